@@ -1,0 +1,14 @@
+//! The machine's clock.
+
+use earmark_application::Clock;
+use jiff::Timestamp;
+
+/// Tells the time of the machine it runs on, in UTC.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

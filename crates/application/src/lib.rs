@@ -1,0 +1,19 @@
+//! Earmark's application layer: the use cases, the ports they need, and the engine that runs commands.
+//!
+//! Nothing here knows HTTP, SQL or JSON, and nothing here starts a thread: the binary hands in the adapters and runs
+//! the futures. Commands go through the [`Engine`]; queries go through [`Queries`] and never touch an aggregate.
+
+mod backlog;
+mod engine;
+mod error;
+mod port;
+mod verify;
+
+pub use backlog::serve_backlogs;
+pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, OrderedStream, Ticket};
+pub use error::{CommandError, StoreError};
+pub use port::{
+    Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineRead, Meter, OrderRead, ProductRead, ProductSummary,
+    Queries, Store, Undecided,
+};
+pub use verify::{Report, verify};

@@ -1,0 +1,238 @@
+//! Ports: what the application needs of the world outside. Adapters implement them; the binary wires them in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use earmark_domain::{
+    BatchRecord, BatchView, Changes, Corrupt, LineKey, LineRecord, LineState, LineView, Loaded, OrderId, OrderRecord,
+    OrderStatus, OrderView, Part, ProductHistory, ProductName, Reference, Scope, SequencedEvent, Sku, Turn, Units,
+    promise_date,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::engine::Answer;
+use crate::error::StoreError;
+
+/// What a decision comes to: what to store, and what to tell each caller, in the order of their commands.
+#[derive(Debug)]
+pub struct Decided {
+    /// To be stored, all or nothing.
+    pub changes: Changes,
+    /// To be told once it is stored.
+    pub answers: Vec<Answer>,
+}
+
+/// Why there is no decision. Nothing may be stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undecided {
+    /// The records read can't be true.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// Deciding one of the commands panicked, and the state it was decided on is lost with it.
+    #[error("deciding command {command} panicked")]
+    Panicked {
+        /// Its place among the commands decided together.
+        command: usize,
+    },
+}
+
+/// A decision to be taken on what a store reads. A pure function: it can be called again after a conflict.
+pub type Decide = Arc<dyn Fn(Loaded) -> Result<Decided, Undecided> + Send + Sync>;
+
+/// Where the books are kept.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Locks and reads what the scope names, takes the decision, and stores what it comes to, in one transaction.
+    ///
+    /// MUST store all of the change set or nothing; MUST answer [`StoreError::Conflict`] rather than store a decision
+    /// taken on stale state, or one that contradicts a key; MUST number events in the order of commits; MUST NOT
+    /// leave anything half done when the caller goes away.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after any of them but `Unavailable` nothing has been stored.
+    async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError>;
+}
+
+/// A line as a query reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineRead {
+    /// The line.
+    pub record: LineRecord,
+    /// Where its units are, in preference order, with each batch's ETA.
+    pub allocations: Vec<(Part, Option<Date>)>,
+}
+
+impl LineRead {
+    /// The line as it is shown on a day.
+    #[must_use]
+    pub fn view(self, today: Date) -> LineView {
+        LineView {
+            promised_on: promise_date(self.allocations.iter().map(|(_, eta)| *eta), today),
+            key: self.record.key,
+            sku: self.record.sku,
+            quantity: self.record.quantity,
+            state: self.record.state,
+            allocations: self.allocations.into_iter().map(|(part, _)| part).collect(),
+        }
+    }
+}
+
+/// An order as a query reads it: its lines by line id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRead {
+    /// Which order.
+    pub id: OrderId,
+    /// All of its lines, by line id.
+    pub lines: Vec<LineRead>,
+}
+
+impl OrderRead {
+    /// The order as it is shown on a day.
+    #[must_use]
+    pub fn view(self, today: Date) -> OrderView {
+        OrderView {
+            id: self.id,
+            status: OrderStatus::of(self.lines.iter().map(|line| line.record.state)),
+            lines: self.lines.into_iter().map(|line| line.view(today)).collect(),
+        }
+    }
+}
+
+/// A product's sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductSummary {
+    /// Which product.
+    pub sku: Sku,
+    /// What people call it.
+    pub name: Option<ProductName>,
+    /// Its version.
+    pub version: u64,
+    /// Units in the warehouse, allocated ones among them, dispatched ones not.
+    pub on_hand: Units,
+    /// Units on their way.
+    pub inbound: Units,
+    /// Units earmarked.
+    pub allocated: Units,
+    /// Units that have left the building.
+    pub dispatched: Units,
+    /// Units that can be promised.
+    pub available: Units,
+    /// Units that lines in the backlog wait for.
+    pub backordered: Units,
+}
+
+/// A product with its batches, in preference order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRead {
+    /// Its sums.
+    pub summary: ProductSummary,
+    /// Its batches, in preference order.
+    pub batches: Vec<BatchRecord>,
+}
+
+impl ProductRead {
+    /// The batches as they are shown on a day.
+    #[must_use]
+    pub fn batch_views(&self, today: Date) -> Vec<BatchView> {
+        self.batches.iter().cloned().map(|record| BatchView::of(record, today)).collect()
+    }
+}
+
+/// Which events a reader wants. Empty: all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    /// Only those of this product.
+    pub sku: Option<Sku>,
+    /// Only those that concern this order.
+    pub order: Option<OrderId>,
+    /// Only those of these types; empty: of every type.
+    pub types: Vec<String>,
+}
+
+/// A page of events, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<SequencedEvent>,
+    /// Read on after this sequence: no event at or before it is ever added later.
+    pub next: u64,
+}
+
+/// Which lines an export wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LineFilter {
+    /// All of them.
+    #[default]
+    All,
+    /// Those in one state.
+    In(LineState),
+}
+
+/// Questions to the books. They read the tables as they stand and lock nothing. Every list is bounded by `limit`.
+#[async_trait]
+pub trait Queries: Send + Sync {
+    /// One batch.
+    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError>;
+    /// One order with its lines; `None` when no line names it.
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError>;
+    /// One product with its batches.
+    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError>;
+    /// Products by SKU, from the one after `after` on. `search`: those whose SKU or name contains it, in any case.
+    async fn products(
+        &self,
+        search: Option<&str>,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<ProductSummary>, StoreError>;
+    /// The backlog of a product in order of service, from the turn after `after` on; `None`: no such product.
+    async fn backlog(
+        &self,
+        sku: &Sku,
+        after: Option<&Turn>,
+        limit: usize,
+    ) -> Result<Option<Vec<LineRead>>, StoreError>;
+    /// Events after a sequence. An event that commits late is never passed over.
+    async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError>;
+    /// Lines by order id and line id, from the one after `after` on.
+    async fn lines(
+        &self,
+        filter: LineFilter,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineRead>, StoreError>;
+    /// Batches by reference, from the one after `after` on.
+    async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError>;
+    /// Headers of orders by order id, from the one after `after` on.
+    async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError>;
+    /// Products whose backlog is owed another page.
+    async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError>;
+    /// All that was ever stored of a product, read in one snapshot.
+    async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError>;
+    /// Whether the store answers at all.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+
+    /// The present day, in UTC.
+    fn today(&self) -> Date {
+        jiff::tz::Offset::UTC.to_datetime(self.now()).date()
+    }
+}
+
+/// Where the engine's figures go. Called on the hot path: implementations must not block.
+pub trait Meter: Send + Sync {
+    /// A command was answered. `outcome`: `ok`, or the error's code.
+    fn answered(&self, command: &'static str, outcome: &'static str);
+    /// A group of commands was stored by one transaction.
+    fn stored(&self, commands: usize, events: usize, took: Duration);
+    /// A decision met a conflict and is taken anew.
+    fn conflicted(&self);
+    /// How many commands wait in a lane.
+    fn queued(&self, lane: usize, depth: usize);
+}

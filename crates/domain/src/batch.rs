@@ -1,0 +1,162 @@
+//! Batches: a quantity of one SKU that arrives together.
+
+use core::cmp::Ordering;
+
+use jiff::civil::Date;
+
+use crate::name::{Reference, Sku};
+use crate::quantity::{Count, Quantity, Units};
+use crate::record::BatchRecord;
+
+/// Where a batch is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchStatus {
+    /// It can leave today.
+    InWarehouse,
+    /// It arrives today or later.
+    Inbound,
+    /// It should have arrived: its ETA has passed. Counts as today.
+    Overdue,
+}
+
+impl BatchStatus {
+    /// The status of a batch with this ETA.
+    #[must_use]
+    pub fn of(eta: Option<Date>, today: Date) -> Self {
+        match eta {
+            None => Self::InWarehouse,
+            Some(eta) if eta < today => Self::Overdue,
+            Some(_) => Self::Inbound,
+        }
+    }
+
+    /// The word for it outside.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InWarehouse => "in_warehouse",
+            Self::Inbound => "inbound",
+            Self::Overdue => "overdue",
+        }
+    }
+}
+
+/// When a line can leave that has its units in batches with these ETAs: today for stock in the warehouse or overdue,
+/// else the latest date. `None` for a line without stock.
+pub fn promise_date(etas: impl IntoIterator<Item = Option<Date>>, today: Date) -> Option<Date> {
+    etas.into_iter().map(|eta| eta.map_or(today, |eta| eta.max(today))).max()
+}
+
+/// A batch: an entity of its product's aggregate.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    record: BatchRecord,
+    /// The quantity as it was read; `None` for a batch made in this transaction.
+    stored: Option<Count>,
+}
+
+impl Batch {
+    pub(crate) const fn new(record: BatchRecord) -> Self {
+        Self { record, stored: None }
+    }
+
+    pub(crate) const fn stored(record: BatchRecord) -> Self {
+        let stored = Some(record.quantity);
+        Self { record, stored }
+    }
+
+    /// Its reference, unique in the whole system.
+    #[must_use]
+    pub const fn reference(&self) -> &Reference {
+        &self.record.reference
+    }
+
+    /// The product it is of.
+    #[must_use]
+    pub const fn sku(&self) -> &Sku {
+        &self.record.sku
+    }
+
+    /// What was bought or counted.
+    #[must_use]
+    pub const fn quantity(&self) -> Count {
+        self.record.quantity
+    }
+
+    /// When it arrives; `None`: it is in the warehouse.
+    #[must_use]
+    pub const fn eta(&self) -> Option<Date> {
+        self.record.eta
+    }
+
+    /// Units that no later count may go below without releasing lines: allocated or gone.
+    #[must_use]
+    pub fn committed(&self) -> Units {
+        self.record
+            .allocated
+            .checked_add(self.record.dispatched)
+            .expect("what is committed fits the quantity")
+    }
+
+    /// Units that can be promised: never below zero.
+    #[must_use]
+    pub fn available(&self) -> Units {
+        self.record
+            .quantity
+            .units()
+            .checked_sub(self.committed())
+            .expect("what is committed fits the quantity")
+    }
+
+    /// Units that have left the building.
+    #[must_use]
+    pub const fn dispatched(&self) -> Units {
+        self.record.dispatched
+    }
+
+    /// The order in which batches are tried: in the warehouse first, then the earliest ETA, then the one created first.
+    #[must_use]
+    pub fn by_preference(&self, other: &Self) -> Ordering {
+        let rank = |batch: &Self| (batch.record.eta.is_some(), batch.record.eta, batch.record.ordinal);
+        rank(self).cmp(&rank(other))
+    }
+
+    /// All that is known of it.
+    #[must_use]
+    pub const fn record(&self) -> &BatchRecord {
+        &self.record
+    }
+
+    /// Whether it is to be stored: `None` when it stands as it was read, else whether it is new.
+    pub(crate) fn unsaved(&self) -> Option<bool> {
+        match self.stored {
+            None => Some(true),
+            Some(quantity) => (quantity != self.record.quantity).then_some(false),
+        }
+    }
+
+    /// Earmarks units that a plan found available.
+    pub(crate) fn earmark(&mut self, quantity: Quantity) {
+        assert!(quantity.units() <= self.available(), "a plan takes no more than is available");
+        self.record.allocated = self
+            .record
+            .allocated
+            .checked_add(quantity.units())
+            .expect("what is committed fits the quantity");
+    }
+
+    /// Frees units that a line held here.
+    pub(crate) fn free(&mut self, quantity: Quantity) {
+        self.record.allocated = self
+            .record
+            .allocated
+            .checked_sub(quantity.units())
+            .expect("only what is allocated is freed");
+    }
+
+    /// Sets the counted quantity; what no longer fits has been released before.
+    pub(crate) fn count(&mut self, quantity: Count) {
+        assert!(self.committed() <= quantity.units(), "what no longer fits is released first");
+        self.record.quantity = quantity;
+    }
+}

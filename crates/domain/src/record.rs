@@ -1,0 +1,195 @@
+//! The plain facts that pass between the aggregates and a store: what a row says, without behaviour.
+//!
+//! A store fills [`Loaded`] for a [`Scope`](crate::Scope), and stores [`Changes`]. The fields are public because a
+//! record promises nothing: [`Ledger::open`](crate::Ledger::open) is where records become aggregates, and where
+//! records that can't be true are refused as corrupt.
+
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::event::Event;
+use crate::line::{LineState, Turn};
+use crate::name::{LineKey, Location, OrderId, ProductName, Reference, Sku};
+use crate::quantity::{Count, Quantity, Units};
+
+/// A product as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductRecord {
+    /// Which product.
+    pub sku: Sku,
+    /// What people call it, if anybody has said.
+    pub name: Option<ProductName>,
+    /// Rises by one with each event of the product; 0 before the first.
+    pub version: u64,
+    /// How many batches were ever created for it: the next batch's ordinal is one more.
+    pub batches_created: u32,
+    /// Where serving the backlog stopped for want of room in its transaction: lines after this turn have not been
+    /// looked at since the last gain of stock. `None`: nothing is owed.
+    pub resume_after: Option<Turn>,
+}
+
+/// A batch as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRecord {
+    /// Which batch.
+    pub reference: Reference,
+    /// Of which product.
+    pub sku: Sku,
+    /// Where it lies or will lie.
+    pub location: Location,
+    /// 1 for the product's first batch, 2 for the second, …: breaks ties of preference.
+    pub ordinal: u32,
+    /// The quantity it was created with: what "the same content again" is compared to.
+    pub created_quantity: Quantity,
+    /// The quantity as it stands, bought or counted.
+    pub quantity: Count,
+    /// Units earmarked and still in the batch: the sum of its allocations.
+    pub allocated: Units,
+    /// Units that have left the building.
+    pub dispatched: Units,
+    /// When it arrives; `None`: it is in the warehouse.
+    pub eta: Option<Date>,
+}
+
+/// The header of an order that was placed whole.
+///
+/// Lines allocated one by one need none: their order is the lines that name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// Which order.
+    pub id: OrderId,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+}
+
+/// An order line as stored, without its allocations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineRecord {
+    /// Which line.
+    pub key: LineKey,
+    /// The product it wants.
+    pub sku: Sku,
+    /// The units it wants.
+    pub quantity: Quantity,
+    /// Where it stands.
+    pub state: LineState,
+    /// Whether it may be spread over several batches.
+    pub split: bool,
+    /// When it was first placed: its place in the order of service, kept through every move.
+    pub placed_at: Timestamp,
+    /// Whether it came with its order (Place order) or was added to it (Allocate).
+    pub placed_with_order: bool,
+}
+
+/// Units of one line, earmarked in one batch, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllocationRecord {
+    /// The line the units are for.
+    pub key: LineKey,
+    /// The batch they are in.
+    pub batch: Reference,
+    /// How many.
+    pub quantity: Quantity,
+    /// When they were earmarked there: the latest are released first.
+    pub allocated_at: Timestamp,
+}
+
+/// How far a product's backlog was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogRead {
+    /// Of which product.
+    pub sku: Sku,
+    /// `None`: to its end. Otherwise the turn of the last line read, with more waiting behind it.
+    pub until: Option<Turn>,
+}
+
+/// What a store read for a scope. What is not there does not exist, as far as the scope reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// The products of the scope that exist, locked against every other change.
+    pub products: Vec<ProductRecord>,
+    /// Their batches with something available; the batches named in the scope; the batches that loaded lines lie in.
+    pub batches: Vec<BatchRecord>,
+    /// The headers of the scope's orders.
+    pub orders: Vec<OrderRecord>,
+    /// The lines named in the scope; all lines of its orders; the page of the backlog; the lines to release.
+    pub lines: Vec<LineRecord>,
+    /// All allocations of these lines.
+    pub allocations: Vec<AllocationRecord>,
+    /// How far each product's backlog was read, where the scope asks for it.
+    pub backlog: Vec<BacklogRead>,
+}
+
+/// A product to store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductChange {
+    /// The version that was read; `None`: the product is new.
+    pub read_version: Option<u64>,
+    /// The product as it is to stand.
+    pub record: ProductRecord,
+}
+
+/// A value that is new, or that takes the place of one that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<T> {
+    /// Was not there before.
+    New(T),
+    /// Takes the place of what was there.
+    Changed(T),
+}
+
+impl<T> Change<T> {
+    /// The value, whichever way it came.
+    pub const fn value(&self) -> &T {
+        match self {
+            Self::New(value) | Self::Changed(value) => value,
+        }
+    }
+}
+
+/// All that a transaction stores. Either all of it is stored, or nothing.
+///
+/// Of a batch only `quantity` changes here: `allocated` follows from the allocations, and the store derives it from
+/// them. Stored in this order no batch ever holds more than its quantity on the way: take `released` away, store
+/// the batches, add `earmarked`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// Products, each with the version that the decision was taken on.
+    pub products: Vec<ProductChange>,
+    /// Batches.
+    pub batches: Vec<Change<BatchRecord>>,
+    /// Orders newly placed.
+    pub orders: Vec<OrderRecord>,
+    /// Lines.
+    pub lines: Vec<Change<LineRecord>>,
+    /// Allocations that no longer stand.
+    pub released: Vec<AllocationRecord>,
+    /// Allocations that newly stand. An allocation is never altered: it is released and made anew.
+    pub earmarked: Vec<AllocationRecord>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+impl Changes {
+    /// Whether there is nothing to store.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty()
+            && self.batches.is_empty()
+            && self.orders.is_empty()
+            && self.lines.is_empty()
+            && self.released.is_empty()
+            && self.earmarked.is_empty()
+            && self.events.is_empty()
+    }
+
+    /// The products whose backlog could not be served to its end in this transaction.
+    pub fn unserved(&self) -> impl Iterator<Item = &Sku> {
+        self.products
+            .iter()
+            .filter(|change| change.record.resume_after.is_some())
+            .map(|change| &change.record.sku)
+    }
+}
