@@ -1,0 +1,82 @@
+//! Reading what a scope names, and no more.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use earmark_domain::{
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, Reference, ReleaseNeed, Scope, Sku, Turn, Units,
+};
+
+use super::books::{Books, StoredProduct, committed};
+
+impl Books {
+    /// A consistent copy of what a scope names.
+    pub(super) fn load(&self, scope: &Scope) -> Loaded {
+        let mut lines: BTreeSet<LineKey> = scope.lines.clone();
+        let mut skus: BTreeSet<Sku> = scope.skus.clone();
+        for line in scope.orders.iter().flat_map(|order| self.lines_of(order)) {
+            skus.insert(line.record.sku.clone());
+            lines.insert(line.record.key.clone());
+        }
+        let named = scope.batches.iter().filter_map(|reference| self.batches.get(reference));
+        skus.extend(named.map(|batch| batch.record.sku.clone()));
+
+        let mut loaded = Loaded::default();
+        let mut references: BTreeSet<Reference> = scope.batches.clone();
+        for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
+            loaded.products.push(product.record.clone());
+            references.extend(product.live.iter().cloned());
+            if scope.backlog != BacklogNeed::None {
+                let (turns, read) = backlog_page(product, scope.backlog);
+                lines.extend(turns.map(|turn| turn.key.clone()));
+                loaded.backlog.push(read);
+            }
+        }
+        lines.extend(scope.release.iter().flat_map(|need| self.to_release(need)));
+
+        for line in lines.iter().filter_map(|key| self.line(key)) {
+            loaded.lines.push(line.record.clone());
+            references.extend(line.allocations.iter().map(|allocation| allocation.batch.clone()));
+            loaded.allocations.extend(line.allocations.iter().cloned());
+        }
+        let batches = references.iter().filter_map(|reference| self.batches.get(reference));
+        loaded.batches = batches.map(|batch| batch.record.clone()).collect();
+        let orders = scope.orders.iter().filter_map(|order| self.orders.get(order));
+        loaded.orders = orders.cloned().collect();
+        loaded
+    }
+
+    /// The lines that would have to leave a batch, the latest allocated first: no more than cover the excess.
+    fn to_release(&self, need: &ReleaseNeed) -> Vec<LineKey> {
+        let Some(batch) = self.batches.get(&need.batch) else {
+            return Vec::new();
+        };
+        let mut excess = committed(&batch.record).saturating_sub(need.to.units());
+        let mut leaving = Vec::new();
+        for ((_, turn), quantity) in batch.held.iter().rev() {
+            if excess == Units::ZERO {
+                break;
+            }
+            excess = excess.saturating_sub(quantity.units());
+            leaving.push(turn.key.clone());
+        }
+        leaving
+    }
+}
+
+/// One page of a product's backlog.
+fn backlog_page(product: &StoredProduct, need: BacklogNeed) -> (impl Iterator<Item = &Turn>, BacklogRead) {
+    let after = match need {
+        BacklogNeed::Resume => product.record.resume_after.clone(),
+        BacklogNeed::None | BacklogNeed::FromStart => None,
+    };
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    let waiting = product.backlog.range((from, Bound::Unbounded));
+    let more = waiting.clone().nth(BACKLOG_PAGE).is_some();
+    let last = waiting.clone().take(BACKLOG_PAGE).last().filter(|_| more).cloned();
+    let read = BacklogRead {
+        sku: product.record.sku.clone(),
+        until: last,
+    };
+    (waiting.take(BACKLOG_PAGE), read)
+}

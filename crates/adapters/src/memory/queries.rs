@@ -1,0 +1,244 @@
+//! Questions to the books in memory.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use earmark_application::{
+    EventFilter, EventPage, LineFilter, LineRead, OrderRead, ProductRead, ProductSummary, Queries, StoreError,
+};
+use earmark_domain::{
+    BatchRecord, LineKey, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, Turn, Units,
+};
+
+use super::MemoryStore;
+use super::books::{Books, StoredBatch, StoredLine, StoredProduct, committed};
+
+/// The values of a table from the one after `after` on.
+fn behind<'a, K: Ord, V>(table: &'a BTreeMap<K, V>, after: Option<&K>) -> impl Iterator<Item = &'a V> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    table.range::<K, _>((from, Bound::Unbounded)).map(|(_, value)| value)
+}
+
+impl Books {
+    /// The event of a sequence.
+    pub(super) fn event(&self, sequence: u64) -> Option<&SequencedEvent> {
+        let place = usize::try_from(sequence.checked_sub(1)?).ok()?;
+        self.events.get(place)
+    }
+
+    fn read_line(&self, line: &StoredLine) -> LineRead {
+        let mut parts: Vec<_> = line
+            .allocations
+            .iter()
+            .filter_map(|allocation| Some((allocation, self.batches.get(&allocation.batch)?)))
+            .collect();
+        parts.sort_by_key(|(_, batch)| batch.preference());
+        let part = |(allocation, batch): (&earmark_domain::AllocationRecord, &StoredBatch)| {
+            let part = Part {
+                batch: allocation.batch.clone(),
+                quantity: allocation.quantity,
+            };
+            (part, batch.record.eta)
+        };
+        LineRead {
+            record: line.record.clone(),
+            allocations: parts.into_iter().map(part).collect(),
+        }
+    }
+
+    /// A product's batches, in preference order.
+    fn batches_of(&self, product: &StoredProduct) -> Vec<BatchRecord> {
+        let stored = product
+            .batches
+            .iter()
+            .filter_map(|reference| self.batches.get(reference));
+        let mut batches: Vec<&StoredBatch> = stored.collect();
+        batches.sort_by_key(|batch| batch.preference());
+        batches.into_iter().map(|batch| batch.record.clone()).collect()
+    }
+
+    fn summary(&self, product: &StoredProduct) -> ProductSummary {
+        let stored = || {
+            product
+                .batches
+                .iter()
+                .filter_map(|reference| self.batches.get(reference))
+        };
+        let records = || stored().map(|batch| &batch.record);
+        let present = |batch: &BatchRecord| batch.quantity.units().saturating_sub(batch.dispatched);
+        ProductSummary {
+            sku: product.record.sku.clone(),
+            name: product.record.name.clone(),
+            version: product.record.version,
+            on_hand: records().filter(|batch| batch.eta.is_none()).map(present).sum(),
+            inbound: records().filter(|batch| batch.eta.is_some()).map(present).sum(),
+            allocated: records().map(|batch| batch.allocated).sum(),
+            dispatched: records().map(|batch| batch.dispatched).sum(),
+            available: records()
+                .map(|batch| batch.quantity.units().saturating_sub(committed(batch)))
+                .sum(),
+            backordered: self
+                .waiting(product)
+                .map(|line| line.record.quantity.units())
+                .sum::<Units>(),
+        }
+    }
+
+    fn waiting<'a>(&'a self, product: &'a StoredProduct) -> impl Iterator<Item = &'a StoredLine> {
+        product.backlog.iter().filter_map(|turn| self.line(&turn.key))
+    }
+}
+
+fn contains(product: &StoredProduct, search: &str) -> bool {
+    let search = search.to_lowercase();
+    let name = product.record.name.as_ref().map(|name| name.as_str());
+    [Some(product.record.sku.as_str()), name]
+        .into_iter()
+        .flatten()
+        .any(|text| text.to_lowercase().contains(&search))
+}
+
+fn wanted(filter: &EventFilter, stored: &SequencedEvent) -> bool {
+    let event = &stored.event;
+    let sku = || event.product().map(|(sku, _)| sku);
+    filter.sku.as_ref().is_none_or(|wanted| sku() == Some(wanted))
+        && filter.order.as_ref().is_none_or(|wanted| event.order() == Some(wanted))
+        && (filter.types.is_empty() || filter.types.iter().any(|name| name == event.fact.name()))
+}
+
+#[async_trait]
+impl Queries for MemoryStore {
+    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError> {
+        Ok(self.books()?.batches.get(reference).map(|batch| batch.record.clone()))
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        let books = self.books()?;
+        Ok(books.lines.get(id).map(|lines| OrderRead {
+            id: id.clone(),
+            lines: lines.values().map(|line| books.read_line(line)).collect(),
+        }))
+    }
+
+    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
+        let books = self.books()?;
+        Ok(books.products.get(sku).map(|product| ProductRead {
+            summary: books.summary(product),
+            batches: books.batches_of(product),
+        }))
+    }
+
+    async fn products(
+        &self,
+        search: Option<&str>,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<ProductSummary>, StoreError> {
+        let books = self.books()?;
+        let products = behind(&books.products, after);
+        Ok(products
+            .filter(|product| search.is_none_or(|search| contains(product, search)))
+            .take(limit)
+            .map(|product| books.summary(product))
+            .collect())
+    }
+
+    async fn backlog(
+        &self,
+        sku: &Sku,
+        after: Option<&Turn>,
+        limit: usize,
+    ) -> Result<Option<Vec<LineRead>>, StoreError> {
+        let books = self.books()?;
+        Ok(books.products.get(sku).map(|product| {
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let turns = product.backlog.range::<Turn, _>((from, Bound::Unbounded)).take(limit);
+            let lines = turns.filter_map(|turn| books.line(&turn.key));
+            lines.map(|line| books.read_line(line)).collect()
+        }))
+    }
+
+    async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
+        let books = self.books()?;
+        let looked_at = usize::try_from(after).unwrap_or(usize::MAX).min(books.events.len());
+        let unread = books.events.iter().skip(looked_at);
+        let events: Vec<SequencedEvent> = unread
+            .filter(|event| wanted(filter, event))
+            .take(limit)
+            .cloned()
+            .collect();
+        let next = if events.len() == limit {
+            events.last().map(|event| event.sequence)
+        } else {
+            books.events.last().map(|event| event.sequence)
+        };
+        Ok(EventPage {
+            events,
+            next: next.unwrap_or(after).max(after),
+        })
+    }
+
+    async fn lines(
+        &self,
+        filter: LineFilter,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineRead>, StoreError> {
+        let books = self.books()?;
+        let from = after.map_or(Bound::Unbounded, |key| Bound::Included(&key.order));
+        let orders = books.lines.range::<OrderId, _>((from, Bound::Unbounded));
+        Ok(orders
+            .flat_map(|(_, lines)| lines.values())
+            .filter(|line| after.is_none_or(|after| line.record.key > *after))
+            .filter(|line| match filter {
+                LineFilter::All => true,
+                LineFilter::In(state) => line.record.state == state,
+            })
+            .take(limit)
+            .map(|line| books.read_line(line))
+            .collect())
+    }
+
+    async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError> {
+        let books = self.books()?;
+        let batches = behind(&books.batches, after).take(limit);
+        Ok(batches.map(|batch| batch.record.clone()).collect())
+    }
+
+    async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
+        let books = self.books()?;
+        Ok(behind(&books.orders, after).take(limit).cloned().collect())
+    }
+
+    async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        let books = self.books()?;
+        let owed = books
+            .products
+            .values()
+            .filter(|product| product.record.resume_after.is_some());
+        Ok(owed.take(limit).map(|product| product.record.sku.clone()).collect())
+    }
+
+    async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
+        let books = self.books()?;
+        Ok(books.products.get(sku).map(|product| {
+            let lines = || product.lines.iter().filter_map(|key| books.line(key));
+            ProductHistory {
+                product: product.record.clone(),
+                batches: books.batches_of(product),
+                lines: lines().map(|line| line.record.clone()).collect(),
+                allocations: lines().flat_map(|line| line.allocations.iter().cloned()).collect(),
+                events: product
+                    .events
+                    .iter()
+                    .filter_map(|sequence| books.event(*sequence).cloned())
+                    .collect(),
+            }
+        }))
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.books().map(drop)
+    }
+}
