@@ -1,8 +1,21 @@
-//! The engine: group commit. (skeleton; behaviour follows)
+//! The engine: commands of many callers share one transaction (group commit).
+//!
+//! It keeps a few lanes, each a bounded queue. A lane takes what is waiting, up to a bound, joins the scopes, has the
+//! commands decided one after the other on what the store reads, stores once, and answers each caller. One waiting
+//! command is a group of one: nobody waits for company. Commands on one SKU share a lane, so they don't fight over its
+//! lock; where they meet all the same (orders over several SKUs, other instances), the store's locks keep them right.
 
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
-use crate::{Clock, CommandError, Meter, Store};
-use earmark_domain::{Command, Outcome};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+
+use earmark_domain::{Command, Occasion, Outcome};
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::error::CommandError;
+use crate::group::Group;
+use crate::port::{Clock, Meter, Store};
 
 /// What a caller is told.
 pub type Answer = Result<Outcome, CommandError>;
@@ -10,12 +23,24 @@ pub type Answer = Result<Outcome, CommandError>;
 /// Bounds of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EngineSettings {
-    /// Groups that are decided and stored side by side. Commands on one SKU share a lane.
+    /// Groups that are decided and stored side by side; at least 1. A store with one writer wants one.
     pub lanes: usize,
-    /// The most commands that wait in one lane.
+    /// The most commands that wait in one lane; at least 1. A full lane answers busy instead of growing.
     pub queue: usize,
-    /// The most commands that share a transaction.
+    /// The most order lines, or other commands, that share a transaction; at least 1. Bounds how long a transaction
+    /// holds its locks; a single order may be larger and then goes alone.
     pub group: usize,
+}
+
+impl Default for EngineSettings {
+    /// Two lanes of at most 1,024 waiting commands, 128 to a transaction: beyond that a group gains nothing.
+    fn default() -> Self {
+        Self {
+            lanes: 2,
+            queue: 1_024,
+            group: 128,
+        }
+    }
 }
 
 /// A command with who asks for it.
@@ -29,43 +54,230 @@ pub struct Envelope {
     pub correlation_id: Arc<str>,
 }
 
+/// A command in the queue, with where its answer goes.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) envelope: Envelope,
+    pub(crate) reply: oneshot::Sender<Answer>,
+}
+
+/// What stands in a lane's queue.
+enum Item {
+    Job(Job),
+    /// Take nothing after this.
+    Close,
+}
+
+/// What lanes and handles share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) meter: Arc<dyn Meter>,
+    clock: Arc<dyn Clock>,
+    /// The last instant handed out, in microseconds since the epoch.
+    last_instant: AtomicI64,
+    /// Told when a transaction left part of a backlog unserved.
+    pub(crate) owed: Notify,
+    draining: AtomicBool,
+    next_stream: AtomicUsize,
+}
+
+impl Shared {
+    /// The present, in microseconds as stores keep it, and later than any instant handed out before: lines placed one
+    /// after the other have turns one after the other, even when the clock stands still or steps back.
+    pub(crate) fn occasion(&self, envelope: &Envelope) -> Occasion {
+        let now = self.clock.now().as_microsecond();
+        let last = self
+            .last_instant
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)))
+            .unwrap_or_else(|last| last);
+        Occasion {
+            now: Timestamp::from_microsecond(now.max(last + 1)).unwrap_or(Timestamp::MAX),
+            actor: envelope.actor.clone(),
+            correlation_id: envelope.correlation_id.clone(),
+        }
+    }
+}
+
 /// The handle that commands are given to. Cheap to clone.
 #[derive(Clone)]
-pub struct Engine {}
-
-/// One lane: a future the binary runs.
-pub struct Lane {}
-
-impl Lane {
-    /// Runs until the engine is drained and the queue is empty.
-    pub async fn run(self) {}
-}
-
-/// Commands decided strictly in the order they are submitted. A full queue makes the submitter wait instead of answering busy.
-pub struct OrderedStream {}
-
-impl OrderedStream {
-    /// Queues a command behind those submitted before; waits for a place in the queue.
-    pub async fn submit(&self, _envelope: Envelope) -> Ticket { todo!() }
-}
-
-/// A place in the queue, redeemed for the answer.
-pub struct Ticket {}
-
-impl Ticket {
-    /// The answer, once the command's transaction is stored.
-    pub async fn answer(self) -> Answer { todo!() }
+pub struct Engine {
+    shared: Arc<Shared>,
+    lanes: Arc<[mpsc::Sender<Item>]>,
 }
 
 impl Engine {
-    /// An engine and the lanes to run.
-    pub fn new(_store: Arc<dyn Store>, _clock: Arc<dyn Clock>, _meter: Arc<dyn Meter>, _settings: EngineSettings) -> (Self, Vec<Lane>) { todo!() }
-    /// Runs one command; answers busy when its lane's queue is full. Dropping the future does not undo the command.
-    pub async fn execute(&self, _envelope: Envelope) -> Answer { todo!() }
-    /// A stream of commands that keeps its order.
-    pub fn ordered(&self) -> OrderedStream { todo!() }
-    /// Takes no new commands; what is queued is still decided, stored and answered. Lanes end when they are empty.
-    pub async fn drain(&self) {}
-    /// Whether the engine is draining.
-    pub fn is_draining(&self) -> bool { false }
+    /// An engine, and its lanes for the caller to run on a runtime of its choice.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        meter: Arc<dyn Meter>,
+        settings: EngineSettings,
+    ) -> (Self, Vec<Lane>) {
+        let shared = Arc::new(Shared {
+            store,
+            meter,
+            clock,
+            last_instant: AtomicI64::new(0),
+            owed: Notify::new(),
+            draining: AtomicBool::new(false),
+            next_stream: AtomicUsize::new(0),
+        });
+        let (senders, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
+            .map(|number| {
+                let (sender, queue) = mpsc::channel(settings.queue.max(1));
+                let lane = Lane {
+                    number,
+                    queue,
+                    most: settings.group.max(1),
+                    shared: shared.clone(),
+                };
+                (sender, lane)
+            })
+            .unzip();
+        let engine = Self {
+            shared,
+            lanes: senders.into(),
+        };
+        (engine, lanes)
+    }
+
+    /// Runs one command and answers once its transaction is stored.
+    ///
+    /// Dropping the future does not tear anything: the command is then either stored whole or not run at all.
+    ///
+    /// # Errors
+    /// [`CommandError`]: refused by the rules, or `Busy` when its lane is full, or the store's fault.
+    pub async fn execute(&self, envelope: Envelope) -> Answer {
+        let name = envelope.command.name();
+        let (reply, answer) = oneshot::channel();
+        let lane = &self.lanes[self.lane_of(&envelope.command)];
+        let error = match lane.try_send(Item::Job(Job { envelope, reply })) {
+            Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
+            Err(mpsc::error::TrySendError::Full(_)) => CommandError::Busy,
+            Err(mpsc::error::TrySendError::Closed(_)) => CommandError::ShuttingDown,
+        };
+        self.shared.meter.answered(name, error.code());
+        Err(error)
+    }
+
+    /// A stream of commands that are decided strictly in the order they are submitted, whatever they touch.
+    #[must_use]
+    pub fn ordered(&self) -> OrderedStream {
+        let number = self.shared.next_stream.fetch_add(1, Ordering::Relaxed);
+        OrderedStream {
+            lane: self.lanes[number % self.lanes.len()].clone(),
+        }
+    }
+
+    /// Takes no new commands; what waits is still decided, stored and answered. The lanes end when they are empty.
+    pub async fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+        for lane in self.lanes.iter() {
+            // A lane that has ended already needs no word.
+            drop(lane.send(Item::Close).await);
+        }
+    }
+
+    /// Whether the engine takes no new commands any more.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a transaction has left part of a backlog unserved.
+    pub async fn backlog_owed(&self) {
+        self.shared.owed.notified().await;
+    }
+
+    /// The lane of a command: that of the first thing it names, so that commands on one SKU share a lane.
+    fn lane_of(&self, command: &Command) -> usize {
+        let hash = BuildHasherDefault::<DefaultHasher>::default();
+        let scope = command.scope();
+        let code = if let Some(sku) = scope.skus.first() {
+            hash.hash_one(sku)
+        } else if let Some(reference) = scope.batches.first() {
+            hash.hash_one(reference)
+        } else {
+            hash.hash_one(scope.orders.first())
+        };
+        let lanes = self.lanes.len() as u64;
+        usize::try_from(code % lanes).expect("a number of lanes is a usize")
+    }
+}
+
+/// Commands decided strictly in the order they are submitted. A full lane makes the submitter wait instead of
+/// answering busy: the pressure goes back to whoever sends the stream.
+pub struct OrderedStream {
+    lane: mpsc::Sender<Item>,
+}
+
+impl OrderedStream {
+    /// Queues a command behind those submitted before; waits for a place in the lane.
+    pub async fn submit(&self, envelope: Envelope) -> Ticket {
+        let (reply, answer) = oneshot::channel();
+        // A closed lane drops the reply, and the ticket says so.
+        drop(self.lane.send(Item::Job(Job { envelope, reply })).await);
+        Ticket { answer }
+    }
+}
+
+/// A place in the queue, to be redeemed for the answer.
+pub struct Ticket {
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Ticket {
+    /// The answer, once the command's transaction is stored.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`], but never `Busy` for want of a place in the queue.
+    pub async fn answer(self) -> Answer {
+        self.answer.await.unwrap_or(Err(CommandError::ShuttingDown))
+    }
+}
+
+/// One lane: a bounded queue and the loop that empties it. A future for the binary to run.
+pub struct Lane {
+    number: usize,
+    queue: mpsc::Receiver<Item>,
+    most: usize,
+    shared: Arc<Shared>,
+}
+
+impl Lane {
+    /// Runs until the engine is drained and the queue is empty.
+    pub async fn run(mut self) {
+        let mut next = None;
+        loop {
+            let first = match next.take() {
+                Some(job) => job,
+                None => match self.queue.recv().await {
+                    Some(Item::Job(job)) => job,
+                    Some(Item::Close) => {
+                        self.queue.close();
+                        continue;
+                    }
+                    None => return,
+                },
+            };
+            let mut group = Group::of(first);
+            while let Ok(item) = self.queue.try_recv() {
+                match item {
+                    Item::Close => self.queue.close(),
+                    Item::Job(job) => {
+                        if let Err(job) = group.join(job, self.most) {
+                            next = Some(job);
+                            break;
+                        }
+                    }
+                }
+                if group.weight() >= self.most {
+                    break;
+                }
+            }
+            self.shared.meter.queued(self.number, self.queue.len());
+            group.settle(&self.shared, self.number).await;
+        }
+    }
 }

@@ -6,6 +6,7 @@
 mod backlog;
 mod engine;
 mod error;
+mod group;
 mod port;
 mod verify;
 

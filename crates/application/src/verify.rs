@@ -1,5 +1,17 @@
-//! Verify: holds every stored balance against the allocations and the events.
-use crate::{Queries, StoreError};
+//! Verify: holds every stored balance against the allocations and against the events.
+//!
+//! Each product is read in a snapshot of its own, so it works beside a running service, and memory is bounded by the
+//! history of one product and the orders placed whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use earmark_domain::{Fact, LineId, OrderId, audit};
+
+use crate::error::StoreError;
+use crate::port::{EventFilter, LineFilter, Queries};
+
+/// How many rows are asked for at once.
+const PAGE: usize = 1_000;
 
 /// What was checked, and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,8 +22,138 @@ pub struct Report {
     pub discrepancies: Vec<String>,
 }
 
-/// Checks everything.
+impl Report {
+    /// Whether everything agrees.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.discrepancies.is_empty()
+    }
+
+    fn count(&mut self, what: &'static str, more: usize) {
+        let more = u64::try_from(more).unwrap_or(u64::MAX);
+        match self.checked.iter_mut().find(|(name, _)| *name == what) {
+            Some((_, count)) => *count += more,
+            None => self.checked.push((what, more)),
+        }
+    }
+}
+
+/// Checks everything that must always hold and can be seen in the tables.
 ///
 /// # Errors
-/// When the store can't be asked.
-pub async fn verify(_queries: &dyn Queries) -> Result<Report, StoreError> { todo!() }
+/// When the store can't be asked. Broken records that can't even be read are [`StoreError::Corrupt`].
+pub async fn verify(queries: &dyn Queries) -> Result<Report, StoreError> {
+    let mut report = Report::default();
+    products(queries, &mut report).await?;
+    orders(queries, &mut report).await?;
+    Ok(report)
+}
+
+async fn products(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreError> {
+    for kind in ["products", "batches", "lines", "allocations", "events"] {
+        report.count(kind, 0);
+    }
+    let mut after = None;
+    loop {
+        let page = queries.products(None, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.sku.clone());
+        for product in page {
+            let Some(history) = queries.history(&product.sku).await? else {
+                report
+                    .discrepancies
+                    .push(format!("{}: the product vanished while it was checked", product.sku));
+                continue;
+            };
+            report.count("products", 1);
+            report.count("batches", history.batches.len());
+            report.count("lines", history.lines.len());
+            report.count("allocations", history.allocations.len());
+            report.count("events", history.events.len());
+            report
+                .discrepancies
+                .extend(audit(&history).into_iter().map(|found| found.0));
+        }
+    }
+}
+
+/// Orders placed whole: each has its event and the lines that the event names.
+async fn orders(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreError> {
+    // The events are read before the tables: what they tell of must stand by then, whatever else is placed meanwhile.
+    let told = orders_told(queries, report).await?;
+    let mut found: BTreeMap<OrderId, BTreeSet<LineId>> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = queries.orders(after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id.clone());
+        for order in page {
+            report.count("orders", 1);
+            found.insert(order.id, BTreeSet::new());
+        }
+    }
+    let mut after = None;
+    loop {
+        let page = queries.lines(LineFilter::All, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.record.key.clone());
+        for line in page.into_iter().filter(|line| line.record.placed_with_order) {
+            let key = line.record.key;
+            found.entry(key.order).or_default().insert(key.line);
+        }
+    }
+    for (order, lines) in &told {
+        match found.get(order) {
+            None => report
+                .discrepancies
+                .push(format!("order {order} was placed, but does not stand")),
+            Some(stand) if stand != lines => report
+                .discrepancies
+                .push(format!("order {order} was placed with {lines:?}, but {stand:?} stand")),
+            Some(_) => {}
+        }
+    }
+    for order in found.keys().filter(|order| !told.contains_key(*order)) {
+        // Placed since the events were read, or without an event: its own events tell.
+        let filter = EventFilter {
+            order: Some(order.clone()),
+            types: vec!["OrderPlaced".into()],
+            ..EventFilter::default()
+        };
+        if queries.events(&filter, 0, 1).await?.events.is_empty() {
+            report
+                .discrepancies
+                .push(format!("order {order} stands, but no event tells that it was placed"));
+        }
+    }
+    Ok(())
+}
+
+async fn orders_told(
+    queries: &dyn Queries,
+    report: &mut Report,
+) -> Result<BTreeMap<OrderId, BTreeSet<LineId>>, StoreError> {
+    let filter = EventFilter {
+        types: vec!["OrderPlaced".into()],
+        ..EventFilter::default()
+    };
+    report.count("orders", 0);
+    let mut told = BTreeMap::new();
+    let mut after = 0;
+    loop {
+        let page = queries.events(&filter, after, PAGE).await?;
+        let full = page.events.len() == PAGE;
+        after = page.next;
+        for event in page.events {
+            let (Some(order), Fact::OrderPlaced { lines }) = (event.event.order(), &event.event.fact) else {
+                continue;
+            };
+            if told.insert(order.clone(), lines.iter().cloned().collect()).is_some() {
+                report.discrepancies.push(format!("order {order} was placed twice"));
+            }
+        }
+        if !full {
+            return Ok(told);
+        }
+    }
+}
