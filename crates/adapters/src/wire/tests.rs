@@ -1,0 +1,207 @@
+//! Every fact there and back.
+
+use std::sync::Arc;
+
+use earmark_domain::{
+    Count, DeallocationReason, EVENT_TYPES, Event, Fact, Kept, LineId, LineKey, LineTerms, Location, MAX_QUANTITY,
+    MoveReason, OrderId, Part, ProductName, Quantity, Reference, SequencedEvent, Sku, Subject, Units,
+};
+use jiff::Timestamp;
+use jiff::civil::date;
+
+use super::{EventJson, WireError, fact_from_json, fact_to_json};
+
+/// Names that JSON, or a careless hand, might mangle.
+const AWKWARD: [&str; 5] = ["B-1", "say \"hi\"", "back\\slash/", "ランプ 💡", "null"];
+
+fn reference(text: &str) -> Reference {
+    Reference::new(text).expect("a name")
+}
+
+fn quantity(units: u32) -> Quantity {
+    Quantity::new(units).expect("a quantity")
+}
+
+fn count(units: u32) -> Count {
+    Count::new(units).expect("a count")
+}
+
+fn key(name: &str) -> LineKey {
+    LineKey {
+        order: OrderId::new(name).expect("a name"),
+        line: LineId::new(name).expect("a name"),
+    }
+}
+
+fn parts(name: &str) -> Vec<Part> {
+    [(name, 1), ("other", MAX_QUANTITY)]
+        .map(|(batch, units)| Part {
+            batch: reference(batch),
+            quantity: quantity(units),
+        })
+        .to_vec()
+}
+
+fn terms(name: &str, flag: bool) -> LineTerms {
+    LineTerms {
+        key: key(name),
+        quantity: quantity(MAX_QUANTITY),
+        split: flag,
+        placed_at: Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant"),
+        placed_with_order: !flag,
+    }
+}
+
+/// Every kind of fact, with every kind of value in its fields.
+fn facts() -> Vec<Fact> {
+    let mut facts = vec![Fact::OrderCancelled, Fact::OrderPlaced { lines: Vec::new() }];
+    for (index, name) in AWKWARD.into_iter().enumerate() {
+        let flag = index % 2 == 0;
+        let why = MoveReason::BatchQuantityChanged(reference(name));
+        facts.extend([
+            Fact::ProductNamed {
+                name: ProductName::new(name).expect("a product name"),
+            },
+            Fact::BatchCreated {
+                reference: reference(name),
+                location: Location::new(name).expect("a name"),
+                ordinal: u32::MAX,
+                quantity: quantity(1),
+                eta: flag.then(|| date(2026, 2, 28)),
+            },
+            Fact::BatchQuantityChanged {
+                reference: reference(name),
+                from: count(MAX_QUANTITY),
+                to: count(0),
+            },
+            Fact::Allocated {
+                line: terms(name, flag),
+                allocations: parts(name),
+                from_backlog: flag,
+            },
+            Fact::Deallocated {
+                key: key(name),
+                from: if flag { parts(name) } else { Vec::new() },
+                why: DeallocationReason::Cancelled,
+            },
+            Fact::Reallocated {
+                key: key(name),
+                from: parts(name),
+                to: parts("new"),
+                why: why.clone(),
+                promised_from: date(2026, 1, 1),
+                promised_to: date(9999, 12, 31),
+            },
+            Fact::OutOfStock {
+                line: terms(name, flag),
+                available: Units::new(u64::MAX),
+                kept: [Kept::Nothing, Kept::Refused, Kept::Backordered][index % 3],
+            },
+            Fact::Backordered {
+                line: terms(name, flag),
+                from: if flag { parts(name) } else { Vec::new() },
+                why: flag.then_some(why),
+            },
+            Fact::OrderPlaced {
+                lines: AWKWARD.map(|id| LineId::new(id).expect("a name")).to_vec(),
+            },
+        ]);
+    }
+    facts
+}
+
+#[test]
+fn every_fact_comes_back_as_it_was() {
+    for fact in facts() {
+        let json = fact_to_json(&fact);
+        assert_eq!(fact_from_json(fact.name(), &json), Ok(fact), "{json}");
+    }
+}
+
+#[test]
+fn every_type_of_event_has_a_spelling() {
+    let facts = facts();
+    for name in EVENT_TYPES {
+        assert!(facts.iter().any(|fact| fact.name() == name), "{name}");
+    }
+}
+
+#[test]
+fn a_fact_is_told_in_the_shops_words() {
+    let fact = Fact::Allocated {
+        line: terms("O-1", true),
+        allocations: parts("B-1"),
+        from_backlog: false,
+    };
+    assert_eq!(
+        fact_to_json(&fact),
+        r#"{"order_id":"O-1","line_id":"O-1","quantity":1000000000,"split":true,"#.to_owned()
+            + r#""placed_at":"2026-01-01T00:00:00.123456Z","placed_with_order":false,"#
+            + r#""allocations":[{"batch":"B-1","quantity":1},{"batch":"other","quantity":1000000000}],"#
+            + r#""from_backlog":false}"#
+    );
+}
+
+#[test]
+fn data_that_breaks_a_rule_is_refused_in_the_domains_words() {
+    let refused = |event_type: &str, data: &str| match fact_from_json(event_type, data) {
+        Err(WireError::Malformed { reason, .. }) => reason,
+        other => format!("{other:?}"),
+    };
+    assert!(
+        refused("BatchQuantityChanged", r#"{"reference":"B","from":-1,"to":1}"#)
+            .contains("from 0 to 1000000000, is -1")
+    );
+    assert!(refused("ProductNamed", r#"{"name":" lamp"}"#).contains("must not begin or end with a space"));
+    assert!(refused("OrderPlaced", r#"{"lines":[""]}"#).contains("must not be empty"));
+    assert!(refused("OrderCancelled", "null").contains("invalid type"));
+    let without_eta = r#"{"reference":"B","location":"main","ordinal":1,"quantity":1}"#;
+    assert!(refused("BatchCreated", without_eta).contains("missing field `eta`"));
+}
+
+#[test]
+fn an_event_type_that_nobody_knows_is_told() {
+    let unknown = fact_from_json("ProductVanished", "{}");
+    assert_eq!(unknown, Err(WireError::UnknownType("ProductVanished".to_owned())));
+}
+
+fn event(subject: Subject, fact: Fact) -> SequencedEvent {
+    SequencedEvent {
+        sequence: 7,
+        event: Event {
+            subject,
+            occurred_at: Timestamp::from_microsecond(1_767_225_600_000_000).expect("an instant"),
+            actor: Arc::from("api"),
+            correlation_id: Arc::from("r-1"),
+            fact,
+        },
+    }
+}
+
+#[test]
+fn an_event_of_a_product_names_its_sku_and_version() {
+    let subject = Subject::Product {
+        sku: Sku::new("LAMP").expect("a name"),
+        version: 3,
+    };
+    let name = ProductName::new("A lamp").expect("a product name");
+    let told = event(subject, Fact::ProductNamed { name });
+    assert_eq!(
+        serde_json::to_string(&EventJson::from(&told)).expect("JSON"),
+        r#"{"sequence":7,"id":"7","type":"ProductNamed","sku":"LAMP","version":3,"#.to_owned()
+            + r#""occurred_at":"2026-01-01T00:00:00Z","actor":"api","correlation_id":"r-1","data":{"name":"A lamp"}}"#
+    );
+}
+
+#[test]
+fn an_event_of_a_whole_order_has_no_sku() {
+    let told = event(
+        Subject::Order(OrderId::new("O-1").expect("a name")),
+        Fact::OrderCancelled,
+    );
+    assert_eq!(
+        serde_json::to_string(&EventJson::from(&told)).expect("JSON"),
+        r#"{"sequence":7,"id":"7","type":"OrderCancelled","sku":null,"version":null,"order_id":"O-1","#.to_owned()
+            + r#""occurred_at":"2026-01-01T00:00:00Z","actor":"api","correlation_id":"r-1","data":{}}"#
+    );
+}
