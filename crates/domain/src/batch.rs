@@ -44,7 +44,9 @@ impl BatchStatus {
 /// When a line can leave that has its units in batches with these ETAs: today for stock in the warehouse or overdue,
 /// else the latest date. `None` for a line without stock.
 pub fn promise_date(etas: impl IntoIterator<Item = Option<Date>>, today: Date) -> Option<Date> {
-    etas.into_iter().map(|eta| eta.map_or(today, |eta| eta.max(today))).max()
+    etas.into_iter()
+        .map(|eta| eta.map_or(today, |eta| eta.max(today)))
+        .max()
 }
 
 /// A batch: an entity of its product's aggregate.
@@ -137,7 +139,10 @@ impl Batch {
 
     /// Earmarks units that a plan found available.
     pub(crate) fn earmark(&mut self, quantity: Quantity) {
-        assert!(quantity.units() <= self.available(), "a plan takes no more than is available");
+        assert!(
+            quantity.units() <= self.available(),
+            "a plan takes no more than is available"
+        );
         self.record.allocated = self
             .record
             .allocated
@@ -156,7 +161,10 @@ impl Batch {
 
     /// Sets the counted quantity; what no longer fits has been released before.
     pub(crate) fn count(&mut self, quantity: Count) {
-        assert!(self.committed() <= quantity.units(), "what no longer fits is released first");
+        assert!(
+            self.committed() <= quantity.units(),
+            "what no longer fits is released first"
+        );
         self.record.quantity = quantity;
     }
 }

@@ -77,7 +77,10 @@ impl Ledger {
             if let Some(product) = ledger.products.get_mut(&record.sku) {
                 let mut held = allocations.remove(&record.key).unwrap_or_default();
                 let preferred = |allocation: &AllocationRecord| {
-                    product.batches().iter().position(|batch| *batch.reference() == allocation.batch)
+                    product
+                        .batches()
+                        .iter()
+                        .position(|batch| *batch.reference() == allocation.batch)
                 };
                 if let Some(lost) = held.iter().find(|allocation| preferred(allocation).is_none()) {
                     return Err(Corrupt(format!(
@@ -425,7 +428,9 @@ impl Ledger {
     }
 
     fn product_mut(&mut self, sku: &Sku) -> &mut Product {
-        self.products.get_mut(sku).expect("the product of a known line is at hand")
+        self.products
+            .get_mut(sku)
+            .expect("the product of a known line is at hand")
     }
 
     fn batch(&self, reference: &Reference) -> Option<&crate::Batch> {
@@ -525,8 +530,8 @@ impl Changes {
                 .collect()
         };
         let (before, after) = (stored.map(records).unwrap_or_default(), records(line.standing()));
-        self.earmarked.extend(after.iter().filter(|a| !before.contains(a)).cloned());
+        self.earmarked
+            .extend(after.iter().filter(|a| !before.contains(a)).cloned());
         self.released.extend(before.into_iter().filter(|b| !after.contains(b)));
     }
 }
-

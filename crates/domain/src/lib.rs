@@ -38,9 +38,7 @@ pub use line::{Line, LineState, Part, Turn, Wish};
 pub use name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
 };
-pub use outcome::{
-    BatchView, Effects, LineView, Moved, OrderStatus, OrderView, Outcome, Refusal, Shortage,
-};
+pub use outcome::{BatchView, Effects, LineView, Moved, OrderStatus, OrderView, Outcome, Refusal, Shortage};
 pub use product::Product;
 pub use quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
 pub use record::{

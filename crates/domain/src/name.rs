@@ -191,7 +191,10 @@ mod tests {
     fn a_name_has_1_to_64_characters_whatever_their_bytes() {
         assert_eq!(Sku::new(""), Err(NameError::Empty));
         assert!(Sku::new("é".repeat(64)).is_ok());
-        assert_eq!(Sku::new("é".repeat(65)), Err(NameError::TooLong { most: 64, given: 65 }));
+        assert_eq!(
+            Sku::new("é".repeat(65)),
+            Err(NameError::TooLong { most: 64, given: 65 })
+        );
     }
 
     #[test]

@@ -208,10 +208,7 @@ impl Product {
 
     fn promise(&self, parts: &[Part], today: Date) -> Option<Date> {
         promise_date(
-            parts
-                .iter()
-                .filter_map(|part| self.batch(&part.batch))
-                .map(Batch::eta),
+            parts.iter().filter_map(|part| self.batch(&part.batch)).map(Batch::eta),
             today,
         )
     }
@@ -335,8 +332,10 @@ impl Product {
     /// Places a line for the first time, where a draft found room for it.
     pub(crate) fn place(&mut self, terms: LineTerms, parts: Vec<Part>, occasion: &Occasion) {
         let key = terms.key.clone();
-        self.lines
-            .insert(key.clone(), Line::new(terms, Standing::empty_handed(LineState::Backordered)));
+        self.lines.insert(
+            key.clone(),
+            Line::new(terms, Standing::empty_handed(LineState::Backordered)),
+        );
         self.touched.push((key.clone(), None));
         self.stand(&key, Standing::allocated(parts, occasion.now));
     }
@@ -570,7 +569,9 @@ impl<'p> Draft<'p> {
 
     fn take(&mut self, place: usize, quantity: Quantity) -> Part {
         let taken = self.taken.entry(place).or_default();
-        *taken = taken.checked_add(quantity.units()).expect("no more is taken than is available");
+        *taken = taken
+            .checked_add(quantity.units())
+            .expect("no more is taken than is available");
         Part {
             batch: self.product.batches[place].reference().clone(),
             quantity,

@@ -237,7 +237,9 @@ impl Audit<'_> {
             }
         }
         for (batch, units) in in_batch {
-            self.report(format!("{units} units are allocated in batch {batch}, which is not of this product"));
+            self.report(format!(
+                "{units} units are allocated in batch {batch}, which is not of this product"
+            ));
         }
         for line in &history.lines {
             let held = of_line.remove(&line.key).unwrap_or(0);
@@ -254,7 +256,9 @@ impl Audit<'_> {
             }
         }
         for (key, units) in of_line {
-            self.report(format!("{units} units are allocated to line {key}, which is not of this product"));
+            self.report(format!(
+                "{units} units are allocated to line {key}, which is not of this product"
+            ));
         }
     }
 

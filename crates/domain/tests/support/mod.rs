@@ -1,0 +1,382 @@
+//! A book-keeper for tests: keeps records in maps, loads what a scope names, stores what a ledger comes to.
+#![expect(dead_code, reason = "each test target uses its part")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use earmark_domain::{
+    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, Change, Changes, Command, Count,
+    CreateBatch, Event, Fact, Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Occasion,
+    OnOrderShortage, OnShortage, OrderId, OrderLine, OrderRecord, Outcome, PlaceOrder, ProductHistory, ProductRecord,
+    Quantity, Reference, Refusal, Scope, SequencedEvent, Sku, Turn, Units, Wish, audit,
+};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+pub fn sku(text: &str) -> Sku {
+    Sku::new(text).expect("a SKU")
+}
+
+pub fn reference(text: &str) -> Reference {
+    Reference::new(text).expect("a reference")
+}
+
+pub fn order(text: &str) -> OrderId {
+    OrderId::new(text).expect("an order id")
+}
+
+pub fn units(n: u32) -> Quantity {
+    Quantity::new(n).expect("a quantity")
+}
+
+pub fn key(order_id: &str, line: &str) -> LineKey {
+    LineKey {
+        order: order(order_id),
+        line: LineId::new(line).expect("a line id"),
+    }
+}
+
+/// Day `n` of the tests' calendar; day 0 is today.
+pub fn day(n: i8) -> Date {
+    jiff::civil::date(2030, 6, 10)
+        .checked_add(jiff::Span::new().days(n))
+        .expect("a date")
+}
+
+pub fn create_batch(name: &str, of: &str, quantity: u32, eta: Option<Date>) -> Command {
+    Command::CreateBatch(CreateBatch {
+        reference: reference(name),
+        sku: sku(of),
+        quantity: units(quantity),
+        eta,
+        location: Location::default(),
+    })
+}
+
+fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, split: bool) -> Command {
+    Command::Allocate(Allocate {
+        wish: Wish {
+            key: key(order_id, of),
+            sku: sku(of),
+            quantity: units(quantity),
+        },
+        on_shortage,
+        split,
+    })
+}
+
+/// A line known by its SKU, whole, refused when short.
+pub fn allocate(order_id: &str, of: &str, quantity: u32) -> Command {
+    allocation(order_id, of, quantity, OnShortage::Reject, false)
+}
+
+pub fn allocate_split(order_id: &str, of: &str, quantity: u32) -> Command {
+    allocation(order_id, of, quantity, OnShortage::Reject, true)
+}
+
+pub fn backorder(order_id: &str, of: &str, quantity: u32) -> Command {
+    allocation(order_id, of, quantity, OnShortage::Backorder, false)
+}
+
+pub fn place(id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderShortage, split: bool) -> Command {
+    let lines = lines
+        .iter()
+        .map(|(line, of, quantity)| OrderLine {
+            line: LineId::new(line).expect("a line id"),
+            sku: sku(of),
+            quantity: units(*quantity),
+        })
+        .collect();
+    Command::PlaceOrder(PlaceOrder::new(order(id), lines, on_shortage, split).expect("an order"))
+}
+
+pub fn count(batch: &str, quantity: u32) -> Command {
+    Command::ChangeBatchQuantity {
+        reference: reference(batch),
+        quantity: Count::new(quantity).expect("a count"),
+    }
+}
+
+pub fn cancel_order(id: &str) -> Command {
+    Command::CancelOrder(order(id))
+}
+
+pub fn cancel_line(order_id: &str, line: &str) -> Command {
+    Command::CancelLine(key(order_id, line))
+}
+
+/// All records, and a clock that ticks with each command.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    pub products: BTreeMap<Sku, ProductRecord>,
+    pub batches: BTreeMap<Reference, BatchRecord>,
+    pub orders: BTreeMap<OrderId, OrderRecord>,
+    pub lines: BTreeMap<LineKey, LineRecord>,
+    pub allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
+    pub events: Vec<Event>,
+    ticks: i64,
+}
+
+impl Books {
+    /// Runs one command in a transaction of its own.
+    pub fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
+        self.run_together(&[command]).remove(0)
+    }
+
+    /// Runs commands in one transaction.
+    pub fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
+        let scope = commands
+            .iter()
+            .map(|command| command.scope())
+            .reduce(Scope::join)
+            .expect("a command");
+        let mut ledger = Ledger::open(self.load(&scope)).expect("sound books");
+        let outcomes = commands
+            .iter()
+            .map(|command| {
+                self.ticks += 1;
+                ledger.decide(command, &occasion(self.ticks))
+            })
+            .collect();
+        self.store(ledger.close());
+        self.check();
+        outcomes
+    }
+
+    /// What happened since the `n`th event, by name and line.
+    pub fn told_since(&self, n: usize) -> Vec<String> {
+        self.events[n..]
+            .iter()
+            .map(|event| match event.fact.line() {
+                Some(key) => format!("{} {}", event.fact.name(), key.order),
+                None => event.fact.name().to_owned(),
+            })
+            .collect()
+    }
+
+    pub fn available(&self, batch: &str) -> u64 {
+        let record = &self.batches[&reference(batch)];
+        u64::from(record.quantity.get()) - record.allocated.get() - record.dispatched.get()
+    }
+
+    pub fn state(&self, order_id: &str, line: &str) -> Option<LineState> {
+        self.lines.get(&key(order_id, line)).map(|line| line.state)
+    }
+
+    /// The batches a line lies in, with the units in each, by reference.
+    pub fn held(&self, order_id: &str, line: &str) -> Vec<(String, u32)> {
+        self.allocations
+            .values()
+            .filter(|allocation| allocation.key == key(order_id, line))
+            .map(|allocation| (allocation.batch.to_string(), allocation.quantity.get()))
+            .collect()
+    }
+
+    pub fn load(&self, scope: &Scope) -> Loaded {
+        let mut skus = scope.skus.clone();
+        skus.extend(
+            scope
+                .batches
+                .iter()
+                .filter_map(|b| Some(self.batches.get(b)?.sku.clone())),
+        );
+        let mut keys: BTreeSet<LineKey> = scope.lines.clone();
+        keys.extend(
+            self.lines
+                .keys()
+                .filter(|key| scope.orders.contains(&key.order))
+                .cloned(),
+        );
+        skus.extend(
+            self.lines
+                .values()
+                .filter(|line| scope.orders.contains(&line.key.order))
+                .map(|line| line.sku.clone()),
+        );
+        let mut backlog = Vec::new();
+        for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
+            let start = match scope.backlog {
+                BacklogNeed::None => continue,
+                BacklogNeed::FromStart => None,
+                BacklogNeed::Resume => product.resume_after.clone(),
+            };
+            let mut turns: Vec<Turn> = self
+                .lines
+                .values()
+                .filter(|line| line.sku == product.sku && line.state == LineState::Backordered)
+                .map(turn)
+                .filter(|turn| start.as_ref().is_none_or(|start| turn > start))
+                .collect();
+            turns.sort();
+            let more = turns.len() > BACKLOG_PAGE;
+            turns.truncate(BACKLOG_PAGE);
+            backlog.push(BacklogRead {
+                sku: product.sku.clone(),
+                until: turns.last().filter(|_| more).cloned(),
+            });
+            keys.extend(turns.into_iter().map(|turn| turn.key));
+        }
+        keys.extend(self.to_release(scope));
+        let lines: Vec<LineRecord> = keys.iter().filter_map(|key| self.lines.get(key).cloned()).collect();
+        let allocations: Vec<AllocationRecord> = self
+            .allocations
+            .values()
+            .filter(|allocation| keys.contains(&allocation.key))
+            .cloned()
+            .collect();
+        let lain_in: BTreeSet<&Reference> = allocations.iter().map(|allocation| &allocation.batch).collect();
+        let batches = self
+            .batches
+            .values()
+            .filter(|batch| {
+                let free = self.available(batch.reference.as_str()) > 0;
+                (free && skus.contains(&batch.sku))
+                    || scope.batches.contains(&batch.reference)
+                    || lain_in.contains(&batch.reference)
+            })
+            .cloned()
+            .collect();
+        Loaded {
+            products: skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect(),
+            batches,
+            orders: scope
+                .orders
+                .iter()
+                .filter_map(|id| self.orders.get(id).cloned())
+                .collect(),
+            lines,
+            allocations,
+            backlog,
+        }
+    }
+
+    fn to_release(&self, scope: &Scope) -> Vec<LineKey> {
+        let Some((batch, need)) = scope
+            .release
+            .as_ref()
+            .and_then(|need| Some((self.batches.get(&need.batch)?, need)))
+        else {
+            return Vec::new();
+        };
+        let mut held: Vec<&AllocationRecord> = self.allocations.values().filter(|a| a.batch == need.batch).collect();
+        held.sort_by_key(|a| std::cmp::Reverse((a.allocated_at, turn(&self.lines[&a.key]))));
+        let mut excess = (batch.allocated.get() + batch.dispatched.get()).saturating_sub(need.to.units().get());
+        let mut chosen = Vec::new();
+        for allocation in held {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(u64::from(allocation.quantity.get()));
+            chosen.push(allocation.key.clone());
+        }
+        chosen
+    }
+
+    fn store(&mut self, changes: Changes) {
+        for change in changes.products {
+            let stood = self.products.insert(change.record.sku.clone(), change.record);
+            assert_eq!(stood.map(|record| record.version), change.read_version);
+        }
+        for released in changes.released {
+            self.batches.get_mut(&released.batch).expect("a batch").allocated = self.batches[&released.batch]
+                .allocated
+                .checked_sub(released.quantity.units())
+                .expect("units");
+            let gone = self.allocations.remove(&(released.key.clone(), released.batch.clone()));
+            assert_eq!(gone, Some(released));
+        }
+        for change in changes.batches {
+            match change {
+                Change::New(batch) => {
+                    let fresh = BatchRecord {
+                        allocated: Units::ZERO,
+                        ..batch
+                    };
+                    assert_eq!(self.batches.insert(fresh.reference.clone(), fresh), None);
+                }
+                Change::Changed(batch) => {
+                    self.batches.get_mut(&batch.reference).expect("a batch").quantity = batch.quantity;
+                }
+            }
+        }
+        for order in changes.orders {
+            assert_eq!(self.orders.insert(order.id.clone(), order), None);
+        }
+        for change in changes.lines {
+            let new = matches!(change, Change::New(_));
+            let line = change.value().clone();
+            assert_eq!(self.lines.insert(line.key.clone(), line).is_none(), new);
+        }
+        for earmarked in changes.earmarked {
+            let batch = self.batches.get_mut(&earmarked.batch).expect("a batch");
+            batch.allocated = batch.allocated.checked_add(earmarked.quantity.units()).expect("units");
+            let place = (earmarked.key.clone(), earmarked.batch.clone());
+            assert_eq!(self.allocations.insert(place, earmarked), None);
+        }
+        self.events.extend(changes.events);
+    }
+
+    /// Every invariant that can be seen in the records, and that the events tell the same.
+    fn check(&self) {
+        for product in self.products.values() {
+            let events = self
+                .events
+                .iter()
+                .enumerate()
+                .filter(|(_, event)| event.product().is_some_and(|(sku, _)| *sku == product.sku))
+                .map(|(i, event)| SequencedEvent {
+                    sequence: i as u64 + 1,
+                    event: event.clone(),
+                })
+                .collect();
+            let keys: BTreeSet<&LineKey> = self
+                .lines
+                .values()
+                .filter(|line| line.sku == product.sku)
+                .map(|line| &line.key)
+                .collect();
+            let found = audit(&ProductHistory {
+                product: product.clone(),
+                batches: self
+                    .batches
+                    .values()
+                    .filter(|b| b.sku == product.sku)
+                    .cloned()
+                    .collect(),
+                lines: self.lines.values().filter(|l| l.sku == product.sku).cloned().collect(),
+                allocations: self
+                    .allocations
+                    .values()
+                    .filter(|a| keys.contains(&a.key))
+                    .cloned()
+                    .collect(),
+                events,
+            });
+            assert!(found.is_empty(), "{found:#?}");
+        }
+        let placed = self
+            .events
+            .iter()
+            .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }))
+            .count();
+        assert_eq!(placed, self.orders.len());
+    }
+}
+
+pub fn turn(line: &LineRecord) -> Turn {
+    Turn {
+        placed_at: line.placed_at,
+        key: line.key.clone(),
+    }
+}
+
+fn occasion(tick: i64) -> Occasion {
+    let noon = jiff::tz::Offset::UTC
+        .to_timestamp(day(0).at(12, 0, 0, 0))
+        .expect("an instant");
+    Occasion {
+        now: Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant"),
+        actor: Arc::from("test"),
+        correlation_id: Arc::from("test"),
+    }
+}
