@@ -13,23 +13,23 @@ use earmark_domain::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-pub fn sku(text: &str) -> Sku {
+pub(crate) fn sku(text: &str) -> Sku {
     Sku::new(text).expect("a SKU")
 }
 
-pub fn reference(text: &str) -> Reference {
+pub(crate) fn reference(text: &str) -> Reference {
     Reference::new(text).expect("a reference")
 }
 
-pub fn order(text: &str) -> OrderId {
+pub(crate) fn order(text: &str) -> OrderId {
     OrderId::new(text).expect("an order id")
 }
 
-pub fn units(n: u32) -> Quantity {
+pub(crate) fn units(n: u32) -> Quantity {
     Quantity::new(n).expect("a quantity")
 }
 
-pub fn key(order_id: &str, line: &str) -> LineKey {
+pub(crate) fn key(order_id: &str, line: &str) -> LineKey {
     LineKey {
         order: order(order_id),
         line: LineId::new(line).expect("a line id"),
@@ -37,13 +37,13 @@ pub fn key(order_id: &str, line: &str) -> LineKey {
 }
 
 /// Day `n` of the tests' calendar; day 0 is today.
-pub fn day(n: i8) -> Date {
+pub(crate) fn day(n: i8) -> Date {
     jiff::civil::date(2030, 6, 10)
         .checked_add(jiff::Span::new().days(n))
         .expect("a date")
 }
 
-pub fn create_batch(name: &str, of: &str, quantity: u32, eta: Option<Date>) -> Command {
+pub(crate) fn create_batch(name: &str, of: &str, quantity: u32, eta: Option<Date>) -> Command {
     Command::CreateBatch(CreateBatch {
         reference: reference(name),
         sku: sku(of),
@@ -66,19 +66,19 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
 }
 
 /// A line known by its SKU, whole, refused when short.
-pub fn allocate(order_id: &str, of: &str, quantity: u32) -> Command {
+pub(crate) fn allocate(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Reject, false)
 }
 
-pub fn allocate_split(order_id: &str, of: &str, quantity: u32) -> Command {
+pub(crate) fn allocate_split(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Reject, true)
 }
 
-pub fn backorder(order_id: &str, of: &str, quantity: u32) -> Command {
+pub(crate) fn backorder(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Backorder, false)
 }
 
-pub fn place(id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderShortage, split: bool) -> Command {
+pub(crate) fn place(id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderShortage, split: bool) -> Command {
     let lines = lines
         .iter()
         .map(|(line, of, quantity)| OrderLine {
@@ -90,41 +90,41 @@ pub fn place(id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderShortage
     Command::PlaceOrder(PlaceOrder::new(order(id), lines, on_shortage, split).expect("an order"))
 }
 
-pub fn count(batch: &str, quantity: u32) -> Command {
+pub(crate) fn count(batch: &str, quantity: u32) -> Command {
     Command::ChangeBatchQuantity {
         reference: reference(batch),
         quantity: Count::new(quantity).expect("a count"),
     }
 }
 
-pub fn cancel_order(id: &str) -> Command {
+pub(crate) fn cancel_order(id: &str) -> Command {
     Command::CancelOrder(order(id))
 }
 
-pub fn cancel_line(order_id: &str, line: &str) -> Command {
+pub(crate) fn cancel_line(order_id: &str, line: &str) -> Command {
     Command::CancelLine(key(order_id, line))
 }
 
 /// All records, and a clock that ticks with each command.
 #[derive(Debug, Clone, Default)]
-pub struct Books {
-    pub products: BTreeMap<Sku, ProductRecord>,
-    pub batches: BTreeMap<Reference, BatchRecord>,
-    pub orders: BTreeMap<OrderId, OrderRecord>,
-    pub lines: BTreeMap<LineKey, LineRecord>,
-    pub allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
-    pub events: Vec<Event>,
+pub(crate) struct Books {
+    pub(crate) products: BTreeMap<Sku, ProductRecord>,
+    pub(crate) batches: BTreeMap<Reference, BatchRecord>,
+    pub(crate) orders: BTreeMap<OrderId, OrderRecord>,
+    pub(crate) lines: BTreeMap<LineKey, LineRecord>,
+    pub(crate) allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
+    pub(crate) events: Vec<Event>,
     ticks: i64,
 }
 
 impl Books {
     /// Runs one command in a transaction of its own.
-    pub fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
+    pub(crate) fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
         self.run_together(&[command]).remove(0)
     }
 
     /// Runs commands in one transaction.
-    pub fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
+    pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
         let scope = commands
             .iter()
             .map(|command| command.scope())
@@ -144,7 +144,7 @@ impl Books {
     }
 
     /// What happened since the `n`th event, by name and line.
-    pub fn told_since(&self, n: usize) -> Vec<String> {
+    pub(crate) fn told_since(&self, n: usize) -> Vec<String> {
         self.events[n..]
             .iter()
             .map(|event| match event.fact.line() {
@@ -154,17 +154,17 @@ impl Books {
             .collect()
     }
 
-    pub fn available(&self, batch: &str) -> u64 {
+    pub(crate) fn available(&self, batch: &str) -> u64 {
         let record = &self.batches[&reference(batch)];
         u64::from(record.quantity.get()) - record.allocated.get() - record.dispatched.get()
     }
 
-    pub fn state(&self, order_id: &str, line: &str) -> Option<LineState> {
+    pub(crate) fn state(&self, order_id: &str, line: &str) -> Option<LineState> {
         self.lines.get(&key(order_id, line)).map(|line| line.state)
     }
 
     /// The batches a line lies in, with the units in each, by reference.
-    pub fn held(&self, order_id: &str, line: &str) -> Vec<(String, u32)> {
+    pub(crate) fn held(&self, order_id: &str, line: &str) -> Vec<(String, u32)> {
         self.allocations
             .values()
             .filter(|allocation| allocation.key == key(order_id, line))
@@ -172,7 +172,7 @@ impl Books {
             .collect()
     }
 
-    pub fn load(&self, scope: &Scope) -> Loaded {
+    pub(crate) fn load(&self, scope: &Scope) -> Loaded {
         let mut skus = scope.skus.clone();
         skus.extend(
             scope
@@ -363,7 +363,7 @@ impl Books {
     }
 }
 
-pub fn turn(line: &LineRecord) -> Turn {
+pub(crate) fn turn(line: &LineRecord) -> Turn {
     Turn {
         placed_at: line.placed_at,
         key: line.key.clone(),
