@@ -136,7 +136,11 @@ impl ProductRead {
     /// The batches as they are shown on a day.
     #[must_use]
     pub fn batch_views(&self, today: Date) -> Vec<BatchView> {
-        self.batches.iter().cloned().map(|record| BatchView::of(record, today)).collect()
+        self.batches
+            .iter()
+            .cloned()
+            .map(|record| BatchView::of(record, today))
+            .collect()
     }
 }
 
@@ -187,12 +191,8 @@ pub trait Queries: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError>;
     /// The backlog of a product in order of service, from the turn after `after` on; `None`: no such product.
-    async fn backlog(
-        &self,
-        sku: &Sku,
-        after: Option<&Turn>,
-        limit: usize,
-    ) -> Result<Option<Vec<LineRead>>, StoreError>;
+    async fn backlog(&self, sku: &Sku, after: Option<&Turn>, limit: usize)
+    -> Result<Option<Vec<LineRead>>, StoreError>;
     /// Events after a sequence. An event that commits late is never passed over.
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError>;
     /// Lines by order id and line id, from the one after `after` on.
