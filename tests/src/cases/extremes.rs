@@ -1,0 +1,180 @@
+//! Names and numbers at the edges of what is allowed.
+
+use earmark_application::EventFilter;
+use earmark_domain::{MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, MAX_QUANTITY, OnOrderShortage};
+
+use crate::build::{
+    allocate_split, cancel_line, count_batch, create_batch, create_inbound, line, name_product, order, place,
+    place_order, reference, sku,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+/// Uses a name for everything that has one, and finds it again.
+async fn assert_survives(shop: &Shop, name: &str) {
+    shop.all_done(&[
+        name_product(name, name),
+        create_batch(name, name, 9),
+        place(name, &[(name, name, 2)], OnOrderShortage::Reject, false),
+    ])
+    .await;
+    let queries = shop.queries.as_ref();
+    let batch = queries
+        .batch(&reference(name))
+        .await
+        .expect("a batch")
+        .expect("it stands");
+    assert_eq!((batch.reference.as_str(), batch.sku.as_str()), (name, name));
+    let placed = queries.order(&order(name)).await.expect("an order").expect("it stands");
+    assert_eq!(placed.lines[0].record.key, line(name, name));
+    assert_eq!(placed.lines[0].allocations[0].0.batch, reference(name));
+    let product = queries
+        .product(&sku(name))
+        .await
+        .expect("a product")
+        .expect("it stands");
+    assert_eq!(product.summary.name.as_ref().map(|name| name.as_str()), Some(name));
+    let found = queries.products(Some(name), None, 100).await.expect("products");
+    assert!(
+        found.iter().any(|product| product.sku.as_str() == name),
+        "{name:?} is not found"
+    );
+    let filter = EventFilter {
+        sku: Some(sku(name)),
+        order: Some(order(name)),
+        types: Vec::new(),
+    };
+    let told = queries.events(&filter, 0, 10).await.expect("events").events;
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].event.fact.line(), Some(&line(name, name)));
+}
+
+/// No sign has a meaning of its own.
+pub async fn names_of_any_script_and_sign_survive(db: Db) {
+    let shop = Shop::open(&db).await;
+    let names = [
+        "it's",
+        "\"quoted\"",
+        "back\\slash",
+        "\\",
+        "100%",
+        "under_score",
+        "a/b:c",
+        "a;b,c",
+        "$1 {2} ?3 :4 @5",
+        "--",
+        "NULL",
+        "{}",
+        "[\"a\"]",
+        "ランプ",
+        "מנורה",
+        "лампа",
+        "🪔 of a kind",
+        "👩‍👩‍👧‍👦",
+        "e\u{301}tag\u{e8}re",
+        "\u{10FFFD}",
+        "\u{FEFF}mark",
+        "two  spaces",
+    ];
+    for name in names {
+        assert_survives(&shop, name).await;
+    }
+    let listed = shop.queries.products(None, None, 100).await.expect("products");
+    assert_eq!(listed.len(), names.len());
+    shop.assert_sound().await;
+}
+
+/// Case, accents, and where one name ends and the next begins.
+pub async fn names_that_look_alike_stay_apart(db: Db) {
+    let shop = Shop::open(&db).await;
+    let names = [
+        "lamp", "Lamp", "LAMP", "\u{e9}", "e\u{301}", "e", "ß", "ss", "ẞ", "1", "01", "１",
+    ];
+    for (number, name) in (1..).zip(names) {
+        shop.done(&create_batch(name, name, number)).await;
+    }
+    for (number, name) in (1..).zip(names) {
+        let batch = shop
+            .queries
+            .batch(&reference(name))
+            .await
+            .expect("a batch")
+            .expect("it stands");
+        assert_eq!((batch.sku, batch.quantity.get()), (sku(name), number));
+    }
+    let pairs = [
+        ("a/b", "c"),
+        ("a", "b/c"),
+        ("a:b", "c"),
+        ("a", "b:c"),
+        ("a\\", "b"),
+        ("a", "\\b"),
+    ];
+    shop.done(&create_batch("many", "LAMP", 100)).await;
+    for (order_id, line_id) in pairs {
+        let command = crate::build::allocate_line(line(order_id, line_id), "LAMP", 1);
+        shop.done(&command).await;
+    }
+    assert_eq!(shop.history(&sku("LAMP")).await.lines.len(), pairs.len());
+    shop.done(&cancel_line("a", "b/c")).await;
+    let left = shop.history(&sku("LAMP")).await.allocations;
+    assert_eq!(left.len(), pairs.len() - 1);
+    assert!(left.iter().any(|allocation| allocation.key == line("a/b", "c")));
+    shop.assert_sound().await;
+}
+
+/// Sixty-four characters of four bytes each, and two hundred in a product's name.
+pub async fn the_longest_names_survive(db: Db) {
+    let shop = Shop::open(&db).await;
+    assert_survives(&shop, &"🪔".repeat(MAX_NAME_CHARS)).await;
+    assert_survives(&shop, &"\u{10FFFD}".repeat(MAX_NAME_CHARS)).await;
+    shop.done(&name_product("long", &"🪔".repeat(MAX_PRODUCT_NAME_CHARS)))
+        .await;
+    let product = shop
+        .queries
+        .product(&sku("long"))
+        .await
+        .expect("a product")
+        .expect("it stands");
+    let name = product.summary.name.expect("a name");
+    assert_eq!(name.as_str().chars().count(), MAX_PRODUCT_NAME_CHARS);
+    shop.assert_sound().await;
+}
+
+/// A thousand million a time, and sums past what 32 bits hold.
+pub async fn the_largest_quantities_add_up(db: Db) {
+    const BATCHES: u32 = 12;
+    let most = u64::from(MAX_QUANTITY);
+    let shop = Shop::open(&db).await;
+    for number in 0..BATCHES / 2 {
+        shop.all_done(&[
+            create_batch(&format!("here-{number}"), "SAND", MAX_QUANTITY),
+            create_inbound(&format!("coming-{number}"), "SAND", MAX_QUANTITY, "9999-12-31"),
+        ])
+        .await;
+    }
+    shop.done(&count_batch("here-0", MAX_QUANTITY - 1)).await;
+    let ids: Vec<String> = (0..6).map(|number| format!("l-{number}")).collect();
+    let lines: Vec<_> = ids.iter().map(|id| (id.as_str(), "SAND", MAX_QUANTITY)).collect();
+    shop.done(&place("big", &lines, OnOrderShortage::Reject, true)).await;
+    shop.done(&allocate_split("split", "SAND", MAX_QUANTITY)).await;
+    let waiting: Vec<_> = (0..8).map(|number| format!("w-{number}")).collect();
+    let lines: Vec<_> = waiting.iter().map(|id| (id.as_str(), "SAND", MAX_QUANTITY)).collect();
+    shop.done(&place("later", &lines, OnOrderShortage::Backorder, true))
+        .await;
+
+    let read = shop
+        .queries
+        .product(&sku("SAND"))
+        .await
+        .expect("a product")
+        .expect("it stands");
+    let sums = read.summary;
+    assert_eq!(sums.on_hand.get(), 6 * most - 1);
+    assert_eq!(sums.inbound.get(), 6 * most);
+    assert_eq!(sums.allocated.get(), 11 * most);
+    assert_eq!(sums.available.get(), most - 1);
+    assert_eq!(sums.backordered.get(), 4 * most);
+    shop.refused(&place_order("none", &[("SAND", MAX_QUANTITY)])).await;
+    shop.assert_sound().await;
+}

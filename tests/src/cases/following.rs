@@ -1,0 +1,247 @@
+//! Following the events with a cursor: every one of them, once, in ascending order.
+//!
+//! A sequence that is taken before its transaction commits can be passed over by a reader. These cases hold
+//! transactions open while somebody reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use earmark_application::{EventFilter, EventPage};
+use earmark_domain::SequencedEvent;
+use tokio::task::JoinHandle;
+
+use crate::build::{
+    allocate, allocate_or_wait, cancel_order, count_batch, create_batch, name_product, order, place_order, sku,
+};
+use crate::crew::{Crew, race};
+use crate::databases::{Db, Overlap};
+use crate::gate::HeldOpen;
+use crate::shop::Shop;
+
+/// Reads events a few at a time, on and on, until it is told that there will be no more.
+struct Follower {
+    ended: Arc<AtomicBool>,
+    reading: JoinHandle<Vec<SequencedEvent>>,
+}
+
+impl Follower {
+    fn start(shop: &Shop) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (queries, last_round) = (shop.queries.clone(), ended.clone());
+        let reading = tokio::spawn(async move {
+            let mut seen = Vec::new();
+            let mut after = 0;
+            loop {
+                // Asked before reading: what was stored by then is found by this read.
+                let nothing_more = last_round.load(Ordering::SeqCst);
+                let page = queries
+                    .events(&EventFilter::default(), after, 3)
+                    .await
+                    .expect("a page of events");
+                assert!(page.next >= after, "a cursor does not go back");
+                after = page.next;
+                let empty = page.events.is_empty();
+                seen.extend(page.events);
+                if empty && nothing_more {
+                    return seen;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+        Self { ended, reading }
+    }
+
+    /// Everything the follower saw, held against what stands.
+    async fn end(self, shop: &Shop) -> Vec<SequencedEvent> {
+        self.ended.store(true, Ordering::SeqCst);
+        let seen = self.reading.await.expect("the follower reads on");
+        assert!(
+            seen.is_sorted_by(|a, b| a.sequence < b.sequence),
+            "ascending, each once"
+        );
+        assert_eq!(seen, shop.events().await, "what was followed is what stands");
+        seen
+    }
+}
+
+/// Two transactions on two products; the first to begin is held open until the second has come as far as it can.
+async fn two_commits(db: &Db, first_commits_first: bool) {
+    let shop = Shop::open(db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 5), create_batch("b-2", "CHAIR", 5)])
+        .await;
+    let follower = Follower::start(&shop);
+    let overlaps = db.overlap() >= Overlap::OnOtherProducts;
+
+    let (first_door, second_door) = (HeldOpen::default(), HeldOpen::default());
+    let (first_gate, second_gate) = (first_door.gate(), second_door.gate());
+    let asker = shop.clone();
+    let first = tokio::spawn(async move { asker.transact_at(first_gate, &allocate("o-1", "LAMP", 1)).await });
+    first_door.reached().await;
+    let asker = shop.clone();
+    let second = tokio::spawn(async move { asker.transact_at(second_gate, &allocate("o-2", "CHAIR", 1)).await });
+    if overlaps {
+        second_door.reached().await;
+    }
+    let (first, second) = if overlaps && !first_commits_first {
+        second_door.open();
+        let second = second.await;
+        // The second is stored, the first still open: now a reader could pass it over.
+        assert_eq!(shop.events().await.len(), 3);
+        first_door.open();
+        (first.await, second)
+    } else {
+        first_door.open();
+        let first = first.await;
+        second_door.open();
+        (first, second.await)
+    };
+    first.expect("no panic").expect("the first is stored");
+    second.expect("no panic").expect("the second is stored");
+    let seen = follower.end(&shop).await;
+    assert_eq!(seen.len(), 4);
+    shop.assert_sound().await;
+}
+
+/// The transaction that began first commits last: its event is not passed over.
+pub async fn a_follower_misses_nothing_when_the_first_to_begin_commits_last(db: Db) {
+    two_commits(&db, false).await;
+}
+
+/// And the other way round.
+pub async fn a_follower_misses_nothing_when_the_first_to_begin_commits_first(db: Db) {
+    two_commits(&db, true).await;
+}
+
+/// Two instances, many products, one follower.
+pub async fn a_follower_misses_nothing_while_many_write(db: Db) {
+    let shop = Shop::open(&db).await;
+    let other = shop.another(&db).await;
+    let (left, right) = (Crew::start(&shop), Crew::start(&other));
+    let follower = Follower::start(&other);
+    for round in 0..8 {
+        let commands = (0..20).map(|number| {
+            let (batch, of) = (format!("b-{round}-{number}"), format!("SKU-{}", number % 10));
+            (
+                if number % 2 == 0 { &left } else { &right },
+                create_batch(&batch, &of, 3),
+            )
+        });
+        for answer in race(commands.collect()).await {
+            assert!(answer.is_ok(), "{answer:?}");
+        }
+    }
+    let seen = follower.end(&shop).await;
+    assert_eq!(seen.len(), 160);
+    shop.assert_sound().await;
+    left.stop().await;
+    right.stop().await;
+}
+
+async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
+    shop.queries
+        .events(filter, after, limit)
+        .await
+        .expect("a page of events")
+}
+
+/// A full page ends with its last event; one that is not full, with the last event looked at.
+pub async fn events_are_told_in_pages_that_say_where_to_read_on(db: Db) {
+    let shop = Shop::open(&db).await;
+    let everything = EventFilter::default();
+    assert_eq!(
+        page(&shop, &everything, 0, 5).await,
+        EventPage {
+            events: Vec::new(),
+            next: 0
+        }
+    );
+
+    for number in 0..5 {
+        shop.done(&create_batch(&format!("b-{number}"), "LAMP", 1)).await;
+    }
+    shop.done(&create_batch("c-1", "CHAIR", 1)).await;
+    let all = shop.events().await;
+    let highest = all.last().expect("six events").sequence;
+
+    let first = page(&shop, &everything, 0, 4).await;
+    assert_eq!((first.events.as_slice(), first.next), (&all[..4], all[3].sequence));
+    let second = page(&shop, &everything, first.next, 4).await;
+    assert_eq!((second.events.as_slice(), second.next), (&all[4..], highest));
+    let third = page(&shop, &everything, second.next, 4).await;
+    assert_eq!((third.events.as_slice(), third.next), (&all[6..], highest));
+
+    let lamps = EventFilter {
+        sku: Some(sku("LAMP")),
+        ..EventFilter::default()
+    };
+    let exactly_full = page(&shop, &lamps, 0, 5).await;
+    assert_eq!(
+        (exactly_full.events.as_slice(), exactly_full.next),
+        (&all[..5], all[4].sequence)
+    );
+    let not_full = page(&shop, &lamps, 0, 6).await;
+    assert_eq!(
+        (not_full.events.len(), not_full.next),
+        (5, highest),
+        "the chair was looked at too"
+    );
+    let ahead = page(&shop, &everything, highest + 10, 5).await;
+    assert_eq!(
+        (ahead.events.len(), ahead.next),
+        (0, highest + 10),
+        "a cursor does not go back"
+    );
+}
+
+/// Any of the filters, and all of them together.
+pub async fn events_can_be_asked_for_by_product_order_and_type(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        name_product("LAMP", "A lamp"),
+        create_batch("b-1", "LAMP", 5),
+        create_batch("b-2", "CHAIR", 5),
+        place_order("o-1", &[("LAMP", 1), ("CHAIR", 1)]),
+        allocate_or_wait("o-2", "LAMP", 9),
+        count_batch("b-1", 0),
+        cancel_order("o-1"),
+    ])
+    .await;
+    let told = |by_sku: Option<&str>, by_order: Option<&str>, types: &[&str]| {
+        let filter = EventFilter {
+            sku: by_sku.map(sku),
+            order: by_order.map(order),
+            types: types.iter().map(ToString::to_string).collect(),
+        };
+        let shop = &shop;
+        async move {
+            let found = page(shop, &filter, 0, 100).await.events;
+            let names = found.iter().map(|stored| stored.event.fact.name());
+            names.collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(
+        told(Some("CHAIR"), None, &[]).await,
+        ["BatchCreated", "Allocated", "Deallocated"]
+    );
+    let of_order = told(None, Some("o-1"), &[]).await;
+    assert_eq!(of_order.first().copied(), Some("OrderPlaced"));
+    assert_eq!(of_order.iter().filter(|name| **name == "Allocated").count(), 2);
+    assert_eq!(of_order.iter().filter(|name| **name == "Deallocated").count(), 2);
+    assert_eq!(of_order.iter().filter(|name| **name == "Backordered").count(), 1);
+    assert_eq!(of_order.iter().filter(|name| **name == "OrderCancelled").count(), 1);
+    assert_eq!(of_order.len(), 7);
+    assert_eq!(told(None, Some("o-2"), &[]).await, ["OutOfStock", "Backordered"]);
+    assert_eq!(told(None, None, &["BatchCreated"]).await.len(), 2);
+    assert_eq!(
+        told(None, None, &["OutOfStock", "ProductNamed"]).await,
+        ["ProductNamed", "OutOfStock"]
+    );
+    assert_eq!(told(Some("LAMP"), Some("o-1"), &["Allocated"]).await, ["Allocated"]);
+    assert!(told(Some("SOFA"), None, &[]).await.is_empty());
+    assert!(told(None, Some("o-9"), &[]).await.is_empty());
+    assert!(told(None, None, &["NoSuchType"]).await.is_empty());
+    assert!(
+        told(Some("lamp"), None, &[]).await.is_empty(),
+        "names are case-sensitive"
+    );
+}

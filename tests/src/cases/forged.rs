@@ -1,0 +1,293 @@
+//! Change sets that no domain decides on: a store must not believe them.
+//!
+//! The rules stand in the domain, and a second time in the store: whatever defect comes between, the books stay right.
+
+use earmark_application::StoreError;
+use earmark_domain::{
+    AllocationRecord, BatchRecord, Change, Changes, Command, Count, Event, Fact, LineRecord, LineState, ProductChange,
+    ProductRecord, Subject, Units,
+};
+
+use crate::build::{allocate, count_batch, create_batch, line, place_order, reference, sku, units};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+/// A shop with a batch of ten lamps, four of them allocated, and a used-up batch of chairs.
+async fn lamps(db: &Db) -> Shop {
+    let shop = Shop::open(db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 10),
+        place_order("o-1", &[("LAMP", 4)]),
+        create_batch("b-2", "CHAIR", 1),
+        allocate("o-2", "CHAIR", 1),
+    ])
+    .await;
+    shop
+}
+
+/// What the domain would store for a command, for a test to bend.
+async fn honest(shop: &Shop, command: &Command) -> Changes {
+    let loaded = shop.load(&command.scope()).await;
+    let mut ledger = earmark_domain::Ledger::open(loaded).expect("sound books");
+    let decided = ledger.decide(command, &shop.occasion());
+    assert!(decided.is_ok(), "{decided:?}");
+    ledger.close()
+}
+
+/// The store says no, and everything is as it was.
+async fn assert_kept_out(shop: &Shop, command: &Command, changes: Changes) {
+    let before = shop.snapshot().await;
+    let stored = shop.forge(&command.scope(), changes.clone()).await;
+    assert!(
+        matches!(stored, Err(StoreError::Conflict | StoreError::Corrupt(_))),
+        "{changes:#?} is answered with {stored:?}"
+    );
+    assert_eq!(shop.snapshot().await, before, "{changes:#?}");
+    shop.assert_sound().await;
+}
+
+/// The database itself refuses the eleventh of ten.
+pub async fn a_change_that_asks_for_more_than_a_batch_holds_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = allocate("o-9", "LAMP", 6);
+    let mut changes = honest(&shop, &command).await;
+    changes.earmarked[0].quantity = units(7);
+    assert_kept_out(&shop, &command, changes).await;
+    shop.done(&command).await;
+}
+
+/// Nor can the shelf be pulled away from under a line.
+pub async fn a_change_that_counts_a_batch_below_its_allocations_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = count_batch("b-1", 4);
+    let mut changes = honest(&shop, &command).await;
+    let Change::Changed(batch) = &mut changes.batches[0] else {
+        unreachable!("the batch exists")
+    };
+    batch.quantity = Count::new(3).expect("a count");
+    assert_kept_out(&shop, &command, changes).await;
+    shop.done(&command).await;
+}
+
+/// Counters are derived, never taken over.
+pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change_says(db: Db) {
+    let shop = lamps(&db).await;
+    let command = count_batch("b-1", 20);
+    let mut changes = honest(&shop, &command).await;
+    let Change::Changed(batch) = &mut changes.batches[0] else {
+        unreachable!("the batch exists")
+    };
+    batch.allocated = Units::new(19);
+    shop.forge(&command.scope(), changes)
+        .await
+        .expect("the rest of it is sound");
+
+    let command = create_batch("b-3", "LAMP", 5);
+    let mut changes = honest(&shop, &command).await;
+    let Change::New(batch) = &mut changes.batches[0] else {
+        unreachable!("the batch is new")
+    };
+    batch.allocated = Units::new(3);
+    shop.forge(&command.scope(), changes)
+        .await
+        .expect("the rest of it is sound");
+
+    for (batch, allocated) in [("b-1", 4), ("b-3", 0)] {
+        let stored = shop.queries.batch(&reference(batch)).await.expect("a batch");
+        assert_eq!(stored.map(|batch| batch.allocated.get()), Some(allocated));
+    }
+    shop.assert_sound().await;
+}
+
+/// Changes of one product, one event higher, for a forger to fill.
+async fn next_version(shop: &Shop, of: &str, fact: Fact) -> Changes {
+    let record = shop.history(&sku(of)).await.product;
+    let occasion = shop.occasion();
+    let version = record.version + 1;
+    Changes {
+        products: vec![ProductChange {
+            read_version: Some(record.version),
+            record: ProductRecord { version, ..record },
+        }],
+        events: vec![Event {
+            subject: Subject::Product { sku: sku(of), version },
+            occurred_at: occasion.now,
+            actor: occasion.actor,
+            correlation_id: occasion.correlation_id,
+            fact,
+        }],
+        ..Changes::default()
+    }
+}
+
+fn renamed() -> Fact {
+    Fact::ProductNamed {
+        name: earmark_domain::ProductName::new("A lamp").expect("a name"),
+    }
+}
+
+/// The same line in the same batch, at another time: first out, then in.
+pub async fn an_allocation_made_anew_takes_the_place_of_the_one_released(db: Db) {
+    let shop = lamps(&db).await;
+    let stands = shop.history(&sku("LAMP")).await.allocations[0].clone();
+    let anew = AllocationRecord {
+        allocated_at: shop.occasion().now,
+        ..stands.clone()
+    };
+    let mut changes = next_version(&shop, "LAMP", renamed()).await;
+    changes.released.push(stands);
+    changes.earmarked.push(anew.clone());
+    let scope = allocate("o-1", "LAMP", 4).scope();
+    shop.forge(&scope, changes).await.expect("it is sound");
+    let history = shop.history(&sku("LAMP")).await;
+    assert_eq!(history.allocations, [anew]);
+    assert_eq!(history.batches[0].allocated, Units::new(4));
+}
+
+/// Ten of ten are taken, and one line's become another's: no state on the way holds more than ten.
+pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
+    let shop = lamps(&db).await;
+    shop.done(&allocate("o-2", "LAMP", 6)).await;
+    let history = shop.history(&sku("LAMP")).await;
+    let leaving = history
+        .allocations
+        .iter()
+        .find(|held| held.quantity == units(6))
+        .expect("six")
+        .clone();
+    let mut changes = next_version(&shop, "LAMP", renamed()).await;
+    let newcomer = LineRecord {
+        key: line("o-3", "LAMP"),
+        ..history.lines[1].clone()
+    };
+    changes.lines = vec![
+        Change::Changed(LineRecord {
+            state: LineState::Cancelled,
+            ..history.lines[1].clone()
+        }),
+        Change::New(newcomer.clone()),
+    ];
+    changes.earmarked = vec![AllocationRecord {
+        key: newcomer.key,
+        ..leaving.clone()
+    }];
+    changes.released = vec![leaving];
+    let scope = allocate("o-2", "LAMP", 6).scope();
+    shop.forge(&scope, changes).await.expect("it is sound");
+    let batch = shop
+        .queries
+        .batch(&reference("b-1"))
+        .await
+        .expect("a batch")
+        .expect("it stands");
+    assert_eq!(batch.allocated, Units::new(10));
+}
+
+/// A decision counts only on the version it was taken on.
+pub async fn a_change_decided_on_another_version_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = allocate("o-9", "LAMP", 1);
+    for forged in [None, Some(0), Some(1), Some(3), Some(u64::from(u32::MAX))] {
+        let mut changes = honest(&shop, &command).await;
+        assert_eq!(changes.products[0].read_version, Some(2));
+        changes.products[0].read_version = forged;
+        assert_kept_out(&shop, &command, changes).await;
+    }
+}
+
+/// What is there can't be made a second time, whatever else it comes with.
+pub async fn a_change_that_makes_what_exists_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = place_order("o-9", &[("LAMP", 1)]);
+    let changes = honest(&shop, &command).await;
+
+    let mut same_line = changes.clone();
+    let there = shop.history(&sku("LAMP")).await.lines[0].clone();
+    same_line.lines.push(Change::New(there));
+    assert_kept_out(&shop, &command, same_line).await;
+
+    let mut same_order = changes.clone();
+    same_order.orders[0].id = crate::build::order("o-1");
+    assert_kept_out(&shop, &command, same_order).await;
+
+    let mut same_batch = changes.clone();
+    let there = shop.history(&sku("CHAIR")).await.batches[0].clone();
+    same_batch.batches.push(Change::New(BatchRecord {
+        sku: sku("LAMP"),
+        ordinal: 9,
+        ..there
+    }));
+    assert_kept_out(&shop, &command, same_batch).await;
+
+    let mut same_allocation = changes.clone();
+    let there = shop.history(&sku("LAMP")).await.allocations[0].clone();
+    same_allocation.earmarked.push(there);
+    assert_kept_out(&shop, &command, same_allocation).await;
+
+    let mut twice = changes;
+    twice.lines.push(twice.lines[0].clone());
+    assert_kept_out(&shop, &command, twice).await;
+}
+
+/// What is not there can't be changed, released or allocated in.
+pub async fn a_change_of_what_does_not_exist_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = allocate("o-9", "LAMP", 1);
+    let changes = honest(&shop, &command).await;
+
+    let mut in_no_batch = changes.clone();
+    in_no_batch.earmarked[0].batch = reference("nowhere");
+    assert_kept_out(&shop, &command, in_no_batch).await;
+
+    let mut to_no_line = changes.clone();
+    to_no_line.earmarked[0].key = line("nobody", "LAMP");
+    assert_kept_out(&shop, &command, to_no_line).await;
+
+    let mut no_allocation = changes.clone();
+    let released = AllocationRecord {
+        key: line("nobody", "LAMP"),
+        ..changes.earmarked[0].clone()
+    };
+    no_allocation.released.push(released);
+    assert_kept_out(&shop, &command, no_allocation).await;
+
+    let mut no_line = changes.clone();
+    let Change::New(record) = changes.lines[0].clone() else {
+        unreachable!("the line is new")
+    };
+    no_line.lines.push(Change::Changed(LineRecord {
+        key: line("nobody", "LAMP"),
+        ..record
+    }));
+    assert_kept_out(&shop, &command, no_line).await;
+
+    let mut no_batch = changes;
+    let there = shop.history(&sku("LAMP")).await.batches[0].clone();
+    no_batch.batches.push(Change::Changed(BatchRecord {
+        reference: reference("nowhere"),
+        ..there
+    }));
+    assert_kept_out(&shop, &command, no_batch).await;
+}
+
+/// Nine sound rows and a bad one: none of them is stored.
+pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
+    let shop = lamps(&db).await;
+    let command = place_order("o-9", &[("LAMP", 6)]);
+    let mut changes = honest(&shop, &command).await;
+    let chairs = next_version(&shop, "CHAIR", renamed()).await;
+    changes.products.extend(chairs.products);
+    changes.events.extend(chairs.events);
+    changes.lines.push(Change::New(LineRecord {
+        key: line("o-9", "chair"),
+        sku: sku("CHAIR"),
+        ..changes.lines[0].value().clone()
+    }));
+    changes.earmarked.push(AllocationRecord {
+        key: line("o-9", "chair"),
+        batch: reference("b-2"),
+        quantity: units(1),
+        allocated_at: shop.occasion().now,
+    });
+    assert_kept_out(&shop, &command, changes).await;
+}

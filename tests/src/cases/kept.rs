@@ -1,0 +1,282 @@
+//! What is stored stays stored, as it was decided, and nothing else is.
+
+use std::sync::Arc;
+
+use earmark_application::{Decided, StoreError, Undecided};
+use earmark_domain::{
+    Change, Changes, Command, Corrupt, LineState, MAX_LINES_PER_ORDER, OnOrderShortage, Outcome, Subject,
+};
+
+use crate::build::{
+    allocate, allocate_or_wait, allocate_split, cancel_line, cancel_order, count_batch, create_batch, create_inbound,
+    line, name_product, order, place, place_order, reference, sku, units,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+/// A week of a small shop: every command, every state of a line, moves, and two products.
+fn a_busy_week() -> Vec<Command> {
+    vec![
+        name_product("LAMP", "A lamp, brass"),
+        create_batch("shelf", "LAMP", 10),
+        create_inbound("ship-1", "LAMP", 20, "2026-04-01"),
+        create_inbound("ship-2", "LAMP", 5, "2026-03-20"),
+        create_batch("chairs", "CHAIR", 4),
+        allocate("o-1", "LAMP", 3),
+        allocate_split("o-2", "LAMP", 14),
+        allocate_or_wait("o-3", "LAMP", 30),
+        place(
+            "o-4",
+            &[("a", "LAMP", 2), ("b", "CHAIR", 3), ("c", "CHAIR", 3)],
+            OnOrderShortage::Partial,
+            true,
+        ),
+        place(
+            "o-5",
+            &[("a", "CHAIR", 9), ("b", "LAMP", 1)],
+            OnOrderShortage::Backorder,
+            false,
+        ),
+        count_batch("shelf", 6),
+        cancel_line("o-4", "b"),
+        name_product("LAMP", "A lamp, brass and glass"),
+        create_batch("more", "LAMP", 40),
+        cancel_order("o-5"),
+        count_batch("ship-1", 0),
+    ]
+}
+
+async fn live_through_a_busy_week(shop: &Shop) {
+    for command in a_busy_week() {
+        shop.done(&command).await;
+    }
+}
+
+/// Every row that a decision asks to be stored is found as it asks.
+async fn assert_stored(shop: &Shop, changes: &Changes) {
+    for change in &changes.products {
+        assert_eq!(shop.history(&change.record.sku).await.product, change.record);
+    }
+    for change in &changes.batches {
+        let batch = change.value();
+        let stored = shop.queries.batch(&batch.reference).await.expect("a batch");
+        assert_eq!(stored.as_ref(), Some(batch));
+    }
+    for change in &changes.lines {
+        let history = shop.history(&change.value().sku).await;
+        assert!(history.lines.contains(change.value()), "{change:?}");
+        let asked = changes.earmarked.iter().filter(|a| a.key == change.value().key);
+        for allocation in asked {
+            assert!(history.allocations.contains(allocation), "{allocation:?}");
+        }
+    }
+    for released in &changes.released {
+        let stands = shop.snapshot().await.histories.into_iter().flat_map(|h| h.allocations);
+        assert!(
+            !stands.into_iter().any(|allocation| allocation == *released),
+            "{released:?}"
+        );
+    }
+    let snapshot = shop.snapshot().await;
+    for order in &changes.orders {
+        assert!(snapshot.orders.contains(order), "{order:?}");
+    }
+    let tail = snapshot.events.len() - changes.events.len();
+    let last: Vec<_> = snapshot.events[tail..]
+        .iter()
+        .map(|stored| stored.event.clone())
+        .collect();
+    assert_eq!(last, changes.events);
+}
+
+/// Rows, keys, instants, dates, actors: nothing is rounded, cut or swapped on its way.
+pub async fn what_is_stored_is_read_back_the_same(db: Db) {
+    let shop = Shop::open(&db).await;
+    for command in a_busy_week() {
+        let Decided { changes, answers } = shop.decide(&command).await;
+        assert!(answers[0].is_ok(), "{command:?}: {answers:?}");
+        assert!(!changes.is_empty(), "{command:?}");
+        assert_stored(&shop, &changes).await;
+    }
+    shop.assert_sound().await;
+}
+
+/// A restart loses nothing, and the next decision goes on from there.
+pub async fn what_is_stored_stands_when_the_books_are_opened_again(db: Db) {
+    let shop = Shop::open(&db).await;
+    live_through_a_busy_week(&shop).await;
+    let before = shop.snapshot().await;
+    drop(shop);
+    let shop = Shop::open(&db).await;
+    assert_eq!(shop.snapshot().await, before);
+    shop.done(&create_batch("after", "LAMP", 1)).await;
+    shop.assert_sound().await;
+}
+
+/// A shortage is told, and leaves no line, no order and no allocation behind.
+pub async fn a_refused_command_keeps_its_out_of_stock_events_and_nothing_else(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 5), create_batch("b-2", "CHAIR", 5)])
+        .await;
+    shop.refused(&allocate("o-1", "LAMP", 6)).await;
+    shop.refused(&place_order("o-2", &[("LAMP", 5), ("CHAIR", 6)])).await;
+    shop.refused(&allocate("o-3", "SOFA", 1)).await;
+
+    let snapshot = shop.snapshot().await;
+    let told: Vec<_> = snapshot.events.iter().map(|stored| stored.event.fact.name()).collect();
+    assert_eq!(told, ["BatchCreated", "BatchCreated", "OutOfStock", "OutOfStock"]);
+    assert_eq!(snapshot.orders, []);
+    for history in &snapshot.histories {
+        assert!(history.lines.is_empty() && history.allocations.is_empty());
+        assert_eq!(history.product.version, 2);
+    }
+    shop.assert_sound().await;
+}
+
+/// Whoever could not decide has decided nothing.
+pub async fn a_decision_that_was_not_taken_stores_nothing(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.done(&create_batch("b-1", "LAMP", 5)).await;
+    let before = shop.snapshot().await;
+    for reason in [
+        Undecided::Corrupt(Corrupt("a book with torn pages".into())),
+        Undecided::Panicked { command: 0 },
+    ] {
+        let scope = allocate("o-1", "LAMP", 1).scope();
+        let given = reason.clone();
+        let answer = shop.store.transact(&scope, Arc::new(move |_| Err(given.clone()))).await;
+        assert!(matches!(answer, Err(StoreError::Undecided(told)) if told == reason));
+    }
+    assert_eq!(shop.snapshot().await, before);
+    shop.done(&allocate("o-1", "LAMP", 1)).await;
+}
+
+/// To look is not to touch.
+pub async fn an_empty_change_stores_nothing_and_moves_no_version(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 5), place_order("o-1", &[("LAMP", 1)])])
+        .await;
+    let before = shop.snapshot().await;
+    let scope = place_order("o-1", &[("LAMP", 1)]).scope();
+    shop.load(&scope).await;
+    shop.load(&count_batch("b-1", 0).scope()).await;
+    assert_eq!(shop.snapshot().await, before);
+}
+
+/// Natural keys make every command safe to send twice.
+pub async fn the_same_command_again_changes_nothing(db: Db) {
+    let shop = Shop::open(&db).await;
+    let commands = [
+        name_product("LAMP", "A lamp"),
+        create_batch("b-1", "LAMP", 5),
+        allocate("o-1", "LAMP", 2),
+        allocate_or_wait("o-2", "LAMP", 9),
+        place_order("o-3", &[("LAMP", 1)]),
+        count_batch("b-1", 4),
+        cancel_line("o-1", "LAMP"),
+        cancel_order("o-3"),
+    ];
+    for command in commands {
+        shop.done(&command).await;
+        let before = shop.snapshot().await;
+        let again = shop.decide(&command).await;
+        assert!(again.answers[0].is_ok(), "{command:?}: {:?}", again.answers);
+        assert_eq!(shop.snapshot().await, before, "{command:?}");
+    }
+}
+
+/// However many rows a change has, it is one change.
+pub async fn an_order_of_the_largest_size_is_stored_whole(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 1_000_000),
+        create_batch("b-2", "CHAIR", 1_000_000),
+    ])
+    .await;
+    let ids: Vec<String> = (0..MAX_LINES_PER_ORDER)
+        .map(|number| format!("l-{number:04}"))
+        .collect();
+    let skus = ["LAMP", "CHAIR"];
+    let lines: Vec<_> = ids
+        .iter()
+        .zip(skus.iter().cycle())
+        .map(|(id, sku)| (id.as_str(), *sku, 7))
+        .collect();
+    shop.done(&place("big", &lines, OnOrderShortage::Reject, false)).await;
+
+    let placed = shop
+        .queries
+        .order(&order("big"))
+        .await
+        .expect("an order")
+        .expect("it stands");
+    assert_eq!(placed.lines.len(), MAX_LINES_PER_ORDER);
+    let batch = shop
+        .queries
+        .batch(&reference("b-1"))
+        .await
+        .expect("a batch")
+        .expect("it stands");
+    assert_eq!(batch.allocated.get(), 7 * MAX_LINES_PER_ORDER as u64 / 2);
+    shop.assert_sound().await;
+    shop.done(&cancel_order("big")).await;
+    shop.assert_sound().await;
+}
+
+/// Moved out, made to wait, served again: the line is still the first in the queue.
+pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 5), allocate("first", "LAMP", 5)])
+        .await;
+    let placed_at = shop.history(&sku("LAMP")).await.lines[0].placed_at;
+    shop.all_done(&[allocate_or_wait("second", "LAMP", 5), count_batch("b-1", 0)])
+        .await;
+
+    let waiting = shop.queries.backlog(&sku("LAMP"), None, 10).await.expect("a backlog");
+    let waiting: Vec<_> = waiting
+        .expect("a product")
+        .into_iter()
+        .map(|read| read.record)
+        .collect();
+    assert_eq!(waiting.len(), 2);
+    assert_eq!(
+        (&waiting[0].key, waiting[0].placed_at),
+        (&line("first", "LAMP"), placed_at)
+    );
+
+    shop.done(&create_batch("b-2", "LAMP", 5)).await;
+    let history = shop.history(&sku("LAMP")).await;
+    let first = &history.lines[0];
+    assert_eq!((first.state, first.placed_at), (LineState::Allocated, placed_at));
+    assert_eq!((first.quantity, history.allocations.len()), (units(5), 1));
+    shop.assert_sound().await;
+}
+
+/// 1, 2, 3, …: each event of a product raises its version by one.
+pub async fn the_versions_of_a_product_s_events_have_no_gap(db: Db) {
+    let shop = Shop::open(&db).await;
+    live_through_a_busy_week(&shop).await;
+    shop.refused(&allocate("o-9", "LAMP", 1_000)).await;
+    for of in ["LAMP", "CHAIR"] {
+        let history = shop.history(&sku(of)).await;
+        let versions: Vec<_> = history
+            .events
+            .iter()
+            .map(|stored| match &stored.event.subject {
+                Subject::Product { version, .. } => *version,
+                Subject::Order(_) => 0,
+            })
+            .collect();
+        let expected: Vec<_> = (1..=history.product.version).collect();
+        assert_eq!(versions, expected);
+        assert!(history.events.is_sorted_by(|a, b| a.sequence < b.sequence));
+    }
+    let again = shop.done(&name_product("LAMP", "A lamp, brass and glass")).await;
+    assert!(matches!(again, Outcome::ProductNamed { changed: false, .. }));
+    let new = shop.decide(&create_batch("x", "SOFA", 1)).await.changes;
+    assert!(matches!(new.batches[0], Change::New(_)));
+    assert_eq!(
+        (new.products[0].read_version, new.products[0].record.version),
+        (None, 1)
+    );
+}

@@ -1,0 +1,297 @@
+//! What a store reads for a scope: all of it, and no more.
+//!
+//! The cost of a command must not grow with what has long been sold, so these cases count rows.
+
+use earmark_domain::{BACKLOG_PAGE, Command, LineKey, Loaded, OnOrderShortage, Scope};
+
+use crate::build::{
+    allocate, allocate_line, allocate_or_wait, allocate_split, cancel_order, count_batch, create_batch, create_inbound,
+    line, order, place, place_order, reference, serve_backlog, sku,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+async fn load(shop: &Shop, command: &Command) -> Loaded {
+    shop.load(&command.scope()).await
+}
+
+fn references(loaded: &Loaded) -> Vec<&str> {
+    let mut found: Vec<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
+    found.sort_unstable();
+    found
+}
+
+fn skus(loaded: &Loaded) -> Vec<&str> {
+    let mut found: Vec<_> = loaded.products.iter().map(|product| product.sku.as_str()).collect();
+    found.sort_unstable();
+    found
+}
+
+fn keys(loaded: &Loaded) -> Vec<LineKey> {
+    let mut found: Vec<_> = loaded.lines.iter().map(|line| line.key.clone()).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Past batches and past lines don't matter to the next one.
+pub async fn only_batches_with_something_available_are_loaded(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("used-up", "LAMP", 5),
+        allocate("o-1", "LAMP", 5),
+        create_batch("live", "LAMP", 5),
+        create_batch("lost", "LAMP", 5),
+        count_batch("lost", 0),
+        create_inbound("coming", "LAMP", 5, "2026-05-01"),
+        allocate("o-2", "LAMP", 1),
+        create_batch("other", "CHAIR", 5),
+    ])
+    .await;
+    let loaded = load(&shop, &allocate("o-3", "LAMP", 1)).await;
+    assert_eq!(
+        (skus(&loaded), references(&loaded)),
+        (vec!["LAMP"], vec!["coming", "live"])
+    );
+    assert!(loaded.lines.is_empty() && loaded.allocations.is_empty() && loaded.orders.is_empty());
+    assert!(
+        loaded.backlog.is_empty(),
+        "an allocation frees no stock and reads no backlog"
+    );
+}
+
+/// A line is loaded with all it holds.
+pub async fn a_used_up_batch_is_loaded_with_the_line_that_lies_in_it(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 2),
+        create_batch("b-2", "LAMP", 2),
+        create_batch("b-3", "LAMP", 2),
+        allocate_split("o-1", "LAMP", 6),
+        create_batch("b-4", "LAMP", 2),
+        allocate("o-2", "LAMP", 2),
+    ])
+    .await;
+    let loaded = load(&shop, &allocate_split("o-1", "LAMP", 6)).await;
+    assert_eq!(references(&loaded), ["b-1", "b-2", "b-3"]);
+    assert_eq!(keys(&loaded), [line("o-1", "LAMP")]);
+    assert_eq!(loaded.allocations.len(), 3);
+}
+
+/// Whoever names a batch means its product.
+pub async fn a_named_batch_brings_its_product(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 1),
+        allocate("o-1", "LAMP", 1),
+        create_batch("b-2", "LAMP", 1),
+        create_batch("b-3", "CHAIR", 1),
+    ])
+    .await;
+    let loaded = load(&shop, &count_batch("b-1", 9)).await;
+    assert_eq!((skus(&loaded), references(&loaded)), (vec!["LAMP"], vec!["b-1", "b-2"]));
+    let loaded = load(&shop, &create_batch("b-3", "LAMP", 1)).await;
+    assert_eq!(
+        (skus(&loaded), references(&loaded)),
+        (vec!["CHAIR", "LAMP"], vec!["b-2", "b-3"])
+    );
+}
+
+/// An order may span products: all of them are the command's business.
+pub async fn an_order_brings_its_lines_and_their_products(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 9),
+        create_batch("b-2", "CHAIR", 1),
+        create_batch("b-3", "SOFA", 1),
+        place_order("o-1", &[("LAMP", 1), ("CHAIR", 1)]),
+        place_order("o-2", &[("LAMP", 1)]),
+        allocate_line(line("o-1", "extra"), "LAMP", 1),
+    ])
+    .await;
+    let loaded = load(&shop, &cancel_order("o-1")).await;
+    assert_eq!(
+        (skus(&loaded), references(&loaded)),
+        (vec!["CHAIR", "LAMP"], vec!["b-1", "b-2"])
+    );
+    assert_eq!(
+        keys(&loaded),
+        [line("o-1", "CHAIR"), line("o-1", "LAMP"), line("o-1", "extra")]
+    );
+    assert_eq!(
+        loaded.orders.iter().map(|header| &header.id).collect::<Vec<_>>(),
+        [&order("o-1")]
+    );
+    assert_eq!(loaded.backlog.len(), 2);
+}
+
+/// The key is taken, whatever product it was taken for.
+pub async fn a_line_named_under_another_product_is_found(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 1),
+        create_batch("b-2", "CHAIR", 2),
+        allocate_line(line("o-1", "1"), "CHAIR", 1),
+    ])
+    .await;
+    let loaded = load(&shop, &allocate_line(line("o-1", "1"), "LAMP", 1)).await;
+    assert_eq!(keys(&loaded), [line("o-1", "1")]);
+    assert_eq!(loaded.lines[0].sku, sku("CHAIR"));
+    assert!(skus(&loaded).contains(&"LAMP"));
+}
+
+/// Nothing is made up.
+pub async fn what_does_not_exist_is_not_loaded(db: Db) {
+    let shop = Shop::open(&db).await;
+    assert_eq!(shop.load(&Scope::default()).await, Loaded::default());
+    for command in [
+        allocate("o-1", "LAMP", 1),
+        create_batch("b-1", "LAMP", 1),
+        count_batch("b-1", 1),
+        cancel_order("o-1"),
+        place_order("o-1", &[("LAMP", 1)]),
+    ] {
+        let loaded = Loaded {
+            backlog: Vec::new(),
+            ..load(&shop, &command).await
+        };
+        assert_eq!(loaded, Loaded::default(), "{command:?}");
+    }
+}
+
+/// Lets a number of lines of one unit wait, and tells them in order of service.
+///
+/// They come in orders of fifty, each order's lines placed at one instant: among them it goes by line id. Order ids
+/// fall as time goes on, so that whoever sorts by them is found out.
+async fn let_wait(shop: &Shop, count: usize) -> Vec<LineKey> {
+    let ids: Vec<String> = (0..count).map(|number| format!("l-{number:04}")).collect();
+    let mut keys = Vec::new();
+    for (number, ids) in ids.chunks(50).enumerate() {
+        let order_id = format!("o-{:02}", 99 - number);
+        let lines: Vec<_> = ids.iter().rev().map(|id| (id.as_str(), "LAMP", 1)).collect();
+        shop.done(&place(&order_id, &lines, OnOrderShortage::Backorder, false))
+            .await;
+        keys.extend(ids.iter().map(|id| line(&order_id, id)));
+    }
+    keys
+}
+
+/// A product whose only batch is gone, and a number of lines that wait for it, in order of service.
+async fn waiting_room(db: &Db, count: usize) -> (Shop, Vec<LineKey>) {
+    let shop = Shop::open(db).await;
+    shop.all_done(&[create_batch("gone", "LAMP", 1), count_batch("gone", 0)])
+        .await;
+    let keys = let_wait(&shop, count).await;
+    (shop, keys)
+}
+
+fn sorted(keys: &[LineKey]) -> Vec<LineKey> {
+    let mut keys = keys.to_vec();
+    keys.sort_unstable();
+    keys
+}
+
+/// However many wait, a transaction looks at a page of them, in order of service.
+pub async fn the_backlog_is_read_a_page_at_a_time(db: Db) {
+    let (shop, waiting) = waiting_room(&db, BACKLOG_PAGE + 5).await;
+    let loaded = load(&shop, &create_batch("b-1", "LAMP", 1)).await;
+    assert_eq!(keys(&loaded), sorted(&waiting[..BACKLOG_PAGE]));
+    let [read] = loaded.backlog.as_slice() else {
+        unreachable!("one product was read: {:?}", loaded.backlog)
+    };
+    let until = read.until.as_ref().expect("more wait behind the page");
+    assert_eq!(until.key, waiting[BACKLOG_PAGE - 1]);
+    let last = loaded
+        .lines
+        .iter()
+        .find(|line| line.key == until.key)
+        .expect("the last of the page");
+    assert_eq!(until.placed_at, last.placed_at);
+}
+
+/// A full page with nobody behind it is the end.
+pub async fn a_backlog_that_fits_the_page_is_read_to_its_end(db: Db) {
+    let (shop, waiting) = waiting_room(&db, BACKLOG_PAGE).await;
+    let loaded = load(&shop, &create_batch("b-1", "LAMP", 1)).await;
+    assert_eq!(keys(&loaded), sorted(&waiting));
+    assert_eq!(loaded.backlog.len(), 1);
+    assert_eq!(loaded.backlog[0].until, None);
+}
+
+/// What one transaction left is served by the next, from there on and not again from the start.
+pub async fn serving_goes_on_where_it_stopped(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("gone", "LAMP", 1),
+        count_batch("gone", 0),
+        allocate_or_wait("too-much", "LAMP", 9_999),
+    ])
+    .await;
+    let mut waiting = let_wait(&shop, BACKLOG_PAGE + 59).await;
+    waiting.insert(0, line("too-much", "LAMP"));
+    shop.done(&create_batch("b-1", "LAMP", 1_000)).await;
+    assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE - 1);
+    let owed = shop.queries.unserved(10).await.expect("a list");
+    assert_eq!(owed, [sku("LAMP")]);
+
+    // The one that was passed over still waits, but in front of where serving goes on.
+    let loaded = load(&shop, &serve_backlog("LAMP")).await;
+    assert_eq!(keys(&loaded), sorted(&waiting[BACKLOG_PAGE..]));
+    assert_eq!(
+        loaded.backlog.iter().map(|read| &read.until).collect::<Vec<_>>(),
+        [&None]
+    );
+
+    shop.done(&serve_backlog("LAMP")).await;
+    assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE + 59);
+    assert!(shop.queries.unserved(10).await.expect("a list").is_empty());
+    shop.assert_sound().await;
+}
+
+/// The least that has to be released is read, however many lie in the batch.
+pub async fn counting_down_a_batch_of_a_thousand_lines_by_one_loads_one_line(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.done(&create_batch("b-1", "LAMP", 1_000)).await;
+    let ids: Vec<String> = (0..1_000).map(|number| format!("l-{number:04}")).collect();
+    let lines: Vec<_> = ids.iter().map(|id| (id.as_str(), "LAMP", 1)).collect();
+    shop.done(&place("o-1", &lines, OnOrderShortage::Reject, false)).await;
+
+    let loaded = load(&shop, &count_batch("b-1", 999)).await;
+    // All were allocated at one instant: the latest turn is the one to leave.
+    assert_eq!(keys(&loaded), [line("o-1", "l-0999")]);
+    assert_eq!((loaded.allocations.len(), loaded.batches.len()), (1, 1));
+
+    shop.done(&count_batch("b-1", 999)).await;
+    let batch = shop
+        .queries
+        .batch(&reference("b-1"))
+        .await
+        .expect("a batch")
+        .expect("it stands");
+    assert_eq!(batch.allocated.get(), 999);
+    shop.assert_sound().await;
+}
+
+/// Latest first, until what they hold reaches the excess.
+pub async fn the_latest_allocated_are_loaded_to_be_released(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 20),
+        allocate("o-9", "LAMP", 4),
+        allocate("o-1", "LAMP", 3),
+        allocate("o-5", "LAMP", 2),
+    ])
+    .await;
+    let loaded = |to| {
+        let shop = &shop;
+        async move { keys(&load(shop, &count_batch("b-1", to)).await) }
+    };
+    assert_eq!(loaded(20).await, []);
+    assert_eq!(loaded(9).await, [], "nine are allocated");
+    assert_eq!(loaded(8).await, [line("o-5", "LAMP")]);
+    assert_eq!(loaded(7).await, [line("o-5", "LAMP")]);
+    assert_eq!(loaded(6).await, [line("o-1", "LAMP"), line("o-5", "LAMP")]);
+    assert_eq!(
+        loaded(0).await,
+        [line("o-1", "LAMP"), line("o-5", "LAMP"), line("o-9", "LAMP")]
+    );
+}

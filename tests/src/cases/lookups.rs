@@ -1,0 +1,450 @@
+//! Questions to the books.
+
+use earmark_application::{LineFilter, LineRead, ProductSummary};
+use earmark_domain::{BACKLOG_PAGE, LineKey, LineState, OnOrderShortage, Sku, Turn, Units};
+
+use crate::build::{
+    allocate, allocate_or_wait, allocate_split, cancel_line, count_batch, create_batch, create_inbound, date, line,
+    name_product, order, place, place_order, reference, sku,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+/// Nothing, and no error.
+pub async fn what_does_not_exist_is_not_found(db: Db) {
+    let shop = Shop::open(&db).await;
+    let queries = shop.queries.as_ref();
+    queries.ready().await.expect("it answers");
+    for round in 0..2 {
+        assert!(queries.batch(&reference("nowhere")).await.expect("an answer").is_none());
+        assert!(queries.order(&order("nobody")).await.expect("an answer").is_none());
+        assert!(queries.product(&sku("nothing")).await.expect("an answer").is_none());
+        assert!(
+            queries
+                .backlog(&sku("nothing"), None, 9)
+                .await
+                .expect("an answer")
+                .is_none()
+        );
+        assert!(queries.history(&sku("nothing")).await.expect("an answer").is_none());
+        if round == 0 {
+            assert!(queries.products(None, None, 9).await.expect("an answer").is_empty());
+            assert!(
+                queries
+                    .lines(LineFilter::All, None, 9)
+                    .await
+                    .expect("an answer")
+                    .is_empty()
+            );
+            assert!(queries.batches(None, 9).await.expect("an answer").is_empty());
+            assert!(queries.orders(None, 9).await.expect("an answer").is_empty());
+            shop.all_done(&[create_batch("b-1", "LAMP", 1), place_order("o-1", &[("LAMP", 1)])])
+                .await;
+        }
+    }
+}
+
+async fn skus(shop: &Shop, search: Option<&str>, after: Option<&Sku>, limit: usize) -> Vec<String> {
+    let found = shop.queries.products(search, after, limit).await.expect("products");
+    found.into_iter().map(|product| product.sku.to_string()).collect()
+}
+
+/// In the order of the names as they are written, whatever language the machine speaks.
+pub async fn products_are_listed_by_sku_a_page_at_a_time(db: Db) {
+    let shop = Shop::open(&db).await;
+    let mut all = ["b", "B-1", "B1", "a", "Ä", "~", "_", "日本", "z-1", "Z"];
+    for of in all {
+        shop.done(&name_product(of, "A thing")).await;
+    }
+    all.sort_unstable();
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let after = seen.last().map(|last| sku(last));
+        let page = skus(&shop, None, after.as_ref(), 3).await;
+        assert!(page.len() <= 3);
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    assert_eq!(seen, all);
+    assert_eq!(skus(&shop, None, None, 1).await, all[..1]);
+    assert_eq!(skus(&shop, None, None, 100).await.len(), all.len());
+    assert!(skus(&shop, None, None, 0).await.is_empty());
+    // The cursor need not be a product.
+    assert_eq!(skus(&shop, None, Some(&sku("B-2")), 1).await, ["B1"]);
+    assert_eq!(skus(&shop, Some("b"), Some(&sku("B-1")), 2).await, ["B1", "b"]);
+}
+
+/// In any case, and with signs that mean nothing but themselves.
+pub async fn products_are_found_by_any_part_of_their_sku_or_name(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        name_product("LAMP-1", "A lamp, brass"),
+        name_product("chair", "The LAMPshade's chair"),
+        name_product("100%", "All of it"),
+        name_product("100x", "Nearly"),
+        name_product("a_b", "Under"),
+        name_product("axb", "Over"),
+        name_product("back\\slash", "It's a \"quote\""),
+        name_product("ÄPFEL", "Aus dem Alten Land"),
+        create_batch("b-1", "unnamed", 1),
+    ])
+    .await;
+    for (search, found) in [
+        ("lamp", &["LAMP-1", "chair"][..]),
+        ("LaMp", &["LAMP-1", "chair"]),
+        ("brass", &["LAMP-1"]),
+        ("%", &["100%"]),
+        ("0%", &["100%"]),
+        ("_", &["a_b"]),
+        ("a_b", &["a_b"]),
+        ("\\", &["back\\slash"]),
+        ("K\\S", &["back\\slash"]),
+        ("'", &["back\\slash", "chair"]),
+        ("\"quote\"", &["back\\slash"]),
+        ("NAMED", &["unnamed"]),
+        ("äpfel", &["ÄPFEL"]),
+        ("alten land", &["ÄPFEL"]),
+        ("nowhere", &[]),
+        ("lamp-1 ", &[]),
+    ] {
+        assert_eq!(skus(&shop, Some(search), None, 10).await, found, "{search:?}");
+    }
+    assert_eq!(skus(&shop, Some("lamp"), None, 1).await, ["LAMP-1"]);
+}
+
+/// On hand, inbound, allocated, available, waited for.
+pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_inbound("late", "LAMP", 7, "2026-06-01"),
+        create_inbound("soon", "LAMP", 20, "2026-04-01"),
+        create_inbound("soon-too", "LAMP", 2, "2026-04-01"),
+        create_batch("shelf", "LAMP", 10),
+        create_batch("a-shelf", "LAMP", 3),
+        name_product("LAMP", "A lamp"),
+        allocate("o-1", "LAMP", 8),
+        allocate("o-2", "LAMP", 12),
+        allocate_or_wait("o-3", "LAMP", 100),
+        allocate_or_wait("o-4", "LAMP", 50),
+        create_batch("other", "CHAIR", 99),
+    ])
+    .await;
+    let read = shop
+        .queries
+        .product(&sku("LAMP"))
+        .await
+        .expect("a product")
+        .expect("it stands");
+    let expected = ProductSummary {
+        sku: sku("LAMP"),
+        name: read.summary.name.clone(),
+        version: shop.history(&sku("LAMP")).await.product.version,
+        on_hand: Units::new(13),
+        inbound: Units::new(29),
+        allocated: Units::new(20),
+        dispatched: Units::ZERO,
+        available: Units::new(22),
+        backordered: Units::new(150),
+    };
+    assert_eq!(read.summary, expected);
+    assert_eq!(read.summary.name.as_ref().map(|name| name.as_str()), Some("A lamp"));
+    let order: Vec<_> = read.batches.iter().map(|batch| batch.reference.as_str()).collect();
+    assert_eq!(order, ["shelf", "a-shelf", "soon", "soon-too", "late"]);
+    let listed = shop.queries.products(None, None, 9).await.expect("products");
+    assert_eq!(listed[1], expected);
+
+    shop.done(&name_product("BARE", "Nothing yet")).await;
+    let bare = shop
+        .queries
+        .product(&sku("BARE"))
+        .await
+        .expect("a product")
+        .expect("it stands");
+    assert_eq!(
+        (bare.summary.available, bare.summary.backordered),
+        (Units::ZERO, Units::ZERO)
+    );
+    assert!(bare.batches.is_empty());
+}
+
+fn parts(line: &LineRead) -> Vec<(&str, u32)> {
+    line.allocations
+        .iter()
+        .map(|(part, _)| (part.batch.as_str(), part.quantity.get()))
+        .collect()
+}
+
+/// By line id, with the batches in preference order.
+pub async fn an_order_is_told_with_its_lines_and_where_their_units_are(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_inbound("z-soon", "LAMP", 2, "2026-04-01"),
+        create_inbound("a-late", "LAMP", 2, "2026-05-01"),
+        create_batch("m-shelf", "LAMP", 2),
+        place(
+            "o-1",
+            &[("b", "LAMP", 5), ("a", "LAMP", 3), ("c", "LAMP", 1)],
+            OnOrderShortage::Partial,
+            true,
+        ),
+        allocate_or_wait("o-1", "LAMP", 9),
+        cancel_line("o-1", "c"),
+    ])
+    .await;
+    let read = shop
+        .queries
+        .order(&order("o-1"))
+        .await
+        .expect("an order")
+        .expect("it stands");
+    let states: Vec<_> = read
+        .lines
+        .iter()
+        .map(|line| (line.record.key.line.as_str(), line.record.state))
+        .collect();
+    let expected = [
+        ("LAMP", LineState::Backordered),
+        ("a", LineState::Refused),
+        ("b", LineState::Allocated),
+        ("c", LineState::Cancelled),
+    ];
+    assert_eq!(states, expected);
+    assert_eq!(parts(&read.lines[2]), [("m-shelf", 2), ("z-soon", 2), ("a-late", 1)]);
+    assert!(
+        [0, 1, 3]
+            .into_iter()
+            .all(|place| read.lines[place].allocations.is_empty())
+    );
+}
+
+/// Today for what is here or overdue, else the date of the last to arrive.
+pub async fn a_line_is_promised_for_the_latest_date_among_its_batches(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("shelf", "HERE", 1),
+        allocate("o-1", "HERE", 1),
+        create_inbound("overdue", "DUE", 1, "2026-02-01"),
+        allocate("o-1", "DUE", 1),
+        create_inbound("soon", "SOON", 1, "2026-04-01"),
+        create_inbound("later", "SOON", 1, "2026-05-01"),
+        allocate_split("o-1", "SOON", 2),
+        allocate_or_wait("o-2", "SOON", 1),
+    ])
+    .await;
+    let today = date("2026-03-10");
+    let view = |id| {
+        let shop = &shop;
+        async move {
+            let read = shop
+                .queries
+                .order(&order(id))
+                .await
+                .expect("an order")
+                .expect("it stands");
+            let lines = read.view(today).lines.into_iter();
+            lines
+                .map(|line| (line.key.line.to_string(), line.promised_on))
+                .collect::<Vec<_>>()
+        }
+    };
+    let expected = [
+        ("DUE".to_owned(), Some(today)),
+        ("HERE".to_owned(), Some(today)),
+        ("SOON".to_owned(), Some(date("2026-05-01"))),
+    ];
+    assert_eq!(view("o-1").await, expected);
+    assert_eq!(view("o-2").await, [("SOON".to_owned(), None)]);
+}
+
+fn keys(lines: &[LineRead]) -> Vec<LineKey> {
+    lines.iter().map(|line| line.record.key.clone()).collect()
+}
+
+/// The time of first placing, then order and line: a page at a time.
+pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 1),
+        allocate_or_wait("z-first", "LAMP", 5),
+        place(
+            "m-second",
+            &[("b", "LAMP", 2), ("a", "LAMP", 2), ("B", "LAMP", 2)],
+            OnOrderShortage::Backorder,
+            false,
+        ),
+        allocate("has-it", "LAMP", 1),
+        allocate_or_wait("a-last", "LAMP", 3),
+    ])
+    .await;
+    let expected = [
+        line("z-first", "LAMP"),
+        line("m-second", "B"),
+        line("m-second", "a"),
+        line("m-second", "b"),
+        line("a-last", "LAMP"),
+    ];
+    let mut seen: Vec<LineRead> = Vec::new();
+    loop {
+        let after = seen.last().map(|last| Turn {
+            placed_at: last.record.placed_at,
+            key: last.record.key.clone(),
+        });
+        let page = shop
+            .queries
+            .backlog(&sku("LAMP"), after.as_ref(), 2)
+            .await
+            .expect("a backlog");
+        let page = page.expect("a product");
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    assert_eq!(keys(&seen), expected);
+    shop.done(&create_batch("c-1", "CHAIR", 1)).await;
+    let nobody = shop.queries.backlog(&sku("CHAIR"), None, 2).await.expect("a backlog");
+    assert_eq!(nobody, Some(Vec::new()));
+}
+
+/// Every line there is, or those in one state.
+pub async fn lines_are_listed_by_order_and_line_a_page_at_a_time(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 100),
+        create_batch("b-2", "CHAIR", 1),
+        place_order("o-2", &[("LAMP", 1), ("CHAIR", 1)]),
+        allocate("O-3", "LAMP", 1),
+        allocate("o-1", "LAMP", 2),
+        allocate_or_wait("o-1", "CHAIR", 2),
+        allocate("o-10", "LAMP", 1),
+        cancel_line("o-2", "CHAIR"),
+    ])
+    .await;
+    let all = [
+        line("O-3", "LAMP"),
+        line("o-1", "CHAIR"),
+        line("o-1", "LAMP"),
+        line("o-10", "LAMP"),
+        line("o-2", "CHAIR"),
+        line("o-2", "LAMP"),
+    ];
+    for limit in 1..=7 {
+        let mut seen: Vec<LineRead> = Vec::new();
+        loop {
+            let after = seen.last().map(|last| last.record.key.clone());
+            let page = shop
+                .queries
+                .lines(LineFilter::All, after.as_ref(), limit)
+                .await
+                .expect("lines");
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        assert_eq!(keys(&seen), all);
+        assert_eq!(parts(&seen[2]), [("b-1", 2)]);
+    }
+    let held = shop
+        .queries
+        .lines(LineFilter::In(LineState::Allocated), Some(&all[1]), 2)
+        .await;
+    assert_eq!(keys(&held.expect("lines")), all[2..4]);
+    let waiting = shop.queries.lines(LineFilter::In(LineState::Cancelled), None, 9).await;
+    assert_eq!(
+        keys(&waiting.expect("lines")),
+        [line("o-1", "CHAIR"), line("o-2", "CHAIR")][1..]
+    );
+}
+
+/// By reference and by order id. Orders that were only allocated into have no header.
+pub async fn batches_and_orders_are_listed_a_page_at_a_time(db: Db) {
+    let shop = Shop::open(&db).await;
+    for batch in ["b-2", "B-1", "b-10", "b-1"] {
+        shop.done(&create_batch(batch, "LAMP", 10)).await;
+    }
+    for id in ["o-2", "O-1", "o-10"] {
+        shop.done(&place_order(id, &[("LAMP", 1)])).await;
+    }
+    shop.done(&allocate("o-1", "LAMP", 1)).await;
+
+    let first = shop.queries.batches(None, 3).await.expect("batches");
+    let rest = shop
+        .queries
+        .batches(Some(&first[2].reference), 3)
+        .await
+        .expect("batches");
+    let seen: Vec<_> = first
+        .iter()
+        .chain(&rest)
+        .map(|batch| batch.reference.as_str())
+        .collect();
+    assert_eq!(seen, ["B-1", "b-1", "b-10", "b-2"]);
+    assert!(
+        shop.queries
+            .batches(Some(&reference("b-2")), 3)
+            .await
+            .expect("batches")
+            .is_empty()
+    );
+
+    let first = shop.queries.orders(None, 2).await.expect("orders");
+    let rest = shop.queries.orders(Some(&first[1].id), 2).await.expect("orders");
+    let seen: Vec<_> = first.iter().chain(&rest).map(|header| header.id.as_str()).collect();
+    assert_eq!(seen, ["O-1", "o-10", "o-2"]);
+}
+
+/// Stock came, and more wait than one transaction looks at.
+pub async fn products_that_are_owed_service_are_listed(db: Db) {
+    let shop = Shop::open(&db).await;
+    let ids: Vec<String> = (0..=BACKLOG_PAGE).map(|number| format!("l-{number}")).collect();
+    for of in ["LAMP", "CHAIR", "SOFA"] {
+        shop.done(&name_product(of, "Not here yet")).await;
+        let lines: Vec<_> = ids.iter().map(|id| (id.as_str(), of, 1)).collect();
+        shop.done(&place(of, &lines, OnOrderShortage::Backorder, false)).await;
+    }
+    assert!(shop.queries.unserved(9).await.expect("a list").is_empty());
+    for of in ["LAMP", "CHAIR"] {
+        shop.done(&create_batch(of, of, 1_000)).await;
+    }
+    let mut owed = shop.queries.unserved(9).await.expect("a list");
+    owed.sort_unstable();
+    assert_eq!(owed, [sku("CHAIR"), sku("LAMP")]);
+    assert_eq!(shop.queries.unserved(1).await.expect("a list").len(), 1);
+}
+
+/// Used-up batches, cancelled lines and all events are still told.
+pub async fn a_history_is_complete(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 1),
+        allocate("o-1", "LAMP", 1),
+        create_batch("b-2", "LAMP", 5),
+        count_batch("b-2", 0),
+        allocate_or_wait("o-2", "LAMP", 2),
+        cancel_line("o-2", "LAMP"),
+        create_batch("c-1", "CHAIR", 1),
+        allocate("o-1", "CHAIR", 1),
+    ])
+    .await;
+    let history = shop.history(&sku("LAMP")).await;
+    assert_eq!(
+        (history.batches.len(), history.lines.len(), history.allocations.len()),
+        (2, 2, 1)
+    );
+    let told: Vec<_> = history.events.iter().map(|stored| stored.event.fact.name()).collect();
+    let expected = [
+        "BatchCreated",
+        "Allocated",
+        "BatchCreated",
+        "BatchQuantityChanged",
+        "OutOfStock",
+        "Backordered",
+        "Deallocated",
+    ];
+    assert_eq!(told, expected);
+    assert!(earmark_domain::audit(&history).is_empty());
+}

@@ -1,0 +1,112 @@
+//! The contract of the stores: what every one of them must do, told in the shop's words.
+//!
+//! Each case gets an empty database and looks at it through the ports alone, so that a case holds for any store.
+//! [`with_every_case!`](crate::with_every_case) lists them; a test holds the list against the files.
+
+pub mod conflicts;
+pub mod extremes;
+pub mod following;
+pub mod forged;
+pub mod kept;
+pub mod loads;
+pub mod lookups;
+pub mod races;
+pub mod vanishing;
+
+/// Expands a macro with every case of the contract, each as `module::case`, behind what is given in brackets.
+#[macro_export]
+macro_rules! with_every_case {
+    ($then:ident!($($given:tt)*)) => {
+        $then! { ($($given)*)
+            kept::what_is_stored_is_read_back_the_same,
+            kept::what_is_stored_stands_when_the_books_are_opened_again,
+            kept::a_refused_command_keeps_its_out_of_stock_events_and_nothing_else,
+            kept::a_decision_that_was_not_taken_stores_nothing,
+            kept::an_empty_change_stores_nothing_and_moves_no_version,
+            kept::the_same_command_again_changes_nothing,
+            kept::an_order_of_the_largest_size_is_stored_whole,
+            kept::a_line_keeps_its_place_in_the_order_of_service_through_every_move,
+            kept::the_versions_of_a_product_s_events_have_no_gap,
+            forged::a_change_that_asks_for_more_than_a_batch_holds_is_not_stored,
+            forged::a_change_that_counts_a_batch_below_its_allocations_is_not_stored,
+            forged::what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change_says,
+            forged::an_allocation_made_anew_takes_the_place_of_the_one_released,
+            forged::units_pass_from_line_to_line_in_a_batch_that_is_full,
+            forged::a_change_decided_on_another_version_is_not_stored,
+            forged::a_change_that_makes_what_exists_is_not_stored,
+            forged::a_change_of_what_does_not_exist_is_not_stored,
+            forged::one_bad_row_keeps_the_whole_change_out,
+            conflicts::two_decisions_on_the_last_unit_are_never_both_stored,
+            conflicts::two_first_batches_of_a_new_product_both_stand,
+            conflicts::a_reference_goes_to_one_of_two_products,
+            conflicts::a_line_goes_to_one_of_two_products,
+            conflicts::an_order_is_placed_by_one_of_two,
+            conflicts::a_product_that_appears_meanwhile_is_found,
+            conflicts::an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole,
+            conflicts::a_batch_counted_down_meanwhile_is_not_promised,
+            loads::only_batches_with_something_available_are_loaded,
+            loads::a_used_up_batch_is_loaded_with_the_line_that_lies_in_it,
+            loads::a_named_batch_brings_its_product,
+            loads::an_order_brings_its_lines_and_their_products,
+            loads::a_line_named_under_another_product_is_found,
+            loads::what_does_not_exist_is_not_loaded,
+            loads::the_backlog_is_read_a_page_at_a_time,
+            loads::a_backlog_that_fits_the_page_is_read_to_its_end,
+            loads::serving_goes_on_where_it_stopped,
+            loads::counting_down_a_batch_of_a_thousand_lines_by_one_loads_one_line,
+            loads::the_latest_allocated_are_loaded_to_be_released,
+            races::of_twenty_racers_for_the_last_unit_one_gets_it,
+            races::opposed_orders_for_two_products_are_all_answered,
+            races::what_is_counted_away_while_orders_come_in_is_never_promised,
+            races::a_line_asked_for_from_sixteen_sides_is_placed_once,
+            races::two_instances_never_oversell,
+            races::cancelling_while_others_wait_gives_each_unit_to_one_line,
+            vanishing::a_transaction_whose_caller_leaves_is_whole_or_absent,
+            vanishing::a_command_whose_caller_leaves_is_whole_or_absent,
+            following::a_follower_misses_nothing_when_the_first_to_begin_commits_last,
+            following::a_follower_misses_nothing_when_the_first_to_begin_commits_first,
+            following::a_follower_misses_nothing_while_many_write,
+            following::events_are_told_in_pages_that_say_where_to_read_on,
+            following::events_can_be_asked_for_by_product_order_and_type,
+            lookups::what_does_not_exist_is_not_found,
+            lookups::products_are_listed_by_sku_a_page_at_a_time,
+            lookups::products_are_found_by_any_part_of_their_sku_or_name,
+            lookups::a_product_is_told_with_its_sums_and_its_batches_in_preference_order,
+            lookups::an_order_is_told_with_its_lines_and_where_their_units_are,
+            lookups::a_line_is_promised_for_the_latest_date_among_its_batches,
+            lookups::the_backlog_is_listed_in_order_of_service,
+            lookups::lines_are_listed_by_order_and_line_a_page_at_a_time,
+            lookups::batches_and_orders_are_listed_a_page_at_a_time,
+            lookups::products_that_are_owed_service_are_listed,
+            lookups::a_history_is_complete,
+            extremes::names_of_any_script_and_sign_survive,
+            extremes::names_that_look_alike_stay_apart,
+            extremes::the_longest_names_survive,
+            extremes::the_largest_quantities_add_up,
+        }
+    };
+}
+
+/// One test of one case on one store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! case_tests {
+    (($database:ty) $($theme:ident::$case:ident,)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+        async fn $case() {
+            $crate::databases::on_fresh::<$database, _>($crate::cases::$theme::$case).await;
+        }
+    )+};
+}
+
+/// Expands every case of the contract for each store: `contract!(memory: MemoryDatabase, …)`.
+#[macro_export]
+macro_rules! contract {
+    ($($store:ident: $database:ty),+ $(,)?) => {$(
+        mod $store {
+            use super::*;
+            use $crate::case_tests;
+            $crate::with_every_case!(case_tests!($database));
+        }
+    )+};
+}

@@ -1,0 +1,29 @@
+//! Books in memory.
+
+use async_trait::async_trait;
+use earmark_adapters::memory::MemoryStore;
+
+use super::{Books, Database, Overlap};
+
+/// Books in memory: they stand as long as the case runs.
+#[derive(Default)]
+pub struct MemoryDatabase {
+    books: MemoryStore,
+}
+
+#[async_trait]
+impl Database for MemoryDatabase {
+    async fn fresh() -> Self {
+        Self::default()
+    }
+
+    async fn open(&self) -> Books {
+        Books::of(self.books.clone())
+    }
+
+    fn overlap(&self) -> Overlap {
+        Overlap::Always
+    }
+
+    async fn discard(&self) {}
+}

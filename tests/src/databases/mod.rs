@@ -1,0 +1,84 @@
+//! The databases that stores keep their books in: a fresh one for each case, gone afterwards.
+
+mod memory;
+#[cfg(feature = "servers")]
+mod postgres;
+mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use earmark_application::{Queries, Store};
+
+pub use memory::MemoryDatabase;
+#[cfg(feature = "servers")]
+pub use postgres::PostgresDatabase;
+pub use sqlite::SqliteDatabase;
+
+/// What an adapter offers: a store, and the queries on it.
+#[derive(Clone)]
+pub struct Books {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The queries.
+    pub queries: Arc<dyn Queries>,
+}
+
+impl Books {
+    /// An adapter that is both.
+    pub fn of<A: Store + Queries + 'static>(adapter: A) -> Self {
+        let adapter = Arc::new(adapter);
+        Self {
+            store: adapter.clone(),
+            queries: adapter,
+        }
+    }
+}
+
+/// Whether transactions of a store decide side by side.
+///
+/// A case that holds one transaction open has to know whether to wait for the others meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Overlap {
+    /// They wait for each other: there is one writer at a time.
+    Never,
+    /// They wait for each other on the same product only.
+    OnOtherProducts,
+    /// They never wait for each other.
+    Always,
+}
+
+/// One database, empty at first. Books can be opened on it any number of times.
+#[async_trait]
+pub trait Database: Send + Sync + 'static {
+    /// Makes an empty database.
+    async fn fresh() -> Self
+    where
+        Self: Sized;
+
+    /// Opens the books, as an instance of the service does when it starts.
+    async fn open(&self) -> Books;
+
+    /// Whether its transactions decide side by side.
+    fn overlap(&self) -> Overlap;
+
+    /// Takes the database away.
+    async fn discard(&self);
+}
+
+/// A database that a case is run on.
+pub type Db = Arc<dyn Database>;
+
+/// Runs a case on a fresh database, and takes the database away whether the case passed or not.
+pub async fn on_fresh<D, F>(case: impl FnOnce(Db) -> F)
+where
+    D: Database,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let db: Db = Arc::new(D::fresh().await);
+    let passed = tokio::spawn(case(db.clone())).await;
+    db.discard().await;
+    if let Err(failed) = passed {
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}

@@ -1,0 +1,35 @@
+//! Books in a SQLite file.
+
+use async_trait::async_trait;
+use earmark_adapters::sqlite::SqliteStore;
+use tempfile::TempDir;
+
+use super::{Books, Database, Overlap};
+
+/// How many readers an instance has.
+const READERS: usize = 2;
+
+/// A SQLite file in a folder of its own, which goes with it.
+pub struct SqliteDatabase {
+    folder: TempDir,
+}
+
+#[async_trait]
+impl Database for SqliteDatabase {
+    async fn fresh() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    async fn open(&self) -> Books {
+        let store = SqliteStore::open(&self.folder.path().join("books.db"), READERS, true).await;
+        Books::of(store.expect("the file opens"))
+    }
+
+    fn overlap(&self) -> Overlap {
+        Overlap::Never
+    }
+
+    async fn discard(&self) {}
+}

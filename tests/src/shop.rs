@@ -1,0 +1,265 @@
+//! A shop on some store: says one command at a time, straight through the ports, and looks at what is stored.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use earmark_application::{
+    Answer, Clock, CommandError, Decide, Decided, EventFilter, Queries, Store, StoreError, verify,
+};
+use earmark_domain::{
+    Changes, Command, Ledger, Loaded, Occasion, OrderRecord, Outcome, ProductHistory, Refusal, Scope, SequencedEvent,
+    Sku,
+};
+use jiff::Timestamp;
+
+use crate::databases::{Books, Db};
+use crate::gate::Gate;
+
+/// How often a command is tried again when the state changed under it. Far more than any case has rivals.
+const MOST_ATTEMPTS: usize = 1_000;
+
+/// How many rows a look at the books asks for at once: small, so that every look turns pages.
+const PAGE: usize = 100;
+
+/// A clock that moves by a millisecond each time it is read, from 2026-03-01T09:00:00Z on.
+#[derive(Debug)]
+pub struct TestClock {
+    millis: AtomicI64,
+}
+
+impl Default for TestClock {
+    fn default() -> Self {
+        let start: Timestamp = "2026-03-01T09:00:00Z".parse().expect("an instant");
+        Self {
+            millis: AtomicI64::new(start.as_millisecond()),
+        }
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        let millis = self.millis.fetch_add(1, Ordering::Relaxed);
+        Timestamp::from_millisecond(millis).expect("an instant")
+    }
+}
+
+/// Everything that is stored, read through the queries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Every product with all that is its own, by SKU; rows in the order of their keys.
+    pub histories: Vec<ProductHistory>,
+    /// The headers of all orders.
+    pub orders: Vec<OrderRecord>,
+    /// All events.
+    pub events: Vec<SequencedEvent>,
+}
+
+/// A shop with its books open.
+#[derive(Clone)]
+pub struct Shop {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The queries on it.
+    pub queries: Arc<dyn Queries>,
+    /// The shop's clock.
+    pub clock: Arc<TestClock>,
+}
+
+impl Shop {
+    /// Opens the books of a database.
+    pub async fn open(db: &Db) -> Self {
+        Self::with_clock(db, Arc::default()).await
+    }
+
+    /// Opens the same database a second time, as another instance of the service would.
+    pub async fn another(&self, db: &Db) -> Self {
+        Self::with_clock(db, self.clock.clone()).await
+    }
+
+    async fn with_clock(db: &Db, clock: Arc<TestClock>) -> Self {
+        let Books { store, queries } = db.open().await;
+        Self { store, queries, clock }
+    }
+
+    /// The occasion of a command said now.
+    #[must_use]
+    pub fn occasion(&self) -> Occasion {
+        Occasion {
+            now: self.clock.now(),
+            actor: Arc::from("tester"),
+            correlation_id: Arc::from("contract"),
+        }
+    }
+
+    fn decision(&self, command: &Command, gate: Option<Arc<Gate>>) -> Decide {
+        let (command, occasion) = (command.clone(), self.occasion());
+        Arc::new(move |loaded| {
+            let mut ledger = Ledger::open(loaded)?;
+            if let Some(gate) = &gate {
+                gate.pass();
+            }
+            let answer = ledger.decide(&command, &occasion).map_err(CommandError::Refused);
+            Ok(Decided {
+                changes: ledger.close(),
+                answers: vec![answer],
+            })
+        })
+    }
+
+    /// Runs one command in one transaction, once.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn transact(&self, command: &Command) -> Result<Decided, StoreError> {
+        let decision = self.decision(command, None);
+        self.store.transact(&command.scope(), decision).await
+    }
+
+    /// Runs one command in one transaction, once, and waits at a gate before it decides.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn transact_at(&self, gate: Arc<Gate>, command: &Command) -> Result<Decided, StoreError> {
+        let decision = self.decision(command, Some(gate));
+        self.store.transact(&command.scope(), decision).await
+    }
+
+    /// Runs one command, again as long as the state changes under it.
+    pub async fn decide(&self, command: &Command) -> Decided {
+        for _ in 0..MOST_ATTEMPTS {
+            match self.transact(command).await {
+                Err(StoreError::Conflict) => tokio::task::yield_now().await,
+                stored => return stored.expect("the store stores what the domain decides"),
+            }
+        }
+        unreachable!("the state kept changing under {command:?}")
+    }
+
+    /// Runs one command and tells its answer.
+    pub async fn ask(&self, command: &Command) -> Answer {
+        let mut decided = self.decide(command).await;
+        decided.answers.pop().expect("one command has one answer")
+    }
+
+    /// Runs one command that is expected to be done.
+    pub async fn done(&self, command: &Command) -> Outcome {
+        let answer = self.ask(command).await;
+        answer.unwrap_or_else(|error| unreachable!("{command:?} is answered with {error}"))
+    }
+
+    /// Runs commands that are expected to be done, one after the other.
+    pub async fn all_done(&self, commands: &[Command]) {
+        for command in commands {
+            self.done(command).await;
+        }
+    }
+
+    /// Runs one command that is expected to be refused.
+    pub async fn refused(&self, command: &Command) -> Refusal {
+        match self.ask(command).await {
+            Err(CommandError::Refused(refusal)) => refusal,
+            answer => unreachable!("{command:?} is answered with {answer:?}"),
+        }
+    }
+
+    /// What a store reads for a scope.
+    pub async fn load(&self, scope: &Scope) -> Loaded {
+        let seen = Arc::new(std::sync::Mutex::new(None));
+        let keep = seen.clone();
+        let decide: Decide = Arc::new(move |loaded| {
+            *keep.lock().expect("nobody panics here") = Some(loaded);
+            Ok(Decided {
+                changes: Changes::default(),
+                answers: Vec::new(),
+            })
+        });
+        self.store.transact(scope, decide).await.expect("a look at the books");
+        let loaded = seen.lock().expect("nobody panics here").take();
+        loaded.expect("the decision was taken")
+    }
+
+    /// Stores a change set that no domain has decided on.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn forge(&self, scope: &Scope, changes: Changes) -> Result<Decided, StoreError> {
+        let decide: Decide = Arc::new(move |_| {
+            Ok(Decided {
+                changes: changes.clone(),
+                answers: Vec::new(),
+            })
+        });
+        self.store.transact(scope, decide).await
+    }
+
+    /// All events, read a page at a time.
+    pub async fn events(&self) -> Vec<SequencedEvent> {
+        let mut events = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.queries.events(&EventFilter::default(), after, PAGE).await;
+            let page = page.expect("a page of events");
+            let last = page.events.len() < PAGE;
+            after = page.next;
+            events.extend(page.events);
+            if last {
+                return events;
+            }
+        }
+    }
+
+    /// All that was ever stored of a product.
+    pub async fn history(&self, sku: &Sku) -> ProductHistory {
+        let history = self.queries.history(sku).await.expect("a history");
+        let mut history = history.expect("the product is known");
+        history.batches.sort_by(|a, b| a.reference.cmp(&b.reference));
+        history.lines.sort_by(|a, b| a.key.cmp(&b.key));
+        history
+            .allocations
+            .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
+        history
+    }
+
+    /// Everything that is stored.
+    pub async fn snapshot(&self) -> Snapshot {
+        let mut histories = Vec::new();
+        let mut after: Option<Sku> = None;
+        loop {
+            let page = self
+                .queries
+                .products(None, after.as_ref(), PAGE)
+                .await
+                .expect("products");
+            let Some(last) = page.last() else { break };
+            after = Some(last.sku.clone());
+            for product in page {
+                histories.push(self.history(&product.sku).await);
+            }
+        }
+        let mut orders: Vec<OrderRecord> = Vec::new();
+        loop {
+            let after = orders.last().map(|order| order.id.clone());
+            let page = self.queries.orders(after.as_ref(), PAGE).await.expect("orders");
+            if page.is_empty() {
+                break;
+            }
+            orders.extend(page);
+        }
+        Snapshot {
+            histories,
+            orders,
+            events: self.events().await,
+        }
+    }
+
+    /// Holds the whole books against themselves: every balance, every event.
+    pub async fn assert_sound(&self) {
+        let report = verify(self.queries.as_ref()).await.expect("the books can be read");
+        assert_eq!(
+            report.discrepancies,
+            Vec::<String>::new(),
+            "checked {:?}",
+            report.checked
+        );
+    }
+}
