@@ -21,6 +21,10 @@ impl Database for MemoryDatabase {
         Books::of(self.books.clone())
     }
 
+    fn url(&self) -> String {
+        "memory:".to_owned()
+    }
+
     fn overlap(&self) -> Overlap {
         Overlap::Always
     }

@@ -59,6 +59,9 @@ pub trait Database: Send + Sync + 'static {
     /// Opens the books, as an instance of the service does when it starts.
     async fn open(&self) -> Books;
 
+    /// Where it is, as the service's setting `store.url` says it.
+    fn url(&self) -> String;
+
     /// Whether its transactions decide side by side.
     fn overlap(&self) -> Overlap;
 

@@ -28,11 +28,6 @@ impl PostgresDatabase {
             .expect("the test server answers");
         connection.batch_execute(sql).await.expect("the test server obeys");
     }
-
-    fn url(&self) -> String {
-        let (address, _) = self.server.rsplit_once('/').expect("the address names a database");
-        format!("{address}/{}", self.name)
-    }
 }
 
 #[async_trait]
@@ -51,6 +46,11 @@ impl Database for PostgresDatabase {
     async fn open(&self) -> Books {
         let store = PostgresStore::open(&self.url(), CONNECTIONS, true).await;
         Books::of(store.expect("the database opens"))
+    }
+
+    fn url(&self) -> String {
+        let (address, _) = self.server.rsplit_once('/').expect("the address names a database");
+        format!("{address}/{}", self.name)
     }
 
     fn overlap(&self) -> Overlap {

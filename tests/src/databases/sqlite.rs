@@ -1,5 +1,7 @@
 //! Books in a SQLite file.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use earmark_adapters::sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -14,6 +16,12 @@ pub struct SqliteDatabase {
     folder: TempDir,
 }
 
+impl SqliteDatabase {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("books.db")
+    }
+}
+
 #[async_trait]
 impl Database for SqliteDatabase {
     async fn fresh() -> Self {
@@ -23,8 +31,12 @@ impl Database for SqliteDatabase {
     }
 
     async fn open(&self) -> Books {
-        let store = SqliteStore::open(&self.folder.path().join("books.db"), READERS, true).await;
+        let store = SqliteStore::open(&self.path(), READERS, true).await;
         Books::of(store.expect("the file opens"))
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
     }
 
     fn overlap(&self) -> Overlap {

@@ -1,0 +1,121 @@
+//! The binary under test: built from the sources as they stand, then run.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+/// Where the binary is. The first caller has it built, so that no test ever meets a stale one: Cargo builds the
+/// binaries of a test's own package only, and does nothing here when all is up to date.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(build)
+}
+
+/// Builds the binary in the target folder and the profile that this very test was built in.
+fn build() -> PathBuf {
+    let test = env::current_exe().expect("the test has a path");
+    // <target>[/<triple>]/<profile>/deps/<test>
+    let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");
+    let above = profile.parent().expect("a profile lies in a target folder");
+    let name = |path: &Path| path.file_name().expect("a folder has a name").to_string_lossy().into_owned();
+
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args(["build", "--package", "earmark", "--bin", "earmark", "--message-format=json-render-diagnostics"]);
+    match name(profile).as_str() {
+        "debug" => {}
+        other => {
+            cargo.args(["--profile", other]);
+        }
+    }
+    if above.join("CACHEDIR.TAG").exists() || above.parent().is_none() {
+        cargo.arg("--target-dir").arg(above);
+    } else {
+        cargo.args(["--target", &name(above)]);
+        cargo.arg("--target-dir").arg(above.parent().expect("a triple lies in a target folder"));
+    }
+
+    let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(built.status.success(), "the binary could not be built");
+    let messages = String::from_utf8(built.stdout).expect("cargo speaks UTF-8");
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "earmark")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo tells where the binary is")
+}
+
+/// The binary as a command, in a folder of its own and with nothing set in its environment: no setting of the person
+/// who runs the tests reaches it.
+pub(super) fn bare(folder: &TempDir) -> Command {
+    let mut command = Command::new(binary());
+    command.current_dir(folder.path());
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EARMARK")) {
+        command.env_remove(name);
+    }
+    command.env_remove("RUST_LOG").env("EARMARK__LOG__FORMAT", "json");
+    command
+}
+
+/// A run of the binary that has come to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its exit code; `None`: a signal ended it.
+    pub code: Option<i32>,
+    /// What it said on standard output.
+    pub out: String,
+    /// What it said on standard error.
+    pub err: String,
+}
+
+impl Finished {
+    /// Standard output of a run that succeeded.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    #[must_use]
+    pub fn succeeded(self) -> String {
+        assert_eq!(self.code, Some(0), "\n--- standard output\n{}\n--- standard error\n{}", self.out, self.err);
+        self.out
+    }
+
+    /// The run, which ended with this exit code.
+    ///
+    /// # Panics
+    /// When it ended with another one.
+    #[track_caller]
+    #[must_use]
+    pub fn ended_with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\n--- standard output\n{}\n--- standard error\n{}", self.out, self.err);
+        self
+    }
+}
+
+/// Runs `earmark` with these arguments on the books at `store`, to its end.
+///
+/// # Panics
+/// When it can't be run, or does not speak UTF-8.
+pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
+    let store = store.to_owned();
+    let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+    let run = move || -> Output {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = bare(&folder);
+        command.args(arguments).env("EARMARK__STORE__URL", store).stdin(Stdio::null());
+        command.output().expect("the binary runs")
+    };
+    let output = super::in_time("a run of the binary", spawn_blocking(run)).await.expect("the run is awaited");
+    let text = |bytes| String::from_utf8(bytes).expect("the binary speaks UTF-8");
+    Finished {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}

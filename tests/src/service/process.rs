@@ -1,0 +1,199 @@
+//! The service as a child process: started, asked, told to stop, or killed.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::binary::bare;
+use super::client::Client;
+use super::wait::{in_time, until};
+
+/// How much of the log is kept to be told when a case fails.
+const KEPT_LINES: usize = 200;
+
+/// The last lines of a log.
+#[derive(Debug, Clone, Default)]
+struct Tail(Arc<Mutex<VecDeque<String>>>);
+
+impl Tail {
+    fn push(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == KEPT_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    fn text(&self) -> String {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Reads a pipe to its end, so that the child never waits for a reader.
+    fn follow(&self, pipe: impl Read + Send + 'static, mut each: impl FnMut(&str) + Send + 'static) {
+        let tail = self.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                each(&line);
+                tail.push(line);
+            }
+        });
+    }
+}
+
+/// A running service. Killed when it is dropped; what it logged last is told when that is because a case failed.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    address: SocketAddr,
+    log: Tail,
+    /// Its working directory.
+    _folder: TempDir,
+}
+
+impl Service {
+    /// Starts the service on the books at `store`, on a free port, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it ends instead, or is not ready in time.
+    pub async fn start(store: &str) -> Self {
+        Self::start_with(store, &[]).await
+    }
+
+    /// Starts the service with some settings, as environment variables `(name, value)`.
+    ///
+    /// # Panics
+    /// When it ends instead, or is not ready in time.
+    pub async fn start_with(store: &str, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = bare(&folder);
+        command.env("EARMARK__STORE__URL", store).env("EARMARK__HTTP__LISTEN", "127.0.0.1:0");
+        command.envs(settings.iter().copied()).arg("serve");
+        let (mut child, log, told) = spawn(command);
+        let address = match in_time("the service tells its address", told).await {
+            Ok(address) => address,
+            Err(_) => {
+                let ended = child.wait().expect("the service can be waited for");
+                panic!("the service ended with {ended} instead of telling its address\n{}", log.text());
+            }
+        };
+        let service = Self { child, address, log, _folder: folder };
+        let client = service.client();
+        until("the service is ready", async || {
+            let reply = client.try_send(reqwest::Method::GET, "/health/ready", &[], Vec::new()).await.ok()?;
+            (reply.status == 200).then_some(())
+        })
+        .await;
+        service
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A client of this service, with connections of its own.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        Client::of(self.address)
+    }
+
+    /// What it logged last.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// The memory it has in use, in KiB.
+    ///
+    /// # Panics
+    /// Where the system does not tell it, as only Linux does.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
+    /// Ends it on the spot, as a power cut does.
+    ///
+    /// # Panics
+    /// When it can't be killed.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the service can be killed");
+        self.child.wait().expect("the service can be waited for");
+    }
+
+    /// Asks it to drain: SIGTERM.
+    ///
+    /// # Panics
+    /// When the signal can't be sent.
+    pub fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        // The standard library sends no signal but SIGKILL; every shell does.
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().expect("a shell runs");
+        assert!(sent.success(), "the signal was sent");
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let log = self.log.clone();
+        let child = Mutex::new(&mut self.child);
+        until("the service ends", async || {
+            let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+            child.try_wait().unwrap_or_else(|error| panic!("can't be waited for: {error}\n{}", log.text()))
+        })
+        .await
+    }
+}
+
+fn spawn(mut command: Command) -> (Child, Tail, oneshot::Receiver<SocketAddr>) {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the service starts");
+    let log = Tail::default();
+    let (tell, told) = oneshot::channel();
+    let mut tell = Some(tell);
+    log.follow(child.stdout.take().expect("a pipe"), move |line| {
+        if let Some(address) = address_in(line)
+            && let Some(tell) = tell.take()
+        {
+            // Nobody listens any more when the start was given up.
+            drop(tell.send(address));
+        }
+    });
+    log.follow(child.stderr.take().expect("a pipe"), |_| {});
+    (child, log, told)
+}
+
+/// The address in a line that tells where the dashboard is.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("http://")?;
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
+    rest[..end].parse().ok()
+}
+
+impl Drop for Service {
+    #[expect(clippy::print_stderr, reason = "a failing test tells what the service logged")]
+    fn drop(&mut self) {
+        // Fails when it has ended already, which is as good.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if thread::panicking() {
+            eprintln!("--- the service's last words\n{}---", self.log.text());
+        }
+    }
+}
