@@ -8,6 +8,7 @@ use jiff::Timestamp;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

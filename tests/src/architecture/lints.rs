@@ -1,0 +1,125 @@
+//! The lints: inherited by every crate, weakened by none, and no test that is switched off.
+
+use toml::{Table, Value};
+
+use super::Violation;
+use super::house::Unreadable;
+use super::sources::{Source, Token};
+
+/// Holds a member's manifest against the rule that it takes the workspace's lints, all of them.
+///
+/// # Errors
+/// When the manifest is not TOML.
+pub fn inherited(place: &str, manifest: &str) -> Result<Vec<Violation>, Unreadable> {
+    let manifest: Table = manifest.parse()?;
+    let inherits = manifest.get("lints").and_then(|lints| lints.get("workspace")) == Some(&Value::Boolean(true));
+    let violations = (!inherits).then(|| Violation::new(place, "does not inherit the workspace's lints"));
+    Ok(violations.into_iter().collect())
+}
+
+/// Holds the workspace's manifest against the lints that must stand: no unsafe code, and no lint switched off for all.
+///
+/// # Errors
+/// When the manifest is not TOML.
+pub fn strict(place: &str, manifest: &str) -> Result<Vec<Violation>, Unreadable> {
+    let manifest: Table = manifest.parse()?;
+    let lints = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("lints"))
+        .and_then(Value::as_table);
+    let mut violations = Vec::new();
+    let mut forbids_unsafe = false;
+    for (tool, levels) in lints.into_iter().flatten() {
+        for (lint, setting) in levels.as_table().into_iter().flatten() {
+            let level = setting.get("level").unwrap_or(setting).as_str();
+            forbids_unsafe |= tool == "rust" && lint == "unsafe_code" && level == Some("forbid");
+            if level == Some("allow") {
+                violations.push(Violation::new(
+                    place,
+                    format!("switches the lint `{lint}` off for every crate"),
+                ));
+            }
+        }
+    }
+    if !forbids_unsafe {
+        violations.push(Violation::new(place, "does not forbid unsafe code"));
+    }
+    Ok(violations)
+}
+
+/// Holds a source against the rules for attributes: nothing is allowed that the lints refuse, an exception is expected
+/// and says why, every test runs, and every module is where its name says.
+#[must_use]
+pub fn unweakened(source: &Source) -> Vec<Violation> {
+    let attributes = attributes(&source.tokens);
+    let faults = attributes
+        .iter()
+        .filter_map(|attribute| Some((attribute.first()?, fault(attribute)?)));
+    let mut violations: Vec<Violation> = faults
+        .map(|(first, fault)| Violation::new(source.place(first.line), fault))
+        .collect();
+    violations.extend(examples_that_never_run(source));
+    violations
+}
+
+fn fault(attribute: &[Token]) -> Option<&'static str> {
+    let called = |name: &str| {
+        let mut pairs = attribute.windows(2);
+        pairs.any(|pair| pair[0].text == name && pair[1].text == "(")
+    };
+    let first = attribute.first().map(|token| token.text.as_str());
+    let conditional = first == Some("cfg_attr");
+    let is = |name: &str| first == Some(name) || (conditional && attribute.iter().any(|token| token.text == name));
+    if called("allow") {
+        Some("allows what the lints refuse")
+    } else if called("expect") && !attribute.iter().any(|token| token.text == "reason") {
+        Some("expects a lint without a reason")
+    } else if is("ignore") {
+        Some("is a test that never runs")
+    } else if is("path") {
+        Some("is a module from elsewhere, which the checks would not see")
+    } else {
+        None
+    }
+}
+
+/// The insides of all attributes, those in macros too.
+fn attributes(tokens: &[Token]) -> Vec<&[Token]> {
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.text == "#") {
+        let mut begin = at + 1;
+        if tokens
+            .get(begin)
+            .is_some_and(|next| next.text == "!" && next.line == token.line)
+        {
+            begin += 1;
+        }
+        if tokens.get(begin).is_none_or(|next| next.text != "[") {
+            continue;
+        }
+        let mut depth = 0_usize;
+        let length = tokens[begin..].iter().position(|token| {
+            match token.text.as_str() {
+                "[" => depth += 1,
+                "]" => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        if let Some(length) = length {
+            found.push(&tokens[begin + 1..begin + length]);
+        }
+    }
+    found
+}
+
+/// Examples in the documentation that rustdoc is told to skip. They are comments, so the text is searched.
+fn examples_that_never_run(source: &Source) -> impl Iterator<Item = Violation> {
+    let lines = source.text.lines().enumerate();
+    let skipped = lines.filter(|(_, line)| {
+        let line = line.trim_start();
+        let documentation = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
+        documentation.is_some_and(|text| text.trim_start().starts_with("```") && text.contains("ignore"))
+    });
+    skipped.map(|(at, _)| Violation::new(source.place(at + 1), "is an example that never runs"))
+}

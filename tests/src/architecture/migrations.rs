@@ -1,0 +1,62 @@
+//! The twin trees of migrations: what changes the schema of one database changes the other's, under the same number.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Violation;
+use super::house::Unreadable;
+
+/// A tree of migrations: each folder's name with the sizes in bytes of the files in it.
+pub type Tree = BTreeMap<String, BTreeMap<String, u64>>;
+
+/// Reads a tree.
+///
+/// # Errors
+/// When a folder can't be read.
+pub fn read(folder: &Path) -> Result<Tree, Unreadable> {
+    let mut tree = Tree::new();
+    for migration in std::fs::read_dir(folder)? {
+        let migration = migration?;
+        let mut files = BTreeMap::new();
+        for file in std::fs::read_dir(migration.path())? {
+            let file = file?;
+            files.insert(file.file_name().to_string_lossy().into_owned(), file.metadata()?.len());
+        }
+        tree.insert(migration.file_name().to_string_lossy().into_owned(), files);
+    }
+    Ok(tree)
+}
+
+/// Holds two trees against each other.
+#[must_use]
+pub fn check(sqlite: &Tree, postgres: &Tree) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (here, tree, there, twin) in [
+        ("sqlite", sqlite, "postgres", postgres),
+        ("postgres", postgres, "sqlite", sqlite),
+    ] {
+        if tree.is_empty() {
+            violations.push(Violation::new(here, "has no migrations at all"));
+        }
+        let mut numbers: Vec<&str> = tree.keys().map(|name| number(name)).collect();
+        numbers.dedup();
+        if numbers.len() < tree.len() {
+            violations.push(Violation::new(here, "has two migrations under one number"));
+        }
+        for (name, files) in tree {
+            let place = format!("{here}/{name}");
+            if files.get("up.sql").is_none_or(|size| *size == 0) {
+                violations.push(Violation::new(&place, "has no up.sql"));
+            }
+            if !twin.keys().any(|other| number(other) == number(name)) {
+                violations.push(Violation::new(&place, format!("has no twin in {there}")));
+            }
+        }
+    }
+    violations
+}
+
+/// What comes before the first underscore.
+fn number(migration: &str) -> &str {
+    migration.split_once('_').map_or(migration, |(number, _)| number)
+}
