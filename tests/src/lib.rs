@@ -8,6 +8,7 @@ pub mod cases;
 mod crew;
 pub mod databases;
 mod gate;
+pub mod service;
 mod shop;
 
 pub use crew::{Crew, race};

@@ -183,6 +183,7 @@ pub const SILENCES: &[Silence] = &[
     Silence {
         folder: "crates/domain/src",
         words: &["actix", "diesel", "http", "json", "serde", "sql", "tokio", "tracing"],
+        words_in_names: &[],
         names: &[
             "async",
             "await",
@@ -206,6 +207,7 @@ pub const SILENCES: &[Silence] = &[
             "actix", "anyhow", "axum", "diesel", "http", "hyper", "json", "postgres", "reqwest", "rusqlite", "serde",
             "sql", "sqlite", "sqlx", "utoipa",
         ],
+        words_in_names: &[],
         names: &[
             "dbg",
             "eprint",
@@ -221,7 +223,8 @@ pub const SILENCES: &[Silence] = &[
     },
     Silence {
         folder: "crates/adapters/src/http",
-        words: &["diesel", "postgres", "sqlite", "sql", "transact", "transaction"],
+        words: &["diesel", "postgres", "sqlite", "sql"],
+        words_in_names: &["transact", "transaction"],
         names: &["memory"],
         phrases: CLOCKS,
         no_sql: true,
@@ -237,6 +240,7 @@ pub const SILENCES: &[Silence] = &[
             "transact",
             "transaction",
         ],
+        words_in_names: &[],
         names: &["memory"],
         phrases: CLOCKS,
         no_sql: true,
@@ -244,6 +248,7 @@ pub const SILENCES: &[Silence] = &[
     Silence {
         folder: "crates/adapters/src/memory",
         words: &["actix", "diesel", "http", "postgres", "sqlite", "sql"],
+        words_in_names: &[],
         names: &[],
         phrases: CLOCKS,
         no_sql: true,
@@ -251,6 +256,7 @@ pub const SILENCES: &[Silence] = &[
     Silence {
         folder: "crates/adapters/src/sqlite",
         words: &["actix", "http", "postgres"],
+        words_in_names: &[],
         names: &["memory"],
         phrases: CLOCKS,
         no_sql: false,
@@ -258,6 +264,7 @@ pub const SILENCES: &[Silence] = &[
     Silence {
         folder: "crates/adapters/src/postgres",
         words: &["actix", "http", "sqlite"],
+        words_in_names: &[],
         names: &["memory"],
         phrases: CLOCKS,
         no_sql: false,
@@ -265,6 +272,7 @@ pub const SILENCES: &[Silence] = &[
     Silence {
         folder: "crates/adapters/src/wire",
         words: &["actix", "diesel", "postgres", "sqlite", "sql"],
+        words_in_names: &[],
         names: &["memory"],
         phrases: CLOCKS,
         no_sql: true,
@@ -272,6 +280,7 @@ pub const SILENCES: &[Silence] = &[
     Silence {
         folder: "crates/bootstrap/src",
         words: &["diesel"],
+        words_in_names: &[],
         names: &["HttpResponse", "Responder"],
         phrases: &[],
         no_sql: true,

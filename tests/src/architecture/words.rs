@@ -10,6 +10,8 @@ pub struct Silence {
     pub folder: &'static str,
     /// Words that must stand in no name and no text, alone or as a part: `sqlite` is in `SqliteStore` and `open_sqlite`.
     pub words: &'static [&'static str],
+    /// Words that must stand in no name, alone or as a part. A text may say them: people read it.
+    pub words_in_names: &'static [&'static str],
     /// Names that must not occur as they stand here.
     pub names: &'static [&'static str],
     /// Runs of tokens that must not occur, as [`Source::find`] takes them.
@@ -25,6 +27,10 @@ pub fn check(source: &Source, silence: &Silence) -> Vec<Violation> {
     for token in &source.tokens {
         let mut report = |fault| violations.push(Violation::new(source.place(token.line), fault));
         if let Some(word) = silence.words.iter().find(|word| mentions(token, word)) {
+            report(format!("says `{word}`, in `{}`", token.text));
+        }
+        let mut in_names = silence.words_in_names.iter().filter(|_| token.kind == TokenKind::Name);
+        if let Some(word) = in_names.find(|word| mentions(token, word)) {
             report(format!("says `{word}`, in `{}`", token.text));
         }
         if token.kind == TokenKind::Name && silence.names.contains(&token.text.as_str()) {
