@@ -1,0 +1,218 @@
+//! What every handler needs: the engine, the books to ask, the clock, and whether the service is going down.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse};
+use earmark_application::{Clock, Engine, Envelope, Queries, StoreError};
+use earmark_domain::{Command, Outcome, Sku};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tracing::Instrument;
+
+use super::edge::request_id;
+use super::kinds;
+use super::metrics::Metrics;
+use super::present::{ProductJson, Reply};
+use super::problem::Problem;
+use super::stream::MAX_STREAMS;
+
+/// Who the events name that are caused by requests.
+const ACTOR: &str = "http";
+
+/// What runs, for the page and for those who ask.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The version of the binary.
+    pub version: &'static str,
+    /// The kind of store, for people: `PostgreSQL`, `SQLite`, `memory`. Never an address with a password in it.
+    pub store: String,
+    /// Since when it runs.
+    pub started: Timestamp,
+}
+
+/// Whether the service takes work or drains. Cheap to clone; all clones are one switch.
+#[derive(Debug, Clone)]
+pub struct Readiness(Arc<watch::Sender<bool>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Readiness {
+    /// A service that takes work.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+
+    /// From now on the service is not ready, and event streams end. There is no way back.
+    pub fn drain(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Whether it drains.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until it drains.
+    pub async fn draining(&self) {
+        // The sender is in `self`, so waiting can't fail.
+        let _ = self.0.subscribe().wait_for(|draining| *draining).await;
+    }
+}
+
+/// The application as this interface reaches it.
+pub struct Api {
+    engine: Engine,
+    queries: Arc<dyn Queries>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    about: About,
+    runtime: Handle,
+    streams: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api")
+            .field("about", &self.about)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    /// The interface to an engine and its books. `runtime` is the binary's own: questions are run there, where the
+    /// stores' connections live.
+    #[must_use]
+    pub fn new(
+        engine: Engine,
+        queries: Arc<dyn Queries>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        readiness: Readiness,
+        about: About,
+        runtime: Handle,
+    ) -> Self {
+        Self {
+            engine,
+            queries,
+            clock,
+            metrics,
+            readiness,
+            about,
+            runtime,
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        }
+    }
+
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    pub(super) const fn readiness(&self) -> &Readiness {
+        &self.readiness
+    }
+
+    pub(super) const fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// One permit an open event stream.
+    pub(super) const fn streams(&self) -> &Arc<Semaphore> {
+        &self.streams
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn today(&self) -> Date {
+        self.clock.today()
+    }
+
+    /// Asks the books, on the runtime they live on.
+    ///
+    /// # Errors
+    /// A problem when they do not answer.
+    pub(super) async fn ask<T, F>(&self, question: impl FnOnce(Arc<dyn Queries>) -> F) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let question = question(Arc::clone(&self.queries)).in_current_span();
+        match self.runtime.spawn(question).await {
+            Ok(answer) => answer.map_err(|error| Problem::unanswered(&error)),
+            Err(error) => {
+                tracing::error!(%error, "a question ended without an answer");
+                Err(Problem::internal())
+            }
+        }
+    }
+
+    /// A command with who asks for it.
+    pub(super) fn envelope(command: Command, request_id: Arc<str>) -> Envelope {
+        Envelope {
+            command,
+            actor: Arc::from(ACTOR),
+            correlation_id: request_id,
+        }
+    }
+
+    /// Runs a command and answers the request that asked for it.
+    ///
+    /// # Errors
+    /// The refusal, or why there is no outcome, as a problem.
+    pub(super) async fn run(&self, request: &HttpRequest, command: Command) -> Result<HttpResponse, Problem> {
+        let outcome = self
+            .execute(request, command)
+            .await
+            .map_err(|error| Problem::of(&error))?;
+        Ok(self.reply(&outcome).await?.response())
+    }
+
+    /// Runs a command.
+    pub(super) async fn execute(&self, request: &HttpRequest, command: Command) -> earmark_application::Answer {
+        self.engine.execute(Self::envelope(command, request_id(request))).await
+    }
+
+    /// What an outcome is answered with: a product that was named is shown whole.
+    pub(super) async fn reply(&self, outcome: &Outcome) -> Result<Reply, Problem> {
+        match outcome {
+            Outcome::ProductNamed { sku, .. } => self.product(sku.clone()).await,
+            other => Ok(Reply::of(other)),
+        }
+    }
+
+    /// A product as it is shown.
+    pub(super) async fn product(&self, sku: Sku) -> Result<Reply, Problem> {
+        let asked = sku.clone();
+        let product = self
+            .ask(move |queries| async move { queries.product(&asked).await })
+            .await?;
+        let Some(product) = product else {
+            return Err(unknown_sku(&sku));
+        };
+        let json = ProductJson::of(&product.summary, &product.batch_views(self.today()));
+        let mut reply = Reply::new(actix_web::http::StatusCode::OK, &json);
+        reply.version = Some(product.summary.version);
+        Ok(reply)
+    }
+}
+
+/// No such product.
+pub(super) fn unknown_sku(sku: &Sku) -> Problem {
+    Problem::new(&kinds::UNKNOWN_SKU, format!("unknown SKU: {sku}")).with("skus", vec![sku.as_str()])
+}

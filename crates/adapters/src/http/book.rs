@@ -1,0 +1,197 @@
+//! The allocation service of the book "Architecture Patterns with Python", path by path and word by word, on the same
+//! commands as everything else.
+//!
+//! Where the book is silent (a wrong field, a busy service), the answers are the problems of this interface.
+
+use std::str::FromStr;
+
+use actix_web::http::header::ContentType;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use earmark_application::CommandError;
+use earmark_domain::{
+    Allocate, Command, CreateBatch, LineId, LineKey, Location, OnShortage, OrderId, Reference, Refusal, Sku, Wish,
+};
+use jiff::civil::Date;
+
+use super::api::Api;
+use super::fields::{Faults, Fields, date, quantity, text};
+use super::input::{Input, object};
+use super::kinds;
+use super::problem::{Problem, shortened};
+use super::schema::{self, BookAllocation, BookError};
+
+/// The day of an ISO date or date-time, as it is written: the book takes no account of the offset either.
+fn day(text: &str) -> Result<Date, String> {
+    let wrong = || format!("must be an ISO date or date-time, is \"{}\"", shortened(text));
+    let (day, time) = match text.split_once(['T', 't', ' ']) {
+        None => return date(text),
+        Some((day, time)) => (date(day)?, time),
+    };
+    let clock = time.trim_end_matches(['Z', 'z']);
+    let clock = clock.split_once(['+', '-']).map_or(clock, |(clock, _)| clock);
+    // An hour alone is ISO 8601, but nobody means it.
+    if clock.len() >= 5 && format!("{day}T{clock}").parse::<jiff::civil::DateTime>().is_ok() {
+        Ok(day)
+    } else {
+        Err(wrong())
+    }
+}
+
+fn batch(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<CreateBatch> {
+    let reference = fields.required("ref", faults, text(Reference::from_str));
+    let sku = fields.required("sku", faults, text(Sku::from_str));
+    let quantity = fields.required("qty", faults, quantity);
+    let eta = fields.optional("eta", faults, text(day));
+    Some(CreateBatch {
+        reference: reference?,
+        sku: sku?,
+        quantity: quantity?,
+        eta: eta?,
+        location: Location::default(),
+    })
+}
+
+fn line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Allocate> {
+    let order = fields.required("orderid", faults, text(OrderId::from_str));
+    let sku = fields.required("sku", faults, text(Sku::from_str));
+    let quantity = fields.required("qty", faults, quantity);
+    let sku = sku?;
+    Some(Allocate {
+        wish: Wish {
+            key: LineKey {
+                order: order?,
+                line: LineId::from(&sku),
+            },
+            sku,
+            quantity: quantity?,
+        },
+        on_shortage: OnShortage::Reject,
+        split: false,
+    })
+}
+
+fn ok(mut response: actix_web::HttpResponseBuilder) -> HttpResponse {
+    response.content_type(ContentType::plaintext()).body("OK")
+}
+
+/// Add a batch
+#[utoipa::path(
+    tag = "The book's API",
+    operation_id = "book_add_batch",
+    request_body = schema::AddBatch,
+    responses((status = 201, description = "`OK`", content_type = "text/plain", body = String, example = "OK"))
+)]
+#[post("/add_batch")]
+pub(super) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let mut input = Input::without_query(&request);
+    let json = input.json(payload).await?;
+    let batch = object(&json, "", &mut input.faults, batch);
+    let batch = input.finish(batch)?;
+    match api.execute(&request, Command::CreateBatch(batch)).await {
+        Ok(_) => Ok(ok(HttpResponse::Created())),
+        Err(error) => Err(Problem::of(&error)),
+    }
+}
+
+/// Allocate a line
+///
+/// `OK` in a shortage too: that is told by an OutOfStock event.
+#[utoipa::path(
+    tag = "The book's API",
+    operation_id = "book_allocate",
+    request_body = schema::AllocateLine,
+    responses(
+        (status = 202, description = "`OK`", content_type = "text/plain", body = String, example = "OK"),
+        (status = 400, description = "The SKU is unknown", body = BookError),
+    )
+)]
+#[post("/allocate")]
+pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let mut input = Input::without_query(&request);
+    let json = input.json(payload).await?;
+    let line = object(&json, "", &mut input.faults, line);
+    let line = input.finish(line)?;
+    let sku = line.wish.sku.clone();
+    match api.execute(&request, Command::Allocate(line)).await {
+        Ok(_) | Err(CommandError::Refused(Refusal::OutOfStock(_))) => Ok(ok(HttpResponse::Accepted())),
+        Err(CommandError::Refused(Refusal::UnknownSku(_))) => Ok(HttpResponse::BadRequest().json(BookError {
+            message: format!("Invalid sku {sku}"),
+        })),
+        Err(error) => Err(Problem::of(&error)),
+    }
+}
+
+/// Show where an order has its stock
+#[utoipa::path(
+    tag = "The book's API",
+    operation_id = "book_allocations",
+    params(("orderid" = String, Path, description = "The order", example = "order-9")),
+    responses((status = 200, description = "One entry for each line and batch", body = Vec<BookAllocation>))
+)]
+#[get("/allocations/{orderid}")]
+pub(super) async fn allocations(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let mut input = Input::without_query(&request);
+    let order = input.path("orderid", OrderId::from_str);
+    let order = input.finish(order)?;
+    let asked = order.clone();
+    let read = api
+        .ask(move |queries| async move { queries.order(&asked).await })
+        .await?;
+    let allocations: Vec<BookAllocation> = read
+        .into_iter()
+        .flat_map(|order| order.lines)
+        .flat_map(|line| {
+            let sku = line.record.sku;
+            line.allocations.into_iter().map(move |(part, _)| BookAllocation {
+                sku: sku.to_string(),
+                batchref: part.batch.to_string(),
+            })
+        })
+        .collect();
+    if allocations.is_empty() {
+        let told = format!("nothing is allocated for order {order}");
+        return Err(Problem::new(&kinds::NO_ALLOCATIONS, told).with("order_id", order.as_str()));
+    }
+    Ok(HttpResponse::Ok().json(allocations))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_eta_is_the_day_of_a_date_or_a_date_time() {
+        let expected = jiff::civil::date(2011, 1, 2);
+        for good in [
+            "2011-01-02",
+            "2011-01-02T00:00:00",
+            "2011-01-02 23:59",
+            "2011-01-02T10:00:00.123456",
+            "2011-01-02T23:30:00+02:00",
+            "2011-01-02T23:30:00-11:00",
+            "2011-01-02T00:00:00Z",
+        ] {
+            assert_eq!(day(good), Ok(expected), "{good}");
+        }
+        for bad in [
+            "2011-02-30",
+            "2011-01-02T25:00:00",
+            "2011-01-02T",
+            "2011-01-02Tnoon",
+            "tomorrow",
+            "",
+        ] {
+            assert!(day(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_day_or_refused(text in "[0-9T:+Z. -]{0,30}|.{0,20}") {
+            drop(day(&text));
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Bulk: commands as lines in, answers as lines out, both streamed.
+//!
+//! Lines are read, decided and answered side by side: a bounded number is under way, in the order sent, and reading
+//! stops while that many wait for an answer or while the client does not take the answers it has. So neither a fast
+//! sender nor a slow reader costs memory; a client has to read while it sends.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::error::PayloadError;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, post};
+use async_stream::stream;
+use bytes::Bytes;
+use earmark_application::{Answer, OrderedStream};
+use earmark_domain::{Command, ProductName, Sku};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::FuturesOrdered;
+use futures::{Stream, StreamExt};
+use tokio::time::timeout;
+
+use super::api::Api;
+use super::batches::create_batch;
+use super::edge::request_id;
+use super::fields::{Faults, Fields, text};
+use super::input::{Input, broken, finish, media_type, object, unreadable};
+use super::json::{Json, parse};
+use super::kinds;
+use super::lines::{Line, Lines};
+use super::orders::{allocate_line, place_order};
+use super::present::Reply;
+use super::problem::Problem;
+use super::schema;
+
+/// The media types that bodies of lines come in; the first is the one that is told.
+const MEDIA_TYPES: &[&str] = &[
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/json",
+];
+
+/// The media type of the answers.
+const NDJSON: &str = "application/x-ndjson";
+
+/// How many lines of one stream are under way: several groups' worth, so that every transaction travels full, and at
+/// 64 KiB a line at most 64 MiB of the largest.
+const WINDOW: usize = 1_024;
+
+/// How many bytes of answers are gathered before they are sent, when that many are there at once.
+const CHUNK_BYTES: usize = 32 * 1024;
+
+/// How long a stream may be silent: longer than anybody's pause between two lines, short enough for a connection that
+/// was forgotten.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// What a line comes to: an answer that is awaited, or known at once.
+type Pending = BoxFuture<'static, Result<Answer, Problem>>;
+
+/// Send many commands
+///
+/// One command a line, one answer a line in the order sent: `{"status", "body"}` as the single call would have
+/// answered. Answers come while lines are still being sent, so read while you send. A line that is wrong answers for
+/// itself alone; blank lines are passed over.
+#[utoipa::path(
+    tag = "Bulk",
+    operation_id = "bulk",
+    request_body(content = schema::BulkCommand, content_type = "application/x-ndjson",
+        description = "Lines of up to 64 KiB",
+        example = json!({"create_batch": {"reference": "PO-1043", "sku": "LAMP-RED", "quantity": 5}})),
+    responses((status = 200, description = "One line for each line sent", body = schema::BulkAnswer,
+        content_type = "application/x-ndjson"))
+)]
+#[post("/v1/bulk")]
+pub(super) async fn bulk(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    Input::without_query(&request).finish(Some(()))?;
+    media_type(&request, MEDIA_TYPES)?;
+    let answers = answers(api, payload, request_id(&request));
+    Ok(HttpResponse::Ok().content_type(NDJSON).streaming(answers))
+}
+
+/// What became of waiting for a line or an answer.
+enum Step {
+    Line(Result<Option<Line>, PayloadError>),
+    Silence,
+    Answer(Result<Answer, Problem>),
+}
+
+fn answers(
+    api: Data<Api>,
+    source: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    request_id: Arc<str>,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream! {
+        let ordered = api.engine().ordered();
+        let mut lines = Lines::of(source);
+        let mut under_way: FuturesOrdered<Pending> = FuturesOrdered::new();
+        let mut reading = true;
+        while reading || !under_way.is_empty() {
+            let step = {
+                let mut line = pin!(timeout(IDLE, lines.next()));
+                tokio::select! {
+                    // Answers first: what is done makes room for what comes.
+                    biased;
+                    Some(answer) = under_way.next(), if !under_way.is_empty() => Step::Answer(answer),
+                    line = &mut line, if reading && under_way.len() < WINDOW => line.map_or(Step::Silence, Step::Line),
+                }
+            };
+            match step {
+                Step::Line(Ok(Some(Line::Whole(bytes)))) if bytes.iter().all(u8::is_ascii_whitespace) => {}
+                Step::Line(Ok(Some(line))) => under_way.push_back(submit(&ordered, line, &request_id).await),
+                Step::Line(Ok(None)) => reading = false,
+                Step::Line(Err(error)) => {
+                    // The client is gone, most likely; where it is not, it learns where the service stopped reading.
+                    reading = false;
+                    let problem = broken(&error);
+                    under_way.push_back(known(problem));
+                }
+                Step::Silence => {
+                    // While answers are awaited nothing need come.
+                    if under_way.is_empty() {
+                        reading = false;
+                        let told = "nothing was sent for two minutes";
+                        under_way.push_back(known(Problem::new(&kinds::REQUEST_TIMEOUT, told)));
+                    }
+                }
+                Step::Answer(answer) => {
+                    let mut text = String::new();
+                    write_answer(&mut text, &present(&api, answer).await);
+                    // Those that are there already travel in the same chunk.
+                    while text.len() < CHUNK_BYTES
+                        && let Some(Some(answer)) = under_way.next().now_or_never()
+                    {
+                        write_answer(&mut text, &present(&api, answer).await);
+                    }
+                    yield Ok(Bytes::from(text));
+                }
+            }
+        }
+    }
+}
+
+/// Reads a line and hands its command on, behind those before it. Waits for a place in the queue.
+async fn submit(ordered: &OrderedStream, line: Line, request_id: &Arc<str>) -> Pending {
+    match command(line) {
+        Ok(command) => {
+            let ticket = ordered.submit(Api::envelope(command, Arc::clone(request_id))).await;
+            async move { Ok(ticket.answer().await) }.boxed()
+        }
+        Err(problem) => known(problem),
+    }
+}
+
+fn known(problem: Problem) -> Pending {
+    futures::future::ready(Err(problem)).boxed()
+}
+
+/// The command of a line.
+fn command(line: Line) -> Result<Command, Problem> {
+    let Line::Whole(bytes) = line else {
+        return Err(Problem::new(&kinds::PAYLOAD_TOO_LARGE, "the line has more than 64 KiB"));
+    };
+    let json = parse(&bytes).map_err(unreadable)?;
+    let mut faults = Faults::default();
+    let command = one_command(&json, &mut faults);
+    finish(faults, command)
+}
+
+fn one_command(json: &Json, faults: &mut Faults) -> Option<Command> {
+    const NAMES: &str = "create_batch, allocate, place_order, name_product";
+    let Json::Object(entries) = json else {
+        faults.add(
+            "",
+            format_args!("must be an object with one of {NAMES}, is {}", json.kind()),
+        );
+        return None;
+    };
+    let [(name, json)] = entries.as_slice() else {
+        faults.add(
+            "",
+            format_args!("must have exactly one of {NAMES}, has {} fields", entries.len()),
+        );
+        return None;
+    };
+    match name.as_str() {
+        "create_batch" => object(json, name, faults, create_batch).map(Command::CreateBatch),
+        "allocate" => object(json, name, faults, allocate_line).map(Command::Allocate),
+        "place_order" => object(json, name, faults, place_order).map(Command::PlaceOrder),
+        "name_product" => object(json, name, faults, name_product),
+        other => {
+            let field = super::problem::shortened(other);
+            faults.add(field, format_args!("is not known here; the commands are {NAMES}"));
+            None
+        }
+    }
+}
+
+fn name_product(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Command> {
+    let sku = fields.required("sku", faults, text(Sku::from_str));
+    let name = fields.required("name", faults, text(|text: &str| ProductName::new(text)));
+    Some(Command::NameProduct { sku: sku?, name: name? })
+}
+
+/// An answer as the single call would have given it: its status, and the text of its body.
+async fn present(api: &Api, answer: Result<Answer, Problem>) -> (StatusCode, String) {
+    let reply = match answer {
+        Ok(Ok(outcome)) => api.reply(&outcome).await,
+        Ok(Err(error)) => Err(Problem::of(&error)),
+        Err(problem) => Err(problem),
+    };
+    match reply {
+        Ok(Reply { status, body, .. }) => (status, body),
+        Err(problem) => (problem.status(), problem.body()),
+    }
+}
+
+fn write_answer(text: &mut String, (status, body): &(StatusCode, String)) {
+    text.push_str(&format!("{{\"status\":{},\"body\":{body}}}\n", status.as_u16()));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Result<Command, Problem> {
+        command(Line::Whole(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
+    #[test]
+    fn a_line_is_one_command_as_the_single_call_reads_it() {
+        for (line, name) in [
+            (
+                r#"{"create_batch": {"reference": "b", "sku": "s", "quantity": 1}}"#,
+                "create_batch",
+            ),
+            (
+                r#"{"allocate": {"order_id": "o", "sku": "s", "quantity": 1, "split": true}}"#,
+                "allocate",
+            ),
+            (
+                r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}]}}"#,
+                "place_order",
+            ),
+            (r#"{"name_product": {"sku": "s", "name": "n"}}"#, "name_product"),
+        ] {
+            assert_eq!(read(line).map(|command| command.name()).ok(), Some(name));
+        }
+    }
+
+    #[test]
+    fn a_fault_in_a_line_is_told_with_its_path() {
+        let problem = read(r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 0}]}}"#)
+            .expect_err("a quantity of none");
+        assert!(problem.body().contains("place_order.lines[0].quantity"), "{problem}");
+    }
+
+    #[test]
+    fn a_line_that_is_no_command_says_what_is() {
+        for (line, status) in [
+            ("{}", 422),
+            ("[]", 422),
+            (r#"{"allocate": {}, "create_batch": {}}"#, 422),
+            (r#"{"cancel": {}}"#, 422),
+            ("{", 400),
+        ] {
+            assert_eq!(
+                read(line).map_err(|problem| problem.status().as_u16()),
+                Err(status),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            command(Line::TooLong).map_err(|problem| problem.status()),
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_a_command_or_the_callers_fault(bytes in proptest::collection::vec(any::<u8>(), 0..128)) {
+            if let Err(problem) = command(Line::Whole(Bytes::from(bytes))) {
+                prop_assert!(problem.status().is_client_error());
+            }
+        }
+
+        #[test]
+        fn any_order_is_read_or_the_callers_fault(
+            field in "order_id|lines|sku|quantity|split|on_shortage|x",
+            value in "null|true|-1|0|1|1e99|1e999|\"\"|\"a\"|\\[\\]|\\{\\}|\\[\\{\\}\\]|\\[null\\]",
+        ) {
+            let line = format!("{{\"place_order\": {{\"order_id\": \"o\", \"{field}\": {value}}}}}");
+            if let Err(problem) = read(&line) {
+                prop_assert!(problem.status().is_client_error());
+            }
+        }
+    }
+}

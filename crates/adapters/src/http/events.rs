@@ -1,0 +1,106 @@
+//! Events, a page at a time.
+
+use std::str::FromStr;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode};
+use earmark_application::EventFilter;
+use earmark_domain::{EVENT_TYPES, OrderId, Sku};
+use serde::Serialize;
+
+use super::api::Api;
+use super::fields::Faults;
+use super::input::{Input, Query, limit, sequence};
+use super::present::Reply;
+use super::problem::{Problem, shortened};
+use super::schema;
+use crate::wire::EventJson;
+
+/// The most events of a page: each is under a kilobyte, but for those of the largest orders.
+const MAX_PAGE: usize = 1_000;
+
+/// The events of a page that names no limit.
+const DEFAULT_PAGE: usize = 100;
+
+/// The parameters that choose events, wherever they are read.
+pub(super) const FILTER: [&str; 3] = ["sku", "order_id", "type"];
+
+/// Reads which events are wanted. `None`: something is at fault.
+pub(super) fn filter(query: &Query, faults: &mut Faults) -> Option<EventFilter> {
+    let sku = query.optional("sku", faults, Sku::from_str);
+    let order = query.optional("order_id", faults, OrderId::from_str);
+    let types = query.optional("type", faults, types);
+    Some(EventFilter {
+        sku: sku?,
+        order: order?,
+        types: types?.unwrap_or_default(),
+    })
+}
+
+fn types(text: &str) -> Result<Vec<String>, String> {
+    let mut types = Vec::new();
+    for name in text.split(',') {
+        if !EVENT_TYPES.contains(&name) {
+            return Err(format!(
+                "must be some of {}, parted by commas; \"{}\" is none of them",
+                EVENT_TYPES.join(", "),
+                shortened(name)
+            ));
+        }
+        // As many as there are types at most, however often one is named.
+        if !types.iter().any(|known| known == name) {
+            types.push(name.to_owned());
+        }
+    }
+    Ok(types)
+}
+
+/// Read events
+///
+/// In the order of commits, a page at a time: hand `next` back as `after`. An event that commits late is never skipped.
+#[utoipa::path(
+    tag = "Events",
+    operation_id = "list_events",
+    params(
+        ("after" = Option<u64>, Query, description = "Only those after this sequence; from the first where it is left out"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 where it is left out"),
+        ("sku" = Option<String>, Query, description = "Only those of this product"),
+        ("order_id" = Option<String>, Query, description = "Only those that concern this order"),
+        ("type" = Option<String>, Query, description = "Only those of these types, parted by commas"),
+    ),
+    responses((status = 200, description = "A page of events", body = schema::EventPage))
+)]
+#[get("/v1/events")]
+pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    #[derive(Serialize)]
+    struct Page<'a> {
+        items: Vec<EventJson<'a>>,
+        next: u64,
+    }
+    let (mut input, query) = Input::of(&request, &["after", "limit", "sku", "order_id", "type"]);
+    let filter = filter(&query, &mut input.faults);
+    let after = query.optional("after", &mut input.faults, sequence);
+    let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
+    let read = filter.zip(after).zip(most);
+    let ((filter, after), most) = input.finish(read)?;
+    let (after, most) = (after.unwrap_or(0), most.unwrap_or(DEFAULT_PAGE));
+    let page = api
+        .ask(move |queries| async move { queries.events(&filter, after, most).await })
+        .await?;
+    let items = page.events.iter().map(EventJson::from).collect();
+    Ok(Reply::new(StatusCode::OK, &Page { items, next: page.next }).response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_chosen_by_the_types_there_are() {
+        assert_eq!(types("Allocated"), Ok(vec!["Allocated".to_owned()]));
+        assert_eq!(types("Allocated,OutOfStock,Allocated").map(|types| types.len()), Ok(2));
+        for bad in ["allocated", "", "Allocated,", "Allocated, OutOfStock"] {
+            assert!(types(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The service's figures, for Prometheus: what the engine reports through its port, and what this interface counts.
+
+use std::time::Duration;
+
+use actix_web::http::{Method, StatusCode};
+use earmark_application::Meter;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The media type that [`Metrics::text`] is written in.
+pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// From a store in memory to a request that has waited in a queue, in seconds.
+const SECONDS: [f64; 13] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+/// From a command that travels alone to the largest group.
+const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CommandLabels {
+    command: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabels {
+    lane: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: String,
+}
+
+/// All figures. One of these is both the engine's [`Meter`] and the source of `/metrics`.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    commands: Family<CommandLabels, Counter>,
+    group_size: Histogram,
+    store_seconds: Histogram,
+    conflicts: Counter,
+    queued: Family<LaneLabels, Gauge>,
+    events: Counter,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    streams: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Figures that stand at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("earmark");
+        let commands = Family::default();
+        registry.register("commands", "Commands answered, by name and outcome", commands.clone());
+        let group_size = Histogram::new(COMMANDS);
+        registry.register(
+            "group_commands",
+            "Commands that shared one transaction",
+            group_size.clone(),
+        );
+        let store_seconds = Histogram::new(SECONDS);
+        registry.register_with_unit(
+            "store",
+            "Time that a group's transaction took, retries included",
+            Unit::Seconds,
+            store_seconds.clone(),
+        );
+        let conflicts = Counter::default();
+        registry.register(
+            "conflicts",
+            "Decisions taken anew because the state had changed",
+            conflicts.clone(),
+        );
+        let queued = Family::default();
+        registry.register("queued_commands", "Commands that wait, by lane", queued.clone());
+        let events = Counter::default();
+        registry.register("events_stored", "Events stored", events.clone());
+        let requests = Family::default();
+        registry.register(
+            "http_requests",
+            "Requests answered, by route and class of status",
+            requests.clone(),
+        );
+        let request_seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        registry.register_with_unit(
+            "http_request",
+            "Time from a request's head to the answer's head, by route",
+            Unit::Seconds,
+            request_seconds.clone(),
+        );
+        let streams = Gauge::default();
+        registry.register("http_event_streams", "Event streams that are open", streams.clone());
+        Self {
+            registry,
+            commands,
+            group_size,
+            store_seconds,
+            conflicts,
+            queued,
+            events,
+            requests,
+            request_seconds,
+            streams,
+        }
+    }
+
+    /// All figures as OpenMetrics text, which Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+
+    /// Counts an answered request. `route` is a pattern, never a path: the number of series is bounded by the routes.
+    pub(super) fn requested(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let method = method_label(method);
+        self.requests
+            .get_or_create(&RequestLabels {
+                method,
+                route: route.to_owned(),
+                status: status_class(status),
+            })
+            .inc();
+        self.request_seconds
+            .get_or_create(&RouteLabels {
+                method,
+                route: route.to_owned(),
+            })
+            .observe(took.as_secs_f64());
+    }
+
+    /// The number of open event streams.
+    pub(super) const fn streams(&self) -> &Gauge {
+        &self.streams
+    }
+}
+
+impl Meter for Metrics {
+    fn answered(&self, command: &'static str, outcome: &'static str) {
+        self.commands.get_or_create(&CommandLabels { command, outcome }).inc();
+    }
+
+    fn stored(&self, commands: usize, events: usize, took: Duration) {
+        // A group has some hundred commands at most: no bit of it is lost in a float.
+        self.group_size
+            .observe(u32::try_from(commands).map_or(f64::INFINITY, f64::from));
+        self.events.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
+        self.store_seconds.observe(took.as_secs_f64());
+    }
+
+    fn conflicted(&self) {
+        self.conflicts.inc();
+    }
+
+    fn queued(&self, lane: usize, depth: usize) {
+        let lane = u64::try_from(lane).unwrap_or(u64::MAX);
+        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
+        self.queued.get_or_create(&LaneLabels { lane }).set(depth);
+    }
+}
+
+/// A method as a label: a client may invent methods, but not series.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn status_class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_reports_can_be_read() {
+        let metrics = Metrics::new();
+        metrics.answered("allocate", "ok");
+        metrics.answered("allocate", "out_of_stock");
+        metrics.stored(3, 5, Duration::from_millis(2));
+        metrics.conflicted();
+        metrics.queued(1, 7);
+        let text = metrics.text();
+        for line in [
+            "earmark_commands_total{command=\"allocate\",outcome=\"out_of_stock\"} 1",
+            "earmark_events_stored_total 5",
+            "earmark_conflicts_total 1",
+            "earmark_queued_commands{lane=\"1\"} 7",
+            "earmark_group_commands_bucket{le=\"4.0\"} 1",
+            "earmark_store_seconds_count 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_client_can_not_invent_series() {
+        let metrics = Metrics::new();
+        for method in ["BREW", "STEEP"] {
+            let method = Method::from_bytes(method.as_bytes()).expect("a method");
+            metrics.requested(&method, "unmatched", StatusCode::NOT_FOUND, Duration::ZERO);
+        }
+        assert!(
+            metrics
+                .text()
+                .contains("earmark_http_requests_total{method=\"other\",route=\"unmatched\",status=\"4xx\"} 2")
+        );
+    }
+}

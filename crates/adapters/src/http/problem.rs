@@ -1,0 +1,361 @@
+//! Problems: everything that goes wrong, as RFC 9457 tells it.
+//!
+//! One function presents what the application answers ([`Problem::of`]); whatever the edge itself finds wrong is made
+//! here too, so that no answer leaves this interface in another form.
+
+use std::fmt;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use earmark_application::{CommandError, StoreError};
+use earmark_domain::{Refusal, Shortage};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::fields::Faults;
+use super::kinds::{self, Kind};
+
+/// The media type of every problem.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// After how many seconds a client that was told "busy" may come again. A queue drains in far less; the whole second
+/// is the smallest the header can say.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// One problem, to be answered with.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    kind: &'static Kind,
+    detail: String,
+    /// The members of the case: `sku`, `shortages`, `errors`, …
+    members: Map<String, Value>,
+    /// The methods that the path does have, for the `Allow` header.
+    allow: Option<String>,
+    /// Whether the rest of the connection can't be trusted, or isn't worth reading.
+    close: bool,
+}
+
+impl Problem {
+    /// A problem of a kind, told for people.
+    pub(super) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            members: Map::new(),
+            allow: None,
+            close: false,
+        }
+    }
+
+    /// With a member of the case.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// After which the connection is closed.
+    pub(super) const fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
+    /// Fields at fault, all of them.
+    pub(super) fn invalid(faults: Faults) -> Self {
+        let (errors, untold) = faults.into_parts();
+        let detail = match (errors.as_slice(), untold) {
+            ([only], 0) if only.field.is_empty() => only.message.clone(),
+            ([only], 0) => format!("{} {}", only.field, only.message),
+            (_, 0) => format!("{} fields are at fault", errors.len()),
+            (_, untold) => format!(
+                "{} fields are at fault; the first {} are named",
+                errors.len() + untold,
+                errors.len()
+            ),
+        };
+        let errors: Vec<Value> = errors
+            .into_iter()
+            .map(|fault| json!({"field": fault.field, "message": fault.message}))
+            .collect();
+        Self::new(&kinds::INVALID_REQUEST, detail).with("errors", errors)
+    }
+
+    /// No such path.
+    pub(super) fn not_found(path: &str) -> Self {
+        Self::new(&kinds::NOT_FOUND, format!("there is nothing at {}", shortened(path)))
+    }
+
+    /// A path that exists, with a method that does not.
+    pub(super) fn method_not_allowed(method: &str, allow: String) -> Self {
+        let mut problem = Self::new(
+            &kinds::METHOD_NOT_ALLOWED,
+            format!("{} is not allowed here; {allow} is", shortened(method)),
+        );
+        problem.allow = Some(allow);
+        problem
+    }
+
+    /// Why a command got no outcome.
+    pub(super) fn of(error: &CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => Self::refused(refusal),
+            CommandError::Busy => Self::new(&kinds::BUSY, error.to_string()),
+            CommandError::ShuttingDown => Self::new(&kinds::SHUTTING_DOWN, error.to_string()),
+            CommandError::Unavailable => Self::new(&kinds::UNAVAILABLE, error.to_string()),
+            CommandError::Internal => Self::internal(),
+        }
+    }
+
+    /// Why a question got no answer. What the store said goes to the log: it is not for clients.
+    pub(super) fn unanswered(error: &StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::new(&kinds::BUSY, "the books changed while they were read; ask again"),
+            StoreError::Unavailable(reason) => {
+                tracing::warn!(%reason, "a question could not be asked: the store does not answer");
+                Self::new(&kinds::UNAVAILABLE, "the store does not answer; ask again")
+            }
+            StoreError::Corrupt(_) | StoreError::Undecided(_) => {
+                tracing::error!(%error, "a question could not be answered");
+                Self::internal()
+            }
+        }
+    }
+
+    /// A defect of the service, with nothing of its inside. Whoever meets one logs it.
+    pub(super) fn internal() -> Self {
+        Self::new(
+            &kinds::INTERNAL,
+            "the service failed on this request; it has been logged",
+        )
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let told = refusal.to_string();
+        match refusal {
+            Refusal::UnknownSku(skus) => {
+                let skus: Vec<Value> = skus.iter().map(|sku| sku.as_str().into()).collect();
+                Self::new(&kinds::UNKNOWN_SKU, told).with("skus", skus)
+            }
+            Refusal::UnknownBatch(reference) => {
+                Self::new(&kinds::UNKNOWN_BATCH, told).with("reference", reference.as_str())
+            }
+            Refusal::UnknownOrder(order) => Self::new(&kinds::UNKNOWN_ORDER, told).with("order_id", order.as_str()),
+            Refusal::UnknownLine(key) => Self::new(&kinds::UNKNOWN_LINE, told)
+                .with("order_id", key.order.as_str())
+                .with("line_id", key.line.as_str()),
+            Refusal::BatchExists(reference) => {
+                Self::new(&kinds::BATCH_EXISTS, told).with("reference", reference.as_str())
+            }
+            Refusal::LineExists(key) => Self::new(&kinds::LINE_EXISTS, told)
+                .with("order_id", key.order.as_str())
+                .with("line_id", key.line.as_str()),
+            Refusal::OrderExists(order) => Self::new(&kinds::ORDER_EXISTS, told).with("order_id", order.as_str()),
+            Refusal::OutOfStock(shortage) => {
+                let mut problem = Self::new(&kinds::OUT_OF_STOCK, short(shortage).unwrap_or(told));
+                problem.members = shortage_members(shortage);
+                problem
+            }
+            Refusal::Shortages(shortages) => {
+                let hints = shortages.iter().filter(|shortage| short(shortage).is_some()).count();
+                let detail = match hints {
+                    0 => told,
+                    _ => format!("{told}; {hints} of them would fit if `split` allowed it"),
+                };
+                let shortages: Vec<Value> = shortages
+                    .iter()
+                    .map(|shortage| Value::Object(shortage_members(shortage)))
+                    .collect();
+                Self::new(&kinds::OUT_OF_STOCK, detail).with("shortages", shortages)
+            }
+            Refusal::BelowDispatched { reference, dispatched } => Self::new(&kinds::BELOW_DISPATCHED, told)
+                .with("reference", reference.as_str())
+                .with("dispatched", dispatched.get()),
+        }
+    }
+
+    /// The status it is answered with.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.kind.status
+    }
+
+    /// The problem as the text of a JSON object.
+    pub(super) fn body(&self) -> String {
+        serde_json::to_string(self).expect("text, numbers and maps of them are always JSON")
+    }
+
+    /// The problem as a response.
+    pub(super) fn response(&self) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(self.kind.status);
+        response.content_type(PROBLEM_JSON);
+        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+        }
+        if let Some(allow) = &self.allow {
+            response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if self.close {
+            response.force_close();
+        }
+        response.body(self.body())
+    }
+}
+
+/// Why a line was refused though enough is there: no single batch holds it whole.
+fn short(shortage: &Shortage) -> Option<String> {
+    (shortage.available >= shortage.requested.units()).then(|| {
+        format!(
+            "{} units of {} are asked for and {} are available, but no single batch holds the line whole: the largest \
+             has {}. With `split` the line may be spread over several batches",
+            shortage.requested, shortage.sku, shortage.available, shortage.largest_batch
+        )
+    })
+}
+
+fn shortage_members(shortage: &Shortage) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("line_id".to_owned(), shortage.key.line.as_str().into());
+    members.insert("sku".to_owned(), shortage.sku.as_str().into());
+    members.insert("requested".to_owned(), shortage.requested.get().into());
+    members.insert("available".to_owned(), shortage.available.get().into());
+    members.insert("largest_batch".to_owned(), shortage.largest_batch.get().into());
+    members
+}
+
+/// A client's own text, as much of it as is worth repeating to it.
+pub(super) fn shortened(text: &str) -> String {
+    /// Enough to recognise what was sent; a name has at most as many.
+    const MOST: usize = 64;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format_args!("/problems/{}", self.kind.code))?;
+        map.serialize_entry("title", self.kind.title)?;
+        map.serialize_entry("status", &self.kind.status.as_u16())?;
+        map.serialize_entry("detail", &self.detail)?;
+        map.serialize_entry("code", self.kind.code)?;
+        for (name, value) in &self.members {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.code, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.kind.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use earmark_domain::{LineId, LineKey, OrderId, Quantity, Sku, Units};
+
+    use super::*;
+
+    fn body(problem: &Problem) -> Value {
+        serde_json::from_str(&problem.body()).expect("JSON")
+    }
+
+    fn shortage(requested: u32, available: u64, largest: u64) -> Shortage {
+        Shortage {
+            key: LineKey {
+                order: OrderId::new("o1").expect("a name"),
+                line: LineId::new("l1").expect("a name"),
+            },
+            sku: Sku::new("LAMP").expect("a name"),
+            requested: Quantity::new(requested).expect("a quantity"),
+            available: Units::new(available),
+            largest_batch: Units::new(largest),
+        }
+    }
+
+    #[test]
+    fn a_shortage_tells_what_is_asked_for_and_what_is_there() {
+        let problem = Problem::of(&Refusal::OutOfStock(shortage(10, 3, 2)).into());
+        let body = body(&problem);
+        assert_eq!(problem.status(), StatusCode::CONFLICT);
+        assert_eq!(body["type"], "/problems/out_of_stock");
+        assert_eq!(body["requested"], 10);
+        assert_eq!(body["available"], 3);
+        assert_eq!(body["largest_batch"], 2);
+        assert!(!body["detail"].as_str().expect("a text").contains("split"));
+    }
+
+    #[test]
+    fn a_line_that_only_a_split_could_serve_is_told_so() {
+        let one = body(&Problem::of(&Refusal::OutOfStock(shortage(10, 12, 6)).into()));
+        assert!(one["detail"].as_str().expect("a text").contains("`split`"));
+        let shortages = vec![shortage(10, 12, 6), shortage(5, 1, 1)];
+        let order = body(&Problem::of(&Refusal::Shortages(shortages).into()));
+        assert!(
+            order["detail"]
+                .as_str()
+                .expect("a text")
+                .contains("1 of them would fit if `split`")
+        );
+        assert_eq!(order["shortages"][1]["line_id"], "l1");
+    }
+
+    #[test]
+    fn each_refusal_keeps_the_code_the_domain_gives_it() {
+        let key = shortage(1, 0, 0).key;
+        for refusal in [
+            Refusal::UnknownSku(vec![shortage(1, 0, 0).sku]),
+            Refusal::UnknownOrder(key.order.clone()),
+            Refusal::UnknownLine(key.clone()),
+            Refusal::LineExists(key.clone()),
+            Refusal::OrderExists(key.order),
+            Refusal::OutOfStock(shortage(1, 0, 0)),
+            Refusal::Shortages(vec![shortage(1, 0, 0)]),
+        ] {
+            let code = refusal.code();
+            assert_eq!(body(&Problem::of(&refusal.into()))["code"], code);
+        }
+    }
+
+    #[test]
+    fn too_busy_says_when_to_come_again() {
+        for error in [
+            CommandError::Busy,
+            CommandError::ShuttingDown,
+            CommandError::Unavailable,
+        ] {
+            let code = error.code();
+            let problem = Problem::of(&error);
+            assert_eq!(body(&problem)["code"], code);
+            let response = problem.response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
+        }
+    }
+
+    #[test]
+    fn a_defect_shows_nothing_of_the_inside() {
+        let body = body(&Problem::unanswered(&StoreError::Corrupt(
+            "constraint batches_pkey".to_owned(),
+        )));
+        assert_eq!(body["code"], "internal");
+        assert!(!body.to_string().contains("batches_pkey"));
+    }
+
+    #[test]
+    fn a_clients_text_is_not_repeated_at_length() {
+        assert_eq!(shortened("short"), "short");
+        assert_eq!(shortened(&"é".repeat(1000)).chars().count(), 65);
+    }
+}

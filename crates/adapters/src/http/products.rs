@@ -1,0 +1,215 @@
+//! Products: listed, named, shown, and who waits for them.
+
+use std::str::FromStr;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, get, put};
+use earmark_domain::{Command, LineId, LineKey, MAX_PRODUCT_NAME_CHARS, OrderId, ProductName, Sku, Turn};
+use jiff::Timestamp;
+
+use super::api::{Api, unknown_sku};
+use super::fields::text;
+use super::input::{Input, limit, object};
+use super::present::{BacklogPageJson, LineJson, ProductJson, ProductPageJson, Reply, SummaryJson};
+use super::problem::Problem;
+use super::schema;
+
+/// The most entries of a page: each is some hundred bytes, so a page stays within what is read at one go.
+const MAX_PAGE: usize = 500;
+
+/// The entries of a page that names no limit: what a screen shows.
+const DEFAULT_PAGE: usize = 50;
+
+/// A text to search for: as long as the longest product name, without control characters.
+fn search_text(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        count if count > MAX_PRODUCT_NAME_CHARS => Err(format!(
+            "must have at most {MAX_PRODUCT_NAME_CHARS} characters, has {count}"
+        )),
+        _ if text.chars().any(char::is_control) => Err("must not contain control characters".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// List products
+///
+/// By SKU, a page at a time: hand `next` back as `after`.
+#[utoipa::path(
+    tag = "Products",
+    operation_id = "list_products",
+    params(
+        ("search" = Option<String>, Query, description = "Only those whose SKU or name contains it, in any case"),
+        ("after" = Option<String>, Query, description = "Only those after this SKU"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "At most so many; 50 where it is left out"),
+    ),
+    responses((status = 200, description = "A page of products", body = ProductPageJson))
+)]
+#[get("/v1/products")]
+pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, query) = Input::of(&request, &["search", "after", "limit"]);
+    let search = query.optional("search", &mut input.faults, search_text);
+    let after = query.optional("after", &mut input.faults, Sku::from_str);
+    let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
+    let read = search.zip(after).zip(most);
+    let ((search, after), most) = input.finish(read)?;
+    let search = search.filter(|search| !search.is_empty());
+    let most = most.unwrap_or(DEFAULT_PAGE);
+    // One more than is shown tells whether there is a next page.
+    let mut products = api
+        .ask(move |queries| async move { queries.products(search.as_deref(), after.as_ref(), most + 1).await })
+        .await?;
+    let more = products.len() > most;
+    products.truncate(most);
+    let next = products.last().filter(|_| more).map(|product| product.sku.to_string());
+    let items = products.iter().map(SummaryJson::from).collect();
+    Ok(Reply::new(StatusCode::OK, &ProductPageJson { items, next }).response())
+}
+
+/// Name a product
+///
+/// Creates it when the SKU is new.
+#[utoipa::path(
+    tag = "Products",
+    operation_id = "name_product",
+    params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
+    request_body = schema::NameProduct,
+    responses((status = 200, description = "The product as it stands", body = ProductJson,
+        headers(("etag" = String, description = "The product's version"))))
+)]
+#[put("/v1/products/{sku}")]
+pub(super) async fn name(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let mut input = Input::without_query(&request);
+    let json = input.json(payload).await?;
+    let sku = input.path("sku", Sku::from_str);
+    let name = object(&json, "", &mut input.faults, |fields, faults| {
+        fields.required("name", faults, text(|text: &str| ProductName::new(text)))
+    });
+    let (sku, name) = input.finish(sku.zip(name))?;
+    api.run(&request, Command::NameProduct { sku, name }).await
+}
+
+/// Show a product
+#[utoipa::path(
+    tag = "Products",
+    operation_id = "show_product",
+    params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
+    responses((status = 200, description = "The product with its batches", body = ProductJson,
+        headers(("etag" = String, description = "The product's version"))))
+)]
+#[get("/v1/products/{sku}")]
+pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let mut input = Input::without_query(&request);
+    let sku = input.path("sku", Sku::from_str);
+    let sku = input.finish(sku)?;
+    Ok(api.product(sku).await?.response())
+}
+
+/// Show who waits for a product
+///
+/// Waiting lines in order of service, a page at a time: hand `next` back as `after`.
+#[utoipa::path(
+    tag = "Products",
+    operation_id = "show_backlog",
+    params(
+        ("sku" = String, Path, description = "The product", example = "LAMP-RED"),
+        ("after" = Option<String>, Query, description = "`next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "At most so many; 50 where it is left out"),
+    ),
+    responses((status = 200, description = "A page of waiting lines", body = BacklogPageJson))
+)]
+#[get("/v1/products/{sku}/backlog")]
+pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, query) = Input::of(&request, &["after", "limit"]);
+    let sku = input.path("sku", Sku::from_str);
+    let after = query.optional("after", &mut input.faults, turn);
+    let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
+    let read = sku.zip(after).zip(most);
+    let ((sku, after), most) = input.finish(read)?;
+    let most = most.unwrap_or(DEFAULT_PAGE);
+    let asked = sku.clone();
+    let lines = api
+        .ask(move |queries| async move { queries.backlog(&asked, after.as_ref(), most + 1).await })
+        .await?;
+    let Some(mut lines) = lines else {
+        return Err(unknown_sku(&sku));
+    };
+    let more = lines.len() > most;
+    lines.truncate(most);
+    let next = lines.last().filter(|_| more).map(|line| {
+        cursor(&Turn {
+            placed_at: line.record.placed_at,
+            key: line.record.key.clone(),
+        })
+    });
+    let today = api.today();
+    let items = lines
+        .into_iter()
+        .map(|line| LineJson::from(&line.view(today)))
+        .collect();
+    Ok(Reply::new(StatusCode::OK, &BacklogPageJson { items, next }).response())
+}
+
+/// A turn as a text without meaning of its own: what it is made of may change, so nobody should take it apart.
+fn cursor(turn: &Turn) -> String {
+    // No name contains a control character, so a line end parts them safely.
+    let plain = format!(
+        "{}\n{}\n{}",
+        turn.placed_at.as_nanosecond(),
+        turn.key.order,
+        turn.key.line
+    );
+    plain.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn turn(cursor: &str) -> Result<Turn, &'static str> {
+    const WRONG: &str = "must be `next` of the page before";
+    /// The longest that [`cursor`] makes: an instant and two names of characters of up to four bytes, in hex.
+    const LONGEST: usize = 2 * (24 + 2 * (1 + 4 * earmark_domain::MAX_NAME_CHARS));
+    let read = || {
+        if cursor.len() > LONGEST || !cursor.len().is_multiple_of(2) || !cursor.is_ascii() {
+            return None;
+        }
+        let bytes = (0..cursor.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&cursor[at..at + 2], 16).ok());
+        let plain = String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()?;
+        let mut parts = plain.splitn(3, '\n');
+        Some(Turn {
+            placed_at: Timestamp::from_nanosecond(parts.next()?.parse().ok()?).ok()?,
+            key: LineKey {
+                order: OrderId::new(parts.next()?).ok()?,
+                line: LineId::new(parts.next()?).ok()?,
+            },
+        })
+    };
+    read().ok_or(WRONG)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_back_to_its_turn(
+            nanosecond in 0_i64..4_000_000_000_000_000_000,
+            order in "\\PC{1,64}",
+            line in "\\PC{1,64}",
+        ) {
+            let (Ok(order), Ok(line)) = (OrderId::new(order), LineId::new(line)) else { return Ok(()) };
+            let given = Turn {
+                placed_at: Timestamp::from_nanosecond(i128::from(nanosecond)).expect("an instant"),
+                key: LineKey { order, line },
+            };
+            prop_assert_eq!(turn(&cursor(&given)), Ok(given));
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_refused(text in ".{0,64}") {
+            drop(turn(&text));
+        }
+    }
+}

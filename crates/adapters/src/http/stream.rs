@@ -1,0 +1,192 @@
+//! The stream of events: server-sent events, from a sequence on and for as long as the client listens.
+//!
+//! A stream reads the books page by page and only when its client has taken the page before, so a slow client reads
+//! later and costs no memory. It wakes at an interval rather than by a signal from this process, because other
+//! processes write to the same books.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, get};
+use async_stream::stream;
+use bytes::Bytes;
+use earmark_application::EventFilter;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep};
+
+use super::api::Api;
+use super::events::{FILTER, filter};
+use super::input::{Input, sequence};
+use super::kinds;
+use super::problem::Problem;
+use crate::wire::EventJson;
+
+/// The most streams that are open at a time: each asks the books ten times a second, and thousands would ask for more
+/// than the commands do.
+pub(super) const MAX_STREAMS: usize = 128;
+
+/// The events of one read: what a stream holds in memory while its client takes it.
+const PAGE: usize = 256;
+
+/// How long a stream waits before it looks for new events: short enough to feel live, long enough for an idle stream to
+/// cost next to nothing.
+const WAKE: Duration = Duration::from_millis(100);
+
+/// After how long without an event a comment is sent, so that proxies keep the connection and a client that is gone is
+/// noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// After how many milliseconds a client that lost its stream connects again.
+const RETRY_MILLISECONDS: u32 = 1_000;
+
+/// What an open stream holds, and gives back however it ends.
+struct Open {
+    gauge: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new(gauge: Gauge, permit: OwnedSemaphorePermit) -> Self {
+        gauge.inc();
+        Self { gauge, _permit: permit }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+/// Follow events
+///
+/// Server-sent events: `id` is the sequence, `event` the type, `data` the event. Begins after `Last-Event-ID`, else
+/// after `after`, else with the first event; ends when the service shuts down.
+#[utoipa::path(
+    tag = "Events",
+    operation_id = "follow_events",
+    params(
+        ("Last-Event-ID" = Option<u64>, Header, description = "Only those after this sequence; goes before `after`"),
+        ("after" = Option<u64>, Query, description = "Only those after this sequence"),
+        ("sku" = Option<String>, Query, description = "Only those of this product"),
+        ("order_id" = Option<String>, Query, description = "Only those that concern this order"),
+        ("type" = Option<String>, Query, description = "Only those of these types, parted by commas"),
+    ),
+    responses((status = 200, description = "Events as they happen", content_type = "text/event-stream", body = String))
+)]
+#[get("/v1/events/stream")]
+pub(super) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let [sku, order_id, kind] = FILTER;
+    let (mut input, query) = Input::of(&request, &["after", sku, order_id, kind]);
+    let filter = filter(&query, &mut input.faults);
+    let after = query.optional("after", &mut input.faults, sequence);
+    let resumed = request.headers().get("last-event-id").map(|id| {
+        id.to_str()
+            .map_err(|_| "must be a sequence number".to_owned())
+            .and_then(sequence)
+            .map_err(|told| input.faults.add("Last-Event-ID", told))
+    });
+    let (filter, after) = input.finish(filter.zip(after))?;
+    let after = resumed.and_then(Result::ok).or(after).unwrap_or(0);
+    if api.readiness().is_draining() {
+        return Err(Problem::new(
+            &kinds::SHUTTING_DOWN,
+            "the service is shutting down; connect again",
+        ));
+    }
+    let permit = Arc::clone(api.streams())
+        .try_acquire_owned()
+        .map_err(|_| Problem::new(&kinds::BUSY, "too many event streams are open; connect again later"))?;
+    let open = Open::new(api.metrics().streams().clone(), permit);
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // Asks proxies that buffer to pass events on as they come.
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(follow(api, filter, after, open)))
+}
+
+fn follow(
+    api: Data<Api>,
+    filter: EventFilter,
+    mut after: u64,
+    open: Open,
+) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
+    stream! {
+        let _open = open;
+        let mut spoken = Instant::now();
+        yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
+        while !api.readiness().is_draining() {
+            let asked = filter.clone();
+            let page = api.ask(move |queries| async move { queries.events(&asked, after, PAGE).await }).await;
+            // What went wrong has been logged. The client comes again, from the last event it has.
+            let Ok(page) = page else { break };
+            let moved = page.next > after;
+            after = after.max(page.next);
+            if !page.events.is_empty() {
+                let mut text = String::new();
+                for event in &page.events {
+                    write_event(&mut text, &EventJson::from(event));
+                }
+                yield Ok(Bytes::from(text));
+                spoken = Instant::now();
+            } else if spoken.elapsed() >= KEEP_ALIVE {
+                yield Ok(Bytes::from_static(b": nothing new\n\n"));
+                spoken = Instant::now();
+            }
+            if page.events.is_empty() || !moved {
+                tokio::select! {
+                    () = sleep(WAKE) => {}
+                    () = api.readiness().draining() => {}
+                }
+            }
+        }
+    }
+}
+
+/// Writes one event. JSON holds no line ends, and types and numbers neither, so nothing breaks the frame.
+fn write_event(text: &mut String, event: &EventJson<'_>) {
+    let data = serde_json::to_string(event).expect("text, numbers and lists of them are always JSON");
+    text.push_str(&format!(
+        "id: {}\nevent: {}\ndata: {data}\n\n",
+        event.sequence, event.event_type
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use earmark_domain::{Event, Fact, ProductName, SequencedEvent, Sku, Subject};
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_frame_whatever_its_text() {
+        let event = SequencedEvent {
+            sequence: 7,
+            event: Event {
+                subject: Subject::Product {
+                    sku: Sku::new("LAMP").expect("a name"),
+                    version: 1,
+                },
+                occurred_at: jiff::Timestamp::UNIX_EPOCH,
+                actor: Arc::from("http"),
+                correlation_id: Arc::from("c"),
+                fact: Fact::ProductNamed {
+                    name: ProductName::new("a \u{2028} \"b\" \\n").expect("a name"),
+                },
+            },
+        };
+        let mut text = String::new();
+        write_event(&mut text, &EventJson::from(&event));
+        let lines: Vec<&str> = text.split('\n').collect();
+        assert_eq!(lines.len(), 5, "{text}");
+        assert_eq!(lines[..2], ["id: 7", "event: ProductNamed"]);
+        let data = lines[2].strip_prefix("data: ").expect("data");
+        let data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+        assert_eq!(data["data"]["name"], "a \u{2028} \"b\" \\n");
+    }
+}

@@ -1,0 +1,187 @@
+//! The OpenAPI document, held against the routes and the readers.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use actix_web::http::StatusCode;
+use earmark_adapters::http::openapi;
+use serde_json::{Value, json};
+
+use super::shop::Shop;
+
+fn document() -> Value {
+    serde_json::from_str(&openapi()).expect("JSON")
+}
+
+/// Every operation: its method, its path, and what is written of it.
+fn operations() -> Vec<(String, String, Value)> {
+    let document = document();
+    let paths = document["paths"].as_object().expect("paths");
+    let mut operations = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("a path") {
+            operations.push((method.to_uppercase(), path.clone(), operation.clone()));
+        }
+    }
+    operations
+}
+
+/// The routes as the sources declare them.
+fn declared() -> BTreeSet<(String, String)> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let mut declared = BTreeSet::new();
+    for entry in std::fs::read_dir(sources).expect("the sources") {
+        let path = entry.expect("a source").path();
+        let source = std::fs::read_to_string(&path).expect("a source");
+        let by_hand = [".route(", "web::resource", "web::scope"]
+            .iter()
+            .find(|call| source.contains(**call));
+        assert_eq!(
+            by_hand,
+            None,
+            "{} registers a route that the document can't see",
+            path.display()
+        );
+        for method in [
+            "get", "post", "put", "patch", "delete", "head", "options", "route", "routes",
+        ] {
+            let opening = format!("\n#[{method}(\"");
+            for declaration in source.split(&opening).skip(1) {
+                let (route, _) = declaration.split_once('"').expect("a path");
+                declared.insert((method.to_uppercase(), route.to_owned()));
+            }
+        }
+    }
+    declared
+}
+
+#[test]
+fn every_route_is_documented_and_nothing_else_is() {
+    let documented: BTreeSet<(String, String)> = operations()
+        .into_iter()
+        .map(|(method, path, _)| (method, path))
+        .collect();
+    let mut declared = declared();
+    // The explorer shows the document; it is not in it.
+    for path in ["/docs", "/docs/{file:.*}"] {
+        assert!(declared.remove(&("GET".to_owned(), path.to_owned())));
+    }
+    assert_eq!(documented, declared);
+    assert!(documented.len() > 20);
+}
+
+#[actix_web::test]
+async fn every_documented_path_answers_by_its_methods_and_only_by_those() {
+    let shop = Shop::open().await;
+    for (method, path, _) in operations() {
+        let uri = path.replace(['{', '}'], "");
+        let wrong = shop.send(shop.request("TRACE", &uri)).await;
+        assert_eq!(wrong.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let allowed = wrong.header("allow").unwrap_or_default().to_owned();
+        assert!(
+            allowed.split(", ").any(|allowed| allowed == method),
+            "{path}: {allowed}"
+        );
+        if path == "/v1/events/stream" {
+            continue;
+        }
+        let answer = shop.send(shop.request(&method, &uri)).await;
+        assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        assert!(!answer.status.is_server_error(), "{method} {path}");
+        let routed = answer.status != StatusCode::NOT_FOUND || answer.code() != "not_found" || path.contains("{code}");
+        assert!(routed, "{method} {path}");
+    }
+}
+
+#[actix_web::test]
+async fn no_call_ignores_a_parameter_it_does_not_know() {
+    let shop = Shop::open().await;
+    for (method, path, operation) in operations() {
+        if operation["tags"] == json!(["Operations"]) {
+            continue;
+        }
+        let uri = format!("{}?preview=true", path.replace(['{', '}'], ""));
+        let mut request = shop.request(&method, &uri);
+        if let Some(body) = operation["requestBody"]["content"].as_object() {
+            let kind = body.keys().next().expect("a media type");
+            request = request.insert_header(("content-type", kind.as_str())).set_payload("{}");
+        }
+        let answer = shop.send(request).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{method} {path}");
+        assert!(answer.fields().contains(&"preview".to_owned()), "{method} {path}");
+    }
+}
+
+#[actix_web::test]
+async fn the_reader_of_each_body_knows_the_fields_that_the_document_names_and_no_other() {
+    let shop = Shop::open().await;
+    let document = document();
+    for (method, path, operation) in operations() {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let Some(name) = schema.as_str().and_then(|reference| reference.rsplit('/').next()) else {
+            assert!(
+                operation["requestBody"].is_null() || path == "/v1/bulk",
+                "{path} has a body without a schema"
+            );
+            continue;
+        };
+        let properties = &document["components"]["schemas"][name]["properties"];
+        let documented: BTreeSet<&str> = properties
+            .as_object()
+            .expect("properties")
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let uri = path.replace(['{', '}'], "");
+        let answer = shop
+            .send(shop.request(&method, &uri).set_json(json!({"no such field": 1})))
+            .await;
+        let body = answer.json();
+        let errors = body["errors"].as_array().expect("errors");
+        let unknown = errors
+            .iter()
+            .find(|error| error["field"] == "no such field")
+            .expect("a fault");
+        let (_, known) = unknown["message"]
+            .as_str()
+            .and_then(|told| told.split_once("are "))
+            .expect("a list");
+        assert_eq!(
+            known.split(", ").collect::<BTreeSet<_>>(),
+            documented,
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
+fn the_document_is_openapi_3_1_and_whole() {
+    let document = document();
+    assert_eq!(document["openapi"], "3.1.0");
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let mut open = vec![&document];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                    let name = reference.trim_start_matches("#/components/schemas/");
+                    assert!(schemas.contains_key(name), "{reference} leads nowhere");
+                }
+                open.extend(members.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    for (method, path, operation) in operations() {
+        for member in ["operationId", "summary", "responses", "tags"] {
+            assert!(!operation[member].is_null(), "{method} {path} has no {member}");
+        }
+        let problems = operation["responses"].as_object().expect("responses");
+        let told = problems.keys().any(|status| status.starts_with('4'));
+        assert!(
+            told || operation["tags"] == json!(["Operations"]),
+            "{method} {path} tells of no problem"
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! A shop to send requests to: the whole interface, an engine, and books in memory.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::Service;
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::test::{TestRequest, init_service};
+use actix_web::web::Bytes;
+use earmark_adapters::clock::SystemClock;
+use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
+use earmark_adapters::memory::MemoryStore;
+use earmark_application::{Clock, Engine, EngineSettings, Meter};
+use serde_json::{Value, json};
+
+/// A shop that is open.
+pub(crate) struct Shop {
+    api: Arc<Api>,
+    pub(crate) readiness: Readiness,
+}
+
+impl Shop {
+    /// Opens one with empty books.
+    pub(crate) async fn open() -> Self {
+        let store = MemoryStore::new();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Arc::new(Metrics::new());
+        let readiness = Readiness::new();
+        let settings = EngineSettings {
+            lanes: 2,
+            queue: 64,
+            group: 16,
+        };
+        let meter: Arc<dyn Meter> = metrics.clone();
+        let (engine, lanes) = Engine::new(Arc::new(store.clone()), clock.clone(), meter, settings);
+        for lane in lanes {
+            tokio::spawn(lane.run());
+        }
+        let about = About {
+            version: "0.0.0",
+            store: "memory <of> a test".to_owned(),
+            started: clock.now(),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let api = Api::new(
+            engine,
+            Arc::new(store),
+            clock,
+            metrics,
+            readiness.clone(),
+            about,
+            runtime,
+        );
+        Self {
+            api: Arc::new(api),
+            readiness,
+        }
+    }
+
+    /// Puts stock of a product into the warehouse.
+    pub(crate) async fn stock(&self, reference: &str, sku: &str, quantity: u32) {
+        let batch = json!({"reference": reference, "sku": sku, "quantity": quantity});
+        assert_eq!(self.post("/v1/batches", &batch).await.status, StatusCode::CREATED);
+    }
+
+    /// A request to be filled in.
+    pub(crate) fn request(&self, method: &str, uri: &str) -> TestRequest {
+        let method = method.parse().expect("a method");
+        TestRequest::default().method(method).uri(uri)
+    }
+
+    pub(crate) async fn get(&self, uri: &str) -> Answer {
+        self.send(self.request("GET", uri)).await
+    }
+
+    pub(crate) async fn delete(&self, uri: &str) -> Answer {
+        self.send(self.request("DELETE", uri)).await
+    }
+
+    pub(crate) async fn post(&self, uri: &str, body: &Value) -> Answer {
+        self.send(self.request("POST", uri).set_json(body)).await
+    }
+
+    pub(crate) async fn put(&self, uri: &str, body: &Value) -> Answer {
+        self.send(self.request("PUT", uri).set_json(body)).await
+    }
+
+    pub(crate) async fn patch(&self, uri: &str, body: &Value) -> Answer {
+        self.send(self.request("PATCH", uri).set_json(body)).await
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn send(&self, request: TestRequest) -> Answer {
+        let (status, headers, mut stream) = self.begin(request).await;
+        let mut body = Vec::new();
+        while let Some(chunk) = stream.chunk().await {
+            body.extend_from_slice(&chunk);
+        }
+        Answer { status, headers, body }
+    }
+
+    /// Sends a request and leaves its answer to be read bit by bit.
+    pub(crate) async fn open_stream(&self, request: TestRequest) -> Stream {
+        let (status, _, stream) = self.begin(request).await;
+        assert_eq!(status, StatusCode::OK);
+        stream
+    }
+
+    async fn begin(&self, request: TestRequest) -> (StatusCode, HeaderMap, Stream) {
+        let service = init_service(app(&self.api)).await;
+        let response = service
+            .call(request.to_request())
+            .await
+            .expect("every request is answered");
+        let (_, response) = response.into_parts();
+        let (response, body) = response.into_parts();
+        let stream = Stream {
+            body,
+            read: String::new(),
+        };
+        (response.status(), response.headers().clone(), stream)
+    }
+}
+
+/// An answer that has been read.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or("(not text)")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// A problem's code.
+    pub(crate) fn code(&self) -> String {
+        self.json()["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// The fields that a problem says are at fault.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let body = self.json();
+        let errors = body["errors"].as_array().expect("errors");
+        let field = |error: &Value| error["field"].as_str().expect("a field").to_owned();
+        errors.iter().map(field).collect()
+    }
+}
+
+/// An answer that is being read.
+pub(crate) struct Stream {
+    body: BoxBody,
+    read: String,
+}
+
+impl Stream {
+    async fn chunk(&mut self) -> Option<Bytes> {
+        let chunk = poll_fn(|context| Pin::new(&mut self.body).poll_next(context)).await;
+        chunk.map(|chunk| chunk.expect("a chunk"))
+    }
+
+    /// All that was read so far, once it contains a text.
+    pub(crate) async fn until(&mut self, text: &str) -> &str {
+        while !self.read.contains(text) {
+            let chunk = self.chunk().await.expect("more to read");
+            self.read.push_str(std::str::from_utf8(&chunk).expect("text"));
+        }
+        &self.read
+    }
+
+    /// Reads to the end.
+    pub(crate) async fn end(&mut self) {
+        while self.chunk().await.is_some() {}
+    }
+}
