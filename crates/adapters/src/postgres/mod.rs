@@ -1,1 +1,213 @@
-//! (being built)
+//! The books in PostgreSQL (13 or later): several services may run on one database.
+//!
+//! A transaction of the [`Store`] locks the products it touches ([`load`]), asks for the decision, and writes it
+//! ([`write`]); row locks taken in the order of SKUs, and each product's version, keep several instances right. The
+//! [`Queries`] ([`queries`]) lock nothing. The tables guard the first rule of stock themselves: see the migration.
+//!
+//! Connections are made without TLS: the database is expected on the same machine or network.
+
+mod connect;
+mod error;
+mod history;
+mod load;
+mod migrate;
+mod queries;
+mod row;
+mod statement;
+mod write;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
+use earmark_application::{Decide, Decided, Store, StoreError};
+use earmark_domain::Scope;
+use tokio::time::timeout;
+
+pub use self::error::OpenError;
+
+use self::connect::Address;
+use self::error::store_error;
+
+/// How long a caller waits for a free connection, the making of a new one included. Longer, and the engine's queues
+/// say "busy" with better reason than the pool.
+const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// How a transaction that decides begins. Named, because a database may have another default.
+const BEGIN_TO_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// How a question of several statements begins: all of them see one state.
+const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// The books, kept in a PostgreSQL database. Cheap to clone: clones share the connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: Pool<AsyncPgConnection>,
+    address: Address,
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may bear a password.
+        f.debug_struct("PostgresStore")
+            .field("pool", &self.pool.status())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresStore {
+    /// Opens the books behind a `postgres://` URL with at most `connections` connections.
+    ///
+    /// `migrate`: brings the schema up to date first. Several programs may do so at once; one of them does the work.
+    ///
+    /// # Errors
+    /// [`OpenError`]; without `migrate` a schema that is not up to date is one.
+    pub async fn open(url: &str, connections: usize, migrate: bool) -> Result<Self, OpenError> {
+        let store = Self::connect(url, connections)?;
+        if migrate {
+            store.migrate().await?;
+            return Ok(store);
+        }
+        match store.pending_migrations().await? {
+            pending if pending.is_empty() => Ok(store),
+            pending => Err(OpenError::Pending(pending)),
+        }
+    }
+
+    /// A store that has not yet looked whether there is a database, or what schema it has: for those who migrate it.
+    ///
+    /// # Errors
+    /// [`OpenError::Url`] or [`OpenError::NoConnections`].
+    pub fn connect(url: &str, connections: usize) -> Result<Self, OpenError> {
+        if connections == 0 {
+            return Err(OpenError::NoConnections);
+        }
+        let address = Address::parse(url)?;
+        let pool = address.pool(connections)?;
+        Ok(Self { pool, address })
+    }
+
+    /// Brings the schema up to date, and answers the migrations that were missing. They are run under a lock of the
+    /// database, so that two programs that start at once don't trip over each other.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a migration that fails is rolled back.
+    pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
+        migrate::run(self.address.open().await?).await
+    }
+
+    /// The migrations that are missing; none when the schema is up to date. Changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
+        migrate::pending(self.address.open().await?).await
+    }
+
+    /// A connection from the pool, waited for no longer than [`POOL_WAIT`]. Those known to be dead are replaced.
+    async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
+        match timeout(POOL_WAIT, self.pool.get()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "no connection became free within {} seconds",
+                POOL_WAIT.as_secs()
+            ))),
+        }
+    }
+
+    /// A connection with a transaction begun on it.
+    ///
+    /// A connection may have died without anybody noticing; nothing has been asked of it yet, so the next one is
+    /// tried. Each dead one leaves the pool: after as many as the pool holds, one must be new.
+    async fn begin(&self, how: &str) -> Result<Object<AsyncPgConnection>, StoreError> {
+        let mut left = self.pool.status().max_size;
+        loop {
+            let mut connection = self.connection().await?;
+            match AnsiTransactionManager::begin_transaction_sql(&mut *connection, how).await {
+                Ok(()) => return Ok(connection),
+                Err(error) => {
+                    drop(Object::take(connection));
+                    if left == 0 || !is_lost(&error) {
+                        return Err(store_error(error));
+                    }
+                    left -= 1;
+                }
+            }
+        }
+    }
+
+    /// One transaction, from the first lock to the commit.
+    async fn run(self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
+        let mut connection = self.begin(BEGIN_TO_WRITE).await?;
+        let decided = match load::load(&connection, &scope).await {
+            // A decision that panics must not leave the locks behind: the panic goes on when they are released.
+            Ok(loaded) => catch_unwind(AssertUnwindSafe(|| decide(loaded))),
+            Err(error) => {
+                roll_back(connection).await;
+                return Err(error);
+            }
+        };
+        let decided = match decided {
+            Ok(Ok(decided)) => decided,
+            Ok(Err(undecided)) => {
+                roll_back(connection).await;
+                return Err(undecided.into());
+            }
+            Err(panic) => {
+                roll_back(connection).await;
+                resume_unwind(panic);
+            }
+        };
+        if decided.changes.is_empty() {
+            roll_back(connection).await;
+            return Ok(decided);
+        }
+        if let Err(error) = write::write(&connection, &decided.changes).await {
+            roll_back(connection).await;
+            return Err(error);
+        }
+        if let Err(error) = AnsiTransactionManager::commit_transaction(&mut *connection).await {
+            drop(Object::take(connection));
+            return Err(store_error(error));
+        }
+        Ok(decided)
+    }
+}
+
+/// Whether the connection is gone, so that the server knows nothing of the statement or has forgotten it.
+fn is_lost(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DatabaseError(
+            DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection,
+            _
+        )
+    )
+}
+
+/// Ends a transaction that stores nothing. A connection that can't even do that is closed, and the server rolls back.
+async fn roll_back(mut connection: Object<AsyncPgConnection>) {
+    if let Err(why) = AnsiTransactionManager::rollback_transaction(&mut *connection).await {
+        tracing::debug!(%why, "a connection is closed, its transaction could not be rolled back");
+        drop(Object::take(connection));
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
+        // A task of its own: a caller that goes away leaves it to run to its end, so a commit is never cut off, and no
+        // connection goes back to the pool in the middle of something.
+        match tokio::spawn(self.clone().run(scope.clone(), decide)).await {
+            Ok(outcome) => outcome,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned())),
+            },
+        }
+    }
+}

@@ -1,0 +1,430 @@
+//! Locks and reads what a scope names.
+//!
+//! Product rows are the locks: whatever changes a product's batches, lines or allocations holds its row. One statement
+//! locks and reads them, in the order of their SKUs, so that two transactions never wait for each other. All else is
+//! read by later statements, whose snapshots are taken when the locks are held. Statements that don't need each other's
+//! answers are sent together.
+//!
+//! Every look-up goes by the leading columns of an index, with a list of keys or once for each key: no plan depends on
+//! how large the tables were when it was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel_async::AsyncPgConnection;
+use earmark_application::StoreError;
+use earmark_domain::{
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, ProductRecord,
+    Reference, ReleaseNeed, Scope, Sku, Turn,
+};
+use futures::try_join;
+
+use super::error::store_error;
+use super::row::{
+    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
+    ProductTypes, allocation_columns, batch_columns, line_columns, pg_instant, product_columns,
+};
+use super::statement::statement;
+
+/// How many lines of a shrinking batch are read at a time until they hold what it lacks: a round trip's worth.
+const RELEASE_PAGE: usize = 500;
+
+/// Where PostgreSQL's instants begin and end: `-infinity` and `infinity`.
+const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
+const AFTER_ALL: PgTimestamp = PgTimestamp(i64::MAX);
+
+/// Reads the scope's part of the books, with its products locked until the transaction ends.
+pub(super) async fn load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Loaded, StoreError> {
+    let products = lock_products(conn, scope).await?;
+    let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
+
+    let (open, named, orders, by_key, by_order, waiting) = try_join!(
+        open_batches(conn, &locked),
+        named_batches(conn, scope),
+        orders(conn, scope),
+        lines_by_key(conn, scope),
+        lines_by_order(conn, scope),
+        backlog(conn, scope.backlog, &products),
+    )?;
+    let mut orders_read = Vec::with_capacity(orders.len());
+    for order in orders {
+        orders_read.push(row::order(order)?);
+    }
+    let mut batches = Batches::default();
+    batches.add(open)?;
+    batches.add(named)?;
+
+    let mut lines = Lines::default();
+    lines.add(by_key)?;
+    lines.add(by_order)?;
+    stays_within(&locked, scope, &batches, &lines)?;
+    let backlog = lines.add_backlog(scope.backlog, &products, waiting)?;
+    if let Some(need) = &scope.release {
+        lines.add_released(conn, need, &batches).await?;
+    }
+
+    let mut allocations = Vec::new();
+    if !lines.0.is_empty() {
+        let (held, elsewhere) = try_join!(allocations_of(conn, &lines), batches_of(conn, &lines))?;
+        for allocation in held {
+            allocations.push(row::allocation(allocation)?);
+        }
+        batches.add(elsewhere)?;
+    }
+    Ok(Loaded {
+        batches: batches.0.into_values().collect(),
+        orders: orders_read,
+        lines: lines.0.into_values().collect(),
+        allocations,
+        backlog,
+        products,
+    })
+}
+
+/// Locks the products the scope touches: those it names, those of its batches, and those of its orders' lines.
+async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<ProductRecord>, StoreError> {
+    // Sorted below the lock: rows are locked in the order in which they come.
+    const LOCK: &str = concat!(
+        "SELECT ",
+        product_columns!(),
+        " FROM products WHERE sku = ANY (? ",
+        "|| ARRAY(SELECT sku FROM batches WHERE reference = ANY (?)) ",
+        "|| ARRAY(SELECT sku FROM lines WHERE order_id = ANY (?))) ",
+        "ORDER BY sku FOR UPDATE"
+    );
+    let rows: Vec<ProductRow> = statement::<ProductTypes>(LOCK)
+        .array::<Text, _>(scope.skus.iter().map(Sku::as_str).collect())
+        .array::<Text, _>(named_references(scope))
+        .array::<Text, _>(order_ids(scope))
+        .rows(conn)
+        .await
+        .map_err(store_error)?;
+    rows.into_iter().map(row::product).collect()
+}
+
+/// Holds what was read after the locks against what was locked: a batch or line that came to be in between lies in a
+/// product that nobody locked.
+fn stays_within(locked: &BTreeSet<&Sku>, scope: &Scope, batches: &Batches, lines: &Lines) -> Result<(), StoreError> {
+    let batch_strays = scope
+        .batches
+        .iter()
+        .filter_map(|reference| batches.0.get(reference))
+        .any(|batch| !locked.contains(&batch.sku));
+    // A line that is named by its key alone may be of any product; of a product the scope names it must not be new.
+    let line_strays = lines.0.values().any(|line| {
+        !locked.contains(&line.sku) && (scope.orders.contains(&line.key.order) || scope.skus.contains(&line.sku))
+    });
+    if batch_strays || line_strays {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
+}
+
+fn named_references(scope: &Scope) -> Vec<&str> {
+    scope.batches.iter().map(Reference::as_str).collect()
+}
+
+fn order_ids(scope: &Scope) -> Vec<&str> {
+    scope.orders.iter().map(|order| order.as_str()).collect()
+}
+
+async fn open_batches(conn: &AsyncPgConnection, locked: &BTreeSet<&Sku>) -> Result<Vec<BatchRow>, StoreError> {
+    const OPEN: &str = concat!(
+        "SELECT ",
+        batch_columns!(),
+        " FROM batches WHERE open AND sku = ANY (?)"
+    );
+    if locked.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<BatchTypes>(OPEN)
+        .array::<Text, _>(locked.iter().map(|sku| sku.as_str()).collect())
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn named_batches(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<BatchRow>, StoreError> {
+    const NAMED: &str = concat!("SELECT ", batch_columns!(), " FROM batches WHERE reference = ANY (?)");
+    if scope.batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<BatchTypes>(NAMED)
+        .array::<Text, _>(named_references(scope))
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn orders(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<OrderRow>, StoreError> {
+    if scope.orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<OrderTypes>("SELECT order_id, placed_at FROM orders WHERE order_id = ANY (?)")
+        .array::<Text, _>(order_ids(scope))
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn lines_by_order(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
+    const OF_ORDERS: &str = concat!("SELECT ", line_columns!(), " FROM lines WHERE order_id = ANY (?)");
+    if scope.orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<LineTypes>(OF_ORDERS)
+        .array::<Text, _>(order_ids(scope))
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn lines_by_key(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
+    // The LIMIT keeps it a look-up by key for each key: a join could be turned round into a walk through all lines.
+    const NAMED: &str = concat!(
+        "SELECT line.* FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL (SELECT ",
+        line_columns!(),
+        " FROM lines WHERE order_id = named_order AND line_id = named_line LIMIT 1) AS line"
+    );
+    if scope.lines.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<LineTypes>(NAMED)
+        .array::<Text, _>(scope.lines.iter().map(|key| key.order.as_str()).collect())
+        .array::<Text, _>(scope.lines.iter().map(|key| key.line.as_str()).collect())
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+/// The page of each product's backlog, and one line more, which tells whether others wait behind it.
+async fn backlog(
+    conn: &AsyncPgConnection,
+    need: BacklogNeed,
+    products: &[ProductRecord],
+) -> Result<Vec<LineRow>, StoreError> {
+    const WAITING: &str = concat!(
+        "SELECT line.* FROM unnest(?, ?, ?, ?) AS asked (asked_sku, since, since_order, since_line) ",
+        "CROSS JOIN LATERAL (SELECT ",
+        line_columns!(),
+        " FROM lines WHERE state = 'backordered' AND sku = asked_sku ",
+        "AND (placed_at, order_id, line_id) > (since, since_order, since_line) ",
+        "ORDER BY placed_at, order_id, line_id LIMIT ?) AS line"
+    );
+    if need == BacklogNeed::None || products.is_empty() {
+        return Ok(Vec::new());
+    }
+    let after: Vec<_> = products
+        .iter()
+        .map(|product| product.resume_after.as_ref().filter(|_| need == BacklogNeed::Resume))
+        .map(|turn| {
+            turn.map_or((BEFORE_ALL, "", ""), |turn| {
+                (
+                    pg_instant(turn.placed_at),
+                    turn.key.order.as_str(),
+                    turn.key.line.as_str(),
+                )
+            })
+        })
+        .collect();
+    statement::<LineTypes>(WAITING)
+        .array::<Text, _>(products.iter().map(|product| product.sku.as_str()).collect())
+        .array::<Timestamptz, _>(after.iter().map(|(placed_at, _, _)| *placed_at).collect())
+        .array::<Text, _>(after.iter().map(|(_, order, _)| *order).collect())
+        .array::<Text, _>(after.iter().map(|(_, _, line)| *line).collect())
+        .bind::<BigInt, _>(rows_wanted(BACKLOG_PAGE + 1))
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn allocations_of(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<AllocationRow>, StoreError> {
+    const HELD: &str = concat!(
+        "SELECT held.* FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL (SELECT ",
+        allocation_columns!(),
+        " FROM allocations WHERE order_id = named_order AND line_id = named_line OFFSET 0) AS held"
+    );
+    statement::<AllocationTypes>(HELD)
+        .array::<Text, _>(lines.order_ids())
+        .array::<Text, _>(lines.line_ids())
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+/// The batches that lines lie in.
+async fn batches_of(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<BatchRow>, StoreError> {
+    const LAIN_IN: &str = concat!(
+        "SELECT ",
+        batch_columns!(),
+        " FROM batches WHERE reference = ANY (ARRAY(",
+        "SELECT held.batch FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL (",
+        "SELECT batch FROM allocations WHERE order_id = named_order AND line_id = named_line OFFSET 0) AS held))"
+    );
+    statement::<BatchTypes>(LAIN_IN)
+        .array::<Text, _>(lines.order_ids())
+        .array::<Text, _>(lines.line_ids())
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+/// The batches read so far, each once.
+#[derive(Default)]
+struct Batches(BTreeMap<Reference, BatchRecord>);
+
+impl Batches {
+    fn add(&mut self, rows: Vec<BatchRow>) -> Result<(), StoreError> {
+        for row in rows {
+            let batch = row::batch(row)?;
+            self.0.insert(batch.reference.clone(), batch);
+        }
+        Ok(())
+    }
+}
+
+/// The lines read so far, each once.
+#[derive(Default)]
+struct Lines(BTreeMap<LineKey, LineRecord>);
+
+impl Lines {
+    fn order_ids(&self) -> Vec<&str> {
+        self.0.keys().map(|key| key.order.as_str()).collect()
+    }
+
+    fn line_ids(&self) -> Vec<&str> {
+        self.0.keys().map(|key| key.line.as_str()).collect()
+    }
+
+    fn add(&mut self, rows: Vec<LineRow>) -> Result<(), StoreError> {
+        for row in rows {
+            self.insert(row::line(row)?);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, line: LineRecord) {
+        self.0.insert(line.key.clone(), line);
+    }
+
+    /// Adds each product's page of the backlog, and says how far it reaches.
+    fn add_backlog(
+        &mut self,
+        need: BacklogNeed,
+        products: &[ProductRecord],
+        waiting: Vec<LineRow>,
+    ) -> Result<Vec<BacklogRead>, StoreError> {
+        if need == BacklogNeed::None {
+            return Ok(Vec::new());
+        }
+        let mut pages: BTreeMap<Sku, Vec<LineRecord>> = BTreeMap::new();
+        for row in waiting {
+            let line = row::line(row)?;
+            pages.entry(line.sku.clone()).or_default().push(line);
+        }
+        let mut reads = Vec::with_capacity(products.len());
+        for product in products {
+            let mut page = pages.remove(&product.sku).unwrap_or_default();
+            let more_wait = page.len() > BACKLOG_PAGE;
+            page.truncate(BACKLOG_PAGE);
+            reads.push(BacklogRead {
+                sku: product.sku.clone(),
+                until: page.last().filter(|_| more_wait).map(turn_of),
+            });
+            page.into_iter().for_each(|line| self.insert(line));
+        }
+        Ok(reads)
+    }
+
+    /// Adds the lines of a shrinking batch, the latest allocated first, until they hold what exceeds its new quantity.
+    async fn add_released(
+        &mut self,
+        conn: &AsyncPgConnection,
+        need: &ReleaseNeed,
+        batches: &Batches,
+    ) -> Result<(), StoreError> {
+        let Some(batch) = batches.0.get(&need.batch) else {
+            return Ok(());
+        };
+        let committed = batch
+            .allocated
+            .checked_add(batch.dispatched)
+            .expect("two sums below 2^63 don't wrap");
+        let mut excess = committed.saturating_sub(need.to.units());
+        let mut last: Option<(LineRecord, AllocationRecord)> = None;
+        while !excess.is_zero() {
+            let page = release_page(conn, &need.batch, last.as_ref()).await?;
+            let short = page.len() < RELEASE_PAGE;
+            for (line, allocation) in page {
+                if excess.is_zero() {
+                    break;
+                }
+                excess = excess.saturating_sub(allocation.quantity.units());
+                self.insert(line.clone());
+                last = Some((line, allocation));
+            }
+            if short {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A page of the lines in a batch in the order in which they would have to leave it.
+async fn release_page(
+    conn: &AsyncPgConnection,
+    batch: &Reference,
+    after: Option<&(LineRecord, AllocationRecord)>,
+) -> Result<Vec<(LineRecord, AllocationRecord)>, StoreError> {
+    // The first comparison of `allocated_at` is the one an index can serve; the second goes on within one instant.
+    const LEAVING: &str = concat!(
+        "SELECT line.*, held.batch, held.quantity, held.allocated_at FROM allocations AS held ",
+        "CROSS JOIN LATERAL (SELECT ",
+        line_columns!(),
+        " FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line ",
+        "WHERE held.batch = ? AND held.allocated_at <= ? ",
+        "AND (held.allocated_at, line.placed_at, line.order_id, line.line_id) < (?, ?, ?, ?) ",
+        "ORDER BY held.allocated_at DESC, line.placed_at DESC, line.order_id DESC, line.line_id DESC LIMIT ?"
+    );
+    // Nothing is allocated at `infinity`, so the names beside it are never compared.
+    let (allocated_at, placed_at, order, line) = after.map_or((AFTER_ALL, AFTER_ALL, "", ""), |(line, held)| {
+        (
+            pg_instant(held.allocated_at),
+            pg_instant(line.placed_at),
+            line.key.order.as_str(),
+            line.key.line.as_str(),
+        )
+    });
+    let rows: Vec<(LineRow, (String, i32, PgTimestamp))> =
+        statement::<(LineTypes, (Text, diesel::sql_types::Integer, Timestamptz))>(LEAVING)
+            .bind::<Text, _>(batch.as_str())
+            .bind::<Timestamptz, _>(allocated_at)
+            .bind::<Timestamptz, _>(allocated_at)
+            .bind::<Timestamptz, _>(placed_at)
+            .bind::<Text, _>(order)
+            .bind::<Text, _>(line)
+            .bind::<BigInt, _>(rows_wanted(RELEASE_PAGE))
+            .rows(conn)
+            .await
+            .map_err(store_error)?;
+    rows.into_iter()
+        .map(|(line, (batch, quantity, allocated_at))| {
+            let held = row::allocation((line.0.clone(), line.1.clone(), batch, quantity, allocated_at))?;
+            Ok((row::line(line)?, held))
+        })
+        .collect()
+}
+
+fn turn_of(line: &LineRecord) -> Turn {
+    Turn {
+        placed_at: line.placed_at,
+        key: line.key.clone(),
+    }
+}
+
+/// A bound on rows as SQL takes it.
+pub(super) fn rows_wanted(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,94 @@
+//! The schema: what is missing of it, and bringing it up to date.
+
+use std::collections::BTreeSet;
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::pg::Pg;
+use diesel::sql_types::Bool;
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::error::{OpenError, store_error};
+use super::statement::statement;
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Held while migrations run, the look at what is missing included. It falls with the connection.
+const LOCK: &str = "SELECT pg_advisory_lock(x'4541524d4d494752'::bigint)";
+
+/// A connection as the migrations need it: one that blocks its thread.
+type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
+
+/// The names of the migrations that are missing. Changes nothing, not even where there is no schema at all.
+pub(super) async fn pending(connection: AsyncPgConnection) -> Result<Vec<String>, OpenError> {
+    // Asking diesel makes its table, which a mere look must not do.
+    const BEGUN: &str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    let begun: Vec<bool> = statement::<Bool>(BEGUN)
+        .rows(&connection)
+        .await
+        .map_err(|why| OpenError::Unreachable(store_error(why).to_string()))?;
+    if begun != [true] {
+        return names(&known()?);
+    }
+    blocking(connection, |connection| names(&missing(connection)?)).await
+}
+
+/// Runs the migrations that are missing, and answers their names.
+pub(super) async fn run(connection: AsyncPgConnection) -> Result<Vec<String>, OpenError> {
+    blocking(connection, |connection| {
+        connection.batch_execute(LOCK).map_err(failed)?;
+        let missing = missing(connection)?;
+        connection.run_migrations(&missing).map_err(failed)?;
+        names(&missing)
+    })
+    .await
+}
+
+/// Diesel's migrations block the thread they run on: one that may be blocked.
+async fn blocking<T: Send + 'static>(
+    connection: AsyncPgConnection,
+    work: impl FnOnce(&mut Blocking) -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    tokio::task::spawn_blocking(move || work(&mut Blocking::from(connection)))
+        .await
+        .map_err(failed)?
+}
+
+type Migrations = Vec<Box<dyn Migration<Pg>>>;
+
+fn known() -> Result<Migrations, OpenError> {
+    MIGRATIONS.migrations().map_err(failed)
+}
+
+/// What this program knows and the database lacks, in order.
+fn missing(connection: &mut Blocking) -> Result<Migrations, OpenError> {
+    let applied = connection.applied_migrations().map_err(failed)?;
+    let known = known()?;
+    let versions: BTreeSet<MigrationVersion<'_>> = known.iter().map(|migration| migration.name().version()).collect();
+    let newer: Vec<String> = applied
+        .iter()
+        .filter(|version| !versions.contains(version))
+        .map(ToString::to_string)
+        .collect();
+    if !newer.is_empty() {
+        return Err(OpenError::Newer(newer));
+    }
+    drop(versions);
+    Ok(known
+        .into_iter()
+        .filter(|migration| !applied.contains(&migration.name().version()))
+        .collect())
+}
+
+fn names(migrations: &Migrations) -> Result<Vec<String>, OpenError> {
+    Ok(migrations
+        .iter()
+        .map(|migration| migration.name().to_string())
+        .collect())
+}
+
+fn failed(why: impl std::fmt::Display) -> OpenError {
+    OpenError::Migration(why.to_string())
+}

@@ -1,0 +1,271 @@
+//! Stores a change set: a few set-based statements, sent together.
+//!
+//! They are sent in the order in which they must take effect (the server runs the statements of one connection one
+//! after the other): what is released leaves its batch before the batch shrinks, what others refer to stands before
+//! them, and events come last, under the lock that makes their numbers follow the order of commits. Within a statement
+//! rows are written in the order of their keys, so that two transactions never wait for each other.
+//!
+//! Each statement must write as many rows as it was given; where it does not, the state is not the one that was decided
+//! on.
+
+use diesel::data_types::{PgDate, PgTimestamp};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
+use diesel_async::AsyncPgConnection;
+use earmark_application::StoreError;
+use earmark_domain::{
+    AllocationRecord, BatchRecord, Change, Changes, Event, LineRecord, OrderRecord, ProductChange, ProductRecord,
+};
+use futures::try_join;
+
+use super::error::{expect_rows, store_error};
+use super::row::{pg_counter, pg_date, pg_instant, pg_units};
+use super::statement::{Statement, statement};
+use crate::wire;
+
+/// Held from the numbering of events to the commit. One lock for the database: the number means nothing else.
+const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
+
+/// Writes the change set into the open transaction.
+pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result<(), StoreError> {
+    let (new_products, changed_products) = split_products(&changes.products);
+    let (new_batches, changed_batches) = split(&changes.batches);
+    let (new_lines, changed_lines) = split(&changes.lines);
+    // Polled in this order, and so sent in this order.
+    try_join!(
+        run(conn, changes.released.len(), || release(&changes.released)),
+        run(conn, new_products.len(), || insert_products(&new_products)),
+        run(conn, changed_products.len(), || update_products(&changed_products)),
+        run(conn, new_batches.len(), || insert_batches(&new_batches)),
+        run(conn, changed_batches.len(), || update_batches(&changed_batches)),
+        run(conn, changes.orders.len(), || insert_orders(&changes.orders)),
+        run(conn, new_lines.len(), || insert_lines(&new_lines)),
+        run(conn, changed_lines.len(), || update_lines(&changed_lines)),
+        run(conn, changes.earmarked.len(), || earmark(&changes.earmarked)),
+        lock_events(conn, changes.events.len()),
+        run(conn, changes.events.len(), || insert_events(&changes.events)),
+    )?;
+    Ok(())
+}
+
+/// Runs a statement that writes `rows` rows; none is needed for no rows.
+async fn run<'a>(
+    conn: &AsyncPgConnection,
+    rows: usize,
+    statement: impl FnOnce() -> Statement<'a>,
+) -> Result<(), StoreError> {
+    if rows == 0 {
+        return Ok(());
+    }
+    let written = statement().write(conn).await.map_err(store_error)?;
+    expect_rows(written, rows)
+}
+
+async fn lock_events(conn: &AsyncPgConnection, events: usize) -> Result<(), StoreError> {
+    if events == 0 {
+        return Ok(());
+    }
+    statement::<()>("SELECT pg_advisory_xact_lock(?)")
+        .bind::<BigInt, _>(EVENTS_LOCK)
+        .write(conn)
+        .await
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+fn split<T>(changes: &[Change<T>]) -> (Vec<&T>, Vec<&T>) {
+    let mut new = Vec::new();
+    let mut changed = Vec::new();
+    for change in changes {
+        match change {
+            Change::New(record) => new.push(record),
+            Change::Changed(record) => changed.push(record),
+        }
+    }
+    (new, changed)
+}
+
+fn split_products(changes: &[ProductChange]) -> (Vec<&ProductRecord>, Vec<(u64, &ProductRecord)>) {
+    let mut new = Vec::new();
+    let mut changed = Vec::new();
+    for change in changes {
+        match change.read_version {
+            None => new.push(&change.record),
+            Some(read) => changed.push((read, &change.record)),
+        }
+    }
+    (new, changed)
+}
+
+/// One column of many records.
+fn column<'a, T: ?Sized, V>(records: &[&'a T], value: impl Fn(&'a T) -> V) -> Vec<V> {
+    records.iter().map(|record| value(record)).collect()
+}
+
+/// Binds the columns that new and changed products share.
+fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -> Statement<'a> {
+    let resume = |product: &'a ProductRecord| product.resume_after.as_ref();
+    statement
+        .array::<Text, _>(column(products, |product| product.sku.as_str()))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            product.name.as_ref().map(|name| name.as_str())
+        }))
+        .array::<BigInt, _>(column(products, |product| pg_counter(product.version)))
+        .array::<BigInt, _>(column(products, |product| i64::from(product.batches_created)))
+        .array::<Nullable<Timestamptz>, _>(column(products, |product| {
+            resume(product).map(|turn| pg_instant(turn.placed_at))
+        }))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            resume(product).map(|turn| turn.key.order.as_str())
+        }))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            resume(product).map(|turn| turn.key.line.as_str())
+        }))
+}
+
+fn insert_products<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
+    bind_products(
+        statement(
+            "INSERT INTO products \
+             (sku, name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
+        ),
+        products,
+    )
+}
+
+fn update_products<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a> {
+    let records: Vec<&ProductRecord> = products.iter().map(|(_, record)| *record).collect();
+    bind_products(
+        statement(
+            "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
+             resume_placed_at = new.resume_placed_at, resume_order_id = new.resume_order_id, \
+             resume_line_id = new.resume_line_id \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_placed_at, \
+             resume_order_id, resume_line_id, read_version) \
+             WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
+        ),
+        &records,
+    )
+    .array::<BigInt, _>(products.iter().map(|(read, _)| pg_counter(*read)).collect())
+    .array::<Text, _>(column(&records, |product| product.sku.as_str()))
+}
+
+fn insert_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
+    statement(
+        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, eta) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) AS new (reference) ORDER BY new.reference COLLATE \"C\"",
+    )
+    .array::<Text, _>(column(batches, |batch| batch.reference.as_str()))
+    .array::<Text, _>(column(batches, |batch| batch.sku.as_str()))
+    .array::<Text, _>(column(batches, |batch| batch.location.as_str()))
+    .array::<BigInt, _>(column(batches, |batch| i64::from(batch.ordinal)))
+    .array::<Integer, _>(column(batches, |batch| pg_units(batch.created_quantity.get())))
+    .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
+    .array::<Nullable<Date>, _>(column(batches, |batch| batch.eta.map(pg_date)) as Vec<Option<PgDate>>)
+}
+
+fn update_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
+    let references = column(batches, |batch| batch.reference.as_str());
+    statement(
+        "UPDATE batches SET quantity = new.quantity FROM unnest(?, ?, ?) AS new (reference, sku, quantity) \
+         WHERE batches.reference = new.reference AND batches.sku = new.sku AND batches.reference = ANY (?)",
+    )
+    .array::<Text, _>(references.clone())
+    .array::<Text, _>(column(batches, |batch| batch.sku.as_str()))
+    .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
+    .array::<Text, _>(references)
+}
+
+fn insert_orders(orders: &[OrderRecord]) -> Statement<'_> {
+    statement(
+        "INSERT INTO orders (order_id, placed_at) \
+         SELECT * FROM unnest(?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
+    )
+    .array::<Text, _>(orders.iter().map(|order| order.id.as_str()).collect())
+    .array::<Timestamptz, PgTimestamp>(orders.iter().map(|order| pg_instant(order.placed_at)).collect())
+}
+
+/// Binds the columns that new and changed lines share.
+fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
+    statement
+        .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
+        .array::<Text, _>(column(lines, |line| line.key.line.as_str()))
+        .array::<Text, _>(column(lines, |line| line.sku.as_str()))
+        .array::<Integer, _>(column(lines, |line| pg_units(line.quantity.get())))
+        .array::<Text, _>(column(lines, |line| line.state.as_str()))
+        .array::<Bool, _>(column(lines, |line| line.split))
+        .array::<Timestamptz, _>(column(lines, |line| pg_instant(line.placed_at)))
+        .array::<Bool, _>(column(lines, |line| line.placed_with_order))
+}
+
+fn insert_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
+    bind_lines(
+        statement(
+            "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id) \
+             ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
+        ),
+        lines,
+    )
+}
+
+fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
+    bind_lines(
+        statement(
+            "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
+             placed_at = new.placed_at, placed_with_order = new.placed_with_order \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, placed_at, \
+             placed_with_order) \
+             WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.sku = new.sku \
+             AND lines.order_id = ANY (?)",
+        ),
+        lines,
+    )
+    .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
+}
+
+fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
+    let orders: Vec<&str> = allocations.iter().map(|held| held.key.order.as_str()).collect();
+    statement(
+        "DELETE FROM allocations USING unnest(?, ?, ?, ?) AS old (order_id, line_id, batch, quantity) \
+         WHERE allocations.order_id = old.order_id AND allocations.line_id = old.line_id \
+         AND allocations.batch = old.batch AND allocations.quantity = old.quantity \
+         AND allocations.order_id = ANY (?)",
+    )
+    .array::<Text, _>(orders.clone())
+    .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
+    .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
+    .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
+    .array::<Text, _>(orders)
+}
+
+fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
+    statement(
+        "INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?)",
+    )
+    .array::<Text, _>(allocations.iter().map(|held| held.key.order.as_str()).collect())
+    .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
+    .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
+    .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
+    .array::<Timestamptz, PgTimestamp>(allocations.iter().map(|held| pg_instant(held.allocated_at)).collect())
+}
+
+fn insert_events(events: &[Event]) -> Statement<'_> {
+    let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
+    statement(
+        "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
+         SELECT nextval('events_sequence'), sku, version, order_id, type, occurred_at, actor, correlation_id, data::json \
+         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
+         AS given (sku, version, order_id, type, occurred_at, actor, correlation_id, data, place) \
+         ORDER BY place) AS new",
+    )
+    .array::<Nullable<Text>, _>(events.iter().map(|event| event.product().map(|(sku, _)| sku.as_str())).collect())
+    .array::<Nullable<BigInt>, _>(events.iter().map(product).collect())
+    .array::<Nullable<Text>, _>(events.iter().map(|event| event.order().map(|id| id.as_str())).collect())
+    .array::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
+    .array::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
+    .array::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())
+    .array::<Text, _>(events.iter().map(|event| &*event.correlation_id).collect::<Vec<&str>>())
+    .array::<Text, String>(events.iter().map(|event| wire::fact_to_json(&event.fact)).collect())
+}

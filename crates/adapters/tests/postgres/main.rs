@@ -1,0 +1,11 @@
+//! What is PostgreSQL's own in the PostgreSQL store: what the tables refuse, what is locked and in which order, when
+//! events get their numbers, and what becomes of callers and connections that go away.
+//!
+//! `cargo xtask test` starts a server for these tests and names it in `EARMARK_TEST_POSTGRES`.
+
+mod connections;
+mod database;
+mod reading;
+mod schema;
+mod shop;
+mod transactions;

@@ -1,0 +1,156 @@
+//! What is read for a scope, where PostgreSQL reads it in pages of its own.
+
+use earmark_application::{EventFilter, Queries};
+use earmark_domain::{BACKLOG_PAGE, BacklogNeed, Count, LineState, ReleaseNeed, Scope};
+
+use crate::database::with_database;
+use crate::shop::{agrees, allocate, count, create_batch, look, of_products, reference, run, sku};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 1)).await;
+        for order in 0..=BACKLOG_PAGE {
+            run(&store, allocate(&format!("O{order:04}"), "LAMP", 2)).await;
+        }
+        let scope = Scope {
+            backlog: BacklogNeed::FromStart,
+            ..of_products(["LAMP"])
+        };
+        let loaded = look(&store, &scope).await;
+        assert_eq!(loaded.lines.len(), BACKLOG_PAGE);
+        let until = loaded.backlog[0].until.clone().expect("one waits behind the page");
+        assert_eq!(until.key.order.as_str(), format!("O{:04}", BACKLOG_PAGE - 1));
+
+        run(&store, create_batch("B2", "LAMP", 1000)).await;
+        assert_eq!(store.unserved(10).await.expect("it answers"), [sku("LAMP")]);
+        let scope = Scope {
+            backlog: BacklogNeed::Resume,
+            ..of_products(["LAMP"])
+        };
+        let loaded = look(&store, &scope).await;
+        assert_eq!(loaded.backlog[0].until, None, "that is the end of it");
+        assert_eq!(loaded.lines.len(), 1);
+        run(&store, earmark_domain::Command::ServeBacklog(sku("LAMP"))).await;
+        assert_eq!(store.unserved(10).await.expect("it answers"), []);
+        agrees(&store, "LAMP").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 1200)).await;
+        for order in 0..600 {
+            run(&store, allocate(&format!("O{order:04}"), "LAMP", 2)).await;
+        }
+        let leaving = |to: i32| Scope {
+            batches: [reference("B1")].into(),
+            release: Some(ReleaseNeed {
+                batch: reference("B1"),
+                to: Count::new(to).expect("a count"),
+            }),
+            ..Scope::default()
+        };
+        let loaded = look(&store, &leaving(1195)).await;
+        let orders: Vec<_> = loaded.lines.iter().map(|line| line.key.order.as_str()).collect();
+        assert_eq!(orders, ["O0597", "O0598", "O0599"], "the latest allocated");
+        assert_eq!(loaded.allocations.len(), 3);
+        // More than a page of them, all of one instant apart.
+        assert_eq!(look(&store, &leaving(20)).await.lines.len(), 590);
+        assert_eq!(look(&store, &leaving(1200)).await.lines.len(), 0);
+
+        run(&store, count("B1", 1195)).await;
+        let product = store
+            .product(&sku("LAMP"))
+            .await
+            .expect("it answers")
+            .expect("a product");
+        assert_eq!(product.summary.allocated.get(), 1194);
+        agrees(&store, "LAMP").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn used_up_batches_are_read_only_with_the_lines_that_lie_in_them() {
+    with_database(async |database| {
+        let store = database.store().await;
+        for used_up in 0..5 {
+            run(&store, create_batch(&format!("OLD{used_up}"), "LAMP", 2)).await;
+            run(&store, allocate(&format!("O{used_up}"), "LAMP", 2)).await;
+        }
+        run(&store, create_batch("NEW", "LAMP", 10)).await;
+        let loaded = look(&store, &of_products(["LAMP"])).await;
+        assert_eq!(loaded.batches.len(), 1);
+        let scope = Scope {
+            lines: [crate::shop::key("O3", "LAMP")].into(),
+            ..of_products(["LAMP"])
+        };
+        let loaded = look(&store, &scope).await;
+        let batches: Vec<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
+        assert_eq!(batches, ["NEW", "OLD3"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_takes_wildcards_for_what_they_are_and_finds_any_case() {
+    with_database(async |database| {
+        let store = database.store().await;
+        for product in ["100%-WOOL", "1000-PIECES", "LAMP_A", "LAMPXA"] {
+            run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
+        }
+        let found = async |search: &str| -> Vec<String> {
+            let page = store.products(Some(search), None, 10).await.expect("it answers");
+            page.into_iter().map(|product| product.sku.to_string()).collect()
+        };
+        assert_eq!(found("0%-w").await, ["100%-WOOL"]);
+        assert_eq!(found("lamp_").await, ["LAMP_A"]);
+        assert_eq!(found("lamp").await, ["LAMPXA", "LAMP_A"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_few_events_is_carried_past_those_it_does_not_want() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        for order in 0..5 {
+            run(&store, allocate(&format!("O{order}"), "LAMP", 1)).await;
+        }
+        let head = store
+            .events(&EventFilter::default(), 0, 100)
+            .await
+            .expect("events")
+            .next;
+        let created = EventFilter {
+            sku: Some(sku("LAMP")),
+            types: vec!["BatchCreated".to_owned()],
+            ..EventFilter::default()
+        };
+        let page = store.events(&created, 0, 100).await.expect("events");
+        assert_eq!((page.events.len(), page.next), (1, head));
+        let page = store.events(&created, 0, 1).await.expect("events");
+        assert_eq!(
+            page.next, page.events[0].sequence,
+            "a full page may have more behind it"
+        );
+        let of_order = EventFilter {
+            order: Some(crate::shop::key("O3", "LAMP").order),
+            ..EventFilter::default()
+        };
+        let page = store.events(&of_order, 0, 100).await.expect("events");
+        assert_eq!((page.events.len(), page.next), (1, head));
+        let waiting = store
+            .lines(earmark_application::LineFilter::In(LineState::Backordered), None, 10)
+            .await
+            .expect("it answers");
+        assert_eq!(waiting, []);
+    })
+    .await;
+}

@@ -1,0 +1,143 @@
+//! What the tables refuse, whoever writes.
+
+use earmark_application::{Queries, Store, StoreError};
+use earmark_domain::{AllocationRecord, Changes, Quantity};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use crate::database::with_database;
+use crate::shop::{allocate, always, create_batch, key, occasion, of_products, reference, run};
+
+async fn refused(outsider: &Client, sql: &str) {
+    let error = outsider.batch_execute(sql).await.expect_err(sql);
+    assert_eq!(error.code(), Some(&SqlState::CHECK_VIOLATION), "{sql}: {error:?}");
+}
+
+async fn allocated(outsider: &Client, batch: &str) -> i64 {
+    outsider
+        .query_one("SELECT allocated FROM batches WHERE reference = $1", &[&batch])
+        .await
+        .expect("the batch is there")
+        .get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_them() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, create_batch("B2", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        let outsider = database.outsider().await;
+        assert_eq!(allocated(&outsider, "B1").await, 4);
+        outsider
+            .batch_execute(
+                "INSERT INTO lines SELECT 'O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false; \
+                 INSERT INTO allocations VALUES ('O2', 'LAMP', 'B1', 3, now()), ('O2', 'LAMP', 'B2', 2, now())",
+            )
+            .await
+            .expect("it fits");
+        assert_eq!(
+            (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
+            (7, 2)
+        );
+        outsider
+            .batch_execute("DELETE FROM allocations WHERE batch = 'B1'")
+            .await
+            .expect("allocations may go");
+        assert_eq!(
+            (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
+            (0, 2)
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        let outsider = database.outsider().await;
+        refused(&outsider, "UPDATE batches SET allocated = 3").await;
+        refused(&outsider, "UPDATE batches SET quantity = 20, allocated = allocated + 1").await;
+        refused(
+            &outsider,
+            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
+             VALUES ('B2', 'LAMP', 'main', 2, 5, 5, 1)",
+        )
+        .await;
+        refused(&outsider, "UPDATE allocations SET quantity = 3").await;
+        refused(&outsider, "TRUNCATE allocations").await;
+        outsider
+            .batch_execute("UPDATE batches SET quantity = 4")
+            .await
+            .expect("a count down to what is committed is allowed");
+        assert_eq!(allocated(&outsider, "B1").await, 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_batch_ever_holds_more_than_its_quantity() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        let outsider = database.outsider().await;
+        refused(&outsider, "UPDATE batches SET quantity = 3").await;
+        refused(&outsider, "UPDATE batches SET dispatched = 7").await;
+        refused(
+            &outsider,
+            "INSERT INTO lines SELECT 'O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false; \
+             INSERT INTO allocations VALUES ('O2', 'LAMP', 'B1', 7, now())",
+        )
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_would_promise_a_unit_twice_is_not_stored() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 10)).await;
+        run(&store, allocate("O2", "LAMP", 1)).await;
+        let before = store.events(&Default::default(), 0, 100).await.expect("events");
+        let wrong = store
+            .transact(
+                &of_products(["LAMP"]),
+                always(|| Changes {
+                    earmarked: vec![AllocationRecord {
+                        key: key("O2", "LAMP"),
+                        batch: reference("B1"),
+                        quantity: Quantity::new(1).expect("a quantity"),
+                        allocated_at: occasion().now,
+                    }],
+                    ..Changes::default()
+                }),
+            )
+            .await
+            .expect_err("the eleventh of ten");
+        assert!(matches!(wrong, StoreError::Corrupt(_)), "{wrong}");
+        assert_eq!(store.events(&Default::default(), 0, 100).await.expect("events"), before);
+        let outsider = database.outsider().await;
+        assert_eq!(allocated(&outsider, "B1").await, 10);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_never_altered_and_never_removed() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        let outsider = database.outsider().await;
+        refused(&outsider, "UPDATE events SET actor = 'nobody'").await;
+        refused(&outsider, "DELETE FROM events").await;
+        refused(&outsider, "TRUNCATE events").await;
+    })
+    .await;
+}

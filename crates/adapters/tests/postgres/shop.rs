@@ -1,0 +1,137 @@
+//! The shop's commands, run on a store as the engine would run them, one a transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use earmark_application::{Decide, Decided, Queries, Store, StoreError};
+use earmark_domain::{
+    Allocate, Changes, Command, Count, CreateBatch, Ledger, LineId, LineKey, Loaded, Location, Occasion, OnShortage,
+    OrderId, Outcome, Quantity, Reference, Refusal, Scope, Sku, Wish, audit,
+};
+use jiff::Timestamp;
+
+/// The instants of the tests, a millisecond apart.
+static CLOCK: AtomicI64 = AtomicI64::new(1_900_000_000_000);
+
+pub(crate) fn occasion() -> Occasion {
+    Occasion {
+        now: Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).expect("an instant"),
+        actor: "tests".into(),
+        correlation_id: "a test".into(),
+    }
+}
+
+pub(crate) fn sku(text: &str) -> Sku {
+    Sku::new(text).expect("a SKU")
+}
+
+pub(crate) fn reference(text: &str) -> Reference {
+    Reference::new(text).expect("a reference")
+}
+
+pub(crate) fn key(order: &str, line: &str) -> LineKey {
+    LineKey {
+        order: OrderId::new(order).expect("an order id"),
+        line: LineId::new(line).expect("a line id"),
+    }
+}
+
+/// A scope of products alone.
+pub(crate) fn of_products<'a>(skus: impl IntoIterator<Item = &'a str>) -> Scope {
+    Scope {
+        skus: skus.into_iter().map(sku).collect(),
+        ..Scope::default()
+    }
+}
+
+pub(crate) fn create_batch(batch: &str, of: &str, quantity: i32) -> Command {
+    Command::CreateBatch(CreateBatch {
+        reference: reference(batch),
+        sku: sku(of),
+        quantity: Quantity::new(quantity).expect("a quantity"),
+        eta: None,
+        location: Location::default(),
+    })
+}
+
+pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
+    Command::Allocate(Allocate {
+        wish: Wish {
+            key: key(order, of),
+            sku: sku(of),
+            quantity: Quantity::new(quantity).expect("a quantity"),
+        },
+        on_shortage: OnShortage::Backorder,
+        split: true,
+    })
+}
+
+pub(crate) fn count(batch: &str, quantity: i32) -> Command {
+    Command::ChangeBatchQuantity {
+        reference: reference(batch),
+        quantity: Count::new(quantity).expect("a count"),
+    }
+}
+
+/// A decision on one command.
+pub(crate) fn decision(command: Command) -> Decide {
+    Arc::new(move |loaded: Loaded| {
+        let mut ledger = Ledger::open(loaded)?;
+        let answer = ledger.decide(&command, &occasion());
+        Ok(Decided {
+            changes: ledger.close(),
+            answers: vec![answer.map_err(Into::into)],
+        })
+    })
+}
+
+/// Stores a change set whatever was read.
+pub(crate) fn always(changes: impl Fn() -> Changes + Send + Sync + 'static) -> Decide {
+    Arc::new(move |_| {
+        Ok(Decided {
+            changes: changes(),
+            answers: Vec::new(),
+        })
+    })
+}
+
+/// Runs a command that the rules allow.
+pub(crate) async fn run(store: &dyn Store, command: Command) -> Outcome {
+    attempt(store, command)
+        .await
+        .expect("it is stored")
+        .expect("the rules allow it")
+}
+
+/// Runs a command.
+pub(crate) async fn attempt(store: &dyn Store, command: Command) -> Result<Result<Outcome, Refusal>, StoreError> {
+    let scope = command.scope();
+    let mut decided = store.transact(&scope, decision(command)).await?;
+    let answer = decided.answers.pop().expect("one command, one answer");
+    Ok(answer.map_err(|error| match error {
+        earmark_application::CommandError::Refused(refusal) => refusal,
+        other => panic!("a decision only refuses: {other}"),
+    }))
+}
+
+/// Reads what a scope names and stores nothing.
+pub(crate) async fn look(store: &dyn Store, scope: &Scope) -> Loaded {
+    let seen = Arc::new(std::sync::Mutex::new(None));
+    let keep = Arc::clone(&seen);
+    let decide: Decide = Arc::new(move |loaded| {
+        *keep.lock().expect("nobody panics here") = Some(loaded);
+        Ok(Decided {
+            changes: Changes::default(),
+            answers: Vec::new(),
+        })
+    });
+    store.transact(scope, decide).await.expect("it is read");
+    let loaded = seen.lock().expect("nobody panics here").take();
+    loaded.expect("the decision was asked for")
+}
+
+/// Holds a product's tables against its events.
+pub(crate) async fn agrees(store: &dyn Queries, of: &str) {
+    let history = store.history(&sku(of)).await.expect("it answers").expect("a product");
+    assert_eq!(audit(&history), []);
+}

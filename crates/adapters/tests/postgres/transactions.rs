@@ -1,0 +1,278 @@
+//! What is locked, in which order, for how long; and when events get their numbers.
+
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+
+use earmark_application::{Decide, Decided, Queries, Store, StoreError};
+use earmark_domain::{Changes, ProductChange, ProductRecord};
+use tokio::task::block_in_place;
+
+use crate::database::{somebody_waits, with_database};
+use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, of_products, run, sku};
+
+/// Decides as `inner` does, but first says that it is asked, and waits to be let on.
+fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (asked, is_asked) = mpsc::channel();
+    let (let_on, may_go_on) = mpsc::channel::<()>();
+    let may_go_on = Mutex::new(may_go_on);
+    let decide: Decide = Arc::new(move |loaded| {
+        asked.send(()).expect("the test listens");
+        // Blocks its thread: said, so that the runtime gives the thread's other tasks to somebody else.
+        block_in_place(|| may_go_on.lock().expect("asked once at a time").recv()).expect("the test lets it on");
+        inner(loaded)
+    });
+    (decide, is_asked, let_on)
+}
+
+async fn until_asked(is_asked: mpsc::Receiver<()>) {
+    tokio::task::spawn_blocking(move || is_asked.recv())
+        .await
+        .expect("nobody panics here")
+        .expect("the decision is asked for");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_with_a_cursor_passes_no_event_whose_decision_took_long() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, create_batch("B2", "DESK", 10)).await;
+        let start = store.events(&Default::default(), 0, 100).await.expect("events").next;
+
+        let slow = allocate("SLOW", "LAMP", 1);
+        let scope = slow.scope();
+        let (decide, is_asked, let_on) = held(decision(slow));
+        let transacting = tokio::spawn({
+            let store = store.clone();
+            async move { store.transact(&scope, decide).await }
+        });
+        until_asked(is_asked).await;
+        run(&store, allocate("FAST", "DESK", 1)).await;
+        let page = store.events(&Default::default(), start, 100).await.expect("events");
+        assert_eq!(page.events.len(), 1, "the fast one's");
+        let_on.send(()).expect("it waits");
+        transacting.await.expect("no panic").expect("it is stored");
+        let page = store.events(&Default::default(), page.next, 100).await.expect("events");
+        assert_eq!(page.events.len(), 1, "the slow one's, after the cursor");
+        assert_eq!(
+            page.events[0].event.order().map(ToString::to_string),
+            Some("SLOW".to_owned())
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_numbers_events_between_the_numbering_and_the_commit_of_another() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        let start = store.events(&Default::default(), 0, 100).await.expect("events").next;
+        // Somebody who has numbered an event and is slow to commit: it holds the lock that the store takes.
+        let outsider = database.outsider().await;
+        outsider
+            .batch_execute(
+                "BEGIN; SELECT pg_advisory_xact_lock(x'4541524d45565453'::bigint); \
+                 INSERT INTO events VALUES (nextval('events_sequence'), NULL, NULL, 'EARLY', 'OrderCancelled', now(), \
+                 'outsider', 'slow', '{}')",
+            )
+            .await
+            .expect("it is numbered");
+        let transacting = tokio::spawn({
+            let store = store.clone();
+            async move { run(&store, allocate("LATE", "LAMP", 1)).await }
+        });
+        somebody_waits(&database.outsider().await).await;
+        let page = store.events(&Default::default(), start, 100).await.expect("events");
+        assert_eq!(
+            (page.events.len(), page.next),
+            (0, start),
+            "nothing is there to pass over"
+        );
+        outsider.batch_execute("COMMIT").await.expect("it is stored");
+        transacting.await.expect("it is stored too");
+        let page = store.events(&Default::default(), start, 100).await.expect("events");
+        let orders: Vec<_> = page
+            .events
+            .iter()
+            .filter_map(|event| event.event.order().map(ToString::to_string))
+            .collect();
+        assert_eq!(orders, ["EARLY", "LATE"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn products_are_locked_in_the_order_of_their_skus() {
+    with_database(async |database| {
+        let store = database.store().await;
+        // Made in another order, so that the order of the table is not the order of the SKUs.
+        for product in ["C", "A", "B"] {
+            run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
+        }
+        let outsider = database.outsider().await;
+        outsider
+            .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'B' FOR UPDATE")
+            .await
+            .expect("it is locked");
+        let transacting = tokio::spawn({
+            let store = store.clone();
+            async move {
+                store
+                    .transact(&of_products(["A", "B", "C"]), always(Changes::default))
+                    .await
+            }
+        });
+        let other = database.outsider().await;
+        somebody_waits(&other).await;
+        other
+            .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'C' FOR UPDATE NOWAIT; ROLLBACK")
+            .await
+            .expect("C comes after B, which is not locked yet");
+        other
+            .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'A' FOR UPDATE NOWAIT")
+            .await
+            .expect_err("A comes before B, and is locked");
+        outsider.batch_execute("ROLLBACK").await.expect("B is free");
+        transacting.await.expect("no panic").expect("nobody waits for ever");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_who_create_a_product_at_once_one_decides_anew() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let both = Arc::new(Barrier::new(2));
+        let create = |reference: &'static str| {
+            let command = create_batch(reference, "LAMP", 10);
+            let scope = command.scope();
+            let decide = decision(command);
+            let both = Arc::clone(&both);
+            let store = store.clone();
+            let decide: Decide = Arc::new(move |loaded| {
+                block_in_place(|| both.wait());
+                decide(loaded)
+            });
+            tokio::spawn(async move { store.transact(&scope, decide).await })
+        };
+        let (one, other) = (create("B1"), create("B2"));
+        let outcomes = [one.await.expect("no panic"), other.await.expect("no panic")];
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+        assert!(
+            outcomes
+                .iter()
+                .any(|outcome| matches!(outcome, Err(StoreError::Conflict))),
+            "{outcomes:?}"
+        );
+        agrees(&store, "LAMP").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_on_another_version_is_not_stored() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        let stale = store
+            .transact(
+                &of_products(["LAMP"]),
+                always(|| Changes {
+                    products: vec![ProductChange {
+                        read_version: Some(7),
+                        record: ProductRecord {
+                            sku: sku("LAMP"),
+                            name: None,
+                            version: 8,
+                            batches_created: 1,
+                            resume_after: None,
+                        },
+                    }],
+                    ..Changes::default()
+                }),
+            )
+            .await;
+        assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+        agrees(&store, "LAMP").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_caller_that_goes_away_does_not_cut_off_the_transaction() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        let command = allocate("O1", "LAMP", 4);
+        let scope = command.scope();
+        let (decide, is_asked, let_on) = held(decision(command));
+        let caller = tokio::spawn({
+            let store = store.clone();
+            async move { store.transact(&scope, decide).await }
+        });
+        until_asked(is_asked).await;
+        caller.abort();
+        assert!(caller.await.expect_err("it went away").is_cancelled());
+        let_on.send(()).expect("the transaction is still there");
+        // The next transaction on the product gets its lock when the first has ended.
+        run(&store, allocate("O2", "LAMP", 4)).await;
+        let batch = store
+            .product(&sku("LAMP"))
+            .await
+            .expect("it answers")
+            .expect("a product");
+        assert_eq!(batch.summary.allocated.get(), 8);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_panics_leaves_no_lock_behind() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        let panics: Decide = Arc::new(|_| -> Result<Decided, _> { panic!("a defect") });
+        let scope = of_products(["LAMP"]);
+        let caller = tokio::spawn({
+            let store = store.clone();
+            async move { store.transact(&scope, panics).await }
+        });
+        assert!(caller.await.expect_err("the panic reaches the caller").is_panic());
+        run(&store, allocate("O1", "LAMP", 4)).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_who_want_the_same_products_all_get_their_turn_and_the_books_agree() {
+    with_database(async |database| {
+        let store = database.store().await;
+        for product in ["A", "B", "C"] {
+            run(&store, create_batch(&format!("OF-{product}"), product, 40)).await;
+        }
+        let wishes: Vec<_> = (0..48)
+            .map(|order| {
+                let store = store.clone();
+                let product = ["C", "A", "B"][order % 3];
+                let command = allocate(&format!("O{order}"), product, 3);
+                tokio::spawn(async move { attempt(&store, command).await })
+            })
+            .collect();
+        for wish in wishes {
+            wish.await
+                .expect("no panic")
+                .expect("it is stored")
+                .expect("the rules allow it");
+        }
+        for product in ["A", "B", "C"] {
+            let read = store
+                .product(&sku(product))
+                .await
+                .expect("it answers")
+                .expect("a product");
+            assert_eq!((read.summary.allocated.get(), read.summary.backordered.get()), (39, 9));
+            agrees(&store, product).await;
+        }
+    })
+    .await;
+}
