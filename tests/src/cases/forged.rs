@@ -8,7 +8,7 @@ use earmark_domain::{
     ProductRecord, Subject, Units,
 };
 
-use crate::build::{allocate, count_batch, create_batch, line, place_order, reference, sku, units};
+use crate::build::{allocate, allocate_split, count_batch, create_batch, line, place_order, reference, sku, units};
 use crate::databases::Db;
 use crate::shop::Shop;
 
@@ -142,6 +142,34 @@ pub async fn an_allocation_made_anew_takes_the_place_of_the_one_released(db: Db)
     let history = shop.history(&sku("LAMP")).await;
     assert_eq!(history.allocations, [anew]);
     assert_eq!(history.batches[0].allocated, Units::new(4));
+}
+
+/// One of a line's parts moves to another batch; the others stay where they are.
+pub async fn a_part_that_is_released_leaves_the_other_parts(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 1),
+        create_batch("b-2", "LAMP", 2),
+        create_batch("b-3", "LAMP", 3),
+        allocate_split("o-1", "LAMP", 6),
+        create_batch("b-4", "LAMP", 4),
+    ])
+    .await;
+    let mut held = shop.history(&sku("LAMP")).await.allocations;
+    let mut changes = next_version(&shop, "LAMP", renamed()).await;
+    let moved = AllocationRecord {
+        batch: reference("b-4"),
+        ..held[1].clone()
+    };
+    changes.released.push(held.remove(1));
+    changes.earmarked.push(moved.clone());
+    held.push(moved);
+    let scope = allocate_split("o-1", "LAMP", 6).scope();
+    shop.forge(&scope, changes).await.expect("it is sound");
+    let history = shop.history(&sku("LAMP")).await;
+    assert_eq!(history.allocations, held);
+    let allocated: Vec<_> = history.batches.iter().map(|batch| batch.allocated.get()).collect();
+    assert_eq!(allocated, [1, 0, 3, 2]);
 }
 
 /// Ten of ten are taken, and one line's become another's: no state on the way holds more than ten.

@@ -31,6 +31,7 @@ macro_rules! with_every_case {
             forged::a_change_that_counts_a_batch_below_its_allocations_is_not_stored,
             forged::what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change_says,
             forged::an_allocation_made_anew_takes_the_place_of_the_one_released,
+            forged::a_part_that_is_released_leaves_the_other_parts,
             forged::units_pass_from_line_to_line_in_a_batch_that_is_full,
             forged::a_change_decided_on_another_version_is_not_stored,
             forged::a_change_that_makes_what_exists_is_not_stored,
