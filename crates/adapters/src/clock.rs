@@ -8,7 +8,10 @@ use jiff::Timestamp;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everybody else is handed"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

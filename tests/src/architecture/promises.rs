@@ -8,7 +8,7 @@
 //!     batch.reference()
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0616
 //! fn read(batch: &earmark_domain::Batch) -> &earmark_domain::Reference {
 //!     &batch.record.reference
 //! }
@@ -21,7 +21,7 @@
 //!     line.state()
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0616
 //! fn place(line: &mut earmark_domain::Line) -> earmark_domain::LineState {
 //!     line.standing.state = earmark_domain::LineState::Allocated;
 //!     line.state()
@@ -35,7 +35,7 @@
 //!     product.version()
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0616
 //! fn version(product: &mut earmark_domain::Product) -> u64 {
 //!     product.record.version += 1;
 //!     product.version()
@@ -51,7 +51,7 @@
 //!     ledger.close()
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0382
 //! use earmark_domain::{Changes, Command, Ledger, Occasion};
 //! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Changes {
 //!     let changes = ledger.close();
@@ -68,7 +68,7 @@
 //!     find(sku);
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! fn find(sku: &earmark_domain::Sku) {}
 //! fn look(reference: &earmark_domain::Reference) {
 //!     find(reference);
@@ -82,7 +82,7 @@
 //!     earmark_domain::Sku::new(text)
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0423
 //! fn sku(text: std::sync::Arc<str>) -> Result<earmark_domain::Sku, earmark_domain::NameError> {
 //!     Ok(earmark_domain::Sku(text))
 //! }
@@ -95,7 +95,7 @@
 //!     earmark_domain::Quantity::new(3)
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0423
 //! fn three() -> Result<earmark_domain::Quantity, earmark_domain::QuantityError> {
 //!     Ok(earmark_domain::Quantity(core::num::NonZeroU32::MIN))
 //! }
@@ -108,7 +108,7 @@
 //!     free.checked_add(wanted.units())
 //! }
 //! ```
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! fn sum(free: earmark_domain::Units, wanted: earmark_domain::Quantity) -> Option<earmark_domain::Units> {
 //!     free.checked_add(wanted)
 //! }
