@@ -1,0 +1,78 @@
+//! All that was ever stored of one product.
+
+use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::StoreError;
+use earmark_domain::{ProductHistory, Sku};
+
+use super::error::store_error;
+use super::row::{
+    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, EventRow, EventTypes, LineRow, LineTypes, ProductRow,
+    ProductTypes, allocation_columns, batch_columns, event_columns, line_columns, product_columns,
+};
+use super::statement::statement;
+
+/// Reads it, in the transaction that is open: one snapshot.
+pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
+    const PRODUCT: &str = concat!("SELECT ", product_columns!(), " FROM products WHERE sku = ?");
+    const BATCHES: &str = concat!(
+        "SELECT ",
+        batch_columns!(),
+        " FROM batches WHERE sku = ? ORDER BY ordinal"
+    );
+    const LINES: &str = concat!(
+        "SELECT ",
+        line_columns!(),
+        " FROM lines WHERE sku = ? ORDER BY order_id, line_id"
+    );
+    // By its batches and by its lines: whoever wrote an allocation of one product into a batch of another is seen
+    // from both sides. UNION takes away what both sides say.
+    const ALLOCATIONS: &str = concat!(
+        "SELECT ",
+        allocation_columns!(),
+        " FROM batches CROSS JOIN allocations ON allocations.batch = batches.reference WHERE batches.sku = ? ",
+        "UNION SELECT ",
+        allocation_columns!(),
+        " FROM lines CROSS JOIN allocations USING (order_id, line_id) WHERE lines.sku = ? ORDER BY 1, 2, 3"
+    );
+    const EVENTS: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE sku = ? ORDER BY version"
+    );
+    let key = sku.as_str();
+    let products: Vec<ProductRow> = statement::<ProductTypes>(PRODUCT)
+        .text(key)
+        .load(connection)
+        .map_err(store_error)?;
+    let Some(product) = products.into_iter().next() else {
+        return Ok(None);
+    };
+    let batches: Vec<BatchRow> = statement::<BatchTypes>(BATCHES)
+        .text(key)
+        .load(connection)
+        .map_err(store_error)?;
+    let lines: Vec<LineRow> = statement::<LineTypes>(LINES)
+        .text(key)
+        .load(connection)
+        .map_err(store_error)?;
+    let allocations: Vec<AllocationRow> = statement::<AllocationTypes>(ALLOCATIONS)
+        .text(key)
+        .text(key)
+        .load(connection)
+        .map_err(store_error)?;
+    let events: Vec<EventRow> = statement::<EventTypes>(EVENTS)
+        .text(key)
+        .load(connection)
+        .map_err(store_error)?;
+    let mut events = events.into_iter().map(row::event).collect::<Result<Vec<_>, _>>()?;
+    // The index has them by version. The two orders are the same unless the book is broken, and then it is the
+    // sequence that was promised.
+    events.sort_by_key(|event| event.sequence);
+    Ok(Some(ProductHistory {
+        product: row::product(product)?,
+        batches: batches.into_iter().map(row::batch).collect::<Result<_, _>>()?,
+        lines: lines.into_iter().map(row::line).collect::<Result<_, _>>()?,
+        allocations: allocations.into_iter().map(row::allocation).collect::<Result<_, _>>()?,
+        events,
+    }))
+}

@@ -1,0 +1,306 @@
+//! Reads what a scope names, and no more.
+//!
+//! Every look-up goes by the leading columns of an index: lists of keys are the outer side of a join whose order is
+//! fixed (`CROSS JOIN`), so the cost follows the scope and not the tables.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::sql_types::BigInt;
+use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::StoreError;
+use earmark_domain::{
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OrderId,
+    OrderRecord, ProductRecord, Quantity, Reference, ReleaseNeed, Scope, Sku, Turn, Units,
+};
+
+use super::error::store_error;
+use super::row::{
+    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
+    ProductTypes, allocation_columns, batch_columns, line_columns, product_columns,
+};
+use super::statement::{Statement, statement};
+
+/// Reads the scope's part of the books, in the transaction that is open.
+pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<Loaded, StoreError> {
+    let mut reader = Reader {
+        connection,
+        skus: scope.skus.clone(),
+        batches: BTreeMap::new(),
+        lines: BTreeMap::new(),
+    };
+    reader.named_batches(scope.batches.iter())?;
+    reader.lines_of_orders(&scope.orders)?;
+    reader.named_lines(&scope.lines)?;
+    let products = reader.products()?;
+    reader.open_batches(&products)?;
+    let mut backlog = Vec::new();
+    if scope.backlog != BacklogNeed::None {
+        for product in &products {
+            backlog.push(reader.backlog(product, scope.backlog)?);
+        }
+    }
+    if let Some(need) = &scope.release {
+        reader.lines_to_release(need)?;
+    }
+    let allocations = reader.allocations()?;
+    reader.batches_of(&allocations)?;
+    let orders = reader.orders(&scope.orders)?;
+    Ok(Loaded {
+        products,
+        batches: reader.batches.into_values().collect(),
+        orders,
+        lines: reader.lines.into_values().collect(),
+        allocations,
+        backlog,
+    })
+}
+
+/// What has been read so far: each thing once, whatever ways lead to it, and in the order of its key.
+struct Reader<'c> {
+    connection: &'c mut SqliteConnection,
+    skus: BTreeSet<Sku>,
+    batches: BTreeMap<Reference, BatchRecord>,
+    lines: BTreeMap<LineKey, LineRecord>,
+}
+
+impl Reader<'_> {
+    fn add_batches(&mut self, statement: Statement<'_, BatchTypes>) -> Result<(), StoreError> {
+        let rows: Vec<BatchRow> = statement.load(self.connection).map_err(store_error)?;
+        for row in rows {
+            let batch = row::batch(row)?;
+            self.batches.insert(batch.reference.clone(), batch);
+        }
+        Ok(())
+    }
+
+    fn add_lines(&mut self, statement: Statement<'_, LineTypes>) -> Result<(), StoreError> {
+        let rows: Vec<LineRow> = statement.load(self.connection).map_err(store_error)?;
+        for row in rows {
+            let line = row::line(row)?;
+            self.lines.insert(line.key.clone(), line);
+        }
+        Ok(())
+    }
+
+    /// Batches by reference, with their products.
+    fn named_batches<'a>(
+        &mut self,
+        references: impl ExactSizeIterator<Item = &'a Reference>,
+    ) -> Result<(), StoreError> {
+        const NAMED: &str = concat!(
+            "SELECT ",
+            batch_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN batches ON batches.reference = named.value"
+        );
+        if references.len() == 0 {
+            return Ok(());
+        }
+        self.add_batches(statement(NAMED).list(references.map(Reference::as_str)))?;
+        self.skus.extend(self.batches.values().map(|batch| batch.sku.clone()));
+        Ok(())
+    }
+
+    /// All lines of orders, with their products.
+    fn lines_of_orders(&mut self, orders: &BTreeSet<OrderId>) -> Result<(), StoreError> {
+        const OF_ORDERS: &str = concat!(
+            "SELECT ",
+            line_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN lines ON lines.order_id = named.value"
+        );
+        if orders.is_empty() {
+            return Ok(());
+        }
+        self.add_lines(statement(OF_ORDERS).list(orders.iter().map(OrderId::as_str)))?;
+        self.skus.extend(self.lines.values().map(|line| line.sku.clone()));
+        Ok(())
+    }
+
+    /// Lines by their identity. Their products are not read for it: a line is only of interest with the product the
+    /// scope names, or to say that its identity is taken.
+    fn named_lines(&mut self, keys: &BTreeSet<LineKey>) -> Result<(), StoreError> {
+        const NAMED: &str = concat!(
+            "SELECT ",
+            line_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN lines ",
+            "ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1"
+        );
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.add_lines(statement(NAMED).list(keys.iter().map(pair)))
+    }
+
+    fn products(&mut self) -> Result<Vec<ProductRecord>, StoreError> {
+        const NAMED: &str = concat!(
+            "SELECT ",
+            product_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN products ON products.sku = named.value ORDER BY products.sku"
+        );
+        let rows: Vec<ProductRow> = statement::<ProductTypes>(NAMED)
+            .list(self.skus.iter().map(Sku::as_str))
+            .load(self.connection)
+            .map_err(store_error)?;
+        rows.into_iter().map(row::product).collect()
+    }
+
+    /// The batches of products that have something available.
+    fn open_batches(&mut self, products: &[ProductRecord]) -> Result<(), StoreError> {
+        // The planner must be told the index: it has no figures that say how few of the batches are open.
+        const OPEN: &str = concat!(
+            "SELECT ",
+            batch_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN batches INDEXED BY batches_open ",
+            "ON batches.sku = named.value AND quantity > allocated + dispatched"
+        );
+        if products.is_empty() {
+            return Ok(());
+        }
+        self.add_batches(statement(OPEN).list(products.iter().map(|product| product.sku.as_str())))
+    }
+
+    /// A page of a product's backlog, in order of service.
+    fn backlog(&mut self, product: &ProductRecord, need: BacklogNeed) -> Result<BacklogRead, StoreError> {
+        const PAGE: &str = concat!(
+            "SELECT ",
+            line_columns!(),
+            " FROM lines WHERE sku = ? AND state = 'backordered' AND (placed_at, order_id, line_id) > (?, ?, ?) ",
+            "ORDER BY placed_at, order_id, line_id LIMIT ?"
+        );
+        let after = match need {
+            BacklogNeed::Resume => product.resume_after.as_ref(),
+            BacklogNeed::None | BacklogNeed::FromStart => None,
+        };
+        let (placed_at, order, line) = turn_columns(after);
+        let mut rows: Vec<LineRow> = statement::<LineTypes>(PAGE)
+            .text(product.sku.as_str())
+            .integer(placed_at)
+            .text(order)
+            .text(line)
+            // One more than is wanted tells whether more wait.
+            .integer(rows_wanted(BACKLOG_PAGE + 1))
+            .load(self.connection)
+            .map_err(store_error)?;
+        let more = rows.len() > BACKLOG_PAGE;
+        rows.truncate(BACKLOG_PAGE);
+        let mut last = None;
+        for row in rows {
+            let line = row::line(row)?;
+            last = Some(Turn {
+                placed_at: line.placed_at,
+                key: line.key.clone(),
+            });
+            self.lines.insert(line.key.clone(), line);
+        }
+        Ok(BacklogRead {
+            sku: product.sku.clone(),
+            until: last.filter(|_| more),
+        })
+    }
+
+    /// The lines that would have to leave a batch, the latest allocated first: no more than cover what it lacks.
+    fn lines_to_release(&mut self, need: &ReleaseNeed) -> Result<(), StoreError> {
+        const LEAVING: &str = concat!(
+            "SELECT ",
+            line_columns!(),
+            ", allocations.quantity FROM allocations CROSS JOIN lines USING (order_id, line_id) ",
+            "WHERE allocations.batch = ? ORDER BY allocations.allocated_at DESC, lines.placed_at DESC, ",
+            "lines.order_id DESC, lines.line_id DESC"
+        );
+        let Some(batch) = self.batches.get(&need.batch) else {
+            return Ok(());
+        };
+        let committed = batch.allocated.checked_add(batch.dispatched);
+        let committed = committed.ok_or_else(|| StoreError::Corrupt(format!("batches {:?}: sums wrap", need.batch)))?;
+        let mut lacking = committed.saturating_sub(need.to.units());
+        if lacking == Units::ZERO {
+            return Ok(());
+        }
+        // Read one by one: rows that nobody asks for are not made.
+        let mut rows = statement::<(LineTypes, BigInt)>(LEAVING)
+            .text(need.batch.as_str())
+            .load_iter::<(LineRow, i64), _>(self.connection)
+            .map_err(store_error)?;
+        while lacking > Units::ZERO {
+            let Some(row) = rows.next() else { break };
+            let (line, held) = row.map_err(store_error)?;
+            let line = row::line(line)?;
+            let held = Quantity::new(held).map_err(|why| {
+                StoreError::Corrupt(format!("allocations {:?}: quantity {why}", line.key.to_string()))
+            })?;
+            lacking = lacking.saturating_sub(held.units());
+            self.lines.insert(line.key.clone(), line);
+        }
+        Ok(())
+    }
+
+    /// What all lines that have been read hold.
+    fn allocations(&mut self) -> Result<Vec<AllocationRecord>, StoreError> {
+        const HELD: &str = concat!(
+            "SELECT ",
+            allocation_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN allocations ",
+            "ON allocations.order_id = named.value ->> 0 AND allocations.line_id = named.value ->> 1 ",
+            "ORDER BY named.key, allocations.batch"
+        );
+        if self.lines.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<AllocationRow> = statement::<AllocationTypes>(HELD)
+            .list(self.lines.keys().map(pair))
+            .load(self.connection)
+            .map_err(store_error)?;
+        rows.into_iter().map(row::allocation).collect()
+    }
+
+    /// The batches of allocations that have not been read yet.
+    fn batches_of(&mut self, allocations: &[AllocationRecord]) -> Result<(), StoreError> {
+        const UNREAD: &str = concat!(
+            "SELECT ",
+            batch_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN batches ON batches.reference = named.value"
+        );
+        let unread: BTreeSet<&Reference> = allocations
+            .iter()
+            .map(|allocation| &allocation.batch)
+            .filter(|reference| !self.batches.contains_key(*reference))
+            .collect();
+        if unread.is_empty() {
+            return Ok(());
+        }
+        self.add_batches(statement(UNREAD).list(unread.into_iter().map(Reference::as_str)))
+    }
+
+    fn orders(&mut self, orders: &BTreeSet<OrderId>) -> Result<Vec<OrderRecord>, StoreError> {
+        const NAMED: &str = "SELECT order_id, placed_at FROM json_each(?) AS named CROSS JOIN orders \
+             ON orders.order_id = named.value ORDER BY orders.order_id";
+        if orders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<OrderRow> = statement::<OrderTypes>(NAMED)
+            .list(orders.iter().map(OrderId::as_str))
+            .load(self.connection)
+            .map_err(store_error)?;
+        rows.into_iter().map(row::order).collect()
+    }
+}
+
+/// A line's identity as the lists of keys have it.
+fn pair(key: &LineKey) -> [&str; 2] {
+    [key.order.as_str(), key.line.as_str()]
+}
+
+/// A turn as it is compared to columns; what comes before all turns where there is none. No name is empty.
+pub(super) fn turn_columns(turn: Option<&Turn>) -> (i64, &str, &str) {
+    turn.map_or((i64::MIN, "", ""), |turn| {
+        (
+            turn.placed_at.as_microsecond(),
+            turn.key.order.as_str(),
+            turn.key.line.as_str(),
+        )
+    })
+}
+
+/// A bound on rows as a statement takes it.
+pub(super) fn rows_wanted(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,407 @@
+//! Questions to the books: pages by key, read from the tables as they stand.
+
+use async_trait::async_trait;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::{
+    EventFilter, EventPage, LineFilter, LineRead, OrderRead, ProductRead, ProductSummary, Queries, StoreError,
+};
+use earmark_domain::{
+    BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, ProductRecord, Reference, Sku, Turn, Units,
+};
+
+use super::SqliteStore;
+use super::error::store_error;
+use super::history::history;
+use super::load::{rows_wanted, turn_columns};
+use super::row::{
+    self, BatchRow, BatchTypes, EventRow, EventTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
+    ProductTypes, batch_columns, event_columns, line_columns, product_columns,
+};
+use super::statement::{Statement, statement};
+
+/// A line with one of its allocations; without allocations it comes once.
+type LineReadTypes = (LineTypes, (Nullable<Text>, Nullable<BigInt>, Nullable<Text>));
+type LineReadRow = (LineRow, (Option<String>, Option<i64>, Option<String>));
+
+/// Joins each line of a page with its allocations, in preference order, in the order of the lines given.
+macro_rules! line_reads {
+    ($page:expr, $order:expr) => {
+        concat!(
+            "SELECT ",
+            line_columns!(),
+            ", held.batch, held.quantity, place.eta FROM (SELECT * FROM lines WHERE ",
+            $page,
+            ") AS lines LEFT JOIN allocations AS held USING (order_id, line_id) ",
+            "LEFT JOIN batches AS place ON place.reference = held.batch ORDER BY ",
+            $order,
+            ", place.eta NULLS FIRST, place.ordinal"
+        )
+    };
+}
+
+/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, available; and over its
+/// backlog.
+macro_rules! summaries {
+    ($page:expr) => {
+        concat!(
+            "SELECT product.sku, product.name, product.version, ",
+            "coalesce(sum(quantity - dispatched) FILTER (WHERE eta IS NULL), 0), ",
+            "coalesce(sum(quantity - dispatched) FILTER (WHERE eta IS NOT NULL), 0), ",
+            "coalesce(sum(allocated), 0), coalesce(sum(dispatched), 0), ",
+            "coalesce(sum(quantity - allocated - dispatched), 0), ",
+            "coalesce((SELECT sum(lines.quantity) FROM lines INDEXED BY lines_backlog ",
+            "WHERE lines.sku = product.sku AND lines.state = 'backordered'), 0) ",
+            "FROM (SELECT sku, name, version FROM products WHERE ",
+            $page,
+            ") AS product LEFT JOIN batches ON batches.sku = product.sku ",
+            "GROUP BY product.sku ORDER BY product.sku"
+        )
+    };
+}
+
+type SummaryTypes = (
+    Text,
+    Nullable<Text>,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+);
+type SummaryRow = (String, Option<String>, i64, i64, i64, i64, i64, i64, i64);
+
+fn summary(row: SummaryRow) -> Result<ProductSummary, StoreError> {
+    let (sku, name, version, on_hand, inbound, allocated, dispatched, available, backordered) = row;
+    // The name and version are read as those of any product row are.
+    let ProductRecord { sku, name, version, .. } = row::product((sku, name, version, 0, None, None, None))?;
+    let units = |column, sum| -> Result<Units, StoreError> { row::units(&sku, column, sum) };
+    Ok(ProductSummary {
+        on_hand: units("on_hand", on_hand)?,
+        inbound: units("inbound", inbound)?,
+        allocated: units("allocated", allocated)?,
+        dispatched: units("dispatched", dispatched)?,
+        available: units("available", available)?,
+        backordered: units("backordered", backordered)?,
+        name,
+        version,
+        sku,
+    })
+}
+
+fn batches(statement: Statement<'_, BatchTypes>, conn: &mut SqliteConnection) -> Result<Vec<BatchRecord>, StoreError> {
+    let rows: Vec<BatchRow> = statement.load(conn).map_err(store_error)?;
+    rows.into_iter().map(row::batch).collect()
+}
+
+fn summaries(
+    statement: Statement<'_, SummaryTypes>,
+    conn: &mut SqliteConnection,
+) -> Result<Vec<ProductSummary>, StoreError> {
+    let rows: Vec<SummaryRow> = statement.load(conn).map_err(store_error)?;
+    rows.into_iter().map(summary).collect()
+}
+
+/// Gathers the rows of each line, which stand together.
+fn line_reads(
+    statement: Statement<'_, LineReadTypes>,
+    conn: &mut SqliteConnection,
+) -> Result<Vec<LineRead>, StoreError> {
+    let rows: Vec<LineReadRow> = statement.load(conn).map_err(store_error)?;
+    let mut reads: Vec<LineRead> = Vec::new();
+    for (line, (batch, quantity, eta)) in rows {
+        let record = row::line(line)?;
+        if reads.last().is_none_or(|read| read.record.key != record.key) {
+            reads.push(LineRead {
+                record,
+                allocations: Vec::new(),
+            });
+        }
+        if let (Some(read), Some(batch), Some(quantity)) = (reads.last_mut(), batch, quantity) {
+            let part = row::part(&read.record.key, &batch, quantity, eta.as_deref())?;
+            read.allocations.push(part);
+        }
+    }
+    Ok(reads)
+}
+
+#[async_trait]
+impl Queries for SqliteStore {
+    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError> {
+        const ONE: &str = concat!("SELECT ", batch_columns!(), " FROM batches WHERE reference = ?");
+        let reference = reference.clone();
+        self.readers
+            .ask(move |conn| Ok(batches(statement(ONE).text(reference.as_str()), conn)?.pop()))
+            .await
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        const OF_ORDER: &str = line_reads!("order_id = ?", "lines.line_id");
+        let id = id.clone();
+        self.readers
+            .ask(move |conn| {
+                let lines = line_reads(statement(OF_ORDER).text(id.as_str()), conn)?;
+                Ok((!lines.is_empty()).then_some(OrderRead { id, lines }))
+            })
+            .await
+    }
+
+    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
+        const SUMMARY: &str = summaries!("sku = ?");
+        const BATCHES: &str = concat!(
+            "SELECT ",
+            batch_columns!(),
+            " FROM batches WHERE sku = ? ORDER BY eta NULLS FIRST, ordinal"
+        );
+        let sku = sku.clone();
+        self.readers
+            .ask_in_one_snapshot(move |conn| {
+                let Some(summary) = summaries(statement(SUMMARY).text(sku.as_str()), conn)?.pop() else {
+                    return Ok(None);
+                };
+                let batches = batches(statement(BATCHES).text(sku.as_str()), conn)?;
+                Ok(Some(ProductRead { summary, batches }))
+            })
+            .await
+    }
+
+    async fn products(
+        &self,
+        search: Option<&str>,
+        after: Option<&Sku>,
+        limit: usize,
+    ) -> Result<Vec<ProductSummary>, StoreError> {
+        const PAGE: &str = summaries!("sku > ? ORDER BY sku LIMIT ?");
+        // LIKE would know the cases of ASCII alone.
+        const FOUND: &str = summaries!(
+            "sku > ? AND (contains_in_any_case(sku, ?) OR contains_in_any_case(coalesce(name, ''), ?)) \
+             ORDER BY sku LIMIT ?"
+        );
+        let folded = search.filter(|search| !search.is_empty()).map(str::to_lowercase);
+        let after = after.cloned();
+        self.readers
+            .ask(move |conn| {
+                // No SKU is empty, so each comes after the empty text.
+                let after = after.as_ref().map_or("", Sku::as_str);
+                let page = match &folded {
+                    None => statement(PAGE).text(after),
+                    Some(folded) => statement(FOUND).text(after).text(folded).text(folded),
+                };
+                summaries(page.integer(rows_wanted(limit)), conn)
+            })
+            .await
+    }
+
+    async fn backlog(
+        &self,
+        sku: &Sku,
+        after: Option<&Turn>,
+        limit: usize,
+    ) -> Result<Option<Vec<LineRead>>, StoreError> {
+        const PAGE: &str = line_reads!(
+            "state = 'backordered' AND sku = ? AND (placed_at, order_id, line_id) > (?, ?, ?) \
+             ORDER BY placed_at, order_id, line_id LIMIT ?",
+            "lines.placed_at, lines.order_id, lines.line_id"
+        );
+        const KNOWN: &str = "SELECT count(*) FROM products WHERE sku = ?";
+        let (sku, after) = (sku.clone(), after.cloned());
+        self.readers
+            .ask(move |conn| {
+                let (placed_at, order, line) = turn_columns(after.as_ref());
+                let page = statement(PAGE)
+                    .text(sku.as_str())
+                    .integer(placed_at)
+                    .text(order)
+                    .text(line)
+                    .integer(rows_wanted(limit));
+                let lines = line_reads(page, conn)?;
+                if !lines.is_empty() {
+                    return Ok(Some(lines));
+                }
+                // Products are never taken away, so the second look needs no snapshot.
+                let known: i64 = statement::<BigInt>(KNOWN)
+                    .text(sku.as_str())
+                    .get_result(conn)
+                    .map_err(store_error)?;
+                Ok((known > 0).then_some(lines))
+            })
+            .await
+    }
+
+    async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
+        let filter = filter.clone();
+        self.readers
+            .ask_in_one_snapshot(move |conn| event_page(conn, &filter, after, limit))
+            .await
+    }
+
+    async fn lines(
+        &self,
+        filter: LineFilter,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineRead>, StoreError> {
+        const ALL: &str = line_reads!(
+            "(order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT ?",
+            "lines.order_id, lines.line_id"
+        );
+        const IN_STATE: &str = line_reads!(
+            "(order_id, line_id) > (?, ?) AND state = ? ORDER BY order_id, line_id LIMIT ?",
+            "lines.order_id, lines.line_id"
+        );
+        let after = after.cloned();
+        self.readers
+            .ask(move |conn| {
+                let (order, line) = after
+                    .as_ref()
+                    .map_or(("", ""), |key| (key.order.as_str(), key.line.as_str()));
+                let page = match filter {
+                    LineFilter::All => statement(ALL).text(order).text(line),
+                    LineFilter::In(state) => statement(IN_STATE).text(order).text(line).text(state.as_str()),
+                };
+                line_reads(page.integer(rows_wanted(limit)), conn)
+            })
+            .await
+    }
+
+    async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError> {
+        const PAGE: &str = concat!(
+            "SELECT ",
+            batch_columns!(),
+            " FROM batches WHERE reference > ? ORDER BY reference LIMIT ?"
+        );
+        let after = after.cloned();
+        self.readers
+            .ask(move |conn| {
+                let page = statement(PAGE)
+                    .text(after.as_ref().map_or("", Reference::as_str))
+                    .integer(rows_wanted(limit));
+                batches(page, conn)
+            })
+            .await
+    }
+
+    async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
+        const PAGE: &str = "SELECT order_id, placed_at FROM orders WHERE order_id > ? ORDER BY order_id LIMIT ?";
+        let after = after.cloned();
+        self.readers
+            .ask(move |conn| {
+                let rows: Vec<OrderRow> = statement::<OrderTypes>(PAGE)
+                    .text(after.as_ref().map_or("", OrderId::as_str))
+                    .integer(rows_wanted(limit))
+                    .load(conn)
+                    .map_err(store_error)?;
+                rows.into_iter().map(row::order).collect()
+            })
+            .await
+    }
+
+    async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        const OWED: &str = concat!(
+            "SELECT ",
+            product_columns!(),
+            " FROM products WHERE resume_placed_at IS NOT NULL ORDER BY sku LIMIT ?"
+        );
+        self.readers
+            .ask(move |conn| {
+                let rows: Vec<ProductRow> = statement::<ProductTypes>(OWED)
+                    .integer(rows_wanted(limit))
+                    .load(conn)
+                    .map_err(store_error)?;
+                rows.into_iter()
+                    .map(|owed| row::product(owed).map(|product| product.sku))
+                    .collect()
+            })
+            .await
+    }
+
+    async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
+        let sku = sku.clone();
+        self.readers.ask_in_one_snapshot(move |conn| history(conn, &sku)).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer.ready()?;
+        self.readers
+            .ask(|conn| {
+                // Of a table: a question that needs no page of the file would be answered without one.
+                statement::<BigInt>("SELECT count(*) FROM (SELECT 1 FROM products LIMIT 1)")
+                    .get_result::<i64>(conn)
+                    .map(drop)
+                    .map_err(store_error)
+            })
+            .await
+    }
+}
+
+/// A page of events, ascending, in the transaction that is open. Each filter has a statement of its own, so that each
+/// goes by the index it needs.
+fn event_page(
+    conn: &mut SqliteConnection,
+    filter: &EventFilter,
+    after: u64,
+    limit: usize,
+) -> Result<EventPage, StoreError> {
+    const ALL: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
+    );
+    const OF_TYPES: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE sequence > ? AND type IN (SELECT value FROM json_each(?)) ORDER BY sequence LIMIT ?"
+    );
+    // A product's versions rise with the sequence, and its events are indexed by version. A cursor is mostly one of
+    // the product's own events, whose version is looked up; from another cursor the product's events are walked.
+    const OF_PRODUCT: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events WHERE sku = ? AND +sequence > ? ",
+        "AND version > coalesce((SELECT version FROM events WHERE sequence = ? AND sku = ?), 0) ",
+        "AND (? OR type IN (SELECT value FROM json_each(?))) ORDER BY version LIMIT ?"
+    );
+    const OF_ORDER: &str = concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events INDEXED BY events_order WHERE order_id = ? AND sequence > ? ",
+        "AND (? OR type IN (SELECT value FROM json_each(?))) AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
+    );
+    // A cursor past all numbers has read everything.
+    let from = i64::try_from(after).unwrap_or(i64::MAX);
+    let every_type = i64::from(filter.types.is_empty());
+    let page = match (&filter.order, &filter.sku) {
+        (Some(order), sku) => statement::<EventTypes>(OF_ORDER)
+            .text(order.as_str())
+            .integer(from)
+            .integer(every_type)
+            .list(&filter.types)
+            .integer(i64::from(sku.is_none()))
+            .text(sku.as_ref().map_or("", Sku::as_str)),
+        (None, Some(sku)) => statement(OF_PRODUCT)
+            .text(sku.as_str())
+            .integer(from)
+            .integer(from)
+            .text(sku.as_str())
+            .integer(every_type)
+            .list(&filter.types),
+        (None, None) if filter.types.is_empty() => statement(ALL).integer(from),
+        (None, None) => statement(OF_TYPES).integer(from).list(&filter.types),
+    };
+    let rows: Vec<EventRow> = page.integer(rows_wanted(limit)).load(conn).map_err(store_error)?;
+    let full = rows.len() >= limit;
+    let events = rows.into_iter().map(row::event).collect::<Result<Vec<_>, _>>()?;
+    let mut next = events.last().map_or(after, |last| last.sequence);
+    if !full {
+        // The page was read to the end of the book: its reader need not look there again.
+        let last: i64 = statement::<BigInt>("SELECT coalesce(max(sequence), 0) FROM events")
+            .get_result(conn)
+            .map_err(store_error)?;
+        let last =
+            u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))?;
+        next = next.max(last);
+    }
+    Ok(EventPage { events, next })
+}

@@ -1,0 +1,118 @@
+//! Statements: SQL written out, with typed values and rows, kept prepared by the connection.
+//!
+//! Look-ups by lists of keys can't be said in diesel's query builder, and its raw queries are prepared anew each time
+//! they run, which costs more than most of them do. A [`Statement`] is known to the connection's cache by its text, so
+//! each is prepared once a connection.
+
+use std::marker::PhantomData;
+
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{RunQueryDsl, SqliteConnection};
+
+/// A value for a `?`.
+enum Value<'a> {
+    Text(&'a str),
+    OwnedText(String),
+    Integer(i64),
+    Null,
+}
+
+/// A statement with its values. `Row` is the tuple of SQL types of the rows it yields.
+pub(super) struct Statement<'a, Row = ()> {
+    /// A `?` stands for each value, in the order they are bound; the text has no other.
+    text: &'static str,
+    values: Vec<Value<'a>>,
+    row: PhantomData<fn() -> Row>,
+}
+
+/// A statement of this text, as yet without values.
+pub(super) const fn statement<'a, Row>(text: &'static str) -> Statement<'a, Row> {
+    Statement {
+        text,
+        values: Vec::new(),
+        row: PhantomData,
+    }
+}
+
+impl<'a, Row> Statement<'a, Row> {
+    fn bind(mut self, value: Value<'a>) -> Self {
+        self.values.push(value);
+        self
+    }
+
+    /// Gives the next `?` a text.
+    pub(super) fn text(self, value: &'a str) -> Self {
+        self.bind(Value::Text(value))
+    }
+
+    /// Gives the next `?` a text that nobody else keeps.
+    pub(super) fn owned_text(self, value: String) -> Self {
+        self.bind(Value::OwnedText(value))
+    }
+
+    /// Gives the next `?` a number.
+    pub(super) fn integer(self, value: i64) -> Self {
+        self.bind(Value::Integer(value))
+    }
+
+    /// Gives the next `?` a text or NULL.
+    pub(super) fn optional_text(self, value: Option<&'a str>) -> Self {
+        self.bind(value.map_or(Value::Null, Value::Text))
+    }
+
+    /// Gives the next `?` a text that nobody else keeps, or NULL.
+    pub(super) fn optional_owned_text(self, value: Option<String>) -> Self {
+        self.bind(value.map_or(Value::Null, Value::OwnedText))
+    }
+
+    /// Gives the next `?` a number or NULL.
+    pub(super) fn optional_integer(self, value: Option<i64>) -> Self {
+        self.bind(value.map_or(Value::Null, Value::Integer))
+    }
+
+    /// Gives the next `?` a list, as a JSON array that the statement takes apart by `json_each`: one statement text
+    /// serves lists of every length, and no length runs into the bound on values.
+    pub(super) fn list<T: serde::Serialize>(self, values: impl IntoIterator<Item = T>) -> Self {
+        let values: Vec<T> = values.into_iter().collect();
+        self.owned_text(serde_json::to_string(&values).expect("lists of text are always JSON"))
+    }
+
+    /// Runs it and answers how many rows it wrote, those that triggers wrote not among them.
+    pub(super) fn write(self, connection: &mut SqliteConnection) -> QueryResult<usize> {
+        self.execute(connection)
+    }
+}
+
+impl<Row> Query for Statement<'_, Row> {
+    type SqlType = Row;
+}
+
+impl<Row> QueryId for Statement<'_, Row> {
+    type QueryId = ();
+
+    // Without an id of its type the connection knows a statement by its text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<Row> RunQueryDsl<SqliteConnection> for Statement<'_, Row> {}
+
+impl<Row> QueryFragment<Sqlite> for Statement<'_, Row> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        const NULL: &Option<&str> = &None;
+        let mut pieces = self.text.split('?');
+        out.push_sql(pieces.next().unwrap_or_default());
+        for (piece, value) in pieces.zip(&self.values) {
+            match value {
+                Value::Text(text) => out.push_bind_param::<Text, str>(text)?,
+                Value::OwnedText(text) => out.push_bind_param::<Text, str>(text)?,
+                Value::Integer(number) => out.push_bind_param::<BigInt, i64>(number)?,
+                Value::Null => out.push_bind_param::<Nullable<Text>, Option<&str>>(NULL)?,
+            }
+            out.push_sql(piece);
+        }
+        Ok(())
+    }
+}

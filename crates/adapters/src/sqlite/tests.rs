@@ -1,0 +1,433 @@
+//! What is SQLite's own; what every store must keep is told in the contract of the stores.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{BigInt, Text};
+use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
+use earmark_domain::{
+    AllocationRecord, BatchRecord, Change, Changes, Count, Event, Fact, LineId, LineKey, LineRecord, LineState,
+    Location, OrderId, OrderRecord, ProductChange, ProductName, ProductRecord, Quantity, Reference, Scope, Sku,
+    Subject, Units,
+};
+use jiff::Timestamp;
+use jiff::civil::date;
+use tempfile::TempDir;
+
+use super::connect::Address;
+use super::statement::statement;
+use super::{DEFAULT_READERS, OpenError, SqliteStore};
+
+/// A folder for a book, which goes with it.
+struct Shelf(TempDir);
+
+impl Shelf {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("books.db")
+    }
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(self.file(), DEFAULT_READERS, true)
+            .await
+            .expect("the file opens")
+    }
+
+    fn address(&self) -> Address {
+        Address::new(&self.file()).expect("an address")
+    }
+
+    /// A connection of somebody who is not the store, with the store's settings.
+    fn stranger(&self) -> SqliteConnection {
+        self.address().open_writer().expect("the file opens")
+    }
+}
+
+fn sku() -> Sku {
+    Sku::new("LAMP").expect("a name")
+}
+
+fn batch_reference() -> Reference {
+    Reference::new("B-1").expect("a name")
+}
+
+fn key() -> LineKey {
+    LineKey {
+        order: OrderId::new("O-1").expect("a name"),
+        line: LineId::from(&sku()),
+    }
+}
+
+fn instant() -> Timestamp {
+    Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant")
+}
+
+fn quantity(units: u32) -> Quantity {
+    Quantity::new(units).expect("a quantity")
+}
+
+fn product(name: &str, version: u64) -> ProductRecord {
+    ProductRecord {
+        sku: sku(),
+        name: Some(ProductName::new(name).expect("a product name")),
+        version,
+        batches_created: 1,
+        resume_after: None,
+    }
+}
+
+fn batch() -> BatchRecord {
+    BatchRecord {
+        reference: batch_reference(),
+        sku: sku(),
+        location: Location::default(),
+        ordinal: 1,
+        created_quantity: quantity(10),
+        quantity: Count::from(quantity(10)),
+        allocated: Units::ZERO,
+        dispatched: Units::ZERO,
+        eta: Some(date(2031, 5, 6)),
+    }
+}
+
+fn named(name: &str, version: u64) -> Event {
+    Event {
+        subject: Subject::Product { sku: sku(), version },
+        occurred_at: instant(),
+        actor: Arc::from("test"),
+        correlation_id: Arc::from("r-1"),
+        fact: Fact::ProductNamed {
+            name: ProductName::new(name).expect("a product name"),
+        },
+    }
+}
+
+/// A product with a batch of ten, an order of four from it, and two events.
+fn a_small_book() -> Changes {
+    Changes {
+        products: vec![ProductChange {
+            read_version: None,
+            record: product("Lampe Été", 2),
+        }],
+        batches: vec![Change::New(batch())],
+        orders: vec![OrderRecord {
+            id: key().order,
+            placed_at: instant(),
+        }],
+        lines: vec![Change::New(LineRecord {
+            key: key(),
+            sku: sku(),
+            quantity: quantity(4),
+            state: LineState::Allocated,
+            split: true,
+            placed_at: instant(),
+            placed_with_order: true,
+        })],
+        released: Vec::new(),
+        earmarked: vec![AllocationRecord {
+            key: key(),
+            batch: batch_reference(),
+            quantity: quantity(4),
+            allocated_at: instant(),
+        }],
+        events: vec![named("Lamp", 1), named("Lampe Été", 2)],
+    }
+}
+
+fn renamed(read_version: u64) -> Changes {
+    let version = read_version + 1;
+    Changes {
+        products: vec![ProductChange {
+            read_version: Some(read_version),
+            record: product("Lamp", version),
+        }],
+        events: vec![named("Lamp", version)],
+        ..Changes::default()
+    }
+}
+
+/// A decision that is taken already.
+fn decided(changes: Changes) -> Decide {
+    Arc::new(move |_| {
+        Ok(Decided {
+            changes: changes.clone(),
+            answers: Vec::new(),
+        })
+    })
+}
+
+async fn store(store: &SqliteStore, changes: Changes) -> Result<(), StoreError> {
+    let scope = Scope {
+        skus: [sku()].into(),
+        ..Scope::default()
+    };
+    store.transact(&scope, decided(changes)).await.map(drop)
+}
+
+#[tokio::test]
+async fn the_settings_that_keep_the_books_safe_are_in_force_and_readers_can_not_write() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    let setting = |connection: &mut SqliteConnection, pragma: &'static str| -> i64 {
+        statement::<BigInt>(pragma).get_result(connection).expect("a setting")
+    };
+    let mut writer = shelf.stranger();
+    let mode: String = statement::<Text>("PRAGMA journal_mode")
+        .get_result(&mut writer)
+        .expect("a setting");
+    assert_eq!(mode, "wal");
+    assert_eq!(setting(&mut writer, "PRAGMA synchronous"), 2, "FULL");
+    assert_eq!(setting(&mut writer, "PRAGMA foreign_keys"), 1);
+    assert_eq!(setting(&mut writer, "PRAGMA busy_timeout"), 5_000);
+
+    let told = books
+        .readers
+        .ask(move |reader| {
+            assert_eq!(setting(reader, "PRAGMA busy_timeout"), 5_000);
+            assert_eq!(setting(reader, "PRAGMA foreign_keys"), 1);
+            Ok(reader.batch_execute("DELETE FROM products").is_err())
+        })
+        .await;
+    assert!(told.expect("an answer"));
+}
+
+#[tokio::test]
+async fn a_book_that_is_opened_again_says_what_it_said() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    store(&books, a_small_book()).await.expect("stored");
+    let said = books.history(&sku()).await.expect("an answer").expect("a product");
+    drop(books);
+
+    let again = shelf.open().await;
+    let says = again.history(&sku()).await.expect("an answer").expect("a product");
+    assert_eq!(says, said);
+    assert_eq!(says.product, product("Lampe Été", 2));
+    assert_eq!(
+        says.batches,
+        [BatchRecord {
+            allocated: Units::new(4),
+            ..batch()
+        }]
+    );
+    assert_eq!(says.allocations, a_small_book().earmarked);
+    let events: Vec<Event> = says.events.into_iter().map(|sequenced| sequenced.event).collect();
+    assert_eq!(events, a_small_book().events);
+    let lines = again.lines(LineFilter::All, None, 10).await.expect("an answer");
+    assert_eq!(lines.len(), 1);
+    store(&again, renamed(2)).await.expect("stored");
+    let page = again.events(&EventFilter::default(), 0, 10).await.expect("an answer");
+    let sequences: Vec<u64> = page.events.iter().map(|event| event.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    store(&books, a_small_book()).await.expect("stored");
+    let mut stranger = shelf.stranger();
+    for forbidden in [
+        "UPDATE batches SET allocated = 3",
+        "UPDATE batches SET allocated = 5",
+        "UPDATE batches SET quantity = 3",
+        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
+         VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
+        "UPDATE allocations SET quantity = 5",
+        "INSERT INTO allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0)",
+        "INSERT INTO allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0)",
+        "UPDATE lines SET state = 'lost'",
+        "UPDATE events SET actor = 'nobody'",
+        "DELETE FROM events",
+        "DELETE FROM batches",
+    ] {
+        assert!(stranger.batch_execute(forbidden).is_err(), "{forbidden}");
+    }
+    // The sum follows where it may.
+    stranger
+        .batch_execute("DELETE FROM allocations")
+        .expect("allocations may go");
+    let batch = books.batch(&batch_reference()).await.expect("an answer");
+    assert_eq!(batch.map(|batch| batch.allocated), Some(Units::ZERO));
+}
+
+#[tokio::test]
+async fn more_than_a_batch_holds_is_told_as_broken_books_and_leaves_no_trace() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    store(&books, a_small_book()).await.expect("stored");
+    let shrunk = Changes {
+        batches: vec![Change::Changed(BatchRecord {
+            quantity: Count::new(3).expect("a count"),
+            ..batch()
+        })],
+        ..renamed(2)
+    };
+    let refused = store(&books, shrunk).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
+    let stands = books.product(&sku()).await.expect("an answer").expect("a product");
+    assert_eq!(stands.summary.version, 2);
+}
+
+#[tokio::test]
+async fn a_decision_taken_on_an_old_version_is_a_conflict() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    store(&books, a_small_book()).await.expect("stored");
+    store(&books, renamed(2)).await.expect("stored");
+    assert!(matches!(store(&books, renamed(2)).await, Err(StoreError::Conflict)));
+    assert!(matches!(store(&books, a_small_book()).await, Err(StoreError::Conflict)));
+}
+
+/// A decision that says when it is being taken and waits to be let go.
+fn held_up(changes: Changes) -> (Decide, tokio::sync::oneshot::Receiver<()>, mpsc::Sender<()>) {
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let (let_go, held): (mpsc::Sender<()>, Receiver<()>) = mpsc::channel();
+    let waits = Mutex::new(Some((begun, held)));
+    let taken = decided(changes);
+    let decide: Decide = Arc::new(move |loaded| {
+        let first = waits.lock().expect("nobody panicked").take();
+        if let Some((begun, held)) = first {
+            begun.send(()).expect("the test listens");
+            held.recv().expect("the test lets go");
+        }
+        taken(loaded)
+    });
+    (decide, begins, let_go)
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_in_the_middle_tears_nothing() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    let (decide, begins, let_go) = held_up(a_small_book());
+    let scope = Scope::default();
+    {
+        let transaction = books.transact(&scope, decide);
+        tokio::select! {
+            biased;
+            _ = transaction => unreachable!("the decision is held up"),
+            begun = begins => begun.expect("the decision begins"),
+        }
+        // Here the caller's future is dropped, in the middle of the transaction.
+    }
+    let_go.send(()).expect("the decision waits");
+    // The next transaction comes after it, and finds all of it.
+    store(&books, renamed(2)).await.expect("stored");
+    let product = books.product(&sku()).await.expect("an answer").expect("a product");
+    assert_eq!(product.summary.version, 3);
+    assert_eq!(product.summary.allocated, Units::new(4));
+}
+
+#[tokio::test]
+async fn questions_are_answered_while_a_transaction_is_under_way() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    let (decide, begins, let_go) = held_up(a_small_book());
+    let other = books.clone();
+    let transaction = tokio::spawn(async move { other.transact(&Scope::default(), decide).await.map(drop) });
+    begins.await.expect("the decision begins");
+    assert_eq!(books.product(&sku()).await.expect("an answer"), None);
+    books.ready().await.expect("ready");
+    let_go.send(()).expect("the decision waits");
+    transaction.await.expect("it ends").expect("stored");
+    assert!(books.product(&sku()).await.expect("an answer").is_some());
+}
+
+#[tokio::test]
+async fn what_was_handed_in_is_stored_though_the_store_is_dropped() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    let (decide, begins, let_go) = held_up(a_small_book());
+    let other = books.clone();
+    let transaction = tokio::spawn(async move { other.transact(&Scope::default(), decide).await.map(drop) });
+    begins.await.expect("the decision begins");
+    transaction.abort();
+    assert!(transaction.await.expect_err("it was cut off").is_cancelled());
+    let_go.send(()).expect("the decision waits");
+    drop(books);
+    let again = shelf.open().await;
+    assert!(again.product(&sku()).await.expect("an answer").is_some());
+}
+
+#[tokio::test]
+async fn a_decision_that_panics_stores_nothing_and_the_next_is_taken() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    let other = books.clone();
+    let panics: Decide = Arc::new(|_| unreachable!("a defect"));
+    let ended = tokio::spawn(async move { other.transact(&Scope::default(), panics).await.map(drop) }).await;
+    assert!(ended.expect_err("the panic reaches the caller").is_panic());
+    store(&books, a_small_book()).await.expect("stored");
+}
+
+#[tokio::test]
+async fn a_search_finds_names_in_any_case_and_takes_every_character_for_itself() {
+    let shelf = Shelf::new();
+    let books = shelf.open().await;
+    store(&books, a_small_book()).await.expect("stored");
+    for (search, found) in [("lam", 1), ("ÉTÉ", 1), ("e é", 1), ("%", 0), ("_AMP", 0), ("", 1)] {
+        let products = books.products(Some(search), None, 10).await.expect("an answer");
+        assert_eq!(products.len(), found, "{search:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_without_a_schema_is_only_opened_by_those_who_may_make_it() {
+    let shelf = Shelf::new();
+    let missing = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, false).await;
+    let told = refused.expect_err("there is no schema").to_string();
+    assert!(told.contains("earmark migrate"), "{told}");
+    assert!(!shelf.file().exists(), "a look makes no file");
+
+    let made = SqliteStore::migrate(shelf.file()).await.expect("migrated");
+    assert_eq!(made, missing);
+    assert_eq!(SqliteStore::migrate(shelf.file()).await.expect("migrated"), [""; 0]);
+    let none = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
+    assert!(none.is_empty(), "{none:?}");
+    SqliteStore::open(shelf.file(), 1, false)
+        .await
+        .expect("the schema is there");
+}
+
+#[tokio::test]
+async fn a_file_of_a_later_release_is_refused() {
+    let shelf = Shelf::new();
+    drop(shelf.open().await);
+    shelf
+        .stranger()
+        .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')")
+        .expect("a later release was here");
+    for migrate in [true, false] {
+        let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, migrate).await;
+        assert!(matches!(refused, Err(OpenError::Newer(_))), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_with_its_name() {
+    let shelf = Shelf::new();
+    std::fs::write(shelf.file(), "a shopping list, and a long one at that; ".repeat(50)).expect("written");
+    let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, true).await;
+    let told = refused.expect_err("it is no database").to_string();
+    assert!(told.contains("books.db") && told.contains("not a database"), "{told}");
+}
+
+#[tokio::test]
+async fn the_schema_can_be_taken_away_again() {
+    let shelf = Shelf::new();
+    drop(shelf.open().await);
+    let down = include_str!("../../migrations/sqlite/0001_books/down.sql");
+    let up = include_str!("../../migrations/sqlite/0001_books/up.sql");
+    let mut stranger = shelf.stranger();
+    stranger.batch_execute(down).expect("taken away");
+    stranger.batch_execute(up).expect("and nothing was left");
+}

@@ -1,0 +1,153 @@
+//! Stores a change set.
+//!
+//! Statements run in the order in which they must take effect: what is released leaves its batch before the batch
+//! shrinks, what others refer to stands before them. Each must write the one row it is about; where it does not, the
+//! state is not the one that was decided on. Row by row is no slower here than by sets: the database lives in this
+//! process, and a statement that is prepared costs a function call.
+
+use diesel::sql_types::BigInt;
+use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::StoreError;
+use earmark_domain::{
+    AllocationRecord, BatchRecord, Change, Changes, Event, LineRecord, OrderRecord, ProductChange, ProductRecord, Turn,
+};
+
+use super::error::{expect_row, store_error};
+use super::row::counter;
+use super::statement::{Statement, statement};
+use crate::wire;
+
+/// Writes the change set into the open transaction.
+pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
+    let mut run = |statement: Statement<'_>| expect_row(statement.write(connection).map_err(store_error)?);
+    changes.released.iter().map(release).try_for_each(&mut run)?;
+    changes.products.iter().map(product).try_for_each(&mut run)?;
+    changes.batches.iter().map(batch).try_for_each(&mut run)?;
+    changes.orders.iter().map(order).try_for_each(&mut run)?;
+    changes.lines.iter().map(line).try_for_each(&mut run)?;
+    changes.earmarked.iter().map(earmark).try_for_each(&mut run)?;
+    write_events(connection, &changes.events)
+}
+
+fn product(change: &ProductChange) -> Statement<'_> {
+    const NEW: &str = "INSERT INTO products \
+         (name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id, sku) \
+         VALUES (?, ?, ?, ?, ?, ?, ?)";
+    const CHANGED: &str = "UPDATE products SET name = ?, version = ?, batches_created = ?, \
+         resume_placed_at = ?, resume_order_id = ?, resume_line_id = ? WHERE sku = ? AND version = ?";
+    let bind = |text| {
+        let ProductRecord {
+            sku,
+            name,
+            version,
+            batches_created,
+            resume_after,
+        } = &change.record;
+        let resume: Option<&Turn> = resume_after.as_ref();
+        statement(text)
+            .optional_text(name.as_ref().map(|name| name.as_str()))
+            .integer(counter(*version))
+            .integer(i64::from(*batches_created))
+            .optional_integer(resume.map(|turn| turn.placed_at.as_microsecond()))
+            .optional_text(resume.map(|turn| turn.key.order.as_str()))
+            .optional_text(resume.map(|turn| turn.key.line.as_str()))
+            .text(sku.as_str())
+    };
+    match change.read_version {
+        None => bind(NEW),
+        Some(read) => bind(CHANGED).integer(counter(read)),
+    }
+}
+
+fn batch(change: &Change<BatchRecord>) -> Statement<'_> {
+    match change {
+        Change::New(batch) => statement(
+            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, eta) \
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .text(batch.reference.as_str())
+        .text(batch.sku.as_str())
+        .text(batch.location.as_str())
+        .integer(i64::from(batch.ordinal))
+        .integer(i64::from(batch.created_quantity.get()))
+        .integer(i64::from(batch.quantity.get()))
+        .optional_owned_text(batch.eta.map(|eta| eta.to_string())),
+        Change::Changed(batch) => statement("UPDATE batches SET quantity = ? WHERE reference = ? AND sku = ?")
+            .integer(i64::from(batch.quantity.get()))
+            .text(batch.reference.as_str())
+            .text(batch.sku.as_str()),
+    }
+}
+
+fn order(order: &OrderRecord) -> Statement<'_> {
+    statement("INSERT INTO orders (order_id, placed_at) VALUES (?, ?)")
+        .text(order.id.as_str())
+        .integer(order.placed_at.as_microsecond())
+}
+
+fn line(change: &Change<LineRecord>) -> Statement<'_> {
+    const NEW: &str = "INSERT INTO lines \
+         (quantity, state, split, placed_at, placed_with_order, order_id, line_id, sku) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    const CHANGED: &str = "UPDATE lines SET quantity = ?, state = ?, split = ?, placed_at = ?, placed_with_order = ? \
+         WHERE order_id = ? AND line_id = ? AND sku = ?";
+    let (text, line) = match change {
+        Change::New(line) => (NEW, line),
+        Change::Changed(line) => (CHANGED, line),
+    };
+    statement(text)
+        .integer(i64::from(line.quantity.get()))
+        .text(line.state.as_str())
+        .integer(i64::from(line.split))
+        .integer(line.placed_at.as_microsecond())
+        .integer(i64::from(line.placed_with_order))
+        .text(line.key.order.as_str())
+        .text(line.key.line.as_str())
+        .text(line.sku.as_str())
+}
+
+fn release(allocation: &AllocationRecord) -> Statement<'_> {
+    statement("DELETE FROM allocations WHERE order_id = ? AND line_id = ? AND batch = ? AND quantity = ?")
+        .text(allocation.key.order.as_str())
+        .text(allocation.key.line.as_str())
+        .text(allocation.batch.as_str())
+        .integer(i64::from(allocation.quantity.get()))
+}
+
+fn earmark(allocation: &AllocationRecord) -> Statement<'_> {
+    statement("INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at) VALUES (?, ?, ?, ?, ?)")
+        .text(allocation.key.order.as_str())
+        .text(allocation.key.line.as_str())
+        .text(allocation.batch.as_str())
+        .integer(i64::from(allocation.quantity.get()))
+        .integer(allocation.allocated_at.as_microsecond())
+}
+
+/// Numbers events on from the last. One transaction writes at a time, so numbers follow the order of commits; events
+/// are never removed, so no number is given twice.
+fn write_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let last: i64 = statement::<BigInt>("SELECT coalesce(max(sequence), 0) FROM events")
+        .get_result(connection)
+        .map_err(store_error)?;
+    for (sequence, event) in (last + 1..).zip(events) {
+        let product = event.product();
+        let insert = statement::<()>(
+            "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .integer(sequence)
+        .optional_text(product.map(|(sku, _)| sku.as_str()))
+        .optional_integer(product.map(|(_, version)| counter(version)))
+        .optional_text(event.order().map(|order| order.as_str()))
+        .text(event.fact.name())
+        .integer(event.occurred_at.as_microsecond())
+        .text(&event.actor)
+        .text(&event.correlation_id)
+        .owned_text(wire::fact_to_json(&event.fact));
+        expect_row(insert.write(connection).map_err(store_error)?)?;
+    }
+    Ok(())
+}
