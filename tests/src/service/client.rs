@@ -49,7 +49,6 @@ impl Client {
     }
 
     /// A request in the making, for those who want the reply as a stream.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
@@ -129,10 +128,12 @@ impl Client {
     /// When the reply is no stream of answers.
     pub async fn bulk(&self, lines: &[Value]) -> Vec<Value> {
         let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let headers = [("content-type", "application/x-ndjson")];
-        let reply = self.send(Method::POST, "/v1/bulk", &headers, body).await;
-        assert_eq!(reply.status, 200, "{}", reply.text());
-        reply.text().lines().map(|line| serde_json::from_str(line).expect("an answer is JSON")).collect()
+        let request = self.request(Method::POST, "/v1/bulk").header("content-type", "application/x-ndjson");
+        // Many commands take longer than one.
+        let reply = request.timeout(5 * PATIENCE).body(body).send().await.expect("a reply");
+        assert_eq!(reply.status(), 200);
+        let answers = reply.text().await.expect("a whole reply");
+        answers.lines().map(|line| serde_json::from_str(line).expect("an answer is JSON")).collect()
     }
 
     /// Buys a batch that lies in the warehouse.

@@ -172,7 +172,7 @@ fn spawn(mut command: Command) -> (Child, Tail, oneshot::Receiver<SocketAddr>) {
             && let Some(tell) = tell.take()
         {
             // Nobody listens any more when the start was given up.
-            drop(tell.send(address));
+            let _ = tell.send(address);
         }
     });
     log.follow(child.stderr.take().expect("a pipe"), |_| {});

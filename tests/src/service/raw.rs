@@ -48,6 +48,27 @@ impl RawConnection {
         in_time("the service reads", self.try_send(bytes)).await.expect("the connection stands");
     }
 
+    /// Asks for a path exactly as it is spelt, and answers the reply.
+    pub async fn get(&mut self, path: &str) -> Reply {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: desk\r\n\r\n")).await;
+        self.reply().await
+    }
+
+    /// Sends the head of a POST with a body of JSON that is still to come, and some more headers.
+    pub async fn begin_post(&mut self, path: &str, headers: &str) {
+        self.begin(path, "application/json", headers).await;
+    }
+
+    /// Sends the head of a bulk request whose lines are still to come, in chunks.
+    pub async fn begin_bulk(&mut self) {
+        self.begin("/v1/bulk", "application/x-ndjson", "transfer-encoding: chunked\r\n").await;
+    }
+
+    async fn begin(&mut self, path: &str, media_type: &str, headers: &str) {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: desk\r\ncontent-type: {media_type}\r\n{headers}\r\n");
+        self.send(head).await;
+    }
+
     /// Sends one chunk of a chunked body.
     ///
     /// # Errors

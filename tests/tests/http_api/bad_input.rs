@@ -1,0 +1,218 @@
+//! Bad input of every kind: it is told, field by field, and nothing has changed afterwards.
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::{Books, Desk};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::line;
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+/// Numbers that are no quantity, as they are written in JSON.
+const NO_QUANTITIES: [&str; 16] = [
+    "-1", "0.5", "1.5", "-0.0001", "1000000001", "1e10", "4294967297", "9223372036854775808", "18446744073709551616",
+    "1e400", "-1e400", "null", "true", "\"5\"", "[1]", "{}",
+];
+
+/// Texts that are no names, as they are written in JSON.
+const NO_NAMES: [&str; 12] = [
+    "\"\"", "\" \"", "\" x\"", "\"x \"", "\"\\u00a0x\"", "\"a\\nb\"", "\"a\\u0000b\"", "\"a\\u0085b\"", "null", "7", "[\"x\"]",
+    "{\"x\": 1}",
+];
+
+/// Texts that are no dates, as they are written in JSON.
+const NO_DATES: [&str; 12] = [
+    "\"2026-02-30\"", "\"2026-13-01\"", "\"2025-02-29\"", "\"2026-1-1\"", "\"20260101\"", "\"01.02.2026\"", "\"tomorrow\"", "\"\"",
+    "\"2026-01-01T00:00:00Z\"", "\"0000-00-00\"", "20260101", "false",
+];
+
+/// A shop with something in it that bad input could harm.
+async fn shop(desk: &Desk) -> Books {
+    desk.buy("B1", "LAMP", 10).await;
+    desk.buy("B2", "CHAIR", 10).await;
+    let _ = desk.allocate("o1", "LAMP", 3).await.answers(201);
+    let _ = desk.allocate_or_wait("o2", "CHAIR", 30).await.answers(202);
+    desk.books().await
+}
+
+/// Sends each of these values as one field of a call that is else in order, and holds the answer to naming that field
+/// and the books to have stayed as they were.
+async fn refuse(desk: &Desk, books: &Books, (method, path, body): (Method, &str, Value), field: &str, values: &[&str]) {
+    let pointer = format!("/{}", field.replace(['.', '['], "/").replace(']', ""));
+    for value in values {
+        let mut body = body.clone();
+        let place = "\u{1}place\u{1}";
+        match body.pointer_mut(&pointer) {
+            Some(at) => *at = place.into(),
+            None => body[field] = place.into(),
+        }
+        let text = body.to_string().replace(&json!(place).to_string(), value);
+        let reply = desk.send(method.clone(), path, &JSON, text.clone()).await;
+        assert_eq!(reply.fields_at_fault(), [field], "{method} {path} {text}");
+    }
+    assert_eq!(desk.books().await, *books, "{method} {path} with a wrong {field}");
+}
+
+fn batch() -> (Method, &'static str, Value) {
+    let body = json!({"reference": "B9", "sku": "LAMP", "quantity": 5, "eta": "2199-01-01", "location": "north"});
+    (Method::POST, "/v1/batches", body)
+}
+
+fn allocation() -> (Method, &'static str, Value) {
+    let body = json!({"order_id": "o9", "line_id": "l1", "sku": "LAMP", "quantity": 1, "on_shortage": "backorder", "split": true});
+    (Method::POST, "/v1/allocations", body)
+}
+
+fn order() -> (Method, &'static str, Value) {
+    let lines = [json!({"line_id": "l1", "sku": "LAMP", "quantity": 1}), json!({"line_id": "l2", "sku": "CHAIR", "quantity": 1})];
+    (Method::POST, "/v1/orders", json!({"order_id": "o9", "lines": lines, "on_shortage": "partial", "split": true}))
+}
+
+fn count() -> (Method, &'static str, Value) {
+    (Method::PATCH, "/v1/batches/B1", json!({"quantity": 5}))
+}
+
+async fn a_quantity_is_a_whole_number_within_bounds(desk: Desk) {
+    let books = shop(&desk).await;
+    for (call, field) in [(batch(), "quantity"), (allocation(), "quantity"), (order(), "lines[1].quantity")] {
+        refuse(&desk, &books, call.clone(), field, &NO_QUANTITIES).await;
+        refuse(&desk, &books, call, field, &["0", "-0", "0.0"]).await;
+    }
+    refuse(&desk, &books, count(), "quantity", &NO_QUANTITIES).await;
+}
+
+async fn a_name_has_some_signs_none_of_them_unprintable_and_no_space_around(desk: Desk) {
+    let books = shop(&desk).await;
+    let long = format!("\"{}\"", "é".repeat(65));
+    let names: Vec<&str> = NO_NAMES.into_iter().chain([long.as_str()]).collect();
+    for (call, fields) in [
+        (batch(), vec!["reference", "sku"]),
+        (allocation(), vec!["order_id", "sku"]),
+        (order(), vec!["order_id", "lines[0].sku"]),
+    ] {
+        for field in fields {
+            refuse(&desk, &books, call.clone(), field, &names).await;
+        }
+    }
+    // These may be left out, and null says so.
+    let given: Vec<&str> = names.iter().copied().filter(|name| *name != "null").collect();
+    for (call, field) in [(batch(), "location"), (allocation(), "line_id"), (order(), "lines[0].line_id")] {
+        refuse(&desk, &books, call, field, &given).await;
+    }
+    let name = (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"}));
+    let long = format!("\"{}\"", "x".repeat(10_000));
+    refuse(&desk, &books, name, "name", &["\"\"", "\" x\"", "\"a\\tb\"", "7", "null", &long]).await;
+}
+
+async fn a_date_exists_and_is_spelt_as_dates_are(desk: Desk) {
+    let books = shop(&desk).await;
+    refuse(&desk, &books, batch(), "eta", &NO_DATES).await;
+}
+
+async fn a_choice_is_one_of_those_there_are(desk: Desk) {
+    let books = shop(&desk).await;
+    let words = ["\"Reject\"", "\"\"", "\"wait\"", "7", "true", "[]"];
+    refuse(&desk, &books, allocation(), "on_shortage", &words).await;
+    refuse(&desk, &books, allocation(), "on_shortage", &["\"partial\""]).await;
+    refuse(&desk, &books, order(), "on_shortage", &words).await;
+    for call in [allocation(), order()] {
+        refuse(&desk, &books, call, "split", &["\"true\"", "1", "\"\"", "{}"]).await;
+    }
+}
+
+async fn a_field_that_does_not_exist_is_never_ignored(desk: Desk) {
+    let books = shop(&desk).await;
+    for (call, fields) in [
+        (batch(), vec!["Quantity", "qty", "ETA", "status", "available", ""]),
+        (allocation(), vec!["priority", "required_by", "hold_seconds", "location", "idempotency_key"]),
+        (order(), vec!["priority", "required_by", "hold_seconds", "hold_for", "preview", "lines[0].priority"]),
+        (count(), vec!["eta", "reference", "sku", "location"]),
+        ((Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"})), vec!["sku", "safety_stock"]),
+    ] {
+        for field in fields {
+            let (method, path, mut body) = call.clone();
+            match field.strip_prefix("lines[0].") {
+                Some(inner) => body["lines"][0][inner] = json!(1),
+                None => body[field] = json!(1),
+            }
+            let reply = desk.send(method, path, &JSON, body.to_string()).await;
+            assert_eq!(reply.fields_at_fault(), [field], "{path}");
+        }
+        assert_eq!(desk.books().await, books);
+    }
+}
+
+async fn a_field_that_stands_twice_is_told_whichever_was_meant(desk: Desk) {
+    let books = shop(&desk).await;
+    let twice = r#"{"reference": "B9", "sku": "LAMP", "quantity": 1, "quantity": 2}"#;
+    let reply = desk.send(Method::POST, "/v1/batches", &JSON, twice).await;
+    assert_eq!(reply.fields_at_fault(), ["quantity"]);
+    assert_eq!(desk.books().await, books);
+}
+
+async fn every_fault_is_told_at_once(desk: Desk) {
+    let books = shop(&desk).await;
+    let mut told = Vec::new();
+    for (path, body) in [
+        ("/v1/batches", json!({"reference": " ", "quantity": 0, "eta": "soon", "colour": "red"})),
+        ("/v1/orders", json!({"order_id": 7, "lines": [{"sku": "", "quantity": -1}, {"sku": "LAMP"}, 5], "split": "no"})),
+        ("/v1/orders", json!({})),
+        ("/v1/allocations", json!({"line_id": "", "priority": 1})),
+    ] {
+        let mut fields = desk.post(path, &body).await.fields_at_fault();
+        fields.sort_unstable();
+        told.push(fields);
+    }
+    assert_eq!(
+        told,
+        [
+            vec!["colour", "eta", "quantity", "reference", "sku"],
+            vec!["lines[0].quantity", "lines[0].sku", "lines[1].quantity", "lines[2]", "order_id", "split"],
+            vec!["lines", "order_id"],
+            vec!["line_id", "order_id", "priority", "quantity", "sku"],
+        ]
+    );
+    let reply = desk.post("/v1/batches?preview=true", &json!({"reference": "", "sku": "LAMP", "quantity": 1})).await;
+    let mut fields = reply.fields_at_fault();
+    fields.sort_unstable();
+    assert_eq!(fields, ["preview", "reference"], "the query counts too");
+    assert_eq!(desk.books().await, books);
+}
+
+async fn the_lines_of_an_order_are_a_list_of_lines_each_with_an_id_of_its_own(desk: Desk) {
+    let books = shop(&desk).await;
+    refuse(&desk, &books, order(), "lines", &["[]", "{}", "null", "7", "\"LAMP\""]).await;
+    refuse(&desk, &books, order(), "lines[0]", &["[]", "null", "7", "\"LAMP\""]).await;
+    for lines in [
+        vec![line("LAMP", 1), line("LAMP", 2)],
+        vec![json!({"line_id": "CHAIR", "sku": "LAMP", "quantity": 1}), line("CHAIR", 1)],
+    ] {
+        let reply = desk.post("/v1/orders", &json!({"order_id": "o9", "lines": lines})).await;
+        let fields = reply.fields_at_fault();
+        assert!(fields.iter().all(|field| field.starts_with("lines")), "{fields:?}");
+    }
+    let many: Vec<Value> = (0..501).map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1})).collect();
+    assert_eq!(desk.post("/v1/orders", &json!({"order_id": "o9", "lines": many})).await.fields_at_fault(), ["lines"]);
+    assert_eq!(desk.books().await, books);
+}
+
+async fn numbers_may_be_written_as_json_writes_whole_ones(desk: Desk) {
+    for (at, number) in ["5.0", "5e0", "0.5e1", "50e-1"].into_iter().enumerate() {
+        let text = format!(r#"{{"reference": "B{at}", "sku": "LAMP", "quantity": {number}}}"#);
+        let reply = desk.send(Method::POST, "/v1/batches", &JSON, text).await;
+        assert_eq!(reply.answers(201)["quantity"], 5, "{number}");
+    }
+}
+
+on_each_database! {
+    a_quantity_is_a_whole_number_within_bounds,
+    a_name_has_some_signs_none_of_them_unprintable_and_no_space_around,
+    a_date_exists_and_is_spelt_as_dates_are,
+    a_choice_is_one_of_those_there_are,
+    a_field_that_does_not_exist_is_never_ignored,
+    a_field_that_stands_twice_is_told_whichever_was_meant,
+    every_fault_is_told_at_once,
+    the_lines_of_an_order_are_a_list_of_lines_each_with_an_id_of_its_own,
+    numbers_may_be_written_as_json_writes_whole_ones,
+}

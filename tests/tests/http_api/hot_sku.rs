@@ -1,0 +1,143 @@
+//! The hot SKU: everybody wants the same thing at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::{Client, Desk};
+use serde_json::json;
+
+use crate::support::parts;
+
+/// Connections side by side.
+const CONNECTIONS: usize = 64;
+
+/// Units there are, in two batches.
+const STOCK: usize = 1_000;
+
+/// Buyers of one unit each.
+const BUYERS: usize = 3_000;
+
+/// One connection's worth of buyers: each is answered before the next comes. Tells how often each status came.
+async fn queue(client: Client, next: Arc<AtomicUsize>) -> BTreeMap<u16, usize> {
+    let mut statuses = BTreeMap::new();
+    loop {
+        let buyer = next.fetch_add(1, Ordering::Relaxed);
+        if buyer >= BUYERS {
+            return statuses;
+        }
+        let reply = client.allocate(&format!("o{buyer}"), "HOT", 1).await;
+        match reply.status {
+            201 => assert_eq!(reply.answers(201)["status"], "allocated"),
+            409 => assert_eq!(reply.refuses(409, "out_of_stock")["available"], 0),
+            503 => {
+                let _ = reply.refuses(503, "busy");
+                assert!(reply.header("retry-after").is_some());
+            }
+            other => unreachable!("{other}: {}", reply.text()),
+        }
+        *statuses.entry(reply.status).or_default() += 1;
+    }
+}
+
+async fn every_unit_is_sold_once_and_none_twice(desk: Desk) {
+    desk.buy("B1", "HOT", 400).await;
+    desk.buy("B2", "HOT", 600).await;
+    let next = Arc::new(AtomicUsize::new(0));
+    // A client of its own for each, so that each has a connection of its own.
+    let queues: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(queue(desk.service.client(), next.clone()))).collect();
+    let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
+    for queue in queues {
+        for (status, times) in queue.await.expect("a connection is served") {
+            *statuses.entry(status).or_default() += times;
+        }
+    }
+    assert_eq!(statuses.values().sum::<usize>(), BUYERS);
+    assert_eq!(statuses.get(&201), Some(&STOCK), "{statuses:?}");
+
+    let product = desk.product("HOT").await;
+    assert_eq!((&product["allocated"], &product["available"]), (&json!(STOCK), &json!(0)));
+    assert_eq!(desk.event_types("&type=Allocated").await.len(), STOCK);
+    desk.verify().await;
+}
+
+async fn the_last_unit_goes_to_exactly_one_of_many_who_ask_for_it_at_once(desk: Desk) {
+    for round in 0..10 {
+        let (batch, sku) = (format!("B{round}"), format!("LAST{round}"));
+        desk.buy(&batch, &sku, 1).await;
+        let buyers: Vec<_> = (0..16)
+            .map(|buyer| {
+                let (client, sku) = (desk.client.clone(), sku.clone());
+                tokio::spawn(async move { client.allocate(&format!("o{buyer}"), &sku, 1).await })
+            })
+            .collect();
+        let mut got = Vec::new();
+        for buyer in buyers {
+            let reply = buyer.await.expect("a buyer is answered");
+            if reply.status == 201 {
+                got.push(reply.answers(201)["allocations"].clone());
+            } else {
+                let _ = reply.refuses(409, "out_of_stock");
+            }
+        }
+        assert_eq!(got, [parts(&[(&batch, 1)])]);
+    }
+}
+
+async fn the_same_order_sent_many_times_at_once_is_placed_once(desk: Desk) {
+    desk.buy("B1", "LAMP", 100).await;
+    let same = json!({"order_id": "o1", "lines": [{"sku": "LAMP", "quantity": 3}]});
+    let senders: Vec<_> = (0..32)
+        .map(|_| {
+            let (client, same) = (desk.client.clone(), same.clone());
+            tokio::spawn(async move { client.post("/v1/orders", &same).await.status })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for sender in senders {
+        statuses.push(sender.await.expect("a sender is answered"));
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses[..31], [200; 31]);
+    assert_eq!(statuses[31], 201);
+    assert_eq!(desk.product("LAMP").await["available"], 97);
+}
+
+async fn orders_over_the_same_products_in_any_order_all_come_through(desk: Desk) {
+    /// Each order wants one of each product, in an order of its own.
+    const PRODUCTS: usize = 5;
+    for at in 0..PRODUCTS {
+        desk.buy(&format!("B{at}"), &format!("SKU{at}"), 60).await;
+    }
+    let senders: Vec<_> = (0..100)
+        .map(|order| {
+            let client = desk.client.clone();
+            let lines: Vec<_> = (0..PRODUCTS)
+                .map(|at| (order * 3 + at * (1 + order % 4)) % PRODUCTS)
+                .map(|product| json!({"sku": format!("SKU{product}"), "quantity": 1}))
+                .collect();
+            let order = json!({"order_id": format!("o{order}"), "lines": lines});
+            tokio::spawn(async move { client.post("/v1/orders", &order).await })
+        })
+        .collect();
+    let mut placed = 0;
+    for sender in senders {
+        let reply = sender.await.expect("a sender is answered");
+        match reply.status {
+            201 => placed += 1,
+            _ => drop(reply.refuses(409, "out_of_stock")),
+        }
+    }
+    assert_eq!(placed, 60);
+    for at in 0..PRODUCTS {
+        assert_eq!(desk.product(&format!("SKU{at}")).await["available"], 0);
+    }
+}
+
+on_each_database! {
+    every_unit_is_sold_once_and_none_twice,
+    the_last_unit_goes_to_exactly_one_of_many_who_ask_for_it_at_once,
+    the_same_order_sent_many_times_at_once_is_placed_once,
+    orders_over_the_same_products_in_any_order_all_come_through,
+}

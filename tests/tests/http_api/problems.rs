@@ -1,0 +1,251 @@
+//! What goes wrong before any command is read: every answer is a problem as RFC 9457 has it.
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::Desk;
+use reqwest::Method;
+use serde_json::json;
+
+/// Every call that takes a body of JSON.
+const WRITES: [(Method, &str); 7] = [
+    (Method::POST, "/v1/batches"),
+    (Method::PATCH, "/v1/batches/B1"),
+    (Method::POST, "/v1/allocations"),
+    (Method::POST, "/v1/orders"),
+    (Method::PUT, "/v1/products/LAMP"),
+    (Method::POST, "/add_batch"),
+    (Method::POST, "/allocate"),
+];
+
+/// A body that each call but a few would take.
+const BATCH: &str = r#"{"reference": "B1", "sku": "LAMP", "quantity": 1}"#;
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+async fn a_path_that_does_not_exist_is_not_found(desk: Desk) {
+    for path in ["/v2/batches", "/v1", "/v1/", "/v1/batches/", "/v1/batches/B1/receipt", "/v1/quotes", "/nowhere", "/v1/orders/o1/x"] {
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let reply = desk.send(method, path, &JSON, BATCH).await;
+            let _ = reply.refuses(404, "not_found");
+        }
+    }
+    assert_eq!(desk.books().await.events.len(), 0);
+}
+
+async fn a_method_that_does_not_exist_is_told_with_those_that_do(desk: Desk) {
+    for (method, path, allowed) in [
+        (Method::GET, "/v1/batches", vec!["POST"]),
+        (Method::DELETE, "/v1/batches/B1", vec!["GET", "HEAD", "PATCH"]),
+        (Method::PUT, "/v1/allocations", vec!["POST"]),
+        (Method::GET, "/v1/orders", vec!["POST"]),
+        (Method::PATCH, "/v1/orders/o1", vec!["DELETE", "GET", "HEAD"]),
+        (Method::PATCH, "/v1/orders/o1/lines/l1", vec!["DELETE"]),
+        (Method::DELETE, "/v1/products/LAMP", vec!["GET", "HEAD", "PUT"]),
+        (Method::POST, "/v1/products", vec!["GET", "HEAD"]),
+        (Method::POST, "/v1/products/LAMP/backlog", vec!["GET", "HEAD"]),
+        (Method::POST, "/v1/events", vec!["GET", "HEAD"]),
+        (Method::POST, "/v1/events/stream", vec!["GET", "HEAD"]),
+        (Method::GET, "/v1/bulk", vec!["POST"]),
+        (Method::GET, "/add_batch", vec!["POST"]),
+        (Method::GET, "/allocate", vec!["POST"]),
+        (Method::DELETE, "/allocations/o1", vec!["GET", "HEAD"]),
+        (Method::POST, "/health/live", vec!["GET", "HEAD"]),
+        (Method::POST, "/metrics", vec!["GET", "HEAD"]),
+        (Method::POST, "/", vec!["GET", "HEAD"]),
+    ] {
+        let reply = desk.send(method.clone(), path, &JSON, BATCH).await;
+        let _ = reply.refuses(405, "method_not_allowed");
+        let allow = reply.header("allow").expect("the methods that are allowed");
+        let mut told: Vec<&str> = allow.split(',').map(str::trim).collect();
+        told.sort_unstable();
+        assert_eq!(told, allowed, "{method} {path}");
+    }
+}
+
+async fn a_body_of_another_media_type_is_not_supported(desk: Desk) {
+    for (method, path) in WRITES {
+        for headers in [
+            vec![("content-type", "text/plain")],
+            vec![("content-type", "application/x-www-form-urlencoded")],
+            vec![("content-type", "application/jsonx")],
+            vec![],
+            vec![("content-type", "application/json"), ("content-encoding", "gzip")],
+        ] {
+            let _ = desk.send(method.clone(), path, &headers, BATCH).await.refuses(415, "unsupported_media_type");
+        }
+    }
+    let bulk = [("content-type", "text/csv")];
+    let _ = desk.send(Method::POST, "/v1/bulk", &bulk, "").await.refuses(415, "unsupported_media_type");
+    assert_eq!(desk.books().await.events.len(), 0);
+    let spelt = [("content-type", "Application/JSON; charset=utf-8")];
+    assert_eq!(desk.send(Method::POST, "/v1/batches", &spelt, BATCH).await.status, 201);
+}
+
+async fn a_body_that_is_not_json_is_malformed(desk: Desk) {
+    let deep = "[".repeat(100_000);
+    let wrong: [&[u8]; 14] = [
+        b"",
+        b" \n ",
+        b"{",
+        b"{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1",
+        b"{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1} x",
+        b"{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1}{}",
+        b"{'reference': 'B1', 'sku': 'LAMP', 'quantity': 1}",
+        b"{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1,}",
+        b"{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": NaN}",
+        b"{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 01}",
+        b"{\"reference\": \"B\xff\", \"sku\": \"LAMP\", \"quantity\": 1}",
+        b"{\"reference\": \"\\ud800\", \"sku\": \"LAMP\", \"quantity\": 1}",
+        b"reference=B1&sku=LAMP&quantity=1",
+        deep.as_bytes(),
+    ];
+    for body in wrong {
+        for (method, path) in WRITES {
+            let _ = desk.send(method, path, &JSON, body).await.refuses(400, "malformed_json");
+        }
+    }
+    assert_eq!(desk.books().await.events.len(), 0);
+}
+
+async fn json_that_is_no_object_is_not_valid(desk: Desk) {
+    for body in ["null", "[]", "7", "\"B1\"", "true", "[{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1}]"] {
+        for (method, path) in WRITES {
+            let reply = desk.send(method, path, &JSON, body).await;
+            let _ = reply.refuses(422, "invalid_request");
+        }
+    }
+    assert_eq!(desk.books().await.events.len(), 0);
+}
+
+async fn a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes(desk: Desk) {
+    let padded = |bytes: usize| format!("{}{BATCH}", " ".repeat(bytes - BATCH.len()));
+    for (method, path) in WRITES {
+        let _ = desk.send(method, path, &JSON, padded(1024 * 1024 + 1)).await.refuses(413, "payload_too_large");
+    }
+
+    let mut chunked = desk.raw().await;
+    chunked.begin_post("/v1/batches", "transfer-encoding: chunked\r\n").await;
+    for _ in 0..32 {
+        chunked.chunk(" ".repeat(64 * 1024)).await;
+    }
+    chunked.chunk(BATCH).await;
+    chunked.last_chunk().await;
+    let _ = chunked.reply().await.refuses(413, "payload_too_large");
+
+    // One that is announced to be immense is refused before it comes.
+    let mut announced = desk.raw().await;
+    announced.begin_post("/v1/batches", "content-length: 1000000000000\r\n").await;
+    let _ = announced.reply().await.refuses(413, "payload_too_large");
+    assert_eq!(desk.books().await.events.len(), 0);
+
+    let largest = desk.send(Method::POST, "/v1/batches", &JSON, padded(1024 * 1024)).await;
+    assert_eq!(largest.status, 201);
+}
+
+async fn a_query_parameter_that_does_not_exist_is_never_ignored(desk: Desk) {
+    desk.buy("B1", "LAMP", 10).await;
+    let _ = desk.allocate("o1", "LAMP", 1).await.answers(201);
+    let books = desk.books().await;
+    let fresh = json!({"reference": "B2", "sku": "LAMP", "quantity": 1});
+    for (method, path, body) in [
+        (Method::POST, "/v1/batches", fresh.clone()),
+        (Method::PATCH, "/v1/batches/B1", json!({"quantity": 5})),
+        (Method::POST, "/v1/allocations", json!({"order_id": "o2", "sku": "LAMP", "quantity": 1})),
+        (Method::POST, "/v1/orders", json!({"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 1}]})),
+        (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"})),
+        (Method::DELETE, "/v1/orders/o1", json!({})),
+        (Method::DELETE, "/v1/orders/o1/lines/LAMP", json!({})),
+        (Method::POST, "/add_batch", json!({"ref": "B2", "sku": "LAMP", "qty": 1, "eta": null})),
+        (Method::POST, "/allocate", json!({"orderid": "o2", "sku": "LAMP", "qty": 1})),
+        (Method::POST, "/v1/bulk", json!({"create_batch": fresh})),
+    ] {
+        for query in ["preview=true", "preview", "Preview=false"] {
+            let media = if path == "/v1/bulk" { "application/x-ndjson" } else { "application/json" };
+            let headers = [("content-type", media)];
+            let reply = desk.send(method.clone(), &format!("{path}?{query}"), &headers, body.to_string()).await;
+            let name = query.split('=').next().unwrap_or_default();
+            assert_eq!(reply.fields_at_fault(), [name], "{method} {path}");
+        }
+    }
+    for path in ["/v1/batches/B1", "/v1/orders/o1", "/v1/products", "/v1/products/LAMP", "/v1/products/LAMP/backlog", "/v1/events"] {
+        let reply = desk.get(&format!("{path}?colour=red")).await;
+        assert_eq!(reply.fields_at_fault(), ["colour"], "{path}");
+    }
+    assert_eq!(desk.books().await, books);
+}
+
+async fn a_path_that_is_badly_encoded_or_no_name_is_told(desk: Desk) {
+    for (path, field) in [
+        ("/v1/batches/%FF", "reference"),
+        ("/v1/batches/%20B1", "reference"),
+        ("/v1/batches/a%0Ab", "reference"),
+        ("/v1/products/%00", "sku"),
+        ("/v1/orders/%F0%28%8C%28", "order_id"),
+    ] {
+        assert_eq!(desk.raw().await.get(path).await.fields_at_fault(), [field], "{path}");
+    }
+    let long = format!("/v1/orders/{}", "x".repeat(65));
+    assert_eq!(desk.get(&long).await.fields_at_fault(), ["order_id"]);
+}
+
+async fn what_a_problem_means_can_be_read_where_its_type_leads(desk: Desk) {
+    for code in ["out_of_stock", "unknown_sku", "malformed_json", "invalid_request"] {
+        let page = desk.get(&format!("/problems/{code}")).await;
+        assert_eq!((page.status, page.media_type()), (200, "text/html"));
+        assert!(page.text().contains(code));
+    }
+    let _ = desk.get("/problems/none").await.refuses(404, "not_found");
+}
+
+async fn a_service_that_stands_says_that_it_is_alive_and_ready(desk: Desk) {
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(desk.get(path).await.status, 200);
+    }
+    let figures = desk.get("/metrics").await;
+    assert_eq!(figures.status, 200);
+    assert!(figures.text().contains("# EOF"), "OpenMetrics text has an end");
+}
+
+async fn the_document_describes_every_call_of_this_release_and_no_other(desk: Desk) {
+    let document = desk.get("/openapi.json").await.answers(200);
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    let paths = document["paths"].as_object().expect("paths");
+    for (path, method) in [
+        ("/v1/batches", "post"),
+        ("/v1/batches/{reference}", "get"),
+        ("/v1/batches/{reference}", "patch"),
+        ("/v1/allocations", "post"),
+        ("/v1/orders", "post"),
+        ("/v1/orders/{order_id}", "get"),
+        ("/v1/orders/{order_id}", "delete"),
+        ("/v1/orders/{order_id}/lines/{line_id}", "delete"),
+        ("/v1/products", "get"),
+        ("/v1/products/{sku}", "get"),
+        ("/v1/products/{sku}", "put"),
+        ("/v1/products/{sku}/backlog", "get"),
+        ("/v1/events", "get"),
+        ("/v1/events/stream", "get"),
+        ("/v1/bulk", "post"),
+        ("/add_batch", "post"),
+        ("/allocate", "post"),
+        ("/allocations/{orderid}", "get"),
+    ] {
+        assert!(paths.get(path).and_then(|item| item.get(method)).is_some(), "{method} {path}");
+    }
+    for later in ["receipt", "confirmation", "dispatch", "quotes", "availability"] {
+        assert!(!paths.keys().any(|path| path.contains(later)), "{later}");
+    }
+}
+
+on_each_database! {
+    a_path_that_does_not_exist_is_not_found,
+    a_method_that_does_not_exist_is_told_with_those_that_do,
+    a_body_of_another_media_type_is_not_supported,
+    a_body_that_is_not_json_is_malformed,
+    json_that_is_no_object_is_not_valid,
+    a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes,
+    a_query_parameter_that_does_not_exist_is_never_ignored,
+    a_path_that_is_badly_encoded_or_no_name_is_told,
+    what_a_problem_means_can_be_read_where_its_type_leads,
+    a_service_that_stands_says_that_it_is_alive_and_ready,
+    the_document_describes_every_call_of_this_release_and_no_other,
+}
