@@ -31,7 +31,7 @@ pub trait Exported: Serialize {
 pub struct Table<W: Write>(Writer<W>);
 
 enum Writer<W: Write> {
-    Csv(csv::Writer<W>),
+    Csv(Box<csv::Writer<W>>),
     Ndjson(BufWriter<W>),
 }
 
@@ -45,7 +45,7 @@ impl<W: Write> Table<W> {
             Format::Csv => {
                 let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(to);
                 writer.write_record(R::COLUMNS)?;
-                Writer::Csv(writer)
+                Writer::Csv(Box::new(writer))
             }
             Format::Ndjson => Writer::Ndjson(BufWriter::new(to)),
         }))

@@ -1,0 +1,170 @@
+//! `earmark demo`: the service on a fresh database, with the demo data in it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use earmark_adapters::files::{Entry, FileError, Kind, Row, Rows, open};
+use earmark_adapters::http::Metrics;
+use jiff::Span;
+use jiff::civil::Date;
+
+use crate::cli::ShortageArg;
+use crate::failure::Failure;
+use crate::import::{EngineLink, Link, Pipeline, Planner, Progress, Reading, Tally, Terms};
+use crate::lifecycle::{self, Service, Signals};
+use crate::output;
+use crate::run::Books;
+use crate::settings::{Settings, StoreSettings, StoreUrl};
+use crate::wiring::{self, Use};
+
+/// The demo data, in the order it is loaded. Where it is from: `examples/demo/README.md`.
+const FILES: [(Kind, &str, &[u8]); 3] = [
+    (
+        Kind::Products,
+        "products.csv.gz",
+        include_bytes!("../../../examples/demo/products.csv.gz"),
+    ),
+    (
+        Kind::Batches,
+        "batches.csv.gz",
+        include_bytes!("../../../examples/demo/batches.csv.gz"),
+    ),
+    (
+        Kind::Orders,
+        "order_lines.csv.gz",
+        include_bytes!("../../../examples/demo/order_lines.csv.gz"),
+    ),
+];
+
+/// A product of the demo data that has many batches and a backlog.
+const PRODUCT: &str = "BK-R93R-56";
+
+/// How the lines of the demo data are placed: what does not fit waits, so that there is a backlog to see.
+const TERMS: Terms = Terms {
+    on_shortage: ShortageArg::Backorder,
+    split: false,
+    whole_orders: false,
+};
+
+/// Runs the demo until it is told to end; its database goes with it.
+///
+/// # Errors
+/// When it can't start.
+pub(crate) async fn demo(settings: &Settings) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::begin()?;
+    let listener = lifecycle::listen(&settings.http.listen)?;
+    let folder = tempfile::Builder::new()
+        .prefix("earmark-demo-")
+        .tempdir()
+        .map_err(|error| Failure::Failed(format!("can't make a temporary folder: {error}")))?;
+    let store = StoreSettings {
+        url: StoreUrl::Sqlite(folder.path().join("earmark.db")),
+        connections: settings.store.connections,
+        migrate: true,
+    };
+    let metrics = Arc::new(Metrics::new());
+    let ports = wiring::wire(&store, Use::Serve).await?;
+    let books = Books::run(ports, settings, Arc::clone(&metrics) as _);
+    let tally = tokio::select! {
+        tally = load(&books) => tally?,
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
+    let code = Service {
+        books,
+        metrics,
+        listener,
+        signals,
+    }
+    .run(|address| greet(address, &tally))
+    .await;
+    folder
+        .close()
+        .map_err(|error| Failure::Failed(format!("can't remove the demo's database: {error}")))?;
+    code
+}
+
+/// Loads the demo data through the engine, as anybody's data would be.
+async fn load(books: &Books) -> Result<Tally, Failure> {
+    let mut all = Tally::new();
+    for (kind, name, bytes) in FILES {
+        let rows = shifted(kind, bytes, books.clock.today())
+            .map_err(|error| Failure::Failed(format!("the demo data can't be read: {name}: {error}")))?;
+        let link = Link::Engine(EngineLink::new(books, Arc::from("demo")));
+        let pipeline = Pipeline::new(link, Planner::new(TERMS), Progress::none(), name.to_owned(), true);
+        let (tally, end) = pipeline.run(Reading::of_rows(rows)).await;
+        end?;
+        all += tally;
+    }
+    Ok(all)
+}
+
+/// The rows of a file, all dates moved by the same number of days: the first delivery is due tomorrow.
+fn shifted(kind: Kind, bytes: &'static [u8], today: Date) -> Result<Vec<Row>, FileError> {
+    let source = open(bytes, None, None).map_err(|error| FileError::Read { line: 1, error })?;
+    let mut rows = Rows::begin(source, kind)?.collect::<Result<Vec<_>, _>>()?;
+    let mut etas: Vec<&mut Date> = rows.iter_mut().filter_map(eta).collect();
+    if let Some(first) = etas.iter().map(|eta| **eta).min() {
+        let days = first.duration_until(today).as_hours() / 24 + 1;
+        for eta in &mut etas {
+            **eta = eta.saturating_add(Span::new().days(days));
+        }
+    }
+    Ok(rows)
+}
+
+const fn eta(row: &mut Row) -> Option<&mut Date> {
+    match &mut row.entry {
+        Ok(Entry::Batch(batch)) => batch.eta.as_mut(),
+        _ => None,
+    }
+}
+
+fn greet(address: SocketAddr, tally: &Tally) -> io::Result<()> {
+    let Tally {
+        created,
+        allocated,
+        backordered,
+        ..
+    } = tally;
+    output::say(format_args!(
+        "\
+Loaded {created} batches; {allocated} order lines are allocated, {backordered} wait for stock.
+Open the address above, or try:
+
+  curl http://{address}/v1/products/{PRODUCT}
+  curl http://{address}/v1/orders/SO43659
+  curl -X POST http://{address}/v1/batches -H 'content-type: application/json' \\
+       -d '{{\"reference\": \"MY-1\", \"sku\": \"{PRODUCT}\", \"quantity\": 50}}'
+
+Ctrl-C ends the demo and removes its database."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Date = Date::constant(2030, 1, 31);
+
+    #[test]
+    fn the_first_delivery_of_the_demo_is_due_tomorrow_and_every_row_is_good() {
+        for (kind, name, bytes) in FILES {
+            let mut rows = shifted(kind, bytes, TODAY).expect("the file that is built in");
+            assert!(rows.iter().all(|row| row.entry.is_ok()), "{name}");
+            if kind == Kind::Batches {
+                let first = rows.iter_mut().filter_map(eta).min().copied();
+                assert_eq!(first, TODAY.tomorrow().ok());
+            }
+        }
+    }
+
+    #[test]
+    fn the_demo_shows_a_product_that_its_orders_ask_for() {
+        let (kind, _, bytes) = FILES[2];
+        let rows = shifted(kind, bytes, TODAY).expect("the file that is built in");
+        let asked = |row: &Row| matches!(&row.entry, Ok(Entry::Line(wish)) if wish.sku.as_str() == PRODUCT);
+        assert!(rows.iter().any(asked));
+    }
+}

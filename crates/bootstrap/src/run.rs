@@ -1,0 +1,112 @@
+//! Running: from the command line to an exit code.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use earmark_application::{Clock, Engine, Meter, Queries};
+use tokio::runtime;
+use tokio::task::JoinSet;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::wiring::{self, Ports, Use};
+use crate::{commands, demo, export, import, lifecycle, output, telemetry};
+
+/// Runs what the command line asks for.
+pub(crate) fn run() -> ExitCode {
+    match begin() {
+        Ok(code) => code,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::tell(format_args!("earmark: {failure}"));
+            failure.exit_code()
+        }
+    }
+}
+
+fn begin() -> Result<ExitCode, Failure> {
+    let (arguments, command) = Cli::parse().parts();
+    let settings = Settings::read(arguments.layers()).map_err(|error| Failure::Usage(error.to_string()))?;
+    telemetry::begin(&settings.log)?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("earmark")
+        .build()
+        .map_err(|error| Failure::Failed(format!("can't start the runtime: {error}")))?;
+    let outcome = runtime.block_on(dispatch(command, &settings));
+    // All that matters has been waited for; a thread that still reads standard input would be waited for in vain.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve => lifecycle::serve(settings).await,
+        Command::Demo => demo::demo(settings).await,
+        Command::Import(arguments) => import::import(arguments, settings).await,
+        Command::Export(arguments) => export::export(&arguments, settings).await.map(|()| ExitCode::SUCCESS),
+        Command::Verify => commands::verify(settings).await,
+        Command::Migrate { check } => commands::migrate(settings, check).await,
+        Command::Settings => commands::settings(settings),
+        Command::Openapi => commands::openapi(),
+    }
+}
+
+/// Open books with an engine that runs on them.
+pub(crate) struct Books {
+    pub(crate) engine: Engine,
+    pub(crate) queries: Arc<dyn Queries>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) kind: &'static str,
+    lanes: JoinSet<()>,
+}
+
+impl Books {
+    /// Opens the books for a command that nobody measures.
+    ///
+    /// # Errors
+    /// When they can't be opened.
+    pub(crate) async fn open(settings: &Settings, to: Use) -> Result<Self, Failure> {
+        let ports = wiring::wire(&settings.store, to).await?;
+        Ok(Self::run(ports, settings, Arc::new(Unmetered)))
+    }
+
+    /// Runs an engine on these ports.
+    pub(crate) fn run(ports: Ports, settings: &Settings, meter: Arc<dyn Meter>) -> Self {
+        let bounds = settings.engine.or(ports.fitting);
+        let (engine, lanes) = Engine::new(ports.store, Arc::clone(&ports.clock), meter, bounds);
+        Self {
+            engine,
+            queries: ports.queries,
+            clock: ports.clock,
+            kind: ports.kind,
+            lanes: lanes.into_iter().map(|lane| lane.run()).collect(),
+        }
+    }
+
+    /// Takes no more commands, and waits until those that were taken are stored and answered.
+    pub(crate) async fn close(mut self) {
+        self.engine.drain().await;
+        while let Some(ended) = self.lanes.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a lane of the engine ended by itself");
+            }
+        }
+    }
+}
+
+/// For commands whose figures nobody asks for.
+struct Unmetered;
+
+impl Meter for Unmetered {
+    fn answered(&self, _command: &'static str, _outcome: &'static str) {}
+
+    fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
+
+    fn conflicted(&self) {}
+
+    fn queued(&self, _lane: usize, _depth: usize) {}
+}

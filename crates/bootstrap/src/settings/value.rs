@@ -1,0 +1,483 @@
+//! Values: texts from the layers as the types that settings have.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use config::ValueKind;
+use tracing_subscriber::EnvFilter;
+
+use super::layers::Sourced;
+use super::{EngineBounds, HttpSettings, LogSettings, Settings, SettingsError, Source, StoreSettings, Told};
+
+/// Every setting there is, in the order they are shown.
+pub(super) const NAMES: [&str; 9] = [
+    "store.url",
+    "store.connections",
+    "store.migrate",
+    "http.listen",
+    "log.format",
+    "log.level",
+    "engine.lanes",
+    "engine.queue",
+    "engine.group",
+];
+
+/// The most that a bound may be set to: beyond it somebody has mistyped, and queues of that length would be memory
+/// lost rather than work saved.
+const MOST: usize = 1_000_000;
+
+/// What a value may be, said when it is not.
+const WHOLE_NUMBER: &str = "a whole number from 1 to 1000000 is allowed";
+
+/// Makes settings of the merged values.
+pub(super) fn settings(mut values: BTreeMap<String, Sourced>) -> Result<Settings, SettingsError> {
+    if let Some((name, sourced)) = values.iter().find(|(name, _)| !NAMES.contains(&name.as_str())) {
+        return Err(SettingsError::Unknown {
+            name: name.clone(),
+            origin: sourced.source.clone(),
+        });
+    }
+    let told = NAMES.into_iter().map(|name| Told::of(name, values.get(name))).collect();
+    let mut take = Taking(&mut values);
+    Ok(Settings {
+        store: StoreSettings {
+            url: take.needed("store.url")?,
+            connections: take.bound("store.connections")?,
+            migrate: take.needed::<Switch>("store.migrate")?.0,
+        },
+        http: HttpSettings {
+            listen: take.needed("http.listen")?,
+        },
+        log: LogSettings {
+            format: take.needed("log.format")?,
+            level: take.needed("log.level")?,
+        },
+        engine: EngineBounds {
+            lanes: take.bound("engine.lanes")?,
+            queue: take.bound("engine.queue")?,
+            group: take.bound("engine.group")?,
+        },
+        told,
+    })
+}
+
+struct Taking<'a>(&'a mut BTreeMap<String, Sourced>);
+
+impl Taking<'_> {
+    fn optional<T: FromStr<Err = String>>(&mut self, name: &'static str) -> Result<Option<T>, SettingsError> {
+        let Some(Sourced { value, source }) = self.0.remove(name) else {
+            return Ok(None);
+        };
+        let wrong = |given: String, allowed| SettingsError::Wrong {
+            name,
+            origin: source.clone(),
+            given,
+            allowed,
+        };
+        let text = scalar(&value).ok_or_else(|| wrong("a list".to_owned(), "a single value is allowed".to_owned()))?;
+        text.parse()
+            .map(Some)
+            .map_err(|allowed| wrong(format!("{:?}", masked(&text)), allowed))
+    }
+
+    fn needed<T: FromStr<Err = String>>(&mut self, name: &'static str) -> Result<T, SettingsError> {
+        Ok(self.optional(name)?.expect("a setting that is needed has a default"))
+    }
+
+    fn bound(&mut self, name: &'static str) -> Result<Option<NonZeroUsize>, SettingsError> {
+        Ok(self.optional::<Bound>(name)?.map(|bound| bound.0))
+    }
+}
+
+/// The value as text; `None` where it is not a single one.
+fn scalar(value: &ValueKind) -> Option<String> {
+    match value {
+        ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => None,
+        single => Some(single.to_string()),
+    }
+}
+
+impl Told {
+    fn of(name: &'static str, sourced: Option<&Sourced>) -> Self {
+        match sourced {
+            Some(Sourced { value, source }) => {
+                let value = masked(&scalar(value).unwrap_or_default());
+                Self {
+                    name,
+                    value,
+                    source: source.clone(),
+                }
+            }
+            None => Self {
+                name,
+                value: "(by adapter)".to_owned(),
+                source: Source::Default,
+            },
+        }
+    }
+}
+
+/// The text with the password masked, where it is a URL that has one: in front of its host, or as a parameter.
+fn masked(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let (rest, query) = rest
+        .split_once('?')
+        .map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let rest = match rest.rsplit_once('@') {
+        Some((user, host)) => match user.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{host}"),
+            None => format!("{user}@{host}"),
+        },
+        None => rest.to_owned(),
+    };
+    let query = query.map(|query| {
+        let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("password") => format!("{name}=***"),
+            _ => parameter.to_owned(),
+        });
+        format!("?{}", parameters.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{rest}{}", query.unwrap_or_default())
+}
+
+/// Where the books are kept. The scheme chooses the adapter.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum StoreUrl {
+    /// `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// `postgres://…`, whole, as the driver takes it.
+    Postgres(String),
+    /// `memory:`: gone when the process ends.
+    Memory,
+}
+
+impl FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const ALLOWED: &str = "sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE and memory: are allowed";
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return Err(ALLOWED.to_owned());
+        };
+        match scheme {
+            // Two slashes are what people write out of habit; the path is what follows them.
+            "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
+                "" => Err("sqlite: needs the path of a file behind it, as in sqlite:earmark.db".to_owned()),
+                ":memory:" => Err("a database in memory is memory:".to_owned()),
+                path => Ok(Self::Sqlite(PathBuf::from(path))),
+            },
+            "postgres" | "postgresql" if rest.starts_with("//") => Ok(Self::Postgres(text.to_owned())),
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            _ => Err(ALLOWED.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    /// The URL with its password masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => f.write_str(&masked(url)),
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreUrl({self})")
+    }
+}
+
+/// An address to listen on: `HOST:PORT`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listen(String);
+
+impl Listen {
+    /// The addresses that the host has.
+    pub(crate) fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        Ok(self.0.to_socket_addrs()?.collect())
+    }
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let valid = text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        valid
+            .then(|| Self(text.to_owned()))
+            .ok_or_else(|| "HOST:PORT is allowed, as in 127.0.0.1:8080; port 0 picks a free one".to_owned())
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "pretty" => Ok(Self::Pretty),
+            "json" => Ok(Self::Json),
+            _ => Err("auto, pretty and json are allowed".to_owned()),
+        }
+    }
+}
+
+/// What is logged, in the syntax of `RUST_LOG`; known to be well-formed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogFilter(String);
+
+impl LogFilter {
+    /// The filter itself.
+    pub(crate) fn filter(&self) -> EnvFilter {
+        EnvFilter::new(&self.0)
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let allowed = "error, warn, info, debug, trace, off, or a list such as info,earmark=debug are allowed";
+        // A word that is no level would be taken for the name of a module, and silently log next to nothing.
+        let levels = ["error", "warn", "info", "debug", "trace", "off"];
+        let known = text
+            .split(',')
+            .all(|part| part.contains('=') || levels.contains(&part.to_lowercase().as_str()));
+        match (known, EnvFilter::try_new(text)) {
+            (true, Ok(_)) => Ok(Self(text.to_owned())),
+            (true, Err(error)) => Err(format!("{error}; {allowed}")),
+            (false, _) => Err(allowed.to_owned()),
+        }
+    }
+}
+
+struct Switch(bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| "true and false are allowed".to_owned())
+    }
+}
+
+struct Bound(NonZeroUsize);
+
+impl FromStr for Bound {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.parse::<NonZeroUsize>().ok().filter(|number| number.get() <= MOST);
+        number.map(Self).ok_or_else(|| WHOLE_NUMBER.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Flag, Layers};
+
+    /// Settings of a file's text, an environment and a flag.
+    fn read(file: &str, environment: &[(&str, &str)], listen: Option<&str>) -> Result<Settings, SettingsError> {
+        let directory = tempfile::tempdir().expect("a folder");
+        std::fs::write(directory.path().join("earmark.toml"), file).expect("a file");
+        let flag = |value: &str| Flag {
+            flag: "--listen",
+            setting: "http.listen",
+            value: value.to_owned(),
+        };
+        Settings::read(Layers {
+            directory: directory.path().to_owned(),
+            file: None,
+            environment: Some(
+                environment
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                    .collect(),
+            ),
+            flags: listen.map(flag).into_iter().collect(),
+        })
+    }
+
+    fn told(settings: &Settings, name: &str) -> (String, String) {
+        let told = settings.told.iter().find(|told| told.name == name).expect("a setting");
+        let source = told.source.to_string();
+        (
+            told.value.clone(),
+            source.rsplit('/').next().unwrap_or_default().to_owned(),
+        )
+    }
+
+    fn refused(file: &str, environment: &[(&str, &str)]) -> String {
+        read(file, environment, None)
+            .expect_err("settings that can't be")
+            .to_string()
+    }
+
+    fn pair(value: &str, source: &str) -> (String, String) {
+        (value.to_owned(), source.to_owned())
+    }
+
+    const LISTEN_VARIABLE: &str = "EARMARK__HTTP__LISTEN";
+
+    #[test]
+    fn with_no_settings_at_all_the_defaults_hold() {
+        let settings = read("", &[], None).expect("settings");
+        assert_eq!(settings.store.url, StoreUrl::Sqlite("earmark.db".into()));
+        assert!(settings.store.migrate);
+        assert_eq!(told(&settings, "http.listen"), pair("127.0.0.1:8080", "default"));
+        assert_eq!(told(&settings, "engine.lanes"), pair("(by adapter)", "default"));
+    }
+
+    #[test]
+    fn a_flag_outranks_the_environment_which_outranks_the_file_which_outranks_the_default() {
+        let file = "[http]\nlisten = \"127.0.0.1:1\"\n";
+        let environment = [(LISTEN_VARIABLE, "127.0.0.1:2")];
+
+        let settings = read(file, &[], None).expect("settings");
+        assert_eq!(told(&settings, "http.listen"), pair("127.0.0.1:1", "earmark.toml"));
+        let settings = read(file, &environment, None).expect("settings");
+        assert_eq!(
+            told(&settings, "http.listen"),
+            pair("127.0.0.1:2", &format!("environment variable {LISTEN_VARIABLE}"))
+        );
+        let settings = read(file, &environment, Some("127.0.0.1:3")).expect("settings");
+        assert_eq!(told(&settings, "http.listen"), pair("127.0.0.1:3", "flag --listen"));
+        assert_eq!(settings.http.listen, Listen("127.0.0.1:3".to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_with_its_source_and_what_there_is() {
+        let told = refused("", &[("EARMARK__STORE__ULR", "memory:")]);
+        assert_eq!(
+            told,
+            "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); there are store.url, \
+             store.connections, store.migrate, http.listen, log.format, log.level, engine.lanes, engine.queue, engine.group"
+        );
+        assert!(refused("[mail]\nurl = \"log:\"\n", &[]).starts_with("unknown setting mail.url ("));
+        assert!(refused("store = \"memory:\"\n", &[]).starts_with("unknown setting store ("));
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_source_and_what_is_allowed() {
+        assert_eq!(
+            refused("", &[("EARMARK__LOG__FORMAT", "xml")]),
+            "setting log.format (environment variable EARMARK__LOG__FORMAT) can't be \"xml\": auto, pretty and json are allowed"
+        );
+        for (name, value, allowed) in [
+            ("STORE__MIGRATE", "perhaps", "true and false are allowed"),
+            ("STORE__CONNECTIONS", "0", WHOLE_NUMBER),
+            ("ENGINE__QUEUE", "1000001", WHOLE_NUMBER),
+            (
+                "HTTP__LISTEN",
+                "8080",
+                "HOST:PORT is allowed, as in 127.0.0.1:8080; port 0 picks a free one",
+            ),
+            (
+                "HTTP__LISTEN",
+                "",
+                "HOST:PORT is allowed, as in 127.0.0.1:8080; port 0 picks a free one",
+            ),
+            (
+                "LOG__LEVEL",
+                "loud",
+                "error, warn, info, debug, trace, off, or a list such as info,earmark=debug are allowed",
+            ),
+        ] {
+            let told = refused("", &[(&format!("EARMARK__{name}"), value)]);
+            assert!(told.ends_with(&format!("can't be {value:?}: {allowed}")), "{told}");
+        }
+        assert!(refused("[http]\nlisten = [\"a\"]\n", &[]).ends_with("can't be a list: a single value is allowed"));
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_answered_with_those_that_exist() {
+        let told = refused("", &[("EARMARK__STORE__URL", "mysql://root:secret@db/shop")]);
+        assert!(
+            told.ends_with("sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE and memory: are allowed"),
+            "{told}"
+        );
+        assert!(!told.contains("secret"), "{told}");
+        assert!(refused("", &[("EARMARK__STORE__URL", "sqlite:")]).contains("needs the path of a file"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_told_with_its_name() {
+        let told = refused("[store\n", &[]);
+        assert!(
+            told.starts_with("settings can't be read from ") && told.contains("earmark.toml"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_was_asked_for_must_be_there() {
+        let layers = Layers {
+            file: Some("no/such/file.toml".into()),
+            ..Layers::default()
+        };
+        let told = Settings::read(layers).expect_err("no file").to_string();
+        assert!(
+            told.starts_with("settings can't be read from no/such/file.toml: "),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(masked("postgres://shop:s3:cr@t@db/shop"), "postgres://shop:***@db/shop");
+        assert_eq!(
+            masked("postgres://shop@db/shop?password=s3cret&sslmode=off"),
+            "postgres://shop@db/shop?password=***&sslmode=off"
+        );
+        assert_eq!(masked("sqlite:a@b:c.db"), "sqlite:a@b:c.db");
+        let url = "postgres://shop:s3cret@db/shop".parse::<StoreUrl>().expect("a URL");
+        assert!(!format!("{url} {url:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn the_schemes_choose_the_adapters() {
+        let parse = |text: &str| text.parse::<StoreUrl>();
+        assert_eq!(
+            parse("sqlite:///var/lib/shop.db"),
+            Ok(StoreUrl::Sqlite("/var/lib/shop.db".into()))
+        );
+        assert_eq!(
+            parse("postgresql://db/shop"),
+            Ok(StoreUrl::Postgres("postgresql://db/shop".to_owned()))
+        );
+        assert_eq!(parse("memory:"), Ok(StoreUrl::Memory));
+        assert!(parse("memory:shop").is_err());
+        assert!(parse("sqlite::memory:").is_err());
+    }
+}
