@@ -3,6 +3,7 @@
 //! One module a chore. A chore that needs a server or a program starts it, installs it or says what to install; it
 //! leaves nothing running and nothing lying about.
 
+mod bench;
 mod lint;
 mod server;
 mod system;
@@ -17,6 +18,9 @@ The project's own chores: cargo xtask CHORE [ARGUMENT...]
          Runs every test there is. Starts a throwaway PostgreSQL for those that need one, and stops it again; installs
          it first where it is missing (Debian packages, as root; otherwise says what to install). What follows `test`
          goes to `cargo test`: `cargo xtask test store_contract` runs the tests with that in their name.
+  bench [--quick] [--rounds N] [--only sqlite|postgres] [--out FILE]
+         Measures allocations a second over HTTP against the same work done raw in the database, on SQLite and on
+         PostgreSQL; tells latencies, memory and start too. Prints tables and writes them as Markdown.
   lint   Checks the formatting, runs clippy without mercy, holds the crates to their boundaries and compiles each
          adapter alone.
   help   Prints this.
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
     };
     let outcome = match chore {
         "test" => test::run(rest),
+        "bench" => bench::run(rest),
         "lint" => lint::run(rest),
         "help" | "--help" | "-h" => {
             system::say(HELP);

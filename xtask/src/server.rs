@@ -73,7 +73,28 @@ impl Server {
 
     /// The URL of its maintenance database.
     pub(crate) fn url(&self) -> String {
-        format!("postgres://{USER}@127.0.0.1:{}/postgres", self.port)
+        self.url_of("postgres")
+    }
+
+    /// The URL of a database.
+    pub(crate) fn url_of(&self, database: &str) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// One of PostgreSQL's client programs, told where the server is. Unlike the server it runs as whoever runs this.
+    pub(crate) fn client(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", USER);
+        command
+    }
+
+    /// The id of its main process, of which all others are children.
+    pub(crate) fn pid(&self) -> Result<u32, Failure> {
+        let told = fs::read_to_string(self.data().join("postmaster.pid"))?;
+        Ok(told.lines().next().unwrap_or_default().trim().parse()?)
     }
 
     /// Starts the server and waits until it answers.

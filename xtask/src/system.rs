@@ -12,7 +12,13 @@ use crate::Failure;
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// The Debian package with each program that a chore may need.
-const PACKAGES: &[(&str, &str)] = &[("initdb", "postgresql"), ("pg_ctl", "postgresql")];
+const PACKAGES: &[(&str, &str)] = &[
+    ("initdb", "postgresql"),
+    ("pg_ctl", "postgresql"),
+    ("pgbench", "postgresql"),
+    ("psql", "postgresql"),
+    ("wrk", "wrk"),
+];
 
 /// Tells the person at the terminal.
 pub(crate) fn say(text: &str) {
@@ -46,15 +52,20 @@ impl Interruptions {
             if let Some(status) = child.try_wait()? {
                 return Ok(status);
             }
-            match self.told.recv_timeout(GLANCE) {
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                    // A terminal has sent Ctrl-C to the program as well; it may be gone already.
-                    let _ = child.kill();
-                    child.wait()?;
-                    return Err("interrupted".into());
-                }
+            if let Err(interrupted) = self.pause(GLANCE) {
+                // A terminal has sent Ctrl-C to the program as well; it may be gone already.
+                let _ = child.kill();
+                child.wait()?;
+                return Err(interrupted);
             }
+        }
+    }
+
+    /// Waits for so long; an interruption ends it, and is a failure.
+    pub(crate) fn pause(&self, long: Duration) -> Result<(), Failure> {
+        match self.told.recv_timeout(long) {
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => Err("interrupted".into()),
         }
     }
 

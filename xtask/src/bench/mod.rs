@@ -1,0 +1,59 @@
+//! `cargo xtask bench`: allocations a second over HTTP, held against the same work done raw in the database.
+//!
+//! A slice of the service and a slice of its yardstick take turns, so that whatever else the machine does hits both.
+//! Each runs on a fresh database, and the books are checked after each slice: a fast run that is wrong is shown as
+//! such. Everything is started here, on the loopback, for a bounded time, and stopped whatever happens.
+//!
+//! The parts that only calculate, read and write texts are compiled always, so that every test run covers them. The
+//! ones that measure want the optimiser and a driver for SQLite: without the feature `bench` the chore runs itself anew
+//! with both.
+
+#![cfg_attr(
+    not(feature = "bench"),
+    expect(dead_code, reason = "measuring is what the feature `bench` is for")
+)]
+
+mod command;
+mod figures;
+mod load;
+mod machine;
+mod options;
+mod plan;
+mod postgres;
+mod proc;
+mod report;
+#[cfg(feature = "bench")]
+mod rounds;
+mod service;
+#[cfg(feature = "bench")]
+mod sqlite;
+
+use crate::Failure;
+use crate::system::Interruptions;
+use options::Options;
+
+/// Measures what `arguments` ask for.
+#[cfg(feature = "bench")]
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    let options = Options::parse(arguments)?;
+    rounds::run(&options, &Interruptions::listen()?)
+}
+
+/// Runs this chore anew, optimised and with all it needs.
+#[cfg(not(feature = "bench"))]
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    // What is not understood is said before anything is compiled.
+    Options::parse(arguments)?;
+    let mut again = crate::system::cargo();
+    again.args([
+        "run",
+        "--release",
+        "--package",
+        "xtask",
+        "--features",
+        "bench",
+        "--",
+        "bench",
+    ]);
+    Interruptions::listen()?.step(again.args(arguments))
+}

@@ -1,0 +1,118 @@
+//! What is asked on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::plan::Engine;
+use crate::Failure;
+
+/// Said when the command line can't be understood.
+pub(super) const USAGE: &str = "usage: cargo xtask bench [--quick] [--rounds N] [--only sqlite|postgres] [--out FILE]";
+
+/// More rounds than this is a slip of the hand: they would take hours.
+const MOST_ROUNDS: usize = 50;
+
+/// What to measure, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Options {
+    /// How often each pair of slices is measured.
+    pub(super) rounds: usize,
+    /// On which databases.
+    pub(super) engines: Vec<Engine>,
+    /// How long a slice is measured.
+    pub(super) slice: Duration,
+    /// How long it runs before that.
+    pub(super) warm_up: Duration,
+    /// Where the results go; by default below the target directory.
+    pub(super) out: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the arguments behind `bench`.
+    pub(super) fn parse(arguments: &[String]) -> Result<Self, Failure> {
+        let mut quick = false;
+        let mut rounds = None;
+        let mut engines = Engine::ALL.to_vec();
+        let mut out = None;
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                arguments
+                    .next()
+                    .ok_or_else(|| Failure::from(format!("{argument} wants a value\n{USAGE}")))
+            };
+            match argument.as_str() {
+                "--quick" => quick = true,
+                "--rounds" => rounds = Some(parse_rounds(value()?)?),
+                "--only" => engines = vec![parse_engine(value()?)?],
+                "--out" => out = Some(PathBuf::from(value()?)),
+                _ => return Err(format!("{argument} is not known here\n{USAGE}").into()),
+            }
+        }
+        let (usual_rounds, slice, warm_up) = if quick { (2, 3, 1) } else { (5, 6, 2) };
+        Ok(Self {
+            rounds: rounds.unwrap_or(usual_rounds),
+            engines,
+            slice: Duration::from_secs(slice),
+            warm_up: Duration::from_secs(warm_up),
+            out,
+        })
+    }
+}
+
+fn parse_rounds(text: &str) -> Result<usize, Failure> {
+    match text.parse() {
+        Ok(rounds) if (1..=MOST_ROUNDS).contains(&rounds) => Ok(rounds),
+        _ => Err(format!("--rounds wants a number from 1 to {MOST_ROUNDS}, not {text:?}\n{USAGE}").into()),
+    }
+}
+
+fn parse_engine(text: &str) -> Result<Engine, Failure> {
+    let engine = Engine::ALL.into_iter().find(|engine| engine.word() == text);
+    engine.ok_or_else(|| format!("--only wants sqlite or postgres, not {text:?}\n{USAGE}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &str) -> Result<Options, Failure> {
+        Options::parse(&arguments.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn nothing_said_is_five_rounds_on_both_databases() {
+        let options = parse("").expect("no arguments are fine");
+        assert_eq!((options.rounds, options.engines.len(), options.out), (5, 2, None));
+    }
+
+    #[test]
+    fn a_quick_run_is_shorter_and_rounds_can_be_told_all_the_same() {
+        let usual = parse("").expect("no arguments are fine");
+        let quick = parse("--quick").expect("a quick run");
+        assert!(quick.slice < usual.slice && quick.rounds < usual.rounds);
+        assert_eq!(parse("--rounds 7 --quick").expect("seven quick rounds").rounds, 7);
+    }
+
+    #[test]
+    fn one_database_can_be_asked_for_and_a_place_for_the_results() {
+        let options = parse("--only postgres --out here.md").expect("understood");
+        assert_eq!(options.engines, [Engine::Postgres]);
+        assert_eq!(options.out, Some(PathBuf::from("here.md")));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_with_the_usage() {
+        for wrong in [
+            "--slow",
+            "--rounds",
+            "--rounds 0",
+            "--rounds many",
+            "--only oracle",
+            "--out",
+        ] {
+            let told = parse(wrong).expect_err("not understood").to_string();
+            assert!(told.contains(USAGE), "{wrong}: {told}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The yardstick on SQLite: one writer, prepared statements, as many allocations a transaction as asked.
+//!
+//! It does what has to be done for an allocation to be safe and nothing else: find stock, take it, note who has it, and
+//! note an event. No parsing, no waiting for anybody, no answers.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
+
+use super::figures::percentile;
+use super::plan::{Workload, YardstickSlice};
+use crate::Failure;
+
+const SCHEMA: &str = include_str!("../../bench/sqlite_schema.sql");
+
+/// How the service opens its file too: nothing is answered before it is on disk.
+const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
+
+/// Units in each batch: more than any run can take.
+const PLENTY: i64 = 1_000_000_000;
+
+/// Measures a slice on a fresh file.
+pub(super) fn slice(
+    workload: Workload,
+    file: &Path,
+    warm_up: Duration,
+    measured: Duration,
+) -> Result<YardstickSlice, Failure> {
+    let told = |why: rusqlite::Error| format!("the yardstick on SQLite failed: {why}");
+    let mut writer = Writer::open(workload, file).map_err(told)?;
+    writer.run(warm_up).map_err(told)?;
+    let slice = writer.run(measured).map_err(told)?;
+    writer.check().map_err(told)??;
+    Ok(slice)
+}
+
+/// The version of the database that is measured, which is the one linked into the service.
+pub(super) fn version() -> &'static str {
+    rusqlite::version()
+}
+
+struct Writer {
+    connection: Connection,
+    workload: Workload,
+    random: Random,
+    orders: u32,
+}
+
+/// The batch that serves a product, as far as this transaction has come.
+struct Open {
+    id: i64,
+    available: i64,
+    taken: i64,
+}
+
+impl Writer {
+    fn open(workload: Workload, file: &Path) -> rusqlite::Result<Self> {
+        let mut connection = Connection::open(file)?;
+        connection.execute_batch(SETTINGS)?;
+        connection.execute_batch(SCHEMA)?;
+        let stocked = connection.transaction()?;
+        for product in 0..workload.products {
+            let sku = sku(product);
+            stocked.execute("INSERT INTO products (sku) VALUES (?1)", [&sku])?;
+            for (place, eta) in [(1, None), (2, Some("2099-12-31"))] {
+                stocked.execute(
+                    "INSERT INTO batches (sku, reference, quantity, eta) VALUES (?1, ?2, ?3, ?4)",
+                    params![sku, format!("B-{sku}-{place}"), PLENTY, eta],
+                )?;
+            }
+        }
+        stocked.commit()?;
+        Ok(Self {
+            connection,
+            workload,
+            random: Random(0x9E37_79B9_7F4A_7C15),
+            orders: 0,
+        })
+    }
+
+    /// Transactions for as long as asked.
+    fn run(&mut self, long: Duration) -> rusqlite::Result<YardstickSlice> {
+        let mut transactions = Vec::new();
+        let mut allocations = 0;
+        let started = Instant::now();
+        while started.elapsed() < long {
+            let begun = Instant::now();
+            self.transaction()?;
+            transactions.push(begun.elapsed());
+            allocations += u64::from(self.workload.lines);
+        }
+        let took = started.elapsed();
+        transactions.sort_unstable();
+        Ok(YardstickSlice {
+            allocations,
+            took,
+            transaction: percentile(&transactions, 50).unwrap_or_default(),
+        })
+    }
+
+    fn transaction(&mut self) -> rusqlite::Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut find = transaction.prepare_cached(
+            "SELECT id, quantity - allocated FROM batches WHERE sku = ?1 AND allocated < quantity \
+             ORDER BY eta IS NOT NULL, eta, id LIMIT 1",
+        )?;
+        let mut allocate = transaction
+            .prepare_cached("INSERT INTO allocations (order_id, sku, batch, quantity) VALUES (?1, ?2, ?3, 1)")?;
+        let mut tell = transaction.prepare_cached("INSERT INTO outbox (kind, payload) VALUES ('Allocated', ?1)")?;
+        let mut take = transaction.prepare_cached("UPDATE batches SET allocated = allocated + ?2 WHERE id = ?1")?;
+        let mut open: BTreeMap<u32, Open> = BTreeMap::new();
+        for _ in 0..self.workload.lines {
+            let product = self.random.below(self.workload.products);
+            let (order, sku) = (format!("o-{}", self.orders), sku(product));
+            self.orders += 1;
+            let batch = match open.entry(product) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(find_open(&mut find, &sku)?),
+            };
+            batch.available -= 1;
+            batch.taken += 1;
+            allocate.execute(params![order, sku, batch.id])?;
+            let event = format!(
+                r#"{{"order_id":"{order}","sku":"{sku}","quantity":1,"batch":{}}}"#,
+                batch.id
+            );
+            tell.execute([event])?;
+        }
+        for batch in open.values() {
+            take.execute([batch.id, batch.taken])?;
+        }
+        drop((find, allocate, tell, take));
+        transaction.commit()
+    }
+
+    /// Every unit that was taken from a batch is somebody's, and was told.
+    fn check(&self) -> rusqlite::Result<Result<(), Failure>> {
+        let (allocated, taken, told): (u32, u32, u32) = self.connection.query_row(
+            "SELECT (SELECT count(*) FROM allocations), (SELECT sum(allocated) FROM batches), \
+             (SELECT count(*) FROM outbox)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let agree = allocated == self.orders && taken == self.orders && told == self.orders;
+        Ok(if agree {
+            Ok(())
+        } else {
+            Err(format!(
+                "the yardstick on SQLite made {} allocations, stored {allocated}, took {taken} units and told {told}",
+                self.orders
+            )
+            .into())
+        })
+    }
+}
+
+/// The batch a product's lines come from; no rows where all are empty, which plenty of stock keeps from happening.
+fn find_open(find: &mut CachedStatement<'_>, sku: &str) -> rusqlite::Result<Open> {
+    find.query_row([sku], |row| {
+        Ok(Open {
+            id: row.get(0)?,
+            available: row.get(1)?,
+            taken: 0,
+        })
+    })
+}
+
+fn sku(product: u32) -> String {
+    format!("SKU-{product:06}")
+}
+
+/// Random numbers good enough to spread load (xorshift), the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let below = ((self.0 >> 32) * u64::from(bound)) >> 32;
+        u32::try_from(below).expect("a product of two halves, halved again, is below the bound")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_raw_work_stores_what_it_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut writer = Writer::open(Workload::ALL[0], &folder.path().join("raw.db")).expect("a fresh file");
+        writer.transaction().expect("one transaction");
+        writer.transaction().expect("and another");
+        assert_eq!(writer.orders, 2 * Workload::ALL[0].lines);
+        assert!(writer.check().expect("it can be asked").is_ok());
+    }
+
+    #[test]
+    fn random_products_stay_within_the_range_and_reach_its_ends() {
+        let mut random = Random(7);
+        let seen: std::collections::BTreeSet<u32> = (0..1_000).map(|_| random.below(4)).collect();
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(random.below(1), 0);
+    }
+}
