@@ -5,8 +5,9 @@
 //! read by later statements, whose snapshots are taken when the locks are held. Statements that don't need each other's
 //! answers are sent together.
 //!
-//! Every look-up goes by the leading columns of an index, with a list of keys or once for each key: no plan depends on
-//! how large the tables were when it was made.
+//! Connections keep their plans, and a plan made while a table was small must remain a look-up when it is large. So
+//! keys are looked up one by one in a LATERAL whose LIMIT or OFFSET keeps it one: a join, or a list of keys, could be
+//! turned into a walk through a whole index that happened to be short.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,8 +90,10 @@ async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<Pr
         "SELECT ",
         product_columns!(),
         " FROM products WHERE sku = ANY (? ",
-        "|| ARRAY(SELECT sku FROM batches WHERE reference = ANY (?)) ",
-        "|| ARRAY(SELECT sku FROM lines WHERE order_id = ANY (?))) ",
+        "|| ARRAY(SELECT batch.sku FROM unnest(?) AS named (one) ",
+        "CROSS JOIN LATERAL (SELECT sku FROM batches WHERE reference = one LIMIT 1) AS batch) ",
+        "|| ARRAY(SELECT line.sku FROM unnest(?) AS named (one) ",
+        "CROSS JOIN LATERAL (SELECT sku FROM lines WHERE order_id = one OFFSET 0) AS line)) ",
         "ORDER BY sku FOR UPDATE"
     );
     let rows: Vec<ProductRow> = statement::<ProductTypes>(LOCK)
@@ -146,7 +149,11 @@ async fn open_batches(conn: &AsyncPgConnection, locked: &BTreeSet<&Sku>) -> Resu
 }
 
 async fn named_batches(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<BatchRow>, StoreError> {
-    const NAMED: &str = concat!("SELECT ", batch_columns!(), " FROM batches WHERE reference = ANY (?)");
+    const NAMED: &str = concat!(
+        "SELECT batch.* FROM unnest(?) AS named (one) CROSS JOIN LATERAL (SELECT ",
+        batch_columns!(),
+        " FROM batches WHERE reference = one LIMIT 1) AS batch"
+    );
     if scope.batches.is_empty() {
         return Ok(Vec::new());
     }
@@ -169,7 +176,11 @@ async fn orders(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<OrderRow>
 }
 
 async fn lines_by_order(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
-    const OF_ORDERS: &str = concat!("SELECT ", line_columns!(), " FROM lines WHERE order_id = ANY (?)");
+    const OF_ORDERS: &str = concat!(
+        "SELECT line.* FROM unnest(?) AS named (one) CROSS JOIN LATERAL (SELECT ",
+        line_columns!(),
+        " FROM lines WHERE order_id = one OFFSET 0) AS line"
+    );
     if scope.orders.is_empty() {
         return Ok(Vec::new());
     }
@@ -181,7 +192,6 @@ async fn lines_by_order(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<L
 }
 
 async fn lines_by_key(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
-    // The LIMIT keeps it a look-up by key for each key: a join could be turned round into a walk through all lines.
     const NAMED: &str = concat!(
         "SELECT line.* FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL (SELECT ",
         line_columns!(),
@@ -256,11 +266,12 @@ async fn allocations_of(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<A
 /// The batches that lines lie in.
 async fn batches_of(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<BatchRow>, StoreError> {
     const LAIN_IN: &str = concat!(
-        "SELECT ",
+        "SELECT batch.* FROM (SELECT DISTINCT held.batch FROM unnest(?, ?) AS named (named_order, named_line) ",
+        "CROSS JOIN LATERAL (SELECT batch FROM allocations ",
+        "WHERE order_id = named_order AND line_id = named_line OFFSET 0) AS held) AS lain_in ",
+        "CROSS JOIN LATERAL (SELECT ",
         batch_columns!(),
-        " FROM batches WHERE reference = ANY (ARRAY(",
-        "SELECT held.batch FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL (",
-        "SELECT batch FROM allocations WHERE order_id = named_order AND line_id = named_line OFFSET 0) AS held))"
+        " FROM batches WHERE reference = lain_in.batch LIMIT 1) AS batch"
     );
     statement::<BatchTypes>(LAIN_IN)
         .array::<Text, _>(lines.order_ids())

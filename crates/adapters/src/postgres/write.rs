@@ -30,8 +30,10 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result
     let (new_products, changed_products) = split_products(&changes.products);
     let (new_batches, changed_batches) = split(&changes.batches);
     let (new_lines, changed_lines) = split(&changes.lines);
+    let rewrites = !(changes.released.is_empty() && changed_lines.is_empty() && changed_batches.is_empty());
     // Polled in this order, and so sent in this order.
     try_join!(
+        walk_no_index(conn, rewrites),
         run(conn, changes.released.len(), || release(&changes.released)),
         run(conn, new_products.len(), || insert_products(&new_products)),
         run(conn, changed_products.len(), || update_products(&changed_products)),
@@ -45,6 +47,19 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result
         run(conn, changes.events.len(), || insert_events(&changes.events)),
     )?;
     Ok(())
+}
+
+/// Keeps the statements that find their rows by a list of keys from walking through a whole index instead, as they
+/// would while it is short, and go on doing when it is long: what remains are scans that have a key to go by.
+async fn walk_no_index(conn: &AsyncPgConnection, needed: bool) -> Result<(), StoreError> {
+    if !needed {
+        return Ok(());
+    }
+    statement::<()>("SET LOCAL enable_indexscan = off")
+        .write(conn)
+        .await
+        .map(|_| ())
+        .map_err(store_error)
 }
 
 /// Runs a statement that writes `rows` rows; none is needed for no rows.
@@ -167,11 +182,10 @@ fn insert_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
 fn update_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
     let references = column(batches, |batch| batch.reference.as_str());
     statement(
-        "UPDATE batches SET quantity = new.quantity FROM unnest(?, ?, ?) AS new (reference, sku, quantity) \
-         WHERE batches.reference = new.reference AND batches.sku = new.sku AND batches.reference = ANY (?)",
+        "UPDATE batches SET quantity = new.quantity FROM unnest(?, ?) AS new (reference, quantity) \
+         WHERE batches.reference = new.reference AND batches.reference = ANY (?)",
     )
     .array::<Text, _>(references.clone())
-    .array::<Text, _>(column(batches, |batch| batch.sku.as_str()))
     .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
     .array::<Text, _>(references)
 }
@@ -216,7 +230,7 @@ fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
              placed_at = new.placed_at, placed_with_order = new.placed_with_order \
              FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, placed_at, \
              placed_with_order) \
-             WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.sku = new.sku \
+             WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id \
              AND lines.order_id = ANY (?)",
         ),
         lines,

@@ -4,16 +4,14 @@ use earmark_application::{EventFilter, Queries};
 use earmark_domain::{BACKLOG_PAGE, BacklogNeed, Count, LineState, ReleaseNeed, Scope};
 
 use crate::database::with_database;
-use crate::shop::{agrees, allocate, count, create_batch, look, of_products, reference, run, sku};
+use crate::shop::{agrees, allocate, count, create_batch, look, of_products, place_order, reference, run, sku};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 1)).await;
-        for order in 0..=BACKLOG_PAGE {
-            run(&store, allocate(&format!("O{order:04}"), "LAMP", 2)).await;
-        }
+        run(&store, place_order("O1", "LAMP", BACKLOG_PAGE + 1, 2)).await;
         let scope = Scope {
             backlog: BacklogNeed::FromStart,
             ..of_products(["LAMP"])
@@ -21,7 +19,7 @@ async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
         let loaded = look(&store, &scope).await;
         assert_eq!(loaded.lines.len(), BACKLOG_PAGE);
         let until = loaded.backlog[0].until.clone().expect("one waits behind the page");
-        assert_eq!(until.key.order.as_str(), format!("O{:04}", BACKLOG_PAGE - 1));
+        assert_eq!(until.key.line.as_str(), format!("L{:04}", BACKLOG_PAGE - 1));
 
         run(&store, create_batch("B2", "LAMP", 1000)).await;
         assert_eq!(store.unserved(10).await.expect("it answers"), [sku("LAMP")]);
@@ -44,9 +42,7 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 1200)).await;
-        for order in 0..600 {
-            run(&store, allocate(&format!("O{order:04}"), "LAMP", 2)).await;
-        }
+        run(&store, place_order("LATE", "LAMP", 600, 2)).await;
         let leaving = |to: i32| Scope {
             batches: [reference("B1")].into(),
             release: Some(ReleaseNeed {
@@ -56,10 +52,10 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
             ..Scope::default()
         };
         let loaded = look(&store, &leaving(1195)).await;
-        let orders: Vec<_> = loaded.lines.iter().map(|line| line.key.order.as_str()).collect();
-        assert_eq!(orders, ["O0597", "O0598", "O0599"], "the latest allocated");
+        let lines: Vec<_> = loaded.lines.iter().map(|line| line.key.line.as_str()).collect();
+        assert_eq!(lines, ["L0597", "L0598", "L0599"], "of one instant, the latest turns");
         assert_eq!(loaded.allocations.len(), 3);
-        // More than a page of them, all of one instant apart.
+        // More of them than a page, and the page ends within an instant.
         assert_eq!(look(&store, &leaving(20)).await.lines.len(), 590);
         assert_eq!(look(&store, &leaving(1200)).await.lines.len(), 0);
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
 use earmark_domain::{
-    Allocate, Changes, Command, Count, CreateBatch, Ledger, LineId, LineKey, Loaded, Location, Occasion, OnShortage,
-    OrderId, Outcome, Quantity, Reference, Refusal, Scope, Sku, Wish, audit,
+    Allocate, Changes, Command, Count, CreateBatch, Ledger, LineId, LineKey, Loaded, Location, Occasion,
+    OnOrderShortage, OnShortage, OrderId, OrderLine, Outcome, PlaceOrder, Quantity, Reference, Refusal, Scope, Sku,
+    Wish, audit,
 };
 use jiff::Timestamp;
 
@@ -64,6 +65,19 @@ pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
         on_shortage: OnShortage::Backorder,
         split: true,
     })
+}
+
+/// An order of so many lines of one product, each of the same quantity: `L0000`, `L0001`, ….
+pub(crate) fn place_order(order: &str, of: &str, lines: usize, quantity: i32) -> Command {
+    let lines = (0..lines)
+        .map(|line| OrderLine {
+            line: LineId::new(format!("L{line:04}")).expect("a line id"),
+            sku: sku(of),
+            quantity: Quantity::new(quantity).expect("a quantity"),
+        })
+        .collect();
+    let order = OrderId::new(order).expect("an order id");
+    Command::PlaceOrder(PlaceOrder::new(order, lines, OnOrderShortage::Backorder, true).expect("an order"))
 }
 
 pub(crate) fn count(batch: &str, quantity: i32) -> Command {

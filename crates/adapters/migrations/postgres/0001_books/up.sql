@@ -96,8 +96,10 @@ CREATE INDEX events_order ON events (order_id, sequence) WHERE order_id IS NOT N
 CREATE SEQUENCE events_sequence AS bigint;
 
 -- What a batch has allocated is the sum of its allocations: the tables see to it, whoever writes. The batches are found
--- by a list of keys, so that a plan made while the tables were small remains a look-up when they no longer are.
-CREATE FUNCTION allocations_are_earmarked() RETURNS trigger LANGUAGE plpgsql AS $$
+-- by a list of keys, and the planner may not walk through a whole index or table instead: it would while they are small,
+-- and a connection keeps its plans when they no longer are.
+CREATE FUNCTION allocations_are_earmarked() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
 BEGIN
     UPDATE batches
        SET allocated = batches.allocated + sums.units
@@ -108,7 +110,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION allocations_are_released() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION allocations_are_released() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
 BEGIN
     UPDATE batches
        SET allocated = batches.allocated - sums.units
