@@ -16,8 +16,9 @@ use tracing::Instrument;
 use super::edge::request_id;
 use super::kinds;
 use super::metrics::Metrics;
-use super::present::{ProductJson, Reply};
+use super::present::ProductJson;
 use super::problem::Problem;
+use super::reply::Reply;
 use super::stream::MAX_STREAMS;
 
 /// Who the events name that are caused by requests.

@@ -11,8 +11,9 @@ use super::api::Api;
 use super::fields::{Faults, Fields, count, date, quantity, text};
 use super::input::{Input, object};
 use super::kinds;
-use super::present::{BatchChangeJson, BatchJson, Reply};
+use super::present::{BatchChangeJson, BatchJson};
 use super::problem::Problem;
+use super::reply::Reply;
 use super::schema;
 
 /// Reads a batch to create.

@@ -32,8 +32,8 @@ use super::json::{Json, parse};
 use super::kinds;
 use super::lines::{Line, Lines};
 use super::orders::{allocate_line, place_order};
-use super::present::Reply;
 use super::problem::Problem;
+use super::reply::Reply;
 use super::schema;
 
 /// The media types that bodies of lines come in; the first is the one that is told.
@@ -87,6 +87,7 @@ pub(super) async fn bulk(request: HttpRequest, payload: Payload, api: Data<Api>)
 enum Step {
     Line(Result<Option<Line>, PayloadError>),
     Silence,
+    Draining,
     Answer(Result<Answer, Problem>),
 }
 
@@ -100,6 +101,7 @@ fn answers(
         let mut lines = Lines::of(source);
         let mut under_way: FuturesOrdered<Pending> = FuturesOrdered::new();
         let mut reading = true;
+        let mut draining = pin!(api.readiness().draining());
         while reading || !under_way.is_empty() {
             let step = {
                 let mut line = pin!(timeout(IDLE, lines.next()));
@@ -107,6 +109,7 @@ fn answers(
                     // Answers first: what is done makes room for what comes.
                     biased;
                     Some(answer) = under_way.next(), if !under_way.is_empty() => Step::Answer(answer),
+                    () = &mut draining, if reading => Step::Draining,
                     line = &mut line, if reading && under_way.len() < WINDOW => line.map_or(Step::Silence, Step::Line),
                 }
             };
@@ -127,6 +130,13 @@ fn answers(
                         let told = "nothing was sent for two minutes";
                         under_way.push_back(known(Problem::new(&kinds::REQUEST_TIMEOUT, told)));
                     }
+                }
+                Step::Draining => {
+                    // The answer of the first line that is not read any more. Those behind it have none, and have not
+                    // been executed.
+                    reading = false;
+                    let told = "the service is shutting down; send this line, and those after it, again";
+                    under_way.push_back(known(Problem::new(&kinds::SHUTTING_DOWN, told)));
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();

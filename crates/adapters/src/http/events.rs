@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::api::Api;
 use super::fields::Faults;
 use super::input::{Input, Query, limit, sequence};
-use super::present::Reply;
 use super::problem::{Problem, shortened};
+use super::reply::Reply;
 use super::schema;
 use crate::wire::EventJson;
 

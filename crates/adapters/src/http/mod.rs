@@ -27,6 +27,7 @@ mod page;
 mod present;
 mod problem;
 mod products;
+mod reply;
 pub mod schema;
 mod stream;
 

@@ -15,8 +15,9 @@ use super::fields::{Faults, Fields, quantity, text, word, yes_or_no};
 use super::input::{Input, object};
 use super::json::Json;
 use super::kinds;
-use super::present::{LineJson, OrderJson, Reply};
+use super::present::{LineJson, OrderJson};
 use super::problem::Problem;
+use super::reply::Reply;
 use super::schema;
 
 /// The most lines of an order that come in one body.

@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use super::api::{Api, unknown_sku};
 use super::fields::text;
 use super::input::{Input, limit, object};
-use super::present::{BacklogPageJson, LineJson, ProductJson, ProductPageJson, Reply, SummaryJson};
+use super::present::{BacklogPageJson, LineJson, ProductJson, ProductPageJson, SummaryJson};
 use super::problem::Problem;
+use super::reply::Reply;
 use super::schema;
 
 /// The most entries of a page: each is some hundred bytes, so a page stays within what is read at one go.

@@ -84,12 +84,16 @@ pub(super) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpR
     let (mut input, query) = Input::of(&request, &["after", sku, order_id, kind]);
     let filter = filter(&query, &mut input.faults);
     let after = query.optional("after", &mut input.faults, sequence);
-    let resumed = request.headers().get("last-event-id").map(|id| {
-        id.to_str()
-            .map_err(|_| "must be a sequence number".to_owned())
-            .and_then(sequence)
-            .map_err(|told| input.faults.add("Last-Event-ID", told))
-    });
+    let resumed = request
+        .headers()
+        .get("last-event-id")
+        .filter(|id| !id.is_empty())
+        .map(|id| {
+            id.to_str()
+                .map_err(|_| "must be a sequence number".to_owned())
+                .and_then(sequence)
+                .map_err(|told| input.faults.add("Last-Event-ID", told))
+        });
     let (filter, after) = input.finish(filter.zip(after))?;
     let after = resumed.and_then(Result::ok).or(after).unwrap_or(0);
     if api.readiness().is_draining() {

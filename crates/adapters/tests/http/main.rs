@@ -254,6 +254,23 @@ async fn a_bulk_stream_answers_each_line_in_the_order_sent_as_the_single_call_wo
 }
 
 #[actix_web::test]
+async fn a_bulk_stream_ends_when_the_service_drains_and_says_from_where_to_send_again() {
+    let shop = Shop::open().await;
+    shop.readiness.drain();
+    let line = r#"{"create_batch": {"reference": "B1", "sku": "LAMP", "quantity": 10}}"#;
+    let request = shop
+        .request("POST", "/v1/bulk")
+        .insert_header(("content-type", "application/x-ndjson"));
+    let answer = shop.send(request.set_payload(line)).await;
+    let told: Value = serde_json::from_str(answer.text()).expect("one line of JSON");
+    assert_eq!(
+        (&told["status"], &told["body"]["code"]),
+        (&json!(503), &json!("shutting_down"))
+    );
+    assert_eq!(shop.get("/v1/batches/B1").await.code(), "unknown_batch");
+}
+
+#[actix_web::test]
 async fn the_books_api_answers_to_the_letter() {
     let shop = Shop::open().await;
     let added = json!({"ref": "b1", "sku": "TABLE", "qty": 3, "eta": "2011-01-02T00:00:00"});

@@ -1,0 +1,217 @@
+//! Answering what a command came to: the one place that says with which status an outcome is answered. Single calls
+//! and bulk lines share it.
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use earmark_domain::{LineState, Outcome};
+use serde::Serialize;
+
+use super::input::percent_encoded;
+use super::present::{BatchChangeJson, BatchJson, LineJson, OrderJson};
+
+/// What a command is answered with, whichever way it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reply {
+    /// The status.
+    pub(super) status: StatusCode,
+    /// The text of a JSON value.
+    pub(super) body: String,
+    /// Where what was made can be seen.
+    pub(super) location: Option<String>,
+    /// The version of what is shown, where it has one.
+    pub(super) version: Option<u64>,
+}
+
+impl Reply {
+    /// A value with a status.
+    pub(super) fn new(status: StatusCode, value: &impl Serialize) -> Self {
+        Self {
+            status,
+            body: serde_json::to_string(value).expect("text, numbers and lists of them are always JSON"),
+            location: None,
+            version: None,
+        }
+    }
+
+    /// How an outcome is answered. What is new is told by 201, what waits by 202, what had been done before by 200.
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        /// The body of a name given to a product, where the whole product is not at hand.
+        #[derive(Serialize)]
+        struct Named<'a> {
+            sku: &'a str,
+            name: &'a str,
+            version: u64,
+        }
+        /// The body of a service of the backlog, which no request asks for.
+        #[derive(Serialize)]
+        struct Served {
+            allocated: usize,
+        }
+        match outcome {
+            Outcome::ProductNamed { sku, name, version, .. } => Self {
+                version: Some(*version),
+                ..Self::new(
+                    StatusCode::OK,
+                    &Named {
+                        sku: sku.as_str(),
+                        name: name.as_str(),
+                        version: *version,
+                    },
+                )
+            },
+            Outcome::BatchCreated { batch, fresh, .. } => {
+                let reply = Self::new(created(*fresh), &BatchJson::from(batch));
+                reply.at(format!(
+                    "/v1/batches/{}",
+                    percent_encoded(batch.record.reference.as_str())
+                ))
+            }
+            Outcome::BatchChanged { batch, effects, .. } => Self::new(
+                StatusCode::OK,
+                &BatchChangeJson {
+                    batch: batch.into(),
+                    effects: effects.into(),
+                },
+            ),
+            Outcome::LinePlaced { line, fresh } => {
+                let status = match (*fresh, line.state) {
+                    (false, _) => StatusCode::OK,
+                    (true, LineState::Backordered) => StatusCode::ACCEPTED,
+                    (true, _) => StatusCode::CREATED,
+                };
+                Self::new(status, &LineJson::from(line)).at(order_path(line.key.order.as_str()))
+            }
+            Outcome::OrderPlaced { order, fresh } => {
+                Self::new(created(*fresh), &OrderJson::from(order)).at(order_path(order.id.as_str()))
+            }
+            Outcome::Cancelled { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
+        }
+    }
+
+    fn at(mut self, location: String) -> Self {
+        // Only what was made now has a place to be told of.
+        if self.status != StatusCode::OK {
+            self.location = Some(location);
+        }
+        self
+    }
+
+    /// The reply as a response.
+    pub(super) fn response(self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        response.content_type("application/json");
+        if let Some(location) = self.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        if let Some(version) = self.version {
+            response.insert_header((header::ETAG, format!("\"{version}\"")));
+        }
+        response.body(self.body)
+    }
+}
+
+fn order_path(order: &str) -> String {
+    format!("/v1/orders/{}", percent_encoded(order))
+}
+
+const fn created(fresh: bool) -> StatusCode {
+    if fresh { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+#[cfg(test)]
+mod tests {
+    use earmark_domain::{
+        BatchRecord, BatchView, Count, Effects, LineId, LineKey, LineView, Location, OrderId, OrderStatus, OrderView,
+        Quantity, Reference, Sku, Units,
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn batch(reference: &str) -> BatchView {
+        let quantity = Quantity::new(10).expect("a quantity");
+        let record = BatchRecord {
+            reference: Reference::new(reference).expect("a name"),
+            sku: Sku::new("LAMP").expect("a name"),
+            location: Location::default(),
+            ordinal: 1,
+            created_quantity: quantity,
+            quantity: Count::from(quantity),
+            allocated: Units::new(4),
+            dispatched: Units::ZERO,
+            eta: Some(jiff::civil::date(2026, 3, 1)),
+        };
+        BatchView::of(record, jiff::civil::date(2026, 2, 1))
+    }
+
+    fn line(state: LineState) -> LineView {
+        LineView {
+            key: LineKey {
+                order: OrderId::new("o 1").expect("a name"),
+                line: LineId::new("l1").expect("a name"),
+            },
+            sku: Sku::new("LAMP").expect("a name"),
+            quantity: Quantity::new(2).expect("a quantity"),
+            state,
+            allocations: Vec::new(),
+            promised_on: None,
+        }
+    }
+
+    fn body(reply: &Reply) -> Value {
+        serde_json::from_str(&reply.body).expect("JSON")
+    }
+
+    #[test]
+    fn a_new_batch_is_told_with_its_place_and_the_same_again_without() {
+        let created = |fresh| {
+            Reply::of(&Outcome::BatchCreated {
+                batch: batch("a/b é"),
+                fresh,
+                effects: Effects::default(),
+            })
+        };
+        let fresh = created(true);
+        assert_eq!(fresh.status, StatusCode::CREATED);
+        assert_eq!(fresh.location.as_deref(), Some("/v1/batches/a%2Fb%20%C3%A9"));
+        assert_eq!(
+            body(&fresh),
+            json!({"reference": "a/b é", "sku": "LAMP", "location": "main", "quantity": 10, "allocated": 4,
+                   "dispatched": 0, "available": 6, "eta": "2026-03-01", "status": "inbound"})
+        );
+        let again = created(false);
+        assert_eq!((again.status, again.location), (StatusCode::OK, None));
+        assert_eq!(again.body, fresh.body);
+    }
+
+    #[test]
+    fn a_line_is_created_or_accepted_to_wait_or_known_already() {
+        let placed = |state, fresh| {
+            let line = line(state);
+            Reply::of(&Outcome::LinePlaced { line, fresh }).status
+        };
+        assert_eq!(placed(LineState::Allocated, true), StatusCode::CREATED);
+        assert_eq!(placed(LineState::Backordered, true), StatusCode::ACCEPTED);
+        assert_eq!(placed(LineState::Allocated, false), StatusCode::OK);
+        assert_eq!(placed(LineState::Backordered, false), StatusCode::OK);
+        assert_eq!(placed(LineState::Cancelled, false), StatusCode::OK);
+    }
+
+    #[test]
+    fn an_order_shows_each_line_with_null_where_there_is_no_date() {
+        let order = OrderView {
+            id: OrderId::new("o 1").expect("a name"),
+            status: OrderStatus::Firm,
+            lines: vec![line(LineState::Backordered)],
+        };
+        let reply = Reply::of(&Outcome::OrderPlaced { order, fresh: true });
+        assert_eq!(reply.location.as_deref(), Some("/v1/orders/o%201"));
+        assert_eq!(
+            body(&reply),
+            json!({"order_id": "o 1", "status": "firm", "lines": [
+                {"order_id": "o 1", "line_id": "l1", "sku": "LAMP", "quantity": 2, "status": "backordered",
+                 "allocations": [], "promised_on": null}]})
+        );
+    }
+}
