@@ -2,6 +2,7 @@
 //! events get their numbers, and what becomes of callers and connections that go away.
 //!
 //! `cargo xtask test` starts a server for these tests and names it in `EARMARK_TEST_POSTGRES`.
+#![expect(clippy::panic, reason = "a test that finds what can't be fails")]
 
 mod connections;
 mod database;
