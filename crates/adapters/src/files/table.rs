@@ -44,7 +44,7 @@ impl<W: Write> Table<W> {
         Ok(Self(match format {
             Format::Csv => {
                 let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(to);
-                writer.write_record(R::COLUMNS)?;
+                writer.write_record(R::COLUMNS).map_err(plain)?;
                 Writer::Csv(Box::new(writer))
             }
             Format::Ndjson => Writer::Ndjson(BufWriter::new(to)),
@@ -57,7 +57,7 @@ impl<W: Write> Table<W> {
     /// When the writer fails.
     pub fn write<R: Exported>(&mut self, row: &R) -> io::Result<()> {
         match &mut self.0 {
-            Writer::Csv(writer) => row.write_csv(writer)?,
+            Writer::Csv(writer) => row.write_csv(writer).map_err(plain)?,
             Writer::Ndjson(writer) => {
                 serde_json::to_writer(&mut *writer, row)?;
                 writer.write_all(b"\n")?;
@@ -325,6 +325,14 @@ impl Exported for EventRow<'_> {
             event.correlation_id,
             &fact_to_json(&self.0.event.fact),
         ])
+    }
+}
+
+/// The writer's own error, which says whether a pipe was closed: wrapped, it would not.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -1,11 +1,9 @@
 //! The binary from outside: each command on a real file, by its output and its exit code.
 
-mod shop;
-
 use std::fs;
 use std::io::Write;
 
-use shop::{Shop, TINY, column};
+use crate::shop::{Shop, TINY, column};
 
 #[test]
 fn every_line_of_the_tiny_data_gets_the_batch_that_is_expected() {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -39,6 +39,11 @@ impl Shop {
         shop.imports("products", "products.csv").says("named", 9);
         shop.imports("batches", "batches.csv").says("created", 20);
         shop
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Where the database is, once there is one.
