@@ -7,7 +7,7 @@ use actix_web::App;
 use serde_json::json;
 use utoipa::openapi::{
     Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
-    path::Operation, schema::Components,
+    path::Operation, schema::Components, tag::TagBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
@@ -56,6 +56,17 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("book_allocations", &[&kinds::NO_ALLOCATIONS]),
     ("ready", &[&kinds::SHUTTING_DOWN, &kinds::UNAVAILABLE]),
     ("problem", &[&kinds::NOT_FOUND]),
+];
+
+/// The groups of calls, in the order they are read.
+const TAGS: [&str; 7] = [
+    "Batches",
+    "Orders",
+    "Products",
+    "Events",
+    "Bulk",
+    "The book's API",
+    "Operations",
 ];
 
 /// The document.
@@ -108,6 +119,7 @@ fn made() -> OpenApi {
             LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
         ))
         .build();
+    document.tags = Some(TAGS.map(|name| TagBuilder::new().name(name).build()).to_vec());
     let components = document.components.get_or_insert_with(Components::new);
     add_schema::<schema::Problem>(components);
     for item in document.paths.paths.values_mut() {

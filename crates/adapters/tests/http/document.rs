@@ -173,7 +173,18 @@ fn the_document_is_openapi_3_1_and_whole() {
             _ => {}
         }
     }
+    let tags: Vec<&Value> = document["tags"]
+        .as_array()
+        .expect("tags")
+        .iter()
+        .map(|tag| &tag["name"])
+        .collect();
     for (method, path, operation) in operations() {
+        let own = operation["tags"].as_array().expect("tags");
+        assert!(
+            own.iter().all(|tag| tags.contains(&tag)),
+            "{method} {path} has a tag of its own"
+        );
         for member in ["operationId", "summary", "responses", "tags"] {
             assert!(!operation[member].is_null(), "{method} {path} has no {member}");
         }
