@@ -1,7 +1,7 @@
 //! The books in a SQLite file: one service on one machine, with nothing to install.
 //!
-//! One thread owns the one connection that writes ([`writer`]): transactions run one after the other, whole, whoever
-//! waits for them or goes away. A few other connections answer questions ([`queries`]) beside it, each on the state
+//! One thread owns the one connection that writes (`writer`): transactions run one after the other, whole, whoever
+//! waits for them or goes away. A few other connections answer questions (`queries`) beside it, each on the state
 //! that was last stored. The tables guard the first rule of stock themselves: see the migration.
 //!
 //! The file is kept with a write-ahead log and every commit reaches the disk before it is answered.
