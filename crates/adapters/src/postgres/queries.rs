@@ -191,7 +191,10 @@ impl Queries for PostgresStore {
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError> {
         const PAGE: &str = summaries!("sku > ? ORDER BY sku LIMIT ?");
-        const FOUND: &str = summaries!("sku > ? AND (sku ILIKE ? OR name ILIKE ?) ORDER BY sku LIMIT ?");
+        // The order is that of bytes; which letters are the same in capitals is asked of a collation that knows.
+        const FOUND: &str = summaries!(
+            "sku > ? AND (sku COLLATE \"und-x-icu\" ILIKE ? OR name COLLATE \"und-x-icu\" ILIKE ?) ORDER BY sku LIMIT ?"
+        );
         let pattern = search.filter(|search| !search.is_empty()).map(containing);
         let connection = self.connection().await?;
         // No SKU is empty, so each comes after the empty text.
