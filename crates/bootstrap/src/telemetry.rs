@@ -18,7 +18,11 @@ pub(crate) fn begin(settings: &LogSettings) -> Result<(), Failure> {
         LogFormat::Pretty => true,
         LogFormat::Json => false,
     };
-    let log = fmt().with_env_filter(settings.level.filter()).with_writer(io::stderr);
+    let log = fmt()
+        .with_env_filter(settings.level.filter())
+        .with_writer(io::stderr)
+        // A log that nobody reads any more is no reason to end: told of on standard error, it would be one.
+        .log_internal_errors(false);
     let begun = match pretty {
         true => log
             .with_ansi(io::stderr().is_terminal())

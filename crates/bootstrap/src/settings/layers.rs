@@ -22,7 +22,8 @@ const DEFAULTS: [(&str, &str); 5] = [
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
     ("log.format", "auto"),
-    ("log.level", "info"),
+    // The web server tells of its own workers at every start and end; the lifecycle says what matters of it.
+    ("log.level", "info,actix_server=warn"),
 ];
 
 /// A setting given by a flag.

@@ -175,3 +175,68 @@ fn the_demo_has_stock_on_its_way_and_leaves_nothing_behind() {
     let left: Vec<_> = std::fs::read_dir(shop.folder()).expect("a folder").collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+const BATCH: &str = r#"{"reference":"B-1","sku":"LAMP","quantity":1}"#;
+
+/// A request that the service has taken and waits to read the body of.
+fn begin_request(service: &Service) -> BufReader<TcpStream> {
+    let mut connection = TcpStream::connect(&service.address).expect("a listener");
+    let length = BATCH.len();
+    write!(
+        connection,
+        "POST /v1/batches HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         expect: 100-continue\r\n\r\n"
+    )
+    .expect("a reader");
+    let mut answer = BufReader::new(connection);
+    read_until(&mut answer, "100 Continue");
+    answer
+}
+
+/// Tells the service to end, and waits until it drains.
+fn begin_to_end(service: &mut Service) {
+    service.signal("-TERM");
+    read_until(
+        &mut BufReader::new(service.process.stderr.take().expect("a pipe")),
+        "draining",
+    );
+}
+
+/// Reads lines until one has this text in it.
+fn read_until(from: &mut impl BufRead, text: &str) -> String {
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert_ne!(from.read_line(&mut line).expect("text"), 0, "ended before {text:?}");
+    }
+    line
+}
+
+#[test]
+fn what_is_in_flight_when_the_service_is_told_to_end_is_finished_and_answered() {
+    let shop = Shop::empty();
+    let mut service = Service::start(&shop, &["serve"]);
+    let mut request = begin_request(&service);
+    begin_to_end(&mut service);
+
+    write!(request.get_mut(), "{BATCH}").expect("a reader");
+    read_until(&mut request, "HTTP/1.1 201 ");
+    let output = service.process.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(0));
+    let batches = shop.run(["export", "batches"]).succeeds().out;
+    assert!(batches.contains("B-1,LAMP,"), "{batches}");
+}
+
+#[test]
+fn a_second_signal_ends_the_service_at_once() {
+    let shop = Shop::empty();
+    let mut service = Service::start(&shop, &["serve"]);
+    // Never ended: the drain waits for it.
+    let held = begin_request(&service);
+    begin_to_end(&mut service);
+    service.signal("-TERM");
+    let output = service.process.wait_with_output().expect("an end");
+    assert_eq!(output.status.code(), Some(130));
+    drop(held);
+    shop.run(["verify"]).succeeds();
+}
