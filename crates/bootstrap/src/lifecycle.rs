@@ -74,7 +74,7 @@ impl Service {
     /// Serves until a signal, then drains. `greet` is called once it listens.
     pub(crate) async fn run(self, greet: impl FnOnce(SocketAddr) -> io::Result<()>) -> Result<ExitCode, Failure> {
         let Self {
-            books,
+            mut books,
             metrics,
             listener,
             mut signals,
@@ -109,6 +109,10 @@ impl Service {
             ended = &mut serving => {
                 let why = ended.map_or_else(|error| error.to_string(), |ended| format!("{ended:?}"));
                 return Err(Failure::Failed(format!("the server ended by itself: {why}")));
+            }
+            // Half a service is worse than none: whoever watches the process starts a whole one.
+            why = books.lane_lost() => {
+                return Err(Failure::Failed(format!("a lane of the engine ended by itself: {why}")));
             }
             () = signals.next() => {}
         }

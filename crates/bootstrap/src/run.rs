@@ -87,6 +87,14 @@ impl Books {
         }
     }
 
+    /// Waits until a lane ends although nobody told it to: a defect took it, and its commands go unanswered from then on.
+    pub(crate) async fn lane_lost(&mut self) -> String {
+        match self.lanes.join_next().await {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(())) | None => "it found its queue closed".to_owned(),
+        }
+    }
+
     /// Takes no more commands, and waits until those that were taken are stored and answered.
     pub(crate) async fn close(mut self) {
         self.engine.drain().await;
