@@ -82,6 +82,12 @@ fn an_adapter_brings_along_its_own_driver_and_no_other() {
 }
 
 #[test]
+fn the_chores_compile_quickly() {
+    let closure = closure::of(&house::root(), "xtask", Features::Default).expect("Cargo resolves it");
+    assert_none(closure::check("xtask", &closure, &rooms::CHORES_COMPANY));
+}
+
+#[test]
 fn the_domain_does_without_the_standard_library() {
     assert_none(structure::without_std(
         &sources_in("crates/domain/src"),

@@ -16,6 +16,8 @@ pub type Closure = BTreeMap<String, BTreeSet<String>>;
 pub enum Features<'a> {
     /// All of them at once.
     All,
+    /// Those that are on unless somebody turns them off.
+    Default,
     /// One alone, without the defaults.
     Alone(&'a str),
 }
@@ -38,6 +40,7 @@ pub fn of(root: &Path, package: &str, features: Features<'_>) -> Result<Closure,
     args.extend(["--prefix", "none", "--format", "{p}|{f}|"]);
     match features {
         Features::All => args.push("--all-features"),
+        Features::Default => {}
         Features::Alone(feature) => args.extend(["--no-default-features", "--features", feature]),
     }
     parse(&cargo(root, &args)?)
