@@ -1,6 +1,8 @@
 //! The binary under test: built from the sources as they stand, then run.
 
 use std::env;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -9,18 +11,44 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-/// Where the binary is. The first caller has it built, so that no test ever meets a stale one: Cargo builds the
-/// binaries of a test's own package only, and does nothing here when all is up to date.
+/// Where the binary is. The first caller has it built if need be, so that no test ever meets a stale one: Cargo builds
+/// the binaries of a test's own package only.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(build)
+    BINARY.get_or_init(|| {
+        let test = env::current_exe().expect("the test has a path");
+        // <target>[/<triple>]/<profile>/deps/<test>
+        let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");
+        let binary = profile.join(format!("earmark{}", env::consts::EXE_SUFFIX));
+        // A run of all tests has built it already, and would wait for its like to be built with other features.
+        if is_fresh(&binary).unwrap_or(false) { binary } else { build(profile) }
+    })
+}
+
+/// Whether the binary is younger than all that it is made of, as Cargo tells it in a file beside it.
+fn is_fresh(binary: &Path) -> io::Result<bool> {
+    let built = binary.metadata()?.modified()?;
+    let told = fs::read_to_string(binary.with_extension("d"))?;
+    let (_, sources) = told.split_once(": ").unwrap_or_default();
+    // A space within a path is told as a backslash and a space.
+    let sources = sources.trim_end().replace("\\ ", "\0");
+    let sources = sources.split(' ').map(|source| PathBuf::from(source.replace('\0', " ")));
+
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut manifests = vec![house.join("Cargo.toml"), house.join("Cargo.lock")];
+    for room in fs::read_dir(house.join("crates"))? {
+        manifests.push(room?.path().join("Cargo.toml"));
+    }
+    for source in sources.chain(manifests) {
+        if source.metadata()?.modified()? >= built {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Builds the binary in the target folder and the profile that this very test was built in.
-fn build() -> PathBuf {
-    let test = env::current_exe().expect("the test has a path");
-    // <target>[/<triple>]/<profile>/deps/<test>
-    let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");
+fn build(profile: &Path) -> PathBuf {
     let above = profile.parent().expect("a profile lies in a target folder");
     let name = |path: &Path| path.file_name().expect("a folder has a name").to_string_lossy().into_owned();
 
@@ -33,11 +61,11 @@ fn build() -> PathBuf {
             cargo.args(["--profile", other]);
         }
     }
-    if above.join("CACHEDIR.TAG").exists() || above.parent().is_none() {
+    if above.join("CACHEDIR.TAG").exists() {
         cargo.arg("--target-dir").arg(above);
     } else {
-        cargo.args(["--target", &name(above)]);
-        cargo.arg("--target-dir").arg(above.parent().expect("a triple lies in a target folder"));
+        cargo.args(["--target", &name(above), "--target-dir"]);
+        cargo.arg(above.parent().expect("a triple lies in a target folder"));
     }
 
     let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");

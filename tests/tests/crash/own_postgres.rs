@@ -1,0 +1,139 @@
+//! A PostgreSQL server of one case's own, to be crashed and started again.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use async_trait::async_trait;
+use earmark_adapters::postgres::PostgresStore;
+use earmark_tests::databases::{Books, Database, Overlap};
+use earmark_tests::service::in_time;
+use tempfile::TempDir;
+use tokio::task::spawn_blocking;
+
+/// PostgreSQL refuses to run as root: there it runs as the user that its package makes.
+const USER: &str = "postgres";
+
+/// How long the server may take to start or stop, in seconds.
+const PATIENCE: &str = "50";
+
+/// How many connections an instance of the books has.
+const CONNECTIONS: usize = 4;
+
+/// A server in a temporary folder, on a port of the loopback. Everybody on this machine may connect: it holds nothing
+/// but what the case puts there.
+pub(crate) struct OwnPostgres {
+    folder: TempDir,
+    port: u16,
+}
+
+/// Where PostgreSQL's programs are: Debian keeps them off the search path, in a folder for each version.
+fn programs() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin")).collect();
+    found.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    let here = |bin: &PathBuf| bin.join("initdb").is_file() && bin.join("pg_ctl").is_file();
+    found.into_iter().find(here).expect("PostgreSQL's programs are here: `cargo xtask test` installs them")
+}
+
+/// Whether this runs as root, as tests in containers do.
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("every system has `id`");
+    id.stdout == b"0\n"
+}
+
+impl OwnPostgres {
+    /// Makes a server with empty books, and starts it.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        if is_root() {
+            let given = Command::new("chown").arg(format!("{USER}:")).arg(folder.path()).status();
+            assert!(given.is_ok_and(|status| status.success()), "the folder is given to {USER}");
+        }
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        drop(listener);
+        let server = Self { folder, port };
+        let options = ["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"];
+        server.run("initdb", &options).await;
+        server.launch().await;
+        server
+    }
+
+    /// Starts it, again if need be, and waits until it answers.
+    pub(crate) async fn launch(&self) {
+        let options = format!(
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=on",
+            self.port,
+            self.folder.path().display()
+        );
+        let log = self.folder.path().join("server.log");
+        self.run("pg_ctl", &["start", "--log", &log.to_string_lossy(), "--wait", "--timeout", PATIENCE, "--options", &options])
+            .await;
+    }
+
+    /// Ends it on the spot: nothing is written out, and it has to recover when it is started.
+    pub(crate) async fn crash(&self) {
+        self.run("pg_ctl", &["stop", "--mode", "immediate", "--wait", "--timeout", PATIENCE]).await;
+    }
+
+    async fn run(&self, program: &str, arguments: &[&str]) {
+        let mut command = command(program, self.folder.path());
+        command.args(arguments);
+        let name = program.to_owned();
+        let run = spawn_blocking(move || {
+            let status = command.status().expect("PostgreSQL's programs run");
+            assert!(status.success(), "{name} ended with {status}");
+        });
+        in_time(program, run).await.expect("it worked");
+    }
+}
+
+/// One of PostgreSQL's programs, on the data in a folder, as a user who may run it.
+fn command(program: &str, folder: &Path) -> Command {
+    let program = programs().join(program);
+    let mut command = if is_root() {
+        let mut command = Command::new("runuser");
+        command.args(["-u", USER, "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir(folder).arg("--pgdata").arg(folder.join("data"));
+    // The server would inherit what it prints to, and keep whoever reads that waiting for its end.
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[async_trait]
+impl Database for OwnPostgres {
+    async fn fresh() -> Self {
+        Self::start().await
+    }
+
+    async fn open(&self) -> Books {
+        let store = PostgresStore::open(&self.url(), CONNECTIONS, true).await;
+        Books::of(store.expect("the database opens"))
+    }
+
+    fn url(&self) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    fn overlap(&self) -> Overlap {
+        Overlap::OnOtherProducts
+    }
+
+    async fn discard(&self) {
+        self.crash().await;
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        let mut stop = command("pg_ctl", self.folder.path());
+        stop.args(["stop", "--mode", "immediate", "--wait", "--timeout", PATIENCE]);
+        // Fails when it does not run, which is as good.
+        drop(stop.status());
+    }
+}

@@ -1,0 +1,92 @@
+//! Forged books: somebody with the database's password alters what the service wrote. `earmark verify` tells.
+
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types};
+use earmark_tests::databases::{Database, Db, on_fresh};
+use earmark_tests::service::{Desk, earmark};
+use serde_json::json;
+
+/// The name of a trigger.
+#[derive(QueryableByName)]
+struct Trigger {
+    #[diesel(sql_type = sql_types::Text)]
+    name: String,
+}
+
+/// What is done to the books, and what `earmark verify` has to name.
+const FORGERIES: [(&str, &str); 12] = [
+    ("DELETE FROM allocations WHERE order_id = 'o1'", "o1"),
+    ("UPDATE allocations SET quantity = quantity + 1 WHERE order_id = 'o1'", "B1"),
+    ("UPDATE batches SET allocated = allocated + 1 WHERE reference = 'B1'", "B1"),
+    ("UPDATE batches SET quantity = quantity + 1 WHERE reference = 'B1'", "B1"),
+    ("UPDATE lines SET state = 'cancelled' WHERE order_id = 'o1'", "o1"),
+    ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
+    ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
+    ("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'", "LAMP"),
+    ("DELETE FROM events WHERE type = 'Allocated' AND order_id = 'o1'", "LAMP"),
+    ("DELETE FROM events WHERE type = 'BatchQuantityChanged'", "LAMP"),
+    ("DELETE FROM events WHERE type = 'OrderPlaced' AND order_id = 'o2'", "o2"),
+    ("DELETE FROM orders WHERE order_id = 'o2'", "o2"),
+];
+
+/// Takes the tables' own guards away, and does something to the books.
+async fn forge(url: &str, statement: &str) {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let mut connection = SqliteConnection::establish(path).expect("the file opens");
+        let guards = sql_query("SELECT name FROM sqlite_master WHERE type = 'trigger'");
+        for Trigger { name } in guards.load(&mut connection).expect("the triggers are told") {
+            connection.batch_execute(&format!("DROP TRIGGER {name}")).expect("a trigger is dropped");
+        }
+        connection.batch_execute(statement).expect("the books are forged");
+        return;
+    }
+    #[cfg(feature = "servers")]
+    {
+        use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+
+        let mut connection = AsyncPgConnection::establish(url).await.expect("the server answers");
+        for table in ["batches", "allocations", "events"] {
+            let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
+            connection.batch_execute(&unguard).await.expect("the guards are off");
+        }
+        connection.batch_execute(statement).await.expect("the books are forged");
+    }
+}
+
+/// Honest books: a count, a line, an order, and somebody who waits.
+async fn trade(desk: &Desk) {
+    desk.buy("B1", "LAMP", 12).await;
+    desk.buy("B2", "CHAIR", 5).await;
+    let _ = desk.count("B1", 10).await.answers(200);
+    let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
+    let order = json!({"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 1}]});
+    let _ = desk.post("/v1/orders", &order).await.answers(201);
+    let _ = desk.allocate_or_wait("o3", "CHAIR", 50).await.answers(202);
+}
+
+async fn catch<D: Database>() {
+    for (statement, name) in FORGERIES {
+        on_fresh::<D, _>(move |db: Db| async move {
+            let mut desk = Desk::open(db.clone()).await;
+            trade(&desk).await;
+            assert!(desk.verify().await.contains("all is sound"));
+            desk.service.kill();
+            forge(&db.url(), statement).await;
+            let told = earmark(&db.url(), &["verify"]).await.ended_with(1);
+            let named = told.out.lines().any(|line| line.starts_with("discrepancy") && line.contains(name));
+            assert!(named, "{statement}: {name} is not named\n{}", told.out);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_book_in_sqlite_is_found_out() {
+    catch::<earmark_tests::databases::SqliteDatabase>().await;
+}
+
+#[cfg(feature = "servers")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_book_in_postgres_is_found_out() {
+    catch::<earmark_tests::databases::PostgresDatabase>().await;
+}
