@@ -136,6 +136,9 @@ async fn a_bulk_that_is_stopped_tells_each_line_it_executed(mut desk: Desk) {
         answered.push(answer["status"].as_u64().expect("a status"));
     }
     assert_eq!(desk.service.ended().await.code(), Some(0), "{}", desk.service.log());
+    // One more may tell that no further line would have been read.
+    let over = answered.split_off(sent.min(answered.len()));
+    assert!(matches!(over.as_slice(), [] | [503]), "{over:?}");
     assert_eq!(answered.len(), sent, "each line is answered");
     desk.restart().await;
     for (at, status) in answered.into_iter().enumerate() {

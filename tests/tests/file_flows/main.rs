@@ -122,11 +122,11 @@ async fn a_bad_row_is_told_with_file_and_line_and_the_others_are_taken(desk: Des
     for to in [vec![], vec!["--to", desk.base()]] {
         let run = earmark(&desk.db.url(), &[&["import", "batches", path], &to[..]].concat()).await.ended_with(1);
         for line in [3, 4, 5, 6, 8] {
-            let place = format!("stock.csv:{line}");
+            let place = format!("stock.csv: line {line}:");
             assert!(run.err.contains(&place), "{place} is not told: {}", run.err);
         }
         for line in [2, 7] {
-            assert!(!run.err.contains(&format!("stock.csv:{line}")), "{}", run.err);
+            assert!(!run.err.contains(&format!("stock.csv: line {line}:")), "{}", run.err);
         }
     }
     assert_eq!(desk.product("LAMP").await["available"], 15);

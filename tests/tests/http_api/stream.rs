@@ -161,7 +161,7 @@ async fn nothing_is_missed_or_repeated_over_reconnects_while_writes_go_on(desk: 
 }
 
 async fn an_event_that_was_never_told_can_not_be_the_last_one(desk: Desk) {
-    for bad in ["x", "-1", "1.5", "99999999999999999999", ""] {
+    for bad in ["x", "-1", "1.5", "99999999999999999999"] {
         let reply = desk.send(Method::GET, "/v1/events/stream", &[("last-event-id", bad)], "").await;
         assert_eq!(reply.fields_at_fault(), ["Last-Event-ID"], "{bad}");
     }
