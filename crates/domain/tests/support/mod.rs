@@ -1,5 +1,4 @@
 //! A book-keeper for tests: keeps records in maps, loads what a scope names, stores what a ledger comes to.
-#![expect(dead_code, reason = "each test target uses its part")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
