@@ -17,7 +17,8 @@ async fn add_batch(desk: &Desk, reference: &str, sku: &str, quantity: u64, eta: 
 }
 
 async fn allocate(desk: &Desk, order: &str, sku: &str, quantity: u64) -> Reply {
-    desk.post("/allocate", &json!({"orderid": order, "sku": sku, "qty": quantity})).await
+    desk.post("/allocate", &json!({"orderid": order, "sku": sku, "qty": quantity}))
+        .await
 }
 
 /// Where an order has its stock, if anywhere.
@@ -34,7 +35,10 @@ async fn an_order_goes_to_the_batch_that_arrives_first_and_its_allocation_can_be
     add_batch(&desk, "earlier", "SOFA", 100, Some("2011-01-01")).await;
     add_batch(&desk, "other", "TABLE", 100, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 3).await, 202);
-    assert_eq!(allocations(&desk, "order-1").await, Some(json!([{"sku": "SOFA", "batchref": "earlier"}])));
+    assert_eq!(
+        allocations(&desk, "order-1").await,
+        Some(json!([{"sku": "SOFA", "batchref": "earlier"}]))
+    );
     assert_eq!(desk.batch("earlier").await["available"], 97);
 }
 
@@ -53,7 +57,10 @@ async fn a_shortage_is_accepted_and_told_by_an_event(desk: Desk) {
     assert_eq!(allocations(&desk, "order-1").await, None);
     let told = desk.events_after(0, "&type=OutOfStock").await;
     assert_eq!(told.len(), 1);
-    assert_eq!((&told[0]["sku"], &told[0]["order_id"]), (&json!("SOFA"), &json!("order-1")));
+    assert_eq!(
+        (&told[0]["sku"], &told[0]["order_id"]),
+        (&json!("SOFA"), &json!("order-1"))
+    );
     assert_eq!(desk.batch("b1").await["available"], 10);
 }
 
@@ -61,7 +68,10 @@ async fn stock_in_the_warehouse_goes_before_stock_on_its_way(desk: Desk) {
     add_batch(&desk, "shipping", "SOFA", 100, Some("2199-01-01T00:00:00")).await;
     add_batch(&desk, "here", "SOFA", 100, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 10).await, 202);
-    assert_eq!(allocations(&desk, "order-1").await, Some(json!([{"sku": "SOFA", "batchref": "here"}])));
+    assert_eq!(
+        allocations(&desk, "order-1").await,
+        Some(json!([{"sku": "SOFA", "batchref": "here"}]))
+    );
 }
 
 async fn each_line_of_an_order_is_looked_up_with_it(desk: Desk) {
@@ -71,8 +81,13 @@ async fn each_line_of_an_order_is_looked_up_with_it(desk: Desk) {
         assert_ok(&allocate(&desk, "order-1", sku, 1).await, 202);
     }
     let mut both = allocations(&desk, "order-1").await.expect("allocations");
-    both.as_array_mut().expect("a list").sort_by_key(|line| line["sku"].to_string());
-    assert_eq!(both, json!([{"sku": "SOFA", "batchref": "b1"}, {"sku": "TABLE", "batchref": "b2"}]));
+    both.as_array_mut()
+        .expect("a list")
+        .sort_by_key(|line| line["sku"].to_string());
+    assert_eq!(
+        both,
+        json!([{"sku": "SOFA", "batchref": "b1"}, {"sku": "TABLE", "batchref": "b2"}])
+    );
 }
 
 async fn a_date_may_have_a_time_with_it_or_be_none(desk: Desk) {
@@ -82,13 +97,20 @@ async fn a_date_may_have_a_time_with_it_or_be_none(desk: Desk) {
         ("b3", json!("2199-03-04T23:59:59.123456+02:00"), json!("2199-03-04")),
         ("b4", Value::Null, Value::Null),
     ] {
-        let reply = desk.post("/add_batch", &json!({"ref": reference, "sku": "SOFA", "qty": 1, "eta": eta})).await;
+        let reply = desk
+            .post(
+                "/add_batch",
+                &json!({"ref": reference, "sku": "SOFA", "qty": 1, "eta": eta}),
+            )
+            .await;
         assert_ok(&reply, 201);
         assert_eq!(desk.batch(reference).await["eta"], day, "{eta}");
     }
     let books = desk.books().await;
     for eta in ["2199-02-30", "2199-03-04T25:00:00", "tomorrow", ""] {
-        let reply = desk.post("/add_batch", &json!({"ref": "b9", "sku": "SOFA", "qty": 1, "eta": eta})).await;
+        let reply = desk
+            .post("/add_batch", &json!({"ref": "b9", "sku": "SOFA", "qty": 1, "eta": eta}))
+            .await;
         assert_eq!(reply.fields_at_fault(), ["eta"], "{eta}");
     }
     assert_eq!(desk.books().await, books);
@@ -113,15 +135,29 @@ async fn where_the_book_is_silent_the_answer_is_a_problem_and_nothing_changes(de
     let mut told = Vec::new();
     for (path, body) in [
         ("/add_batch", json!({"ref": "b2", "sku": "SOFA", "qty": 0, "eta": null})),
-        ("/add_batch", json!({"reference": "b2", "sku": "SOFA", "qty": 1, "eta": null})),
+        (
+            "/add_batch",
+            json!({"reference": "b2", "sku": "SOFA", "qty": 1, "eta": null}),
+        ),
         ("/allocate", json!({"orderid": "order-2", "sku": "SOFA", "qty": "3"})),
-        ("/allocate", json!({"orderid": "order-2", "sku": "SOFA", "qty": -1, "on_shortage": "backorder"})),
+        (
+            "/allocate",
+            json!({"orderid": "order-2", "sku": "SOFA", "qty": -1, "on_shortage": "backorder"}),
+        ),
     ] {
         let mut fields = desk.post(path, &body).await.fields_at_fault();
         fields.sort_unstable();
         told.push(fields);
     }
-    assert_eq!(told, [vec!["qty"], vec!["ref", "reference"], vec!["qty"], vec!["on_shortage", "qty"]]);
+    assert_eq!(
+        told,
+        [
+            vec!["qty"],
+            vec!["ref", "reference"],
+            vec!["qty"],
+            vec!["on_shortage", "qty"]
+        ]
+    );
     assert_eq!(desk.books().await, books);
 }
 

@@ -25,8 +25,13 @@ fn chromium() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
     let names = ["chromium", "chromium-browser", "google-chrome"];
-    let programs = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
-    programs.into_iter().find(|program| program.is_file()).expect("Chromium is here: `cargo xtask test` installs it")
+    let programs = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    programs
+        .into_iter()
+        .find(|program| program.is_file())
+        .expect("Chromium is here: `cargo xtask test` installs it")
 }
 
 /// Shows a page of the service.
@@ -35,17 +40,38 @@ async fn show(desk: &Desk, path: &str) -> Shown {
     let browse = spawn_blocking(move || {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut browser = Command::new(chromium());
-        browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"]);
-        browser.args(["--disable-background-networking", "--lang=en-US", "--enable-logging=stderr", SCRIPT_TIME]);
+        browser.args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+        ]);
+        browser.args([
+            "--disable-background-networking",
+            "--lang=en-US",
+            "--enable-logging=stderr",
+            SCRIPT_TIME,
+        ]);
         browser.arg(format!("--user-data-dir={}", profile.path().display()));
-        browser.args(["--dump-dom", &url]).stdin(Stdio::null()).output().expect("Chromium runs")
+        browser
+            .args(["--dump-dom", &url])
+            .stdin(Stdio::null())
+            .output()
+            .expect("Chromium runs")
     });
-    let shown = in_time("the browser shows the page", browse).await.expect("it was waited for");
+    let shown = in_time("the browser shows the page", browse)
+        .await
+        .expect("it was waited for");
     let said = String::from_utf8_lossy(&shown.stderr);
     assert!(shown.status.success(), "{}: {said}", shown.status);
     Shown {
         dom: String::from_utf8(shown.stdout).expect("HTML in UTF-8"),
-        console: said.lines().filter(|line| line.contains(":CONSOLE")).map(str::to_owned).collect(),
+        console: said
+            .lines()
+            .filter(|line| line.contains(":CONSOLE"))
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
@@ -60,7 +86,9 @@ fn row<'a>(dom: &'a str, name: &str) -> &'a str {
 /// The numbers of a row, as they are read.
 fn numbers(row: &str) -> Vec<String> {
     let cells = row.split("<td").skip(1);
-    cells.filter_map(|cell| Some(cell.split_once('>')?.1.split_once("</td>")?.0.to_owned())).collect()
+    cells
+        .filter_map(|cell| Some(cell.split_once('>')?.1.split_once("</td>")?.0.to_owned()))
+        .collect()
 }
 
 async fn the_stock_is_shown_with_its_numbers_and_names_stay_text(desk: Desk) {
@@ -69,10 +97,16 @@ async fn the_stock_is_shown_with_its_numbers_and_names_stay_text(desk: Desk) {
     let _ = desk.allocate("o1", "LAMP", 56).await.answers(201);
     let _ = desk.allocate_or_wait("o2", "LAMP", 7_000).await.answers(202);
     let name = "<b>Sofa</b> & <script>document.title = 'taken'</script>";
-    let _ = desk.put("/v1/products/SOFA%3Cimg%20src%3Dx%3E", &json!({"name": name})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/SOFA%3Cimg%20src%3Dx%3E", &json!({"name": name}))
+        .await
+        .answers(200);
 
     let shown = show(&desk, "/").await;
-    assert_eq!(numbers(row(&shown.dom, ">LAMP<")), ["1,200", "34", "56", "1,178", "7,000"]);
+    assert_eq!(
+        numbers(row(&shown.dom, ">LAMP<")),
+        ["1,200", "34", "56", "1,178", "7,000"]
+    );
     let sofa = row(&shown.dom, "SOFA&lt;img src=x&gt;");
     assert!(sofa.contains("&lt;b&gt;Sofa&lt;/b&gt; &amp; &lt;script&gt;"), "{sofa}");
     assert_eq!(numbers(sofa), ["0", "0", "0", "0", "0"]);
@@ -92,7 +126,12 @@ async fn the_explorer_shows_every_call_and_loads_nothing_from_elsewhere(desk: De
     assert_eq!((page.status, page.media_type()), (200, "text/html"));
     let mut assets = Vec::new();
     for attribute in ["src=\"", "href=\""] {
-        assets.extend(page.text().split(attribute).skip(1).filter_map(|rest| rest.split('"').next()));
+        assets.extend(
+            page.text()
+                .split(attribute)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next()),
+        );
     }
     assert!(!assets.is_empty(), "{}", page.text());
     for asset in assets {

@@ -16,8 +16,9 @@ The project's own chores: cargo xtask CHORE [ARGUMENT...]
 
   test [FILTER] [-- ARGUMENT...]
          Runs every test there is. Starts a throwaway PostgreSQL for those that need one, and stops it again; installs
-         it first where it is missing (Debian packages, as root; otherwise says what to install). What follows `test`
-         goes to `cargo test`: `cargo xtask test store_contract` runs the tests with that in their name.
+         it, and Chromium, first where they are missing (Debian packages, as root; otherwise says what to install).
+         What follows `test` goes to `cargo test`: `cargo xtask test store_contract` runs the tests with that in their
+         name.
   bench [--quick] [--rounds N] [--only sqlite|postgres] [--out FILE]
          Measures allocations a second over HTTP against the same work done raw in the database, on SQLite and on
          PostgreSQL; tells latencies, memory and start too. Prints tables and writes them as Markdown.

@@ -18,6 +18,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("pgbench", "postgresql"),
     ("psql", "postgresql"),
     ("wrk", "wrk"),
+    ("chromium", "chromium"),
 ];
 
 /// Tells the person at the terminal.

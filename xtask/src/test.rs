@@ -4,10 +4,13 @@ use std::time::Instant;
 
 use crate::Failure;
 use crate::server::Server;
-use crate::system::{Interruptions, cargo, say};
+use crate::system::{self, Interruptions, cargo, say};
 
 /// Where the tests look for the server to use.
 const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
+
+/// The browser that shows the page in tests.
+const BROWSER: &str = "chromium";
 
 /// What turns on the tests that need a server, in each crate that has some.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
@@ -17,6 +20,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let interruptions = Interruptions::listen()?;
     let begun = Instant::now();
 
+    if system::folder_of(BROWSER, &[]).is_none() {
+        system::install(BROWSER, &interruptions)?;
+    }
     let server = Server::start(&interruptions)?;
     say(&format!("A throwaway PostgreSQL answers at {}", server.url()));
 

@@ -21,7 +21,11 @@ fn binary() -> &'static Path {
         let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");
         let binary = profile.join(format!("earmark{}", env::consts::EXE_SUFFIX));
         // A run of all tests has built it already, and would wait for its like to be built with other features.
-        if is_fresh(&binary).unwrap_or(false) { binary } else { build(profile) }
+        if is_fresh(&binary).unwrap_or(false) {
+            binary
+        } else {
+            build(profile)
+        }
     })
 }
 
@@ -32,7 +36,9 @@ fn is_fresh(binary: &Path) -> io::Result<bool> {
     let (_, sources) = told.split_once(": ").unwrap_or_default();
     // A space within a path is told as a backslash and a space.
     let sources = sources.trim_end().replace("\\ ", "\0");
-    let sources = sources.split(' ').map(|source| PathBuf::from(source.replace('\0', " ")));
+    let sources = sources
+        .split(' ')
+        .map(|source| PathBuf::from(source.replace('\0', " ")));
 
     let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut manifests = vec![house.join("Cargo.toml"), house.join("Cargo.lock")];
@@ -50,11 +56,23 @@ fn is_fresh(binary: &Path) -> io::Result<bool> {
 /// Builds the binary in the target folder and the profile that this very test was built in.
 fn build(profile: &Path) -> PathBuf {
     let above = profile.parent().expect("a profile lies in a target folder");
-    let name = |path: &Path| path.file_name().expect("a folder has a name").to_string_lossy().into_owned();
+    let name = |path: &Path| {
+        path.file_name()
+            .expect("a folder has a name")
+            .to_string_lossy()
+            .into_owned()
+    };
 
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.args(["build", "--package", "earmark", "--bin", "earmark", "--message-format=json-render-diagnostics"]);
+    cargo.args([
+        "build",
+        "--package",
+        "earmark",
+        "--bin",
+        "earmark",
+        "--message-format=json-render-diagnostics",
+    ]);
     match name(profile).as_str() {
         "debug" => {}
         other => {
@@ -110,7 +128,13 @@ impl Finished {
     #[track_caller]
     #[must_use]
     pub fn succeeded(self) -> String {
-        assert_eq!(self.code, Some(0), "\n--- standard output\n{}\n--- standard error\n{}", self.out, self.err);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "\n--- standard output\n{}\n--- standard error\n{}",
+            self.out,
+            self.err
+        );
         self.out
     }
 
@@ -121,7 +145,13 @@ impl Finished {
     #[track_caller]
     #[must_use]
     pub fn ended_with(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "\n--- standard output\n{}\n--- standard error\n{}", self.out, self.err);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "\n--- standard output\n{}\n--- standard error\n{}",
+            self.out,
+            self.err
+        );
         self
     }
 }
@@ -136,10 +166,15 @@ pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
     let run = move || -> Output {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = bare(&folder);
-        command.args(arguments).env("EARMARK__STORE__URL", store).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env("EARMARK__STORE__URL", store)
+            .stdin(Stdio::null());
         command.output().expect("the binary runs")
     };
-    let output = super::in_time("a run of the binary", spawn_blocking(run)).await.expect("the run is awaited");
+    let output = super::in_time("a run of the binary", spawn_blocking(run))
+        .await
+        .expect("the run is awaited");
     let text = |bytes| String::from_utf8(bytes).expect("the binary speaks UTF-8");
     Finished {
         code: output.status.code(),

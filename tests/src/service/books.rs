@@ -44,7 +44,10 @@ impl Client {
         let mut events: Vec<Value> = Vec::new();
         let mut after = sequence;
         loop {
-            let page = self.get(&format!("/v1/events?limit=500&after={after}{filter}")).await.answers(200);
+            let page = self
+                .get(&format!("/v1/events?limit=500&after={after}{filter}"))
+                .await
+                .answers(200);
             let items = page["items"].as_array().expect("a page has items");
             for event in items {
                 let sequence = event["sequence"].as_u64().expect("a sequence");
@@ -72,12 +75,16 @@ impl Client {
     /// When an event has none.
     pub async fn event_types(&self, filter: &str) -> Vec<String> {
         let events = self.events_after(0, filter).await;
-        events.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
+        events
+            .iter()
+            .map(|event| event["type"].as_str().expect("a type").to_owned())
+            .collect()
     }
 
     /// The lines that wait for a product, in order of service.
     pub async fn backlog(&self, sku: &str) -> Vec<Value> {
-        self.pages(&format!("/v1/products/{}/backlog?limit=100", segment(sku))).await
+        self.pages(&format!("/v1/products/{}/backlog?limit=100", segment(sku)))
+            .await
     }
 
     /// All of the books.
@@ -85,7 +92,11 @@ impl Client {
     /// # Panics
     /// When a product has no SKU.
     pub async fn books(&self) -> Books {
-        let mut books = Books { products: Vec::new(), waiting: Vec::new(), events: self.events().await };
+        let mut books = Books {
+            products: Vec::new(),
+            waiting: Vec::new(),
+            events: self.events().await,
+        };
         for summary in self.pages("/v1/products?limit=100").await {
             let sku = summary["sku"].as_str().expect("a product has a SKU");
             books.products.push(self.product(sku).await);

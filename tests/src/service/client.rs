@@ -38,8 +38,15 @@ impl Client {
     #[must_use]
     pub fn of(address: SocketAddr) -> Self {
         // Nothing between the client and the service, whatever the environment says of proxies.
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
-        Self { http, base: format!("http://{address}") }
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(PATIENCE)
+            .build()
+            .expect("a client");
+        Self {
+            http,
+            base: format!("http://{address}"),
+        }
     }
 
     /// The address as a URL.
@@ -64,7 +71,10 @@ impl Client {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
-            map.append(name, HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"));
+            map.append(
+                name,
+                HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"),
+            );
         }
         let reply = self.request(method, path).headers(map).body(body).send().await?;
         Ok(Reply {
@@ -89,7 +99,8 @@ impl Client {
     /// When the connection broke first.
     pub async fn try_json(&self, method: Method, path: &str, body: &Value) -> Sent {
         let headers = [("content-type", "application/json")];
-        self.try_send(method, path, &headers, body.to_string().into_bytes()).await
+        self.try_send(method, path, &headers, body.to_string().into_bytes())
+            .await
     }
 
     async fn json(&self, method: Method, path: &str, body: &Value) -> Reply {
@@ -128,12 +139,17 @@ impl Client {
     /// When the reply is no stream of answers.
     pub async fn bulk(&self, lines: &[Value]) -> Vec<Value> {
         let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let request = self.request(Method::POST, "/v1/bulk").header("content-type", "application/x-ndjson");
+        let request = self
+            .request(Method::POST, "/v1/bulk")
+            .header("content-type", "application/x-ndjson");
         // Many commands take longer than one.
         let reply = request.timeout(5 * PATIENCE).body(body).send().await.expect("a reply");
         assert_eq!(reply.status(), 200);
         let answers = reply.text().await.expect("a whole reply");
-        answers.lines().map(|line| serde_json::from_str(line).expect("an answer is JSON")).collect()
+        answers
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("an answer is JSON"))
+            .collect()
     }
 
     /// Buys a batch that lies in the warehouse.
@@ -156,7 +172,11 @@ impl Client {
 
     /// Asks for units of one line, whole, or to be refused.
     pub async fn allocate(&self, order: &str, sku: &str, quantity: u64) -> Reply {
-        self.post("/v1/allocations", &json!({"order_id": order, "sku": sku, "quantity": quantity})).await
+        self.post(
+            "/v1/allocations",
+            &json!({"order_id": order, "sku": sku, "quantity": quantity}),
+        )
+        .await
     }
 
     /// Asks for units of one line, whole, or to wait.
@@ -167,7 +187,11 @@ impl Client {
 
     /// Counts a batch.
     pub async fn count(&self, reference: &str, quantity: u64) -> Reply {
-        self.patch(&format!("/v1/batches/{}", segment(reference)), &json!({"quantity": quantity})).await
+        self.patch(
+            &format!("/v1/batches/{}", segment(reference)),
+            &json!({"quantity": quantity}),
+        )
+        .await
     }
 
     /// A product as it stands.
@@ -183,7 +207,9 @@ impl Client {
     /// # Panics
     /// When there is none.
     pub async fn batch(&self, reference: &str) -> Value {
-        self.get(&format!("/v1/batches/{}", segment(reference))).await.answers(200)
+        self.get(&format!("/v1/batches/{}", segment(reference)))
+            .await
+            .answers(200)
     }
 
     /// An order as it stands.

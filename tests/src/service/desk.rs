@@ -30,7 +30,11 @@ impl Desk {
     /// Opens a desk on a database.
     pub async fn open(db: Db) -> Self {
         let service = Service::start(&db.url()).await;
-        Self { client: service.client(), service, db }
+        Self {
+            client: service.client(),
+            service,
+            db,
+        }
     }
 
     /// The service after a crash: another one, on the same books.

@@ -3,7 +3,10 @@
 //! [`Client`] is polite and speaks JSON; [`RawConnection`] writes bytes and is as rude as a case needs. A case that is
 //! written for a [`Desk`] is expanded for every database by [`on_each_database!`](crate::on_each_database).
 
-#![expect(clippy::panic, reason = "what a case relies on and does not get fails the case, with what came instead")]
+#![expect(
+    clippy::panic,
+    reason = "what a case relies on and does not get fails the case, with what came instead"
+)]
 
 mod binary;
 mod books;

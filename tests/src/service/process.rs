@@ -73,20 +73,33 @@ impl Service {
     pub async fn start_with(store: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = bare(&folder);
-        command.env("EARMARK__STORE__URL", store).env("EARMARK__HTTP__LISTEN", "127.0.0.1:0");
+        command
+            .env("EARMARK__STORE__URL", store)
+            .env("EARMARK__HTTP__LISTEN", "127.0.0.1:0");
         command.envs(settings.iter().copied()).arg("serve");
         let (mut child, log, told) = spawn(command);
         let address = match in_time("the service tells its address", told).await {
             Ok(address) => address,
             Err(_) => {
                 let ended = child.wait().expect("the service can be waited for");
-                panic!("the service ended with {ended} instead of telling its address\n{}", log.text());
+                panic!(
+                    "the service ended with {ended} instead of telling its address\n{}",
+                    log.text()
+                );
             }
         };
-        let service = Self { child, address, log, _folder: folder };
+        let service = Self {
+            child,
+            address,
+            log,
+            _folder: folder,
+        };
         let client = service.client();
         until("the service is ready", async || {
-            let reply = client.try_send(reqwest::Method::GET, "/health/ready", &[], Vec::new()).await.ok()?;
+            let reply = client
+                .try_send(reqwest::Method::GET, "/health/ready", &[], Vec::new())
+                .await
+                .ok()?;
             (reply.status == 200).then_some(())
         })
         .await;
@@ -118,7 +131,10 @@ impl Service {
     #[must_use]
     pub fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("its memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
@@ -138,7 +154,10 @@ impl Service {
     pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         // The standard library sends no signal but SIGKILL; every shell does.
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status().expect("a shell runs");
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$0\"", &pid])
+            .status()
+            .expect("a shell runs");
         assert!(sent.success(), "the signal was sent");
     }
 
@@ -151,7 +170,9 @@ impl Service {
         let child = Mutex::new(&mut self.child);
         until("the service ends", async || {
             let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
-            child.try_wait().unwrap_or_else(|error| panic!("can't be waited for: {error}\n{}", log.text()))
+            child
+                .try_wait()
+                .unwrap_or_else(|error| panic!("can't be waited for: {error}\n{}", log.text()))
         })
         .await
     }
@@ -182,7 +203,9 @@ fn spawn(mut command: Command) -> (Child, Tail, oneshot::Receiver<SocketAddr>) {
 /// The address in a line that tells where the dashboard is.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("http://")?;
-    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)))
+        .unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
 

@@ -29,7 +29,11 @@ impl RawConnection {
         let stream = TcpStream::connect(address).await.expect("the service listens");
         stream.set_nodelay(true).expect("a TCP connection");
         let (read, write) = stream.into_split();
-        Self { read: BufReader::new(read), write, pending: Vec::new() }
+        Self {
+            read: BufReader::new(read),
+            write,
+            pending: Vec::new(),
+        }
     }
 
     /// Sends bytes.
@@ -45,7 +49,9 @@ impl RawConnection {
     /// # Panics
     /// When the other side has closed, or does not read.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        in_time("the service reads", self.try_send(bytes)).await.expect("the connection stands");
+        in_time("the service reads", self.try_send(bytes))
+            .await
+            .expect("the connection stands");
     }
 
     /// Asks for a path exactly as it is spelt, and answers the reply.
@@ -61,7 +67,8 @@ impl RawConnection {
 
     /// Sends the head of a bulk request whose lines are still to come, in chunks.
     pub async fn begin_bulk(&mut self) {
-        self.begin("/v1/bulk", "application/x-ndjson", "transfer-encoding: chunked\r\n").await;
+        self.begin("/v1/bulk", "application/x-ndjson", "transfer-encoding: chunked\r\n")
+            .await;
     }
 
     async fn begin(&mut self, path: &str, media_type: &str, headers: &str) {
@@ -85,7 +92,9 @@ impl RawConnection {
     /// # Panics
     /// When the other side has closed, or does not read.
     pub async fn chunk(&mut self, bytes: impl AsRef<[u8]>) {
-        in_time("the service reads", self.try_chunk(bytes)).await.expect("the connection stands");
+        in_time("the service reads", self.try_chunk(bytes))
+            .await
+            .expect("the connection stands");
     }
 
     /// Ends a chunked body.
@@ -113,7 +122,11 @@ impl RawConnection {
         loop {
             let line = self.line().await;
             if line.is_empty() {
-                return Reply { status, headers, body: Vec::new() };
+                return Reply {
+                    status,
+                    headers,
+                    body: Vec::new(),
+                };
             }
             let (name, value) = line.split_once(':').expect("a header has a name");
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header's name");
@@ -149,7 +162,9 @@ impl RawConnection {
         let length = self.line().await;
         let length = usize::from_str_radix(&length, 16).unwrap_or_else(|_| panic!("no chunk: {length:?}"));
         let mut chunk = vec![0; length];
-        in_time("a chunk arrives", self.read.read_exact(&mut chunk)).await.expect("a whole chunk");
+        in_time("a chunk arrives", self.read.read_exact(&mut chunk))
+            .await
+            .expect("a whole chunk");
         assert_eq!(self.line().await, "", "a chunk ends with an empty line");
         (length > 0).then_some(chunk)
     }

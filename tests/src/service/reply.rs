@@ -49,7 +49,11 @@ impl Reply {
     pub fn json(&self) -> Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,
-            Err(error) => panic!("{error} in the body of {}: {}", self.status, String::from_utf8_lossy(&self.body)),
+            Err(error) => panic!(
+                "{error} in the body of {}: {}",
+                self.status,
+                String::from_utf8_lossy(&self.body)
+            ),
         }
     }
 
@@ -62,7 +66,10 @@ impl Reply {
     pub fn answers(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         assert_eq!(self.media_type(), "application/json");
-        assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "every reply bears a request id");
+        assert!(
+            self.header("x-request-id").is_some_and(|id| !id.is_empty()),
+            "every reply bears a request id"
+        );
         self.json()
     }
 
@@ -74,8 +81,16 @@ impl Reply {
     #[must_use]
     pub fn refuses(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
-        assert_eq!(self.media_type(), "application/problem+json", "{}", String::from_utf8_lossy(&self.body));
-        assert!(self.header("x-request-id").is_some_and(|id| !id.is_empty()), "every reply bears a request id");
+        assert_eq!(
+            self.media_type(),
+            "application/problem+json",
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
+        assert!(
+            self.header("x-request-id").is_some_and(|id| !id.is_empty()),
+            "every reply bears a request id"
+        );
         let problem = self.json();
         assert_problem(&problem, status, code);
         problem
@@ -91,7 +106,10 @@ impl Reply {
         let problem = self.refuses(422, "invalid_request");
         let errors = problem["errors"].as_array().expect("a list of errors");
         let field = |error: &Value| {
-            assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{error}");
+            assert!(
+                error["message"].as_str().is_some_and(|message| !message.is_empty()),
+                "{error}"
+            );
             error["field"].as_str().expect("a field").to_owned()
         };
         errors.iter().map(field).collect()
@@ -108,7 +126,10 @@ pub(super) fn assert_problem(problem: &Value, status: u16, code: &str) {
     assert_eq!(problem["status"], status, "{problem}");
     assert_eq!(problem["type"], format!("/problems/{code}"), "{problem}");
     for member in ["title", "detail"] {
-        assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "no {member}: {problem}");
+        assert!(
+            problem[member].as_str().is_some_and(|text| !text.is_empty()),
+            "no {member}: {problem}"
+        );
     }
     if status == 503 {
         return;

@@ -32,7 +32,11 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl 
         if let Some(seen) = look().await {
             return seen;
         }
-        assert!(Instant::now() < deadline, "waited {} seconds in vain: {what}", PATIENCE.as_secs());
+        assert!(
+            Instant::now() < deadline,
+            "waited {} seconds in vain: {what}",
+            PATIENCE.as_secs()
+        );
         sleep(BETWEEN_LOOKS).await;
     }
 }

@@ -23,9 +23,17 @@ pub(crate) enum Ask {
     /// A count of a batch.
     Count { batch: String, quantity: u64 },
     /// An order of these lines, each known by its SKU.
-    Place { order: String, lines: Vec<(String, u64)>, on_shortage: &'static str },
+    Place {
+        order: String,
+        lines: Vec<(String, u64)>,
+        on_shortage: &'static str,
+    },
     /// A line of an order.
-    Allocate { order: String, line: (String, u64), on_shortage: &'static str },
+    Allocate {
+        order: String,
+        line: (String, u64),
+        on_shortage: &'static str,
+    },
     /// No order any more.
     Cancel { order: String },
 }
@@ -35,18 +43,30 @@ impl Ask {
     pub(crate) async fn send(&self, client: &Client) -> Sent {
         let line = |(sku, quantity): &(String, u64)| json!({"sku": sku, "quantity": quantity});
         let (method, path, body) = match self {
-            Self::Create { batch, sku, quantity } => {
-                (Method::POST, "/v1/batches".to_owned(), json!({"reference": batch, "sku": sku, "quantity": quantity}))
-            }
-            Self::Count { batch, quantity } => {
-                (Method::PATCH, format!("/v1/batches/{}", segment(batch)), json!({"quantity": quantity}))
-            }
-            Self::Place { order, lines, on_shortage } => {
+            Self::Create { batch, sku, quantity } => (
+                Method::POST,
+                "/v1/batches".to_owned(),
+                json!({"reference": batch, "sku": sku, "quantity": quantity}),
+            ),
+            Self::Count { batch, quantity } => (
+                Method::PATCH,
+                format!("/v1/batches/{}", segment(batch)),
+                json!({"quantity": quantity}),
+            ),
+            Self::Place {
+                order,
+                lines,
+                on_shortage,
+            } => {
                 let lines: Vec<Value> = lines.iter().map(line).collect();
                 let body = json!({"order_id": order, "lines": lines, "on_shortage": on_shortage});
                 (Method::POST, "/v1/orders".to_owned(), body)
             }
-            Self::Allocate { order, line: of, on_shortage } => {
+            Self::Allocate {
+                order,
+                line: of,
+                on_shortage,
+            } => {
                 let mut body = line(of);
                 body["order_id"] = json!(order);
                 body["on_shortage"] = json!(on_shortage);
@@ -84,7 +104,9 @@ impl Entry {
 
     /// Whether it was answered with one of the statuses of a command that is done.
     pub(crate) fn is_done(&self) -> bool {
-        self.answer.as_ref().is_some_and(|answer| (200..300).contains(&answer.status))
+        self.answer
+            .as_ref()
+            .is_some_and(|answer| (200..300).contains(&answer.status))
     }
 
     /// Whether the service would not take it on: it is going down, or busy.
@@ -104,13 +126,28 @@ pub(crate) async fn work(name: String, client: Client, answered: Arc<AtomicUsize
         let order = format!("o-{name}-{at}");
         let quantity = 1 + at as u64 % 3;
         let ask = match at % 8 {
-            0 => Ask::Create { batch: format!("{own}-{at}"), sku: sku(at / 8), quantity: 12 },
-            1 | 2 | 5 => Ask::Allocate { order, line: (sku(at), quantity), on_shortage },
+            0 => Ask::Create {
+                batch: format!("{own}-{at}"),
+                sku: sku(at / 8),
+                quantity: 12,
+            },
+            1 | 2 | 5 => Ask::Allocate {
+                order,
+                line: (sku(at), quantity),
+                on_shortage,
+            },
             3 | 6 => {
                 let lines = (0..3).map(|line| (sku(at + line), quantity)).collect();
-                Ask::Place { order, lines, on_shortage }
+                Ask::Place {
+                    order,
+                    lines,
+                    on_shortage,
+                }
             }
-            4 => Ask::Count { batch: format!("{own}-{}", at - 4), quantity: at as u64 % 11 },
+            4 => Ask::Count {
+                batch: format!("{own}-{}", at - 4),
+                quantity: at as u64 % 11,
+            },
             _ => match standing.pop() {
                 Some(order) => Ask::Cancel { order },
                 None => continue,

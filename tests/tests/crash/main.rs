@@ -36,12 +36,18 @@ impl Shift {
     fn begin(name: &str, client: impl Fn() -> Client) -> Self {
         let answered = Arc::new(AtomicUsize::new(0));
         let workers = (0..WORKERS).map(|at| work(format!("{name}{at}"), client(), answered.clone()));
-        Self { workers: workers.collect(), answered }
+        Self {
+            workers: workers.collect(),
+            answered,
+        }
     }
 
     /// Waits until so many answers came.
     async fn answered(&self, enough: usize) {
-        until("enough is answered", async || (self.answered.load(Ordering::Relaxed) >= enough).then_some(())).await;
+        until("enough is answered", async || {
+            (self.answered.load(Ordering::Relaxed) >= enough).then_some(())
+        })
+        .await;
     }
 
     /// The clients' record, when all have stopped.
@@ -53,13 +59,19 @@ impl Shift {
 /// Names the products, so that what does not fit is out of stock rather than unknown.
 async fn name_products(client: &Client) {
     for at in 0..PRODUCTS {
-        let _ = client.put(&format!("/v1/products/{}", sku(at)), &json!({"name": "wanted"})).await.answers(200);
+        let _ = client
+            .put(&format!("/v1/products/{}", sku(at)), &json!({"name": "wanted"}))
+            .await
+            .answers(200);
     }
 }
 
 /// Lets many wait for one product.
 async fn queue_up(client: &Client, name: &str) {
-    let _ = client.put(&format!("/v1/products/{name}"), &json!({"name": "awaited"})).await.answers(200);
+    let _ = client
+        .put(&format!("/v1/products/{name}"), &json!({"name": "awaited"}))
+        .await
+        .answers(200);
     let line = |at| json!({"allocate": {"order_id": format!("q-{name}-{at}"), "sku": name, "quantity": 1, "on_shortage": "backorder"}});
     let lines: Vec<Value> = (0..QUEUE).map(line).collect();
     for answer in client.bulk(&lines).await {
@@ -77,7 +89,11 @@ async fn what_was_acknowledged_survives_a_power_cut_under_load(mut desk: Desk) {
         let shift = Shift::begin(&format!("r{round}w"), || desk.service.client());
         shift.answered(150 + 50 * round).await;
         // Acknowledged with a first page served: the rest is owed when the lights go out.
-        let batch = Ask::Create { batch: format!("for {awaited}"), sku: awaited.clone(), quantity: QUEUE as u64 };
+        let batch = Ask::Create {
+            batch: format!("for {awaited}"),
+            sku: awaited.clone(),
+            quantity: QUEUE as u64,
+        };
         let owed = Entry::of(batch, &desk).await;
         desk.service.kill();
         let mut told = shift.record().await;
@@ -97,7 +113,10 @@ async fn what_was_acknowledged_survives_a_power_cut_under_load(mut desk: Desk) {
         hold_balances(&desk).await;
         drop(desk.verify().await);
     }
-    assert!(open > 0, "no command was under way in any of the crashes: they prove little");
+    assert!(
+        open > 0,
+        "no command was under way in any of the crashes: they prove little"
+    );
 }
 
 async fn whatever_a_stopping_service_took_on_it_answers(mut desk: Desk) {
@@ -123,7 +142,12 @@ async fn a_bulk_that_is_stopped_tells_each_line_it_executed(mut desk: Desk) {
     talk.begin_bulk().await;
     let mut sent = 0;
     let mut answered = Vec::new();
-    let line = |at: usize| format!("{}\n", json!({"allocate": {"order_id": format!("o{at}"), "sku": "LAMP", "quantity": 1}}));
+    let line = |at: usize| {
+        format!(
+            "{}\n",
+            json!({"allocate": {"order_id": format!("o{at}"), "sku": "LAMP", "quantity": 1}})
+        )
+    };
     for _ in 0..10 {
         talk.chunk(line(sent)).await;
         sent += 1;

@@ -33,7 +33,10 @@ fn programs() -> PathBuf {
     let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin")).collect();
     found.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     let here = |bin: &PathBuf| bin.join("initdb").is_file() && bin.join("pg_ctl").is_file();
-    found.into_iter().find(here).expect("PostgreSQL's programs are here: `cargo xtask test` installs them")
+    found
+        .into_iter()
+        .find(here)
+        .expect("PostgreSQL's programs are here: `cargo xtask test` installs them")
 }
 
 /// Whether this runs as root, as tests in containers do.
@@ -47,14 +50,30 @@ impl OwnPostgres {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         if is_root() {
-            let given = Command::new("chown").arg(format!("{USER}:")).arg(folder.path()).status();
-            assert!(given.is_ok_and(|status| status.success()), "the folder is given to {USER}");
+            let given = Command::new("chown")
+                .arg(format!("{USER}:"))
+                .arg(folder.path())
+                .status();
+            assert!(
+                given.is_ok_and(|status| status.success()),
+                "the folder is given to {USER}"
+            );
         }
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         drop(listener);
         let server = Self { folder, port };
-        let options = ["--username", USER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"];
+        let options = [
+            "--username",
+            USER,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        ];
         server.run("initdb", &options).await;
         server.launch().await;
         server
@@ -68,13 +87,29 @@ impl OwnPostgres {
             self.folder.path().display()
         );
         let log = self.folder.path().join("server.log");
-        self.run("pg_ctl", &["start", "--log", &log.to_string_lossy(), "--wait", "--timeout", PATIENCE, "--options", &options])
-            .await;
+        self.run(
+            "pg_ctl",
+            &[
+                "start",
+                "--log",
+                &log.to_string_lossy(),
+                "--wait",
+                "--timeout",
+                PATIENCE,
+                "--options",
+                &options,
+            ],
+        )
+        .await;
     }
 
     /// Ends it on the spot: nothing is written out, and it has to recover when it is started.
     pub(crate) async fn crash(&self) {
-        self.run("pg_ctl", &["stop", "--mode", "immediate", "--wait", "--timeout", PATIENCE]).await;
+        self.run(
+            "pg_ctl",
+            &["stop", "--mode", "immediate", "--wait", "--timeout", PATIENCE],
+        )
+        .await;
     }
 
     async fn run(&self, program: &str, arguments: &[&str]) {

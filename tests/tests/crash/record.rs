@@ -124,7 +124,12 @@ impl OrderFate {
         for line in shown["lines"].as_array().expect("lines") {
             let sku = line["sku"].as_str().expect("a SKU").to_owned();
             let quantity = line["quantity"].as_u64().expect("a quantity");
-            let held: u64 = line["allocations"].as_array().expect("parts").iter().filter_map(|part| part["quantity"].as_u64()).sum();
+            let held: u64 = line["allocations"]
+                .as_array()
+                .expect("parts")
+                .iter()
+                .filter_map(|part| part["quantity"].as_u64())
+                .sum();
             match line["status"].as_str() {
                 Some("allocated") => assert_eq!(held, quantity, "wholly or not at all: {line}"),
                 Some("backordered") => assert_eq!(held, 0, "{line}"),
@@ -143,7 +148,10 @@ impl OrderFate {
         match self.cancelled {
             Known::Done => assert_eq!(cancelled, lines.len(), "order {order} is cancelled"),
             Known::NotDone => assert_eq!(cancelled, 0, "order {order} stands"),
-            Known::Open => assert!(cancelled == 0 || cancelled == lines.len(), "order {order} is cancelled in part"),
+            Known::Open => assert!(
+                cancelled == 0 || cancelled == lines.len(),
+                "order {order} is cancelled in part"
+            ),
         }
     }
 }
@@ -152,7 +160,11 @@ impl BatchFate {
     fn hold(&self, batch: &str, shown: &Value) {
         assert_eq!(shown["sku"], self.sku.as_str());
         let quantity = shown["quantity"].as_u64().expect("a quantity");
-        assert!(self.quantities.contains(&quantity), "batch {batch} has {quantity}, not one of {:?}", self.quantities);
+        assert!(
+            self.quantities.contains(&quantity),
+            "batch {batch} has {quantity}, not one of {:?}",
+            self.quantities
+        );
     }
 }
 
@@ -163,9 +175,15 @@ pub(crate) async fn wait_until_served(client: &Client) {
             let sku = product["sku"].as_str().expect("a SKU");
             let product = client.product(sku).await;
             let batches = product["batches"].as_array().expect("batches").iter();
-            let largest = batches.filter_map(|batch| batch["available"].as_u64()).max().unwrap_or(0);
+            let largest = batches
+                .filter_map(|batch| batch["available"].as_u64())
+                .max()
+                .unwrap_or(0);
             let waiting = client.backlog(sku).await;
-            if waiting.iter().any(|line| line["quantity"].as_u64().is_some_and(|quantity| quantity <= largest)) {
+            if waiting
+                .iter()
+                .any(|line| line["quantity"].as_u64().is_some_and(|quantity| quantity <= largest))
+            {
                 return None;
             }
         }
@@ -176,7 +194,9 @@ pub(crate) async fn wait_until_served(client: &Client) {
 
 /// Holds each batch to the lines in it, and each product to its events. Nothing is sold twice.
 pub(crate) async fn hold_balances(desk: &Desk) {
-    let exported = earmark(&desk.db.url(), &["export", "allocations", "--format", "ndjson"]).await.succeeded();
+    let exported = earmark(&desk.db.url(), &["export", "allocations", "--format", "ndjson"])
+        .await
+        .succeeded();
     let mut held: BTreeMap<String, u64> = BTreeMap::new();
     for line in exported.lines() {
         let line: Value = serde_json::from_str(line).expect("a row is JSON");
@@ -189,7 +209,11 @@ pub(crate) async fn hold_balances(desk: &Desk) {
         for batch in product["batches"].as_array().expect("batches") {
             let number = |member: &str| batch[member].as_u64().expect("a number of units");
             let reference = batch["reference"].as_str().expect("a reference");
-            assert_eq!(number("allocated"), held.get(reference).copied().unwrap_or(0), "{batch}");
+            assert_eq!(
+                number("allocated"),
+                held.get(reference).copied().unwrap_or(0),
+                "{batch}"
+            );
             assert_eq!(number("allocated") + number("available"), number("quantity"), "{batch}");
         }
     }
@@ -224,9 +248,16 @@ pub(crate) async fn send_again(record: &[Entry], client: &Client) {
     }
     for (batch, quantity) in counted {
         let again = client.count(batch, quantity).await.answers(200);
-        assert_eq!(again["effects"], serde_json::json!({"reallocated": [], "backordered": [], "allocated": []}));
+        assert_eq!(
+            again["effects"],
+            serde_json::json!({"reallocated": [], "backordered": [], "allocated": []})
+        );
     }
-    assert_eq!(client.events().await.len(), before, "what is sent again changes nothing");
+    assert_eq!(
+        client.events().await.len(),
+        before,
+        "what is sent again changes nothing"
+    );
 }
 
 /// Sends what is open once more: now it gets an answer.

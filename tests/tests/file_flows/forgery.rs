@@ -18,16 +18,31 @@ struct Trigger {
 /// What is done to the books, and what `earmark verify` has to name.
 const FORGERIES: [(&str, &str); 12] = [
     ("DELETE FROM allocations WHERE order_id = 'o1'", "o1"),
-    ("UPDATE allocations SET quantity = quantity + 1 WHERE order_id = 'o1'", "B1"),
-    ("UPDATE batches SET allocated = allocated + 1 WHERE reference = 'B1'", "B1"),
-    ("UPDATE batches SET quantity = quantity + 1 WHERE reference = 'B1'", "B1"),
+    (
+        "UPDATE allocations SET quantity = quantity + 1 WHERE order_id = 'o1'",
+        "B1",
+    ),
+    (
+        "UPDATE batches SET allocated = allocated + 1 WHERE reference = 'B1'",
+        "B1",
+    ),
+    (
+        "UPDATE batches SET quantity = quantity + 1 WHERE reference = 'B1'",
+        "B1",
+    ),
     ("UPDATE lines SET state = 'cancelled' WHERE order_id = 'o1'", "o1"),
     ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
     ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
     ("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'", "LAMP"),
-    ("DELETE FROM events WHERE type = 'Allocated' AND order_id = 'o1'", "LAMP"),
+    (
+        "DELETE FROM events WHERE type = 'Allocated' AND order_id = 'o1'",
+        "LAMP",
+    ),
     ("DELETE FROM events WHERE type = 'BatchQuantityChanged'", "LAMP"),
-    ("DELETE FROM events WHERE type = 'OrderPlaced' AND order_id = 'o2'", "o2"),
+    (
+        "DELETE FROM events WHERE type = 'OrderPlaced' AND order_id = 'o2'",
+        "o2",
+    ),
     ("DELETE FROM orders WHERE order_id = 'o2'", "o2"),
 ];
 
@@ -37,7 +52,9 @@ async fn forge(url: &str, statement: &str) {
         let mut connection = SqliteConnection::establish(path).expect("the file opens");
         let guards = sql_query("SELECT name FROM sqlite_master WHERE type = 'trigger'");
         for Trigger { name } in guards.load(&mut connection).expect("the triggers are told") {
-            connection.batch_execute(&format!("DROP TRIGGER {name}")).expect("a trigger is dropped");
+            connection
+                .batch_execute(&format!("DROP TRIGGER {name}"))
+                .expect("a trigger is dropped");
         }
         connection.batch_execute(statement).expect("the books are forged");
         return;
@@ -77,9 +94,15 @@ async fn catch<D: Database>() {
             desk.service.kill();
             forge(&db.url(), statement).await;
             let told = earmark(&db.url(), &["verify"]).await;
-            let named = told.out.lines().any(|line| line.starts_with("discrepancy") && line.contains(name));
+            let named = told
+                .out
+                .lines()
+                .any(|line| line.starts_with("discrepancy") && line.contains(name));
             if told.code != Some(1) || !named {
-                undetected.lock().expect("nobody panics holding it").push((statement, told));
+                undetected
+                    .lock()
+                    .expect("nobody panics holding it")
+                    .push((statement, told));
             }
         })
         .await;

@@ -22,7 +22,11 @@ fn example(name: &str) -> String {
 /// Imports the tiny example, in the shop's order, with some more arguments, and tells what each import said.
 async fn import_tiny(store: &str, arguments: &[&str]) -> Vec<String> {
     let mut said = Vec::new();
-    for (kind, file) in [("products", "products"), ("batches", "batches"), ("orders", "order_lines")] {
+    for (kind, file) in [
+        ("products", "products"),
+        ("batches", "batches"),
+        ("orders", "order_lines"),
+    ] {
         let file = example(&format!("tiny/{file}.csv"));
         let run = earmark(store, &[&["import", kind, &file], arguments].concat()).await;
         said.push(run.err.clone() + &run.succeeded());
@@ -33,13 +37,18 @@ async fn import_tiny(store: &str, arguments: &[&str]) -> Vec<String> {
 /// A table as rows of `(column, value)`s.
 async fn table(store: &str, what: &str) -> Vec<csv::StringRecord> {
     let text = earmark(store, &["export", what]).await.succeeded();
-    csv::Reader::from_reader(text.as_bytes()).into_records().collect::<Result<_, _>>().expect("CSV")
+    csv::Reader::from_reader(text.as_bytes())
+        .into_records()
+        .collect::<Result<_, _>>()
+        .expect("CSV")
 }
 
 /// What each line got, without the dates: they move with the day.
 async fn promises(store: &str) -> Vec<Vec<String>> {
     let rows = table(store, "allocations").await;
-    rows.iter().map(|row| row.iter().take(7).map(str::to_owned).collect()).collect()
+    rows.iter()
+        .map(|row| row.iter().take(7).map(str::to_owned).collect())
+        .collect()
 }
 
 async fn each_line_of_the_tiny_example_gets_the_batch_that_is_expected(desk: Desk) {
@@ -77,7 +86,10 @@ async fn sending_to_a_running_service_is_as_good_as_writing_to_its_books(desk: D
     let direct = SqliteDatabase::fresh().await;
     import_tiny(&direct.url(), &[]).await;
     assert_eq!(promises(&desk.db.url()).await, promises(&direct.url()).await);
-    let mut batches = [table(&desk.db.url(), "batches").await, table(&direct.url(), "batches").await];
+    let mut batches = [
+        table(&desk.db.url(), "batches").await,
+        table(&direct.url(), "batches").await,
+    ];
     assert!(!batches[0].is_empty());
     let [sent, written] = &mut batches;
     assert_eq!(sent, written);
@@ -95,7 +107,8 @@ async fn a_file_may_be_compressed_or_lines_of_json(desk: Desk) {
         path
     };
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    gzip.write_all(b"reference,sku,quantity,eta,location\nB1,LAMP,10,,north\nB2,\"LAMP, red\",5,2199-01-01,\n").expect("gzip");
+    gzip.write_all(b"reference,sku,quantity,eta,location\nB1,LAMP,10,,north\nB2,\"LAMP, red\",5,2199-01-01,\n")
+        .expect("gzip");
     let batches = file("batches.csv.gz", &gzip.finish().expect("gzip"));
     let orders = [
         json!({"order_id": "o1", "sku": "LAMP", "quantity": 4}),
@@ -109,8 +122,14 @@ async fn a_file_may_be_compressed_or_lines_of_json(desk: Desk) {
     }
     assert_eq!(desk.batch("B1").await["location"], "north");
     let order = desk.order("o1").await;
-    assert_eq!(order["lines"][0]["allocations"], json!([{"batch": "B1", "quantity": 4}]));
-    assert_eq!((&order["lines"][1]["line_id"], &order["lines"][1]["promised_on"]), (&json!("l2"), &json!("2199-01-01")));
+    assert_eq!(
+        order["lines"][0]["allocations"],
+        json!([{"batch": "B1", "quantity": 4}])
+    );
+    assert_eq!(
+        (&order["lines"][1]["line_id"], &order["lines"][1]["promised_on"]),
+        (&json!("l2"), &json!("2199-01-01"))
+    );
 }
 
 async fn a_bad_row_is_told_with_file_and_line_and_the_others_are_taken(desk: Desk) {
@@ -120,7 +139,9 @@ async fn a_bad_row_is_told_with_file_and_line_and_the_others_are_taken(desk: Des
     fs::write(&path, rows).expect("a file");
     let path = path.to_str().expect("a path in UTF-8");
     for to in [vec![], vec!["--to", desk.base()]] {
-        let run = earmark(&desk.db.url(), &[&["import", "batches", path], &to[..]].concat()).await.ended_with(1);
+        let run = earmark(&desk.db.url(), &[&["import", "batches", path], &to[..]].concat())
+            .await
+            .ended_with(1);
         for line in [3, 4, 5, 6, 8] {
             let place = format!("stock.csv: line {line}:");
             assert!(run.err.contains(&place), "{place} is not told: {}", run.err);
@@ -150,12 +171,26 @@ async fn what_is_exported_is_what_the_service_shows(desk: Desk) {
             ["o2", "LAMP", "LAMP", "99", "backordered", "", ""],
         ]
     );
-    let text = earmark(&store, &["export", "events", "--format", "ndjson"]).await.succeeded();
-    let exported: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a row is JSON")).collect();
+    let text = earmark(&store, &["export", "events", "--format", "ndjson"])
+        .await
+        .succeeded();
+    let exported: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a row is JSON"))
+        .collect();
     let shown = desk.events().await;
     assert_eq!(exported.len(), shown.len());
     for (exported, shown) in exported.iter().zip(&shown) {
-        for member in ["sequence", "type", "sku", "version", "occurred_at", "actor", "correlation_id", "data"] {
+        for member in [
+            "sequence",
+            "type",
+            "sku",
+            "version",
+            "occurred_at",
+            "actor",
+            "correlation_id",
+            "data",
+        ] {
             assert_eq!(exported[member], shown[member], "{member}");
         }
     }
@@ -164,11 +199,18 @@ async fn what_is_exported_is_what_the_service_shows(desk: Desk) {
     assert_eq!((&backlog[0][0], &backlog[0][1], &backlog[0][3]), ("LAMP", "o2", "99"));
     let batches = table(&store, "batches").await;
     assert_eq!(batches.len(), 2);
-    assert_eq!(batches[1].iter().collect::<Vec<_>>(), ["B2", "LAMP", "main", "10", "5", "0", "5", "2199-01-01", "inbound"]);
+    assert_eq!(
+        batches[1].iter().collect::<Vec<_>>(),
+        ["B2", "LAMP", "main", "10", "5", "0", "5", "2199-01-01", "inbound"]
+    );
 }
 
 async fn the_demo_data_goes_in_whole_and_nothing_of_it_is_promised_twice(desk: Desk) {
-    for (kind, file) in [("products", "products"), ("batches", "batches"), ("orders", "order_lines")] {
+    for (kind, file) in [
+        ("products", "products"),
+        ("batches", "batches"),
+        ("orders", "order_lines"),
+    ] {
         let file = example(&format!("demo/{file}.csv.gz"));
         drop(earmark(&desk.db.url(), &["import", kind, &file]).await.succeeded());
     }
@@ -177,7 +219,10 @@ async fn the_demo_data_goes_in_whole_and_nothing_of_it_is_promised_twice(desk: D
     for row in table(&desk.db.url(), "batches").await {
         let number = |at: usize| row[at].parse::<u64>().expect("a number");
         assert_eq!(number(4) + number(5) + number(6), number(3), "{row:?}");
-        let allocated = lines.iter().filter(|line| line[5] == row[0]).map(|line| line[6].parse::<u64>().expect("a number"));
+        let allocated = lines
+            .iter()
+            .filter(|line| line[5] == row[0])
+            .map(|line| line[6].parse::<u64>().expect("a number"));
         assert_eq!(allocated.sum::<u64>(), number(4), "{row:?}");
     }
 }

@@ -29,7 +29,10 @@ async fn a_line_without_an_id_is_known_by_its_sku(desk: Desk) {
         if let Some(line_id) = line_id {
             sent["line_id"] = line_id;
         }
-        assert_eq!(desk.post("/v1/allocations", &sent).await.answers(201)["line_id"], "LAMP");
+        assert_eq!(
+            desk.post("/v1/allocations", &sent).await.answers(201)["line_id"],
+            "LAMP"
+        );
     }
 }
 
@@ -85,8 +88,13 @@ async fn a_line_that_does_not_fit_is_refused_with_what_there_is_and_nothing_of_i
     assert_eq!(after.products[0]["batches"], before.products[0]["batches"]);
     assert_eq!(after.waiting, before.waiting);
     // That it did not fit is a fact all the same.
-    let [told] = &after.events[before.events.len()..] else { unreachable!("one event: {:?}", after.events) };
-    assert_eq!((&told["type"], &told["data"]["kept"]), (&json!("OutOfStock"), &json!("nothing")));
+    let [told] = &after.events[before.events.len()..] else {
+        unreachable!("one event: {:?}", after.events)
+    };
+    assert_eq!(
+        (&told["type"], &told["data"]["kept"]),
+        (&json!("OutOfStock"), &json!("nothing"))
+    );
     // And as nothing is kept, the same line may be asked for anew.
     desk.buy("B3", "LAMP", 9).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
@@ -118,21 +126,37 @@ async fn the_same_line_again_changes_nothing_wherever_it_stands(desk: Desk) {
     assert_eq!(again.answers(200), allocated);
     assert_eq!(again.header("location"), None);
     assert_eq!(desk.allocate_or_wait("o2", "LAMP", 2).await.answers(200), waiting);
-    assert_eq!(desk.allocate("o2", "LAMP", 2).await.answers(200), waiting, "it waits, whatever is asked the second time");
+    assert_eq!(
+        desk.allocate("o2", "LAMP", 2).await.answers(200),
+        waiting,
+        "it waits, whatever is asked the second time"
+    );
     let still = desk.allocate("o3", "LAMP", 1).await.answers(200);
-    assert_eq!((&still["line_id"], &still["status"]), (&cancelled["line_id"], &json!("cancelled")));
+    assert_eq!(
+        (&still["line_id"], &still["status"]),
+        (&cancelled["line_id"], &json!("cancelled"))
+    );
     assert_eq!(desk.books().await, books);
 }
 
 async fn a_line_can_not_become_another_one(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "CHAIR", 10).await;
-    let _ = desk.post("/v1/allocations", &json!({"order_id": "o1", "line_id": "l1", "sku": "LAMP", "quantity": 2})).await.answers(201);
+    let _ = desk
+        .post(
+            "/v1/allocations",
+            &json!({"order_id": "o1", "line_id": "l1", "sku": "LAMP", "quantity": 2}),
+        )
+        .await
+        .answers(201);
     let books = desk.books().await;
     for (sku, quantity) in [("LAMP", 3), ("CHAIR", 2), ("LAMP", 100), ("NOBODY", 2)] {
         let other = json!({"order_id": "o1", "line_id": "l1", "sku": sku, "quantity": quantity});
         let problem = desk.post("/v1/allocations", &other).await.refuses(409, "line_exists");
-        assert_eq!((&problem["order_id"], &problem["line_id"]), (&json!("o1"), &json!("l1")));
+        assert_eq!(
+            (&problem["order_id"], &problem["line_id"]),
+            (&json!("o1"), &json!("l1"))
+        );
     }
     assert_eq!(desk.books().await, books);
 }
@@ -154,7 +178,11 @@ async fn lines_of_one_order_can_come_one_by_one(desk: Desk) {
     let _ = desk.allocate("o1", "LAMP", 1).await.answers(201);
     let _ = desk.allocate("o1", "CHAIR", 2).await.answers(201);
     let lines = desk.order("o1").await["lines"].clone();
-    assert_eq!((&lines[0]["line_id"], &lines[1]["line_id"]), (&json!("CHAIR"), &json!("LAMP")), "by line id");
+    assert_eq!(
+        (&lines[0]["line_id"], &lines[1]["line_id"]),
+        (&json!("CHAIR"), &json!("LAMP")),
+        "by line id"
+    );
 }
 
 async fn one_line_can_be_cancelled_and_the_others_stand(desk: Desk) {
@@ -177,13 +205,26 @@ async fn one_line_can_be_cancelled_and_the_others_stand(desk: Desk) {
     assert_eq!(desk.product("LAMP").await["available"], 5);
 
     let books = desk.books().await;
-    assert_eq!(desk.delete(&path).await.answers(200), order, "cancelling again changes nothing");
+    assert_eq!(
+        desk.delete(&path).await.answers(200),
+        order,
+        "cancelling again changes nothing"
+    );
     let problem = desk.delete("/v1/orders/o1/lines/l3").await.refuses(404, "unknown_line");
-    assert_eq!((&problem["order_id"], &problem["line_id"]), (&json!("o1"), &json!("l3")));
-    let _ = desk.delete("/v1/orders/o2/lines/l2").await.refuses(404, "unknown_order");
+    assert_eq!(
+        (&problem["order_id"], &problem["line_id"]),
+        (&json!("o1"), &json!("l3"))
+    );
+    let _ = desk
+        .delete("/v1/orders/o2/lines/l2")
+        .await
+        .refuses(404, "unknown_order");
     assert_eq!(desk.books().await, books);
 
-    assert_eq!(desk.delete("/v1/orders/o1/lines/l2").await.answers(200)["status"], "cancelled");
+    assert_eq!(
+        desk.delete("/v1/orders/o1/lines/l2").await.answers(200)["status"],
+        "cancelled"
+    );
 }
 
 on_each_database! {

@@ -18,16 +18,31 @@ async fn queue(desk: &Desk, first: usize, last: usize) {
 
 async fn nobody_waits_for_a_product_that_is_there(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
-    assert_eq!(desk.get("/v1/products/LAMP/backlog").await.answers(200), json!({"items": [], "next": null}));
+    assert_eq!(
+        desk.get("/v1/products/LAMP/backlog").await.answers(200),
+        json!({"items": [], "next": null})
+    );
 }
 
 async fn whoever_was_placed_first_stands_first_whatever_his_name(desk: Desk) {
-    let _ = desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+        .await
+        .answers(200);
     for id in ["z", "a", "m"] {
         let _ = desk.allocate_or_wait(id, "LAMP", 1).await.answers(202);
     }
-    let of_two = order("k", &[json!({"line_id": "2", "sku": "LAMP", "quantity": 1}), json!({"line_id": "1", "sku": "LAMP", "quantity": 1})]);
-    let _ = desk.post("/v1/orders", &on_shortage(of_two, "backorder")).await.answers(201);
+    let of_two = order(
+        "k",
+        &[
+            json!({"line_id": "2", "sku": "LAMP", "quantity": 1}),
+            json!({"line_id": "1", "sku": "LAMP", "quantity": 1}),
+        ],
+    );
+    let _ = desk
+        .post("/v1/orders", &on_shortage(of_two, "backorder"))
+        .await
+        .answers(201);
     let waiting = desk.get("/v1/products/LAMP/backlog").await.answers(200);
     assert_eq!(column(&waiting["items"], "order_id"), ["z", "a", "m", "k", "k"]);
     assert_eq!(column(&waiting["items"], "line_id"), ["LAMP", "LAMP", "LAMP", "1", "2"]);
@@ -38,7 +53,10 @@ async fn whoever_was_placed_first_stands_first_whatever_his_name(desk: Desk) {
 }
 
 async fn the_backlog_is_read_page_by_page_in_order_of_service(desk: Desk) {
-    let _ = desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+        .await
+        .answers(200);
     queue(&desk, 0, 25).await;
     let all: Vec<String> = (0..25).map(|at| format!("o{at:04}")).collect();
     for limit in [1, 7, 25, 26] {
@@ -48,12 +66,18 @@ async fn the_backlog_is_read_page_by_page_in_order_of_service(desk: Desk) {
     }
     for nonsense in ["after=x", "after=", "limit=0", "limit=100000", "search=x"] {
         let reply = desk.get(&format!("/v1/products/LAMP/backlog?{nonsense}")).await;
-        assert_eq!(reply.fields_at_fault(), [nonsense.split('=').next().unwrap_or_default()]);
+        assert_eq!(
+            reply.fields_at_fault(),
+            [nonsense.split('=').next().unwrap_or_default()]
+        );
     }
 }
 
 async fn a_backlog_longer_than_a_transaction_serves_is_served_to_its_end(desk: Desk) {
-    let _ = desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+        .await
+        .answers(200);
     queue(&desk, 0, 650).await;
     desk.buy("B1", "LAMP", 640).await;
     until("all stock is given out", async || {
@@ -67,7 +91,10 @@ async fn a_backlog_longer_than_a_transaction_serves_is_served_to_its_end(desk: D
 }
 
 async fn a_line_at_the_very_end_is_found_behind_many_that_do_not_fit(desk: Desk) {
-    let _ = desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+        .await
+        .answers(200);
     let large: Vec<Value> = (0..450)
         .map(|at| json!({"allocate": {"order_id": format!("large{at:04}"), "sku": "LAMP", "quantity": 100, "on_shortage": "backorder"}}))
         .collect();

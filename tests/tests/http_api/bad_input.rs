@@ -11,20 +11,54 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
 /// Numbers that are no quantity, as they are written in JSON.
 const NO_QUANTITIES: [&str; 16] = [
-    "-1", "0.5", "1.5", "-0.0001", "1000000001", "1e10", "4294967297", "9223372036854775808", "18446744073709551616",
-    "1e400", "-1e400", "null", "true", "\"5\"", "[1]", "{}",
+    "-1",
+    "0.5",
+    "1.5",
+    "-0.0001",
+    "1000000001",
+    "1e10",
+    "4294967297",
+    "9223372036854775808",
+    "18446744073709551616",
+    "1e400",
+    "-1e400",
+    "null",
+    "true",
+    "\"5\"",
+    "[1]",
+    "{}",
 ];
 
 /// Texts that are no names, as they are written in JSON.
 const NO_NAMES: [&str; 12] = [
-    "\"\"", "\" \"", "\" x\"", "\"x \"", "\"\\u00a0x\"", "\"a\\nb\"", "\"a\\u0000b\"", "\"a\\u0085b\"", "null", "7", "[\"x\"]",
+    "\"\"",
+    "\" \"",
+    "\" x\"",
+    "\"x \"",
+    "\"\\u00a0x\"",
+    "\"a\\nb\"",
+    "\"a\\u0000b\"",
+    "\"a\\u0085b\"",
+    "null",
+    "7",
+    "[\"x\"]",
     "{\"x\": 1}",
 ];
 
 /// Texts that are no dates, as they are written in JSON.
 const NO_DATES: [&str; 12] = [
-    "\"2026-02-30\"", "\"2026-13-01\"", "\"2025-02-29\"", "\"2026-1-1\"", "\"20260101\"", "\"01.02.2026\"", "\"tomorrow\"", "\"\"",
-    "\"2026-01-01T00:00:00Z\"", "\"0000-00-00\"", "20260101", "false",
+    "\"2026-02-30\"",
+    "\"2026-13-01\"",
+    "\"2025-02-29\"",
+    "\"2026-1-1\"",
+    "\"20260101\"",
+    "\"01.02.2026\"",
+    "\"tomorrow\"",
+    "\"\"",
+    "\"2026-01-01T00:00:00Z\"",
+    "\"0000-00-00\"",
+    "20260101",
+    "false",
 ];
 
 /// A shop with something in it that bad input could harm.
@@ -65,8 +99,15 @@ fn allocation() -> (Method, &'static str, Value) {
 }
 
 fn order() -> (Method, &'static str, Value) {
-    let lines = [json!({"line_id": "l1", "sku": "LAMP", "quantity": 1}), json!({"line_id": "l2", "sku": "CHAIR", "quantity": 1})];
-    (Method::POST, "/v1/orders", json!({"order_id": "o9", "lines": lines, "on_shortage": "partial", "split": true}))
+    let lines = [
+        json!({"line_id": "l1", "sku": "LAMP", "quantity": 1}),
+        json!({"line_id": "l2", "sku": "CHAIR", "quantity": 1}),
+    ];
+    (
+        Method::POST,
+        "/v1/orders",
+        json!({"order_id": "o9", "lines": lines, "on_shortage": "partial", "split": true}),
+    )
 }
 
 fn count() -> (Method, &'static str, Value) {
@@ -75,7 +116,11 @@ fn count() -> (Method, &'static str, Value) {
 
 async fn a_quantity_is_a_whole_number_within_bounds(desk: Desk) {
     let books = shop(&desk).await;
-    for (call, field) in [(batch(), "quantity"), (allocation(), "quantity"), (order(), "lines[1].quantity")] {
+    for (call, field) in [
+        (batch(), "quantity"),
+        (allocation(), "quantity"),
+        (order(), "lines[1].quantity"),
+    ] {
         refuse(&desk, &books, call.clone(), field, &NO_QUANTITIES).await;
         refuse(&desk, &books, call, field, &["0", "-0", "0.0"]).await;
     }
@@ -97,12 +142,23 @@ async fn a_name_has_some_signs_none_of_them_unprintable_and_no_space_around(desk
     }
     // These may be left out, and null says so.
     let given: Vec<&str> = names.iter().copied().filter(|name| *name != "null").collect();
-    for (call, field) in [(batch(), "location"), (allocation(), "line_id"), (order(), "lines[0].line_id")] {
+    for (call, field) in [
+        (batch(), "location"),
+        (allocation(), "line_id"),
+        (order(), "lines[0].line_id"),
+    ] {
         refuse(&desk, &books, call, field, &given).await;
     }
     let name = (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"}));
     let long = format!("\"{}\"", "x".repeat(10_000));
-    refuse(&desk, &books, name, "name", &["\"\"", "\" x\"", "\"a\\tb\"", "7", "null", &long]).await;
+    refuse(
+        &desk,
+        &books,
+        name,
+        "name",
+        &["\"\"", "\" x\"", "\"a\\tb\"", "7", "null", &long],
+    )
+    .await;
 }
 
 async fn a_date_exists_and_is_spelt_as_dates_are(desk: Desk) {
@@ -125,10 +181,26 @@ async fn a_field_that_does_not_exist_is_never_ignored(desk: Desk) {
     let books = shop(&desk).await;
     for (call, fields) in [
         (batch(), vec!["Quantity", "qty", "ETA", "status", "available", ""]),
-        (allocation(), vec!["priority", "required_by", "hold_seconds", "location", "idempotency_key"]),
-        (order(), vec!["priority", "required_by", "hold_seconds", "hold_for", "preview", "lines[0].priority"]),
+        (
+            allocation(),
+            vec!["priority", "required_by", "hold_seconds", "location", "idempotency_key"],
+        ),
+        (
+            order(),
+            vec![
+                "priority",
+                "required_by",
+                "hold_seconds",
+                "hold_for",
+                "preview",
+                "lines[0].priority",
+            ],
+        ),
         (count(), vec!["eta", "reference", "sku", "location"]),
-        ((Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"})), vec!["sku", "safety_stock"]),
+        (
+            (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"})),
+            vec!["sku", "safety_stock"],
+        ),
     ] {
         for field in fields {
             let (method, path, mut body) = call.clone();
@@ -155,8 +227,14 @@ async fn every_fault_is_told_at_once(desk: Desk) {
     let books = shop(&desk).await;
     let mut told = Vec::new();
     for (path, body) in [
-        ("/v1/batches", json!({"reference": " ", "quantity": 0, "eta": "soon", "colour": "red"})),
-        ("/v1/orders", json!({"order_id": 7, "lines": [{"sku": "", "quantity": -1}, {"sku": "LAMP"}, 5], "split": "no"})),
+        (
+            "/v1/batches",
+            json!({"reference": " ", "quantity": 0, "eta": "soon", "colour": "red"}),
+        ),
+        (
+            "/v1/orders",
+            json!({"order_id": 7, "lines": [{"sku": "", "quantity": -1}, {"sku": "LAMP"}, 5], "split": "no"}),
+        ),
         ("/v1/orders", json!({})),
         ("/v1/allocations", json!({"line_id": "", "priority": 1})),
     ] {
@@ -168,12 +246,24 @@ async fn every_fault_is_told_at_once(desk: Desk) {
         told,
         [
             vec!["colour", "eta", "quantity", "reference", "sku"],
-            vec!["lines[0].quantity", "lines[0].sku", "lines[1].quantity", "lines[2]", "order_id", "split"],
+            vec![
+                "lines[0].quantity",
+                "lines[0].sku",
+                "lines[1].quantity",
+                "lines[2]",
+                "order_id",
+                "split"
+            ],
             vec!["lines", "order_id"],
             vec!["line_id", "order_id", "priority", "quantity", "sku"],
         ]
     );
-    let reply = desk.post("/v1/batches?preview=true", &json!({"reference": "", "sku": "LAMP", "quantity": 1})).await;
+    let reply = desk
+        .post(
+            "/v1/batches?preview=true",
+            &json!({"reference": "", "sku": "LAMP", "quantity": 1}),
+        )
+        .await;
     let mut fields = reply.fields_at_fault();
     fields.sort_unstable();
     assert_eq!(fields, ["preview", "reference"], "the query counts too");
@@ -186,14 +276,26 @@ async fn the_lines_of_an_order_are_a_list_of_lines_each_with_an_id_of_its_own(de
     refuse(&desk, &books, order(), "lines[0]", &["[]", "null", "7", "\"LAMP\""]).await;
     for lines in [
         vec![line("LAMP", 1), line("LAMP", 2)],
-        vec![json!({"line_id": "CHAIR", "sku": "LAMP", "quantity": 1}), line("CHAIR", 1)],
+        vec![
+            json!({"line_id": "CHAIR", "sku": "LAMP", "quantity": 1}),
+            line("CHAIR", 1),
+        ],
     ] {
-        let reply = desk.post("/v1/orders", &json!({"order_id": "o9", "lines": lines})).await;
+        let reply = desk
+            .post("/v1/orders", &json!({"order_id": "o9", "lines": lines}))
+            .await;
         let fields = reply.fields_at_fault();
         assert!(fields.iter().all(|field| field.starts_with("lines")), "{fields:?}");
     }
-    let many: Vec<Value> = (0..501).map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1})).collect();
-    assert_eq!(desk.post("/v1/orders", &json!({"order_id": "o9", "lines": many})).await.fields_at_fault(), ["lines"]);
+    let many: Vec<Value> = (0..501)
+        .map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1}))
+        .collect();
+    assert_eq!(
+        desk.post("/v1/orders", &json!({"order_id": "o9", "lines": many}))
+            .await
+            .fields_at_fault(),
+        ["lines"]
+    );
     assert_eq!(desk.books().await, books);
 }
 

@@ -21,7 +21,10 @@ async fn a_batch_that_is_bought_can_be_looked_at_where_the_answer_says(desk: Des
 
 async fn a_batch_without_a_date_lies_in_the_warehouse_at_the_main_location(desk: Desk) {
     let batch = desk.buy("B1", "LAMP", 10).await;
-    assert_eq!((&batch["eta"], &batch["status"], &batch["location"]), (&json!(null), &json!("in_warehouse"), &json!("main")));
+    assert_eq!(
+        (&batch["eta"], &batch["status"], &batch["location"]),
+        (&json!(null), &json!("in_warehouse"), &json!("main"))
+    );
     let null = json!({"reference": "B2", "sku": "LAMP", "quantity": 10, "eta": null, "location": null});
     let batch = desk.post("/v1/batches", &null).await.answers(201);
     assert_eq!((&batch["eta"], &batch["location"]), (&json!(null), &json!("main")));
@@ -78,15 +81,36 @@ async fn a_batch_nobody_bought_is_unknown(desk: Desk) {
 
 async fn names_are_kept_to_the_letter_whatever_letters_they_have(desk: Desk) {
     let longest = "ß".repeat(64);
-    for (at, name) in ["a/b", "Ä é 漢字 🛋", "..", "100%25", "a?b#c&d=e+f", "'; DROP TABLE batches; --", &longest].into_iter().enumerate() {
+    for (at, name) in [
+        "a/b",
+        "Ä é 漢字 🛋",
+        "..",
+        "100%25",
+        "a?b#c&d=e+f",
+        "'; DROP TABLE batches; --",
+        &longest,
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let batch = json!({"reference": name, "sku": format!("{name}"), "quantity": 10 + at, "location": name});
         let reply = desk.post("/v1/batches", &batch).await;
         assert_eq!(reply.answers(201)["reference"], name);
         let location = reply.header("location").expect("a location").to_owned();
         assert!(location.is_ascii(), "{location}");
         let found = desk.raw().await.get(&location).await.answers(200);
-        assert_eq!((&found["reference"], &found["sku"], &found["location"]), (&json!(name), &json!(name), &json!(name)));
-        assert_eq!(desk.raw().await.get(&format!("/v1/products/{}", encoded(name))).await.answers(200)["sku"], name);
+        assert_eq!(
+            (&found["reference"], &found["sku"], &found["location"]),
+            (&json!(name), &json!(name), &json!(name))
+        );
+        assert_eq!(
+            desk.raw()
+                .await
+                .get(&format!("/v1/products/{}", encoded(name)))
+                .await
+                .answers(200)["sku"],
+            name
+        );
     }
 }
 
@@ -106,7 +130,11 @@ async fn the_largest_batch_has_a_thousand_million_units(desk: Desk) {
     for at in 0..5 {
         desk.buy(&format!("B{at}"), "LAMP", 1_000_000_000).await;
     }
-    assert_eq!(desk.product("LAMP").await["available"], 5_000_000_000_u64, "sums don't wrap");
+    assert_eq!(
+        desk.product("LAMP").await["available"],
+        5_000_000_000_u64,
+        "sums don't wrap"
+    );
     let all = json!({"order_id": "o1", "sku": "LAMP", "quantity": 1_000_000_000});
     let _ = desk.post("/v1/allocations", &all).await.answers(201);
 }
@@ -115,7 +143,10 @@ async fn new_stock_serves_the_backlog_at_once(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
     let _ = desk.allocate_or_wait("o1", "LAMP", 5).await.answers(202);
     let two = order("o2", &[json!({"sku": "LAMP", "quantity": 3})]);
-    let _ = desk.post("/v1/orders", &on_shortage(two, "backorder")).await.answers(201);
+    let _ = desk
+        .post("/v1/orders", &on_shortage(two, "backorder"))
+        .await
+        .answers(201);
 
     let batch = desk.buy_inbound("B2", "LAMP", 9, FAR).await;
     assert_eq!((&batch["allocated"], &batch["available"]), (&json!(8), &json!(1)));

@@ -26,8 +26,17 @@ fn place(order: &str, sku: &str, quantity: u64) -> Value {
 async fn answers(desk: &Desk, body: impl Into<Vec<u8>>) -> Vec<Value> {
     let headers = [("content-type", "application/x-ndjson")];
     let reply = desk.send(Method::POST, "/v1/bulk", &headers, body).await;
-    assert_eq!((reply.status, reply.media_type()), (200, "application/x-ndjson"), "{}", reply.text());
-    reply.text().lines().map(|line| serde_json::from_str(line).expect("an answer is JSON")).collect()
+    assert_eq!(
+        (reply.status, reply.media_type()),
+        (200, "application/x-ndjson"),
+        "{}",
+        reply.text()
+    );
+    reply
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an answer is JSON"))
+        .collect()
 }
 
 async fn each_line_is_answered_as_the_single_call_would_have_been(desk: Desk) {
@@ -47,7 +56,11 @@ async fn each_line_is_answered_as_the_single_call_would_have_been(desk: Desk) {
     assert_eq!(column(&told, "status"), [201, 201, 409, 201, 200, 200, 409, 404, 202]);
     assert_eq!(told[1]["body"], desk.order("o1").await["lines"][0]);
     assert_eq!(told[3]["body"], desk.order("o3").await);
-    for (at, status, code) in [(2, 409, "out_of_stock"), (6, 409, "line_exists"), (7, 404, "unknown_sku")] {
+    for (at, status, code) in [
+        (2, 409, "out_of_stock"),
+        (6, 409, "line_exists"),
+        (7, 404, "unknown_sku"),
+    ] {
         let problem = &told[at]["body"];
         assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)));
         assert_eq!(problem["type"], format!("/problems/{code}"));
@@ -60,13 +73,22 @@ async fn each_line_is_answered_as_the_single_call_would_have_been(desk: Desk) {
 async fn a_bad_line_answers_for_itself_alone(desk: Desk) {
     let mut body = Vec::new();
     for (line, at) in [
-        (r#"{"create_batch": {"reference": "B1", "sku": "LAMP", "quantity": 10}}"#, 0),
+        (
+            r#"{"create_batch": {"reference": "B1", "sku": "LAMP", "quantity": 10}}"#,
+            0,
+        ),
         (r#"{"create_batch": "#, 1),
-        (r#"{"create_batch": {"reference": "B2", "sku": "LAMP", "quantity": 0, "colour": "red"}}"#, 2),
+        (
+            r#"{"create_batch": {"reference": "B2", "sku": "LAMP", "quantity": 0, "colour": "red"}}"#,
+            2,
+        ),
         (r#"{"cancel_order": {"order_id": "o1"}}"#, 3),
         ("[]", 4),
         (r#"{"allocate": {"order_id": "o1", "sku": "LAMP", "quantity": 1}} x"#, 5),
-        (r#"{"allocate": {"order_id": "o1", "sku": "LAMP", "quantity": 1e400}}"#, 6),
+        (
+            r#"{"allocate": {"order_id": "o1", "sku": "LAMP", "quantity": 1e400}}"#,
+            6,
+        ),
         (r#"{"allocate": {}, "create_batch": {}}"#, 7),
         (r#"{"allocate": {"order_id": "o1", "sku": "LAMP", "quantity": 1}}"#, 8),
     ] {
@@ -76,7 +98,10 @@ async fn a_bad_line_answers_for_itself_alone(desk: Desk) {
     }
     body.extend(b"{\"allocate\": {\"order_id\": \"\xff\", \"sku\": \"LAMP\", \"quantity\": 1}}\n");
     let told = Value::Array(answers(&desk, body).await);
-    assert_eq!(column(&told, "status"), [201, 400, 422, 422, 422, 400, 422, 422, 201, 400]);
+    assert_eq!(
+        column(&told, "status"),
+        [201, 400, 422, 422, 422, 400, 422, 422, 201, 400]
+    );
     let fields = column(&told[2]["body"]["errors"], "field");
     assert_eq!(fields.len(), 2, "every fault of a line is told: {fields:?}");
     assert_eq!(desk.events().await.len(), 2);
@@ -100,7 +125,10 @@ async fn a_line_is_answered_while_the_next_is_still_to_come(desk: Desk) {
     for _ in 0..5 {
         talk.chunk(format!("{}\n", allocate(&order, "LAMP", 1))).await;
         let answer: Value = serde_json::from_str(&talk.next_line().await.expect("an answer")).expect("JSON");
-        assert_eq!((&answer["status"], &answer["body"]["order_id"]), (&json!(201), &json!(order)));
+        assert_eq!(
+            (&answer["status"], &answer["body"]["order_id"]),
+            (&json!(201), &json!(order))
+        );
         // What is asked next depends on what was answered.
         order = format!("after {}", answer["body"]["order_id"].as_str().expect("an order"));
     }
@@ -117,7 +145,11 @@ async fn a_line_split_over_many_chunks_is_one_line(desk: Desk) {
     }
     talk.last_chunk().await;
     assert_eq!(talk.head().await.status, 200);
-    assert!(talk.next_line().await.is_some_and(|answer| answer.contains("ÄRMELKANAL")));
+    assert!(
+        talk.next_line()
+            .await
+            .is_some_and(|answer| answer.contains("ÄRMELKANAL"))
+    );
 }
 
 async fn a_line_that_is_too_long_answers_for_itself_alone(desk: Desk) {

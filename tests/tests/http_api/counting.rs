@@ -42,7 +42,10 @@ async fn a_batch_can_be_counted_to_nothing(desk: Desk) {
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
     let change = desk.count("B1", 0).await.answers(200);
     assert_eq!(change["effects"]["backordered"][0]["order_id"], "o1");
-    assert_eq!((&change["batch"]["quantity"], &change["batch"]["allocated"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&change["batch"]["quantity"], &change["batch"]["allocated"]),
+        (&json!(0), &json!(0))
+    );
     assert_eq!(desk.backlog("LAMP").await.len(), 1);
 }
 
@@ -70,8 +73,15 @@ async fn a_shortfall_releases_the_latest_promises_and_no_more_than_needed(desk: 
         }])
     );
     assert_eq!(change["effects"]["allocated"], json!([]));
-    assert_eq!((&change["batch"]["allocated"], &change["batch"]["available"]), (&json!(4), &json!(0)));
-    assert_eq!(desk.event_types("&order_id=first").await, ["Allocated"], "nobody hears of what did not touch him");
+    assert_eq!(
+        (&change["batch"]["allocated"], &change["batch"]["available"]),
+        (&json!(4), &json!(0))
+    );
+    assert_eq!(
+        desk.event_types("&order_id=first").await,
+        ["Allocated"],
+        "nobody hears of what did not touch him"
+    );
     assert_eq!(desk.event_types("&order_id=second").await, ["Allocated", "Reallocated"]);
     assert_eq!(desk.event_types("&order_id=third").await, ["Allocated", "Backordered"]);
 }
@@ -85,7 +95,10 @@ async fn a_small_promise_is_put_back_where_a_large_one_made_room(desk: Desk) {
     let change = desk.count("B1", 7).await.answers(200);
     assert_eq!(change["effects"]["backordered"][0]["order_id"], "large");
     assert_eq!(change["effects"]["backordered"].as_array().map(Vec::len), Some(1));
-    assert_eq!(desk.order("small").await["lines"][0]["allocations"], parts(&[("B1", 1)]));
+    assert_eq!(
+        desk.order("small").await["lines"][0]["allocations"],
+        parts(&[("B1", 1)])
+    );
 }
 
 async fn a_promise_that_lost_its_stock_keeps_its_place_in_the_queue(desk: Desk) {
@@ -93,7 +106,12 @@ async fn a_promise_that_lost_its_stock_keeps_its_place_in_the_queue(desk: Desk) 
     let _ = desk.allocate("first", "LAMP", 5).await.answers(201);
     let _ = desk.allocate_or_wait("second", "LAMP", 5).await.answers(202);
     let _ = desk.count("B1", 0).await.answers(200);
-    let waiting: Vec<Value> = desk.backlog("LAMP").await.iter().map(|line| line["order_id"].clone()).collect();
+    let waiting: Vec<Value> = desk
+        .backlog("LAMP")
+        .await
+        .iter()
+        .map(|line| line["order_id"].clone())
+        .collect();
     assert_eq!(waiting, ["first", "second"]);
     let change = desk.count("B1", 5).await.answers(200);
     assert_eq!(
@@ -112,7 +130,12 @@ async fn a_surplus_serves_the_backlog_and_passes_over_what_does_not_fit(desk: De
         let _ = desk.allocate_or_wait(order, "LAMP", quantity).await.answers(202);
     }
     let change = desk.count("B1", 5).await.answers(200);
-    let served: Vec<&Value> = change["effects"]["allocated"].as_array().expect("lines").iter().map(|line| &line["order_id"]).collect();
+    let served: Vec<&Value> = change["effects"]["allocated"]
+        .as_array()
+        .expect("lines")
+        .iter()
+        .map(|line| &line["order_id"])
+        .collect();
     assert_eq!(served, ["small", "late"]);
     assert_eq!(change["batch"]["available"], 0);
     assert_eq!(desk.backlog("LAMP").await.len(), 1);

@@ -10,11 +10,20 @@ use crate::support::{FAR, column, line, on_shortage, order};
 async fn happen(desk: &Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     desk.buy_inbound("B2", "CHAIR", 1, FAR).await;
-    let _ = desk.put("/v1/products/CHAIR", &json!({"name": "A chair"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/CHAIR", &json!({"name": "A chair"}))
+        .await
+        .answers(200);
     let both = order("o1", &[line("LAMP", 2), line("CHAIR", 1)]);
     let _ = desk.post("/v1/orders", &both).await.answers(201);
     let _ = desk.allocate("o2", "CHAIR", 1).await.refuses(409, "out_of_stock");
-    let _ = desk.post("/v1/orders", &on_shortage(order("o3", &[line("LAMP", 20)]), "backorder")).await.answers(201);
+    let _ = desk
+        .post(
+            "/v1/orders",
+            &on_shortage(order("o3", &[line("LAMP", 20)]), "backorder"),
+        )
+        .await
+        .answers(201);
     let _ = desk.count("B1", 1).await.answers(200);
     let _ = desk.delete("/v1/orders/o1").await.answers(200);
 }
@@ -23,7 +32,13 @@ async fn each_event_tells_what_happened_to_what_when_and_because_of_whom(desk: D
     let sent = json!({"reference": "B1", "sku": "LAMP", "quantity": 10, "eta": FAR, "location": "north"});
     let reply = desk.post("/v1/batches", &sent).await;
     let request = reply.header("x-request-id").expect("a request id").to_owned();
-    let _ = desk.post("/v1/allocations", &json!({"order_id": "o1", "line_id": "l1", "sku": "LAMP", "quantity": 4, "split": true})).await.answers(201);
+    let _ = desk
+        .post(
+            "/v1/allocations",
+            &json!({"order_id": "o1", "line_id": "l1", "sku": "LAMP", "quantity": 4, "split": true}),
+        )
+        .await
+        .answers(201);
 
     let page = desk.get("/v1/events").await.answers(200);
     let [created, allocated] = page["items"].as_array().expect("events").as_slice() else {
@@ -31,7 +46,12 @@ async fn each_event_tells_what_happened_to_what_when_and_because_of_whom(desk: D
     };
     assert_eq!(page["next"], allocated["sequence"]);
     assert_eq!(
-        (&created["type"], &created["sku"], &created["version"], &created["correlation_id"]),
+        (
+            &created["type"],
+            &created["sku"],
+            &created["version"],
+            &created["correlation_id"]
+        ),
         (&json!("BatchCreated"), &json!("LAMP"), &json!(1), &json!(request))
     );
     assert_eq!(
@@ -42,13 +62,31 @@ async fn each_event_tells_what_happened_to_what_when_and_because_of_whom(desk: D
     assert!(created["actor"].as_str().is_some_and(|actor| !actor.is_empty()));
     for event in [created, allocated] {
         let instant = event["occurred_at"].as_str().expect("an instant");
-        assert!(instant.ends_with('Z') && instant.parse::<jiff::Timestamp>().is_ok(), "{instant} is an instant in UTC");
+        assert!(
+            instant.ends_with('Z') && instant.parse::<jiff::Timestamp>().is_ok(),
+            "{instant} is an instant in UTC"
+        );
     }
-    assert_eq!((&allocated["type"], &allocated["version"], &allocated["order_id"]), (&json!("Allocated"), &json!(2), &json!("o1")));
+    assert_eq!(
+        (&allocated["type"], &allocated["version"], &allocated["order_id"]),
+        (&json!("Allocated"), &json!(2), &json!("o1"))
+    );
     let data = &allocated["data"];
     assert_eq!(
-        (&data["line_id"], &data["quantity"], &data["split"], &data["allocations"], &data["from_backlog"]),
-        (&json!("l1"), &json!(4), &json!(true), &json!([{"batch": "B1", "quantity": 4}]), &json!(false))
+        (
+            &data["line_id"],
+            &data["quantity"],
+            &data["split"],
+            &data["allocations"],
+            &data["from_backlog"]
+        ),
+        (
+            &json!("l1"),
+            &json!(4),
+            &json!(true),
+            &json!([{"batch": "B1", "quantity": 4}]),
+            &json!(false)
+        )
     );
 }
 
@@ -80,7 +118,10 @@ async fn a_reader_can_ask_for_a_product_an_order_or_a_type(desk: Desk) {
         assert!(!expected.is_empty(), "{filter}");
         assert_eq!(desk.events_after(0, filter).await, expected, "{filter}");
     }
-    let both: Vec<Value> = picked("sku", "CHAIR").into_iter().filter(|event| event["type"] == "OutOfStock").collect();
+    let both: Vec<Value> = picked("sku", "CHAIR")
+        .into_iter()
+        .filter(|event| event["type"] == "OutOfStock")
+        .collect();
     assert_eq!(desk.events_after(0, "&sku=CHAIR&type=OutOfStock").await, both);
     for filter in ["&sku=SOFA", "&order_id=o9", "&type=Reallocated"] {
         assert_eq!(desk.events_after(0, filter).await, [] as [Value; 0], "{filter}");
@@ -100,7 +141,10 @@ async fn the_history_is_read_page_by_page_without_a_gap(desk: Desk) {
         let mut read = Vec::new();
         let mut after = json!(0);
         loop {
-            let page = desk.get(&format!("/v1/events?limit={limit}&after={after}")).await.answers(200);
+            let page = desk
+                .get(&format!("/v1/events?limit={limit}&after={after}"))
+                .await
+                .answers(200);
             let items = page["items"].as_array().expect("events");
             assert!(items.len() <= limit);
             if items.is_empty() {
@@ -115,7 +159,12 @@ async fn the_history_is_read_page_by_page_without_a_gap(desk: Desk) {
 
 async fn whoever_has_read_all_is_told_where_to_read_on(desk: Desk) {
     happen(&desk).await;
-    let last = desk.events().await.last().map(|event| event["sequence"].clone()).expect("an event");
+    let last = desk
+        .events()
+        .await
+        .last()
+        .map(|event| event["sequence"].clone())
+        .expect("an event");
     let page = desk.get(&format!("/v1/events?after={last}")).await.answers(200);
     assert_eq!(page["items"], json!([]));
     let next = page["next"].as_u64().expect("where to read on");

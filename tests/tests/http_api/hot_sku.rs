@@ -46,7 +46,9 @@ async fn every_unit_is_sold_once_and_none_twice(desk: Desk) {
     desk.buy("B2", "HOT", 600).await;
     let next = Arc::new(AtomicUsize::new(0));
     // A client of its own for each, so that each has a connection of its own.
-    let queues: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(queue(desk.service.client(), next.clone()))).collect();
+    let queues: Vec<_> = (0..CONNECTIONS)
+        .map(|_| tokio::spawn(queue(desk.service.client(), next.clone())))
+        .collect();
     let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
     for queue in queues {
         for (status, times) in queue.await.expect("a connection is served") {
@@ -57,7 +59,10 @@ async fn every_unit_is_sold_once_and_none_twice(desk: Desk) {
     assert_eq!(statuses.get(&201), Some(&STOCK), "{statuses:?}");
 
     let product = desk.product("HOT").await;
-    assert_eq!((&product["allocated"], &product["available"]), (&json!(STOCK), &json!(0)));
+    assert_eq!(
+        (&product["allocated"], &product["available"]),
+        (&json!(STOCK), &json!(0))
+    );
     assert_eq!(desk.event_types("&type=Allocated").await.len(), STOCK);
     desk.verify().await;
 }

@@ -10,12 +10,17 @@ use crate::support::{FAR, column, line, on_shortage, order, parts};
 async fn stock(desk: &Desk) {
     desk.buy_inbound("L1", "LAMP", 100, FAR).await;
     desk.buy_inbound("C1", "CHAIR", 3, FAR).await;
-    let _ = desk.put("/v1/products/TABLE", &json!({"name": "A table"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/TABLE", &json!({"name": "A table"}))
+        .await
+        .answers(200);
 }
 
 async fn an_order_that_fits_is_allocated_whole(desk: Desk) {
     stock(&desk).await;
-    let reply = desk.post("/v1/orders", &order("o 1", &[line("LAMP", 2), line("CHAIR", 3)])).await;
+    let reply = desk
+        .post("/v1/orders", &order("o 1", &[line("LAMP", 2), line("CHAIR", 3)]))
+        .await;
     let placed = json!({"order_id": "o 1", "status": "firm", "lines": [
         {"order_id": "o 1", "line_id": "CHAIR", "sku": "CHAIR", "quantity": 3, "status": "allocated",
          "allocations": parts(&[("C1", 3)]), "promised_on": FAR},
@@ -25,17 +30,26 @@ async fn an_order_that_fits_is_allocated_whole(desk: Desk) {
     assert_eq!(reply.answers(201), placed);
     assert_eq!(reply.header("location"), Some("/v1/orders/o%201"));
     assert_eq!(desk.get("/v1/orders/o%201").await.answers(200), placed);
-    assert_eq!(desk.event_types("&order_id=o%201").await, ["OrderPlaced", "Allocated", "Allocated"]);
+    assert_eq!(
+        desk.event_types("&order_id=o%201").await,
+        ["OrderPlaced", "Allocated", "Allocated"]
+    );
 }
 
 async fn an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_behind(desk: Desk) {
     stock(&desk).await;
     let before = desk.books().await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
-    let problem = desk.post("/v1/orders", &order("o1", &lines)).await.refuses(409, "out_of_stock");
+    let problem = desk
+        .post("/v1/orders", &order("o1", &lines))
+        .await
+        .refuses(409, "out_of_stock");
     let mut shortages = problem["shortages"].as_array().expect("shortages").clone();
     shortages.sort_by_key(|shortage| shortage["sku"].to_string());
-    let told: Vec<_> = shortages.iter().map(|s| [&s["line_id"], &s["sku"], &s["requested"], &s["available"]]).collect();
+    let told: Vec<_> = shortages
+        .iter()
+        .map(|s| [&s["line_id"], &s["sku"], &s["requested"], &s["available"]])
+        .collect();
     assert_eq!(told[0], [&json!("CHAIR"), &json!("CHAIR"), &json!(4), &json!(3)]);
     assert_eq!(told[1], [&json!("TABLE"), &json!("TABLE"), &json!(1), &json!(0)]);
     assert_eq!(told.len(), 2);
@@ -43,7 +57,11 @@ async fn an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_be
     let _ = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
     let after = desk.books().await;
     let batches = |books: &earmark_tests::service::Books| -> Vec<Value> {
-        books.products.iter().map(|product| product["batches"].clone()).collect()
+        books
+            .products
+            .iter()
+            .map(|product| product["batches"].clone())
+            .collect()
     };
     assert_eq!(batches(&after), batches(&before));
     assert_eq!(desk.event_types("&order_id=o1").await, ["OutOfStock", "OutOfStock"]);
@@ -52,17 +70,33 @@ async fn an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_be
 async fn an_order_that_may_wait_waits_with_what_does_not_fit(desk: Desk) {
     stock(&desk).await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
-    let placed = desk.post("/v1/orders", &on_shortage(order("o1", &lines), "backorder")).await.answers(201);
+    let placed = desk
+        .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
+        .await
+        .answers(201);
     assert_eq!(placed["status"], "firm");
-    assert_eq!(column(&placed["lines"], "status"), ["backordered", "allocated", "backordered"]);
-    assert_eq!(column(&placed["lines"], "promised_on"), [json!(null), json!(FAR), json!(null)]);
-    assert_eq!(desk.product("CHAIR").await["available"], 3, "a part of a line is never allocated");
+    assert_eq!(
+        column(&placed["lines"], "status"),
+        ["backordered", "allocated", "backordered"]
+    );
+    assert_eq!(
+        column(&placed["lines"], "promised_on"),
+        [json!(null), json!(FAR), json!(null)]
+    );
+    assert_eq!(
+        desk.product("CHAIR").await["available"],
+        3,
+        "a part of a line is never allocated"
+    );
 }
 
 async fn an_order_taken_in_part_goes_without_what_does_not_fit(desk: Desk) {
     stock(&desk).await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
-    let placed = desk.post("/v1/orders", &on_shortage(order("o1", &lines), "partial")).await.answers(201);
+    let placed = desk
+        .post("/v1/orders", &on_shortage(order("o1", &lines), "partial"))
+        .await
+        .answers(201);
     assert_eq!(column(&placed["lines"], "status"), ["refused", "allocated", "refused"]);
     assert_eq!(desk.order("o1").await, placed);
     assert_eq!(desk.backlog("CHAIR").await, [] as [Value; 0]);
@@ -74,7 +108,10 @@ async fn an_order_taken_in_part_goes_without_what_does_not_fit(desk: Desk) {
 async fn an_order_of_which_nothing_fits_is_refused_even_in_part(desk: Desk) {
     stock(&desk).await;
     let lines = [line("CHAIR", 4), line("TABLE", 1)];
-    let problem = desk.post("/v1/orders", &on_shortage(order("o1", &lines), "partial")).await.refuses(409, "out_of_stock");
+    let problem = desk
+        .post("/v1/orders", &on_shortage(order("o1", &lines), "partial"))
+        .await
+        .refuses(409, "out_of_stock");
     assert_eq!(problem["shortages"].as_array().map(Vec::len), Some(2));
     let _ = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
 }
@@ -86,7 +123,10 @@ async fn lines_of_one_sku_are_counted_together(desk: Desk) {
     let problem = desk.post("/v1/orders", &both).await.refuses(409, "out_of_stock");
     let shortages = problem["shortages"].as_array().expect("shortages");
     assert_eq!(shortages.len(), 1);
-    assert_eq!((&shortages[0]["line_id"], &shortages[0]["available"]), (&json!("b"), &json!(1)));
+    assert_eq!(
+        (&shortages[0]["line_id"], &shortages[0]["available"]),
+        (&json!("b"), &json!(1))
+    );
     let fits = order("o1", &[of_chairs("a", 2), of_chairs("b", 1)]);
     let _ = desk.post("/v1/orders", &fits).await.answers(201);
     assert_eq!(desk.product("CHAIR").await["available"], 0);
@@ -107,7 +147,10 @@ async fn every_unknown_sku_of_an_order_is_named(desk: Desk) {
     let books = desk.books().await;
     let lines = [line("SOFA", 1), line("LAMP", 1), line("BED", 1)];
     for word in ["reject", "backorder", "partial"] {
-        let problem = desk.post("/v1/orders", &on_shortage(order("o1", &lines), word)).await.refuses(404, "unknown_sku");
+        let problem = desk
+            .post("/v1/orders", &on_shortage(order("o1", &lines), word))
+            .await
+            .refuses(404, "unknown_sku");
         assert_eq!(problem["skus"], json!(["BED", "SOFA"]));
     }
     assert_eq!(desk.books().await, books);
@@ -116,27 +159,46 @@ async fn every_unknown_sku_of_an_order_is_named(desk: Desk) {
 async fn the_same_order_again_changes_nothing_in_whatever_order_its_lines_come(desk: Desk) {
     stock(&desk).await;
     let lines = [line("LAMP", 2), line("TABLE", 1)];
-    let placed = desk.post("/v1/orders", &on_shortage(order("o1", &lines), "backorder")).await.answers(201);
+    let placed = desk
+        .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
+        .await
+        .answers(201);
     let books = desk.books().await;
-    let again = desk.post("/v1/orders", &on_shortage(order("o1", &lines), "backorder")).await;
+    let again = desk
+        .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
+        .await;
     assert_eq!(again.answers(200), placed);
     assert_eq!(again.header("location"), None);
     let turned = [line("TABLE", 1), line("LAMP", 2)];
-    assert_eq!(desk.post("/v1/orders", &on_shortage(order("o1", &turned), "backorder")).await.answers(200), placed);
+    assert_eq!(
+        desk.post("/v1/orders", &on_shortage(order("o1", &turned), "backorder"))
+            .await
+            .answers(200),
+        placed
+    );
     assert_eq!(desk.books().await, books);
 }
 
 async fn an_order_can_not_become_another_one(desk: Desk) {
     stock(&desk).await;
-    let _ = desk.post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 1)])).await.answers(201);
+    let _ = desk
+        .post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 1)]))
+        .await
+        .answers(201);
     let books = desk.books().await;
     for lines in [
         vec![line("LAMP", 2)],
         vec![line("LAMP", 2), line("CHAIR", 2)],
         vec![line("LAMP", 2), line("CHAIR", 1), line("TABLE", 1)],
-        vec![line("LAMP", 2), json!({"line_id": "CHAIR", "sku": "TABLE", "quantity": 1})],
+        vec![
+            line("LAMP", 2),
+            json!({"line_id": "CHAIR", "sku": "TABLE", "quantity": 1}),
+        ],
     ] {
-        let problem = desk.post("/v1/orders", &order("o1", &lines)).await.refuses(409, "order_exists");
+        let problem = desk
+            .post("/v1/orders", &order("o1", &lines))
+            .await
+            .refuses(409, "order_exists");
         assert_eq!(problem["order_id"], "o1");
     }
     assert_eq!(desk.books().await, books);
@@ -144,7 +206,9 @@ async fn an_order_can_not_become_another_one(desk: Desk) {
 
 async fn an_order_may_have_five_hundred_lines_and_no_more(desk: Desk) {
     desk.buy("L1", "LAMP", 501).await;
-    let lines: Vec<Value> = (0..501).map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1})).collect();
+    let lines: Vec<Value> = (0..501)
+        .map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1}))
+        .collect();
     let books = desk.books().await;
     let reply = desk.post("/v1/orders", &order("o1", &lines)).await;
     assert_eq!(reply.fields_at_fault(), ["lines"]);
@@ -156,7 +220,10 @@ async fn an_order_may_have_five_hundred_lines_and_no_more(desk: Desk) {
 
 async fn a_cancelled_order_frees_its_stock_for_those_who_wait(desk: Desk) {
     stock(&desk).await;
-    let _ = desk.post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 3)])).await.answers(201);
+    let _ = desk
+        .post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 3)]))
+        .await
+        .answers(201);
     let _ = desk.allocate_or_wait("o2", "CHAIR", 2).await.answers(202);
     let _ = desk.allocate_or_wait("o3", "CHAIR", 2).await.answers(202);
 
@@ -164,20 +231,31 @@ async fn a_cancelled_order_frees_its_stock_for_those_who_wait(desk: Desk) {
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(column(&cancelled["lines"], "status"), ["cancelled", "cancelled"]);
     assert_eq!(desk.order("o1").await, cancelled);
-    assert_eq!(desk.order("o2").await["lines"][0]["allocations"], parts(&[("C1", 2)]), "whoever waited longest");
+    assert_eq!(
+        desk.order("o2").await["lines"][0]["allocations"],
+        parts(&[("C1", 2)]),
+        "whoever waited longest"
+    );
     assert_eq!(desk.order("o3").await["lines"][0]["status"], "backordered");
     let types = desk.event_types("&order_id=o1").await;
     assert_eq!(types[3..], ["Deallocated", "Deallocated", "OrderCancelled"]);
 
     let books = desk.books().await;
-    assert_eq!(desk.delete("/v1/orders/o1").await.answers(200), cancelled, "cancelling again changes nothing");
+    assert_eq!(
+        desk.delete("/v1/orders/o1").await.answers(200),
+        cancelled,
+        "cancelling again changes nothing"
+    );
     assert_eq!(desk.books().await, books);
 }
 
 async fn a_cancelled_order_leaves_the_backlog(desk: Desk) {
     stock(&desk).await;
     let lines = [line("CHAIR", 4), line("TABLE", 1)];
-    let _ = desk.post("/v1/orders", &on_shortage(order("o1", &lines), "backorder")).await.answers(201);
+    let _ = desk
+        .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
+        .await
+        .answers(201);
     let _ = desk.delete("/v1/orders/o1").await.answers(200);
     desk.buy("T1", "TABLE", 1).await;
     assert_eq!(desk.product("TABLE").await["available"], 1);

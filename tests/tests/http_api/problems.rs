@@ -22,7 +22,16 @@ const BATCH: &str = r#"{"reference": "B1", "sku": "LAMP", "quantity": 1}"#;
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
 async fn a_path_that_does_not_exist_is_not_found(desk: Desk) {
-    for path in ["/v2/batches", "/v1", "/v1/", "/v1/batches/", "/v1/batches/B1/receipt", "/v1/quotes", "/nowhere", "/v1/orders/o1/x"] {
+    for path in [
+        "/v2/batches",
+        "/v1",
+        "/v1/",
+        "/v1/batches/",
+        "/v1/batches/B1/receipt",
+        "/v1/quotes",
+        "/nowhere",
+        "/v1/orders/o1/x",
+    ] {
         for method in [Method::GET, Method::POST, Method::DELETE] {
             let reply = desk.send(method, path, &JSON, BATCH).await;
             let _ = reply.refuses(404, "not_found");
@@ -70,11 +79,17 @@ async fn a_body_of_another_media_type_is_not_supported(desk: Desk) {
             vec![],
             vec![("content-type", "application/json"), ("content-encoding", "gzip")],
         ] {
-            let _ = desk.send(method.clone(), path, &headers, BATCH).await.refuses(415, "unsupported_media_type");
+            let _ = desk
+                .send(method.clone(), path, &headers, BATCH)
+                .await
+                .refuses(415, "unsupported_media_type");
         }
     }
     let bulk = [("content-type", "text/csv")];
-    let _ = desk.send(Method::POST, "/v1/bulk", &bulk, "").await.refuses(415, "unsupported_media_type");
+    let _ = desk
+        .send(Method::POST, "/v1/bulk", &bulk, "")
+        .await
+        .refuses(415, "unsupported_media_type");
     assert_eq!(desk.books().await.events.len(), 0);
     let spelt = [("content-type", "Application/JSON; charset=utf-8")];
     assert_eq!(desk.send(Method::POST, "/v1/batches", &spelt, BATCH).await.status, 201);
@@ -100,14 +115,24 @@ async fn a_body_that_is_not_json_is_malformed(desk: Desk) {
     ];
     for body in wrong {
         for (method, path) in WRITES {
-            let _ = desk.send(method, path, &JSON, body).await.refuses(400, "malformed_json");
+            let _ = desk
+                .send(method, path, &JSON, body)
+                .await
+                .refuses(400, "malformed_json");
         }
     }
     assert_eq!(desk.books().await.events.len(), 0);
 }
 
 async fn json_that_is_no_object_is_not_valid(desk: Desk) {
-    for body in ["null", "[]", "7", "\"B1\"", "true", "[{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1}]"] {
+    for body in [
+        "null",
+        "[]",
+        "7",
+        "\"B1\"",
+        "true",
+        "[{\"reference\": \"B1\", \"sku\": \"LAMP\", \"quantity\": 1}]",
+    ] {
         for (method, path) in WRITES {
             let reply = desk.send(method, path, &JSON, body).await;
             let _ = reply.refuses(422, "invalid_request");
@@ -119,11 +144,16 @@ async fn json_that_is_no_object_is_not_valid(desk: Desk) {
 async fn a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes(desk: Desk) {
     let padded = |bytes: usize| format!("{}{BATCH}", " ".repeat(bytes - BATCH.len()));
     for (method, path) in WRITES {
-        let _ = desk.send(method, path, &JSON, padded(1024 * 1024 + 1)).await.refuses(413, "payload_too_large");
+        let _ = desk
+            .send(method, path, &JSON, padded(1024 * 1024 + 1))
+            .await
+            .refuses(413, "payload_too_large");
     }
 
     let mut chunked = desk.raw().await;
-    chunked.begin_post("/v1/batches", "transfer-encoding: chunked\r\n").await;
+    chunked
+        .begin_post("/v1/batches", "transfer-encoding: chunked\r\n")
+        .await;
     for _ in 0..32 {
         chunked.chunk(" ".repeat(64 * 1024)).await;
     }
@@ -133,7 +163,9 @@ async fn a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes(desk: Desk
 
     // One that is announced to be immense is refused before it comes.
     let mut announced = desk.raw().await;
-    announced.begin_post("/v1/batches", "content-length: 1000000000000\r\n").await;
+    announced
+        .begin_post("/v1/batches", "content-length: 1000000000000\r\n")
+        .await;
     let _ = announced.reply().await.refuses(413, "payload_too_large");
     assert_eq!(desk.books().await.events.len(), 0);
 
@@ -149,24 +181,53 @@ async fn a_query_parameter_that_does_not_exist_is_never_ignored(desk: Desk) {
     for (method, path, body) in [
         (Method::POST, "/v1/batches", fresh.clone()),
         (Method::PATCH, "/v1/batches/B1", json!({"quantity": 5})),
-        (Method::POST, "/v1/allocations", json!({"order_id": "o2", "sku": "LAMP", "quantity": 1})),
-        (Method::POST, "/v1/orders", json!({"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 1}]})),
+        (
+            Method::POST,
+            "/v1/allocations",
+            json!({"order_id": "o2", "sku": "LAMP", "quantity": 1}),
+        ),
+        (
+            Method::POST,
+            "/v1/orders",
+            json!({"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 1}]}),
+        ),
         (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"})),
         (Method::DELETE, "/v1/orders/o1", json!({})),
         (Method::DELETE, "/v1/orders/o1/lines/LAMP", json!({})),
-        (Method::POST, "/add_batch", json!({"ref": "B2", "sku": "LAMP", "qty": 1, "eta": null})),
-        (Method::POST, "/allocate", json!({"orderid": "o2", "sku": "LAMP", "qty": 1})),
+        (
+            Method::POST,
+            "/add_batch",
+            json!({"ref": "B2", "sku": "LAMP", "qty": 1, "eta": null}),
+        ),
+        (
+            Method::POST,
+            "/allocate",
+            json!({"orderid": "o2", "sku": "LAMP", "qty": 1}),
+        ),
         (Method::POST, "/v1/bulk", json!({"create_batch": fresh})),
     ] {
         for query in ["preview=true", "preview", "Preview=false"] {
-            let media = if path == "/v1/bulk" { "application/x-ndjson" } else { "application/json" };
+            let media = if path == "/v1/bulk" {
+                "application/x-ndjson"
+            } else {
+                "application/json"
+            };
             let headers = [("content-type", media)];
-            let reply = desk.send(method.clone(), &format!("{path}?{query}"), &headers, body.to_string()).await;
+            let reply = desk
+                .send(method.clone(), &format!("{path}?{query}"), &headers, body.to_string())
+                .await;
             let name = query.split('=').next().unwrap_or_default();
             assert_eq!(reply.fields_at_fault(), [name], "{method} {path}");
         }
     }
-    for path in ["/v1/batches/B1", "/v1/orders/o1", "/v1/products", "/v1/products/LAMP", "/v1/products/LAMP/backlog", "/v1/events"] {
+    for path in [
+        "/v1/batches/B1",
+        "/v1/orders/o1",
+        "/v1/products",
+        "/v1/products/LAMP",
+        "/v1/products/LAMP/backlog",
+        "/v1/events",
+    ] {
         let reply = desk.get(&format!("{path}?colour=red")).await;
         assert_eq!(reply.fields_at_fault(), ["colour"], "{path}");
     }
@@ -207,7 +268,11 @@ async fn a_service_that_stands_says_that_it_is_alive_and_ready(desk: Desk) {
 
 async fn the_document_describes_every_call_of_this_release_and_no_other(desk: Desk) {
     let document = desk.get("/openapi.json").await.answers(200);
-    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+    assert!(
+        document["openapi"]
+            .as_str()
+            .is_some_and(|version| version.starts_with("3.1"))
+    );
     let paths = document["paths"].as_object().expect("paths");
     for (path, method) in [
         ("/v1/batches", "post"),
@@ -229,7 +294,10 @@ async fn the_document_describes_every_call_of_this_release_and_no_other(desk: De
         ("/allocate", "post"),
         ("/allocations/{orderid}", "get"),
     ] {
-        assert!(paths.get(path).and_then(|item| item.get(method)).is_some(), "{method} {path}");
+        assert!(
+            paths.get(path).and_then(|item| item.get(method)).is_some(),
+            "{method} {path}"
+        );
     }
     for later in ["receipt", "confirmation", "dispatch", "quotes", "availability"] {
         assert!(!paths.keys().any(|path| path.contains(later)), "{later}");

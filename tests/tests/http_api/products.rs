@@ -11,7 +11,10 @@ async fn a_product_shows_its_sums_and_its_batches_in_preference_order(desk: Desk
     desk.buy_inbound("SOON", "LAMP", 30, FAR).await;
     desk.buy("HERE", "LAMP", 20).await;
     desk.buy_inbound("DUE", "LAMP", 10, PAST).await;
-    let _ = desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200);
+    let _ = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+        .await
+        .answers(200);
     let _ = desk.allocate("o1", "LAMP", 15).await.answers(201);
     let _ = desk.allocate_or_wait("o2", "LAMP", 1_000).await.answers(202);
 
@@ -19,7 +22,10 @@ async fn a_product_shows_its_sums_and_its_batches_in_preference_order(desk: Desk
     let mut product = reply.answers(200);
     let version = product["version"].as_u64().expect("a version");
     assert_eq!(reply.header("etag"), Some(format!("\"{version}\"").as_str()));
-    assert_eq!(column(&product["batches"], "reference"), ["HERE", "DUE", "SOON", "LATE"]);
+    assert_eq!(
+        column(&product["batches"], "reference"),
+        ["HERE", "DUE", "SOON", "LATE"]
+    );
     assert_eq!(column(&product["batches"], "available"), [5, 10, 30, 40]);
     product.as_object_mut().expect("an object").remove("batches");
     let sums = json!({
@@ -27,11 +33,17 @@ async fn a_product_shows_its_sums_and_its_batches_in_preference_order(desk: Desk
         "available": 85, "backordered": 1_000, "version": version,
     });
     assert_eq!(product, sums);
-    assert_eq!(desk.get("/v1/products").await.answers(200), json!({"items": [sums], "next": null}));
+    assert_eq!(
+        desk.get("/v1/products").await.answers(200),
+        json!({"items": [sums], "next": null})
+    );
 }
 
 async fn a_name_makes_a_product_that_was_never_bought(desk: Desk) {
-    let product = desk.put("/v1/products/LAMP", &json!({"name": "A lamp, 40 cm"})).await.answers(200);
+    let product = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp, 40 cm"}))
+        .await
+        .answers(200);
     assert_eq!(
         product,
         json!({
@@ -49,11 +61,22 @@ async fn a_product_without_a_name_has_none(desk: Desk) {
 }
 
 async fn the_same_name_again_changes_nothing_and_another_one_does(desk: Desk) {
-    let named = desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200);
+    let named = desk
+        .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+        .await
+        .answers(200);
     let books = desk.books().await;
-    assert_eq!(desk.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.answers(200), named);
+    assert_eq!(
+        desk.put("/v1/products/LAMP", &json!({"name": "A lamp"}))
+            .await
+            .answers(200),
+        named
+    );
     assert_eq!(desk.books().await, books);
-    let renamed = desk.put("/v1/products/LAMP", &json!({"name": "The lamp"})).await.answers(200);
+    let renamed = desk
+        .put("/v1/products/LAMP", &json!({"name": "The lamp"}))
+        .await
+        .answers(200);
     assert_eq!((&renamed["name"], &renamed["version"]), (&json!("The lamp"), &json!(2)));
     assert_eq!(desk.event_types("").await, ["ProductNamed", "ProductNamed"]);
 }
@@ -83,7 +106,11 @@ async fn the_list_is_read_page_by_page_in_the_order_of_skus(desk: Desk) {
             None => break,
         }
     }
-    assert_eq!(read, ["A", "B", "C", "D", "E", "a", "é"], "the same order on every database");
+    assert_eq!(
+        read,
+        ["A", "B", "C", "D", "E", "a", "é"],
+        "the same order on every database"
+    );
     assert_eq!(sizes, [3, 3, 1]);
     let page = desk.get("/v1/products?after=%C3%A9").await.answers(200);
     assert_eq!(page, json!({"items": [], "next": null}));
@@ -97,8 +124,17 @@ async fn a_page_that_holds_all_there_is_says_that_it_is_the_last(desk: Desk) {
 }
 
 async fn a_search_finds_skus_and_names_in_any_case_and_takes_every_sign_literally(desk: Desk) {
-    for (sku, name) in [("LAMP-RED", "Desk light"), ("CHAIR", "Red chair"), ("100%", "Cotton"), ("A_B", "C\\D"), ("AXB", "none")] {
-        let _ = desk.put(&format!("/v1/products/{}", segment(sku)), &json!({"name": name})).await.answers(200);
+    for (sku, name) in [
+        ("LAMP-RED", "Desk light"),
+        ("CHAIR", "Red chair"),
+        ("100%", "Cotton"),
+        ("A_B", "C\\D"),
+        ("AXB", "none"),
+    ] {
+        let _ = desk
+            .put(&format!("/v1/products/{}", segment(sku)), &json!({"name": name}))
+            .await
+            .answers(200);
     }
     for (search, found) in [
         ("red", vec!["CHAIR", "LAMP-RED"]),
@@ -113,9 +149,18 @@ async fn a_search_finds_skus_and_names_in_any_case_and_takes_every_sign_literall
         assert_eq!(column(&page["items"], "sku"), found, "{search}");
     }
     let page = desk.get("/v1/products?search=red&limit=1").await.answers(200);
-    assert_eq!((&page["items"][0]["sku"], &page["next"]), (&json!("CHAIR"), &json!("CHAIR")));
-    let page = desk.get("/v1/products?search=red&limit=1&after=CHAIR").await.answers(200);
-    assert_eq!((&page["items"][0]["sku"], &page["next"]), (&json!("LAMP-RED"), &Value::Null));
+    assert_eq!(
+        (&page["items"][0]["sku"], &page["next"]),
+        (&json!("CHAIR"), &json!("CHAIR"))
+    );
+    let page = desk
+        .get("/v1/products?search=red&limit=1&after=CHAIR")
+        .await
+        .answers(200);
+    assert_eq!(
+        (&page["items"][0]["sku"], &page["next"]),
+        (&json!("LAMP-RED"), &Value::Null)
+    );
 }
 
 async fn a_page_is_never_longer_than_it_may_be(desk: Desk) {

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 const REQUEST_ID: &str = "x-request-id";
 
 async fn correlation_ids(desk: &Desk) -> Vec<Value> {
-    desk.events().await.iter().map(|event| event["correlation_id"].clone()).collect()
+    desk.events()
+        .await
+        .iter()
+        .map(|event| event["correlation_id"].clone())
+        .collect()
 }
 
 async fn the_callers_id_comes_back_and_stands_with_all_that_it_caused(desk: Desk) {
@@ -28,7 +32,12 @@ async fn the_callers_id_comes_back_and_stands_with_all_that_it_caused(desk: Desk
 async fn a_request_without_an_id_gets_one_of_its_own(desk: Desk) {
     let mut made = Vec::new();
     for reference in ["B1", "B2"] {
-        let reply = desk.post("/v1/batches", &json!({"reference": reference, "sku": "LAMP", "quantity": 1})).await;
+        let reply = desk
+            .post(
+                "/v1/batches",
+                &json!({"reference": reference, "sku": "LAMP", "quantity": 1}),
+            )
+            .await;
         made.push(json!(reply.header(REQUEST_ID).expect("a request id")));
     }
     assert_ne!(made[0], made[1]);
@@ -37,10 +46,15 @@ async fn a_request_without_an_id_gets_one_of_its_own(desk: Desk) {
 
 async fn an_id_that_is_not_sane_is_replaced(desk: Desk) {
     let long = "x".repeat(5_000);
-    for (at, bad) in ["two words", "", long.as_str(), "ümlaut", "tab\there"].into_iter().enumerate() {
+    for (at, bad) in ["two words", "", long.as_str(), "ümlaut", "tab\there"]
+        .into_iter()
+        .enumerate()
+    {
         let batch = json!({"reference": format!("B{at}"), "sku": "LAMP", "quantity": 1});
         let headers = [("content-type", "application/json"), (REQUEST_ID, bad)];
-        let reply = desk.send(Method::POST, "/v1/batches", &headers, batch.to_string()).await;
+        let reply = desk
+            .send(Method::POST, "/v1/batches", &headers, batch.to_string())
+            .await;
         let id = reply.header(REQUEST_ID).expect("a request id");
         assert_eq!(reply.status, 201, "{}", reply.text());
         assert!(id != bad && !id.is_empty() && id.len() <= 64, "{id}");

@@ -33,7 +33,11 @@ async fn lines_of_a_bulk_that_came_whole_are_executed_and_a_half_one_is_not(desk
     let half = json!({"create_batch": {"reference": "B2", "sku": "LAMP", "quantity": 1}});
     cut.chunk(format!("{whole}\n{half}")).await;
     assert_eq!(cut.head().await.status, 200);
-    assert!(cut.next_line().await.is_some_and(|line| line.contains("\"status\":201")));
+    assert!(
+        cut.next_line()
+            .await
+            .is_some_and(|line| line.contains("\"status\":201"))
+    );
     cut.hang_up().await;
     drop(cut.rest().await);
     assert_eq!(desk.product("LAMP").await["available"], 1);
@@ -47,7 +51,9 @@ async fn a_client_that_leaves_before_the_answer_has_still_been_served_whole_or_n
         let order = json!({"order_id": format!("o{at}"), "lines": [{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 1}]});
         let order = order.to_string();
         let mut leaving = desk.raw().await;
-        leaving.begin_post("/v1/orders", &format!("content-length: {}\r\n", order.len())).await;
+        leaving
+            .begin_post("/v1/orders", &format!("content-length: {}\r\n", order.len()))
+            .await;
         leaving.send(order).await;
         drop(leaving);
     }
@@ -79,7 +85,10 @@ async fn nonsense_on_the_wire_ends_its_own_connection_only(desk: Desk) {
         assert!(!rest.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&rest));
     }
     let mut connection = desk.raw().await;
-    let head = format!("GET / HTTP/1.1\r\nhost: desk\r\nx-much: {}\r\n\r\n", "x".repeat(1024 * 1024));
+    let head = format!(
+        "GET / HTTP/1.1\r\nhost: desk\r\nx-much: {}\r\n\r\n",
+        "x".repeat(1024 * 1024)
+    );
     // The service may close before it has read all of that.
     drop(connection.try_send(head).await);
     drop(connection.rest().await);
@@ -90,7 +99,14 @@ async fn nonsense_on_the_wire_ends_its_own_connection_only(desk: Desk) {
 async fn two_requests_on_one_connection_are_answered_in_their_order(desk: Desk) {
     let mut connection = desk.raw().await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: desk\r\n\r\n");
-    connection.send(format!("{}{}{}", get("/health/live"), get("/nowhere"), get("/v1/products"))).await;
+    connection
+        .send(format!(
+            "{}{}{}",
+            get("/health/live"),
+            get("/nowhere"),
+            get("/v1/products")
+        ))
+        .await;
     let mut statuses = Vec::new();
     for _ in 0..3 {
         statuses.push(connection.reply().await.status);
@@ -108,7 +124,11 @@ async fn clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_th
     desk.buy("B1", "LAMP", 1).await;
     for mut connection in slow {
         let rest = connection.rest().await;
-        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+        assert!(
+            rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"),
+            "{}",
+            String::from_utf8_lossy(&rest)
+        );
     }
 }
 
@@ -123,5 +143,6 @@ on_each_database! {
 // The books have no part in this one, and it lasts as long as the service is patient.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_heads() {
-    at_the_desk::<SqliteDatabase, _>(clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_the_end).await;
+    at_the_desk::<SqliteDatabase, _>(clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_the_end)
+        .await;
 }

@@ -31,8 +31,13 @@ impl Subscriber {
         assert_eq!(reply.status(), 200);
         assert_eq!(reply.headers()["content-type"], "text/event-stream");
         assert!(reply.headers().contains_key("x-request-id"));
-        let chunks = reply.bytes_stream().map(|chunk| chunk.expect("the stream stands").to_vec());
-        Self { chunks: chunks.boxed(), pending: Vec::new() }
+        let chunks = reply
+            .bytes_stream()
+            .map(|chunk| chunk.expect("the stream stands").to_vec());
+        Self {
+            chunks: chunks.boxed(),
+            pending: Vec::new(),
+        }
     }
 
     /// The next block of lines; `None`: the stream has ended.
@@ -42,7 +47,8 @@ impl Subscriber {
                 let block = self.pending.drain(..end + 2).collect();
                 return Some(String::from_utf8(block).expect("events in UTF-8"));
             }
-            self.pending.extend(in_time("something is told", self.chunks.next()).await?);
+            self.pending
+                .extend(in_time("something is told", self.chunks.next()).await?);
         }
     }
 
@@ -51,7 +57,9 @@ impl Subscriber {
         loop {
             let block = self.block().await.expect("the stream goes on");
             let field = |name: &str| {
-                let value = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+                let value = block
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
                 Some(value.strip_prefix(' ').unwrap_or(value).to_owned())
             };
             // A comment or a hint when to come again.
@@ -109,7 +117,10 @@ async fn a_subscriber_may_choose_what_to_hear(desk: Desk) {
     for (id, sku) in [("o1", "CHAIR"), ("o1", "LAMP"), ("o2", "CHAIR"), ("o2", "LAMP")] {
         let _ = desk.allocate(id, sku, 1).await.answers(201);
     }
-    for (subscriber, heard) in [(&mut lamps, [("o1", "LAMP"), ("o2", "LAMP")]), (&mut order, [("o2", "CHAIR"), ("o2", "LAMP")])] {
+    for (subscriber, heard) in [
+        (&mut lamps, [("o1", "LAMP"), ("o2", "LAMP")]),
+        (&mut order, [("o2", "CHAIR"), ("o2", "LAMP")]),
+    ] {
         for (id, sku) in heard {
             let told = subscriber.next().await;
             assert_eq!((&told.data["order_id"], &told.data["sku"]), (&json!(id), &json!(sku)));
@@ -162,7 +173,9 @@ async fn nothing_is_missed_or_repeated_over_reconnects_while_writes_go_on(desk: 
 
 async fn an_event_that_was_never_told_can_not_be_the_last_one(desk: Desk) {
     for bad in ["x", "-1", "1.5", "99999999999999999999"] {
-        let reply = desk.send(Method::GET, "/v1/events/stream", &[("last-event-id", bad)], "").await;
+        let reply = desk
+            .send(Method::GET, "/v1/events/stream", &[("last-event-id", bad)], "")
+            .await;
         assert_eq!(reply.fields_at_fault(), ["Last-Event-ID"], "{bad}");
     }
 }

@@ -31,7 +31,10 @@ pub(crate) fn on_shortage(mut order: Value, word: &str) -> Value {
 
 /// Units in batches, as a line shows them.
 pub(crate) fn parts(parts: &[(&str, u64)]) -> Value {
-    parts.iter().map(|(batch, quantity)| json!({"batch": batch, "quantity": quantity})).collect()
+    parts
+        .iter()
+        .map(|(batch, quantity)| json!({"batch": batch, "quantity": quantity}))
+        .collect()
 }
 
 /// Today, as the service means it. A case that looks before and after an answer knows that it lies between.
@@ -49,5 +52,9 @@ pub(crate) fn assert_today(value: &Value, before: &str) {
 /// The members of a list, each as one of its members: `column(&order["lines"], "status")`.
 #[track_caller]
 pub(crate) fn column(list: &Value, member: &str) -> Vec<Value> {
-    list.as_array().expect("a list").iter().map(|item| item[member].clone()).collect()
+    list.as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item[member].clone())
+        .collect()
 }
