@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Client, Desk};
+use earmark_tests::service::{Client, Desk, Service, until};
 use serde_json::json;
 
 use crate::support::parts;
@@ -140,9 +140,58 @@ async fn orders_over_the_same_products_in_any_order_all_come_through(desk: Desk)
     }
 }
 
+async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut desk: Desk) {
+    /// As little room as there can be.
+    const NO_ROOM: [(&str, &str); 3] = [
+        ("EARMARK__ENGINE__LANES", "1"),
+        ("EARMARK__ENGINE__QUEUE", "1"),
+        ("EARMARK__ENGINE__GROUP", "1"),
+    ];
+
+    desk.buy("B1", "LAMP", 1_000).await;
+    desk.service = Service::start_with(&desk.db.url(), &NO_ROOM).await;
+    let turned_away = Arc::new(AtomicUsize::new(0));
+    let buyers: Vec<_> = (0..CONNECTIONS)
+        .map(|buyer| {
+            let (client, turned_away) = (desk.service.client(), turned_away.clone());
+            tokio::spawn(async move {
+                for at in 0..5 {
+                    let status = until("a buyer is served", async || {
+                        let reply = client.allocate(&format!("o{buyer}-{at}"), "LAMP", 1).await;
+                        if reply.status != 503 {
+                            return Some(reply.status);
+                        }
+                        let _ = reply.refuses(503, "busy");
+                        let seconds = reply
+                            .header("retry-after")
+                            .and_then(|seconds| seconds.parse::<u64>().ok());
+                        assert!(seconds.is_some_and(|seconds| seconds > 0), "when to come again is told");
+                        turned_away.fetch_add(1, Ordering::Relaxed);
+                        None
+                    })
+                    .await;
+                    assert_eq!(status, 201, "what was turned away had not been done");
+                }
+            })
+        })
+        .collect();
+    for buyer in buyers {
+        buyer.await.expect("a buyer is served");
+    }
+    assert!(
+        turned_away.load(Ordering::Relaxed) > 0,
+        "nobody was turned away: the case proves nothing"
+    );
+    assert_eq!(
+        desk.service.client().product("LAMP").await["allocated"],
+        5 * CONNECTIONS
+    );
+}
+
 on_each_database! {
     every_unit_is_sold_once_and_none_twice,
     the_last_unit_goes_to_exactly_one_of_many_who_ask_for_it_at_once,
     the_same_order_sent_many_times_at_once_is_placed_once,
     orders_over_the_same_products_in_any_order_all_come_through,
+    a_service_without_room_says_when_to_come_again_and_forgets_nothing,
 }

@@ -266,6 +266,29 @@ async fn a_service_that_stands_says_that_it_is_alive_and_ready(desk: Desk) {
     assert!(figures.text().contains("# EOF"), "OpenMetrics text has an end");
 }
 
+async fn what_can_be_got_can_be_asked_about(desk: Desk) {
+    desk.buy("B1", "LAMP", 1).await;
+    for path in [
+        "/v1/batches/B1",
+        "/v1/products",
+        "/v1/products/LAMP",
+        "/v1/events",
+        "/health/ready",
+        "/",
+    ] {
+        let got = desk.get(path).await;
+        let asked = desk.send(Method::HEAD, path, &[], "").await;
+        assert_eq!(
+            (asked.status, asked.media_type(), asked.body.len()),
+            (200, got.media_type(), 0),
+            "{path}"
+        );
+        assert_eq!(asked.header("etag"), got.header("etag"), "{path}");
+    }
+    let missing = desk.send(Method::HEAD, "/v1/batches/B2", &[], "").await;
+    assert_eq!((missing.status, missing.body.len()), (404, 0));
+}
+
 async fn the_document_describes_every_call_of_this_release_and_no_other(desk: Desk) {
     let document = desk.get("/openapi.json").await.answers(200);
     assert!(
@@ -315,5 +338,6 @@ on_each_database! {
     a_path_that_is_badly_encoded_or_no_name_is_told,
     what_a_problem_means_can_be_read_where_its_type_leads,
     a_service_that_stands_says_that_it_is_alive_and_ready,
+    what_can_be_got_can_be_asked_about,
     the_document_describes_every_call_of_this_release_and_no_other,
 }

@@ -114,7 +114,16 @@ async fn two_requests_on_one_connection_are_answered_in_their_order(desk: Desk) 
     assert_eq!(statuses, [200, 404, 200]);
 }
 
-async fn clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_the_end(desk: Desk) {
+async fn a_client_that_asks_before_it_sends_is_told_to_go_on(desk: Desk) {
+    let mut asking = desk.raw().await;
+    let headers = format!("content-length: {}\r\nexpect: 100-continue\r\n", BATCH.len());
+    asking.begin_post("/v1/batches", &headers).await;
+    assert_eq!(asking.head().await.status, 100);
+    asking.send(BATCH).await;
+    assert_eq!(asking.reply().await.answers(201)["reference"], "B1");
+}
+
+async fn trickle(desk: Desk) {
     let mut slow = Vec::new();
     for _ in 0..100 {
         let mut connection = desk.raw().await;
@@ -138,11 +147,11 @@ on_each_database! {
     a_client_that_leaves_before_the_answer_has_still_been_served_whole_or_not_at_all,
     nonsense_on_the_wire_ends_its_own_connection_only,
     two_requests_on_one_connection_are_answered_in_their_order,
+    a_client_that_asks_before_it_sends_is_told_to_go_on,
 }
 
 // The books have no part in this one, and it lasts as long as the service is patient.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_heads() {
-    at_the_desk::<SqliteDatabase, _>(clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_the_end)
-        .await;
+async fn clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_the_end() {
+    at_the_desk::<SqliteDatabase, _>(trickle).await;
 }
