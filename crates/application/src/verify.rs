@@ -81,17 +81,16 @@ async fn products(queries: &dyn Queries, report: &mut Report) -> Result<(), Stor
 async fn orders(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreError> {
     // The events are read before the tables: what they tell of must stand by then, whatever else is placed meanwhile.
     let told = orders_told(queries, report).await?;
-    let mut found: BTreeMap<OrderId, BTreeSet<LineId>> = BTreeMap::new();
+    let mut headers: BTreeSet<OrderId> = BTreeSet::new();
     let mut after = None;
     loop {
         let page = queries.orders(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id.clone());
-        for order in page {
-            report.count("orders", 1);
-            found.insert(order.id, BTreeSet::new());
-        }
+        report.count("orders", page.len());
+        headers.extend(page.into_iter().map(|order| order.id));
     }
+    let mut lines: BTreeMap<OrderId, BTreeSet<LineId>> = BTreeMap::new();
     let mut after = None;
     loop {
         let page = queries.lines(LineFilter::All, after.as_ref(), PAGE).await?;
@@ -99,21 +98,25 @@ async fn orders(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreE
         after = Some(last.record.key.clone());
         for line in page.into_iter().filter(|line| line.record.placed_with_order) {
             let key = line.record.key;
-            found.entry(key.order).or_default().insert(key.line);
+            lines.entry(key.order).or_default().insert(key.line);
         }
     }
-    for (order, lines) in &told {
-        match found.get(order) {
-            None => report
+    let none = BTreeSet::new();
+    for (order, placed) in &told {
+        if !headers.contains(order) {
+            report
                 .discrepancies
-                .push(format!("order {order} was placed, but does not stand")),
-            Some(stand) if stand != lines => report
+                .push(format!("order {order} was placed, but does not stand"));
+        }
+        let stand = lines.get(order).unwrap_or(&none);
+        if stand != placed {
+            report
                 .discrepancies
-                .push(format!("order {order} was placed with {lines:?}, but {stand:?} stand")),
-            Some(_) => {}
+                .push(format!("order {order} was placed with {placed:?}, but {stand:?} stand"));
         }
     }
-    for order in found.keys().filter(|order| !told.contains_key(*order)) {
+    let stand: BTreeSet<&OrderId> = headers.iter().chain(lines.keys()).collect();
+    for order in stand.into_iter().filter(|order| !told.contains_key(*order)) {
         // Placed since the events were read, or without an event: its own events tell.
         let filter = EventFilter {
             order: Some(order.clone()),
