@@ -172,6 +172,51 @@ async fn a_bulk_that_is_stopped_tells_each_line_it_executed(mut desk: Desk) {
     }
 }
 
+async fn each_line_of_a_bulk_that_was_answered_survives_a_power_cut(mut desk: Desk) {
+    /// Lines that are sent; far fewer are answered when the lights go out.
+    const LINES: usize = 3_000;
+
+    desk.buy("B1", "LAMP", 1_000_000).await;
+    let mut talk = desk.raw().await;
+    talk.begin_bulk().await;
+    for at in 0..LINES {
+        let order = json!({"place_order": {"order_id": format!("o{at}"), "lines": [
+            {"line_id": "a", "sku": "LAMP", "quantity": 1}, {"line_id": "b", "sku": "LAMP", "quantity": 2},
+        ]}});
+        talk.chunk(format!("{order}\n")).await;
+        if at == 0 {
+            assert_eq!(talk.head().await.status, 200);
+        }
+    }
+    let mut answered = 0;
+    while answered < 200 {
+        let answer = talk.next_line().await.expect("an answer");
+        assert!(answer.starts_with("{\"status\":201,"), "{answer}");
+        answered += 1;
+    }
+    desk.service.kill();
+    // What was on its way to the client counts as well.
+    answered += String::from_utf8_lossy(&talk.rest().await)
+        .matches("{\"status\":201,")
+        .count();
+    assert!(
+        answered < LINES,
+        "the service was done before it was killed: the case proves nothing"
+    );
+    desk.restart().await;
+    for at in 0..LINES {
+        let reply = desk.get(&format!("/v1/orders/o{at}")).await;
+        match reply.status {
+            404 => assert!(at >= answered, "order o{at} was answered, and is gone"),
+            _ => assert_eq!(
+                reply.answers(200)["lines"].as_array().map(Vec::len),
+                Some(2),
+                "order o{at}"
+            ),
+        }
+    }
+}
+
 async fn a_service_that_is_killed_while_it_starts_on_its_books_starts_again(mut desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
@@ -187,6 +232,7 @@ on_each_database! {
     what_was_acknowledged_survives_a_power_cut_under_load,
     whatever_a_stopping_service_took_on_it_answers,
     a_bulk_that_is_stopped_tells_each_line_it_executed,
+    each_line_of_a_bulk_that_was_answered_survives_a_power_cut,
     a_service_that_is_killed_while_it_starts_on_its_books_starts_again,
 }
 
