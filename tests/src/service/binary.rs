@@ -14,19 +14,21 @@ use tokio::task::spawn_blocking;
 /// Where the binary is. The first caller has it built if need be, so that no test ever meets a stale one: Cargo builds
 /// the binaries of a test's own package only.
 fn binary() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
+    // A failure is kept too: one attempt is enough.
+    static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| {
         let test = env::current_exe().expect("the test has a path");
         // <target>[/<triple>]/<profile>/deps/<test>
         let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");
         let binary = profile.join(format!("earmark{}", env::consts::EXE_SUFFIX));
         // A run of all tests has built it already, and would wait for its like to be built with other features.
         if is_fresh(&binary).unwrap_or(false) {
-            binary
+            Some(binary)
         } else {
             build(profile)
         }
-    })
+    });
+    binary.as_deref().expect("the binary can be built")
 }
 
 /// Whether the binary is younger than all that it is made of, as Cargo tells it in a file beside it.
@@ -53,8 +55,9 @@ fn is_fresh(binary: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Builds the binary in the target folder and the profile that this very test was built in.
-fn build(profile: &Path) -> PathBuf {
+/// Builds the binary in the target folder and the profile that this very test was built in. `None`: it can't be built,
+/// and Cargo has said why.
+fn build(profile: &Path) -> Option<PathBuf> {
     let above = profile.parent().expect("a profile lies in a target folder");
     let name = |path: &Path| {
         path.file_name()
@@ -87,14 +90,15 @@ fn build(profile: &Path) -> PathBuf {
     }
 
     let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(built.status.success(), "the binary could not be built");
+    if !built.status.success() {
+        return None;
+    }
     let messages = String::from_utf8(built.stdout).expect("cargo speaks UTF-8");
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "earmark")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo tells where the binary is")
 }
 
 /// The binary as a command, in a folder of its own and with nothing set in its environment: no setting of the person
