@@ -100,7 +100,7 @@ impl Shop {
             }
             let answer = ledger.decide(&command, &occasion).map_err(CommandError::Refused);
             Ok(Decided {
-                changes: ledger.close(),
+                changes: ledger.close()?,
                 answers: vec![answer],
             })
         })

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::error::CommandError;
-use crate::group::Group;
+use crate::group::{Group, Hungry};
 use crate::port::{Clock, Meter, Store};
 
 /// What a caller is told.
@@ -249,6 +249,7 @@ impl Lane {
     /// Runs until the engine is drained and the queue is empty.
     pub async fn run(mut self) {
         let mut next = None;
+        let mut hungry = Hungry::default();
         loop {
             let first = match next.take() {
                 Some(job) => job,
@@ -277,7 +278,7 @@ impl Lane {
                 }
             }
             self.shared.meter.queued(self.number, self.queue.len());
-            group.settle(&self.shared, self.number).await;
+            group.settle(&self.shared, &mut hungry, self.number).await;
         }
     }
 }

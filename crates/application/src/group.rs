@@ -1,10 +1,11 @@
 //! A group: the commands that share one transaction.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope};
+use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope, Sku, Starved};
 use tracing::Instrument;
 
 use crate::engine::{Job, Shared};
@@ -14,6 +15,24 @@ use crate::port::{Decided, Undecided};
 /// How often a group is decided anew when the state changed under it, before its callers hear "busy". With locking
 /// stores conflicts are rare and a second try nearly always succeeds; the bound keeps a rival from starving a lane.
 const MOST_ATTEMPTS: u32 = 8;
+
+/// How many products a lane remembers as ones whose offer had to be read wholly.
+const MOST_REMEMBERED: usize = 1_024;
+
+/// Products whose lines lately did not fit the first of their batches. Their offers are read wholly at once: a product
+/// that nearly ran out through many batches would otherwise be decided on twice each time.
+#[derive(Debug, Default)]
+pub(crate) struct Hungry(BTreeSet<Sku>);
+
+impl Hungry {
+    fn remember(&mut self, skus: &BTreeSet<Sku>) {
+        if self.0.len() + skus.len() > MOST_REMEMBERED {
+            // Forgetting costs each of them one more decision.
+            self.0.clear();
+        }
+        self.0.extend(skus.iter().cloned());
+    }
+}
 
 /// The commands that share a transaction, with the scope of all of them.
 pub(crate) struct Group {
@@ -60,7 +79,7 @@ impl Group {
     ///
     /// A command that can't be decided at all (a defect, broken records) fails alone: the others are decided again
     /// without it.
-    pub(crate) async fn settle(self, shared: &Shared, lane: usize) {
+    pub(crate) async fn settle(self, shared: &Shared, hungry: &mut Hungry, lane: usize) {
         let mut groups = vec![self];
         while let Some(mut group) = groups.pop() {
             group.jobs.retain(|job| !job.reply.is_closed());
@@ -68,15 +87,19 @@ impl Group {
                 continue;
             }
             let span = tracing::debug_span!("group", lane, commands = group.jobs.len());
-            let apart = group.transact(shared).instrument(span).await;
+            let apart = group.transact(shared, hungry).instrument(span).await;
             groups.extend(apart.into_iter().rev());
         }
     }
 
     /// One transaction. Gives back what has to be run anew, in order.
-    async fn transact(self, shared: &Shared) -> Vec<Self> {
-        for attempt in 1..=MOST_ATTEMPTS {
-            let started = Instant::now();
+    async fn transact(mut self, shared: &Shared, hungry: &mut Hungry) -> Vec<Self> {
+        self.scope
+            .whole_offers
+            .extend(hungry.0.intersection(&self.scope.skus).cloned());
+        let started = Instant::now();
+        let mut attempt = 1;
+        while attempt <= MOST_ATTEMPTS {
             let commands: Arc<[(Command, Occasion)]> = self
                 .jobs
                 .iter()
@@ -102,11 +125,20 @@ impl Group {
                 Err(StoreError::Conflict) => {
                     tracing::debug!(attempt, "the state changed; deciding anew");
                     shared.meter.conflicted();
+                    attempt += 1;
+                }
+                // Not an attempt that failed: each time more is read, until all is.
+                Err(StoreError::Undecided(Undecided::Starved(Starved(skus))))
+                    if !skus.is_subset(&self.scope.whole_offers) =>
+                {
+                    tracing::debug!(products = skus.len(), "reading more batches");
+                    hungry.remember(&skus);
+                    self.scope.whole_offers.extend(skus);
                 }
                 Err(StoreError::Undecided(Undecided::Panicked { command })) => {
                     return self.without(command, shared);
                 }
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Undecided(Undecided::Corrupt(_)))) => {
+                Err(error @ (StoreError::Corrupt(_) | StoreError::Undecided(_))) => {
                     if self.jobs.len() > 1 {
                         return self.singly();
                     }
@@ -172,6 +204,6 @@ fn decide(commands: &[(Command, Occasion)], loaded: Loaded) -> Result<Decided, U
             .map_err(|_| Undecided::Panicked { command: number })?;
         answers.push(answer.map_err(CommandError::from));
     }
-    let changes = ledger.close();
+    let changes = ledger.close()?;
     Ok(Decided { changes, answers })
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_domain::{
     BatchRecord, BatchView, Changes, Corrupt, LineKey, LineRecord, LineState, LineView, Loaded, OrderId, OrderRecord,
-    OrderStatus, OrderView, Part, ProductHistory, ProductName, Reference, Scope, SequencedEvent, Sku, Turn, Units,
-    promise_date,
+    OrderStatus, OrderView, Part, ProductHistory, ProductName, Reference, Scope, SequencedEvent, Sku, Starved, Turn,
+    Units, promise_date,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -30,6 +30,9 @@ pub enum Undecided {
     /// The records read can't be true.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
+    /// More of the scope has to be read first.
+    #[error(transparent)]
+    Starved(#[from] Starved),
     /// Deciding one of the commands panicked, and the state it was decided on is lost with it.
     #[error("deciding command {command} panicked")]
     Panicked {

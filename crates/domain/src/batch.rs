@@ -1,12 +1,10 @@
 //! Batches: a quantity of one SKU that arrives together.
 
-use core::cmp::Ordering;
-
 use jiff::civil::Date;
 
 use crate::name::{Reference, Sku};
 use crate::quantity::{Count, Quantity, Units};
-use crate::record::BatchRecord;
+use crate::record::{BatchRecord, Preference};
 
 /// Where a batch is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,11 +114,10 @@ impl Batch {
         self.record.dispatched
     }
 
-    /// The order in which batches are tried: in the warehouse first, then the earliest ETA, then the one created first.
+    /// Its place in the order in which batches are tried.
     #[must_use]
-    pub fn by_preference(&self, other: &Self) -> Ordering {
-        let rank = |batch: &Self| (batch.record.eta.is_some(), batch.record.eta, batch.record.ordinal);
-        rank(self).cmp(&rank(other))
+    pub const fn preference(&self) -> Preference {
+        self.record.preference()
     }
 
     /// All that is known of it.

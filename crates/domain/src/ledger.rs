@@ -11,11 +11,12 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 
 use crate::command::{Allocate, Command, CreateBatch, OnOrderShortage, OnShortage, PlaceOrder};
+use crate::draft::Draft;
 use crate::event::{Event, Fact, Kept, LineTerms, Occasion, Subject};
 use crate::line::{Line, Part, Standing};
 use crate::name::{LineId, LineKey, OrderId, ProductName, Reference, Sku};
 use crate::outcome::{BatchView, LineView, OrderStatus, OrderView, Outcome, Refusal, Shortage};
-use crate::product::{Draft, Product};
+use crate::product::Product;
 use crate::quantity::Count;
 use crate::record::{AllocationRecord, Change, Changes, Loaded, OrderRecord, ProductChange};
 
@@ -23,6 +24,12 @@ use crate::record::{AllocationRecord, Change, Changes, Loaded, OrderRecord, Prod
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Corrupt(pub String);
+
+/// Lines did not fit the batches that were read of these products, and there are more: decide anew on a scope that has
+/// them in [`whole_offers`](crate::Scope::whole_offers).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("more batches have to be read of {} products", .0.len())]
+pub struct Starved(pub BTreeSet<Sku>);
 
 /// The open part of the books. See the [module](self).
 #[derive(Debug, Clone, Default)]
@@ -65,6 +72,11 @@ impl Ledger {
         for read in loaded.backlog {
             if let Some(product) = ledger.products.get_mut(&read.sku) {
                 product.read_backlog(read.until);
+            }
+        }
+        for cut in loaded.cut_offers {
+            if let Some(product) = ledger.products.get_mut(&cut.sku) {
+                product.cut_offer(cut.after);
             }
         }
         let mut allocations: BTreeMap<LineKey, Vec<AllocationRecord>> = BTreeMap::new();
@@ -122,8 +134,19 @@ impl Ledger {
     }
 
     /// What has to be stored.
-    #[must_use]
-    pub fn close(self) -> Changes {
+    ///
+    /// # Errors
+    /// [`Starved`] when more has to be read before anything decided here holds.
+    pub fn close(self) -> Result<Changes, Starved> {
+        let starved: BTreeSet<Sku> = self
+            .products
+            .values()
+            .filter(|product| product.is_starved())
+            .map(|product| product.sku().clone())
+            .collect();
+        if !starved.is_empty() {
+            return Err(Starved(starved));
+        }
         let mut changes = Changes {
             orders: self.placed,
             events: self.events,
@@ -147,7 +170,7 @@ impl Ledger {
                 changes.note_line(product.sku(), line);
             }
         }
-        changes
+        Ok(changes)
     }
 
     fn name_product(&mut self, sku: &Sku, name: &ProductName, occasion: &Occasion) -> Outcome {

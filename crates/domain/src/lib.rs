@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod batch;
 mod command;
+mod draft;
 mod event;
 mod ledger;
 mod line;
@@ -33,7 +34,7 @@ pub use command::{
 pub use event::{
     DeallocationReason, EVENT_TYPES, Event, Fact, Kept, LineTerms, MoveReason, Occasion, SequencedEvent, Subject,
 };
-pub use ledger::{Corrupt, Ledger};
+pub use ledger::{Corrupt, Ledger, Starved};
 pub use line::{Line, LineState, Part, Turn, Wish};
 pub use name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
@@ -42,8 +43,8 @@ pub use outcome::{BatchView, Effects, LineView, Moved, OrderStatus, OrderView, O
 pub use product::Product;
 pub use quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
 pub use record::{
-    AllocationRecord, BacklogRead, BatchRecord, Change, Changes, LineRecord, Loaded, OrderRecord, ProductChange,
-    ProductRecord,
+    AllocationRecord, BacklogRead, BatchRecord, Change, Changes, LineRecord, Loaded, OfferCut, OrderRecord, Preference,
+    ProductChange, ProductRecord,
 };
 pub use replay::{Discrepancy, ProductHistory, audit};
-pub use scope::{BACKLOG_PAGE, BacklogNeed, ReleaseNeed, Scope};
+pub use scope::{BACKLOG_PAGE, BacklogNeed, OFFER_PAGE, ReleaseNeed, Scope};

@@ -8,12 +8,13 @@ use jiff::civil::Date;
 
 use crate::batch::{Batch, promise_date};
 use crate::command::CreateBatch;
+use crate::draft::Draft;
 use crate::event::{DeallocationReason, Event, Fact, Kept, LineTerms, MoveReason, Occasion, Subject};
 use crate::line::{Line, LineState, Part, Standing, Turn};
 use crate::name::{LineKey, ProductName, Reference, Sku};
-use crate::outcome::{Effects, LineView, Moved, Shortage};
-use crate::quantity::{Count, Quantity, Units};
-use crate::record::{BatchRecord, ProductRecord};
+use crate::outcome::{Effects, LineView, Moved};
+use crate::quantity::{Count, Units};
+use crate::record::{BatchRecord, Preference, ProductRecord};
 
 /// How far the backlog was read, and so what may be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,11 @@ pub struct Product {
     stored: Option<ProductRecord>,
     /// In preference order.
     batches: Vec<Batch>,
+    /// The last batch that is offered to lines; behind it others have something available that were not read. `None`:
+    /// all of them are at hand.
+    offer_ends: Option<Preference>,
+    /// Whether a line did not fit what is offered, while there is more that was not read: nothing decided since holds.
+    starved: bool,
     lines: BTreeMap<LineKey, Line>,
     backlog: Backlog,
     /// Where each line stood before the command that is being decided, in the order they were touched.
@@ -90,6 +96,8 @@ impl Product {
             },
             stored: None,
             batches: Vec::new(),
+            offer_ends: None,
+            starved: false,
             lines: BTreeMap::new(),
             backlog: Backlog::new(Reach::Whole),
             touched: Vec::new(),
@@ -130,9 +138,14 @@ impl Product {
         self.backlog.reach = until.map_or(Reach::Whole, Reach::Until);
     }
 
+    /// Says that there are more batches with something available than were read.
+    pub(crate) const fn cut_offer(&mut self, after: Preference) {
+        self.offer_ends = Some(after);
+    }
+
     /// Puts the batches in preference order.
     pub(crate) fn sort(&mut self) {
-        self.batches.sort_by(Batch::by_preference);
+        self.batches.sort_by_key(Batch::preference);
     }
 
     /// Its SKU.
@@ -187,10 +200,23 @@ impl Product {
         core::mem::take(&mut self.events)
     }
 
-    /// Units that can be promised.
-    #[must_use]
-    pub fn available(&self) -> Units {
-        self.batches.iter().map(Batch::available).sum()
+    /// The batches that lines may be given stock from, in preference order. Those behind an offer that was cut are at
+    /// hand for other reasons, and their turn has not come.
+    pub(crate) fn offered(&self) -> &[Batch] {
+        let end = self.offer_ends.map_or(self.batches.len(), |last| {
+            self.batches.partition_point(|batch| batch.preference() <= last)
+        });
+        &self.batches[..end]
+    }
+
+    /// Whether a line did not fit what was read of a longer offer: the decision has to be taken anew on all of it.
+    pub(crate) const fn is_starved(&self) -> bool {
+        self.starved
+    }
+
+    /// A line did not fit what is offered.
+    fn found_no_room(&mut self) {
+        self.starved |= self.offer_ends.is_some();
     }
 
     /// A line as it is shown.
@@ -240,7 +266,7 @@ impl Product {
         });
         let place = self
             .batches
-            .partition_point(|other| other.by_preference(&batch).is_lt());
+            .partition_point(|other| other.preference() < batch.preference());
         self.batches.insert(place, batch);
         self.happened(
             Fact::BatchCreated {
@@ -277,8 +303,9 @@ impl Product {
         self.batch_mut(reference).count(to);
         for key in released.iter().rev() {
             let line = &self.lines[key];
-            if let Ok(parts) = Draft::new(self).fit(line.quantity(), line.terms().split) {
-                self.stand(key, Standing::allocated(parts, occasion.now));
+            match Draft::new(self).fit(line.quantity(), line.terms().split) {
+                Ok(parts) => self.stand(key, Standing::allocated(parts, occasion.now)),
+                Err(_) => self.found_no_room(),
             }
         }
         if to > from || !released.is_empty() {
@@ -342,6 +369,7 @@ impl Product {
 
     /// Tells that a line did not fit, and keeps of it what is to be kept.
     pub(crate) fn fall_short(&mut self, terms: LineTerms, available: Units, kept: Kept, occasion: &Occasion) {
+        self.found_no_room();
         self.happened(
             Fact::OutOfStock {
                 line: terms.clone(),
@@ -382,7 +410,7 @@ impl Product {
             self.backlog.reach != Reach::Unread,
             "a command that frees stock has read the backlog"
         );
-        let mut available = self.available();
+        let mut available: Units = self.offered().iter().map(Batch::available).sum();
         let waiting: Vec<Turn> = self.backlog.waiting.iter().cloned().collect();
         for turn in waiting {
             if available.is_zero() {
@@ -398,8 +426,12 @@ impl Product {
                 available = available.saturating_sub(wanted);
             }
         }
+        if !self.backlog.waiting.is_empty() {
+            self.found_no_room();
+        }
+        let nothing_left = available.is_zero() && self.offer_ends.is_none();
         self.record.resume_after = match &self.backlog.reach {
-            Reach::Until(last) if !available.is_zero() => Some(last.clone()),
+            Reach::Until(last) if !nothing_left => Some(last.clone()),
             _ => None,
         };
     }
@@ -521,86 +553,5 @@ impl Product {
             correlation_id: occasion.correlation_id.clone(),
             fact,
         });
-    }
-}
-
-/// A plan in the making: which batches lines would get, with nothing changed yet.
-///
-/// Lines drafted one after the other count together, so that an order sees its own lines.
-#[derive(Debug)]
-pub(crate) struct Draft<'p> {
-    product: &'p Product,
-    /// Units that earlier lines of this draft would take, by the batch's place in preference order.
-    taken: BTreeMap<usize, Units>,
-}
-
-/// What a line that does not fit could have had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Short {
-    available: Units,
-    largest_batch: Units,
-}
-
-impl Short {
-    /// The same, told of a line.
-    pub(crate) fn of(self, key: LineKey, sku: Sku, requested: Quantity) -> Shortage {
-        Shortage {
-            key,
-            sku,
-            requested,
-            available: self.available,
-            largest_batch: self.largest_batch,
-        }
-    }
-}
-
-impl<'p> Draft<'p> {
-    pub(crate) const fn new(product: &'p Product) -> Self {
-        Self {
-            product,
-            taken: BTreeMap::new(),
-        }
-    }
-
-    fn available(&self, place: usize) -> Units {
-        let taken = self.taken.get(&place).copied().unwrap_or(Units::ZERO);
-        self.product.batches[place].available().saturating_sub(taken)
-    }
-
-    fn take(&mut self, place: usize, quantity: Quantity) -> Part {
-        let taken = self.taken.entry(place).or_default();
-        *taken = taken
-            .checked_add(quantity.units())
-            .expect("no more is taken than is available");
-        Part {
-            batch: self.product.batches[place].reference().clone(),
-            quantity,
-        }
-    }
-
-    /// Finds room for a line, in preference order: whole in the first batch that can take it, or, where it may be
-    /// split, spread over as many as it needs. Wholly or not at all.
-    pub(crate) fn fit(&mut self, wanted: Quantity, split: bool) -> Result<Vec<Part>, Short> {
-        let places = 0..self.product.batches.len();
-        if !split {
-            if let Some(place) = places.clone().find(|place| self.available(*place) >= wanted.units()) {
-                return Ok(Vec::from([self.take(place, wanted)]));
-            }
-        } else if places.clone().map(|place| self.available(place)).sum::<Units>() >= wanted.units() {
-            let mut parts = Vec::new();
-            let mut left = Some(wanted);
-            for place in places {
-                let Some(missing) = left else { break };
-                if let Some(given) = self.available(place).give(missing) {
-                    parts.push(self.take(place, given));
-                    left = Quantity::new(missing.get() - given.get()).ok();
-                }
-            }
-            return Ok(parts);
-        }
-        Err(Short {
-            available: places.clone().map(|place| self.available(place)).sum(),
-            largest_batch: places.map(|place| self.available(place)).max().unwrap_or_default(),
-        })
     }
 }

@@ -96,6 +96,38 @@ pub struct AllocationRecord {
     pub allocated_at: Timestamp,
 }
 
+/// A batch's place among its product's: the earlier is tried first. In the warehouse goes before any date, then the
+/// earliest ETA, then the batch created first.
+///
+/// The fields are compared in the order they stand in; no date goes before any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Preference {
+    /// When it arrives; `None`: it is in the warehouse.
+    pub eta: Option<Date>,
+    /// Its place among the product's batches by creation.
+    pub ordinal: u32,
+}
+
+impl BatchRecord {
+    /// The batch's place in the order in which batches are tried.
+    #[must_use]
+    pub const fn preference(&self) -> Preference {
+        Preference {
+            eta: self.eta,
+            ordinal: self.ordinal,
+        }
+    }
+}
+
+/// That a product has more batches with something available than were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferCut {
+    /// Which product.
+    pub sku: Sku,
+    /// The last batch that was read for having something available; others follow it in preference order.
+    pub after: Preference,
+}
+
 /// How far a product's backlog was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BacklogRead {
@@ -110,8 +142,11 @@ pub struct BacklogRead {
 pub struct Loaded {
     /// The products of the scope that exist, locked against every other change.
     pub products: Vec<ProductRecord>,
-    /// Their batches with something available; the batches named in the scope; the batches that loaded lines lie in.
+    /// Their batches with something available, as far as the scope asks; the batches named in the scope; the batches
+    /// that loaded lines lie in.
     pub batches: Vec<BatchRecord>,
+    /// The products of which not all batches with something available were read.
+    pub cut_offers: Vec<OfferCut>,
     /// The headers of the scope's orders.
     pub orders: Vec<OrderRecord>,
     /// The lines named in the scope; all lines of its orders; the page of the backlog; the lines to release.

@@ -10,6 +10,12 @@ use crate::quantity::Count;
 /// Bounds the time a transaction holds its locks: some hundred lines are a few milliseconds of work.
 pub const BACKLOG_PAGE: usize = 200;
 
+/// How many batches with something available are read of a product, in preference order, unless a decision has asked
+/// for all of them.
+///
+/// Most lines fit the first few. A product with a thousand batches then costs a decision no more than one with ten.
+pub const OFFER_PAGE: usize = 16;
+
 /// How much of the backlog of its products a command may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum BacklogNeed {
@@ -35,8 +41,11 @@ pub struct ReleaseNeed {
 /// What a command touches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scope {
-    /// Products: the record, and the batches with something available.
+    /// Products: the record, and the first [`OFFER_PAGE`] batches with something available, in preference order.
     pub skus: BTreeSet<Sku>,
+    /// Products, should they be touched, of which all batches with something available are read: a decision on the first
+    /// of them found too little.
+    pub whole_offers: BTreeSet<Sku>,
     /// Lines, by their identity.
     pub lines: BTreeSet<LineKey>,
     /// Orders: the header, all lines, and the products of all lines.
@@ -62,6 +71,7 @@ impl Scope {
     pub fn join(mut self, mut other: Self) -> Self {
         debug_assert!(self.is_joinable() && other.is_joinable());
         self.skus.append(&mut other.skus);
+        self.whole_offers.append(&mut other.whole_offers);
         self.lines.append(&mut other.lines);
         self.orders.append(&mut other.orders);
         self.batches.append(&mut other.batches);

@@ -31,7 +31,7 @@ async fn honest(shop: &Shop, command: &Command) -> Changes {
     let mut ledger = earmark_domain::Ledger::open(loaded).expect("sound books");
     let decided = ledger.decide(command, &shop.occasion());
     assert!(decided.is_ok(), "{decided:?}");
-    ledger.close()
+    ledger.close().expect("a few batches are read wholly")
 }
 
 /// The store says no, and everything is as it was.

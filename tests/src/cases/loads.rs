@@ -2,12 +2,16 @@
 //!
 //! The cost of a command must not grow with what has long been sold, so these cases count rows.
 
-use earmark_domain::{BACKLOG_PAGE, Command, LineKey, Loaded, OnOrderShortage, Scope};
+use earmark_application::CommandError;
+use earmark_domain::{
+    BACKLOG_PAGE, BatchRecord, Command, LineKey, Loaded, OFFER_PAGE, OfferCut, OnOrderShortage, Refusal, Scope,
+};
 
 use crate::build::{
     allocate, allocate_line, allocate_or_wait, allocate_split, cancel_order, count_batch, create_batch, create_inbound,
     line, order, place, place_order, reference, serve_backlog, sku,
 };
+use crate::crew::Crew;
 use crate::databases::Db;
 use crate::shop::Shop;
 
@@ -137,6 +141,70 @@ pub async fn a_line_named_under_another_product_is_found(db: Db) {
     assert_eq!(keys(&loaded), [line("o-1", "1")]);
     assert_eq!(loaded.lines[0].sku, sku("CHAIR"));
     assert!(skus(&loaded).contains(&"LAMP"));
+}
+
+/// A product with many batches costs a decision no more than one with a few: the first in preference order are read,
+/// unless a decision has asked for all.
+pub async fn of_many_batches_the_first_in_preference_order_are_loaded(db: Db) {
+    let shop = Shop::open(&db).await;
+    let batches = u32::try_from(OFFER_PAGE).expect("a small number") + 4;
+    for number in (1..=batches).rev() {
+        // Created last, arrives first.
+        let (name, eta) = (format!("ship-{number:02}"), format!("2026-05-{number:02}"));
+        shop.done(&create_inbound(&name, "LAMP", 2, &eta)).await;
+    }
+    shop.done(&create_batch("shelf", "LAMP", 1)).await;
+    shop.done(&count_batch("ship-01", 0)).await;
+    let command = allocate("o-1", "LAMP", 1);
+    let mut first: Vec<String> = (2..=batches)
+        .take(OFFER_PAGE - 1)
+        .map(|n| format!("ship-{n:02}"))
+        .collect();
+    first.insert(0, "shelf".to_owned());
+    let loaded = load(&shop, &command).await;
+    let mut read = loaded.batches.clone();
+    read.sort_by_key(BatchRecord::preference);
+    assert_eq!(
+        read.iter().map(|batch| batch.reference.as_str()).collect::<Vec<_>>(),
+        first
+    );
+    let last = read.last().expect("a batch").preference();
+    assert_eq!(
+        loaded.cut_offers,
+        [OfferCut {
+            sku: sku("LAMP"),
+            after: last
+        }]
+    );
+
+    let mut whole = command.scope();
+    whole.whole_offers.insert(sku("LAMP"));
+    let loaded = shop.load(&whole).await;
+    assert_eq!(loaded.batches.len(), batches as usize);
+    assert!(loaded.cut_offers.is_empty());
+}
+
+/// A line that fits none of the first batches gets the one that it fits, however far behind.
+pub async fn a_line_that_fits_only_the_last_of_many_batches_gets_it(db: Db) {
+    let shop = Shop::open(&db).await;
+    for number in 0..OFFER_PAGE + 4 {
+        shop.done(&create_batch(&format!("small-{number}"), "LAMP", 1)).await;
+    }
+    shop.done(&create_inbound("large", "LAMP", 9, "2026-05-01")).await;
+    let crew = Crew::start(&shop);
+    let answer = crew.ask(allocate("o-1", "LAMP", 9)).await;
+    assert!(answer.is_ok(), "{answer:?}");
+    let short = crew.ask(allocate("o-2", "LAMP", 2)).await;
+    let Err(CommandError::Refused(Refusal::OutOfStock(shortage))) = short else {
+        unreachable!("two units fit nowhere: {short:?}")
+    };
+    assert_eq!(
+        shortage.available.get(),
+        OFFER_PAGE as u64 + 4,
+        "all that there is was counted"
+    );
+    crew.stop().await;
+    shop.assert_sound().await;
 }
 
 /// Nothing is made up.

@@ -46,6 +46,8 @@ macro_rules! with_every_case {
             conflicts::an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole,
             conflicts::a_batch_counted_down_meanwhile_is_not_promised,
             loads::only_batches_with_something_available_are_loaded,
+            loads::of_many_batches_the_first_in_preference_order_are_loaded,
+            loads::a_line_that_fits_only_the_last_of_many_batches_gets_it,
             loads::a_used_up_batch_is_loaded_with_the_line_that_lies_in_it,
             loads::a_named_batch_brings_its_product,
             loads::an_order_brings_its_lines_and_their_products,

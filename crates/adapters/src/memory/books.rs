@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, Changes, Event, LineId, LineKey, LineRecord, LineState, OrderId,
-    OrderRecord, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Turn, Units,
+    OrderRecord, Preference, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Turn, Units,
 };
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 /// Everything that is stored.
 #[derive(Debug, Default)]
@@ -26,8 +25,8 @@ pub(super) struct StoredProduct {
     pub(super) record: ProductRecord,
     /// All of its batches.
     pub(super) batches: BTreeSet<Reference>,
-    /// Those with something available.
-    pub(super) live: BTreeSet<Reference>,
+    /// Those with something available, in preference order.
+    pub(super) live: BTreeMap<Preference, Reference>,
     /// Its lines that wait, in order of service.
     pub(super) backlog: BTreeSet<Turn>,
     /// All of its lines.
@@ -60,11 +59,6 @@ impl StoredLine {
 impl StoredBatch {
     pub(super) fn is_live(&self) -> bool {
         committed(&self.record) < self.record.quantity.units()
-    }
-
-    /// The order in which batches are tried.
-    pub(super) fn preference(&self) -> (bool, Option<Date>, u32) {
-        (self.record.eta.is_some(), self.record.eta, self.record.ordinal)
     }
 }
 
@@ -141,7 +135,7 @@ impl Books {
             .or_insert_with(|| StoredProduct {
                 record: record.clone(),
                 batches: BTreeSet::new(),
-                live: BTreeSet::new(),
+                live: BTreeMap::new(),
                 backlog: BTreeSet::new(),
                 lines: BTreeSet::new(),
                 events: Vec::new(),
@@ -215,11 +209,12 @@ impl Books {
     fn index_live(&mut self, reference: &Reference) {
         let batch = self.batch_mut(reference);
         let (sku, live) = (batch.record.sku.clone(), batch.is_live());
+        let preference = batch.record.preference();
         let product = self.product_mut(&sku);
         if live {
-            product.live.insert(reference.clone());
+            product.live.insert(preference, reference.clone());
         } else {
-            product.live.remove(reference);
+            product.live.remove(&preference);
         }
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, Reference, ReleaseNeed, Scope, Sku, Turn, Units,
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, OFFER_PAGE, OfferCut, Reference, ReleaseNeed, Scope, Sku,
+    Turn, Units,
 };
 
 use super::books::{Books, StoredProduct, committed};
@@ -25,7 +26,17 @@ impl Books {
         let mut references: BTreeSet<Reference> = scope.batches.clone();
         for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
             loaded.products.push(product.record.clone());
-            references.extend(product.live.iter().cloned());
+            let whole = scope.whole_offers.contains(&product.record.sku);
+            let most = if whole { usize::MAX } else { OFFER_PAGE };
+            references.extend(product.live.values().take(most).cloned());
+            if product.live.len() > most {
+                loaded
+                    .cut_offers
+                    .extend(product.live.keys().nth(most - 1).map(|last| OfferCut {
+                        sku: product.record.sku.clone(),
+                        after: *last,
+                    }));
+            }
             if scope.backlog != BacklogNeed::None {
                 let (turns, read) = backlog_page(product, scope.backlog);
                 lines.extend(turns.map(|turn| turn.key.clone()));

@@ -33,7 +33,7 @@ impl Books {
             .iter()
             .filter_map(|allocation| Some((allocation, self.batches.get(&allocation.batch)?)))
             .collect();
-        parts.sort_by_key(|(_, batch)| batch.preference());
+        parts.sort_by_key(|(_, batch)| batch.record.preference());
         let part = |(allocation, batch): (&earmark_domain::AllocationRecord, &StoredBatch)| {
             let part = Part {
                 batch: allocation.batch.clone(),
@@ -54,7 +54,7 @@ impl Books {
             .iter()
             .filter_map(|reference| self.batches.get(reference));
         let mut batches: Vec<&StoredBatch> = stored.collect();
-        batches.sort_by_key(|batch| batch.preference());
+        batches.sort_by_key(|batch| batch.record.preference());
         batches.into_iter().map(|batch| batch.record.clone()).collect()
     }
 

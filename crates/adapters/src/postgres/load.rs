@@ -16,8 +16,8 @@ use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, ProductRecord,
-    Reference, ReleaseNeed, Scope, Sku, Turn,
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OFFER_PAGE,
+    OfferCut, ProductRecord, Reference, ReleaseNeed, Scope, Sku, Turn,
 };
 use futures::try_join;
 
@@ -40,8 +40,13 @@ pub(super) async fn load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Load
     let products = lock_products(conn, scope).await?;
     let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
 
-    let (open, named, orders, by_key, by_order, waiting) = try_join!(
-        open_batches(conn, &locked),
+    let (whole, first): (Vec<&str>, Vec<&str>) = locked
+        .iter()
+        .map(|sku| sku.as_str())
+        .partition(|sku| scope.whole_offers.contains(*sku));
+    let (first, whole, named, orders, by_key, by_order, waiting) = try_join!(
+        offers(conn, first),
+        whole_offers(conn, whole),
         named_batches(conn, scope),
         orders(conn, scope),
         lines_by_key(conn, scope),
@@ -53,7 +58,8 @@ pub(super) async fn load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Load
         orders_read.push(row::order(order)?);
     }
     let mut batches = Batches::default();
-    batches.add(open)?;
+    let cut_offers = batches.add_offers(first)?;
+    batches.add(whole)?;
     batches.add(named)?;
 
     let mut lines = Lines::default();
@@ -75,6 +81,7 @@ pub(super) async fn load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Load
     }
     Ok(Loaded {
         batches: batches.0.into_values().collect(),
+        cut_offers,
         orders: orders_read,
         lines: lines.0.into_values().collect(),
         allocations,
@@ -132,17 +139,37 @@ fn order_ids(scope: &Scope) -> Vec<&str> {
     scope.orders.iter().map(|order| order.as_str()).collect()
 }
 
-async fn open_batches(conn: &AsyncPgConnection, locked: &BTreeSet<&Sku>) -> Result<Vec<BatchRow>, StoreError> {
+/// The first batches of each product that have something available, in preference order, and one more, which tells
+/// whether there are others behind it.
+async fn offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
+    const FIRST: &str = concat!(
+        "SELECT batch.* FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL (SELECT ",
+        batch_columns!(),
+        " FROM batches WHERE open AND sku = asked_sku ORDER BY eta NULLS FIRST, ordinal LIMIT ?) AS batch"
+    );
+    if skus.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<BatchTypes>(FIRST)
+        .array::<Text, _>(skus)
+        .bind::<BigInt, _>(rows_wanted(OFFER_PAGE + 1))
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+/// All batches of products that have something available.
+async fn whole_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
     const OPEN: &str = concat!(
         "SELECT ",
         batch_columns!(),
         " FROM batches WHERE open AND sku = ANY (?)"
     );
-    if locked.is_empty() {
+    if skus.is_empty() {
         return Ok(Vec::new());
     }
     statement::<BatchTypes>(OPEN)
-        .array::<Text, _>(locked.iter().map(|sku| sku.as_str()).collect())
+        .array::<Text, _>(skus)
         .rows(conn)
         .await
         .map_err(store_error)
@@ -292,6 +319,31 @@ impl Batches {
             self.0.insert(batch.reference.clone(), batch);
         }
         Ok(())
+    }
+
+    /// Adds what each product offers first, and says which offers go on.
+    fn add_offers(&mut self, rows: Vec<BatchRow>) -> Result<Vec<OfferCut>, StoreError> {
+        let mut offers: BTreeMap<Sku, Vec<BatchRecord>> = BTreeMap::new();
+        for row in rows {
+            let batch = row::batch(row)?;
+            offers.entry(batch.sku.clone()).or_default().push(batch);
+        }
+        let mut cuts = Vec::new();
+        for (sku, mut offer) in offers {
+            offer.sort_by_key(BatchRecord::preference);
+            if offer.len() > OFFER_PAGE {
+                offer.truncate(OFFER_PAGE);
+                cuts.extend(
+                    offer
+                        .last()
+                        .map(BatchRecord::preference)
+                        .map(|after| OfferCut { sku, after }),
+                );
+            }
+            self.0
+                .extend(offer.into_iter().map(|batch| (batch.reference.clone(), batch)));
+        }
+        Ok(cuts)
     }
 }
 

@@ -9,8 +9,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OrderId,
-    OrderRecord, ProductRecord, Quantity, Reference, ReleaseNeed, Scope, Sku, Turn, Units,
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OFFER_PAGE,
+    OfferCut, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseNeed, Scope, Sku, Turn, Units,
 };
 
 use super::error::store_error;
@@ -32,7 +32,11 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     reader.lines_of_orders(&scope.orders)?;
     reader.named_lines(&scope.lines)?;
     let products = reader.products()?;
-    reader.open_batches(&products)?;
+    let mut cut_offers = Vec::new();
+    for product in &products {
+        let whole = scope.whole_offers.contains(&product.sku);
+        cut_offers.extend(reader.open_batches(&product.sku, whole)?);
+    }
     let mut backlog = Vec::new();
     if scope.backlog != BacklogNeed::None {
         for product in &products {
@@ -48,6 +52,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     Ok(Loaded {
         products,
         batches: reader.batches.into_values().collect(),
+        cut_offers,
         orders,
         lines: reader.lines.into_values().collect(),
         allocations,
@@ -143,19 +148,35 @@ impl Reader<'_> {
         rows.into_iter().map(row::product).collect()
     }
 
-    /// The batches of products that have something available.
-    fn open_batches(&mut self, products: &[ProductRecord]) -> Result<(), StoreError> {
+    /// The first batches of a product that have something available, in preference order, or all of them. Says where
+    /// it stopped, if there are more.
+    fn open_batches(&mut self, sku: &Sku, whole: bool) -> Result<Option<OfferCut>, StoreError> {
         // The planner must be told the index: it has no figures that say how few of the batches are open.
         const OPEN: &str = concat!(
             "SELECT ",
             batch_columns!(),
-            " FROM json_each(?) AS named CROSS JOIN batches INDEXED BY batches_open ",
-            "ON batches.sku = named.value AND quantity > allocated + dispatched"
+            " FROM batches INDEXED BY batches_open WHERE sku = ? AND quantity > allocated + dispatched ",
+            "ORDER BY eta, ordinal LIMIT ?"
         );
-        if products.is_empty() {
-            return Ok(());
+        let most = if whole { usize::MAX } else { OFFER_PAGE };
+        let mut rows: Vec<BatchRow> = statement::<BatchTypes>(OPEN)
+            .text(sku.as_str())
+            // One more than is wanted tells whether there are more.
+            .integer(rows_wanted(most.saturating_add(1)))
+            .load(self.connection)
+            .map_err(store_error)?;
+        let more = rows.len() > most;
+        rows.truncate(most);
+        let mut last = None;
+        for row in rows {
+            let batch = row::batch(row)?;
+            last = Some(batch.preference());
+            self.batches.insert(batch.reference.clone(), batch);
         }
-        self.add_batches(statement(OPEN).list(products.iter().map(|product| product.sku.as_str())))
+        Ok(last.filter(|_| more).map(|after| OfferCut {
+            sku: sku.clone(),
+            after,
+        }))
     }
 
     /// A page of a product's backlog, in order of service.

@@ -93,7 +93,7 @@ pub(crate) fn decision(command: Command) -> Decide {
         let mut ledger = Ledger::open(loaded)?;
         let answer = ledger.decide(&command, &occasion());
         Ok(Decided {
-            changes: ledger.close(),
+            changes: ledger.close()?,
             answers: vec![answer.map_err(Into::into)],
         })
     })

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use earmark_domain::{
     Allocate, AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, Change, Changes, Command, Count,
-    CreateBatch, Event, Fact, Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Occasion,
+    CreateBatch, Event, Fact, Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Occasion, OfferCut,
     OnOrderShortage, OnShortage, OrderId, OrderLine, OrderRecord, Outcome, PlaceOrder, ProductHistory, ProductRecord,
-    Quantity, Reference, Refusal, Scope, SequencedEvent, Sku, Turn, Units, Wish, audit,
+    Quantity, Reference, Refusal, Scope, SequencedEvent, Sku, Starved, Turn, Units, Wish, audit,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -104,6 +104,9 @@ pub(crate) fn cancel_line(order_id: &str, line: &str) -> Command {
     Command::CancelLine(key(order_id, line))
 }
 
+/// How many batches with something available are read at first: the least, so that the stories run into it.
+const OFFER: usize = 1;
+
 /// All records, and a clock that ticks with each command.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Books {
@@ -124,22 +127,30 @@ impl Books {
 
     /// Runs commands in one transaction.
     pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
-        let scope = commands
+        let mut scope = commands
             .iter()
             .map(|command| command.scope())
             .reduce(Scope::join)
             .expect("a command");
-        let mut ledger = Ledger::open(self.load(&scope)).expect("sound books");
-        let outcomes = commands
-            .iter()
-            .map(|command| {
-                self.ticks += 1;
-                ledger.decide(command, &occasion(self.ticks))
-            })
-            .collect();
-        self.store(ledger.close());
-        self.check();
-        outcomes
+        loop {
+            let mut ledger = Ledger::open(self.load(&scope)).expect("sound books");
+            let outcomes = (self.ticks + 1..)
+                .zip(commands)
+                .map(|(tick, command)| ledger.decide(command, &occasion(tick)))
+                .collect();
+            match ledger.close() {
+                Ok(changes) => {
+                    self.ticks += i64::try_from(commands.len()).expect("a few");
+                    self.store(changes);
+                    self.check();
+                    return outcomes;
+                }
+                Err(Starved(skus)) => {
+                    assert!(!skus.is_subset(&scope.whole_offers), "starved on whole offers");
+                    scope.whole_offers.extend(skus);
+                }
+            }
+        }
     }
 
     /// What happened since the `n`th event, by name and line.
@@ -224,12 +235,29 @@ impl Books {
             .cloned()
             .collect();
         let lain_in: BTreeSet<&Reference> = allocations.iter().map(|allocation| &allocation.batch).collect();
+        let mut offered = BTreeSet::new();
+        let mut cut_offers = Vec::new();
+        for sku in &skus {
+            let mut open: Vec<&BatchRecord> = self
+                .batches
+                .values()
+                .filter(|batch| batch.sku == *sku && self.available(batch.reference.as_str()) > 0)
+                .collect();
+            open.sort_by_key(|batch| batch.preference());
+            if open.len() > OFFER && !scope.whole_offers.contains(sku) {
+                open.truncate(OFFER);
+                cut_offers.push(OfferCut {
+                    sku: sku.clone(),
+                    after: open[OFFER - 1].preference(),
+                });
+            }
+            offered.extend(open.into_iter().map(|batch| &batch.reference));
+        }
         let batches = self
             .batches
             .values()
             .filter(|batch| {
-                let free = self.available(batch.reference.as_str()) > 0;
-                (free && skus.contains(&batch.sku))
+                offered.contains(&batch.reference)
                     || scope.batches.contains(&batch.reference)
                     || lain_in.contains(&batch.reference)
             })
@@ -238,6 +266,7 @@ impl Books {
         Loaded {
             products: skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect(),
             batches,
+            cut_offers,
             orders: scope
                 .orders
                 .iter()

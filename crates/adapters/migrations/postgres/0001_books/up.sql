@@ -35,8 +35,8 @@ CREATE TABLE batches (
     CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity)
 ) WITH (fillfactor = 60);
 
--- The batches a decision looks at, however many a product has used up.
-CREATE INDEX batches_open ON batches (sku) WHERE open;
+-- The batches a decision looks at, in the order it tries them, however many a product has used up.
+CREATE INDEX batches_open ON batches (sku, eta NULLS FIRST, ordinal) WHERE open;
 
 CREATE TABLE orders (
     order_id text COLLATE "C" NOT NULL PRIMARY KEY,

@@ -35,9 +35,10 @@ CREATE TABLE batches (
     CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity)
 ) STRICT, WITHOUT ROWID;
 
--- The batches a decision looks at, however many a product has used up. A question must use these very words, the lone
+-- The batches a decision looks at, in the order it tries them (no ETA goes first), however many a product has used up.
+-- A question must use these very words, the lone
 -- column first: the planner turns a comparison round to have it so, and then knows no other spelling.
-CREATE INDEX batches_open ON batches (sku) WHERE quantity > allocated + dispatched;
+CREATE INDEX batches_open ON batches (sku, eta, ordinal) WHERE quantity > allocated + dispatched;
 
 CREATE TABLE orders (
     order_id TEXT NOT NULL PRIMARY KEY,
