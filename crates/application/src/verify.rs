@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use earmark_domain::{Fact, LineId, OrderId, audit};
+use earmark_domain::{Fact, LineId, LineState, OrderId, OrderStatus, audit};
 
 use crate::error::StoreError;
 use crate::port::{EventFilter, LineFilter, Queries};
@@ -91,14 +91,34 @@ async fn orders(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreE
         headers.extend(page.into_iter().map(|order| order.id));
     }
     let mut lines: BTreeMap<OrderId, BTreeSet<LineId>> = BTreeMap::new();
+    let mut cancelled: Vec<OrderId> = Vec::new();
+    // Lines come by order: the states of the order at hand are all that has to be kept.
+    let mut at_hand: Option<(OrderId, Vec<LineState>)> = None;
     let mut after = None;
     loop {
         let page = queries.lines(LineFilter::All, after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.record.key.clone());
-        for line in page.into_iter().filter(|line| line.record.placed_with_order) {
+        for line in page {
             let key = line.record.key;
-            lines.entry(key.order).or_default().insert(key.line);
+            match &mut at_hand {
+                Some((order, states)) if *order == key.order => states.push(line.record.state),
+                _ => {
+                    let next = Some((key.order.clone(), vec![line.record.state]));
+                    cancelled.extend(std::mem::replace(&mut at_hand, next).and_then(if_cancelled));
+                }
+            }
+            if line.record.placed_with_order {
+                lines.entry(key.order).or_default().insert(key.line);
+            }
+        }
+    }
+    cancelled.extend(at_hand.and_then(if_cancelled));
+    for order in cancelled {
+        if !is_told(queries, &order, "OrderCancelled").await? {
+            report
+                .discrepancies
+                .push(format!("order {order} is cancelled, but no event tells of it"));
         }
     }
     let none = BTreeSet::new();
@@ -118,18 +138,27 @@ async fn orders(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreE
     let stand: BTreeSet<&OrderId> = headers.iter().chain(lines.keys()).collect();
     for order in stand.into_iter().filter(|order| !told.contains_key(*order)) {
         // Placed since the events were read, or without an event: its own events tell.
-        let filter = EventFilter {
-            order: Some(order.clone()),
-            types: vec!["OrderPlaced".into()],
-            ..EventFilter::default()
-        };
-        if queries.events(&filter, 0, 1).await?.events.is_empty() {
+        if !is_told(queries, order, "OrderPlaced").await? {
             report
                 .discrepancies
                 .push(format!("order {order} stands, but no event tells that it was placed"));
         }
     }
     Ok(())
+}
+
+fn if_cancelled((order, states): (OrderId, Vec<LineState>)) -> Option<OrderId> {
+    (OrderStatus::of(states) == OrderStatus::Cancelled).then_some(order)
+}
+
+/// Whether an order has an event of a type.
+async fn is_told(queries: &dyn Queries, order: &OrderId, event: &str) -> Result<bool, StoreError> {
+    let filter = EventFilter {
+        order: Some(order.clone()),
+        types: vec![event.to_owned()],
+        ..EventFilter::default()
+    };
+    Ok(!queries.events(&filter, 0, 1).await?.events.is_empty())
 }
 
 async fn orders_told(

@@ -16,7 +16,7 @@ struct Trigger {
 }
 
 /// What is done to the books, and what `earmark verify` has to name.
-const FORGERIES: [(&str, &str); 12] = [
+const FORGERIES: [(&str, &str); 13] = [
     ("DELETE FROM allocations WHERE order_id = 'o1'", "o1"),
     (
         "UPDATE allocations SET quantity = quantity + 1 WHERE order_id = 'o1'",
@@ -44,6 +44,7 @@ const FORGERIES: [(&str, &str); 12] = [
         "o2",
     ),
     ("DELETE FROM orders WHERE order_id = 'o2'", "o2"),
+    ("DELETE FROM events WHERE type = 'OrderCancelled'", "o4"),
 ];
 
 /// Takes the tables' own guards away, and does something to the books.
@@ -72,7 +73,7 @@ async fn forge(url: &str, statement: &str) {
     }
 }
 
-/// Honest books: a count, a line, an order, and somebody who waits.
+/// Honest books: a count, a line, an order, somebody who waits, and somebody who no longer wants it.
 async fn trade(desk: &Desk) {
     desk.buy("B1", "LAMP", 12).await;
     desk.buy("B2", "CHAIR", 5).await;
@@ -81,6 +82,8 @@ async fn trade(desk: &Desk) {
     let order = json!({"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 1}]});
     let _ = desk.post("/v1/orders", &order).await.answers(201);
     let _ = desk.allocate_or_wait("o3", "CHAIR", 50).await.answers(202);
+    let _ = desk.allocate("o4", "LAMP", 1).await.answers(201);
+    let _ = desk.delete("/v1/orders/o4").await.answers(200);
 }
 
 async fn catch<D: Database>() {

@@ -234,6 +234,21 @@ async fn a_query_parameter_that_does_not_exist_is_never_ignored(desk: Desk) {
     assert_eq!(desk.books().await, books);
 }
 
+/// A client that sends a condition counts on nothing happening unless it holds.
+async fn a_write_on_a_condition_that_cannot_be_checked_is_not_executed(desk: Desk) {
+    let _ = desk.buy("B1", "LAMP", 10).await;
+    let books = desk.books().await;
+    for condition in ["if-match", "if-unmodified-since"] {
+        for (method, path) in WRITES {
+            let headers = [("content-type", "application/json"), (condition, "\"1\"")];
+            let body = json!({"quantity": 5}).to_string();
+            let reply = desk.send(method, path, &headers, body).await;
+            let _ = reply.refuses(501, "condition_not_supported");
+        }
+    }
+    assert_eq!(desk.books().await, books);
+}
+
 async fn a_path_that_is_badly_encoded_or_no_name_is_told(desk: Desk) {
     for (path, field) in [
         ("/v1/batches/%FF", "reference"),
@@ -335,6 +350,7 @@ on_each_database! {
     json_that_is_no_object_is_not_valid,
     a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes,
     a_query_parameter_that_does_not_exist_is_never_ignored,
+    a_write_on_a_condition_that_cannot_be_checked_is_not_executed,
     a_path_that_is_badly_encoded_or_no_name_is_told,
     what_a_problem_means_can_be_read_where_its_type_leads,
     a_service_that_stands_says_that_it_is_alive_and_ready,

@@ -68,12 +68,17 @@ pub(super) async fn around(
         status = tracing::field::Empty,
         ms = tracing::field::Empty,
     );
-    let mut response = match next.call(request).instrument(span.clone()).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => {
-            // No handler or layer of ours answers so; a framework that does is not let through as it is.
-            span.in_scope(|| tracing::error!(%error, "a request failed outside its handler"));
-            return Err(Problem::internal().into());
+    let mut response = if let Some(condition) = unchecked_condition(&request) {
+        let problem = Problem::condition_not_supported(condition);
+        request.into_response(problem.error_response())
+    } else {
+        match next.call(request).instrument(span.clone()).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => {
+                // No handler or layer of ours answers so; a framework that does is not let through as it is.
+                span.in_scope(|| tracing::error!(%error, "a request failed outside its handler"));
+                return Err(Problem::internal().into());
+            }
         }
     };
     let took = began.elapsed();
@@ -108,6 +113,21 @@ pub(super) async fn around(
         });
     }
     Ok(response)
+}
+
+/// The header that makes a write conditional, if there is one. A client that sends it counts on the write not being
+/// executed on other state than it has seen, so it must not be passed over.
+fn unchecked_condition(request: &ServiceRequest) -> Option<&'static str> {
+    if request.method().is_safe() {
+        return None;
+    }
+    let conditions = [
+        (header::IF_MATCH, "If-Match"),
+        (header::IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
+    ];
+    conditions
+        .into_iter()
+        .find_map(|(header, name)| request.headers().contains_key(header).then_some(name))
 }
 
 /// A path, and the methods it has.

@@ -68,6 +68,8 @@ kinds! {
         "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. `errors` names every field at fault. Nothing has been executed.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "A defect of the service. It has been logged under the id in the `x-request-id` header.";
+    CONDITION_NOT_SUPPORTED = "condition_not_supported", NOT_IMPLEMENTED, "Conditional writes are not supported",
+        "The request is only to be executed on a condition (`If-Match`, `If-Unmodified-Since`) that this version of the service can't check. Nothing has been executed. Without the header it would be executed in any case.";
     BUSY = "busy", SERVICE_UNAVAILABLE, "The service is busy",
         "More is asked at the moment than the service takes on. Send the request again after the seconds in `Retry-After`.";
     SHUTTING_DOWN = "shutting_down", SERVICE_UNAVAILABLE, "The service is shutting down",

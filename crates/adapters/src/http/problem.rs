@@ -84,6 +84,14 @@ impl Problem {
         Self::new(&kinds::NOT_FOUND, format!("there is nothing at {}", shortened(path)))
     }
 
+    /// A write on a condition that nobody here can check.
+    pub(super) fn condition_not_supported(header: &str) -> Self {
+        Self::new(
+            &kinds::CONDITION_NOT_SUPPORTED,
+            format!("a write with the header {header} is not executed: the condition can't be checked"),
+        )
+    }
+
     /// A path that exists, with a method that does not.
     pub(super) fn method_not_allowed(method: &str, allow: String) -> Self {
         let mut problem = Self::new(
