@@ -7,7 +7,6 @@ use crate::batch::Batch;
 use crate::line::Part;
 use crate::name::{LineKey, Sku};
 use crate::outcome::Shortage;
-use crate::product::Product;
 use crate::quantity::{Quantity, Units};
 
 /// A plan in the making: which batches lines would get, with nothing changed yet.
@@ -42,9 +41,10 @@ impl Short {
 }
 
 impl<'p> Draft<'p> {
-    pub(crate) fn new(product: &'p Product) -> Self {
+    /// A draft on batches that are on offer, in preference order.
+    pub(crate) const fn new(offered: &'p [Batch]) -> Self {
         Self {
-            offered: product.offered(),
+            offered,
             taken: BTreeMap::new(),
         }
     }

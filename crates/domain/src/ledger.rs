@@ -259,7 +259,7 @@ impl Ledger {
             placed_at: occasion.now,
             placed_with_order: false,
         };
-        let fit = Draft::new(product).fit(wish.quantity, allocate.split);
+        let fit = product.draft().fit(wish.quantity, allocate.split);
         let refused = match fit {
             Ok(parts) => {
                 product.place(terms, parts, occasion);
@@ -364,7 +364,7 @@ impl Ledger {
             .map(|line| {
                 drafts
                     .entry(&line.sku)
-                    .or_insert_with(|| Draft::new(&self.products[&line.sku]))
+                    .or_insert_with(|| self.products[&line.sku].draft())
                     .fit(line.quantity, place.split())
                     .map_err(|short| short.of(place.key(line), line.sku.clone(), line.quantity))
             })

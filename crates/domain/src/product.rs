@@ -202,11 +202,16 @@ impl Product {
 
     /// The batches that lines may be given stock from, in preference order. Those behind an offer that was cut are at
     /// hand for other reasons, and their turn has not come.
-    pub(crate) fn offered(&self) -> &[Batch] {
+    fn offered(&self) -> &[Batch] {
         let end = self.offer_ends.map_or(self.batches.len(), |last| {
             self.batches.partition_point(|batch| batch.preference() <= last)
         });
         &self.batches[..end]
+    }
+
+    /// A draft on what is offered.
+    pub(crate) fn draft(&self) -> Draft<'_> {
+        Draft::new(self.offered())
     }
 
     /// Whether a line did not fit what was read of a longer offer: the decision has to be taken anew on all of it.
@@ -303,7 +308,7 @@ impl Product {
         self.batch_mut(reference).count(to);
         for key in released.iter().rev() {
             let line = &self.lines[key];
-            match Draft::new(self).fit(line.quantity(), line.terms().split) {
+            match self.draft().fit(line.quantity(), line.terms().split) {
                 Ok(parts) => self.stand(key, Standing::allocated(parts, occasion.now)),
                 Err(_) => self.found_no_room(),
             }
@@ -421,7 +426,7 @@ impl Product {
             if wanted > available {
                 continue;
             }
-            if let Ok(parts) = Draft::new(self).fit(line.quantity(), line.terms().split) {
+            if let Ok(parts) = self.draft().fit(line.quantity(), line.terms().split) {
                 self.stand(&turn.key, Standing::allocated(parts, now));
                 available = available.saturating_sub(wanted);
             }
