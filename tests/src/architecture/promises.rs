@@ -45,18 +45,33 @@
 //! # A ledger that is closed decides nothing any more
 //!
 //! ```
-//! use earmark_domain::{Changes, Command, Ledger, Occasion};
-//! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Changes {
+//! use earmark_domain::{Changes, Command, Ledger, Occasion, Starved};
+//! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Result<Changes, Starved> {
 //!     let _ = ledger.decide(command, occasion);
 //!     ledger.close()
 //! }
 //! ```
 //! ```compile_fail,E0382
-//! use earmark_domain::{Changes, Command, Ledger, Occasion};
-//! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Changes {
+//! use earmark_domain::{Changes, Command, Ledger, Occasion, Starved};
+//! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Result<Changes, Starved> {
 //!     let changes = ledger.close();
 //!     let _ = ledger.decide(command, occasion);
 //!     changes
+//! }
+//! ```
+//!
+//! # A decision that needs more to be read can't be stored
+//!
+//! ```
+//! use earmark_domain::{Changes, Ledger, Starved};
+//! fn end(ledger: Ledger) -> Result<Changes, Starved> {
+//!     ledger.close()
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! use earmark_domain::{Changes, Ledger};
+//! fn end(ledger: Ledger) -> Changes {
+//!     ledger.close()
 //! }
 //! ```
 //!
