@@ -22,11 +22,12 @@ const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 /// What every connection is set to. `FULL`: a commit is on the disk before it is answered.
 const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 
-/// What the writer is set to besides. Its page cache (64 MiB) holds the hot end of the tables and indexes; the log goes
-/// into the file every 4000 pages (16 MiB), so that a page changed by many commits is written there once; a log that a
-/// long reader let grow is cut to 64 MiB again.
-const WRITER_SETTINGS: &str =
-    "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
+/// What the writer is set to besides. Its page cache (64 MiB) holds the hot end of the tables and indexes; no commit
+/// puts the log into the file, which is another thread's work (`log`); a log that a long reader let grow beyond its
+/// bound is cut to that (128 MiB) when it begins anew. What a statement of many rows needs to be undone alone stays in
+/// memory: it is some hundred pages, and would otherwise be written to a file each time.
+const WRITER_SETTINGS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 0; \
+     PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY";
 
 /// What readers are set to besides. Their page caches (8 MiB) stand in front of the system's own.
 const READER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA query_only = ON";

@@ -77,8 +77,8 @@ fn database_error(kind: DatabaseErrorKind, told: &str) -> StoreError {
 }
 
 /// Counts the rows of a conditional write: another number means that the rows are not as they were read.
-pub(super) fn expect_row(written: usize) -> Result<(), StoreError> {
-    if written == 1 {
+pub(super) fn expect_rows(wanted: usize, written: usize) -> Result<(), StoreError> {
+    if written == wanted {
         Ok(())
     } else {
         Err(StoreError::Conflict)

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::result::QueryResult;
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
@@ -155,15 +156,17 @@ impl Reader<'_> {
         const OPEN: &str = concat!(
             "SELECT ",
             batch_columns!(),
-            " FROM batches INDEXED BY batches_open WHERE sku = ? AND quantity > allocated + dispatched ",
-            "ORDER BY eta, ordinal LIMIT ?"
+            " FROM batches INDEXED BY batches_open WHERE sku = ? AND open ORDER BY eta, ordinal"
         );
         let most = if whole { usize::MAX } else { OFFER_PAGE };
-        let mut rows: Vec<BatchRow> = statement::<BatchTypes>(OPEN)
+        // One more than is wanted tells whether there are more. Rows that nobody asks for are not made; SQLite would
+        // plan a statement anew for each bound that is given to its LIMIT.
+        let mut rows = statement::<BatchTypes>(OPEN)
             .text(sku.as_str())
-            // One more than is wanted tells whether there are more.
-            .integer(rows_wanted(most.saturating_add(1)))
-            .load(self.connection)
+            .load_iter::<BatchRow, _>(self.connection)
+            .map_err(store_error)?
+            .take(most.saturating_add(1))
+            .collect::<QueryResult<Vec<_>>>()
             .map_err(store_error)?;
         let more = rows.len() > most;
         rows.truncate(most);
@@ -185,21 +188,23 @@ impl Reader<'_> {
             "SELECT ",
             line_columns!(),
             " FROM lines WHERE sku = ? AND state = 'backordered' AND (placed_at, order_id, line_id) > (?, ?, ?) ",
-            "ORDER BY placed_at, order_id, line_id LIMIT ?"
+            "ORDER BY placed_at, order_id, line_id"
         );
         let after = match need {
             BacklogNeed::Resume => product.resume_after.as_ref(),
             BacklogNeed::None | BacklogNeed::FromStart => None,
         };
         let (placed_at, order, line) = turn_columns(after);
-        let mut rows: Vec<LineRow> = statement::<LineTypes>(PAGE)
+        // One more than is wanted tells whether more wait; read one by one, as open batches are.
+        let mut rows = statement::<LineTypes>(PAGE)
             .text(product.sku.as_str())
             .integer(placed_at)
             .text(order)
             .text(line)
-            // One more than is wanted tells whether more wait.
-            .integer(rows_wanted(BACKLOG_PAGE + 1))
-            .load(self.connection)
+            .load_iter::<LineRow, _>(self.connection)
+            .map_err(store_error)?
+            .take(BACKLOG_PAGE + 1)
+            .collect::<QueryResult<Vec<_>>>()
             .map_err(store_error)?;
         let more = rows.len() > BACKLOG_PAGE;
         rows.truncate(BACKLOG_PAGE);

@@ -2,17 +2,20 @@
 //!
 //! One thread owns the one connection that writes (`writer`): transactions run one after the other, whole, whoever
 //! waits for them or goes away. A few other connections answer questions (`queries`) beside it, each on the state
-//! that was last stored. The tables guard the first rule of stock themselves: see the migration.
+//! that was last stored. The tables guard the first rule of stock themselves: see the migrations.
 //!
-//! The file is kept with a write-ahead log and every commit reaches the disk before it is answered.
+//! The file is kept with a write-ahead log and every commit reaches the disk before it is answered. Another thread
+//! puts the log into the file (`log`).
 
 mod connect;
 mod error;
 mod history;
 mod load;
+mod log;
 mod migrate;
 mod queries;
 mod row;
+mod rows;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -29,6 +32,7 @@ use earmark_domain::Scope;
 pub use self::error::OpenError;
 
 use self::connect::{Address, Readers};
+use self::log::LogBounds;
 use self::writer::Writer;
 
 /// How many questions are answered at once, unless somebody says otherwise.
@@ -74,7 +78,7 @@ impl SqliteStore {
             }
             let readers = Readers::open(&address, readers)?;
             Ok(Self {
-                writer: Arc::new(Writer::start(address, connection)?),
+                writer: Arc::new(Writer::start(address, connection, LogBounds::default())?),
                 readers,
             })
         })

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::SimpleConnection;
+use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
@@ -47,6 +48,23 @@ impl Shelf {
     fn stranger(&self) -> SqliteConnection {
         self.address().open_writer().expect("the file opens")
     }
+}
+
+/// Each migration: up and down.
+const MIGRATIONS: [(&str, &str); 2] = [
+    (
+        include_str!("../../migrations/sqlite/0001_books/up.sql"),
+        include_str!("../../migrations/sqlite/0001_books/down.sql"),
+    ),
+    (
+        include_str!("../../migrations/sqlite/0002_less_to_write/up.sql"),
+        include_str!("../../migrations/sqlite/0002_less_to_write/down.sql"),
+    ),
+];
+
+/// As migrations are run.
+fn in_one_transaction(connection: &mut SqliteConnection, script: &str) -> QueryResult<()> {
+    connection.immediate_transaction(|connection| connection.batch_execute(script))
 }
 
 fn sku() -> Sku {
@@ -236,6 +254,9 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
     for forbidden in [
         "UPDATE batches SET allocated = 3",
         "UPDATE batches SET allocated = 5",
+        "UPDATE batches SET open = FALSE",
+        "INSERT OR IGNORE INTO allocations VALUES ('O-1', 'LAMP', 'B-2', 5, 0)",
+        "INSERT OR REPLACE INTO allocations VALUES ('O-1', 'LAMP', 'B-2', 5, 0)",
         "UPDATE batches SET quantity = 3",
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
@@ -382,7 +403,7 @@ async fn a_search_finds_names_in_any_case_and_takes_every_character_for_itself()
 async fn a_file_without_a_schema_is_only_opened_by_those_who_may_make_it() {
     let shelf = Shelf::new();
     let missing = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
-    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!(missing.len(), 2, "{missing:?}");
     let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, false).await;
     let told = refused.expect_err("there is no schema").to_string();
     assert!(told.contains("earmark migrate"), "{told}");
@@ -425,9 +446,11 @@ async fn a_file_that_is_no_database_is_refused_with_its_name() {
 async fn the_schema_can_be_taken_away_again() {
     let shelf = Shelf::new();
     drop(shelf.open().await);
-    let down = include_str!("../../migrations/sqlite/0001_books/down.sql");
-    let up = include_str!("../../migrations/sqlite/0001_books/up.sql");
     let mut stranger = shelf.stranger();
-    stranger.batch_execute(down).expect("taken away");
-    stranger.batch_execute(up).expect("and nothing was left");
+    for (_, down) in MIGRATIONS.iter().rev() {
+        in_one_transaction(&mut stranger, down).expect("taken away");
+    }
+    for (up, _) in MIGRATIONS {
+        in_one_transaction(&mut stranger, up).expect("and nothing was left");
+    }
 }

@@ -1,9 +1,11 @@
 //! Stores a change set.
 //!
 //! Statements run in the order in which they must take effect: what is released leaves its batch before the batch
-//! shrinks, what others refer to stands before them. Each must write the one row it is about; where it does not, the
-//! state is not the one that was decided on. Row by row is no slower here than by sets: the database lives in this
-//! process, and a statement that is prepared costs a function call.
+//! shrinks, what others refer to stands before them. Each must write the rows it is about; where it does not, the state
+//! is not the one that was decided on. New rows go in by many at once (`rows`); a row that changes has a statement of
+//! its own, which costs little: the database lives in this process.
+
+use std::sync::LazyLock;
 
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
@@ -12,20 +14,21 @@ use earmark_domain::{
     AllocationRecord, BatchRecord, Change, Changes, Event, LineRecord, OrderRecord, ProductChange, ProductRecord, Turn,
 };
 
-use super::error::{expect_row, store_error};
+use super::error::{expect_rows, store_error};
 use super::row::counter;
+use super::rows::Insert;
 use super::statement::{Statement, statement};
 use crate::wire;
 
 /// Writes the change set into the open transaction.
 pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
-    let mut run = |statement: Statement<'_>| expect_row(statement.write(connection).map_err(store_error)?);
+    let mut run = |statement: Statement<'_>| expect_rows(1, statement.write(connection).map_err(store_error)?);
     changes.released.iter().map(release).try_for_each(&mut run)?;
     changes.products.iter().map(product).try_for_each(&mut run)?;
     changes.batches.iter().map(batch).try_for_each(&mut run)?;
     changes.orders.iter().map(order).try_for_each(&mut run)?;
-    changes.lines.iter().map(line).try_for_each(&mut run)?;
-    changes.earmarked.iter().map(earmark).try_for_each(&mut run)?;
+    write_lines(connection, &changes.lines)?;
+    write_allocations(connection, &changes.earmarked)?;
     write_events(connection, &changes.events)
 }
 
@@ -62,8 +65,8 @@ fn product(change: &ProductChange) -> Statement<'_> {
 fn batch(change: &Change<BatchRecord>) -> Statement<'_> {
     match change {
         Change::New(batch) => statement(
-            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, eta) \
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, eta, open) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .text(batch.reference.as_str())
         .text(batch.sku.as_str())
@@ -71,11 +74,16 @@ fn batch(change: &Change<BatchRecord>) -> Statement<'_> {
         .integer(i64::from(batch.ordinal))
         .integer(i64::from(batch.created_quantity.get()))
         .integer(i64::from(batch.quantity.get()))
-        .optional_owned_text(batch.eta.map(|eta| eta.to_string())),
-        Change::Changed(batch) => statement("UPDATE batches SET quantity = ? WHERE reference = ? AND sku = ?")
-            .integer(i64::from(batch.quantity.get()))
-            .text(batch.reference.as_str())
-            .text(batch.sku.as_str()),
+        .optional_owned_text(batch.eta.map(|eta| eta.to_string()))
+        // Nothing of it is allocated yet.
+        .integer(i64::from(batch.quantity.get() > 0)),
+        Change::Changed(batch) => statement(
+            "UPDATE batches SET quantity = ?, open = (allocated + dispatched < ?) WHERE reference = ? AND sku = ?",
+        )
+        .integer(i64::from(batch.quantity.get()))
+        .integer(i64::from(batch.quantity.get()))
+        .text(batch.reference.as_str())
+        .text(batch.sku.as_str()),
     }
 }
 
@@ -85,17 +93,39 @@ fn order(order: &OrderRecord) -> Statement<'_> {
         .integer(order.placed_at.as_microsecond())
 }
 
-fn line(change: &Change<LineRecord>) -> Statement<'_> {
-    const NEW: &str = "INSERT INTO lines \
-         (quantity, state, split, placed_at, placed_with_order, order_id, line_id, sku) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+fn write_lines(connection: &mut SqliteConnection, changes: &[Change<LineRecord>]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert> = LazyLock::new(|| {
+        Insert::into(
+            "lines",
+            &[
+                "quantity",
+                "state",
+                "split",
+                "placed_at",
+                "placed_with_order",
+                "order_id",
+                "line_id",
+                "sku",
+            ],
+        )
+    });
     const CHANGED: &str = "UPDATE lines SET quantity = ?, state = ?, split = ?, placed_at = ?, placed_with_order = ? \
          WHERE order_id = ? AND line_id = ? AND sku = ?";
-    let (text, line) = match change {
-        Change::New(line) => (NEW, line),
-        Change::Changed(line) => (CHANGED, line),
-    };
-    statement(text)
+    let mut new = Vec::with_capacity(changes.len());
+    for change in changes {
+        match change {
+            Change::New(line) => new.push(line),
+            Change::Changed(line) => {
+                let changed = bind_line(statement(CHANGED), line).write(connection);
+                expect_rows(1, changed.map_err(store_error)?)?;
+            }
+        }
+    }
+    NEW.rows(connection, &new, |statement, line| bind_line(statement, line))
+}
+
+fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a> {
+    statement
         .integer(i64::from(line.quantity.get()))
         .text(line.state.as_str())
         .integer(i64::from(line.split))
@@ -114,40 +144,60 @@ fn release(allocation: &AllocationRecord) -> Statement<'_> {
         .integer(i64::from(allocation.quantity.get()))
 }
 
-fn earmark(allocation: &AllocationRecord) -> Statement<'_> {
-    statement("INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at) VALUES (?, ?, ?, ?, ?)")
-        .text(allocation.key.order.as_str())
-        .text(allocation.key.line.as_str())
-        .text(allocation.batch.as_str())
-        .integer(i64::from(allocation.quantity.get()))
-        .integer(allocation.allocated_at.as_microsecond())
+fn write_allocations(connection: &mut SqliteConnection, earmarked: &[AllocationRecord]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert> = LazyLock::new(|| {
+        Insert::into(
+            "allocations",
+            &["order_id", "line_id", "batch", "quantity", "allocated_at"],
+        )
+    });
+    NEW.rows(connection, earmarked, |statement, allocation| {
+        statement
+            .text(allocation.key.order.as_str())
+            .text(allocation.key.line.as_str())
+            .text(allocation.batch.as_str())
+            .integer(i64::from(allocation.quantity.get()))
+            .integer(allocation.allocated_at.as_microsecond())
+    })
 }
 
 /// Numbers events on from the last. One transaction writes at a time, so numbers follow the order of commits; events
 /// are never removed, so no number is given twice.
 fn write_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert> = LazyLock::new(|| {
+        Insert::into(
+            "events",
+            &[
+                "sequence",
+                "sku",
+                "version",
+                "order_id",
+                "type",
+                "occurred_at",
+                "actor",
+                "correlation_id",
+                "data",
+            ],
+        )
+    });
     if events.is_empty() {
         return Ok(());
     }
     let last: i64 = statement::<BigInt>("SELECT coalesce(max(sequence), 0) FROM events")
         .get_result(connection)
         .map_err(store_error)?;
-    for (sequence, event) in (last + 1..).zip(events) {
+    let numbered: Vec<(i64, &Event)> = (last + 1..).zip(events).collect();
+    NEW.rows(connection, &numbered, |statement, (sequence, event)| {
         let product = event.product();
-        let insert = statement::<()>(
-            "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .integer(sequence)
-        .optional_text(product.map(|(sku, _)| sku.as_str()))
-        .optional_integer(product.map(|(_, version)| counter(version)))
-        .optional_text(event.order().map(|order| order.as_str()))
-        .text(event.fact.name())
-        .integer(event.occurred_at.as_microsecond())
-        .text(&event.actor)
-        .text(&event.correlation_id)
-        .owned_text(wire::fact_to_json(&event.fact));
-        expect_row(insert.write(connection).map_err(store_error)?)?;
-    }
-    Ok(())
+        statement
+            .integer(*sequence)
+            .optional_text(product.map(|(sku, _)| sku.as_str()))
+            .optional_integer(product.map(|(_, version)| counter(version)))
+            .optional_text(event.order().map(|order| order.as_str()))
+            .text(event.fact.name())
+            .integer(event.occurred_at.as_microsecond())
+            .text(&event.actor)
+            .text(&event.correlation_id)
+            .owned_text(wire::fact_to_json(&event.fact))
+    })
 }

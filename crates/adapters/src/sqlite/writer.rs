@@ -7,7 +7,6 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::{self, JoinHandle};
 
-use diesel::connection::SimpleConnection;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, StoreError};
 use earmark_domain::Scope;
@@ -16,15 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::connect::Address;
 use super::error::{OpenError, store_error};
 use super::load::load;
+use super::log::{Log, LogBounds};
 use super::statement::{Statement, statement};
 use super::write::write;
 
 /// How many transactions wait for the writer; beyond that their callers wait to hand them in. The engine has one under
 /// way for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
 const WAITING: usize = 64;
-
-/// Puts as much of the log into the file as readers allow, without waiting for them.
-const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// What a decision's panic left behind.
 type Panic = Box<dyn Any + Send>;
@@ -46,9 +43,10 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection that is set up.
-    pub(super) fn start(address: Address, connection: SqliteConnection) -> Result<Self, OpenError> {
+    pub(super) fn start(address: Address, connection: SqliteConnection, bounds: LogBounds) -> Result<Self, OpenError> {
         let (jobs, handed_in) = mpsc::channel(WAITING);
         let desk = Desk {
+            log: Log::start(&address, bounds)?,
             address,
             connection: Some(connection),
         };
@@ -104,6 +102,7 @@ fn gone() -> StoreError {
 
 /// The thread's own.
 struct Desk {
+    log: Log,
     address: Address,
     /// `None` after a transaction that could not even be rolled back: the next one opens another.
     connection: Option<SqliteConnection>,
@@ -118,10 +117,12 @@ impl Desk {
             if answer.send(ended).is_err() {
                 tracing::debug!("the caller of a transaction went away before its answer");
             }
+            if let Some(connection) = &mut self.connection {
+                self.log.tend(connection);
+            }
         }
-        let checkpointed = self.connection.as_mut().map(|conn| conn.batch_execute(CHECKPOINT));
-        if let Some(Err(why)) = checkpointed {
-            tracing::warn!(%why, "the log stays beside the SQLite file; the next start reads it");
+        if let Some(connection) = &mut self.connection {
+            self.log.close(connection);
         }
     }
 

@@ -1,0 +1,193 @@
+//! The write-ahead log, and how it gets into the file without anybody's transaction waiting for that.
+//!
+//! A second thread with a connection of its own copies pages from the log into the file while the writer goes on
+//! appending. Under load it never gets to the end, and only a log that has been copied to its end begins anew; so what
+//! is left when it stops, some hundred pages, the writer copies itself, between two transactions and after the answer
+//! to the first.
+
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
+use std::thread::{self, JoinHandle};
+
+use diesel::result::QueryResult;
+use diesel::sql_types::BigInt;
+use diesel::{RunQueryDsl, SqliteConnection};
+
+use super::connect::Address;
+use super::error::OpenError;
+use super::statement::statement;
+
+/// How long the log may grow, in pages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogBounds {
+    /// From here on pages are copied into the file. The more there are at once, the more of them are the same page
+    /// changed by many commits, which is copied once.
+    pub(super) copied_from: i64,
+    /// What the writer may be left with: more takes it longer than a transaction does.
+    pub(super) left_over: i64,
+    /// Where the writer waits for the copying to catch up.
+    pub(super) most: i64,
+}
+
+impl Default for LogBounds {
+    /// Copied from 32 MiB on, at most 128 MiB, and 1 MiB for the writer, in pages of 4 KiB.
+    fn default() -> Self {
+        Self {
+            copied_from: 8_192,
+            left_over: 256,
+            most: 32_768,
+        }
+    }
+}
+
+/// How often pages are copied before the rest is the writer's: each time fewer are left, unless it writes faster than
+/// they can be copied.
+const MOST_PASSES: usize = 6;
+
+/// How far the log reaches, in pages, and how many of them are in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Length {
+    log: i64,
+    copied: i64,
+}
+
+/// Looks, and does nothing.
+fn look(connection: &mut SqliteConnection) -> QueryResult<Length> {
+    ask(connection, "PRAGMA wal_checkpoint(NOOP)")
+}
+
+/// Copies what no reader keeps from being copied, without waiting for anybody.
+fn copy(connection: &mut SqliteConnection) -> QueryResult<Length> {
+    ask(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+fn ask(connection: &mut SqliteConnection, pragma: &'static str) -> QueryResult<Length> {
+    let (_, log, copied): (i64, i64, i64) = statement::<(BigInt, BigInt, BigInt)>(pragma).get_result(connection)?;
+    Ok(Length { log, copied })
+}
+
+/// The writer's side of it.
+pub(super) struct Log {
+    bounds: LogBounds,
+    /// `None` only while it is being dropped.
+    wake: Option<SyncSender<()>>,
+    stopped: Receiver<()>,
+    copying: bool,
+    /// The length at which the other thread is woken next.
+    next: i64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Log {
+    /// Starts the thread that copies.
+    pub(super) fn start(address: &Address, bounds: LogBounds) -> Result<Self, OpenError> {
+        let connection = address.open_writer()?;
+        let (wake, woken) = mpsc::sync_channel(1);
+        let (stop, stopped) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new()
+            .name("sqlite-log".to_owned())
+            .spawn(move || work(connection, bounds, &woken, &stop))
+            .map_err(|why| OpenError::CutShort(why.to_string()))?;
+        Ok(Self {
+            bounds,
+            wake: Some(wake),
+            stopped,
+            copying: false,
+            next: bounds.copied_from,
+            thread: Some(thread),
+        })
+    }
+
+    /// To be called by the writer between two transactions. A log that can't be copied is told of and goes on growing:
+    /// that is no reason to store nothing.
+    pub(super) fn tend(&mut self, connection: &mut SqliteConnection) {
+        if let Err(why) = self.bound(connection) {
+            tracing::warn!(%why, "the log of the SQLite file can't be put into it");
+            self.next = self.next.saturating_add(self.bounds.copied_from);
+        }
+    }
+
+    fn bound(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
+        let length = look(connection)?;
+        if self.copying {
+            if !self.has_stopped(length.log >= self.bounds.most) {
+                return Ok(());
+            }
+            self.copying = false;
+            let length = copy(connection)?;
+            self.next = if length.copied < length.log {
+                // Somebody reads an old state: what has been written since stays in the log until they have done.
+                length.log.saturating_add(self.bounds.copied_from)
+            } else {
+                self.bounds.copied_from
+            };
+        } else if length.log < self.bounds.copied_from {
+            // It has begun anew, whoever brought that about.
+            self.next = self.bounds.copied_from;
+        } else if length.log >= self.next
+            && let Some(wake) = &self.wake
+        {
+            if wake.try_send(()).is_err() {
+                tracing::error!("nobody is left to put the log into the SQLite file but the one who writes");
+            }
+            self.copying = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the other thread has left the rest; where it is to be waited for, it has.
+    fn has_stopped(&self, wait: bool) -> bool {
+        // That it is gone is as good as that it has stopped.
+        if wait {
+            self.stopped.recv().unwrap_or(());
+            return true;
+        }
+        self.stopped.try_recv() != Err(TryRecvError::Empty)
+    }
+
+    /// Puts as much of the log into the file as readers allow, at the end of all writing.
+    pub(super) fn close(self, connection: &mut SqliteConnection) {
+        drop(self);
+        if let Err(why) = copy(connection) {
+            tracing::warn!(%why, "the log stays beside the SQLite file; the next start reads it");
+        }
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Without it the thread ends.
+        drop(self.wake.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that puts the log into the SQLite file panicked");
+        }
+    }
+}
+
+/// Copies whenever it is woken, until nobody can wake it any more.
+fn work(mut connection: SqliteConnection, bounds: LogBounds, woken: &Receiver<()>, stop: &SyncSender<()>) {
+    while woken.recv().is_ok() {
+        if let Err(why) = catch_up(&mut connection, bounds) {
+            tracing::warn!(%why, "the log of the SQLite file can't be put into it");
+        }
+        if stop.send(()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Copies until little is left, or as long as it helps.
+fn catch_up(connection: &mut SqliteConnection, bounds: LogBounds) -> QueryResult<()> {
+    let mut left = i64::MAX;
+    for _ in 0..MOST_PASSES {
+        copy(connection)?;
+        let length = look(connection)?;
+        let still = length.log - length.copied;
+        if still <= bounds.left_over || still >= left {
+            break;
+        }
+        left = still;
+    }
+    Ok(())
+}
