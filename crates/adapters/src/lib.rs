@@ -2,7 +2,8 @@
 //!
 //! Driving ones bring commands and questions in ([`http`], [`files`]); driven ones keep the books ([`memory`],
 //! [`sqlite`], [`postgres`]) and tell the time ([`clock`]). Each is a cargo feature and compiles alone; none knows
-//! another. [`wire`] is the one thing they share: the domain's words as JSON.
+//! another. They share two things: [`wire`], the domain's words as JSON, and, among the databases, what a store
+//! remembers of the products it has just had in its hands (`recall`).
 
 #[cfg(feature = "clock")]
 pub mod clock;
@@ -14,6 +15,8 @@ pub mod http;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod recall;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "wire")]

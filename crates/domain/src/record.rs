@@ -117,6 +117,13 @@ impl BatchRecord {
             ordinal: self.ordinal,
         }
     }
+
+    /// Units that can be promised; none where the record says that more is committed than the batch holds.
+    #[must_use]
+    pub fn available(&self) -> Units {
+        let left = self.quantity.units().saturating_sub(self.allocated);
+        left.saturating_sub(self.dispatched)
+    }
 }
 
 /// That a product has more batches with something available than were read.

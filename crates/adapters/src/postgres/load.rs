@@ -35,32 +35,49 @@ const RELEASE_PAGE: usize = 500;
 const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
 const AFTER_ALL: PgTimestamp = PgTimestamp(i64::MAX);
 
-/// Reads the scope's part of the books, with its products locked until the transaction ends.
-pub(super) async fn load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Loaded, StoreError> {
-    let products = lock_products(conn, scope).await?;
-    let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
-
-    let (whole, first): (Vec<&str>, Vec<&str>) = locked
-        .iter()
-        .map(|sku| sku.as_str())
-        .partition(|sku| scope.whole_offers.contains(*sku));
-    let (first, whole, named, orders, by_key, by_order, waiting) = try_join!(
-        offers(conn, first),
-        whole_offers(conn, whole),
+/// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends.
+///
+/// In one flight, where the scope itself names all products: the statements are run one after the other, so whatever
+/// stands behind the lock is read under it.
+pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Loaded, StoreError> {
+    let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
+    let from_start = scope.backlog == BacklogNeed::FromStart;
+    let waiting_for: Vec<_> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
+    let (_, products, mut offers, references, orders, by_key, by_order, mut waiting) = try_join!(
+        begin(conn),
+        lock_products(conn, scope),
+        offers(conn, scope, named),
         named_batches(conn, scope),
         orders(conn, scope),
         lines_by_key(conn, scope),
         lines_by_order(conn, scope),
-        backlog(conn, scope.backlog, &products),
+        backlog(conn, waiting_for),
     )?;
+    // Those that only the locked batches and orders have led to.
+    let found: Vec<&ProductRecord> = products.iter().filter(|product| !scope.skus.contains(&product.sku)).collect();
+    let resume = scope.backlog == BacklogNeed::Resume;
+    let waiting_for: Vec<_> = match scope.backlog {
+        BacklogNeed::None => Vec::new(),
+        BacklogNeed::FromStart => found.iter().map(|product| (product.sku.as_str(), None)).collect(),
+        BacklogNeed::Resume => products.iter().map(|product| (product.sku.as_str(), product.resume_after.as_ref())).collect(),
+    };
+    if !found.is_empty() || resume {
+        let of_found = found.iter().map(|product| product.sku.as_str()).collect();
+        let (more_offers, more_waiting) = try_join!(self::offers(conn, scope, of_found), backlog(conn, waiting_for))?;
+        offers.0.extend(more_offers.0);
+        offers.1.extend(more_offers.1);
+        waiting.extend(more_waiting);
+    }
+
+    let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
     let mut orders_read = Vec::with_capacity(orders.len());
     for order in orders {
         orders_read.push(row::order(order)?);
     }
     let mut batches = Batches::default();
-    let cut_offers = batches.add_offers(first)?;
-    batches.add(whole)?;
-    batches.add(named)?;
+    let cut_offers = batches.add_offers(offers.0)?;
+    batches.add(offers.1)?;
+    batches.add(references)?;
 
     let mut lines = Lines::default();
     lines.add(by_key)?;
@@ -90,6 +107,16 @@ pub(super) async fn load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Load
     })
 }
 
+/// Begins a transaction that decides.
+async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
+    // Named, because a database may have another default.
+    statement::<()>("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        .write(conn)
+        .await
+        .map(|_| ())
+        .map_err(store_error)
+}
+
 /// Locks the products the scope touches: those it names, those of its batches, and those of its orders' lines.
 async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<ProductRecord>, StoreError> {
     // Sorted below the lock: rows are locked in the order in which they come.
@@ -101,7 +128,7 @@ async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<Pr
         "CROSS JOIN LATERAL (SELECT sku FROM batches WHERE reference = one LIMIT 1) AS batch) ",
         "|| ARRAY(SELECT line.sku FROM unnest(?) AS named (one) ",
         "CROSS JOIN LATERAL (SELECT sku FROM lines WHERE order_id = one OFFSET 0) AS line)) ",
-        "ORDER BY sku FOR UPDATE"
+        "ORDER BY sku FOR NO KEY UPDATE"
     );
     let rows: Vec<ProductRow> = statement::<ProductTypes>(LOCK)
         .array::<Text, _>(scope.skus.iter().map(Sku::as_str).collect())
@@ -139,9 +166,18 @@ fn order_ids(scope: &Scope) -> Vec<&str> {
     scope.orders.iter().map(|order| order.as_str()).collect()
 }
 
-/// The first batches of each product that have something available, in preference order, and one more, which tells
-/// whether there are others behind it.
-async fn offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
+/// What products offer: the first batches of each that have something available, and one more, which tells whether
+/// there are others behind it; and all such batches of those the scope asks for wholly.
+async fn offers(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+    skus: Vec<&str>,
+) -> Result<(Vec<BatchRow>, Vec<BatchRow>), StoreError> {
+    let (whole, first) = skus.into_iter().partition(|sku| scope.whole_offers.contains(*sku));
+    try_join!(first_offers(conn, first), whole_offers(conn, whole))
+}
+
+async fn first_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
     const FIRST: &str = concat!(
         "SELECT batch.* FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL (SELECT ",
         batch_columns!(),
@@ -158,7 +194,6 @@ async fn offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRo
         .map_err(store_error)
 }
 
-/// All batches of products that have something available.
 async fn whole_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
     const OPEN: &str = concat!(
         "SELECT ",
@@ -235,11 +270,10 @@ async fn lines_by_key(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<Lin
         .map_err(store_error)
 }
 
-/// The page of each product's backlog, and one line more, which tells whether others wait behind it.
+/// The page of each product's backlog behind a turn, and one line more, which tells whether others wait behind it.
 async fn backlog(
     conn: &AsyncPgConnection,
-    need: BacklogNeed,
-    products: &[ProductRecord],
+    waiting_for: Vec<(&str, Option<&Turn>)>,
 ) -> Result<Vec<LineRow>, StoreError> {
     const WAITING: &str = concat!(
         "SELECT line.* FROM unnest(?, ?, ?, ?) AS asked (asked_sku, since, since_order, since_line) ",
@@ -249,13 +283,12 @@ async fn backlog(
         "AND (placed_at, order_id, line_id) > (since, since_order, since_line) ",
         "ORDER BY placed_at, order_id, line_id LIMIT ?) AS line"
     );
-    if need == BacklogNeed::None || products.is_empty() {
+    if waiting_for.is_empty() {
         return Ok(Vec::new());
     }
-    let after: Vec<_> = products
+    let after: Vec<_> = waiting_for
         .iter()
-        .map(|product| product.resume_after.as_ref().filter(|_| need == BacklogNeed::Resume))
-        .map(|turn| {
+        .map(|(_, turn)| {
             turn.map_or((BEFORE_ALL, "", ""), |turn| {
                 (
                     pg_instant(turn.placed_at),
@@ -266,7 +299,7 @@ async fn backlog(
         })
         .collect();
     statement::<LineTypes>(WAITING)
-        .array::<Text, _>(products.iter().map(|product| product.sku.as_str()).collect())
+        .array::<Text, _>(waiting_for.iter().map(|(sku, _)| *sku).collect())
         .array::<Timestamptz, _>(after.iter().map(|(placed_at, _, _)| *placed_at).collect())
         .array::<Text, _>(after.iter().map(|(_, order, _)| *order).collect())
         .array::<Text, _>(after.iter().map(|(_, _, line)| *line).collect())

@@ -1,8 +1,10 @@
 //! The books in PostgreSQL (13 or later): several services may run on one database.
 //!
-//! A transaction of the [`Store`] locks the products it touches ([`load`]), asks for the decision, and writes it
-//! ([`write`]); row locks taken in the order of SKUs, and each product's version, keep several instances right. The
-//! [`Queries`] ([`queries`]) lock nothing. The tables guard the first rule of stock themselves: see the migration.
+//! A transaction of the [`Store`] ([`transact`]) locks the products it touches ([`load`]), asks for the decision, and
+//! writes it ([`write`]); row locks taken in the order of SKUs, and each product's version, keep several instances right.
+//! Lines are mostly placed without reading anything first, on what the store remembers, which the one statement that
+//! stores them holds against the books ([`place`]). The [`Queries`] ([`queries`]) lock nothing. The tables guard the
+//! first rule of stock themselves: see the migrations.
 //!
 //! Connections are made without TLS: the database is expected on the same machine or network.
 
@@ -11,12 +13,15 @@ mod error;
 mod history;
 mod load;
 mod migrate;
+mod place;
 mod queries;
 mod row;
 mod statement;
+mod transact;
 mod write;
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,13 +36,11 @@ pub use self::error::OpenError;
 
 use self::connect::Address;
 use self::error::store_error;
+use crate::recall::Recall;
 
 /// How long a caller waits for a free connection, the making of a new one included. Longer, and the engine's queues
 /// say "busy" with better reason than the pool.
 const POOL_WAIT: Duration = Duration::from_secs(10);
-
-/// How a transaction that decides begins. Named, because a database may have another default.
-const BEGIN_TO_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// How a question of several statements begins: all of them see one state.
 const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -47,6 +50,8 @@ const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 pub struct PostgresStore {
     pool: Pool<AsyncPgConnection>,
     address: Address,
+    /// The products that this program has read or stored last.
+    recall: Arc<Mutex<Recall>>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -87,7 +92,11 @@ impl PostgresStore {
         }
         let address = Address::parse(url)?;
         let pool = address.pool(connections)?;
-        Ok(Self { pool, address })
+        Ok(Self {
+            pool,
+            address,
+            recall: Arc::default(),
+        })
     }
 
     /// Brings the schema up to date, and answers the migrations that were missing. They are run under a lock of the
@@ -140,41 +149,14 @@ impl PostgresStore {
         }
     }
 
-    /// One transaction, from the first lock to the commit.
-    async fn run(self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
-        let mut connection = self.begin(BEGIN_TO_WRITE).await?;
-        let decided = match load::load(&connection, &scope).await {
-            // A decision that panics must not leave the locks behind: the panic goes on when they are released.
-            Ok(loaded) => catch_unwind(AssertUnwindSafe(|| decide(loaded))),
-            Err(error) => {
-                roll_back(connection).await;
-                return Err(error);
-            }
-        };
-        let decided = match decided {
-            Ok(Ok(decided)) => decided,
-            Ok(Err(undecided)) => {
-                roll_back(connection).await;
-                return Err(undecided.into());
-            }
-            Err(panic) => {
-                roll_back(connection).await;
-                resume_unwind(panic);
-            }
-        };
-        if decided.changes.is_empty() {
-            roll_back(connection).await;
-            return Ok(decided);
-        }
-        if let Err(error) = write::write(&connection, &decided.changes).await {
-            roll_back(connection).await;
-            return Err(error);
-        }
-        if let Err(error) = AnsiTransactionManager::commit_transaction(&mut *connection).await {
-            drop(Object::take(connection));
-            return Err(store_error(error));
-        }
-        Ok(decided)
+    /// What is remembered. Should a panic ever have torn it, it is forgotten.
+    fn recall(&self) -> MutexGuard<'_, Recall> {
+        self.recall.lock().unwrap_or_else(|torn| {
+            let mut recall = torn.into_inner();
+            recall.forget_all();
+            self.recall.clear_poison();
+            recall
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use super::statement::{Statement, statement};
 use crate::wire;
 
 /// Held from the numbering of events to the commit. One lock for the database: the number means nothing else.
-const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
+pub(super) const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
 
 /// Writes the change set into the open transaction.
 pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result<(), StoreError> {
@@ -112,7 +112,7 @@ fn split_products(changes: &[ProductChange]) -> (Vec<&ProductRecord>, Vec<(u64, 
 }
 
 /// One column of many records.
-fn column<'a, T: ?Sized, V>(records: &[&'a T], value: impl Fn(&'a T) -> V) -> Vec<V> {
+pub(super) fn column<'a, T: ?Sized, V>(records: &[&'a T], value: impl Fn(&'a T) -> V) -> Vec<V> {
     records.iter().map(|record| value(record)).collect()
 }
 
@@ -191,16 +191,24 @@ fn update_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
 }
 
 fn insert_orders(orders: &[OrderRecord]) -> Statement<'_> {
-    statement(
-        "INSERT INTO orders (order_id, placed_at) \
-         SELECT * FROM unnest(?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
+    bind_orders(
+        statement(
+            "INSERT INTO orders (order_id, placed_at) \
+             SELECT * FROM unnest(?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
+        ),
+        orders,
     )
+}
+
+/// Binds the columns of new orders.
+pub(super) fn bind_orders<'a>(statement: Statement<'a>, orders: &'a [OrderRecord]) -> Statement<'a> {
+    statement
     .array::<Text, _>(orders.iter().map(|order| order.id.as_str()).collect())
     .array::<Timestamptz, PgTimestamp>(orders.iter().map(|order| pg_instant(order.placed_at)).collect())
 }
 
 /// Binds the columns that new and changed lines share.
-fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
+pub(super) fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
     statement
         .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
         .array::<Text, _>(column(lines, |line| line.key.line.as_str()))
@@ -254,10 +262,18 @@ fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
 }
 
 fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
-    statement(
-        "INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?)",
+    bind_allocations(
+        statement(
+            "INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?)",
+        ),
+        allocations,
     )
+}
+
+/// Binds the columns of new allocations.
+pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &'a [AllocationRecord]) -> Statement<'a> {
+    statement
     .array::<Text, _>(allocations.iter().map(|held| held.key.order.as_str()).collect())
     .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
     .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
@@ -266,14 +282,22 @@ fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
 }
 
 fn insert_events(events: &[Event]) -> Statement<'_> {
-    let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
-    statement(
-        "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
-         SELECT nextval('events_sequence'), sku, version, order_id, type, occurred_at, actor, correlation_id, data::json \
-         FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
-         AS given (sku, version, order_id, type, occurred_at, actor, correlation_id, data, place) \
-         ORDER BY place) AS new",
+    bind_events(
+        statement(
+            "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
+             SELECT nextval('events_sequence'), sku, version, order_id, type, occurred_at, actor, correlation_id, \
+             data::json FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
+             AS given (sku, version, order_id, type, occurred_at, actor, correlation_id, data, place) \
+             ORDER BY place) AS new",
+        ),
+        events,
     )
+}
+
+/// Binds the columns of events, but for their numbers.
+pub(super) fn bind_events<'a>(statement: Statement<'a>, events: &'a [Event]) -> Statement<'a> {
+    let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
+    statement
     .array::<Nullable<Text>, _>(events.iter().map(|event| event.product().map(|(sku, _)| sku.as_str())).collect())
     .array::<Nullable<BigInt>, _>(events.iter().map(product).collect())
     .array::<Nullable<Text>, _>(events.iter().map(|event| event.order().map(|id| id.as_str())).collect())

@@ -1,0 +1,226 @@
+//! What a store remembers of the products it has just had in its hands.
+//!
+//! To place lines, a decision needs each product's record and the first of its batches with something available, and
+//! nearly always the store read or wrote both a moment ago. It may then decide on what it remembers, without reading
+//! anything, provided that it checks when it stores, in the same transaction, that
+//!
+//! - each product still has the version that is remembered: every change of a product raises it, so the same version
+//!   means the same batches;
+//! - the lines and orders that the scope names do not exist, because the decision took them to be new.
+//!
+//! Where that does not hold, nothing is stored, and the store reads and decides anew. So what is remembered can cost
+//! a second decision when it is wrong, but never a wrong one.
+
+use std::collections::HashMap;
+
+use earmark_domain::{
+    AllocationRecord, BacklogNeed, BatchRecord, Change, Changes, LineKey, Loaded, OFFER_PAGE, OfferCut, Preference,
+    ProductRecord, Scope, Sku,
+};
+
+/// How many products and batches one generation holds, counted together; there are two. About 10 MiB each when full.
+const MOST_ROWS: usize = 32_768;
+
+/// Of a product with more open batches than these no more than the first [`OFFER_PAGE`] are remembered.
+const MOST_BATCHES: usize = 4 * OFFER_PAGE;
+
+/// A product as it was when the store last read or wrote it.
+#[derive(Debug, Clone)]
+struct Known {
+    product: ProductRecord,
+    /// Batches with something available, in preference order.
+    offer: Vec<BatchRecord>,
+    /// Where the offer was cut; `None`: it is whole.
+    cut: Option<Preference>,
+    /// Whether the store may decide on it. Not while somebody else changes the product as well: the decision would
+    /// have to be taken anew nearly each time.
+    trusted: bool,
+}
+
+impl Known {
+    /// How much room it takes.
+    fn rows(&self) -> usize {
+        1 + self.offer.len()
+    }
+
+    /// Takes note of units that were earmarked; `false` when it is no longer known what is on offer.
+    fn earmark(&mut self, held: &AllocationRecord) -> bool {
+        let Some(place) = self.offer.iter().position(|batch| batch.reference == held.batch) else {
+            // Behind the cut nothing is remembered.
+            return self.cut.is_some();
+        };
+        let batch = &mut self.offer[place];
+        let Some(allocated) = batch.allocated.checked_add(held.quantity.units()) else {
+            return false;
+        };
+        batch.allocated = allocated;
+        if batch.available().is_zero() {
+            self.offer.remove(place);
+            // The place that became free belongs to a batch behind the cut.
+            return self.cut.is_none();
+        }
+        true
+    }
+}
+
+/// The memory: bounded, the longest unused forgotten first.
+///
+/// Two generations: what is used moves to the younger one; when that is full, the older one is forgotten and the
+/// younger takes its place.
+#[derive(Debug, Default)]
+pub(crate) struct Recall {
+    young: HashMap<Sku, Known>,
+    young_rows: usize,
+    old: HashMap<Sku, Known>,
+}
+
+impl Recall {
+    /// What a scope would read, if all of it is remembered and may be trusted. The scope's lines and orders are taken
+    /// to be new: whoever stores a decision on this has to check it, and the versions.
+    pub(crate) fn recall(&mut self, scope: &Scope) -> Option<Loaded> {
+        let only_places = scope.backlog == BacklogNeed::None && scope.release.is_none() && scope.batches.is_empty();
+        if !only_places || scope.skus.is_empty() {
+            return None;
+        }
+        let mut loaded = Loaded::default();
+        for sku in &scope.skus {
+            let known = self.known(sku).filter(|known| known.trusted)?;
+            if let Some(after) = known.cut {
+                if scope.whole_offers.contains(sku) {
+                    return None;
+                }
+                let sku = sku.clone();
+                loaded.cut_offers.push(OfferCut { sku, after });
+            }
+            loaded.products.push(known.product.clone());
+            loaded.batches.extend_from_slice(&known.offer);
+        }
+        Some(loaded)
+    }
+
+    /// Whether a decision does nothing but place new lines of products that are remembered: nothing else changes but
+    /// their versions.
+    pub(crate) fn only_places(&mut self, changes: &Changes) -> bool {
+        let only_new = changes.batches.is_empty()
+            && changes.released.is_empty()
+            && changes.lines.iter().all(|line| matches!(line, Change::New(_)));
+        only_new
+            && changes.products.iter().all(|change| {
+                self.known(&change.record.sku).is_some_and(|known| {
+                    let read = ProductRecord {
+                        version: known.product.version,
+                        ..change.record.clone()
+                    };
+                    change.read_version == Some(known.product.version) && read == known.product
+                })
+            })
+    }
+
+    /// Takes note of what was read, under its locks.
+    pub(crate) fn learn(&mut self, loaded: &Loaded) {
+        let mut offers: HashMap<&Sku, Vec<&BatchRecord>> = HashMap::new();
+        for batch in &loaded.batches {
+            offers.entry(&batch.sku).or_default().push(batch);
+        }
+        for product in &loaded.products {
+            let cut = loaded.cut_offers.iter().find(|cut| cut.sku == product.sku);
+            let cut = cut.map(|cut| cut.after);
+            let mut offer = offers.remove(&product.sku).unwrap_or_default();
+            // Others were read because lines lie in them.
+            offer.retain(|batch| {
+                !batch.available().is_zero() && cut.is_none_or(|after| batch.preference() <= after)
+            });
+            offer.sort_by_key(|batch| batch.preference());
+            let cut = if offer.len() > MOST_BATCHES {
+                offer.truncate(OFFER_PAGE);
+                offer.last().map(|batch| batch.preference())
+            } else {
+                cut
+            };
+            // Another version than the one that was left here: somebody else is at work on the product.
+            let trusted = self
+                .known(&product.sku)
+                .is_none_or(|known| known.product.version == product.version);
+            self.remember(Known {
+                product: product.clone(),
+                offer: offer.into_iter().cloned().collect(),
+                cut,
+                trusted,
+            });
+        }
+    }
+
+    /// Takes note of what was stored.
+    pub(crate) fn apply(&mut self, changes: &Changes) {
+        // What a change of batches leaves on offer would have to be worked out again; to read it is simpler.
+        let places = changes.batches.is_empty() && changes.released.is_empty();
+        for change in &changes.products {
+            match self.known(&change.record.sku) {
+                Some(known) if places && change.read_version == Some(known.product.version) => {
+                    known.product = change.record.clone();
+                }
+                Some(_) => self.forget(&change.record.sku),
+                None => {}
+            }
+        }
+        let of: HashMap<&LineKey, &Sku> = changes
+            .lines
+            .iter()
+            .map(Change::value)
+            .map(|line| (&line.key, &line.sku))
+            .collect();
+        for held in &changes.earmarked {
+            let Some(sku) = of.get(&held.key) else {
+                // Units for a line that is not among the changes: whose they are is not told.
+                changes.products.iter().for_each(|change| self.forget(&change.record.sku));
+                return;
+            };
+            let told = self.known(sku).map(|known| known.earmark(held));
+            if told == Some(false) {
+                self.forget(sku);
+            }
+        }
+    }
+
+    /// Trusts what is remembered of these products no more, until it is read again and found unchanged.
+    pub(crate) fn doubt<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
+        for sku in skus {
+            if let Some(known) = self.known(sku) {
+                known.trusted = false;
+            }
+        }
+    }
+
+    /// Forgets everything: somebody else has changed the books.
+    pub(crate) fn forget_all(&mut self) {
+        *self = Self::default();
+    }
+
+    fn forget(&mut self, sku: &Sku) {
+        if let Some(known) = self.young.remove(sku) {
+            self.young_rows -= known.rows().min(self.young_rows);
+        }
+        self.old.remove(sku);
+    }
+
+    /// What is remembered of a product, which is in use and so becomes young again.
+    fn known(&mut self, sku: &Sku) -> Option<&mut Known> {
+        if let Some(known) = self.old.remove(sku) {
+            self.remember(known);
+        }
+        self.young.get_mut(sku)
+    }
+
+    fn remember(&mut self, known: Known) {
+        self.forget(&known.product.sku);
+        if self.young_rows + known.rows() > MOST_ROWS {
+            self.old = std::mem::take(&mut self.young);
+            self.young_rows = 0;
+        }
+        self.young_rows += known.rows();
+        self.young.insert(known.product.sku.clone(), known);
+    }
+}
+
+#[cfg(test)]
+mod tests;
