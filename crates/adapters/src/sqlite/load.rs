@@ -61,6 +61,25 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     })
 }
 
+/// Whether none of the lines and orders that the scope names exist.
+pub(super) fn are_new(connection: &mut SqliteConnection, scope: &Scope) -> Result<bool, StoreError> {
+    const LINE: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named CROSS JOIN lines \
+         ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1)";
+    // A line that was allocated alone has no header.
+    const ORDER: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named \
+         WHERE EXISTS (SELECT 1 FROM orders WHERE orders.order_id = named.value) \
+         OR EXISTS (SELECT 1 FROM lines WHERE lines.order_id = named.value))";
+    let lines = (!scope.lines.is_empty()).then(|| statement(LINE).list(scope.lines.iter().map(pair)));
+    let orders = (!scope.orders.is_empty()).then(|| statement(ORDER).list(scope.orders.iter().map(OrderId::as_str)));
+    for named in [lines, orders].into_iter().flatten() {
+        let found: i64 = Statement::<BigInt>::get_result(named, connection).map_err(store_error)?;
+        if found != 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// What has been read so far: each thing once, whatever ways lead to it, and in the order of its key.
 struct Reader<'c> {
     connection: &'c mut SqliteConnection,

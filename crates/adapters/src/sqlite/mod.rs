@@ -19,6 +19,7 @@ mod rows;
 mod statement;
 #[cfg(test)]
 mod tests;
+mod transact;
 mod write;
 mod writer;
 

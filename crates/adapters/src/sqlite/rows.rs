@@ -1,37 +1,54 @@
 //! Rows that go into a table together.
 
 use std::iter::repeat_n;
+use std::marker::PhantomData;
 
 use diesel::SqliteConnection;
 use earmark_application::StoreError;
 
 use super::error::{expect_rows, store_error};
-use super::statement::{Statement, statement};
+use super::statement::{Identity, Statement, statement};
 
 /// How many rows a statement inserts: as many as it can of the first size, what is left by the second, and the last few
-/// one by one. What a statement costs whatever it does is shared by its rows, and the connection keeps three texts a
-/// table prepared, not one for each number of rows.
-const AT_ONCE: [usize; 3] = [32, 8, 1];
+/// one by one. What a statement costs whatever it does is shared by its rows, and the connection keeps three statements
+/// a table prepared, not one for each number of rows.
+const MANY: usize = 32;
+const SOME: usize = 8;
+const ONE: usize = 1;
 
-/// An INSERT into some columns of a table.
-pub(super) struct Insert {
-    /// With as many rows as [`AT_ONCE`] says.
-    texts: [String; AT_ONCE.len()],
+/// An INSERT into some columns of a table. `Into` stands for just these.
+pub(super) struct Insert<Into> {
+    columns: usize,
+    many: String,
+    some: String,
+    one: String,
+    into: PhantomData<fn() -> Into>,
 }
 
-impl Insert {
+/// What a statement goes by that inserts so many rows.
+struct AtOnce<Into, const ROWS: usize>(PhantomData<fn() -> Into>);
+
+impl<Into: 'static, const ROWS: usize> Identity for AtOnce<Into, ROWS> {
+    const OF_ITS_OWN: bool = true;
+}
+
+impl<Into: 'static> Insert<Into> {
     /// An INSERT into these columns, in which no value is made up by the statement.
     ///
     /// A row that is refused leaves those before it standing (`OR FAIL`): whoever inserts rolls the whole transaction
     /// back then, so SQLite need not be ready to undo the statement alone.
     pub(super) fn into(table: &str, columns: &[&str]) -> Self {
         let row = format!("({})", list(repeat_n("?", columns.len())));
-        let columns = list(columns.iter().copied());
+        let text = |rows| {
+            let (columns, rows) = (list(columns.iter().copied()), list(repeat_n(row.as_str(), rows)));
+            format!("INSERT OR FAIL INTO {table} ({columns}) VALUES {rows}")
+        };
         Self {
-            texts: AT_ONCE.map(|rows| {
-                let rows = list(repeat_n(row.as_str(), rows));
-                format!("INSERT OR FAIL INTO {table} ({columns}) VALUES {rows}")
-            }),
+            columns: columns.len(),
+            many: text(MANY),
+            some: text(SOME),
+            one: text(ONE),
+            into: PhantomData,
         }
     }
 
@@ -42,16 +59,28 @@ impl Insert {
         rows: &'a [T],
         bind: impl Fn(Statement<'a>, &'a T) -> Statement<'a>,
     ) -> Result<(), StoreError> {
-        let mut rest = rows;
-        for (text, at_once) in self.texts.iter().zip(AT_ONCE) {
-            let chunks = rest.chunks_exact(at_once);
-            rest = chunks.remainder();
-            for chunk in chunks {
-                let insert = chunk.iter().fold(statement(text), &bind);
-                expect_rows(at_once, insert.write(connection).map_err(store_error)?)?;
-            }
-        }
+        let rest = self.at_once::<MANY, T>(&self.many, connection, rows, &bind)?;
+        let rest = self.at_once::<SOME, T>(&self.some, connection, rest, &bind)?;
+        let none = self.at_once::<ONE, T>(&self.one, connection, rest, &bind)?;
+        debug_assert!(none.is_empty(), "one by one nothing is left");
         Ok(())
+    }
+
+    /// Inserts as many times `ROWS` rows as there are, and gives back those that are left.
+    fn at_once<'a, const ROWS: usize, T>(
+        &'static self,
+        text: &'static str,
+        connection: &mut SqliteConnection,
+        rows: &'a [T],
+        bind: &impl Fn(Statement<'a>, &'a T) -> Statement<'a>,
+    ) -> Result<&'a [T], StoreError> {
+        let (chunks, rest) = rows.as_chunks::<ROWS>();
+        for chunk in chunks {
+            let insert = statement(text).with_room(ROWS * self.columns);
+            let insert = chunk.iter().fold(insert, bind).known_as::<AtOnce<Into, ROWS>>();
+            expect_rows(ROWS, insert.write(connection).map_err(store_error)?)?;
+        }
+        Ok(rest)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Look-ups by lists of keys can't be said in diesel's query builder, and its raw queries are prepared anew each time
 //! they run, which costs more than most of them do. A [`Statement`] is known to the connection's cache by its text, so
-//! each is prepared once a connection.
+//! each is prepared once a connection; those that run for every line are known by a type, so that their text need not
+//! even be looked at.
 
 use std::marker::PhantomData;
 
@@ -20,12 +21,25 @@ enum Value<'a> {
     Null,
 }
 
+/// What the connection's cache knows a statement by.
+pub(super) trait Identity: 'static {
+    /// Whether by this type. Then no other text may ever go by it.
+    const OF_ITS_OWN: bool;
+}
+
+/// By its text.
+pub(super) struct ItsText;
+
+impl Identity for ItsText {
+    const OF_ITS_OWN: bool = false;
+}
+
 /// A statement with its values. `Row` is the tuple of SQL types of the rows it yields.
-pub(super) struct Statement<'a, Row = ()> {
+pub(super) struct Statement<'a, Row = (), Id = ItsText> {
     /// A `?` stands for each value, in the order they are bound; the text has no other.
     text: &'static str,
     values: Vec<Value<'a>>,
-    row: PhantomData<fn() -> Row>,
+    kind: PhantomData<fn() -> (Row, Id)>,
 }
 
 /// A statement of this text, as yet without values.
@@ -33,11 +47,26 @@ pub(super) const fn statement<'a, Row>(text: &'static str) -> Statement<'a, Row>
     Statement {
         text,
         values: Vec::new(),
-        row: PhantomData,
+        kind: PhantomData,
     }
 }
 
-impl<'a, Row> Statement<'a, Row> {
+impl<'a, Row, Id: Identity> Statement<'a, Row, Id> {
+    /// The same statement, known by a type.
+    pub(super) fn known_as<Other: Identity>(self) -> Statement<'a, Row, Other> {
+        Statement {
+            text: self.text,
+            values: self.values,
+            kind: PhantomData,
+        }
+    }
+
+    /// Makes room for that many values.
+    pub(super) fn with_room(mut self, values: usize) -> Self {
+        self.values.reserve_exact(values);
+        self
+    }
+
     fn bind(mut self, value: Value<'a>) -> Self {
         self.values.push(value);
         self
@@ -86,20 +115,20 @@ impl<'a, Row> Statement<'a, Row> {
     }
 }
 
-impl<Row> Query for Statement<'_, Row> {
+impl<Row, Id> Query for Statement<'_, Row, Id> {
     type SqlType = Row;
 }
 
-impl<Row> QueryId for Statement<'_, Row> {
-    type QueryId = ();
+impl<Row, Id: Identity> QueryId for Statement<'_, Row, Id> {
+    type QueryId = Id;
 
     // Without an id of its type the connection knows a statement by its text.
-    const HAS_STATIC_QUERY_ID: bool = false;
+    const HAS_STATIC_QUERY_ID: bool = Id::OF_ITS_OWN;
 }
 
-impl<Row> RunQueryDsl<SqliteConnection> for Statement<'_, Row> {}
+impl<Row, Id> RunQueryDsl<SqliteConnection> for Statement<'_, Row, Id> {}
 
-impl<Row> QueryFragment<Sqlite> for Statement<'_, Row> {
+impl<Row, Id> QueryFragment<Sqlite> for Statement<'_, Row, Id> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         const NULL: &Option<&str> = &None;
         let mut pieces = self.text.split('?');

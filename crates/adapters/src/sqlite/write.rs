@@ -17,49 +17,72 @@ use earmark_domain::{
 use super::error::{expect_rows, store_error};
 use super::row::counter;
 use super::rows::Insert;
-use super::statement::{Statement, statement};
+use super::statement::{Identity, Statement, statement};
 use crate::wire;
+
+/// What the statements go by that run for every line.
+struct NewOrder;
+struct NewLine;
+struct NewAllocation;
+struct NewEvent;
+struct ChangedProduct;
+
+impl Identity for ChangedProduct {
+    const OF_ITS_OWN: bool = true;
+}
 
 /// Writes the change set into the open transaction.
 pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
-    let mut run = |statement: Statement<'_>| expect_rows(1, statement.write(connection).map_err(store_error)?);
-    changes.released.iter().map(release).try_for_each(&mut run)?;
-    changes.products.iter().map(product).try_for_each(&mut run)?;
-    changes.batches.iter().map(batch).try_for_each(&mut run)?;
-    changes.orders.iter().map(order).try_for_each(&mut run)?;
+    for released in &changes.released {
+        expect_rows(1, release(released).write(connection).map_err(store_error)?)?;
+    }
+    write_products(connection, &changes.products)?;
+    for change in &changes.batches {
+        expect_rows(1, batch(change).write(connection).map_err(store_error)?)?;
+    }
+    write_orders(connection, &changes.orders)?;
     write_lines(connection, &changes.lines)?;
     write_allocations(connection, &changes.earmarked)?;
     write_events(connection, &changes.events)
 }
 
-fn product(change: &ProductChange) -> Statement<'_> {
+fn write_products(connection: &mut SqliteConnection, changes: &[ProductChange]) -> Result<(), StoreError> {
     const NEW: &str = "INSERT INTO products \
          (name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id, sku) \
          VALUES (?, ?, ?, ?, ?, ?, ?)";
     const CHANGED: &str = "UPDATE products SET name = ?, version = ?, batches_created = ?, \
          resume_placed_at = ?, resume_order_id = ?, resume_line_id = ? WHERE sku = ? AND version = ?";
-    let bind = |text| {
-        let ProductRecord {
-            sku,
-            name,
-            version,
-            batches_created,
-            resume_after,
-        } = &change.record;
-        let resume: Option<&Turn> = resume_after.as_ref();
-        statement(text)
-            .optional_text(name.as_ref().map(|name| name.as_str()))
-            .integer(counter(*version))
-            .integer(i64::from(*batches_created))
-            .optional_integer(resume.map(|turn| turn.placed_at.as_microsecond()))
-            .optional_text(resume.map(|turn| turn.key.order.as_str()))
-            .optional_text(resume.map(|turn| turn.key.line.as_str()))
-            .text(sku.as_str())
-    };
-    match change.read_version {
-        None => bind(NEW),
-        Some(read) => bind(CHANGED).integer(counter(read)),
+    for change in changes {
+        let written = match change.read_version {
+            None => bind_product(NEW, &change.record).write(connection),
+            Some(read) => bind_product(CHANGED, &change.record)
+                .integer(counter(read))
+                .known_as::<ChangedProduct>()
+                .write(connection),
+        };
+        expect_rows(1, written.map_err(store_error)?)?;
     }
+    Ok(())
+}
+
+fn bind_product<'a>(text: &'static str, product: &'a ProductRecord) -> Statement<'a> {
+    let ProductRecord {
+        sku,
+        name,
+        version,
+        batches_created,
+        resume_after,
+    } = product;
+    let resume: Option<&Turn> = resume_after.as_ref();
+    statement(text)
+        .with_room(8)
+        .optional_text(name.as_ref().map(|name| name.as_str()))
+        .integer(counter(*version))
+        .integer(i64::from(*batches_created))
+        .optional_integer(resume.map(|turn| turn.placed_at.as_microsecond()))
+        .optional_text(resume.map(|turn| turn.key.order.as_str()))
+        .optional_text(resume.map(|turn| turn.key.line.as_str()))
+        .text(sku.as_str())
 }
 
 fn batch(change: &Change<BatchRecord>) -> Statement<'_> {
@@ -87,14 +110,17 @@ fn batch(change: &Change<BatchRecord>) -> Statement<'_> {
     }
 }
 
-fn order(order: &OrderRecord) -> Statement<'_> {
-    statement("INSERT INTO orders (order_id, placed_at) VALUES (?, ?)")
-        .text(order.id.as_str())
-        .integer(order.placed_at.as_microsecond())
+fn write_orders(connection: &mut SqliteConnection, orders: &[OrderRecord]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert<NewOrder>> = LazyLock::new(|| Insert::into("orders", &["order_id", "placed_at"]));
+    NEW.rows(connection, orders, |statement, order| {
+        statement
+            .text(order.id.as_str())
+            .integer(order.placed_at.as_microsecond())
+    })
 }
 
 fn write_lines(connection: &mut SqliteConnection, changes: &[Change<LineRecord>]) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert> = LazyLock::new(|| {
+    static NEW: LazyLock<Insert<NewLine>> = LazyLock::new(|| {
         Insert::into(
             "lines",
             &[
@@ -145,7 +171,7 @@ fn release(allocation: &AllocationRecord) -> Statement<'_> {
 }
 
 fn write_allocations(connection: &mut SqliteConnection, earmarked: &[AllocationRecord]) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert> = LazyLock::new(|| {
+    static NEW: LazyLock<Insert<NewAllocation>> = LazyLock::new(|| {
         Insert::into(
             "allocations",
             &["order_id", "line_id", "batch", "quantity", "allocated_at"],
@@ -164,7 +190,7 @@ fn write_allocations(connection: &mut SqliteConnection, earmarked: &[AllocationR
 /// Numbers events on from the last. One transaction writes at a time, so numbers follow the order of commits; events
 /// are never removed, so no number is given twice.
 fn write_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert> = LazyLock::new(|| {
+    static NEW: LazyLock<Insert<NewEvent>> = LazyLock::new(|| {
         Insert::into(
             "events",
             &[

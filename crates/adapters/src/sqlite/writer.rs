@@ -7,17 +7,15 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread::{self, JoinHandle};
 
-use diesel::{RunQueryDsl, SqliteConnection};
+use diesel::SqliteConnection;
 use earmark_application::{Decide, Decided, StoreError};
 use earmark_domain::Scope;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connect::Address;
-use super::error::{OpenError, store_error};
-use super::load::load;
+use super::error::OpenError;
 use super::log::{Log, LogBounds};
-use super::statement::{Statement, statement};
-use super::write::write;
+use super::transact::Books;
 
 /// How many transactions wait for the writer; beyond that their callers wait to hand them in. The engine has one under
 /// way for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
@@ -48,7 +46,7 @@ impl Writer {
         let desk = Desk {
             log: Log::start(&address, bounds)?,
             address,
-            connection: Some(connection),
+            books: Some(Books::new(connection)),
         };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -104,8 +102,8 @@ fn gone() -> StoreError {
 struct Desk {
     log: Log,
     address: Address,
-    /// `None` after a transaction that could not even be rolled back: the next one opens another.
-    connection: Option<SqliteConnection>,
+    /// `None` after a transaction that could not even be rolled back: the next one opens them again.
+    books: Option<Books>,
 }
 
 impl Desk {
@@ -117,63 +115,38 @@ impl Desk {
             if answer.send(ended).is_err() {
                 tracing::debug!("the caller of a transaction went away before its answer");
             }
-            if let Some(connection) = &mut self.connection {
-                self.log.tend(connection);
+            if let Some(books) = &mut self.books {
+                self.log.tend(&mut books.connection);
             }
         }
-        if let Some(connection) = &mut self.connection {
-            self.log.close(connection);
+        if let Some(books) = &mut self.books {
+            self.log.close(&mut books.connection);
         }
     }
 
-    /// One transaction, from its beginning to its commit.
+    /// One transaction.
     fn run(&mut self, scope: &Scope, decide: &Decide) -> Ended {
-        let mut connection = match self.connection.take().map_or_else(|| self.address.open_writer(), Ok) {
-            Ok(connection) => connection,
+        let opened = match self.books.take() {
+            Some(books) => Ok(books),
+            None => self.address.open_writer().map(Books::new),
+        };
+        let mut books = match opened {
+            Ok(books) => books,
             Err(why) => return Ok(Err(StoreError::Unavailable(why.to_string()))),
         };
-        if let Err(error) = control("BEGIN IMMEDIATE").execute(&mut connection) {
-            self.connection = Some(connection);
-            return Ok(Err(store_error(error)));
+        if let Err(error) = books.begin() {
+            self.books = Some(books);
+            return Ok(Err(error));
         }
-        let ended = catch_unwind(AssertUnwindSafe(|| transact(&mut connection, scope, decide)));
+        let ended = catch_unwind(AssertUnwindSafe(|| books.transact(scope, decide)));
         let (stored, ended) = match ended {
             Ok(Ok((stored, decided))) => (stored, Ok(Ok(decided))),
             Ok(Err(error)) => (false, Ok(Err(error))),
             Err(panic) => (false, Err(panic)),
         };
-        if stored || roll_back(&mut connection) {
-            self.connection = Some(connection);
+        if stored || books.roll_back() {
+            self.books = Some(books);
         }
         ended
     }
-}
-
-/// Reads, decides, and stores, within a transaction that is open; answers whether the transaction is committed. Where
-/// it is not, nothing is stored and the transaction is still open.
-fn transact(connection: &mut SqliteConnection, scope: &Scope, decide: &Decide) -> Result<(bool, Decided), StoreError> {
-    let loaded = load(connection, scope)?;
-    let decided = decide(loaded)?;
-    if decided.changes.is_empty() {
-        return Ok((false, decided));
-    }
-    write(connection, &decided.changes)?;
-    control("COMMIT").execute(connection).map_err(store_error)?;
-    Ok((true, decided))
-}
-
-/// Ends a transaction that stores nothing. `false`: the connection is not to be used any more; closing it ends the
-/// transaction.
-fn roll_back(connection: &mut SqliteConnection) -> bool {
-    match control("ROLLBACK").execute(connection) {
-        Ok(_) => true,
-        Err(why) => {
-            tracing::warn!(%why, "the connection that writes is closed, its transaction could not be rolled back");
-            false
-        }
-    }
-}
-
-fn control(text: &'static str) -> Statement<'static> {
-    statement(text)
 }

@@ -1,0 +1,104 @@
+//! One transaction, from its beginning to its commit.
+//!
+//! What a decision needs of the products it places lines of, their records and the first of their open batches, this
+//! connection has mostly just read or written itself. SQLite tells whether anybody else has changed the file since; if
+//! nobody has, that is how the products stand, and only the lines and orders that are named need to be looked for.
+
+use diesel::sql_types::BigInt;
+use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::{Decide, Decided, StoreError, Undecided};
+use earmark_domain::{Loaded, Scope};
+
+use super::error::store_error;
+use super::load::{are_new, load};
+use super::statement::statement;
+use super::write::write;
+use crate::recall::Recall;
+
+/// The connection that writes, and what it remembers.
+pub(super) struct Books {
+    pub(super) connection: SqliteConnection,
+    recall: Recall,
+    /// What SQLite said the last time it was asked whether others had changed the file.
+    version: Option<i64>,
+}
+
+impl Books {
+    pub(super) fn new(connection: SqliteConnection) -> Self {
+        Self {
+            connection,
+            recall: Recall::default(),
+            version: None,
+        }
+    }
+
+    /// Begins a transaction, in which nobody else writes.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        self.control("BEGIN IMMEDIATE")
+    }
+
+    /// Reads, decides, and stores, within a transaction that is open; answers whether the transaction is committed.
+    /// Where it is not, nothing is stored and the transaction is still open.
+    pub(super) fn transact(&mut self, scope: &Scope, decide: &Decide) -> Result<(bool, Decided), StoreError> {
+        if let Some(remembered) = self.remembered(scope)? {
+            match decide(remembered) {
+                Ok(decided) => return self.store(decided),
+                // Only what the books say may be called broken.
+                Err(Undecided::Corrupt(why)) => {
+                    tracing::warn!(%why, "what was remembered of the books can't be true");
+                    self.recall.forget_all();
+                }
+                Err(undecided) => return Err(undecided.into()),
+            }
+        }
+        let loaded = load(&mut self.connection, scope)?;
+        self.recall.learn(&loaded);
+        let decided = decide(loaded)?;
+        self.store(decided)
+    }
+
+    /// Ends a transaction that stores nothing. `false`: the connection is not to be used any more; closing it ends the
+    /// transaction.
+    pub(super) fn roll_back(&mut self) -> bool {
+        match self.control("ROLLBACK") {
+            Ok(()) => true,
+            Err(why) => {
+                tracing::warn!(%why, "the connection that writes is closed, its transaction could not be rolled back");
+                false
+            }
+        }
+    }
+
+    /// What the scope would read, if that is known without reading it.
+    fn remembered(&mut self, scope: &Scope) -> Result<Option<Loaded>, StoreError> {
+        let version: i64 = statement::<BigInt>("PRAGMA data_version")
+            .get_result(&mut self.connection)
+            .map_err(store_error)?;
+        if self.version.replace(version) != Some(version) {
+            self.recall.forget_all();
+        }
+        let Some(remembered) = self.recall.recall(scope) else {
+            return Ok(None);
+        };
+        Ok(are_new(&mut self.connection, scope)?.then_some(remembered))
+    }
+
+    fn store(&mut self, decided: Decided) -> Result<(bool, Decided), StoreError> {
+        if decided.changes.is_empty() {
+            return Ok((false, decided));
+        }
+        let stored = write(&mut self.connection, &decided.changes).and_then(|()| self.control("COMMIT"));
+        if let Err(why) = stored {
+            // It is read anew before it is decided on again.
+            self.recall.forget_all();
+            return Err(why);
+        }
+        self.recall.apply(&decided.changes);
+        Ok((true, decided))
+    }
+
+    fn control(&mut self, text: &'static str) -> Result<(), StoreError> {
+        let ended = statement::<()>(text).execute(&mut self.connection);
+        ended.map(drop).map_err(store_error)
+    }
+}
