@@ -127,9 +127,7 @@ impl Recall {
             let cut = cut.map(|cut| cut.after);
             let mut offer = offers.remove(&product.sku).unwrap_or_default();
             // Others were read because lines lie in them.
-            offer.retain(|batch| {
-                !batch.available().is_zero() && cut.is_none_or(|after| batch.preference() <= after)
-            });
+            offer.retain(|batch| !batch.available().is_zero() && cut.is_none_or(|after| batch.preference() <= after));
             offer.sort_by_key(|batch| batch.preference());
             let cut = if offer.len() > MOST_BATCHES {
                 offer.truncate(OFFER_PAGE);
@@ -172,7 +170,10 @@ impl Recall {
         for held in &changes.earmarked {
             let Some(sku) = of.get(&held.key) else {
                 // Units for a line that is not among the changes: whose they are is not told.
-                changes.products.iter().for_each(|change| self.forget(&change.record.sku));
+                changes
+                    .products
+                    .iter()
+                    .for_each(|change| self.forget(&change.record.sku));
                 return;
             };
             let told = self.known(sku).map(|known| known.earmark(held));

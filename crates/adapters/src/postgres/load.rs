@@ -54,12 +54,18 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         backlog(conn, waiting_for),
     )?;
     // Those that only the locked batches and orders have led to.
-    let found: Vec<&ProductRecord> = products.iter().filter(|product| !scope.skus.contains(&product.sku)).collect();
+    let found: Vec<&ProductRecord> = products
+        .iter()
+        .filter(|product| !scope.skus.contains(&product.sku))
+        .collect();
     let resume = scope.backlog == BacklogNeed::Resume;
     let waiting_for: Vec<_> = match scope.backlog {
         BacklogNeed::None => Vec::new(),
         BacklogNeed::FromStart => found.iter().map(|product| (product.sku.as_str(), None)).collect(),
-        BacklogNeed::Resume => products.iter().map(|product| (product.sku.as_str(), product.resume_after.as_ref())).collect(),
+        BacklogNeed::Resume => products
+            .iter()
+            .map(|product| (product.sku.as_str(), product.resume_after.as_ref()))
+            .collect(),
     };
     if !found.is_empty() || resume {
         let of_found = found.iter().map(|product| product.sku.as_str()).collect();

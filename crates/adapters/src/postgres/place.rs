@@ -31,7 +31,10 @@ impl Premise {
     /// That products stand as they were read or remembered.
     pub(super) fn of(products: &[ProductRecord]) -> Self {
         Self {
-            versions: products.iter().map(|product| (product.sku.clone(), product.version)).collect(),
+            versions: products
+                .iter()
+                .map(|product| (product.sku.clone(), product.version))
+                .collect(),
             ..Self::default()
         }
     }
@@ -54,7 +57,11 @@ pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: 
     let lines: Vec<&LineRecord> = changes.lines.iter().map(Change::value).collect();
     // The keys of those that are stored refuse a second one themselves.
     let stored: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
-    let absent: Vec<&LineKey> = premise.absent_lines.iter().filter(|key| !stored.contains(key)).collect();
+    let absent: Vec<&LineKey> = premise
+        .absent_lines
+        .iter()
+        .filter(|key| !stored.contains(key))
+        .collect();
     let versions: BTreeMap<&Sku, u64> = changes
         .products
         .iter()

@@ -136,7 +136,11 @@ impl PostgresStore {
 }
 
 async fn commit(conn: &AsyncPgConnection) -> Result<(), StoreError> {
-    statement::<()>("COMMIT").write(conn).await.map(|_| ()).map_err(store_error)
+    statement::<()>("COMMIT")
+        .write(conn)
+        .await
+        .map(|_| ())
+        .map_err(store_error)
 }
 
 /// Ends a transaction that stores nothing. A connection that can't even do that is closed, and the server rolls back.

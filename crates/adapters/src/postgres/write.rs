@@ -203,8 +203,8 @@ fn insert_orders(orders: &[OrderRecord]) -> Statement<'_> {
 /// Binds the columns of new orders.
 pub(super) fn bind_orders<'a>(statement: Statement<'a>, orders: &'a [OrderRecord]) -> Statement<'a> {
     statement
-    .array::<Text, _>(orders.iter().map(|order| order.id.as_str()).collect())
-    .array::<Timestamptz, PgTimestamp>(orders.iter().map(|order| pg_instant(order.placed_at)).collect())
+        .array::<Text, _>(orders.iter().map(|order| order.id.as_str()).collect())
+        .array::<Timestamptz, PgTimestamp>(orders.iter().map(|order| pg_instant(order.placed_at)).collect())
 }
 
 /// Binds the columns that new and changed lines share.
@@ -274,11 +274,11 @@ fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
 /// Binds the columns of new allocations.
 pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &'a [AllocationRecord]) -> Statement<'a> {
     statement
-    .array::<Text, _>(allocations.iter().map(|held| held.key.order.as_str()).collect())
-    .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
-    .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
-    .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
-    .array::<Timestamptz, PgTimestamp>(allocations.iter().map(|held| pg_instant(held.allocated_at)).collect())
+        .array::<Text, _>(allocations.iter().map(|held| held.key.order.as_str()).collect())
+        .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
+        .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
+        .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
+        .array::<Timestamptz, PgTimestamp>(allocations.iter().map(|held| pg_instant(held.allocated_at)).collect())
 }
 
 fn insert_events(events: &[Event]) -> Statement<'_> {
@@ -298,12 +298,17 @@ fn insert_events(events: &[Event]) -> Statement<'_> {
 pub(super) fn bind_events<'a>(statement: Statement<'a>, events: &'a [Event]) -> Statement<'a> {
     let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
     statement
-    .array::<Nullable<Text>, _>(events.iter().map(|event| event.product().map(|(sku, _)| sku.as_str())).collect())
-    .array::<Nullable<BigInt>, _>(events.iter().map(product).collect())
-    .array::<Nullable<Text>, _>(events.iter().map(|event| event.order().map(|id| id.as_str())).collect())
-    .array::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
-    .array::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
-    .array::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())
-    .array::<Text, _>(events.iter().map(|event| &*event.correlation_id).collect::<Vec<&str>>())
-    .array::<Text, String>(events.iter().map(|event| wire::fact_to_json(&event.fact)).collect())
+        .array::<Nullable<Text>, _>(
+            events
+                .iter()
+                .map(|event| event.product().map(|(sku, _)| sku.as_str()))
+                .collect(),
+        )
+        .array::<Nullable<BigInt>, _>(events.iter().map(product).collect())
+        .array::<Nullable<Text>, _>(events.iter().map(|event| event.order().map(|id| id.as_str())).collect())
+        .array::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
+        .array::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
+        .array::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())
+        .array::<Text, _>(events.iter().map(|event| &*event.correlation_id).collect::<Vec<&str>>())
+        .array::<Text, String>(events.iter().map(|event| wire::fact_to_json(&event.fact)).collect())
 }

@@ -64,6 +64,12 @@ BEGIN
 END
 $$;
 
+-- Before a row is updated a trigger would lock it, and write that down as well; afterwards it is enough to look.
+DROP TRIGGER batches_allocated_follows ON batches;
+CREATE TRIGGER batches_allocated_follows AFTER UPDATE OF allocated ON batches
+    FOR EACH ROW WHEN (NEW.allocated <> OLD.allocated AND pg_trigger_depth() = 0)
+    EXECUTE FUNCTION refuse_to_change('allocated follows from the allocations');
+
 -- Stores new lines in one round trip, which is a transaction of its own: nothing in it decides. What has been decided
 -- was decided on products of the versions read, and on the absence of orders and lines; where either no longer holds,
 -- nothing is stored.
@@ -81,16 +87,28 @@ CREATE FUNCTION place_lines(
     events_actor text[], events_correlation text[], events_data text[],
     -- Held from the numbering of events to the commit.
     events_lock bigint
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    standing bigint;
 BEGIN
-    -- In the order of SKUs, which the lists are in too, so that two transactions never wait for each other.
-    IF ARRAY(SELECT version FROM (SELECT sku, version FROM products WHERE sku = ANY (skus)
-                                   ORDER BY sku FOR NO KEY UPDATE) AS locked) <> read_versions THEN
-        RAISE EXCEPTION 'a product has changed' USING ERRCODE = 'serialization_failure';
-    END IF;
+    -- Row by row in the order of SKUs, so that two transactions never wait for each other: a loop over the list, which
+    -- is all the planner is left with here.
     UPDATE products SET version = new.version
-      FROM unnest(skus, read_versions, versions) AS new (sku, read_version, version)
-     WHERE products.sku = new.sku AND new.version <> new.read_version AND products.sku = ANY (skus);
+      FROM (SELECT * FROM unnest(skus, read_versions, versions) AS changed (sku, read_version, version)
+             WHERE changed.version <> changed.read_version ORDER BY changed.sku COLLATE "C") AS new
+     WHERE products.sku = new.sku AND products.version = new.read_version;
+    GET DIAGNOSTICS standing = ROW_COUNT;
+    IF standing < cardinality(skus) THEN
+        -- Those that the decision left as they were.
+        standing := standing + (
+            SELECT count(*) FROM unnest(skus, read_versions, versions) AS read (one, read_version, version)
+             CROSS JOIN LATERAL (SELECT products.version FROM products WHERE products.sku = one LIMIT 1) AS product
+             WHERE read.version = read.read_version AND product.version = read.read_version);
+        IF standing < cardinality(skus) THEN
+            RAISE EXCEPTION 'a product has changed' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
 
     IF cardinality(absent_orders) > 0 AND (
         EXISTS (SELECT FROM unnest(absent_orders) AS named (one) CROSS JOIN LATERAL

@@ -1,0 +1,299 @@
+//! What is remembered is what would be read, or nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use earmark_domain::{
+    Allocate, BacklogRead, Command, Count, CreateBatch, Ledger, LineId, Location, Occasion, OnShortage, OrderId,
+    Quantity, Reference, Units, Wish,
+};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Books without lines of the past: enough to read offers from.
+#[derive(Default)]
+struct Books {
+    products: BTreeMap<Sku, ProductRecord>,
+    batches: BTreeMap<Reference, BatchRecord>,
+    commands: i64,
+}
+
+impl Books {
+    /// What a store reads for a scope of products.
+    fn load(&self, scope: &Scope) -> Loaded {
+        let mut loaded = Loaded::default();
+        for sku in scope
+            .skus
+            .iter()
+            .filter_map(|sku| self.products.get_key_value(sku))
+            .map(|(sku, _)| sku)
+        {
+            loaded.products.push(self.products[sku].clone());
+            let mut offer: Vec<_> = self
+                .batches
+                .values()
+                .filter(|batch| batch.sku == *sku && !batch.available().is_zero())
+                .cloned()
+                .collect();
+            offer.sort_by_key(BatchRecord::preference);
+            if offer.len() > OFFER_PAGE && !scope.whole_offers.contains(sku) {
+                offer.truncate(OFFER_PAGE);
+                let after = offer[OFFER_PAGE - 1].preference();
+                loaded.cut_offers.push(OfferCut {
+                    sku: sku.clone(),
+                    after,
+                });
+            }
+            loaded.batches.extend(offer);
+            if scope.backlog == BacklogNeed::FromStart {
+                loaded.backlog.push(BacklogRead {
+                    sku: sku.clone(),
+                    until: None,
+                });
+            }
+        }
+        let named = scope.batches.iter().filter_map(|reference| self.batches.get(reference));
+        let unread: Vec<_> = named.filter(|batch| !loaded.batches.contains(batch)).cloned().collect();
+        loaded.batches.extend(unread);
+        loaded
+    }
+
+    /// Decides a command on what is given, and stores what it comes to.
+    fn run(&mut self, command: &Command, loaded: Loaded) -> Option<Changes> {
+        self.commands += 1;
+        let occasion = Occasion {
+            now: Timestamp::from_microsecond(self.commands).expect("an instant"),
+            actor: Arc::from("test"),
+            correlation_id: Arc::from("test"),
+        };
+        let mut ledger = Ledger::open(loaded).expect("sound books");
+        // A refusal leaves events, which are stored too.
+        let _ = ledger.decide(command, &occasion);
+        let changes = ledger.close().ok()?;
+        for change in &changes.products {
+            self.products.insert(change.record.sku.clone(), change.record.clone());
+        }
+        for change in &changes.batches {
+            let batch = change.value();
+            self.batches.insert(batch.reference.clone(), batch.clone());
+        }
+        for held in &changes.earmarked {
+            let batch = self.batches.get_mut(&held.batch).expect("a batch of the books");
+            batch.allocated = batch.allocated.checked_add(held.quantity.units()).expect("a sum");
+        }
+        Some(changes)
+    }
+}
+
+fn sku(text: &str) -> Sku {
+    Sku::new(text).expect("a SKU")
+}
+
+fn create(number: usize, of: &str, quantity: i32) -> Command {
+    Command::CreateBatch(CreateBatch {
+        reference: Reference::new(format!("b-{number:03}")).expect("a reference"),
+        sku: sku(of),
+        quantity: Quantity::new(quantity).expect("a quantity"),
+        eta: None,
+        location: Location::default(),
+    })
+}
+
+fn allocate(number: usize, of: &str, quantity: i32, split: bool) -> Command {
+    Command::Allocate(Allocate {
+        wish: Wish {
+            key: LineKey {
+                order: OrderId::new(format!("o-{number}")).expect("an order id"),
+                line: LineId::new("1").expect("a line id"),
+            },
+            sku: sku(of),
+            quantity: Quantity::new(quantity).expect("a quantity"),
+        },
+        on_shortage: OnShortage::Reject,
+        split,
+    })
+}
+
+/// A product with a number of batches of two units, one allocation of it read and stored.
+fn one_allocation(batches: usize) -> (Books, Recall) {
+    let (mut books, mut recall) = (Books::default(), Recall::default());
+    for number in 0..batches {
+        let command = create(number, "LAMP", 2);
+        let loaded = books.load(&command.scope());
+        books.run(&command, loaded);
+    }
+    let command = allocate(0, "LAMP", 1, false);
+    let loaded = books.load(&command.scope());
+    recall.learn(&loaded);
+    let changes = books.run(&command, loaded).expect("it fits");
+    assert!(recall.only_places(&changes));
+    recall.apply(&changes);
+    (books, recall)
+}
+
+#[test]
+fn what_was_stored_is_remembered_as_it_would_be_read() {
+    let (books, mut recall) = one_allocation(3);
+    let scope = allocate(1, "LAMP", 1, false).scope();
+    assert_eq!(recall.recall(&scope), Some(books.load(&scope)));
+}
+
+#[test]
+fn nothing_is_remembered_for_who_asks_for_more_than_placing_lines_takes() {
+    let (_, mut recall) = one_allocation(3);
+    let frees_stock = Scope {
+        backlog: BacklogNeed::FromStart,
+        ..allocate(1, "LAMP", 1, false).scope()
+    };
+    assert_eq!(recall.recall(&frees_stock), None);
+    assert_eq!(recall.recall(&create(9, "LAMP", 1).scope()), None);
+    assert_eq!(recall.recall(&allocate(1, "CHAIR", 1, false).scope()), None);
+    assert_eq!(recall.recall(&Scope::default()), None);
+}
+
+#[test]
+fn a_cut_offer_is_remembered_as_cut_and_not_as_whole() {
+    let (books, mut recall) = one_allocation(OFFER_PAGE + 3);
+    let mut scope = allocate(1, "LAMP", 1, false).scope();
+    let remembered = recall.recall(&scope);
+    assert_eq!(remembered, Some(books.load(&scope)));
+    assert_eq!(remembered.map(|loaded| loaded.cut_offers.len()), Some(1));
+    scope.whole_offers.insert(sku("LAMP"));
+    assert_eq!(recall.recall(&scope), None);
+}
+
+#[test]
+fn a_product_that_somebody_else_changes_is_not_trusted_until_it_is_found_unchanged() {
+    let (mut books, mut recall) = one_allocation(3);
+    let scope = allocate(1, "LAMP", 1, false).scope();
+    // Somebody else's, of which nothing is noted here.
+    books.run(&allocate(7, "LAMP", 1, false), books.load(&scope));
+    recall.doubt([&sku("LAMP")]);
+    assert_eq!(recall.recall(&scope), None);
+    recall.learn(&books.load(&scope));
+    assert_eq!(recall.recall(&scope), None, "it had changed");
+    recall.learn(&books.load(&scope));
+    assert_eq!(recall.recall(&scope), Some(books.load(&scope)), "it had not");
+}
+
+#[test]
+fn what_a_change_of_batches_leaves_is_not_guessed() {
+    let (mut books, mut recall) = one_allocation(3);
+    let command = create(9, "LAMP", 5);
+    let loaded = books.load(&command.scope());
+    recall.learn(&loaded);
+    let changes = books.run(&command, loaded).expect("a batch");
+    assert!(!recall.only_places(&changes));
+    recall.apply(&changes);
+    assert_eq!(recall.recall(&allocate(1, "LAMP", 1, false).scope()), None);
+}
+
+#[test]
+fn a_change_on_another_version_is_no_mere_placing() {
+    let (mut books, mut recall) = one_allocation(3);
+    let scope = allocate(1, "LAMP", 1, false).scope();
+    let mut changes = books
+        .run(&allocate(1, "LAMP", 1, false), books.load(&scope))
+        .expect("it fits");
+    assert!(recall.only_places(&changes));
+    changes.products[0].read_version = Some(1);
+    assert!(!recall.only_places(&changes));
+    changes.products[0].read_version = None;
+    assert!(!recall.only_places(&changes));
+}
+
+#[test]
+fn memory_is_bounded_and_the_longest_unused_is_forgotten_first() {
+    let mut recall = Recall::default();
+    let product = |number: usize| Loaded {
+        products: vec![ProductRecord {
+            sku: sku(&format!("P-{number}")),
+            name: None,
+            version: 1,
+            batches_created: 0,
+            resume_after: None,
+        }],
+        ..Loaded::default()
+    };
+    let scope = |number: usize| allocate(1, &format!("P-{number}"), 1, false).scope();
+    for number in 0..3 * MOST_ROWS {
+        recall.learn(&product(number));
+        assert!(recall.recall(&scope(0)).is_some(), "it is in use");
+    }
+    assert!(recall.young.len() + recall.old.len() <= 2 * MOST_ROWS);
+    assert!(recall.recall(&scope(1)).is_none(), "nobody has asked for it for long");
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Create { of: usize, quantity: i32 },
+    Allocate { of: usize, quantity: i32, split: bool },
+    ByAnother { of: usize },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        2 => (0..2_usize, 1..4_i32).prop_map(|(of, quantity)| Step::Create { of, quantity }),
+        6 => (0..2_usize, 1..5_i32, any::<bool>()).prop_map(|(of, quantity, split)| Step::Allocate { of, quantity, split }),
+        1 => (0..2_usize).prop_map(|of| Step::ByAnother { of }),
+    ];
+    proptest::collection::vec(step, 1..120)
+}
+
+proptest! {
+    /// Whatever has happened: if the versions are those of the books, so is everything else.
+    #[test]
+    fn what_is_remembered_at_the_version_of_the_books_is_what_the_books_say(steps in steps()) {
+        const OF: [&str; 2] = ["LAMP", "CHAIR"];
+        let (mut books, mut recall) = (Books::default(), Recall::default());
+        for (number, step) in steps.into_iter().enumerate() {
+            let (command, noted) = match step {
+                Step::Create { of, quantity } => (create(number, OF[of], quantity), true),
+                Step::Allocate { of, quantity, split } => (allocate(number, OF[of], quantity, split), true),
+                Step::ByAnother { of } => (allocate(number, OF[of], 1, false), false),
+            };
+            let mut scope = command.scope();
+            let read = books.load(&scope);
+            let mut loaded = recall.recall(&scope).unwrap_or_else(|| {
+                recall.learn(&read);
+                read.clone()
+            });
+            if loaded.products != read.products {
+                // The store finds out, and reads.
+                recall.doubt(&scope.skus);
+                recall.learn(&read);
+                loaded = read.clone();
+            }
+            prop_assert_eq!(&loaded, &read);
+            let changes = match books.run(&command, loaded) {
+                Some(changes) => changes,
+                None => {
+                    scope.whole_offers = scope.skus.clone();
+                    prop_assert!(recall.recall(&scope).is_none_or(|loaded| loaded.cut_offers.is_empty()));
+                    let read = books.load(&scope);
+                    recall.learn(&read);
+                    books.run(&command, read).expect("all was read")
+                }
+            };
+            if noted {
+                recall.apply(&changes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_is_used_up_is_not_on_offer_any_more() {
+    let (mut books, mut recall) = one_allocation(2);
+    let scope = allocate(1, "LAMP", 1, false).scope();
+    let changes = books
+        .run(&allocate(1, "LAMP", 1, false), books.load(&scope))
+        .expect("it fits");
+    recall.apply(&changes);
+    let remembered = recall.recall(&scope).expect("it is remembered");
+    assert_eq!(remembered.batches.len(), 1);
+    assert_eq!(remembered.batches[0].quantity, Count::new(2).expect("a count"));
+    assert_eq!(remembered.batches[0].allocated, Units::ZERO);
+}
