@@ -100,6 +100,10 @@ impl Recall {
 
     /// Whether a decision does nothing but place new lines of products that are remembered: nothing else changes but
     /// their versions.
+    #[cfg_attr(
+        not(any(feature = "postgres", test)),
+        expect(dead_code, reason = "a store with one writer knows that nobody else was at work")
+    )]
     pub(crate) fn only_places(&mut self, changes: &Changes) -> bool {
         let only_new = changes.batches.is_empty()
             && changes.released.is_empty()
@@ -184,6 +188,10 @@ impl Recall {
     }
 
     /// Trusts what is remembered of these products no more, until it is read again and found unchanged.
+    #[cfg_attr(
+        not(any(feature = "postgres", test)),
+        expect(dead_code, reason = "a store with one writer knows that nobody else was at work")
+    )]
     pub(crate) fn doubt<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
         for sku in skus {
             if let Some(known) = self.known(sku) {

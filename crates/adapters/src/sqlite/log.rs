@@ -191,3 +191,6 @@ fn catch_up(connection: &mut SqliteConnection, bounds: LogBounds) -> QueryResult
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,13 @@
 //! What is SQLite's own; what every store must keep is told in the contract of the stores.
 
+mod memory;
+mod migrations;
+
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::SimpleConnection;
-use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
@@ -20,7 +22,7 @@ use tempfile::TempDir;
 
 use super::connect::Address;
 use super::statement::statement;
-use super::{DEFAULT_READERS, OpenError, SqliteStore};
+use super::{DEFAULT_READERS, SqliteStore};
 
 /// A folder for a book, which goes with it.
 struct Shelf(TempDir);
@@ -48,23 +50,6 @@ impl Shelf {
     fn stranger(&self) -> SqliteConnection {
         self.address().open_writer().expect("the file opens")
     }
-}
-
-/// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 2] = [
-    (
-        include_str!("../../migrations/sqlite/0001_books/up.sql"),
-        include_str!("../../migrations/sqlite/0001_books/down.sql"),
-    ),
-    (
-        include_str!("../../migrations/sqlite/0002_less_to_write/up.sql"),
-        include_str!("../../migrations/sqlite/0002_less_to_write/down.sql"),
-    ),
-];
-
-/// As migrations are run.
-fn in_one_transaction(connection: &mut SqliteConnection, script: &str) -> QueryResult<()> {
-    connection.immediate_transaction(|connection| connection.batch_execute(script))
 }
 
 fn sku() -> Sku {
@@ -203,6 +188,8 @@ async fn the_settings_that_keep_the_books_safe_are_in_force_and_readers_can_not_
     assert_eq!(setting(&mut writer, "PRAGMA synchronous"), 2, "FULL");
     assert_eq!(setting(&mut writer, "PRAGMA foreign_keys"), 1);
     assert_eq!(setting(&mut writer, "PRAGMA busy_timeout"), 5_000);
+    let copied_at_commits = setting(&mut writer, "PRAGMA wal_autocheckpoint");
+    assert_eq!(copied_at_commits, 0, "another thread puts the log into the file");
 
     let told = books
         .readers
@@ -396,61 +383,5 @@ async fn a_search_finds_names_in_any_case_and_takes_every_character_for_itself()
     for (search, found) in [("lam", 1), ("ÉTÉ", 1), ("e é", 1), ("%", 0), ("_AMP", 0), ("", 1)] {
         let products = books.products(Some(search), None, 10).await.expect("an answer");
         assert_eq!(products.len(), found, "{search:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_file_without_a_schema_is_only_opened_by_those_who_may_make_it() {
-    let shelf = Shelf::new();
-    let missing = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
-    assert_eq!(missing.len(), 2, "{missing:?}");
-    let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, false).await;
-    let told = refused.expect_err("there is no schema").to_string();
-    assert!(told.contains("earmark migrate"), "{told}");
-    assert!(!shelf.file().exists(), "a look makes no file");
-
-    let made = SqliteStore::migrate(shelf.file()).await.expect("migrated");
-    assert_eq!(made, missing);
-    assert_eq!(SqliteStore::migrate(shelf.file()).await.expect("migrated"), [""; 0]);
-    let none = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
-    assert!(none.is_empty(), "{none:?}");
-    SqliteStore::open(shelf.file(), 1, false)
-        .await
-        .expect("the schema is there");
-}
-
-#[tokio::test]
-async fn a_file_of_a_later_release_is_refused() {
-    let shelf = Shelf::new();
-    drop(shelf.open().await);
-    shelf
-        .stranger()
-        .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')")
-        .expect("a later release was here");
-    for migrate in [true, false] {
-        let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, migrate).await;
-        assert!(matches!(refused, Err(OpenError::Newer(_))), "{refused:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_refused_with_its_name() {
-    let shelf = Shelf::new();
-    std::fs::write(shelf.file(), "a shopping list, and a long one at that; ".repeat(50)).expect("written");
-    let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, true).await;
-    let told = refused.expect_err("it is no database").to_string();
-    assert!(told.contains("books.db") && told.contains("not a database"), "{told}");
-}
-
-#[tokio::test]
-async fn the_schema_can_be_taken_away_again() {
-    let shelf = Shelf::new();
-    drop(shelf.open().await);
-    let mut stranger = shelf.stranger();
-    for (_, down) in MIGRATIONS.iter().rev() {
-        in_one_transaction(&mut stranger, down).expect("taken away");
-    }
-    for (up, _) in MIGRATIONS {
-        in_one_transaction(&mut stranger, up).expect("and nothing was left");
     }
 }
