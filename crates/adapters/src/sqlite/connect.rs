@@ -1,5 +1,6 @@
 //! Connections to the file: how they are set, and the readers.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use earmark_application::StoreError;
 use tokio::sync::Semaphore;
 
 use super::error::{OpenError, store_error};
+use super::flush::hold;
 use super::statement::statement;
 
 /// How long a statement waits for another program that holds the file, in milliseconds: an import beside a running
@@ -80,6 +82,11 @@ impl Address {
         Ok(connection)
     }
 
+    /// The file, which is there, to have it written to the disk.
+    pub(super) fn hold(&self) -> Result<Arc<File>, OpenError> {
+        hold(&self.0).map_err(|why| unreachable(&self.0, why))
+    }
+
     /// A connection that has changed nothing yet.
     pub(super) fn open_plain(&self) -> Result<SqliteConnection, OpenError> {
         let mut connection = SqliteConnection::establish(self.as_str()).map_err(|why| unreachable(&self.0, why))?;
@@ -109,6 +116,8 @@ pub(super) struct Readers {
     pool: Pool<ConnectionManager<SqliteConnection>>,
     /// As many permits as there are connections: those who wait do so without a thread.
     free: Arc<Semaphore>,
+    /// Not to be closed before the connections are.
+    file: Arc<File>,
 }
 
 impl Readers {
@@ -128,6 +137,7 @@ impl Readers {
         Ok(Self {
             pool,
             free: Arc::new(Semaphore::new(readers)),
+            file: address.hold()?,
         })
     }
 
@@ -139,13 +149,14 @@ impl Readers {
     {
         let gone = |_| StoreError::Unavailable("the store is closed".to_owned());
         let permit = Arc::clone(&self.free).acquire_owned().await.map_err(gone)?;
-        let pool = self.pool.clone();
+        let (pool, file) = (self.pool.clone(), Arc::clone(&self.file));
         let asked = tokio::task::spawn_blocking(move || {
             let answer = match pool.get() {
                 Ok(mut connection) => question(&mut connection),
                 Err(why) => Err(StoreError::Unavailable(why.to_string())),
             };
             drop(permit);
+            drop((pool, file));
             answer
         });
         match asked.await {

@@ -3,10 +3,15 @@
 //! A second thread with a connection of its own copies pages from the log into the file while the writer goes on
 //! appending. Under load it never gets to the end, and only a log that has been copied to its end begins anew; so what
 //! is left when it stops, some hundred pages, the writer copies itself, between two transactions and after the answer
-//! to the first.
+//! to the first. SQLite has the file written to the disk only when the end is reached, and that would be the writer's
+//! part; so the other thread sees to it for the pages it has copied.
 
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use diesel::result::QueryResult;
 use diesel::sql_types::BigInt;
@@ -50,7 +55,7 @@ struct Length {
     copied: i64,
 }
 
-/// Looks, and does nothing.
+/// Looks, and does nothing: from SQLite 3.51 on.
 fn look(connection: &mut SqliteConnection) -> QueryResult<Length> {
     ask(connection, "PRAGMA wal_checkpoint(NOOP)")
 }
@@ -75,17 +80,24 @@ pub(super) struct Log {
     /// The length at which the other thread is woken next.
     next: i64,
     thread: Option<JoinHandle<()>>,
+    /// Not to be closed before the connections are.
+    file: Arc<File>,
 }
 
 impl Log {
     /// Starts the thread that copies.
     pub(super) fn start(address: &Address, bounds: LogBounds) -> Result<Self, OpenError> {
-        let connection = address.open_writer()?;
+        let file = address.hold()?;
+        let copier = Copier {
+            connection: address.open_writer()?,
+            file: Arc::clone(&file),
+            bounds,
+        };
         let (wake, woken) = mpsc::sync_channel(1);
         let (stop, stopped) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name("sqlite-log".to_owned())
-            .spawn(move || work(connection, bounds, &woken, &stop))
+            .spawn(move || copier.work(&woken, &stop))
             .map_err(|why| OpenError::CutShort(why.to_string()))?;
         Ok(Self {
             bounds,
@@ -94,6 +106,7 @@ impl Log {
             copying: false,
             next: bounds.copied_from,
             thread: Some(thread),
+            file,
         })
     }
 
@@ -113,7 +126,10 @@ impl Log {
                 return Ok(());
             }
             self.copying = false;
+            let before = Instant::now();
+            let rest = length.log - length.copied;
             let length = copy(connection)?;
+            tracing::debug!(rest, took = ?before.elapsed(), "put the rest of the log into the SQLite file");
             self.next = if length.copied < length.log {
                 // Somebody reads an old state: what has been written since stays in the log until they have done.
                 length.log.saturating_add(self.bounds.copied_from)
@@ -144,12 +160,15 @@ impl Log {
         self.stopped.try_recv() != Err(TryRecvError::Empty)
     }
 
-    /// Puts as much of the log into the file as readers allow, at the end of all writing.
-    pub(super) fn close(self, connection: &mut SqliteConnection) {
+    /// Puts as much of the log into the file as readers allow, at the end of all writing, and closes the connection.
+    pub(super) fn close(self, mut connection: SqliteConnection) {
+        let file = Arc::clone(&self.file);
         drop(self);
-        if let Err(why) = copy(connection) {
+        if let Err(why) = copy(&mut connection) {
             tracing::warn!(%why, "the log stays beside the SQLite file; the next start reads it");
         }
+        drop(connection);
+        drop(file);
     }
 }
 
@@ -165,31 +184,50 @@ impl Drop for Log {
     }
 }
 
-/// Copies whenever it is woken, until nobody can wake it any more.
-fn work(mut connection: SqliteConnection, bounds: LogBounds, woken: &Receiver<()>, stop: &SyncSender<()>) {
-    while woken.recv().is_ok() {
-        if let Err(why) = catch_up(&mut connection, bounds) {
-            tracing::warn!(%why, "the log of the SQLite file can't be put into it");
-        }
-        if stop.send(()).is_err() {
-            return;
-        }
-    }
+/// The other thread's own. The file is let go after the connection.
+struct Copier {
+    connection: SqliteConnection,
+    file: Arc<File>,
+    bounds: LogBounds,
 }
 
-/// Copies until little is left, or as long as it helps.
-fn catch_up(connection: &mut SqliteConnection, bounds: LogBounds) -> QueryResult<()> {
-    let mut left = i64::MAX;
-    for _ in 0..MOST_PASSES {
-        copy(connection)?;
-        let length = look(connection)?;
-        let still = length.log - length.copied;
-        if still <= bounds.left_over || still >= left {
-            break;
+/// Why the log is not in the file.
+#[derive(Debug, thiserror::Error)]
+enum NotCopied {
+    #[error(transparent)]
+    Sqlite(#[from] diesel::result::Error),
+    #[error("the file can't be written to the disk: {0}")]
+    File(#[from] io::Error),
+}
+
+impl Copier {
+    /// Copies whenever it is woken, until nobody can wake it any more.
+    fn work(mut self, woken: &Receiver<()>, stop: &SyncSender<()>) {
+        while woken.recv().is_ok() {
+            if let Err(why) = self.catch_up() {
+                tracing::warn!(%why, "the log of the SQLite file can't be put into it");
+            }
+            if stop.send(()).is_err() {
+                return;
+            }
         }
-        left = still;
     }
-    Ok(())
+
+    /// Copies until little is left, or as long as it helps.
+    fn catch_up(&mut self) -> Result<(), NotCopied> {
+        let mut left = i64::MAX;
+        for _ in 0..MOST_PASSES {
+            copy(&mut self.connection)?;
+            self.file.sync_data()?;
+            let length = look(&mut self.connection)?;
+            let still = length.log - length.copied;
+            if still <= self.bounds.left_over || still >= left {
+                break;
+            }
+            left = still;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 
 mod connect;
 mod error;
+mod flush;
 mod history;
 mod load;
 mod log;

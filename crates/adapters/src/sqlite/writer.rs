@@ -119,8 +119,8 @@ impl Desk {
                 self.log.tend(&mut books.connection);
             }
         }
-        if let Some(books) = &mut self.books {
-            self.log.close(&mut books.connection);
+        if let Some(books) = self.books {
+            self.log.close(books.connection);
         }
     }
 

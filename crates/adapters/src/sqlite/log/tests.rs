@@ -120,7 +120,7 @@ fn at_the_end_the_whole_log_is_in_the_file() {
     for _ in 0..10 {
         book.note();
     }
-    log.close(&mut book.writer);
+    log.close(book.address().open_writer().expect("the file opens"));
     let length = book.length();
     assert!(length.log > 0);
     assert_eq!(length.copied, length.log);
