@@ -10,6 +10,7 @@ mod connect;
 mod error;
 mod history;
 mod load;
+mod lookups;
 mod migrate;
 mod queries;
 mod row;
@@ -17,6 +18,7 @@ mod statement;
 mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,10 +33,17 @@ pub use self::error::OpenError;
 
 use self::connect::Address;
 use self::error::store_error;
+use self::lookups::Lookups;
 
 /// How long a caller waits for a free connection, the making of a new one included. Longer, and the engine's queues
 /// say "busy" with better reason than the pool.
 const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// Of how many connections one is shared by look-ups.
+const ONE_OF_THEM_SHARED: usize = 4;
+
+/// The most connections that look-ups share: each keeps a core of the database busy.
+const MOST_SHARED: usize = 2;
 
 /// How a transaction that decides begins. Named, because a database may have another default.
 const BEGIN_TO_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
@@ -46,6 +55,8 @@ const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Pool<AsyncPgConnection>,
+    /// Some of the connections, which look-ups share.
+    lookups: Arc<Lookups>,
     address: Address,
 }
 
@@ -86,8 +97,12 @@ impl PostgresStore {
             return Err(OpenError::NoConnections);
         }
         let address = Address::parse(url)?;
-        let pool = address.pool(connections)?;
-        Ok(Self { pool, address })
+        let shared = (connections / ONE_OF_THEM_SHARED).min(MOST_SHARED);
+        Ok(Self {
+            pool: address.pool(connections - shared)?,
+            lookups: Arc::new(Lookups::new(address.clone(), shared)),
+            address,
+        })
     }
 
     /// Brings the schema up to date, and answers the migrations that were missing. They are run under a lock of the

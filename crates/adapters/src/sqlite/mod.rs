@@ -1,7 +1,7 @@
 //! The books in a SQLite file: one service on one machine, with nothing to install.
 //!
 //! One thread owns the one connection that writes (`writer`): transactions run one after the other, whole, whoever
-//! waits for them or goes away. A few other connections answer questions (`queries`) beside it, each on the state
+//! waits for them or goes away. A few other threads answer questions (`readers`, `queries`) beside it, each on the state
 //! that was last stored. The tables guard the first rule of stock themselves: see the migration.
 //!
 //! The file is kept with a write-ahead log and every commit reaches the disk before it is answered.
@@ -12,6 +12,7 @@ mod history;
 mod load;
 mod migrate;
 mod queries;
+mod readers;
 mod row;
 mod statement;
 #[cfg(test)]
@@ -28,7 +29,8 @@ use earmark_domain::Scope;
 
 pub use self::error::OpenError;
 
-use self::connect::{Address, Readers};
+use self::connect::Address;
+use self::readers::Readers;
 use self::writer::Writer;
 
 /// How many questions are answered at once, unless somebody says otherwise.
@@ -40,7 +42,7 @@ pub const DEFAULT_READERS: usize = 4;
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Arc<Writer>,
-    readers: Readers,
+    readers: Arc<Readers>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -72,7 +74,7 @@ impl SqliteStore {
             if migrate {
                 migrate::run(&mut connection)?;
             }
-            let readers = Readers::open(&address, readers)?;
+            let readers = Arc::new(Readers::open(&address, readers)?);
             Ok(Self {
                 writer: Arc::new(Writer::start(address, connection)?),
                 readers,
