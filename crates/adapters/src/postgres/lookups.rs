@@ -17,11 +17,12 @@ use diesel::sql_types::SqlType;
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::connect::Address;
 use super::error::store_error;
-use super::is_lost;
 use super::statement::Statement;
+use super::{POOL_WAIT, is_lost, no_connection_in_time};
 
 /// A shared connection, once there is one.
 type Place = Mutex<Option<Arc<AsyncPgConnection>>>;
@@ -66,7 +67,9 @@ impl Lookups {
         let mut left = self.places.len();
         loop {
             let place = &self.places[self.turn.fetch_add(1, Ordering::Relaxed) % self.places.len()];
-            let connection = self.connection(place).await?;
+            let connection = timeout(POOL_WAIT, self.connection(place))
+                .await
+                .map_err(|_| no_connection_in_time())??;
             match question().rows(&connection).await {
                 Err(error) if left > 0 && is_lost(&error) => {
                     forget(place, &connection).await;

@@ -8,6 +8,7 @@
 
 mod connect;
 mod error;
+mod events;
 mod history;
 mod load;
 mod lookups;
@@ -127,10 +128,7 @@ impl PostgresStore {
         match timeout(POOL_WAIT, self.pool.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
-            Err(_) => Err(StoreError::Unavailable(format!(
-                "no connection became free within {} seconds",
-                POOL_WAIT.as_secs()
-            ))),
+            Err(_) => Err(no_connection_in_time()),
         }
     }
 
@@ -191,6 +189,11 @@ impl PostgresStore {
         }
         Ok(decided)
     }
+}
+
+fn no_connection_in_time() -> StoreError {
+    let seconds = POOL_WAIT.as_secs();
+    StoreError::Unavailable(format!("no connection became free within {seconds} seconds"))
 }
 
 /// Whether the connection is gone, so that the server knows nothing of the statement or has forgotten it.

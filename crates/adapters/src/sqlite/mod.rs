@@ -8,6 +8,7 @@
 
 mod connect;
 mod error;
+mod events;
 mod history;
 mod load;
 mod migrate;

@@ -172,3 +172,64 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use diesel::sql_types::BigInt;
+
+    use super::*;
+
+    fn one(connection: &mut SqliteConnection) -> Result<i64, StoreError> {
+        statement::<BigInt>("SELECT 1")
+            .get_result(connection)
+            .map_err(store_error)
+    }
+
+    /// Asks, and says whether the answer has to be waited for.
+    async fn waits(question: &mut (impl Future + Unpin)) -> bool {
+        poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut *question).poll(context).is_pending())).await
+    }
+
+    fn readers(folder: &tempfile::TempDir) -> Readers {
+        let address = Address::new(&folder.path().join("shop.db")).expect("a path");
+        drop(address.open_writer().expect("a file"));
+        Readers::open(&address, 1).expect("they open")
+    }
+
+    #[tokio::test]
+    async fn a_question_that_panics_takes_nobody_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let readers = Arc::new(readers(&folder));
+        let asked = Arc::clone(&readers);
+        let panics = tokio::spawn(async move {
+            asked
+                .ask_in_one_snapshot(|_| -> Result<(), StoreError> { unreachable!("asked for") })
+                .await
+        });
+        assert!(panics.await.expect_err("the panic comes back").is_panic());
+        assert_eq!(readers.ask_in_one_snapshot(one).await.expect("an answer"), 1);
+    }
+
+    #[tokio::test]
+    async fn a_question_whose_caller_has_gone_is_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let readers = readers(&folder);
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let busy = readers.ask(move |_| {
+            drop(held.recv());
+            Ok(())
+        });
+        let mut busy = Box::pin(busy);
+        assert!(waits(&mut busy).await);
+        let given_up = readers.ask(|_| -> Result<(), StoreError> { unreachable!("nobody waits for it") });
+        let mut given_up = Box::pin(given_up);
+        assert!(waits(&mut given_up).await);
+        drop(given_up);
+        drop(go_on);
+        busy.await.expect("an answer");
+        assert_eq!(readers.ask(one).await.expect("an answer"), 1);
+    }
+}
