@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use earmark_application::{
-    Answer, Clock, CommandError, Decide, Decided, EventFilter, Queries, Store, StoreError, verify,
+    Answer, Clock, CommandError, Decide, Decided, EventFilter, LineProof, Queries, Store, StoreError, verify,
 };
 use earmark_domain::{
     Changes, Command, Ledger, Loaded, Occasion, OrderRecord, Outcome, ProductHistory, Refusal, Scope, SequencedEvent,
@@ -50,6 +50,8 @@ pub struct Snapshot {
     pub histories: Vec<ProductHistory>,
     /// The headers of all orders.
     pub orders: Vec<OrderRecord>,
+    /// All lines, each held against the events.
+    pub lines: Vec<LineProof>,
     /// All events.
     pub events: Vec<SequencedEvent>,
 }
@@ -220,6 +222,19 @@ impl Shop {
         history
     }
 
+    /// All lines, each held against the events, read a page at a time.
+    pub async fn line_proofs(&self) -> Vec<LineProof> {
+        let mut lines: Vec<LineProof> = Vec::new();
+        loop {
+            let after = lines.last().map(|line| line.record.key.clone());
+            let page = self.queries.line_proofs(after.as_ref(), PAGE).await.expect("lines");
+            if page.is_empty() {
+                return lines;
+            }
+            lines.extend(page);
+        }
+    }
+
     /// Everything that is stored.
     pub async fn snapshot(&self) -> Snapshot {
         let mut histories = Vec::new();
@@ -248,6 +263,7 @@ impl Shop {
         Snapshot {
             histories,
             orders,
+            lines: self.line_proofs().await,
             events: self.events().await,
         }
     }

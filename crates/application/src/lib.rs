@@ -14,7 +14,7 @@ pub use backlog::serve_backlogs;
 pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, OrderedStream, Ticket};
 pub use error::{CommandError, StoreError};
 pub use port::{
-    Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineRead, Meter, OrderRead, ProductRead,
-    ProductSummary, Queries, Store, Undecided,
+    Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead, ProductRead,
+    ProductSummary, Queries, Store, Undecided, WrittenEvent,
 };
 pub use verify::{Report, verify};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_domain::{
     BatchRecord, BatchView, Changes, Corrupt, LineKey, LineRecord, LineState, LineView, Loaded, OrderId, OrderRecord,
-    OrderStatus, OrderView, Part, ProductHistory, ProductName, Reference, Scope, SequencedEvent, Sku, Starved, Turn,
-    Units, promise_date,
+    OrderStatus, OrderView, Part, ProductHistory, ProductName, Reference, Scope, SequencedEvent, Sku, Starved, Subject,
+    Turn, Units, promise_date,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -126,6 +126,35 @@ pub struct ProductSummary {
     pub backordered: Units,
 }
 
+impl ProductSummary {
+    /// A product's sums, as its batches and its backlog make them.
+    #[must_use]
+    pub fn of<'a>(
+        sku: Sku,
+        name: Option<ProductName>,
+        version: u64,
+        batches: impl Iterator<Item = &'a BatchRecord> + Clone,
+        backordered: Units,
+    ) -> Self {
+        let present = |batch: &BatchRecord| batch.quantity.units().saturating_sub(batch.dispatched);
+        let here = batches.clone().filter(|batch| batch.eta.is_none());
+        let coming = batches.clone().filter(|batch| batch.eta.is_some());
+        Self {
+            sku,
+            name,
+            version,
+            on_hand: here.map(present).sum(),
+            inbound: coming.map(present).sum(),
+            allocated: batches.clone().map(|batch| batch.allocated).sum(),
+            dispatched: batches.clone().map(|batch| batch.dispatched).sum(),
+            available: batches
+                .map(|batch| present(batch).saturating_sub(batch.allocated))
+                .sum(),
+            backordered,
+        }
+    }
+}
+
 /// A product with its batches, in preference order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductRead {
@@ -158,11 +187,33 @@ pub struct EventFilter {
     pub types: Vec<String>,
 }
 
+/// An event as it was written down: what happened stays in the words that it is stored and shown in, for readers that
+/// hand it on. Those who have to understand it ask for [`SequencedEvent`]s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenEvent {
+    /// Rises in the order of commits; may have gaps.
+    pub sequence: u64,
+    /// What it is about.
+    pub subject: Subject,
+    /// The order it concerns, if it concerns one.
+    pub order: Option<OrderId>,
+    /// What kind of event it is, one of [`EVENT_TYPES`](earmark_domain::EVENT_TYPES).
+    pub event_type: &'static str,
+    /// When it was decided.
+    pub occurred_at: Timestamp,
+    /// Who caused it.
+    pub actor: String,
+    /// The request or message that caused it.
+    pub correlation_id: String,
+    /// What happened: a text in the form that all adapters share. Nothing in here reads it.
+    pub data: String,
+}
+
 /// A page of events, ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPage {
+pub struct EventPage<Event = SequencedEvent> {
     /// The events.
-    pub events: Vec<SequencedEvent>,
+    pub events: Vec<Event>,
     /// Read on after this sequence: no event at or before it is ever added later.
     pub next: u64,
 }
@@ -177,7 +228,18 @@ pub enum LineFilter {
     In(LineState),
 }
 
+/// A line, held against the events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineProof {
+    /// The line.
+    pub record: LineRecord,
+    /// Whether an event of its product concerns its order.
+    pub told: bool,
+}
+
 /// Questions to the books. They read the tables as they stand and lock nothing. Every list is bounded by `limit`.
+///
+/// A question may be awaited on any runtime, and given up at any time: nothing is left half done by it.
 #[async_trait]
 pub trait Queries: Send + Sync {
     /// One batch.
@@ -198,6 +260,13 @@ pub trait Queries: Send + Sync {
     -> Result<Option<Vec<LineRead>>, StoreError>;
     /// Events after a sequence. An event that commits late is never passed over.
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError>;
+    /// The same events, as they were written down.
+    async fn written_events(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage<WrittenEvent>, StoreError>;
     /// Lines by order id and line id, from the one after `after` on.
     async fn lines(
         &self,
@@ -211,7 +280,13 @@ pub trait Queries: Send + Sync {
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError>;
     /// Products whose backlog is owed another page.
     async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError>;
+    /// Lines by order id and line id, from the one after `after` on, each held against the events in one snapshot.
+    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError>;
     /// All that was ever stored of a product, read in one snapshot.
+    ///
+    /// Its lines are found by the orders that its events concern, and by what is allocated in its batches: no table is
+    /// kept in an order that only an audit reads. A line that neither leads to is not among them;
+    /// [`line_proofs`](Self::line_proofs) tells of it.
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError>;
     /// Whether the store answers at all.
     async fn ready(&self) -> Result<(), StoreError>;

@@ -133,13 +133,15 @@ async fn backlog(queries: &dyn Queries, mut table: Out) -> Result<(), Failure> {
 async fn events(queries: &dyn Queries, mut table: Out) -> Result<(), Failure> {
     let (everything, mut after) = (EventFilter::default(), 0);
     loop {
-        let page = queries.events(&everything, after, PAGE).await?;
+        let page = queries.written_events(&everything, after, PAGE).await?;
         if page.events.is_empty() {
             return Ok(table.finish()?);
         }
         after = page.next;
         for event in &page.events {
-            table.write(&EventRow(event))?;
+            let row =
+                EventRow::of(event).map_err(|error| Failure::Failed(format!("event {}: {error}", event.sequence)))?;
+            table.write(&row)?;
         }
     }
 }

@@ -93,7 +93,6 @@ impl Service {
                 store: books.kind.to_owned(),
                 started: books.clock.now(),
             },
-            tokio::runtime::Handle::current(),
         ));
         let server = server(listener, api).map_err(failed)?;
         let handle = server.handle();

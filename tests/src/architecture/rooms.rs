@@ -150,14 +150,7 @@ pub const ADAPTER_COMPANY: &[(&str, Company)] = &[
     ),
     (
         "memory",
-        Company::AllBut(&[
-            "actix-web",
-            "csv",
-            "diesel",
-            "libsqlite3-sys",
-            "serde_json",
-            "tokio-postgres",
-        ]),
+        Company::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
     ),
     ("sqlite", Company::AllBut(&["actix-web", "csv", "tokio-postgres"])),
     (

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use earmark_application::{EventFilter, EventPage};
-use earmark_domain::SequencedEvent;
+use earmark_adapters::wire::fact_from_json;
+use earmark_application::{EventFilter, EventPage, WrittenEvent};
+use earmark_domain::{Event, SequencedEvent};
 use tokio::task::JoinHandle;
 
 use crate::build::{
@@ -137,11 +138,31 @@ pub async fn a_follower_misses_nothing_while_many_write(db: Db) {
     right.stop().await;
 }
 
+/// A page of events, which must be the same as they were written down.
 async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
-    shop.queries
-        .events(filter, after, limit)
-        .await
-        .expect("a page of events")
+    let queries = &shop.queries;
+    let page = queries.events(filter, after, limit).await.expect("a page of events");
+    let written = queries.written_events(filter, after, limit).await;
+    let written = written.expect("a page of events");
+    let read = |event: WrittenEvent| SequencedEvent {
+        sequence: event.sequence,
+        event: Event {
+            subject: event.subject,
+            occurred_at: event.occurred_at,
+            actor: event.actor.into(),
+            correlation_id: event.correlation_id.into(),
+            fact: fact_from_json(event.event_type, &event.data).expect("a fact"),
+        },
+    };
+    let orders: Vec<_> = written.events.iter().map(|event| event.order.clone()).collect();
+    let written = EventPage {
+        events: written.events.into_iter().map(read).collect(),
+        next: written.next,
+    };
+    assert_eq!(written, page);
+    let concerned = page.events.iter().map(|stored| stored.event.order().cloned());
+    assert_eq!(orders, concerned.collect::<Vec<_>>());
+    page
 }
 
 /// A full page ends with its last event; one that is not full, with the last event looked at.

@@ -2,7 +2,7 @@
 //!
 //! The rules stand in the domain, and a second time in the store: whatever defect comes between, the books stay right.
 
-use earmark_application::StoreError;
+use earmark_application::{StoreError, verify};
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, Changes, Command, Count, Event, Fact, LineRecord, LineState, ProductChange,
     ProductRecord, Subject, Units,
@@ -318,4 +318,38 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
         allocated_at: shop.occasion().now,
     });
     assert_kept_out(&shop, &command, changes).await;
+}
+
+/// Of another product, or of nobody: a line that its product's events do not lead to is told all the same.
+pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
+    let shop = lamps(&db).await;
+    assert!(shop.line_proofs().await.iter().all(|line| line.told));
+    let command = allocate("o-9", "LAMP", 1);
+    let mut changes = honest(&shop, &command).await;
+    // o-2 has events, but of chairs alone.
+    let strays = [line("o-2", "x"), line("o-7", "LAMP")];
+    for key in &strays {
+        changes.lines.push(Change::New(LineRecord {
+            key: key.clone(),
+            state: LineState::Cancelled,
+            ..changes.lines[0].value().clone()
+        }));
+    }
+    shop.forge(&command.scope(), changes).await.expect("no key forbids it");
+    let proofs = shop.line_proofs().await;
+    let untold: Vec<_> = proofs.iter().filter(|line| !line.told).collect();
+    assert_eq!(
+        untold.iter().map(|line| &line.record.key).collect::<Vec<_>>(),
+        [&strays[0], &strays[1]]
+    );
+    assert_eq!(proofs.len(), 5);
+
+    let report = verify(shop.queries.as_ref()).await.expect("the books can be read");
+    for key in strays {
+        let told = report
+            .discrepancies
+            .iter()
+            .any(|found| found.contains(&key.to_string()));
+        assert!(told, "{key} is not among {:?}", report.discrepancies);
+    }
 }

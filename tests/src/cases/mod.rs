@@ -37,6 +37,7 @@ macro_rules! with_every_case {
             forged::a_change_that_makes_what_exists_is_not_stored,
             forged::a_change_of_what_does_not_exist_is_not_stored,
             forged::one_bad_row_keeps_the_whole_change_out,
+            forged::a_line_that_no_event_tells_of_is_found,
             conflicts::two_decisions_on_the_last_unit_are_never_both_stored,
             conflicts::two_first_batches_of_a_new_product_both_stand,
             conflicts::a_reference_goes_to_one_of_two_products,

@@ -16,7 +16,7 @@ struct Trigger {
 }
 
 /// What is done to the books, and what `earmark verify` has to name.
-const FORGERIES: [(&str, &str); 13] = [
+const FORGERIES: [(&str, &str); 16] = [
     ("DELETE FROM allocations WHERE order_id = 'o1'", "o1"),
     (
         "UPDATE allocations SET quantity = quantity + 1 WHERE order_id = 'o1'",
@@ -33,6 +33,25 @@ const FORGERIES: [(&str, &str); 13] = [
     ("UPDATE lines SET state = 'cancelled' WHERE order_id = 'o1'", "o1"),
     ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
     ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
+    // Of an order with other lines of the product; of an order that other products have lines in; of no order at all.
+    (
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
+         SELECT order_id, 'x', sku, quantity, 'cancelled', split, placed_at, placed_with_order \
+         FROM lines WHERE order_id = 'o1'",
+        "x",
+    ),
+    (
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
+         SELECT order_id, 'x', 'CHAIR', quantity, 'cancelled', split, placed_at, placed_with_order \
+         FROM lines WHERE order_id = 'o1'",
+        "o1/x",
+    ),
+    (
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
+         SELECT 'o9', line_id, sku, quantity, 'cancelled', split, placed_at, placed_with_order \
+         FROM lines WHERE order_id = 'o1'",
+        "o9/LAMP",
+    ),
     ("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'", "LAMP"),
     (
         "DELETE FROM events WHERE type = 'Allocated' AND order_id = 'o1'",

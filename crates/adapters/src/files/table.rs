@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 
-use earmark_application::LineRead;
-use earmark_domain::{BatchRecord, BatchView, LineState, OrderId, OrderStatus, SequencedEvent};
+use earmark_application::{LineRead, WrittenEvent};
+use earmark_domain::{BatchRecord, BatchView, LineState, OrderId, OrderStatus};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
 use super::Format;
-use crate::wire::{EventJson, fact_to_json};
+use crate::wire::{EventJson, WireError};
 
 /// A row that can be exported: an object of NDJSON, and a record of CSV.
 pub trait Exported: Serialize {
@@ -289,11 +289,17 @@ impl OrderRow {
 }
 
 /// An event. As CSV its `data` is one field of JSON.
-pub struct EventRow<'a>(pub &'a SequencedEvent);
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct EventRow<'a>(EventJson<'a>);
 
-impl Serialize for EventRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        EventJson::from(self.0).serialize(serializer)
+impl<'a> EventRow<'a> {
+    /// An event as a row.
+    ///
+    /// # Errors
+    /// [`WireError`] when what was stored of it is not even JSON.
+    pub fn of(event: &'a WrittenEvent) -> Result<Self, WireError> {
+        EventJson::of(event).map(Self)
     }
 }
 
@@ -312,10 +318,11 @@ impl Exported for EventRow<'_> {
     ];
 
     fn write_csv<W: Write>(&self, writer: &mut csv::Writer<W>) -> csv::Result<()> {
-        let event = EventJson::from(self.0);
+        let event = &self.0;
+        let sequence = event.sequence.to_string();
         writer.write_record([
-            event.sequence.to_string().as_str(),
-            &event.id,
+            &*sequence,
+            &*sequence,
             event.event_type,
             event.sku.unwrap_or_default(),
             &event.version.map(|version| version.to_string()).unwrap_or_default(),
@@ -323,7 +330,7 @@ impl Exported for EventRow<'_> {
             &event.occurred_at.to_string(),
             event.actor,
             event.correlation_id,
-            &fact_to_json(&self.0.event.fact),
+            event.data(),
         ])
     }
 }
@@ -353,9 +360,7 @@ fn optional_text<T: Display, S: Serializer>(value: &Option<T>, serializer: S) ->
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use earmark_domain::{Event, Fact, LineKey, LineRecord, Part, ProductName, Quantity, Reference, Sku, Subject};
+    use earmark_domain::{LineKey, LineRecord, Part, Quantity, Reference, Sku, Subject};
 
     use super::*;
 
@@ -479,23 +484,23 @@ mod tests {
 
     #[test]
     fn an_event_is_one_record_with_its_data_as_json() {
-        let event = SequencedEvent {
+        let event = WrittenEvent {
             sequence: 7,
-            event: Event {
-                subject: Subject::Product {
-                    sku: Sku::new("LAMP").expect("a name"),
-                    version: 3,
-                },
-                occurred_at: Timestamp::UNIX_EPOCH,
-                actor: Arc::from("tester"),
-                correlation_id: Arc::from("c-1"),
-                fact: Fact::ProductNamed {
-                    name: ProductName::new("Lamp").expect("a name"),
-                },
+            subject: Subject::Product {
+                sku: Sku::new("LAMP").expect("a name"),
+                version: 3,
             },
+            order: None,
+            event_type: "ProductNamed",
+            occurred_at: Timestamp::UNIX_EPOCH,
+            actor: "tester".to_owned(),
+            correlation_id: "c-1".to_owned(),
+            data: r#"{"name":"Lamp"}"#.to_owned(),
         };
         assert_eq!(
-            written(Format::Csv, [EventRow(&event)]).lines().last(),
+            written(Format::Csv, [EventRow::of(&event).expect("JSON")])
+                .lines()
+                .last(),
             Some("7,7,ProductNamed,LAMP,3,,1970-01-01T00:00:00Z,tester,c-1,\"{\"\"name\"\":\"\"Lamp\"\"}\"")
         );
     }

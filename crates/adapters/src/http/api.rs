@@ -2,16 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, HttpResponse};
 use earmark_application::{Clock, Engine, Envelope, Queries, StoreError};
 use earmark_domain::{Command, Outcome, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
-use tracing::Instrument;
 
 use super::edge::request_id;
 use super::kinds;
@@ -22,7 +20,7 @@ use super::reply::Reply;
 use super::stream::MAX_STREAMS;
 
 /// Who the events name that are caused by requests.
-const ACTOR: &str = "http";
+static ACTOR: OnceLock<Arc<str>> = OnceLock::new();
 
 /// What runs, for the page and for those who ask.
 #[derive(Debug, Clone)]
@@ -78,7 +76,6 @@ pub struct Api {
     metrics: Arc<Metrics>,
     readiness: Readiness,
     about: About,
-    runtime: Handle,
     streams: Arc<Semaphore>,
 }
 
@@ -91,8 +88,7 @@ impl fmt::Debug for Api {
 }
 
 impl Api {
-    /// The interface to an engine and its books. `runtime` is the binary's own: questions are run there, where the
-    /// stores' connections live.
+    /// The interface to an engine and its books.
     #[must_use]
     pub fn new(
         engine: Engine,
@@ -101,7 +97,6 @@ impl Api {
         metrics: Arc<Metrics>,
         readiness: Readiness,
         about: About,
-        runtime: Handle,
     ) -> Self {
         Self {
             engine,
@@ -110,7 +105,6 @@ impl Api {
             metrics,
             readiness,
             about,
-            runtime,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         }
     }
@@ -144,30 +138,24 @@ impl Api {
         self.clock.today()
     }
 
-    /// Asks the books, on the runtime they live on.
+    /// Asks the books.
     ///
     /// # Errors
     /// A problem when they do not answer.
-    pub(super) async fn ask<T, F>(&self, question: impl FnOnce(Arc<dyn Queries>) -> F) -> Result<T, Problem>
+    pub(super) async fn ask<'a, T, F>(&'a self, question: impl FnOnce(&'a dyn Queries) -> F) -> Result<T, Problem>
     where
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>>,
     {
-        let question = question(Arc::clone(&self.queries)).in_current_span();
-        match self.runtime.spawn(question).await {
-            Ok(answer) => answer.map_err(|error| Problem::unanswered(&error)),
-            Err(error) => {
-                tracing::error!(%error, "a question ended without an answer");
-                Err(Problem::internal())
-            }
-        }
+        question(&*self.queries)
+            .await
+            .map_err(|error| Problem::unanswered(&error))
     }
 
     /// A command with who asks for it.
     pub(super) fn envelope(command: Command, request_id: Arc<str>) -> Envelope {
         Envelope {
             command,
-            actor: Arc::from(ACTOR),
+            actor: Arc::clone(ACTOR.get_or_init(|| Arc::from("http"))),
             correlation_id: request_id,
         }
     }
@@ -199,14 +187,12 @@ impl Api {
 
     /// A product as it is shown.
     pub(super) async fn product(&self, sku: Sku) -> Result<Reply, Problem> {
-        let asked = sku.clone();
-        let product = self
-            .ask(move |queries| async move { queries.product(&asked).await })
-            .await?;
+        let product = self.ask(|queries| queries.product(&sku)).await?;
         let Some(product) = product else {
             return Err(unknown_sku(&sku));
         };
-        let json = ProductJson::of(&product.summary, &product.batch_views(self.today()));
+        let batches = product.batch_views(self.today());
+        let json = ProductJson::of(&product.summary, &batches);
         let mut reply = Reply::new(actix_web::http::StatusCode::OK, &json);
         reply.version = Some(product.summary.version);
         Ok(reply)

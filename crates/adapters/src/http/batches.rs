@@ -9,7 +9,7 @@ use earmark_domain::{BatchView, Command, CreateBatch, Location, Reference, Sku};
 
 use super::api::Api;
 use super::fields::{Faults, Fields, count, date, quantity, text};
-use super::input::{Input, object};
+use super::input::{Input, json, object};
 use super::kinds;
 use super::present::{BatchChangeJson, BatchJson};
 use super::problem::Problem;
@@ -41,15 +41,16 @@ pub(super) fn create_batch(fields: &mut Fields<'_>, faults: &mut Faults) -> Opti
     operation_id = "create_batch",
     request_body = schema::CreateBatch,
     responses(
-        (status = 201, description = "It is created", body = BatchJson,
+        (status = 201, description = "It is created", body = BatchJson<'static>,
             headers(("location" = String, description = "Where the batch is shown"))),
-        (status = 200, description = "It had been created before, with the same content", body = BatchJson),
+        (status = 200, description = "It had been created before, with the same content", body = BatchJson<'static>),
     )
 )]
 #[post("/v1/batches")]
 pub(super) async fn create(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let create = object(&json, "", &mut input.faults, create_batch);
     let create = input.finish(create)?;
     api.run(&request, Command::CreateBatch(create)).await
@@ -60,17 +61,14 @@ pub(super) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
     tag = "Batches",
     operation_id = "show_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
-    responses((status = 200, description = "The batch", body = BatchJson))
+    responses((status = 200, description = "The batch", body = BatchJson<'static>))
 )]
 #[get("/v1/batches/{reference}")]
 pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
     let reference = input.path("reference", Reference::from_str);
     let reference = input.finish(reference)?;
-    let asked = reference.clone();
-    let batch = api
-        .ask(move |queries| async move { queries.batch(&asked).await })
-        .await?;
+    let batch = api.ask(|queries| queries.batch(&reference)).await?;
     let Some(batch) = batch else {
         return Err(
             Problem::new(&kinds::UNKNOWN_BATCH, format!("there is no batch {reference}"))
@@ -90,12 +88,13 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     operation_id = "change_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
     request_body = schema::ChangeBatch,
-    responses((status = 200, description = "The batch, and what the count did to lines", body = BatchChangeJson))
+    responses((status = 200, description = "The batch, and what the count did to lines", body = BatchChangeJson<'static>))
 )]
 #[patch("/v1/batches/{reference}")]
 pub(super) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let reference = input.path("reference", Reference::from_str);
     let quantity = object(&json, "", &mut input.faults, |fields, faults| {
         fields.required("quantity", faults, count)

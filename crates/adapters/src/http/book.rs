@@ -16,7 +16,7 @@ use jiff::civil::Date;
 
 use super::api::Api;
 use super::fields::{Faults, Fields, date, quantity, text};
-use super::input::{Input, object};
+use super::input::{Input, json, object};
 use super::kinds;
 use super::problem::{Problem, shortened};
 use super::schema::{self, BookAllocation, BookError};
@@ -85,7 +85,8 @@ fn ok(mut response: actix_web::HttpResponseBuilder) -> HttpResponse {
 #[post("/add_batch")]
 pub(super) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let batch = object(&json, "", &mut input.faults, batch);
     let batch = input.finish(batch)?;
     match api.execute(&request, Command::CreateBatch(batch)).await {
@@ -109,7 +110,8 @@ pub(super) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<
 #[post("/allocate")]
 pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let line = object(&json, "", &mut input.faults, line);
     let line = input.finish(line)?;
     let sku = line.wish.sku.clone();
@@ -134,10 +136,7 @@ pub(super) async fn allocations(request: HttpRequest, api: Data<Api>) -> Result<
     let mut input = Input::without_query(&request);
     let order = input.path("orderid", OrderId::from_str);
     let order = input.finish(order)?;
-    let asked = order.clone();
-    let read = api
-        .ask(move |queries| async move { queries.order(&asked).await })
-        .await?;
+    let read = api.ask(|queries| queries.order(&order)).await?;
     let allocations: Vec<BookAllocation> = read
         .into_iter()
         .flat_map(|order| order.lines)

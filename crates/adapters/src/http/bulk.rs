@@ -27,8 +27,8 @@ use super::api::Api;
 use super::batches::create_batch;
 use super::edge::request_id;
 use super::fields::{Faults, Fields, text};
-use super::input::{Input, broken, finish, media_type, object, unreadable};
-use super::json::{Json, parse};
+use super::input::{Input, broken, finish, json, media_type, object};
+use super::json::Json;
 use super::kinds;
 use super::lines::{Line, Lines};
 use super::orders::{allocate_line, place_order};
@@ -140,12 +140,12 @@ fn answers(
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();
-                    write_answer(&mut text, &present(&api, answer).await);
+                    write_answer(&mut text, &present(&api, answer, &request_id).await);
                     // Those that are there already travel in the same chunk.
                     while text.len() < CHUNK_BYTES
                         && let Some(Some(answer)) = under_way.next().now_or_never()
                     {
-                        write_answer(&mut text, &present(&api, answer).await);
+                        write_answer(&mut text, &present(&api, answer, &request_id).await);
                     }
                     yield Ok(Bytes::from(text));
                 }
@@ -174,13 +174,13 @@ fn command(line: Line) -> Result<Command, Problem> {
     let Line::Whole(bytes) = line else {
         return Err(Problem::new(&kinds::PAYLOAD_TOO_LARGE, "the line has more than 64 KiB"));
     };
-    let json = parse(&bytes).map_err(unreadable)?;
+    let json = json(&bytes)?;
     let mut faults = Faults::default();
     let command = one_command(&json, &mut faults);
     finish(faults, command)
 }
 
-fn one_command(json: &Json, faults: &mut Faults) -> Option<Command> {
+fn one_command(json: &Json<'_>, faults: &mut Faults) -> Option<Command> {
     const NAMES: &str = "create_batch, allocate, place_order, name_product";
     let Json::Object(entries) = json else {
         faults.add(
@@ -196,7 +196,7 @@ fn one_command(json: &Json, faults: &mut Faults) -> Option<Command> {
         );
         return None;
     };
-    match name.as_str() {
+    match &**name {
         "create_batch" => object(json, name, faults, create_batch).map(Command::CreateBatch),
         "allocate" => object(json, name, faults, allocate_line).map(Command::Allocate),
         "place_order" => object(json, name, faults, place_order).map(Command::PlaceOrder),
@@ -216,7 +216,7 @@ fn name_product(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Command>
 }
 
 /// An answer as the single call would have given it: its status, and the text of its body.
-async fn present(api: &Api, answer: Result<Answer, Problem>) -> (StatusCode, String) {
+async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -> (StatusCode, String) {
     let reply = match answer {
         Ok(Ok(outcome)) => api.reply(&outcome).await,
         Ok(Err(error)) => Err(Problem::of(&error)),
@@ -224,7 +224,10 @@ async fn present(api: &Api, answer: Result<Answer, Problem>) -> (StatusCode, Str
     };
     match reply {
         Ok(Reply { status, body, .. }) => (status, body),
-        Err(problem) => (problem.status(), problem.body()),
+        Err(problem) => {
+            tracing::error_span!("request", %request_id).in_scope(|| problem.log());
+            (problem.status(), problem.body())
+        }
     }
 }
 

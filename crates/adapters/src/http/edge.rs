@@ -36,7 +36,8 @@ pub(super) fn request_id(request: &HttpRequest) -> Arc<str> {
 }
 
 fn fresh_id() -> Arc<str> {
-    Arc::from(Uuid::now_v7().to_string())
+    let mut text = Uuid::encode_buffer();
+    Arc::from(&*Uuid::now_v7().hyphenated().encode_lower(&mut text))
 }
 
 /// The caller's id, if it is one that can safely be stored and logged.
@@ -60,14 +61,8 @@ pub(super) async fn around(
         // HEAD is GET without the body, which is left out below.
         request.head_mut().method = Method::GET;
     }
-    let span = tracing::info_span!(
-        "request",
-        %method,
-        request_id = %id,
-        route = tracing::field::Empty,
-        status = tracing::field::Empty,
-        ms = tracing::field::Empty,
-    );
+    // For those who look closely. Making it for every request would cost more than reading the request does.
+    let span = tracing::debug_span!("request", %method, request_id = %id);
     let mut response = if let Some(condition) = unchecked_condition(&request) {
         let problem = Problem::condition_not_supported(condition);
         request.into_response(problem.error_response())
@@ -76,29 +71,29 @@ pub(super) async fn around(
             Ok(response) => response.map_into_boxed_body(),
             Err(error) => {
                 // No handler or layer of ours answers so; a framework that does is not let through as it is.
-                span.in_scope(|| tracing::error!(%error, "a request failed outside its handler"));
+                tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
                 return Err(Problem::internal().into());
             }
         }
     };
     let took = began.elapsed();
-    let route = response
-        .request()
-        .match_pattern()
-        .unwrap_or_else(|| UNMATCHED.to_owned());
+    let pattern = response.request().match_pattern();
+    let route = pattern.as_deref().unwrap_or(UNMATCHED);
     let status = response.status();
-    span.record("route", &route);
-    span.record("status", status.as_u16());
-    span.record("ms", took.as_secs_f64() * 1_000.0);
-    span.in_scope(|| {
-        if status.is_server_error() {
-            tracing::warn!("answered");
-        } else {
-            tracing::debug!("answered");
-        }
-    });
+    let ms = took.as_secs_f64() * 1_000.0;
+    if status.is_server_error() {
+        // What goes wrong is told with its request at every level.
+        tracing::warn_span!(parent: None, "request", %method, request_id = %id).in_scope(|| {
+            if let Some(problem) = response.response().error().and_then(Error::as_error::<Problem>) {
+                problem.log();
+            }
+            tracing::warn!(route, status = status.as_u16(), ms, "answered");
+        });
+    } else {
+        span.in_scope(|| tracing::debug!(route, status = status.as_u16(), ms, "answered"));
+    }
     if let Some(api) = response.request().app_data::<web::Data<Api>>() {
-        api.metrics().requested(&method, &route, status, took);
+        api.metrics().requested(&method, route, status, took);
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -3,6 +3,7 @@
 //! Each read answers `None` when the value is at fault, and the walk goes on: a caller that sends three wrong fields is
 //! told of three. What comes out is domain types, so whoever holds them need not check again.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use earmark_domain::{Count, Quantity, QuantityError};
@@ -15,6 +16,9 @@ use super::problem::shortened;
 /// The most faults one answer names. Every field of the largest order can be at fault and told; beyond that the body
 /// is rubbish, and repeating it costs more than it helps.
 const MAX_FAULTS: usize = 2_000;
+
+/// Room for the fields of nearly every object, so that asking for them takes no more room later.
+const USUAL_FIELDS: usize = 8;
 
 /// One field at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,16 +63,16 @@ impl Faults {
 /// An object that is being read. [`finish`](Fields::finish) ends it.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
-    entries: &'a [(String, Json)],
+    entries: &'a [(Cow<'a, str>, Json<'a>)],
     /// Its own path; empty for the root.
     path: &'a str,
-    /// The fields that it may have, as far as they were asked for.
-    known: Vec<&'static str>,
+    /// The fields that it may have, as far as they were asked for, each with whether it has been met at the end.
+    known: Vec<(&'static str, bool)>,
 }
 
 impl<'a> Fields<'a> {
     /// The object at `path`. Anything else is a fault.
-    pub(super) fn of(json: &'a Json, path: &'a str, faults: &mut Faults) -> Option<Self> {
+    pub(super) fn of(json: &'a Json<'a>, path: &'a str, faults: &mut Faults) -> Option<Self> {
         let Json::Object(entries) = json else {
             faults.add(path, format_args!("must be an object, is {}", json.kind()));
             return None;
@@ -76,7 +80,7 @@ impl<'a> Fields<'a> {
         Some(Self {
             entries,
             path,
-            known: Vec::new(),
+            known: Vec::with_capacity(USUAL_FIELDS),
         })
     }
 
@@ -90,8 +94,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of a field, where one was sent.
-    pub(super) fn get(&mut self, name: &'static str) -> Option<&'a Json> {
-        self.known.push(name);
+    pub(super) fn get(&mut self, name: &'static str) -> Option<&'a Json<'a>> {
+        self.known.push((name, false));
         self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
@@ -100,7 +104,7 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &'static str,
         faults: &mut Faults,
-        read: impl FnOnce(&Json) -> Result<T, E>,
+        read: impl FnOnce(&Json<'_>) -> Result<T, E>,
     ) -> Option<T> {
         let Some(json) = self.get(name) else {
             faults.add(self.path_of(name), "is missing");
@@ -116,7 +120,7 @@ impl<'a> Fields<'a> {
         &mut self,
         name: &'static str,
         faults: &mut Faults,
-        read: impl FnOnce(&Json) -> Result<T, E>,
+        read: impl FnOnce(&Json<'_>) -> Result<T, E>,
     ) -> Option<Option<T>> {
         match self.get(name) {
             None | Some(Json::Null) => Some(None),
@@ -128,24 +132,28 @@ impl<'a> Fields<'a> {
     }
 
     /// Ends the object: what was not asked for is unknown, and nothing may stand twice.
-    pub(super) fn finish(self, faults: &mut Faults) {
-        let mut seen = std::collections::HashSet::with_capacity(self.known.len());
+    pub(super) fn finish(mut self, faults: &mut Faults) {
         for (key, _) in self.entries {
-            if !self.known.contains(&key.as_str()) {
-                let field = self.path_of(&shortened(key));
-                faults.add(
-                    field,
-                    format_args!("is not known here; the fields are {}", self.known.join(", ")),
-                );
-            } else if !seen.insert(key) {
-                faults.add(self.path_of(key), "stands more than once");
+            match self.known.iter_mut().find(|(name, _)| name == key) {
+                Some((_, met)) if !*met => *met = true,
+                Some(_) => faults.add(self.path_of(key), "stands more than once"),
+                None => {
+                    let known: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
+                    let field = self.path_of(&shortened(key));
+                    faults.add(
+                        field,
+                        format_args!("is not known here; the fields are {}", known.join(", ")),
+                    );
+                }
             }
         }
     }
 }
 
 /// Text that is a name, or anything else that is made from text.
-pub(super) fn text<T, E: Display>(new: impl FnOnce(&str) -> Result<T, E>) -> impl FnOnce(&Json) -> Result<T, String> {
+pub(super) fn text<T, E: Display>(
+    new: impl FnOnce(&str) -> Result<T, E>,
+) -> impl FnOnce(&Json<'_>) -> Result<T, String> {
     move |json| match json {
         Json::Text(text) => new(text).map_err(|error| error.to_string()),
         other => Err(format!("must be text, is {}", other.kind())),
@@ -153,7 +161,7 @@ pub(super) fn text<T, E: Display>(new: impl FnOnce(&str) -> Result<T, E>) -> imp
 }
 
 /// `true` or `false`.
-pub(super) fn yes_or_no(json: &Json) -> Result<bool, String> {
+pub(super) fn yes_or_no(json: &Json<'_>) -> Result<bool, String> {
     match json {
         Json::Bool(value) => Ok(*value),
         other => Err(format!("must be true or false, is {}", other.kind())),
@@ -161,7 +169,7 @@ pub(super) fn yes_or_no(json: &Json) -> Result<bool, String> {
 }
 
 /// One of some words.
-pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl FnOnce(&Json) -> Result<T, String> {
+pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl FnOnce(&Json<'_>) -> Result<T, String> {
     move |json| {
         let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
         match json {
@@ -176,16 +184,16 @@ pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl FnOnce(
 }
 
 /// A quantity: 1 to 1,000,000,000.
-pub(super) fn quantity(json: &Json) -> Result<Quantity, String> {
+pub(super) fn quantity(json: &Json<'_>) -> Result<Quantity, String> {
     units(json, 1, Quantity::new)
 }
 
 /// A counted quantity: 0 to 1,000,000,000.
-pub(super) fn count(json: &Json) -> Result<Count, String> {
+pub(super) fn count(json: &Json<'_>) -> Result<Count, String> {
     units(json, 0, Count::new)
 }
 
-fn units<T>(json: &Json, least: u8, new: impl FnOnce(i128) -> Result<T, QuantityError>) -> Result<T, String> {
+fn units<T>(json: &Json<'_>, least: u8, new: impl FnOnce(i128) -> Result<T, QuantityError>) -> Result<T, String> {
     match json {
         Json::Number(number) => match whole(number) {
             Some(whole) => new(whole).map_err(|error| error.to_string()),
@@ -238,7 +246,7 @@ mod tests {
     use super::super::json::parse;
     use super::*;
 
-    fn json(text: &str) -> Json {
+    fn json(text: &str) -> Json<'_> {
         parse(text.as_bytes()).expect("JSON")
     }
 

@@ -1,5 +1,6 @@
 //! What a request brings: path, query and body, read once and with every fault gathered.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -65,15 +66,13 @@ impl<'a> Input<'a> {
         new(&segment).map_err(|error| self.faults.add(name, error)).ok()
     }
 
-    /// The body as JSON.
+    /// The body, which says that it is JSON. [`json`] reads it.
     ///
     /// # Errors
-    /// A problem when it is too large, of another media type, not whole, or not JSON: then there are no fields to tell
-    /// faults of.
-    pub(super) async fn json(&mut self, payload: Payload) -> Result<Json, Problem> {
+    /// A problem when it is too large, of another media type, or not whole.
+    pub(super) async fn body(&self, payload: Payload) -> Result<Bytes, Problem> {
         media_type(self.request, &["application/json"])?;
-        let bytes = whole_body(self.request, payload).await?;
-        parse(&bytes).map_err(unreadable)
+        whole_body(self.request, payload).await
     }
 
     /// What was read, if nothing is at fault.
@@ -98,21 +97,24 @@ pub(super) fn finish<T>(mut faults: Faults, read: Option<T>) -> Result<T, Proble
     }
 }
 
-/// Why a text is not JSON, as a problem.
-pub(super) fn unreadable(unreadable: Unreadable) -> Problem {
-    match unreadable {
+/// A text as JSON.
+///
+/// # Errors
+/// A problem when it is not: then there are no fields to tell faults of.
+pub(super) fn json(text: &[u8]) -> Result<Json<'_>, Problem> {
+    parse(text).map_err(|unreadable| match unreadable {
         Unreadable::Malformed(told) => Problem::new(&kinds::MALFORMED_JSON, told),
         Unreadable::Immense { field } => {
             let mut faults = Faults::default();
             faults.add(field, "is a number too large to read");
             Problem::invalid(faults)
         }
-    }
+    })
 }
 
 /// Walks an object with `read`, and holds it to the fields that were asked for.
 pub(super) fn object<T>(
-    json: &Json,
+    json: &Json<'_>,
     path: &str,
     faults: &mut Faults,
     read: impl FnOnce(&mut Fields<'_>, &mut Faults) -> Option<T>,
@@ -162,8 +164,19 @@ async fn whole_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes
         return Err(too_large());
     }
     let read = async {
+        let Some(first) = payload.next().await else {
+            return Ok(Bytes::new());
+        };
+        let first = first.map_err(|error| broken(&error))?;
+        // Most bodies come whole with their head.
+        if announced == Some(first.len()) && first.len() <= MAX_BODY_BYTES {
+            return Ok(first);
+        }
+        let mut length = first.len();
         let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(MAX_BODY_BYTES));
-        let mut length = 0;
+        if length <= MAX_BODY_BYTES {
+            body.extend_from_slice(&first);
+        }
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|error| broken(&error))?;
             length += chunk.len();
@@ -205,7 +218,7 @@ impl Query {
         let mut read = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let decoded = |text: &str| percent_decoded(&text.replace('+', " "));
+            let decoded = |text: &str| percent_decoded(&text.replace('+', " ")).map(Cow::into_owned);
             let (Some(name), Some(value)) = (decoded(name), decoded(value)) else {
                 faults.add(shortened(name), "must be percent-encoded UTF-8");
                 continue;
@@ -272,7 +285,10 @@ fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// Percent-decodes a text; `None` when it is not well encoded, or not UTF-8.
-pub(super) fn percent_decoded(text: &str) -> Option<String> {
+pub(super) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -288,20 +304,19 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
             decoded.push(byte);
         }
     }
-    String::from_utf8(decoded).ok()
+    String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 
-/// Percent-encodes a text as one segment of a path.
-pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
+/// Percent-encodes a text as one segment of a path, and ends `path` with it.
+pub(super) fn push_percent_encoded(path: &mut String, text: &str) {
+    path.reserve(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
+            path.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            path.push_str(&format!("%{byte:02X}"));
         }
     }
-    encoded
 }
 
 #[cfg(test)]
@@ -343,9 +358,10 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_is_decoded_again(text in "\\PC{0,24}") {
-            let encoded = percent_encoded(&text);
+            let mut encoded = String::new();
+            push_percent_encoded(&mut encoded, &text);
             prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/'));
-            prop_assert_eq!(percent_decoded(&encoded), Some(text));
+            prop_assert_eq!(percent_decoded(&encoded), Some(Cow::Borrowed(text.as_str())));
         }
 
         #[test]

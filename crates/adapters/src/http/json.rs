@@ -2,8 +2,9 @@
 //!
 //! Deserialising straight into a type stops at the first fault and forgets a key that stands twice. Here a body becomes
 //! a plain tree first, keys in the order sent and repeats kept; [`Fields`](super::fields::Fields) walks it and tells
-//! every fault.
+//! every fault. The tree borrows its texts from the body wherever they stand there as they are.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
@@ -11,17 +12,17 @@ use serde_json::{Deserializer, Number};
 
 /// A JSON value as it was sent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Json {
+pub(super) enum Json<'a> {
     Null,
     Bool(bool),
     Number(Number),
-    Text(String),
-    List(Vec<Json>),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
     /// In the order sent; a key may stand twice.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
 }
 
-impl Json {
+impl Json<'_> {
     /// What it is, for people.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
@@ -48,22 +49,27 @@ pub(super) enum Unreadable {
 }
 
 /// Reads one JSON value, and nothing after it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Json, Unreadable> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Json<'_>, Unreadable> {
+    let told = match read(bytes, None) {
+        Ok(json) => return Ok(json),
+        Err(told) => told,
+    };
+    // The parser has no error kind of its own for this one, and it is a fault of a value, not of the syntax.
+    if !told.starts_with("number out of range") {
+        return Err(Unreadable::Malformed(told));
+    }
+    // Nearly every body is read to its end, so only for this one is it kept where the parser is.
     let mut trail = Trail::default();
+    drop(read(bytes, Some(&mut trail)));
+    Err(Unreadable::Immense { field: trail.path() })
+}
+
+/// Reads a value, and says what is wrong where that fails; `trail` is where the parser was then.
+fn read<'a>(bytes: &'a [u8], trail: Option<&mut Trail>) -> Result<Json<'a>, String> {
     let mut deserializer = Deserializer::from_slice(bytes);
-    let seed = Seed { trail: &mut trail };
-    let result = seed
-        .deserialize(&mut deserializer)
-        .and_then(|json| deserializer.end().map(|()| json));
-    result.map_err(|error| {
-        let told = error.to_string();
-        // The parser has no error kind of its own for this one, and it is a fault of a value, not of the syntax.
-        if told.starts_with("number out of range") {
-            Unreadable::Immense { field: trail.path() }
-        } else {
-            Unreadable::Malformed(told)
-        }
-    })
+    let json = Seed { trail }.deserialize(&mut deserializer);
+    json.and_then(|json| deserializer.end().map(|()| json))
+        .map_err(|error| error.to_string())
 }
 
 /// Where in the tree the parser is.
@@ -93,83 +99,131 @@ impl Trail {
     }
 }
 
-struct Seed<'a> {
-    trail: &'a mut Trail,
+/// Reads a value.
+struct Seed<'t> {
+    /// Kept where it is given.
+    trail: Option<&'t mut Trail>,
+}
+
+impl Seed<'_> {
+    fn enter(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(trail) = &mut self.trail {
+            trail.0.push(step());
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(trail) = &mut self.trail {
+            trail.0.pop();
+        }
+    }
+
+    /// For what lies within.
+    fn within(&mut self) -> Seed<'_> {
+        Seed {
+            trail: self.trail.as_deref_mut(),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Json;
+    type Value = Json<'de>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Json;
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+    fn visit_unit<E: Error>(self) -> Result<Json<'de>, E> {
         Ok(Json::Null)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json<'de>, E> {
         Ok(Json::Bool(value))
     }
 
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json<'de>, E> {
         Ok(Json::Number(value.into()))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
         Ok(Json::Number(value.into()))
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {
         Number::from_f64(value)
             .map(Json::Number)
             .ok_or_else(|| E::custom("number out of range"))
     }
 
-    fn visit_str<E: Error>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_owned()))
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(value)))
     }
 
-    fn visit_string<E: Error>(self, value: String) -> Result<Json, E> {
-        Ok(Json::Text(value))
+    fn visit_str<E: Error>(self, value: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+    fn visit_string<E: Error>(self, value: String) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut access: A) -> Result<Json<'de>, A::Error> {
         let mut list = Vec::new();
         loop {
-            self.trail.0.push(Step::Index(list.len()));
-            let Some(value) = access.next_element_seed(Seed {
-                trail: &mut *self.trail,
-            })?
-            else {
-                break;
-            };
-            self.trail.0.pop();
-            list.push(value);
+            self.enter(|| Step::Index(list.len()));
+            let value = access.next_element_seed(self.within())?;
+            self.leave();
+            match value {
+                Some(value) => list.push(value),
+                None => return Ok(Json::List(list)),
+            }
         }
-        self.trail.0.pop();
-        Ok(Json::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut access: A) -> Result<Json<'de>, A::Error> {
         let mut object = Vec::new();
-        while let Some(key) = access.next_key::<String>()? {
-            self.trail.0.push(Step::Key(key.clone()));
-            let value = access.next_value_seed(Seed {
-                trail: &mut *self.trail,
-            })?;
-            self.trail.0.pop();
+        while let Some(key) = access.next_key_seed(Key)? {
+            self.enter(|| Step::Key(key.clone().into_owned()));
+            let value = access.next_value_seed(self.within())?;
+            self.leave();
             object.push((key, value));
         }
         Ok(Json::Object(object))
+    }
+}
+
+/// Reads a key.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 
@@ -201,6 +255,17 @@ mod tests {
                 unreachable!("must be malformed")
             };
             assert!(told.contains(place), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_read_as_it_is_meant_whether_it_can_be_borrowed_or_not() {
+        let borrowed = Json::Text(Cow::Borrowed("é/1"));
+        for body in [&b"{\"k\": \"\xc3\xa9/1\"}"[..], br#"{"\u006b": "\u00e9\/1"}"#] {
+            assert_eq!(
+                parse(body),
+                Ok(Json::Object(vec![(Cow::Borrowed("k"), borrowed.clone())]))
+            );
         }
     }
 

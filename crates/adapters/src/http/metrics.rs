@@ -1,5 +1,7 @@
 //! The service's figures, for Prometheus: what the engine reports through its port, and what this interface counts.
 
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
@@ -47,6 +49,22 @@ struct RouteLabels {
     route: String,
 }
 
+/// The methods that have figures of their own. A client may invent methods, but not series: any other is the last.
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
+
+/// The classes of status, from the hundreds up.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The figures of one route, each looked up by its labels when it first counts: to look them up for every request would
+/// cost several times the counting.
+#[derive(Debug, Default)]
+struct RouteFigures {
+    /// By method.
+    seconds: [OnceLock<Histogram>; METHODS.len()],
+    /// By method and class of status.
+    requests: [[OnceLock<Counter>; CLASSES.len()]; METHODS.len()],
+}
+
 /// All figures. One of these is both the engine's [`Meter`] and the source of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
@@ -59,6 +77,8 @@ pub struct Metrics {
     events: Counter,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    /// The figures of the routes that were asked for so far.
+    routes: RwLock<HashMap<String, Arc<RouteFigures>>>,
     streams: Gauge,
 }
 
@@ -123,6 +143,7 @@ impl Metrics {
             events,
             requests,
             request_seconds,
+            routes: RwLock::default(),
             streams,
         }
     }
@@ -137,20 +158,37 @@ impl Metrics {
 
     /// Counts an answered request. `route` is a pattern, never a path: the number of series is bounded by the routes.
     pub(super) fn requested(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
-        let method = method_label(method);
-        self.requests
-            .get_or_create(&RequestLabels {
-                method,
-                route: route.to_owned(),
-                status: status_class(status),
+        let figures = self.figures_of(route);
+        let method = method_place(method);
+        let class = class_place(status);
+        figures.requests[method][class]
+            .get_or_init(|| {
+                self.requests.get_or_create_owned(&RequestLabels {
+                    method: METHODS[method],
+                    route: route.to_owned(),
+                    status: CLASSES[class],
+                })
             })
             .inc();
-        self.request_seconds
-            .get_or_create(&RouteLabels {
-                method,
-                route: route.to_owned(),
+        figures.seconds[method]
+            .get_or_init(|| {
+                self.request_seconds.get_or_create_owned(&RouteLabels {
+                    method: METHODS[method],
+                    route: route.to_owned(),
+                })
             })
             .observe(took.as_secs_f64());
+    }
+
+    fn figures_of(&self, route: &str) -> Arc<RouteFigures> {
+        // Nothing is left half done under these locks, so one that was poisoned is as good as any.
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = routes.get(route) {
+            return Arc::clone(known);
+        }
+        drop(routes);
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(routes.entry(route.to_owned()).or_default())
     }
 
     /// The number of open event streams.
@@ -183,28 +221,15 @@ impl Meter for Metrics {
     }
 }
 
-/// A method as a label: a client may invent methods, but not series.
-fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        _ => "other",
-    }
+/// A method's place among [`METHODS`].
+fn method_place(method: &Method) -> usize {
+    let known = METHODS.iter().position(|known| *known == method.as_str());
+    known.unwrap_or(METHODS.len() - 1)
 }
 
-fn status_class(status: StatusCode) -> &'static str {
-    match status.as_u16() / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
+/// A status's place among [`CLASSES`].
+fn class_place(status: StatusCode) -> usize {
+    usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1
 }
 
 #[cfg(test)]

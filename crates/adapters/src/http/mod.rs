@@ -6,7 +6,7 @@
 //!
 //! Actix workers are single-threaded runtimes of their own. So that neither a slow client nor a worker that ends can
 //! tear a transaction, handlers only hand a command to the [`Engine`], which lives on the binary's runtime, and await
-//! the answer; questions to the books are run there as well.
+//! the answer. Questions to the books are awaited where they are asked: the port promises that this is safe.
 
 mod api;
 mod batches;
@@ -85,22 +85,23 @@ pub fn openapi() -> String {
     openapi::text().to_owned()
 }
 
-/// Every documented route. They are registered as services, for only those find their way into the document.
+/// Every documented route. They are registered as services, for only those find their way into the document. The router
+/// tries them in this order, so those that are asked for most stand first.
 fn routes(config: &mut ServiceConfig<'_>) {
     config
-        .service(batches::create)
-        .service(batches::show)
-        .service(batches::change)
         .service(orders::allocate)
         .service(orders::place)
         .service(orders::show)
+        .service(products::show)
+        .service(events::list)
+        .service(batches::create)
+        .service(batches::show)
+        .service(batches::change)
         .service(orders::cancel)
         .service(orders::cancel_line)
         .service(products::list)
         .service(products::name)
-        .service(products::show)
         .service(products::backlog)
-        .service(events::list)
         .service(stream::stream)
         .service(bulk::bulk)
         .service(book::add_batch)

@@ -46,7 +46,7 @@ pub(super) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
     if api.readiness().is_draining() {
         return Err(Problem::new(&kinds::SHUTTING_DOWN, "the service is shutting down"));
     }
-    match timeout(READY_TIMEOUT, api.ask(|queries| async move { queries.ready().await })).await {
+    match timeout(READY_TIMEOUT, api.ask(|queries| queries.ready())).await {
         Ok(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),
         Err(_) => Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer in time")),
     }
@@ -151,10 +151,9 @@ pub(super) async fn docs_file(request: HttpRequest) -> Result<HttpResponse, Prob
                 .body(file.bytes.into_owned()))
         }
         Ok(None) => Err(Problem::not_found(request.path())),
-        Err(error) => {
-            tracing::error!(%error, "the explorer could not be served");
-            Err(Problem::internal())
-        }
+        Err(error) => Err(Problem::defect(&format_args!(
+            "the explorer could not be served: {error}"
+        ))),
     }
 }
 

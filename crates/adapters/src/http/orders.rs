@@ -12,7 +12,7 @@ use earmark_domain::{
 
 use super::api::Api;
 use super::fields::{Faults, Fields, quantity, text, word, yes_or_no};
-use super::input::{Input, object};
+use super::input::{Input, json, object};
 use super::json::Json;
 use super::kinds;
 use super::present::{LineJson, OrderJson};
@@ -124,15 +124,16 @@ fn order_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Vec<Order
     operation_id = "allocate",
     request_body = schema::Allocate,
     responses(
-        (status = 201, description = "It is allocated", body = LineJson),
-        (status = 202, description = "It waits for stock", body = LineJson),
-        (status = 200, description = "It had been placed before: as it stands", body = LineJson),
+        (status = 201, description = "It is allocated", body = LineJson<'static>),
+        (status = 202, description = "It waits for stock", body = LineJson<'static>),
+        (status = 200, description = "It had been placed before: as it stands", body = LineJson<'static>),
     )
 )]
 #[post("/v1/allocations")]
 pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let allocate = object(&json, "", &mut input.faults, allocate_line);
     let allocate = input.finish(allocate)?;
     api.run(&request, Command::Allocate(allocate)).await
@@ -146,15 +147,16 @@ pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
     operation_id = "place_order",
     request_body = schema::PlaceOrder,
     responses(
-        (status = 201, description = "It is placed", body = OrderJson,
+        (status = 201, description = "It is placed", body = OrderJson<'static>,
             headers(("location" = String, description = "Where the order is shown"))),
-        (status = 200, description = "It had been placed before: as it stands", body = OrderJson),
+        (status = 200, description = "It had been placed before: as it stands", body = OrderJson<'static>),
     )
 )]
 #[post("/v1/orders")]
 pub(super) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let place = object(&json, "", &mut input.faults, place_order);
     let place = input.finish(place)?;
     api.run(&request, Command::PlaceOrder(place)).await
@@ -165,17 +167,14 @@ pub(super) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>
     tag = "Orders",
     operation_id = "show_order",
     params(("order_id" = String, Path, description = "The order", example = "order-7")),
-    responses((status = 200, description = "The order with its lines", body = OrderJson))
+    responses((status = 200, description = "The order with its lines", body = OrderJson<'static>))
 )]
 #[get("/v1/orders/{order_id}")]
 pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
     let order = input.path("order_id", OrderId::from_str);
     let order = input.finish(order)?;
-    let asked = order.clone();
-    let read = api
-        .ask(move |queries| async move { queries.order(&asked).await })
-        .await?;
+    let read = api.ask(|queries| queries.order(&order)).await?;
     let Some(read) = read else {
         return Err(
             Problem::new(&kinds::UNKNOWN_ORDER, format!("there is no order {order}")).with("order_id", order.as_str()),
@@ -192,7 +191,7 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     tag = "Orders",
     operation_id = "cancel_order",
     params(("order_id" = String, Path, description = "The order", example = "order-7")),
-    responses((status = 200, description = "The order as it stands", body = OrderJson))
+    responses((status = 200, description = "The order as it stands", body = OrderJson<'static>))
 )]
 #[delete("/v1/orders/{order_id}")]
 pub(super) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -212,7 +211,7 @@ pub(super) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpR
         ("order_id" = String, Path, description = "The order", example = "order-7"),
         ("line_id" = String, Path, description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
     ),
-    responses((status = 200, description = "The order as it stands", body = OrderJson))
+    responses((status = 200, description = "The order as it stands", body = OrderJson<'static>))
 )]
 #[delete("/v1/orders/{order_id}/lines/{line_id}")]
 pub(super) async fn cancel_line(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {

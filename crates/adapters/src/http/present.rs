@@ -1,23 +1,56 @@
 //! Showing the domain's views: the one place where a batch, a line, an order, a product become JSON.
+//!
+//! What is shown is borrowed from the views and written straight into the answer's text.
+
+use std::marker::PhantomData;
 
 use earmark_application::ProductSummary;
 use earmark_domain::{BatchView, Effects, LineView, Moved, OrderView, Part};
-use serde::Serialize;
+use jiff::civil::Date;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
+
+use crate::wire::Text;
+
+/// A list whose items are shown as `Shown` is.
+#[derive(Debug)]
+pub(super) struct Each<'a, Item, Shown> {
+    items: &'a [Item],
+    shown: PhantomData<fn() -> Shown>,
+}
+
+impl<'a, Item, Shown> Each<'a, Item, Shown> {
+    /// These items, in this order.
+    pub(super) const fn of(items: &'a [Item]) -> Self {
+        Self {
+            items,
+            shown: PhantomData,
+        }
+    }
+}
+
+impl<'a, Item, Shown> Serialize for Each<'a, Item, Shown>
+where
+    Shown: From<&'a Item> + Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.items.iter().map(Shown::from))
+    }
+}
 
 /// A batch of stock.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Batch)]
-pub(super) struct BatchJson {
+pub(super) struct BatchJson<'a> {
     /// Identifies the batch in the whole system.
     #[schema(example = "PO-1042")]
-    reference: String,
+    reference: &'a str,
     /// The product it is of.
     #[schema(example = "LAMP-RED")]
-    sku: String,
+    sku: &'a str,
     /// Where it lies or will lie.
     #[schema(example = "main")]
-    location: String,
+    location: &'a str,
     /// Units bought or counted.
     #[schema(example = 100, minimum = 0, maximum = 1_000_000_000)]
     quantity: u32,
@@ -31,24 +64,24 @@ pub(super) struct BatchJson {
     #[schema(example = 70)]
     available: u64,
     /// When it arrives; null: it is in the warehouse.
-    #[schema(format = Date, example = "2026-03-31", required)]
-    eta: Option<String>,
+    #[schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)]
+    eta: Option<Text<Date>>,
     /// Where it is on its way: `overdue` is inbound with an ETA that has passed.
     #[schema(example = "inbound", pattern = "^(in_warehouse|inbound|overdue)$")]
     status: &'static str,
 }
 
-impl From<&BatchView> for BatchJson {
-    fn from(view: &BatchView) -> Self {
+impl<'a> From<&'a BatchView> for BatchJson<'a> {
+    fn from(view: &'a BatchView) -> Self {
         Self {
-            reference: view.record.reference.to_string(),
-            sku: view.record.sku.to_string(),
-            location: view.record.location.to_string(),
+            reference: view.record.reference.as_str(),
+            sku: view.record.sku.as_str(),
+            location: view.record.location.as_str(),
             quantity: view.record.quantity.get(),
             allocated: view.record.allocated.get(),
             dispatched: view.record.dispatched.get(),
             available: view.available.get(),
-            eta: view.record.eta.map(|eta| eta.to_string()),
+            eta: view.record.eta.map(Text),
             status: view.status.as_str(),
         }
     }
@@ -57,41 +90,37 @@ impl From<&BatchView> for BatchJson {
 /// Units of a line, earmarked in one batch.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Allocation)]
-pub(super) struct AllocationJson {
+pub(super) struct AllocationJson<'a> {
     /// The batch's reference.
     #[schema(example = "PO-1042")]
-    batch: String,
+    batch: &'a str,
     /// Units of it.
     #[schema(example = 3, minimum = 1)]
     quantity: u32,
 }
 
-impl From<&Part> for AllocationJson {
-    fn from(part: &Part) -> Self {
+impl<'a> From<&'a Part> for AllocationJson<'a> {
+    fn from(part: &'a Part) -> Self {
         Self {
-            batch: part.batch.to_string(),
+            batch: part.batch.as_str(),
             quantity: part.quantity.get(),
         }
     }
 }
 
-fn all<'a, T: 'a, J: From<&'a T>>(items: &'a [T]) -> Vec<J> {
-    items.iter().map(J::from).collect()
-}
-
 /// An order line.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Line)]
-pub(super) struct LineJson {
+pub(super) struct LineJson<'a> {
     /// The order it belongs to.
     #[schema(example = "order-7")]
-    order_id: String,
+    order_id: &'a str,
     /// Identifies it within the order; the SKU, where none was given.
     #[schema(example = "LAMP-RED")]
-    line_id: String,
+    line_id: &'a str,
     /// The product it wants.
     #[schema(example = "LAMP-RED")]
-    sku: String,
+    sku: &'a str,
     /// The units it wants.
     #[schema(example = 3, minimum = 1, maximum = 1_000_000_000)]
     quantity: u32,
@@ -99,22 +128,23 @@ pub(super) struct LineJson {
     #[schema(example = "allocated", pattern = "^(allocated|backordered|refused|cancelled)$")]
     status: &'static str,
     /// Where its units are, in the order batches are preferred in.
-    allocations: Vec<AllocationJson>,
+    #[schema(value_type = Vec<AllocationJson<'static>>)]
+    allocations: Each<'a, Part, AllocationJson<'a>>,
     /// When it can leave; null for a line without stock.
-    #[schema(format = Date, example = "2026-03-31", required)]
-    promised_on: Option<String>,
+    #[schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)]
+    promised_on: Option<Text<Date>>,
 }
 
-impl From<&LineView> for LineJson {
-    fn from(view: &LineView) -> Self {
+impl<'a> From<&'a LineView> for LineJson<'a> {
+    fn from(view: &'a LineView) -> Self {
         Self {
-            order_id: view.key.order.to_string(),
-            line_id: view.key.line.to_string(),
-            sku: view.sku.to_string(),
+            order_id: view.key.order.as_str(),
+            line_id: view.key.line.as_str(),
+            sku: view.sku.as_str(),
             quantity: view.quantity.get(),
             status: view.state.as_str(),
-            allocations: all(&view.allocations),
-            promised_on: view.promised_on.map(|date| date.to_string()),
+            allocations: Each::of(&view.allocations),
+            promised_on: view.promised_on.map(Text),
         }
     }
 }
@@ -122,23 +152,24 @@ impl From<&LineView> for LineJson {
 /// An order with its lines.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
-pub(super) struct OrderJson {
+pub(super) struct OrderJson<'a> {
     /// Identifies the order.
     #[schema(example = "order-7")]
-    order_id: String,
+    order_id: &'a str,
     /// Whether anything of it stands.
     #[schema(example = "firm", pattern = "^(firm|cancelled)$")]
     status: &'static str,
     /// Its lines, by line id.
-    lines: Vec<LineJson>,
+    #[schema(value_type = Vec<LineJson<'static>>)]
+    lines: Each<'a, LineView, LineJson<'a>>,
 }
 
-impl From<&OrderView> for OrderJson {
-    fn from(view: &OrderView) -> Self {
+impl<'a> From<&'a OrderView> for OrderJson<'a> {
+    fn from(view: &'a OrderView) -> Self {
         Self {
-            order_id: view.id.to_string(),
+            order_id: view.id.as_str(),
             status: view.status.as_str(),
-            lines: all(&view.lines),
+            lines: Each::of(&view.lines),
         }
     }
 }
@@ -146,32 +177,34 @@ impl From<&OrderView> for OrderJson {
 /// A line that had to move to other batches.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Reallocation)]
-pub(super) struct MovedJson {
+pub(super) struct MovedJson<'a> {
     /// The order of the line.
-    order_id: String,
+    order_id: &'a str,
     /// The line.
-    line_id: String,
+    line_id: &'a str,
     /// Where its units were.
-    from: Vec<AllocationJson>,
+    #[schema(value_type = Vec<AllocationJson<'static>>)]
+    from: Each<'a, Part, AllocationJson<'a>>,
     /// Where they are now.
-    to: Vec<AllocationJson>,
+    #[schema(value_type = Vec<AllocationJson<'static>>)]
+    to: Each<'a, Part, AllocationJson<'a>>,
     /// The date it was promised for before.
-    #[schema(format = Date, example = "2026-03-01")]
-    promised_from: String,
+    #[schema(value_type = String, format = Date, example = "2026-03-01")]
+    promised_from: Text<Date>,
     /// The date it is promised for now.
-    #[schema(format = Date, example = "2026-03-31")]
-    promised_to: String,
+    #[schema(value_type = String, format = Date, example = "2026-03-31")]
+    promised_to: Text<Date>,
 }
 
-impl From<&Moved> for MovedJson {
-    fn from(moved: &Moved) -> Self {
+impl<'a> From<&'a Moved> for MovedJson<'a> {
+    fn from(moved: &'a Moved) -> Self {
         Self {
-            order_id: moved.key.order.to_string(),
-            line_id: moved.key.line.to_string(),
-            from: all(&moved.from),
-            to: all(&moved.to),
-            promised_from: moved.promised_from.to_string(),
-            promised_to: moved.promised_to.to_string(),
+            order_id: moved.key.order.as_str(),
+            line_id: moved.key.line.as_str(),
+            from: Each::of(&moved.from),
+            to: Each::of(&moved.to),
+            promised_from: Text(moved.promised_from),
+            promised_to: Text(moved.promised_to),
         }
     }
 }
@@ -179,21 +212,24 @@ impl From<&Moved> for MovedJson {
 /// What a change of stock did to order lines.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Effects)]
-pub(super) struct EffectsJson {
+pub(super) struct EffectsJson<'a> {
     /// Lines that moved to other batches.
-    reallocated: Vec<MovedJson>,
+    #[schema(value_type = Vec<MovedJson<'static>>)]
+    reallocated: Each<'a, Moved, MovedJson<'a>>,
     /// Lines that lost their stock and wait.
-    backordered: Vec<LineJson>,
+    #[schema(value_type = Vec<LineJson<'static>>)]
+    backordered: Each<'a, LineView, LineJson<'a>>,
     /// Lines that waited and got stock.
-    allocated: Vec<LineJson>,
+    #[schema(value_type = Vec<LineJson<'static>>)]
+    allocated: Each<'a, LineView, LineJson<'a>>,
 }
 
-impl From<&Effects> for EffectsJson {
-    fn from(effects: &Effects) -> Self {
+impl<'a> From<&'a Effects> for EffectsJson<'a> {
+    fn from(effects: &'a Effects) -> Self {
         Self {
-            reallocated: all(&effects.reallocated),
-            backordered: all(&effects.backordered),
-            allocated: all(&effects.allocated),
+            reallocated: Each::of(&effects.reallocated),
+            backordered: Each::of(&effects.backordered),
+            allocated: Each::of(&effects.allocated),
         }
     }
 }
@@ -201,23 +237,23 @@ impl From<&Effects> for EffectsJson {
 /// A batch after a change, and what the change did.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BatchChange)]
-pub(super) struct BatchChangeJson {
+pub(super) struct BatchChangeJson<'a> {
     /// The batch as it stands.
-    pub(super) batch: BatchJson,
+    pub(super) batch: BatchJson<'a>,
     /// What the change did to order lines.
-    pub(super) effects: EffectsJson,
+    pub(super) effects: EffectsJson<'a>,
 }
 
 /// A product's stock in sums.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProductSummary)]
-pub(super) struct SummaryJson {
+pub(super) struct SummaryJson<'a> {
     /// Identifies the product.
     #[schema(example = "LAMP-RED")]
-    sku: String,
+    sku: &'a str,
     /// What people call it; null where nobody has said.
     #[schema(example = "Red desk lamp", required)]
-    name: Option<String>,
+    name: Option<&'a str>,
     /// Units in the warehouse, allocated ones among them.
     #[schema(example = 40)]
     on_hand: u64,
@@ -241,11 +277,11 @@ pub(super) struct SummaryJson {
     version: u64,
 }
 
-impl From<&ProductSummary> for SummaryJson {
-    fn from(summary: &ProductSummary) -> Self {
+impl<'a> From<&'a ProductSummary> for SummaryJson<'a> {
+    fn from(summary: &'a ProductSummary) -> Self {
         Self {
-            sku: summary.sku.to_string(),
-            name: summary.name.as_ref().map(|name| name.as_str().to_owned()),
+            sku: summary.sku.as_str(),
+            name: summary.name.as_ref().map(|name| name.as_str()),
             on_hand: summary.on_hand.get(),
             inbound: summary.inbound.get(),
             allocated: summary.allocated.get(),
@@ -260,19 +296,20 @@ impl From<&ProductSummary> for SummaryJson {
 /// A product with its batches.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Product)]
-pub(super) struct ProductJson {
+pub(super) struct ProductJson<'a> {
     #[serde(flatten)]
-    summary: SummaryJson,
+    summary: SummaryJson<'a>,
     /// Its batches, in the order they are tried.
-    batches: Vec<BatchJson>,
+    #[schema(value_type = Vec<BatchJson<'static>>)]
+    batches: Each<'a, BatchView, BatchJson<'a>>,
 }
 
-impl ProductJson {
+impl<'a> ProductJson<'a> {
     /// A product as it is shown.
-    pub(super) fn of(summary: &ProductSummary, batches: &[BatchView]) -> Self {
+    pub(super) fn of(summary: &'a ProductSummary, batches: &'a [BatchView]) -> Self {
         Self {
             summary: summary.into(),
-            batches: all(batches),
+            batches: Each::of(batches),
         }
     }
 }
@@ -280,20 +317,22 @@ impl ProductJson {
 /// A page of products.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProductPage)]
-pub(super) struct ProductPageJson {
+pub(super) struct ProductPageJson<'a> {
     /// Products, by SKU.
-    pub(super) items: Vec<SummaryJson>,
+    #[schema(value_type = Vec<SummaryJson<'static>>)]
+    pub(super) items: Each<'a, ProductSummary, SummaryJson<'a>>,
     /// `after` of the next page; null: this is the last one.
     #[schema(example = "LAMP-RED", required)]
-    pub(super) next: Option<String>,
+    pub(super) next: Option<&'a str>,
 }
 
 /// A page of a product's backlog.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BacklogPage)]
-pub(super) struct BacklogPageJson {
+pub(super) struct BacklogPageJson<'a> {
     /// Waiting lines, in order of service.
-    pub(super) items: Vec<LineJson>,
+    #[schema(value_type = Vec<LineJson<'static>>)]
+    pub(super) items: Each<'a, LineView, LineJson<'a>>,
     /// `after` of the next page, a text without meaning of its own; null: this is the last one.
     #[schema(required)]
     pub(super) next: Option<String>,

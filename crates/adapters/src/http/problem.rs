@@ -33,6 +33,17 @@ pub(super) struct Problem {
     allow: Option<String>,
     /// Whether the rest of the connection can't be trusted, or isn't worth reading.
     close: bool,
+    /// What went wrong inside. It goes to the log: it is not for clients.
+    cause: Option<Box<Cause>>,
+}
+
+/// Why the service itself could not do what it should.
+#[derive(Debug, Clone)]
+enum Cause {
+    /// The store does not answer, for this reason.
+    Outage(String),
+    /// This can't be, and is.
+    Defect(String),
 }
 
 impl Problem {
@@ -44,7 +55,13 @@ impl Problem {
             members: Map::new(),
             allow: None,
             close: false,
+            cause: None,
         }
+    }
+
+    fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(Box::new(cause));
+        self
     }
 
     /// With a member of the case.
@@ -113,27 +130,43 @@ impl Problem {
         }
     }
 
-    /// Why a question got no answer. What the store said goes to the log: it is not for clients.
+    /// Why a question got no answer.
     pub(super) fn unanswered(error: &StoreError) -> Self {
         match error {
             StoreError::Conflict => Self::new(&kinds::BUSY, "the books changed while they were read; ask again"),
             StoreError::Unavailable(reason) => {
-                tracing::warn!(%reason, "a question could not be asked: the store does not answer");
-                Self::new(&kinds::UNAVAILABLE, "the store does not answer; ask again")
+                let problem = Self::new(&kinds::UNAVAILABLE, "the store does not answer; ask again");
+                problem.because(Cause::Outage(reason.clone()))
             }
             StoreError::Corrupt(_) | StoreError::Undecided(_) => {
-                tracing::error!(%error, "a question could not be answered");
-                Self::internal()
+                Self::internal().because(Cause::Defect(error.to_string()))
             }
         }
     }
 
-    /// A defect of the service, with nothing of its inside. Whoever meets one logs it.
+    /// A defect of the service that is in the log already, with nothing of its inside.
     pub(super) fn internal() -> Self {
         Self::new(
             &kinds::INTERNAL,
             "the service failed on this request; it has been logged",
         )
+    }
+
+    /// A defect of the service that this interface has met.
+    pub(super) fn defect(met: &impl fmt::Display) -> Self {
+        Self::internal().because(Cause::Defect(met.to_string()))
+    }
+
+    /// Tells the log what went wrong inside, if anything did. Called once for each problem, by whoever answers with it
+    /// and knows the request.
+    pub(super) fn log(&self) {
+        match self.cause.as_deref() {
+            Some(Cause::Outage(reason)) => {
+                tracing::warn!(%reason, "a question could not be asked: the store does not answer");
+            }
+            Some(Cause::Defect(error)) => tracing::error!(%error, "a question could not be answered"),
+            None => {}
+        }
     }
 
     fn refused(refusal: &Refusal) -> Self {

@@ -5,13 +5,13 @@ use std::str::FromStr;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, put};
-use earmark_domain::{Command, LineId, LineKey, MAX_PRODUCT_NAME_CHARS, OrderId, ProductName, Sku, Turn};
+use earmark_domain::{Command, LineId, LineKey, LineView, MAX_PRODUCT_NAME_CHARS, OrderId, ProductName, Sku, Turn};
 use jiff::Timestamp;
 
 use super::api::{Api, unknown_sku};
 use super::fields::text;
-use super::input::{Input, limit, object};
-use super::present::{BacklogPageJson, LineJson, ProductJson, ProductPageJson, SummaryJson};
+use super::input::{Input, json, limit, object};
+use super::present::{BacklogPageJson, Each, ProductJson, ProductPageJson};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::schema;
@@ -44,7 +44,7 @@ fn search_text(text: &str) -> Result<String, String> {
         ("after" = Option<String>, Query, description = "Only those after this SKU"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "At most so many; 50 where it is left out"),
     ),
-    responses((status = 200, description = "A page of products", body = ProductPageJson))
+    responses((status = 200, description = "A page of products", body = ProductPageJson<'static>))
 )]
 #[get("/v1/products")]
 pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -58,12 +58,12 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let most = most.unwrap_or(DEFAULT_PAGE);
     // One more than is shown tells whether there is a next page.
     let mut products = api
-        .ask(move |queries| async move { queries.products(search.as_deref(), after.as_ref(), most + 1).await })
+        .ask(|queries| queries.products(search.as_deref(), after.as_ref(), most + 1))
         .await?;
     let more = products.len() > most;
     products.truncate(most);
-    let next = products.last().filter(|_| more).map(|product| product.sku.to_string());
-    let items = products.iter().map(SummaryJson::from).collect();
+    let next = products.last().filter(|_| more).map(|product| product.sku.as_str());
+    let items = Each::of(&products);
     Ok(Reply::new(StatusCode::OK, &ProductPageJson { items, next }).response())
 }
 
@@ -75,13 +75,14 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     operation_id = "name_product",
     params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
     request_body = schema::NameProduct,
-    responses((status = 200, description = "The product as it stands", body = ProductJson,
+    responses((status = 200, description = "The product as it stands", body = ProductJson<'static>,
         headers(("etag" = String, description = "The product's version"))))
 )]
 #[put("/v1/products/{sku}")]
 pub(super) async fn name(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let json = input.json(payload).await?;
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
     let sku = input.path("sku", Sku::from_str);
     let name = object(&json, "", &mut input.faults, |fields, faults| {
         fields.required("name", faults, text(|text: &str| ProductName::new(text)))
@@ -95,7 +96,7 @@ pub(super) async fn name(request: HttpRequest, payload: Payload, api: Data<Api>)
     tag = "Products",
     operation_id = "show_product",
     params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
-    responses((status = 200, description = "The product with its batches", body = ProductJson,
+    responses((status = 200, description = "The product with its batches", body = ProductJson<'static>,
         headers(("etag" = String, description = "The product's version"))))
 )]
 #[get("/v1/products/{sku}")]
@@ -117,7 +118,7 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
         ("after" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "At most so many; 50 where it is left out"),
     ),
-    responses((status = 200, description = "A page of waiting lines", body = BacklogPageJson))
+    responses((status = 200, description = "A page of waiting lines", body = BacklogPageJson<'static>))
 )]
 #[get("/v1/products/{sku}/backlog")]
 pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -128,9 +129,8 @@ pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<Http
     let read = sku.zip(after).zip(most);
     let ((sku, after), most) = input.finish(read)?;
     let most = most.unwrap_or(DEFAULT_PAGE);
-    let asked = sku.clone();
     let lines = api
-        .ask(move |queries| async move { queries.backlog(&asked, after.as_ref(), most + 1).await })
+        .ask(|queries| queries.backlog(&sku, after.as_ref(), most + 1))
         .await?;
     let Some(mut lines) = lines else {
         return Err(unknown_sku(&sku));
@@ -144,10 +144,8 @@ pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<Http
         })
     });
     let today = api.today();
-    let items = lines
-        .into_iter()
-        .map(|line| LineJson::from(&line.view(today)))
-        .collect();
+    let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(today)).collect();
+    let items = Each::of(&lines);
     Ok(Reply::new(StatusCode::OK, &BacklogPageJson { items, next }).response())
 }
 

@@ -2,12 +2,19 @@
 //! and bulk lines share it.
 
 use actix_web::HttpResponse;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use earmark_domain::{LineState, Outcome};
 use serde::Serialize;
 
-use super::input::percent_encoded;
+use super::input::push_percent_encoded;
 use super::present::{BatchChangeJson, BatchJson, LineJson, OrderJson};
+
+/// Where orders are shown.
+const ORDERS: &str = "/v1/orders/";
+
+/// Room for the answers that are given most: one line, one batch.
+const USUAL_BODY_BYTES: usize = 384;
 
 /// What a command is answered with, whichever way it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +34,7 @@ impl Reply {
     pub(super) fn new(status: StatusCode, value: &impl Serialize) -> Self {
         Self {
             status,
-            body: serde_json::to_string(value).expect("text, numbers and lists of them are always JSON"),
+            body: text_of(value),
             location: None,
             version: None,
         }
@@ -61,10 +68,7 @@ impl Reply {
             },
             Outcome::BatchCreated { batch, fresh, .. } => {
                 let reply = Self::new(created(*fresh), &BatchJson::from(batch));
-                reply.at(format!(
-                    "/v1/batches/{}",
-                    percent_encoded(batch.record.reference.as_str())
-                ))
+                reply.at("/v1/batches/", batch.record.reference.as_str())
             }
             Outcome::BatchChanged { batch, effects, .. } => Self::new(
                 StatusCode::OK,
@@ -79,19 +83,22 @@ impl Reply {
                     (true, LineState::Backordered) => StatusCode::ACCEPTED,
                     (true, _) => StatusCode::CREATED,
                 };
-                Self::new(status, &LineJson::from(line)).at(order_path(line.key.order.as_str()))
+                Self::new(status, &LineJson::from(line)).at(ORDERS, line.key.order.as_str())
             }
             Outcome::OrderPlaced { order, fresh } => {
-                Self::new(created(*fresh), &OrderJson::from(order)).at(order_path(order.id.as_str()))
+                Self::new(created(*fresh), &OrderJson::from(order)).at(ORDERS, order.id.as_str())
             }
             Outcome::Cancelled { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
             Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
         }
     }
 
-    fn at(mut self, location: String) -> Self {
+    fn at(mut self, path: &str, name: &str) -> Self {
         // Only what was made now has a place to be told of.
         if self.status != StatusCode::OK {
+            let mut location = String::with_capacity(path.len() + name.len());
+            location.push_str(path);
+            push_percent_encoded(&mut location, name);
             self.location = Some(location);
         }
         self
@@ -100,7 +107,7 @@ impl Reply {
     /// The reply as a response.
     pub(super) fn response(self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
-        response.content_type("application/json");
+        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
         if let Some(location) = self.location {
             response.insert_header((header::LOCATION, location));
         }
@@ -111,8 +118,11 @@ impl Reply {
     }
 }
 
-fn order_path(order: &str) -> String {
-    format!("/v1/orders/{}", percent_encoded(order))
+/// A value as the text of its JSON.
+pub(super) fn text_of(value: &impl Serialize) -> String {
+    let mut text = Vec::with_capacity(USUAL_BODY_BYTES);
+    serde_json::to_writer(&mut text, value).expect("text, numbers and lists of them are always JSON");
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 const fn created(fresh: bool) -> StatusCode {

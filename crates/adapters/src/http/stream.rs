@@ -13,13 +13,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::EventFilter;
+use earmark_application::{EventFilter, EventPage, WrittenEvent};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
 use super::api::Api;
-use super::events::{FILTER, filter};
+use super::edge::request_id;
+use super::events::{FILTER, filter, shown};
 use super::input::{Input, sequence};
 use super::kinds;
 use super::problem::Problem;
@@ -111,7 +112,7 @@ pub(super) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpR
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Asks proxies that buffer to pass events on as they come.
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(follow(api, filter, after, open)))
+        .streaming(follow(api, filter, after, open, request_id(&request))))
 }
 
 fn follow(
@@ -119,23 +120,28 @@ fn follow(
     filter: EventFilter,
     mut after: u64,
     open: Open,
+    request_id: Arc<str>,
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
     stream! {
         let _open = open;
         let mut spoken = Instant::now();
         yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
         while !api.readiness().is_draining() {
-            let asked = filter.clone();
-            let page = api.ask(move |queries| async move { queries.events(&asked, after, PAGE).await }).await;
-            // What went wrong has been logged. The client comes again, from the last event it has.
-            let Ok(page) = page else { break };
+            let read = api
+                .ask(|queries| queries.written_events(&filter, after, PAGE))
+                .await
+                .and_then(|page| frames(&page).map(|text| (page, text)));
+            let (page, text) = match read {
+                Ok(read) => read,
+                Err(problem) => {
+                    // The client comes again, from the last event it has.
+                    tracing::error_span!("request", %request_id).in_scope(|| problem.log());
+                    break;
+                }
+            };
             let moved = page.next > after;
             after = after.max(page.next);
             if !page.events.is_empty() {
-                let mut text = String::new();
-                for event in &page.events {
-                    write_event(&mut text, &EventJson::from(event));
-                }
                 yield Ok(Bytes::from(text));
                 spoken = Instant::now();
             } else if spoken.elapsed() >= KEEP_ALIVE {
@@ -152,6 +158,15 @@ fn follow(
     }
 }
 
+/// The events of a page, each as its frame.
+fn frames(page: &EventPage<WrittenEvent>) -> Result<String, Problem> {
+    let mut text = String::new();
+    for event in &page.events {
+        write_event(&mut text, &shown(event)?);
+    }
+    Ok(text)
+}
+
 /// Writes one event. JSON holds no line ends, and types and numbers neither, so nothing breaks the frame.
 fn write_event(text: &mut String, event: &EventJson<'_>) {
     let data = serde_json::to_string(event).expect("text, numbers and lists of them are always JSON");
@@ -163,29 +178,27 @@ fn write_event(text: &mut String, event: &EventJson<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{Event, Fact, ProductName, SequencedEvent, Sku, Subject};
+    use earmark_domain::{Sku, Subject};
 
     use super::*;
 
     #[test]
     fn an_event_is_one_frame_whatever_its_text() {
-        let event = SequencedEvent {
+        let event = WrittenEvent {
             sequence: 7,
-            event: Event {
-                subject: Subject::Product {
-                    sku: Sku::new("LAMP").expect("a name"),
-                    version: 1,
-                },
-                occurred_at: jiff::Timestamp::UNIX_EPOCH,
-                actor: Arc::from("http"),
-                correlation_id: Arc::from("c"),
-                fact: Fact::ProductNamed {
-                    name: ProductName::new("a \u{2028} \"b\" \\n").expect("a name"),
-                },
+            subject: Subject::Product {
+                sku: Sku::new("LAMP").expect("a name"),
+                version: 1,
             },
+            order: None,
+            event_type: "ProductNamed",
+            occurred_at: jiff::Timestamp::UNIX_EPOCH,
+            actor: "http".to_owned(),
+            correlation_id: "c".to_owned(),
+            data: "{\"name\":\"a \u{2028} \\\"b\\\" \\\\n\"}".to_owned(),
         };
         let mut text = String::new();
-        write_event(&mut text, &EventJson::from(&event));
+        write_event(&mut text, &shown(&event).expect("JSON"));
         let lines: Vec<&str> = text.split('\n').collect();
         assert_eq!(lines.len(), 5, "{text}");
         assert_eq!(lines[..2], ["id: 7", "event: ProductNamed"]);

@@ -29,8 +29,8 @@ pub(super) struct StoredProduct {
     pub(super) live: BTreeMap<Preference, Reference>,
     /// Its lines that wait, in order of service.
     pub(super) backlog: BTreeSet<Turn>,
-    /// All of its lines.
-    pub(super) lines: BTreeSet<LineKey>,
+    /// The orders that its events concern.
+    pub(super) orders: BTreeSet<OrderId>,
     /// Sequences of its events.
     pub(super) events: Vec<u64>,
 }
@@ -137,7 +137,7 @@ impl Books {
                 batches: BTreeSet::new(),
                 live: BTreeMap::new(),
                 backlog: BTreeSet::new(),
-                lines: BTreeSet::new(),
+                orders: BTreeSet::new(),
                 events: Vec::new(),
             });
     }
@@ -177,7 +177,6 @@ impl Books {
         if record.state == LineState::Backordered {
             product.backlog.insert(turn(record));
         }
-        product.lines.insert(record.key.clone());
     }
 
     fn release(&mut self, allocation: &AllocationRecord) {
@@ -221,7 +220,9 @@ impl Books {
     fn append(&mut self, event: &Event) {
         let sequence = self.events.len() as u64 + 1;
         if let Some((sku, _)) = event.product() {
-            self.product_mut(sku).events.push(sequence);
+            let product = self.product_mut(sku);
+            product.events.push(sequence);
+            product.orders.extend(event.order().cloned());
         }
         self.events.push(SequencedEvent {
             sequence,

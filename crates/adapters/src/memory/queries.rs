@@ -1,18 +1,21 @@
 //! Questions to the books in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use async_trait::async_trait;
 use earmark_application::{
-    EventFilter, EventPage, LineFilter, LineRead, OrderRead, ProductRead, ProductSummary, Queries, StoreError,
+    EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
+    StoreError, WrittenEvent,
 };
 use earmark_domain::{
-    BatchRecord, LineKey, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, Turn, Units,
+    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, ProductRecord, Reference,
+    SequencedEvent, Sku, Turn, Units,
 };
 
 use super::MemoryStore;
-use super::books::{Books, StoredBatch, StoredLine, StoredProduct, committed};
+use super::books::{Books, StoredBatch, StoredLine, StoredProduct};
+use crate::wire::fact_to_json;
 
 /// The values of a table from the one after `after` on.
 fn behind<'a, K: Ord, V>(table: &'a BTreeMap<K, V>, after: Option<&K>) -> impl Iterator<Item = &'a V> {
@@ -59,30 +62,42 @@ impl Books {
     }
 
     fn summary(&self, product: &StoredProduct) -> ProductSummary {
-        let stored = || {
-            product
-                .batches
-                .iter()
-                .filter_map(|reference| self.batches.get(reference))
-        };
-        let records = || stored().map(|batch| &batch.record);
-        let present = |batch: &BatchRecord| batch.quantity.units().saturating_sub(batch.dispatched);
-        ProductSummary {
-            sku: product.record.sku.clone(),
-            name: product.record.name.clone(),
-            version: product.record.version,
-            on_hand: records().filter(|batch| batch.eta.is_none()).map(present).sum(),
-            inbound: records().filter(|batch| batch.eta.is_some()).map(present).sum(),
-            allocated: records().map(|batch| batch.allocated).sum(),
-            dispatched: records().map(|batch| batch.dispatched).sum(),
-            available: records()
-                .map(|batch| batch.quantity.units().saturating_sub(committed(batch)))
-                .sum(),
-            backordered: self
-                .waiting(product)
-                .map(|line| line.record.quantity.units())
-                .sum::<Units>(),
-        }
+        let batches = product
+            .batches
+            .iter()
+            .filter_map(|reference| self.batches.get(reference));
+        let ProductRecord { sku, name, version, .. } = product.record.clone();
+        let waiting = self.waiting(product).map(|line| line.record.quantity.units());
+        ProductSummary::of(
+            sku,
+            name,
+            version,
+            batches.map(|batch| &batch.record),
+            waiting.sum::<Units>(),
+        )
+    }
+
+    /// All lines from the one after `after` on.
+    fn lines_behind<'a>(&'a self, after: Option<&'a LineKey>) -> impl Iterator<Item = &'a StoredLine> {
+        let from = after.map_or(Bound::Unbounded, |key| Bound::Included(&key.order));
+        let orders = self.lines.range::<OrderId, _>((from, Bound::Unbounded));
+        orders
+            .flat_map(|(_, lines)| lines.values())
+            .filter(move |line| after.is_none_or(|after| line.record.key > *after))
+    }
+
+    /// The lines of a product that its events and batches lead to.
+    fn lines_of_product<'a>(&'a self, product: &'a StoredProduct) -> impl Iterator<Item = &'a StoredLine> {
+        let batches = product
+            .batches
+            .iter()
+            .filter_map(|reference| self.batches.get(reference));
+        let holding = batches.flat_map(|batch| batch.held.keys().map(|(_, turn)| &turn.key.order));
+        let orders: BTreeSet<&OrderId> = product.orders.iter().chain(holding).collect();
+        orders
+            .into_iter()
+            .flat_map(|order| self.lines_of(order))
+            .filter(|line| line.record.sku == product.record.sku)
     }
 
     fn waiting<'a>(&'a self, product: &'a StoredProduct) -> impl Iterator<Item = &'a StoredLine> {
@@ -105,6 +120,43 @@ fn wanted(filter: &EventFilter, stored: &SequencedEvent) -> bool {
     filter.sku.as_ref().is_none_or(|wanted| sku() == Some(wanted))
         && filter.order.as_ref().is_none_or(|wanted| event.order() == Some(wanted))
         && (filter.types.is_empty() || filter.types.iter().any(|name| name == event.fact.name()))
+}
+
+/// A page of the events that are wanted, each as `told`.
+fn event_page<E>(
+    books: &Books,
+    filter: &EventFilter,
+    after: u64,
+    limit: usize,
+    told: impl Fn(&SequencedEvent) -> E,
+) -> EventPage<E> {
+    let looked_at = usize::try_from(after).unwrap_or(usize::MAX).min(books.events.len());
+    let unread = books.events.iter().skip(looked_at);
+    let page: Vec<&SequencedEvent> = unread.filter(|event| wanted(filter, event)).take(limit).collect();
+    let next = if page.len() == limit {
+        page.last().map(|event| event.sequence)
+    } else {
+        books.events.last().map(|event| event.sequence)
+    };
+    EventPage {
+        events: page.into_iter().map(told).collect(),
+        next: next.unwrap_or(after).max(after),
+    }
+}
+
+/// An event as the stores that last would have written it down.
+fn written(stored: &SequencedEvent) -> WrittenEvent {
+    let event = &stored.event;
+    WrittenEvent {
+        sequence: stored.sequence,
+        subject: event.subject.clone(),
+        order: event.order().cloned(),
+        event_type: event.fact.name(),
+        occurred_at: event.occurred_at,
+        actor: event.actor.to_string(),
+        correlation_id: event.correlation_id.to_string(),
+        data: fact_to_json(&event.fact),
+    }
 }
 
 #[async_trait]
@@ -160,23 +212,16 @@ impl Queries for MemoryStore {
     }
 
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
-        let books = self.books()?;
-        let looked_at = usize::try_from(after).unwrap_or(usize::MAX).min(books.events.len());
-        let unread = books.events.iter().skip(looked_at);
-        let events: Vec<SequencedEvent> = unread
-            .filter(|event| wanted(filter, event))
-            .take(limit)
-            .cloned()
-            .collect();
-        let next = if events.len() == limit {
-            events.last().map(|event| event.sequence)
-        } else {
-            books.events.last().map(|event| event.sequence)
-        };
-        Ok(EventPage {
-            events,
-            next: next.unwrap_or(after).max(after),
-        })
+        Ok(event_page(&*self.books()?, filter, after, limit, SequencedEvent::clone))
+    }
+
+    async fn written_events(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage<WrittenEvent>, StoreError> {
+        Ok(event_page(&*self.books()?, filter, after, limit, written))
     }
 
     async fn lines(
@@ -186,18 +231,11 @@ impl Queries for MemoryStore {
         limit: usize,
     ) -> Result<Vec<LineRead>, StoreError> {
         let books = self.books()?;
-        let from = after.map_or(Bound::Unbounded, |key| Bound::Included(&key.order));
-        let orders = books.lines.range::<OrderId, _>((from, Bound::Unbounded));
-        Ok(orders
-            .flat_map(|(_, lines)| lines.values())
-            .filter(|line| after.is_none_or(|after| line.record.key > *after))
-            .filter(|line| match filter {
-                LineFilter::All => true,
-                LineFilter::In(state) => line.record.state == state,
-            })
-            .take(limit)
-            .map(|line| books.read_line(line))
-            .collect())
+        let lines = books.lines_behind(after).filter(|line| match filter {
+            LineFilter::All => true,
+            LineFilter::In(state) => line.record.state == state,
+        });
+        Ok(lines.take(limit).map(|line| books.read_line(line)).collect())
     }
 
     async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError> {
@@ -220,10 +258,25 @@ impl Queries for MemoryStore {
         Ok(owed.take(limit).map(|product| product.record.sku.clone()).collect())
     }
 
+    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
+        let books = self.books()?;
+        let told = |line: &LineRecord| {
+            let product = books.products.get(&line.sku);
+            product.is_some_and(|product| product.orders.contains(&line.key.order))
+        };
+        let lines = books.lines_behind(after).take(limit);
+        Ok(lines
+            .map(|line| LineProof {
+                told: told(&line.record),
+                record: line.record.clone(),
+            })
+            .collect())
+    }
+
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
         let books = self.books()?;
         Ok(books.products.get(sku).map(|product| {
-            let lines = || product.lines.iter().filter_map(|key| books.line(key));
+            let lines = || books.lines_of_product(product);
             ProductHistory {
                 product: product.record.clone(),
                 batches: books.batches_of(product),

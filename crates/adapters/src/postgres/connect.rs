@@ -7,6 +7,7 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use futures::FutureExt;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls};
 
@@ -33,7 +34,11 @@ const APPLICATION_NAME: &str = "earmark";
 
 /// A database's address, with the ways of this program.
 #[derive(Clone)]
-pub(super) struct Address(Config);
+pub(super) struct Address {
+    config: Config,
+    /// Where connections live: a connection made where it happens to be asked for would die with the worker that asks.
+    runtime: Option<Handle>,
+}
 
 impl Address {
     /// Reads a URL. What it says of time-outs and names goes before what is said here.
@@ -53,7 +58,10 @@ impl Address {
         if config.get_application_name().is_none() {
             config.application_name(APPLICATION_NAME);
         }
-        Ok(Self(config))
+        Ok(Self {
+            config,
+            runtime: Handle::try_current().ok(),
+        })
     }
 
     /// Makes a connection.
@@ -83,7 +91,16 @@ impl Address {
     }
 
     async fn establish(&self) -> ConnectionResult<AsyncPgConnection> {
-        timeout(CONNECT_WAIT, self.set_up()).await.unwrap_or_else(|_| {
+        let address = self.clone();
+        let making = async move { timeout(CONNECT_WAIT, address.set_up()).await };
+        let made = match &self.runtime {
+            Some(runtime) => runtime
+                .spawn(making)
+                .await
+                .map_err(|why| ConnectionError::BadConnection(why.to_string()))?,
+            None => making.await,
+        };
+        made.unwrap_or_else(|_| {
             Err(ConnectionError::BadConnection(format!(
                 "no connection within {} seconds",
                 CONNECT_WAIT.as_secs()
@@ -93,7 +110,7 @@ impl Address {
 
     async fn set_up(&self) -> ConnectionResult<AsyncPgConnection> {
         let (client, connection) = self
-            .0
+            .config
             .connect(NoTls)
             .await
             .map_err(|why| ConnectionError::BadConnection(told(&why)))?;
@@ -133,9 +150,9 @@ mod tests {
     #[test]
     fn what_the_url_says_goes_before_what_is_said_here() {
         let address = Address::parse("postgres://me@here/shop?application_name=till&connect_timeout=2").expect("right");
-        assert_eq!(address.0.get_application_name(), Some("till"));
-        assert_eq!(address.0.get_connect_timeout(), Some(&Duration::from_secs(2)));
+        assert_eq!(address.config.get_application_name(), Some("till"));
+        assert_eq!(address.config.get_connect_timeout(), Some(&Duration::from_secs(2)));
         let address = Address::parse("postgres://me@here/shop").expect("right");
-        assert_eq!(address.0.get_application_name(), Some(APPLICATION_NAME));
+        assert_eq!(address.config.get_application_name(), Some(APPLICATION_NAME));
     }
 }

@@ -21,19 +21,28 @@ pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result
         batch_columns!(),
         " FROM batches WHERE sku = ? ORDER BY ordinal"
     );
+    // Its orders: those that its events concern, and those that hold units of its batches. Whoever wrote an allocation of
+    // one product into a batch of another is seen from both sides. OFFSET keeps each step to the index that it is
+    // written for.
     const LINES: &str = concat!(
-        "SELECT ",
+        "SELECT line.* FROM (SELECT order_id FROM (SELECT order_id FROM events WHERE sku = ? OFFSET 0) AS event ",
+        "WHERE order_id IS NOT NULL UNION SELECT held.order_id FROM batches CROSS JOIN LATERAL (",
+        "SELECT order_id FROM allocations WHERE batch = batches.reference OFFSET 0) AS held WHERE batches.sku = ?",
+        ") AS concerned CROSS JOIN LATERAL (SELECT ",
         line_columns!(),
-        " FROM lines WHERE sku = ? ORDER BY order_id, line_id"
+        " FROM lines WHERE order_id = concerned.order_id OFFSET 0) AS line WHERE line.sku = ? ",
+        "ORDER BY line.order_id, line.line_id"
     );
-    // By its batches and by its lines: whoever wrote an allocation of one product into a batch of another is seen
-    // from both sides. UNION takes away what both sides say.
+    // The same from the side of the units. UNION takes away what both sides say.
     const ALLOCATIONS: &str = "SELECT held.* FROM batches CROSS JOIN LATERAL (\
          SELECT order_id, line_id, batch, quantity, allocated_at FROM allocations \
          WHERE batch = batches.reference OFFSET 0) AS held WHERE batches.sku = ? \
-         UNION SELECT held.* FROM lines CROSS JOIN LATERAL (\
+         UNION SELECT held.* FROM (SELECT DISTINCT order_id \
+         FROM (SELECT order_id FROM events WHERE sku = ? OFFSET 0) AS event WHERE order_id IS NOT NULL) AS concerned \
+         CROSS JOIN LATERAL (SELECT order_id, line_id, sku FROM lines \
+         WHERE order_id = concerned.order_id OFFSET 0) AS line CROSS JOIN LATERAL (\
          SELECT order_id, line_id, batch, quantity, allocated_at FROM allocations \
-         WHERE order_id = lines.order_id AND line_id = lines.line_id OFFSET 0) AS held WHERE lines.sku = ?";
+         WHERE order_id = line.order_id AND line_id = line.line_id OFFSET 0) AS held WHERE line.sku = ?";
     const EVENTS: &str = concat!(
         "SELECT ",
         event_columns!(),
@@ -49,8 +58,11 @@ pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result
             .rows::<BatchRow>(connection),
         statement::<LineTypes>(LINES)
             .bind::<Text, _>(key)
+            .bind::<Text, _>(key)
+            .bind::<Text, _>(key)
             .rows::<LineRow>(connection),
         statement::<AllocationTypes>(ALLOCATIONS)
+            .bind::<Text, _>(key)
             .bind::<Text, _>(key)
             .bind::<Text, _>(key)
             .rows::<AllocationRow>(connection),

@@ -10,8 +10,10 @@
 
 mod connect;
 mod error;
+mod events;
 mod history;
 mod load;
+mod lookups;
 mod migrate;
 mod place;
 mod queries;
@@ -36,11 +38,18 @@ pub use self::error::OpenError;
 
 use self::connect::Address;
 use self::error::store_error;
+use self::lookups::Lookups;
 use crate::recall::Recall;
 
 /// How long a caller waits for a free connection, the making of a new one included. Longer, and the engine's queues
 /// say "busy" with better reason than the pool.
 const POOL_WAIT: Duration = Duration::from_secs(10);
+
+/// Of how many connections one is shared by look-ups.
+const ONE_OF_THEM_SHARED: usize = 4;
+
+/// The most connections that look-ups share: each keeps a core of the database busy.
+const MOST_SHARED: usize = 2;
 
 /// How a question of several statements begins: all of them see one state.
 const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -49,6 +58,8 @@ const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: Pool<AsyncPgConnection>,
+    /// Some of the connections, which look-ups share.
+    lookups: Arc<Lookups>,
     address: Address,
     /// The products that this program has read or stored last.
     recall: Arc<Mutex<Recall>>,
@@ -91,9 +102,10 @@ impl PostgresStore {
             return Err(OpenError::NoConnections);
         }
         let address = Address::parse(url)?;
-        let pool = address.pool(connections)?;
+        let shared = (connections / ONE_OF_THEM_SHARED).min(MOST_SHARED);
         Ok(Self {
-            pool,
+            pool: address.pool(connections - shared)?,
+            lookups: Arc::new(Lookups::new(address.clone(), shared)),
             address,
             recall: Arc::default(),
         })
@@ -121,10 +133,7 @@ impl PostgresStore {
         match timeout(POOL_WAIT, self.pool.get()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
-            Err(_) => Err(StoreError::Unavailable(format!(
-                "no connection became free within {} seconds",
-                POOL_WAIT.as_secs()
-            ))),
+            Err(_) => Err(no_connection_in_time()),
         }
     }
 
@@ -158,6 +167,11 @@ impl PostgresStore {
             recall
         })
     }
+}
+
+fn no_connection_in_time() -> StoreError {
+    let seconds = POOL_WAIT.as_secs();
+    StoreError::Unavailable(format!("no connection became free within {seconds} seconds"))
 }
 
 /// Whether the connection is gone, so that the server knows nothing of the statement or has forgotten it.

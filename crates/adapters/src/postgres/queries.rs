@@ -2,24 +2,29 @@
 
 use async_trait::async_trait;
 use diesel::data_types::{PgDate, PgTimestamp};
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
+use diesel::deserialize::FromSqlRow;
+use diesel::expression::QueryMetadata;
+use diesel::pg::Pg;
+use diesel::query_dsl::CompatibleType;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{
-    EventFilter, EventPage, LineFilter, LineRead, OrderRead, ProductRead, ProductSummary, Queries, StoreError,
+    EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
+    StoreError, WrittenEvent,
 };
 use earmark_domain::{
     BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, ProductRecord, Reference, Sku, Turn, Units,
 };
-use futures::try_join;
 
 use super::error::store_error;
+use super::events::event_page;
 use super::history::history;
 use super::load::rows_wanted;
 use super::row::{
-    self, BatchRow, BatchTypes, EventRow, EventTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
-    ProductTypes, batch_columns, event_columns, line_columns, pg_counter, pg_instant, product_columns,
+    self, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
+    line_columns, pg_instant, product_columns,
 };
-use super::statement::statement;
+use super::statement::{Statement, statement};
 use super::{BEGIN_TO_READ, PostgresStore, roll_back};
 
 /// A line with one of its allocations; without allocations it comes once.
@@ -66,6 +71,55 @@ macro_rules! summaries {
             "ORDER BY product.sku"
         )
     };
+}
+
+/// A product with what waits for it, joined with its batches, in preference order; without batches it comes once.
+const PRODUCT_READ: &str = concat!(
+    "SELECT product.name, product.version, ",
+    "coalesce((SELECT sum(quantity) FROM lines WHERE lines.sku = product.sku AND state = 'backordered'), 0)::bigint, ",
+    "product.sku, batch.reference, batch.location, batch.ordinal, batch.created_quantity, batch.quantity, ",
+    "batch.allocated, batch.dispatched, batch.eta ",
+    "FROM (SELECT sku, name, version FROM products WHERE sku = ?) AS product LEFT JOIN LATERAL ",
+    "(SELECT * FROM batches WHERE batches.sku = product.sku OFFSET 0) AS batch ON true ",
+    "ORDER BY batch.eta NULLS FIRST, batch.ordinal"
+);
+
+type ProductReadTypes = (
+    (Nullable<Text>, BigInt, BigInt, Text),
+    Nullable<(Text, Text, Integer, Integer, Integer, BigInt, BigInt, Nullable<Date>)>,
+);
+type ProductReadRow = (
+    (Option<String>, i64, i64, String),
+    Option<(String, String, i32, i32, i32, i64, i64, Option<PgDate>)>,
+);
+
+fn product_read(rows: Vec<ProductReadRow>) -> Result<Option<ProductRead>, StoreError> {
+    let Some(((name, version, backordered, sku), _)) = rows.first().cloned() else {
+        return Ok(None);
+    };
+    let place = |(reference, location, ordinal, created_quantity, quantity, allocated, dispatched, eta)| {
+        let sku = sku.clone();
+        row::batch((
+            reference,
+            sku,
+            location,
+            ordinal,
+            created_quantity,
+            quantity,
+            allocated,
+            dispatched,
+            eta,
+        ))
+    };
+    let batches = rows.into_iter().filter_map(|(_, batch)| batch);
+    let batches: Vec<BatchRecord> = batches.map(place).collect::<Result<_, _>>()?;
+    // The name and version are read as those of any product row are.
+    let ProductRecord { sku, name, version, .. } = row::product((sku.clone(), name, version, 0, None, None, None))?;
+    let backordered = row::units(&sku, "backordered", backordered)?;
+    Ok(Some(ProductRead {
+        summary: ProductSummary::of(sku, name, version, batches.iter(), backordered),
+        batches,
+    }))
 }
 
 type SummaryTypes = (
@@ -136,52 +190,26 @@ fn containing(search: &str) -> String {
 impl Queries for PostgresStore {
     async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError> {
         const ONE: &str = concat!("SELECT ", batch_columns!(), " FROM batches WHERE reference = ?");
-        let connection = self.connection().await?;
-        let rows: Vec<BatchRow> = statement::<BatchTypes>(ONE)
-            .bind::<Text, _>(reference.as_str())
-            .rows(&connection)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<BatchRow> = self
+            .look_up(|| statement::<BatchTypes>(ONE).bind::<Text, _>(reference.as_str()))
+            .await?;
         rows.into_iter().next().map(row::batch).transpose()
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
         const OF_ORDER: &str = line_reads!("order_id = ?", "line.line_id");
-        let connection = self.connection().await?;
-        let rows: Vec<LineReadRow> = statement::<LineReadTypes>(OF_ORDER)
-            .bind::<Text, _>(id.as_str())
-            .rows(&connection)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<LineReadRow> = self
+            .look_up(|| statement::<LineReadTypes>(OF_ORDER).bind::<Text, _>(id.as_str()))
+            .await?;
         let lines = line_reads(rows)?;
         Ok((!lines.is_empty()).then(|| OrderRead { id: id.clone(), lines }))
     }
 
     async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
-        const SUMMARY: &str = summaries!("sku = ?");
-        const BATCHES: &str = concat!(
-            "SELECT ",
-            batch_columns!(),
-            " FROM batches WHERE sku = ? ORDER BY eta NULLS FIRST, ordinal"
-        );
-        let connection = self.begin(BEGIN_TO_READ).await?;
-        let read = try_join!(
-            statement::<SummaryTypes>(SUMMARY)
-                .bind::<Text, _>(sku.as_str())
-                .rows(&connection),
-            statement::<BatchTypes>(BATCHES)
-                .bind::<Text, _>(sku.as_str())
-                .rows(&connection),
-        );
-        roll_back(connection).await;
-        let (summaries, batches): (Vec<SummaryRow>, Vec<BatchRow>) = read.map_err(store_error)?;
-        let Some(found) = summaries.into_iter().next() else {
-            return Ok(None);
-        };
-        Ok(Some(ProductRead {
-            summary: summary(found)?,
-            batches: batches.into_iter().map(row::batch).collect::<Result<_, _>>()?,
-        }))
+        let rows: Vec<ProductReadRow> = self
+            .look_up(|| statement::<ProductReadTypes>(PRODUCT_READ).bind::<Text, _>(sku.as_str()))
+            .await?;
+        product_read(rows)
     }
 
     async fn products(
@@ -249,24 +277,16 @@ impl Queries for PostgresStore {
     }
 
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
-        let connection = self.connection().await?;
-        // The head is read before the page. Numbers follow the order of commits, so whatever stands at or before the
-        // head is there for the page to find: a page that is not full reaches the head at least.
-        let (heads, rows) = try_join!(
-            statement::<Nullable<BigInt>>("SELECT max(sequence) FROM events").rows::<Option<i64>>(&connection),
-            event_rows(&connection, filter, after, limit),
-        )
-        .map_err(store_error)?;
-        let full = rows.len() >= limit;
-        let events = rows.into_iter().map(row::event).collect::<Result<Vec<_>, _>>()?;
-        let mut next = events.last().map_or(after, |last| last.sequence);
-        if !full {
-            let head = heads.into_iter().flatten().next().unwrap_or_default();
-            let head = u64::try_from(head)
-                .map_err(|_| StoreError::Corrupt(format!("events {head}: the sequence is negative")))?;
-            next = next.max(head);
-        }
-        Ok(EventPage { events, next })
+        event_page(self, filter, after, limit, row::event).await
+    }
+
+    async fn written_events(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage<WrittenEvent>, StoreError> {
+        event_page(self, filter, after, limit, row::written_event).await
     }
 
     async fn lines(
@@ -347,6 +367,35 @@ impl Queries for PostgresStore {
             .collect()
     }
 
+    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
+        // An order has a few events, a product may have any number. Only by the order can they be found here: no index
+        // serves a comparison that NULL may pass.
+        const PAGE: &str = concat!(
+            "SELECT line.*, event.told IS NOT NULL FROM (SELECT ",
+            line_columns!(),
+            " FROM lines WHERE (order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT ?) AS line ",
+            "LEFT JOIN LATERAL (SELECT true AS told FROM events WHERE events.order_id = line.order_id ",
+            "AND events.sku IS NOT DISTINCT FROM line.sku LIMIT 1) AS event ON true ",
+            "ORDER BY line.order_id, line.line_id"
+        );
+        let connection = self.connection().await?;
+        let (order, line) = after.map_or(("", ""), |key| (key.order.as_str(), key.line.as_str()));
+        let rows: Vec<(LineRow, bool)> = statement::<(LineTypes, Bool)>(PAGE)
+            .bind::<Text, _>(order)
+            .bind::<Text, _>(line)
+            .bind::<BigInt, _>(rows_wanted(limit))
+            .rows(&connection)
+            .await
+            .map_err(store_error)?;
+        let proof = |(line, told)| {
+            Ok(LineProof {
+                record: row::line(line)?,
+                told,
+            })
+        };
+        rows.into_iter().map(proof).collect()
+    }
+
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
         let connection = self.begin(BEGIN_TO_READ).await?;
         let read = history(&connection, sku).await;
@@ -362,6 +411,23 @@ impl Queries for PostgresStore {
     }
 }
 
+impl PostgresStore {
+    /// Asks a question of one statement that finds what it looks for by a key.
+    async fn look_up<'a, Row, U>(&self, question: impl Fn() -> Statement<'a, Row> + Send) -> Result<Vec<U>, StoreError>
+    where
+        Row: SqlType + CompatibleType<U, Pg> + Send + 'static,
+        Pg: QueryMetadata<Row>,
+        U: FromSqlRow<<Row as CompatibleType<U, Pg>>::SqlType, Pg> + Send + 'static,
+        <Row as CompatibleType<U, Pg>>::SqlType: 'static,
+    {
+        if self.lookups.is_empty() {
+            let connection = self.connection().await?;
+            return question().rows(&connection).await.map_err(store_error);
+        }
+        self.lookups.rows(question).await
+    }
+}
+
 async fn product_exists(connection: &AsyncPgConnection, sku: &Sku) -> Result<bool, StoreError> {
     let found: Vec<bool> = statement::<Bool>("SELECT EXISTS (SELECT FROM products WHERE sku = ?)")
         .bind::<Text, _>(sku.as_str())
@@ -369,57 +435,6 @@ async fn product_exists(connection: &AsyncPgConnection, sku: &Sku) -> Result<boo
         .await
         .map_err(store_error)?;
     Ok(found == [true])
-}
-
-/// A page of events, ascending. Each filter has a statement of its own, so that each goes by the index it needs.
-async fn event_rows(
-    connection: &AsyncPgConnection,
-    filter: &EventFilter,
-    after: u64,
-    limit: usize,
-) -> diesel::QueryResult<Vec<EventRow>> {
-    const ALL: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
-    );
-    const OF_TYPES: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE sequence > ? AND type = ANY (?) ORDER BY sequence LIMIT ?"
-    );
-    // A product's versions rise with the sequence, and its events are indexed by version.
-    const OF_PRODUCT: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE sku = ? AND sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) ",
-        "ORDER BY version LIMIT ?"
-    );
-    const OF_ORDER: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE order_id = ? AND sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) ",
-        "AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
-    );
-    let after = pg_counter(after);
-    let types = || filter.types.iter().map(String::as_str).collect::<Vec<&str>>();
-    let page = match (&filter.order, &filter.sku) {
-        (Some(order), sku) => statement::<EventTypes>(OF_ORDER)
-            .bind::<Text, _>(order.as_str())
-            .bind::<BigInt, _>(after)
-            .array::<Text, _>(types())
-            .array::<Text, _>(types())
-            .bind::<Bool, _>(sku.is_none())
-            .bind::<Text, _>(sku.as_ref().map_or("", Sku::as_str)),
-        (None, Some(sku)) => statement(OF_PRODUCT)
-            .bind::<Text, _>(sku.as_str())
-            .bind::<BigInt, _>(after)
-            .array::<Text, _>(types())
-            .array::<Text, _>(types()),
-        (None, None) if filter.types.is_empty() => statement(ALL).bind::<BigInt, _>(after),
-        (None, None) => statement(OF_TYPES).bind::<BigInt, _>(after).array::<Text, _>(types()),
-    };
-    page.bind::<BigInt, _>(rows_wanted(limit)).rows(connection).await
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
-use earmark_application::StoreError;
+use earmark_application::{StoreError, WrittenEvent};
 use earmark_domain::{
     AllocationRecord, BatchRecord, Count, Event, LineId, LineKey, LineRecord, LineState, Location, OrderId,
     OrderRecord, ProductName, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Subject, Turn, Units,
@@ -139,6 +139,23 @@ impl In<'_> {
         let since_epoch = SignedDuration::from_hours(i64::from(value.0) * 24);
         self.read(column, EPOCH.checked_add(since_epoch))
     }
+
+    /// What an event is about.
+    fn subject(
+        &self,
+        sku: Option<String>,
+        version: Option<i64>,
+        order: Option<&OrderId>,
+    ) -> Result<Subject, StoreError> {
+        match (sku, version, order) {
+            (Some(sku), Some(version), _) => Ok(Subject::Product {
+                sku: self.read("sku", Sku::new(sku))?,
+                version: self.read("version", u64::try_from(version))?,
+            }),
+            (None, None, Some(order)) => Ok(Subject::Order(order.clone())),
+            _ => Err(self.corrupt("is neither of a product nor of an order")),
+        }
+    }
 }
 
 pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
@@ -236,23 +253,40 @@ pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
         table: "events",
         key: &sequence,
     };
-    let subject = match (sku, version, order) {
-        (Some(sku), Some(version), _) => Subject::Product {
-            sku: at.read("sku", Sku::new(sku))?,
-            version: at.read("version", u64::try_from(version))?,
-        },
-        (None, None, Some(order)) => Subject::Order(at.read("order_id", OrderId::new(order))?),
-        _ => return Err(at.corrupt("is neither of a product nor of an order")),
-    };
+    let order = order
+        .map(|order| at.read("order_id", OrderId::new(order)))
+        .transpose()?;
     Ok(SequencedEvent {
         sequence: at.read("sequence", u64::try_from(sequence))?,
         event: Event {
-            subject,
+            subject: at.subject(sku, version, order.as_ref())?,
             occurred_at: at.instant("occurred_at", occurred_at)?,
             actor: actor.into(),
             correlation_id: correlation_id.into(),
             fact: at.read("data", wire::fact_from_json(&kind, &data))?,
         },
+    })
+}
+
+/// An event whose data is handed on as it is stored.
+pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
+    let (sequence, sku, version, order, kind, occurred_at, actor, correlation_id, data) = row;
+    let at = In {
+        table: "events",
+        key: &sequence,
+    };
+    let order = order
+        .map(|order| at.read("order_id", OrderId::new(order)))
+        .transpose()?;
+    Ok(WrittenEvent {
+        sequence: at.read("sequence", u64::try_from(sequence))?,
+        subject: at.subject(sku, version, order.as_ref())?,
+        order,
+        event_type: at.read("type", wire::event_type(&kind))?,
+        occurred_at: at.instant("occurred_at", occurred_at)?,
+        actor,
+        correlation_id,
+        data,
     })
 }
 

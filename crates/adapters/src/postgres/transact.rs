@@ -72,7 +72,7 @@ impl PostgresStore {
 
     /// Reads under locks, decides, and stores.
     async fn on_books(&self, scope: &Scope, decide: &Decide) -> Result<Decided, StoreError> {
-        let (connection, loaded) = self.look_up(scope).await?;
+        let (connection, loaded) = self.begin_with(scope).await?;
         let premise = Premise::of(&loaded.products);
         self.recall().learn(&loaded);
         // A decision that panics must not leave the locks behind: the panic goes on when they are released.
@@ -116,7 +116,7 @@ impl PostgresStore {
     ///
     /// A connection may have died without anybody noticing; nothing has been changed on it yet, so the next one is
     /// tried. Each dead one leaves the pool: after as many as the pool holds, one must be new.
-    async fn look_up(&self, scope: &Scope) -> Result<(Object<AsyncPgConnection>, Loaded), StoreError> {
+    async fn begin_with(&self, scope: &Scope) -> Result<(Object<AsyncPgConnection>, Loaded), StoreError> {
         let mut left = self.pool.status().max_size;
         loop {
             let mut connection = self.connection().await?;

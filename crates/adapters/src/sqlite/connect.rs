@@ -1,19 +1,14 @@
-//! Connections to the file: how they are set, and the readers.
+//! Connections to the file: where it is, and how they are set.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as AcquireError, Pool};
-use diesel::result::QueryResult;
 use diesel::sql_types::Text;
 use diesel::{Connection, RunQueryDsl, SqliteConnection, declare_sql_function};
-use earmark_application::StoreError;
-use tokio::sync::Semaphore;
 
-use super::error::{OpenError, store_error};
+use super::error::OpenError;
 use super::flush::hold;
 use super::statement::statement;
 
@@ -34,9 +29,11 @@ const WRITER_SETTINGS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckp
 /// What readers are set to besides. Their page caches (8 MiB) stand in front of the system's own.
 const READER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA query_only = ON";
 
-/// How long a reader is waited for. None is ever waited for, as no more ask than there are; this is where the opening
-/// of a connection in place of a broken one ends.
-const READER_WAIT: Duration = Duration::from_secs(10);
+#[declare_sql_function]
+extern "SQL" {
+    /// Whether a text contains another in any case, whatever the script. `folded` is in lower case already.
+    fn contains_in_any_case(text: Text, folded: Text) -> diesel::sql_types::Bool;
+}
 
 /// Where the file is.
 #[derive(Debug, Clone)]
@@ -87,6 +84,21 @@ impl Address {
         hold(&self.0).map_err(|why| unreachable(&self.0, why))
     }
 
+    /// A connection for one who asks.
+    pub(super) fn open_reader(&self) -> Result<SqliteConnection, OpenError> {
+        let mut connection = self.open_plain()?;
+        connection
+            .batch_execute(SETTINGS)
+            .and_then(|()| connection.batch_execute(READER_SETTINGS))
+            .and_then(|()| {
+                contains_in_any_case_utils::register_impl(&mut connection, |text: String, folded: String| {
+                    text.to_lowercase().contains(&folded)
+                })
+            })
+            .map_err(|why| unreachable(&self.0, why))?;
+        Ok(connection)
+    }
+
     /// A connection that has changed nothing yet.
     pub(super) fn open_plain(&self) -> Result<SqliteConnection, OpenError> {
         let mut connection = SqliteConnection::establish(self.as_str()).map_err(|why| unreachable(&self.0, why))?;
@@ -101,106 +113,5 @@ fn unreachable(path: &Path, why: impl std::fmt::Display) -> OpenError {
     OpenError::Unreachable {
         path: path.to_owned(),
         why: why.to_string(),
-    }
-}
-
-#[declare_sql_function]
-extern "SQL" {
-    /// Whether a text contains another in any case, whatever the script. `folded` is in lower case already.
-    fn contains_in_any_case(text: Text, folded: Text) -> diesel::sql_types::Bool;
-}
-
-/// The connections that answer questions, a bounded number of them.
-#[derive(Clone)]
-pub(super) struct Readers {
-    pool: Pool<ConnectionManager<SqliteConnection>>,
-    /// As many permits as there are connections: those who wait do so without a thread.
-    free: Arc<Semaphore>,
-    /// Not to be closed before the connections are.
-    file: Arc<File>,
-}
-
-impl Readers {
-    /// Opens them.
-    pub(super) fn open(address: &Address, readers: usize) -> Result<Self, OpenError> {
-        let size = u32::try_from(readers).unwrap_or(u32::MAX);
-        let pool = Pool::builder()
-            .max_size(size)
-            .connection_timeout(READER_WAIT)
-            // A connection to a file doesn't die of age or idleness, and asking it whether it lives tells nothing.
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .test_on_check_out(false)
-            .connection_customizer(Box::new(ReaderSettings))
-            .build(ConnectionManager::new(address.as_str()))
-            .map_err(|why| unreachable(&address.0, why))?;
-        Ok(Self {
-            pool,
-            free: Arc::new(Semaphore::new(readers)),
-            file: address.hold()?,
-        })
-    }
-
-    /// Asks a question on a thread that may block. It is asked to its end even when the caller goes away.
-    pub(super) async fn ask<T, Q>(&self, question: Q) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        Q: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
-    {
-        let gone = |_| StoreError::Unavailable("the store is closed".to_owned());
-        let permit = Arc::clone(&self.free).acquire_owned().await.map_err(gone)?;
-        let (pool, file) = (self.pool.clone(), Arc::clone(&self.file));
-        let asked = tokio::task::spawn_blocking(move || {
-            let answer = match pool.get() {
-                Ok(mut connection) => question(&mut connection),
-                Err(why) => Err(StoreError::Unavailable(why.to_string())),
-            };
-            drop(permit);
-            drop((pool, file));
-            answer
-        });
-        match asked.await {
-            Ok(answer) => answer,
-            Err(ended) => match ended.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned())),
-            },
-        }
-    }
-
-    /// Asks a question of several statements: all of them see one state.
-    pub(super) async fn ask_in_one_snapshot<T, Q>(&self, question: Q) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        Q: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
-    {
-        self.ask(|connection| {
-            let mut answer = Err(StoreError::Unavailable("nothing was asked".to_owned()));
-            connection
-                .transaction(|connection| {
-                    answer = question(connection);
-                    QueryResult::Ok(())
-                })
-                .map_err(store_error)?;
-            answer
-        })
-        .await
-    }
-}
-
-#[derive(Debug)]
-struct ReaderSettings;
-
-impl CustomizeConnection<SqliteConnection, AcquireError> for ReaderSettings {
-    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), AcquireError> {
-        [BUSY_TIMEOUT, SETTINGS, READER_SETTINGS]
-            .into_iter()
-            .try_for_each(|settings| connection.batch_execute(settings))
-            .and_then(|()| {
-                contains_in_any_case_utils::register_impl(connection, |text: String, folded: String| {
-                    text.to_lowercase().contains(&folded)
-                })
-            })
-            .map_err(AcquireError::QueryError)
     }
 }

@@ -19,20 +19,25 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         batch_columns!(),
         " FROM batches WHERE sku = ? ORDER BY ordinal"
     );
+    // The orders that the product's events concern, and those that hold units of its batches: whoever wrote an
+    // allocation of one product into a batch of another is seen from both sides.
     const LINES: &str = concat!(
         "SELECT ",
         line_columns!(),
-        " FROM lines WHERE sku = ? ORDER BY order_id, line_id"
+        " FROM lines WHERE order_id IN (SELECT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL ",
+        "UNION SELECT allocations.order_id FROM batches CROSS JOIN allocations ",
+        "ON allocations.batch = batches.reference WHERE batches.sku = ?) AND +sku = ? ORDER BY order_id, line_id"
     );
-    // By its batches and by its lines: whoever wrote an allocation of one product into a batch of another is seen
-    // from both sides. UNION takes away what both sides say.
+    // The same from the side of the units. UNION takes away what both sides say.
     const ALLOCATIONS: &str = concat!(
         "SELECT ",
         allocation_columns!(),
         " FROM batches CROSS JOIN allocations ON allocations.batch = batches.reference WHERE batches.sku = ? ",
         "UNION SELECT ",
         allocation_columns!(),
-        " FROM lines CROSS JOIN allocations USING (order_id, line_id) WHERE lines.sku = ? ORDER BY 1, 2, 3"
+        " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
+        "CROSS JOIN lines USING (order_id) CROSS JOIN allocations USING (order_id, line_id) ",
+        "WHERE +lines.sku = ? ORDER BY 1, 2, 3"
     );
     const EVENTS: &str = concat!(
         "SELECT ",
@@ -53,9 +58,12 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         .map_err(store_error)?;
     let lines: Vec<LineRow> = statement::<LineTypes>(LINES)
         .text(key)
+        .text(key)
+        .text(key)
         .load(connection)
         .map_err(store_error)?;
     let allocations: Vec<AllocationRow> = statement::<AllocationTypes>(ALLOCATIONS)
+        .text(key)
         .text(key)
         .text(key)
         .load(connection)

@@ -1,7 +1,7 @@
 //! The books in a SQLite file: one service on one machine, with nothing to install.
 //!
 //! One thread owns the one connection that writes (`writer`): transactions run one after the other, whole, whoever
-//! waits for them or goes away. A few other connections answer questions (`queries`) beside it, each on the state
+//! waits for them or goes away. A few other threads answer questions (`readers`, `queries`) beside it, each on the state
 //! that was last stored. The tables guard the first rule of stock themselves: see the migrations.
 //!
 //! The file is kept with a write-ahead log and every commit reaches the disk before it is answered. Another thread
@@ -9,12 +9,14 @@
 
 mod connect;
 mod error;
+mod events;
 mod flush;
 mod history;
 mod load;
 mod log;
 mod migrate;
 mod queries;
+mod readers;
 mod row;
 mod rows;
 mod statement;
@@ -33,8 +35,9 @@ use earmark_domain::Scope;
 
 pub use self::error::OpenError;
 
-use self::connect::{Address, Readers};
+use self::connect::Address;
 use self::log::LogBounds;
+use self::readers::Readers;
 use self::writer::Writer;
 
 /// How many questions are answered at once, unless somebody says otherwise.
@@ -46,7 +49,7 @@ pub const DEFAULT_READERS: usize = 4;
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Arc<Writer>,
-    readers: Readers,
+    readers: Arc<Readers>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -78,7 +81,7 @@ impl SqliteStore {
             if migrate {
                 migrate::run(&mut connection)?;
             }
-            let readers = Readers::open(&address, readers)?;
+            let readers = Arc::new(Readers::open(&address, readers)?);
             Ok(Self {
                 writer: Arc::new(Writer::start(address, connection, LogBounds::default())?),
                 readers,

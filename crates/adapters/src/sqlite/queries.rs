@@ -1,10 +1,14 @@
 //! Questions to the books: pages by key, read from the tables as they stand.
+//!
+//! A limit is written `+?`: a bare `?` would have SQLite look at its value while it plans, and plan anew each time the
+//! statement gets another, which costs more than reading a page.
 
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{
-    EventFilter, EventPage, LineFilter, LineRead, OrderRead, ProductRead, ProductSummary, Queries, StoreError,
+    EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
+    StoreError, WrittenEvent,
 };
 use earmark_domain::{
     BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, ProductRecord, Reference, Sku, Turn, Units,
@@ -12,11 +16,12 @@ use earmark_domain::{
 
 use super::SqliteStore;
 use super::error::store_error;
+use super::events::event_page;
 use super::history::history;
 use super::load::{rows_wanted, turn_columns};
 use super::row::{
-    self, BatchRow, BatchTypes, EventRow, EventTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
-    ProductTypes, batch_columns, event_columns, line_columns, product_columns,
+    self, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
+    line_columns, product_columns,
 };
 use super::statement::{Statement, statement};
 
@@ -58,6 +63,54 @@ macro_rules! summaries {
             "GROUP BY product.sku ORDER BY product.sku"
         )
     };
+}
+
+/// A product with what waits for it, joined with its batches, in preference order; without batches it comes once.
+const PRODUCT_READ: &str = concat!(
+    "SELECT product.name, product.version, ",
+    "coalesce((SELECT sum(lines.quantity) FROM lines INDEXED BY lines_backlog ",
+    "WHERE lines.sku = product.sku AND lines.state = 'backordered'), 0), product.sku, ",
+    "reference, location, ordinal, created_quantity, quantity, allocated, dispatched, eta ",
+    "FROM products AS product LEFT JOIN batches ON batches.sku = product.sku ",
+    "WHERE product.sku = ? ORDER BY eta NULLS FIRST, ordinal"
+);
+
+type ProductReadTypes = (
+    (Nullable<Text>, BigInt, BigInt, Text),
+    Nullable<(Text, Text, BigInt, BigInt, BigInt, BigInt, BigInt, Nullable<Text>)>,
+);
+type ProductReadRow = (
+    (Option<String>, i64, i64, String),
+    Option<(String, String, i64, i64, i64, i64, i64, Option<String>)>,
+);
+
+fn product_read(rows: Vec<ProductReadRow>) -> Result<Option<ProductRead>, StoreError> {
+    let Some(((name, version, backordered, sku), _)) = rows.first().cloned() else {
+        return Ok(None);
+    };
+    let place = |(reference, location, ordinal, created_quantity, quantity, allocated, dispatched, eta)| {
+        let sku = sku.clone();
+        row::batch((
+            reference,
+            sku,
+            location,
+            ordinal,
+            created_quantity,
+            quantity,
+            allocated,
+            dispatched,
+            eta,
+        ))
+    };
+    let batches = rows.into_iter().filter_map(|(_, batch)| batch);
+    let batches: Vec<BatchRecord> = batches.map(place).collect::<Result<_, _>>()?;
+    // The name and version are read as those of any product row are.
+    let ProductRecord { sku, name, version, .. } = row::product((sku.clone(), name, version, 0, None, None, None))?;
+    let backordered = row::units(&sku, "backordered", backordered)?;
+    Ok(Some(ProductRead {
+        summary: ProductSummary::of(sku, name, version, batches.iter(), backordered),
+        batches,
+    }))
 }
 
 type SummaryTypes = (
@@ -149,20 +202,14 @@ impl Queries for SqliteStore {
     }
 
     async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
-        const SUMMARY: &str = summaries!("sku = ?");
-        const BATCHES: &str = concat!(
-            "SELECT ",
-            batch_columns!(),
-            " FROM batches WHERE sku = ? ORDER BY eta NULLS FIRST, ordinal"
-        );
         let sku = sku.clone();
         self.readers
-            .ask_in_one_snapshot(move |conn| {
-                let Some(summary) = summaries(statement(SUMMARY).text(sku.as_str()), conn)?.pop() else {
-                    return Ok(None);
-                };
-                let batches = batches(statement(BATCHES).text(sku.as_str()), conn)?;
-                Ok(Some(ProductRead { summary, batches }))
+            .ask(move |conn| {
+                let rows: Vec<ProductReadRow> = statement::<ProductReadTypes>(PRODUCT_READ)
+                    .text(sku.as_str())
+                    .load(conn)
+                    .map_err(store_error)?;
+                product_read(rows)
             })
             .await
     }
@@ -173,11 +220,11 @@ impl Queries for SqliteStore {
         after: Option<&Sku>,
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError> {
-        const PAGE: &str = summaries!("sku > ? ORDER BY sku LIMIT ?");
+        const PAGE: &str = summaries!("sku > ? ORDER BY sku LIMIT +?");
         // LIKE would know the cases of ASCII alone.
         const FOUND: &str = summaries!(
             "sku > ? AND (contains_in_any_case(sku, ?) OR contains_in_any_case(coalesce(name, ''), ?)) \
-             ORDER BY sku LIMIT ?"
+             ORDER BY sku LIMIT +?"
         );
         let folded = search.filter(|search| !search.is_empty()).map(str::to_lowercase);
         let after = after.cloned();
@@ -202,7 +249,7 @@ impl Queries for SqliteStore {
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         const PAGE: &str = line_reads!(
             "state = 'backordered' AND sku = ? AND (placed_at, order_id, line_id) > (?, ?, ?) \
-             ORDER BY placed_at, order_id, line_id LIMIT ?",
+             ORDER BY placed_at, order_id, line_id LIMIT +?",
             "lines.placed_at, lines.order_id, lines.line_id"
         );
         const KNOWN: &str = "SELECT count(*) FROM products WHERE sku = ?";
@@ -233,7 +280,19 @@ impl Queries for SqliteStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let filter = filter.clone();
         self.readers
-            .ask_in_one_snapshot(move |conn| event_page(conn, &filter, after, limit))
+            .ask(move |conn| event_page(conn, &filter, after, limit, row::event))
+            .await
+    }
+
+    async fn written_events(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage<WrittenEvent>, StoreError> {
+        let filter = filter.clone();
+        self.readers
+            .ask(move |conn| event_page(conn, &filter, after, limit, row::written_event))
             .await
     }
 
@@ -244,11 +303,11 @@ impl Queries for SqliteStore {
         limit: usize,
     ) -> Result<Vec<LineRead>, StoreError> {
         const ALL: &str = line_reads!(
-            "(order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT ?",
+            "(order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT +?",
             "lines.order_id, lines.line_id"
         );
         const IN_STATE: &str = line_reads!(
-            "(order_id, line_id) > (?, ?) AND state = ? ORDER BY order_id, line_id LIMIT ?",
+            "(order_id, line_id) > (?, ?) AND state = ? ORDER BY order_id, line_id LIMIT +?",
             "lines.order_id, lines.line_id"
         );
         let after = after.cloned();
@@ -270,7 +329,7 @@ impl Queries for SqliteStore {
         const PAGE: &str = concat!(
             "SELECT ",
             batch_columns!(),
-            " FROM batches WHERE reference > ? ORDER BY reference LIMIT ?"
+            " FROM batches WHERE reference > ? ORDER BY reference LIMIT +?"
         );
         let after = after.cloned();
         self.readers
@@ -284,7 +343,7 @@ impl Queries for SqliteStore {
     }
 
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
-        const PAGE: &str = "SELECT order_id, placed_at FROM orders WHERE order_id > ? ORDER BY order_id LIMIT ?";
+        const PAGE: &str = "SELECT order_id, placed_at FROM orders WHERE order_id > ? ORDER BY order_id LIMIT +?";
         let after = after.cloned();
         self.readers
             .ask(move |conn| {
@@ -302,7 +361,7 @@ impl Queries for SqliteStore {
         const OWED: &str = concat!(
             "SELECT ",
             product_columns!(),
-            " FROM products WHERE resume_placed_at IS NOT NULL ORDER BY sku LIMIT ?"
+            " FROM products WHERE resume_placed_at IS NOT NULL ORDER BY sku LIMIT +?"
         );
         self.readers
             .ask(move |conn| {
@@ -313,6 +372,38 @@ impl Queries for SqliteStore {
                 rows.into_iter()
                     .map(|owed| row::product(owed).map(|product| product.sku))
                     .collect()
+            })
+            .await
+    }
+
+    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
+        // An order has a few events, a product may have any number: the plus keeps to the index of the order.
+        const PAGE: &str = concat!(
+            "SELECT ",
+            line_columns!(),
+            ", EXISTS (SELECT 1 FROM events INDEXED BY events_order ",
+            "WHERE events.order_id = lines.order_id AND +events.sku = lines.sku) ",
+            "FROM lines WHERE (order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT +?"
+        );
+        let after = after.cloned();
+        self.readers
+            .ask(move |conn| {
+                let (order, line) = after
+                    .as_ref()
+                    .map_or(("", ""), |key| (key.order.as_str(), key.line.as_str()));
+                let rows: Vec<(LineRow, i64)> = statement::<(LineTypes, BigInt)>(PAGE)
+                    .text(order)
+                    .text(line)
+                    .integer(rows_wanted(limit))
+                    .load(conn)
+                    .map_err(store_error)?;
+                let proof = |(line, told)| {
+                    Ok(LineProof {
+                        record: row::line(line)?,
+                        told: told != 0,
+                    })
+                };
+                rows.into_iter().map(proof).collect()
             })
             .await
     }
@@ -334,74 +425,4 @@ impl Queries for SqliteStore {
             })
             .await
     }
-}
-
-/// A page of events, ascending, in the transaction that is open. Each filter has a statement of its own, so that each
-/// goes by the index it needs.
-fn event_page(
-    conn: &mut SqliteConnection,
-    filter: &EventFilter,
-    after: u64,
-    limit: usize,
-) -> Result<EventPage, StoreError> {
-    const ALL: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
-    );
-    const OF_TYPES: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE sequence > ? AND type IN (SELECT value FROM json_each(?)) ORDER BY sequence LIMIT ?"
-    );
-    // A product's versions rise with the sequence, and its events are indexed by version. A cursor is mostly one of
-    // the product's own events, whose version is looked up; from another cursor the product's events are walked.
-    const OF_PRODUCT: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events WHERE sku = ? AND +sequence > ? ",
-        "AND version > coalesce((SELECT version FROM events WHERE sequence = ? AND sku = ?), 0) ",
-        "AND (? OR type IN (SELECT value FROM json_each(?))) ORDER BY version LIMIT ?"
-    );
-    const OF_ORDER: &str = concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events INDEXED BY events_order WHERE order_id = ? AND sequence > ? ",
-        "AND (? OR type IN (SELECT value FROM json_each(?))) AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
-    );
-    // A cursor past all numbers has read everything.
-    let from = i64::try_from(after).unwrap_or(i64::MAX);
-    let every_type = i64::from(filter.types.is_empty());
-    let page = match (&filter.order, &filter.sku) {
-        (Some(order), sku) => statement::<EventTypes>(OF_ORDER)
-            .text(order.as_str())
-            .integer(from)
-            .integer(every_type)
-            .list(&filter.types)
-            .integer(i64::from(sku.is_none()))
-            .text(sku.as_ref().map_or("", Sku::as_str)),
-        (None, Some(sku)) => statement(OF_PRODUCT)
-            .text(sku.as_str())
-            .integer(from)
-            .integer(from)
-            .text(sku.as_str())
-            .integer(every_type)
-            .list(&filter.types),
-        (None, None) if filter.types.is_empty() => statement(ALL).integer(from),
-        (None, None) => statement(OF_TYPES).integer(from).list(&filter.types),
-    };
-    let rows: Vec<EventRow> = page.integer(rows_wanted(limit)).load(conn).map_err(store_error)?;
-    let full = rows.len() >= limit;
-    let events = rows.into_iter().map(row::event).collect::<Result<Vec<_>, _>>()?;
-    let mut next = events.last().map_or(after, |last| last.sequence);
-    if !full {
-        // The page was read to the end of the book: its reader need not look there again.
-        let last: i64 = statement::<BigInt>("SELECT coalesce(max(sequence), 0) FROM events")
-            .get_result(conn)
-            .map_err(store_error)?;
-        let last =
-            u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))?;
-        next = next.max(last);
-    }
-    Ok(EventPage { events, next })
 }

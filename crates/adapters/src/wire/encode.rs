@@ -1,6 +1,6 @@
 //! Writing what happened as JSON.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use earmark_domain::{DeallocationReason, Fact, LineId, LineKey, LineTerms, MoveReason, Part};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -14,8 +14,7 @@ pub fn fact_to_json(fact: &Fact) -> String {
 }
 
 /// What happened, as the object that [`fact_to_json`] writes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Data<'a>(pub(super) &'a Fact);
+struct Data<'a>(&'a Fact);
 
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -105,7 +104,14 @@ fn write_terms<M: SerializeMap>(map: &mut M, terms: &LineTerms) -> Result<(), M:
 }
 
 /// A value spelt as its display text: dates as `YYYY-MM-DD`, instants as RFC 3339 in UTC.
-pub(super) struct Text<T>(pub(super) T);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text<T>(pub T);
+
+impl<T: Display> Display for Text<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl<T: Display> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

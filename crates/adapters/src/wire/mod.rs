@@ -3,7 +3,7 @@
 //!
 //! What happened ([`Fact`](earmark_domain::Fact)) becomes an event's `data` object by [`fact_to_json`] and comes back by
 //! [`fact_from_json`]. Nothing is lost on the way, and nothing comes back that the domain would not have let in.
-//! [`EventJson`] is the whole event as readers get it.
+//! [`EventJson`] is the whole event as readers get it; for them the stored `data` is handed on as it was written.
 
 mod decode;
 mod encode;
@@ -12,5 +12,5 @@ mod event;
 mod tests;
 
 pub use decode::{WireError, fact_from_json};
-pub use encode::fact_to_json;
-pub use event::EventJson;
+pub use encode::{Text, fact_to_json};
+pub use event::{EventJson, event_type};

@@ -1,15 +1,14 @@
 //! Every fact there and back.
 
-use std::sync::Arc;
-
+use earmark_application::WrittenEvent;
 use earmark_domain::{
-    Count, DeallocationReason, EVENT_TYPES, Event, Fact, Kept, LineId, LineKey, LineTerms, Location, MAX_QUANTITY,
-    MoveReason, OrderId, Part, ProductName, Quantity, Reference, SequencedEvent, Sku, Subject, Units,
+    Count, DeallocationReason, EVENT_TYPES, Fact, Kept, LineId, LineKey, LineTerms, Location, MAX_QUANTITY, MoveReason,
+    OrderId, Part, ProductName, Quantity, Reference, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
 
-use super::{EventJson, WireError, fact_from_json, fact_to_json};
+use super::{EventJson, WireError, event_type, fact_from_json, fact_to_json};
 
 /// Names that JSON, or a careless hand, might mangle.
 const AWKWARD: [&str; 5] = ["B-1", "say \"hi\"", "back\\slash/", "ランプ 💡", "null"];
@@ -165,17 +164,22 @@ fn an_event_type_that_nobody_knows_is_told() {
     assert_eq!(unknown, Err(WireError::UnknownType("ProductVanished".to_owned())));
 }
 
-fn event(subject: Subject, fact: Fact) -> SequencedEvent {
-    SequencedEvent {
+fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> WrittenEvent {
+    WrittenEvent {
         sequence: 7,
-        event: Event {
-            subject,
-            occurred_at: Timestamp::from_microsecond(1_767_225_600_000_000).expect("an instant"),
-            actor: Arc::from("api"),
-            correlation_id: Arc::from("r-1"),
-            fact,
-        },
+        subject,
+        order,
+        event_type: event_type(fact.name()).expect("a type there is"),
+        occurred_at: Timestamp::from_microsecond(1_767_225_600_000_000).expect("an instant"),
+        actor: "api".to_owned(),
+        correlation_id: "r-1".to_owned(),
+        data: fact_to_json(fact),
     }
+}
+
+fn shown(event: &WrittenEvent) -> String {
+    let event = EventJson::of(event).expect("its data is JSON");
+    serde_json::to_string(&event).expect("JSON")
 }
 
 #[test]
@@ -185,9 +189,8 @@ fn an_event_of_a_product_names_its_sku_and_version() {
         version: 3,
     };
     let name = ProductName::new("A lamp").expect("a product name");
-    let told = event(subject, Fact::ProductNamed { name });
     assert_eq!(
-        serde_json::to_string(&EventJson::from(&told)).expect("JSON"),
+        shown(&event(subject, None, &Fact::ProductNamed { name })),
         r#"{"sequence":7,"id":"7","type":"ProductNamed","sku":"LAMP","version":3,"#.to_owned()
             + r#""occurred_at":"2026-01-01T00:00:00Z","actor":"api","correlation_id":"r-1","data":{"name":"A lamp"}}"#
     );
@@ -195,13 +198,23 @@ fn an_event_of_a_product_names_its_sku_and_version() {
 
 #[test]
 fn an_event_of_a_whole_order_has_no_sku() {
-    let told = event(
-        Subject::Order(OrderId::new("O-1").expect("a name")),
-        Fact::OrderCancelled,
-    );
+    let order = OrderId::new("O-1").expect("a name");
+    let told = event(Subject::Order(order.clone()), Some(order), &Fact::OrderCancelled);
     assert_eq!(
-        serde_json::to_string(&EventJson::from(&told)).expect("JSON"),
+        shown(&told),
         r#"{"sequence":7,"id":"7","type":"OrderCancelled","sku":null,"version":null,"order_id":"O-1","#.to_owned()
             + r#""occurred_at":"2026-01-01T00:00:00Z","actor":"api","correlation_id":"r-1","data":{}}"#
     );
+}
+
+#[test]
+fn data_that_is_not_json_is_told_instead_of_shown() {
+    let order = OrderId::new("O-1").expect("a name");
+    for data in ["", "{", "{} {}", "lamp"] {
+        let told = WrittenEvent {
+            data: data.to_owned(),
+            ..event(Subject::Order(order.clone()), None, &Fact::OrderCancelled)
+        };
+        assert!(EventJson::of(&told).is_err(), "{data}");
+    }
 }

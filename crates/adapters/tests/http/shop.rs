@@ -44,16 +44,7 @@ impl Shop {
             store: "memory <of> a test".to_owned(),
             started: clock.now(),
         };
-        let runtime = tokio::runtime::Handle::current();
-        let api = Api::new(
-            engine,
-            Arc::new(store),
-            clock,
-            metrics,
-            readiness.clone(),
-            about,
-            runtime,
-        );
+        let api = Api::new(engine, Arc::new(store), clock, metrics, readiness.clone(), about);
         Self {
             api: Arc::new(api),
             readiness,
