@@ -49,7 +49,7 @@ impl Readers {
             let reader = Reader {
                 address: address.clone(),
                 connection: Some(address.open_reader()?),
-                file: address.hold()?,
+                _file: address.hold()?,
                 asked: Arc::clone(&asked),
             };
             thread::Builder::new()
@@ -147,7 +147,7 @@ struct Reader {
     /// `None` after a question that tore it: the next one opens another.
     connection: Option<SqliteConnection>,
     /// Not to be closed before the connection is.
-    file: Arc<File>,
+    _file: Arc<File>,
     /// Whoever is free takes the next.
     asked: Arc<Mutex<mpsc::Receiver<Question>>>,
 }
