@@ -102,7 +102,7 @@ impl Clock for Wall {
 struct Unmetered;
 
 impl Meter for Unmetered {
-    fn answered(&self, _: &'static str, _: &'static str) {}
+    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
     fn stored(&self, _: usize, _: usize, _: Duration) {}
     fn conflicted(&self) {}
     fn queued(&self, _: usize, _: usize) {}

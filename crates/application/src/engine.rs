@@ -54,11 +54,14 @@ pub struct Envelope {
     pub correlation_id: Arc<str>,
 }
 
+/// Where the answer to a command goes.
+pub(crate) type Reply = oneshot::Sender<Answer>;
+
 /// A command in the queue, with where its answer goes.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) envelope: Envelope,
-    pub(crate) reply: oneshot::Sender<Answer>,
+    pub(crate) reply: Reply,
 }
 
 /// What stands in a lane's queue.
@@ -157,7 +160,7 @@ impl Engine {
             Err(mpsc::error::TrySendError::Full(_)) => CommandError::Busy,
             Err(mpsc::error::TrySendError::Closed(_)) => CommandError::ShuttingDown,
         };
-        self.shared.meter.answered(name, error.code());
+        self.shared.meter.answered(name, error.code(), 1);
         Err(error)
     }
 
@@ -192,16 +195,12 @@ impl Engine {
 
     /// The lane of a command: that of the first thing it names, so that commands on one SKU share a lane.
     fn lane_of(&self, command: &Command) -> usize {
-        let hash = BuildHasherDefault::<DefaultHasher>::default();
-        let scope = command.scope();
-        let code = if let Some(sku) = scope.skus.first() {
-            hash.hash_one(sku)
-        } else if let Some(reference) = scope.batches.first() {
-            hash.hash_one(reference)
-        } else {
-            hash.hash_one(scope.orders.first())
-        };
         let lanes = self.lanes.len() as u64;
+        if lanes == 1 {
+            return 0;
+        }
+        let hash = BuildHasherDefault::<DefaultHasher>::default();
+        let code = hash.hash_one(command.foremost_name());
         usize::try_from(code % lanes).expect("a number of lanes is a usize")
     }
 }

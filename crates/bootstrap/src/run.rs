@@ -110,7 +110,7 @@ impl Books {
 struct Unmetered;
 
 impl Meter for Unmetered {
-    fn answered(&self, _command: &'static str, _outcome: &'static str) {}
+    fn answered(&self, _command: &'static str, _outcome: &'static str, _times: u64) {}
 
     fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
 

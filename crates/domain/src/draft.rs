@@ -26,13 +26,22 @@ pub(crate) struct Draft<'p> {
 }
 
 /// What a line that does not fit could have had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Short {
     available: Units,
     largest_batch: Units,
 }
 
 impl Short {
+    /// Counts a batch that it was offered.
+    fn add(&mut self, available: Units) {
+        self.available = self
+            .available
+            .checked_add(available)
+            .expect("a product's units are a sum");
+        self.largest_batch = self.largest_batch.max(available);
+    }
+
     /// The same, told of a line.
     pub(crate) fn of(self, key: LineKey, sku: Sku, requested: Quantity) -> Shortage {
         Shortage {
@@ -56,13 +65,13 @@ impl<'p> Draft<'p> {
         }
     }
 
-    /// What can still be had of each batch on offer.
-    fn available(&self) -> impl Iterator<Item = Units> {
-        let taken = self.taken.iter().copied().chain(core::iter::repeat(Units::ZERO));
-        self.offered
-            .iter()
-            .zip(taken)
-            .map(|(batch, taken)| self.batches[*batch].available().saturating_sub(taken))
+    /// What can still be had of the batch at a place of the offer.
+    fn available(&self, place: usize) -> Units {
+        let available = self.batches[self.offered[place]].available();
+        match self.taken.get(place) {
+            Some(taken) => available.saturating_sub(*taken),
+            None => available,
+        }
     }
 
     fn take(&mut self, place: usize, quantity: Quantity) -> Allocation {
@@ -87,35 +96,31 @@ impl<'p> Draft<'p> {
     /// Finds room for a line, in preference order: whole in the first batch that can take it, or, where it may be
     /// split, spread over as many as it needs. Wholly or not at all.
     pub(crate) fn fit(&mut self, wanted: Quantity, split: bool) -> Result<Vec<Allocation>, Short> {
-        if !split {
-            let first = self.available().position(|available| available >= wanted.units());
-            if let Some(place) = first {
+        let mut found = Short::default();
+        for place in 0..self.offered.len() {
+            let available = self.available(place);
+            if !split && available >= wanted.units() {
                 return Ok(Vec::from([self.take(place, wanted)]));
             }
-        } else if let Some(spread) = self.spread(wanted) {
-            return Ok(spread
-                .into_iter()
-                .map(|(place, quantity)| self.take(place, quantity))
-                .collect());
-        }
-        Err(Short {
-            available: self.available().sum(),
-            largest_batch: self.available().max().unwrap_or_default(),
-        })
-    }
-
-    /// What each batch would give to a line that may be split; `None` when all of them together hold too little.
-    fn spread(&self, wanted: Quantity) -> Option<Vec<(usize, Quantity)>> {
-        let mut parts = Vec::new();
-        let mut missing = wanted;
-        for (place, available) in self.available().enumerate() {
-            let Some(given) = available.give(missing) else { continue };
-            parts.push((place, given));
-            match Quantity::new(missing.get() - given.get()) {
-                Ok(left) => missing = left,
-                Err(_) => return Some(parts),
+            found.add(available);
+            if split && found.available >= wanted.units() {
+                return Ok(self.spread(wanted));
             }
         }
-        None
+        Err(found)
+    }
+
+    /// Spreads a line over the first batches, which together have room for it.
+    fn spread(&mut self, wanted: Quantity) -> Vec<Allocation> {
+        let mut parts = Vec::new();
+        let mut left = Some(wanted);
+        for place in 0..self.offered.len() {
+            let Some(missing) = left else { break };
+            if let Some(given) = self.available(place).give(missing) {
+                parts.push(self.take(place, given));
+                left = Quantity::new(missing.get() - given.get()).ok();
+            }
+        }
+        parts
     }
 }

@@ -17,12 +17,13 @@ impl Ledger {
     /// [`Corrupt`] when the records can't be true: more committed than a batch holds, a line that holds other units
     /// than its state says, an allocation in a batch that does not exist.
     pub fn open(loaded: Loaded) -> Result<Self, Corrupt> {
-        let mut ledger = Self::default();
-        ledger.products = loaded.products.into_iter().map(Product::stored).collect();
-        let products = ledger.products.iter().enumerate();
-        ledger.by_sku = products
-            .map(|(place, product)| (product.sku().clone(), place))
-            .collect();
+        let products: Vec<Product> = loaded.products.into_iter().map(Product::stored).collect();
+        let places = products.iter().enumerate();
+        let mut ledger = Self {
+            by_sku: places.map(|(place, product)| (product.sku().clone(), place)).collect(),
+            products,
+            ..Self::default()
+        };
         for record in loaded.batches {
             ledger.add_batch(record)?;
         }
