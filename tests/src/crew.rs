@@ -25,7 +25,7 @@ const SETTINGS: EngineSettings = EngineSettings {
 struct NoMeter;
 
 impl Meter for NoMeter {
-    fn answered(&self, _command: &'static str, _outcome: &'static str) {}
+    fn answered(&self, _command: &'static str, _outcome: &'static str, _times: u64) {}
     fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
     fn conflicted(&self) {}
     fn queued(&self, _lane: usize, _depth: usize) {}

@@ -8,13 +8,18 @@ use std::time::Instant;
 use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope, Sku, Starved};
 use tracing::Instrument;
 
-use crate::engine::{Job, Shared};
+use crate::company::Answered;
+use crate::engine::{Answer, Envelope, Job, Reply, Shared};
 use crate::error::{CommandError, StoreError};
-use crate::port::{Decided, Undecided};
+use crate::port::{Decide, Decided, Undecided};
 
 /// How often a group is decided anew when the state changed under it, before its callers hear "busy". With locking
 /// stores conflicts are rare and a second try nearly always succeeds; the bound keeps a rival from starving a lane.
 const MOST_ATTEMPTS: u32 = 8;
+
+/// How many times larger a group of streamed commands may be. What a transaction costs whatever its size is then shared
+/// by some hundred lines, and a stream's window still holds a second group that waits while the first is stored.
+const STREAMED_TIMES: usize = 4;
 
 /// How many products a lane remembers as ones whose offer had to be read wholly.
 const MOST_REMEMBERED: usize = 1_024;
@@ -34,11 +39,14 @@ impl Hungry {
     }
 }
 
-/// The commands that share a transaction, with the scope of all of them.
+/// The commands that share a transaction.
 pub(crate) struct Group {
     jobs: Vec<Job>,
-    scope: Scope,
     weight: usize,
+    /// Whether others may join.
+    open: bool,
+    /// Whether all of them are streamed.
+    streamed: bool,
 }
 
 /// What a command adds to the work of a transaction: its lines, or one.
@@ -52,74 +60,94 @@ fn weight(command: &Command) -> usize {
 impl Group {
     pub(crate) fn of(job: Job) -> Self {
         Self {
-            scope: job.envelope.command.scope(),
             weight: weight(&job.envelope.command),
+            open: job.envelope.command.is_joinable(),
+            streamed: job.streamed,
             jobs: vec![job],
         }
     }
 
-    pub(crate) const fn weight(&self) -> usize {
-        self.weight
-    }
-
     /// Takes a job into the group, or gives it back when it has to go into the next one.
     pub(crate) fn join(&mut self, job: Job, most: usize) -> Result<(), Job> {
-        let scope = job.envelope.command.scope();
         let weight = weight(&job.envelope.command);
-        if self.weight + weight > most || !self.scope.is_joinable() || !scope.is_joinable() {
+        let streamed = self.streamed && job.streamed;
+        let most = if streamed { most * STREAMED_TIMES } else { most };
+        if self.weight + weight > most || !self.open || !job.envelope.command.is_joinable() {
             return Err(job);
         }
-        self.scope = std::mem::take(&mut self.scope).join(scope);
         self.weight += weight;
+        self.streamed = streamed;
         self.jobs.push(job);
         Ok(())
     }
 
-    /// Decides and stores the commands, and answers each caller.
+    /// Decides and stores the commands, and answers each caller; says whom, if they may ask again at once. `most` is the
+    /// bound of a group's weight.
     ///
     /// A command that can't be decided at all (a defect, broken records) fails alone: the others are decided again
     /// without it.
-    pub(crate) async fn settle(self, shared: &Shared, hungry: &mut Hungry, lane: usize) {
-        let mut groups = vec![self];
-        while let Some(mut group) = groups.pop() {
-            group.jobs.retain(|job| !job.reply.is_closed());
-            if group.jobs.is_empty() {
+    pub(crate) async fn settle(
+        self,
+        shared: &Shared,
+        hungry: &mut Hungry,
+        lane: usize,
+        most: usize,
+    ) -> Option<Answered> {
+        let begun = Instant::now();
+        let (callers, weight, streamed) = (self.jobs.len(), self.weight, self.streamed);
+        let mut groups = vec![self.jobs];
+        while let Some(mut jobs) = groups.pop() {
+            jobs.retain(|job| !job.reply.is_closed());
+            if jobs.is_empty() {
                 continue;
             }
-            let span = tracing::debug_span!("group", lane, commands = group.jobs.len());
-            let apart = group.transact(shared, hungry).instrument(span).await;
+            let span = tracing::debug_span!("group", lane, commands = jobs.len());
+            let apart = Transaction::of(jobs, hungry).run(shared, hungry).instrument(span).await;
             groups.extend(apart.into_iter().rev());
+        }
+        (!streamed).then(|| Answered {
+            callers,
+            room: most * callers / weight,
+            took: begun.elapsed(),
+        })
+    }
+}
+
+/// A group on its way: what is asked, beside where the answers go.
+struct Transaction {
+    /// Shared with the decision, which may outlast this try of it.
+    asked: Arc<[Envelope]>,
+    replies: Vec<Reply>,
+    scope: Scope,
+}
+
+impl Transaction {
+    fn of(jobs: Vec<Job>, hungry: &Hungry) -> Self {
+        let (asked, replies): (Vec<Envelope>, Vec<Reply>) =
+            jobs.into_iter().map(|job| (job.envelope, job.reply)).unzip();
+        let mut scope = Scope::of(asked.iter().map(|envelope| &envelope.command));
+        scope.whole_offers.extend(hungry.0.intersection(&scope.skus).cloned());
+        Self {
+            asked: asked.into(),
+            replies,
+            scope,
         }
     }
 
     /// One transaction. Gives back what has to be run anew, in order.
-    async fn transact(mut self, shared: &Shared, hungry: &mut Hungry) -> Vec<Self> {
-        self.scope
-            .whole_offers
-            .extend(hungry.0.intersection(&self.scope.skus).cloned());
+    async fn run(mut self, shared: &Shared, hungry: &mut Hungry) -> Vec<Vec<Job>> {
         let started = Instant::now();
         let mut attempt = 1;
         while attempt <= MOST_ATTEMPTS {
-            let commands: Arc<[(Command, Occasion)]> = self
-                .jobs
-                .iter()
-                .map(|job| (job.envelope.command.clone(), shared.occasion(&job.envelope)))
-                .collect();
-            let stored = shared
-                .store
-                .transact(&self.scope, Arc::new(move |loaded| decide(&commands, loaded)))
-                .await;
-            match stored {
+            match shared.store.transact(&self.scope, self.decision(shared)).await {
                 Ok(decided) => {
                     let events = decided.changes.events.len();
                     tracing::debug!(events, attempt, "stored");
-                    shared.meter.stored(self.jobs.len(), events, started.elapsed());
+                    shared.meter.stored(self.asked.len(), events, started.elapsed());
                     if decided.changes.unserved().next().is_some() {
                         shared.owed.notify_one();
                     }
-                    for (job, answer) in self.jobs.into_iter().zip(decided.answers) {
-                        job.answer(shared, answer);
-                    }
+                    self.answer(shared, decided.answers);
                     return Vec::new();
                 }
                 Err(StoreError::Conflict) => {
@@ -139,66 +167,109 @@ impl Group {
                     return self.without(command, shared);
                 }
                 Err(error @ (StoreError::Corrupt(_) | StoreError::Undecided(_))) => {
-                    if self.jobs.len() > 1 {
-                        return self.singly();
+                    if self.asked.len() > 1 {
+                        return self.jobs().map(|job| vec![job]).collect();
                     }
                     tracing::error!(%error, "the command can't be decided");
                     self.answer_all(shared, &CommandError::Internal);
                     return Vec::new();
                 }
                 Err(error @ StoreError::Unavailable(_)) => {
-                    tracing::warn!(%error, commands = self.jobs.len(), "not stored");
+                    tracing::warn!(%error, commands = self.asked.len(), "not stored");
                     self.answer_all(shared, &CommandError::Unavailable);
                     return Vec::new();
                 }
             }
         }
-        tracing::warn!(commands = self.jobs.len(), "the state kept changing");
+        tracing::warn!(commands = self.asked.len(), "the state kept changing");
         self.answer_all(shared, &CommandError::Busy);
         Vec::new()
     }
 
+    /// The decision, at instants of its own: taken anew, it is taken later.
+    fn decision(&self, shared: &Shared) -> Decide {
+        let asked = Arc::clone(&self.asked);
+        let occasions: Vec<Occasion> = asked.iter().map(|envelope| shared.occasion(envelope)).collect();
+        Arc::new(move |loaded| decide(&asked, &occasions, loaded))
+    }
+
+    /// The commands with their callers, to be run in other groups.
+    fn jobs(self) -> impl Iterator<Item = Job> {
+        let Self { asked, replies, .. } = self;
+        let together = replies.into_iter().enumerate();
+        together.map(move |(number, reply)| Job {
+            envelope: asked[number].clone(),
+            reply,
+            // They are in a group already.
+            streamed: false,
+        })
+    }
+
     /// The group without the command whose decision panicked, which is answered.
-    fn without(mut self, command: usize, shared: &Shared) -> Vec<Self> {
-        let job = self.jobs.remove(command);
-        tracing::error!(command = ?job.envelope.command, "deciding the command panicked");
-        job.answer(shared, Err(CommandError::Internal));
-        let mut jobs = self.jobs.into_iter();
-        let Some(mut rest) = jobs.next().map(Self::of) else {
-            return Vec::new();
-        };
-        for job in jobs {
-            let joined = rest.join(job, usize::MAX);
-            debug_assert!(joined.is_ok(), "what stood in one group fits into one");
-        }
+    fn without(self, command: usize, shared: &Shared) -> Vec<Vec<Job>> {
+        let mut rest: Vec<Job> = self.jobs().collect();
+        let Job { envelope, reply, .. } = rest.remove(command);
+        tracing::error!(command = ?envelope.command, "deciding the command panicked");
+        let error = CommandError::Internal;
+        shared.meter.answered(envelope.command.name(), error.code(), 1);
+        // The caller may have left.
+        drop(reply.send(Err(error)));
         vec![rest]
     }
 
-    fn singly(self) -> Vec<Self> {
-        self.jobs.into_iter().map(Self::of).collect()
+    fn answer_all(self, shared: &Shared, error: &CommandError) {
+        let answers = self.asked.iter().map(|_| Err(error.clone())).collect();
+        self.answer(shared, answers);
     }
 
-    fn answer_all(self, shared: &Shared, error: &CommandError) {
-        for job in self.jobs {
-            job.answer(shared, Err(error.clone()));
+    /// Counts the answers, then gives them.
+    fn answer(self, shared: &Shared, answers: Vec<Answer>) {
+        let mut counted = Counted::default();
+        for (envelope, answer) in self.asked.iter().zip(&answers) {
+            let outcome = answer.as_ref().map_or_else(CommandError::code, |_| "ok");
+            counted.add(envelope.command.name(), outcome, shared);
+        }
+        counted.tell(shared);
+        for (reply, answer) in self.replies.into_iter().zip(answers) {
+            // The caller may have left; the command stands all the same.
+            drop(reply.send(answer));
         }
     }
 }
 
-impl Job {
-    fn answer(self, shared: &Shared, answer: crate::Answer) {
-        let outcome = answer.as_ref().map_or_else(CommandError::code, |_| "ok");
-        shared.meter.answered(self.envelope.command.name(), outcome);
-        // The caller may have left; the command stands all the same.
-        drop(self.reply.send(answer));
+/// Answers alike that follow one another: they are told to the meter at once.
+#[derive(Default)]
+struct Counted {
+    command: &'static str,
+    outcome: &'static str,
+    times: u64,
+}
+
+impl Counted {
+    fn add(&mut self, command: &'static str, outcome: &'static str, shared: &Shared) {
+        if (command, outcome) != (self.command, self.outcome) {
+            self.tell(shared);
+            *self = Self {
+                command,
+                outcome,
+                times: 0,
+            };
+        }
+        self.times += 1;
+    }
+
+    fn tell(&self, shared: &Shared) {
+        if self.times > 0 {
+            shared.meter.answered(self.command, self.outcome, self.times);
+        }
     }
 }
 
 /// Decides commands one after the other on what was read.
-fn decide(commands: &[(Command, Occasion)], loaded: Loaded) -> Result<Decided, Undecided> {
+fn decide(asked: &[Envelope], occasions: &[Occasion], loaded: Loaded) -> Result<Decided, Undecided> {
     let mut ledger = Ledger::open(loaded)?;
-    let mut answers = Vec::with_capacity(commands.len());
-    for (number, (command, occasion)) in commands.iter().enumerate() {
+    let mut answers = Vec::with_capacity(asked.len());
+    for (number, (Envelope { command, .. }, occasion)) in asked.iter().zip(occasions).enumerate() {
         // A panic leaves the ledger torn, so it is thrown away with it.
         let answer = catch_unwind(AssertUnwindSafe(|| ledger.decide(command, occasion)))
             .map_err(|_| Undecided::Panicked { command: number })?;

@@ -293,9 +293,14 @@ pub trait Queries: Send + Sync {
 }
 
 /// The time.
+#[async_trait]
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
+
+    /// Ends once so much time has passed, or somewhat later. With a clock that stands still nobody waits for anything:
+    /// it ends at once.
+    async fn pause(&self, _: Duration) {}
 
     /// The present day, in UTC.
     fn today(&self) -> Date {
@@ -305,8 +310,8 @@ pub trait Clock: Send + Sync {
 
 /// Where the engine's figures go. Called on the hot path: implementations must not block.
 pub trait Meter: Send + Sync {
-    /// A command was answered. `outcome`: `ok`, or the error's code.
-    fn answered(&self, command: &'static str, outcome: &'static str);
+    /// As many commands of this name were answered so. `outcome`: `ok`, or the error's code.
+    fn answered(&self, command: &'static str, outcome: &'static str, times: u64);
     /// A group of commands was stored by one transaction.
     fn stored(&self, commands: usize, events: usize, took: Duration);
     /// A decision met a conflict and is taken anew.

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use crate::line::Wish;
 use crate::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
 use crate::quantity::{Count, Quantity};
-use crate::scope::{BacklogNeed, ReleaseNeed, Scope};
+use crate::scope::Scope;
 
 /// The most lines one order may have: the lines of an order are decided and stored in one transaction.
 pub const MAX_LINES_PER_ORDER: usize = 2_000;
@@ -206,45 +206,31 @@ impl Command {
     /// What it touches.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        let mut scope = Scope::default();
+        Scope::of([self])
+    }
+
+    /// Whether it can share a transaction with others. One that can't reads a part of the books that is only right for
+    /// the state it finds.
+    #[must_use]
+    pub const fn is_joinable(&self) -> bool {
+        !matches!(self, Self::ChangeBatchQuantity { .. } | Self::ServeBacklog(_))
+    }
+
+    /// A name that commands on the same things are likely to share: that of a product where it names one, else of a
+    /// batch or an order.
+    #[must_use]
+    pub fn foremost_name(&self) -> &str {
         match self {
-            Self::NameProduct { sku, .. } => {
-                scope.skus.insert(sku.clone());
-            }
-            Self::CreateBatch(create) => {
-                scope.skus.insert(create.sku.clone());
-                scope.batches.insert(create.reference.clone());
-                scope.backlog = BacklogNeed::FromStart;
-            }
-            Self::ChangeBatchQuantity { reference, quantity } => {
-                scope.batches.insert(reference.clone());
-                scope.backlog = BacklogNeed::FromStart;
-                scope.release = Some(ReleaseNeed {
-                    batch: reference.clone(),
-                    to: *quantity,
-                });
-            }
-            Self::Allocate(allocate) => {
-                scope.skus.insert(allocate.wish.sku.clone());
-                scope.lines.insert(allocate.wish.key.clone());
-            }
+            Self::NameProduct { sku, .. } | Self::ServeBacklog(sku) => sku.as_str(),
+            Self::CreateBatch(create) => create.sku.as_str(),
+            Self::ChangeBatchQuantity { reference, .. } => reference.as_str(),
+            Self::Allocate(allocate) => allocate.wish.sku.as_str(),
             Self::PlaceOrder(place) => {
-                scope.skus.extend(place.lines.iter().map(|line| line.sku.clone()));
-                scope.orders.insert(place.order.clone());
+                let least = place.lines.iter().map(|line| line.sku.as_str()).min();
+                least.unwrap_or(place.order.as_str())
             }
-            Self::CancelLine(key) => {
-                scope.orders.insert(key.order.clone());
-                scope.backlog = BacklogNeed::FromStart;
-            }
-            Self::CancelOrder(order) => {
-                scope.orders.insert(order.clone());
-                scope.backlog = BacklogNeed::FromStart;
-            }
-            Self::ServeBacklog(sku) => {
-                scope.skus.insert(sku.clone());
-                scope.backlog = BacklogNeed::Resume;
-            }
+            Self::CancelLine(key) => key.order.as_str(),
+            Self::CancelOrder(order) => order.as_str(),
         }
-        scope
     }
 }

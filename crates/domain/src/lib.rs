@@ -12,10 +12,12 @@
 
 extern crate alloc;
 
+mod backlog;
 mod batch;
 mod command;
 mod draft;
 mod event;
+mod journal;
 mod ledger;
 mod line;
 mod name;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::event::LineTerms;
 use crate::name::{LineKey, Reference, Sku};
 use crate::quantity::{Quantity, Units};
-use crate::record::{AllocationRecord, LineRecord};
+use crate::record::{AllocationRecord, Change, Changes, LineRecord};
 
 /// What a customer wants: one line of an order to be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,21 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allocation {
     pub(crate) part: Part,
+    /// The batch's place among those of its product that are at hand.
+    pub(crate) place: usize,
     pub(crate) allocated_at: Timestamp,
+}
+
+impl Allocation {
+    /// The same, as it is stored.
+    fn record(self, key: &LineKey) -> AllocationRecord {
+        AllocationRecord {
+            key: key.clone(),
+            batch: self.part.batch,
+            quantity: self.part.quantity,
+            allocated_at: self.allocated_at,
+        }
+    }
 }
 
 /// Where a line stands, with what it holds: the part of a line that commands change.
@@ -97,17 +111,11 @@ impl Standing {
         }
     }
 
-    /// Allocated, with the given parts earmarked at `now`.
-    pub(crate) fn allocated(parts: Vec<Part>, now: Timestamp) -> Self {
+    /// Allocated, with these units earmarked.
+    pub(crate) const fn allocated(allocations: Vec<Allocation>) -> Self {
         Self {
             state: LineState::Allocated,
-            allocations: parts
-                .into_iter()
-                .map(|part| Allocation {
-                    part,
-                    allocated_at: now,
-                })
-                .collect(),
+            allocations,
         }
     }
 
@@ -123,6 +131,8 @@ pub struct Line {
     standing: Standing,
     /// As it was read; `None` for a line made in this transaction.
     stored: Option<Standing>,
+    /// Whether the command that is being decided has touched it.
+    touched: bool,
 }
 
 impl Line {
@@ -132,23 +142,15 @@ impl Line {
             terms,
             standing,
             stored: None,
+            touched: false,
         }
     }
 
     /// A line as read from a store, with its allocations.
-    pub(crate) fn stored(record: LineRecord, allocations: Vec<AllocationRecord>) -> Self {
+    pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>) -> Self {
         let standing = Standing {
             state: record.state,
-            allocations: allocations
-                .into_iter()
-                .map(|a| Allocation {
-                    part: Part {
-                        batch: a.batch,
-                        quantity: a.quantity,
-                    },
-                    allocated_at: a.allocated_at,
-                })
-                .collect(),
+            allocations,
         };
         Self {
             terms: LineTerms {
@@ -160,6 +162,7 @@ impl Line {
             },
             stored: Some(standing.clone()),
             standing,
+            touched: false,
         }
     }
 
@@ -202,26 +205,60 @@ impl Line {
         core::mem::replace(&mut self.standing, standing)
     }
 
-    /// The units it holds in one batch, and since when.
-    pub(crate) fn held_in(&self, batch: &Reference) -> Option<&Allocation> {
-        self.standing.allocations.iter().find(|a| a.part.batch == *batch)
+    /// The units it holds in the batch at a place, and since when.
+    pub(crate) fn held_in(&self, place: usize) -> Option<&Allocation> {
+        self.standing.allocations.iter().find(|a| a.place == place)
     }
 
-    /// As it was read, if it was.
-    pub(crate) const fn as_stored(&self) -> Option<&Standing> {
-        self.stored.as_ref()
+    /// Marks it as touched by the command that is being decided; whether it was not so before.
+    pub(crate) const fn touch(&mut self) -> bool {
+        !core::mem::replace(&mut self.touched, true)
     }
 
-    /// The line's record, as it stands now.
-    pub(crate) fn record(&self, sku: &Sku) -> LineRecord {
-        LineRecord {
-            key: self.terms.key.clone(),
+    /// The command that touched it has been told.
+    pub(crate) const fn settle(&mut self) {
+        self.touched = false;
+    }
+
+    /// Adds what changed of it since it was read: the line itself, and the allocations that differ.
+    pub(crate) fn close(self, sku: &Sku, changes: &mut Changes) {
+        let Self {
+            terms,
+            standing,
+            stored,
+            ..
+        } = self;
+        let (state, held) = (standing.state, standing.allocations);
+        let record = |key: LineKey| LineRecord {
+            key,
             sku: sku.clone(),
-            quantity: self.terms.quantity,
-            state: self.standing.state,
-            split: self.terms.split,
-            placed_at: self.terms.placed_at,
-            placed_with_order: self.terms.placed_with_order,
+            quantity: terms.quantity,
+            state,
+            split: terms.split,
+            placed_at: terms.placed_at,
+            placed_with_order: terms.placed_with_order,
+        };
+        let Some(before) = stored else {
+            changes
+                .earmarked
+                .extend(held.into_iter().map(|allocation| allocation.record(&terms.key)));
+            changes.lines.push(Change::New(record(terms.key)));
+            return;
+        };
+        changes.released.extend(
+            before
+                .allocations
+                .iter()
+                .filter(|allocation| !held.contains(allocation))
+                .map(|allocation| allocation.clone().record(&terms.key)),
+        );
+        changes.earmarked.extend(
+            held.into_iter()
+                .filter(|allocation| !before.allocations.contains(allocation))
+                .map(|allocation| allocation.record(&terms.key)),
+        );
+        if before.state != state {
+            changes.lines.push(Change::Changed(record(terms.key)));
         }
     }
 

@@ -1,123 +1,80 @@
 //! Products: the aggregate root. Every promise of a SKU's units is made, moved and ended here.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod telling;
+
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::backlog::{Backlog, Reach};
 use crate::batch::{Batch, promise_date};
 use crate::command::CreateBatch;
 use crate::draft::Draft;
-use crate::event::{DeallocationReason, Event, Fact, Kept, LineTerms, MoveReason, Occasion, Subject};
-use crate::line::{Line, LineState, Part, Standing, Turn};
-use crate::name::{LineKey, ProductName, Reference, Sku};
-use crate::outcome::{Effects, LineView, Moved};
+use crate::event::{Fact, Kept, LineTerms, MoveReason, Subject};
+use crate::journal::Journal;
+use crate::line::{Allocation, Line, LineState, Standing, Turn};
+use crate::name::{ProductName, Sku};
+use crate::outcome::{Effects, LineView};
 use crate::quantity::{Count, Units};
-use crate::record::{BatchRecord, Preference, ProductRecord};
-
-/// How far the backlog was read, and so what may be said about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Reach {
-    /// Not at all: no command of this transaction frees stock.
-    Unread,
-    /// To its end.
-    Whole,
-    /// To this turn; more wait behind it.
-    Until(Turn),
-}
-
-/// The part of the backlog that is at hand, in order of service.
-#[derive(Debug, Clone)]
-struct Backlog {
-    waiting: BTreeSet<Turn>,
-    reach: Reach,
-}
-
-impl Backlog {
-    const fn new(reach: Reach) -> Self {
-        Self {
-            waiting: BTreeSet::new(),
-            reach,
-        }
-    }
-
-    /// Adds a line, unless its turn lies where the backlog was not read: it is served with the lines there.
-    fn join(&mut self, turn: Turn) {
-        let at_hand = match &self.reach {
-            Reach::Unread => false,
-            Reach::Whole => true,
-            Reach::Until(last) => turn <= *last,
-        };
-        if at_hand {
-            self.waiting.insert(turn);
-        }
-    }
-
-    fn leave(&mut self, turn: &Turn) {
-        self.waiting.remove(turn);
-    }
-}
+use crate::record::{BatchRecord, Change, Changes, Preference, ProductChange, ProductRecord};
 
 /// A product: a SKU, an optional name, its batches, its backlog, and a version that rises with each event.
 ///
 /// At hand is what the transaction's scope names, not the whole past: batches with something available, the lines that
-/// commands touch with the batches they lie in, and a page of the backlog.
+/// commands touch with the batches they lie in, and a page of the backlog. Batches and lines have places here, which
+/// they keep for as long as the transaction lasts.
 #[derive(Debug, Clone)]
 pub struct Product {
     record: ProductRecord,
     /// As it was read; `None` for a product made in this transaction.
     stored: Option<ProductRecord>,
-    /// In preference order.
     batches: Vec<Batch>,
+    /// The places of the batches in preference order.
+    preferred: Vec<usize>,
     /// The last batch that is offered to lines; behind it others have something available that were not read. `None`:
     /// all of them are at hand.
     offer_ends: Option<Preference>,
     /// Whether a line did not fit what is offered, while there is more that was not read: nothing decided since holds.
     starved: bool,
-    lines: BTreeMap<LineKey, Line>,
+    lines: Vec<Line>,
     backlog: Backlog,
-    /// Where each line stood before the command that is being decided, in the order they were touched.
-    touched: Vec<(LineKey, Option<Standing>)>,
-    /// What happened and is not yet handed to the ledger.
-    events: Vec<Event>,
+    /// Where each line stood before the command that is being decided, in the order they were touched. `None`: it was
+    /// not there.
+    touched: Vec<(usize, Option<Standing>)>,
 }
 
 impl Product {
     /// A product seen for the first time.
-    pub(crate) fn new(sku: Sku) -> Self {
-        Self {
-            record: ProductRecord {
-                sku,
-                name: None,
-                version: 0,
-                batches_created: 0,
-                resume_after: None,
-            },
-            stored: None,
-            batches: Vec::new(),
-            offer_ends: None,
-            starved: false,
-            lines: BTreeMap::new(),
-            backlog: Backlog::new(Reach::Whole),
-            touched: Vec::new(),
-            events: Vec::new(),
-        }
+    pub(crate) const fn new(sku: Sku) -> Self {
+        let record = ProductRecord {
+            sku,
+            name: None,
+            version: 0,
+            batches_created: 0,
+            resume_after: None,
+        };
+        Self::begin(record, None, Reach::Whole)
     }
 
     /// A product as read from a store, as yet without batches and lines.
     pub(crate) fn stored(record: ProductRecord) -> Self {
-        Self {
-            stored: Some(record.clone()),
-            backlog: Backlog::new(Reach::Unread),
-            ..Self::new(record.sku.clone())
-        }
-        .with_record(record)
+        let stored = Some(record.clone());
+        Self::begin(record, stored, Reach::Unread)
     }
 
-    fn with_record(mut self, record: ProductRecord) -> Self {
-        self.record = record;
-        self
+    const fn begin(record: ProductRecord, stored: Option<ProductRecord>, reach: Reach) -> Self {
+        Self {
+            record,
+            stored,
+            batches: Vec::new(),
+            preferred: Vec::new(),
+            offer_ends: None,
+            starved: false,
+            lines: Vec::new(),
+            backlog: Backlog::new(reach),
+            touched: Vec::new(),
+        }
     }
 
     /// Adds a batch that was read. [`Product::sort`] follows the last one.
@@ -125,17 +82,19 @@ impl Product {
         self.batches.push(Batch::stored(record));
     }
 
-    /// Adds a line that was read; [`Product::read_backlog`] comes before.
-    pub(crate) fn add_stored_line(&mut self, line: Line) {
+    /// Adds a line that was read, and says its place; [`Product::read_backlog`] comes before.
+    pub(crate) fn add_stored_line(&mut self, line: Line) -> usize {
+        let place = self.lines.len();
         if line.state() == LineState::Backordered {
-            self.backlog.join(line.turn());
+            self.backlog.join(line.turn(), place);
         }
-        self.lines.insert(line.key().clone(), line);
+        self.lines.push(line);
+        place
     }
 
     /// Says how far the backlog was read: `None` to its end.
     pub(crate) fn read_backlog(&mut self, until: Option<Turn>) {
-        self.backlog.reach = until.map_or(Reach::Whole, Reach::Until);
+        self.backlog.read_to(until.map_or(Reach::Whole, Reach::Until));
     }
 
     /// Says that there are more batches with something available than were read.
@@ -145,7 +104,8 @@ impl Product {
 
     /// Puts the batches in preference order.
     pub(crate) fn sort(&mut self) {
-        self.batches.sort_by_key(Batch::preference);
+        self.preferred = (0..self.batches.len()).collect();
+        self.preferred.sort_by_key(|place| self.batches[*place].preference());
     }
 
     /// Its SKU.
@@ -160,58 +120,29 @@ impl Product {
         self.record.version
     }
 
-    /// What people call it.
-    #[must_use]
-    pub const fn name(&self) -> Option<&ProductName> {
-        self.record.name.as_ref()
-    }
-
-    /// The batches at hand, in preference order.
-    #[must_use]
-    pub fn batches(&self) -> &[Batch] {
+    /// The batches at hand, by place.
+    pub(crate) fn batches(&self) -> &[Batch] {
         &self.batches
     }
 
-    /// A batch, if it is at hand.
-    #[must_use]
-    pub fn batch(&self, reference: &Reference) -> Option<&Batch> {
-        self.batches.iter().find(|batch| batch.reference() == reference)
+    /// The line at a place.
+    pub(crate) fn line(&self, place: usize) -> &Line {
+        &self.lines[place]
     }
 
-    /// A line, if it is at hand.
-    #[must_use]
-    pub fn line(&self, key: &LineKey) -> Option<&Line> {
-        self.lines.get(key)
-    }
-
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.lines.values()
-    }
-
-    pub(crate) const fn record(&self) -> &ProductRecord {
-        &self.record
-    }
-
-    pub(crate) const fn as_stored(&self) -> Option<&ProductRecord> {
-        self.stored.as_ref()
-    }
-
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        core::mem::take(&mut self.events)
-    }
-
-    /// The batches that lines may be given stock from, in preference order. Those behind an offer that was cut are at
-    /// hand for other reasons, and their turn has not come.
-    fn offered(&self) -> &[Batch] {
-        let end = self.offer_ends.map_or(self.batches.len(), |last| {
-            self.batches.partition_point(|batch| batch.preference() <= last)
+    /// The places of the batches that lines may be given stock from, in preference order. Those behind an offer that
+    /// was cut are at hand for other reasons, and their turn has not come.
+    fn offered(&self) -> &[usize] {
+        let end = self.offer_ends.map_or(self.preferred.len(), |last| {
+            self.preferred
+                .partition_point(|place| self.batches[*place].preference() <= last)
         });
-        &self.batches[..end]
+        &self.preferred[..end]
     }
 
     /// A draft on what is offered.
-    pub(crate) fn draft(&self) -> Draft<'_> {
-        Draft::new(self.offered())
+    pub(crate) fn draft(&self, now: Timestamp) -> Draft<'_> {
+        Draft::new(&self.batches, self.offered(), now)
     }
 
     /// Whether a line did not fit what was read of a longer offer: the decision has to be taken anew on all of it.
@@ -220,42 +151,45 @@ impl Product {
     }
 
     /// A line did not fit what is offered.
-    fn found_no_room(&mut self) {
+    const fn found_no_room(&mut self) {
         self.starved |= self.offer_ends.is_some();
     }
 
-    /// A line as it is shown.
-    pub(crate) fn view(&self, line: &Line, today: Date) -> LineView {
-        let allocations = line.standing().parts();
+    /// The line at a place, as it is shown.
+    pub(crate) fn view(&self, place: usize, today: Date) -> LineView {
+        let line = &self.lines[place];
         LineView {
             key: line.key().clone(),
             sku: self.record.sku.clone(),
             quantity: line.quantity(),
             state: line.state(),
-            promised_on: self.promise(&allocations, today),
-            allocations,
+            promised_on: self.promise(line.standing(), today),
+            allocations: line.standing().parts(),
         }
     }
 
-    fn promise(&self, parts: &[Part], today: Date) -> Option<Date> {
-        promise_date(
-            parts.iter().filter_map(|part| self.batch(&part.batch)).map(Batch::eta),
-            today,
-        )
+    fn promise(&self, standing: &Standing, today: Date) -> Option<Date> {
+        let etas = standing.allocations.iter().map(|held| self.batches[held.place].eta());
+        promise_date(etas, today)
     }
 
     /// Names the product; `false` when it bears that name already.
-    pub(crate) fn rename(&mut self, name: &ProductName, occasion: &Occasion) -> bool {
+    pub(crate) fn rename(&mut self, name: &ProductName, journal: &mut Journal<'_>) -> bool {
         if self.record.name.as_ref() == Some(name) {
             return false;
         }
         self.record.name = Some(name.clone());
-        self.happened(Fact::ProductNamed { name: name.clone() }, occasion);
+        self.happened(Fact::ProductNamed { name: name.clone() }, journal);
         true
     }
 
-    /// Adds a batch and serves the backlog from it.
-    pub(crate) fn create_batch(&mut self, create: &CreateBatch, occasion: &Occasion) -> Effects {
+    /// Adds a batch, serves the backlog from it, and says its place.
+    pub(crate) fn create_batch(
+        &mut self,
+        create: &CreateBatch,
+        journal: &mut Journal<'_>,
+        effects: &mut Effects,
+    ) -> usize {
         self.record.batches_created += 1;
         let ordinal = self.record.batches_created;
         let batch = Batch::new(BatchRecord {
@@ -269,10 +203,12 @@ impl Product {
             dispatched: Units::ZERO,
             eta: create.eta,
         });
-        let place = self
-            .batches
-            .partition_point(|other| other.preference() < batch.preference());
-        self.batches.insert(place, batch);
+        let place = self.batches.len();
+        let rank = self
+            .preferred
+            .partition_point(|other| self.batches[*other].preference() < batch.preference());
+        self.preferred.insert(rank, place);
+        self.batches.push(batch);
         self.happened(
             Fact::BatchCreated {
                 reference: create.reference.clone(),
@@ -281,127 +217,133 @@ impl Product {
                 quantity: create.quantity,
                 eta: create.eta,
             },
-            occasion,
+            journal,
         );
-        self.serve_backlog(occasion.now);
-        self.settle(None, occasion)
+        self.serve_backlog(journal.now());
+        self.settle(None, journal, Some(effects));
+        place
     }
 
     /// Counts a batch. Lines that no longer fit are released and placed anew, best first; what is free then serves the
     /// backlog. The quantity is not below what has been dispatched, and not what it was.
-    pub(crate) fn count_batch(&mut self, reference: &Reference, to: Count, occasion: &Occasion) -> Effects {
-        let batch = self.batch(reference).expect("the batch to count is at hand");
-        let from = batch.quantity();
+    pub(crate) fn count_batch(&mut self, place: usize, to: Count, journal: &mut Journal<'_>, effects: &mut Effects) {
+        let batch = &self.batches[place];
+        let (reference, from) = (batch.reference().clone(), batch.quantity());
         let excess = batch.committed().saturating_sub(to.units());
-        self.happened(
-            Fact::BatchQuantityChanged {
-                reference: reference.clone(),
-                from,
-                to,
-            },
-            occasion,
-        );
-        let released = self.to_release(reference, excess);
-        for key in &released {
-            self.stand(key, Standing::empty_handed(LineState::Backordered));
+        let fact = Fact::BatchQuantityChanged {
+            reference: reference.clone(),
+            from,
+            to,
+        };
+        self.happened(fact, journal);
+        let released = self.to_release(place, excess);
+        for line in &released {
+            self.stand(*line, Standing::empty_handed(LineState::Backordered));
         }
-        self.batch_mut(reference).count(to);
-        for key in released.iter().rev() {
-            let line = &self.lines[key];
-            match self.draft().fit(line.quantity(), line.terms().split) {
-                Ok(parts) => self.stand(key, Standing::allocated(parts, occasion.now)),
+        self.batches[place].count(to);
+        for place in released.iter().rev() {
+            let line = &self.lines[*place];
+            match self.draft(journal.now()).fit(line.quantity(), line.terms().split) {
+                Ok(allocations) => self.stand(*place, Standing::allocated(allocations)),
                 Err(_) => self.found_no_room(),
             }
         }
         if to > from || !released.is_empty() {
-            self.serve_backlog(occasion.now);
+            self.serve_backlog(journal.now());
         }
-        self.settle(Some(&MoveReason::BatchQuantityChanged(reference.clone())), occasion)
+        let why = MoveReason::BatchQuantityChanged(reference);
+        self.settle(Some(&why), journal, Some(effects));
     }
 
     /// The lines that have to leave a batch so that it loses `excess` units, the first to go first.
     ///
     /// The most recently allocated go first, then the latest turn. No more than needed: of those chosen, the ones that
     /// still fit are put back, best first.
-    fn to_release(&self, reference: &Reference, excess: Units) -> Vec<LineKey> {
+    fn to_release(&self, batch: usize, excess: Units) -> Vec<usize> {
         if excess.is_zero() {
             return Vec::new();
         }
         let mut held: Vec<_> = self
             .lines
-            .values()
-            .filter_map(|line| {
-                let allocation = line.held_in(reference)?;
-                Some((allocation.allocated_at, line.turn(), allocation.part.quantity.units()))
+            .iter()
+            .enumerate()
+            .filter_map(|(place, line)| {
+                let allocation = line.held_in(batch)?;
+                let units = allocation.part.quantity.units();
+                Some((allocation.allocated_at, line.turn(), units, place))
             })
             .collect();
         held.sort_by(|a, b| b.cmp(a));
         let mut freed = Units::ZERO;
         let mut chosen = Vec::new();
-        for (_, turn, units) in held {
+        for (_, _, units, place) in held {
             if freed >= excess {
                 break;
             }
             freed = freed.checked_add(units).expect("a batch's units are a sum");
-            chosen.push((turn.key, units));
+            chosen.push((place, units));
         }
         assert!(freed >= excess, "the lines to release are at hand");
         let mut spare = freed.saturating_sub(excess);
-        let mut put_back = BTreeSet::new();
-        for (key, units) in chosen.iter().rev() {
-            if let Some(left) = spare.checked_sub(*units) {
-                spare = left;
-                put_back.insert(key.clone());
+        let mut leaving: Vec<usize> = Vec::with_capacity(chosen.len());
+        for (place, units) in chosen.into_iter().rev() {
+            match spare.checked_sub(units) {
+                Some(left) => spare = left,
+                None => leaving.push(place),
             }
         }
-        chosen
-            .into_iter()
-            .map(|(key, _)| key)
-            .filter(|key| !put_back.contains(key))
-            .collect()
+        leaving.reverse();
+        leaving
     }
 
-    /// Places a line for the first time, where a draft found room for it.
-    pub(crate) fn place(&mut self, terms: LineTerms, parts: Vec<Part>, occasion: &Occasion) {
-        let key = terms.key.clone();
-        self.lines.insert(
-            key.clone(),
-            Line::new(terms, Standing::empty_handed(LineState::Backordered)),
-        );
-        self.touched.push((key.clone(), None));
-        self.stand(&key, Standing::allocated(parts, occasion.now));
+    /// Places a line for the first time, where a draft found room for it, and says its place.
+    pub(crate) fn place(&mut self, terms: LineTerms, allocations: Vec<Allocation>) -> usize {
+        for allocation in &allocations {
+            self.batches[allocation.place].earmark(allocation.part.quantity);
+        }
+        self.begin_line(terms, Standing::allocated(allocations))
     }
 
-    /// Tells that a line did not fit, and keeps of it what is to be kept.
-    pub(crate) fn fall_short(&mut self, terms: LineTerms, available: Units, kept: Kept, occasion: &Occasion) {
+    /// Tells that a line did not fit, and keeps of it what is to be kept: where, if anything.
+    pub(crate) fn fall_short(
+        &mut self,
+        terms: LineTerms,
+        available: Units,
+        kept: Kept,
+        journal: &mut Journal<'_>,
+    ) -> Option<usize> {
         self.found_no_room();
-        self.happened(
-            Fact::OutOfStock {
-                line: terms.clone(),
-                available,
-                kept,
-            },
-            occasion,
-        );
+        let fact = Fact::OutOfStock {
+            line: terms.clone(),
+            available,
+            kept,
+        };
+        self.happened(fact, journal);
         let state = match kept {
-            Kept::Nothing => return,
+            Kept::Nothing => return None,
             Kept::Refused => LineState::Refused,
             Kept::Backordered => LineState::Backordered,
         };
-        let key = terms.key.clone();
         if state == LineState::Backordered {
-            self.backlog.join(terms.turn());
+            self.backlog.join(terms.turn(), self.lines.len());
         }
-        self.lines
-            .insert(key.clone(), Line::new(terms, Standing::empty_handed(state)));
-        self.touched.push((key, None));
+        Some(self.begin_line(terms, Standing::empty_handed(state)))
     }
 
-    /// Cancels a line: its stock is free, or it leaves the backlog. `false` when nothing of it stands.
-    pub(crate) fn cancel(&mut self, key: &LineKey) -> bool {
-        match self.lines[key].state() {
+    fn begin_line(&mut self, terms: LineTerms, standing: Standing) -> usize {
+        let place = self.lines.len();
+        let mut line = Line::new(terms, standing);
+        line.touch();
+        self.lines.push(line);
+        self.touched.push((place, None));
+        place
+    }
+
+    /// Cancels the line at a place: its stock is free, or it leaves the backlog. `false` when nothing of it stands.
+    pub(crate) fn cancel(&mut self, place: usize) -> bool {
+        match self.lines[place].state() {
             LineState::Allocated | LineState::Backordered => {
-                self.stand(key, Standing::empty_handed(LineState::Cancelled));
+                self.stand(place, Standing::empty_handed(LineState::Cancelled));
                 true
             }
             LineState::Refused | LineState::Cancelled => false,
@@ -412,151 +354,83 @@ impl Product {
     /// was not read is owed: a later transaction goes on there.
     pub(crate) fn serve_backlog(&mut self, now: Timestamp) {
         assert!(
-            self.backlog.reach != Reach::Unread,
+            *self.backlog.reach() != Reach::Unread,
             "a command that frees stock has read the backlog"
         );
-        let mut available: Units = self.offered().iter().map(Batch::available).sum();
-        let waiting: Vec<Turn> = self.backlog.waiting.iter().cloned().collect();
-        for turn in waiting {
+        let offered = self.offered().iter().map(|place| self.batches[*place].available());
+        let mut available: Units = offered.sum();
+        for place in self.backlog.waiting() {
             if available.is_zero() {
                 break;
             }
-            let line = &self.lines[&turn.key];
+            let line = &self.lines[place];
             let wanted = line.quantity().units();
             if wanted > available {
                 continue;
             }
-            if let Ok(parts) = self.draft().fit(line.quantity(), line.terms().split) {
-                self.stand(&turn.key, Standing::allocated(parts, now));
+            if let Ok(allocations) = self.draft(now).fit(line.quantity(), line.terms().split) {
+                self.stand(place, Standing::allocated(allocations));
                 available = available.saturating_sub(wanted);
             }
         }
-        if !self.backlog.waiting.is_empty() {
+        if !self.backlog.is_empty() {
             self.found_no_room();
         }
         let nothing_left = available.is_zero() && self.offer_ends.is_none();
-        self.record.resume_after = match &self.backlog.reach {
+        self.record.resume_after = match self.backlog.reach() {
             Reach::Until(last) if !nothing_left => Some(last.clone()),
             _ => None,
         };
     }
 
-    /// Tells what the command did to each line: one net event a line, none for a line that stands where it stood.
-    pub(crate) fn settle(&mut self, why: Option<&MoveReason>, occasion: &Occasion) -> Effects {
-        let mut effects = Effects::default();
-        let mut told = BTreeSet::new();
-        for (key, before) in core::mem::take(&mut self.touched) {
-            if !told.insert(key.clone()) {
-                continue;
-            }
-            let line = &self.lines[&key];
-            if before.as_ref() == Some(line.standing()) {
-                continue;
-            }
-            let view = self.view(line, occasion.today());
-            let fact = self.net_fact(line, before.as_ref(), why, occasion.today());
-            match &fact {
-                Some(Fact::Reallocated {
-                    key,
-                    from,
-                    to,
-                    promised_from,
-                    promised_to,
-                    ..
-                }) => effects.reallocated.push(Moved {
-                    key: key.clone(),
-                    from: from.clone(),
-                    to: to.clone(),
-                    promised_from: *promised_from,
-                    promised_to: *promised_to,
-                }),
-                Some(Fact::Allocated { .. }) => effects.allocated.push(view),
-                Some(Fact::Backordered { .. }) => effects.backordered.push(view),
-                _ => {}
-            }
-            if let Some(fact) = fact {
-                self.happened(fact, occasion);
-            }
-        }
-        effects
-    }
-
-    /// The one fact that says how a line came from where it stood to where it stands.
-    fn net_fact(&self, line: &Line, before: Option<&Standing>, why: Option<&MoveReason>, today: Date) -> Option<Fact> {
-        let from = before.map_or_else(Vec::new, Standing::parts);
-        let was = before.map(|standing| standing.state);
-        match line.state() {
-            LineState::Allocated if was == Some(LineState::Allocated) => {
-                let to = line.standing().parts();
-                Some(Fact::Reallocated {
-                    key: line.key().clone(),
-                    promised_from: self.promise(&from, today).unwrap_or(today),
-                    promised_to: self.promise(&to, today).unwrap_or(today),
-                    from,
-                    to,
-                    why: why.expect("a line moves only for a reason").clone(),
-                })
-            }
-            LineState::Allocated => Some(Fact::Allocated {
-                line: line.terms().clone(),
-                allocations: line.standing().parts(),
-                from_backlog: was == Some(LineState::Backordered),
-            }),
-            LineState::Backordered => Some(Fact::Backordered {
-                line: line.terms().clone(),
-                why: why.filter(|_| !from.is_empty()).cloned(),
-                from,
-            }),
-            LineState::Cancelled => Some(Fact::Deallocated {
-                key: line.key().clone(),
-                from,
-                why: DeallocationReason::Cancelled,
-            }),
-            // Its OutOfStock event has told it.
-            LineState::Refused => None,
-        }
-    }
-
-    /// The one door through which a line's stock changes: units and backlog follow the line.
-    fn stand(&mut self, key: &LineKey, standing: Standing) {
-        let line = self.lines.get_mut(key).expect("a line that stands is at hand");
-        let turn = line.turn();
+    /// The one door through which a line that is there changes: units and backlog follow the line.
+    fn stand(&mut self, place: usize, standing: Standing) {
+        let line = &mut self.lines[place];
         if standing.state == LineState::Backordered {
-            self.backlog.join(turn);
+            self.backlog.join(line.turn(), place);
         } else {
-            self.backlog.leave(&turn);
+            self.backlog.leave(|| line.turn());
         }
-        let taken: Vec<Part> = standing.parts();
-        let line = self.lines.get_mut(key).expect("a line that stands is at hand");
         let before = line.stand(standing);
-        for allocation in &before.allocations {
-            self.batch_mut(&allocation.part.batch).free(allocation.part.quantity);
+        for held in &before.allocations {
+            self.batches[held.place].free(held.part.quantity);
         }
-        for part in &taken {
-            self.batch_mut(&part.batch).earmark(part.quantity);
+        for taken in &line.standing().allocations {
+            self.batches[taken.place].earmark(taken.part.quantity);
         }
-        self.touched.push((key.clone(), Some(before)));
-    }
-
-    fn batch_mut(&mut self, reference: &Reference) -> &mut Batch {
-        self.batches
-            .iter_mut()
-            .find(|batch| batch.reference() == reference)
-            .expect("the batch of an allocation is at hand")
+        if line.touch() {
+            self.touched.push((place, Some(before)));
+        }
     }
 
     /// Records a fact: the one door through which the version moves.
-    fn happened(&mut self, fact: Fact, occasion: &Occasion) {
+    fn happened(&mut self, fact: Fact, journal: &mut Journal<'_>) {
         self.record.version += 1;
-        self.events.push(Event {
-            subject: Subject::Product {
-                sku: self.record.sku.clone(),
-                version: self.record.version,
-            },
-            occurred_at: occasion.now,
-            actor: occasion.actor.clone(),
-            correlation_id: occasion.correlation_id.clone(),
-            fact,
-        });
+        let subject = Subject::Product {
+            sku: self.record.sku.clone(),
+            version: self.record.version,
+        };
+        journal.note(subject, fact);
+    }
+
+    /// Adds what changed of it since it was read.
+    pub(crate) fn close(self, changes: &mut Changes) {
+        for place in self.preferred {
+            let batch = &self.batches[place];
+            match batch.unsaved() {
+                Some(true) => changes.batches.push(Change::New(batch.record().clone())),
+                Some(false) => changes.batches.push(Change::Changed(batch.record().clone())),
+                None => {}
+            }
+        }
+        for line in self.lines {
+            line.close(&self.record.sku, changes);
+        }
+        if self.stored.as_ref() != Some(&self.record) {
+            changes.products.push(ProductChange {
+                read_version: self.stored.map(|record| record.version),
+                record: self.record,
+            });
+        }
     }
 }

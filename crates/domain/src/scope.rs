@@ -1,7 +1,9 @@
 //! Scopes: what a command touches, and so what a store must lock and read before it can be decided.
 
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
+use crate::command::Command;
 use crate::name::{LineKey, OrderId, Reference, Sku};
 use crate::quantity::Count;
 
@@ -59,23 +61,57 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Whether commands of this scope can share a transaction with others. The ones that can't read a part of the
-    /// book that is only right for the state they find.
+    /// What these commands touch between them. Where there are several, each of them
+    /// [is joinable](Command::is_joinable).
     #[must_use]
-    pub const fn is_joinable(&self) -> bool {
-        self.release.is_none() && !matches!(self.backlog, BacklogNeed::Resume)
-    }
-
-    /// The scope of both: what either touches. Both are joinable.
-    #[must_use]
-    pub fn join(mut self, mut other: Self) -> Self {
-        debug_assert!(self.is_joinable() && other.is_joinable());
-        self.skus.append(&mut other.skus);
-        self.whole_offers.append(&mut other.whole_offers);
-        self.lines.append(&mut other.lines);
-        self.orders.append(&mut other.orders);
-        self.batches.append(&mut other.batches);
-        self.backlog = self.backlog.max(other.backlog);
-        self
+    pub fn of<'c>(commands: impl IntoIterator<Item = &'c Command>) -> Self {
+        // Gathered first and sorted once: a set that grows name by name costs several times as much.
+        let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut backlog, mut release) = (BacklogNeed::None, None);
+        for command in commands {
+            let mut need = BacklogNeed::None;
+            match command {
+                Command::NameProduct { sku, .. } => skus.push(sku.clone()),
+                Command::CreateBatch(create) => {
+                    skus.push(create.sku.clone());
+                    batches.push(create.reference.clone());
+                    need = BacklogNeed::FromStart;
+                }
+                Command::ChangeBatchQuantity { reference, quantity } => {
+                    batches.push(reference.clone());
+                    need = BacklogNeed::FromStart;
+                    release = Some(ReleaseNeed {
+                        batch: reference.clone(),
+                        to: *quantity,
+                    });
+                }
+                Command::Allocate(allocate) => {
+                    skus.push(allocate.wish.sku.clone());
+                    lines.push(allocate.wish.key.clone());
+                }
+                Command::PlaceOrder(place) => {
+                    skus.extend(place.lines().iter().map(|line| line.sku.clone()));
+                    orders.push(place.order().clone());
+                }
+                Command::CancelLine(LineKey { order, .. }) | Command::CancelOrder(order) => {
+                    orders.push(order.clone());
+                    need = BacklogNeed::FromStart;
+                }
+                Command::ServeBacklog(sku) => {
+                    skus.push(sku.clone());
+                    need = BacklogNeed::Resume;
+                }
+            }
+            backlog = backlog.max(need);
+        }
+        Self {
+            skus: skus.into_iter().collect(),
+            whole_offers: BTreeSet::new(),
+            lines: lines.into_iter().collect(),
+            orders: orders.into_iter().collect(),
+            batches: batches.into_iter().collect(),
+            backlog,
+            release,
+        }
     }
 }

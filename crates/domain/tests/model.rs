@@ -440,7 +440,7 @@ proptest! {
         let mut group: Vec<&Command> = Vec::new();
         let mut outcomes = Vec::new();
         for command in &commands {
-            if !command.scope().is_joinable() {
+            if !command.is_joinable() {
                 if !group.is_empty() {
                     outcomes.extend(together.run_together(&group));
                     group.clear();

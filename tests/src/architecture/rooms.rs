@@ -19,7 +19,7 @@ const DATABASES: &[&str] = &[
 pub const DOMAIN: Room = Room {
     members: &[],
     normal: Outside::Only(&[Guest::with("jiff", &["alloc"]), Guest::with("thiserror", &[])]),
-    dev: Outside::Only(&[Guest::any("proptest")]),
+    dev: Outside::Only(&[Guest::any("criterion"), Guest::any("proptest")]),
     build: NONE,
 };
 
@@ -34,7 +34,7 @@ pub const APPLICATION: Room = Room {
         Guest::with("tokio", &["macros", "sync"]),
         Guest::any("tracing"),
     ]),
-    dev: Outside::Only(&[Guest::any("proptest"), Guest::any("tokio")]),
+    dev: Outside::Only(&[Guest::any("criterion"), Guest::any("proptest"), Guest::any("tokio")]),
     build: NONE,
 };
 

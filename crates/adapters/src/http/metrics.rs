@@ -198,8 +198,9 @@ impl Metrics {
 }
 
 impl Meter for Metrics {
-    fn answered(&self, command: &'static str, outcome: &'static str) {
-        self.commands.get_or_create(&CommandLabels { command, outcome }).inc();
+    fn answered(&self, command: &'static str, outcome: &'static str, times: u64) {
+        let labels = CommandLabels { command, outcome };
+        self.commands.get_or_create(&labels).inc_by(times);
     }
 
     fn stored(&self, commands: usize, events: usize, took: Duration) {
@@ -239,8 +240,8 @@ mod tests {
     #[test]
     fn what_the_engine_reports_can_be_read() {
         let metrics = Metrics::new();
-        metrics.answered("allocate", "ok");
-        metrics.answered("allocate", "out_of_stock");
+        metrics.answered("allocate", "ok", 1);
+        metrics.answered("allocate", "out_of_stock", 1);
         metrics.stored(3, 5, Duration::from_millis(2));
         metrics.conflicted();
         metrics.queued(1, 7);

@@ -127,11 +127,7 @@ impl Books {
 
     /// Runs commands in one transaction.
     pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
-        let mut scope = commands
-            .iter()
-            .map(|command| command.scope())
-            .reduce(Scope::join)
-            .expect("a command");
+        let mut scope = Scope::of(commands.iter().copied());
         loop {
             let mut ledger = Ledger::open(self.load(&scope)).expect("sound books");
             let outcomes = (self.ticks + 1..)

@@ -1,0 +1,200 @@
+//! What the engine costs, without a database: the queue, the group, the decision and the answer.
+//!
+//! A number of callers ask, each for one command at a time, on a runtime with two threads. The figure is the time that
+//! one command takes of all, so its rate is the engine's throughput. The store either answers at once, which leaves the
+//! engine's own cost, or takes as long as a transaction of a database does, which tells how well groups form.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use async_trait::async_trait;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use earmark_application::{Clock, Decide, Decided, Engine, EngineSettings, Envelope, Meter, Store, StoreError};
+use earmark_domain::{
+    Allocate, BatchRecord, Command, Count, LineId, LineKey, Loaded, Location, OnShortage, OrderId, ProductRecord,
+    Quantity, Reference, Scope, Sku, Units, Wish,
+};
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use tokio::task::{JoinSet, spawn_blocking};
+
+/// How many products there are.
+const PRODUCTS: usize = 1_000;
+
+/// How long a transaction of the store that takes its time lasts, and how much longer with each command in it: about
+/// what a database on the same machine was seen to take.
+const TRANSACTION: Duration = Duration::from_micros(1_500);
+const COMMAND: Duration = Duration::from_micros(30);
+
+/// A store whose products never run out: what it is to store, it forgets.
+struct Bottomless {
+    products: BTreeMap<Sku, (ProductRecord, BatchRecord)>,
+    /// Whether a transaction takes as long as that of a database.
+    takes_its_time: bool,
+}
+
+impl Bottomless {
+    fn new(takes_its_time: bool) -> Self {
+        let products = (0..PRODUCTS)
+            .map(|number| {
+                let sku = sku(number);
+                let product = ProductRecord {
+                    sku: sku.clone(),
+                    name: None,
+                    version: 1,
+                    batches_created: 1,
+                    resume_after: None,
+                };
+                let batch = BatchRecord {
+                    reference: Reference::new(format!("PO-{number:05}")).expect("a reference"),
+                    sku: sku.clone(),
+                    location: Location::default(),
+                    ordinal: 1,
+                    created_quantity: Quantity::new(1_000_000).expect("a quantity"),
+                    quantity: Count::new(1_000_000).expect("a count"),
+                    allocated: Units::ZERO,
+                    dispatched: Units::ZERO,
+                    eta: None,
+                };
+                (sku, (product, batch))
+            })
+            .collect();
+        Self {
+            products,
+            takes_its_time,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Bottomless {
+    async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
+        let mut loaded = Loaded::default();
+        for (product, batch) in scope.skus.iter().filter_map(|sku| self.products.get(sku)) {
+            loaded.products.push(product.clone());
+            loaded.batches.push(batch.clone());
+        }
+        let decided = decide(loaded)?;
+        if self.takes_its_time {
+            let commands = u32::try_from(decided.answers.len()).expect("a small number");
+            // A thread's sleep: the timers of a runtime are good to a millisecond only.
+            spawn_blocking(move || thread::sleep(TRANSACTION + COMMAND * commands))
+                .await
+                .expect("sleeping does not fail");
+        }
+        Ok(decided)
+    }
+}
+
+/// The machine's clock.
+struct Wall;
+
+impl Clock for Wall {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+        Timestamp::from_microsecond(i64::try_from(since.as_micros()).expect("of this age")).expect("an instant")
+    }
+}
+
+struct Unmetered;
+
+impl Meter for Unmetered {
+    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
+    fn stored(&self, _: usize, _: usize, _: Duration) {}
+    fn conflicted(&self) {}
+    fn queued(&self, _: usize, _: usize) {}
+}
+
+fn sku(number: usize) -> Sku {
+    Sku::new(format!("SKU-{number:05}")).expect("a SKU")
+}
+
+/// The command of the `number`th request: one unit of one of so many products.
+fn envelope(number: usize, products: usize) -> Envelope {
+    // A stride that meets every product.
+    let sku = sku(number * 7 % products);
+    Envelope {
+        command: Command::Allocate(Allocate {
+            wish: Wish {
+                key: LineKey {
+                    order: OrderId::new(format!("ORDER-{number:012}")).expect("an order id"),
+                    line: LineId::from(&sku),
+                },
+                sku,
+                quantity: Quantity::new(1).expect("a quantity"),
+            },
+            on_shortage: OnShortage::Reject,
+            split: false,
+        }),
+        actor: Arc::from("api"),
+        correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
+    }
+}
+
+/// How long so many callers take for so many commands between them.
+fn ask(runtime: &Runtime, engine: &Engine, callers: usize, products: usize, commands: u64) -> Duration {
+    let left = Arc::new(AtomicUsize::new(usize::try_from(commands).expect("a usize")));
+    runtime.block_on(async {
+        let mut asking = JoinSet::new();
+        let begun = Instant::now();
+        for _ in 0..callers {
+            let (engine, left) = (engine.clone(), Arc::clone(&left));
+            asking.spawn(async move {
+                let next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                while let Ok(number) = next() {
+                    let answer = engine.execute(envelope(number, products)).await;
+                    answer.expect("there is always enough");
+                }
+            });
+        }
+        while let Some(ended) = asking.join_next().await {
+            ended.expect("asking does not fail");
+        }
+        begun.elapsed()
+    })
+}
+
+fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers: &[usize]) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(1));
+    for lanes in [1, 2] {
+        let settings = EngineSettings {
+            lanes,
+            ..EngineSettings::default()
+        };
+        let store = Arc::new(Bottomless::new(takes_its_time));
+        let (engine, lanes_to_run) = Engine::new(store, Arc::new(Wall), Arc::new(Unmetered), settings);
+        for lane in lanes_to_run {
+            runtime.spawn(lane.run());
+        }
+        for (products, load) in [(PRODUCTS, "many_skus"), (1, "one_hot_sku")] {
+            for &callers in callers {
+                let id = BenchmarkId::new(format!("{load}/{lanes}_lanes"), callers);
+                group.bench_function(id, |bencher| {
+                    bencher.iter_custom(|commands| ask(&runtime, &engine, callers, products, commands));
+                });
+            }
+        }
+        runtime.block_on(engine.drain());
+    }
+    group.finish();
+}
+
+fn answers_at_once(criterion: &mut Criterion) {
+    measure(criterion, "store_that_answers_at_once", false, &[1, 64, 256]);
+}
+
+fn takes_its_time(criterion: &mut Criterion) {
+    measure(criterion, "store_that_takes_its_time", true, &[1, 8, 64, 256]);
+}
+
+criterion_group!(engine, answers_at_once, takes_its_time);
+criterion_main!(engine);

@@ -1,0 +1,107 @@
+//! Opening: records become aggregates, unless they can't be true.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::{At, Corrupt, Ledger};
+use crate::line::{Allocation, Line, Part};
+use crate::name::LineKey;
+use crate::product::Product;
+use crate::record::{AllocationRecord, BatchRecord, LineRecord, Loaded};
+
+impl Ledger {
+    /// Makes aggregates of what a store read.
+    ///
+    /// # Errors
+    /// [`Corrupt`] when the records can't be true: more committed than a batch holds, a line that holds other units
+    /// than its state says, an allocation in a batch that does not exist.
+    pub fn open(loaded: Loaded) -> Result<Self, Corrupt> {
+        let products: Vec<Product> = loaded.products.into_iter().map(Product::stored).collect();
+        let places = products.iter().enumerate();
+        let mut ledger = Self {
+            by_sku: places.map(|(place, product)| (product.sku().clone(), place)).collect(),
+            products,
+            ..Self::default()
+        };
+        for record in loaded.batches {
+            ledger.add_batch(record)?;
+        }
+        for read in loaded.backlog {
+            if let Some(place) = ledger.by_sku.get(&read.sku) {
+                ledger.products[*place].read_backlog(read.until);
+            }
+        }
+        for cut in loaded.cut_offers {
+            if let Some(place) = ledger.by_sku.get(&cut.sku) {
+                ledger.products[*place].cut_offer(cut.after);
+            }
+        }
+        ledger.products.iter_mut().for_each(Product::sort);
+        let mut held: BTreeMap<LineKey, Vec<AllocationRecord>> = BTreeMap::new();
+        for allocation in loaded.allocations {
+            held.entry(allocation.key.clone()).or_default().push(allocation);
+        }
+        for record in loaded.lines {
+            let held = held.remove(&record.key).unwrap_or_default();
+            ledger.add_line(record, held)?;
+        }
+        ledger.headers.extend(loaded.orders.into_iter().map(|order| order.id));
+        Ok(ledger)
+    }
+
+    fn add_batch(&mut self, record: BatchRecord) -> Result<(), Corrupt> {
+        let committed = record.allocated.checked_add(record.dispatched);
+        if committed.is_none_or(|units| units > record.quantity.units()) {
+            return Err(Corrupt(format!(
+                "batch {} holds {} units, but {} are allocated and {} dispatched",
+                record.reference, record.quantity, record.allocated, record.dispatched
+            )));
+        }
+        if let Some(place) = self.by_sku.get(&record.sku) {
+            self.products[*place].add_stored_batch(record);
+        }
+        Ok(())
+    }
+
+    fn add_line(&mut self, record: LineRecord, held: Vec<AllocationRecord>) -> Result<(), Corrupt> {
+        let key = record.key.clone();
+        let Some(&product) = self.by_sku.get(&record.sku) else {
+            self.lines.insert(key, None);
+            return Ok(());
+        };
+        let mut allocations = Vec::with_capacity(held.len());
+        for allocation in held {
+            match self.batch_at(&allocation.batch) {
+                Some(at) if at.product == product => allocations.push(Allocation {
+                    place: at.place,
+                    part: Part {
+                        batch: allocation.batch,
+                        quantity: allocation.quantity,
+                    },
+                    allocated_at: allocation.allocated_at,
+                }),
+                _ => {
+                    return Err(Corrupt(format!(
+                        "line {} holds units in batch {}, which does not exist",
+                        allocation.key, allocation.batch
+                    )));
+                }
+            }
+        }
+        let product_at_hand = &mut self.products[product];
+        let batches = product_at_hand.batches();
+        allocations.sort_by_key(|allocation| batches[allocation.place].preference());
+        let line = Line::stored(record, allocations);
+        if !line.is_whole() {
+            return Err(Corrupt(format!(
+                "line {} is {} with other units than that means",
+                line.key(),
+                line.state().as_str()
+            )));
+        }
+        let place = product_at_hand.add_stored_line(line);
+        self.lines.insert(key, Some(At { product, place }));
+        Ok(())
+    }
+}
