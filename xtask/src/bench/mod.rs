@@ -13,20 +13,28 @@
     expect(dead_code, reason = "measuring is what the feature `bench` is for")
 )]
 
+#[cfg(feature = "bench")]
+mod allocations;
 mod command;
 mod figures;
+#[cfg(feature = "bench")]
+mod ground;
 mod load;
 mod machine;
 mod options;
+mod pgbench;
 mod plan;
 mod postgres;
 mod proc;
 mod report;
 #[cfg(feature = "bench")]
-mod rounds;
+mod run;
 mod service;
 #[cfg(feature = "bench")]
+mod slow_disk;
+#[cfg(feature = "bench")]
 mod sqlite;
+mod table;
 
 use crate::Failure;
 use crate::system::Interruptions;
@@ -36,7 +44,7 @@ use options::Options;
 #[cfg(feature = "bench")]
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let options = Options::parse(arguments)?;
-    rounds::run(&options, &Interruptions::listen()?)
+    run::run(&options, &Interruptions::listen()?)
 }
 
 /// Runs this chore anew, optimised and with all it needs.
