@@ -59,7 +59,12 @@ function init(args)
    orders = string.format("o-%s-%d-", given.run, number)
    asked = 0
    statuses = {}
+   retry_after = 0
    sums = given.skew == "zipf" and sum_up(given.products) or nil
+   if given.pause then
+      -- Before each request, the first too; of all lengths up to twice the mean, so that nobody marches in step.
+      function delay() return math.random(0, 2 * given.pause) end
+   end
    if prepare then prepare() end
 end
 
@@ -68,16 +73,20 @@ function post(path, body)
       .. #body .. "\r\n\r\n" .. body
 end
 
-function response(status)
+function response(status, headers)
    statuses[status] = (statuses[status] or 0) + 1
+   if status == 503 and (headers["retry-after"] or headers["Retry-After"]) then
+      retry_after = retry_after + 1
+   end
 end
 
 function done(summary, latency, requests)
    local function tell(name, value)
       io.write(name, " ", string.format("%d", value), "\n")
    end
-   local counts = {}
+   local counts, told = {}, 0
    for _, thread in ipairs(threads) do
+      told = told + thread:get("retry_after")
       for status, count in pairs(thread:get("statuses")) do
          counts[status] = (counts[status] or 0) + count
       end
@@ -89,6 +98,7 @@ function done(summary, latency, requests)
    -- Answers with an error status are among the statuses already.
    local errors = summary.errors
    tell("broken", errors.connect + errors.read + errors.write + errors.timeout)
+   tell("retry_after", told)
    tell("p50_us", latency:percentile(50))
    tell("p90_us", latency:percentile(90))
    tell("p99_us", latency:percentile(99))

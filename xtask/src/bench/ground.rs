@@ -53,8 +53,18 @@ impl<'a> Bench<'a> {
         engine: Engine,
         case: impl FnOnce(&Books) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.with_books_named(engine, "service", case)
+    }
+
+    /// The same, beside other books.
+    pub(super) fn with_books_named<T>(
+        &self,
+        engine: Engine,
+        name: &str,
+        case: impl FnOnce(&Books) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         match engine {
-            Engine::Postgres => self.with_database("service", |databases, name| case(&databases.books(name)?)),
+            Engine::Postgres => self.with_database(name, |databases, name| case(&databases.books(name)?)),
             Engine::Sqlite => {
                 let folder = self.folder()?;
                 case(&Books {

@@ -58,6 +58,8 @@ pub(super) struct Ask {
     pub(super) skew: Skew,
     pub(super) keys: Keys,
     pub(super) connections: u32,
+    /// How long each connection waits before it asks anew, in the mean.
+    pub(super) pause: Option<Duration>,
 }
 
 impl Ask {
@@ -69,6 +71,15 @@ impl Ask {
             skew: Skew::None,
             keys: Keys::Rising,
             connections,
+            pause: None,
+        }
+    }
+
+    /// Lines that one request asks for.
+    pub(super) const fn lines(&self) -> u32 {
+        match self.asked {
+            Asked::Orders { lines } => lines,
+            Asked::Allocations { .. } | Asked::ReadOrders { .. } | Asked::ReadProducts => 1,
         }
     }
 
@@ -130,6 +141,9 @@ impl Ask {
             format!("keys={}", self.keys.word()),
             format!("skew={skew}"),
         ];
+        if let Some(pause) = self.pause {
+            arguments.push(format!("pause={}", pause.as_millis().max(1)));
+        }
         match self.asked {
             Asked::Allocations { quantity } => arguments.push(format!("quantity={quantity}")),
             Asked::Orders { lines } => arguments.push(format!("lines={lines}")),
@@ -165,6 +179,7 @@ fn parse(told: &str) -> Result<Load, Failure> {
         took: micros(told, "duration_us")?,
         statuses: statuses(told)?,
         broken: value(told, "broken")?,
+        retry_after: value(told, "retry_after")?,
         latency: Latency {
             p50: micros(told, "p50_us")?,
             p90: micros(told, "p90_us")?,
@@ -212,6 +227,7 @@ duration_us 6000123
 status_201 71900
 status_503 100
 broken 3
+retry_after 90
 p50_us 4100
 p90_us 8200
 p99_us 15000
@@ -224,6 +240,7 @@ max_us 40000
         assert_eq!(load.took, Duration::from_micros(6_000_123));
         assert_eq!(load.created(), 71_900);
         assert_eq!(load.failures(201), 103);
+        assert_eq!(load.retry_after, 90);
         assert_eq!(load.latency.p50, Duration::from_micros(4_100));
         assert_eq!(load.latency.max, Duration::from_millis(40));
     }

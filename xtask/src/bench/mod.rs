@@ -16,16 +16,32 @@
 #[cfg(feature = "bench")]
 mod allocations;
 mod command;
+mod contest;
+#[cfg(feature = "bench")]
+mod feed;
 mod figures;
 #[cfg(feature = "bench")]
 mod ground;
+#[cfg(feature = "bench")]
+mod grown;
+#[cfg(feature = "bench")]
+mod growth;
+#[cfg(feature = "bench")]
+mod instances;
 mod load;
 mod machine;
 mod options;
+#[cfg(feature = "bench")]
+mod orders;
+#[cfg(feature = "bench")]
+mod overload;
+mod past;
 mod pgbench;
 mod plan;
 mod postgres;
 mod proc;
+#[cfg(feature = "bench")]
+mod reads;
 mod report;
 #[cfg(feature = "bench")]
 mod run;
@@ -34,6 +50,8 @@ mod service;
 mod slow_disk;
 #[cfg(feature = "bench")]
 mod sqlite;
+#[cfg(feature = "bench")]
+mod streams;
 mod table;
 
 use crate::Failure;

@@ -19,17 +19,38 @@ const MOST_ROUNDS: usize = 50;
 pub(super) enum Scenario {
     Allocations,
     SlowDisk,
+    Streams,
+    Orders,
+    Instances,
+    Reads,
+    Overload,
+    Growth,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(super) const ALL: [Self; 2] = [Self::Allocations, Self::SlowDisk];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Allocations,
+        Self::SlowDisk,
+        Self::Streams,
+        Self::Orders,
+        Self::Instances,
+        Self::Reads,
+        Self::Overload,
+        Self::Growth,
+    ];
 
     /// As it is typed.
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Allocations => "allocations",
             Self::SlowDisk => "slow-disk",
+            Self::Streams => "streams",
+            Self::Orders => "orders",
+            Self::Instances => "instances",
+            Self::Reads => "reads",
+            Self::Overload => "overload",
+            Self::Growth => "growth",
         }
     }
 }

@@ -129,6 +129,8 @@ pub(super) struct Load {
     pub(super) statuses: BTreeMap<u16, u64>,
     /// Connections that failed or fell silent.
     pub(super) broken: u64,
+    /// Answers that said when to come again.
+    pub(super) retry_after: u64,
     pub(super) latency: Latency,
 }
 

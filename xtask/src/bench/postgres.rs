@@ -61,6 +61,12 @@ impl Databases<'_> {
         Ok(told.join(", "))
     }
 
+    /// How many deadlocks the server had to break up in a database.
+    pub(super) fn deadlocks(&self, database: &str) -> Result<u64, Failure> {
+        let sql = format!("SELECT deadlocks FROM pg_stat_database WHERE datname = '{database}'");
+        Ok(self.sql("postgres", &sql)?.trim().parse()?)
+    }
+
     /// Runs SQL in a database; what it answers comes as lines of values between bars.
     pub(super) fn sql(&self, database: &str, sql: &str) -> Result<String, Failure> {
         let mut psql = self.psql(database);

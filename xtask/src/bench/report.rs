@@ -165,7 +165,7 @@ mod tests {
         let options = Options::parse(&[]).expect("no arguments are fine");
         let text = markdown(&options, &[("Cores", "2".to_owned())], &[section]);
         let goal = text
-            .find("| hot SKU | ≥ 8,000/s | 9,000/s | 7,000/s–9,500/s |  met |")
+            .find("| hot SKU | ≥ 8,000/s | 9,000/s | 7,000/s–9,500/s | met |")
             .expect("the goal");
         let wrong = text
             .find("**WRONG**: SQLite, round 2: 7 units are nobody's")

@@ -12,7 +12,7 @@ use super::postgres::Databases;
 use super::report::{self, Section};
 use super::service::{Service, binary};
 use super::table::mebibytes;
-use super::{allocations, machine, slow_disk, sqlite};
+use super::{allocations, growth, instances, machine, orders, overload, reads, slow_disk, sqlite, streams};
 use crate::Failure;
 use crate::server::Server;
 use crate::system::{Interruptions, cargo, folder_of, install, say};
@@ -83,6 +83,12 @@ fn measure(bench: &Bench<'_>, scenario: Scenario) -> Result<Option<Section>, Fai
     match scenario {
         Scenario::Allocations => allocations::run(bench).map(Some),
         Scenario::SlowDisk => slow_disk::run(bench),
+        Scenario::Streams => streams::run(bench).map(Some),
+        Scenario::Orders => orders::run(bench).map(Some),
+        Scenario::Instances => instances::run(bench),
+        Scenario::Reads => reads::run(bench).map(Some),
+        Scenario::Overload => overload::run(bench).map(Some),
+        Scenario::Growth => growth::run(bench).map(Some),
     }
 }
 

@@ -21,8 +21,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// A drain ends well below this; the service has a bound of its own.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
-/// Reading or checking all the books of a slice takes seconds.
-const BOOKS_LIMIT: Duration = Duration::from_secs(300);
+/// Reading or checking all the books of a slice takes seconds, those with a long past minutes.
+const BOOKS_LIMIT: Duration = Duration::from_secs(1_800);
 
 /// How often a starting service is asked whether it is ready: the start is measured no finer than this.
 const ASK_EVERY: Duration = Duration::from_millis(1);
@@ -55,14 +55,31 @@ pub(super) struct Service<'a> {
     pub(super) programs: Programs<'a>,
 }
 
+impl Books {
+    /// Its file.
+    ///
+    /// # Errors
+    /// It is none: the books are on a server.
+    pub(super) fn file(&self) -> Result<&Path, Failure> {
+        let path = self.url.strip_prefix("sqlite:").map(Path::new);
+        path.ok_or_else(|| "these books are no file".into())
+    }
+
+    /// The name of its database on PostgreSQL.
+    pub(super) fn database_name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 impl<'a> Service<'a> {
     /// Measures a slice on stocked books, and holds them against it.
     pub(super) fn slice(&self, ask: &Ask, books: &Books, times: Times) -> Result<ServiceSlice, Failure> {
         let mut serving = self.start("serve", books)?;
-        let (slice, loads) = serving.measure(ask, books, times)?;
+        let (slice, loads) = serving.measure(ask, books, "", times)?;
         serving.stop()?;
-        let lines = loads.iter().map(Load::created).sum();
-        let verdict = self.verdict(books, lines, 2 * ask.connections)?;
+        let created: u64 = loads.iter().map(Load::created).sum();
+        let lines = ask.lines();
+        let verdict = self.verdict(books, created * u64::from(lines), 2 * ask.connections * lines)?;
         Ok(ServiceSlice { verdict, ..slice })
     }
 
@@ -173,11 +190,18 @@ pub(super) struct Serving<'a> {
 }
 
 impl Serving<'_> {
-    /// Puts a load on it, first unmeasured; answers the slice, still without a verdict, and both loads.
-    pub(super) fn measure(&self, ask: &Ask, books: &Books, times: Times) -> Result<(ServiceSlice, [Load; 2]), Failure> {
-        let warm_up = ask.run(self.programs, &self.address, "1", times.warm_up)?;
+    /// Puts a load on it, first unmeasured; answers the slice, still without a verdict, and both loads. Order ids begin
+    /// with the tag.
+    pub(super) fn measure(
+        &self,
+        ask: &Ask,
+        books: &Books,
+        tag: &str,
+        times: Times,
+    ) -> Result<(ServiceSlice, [Load; 2]), Failure> {
+        let warm_up = ask.run(self.programs, &self.address, &format!("{tag}1"), times.warm_up)?;
         let before = self.cpu(books)?;
-        let load = ask.run(self.programs, &self.address, "2", times.measured)?;
+        let load = ask.run(self.programs, &self.address, &format!("{tag}2"), times.measured)?;
         let cpu = self.cpu(books)?.since(before);
         let slice = ServiceSlice {
             load: load.clone(),
