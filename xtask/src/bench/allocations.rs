@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::chart::{Chart, Group};
 use super::figures::{Spread, each, median};
 use super::ground::Bench;
 use super::load::Ask;
@@ -215,9 +216,48 @@ fn section(series: &[Series]) -> Section {
             ("Answers and processor time".to_owned(), answers(series)),
             ("Start and memory".to_owned(), footprint(series)),
         ],
+        charts: charts(series),
         goals: series.iter().flat_map(goals).collect(),
         wrong,
     }
+}
+
+fn charts(series: &[Series]) -> Vec<Chart> {
+    let group = |one: &Series, bars| Group { name: one.name(), bars };
+    let millis = |pick: fn(&Round) -> Duration| move |round: &Round| pick(round).as_secs_f64() * 1e3;
+    vec![
+        Chart::Bars {
+            name: "throughput".to_owned(),
+            title: "Allocations a second, and the same work done raw".to_owned(),
+            unit: "/s",
+            series: vec!["Earmark".to_owned(), "Yardstick".to_owned()],
+            groups: series
+                .iter()
+                .map(|one| {
+                    let service = one.spread(|round| round.service.load.created_per_second());
+                    group(
+                        one,
+                        vec![Some(service), Some(one.spread(|round| round.raw.per_second()))],
+                    )
+                })
+                .collect(),
+        },
+        Chart::Bars {
+            name: "latency".to_owned(),
+            title: "Latency of an allocation, by the client".to_owned(),
+            unit: " ms",
+            series: ["p50", "p90", "p99"].map(str::to_owned).into(),
+            groups: series
+                .iter()
+                .map(|one| {
+                    let p50 = one.spread(millis(|round| round.service.load.latency.p50));
+                    let p90 = one.spread(millis(|round| round.service.load.latency.p90));
+                    let p99 = one.spread(millis(|round| round.service.load.latency.p99));
+                    group(one, vec![Some(p50), Some(p90), Some(p99)])
+                })
+                .collect(),
+        },
+    ]
 }
 
 fn goals(one: &Series) -> Vec<Goal> {

@@ -169,7 +169,7 @@ impl Counted {
 }
 
 /// Runs asynchronous work beside this thread, which looks up meanwhile whether it is interrupted.
-fn beside<T: Send + 'static>(
+pub(super) fn beside<T: Send + 'static>(
     pause: Pause<'_>,
     limit: Duration,
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,

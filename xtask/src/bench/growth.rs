@@ -1,5 +1,6 @@
 //! The same load on books with a long past and on books without one.
 
+use super::chart::{Chart, Group};
 use super::contest::{self, Contest};
 use super::figures::to_float;
 use super::ground::Bench;
@@ -107,12 +108,24 @@ fn section(past: Past, contests: &[Contest], wrong: Vec<String>) -> Section {
             whole(to_float(past.hot_lines())),
             whole(to_float(past.hot_batches())),
         )],
+        charts: vec![Chart::Bars {
+            name: "growth".to_owned(),
+            title: format!("Allocations a second with {lines} past ones, and with none"),
+            unit: "/s",
+            series: vec!["with a past".to_owned(), "without".to_owned()],
+            groups: contests
+                .iter()
+                .map(|contest| Group {
+                    name: contest.name.clone(),
+                    bars: vec![Some(contest.judged()), Some(contest.other())],
+                })
+                .collect(),
+        }],
         tables: vec![(
             "Allocations a second".to_owned(),
             contest::table("With a past", "Without", &[], contests),
         )],
         goals,
         wrong,
-        ..Section::default()
     }
 }

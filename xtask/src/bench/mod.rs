@@ -15,8 +15,11 @@
 
 #[cfg(feature = "bench")]
 mod allocations;
+mod chart;
 mod command;
 mod contest;
+#[cfg(feature = "bench")]
+mod curves;
 #[cfg(feature = "bench")]
 mod feed;
 mod figures;
@@ -30,6 +33,8 @@ mod growth;
 mod instances;
 mod load;
 mod machine;
+#[cfg(feature = "bench")]
+mod open_loop;
 mod options;
 #[cfg(feature = "bench")]
 mod orders;

@@ -24,12 +24,13 @@ pub(super) enum Scenario {
     Instances,
     Reads,
     Overload,
+    Curves,
     Growth,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Allocations,
         Self::SlowDisk,
         Self::Streams,
@@ -37,6 +38,7 @@ impl Scenario {
         Self::Instances,
         Self::Reads,
         Self::Overload,
+        Self::Curves,
         Self::Growth,
     ];
 
@@ -50,6 +52,7 @@ impl Scenario {
             Self::Instances => "instances",
             Self::Reads => "reads",
             Self::Overload => "overload",
+            Self::Curves => "curves",
             Self::Growth => "growth",
         }
     }

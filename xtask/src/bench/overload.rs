@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::figures::{Spread, rate, to_float};
 use super::ground::Bench;
 use super::load::Ask;
+use super::open_loop::Flood;
 use super::plan::{BUSY, CREATED, Engine, Load, Verdict};
 use super::report::{Goal, Section, Unit, Wanted};
 use super::service::{Books, Times};
@@ -14,8 +15,8 @@ use crate::Failure;
 /// What the service can take at its best.
 const BEST: Ask = Ask::allocations(1_000, 256);
 
-/// Callers: more than have a place in the service's queues.
-const CALLERS: u32 = 4_000;
+/// Connections that the flood comes over: more than have a place in the service's queues.
+const CALLERS: usize = 4_000;
 
 /// How many times as much is asked as can be done.
 const TIMES: f64 = 3.0;
@@ -38,8 +39,8 @@ impl Round {
         self.after.created_per_second() / self.best.created_per_second()
     }
 
-    /// Everything that was asked, a second.
-    fn offered(&self) -> f64 {
+    /// Everything that was answered, a second.
+    fn answered(&self) -> f64 {
         rate(self.during.statuses.values().sum(), self.during.took)
     }
 
@@ -65,10 +66,10 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
             bench.tell(
                 number,
                 &format!(
-                    "{}: best {:.0}/s, {:.0} asked for {:.0}/s, afterwards {:.0}/s",
+                    "{}: best {:.0}/s, {:.0} answered, {:.0}/s allocated, afterwards {:.0}/s",
                     engine.name(),
                     round.best.created_per_second(),
-                    round.offered(),
+                    round.answered(),
                     round.during.created_per_second(),
                     round.after.created_per_second()
                 ),
@@ -89,15 +90,12 @@ fn round(bench: &Bench<'_>, books: &Books) -> Result<(Round, Verdict), Failure> 
     let mut serving = bench.service.start("serve", books)?;
     let warmed_up = BEST.run(bench.programs, &serving.address, "1", warm_up)?;
     let best = BEST.run(bench.programs, &serving.address, "2", measured)?;
-    // Each caller asks, and whatever the answer asks again after this pause: together they ask three times as often as
-    // can be answered, if answers come at once, as refusals do.
-    let pause = f64::from(CALLERS) / (TIMES * best.created_per_second().max(1.0));
-    let much = Ask {
+    let flood = Flood {
+        per_second: TIMES * best.created_per_second(),
         connections: CALLERS,
-        pause: Some(Duration::try_from_secs_f64(pause)?),
-        ..BEST
+        products: u64::from(BEST.products),
     };
-    let during = much.run(bench.programs, &serving.address, "3", measured)?;
+    let during = flood.run(bench.programs, &serving.address, "3", bench.options.times)?;
     let peak = serving.memory()?.peak;
     let after = BEST.run(bench.programs, &serving.address, "4", measured)?;
     serving.stop()?;
@@ -105,7 +103,9 @@ fn round(bench: &Bench<'_>, books: &Books) -> Result<(Round, Verdict), Failure> 
         .into_iter()
         .map(Load::created)
         .sum();
-    let verdict = bench.service.verdict(books, lines, CALLERS + 3 * BEST.connections)?;
+    let verdict = bench
+        .service
+        .verdict(books, lines, u32::try_from(CALLERS)? + 3 * BEST.connections)?;
     let round = Round {
         best,
         during,
@@ -119,8 +119,8 @@ fn section(all: &[(Engine, Vec<Round>)], wrong: Vec<String>) -> Section {
     let columns = [
         "Database",
         "best",
-        "asked",
-        "done",
+        "answered",
+        "allocated",
         "of best",
         "503",
         "with Retry-After",
@@ -142,7 +142,7 @@ fn section(all: &[(Engine, Vec<Round>)], wrong: Vec<String>) -> Section {
         table.row([
             engine.name().to_owned(),
             whole(best.median),
-            whole(spread(&Round::offered).median),
+            whole(spread(&Round::answered).median),
             whole(spread(&|round| round.during.created_per_second()).median),
             ratio(goodput.median),
             whole(to_float(refused)),
@@ -180,9 +180,10 @@ fn section(all: &[(Engine, Vec<Round>)], wrong: Vec<String>) -> Section {
     Section {
         title: "Overload".to_owned(),
         told: vec![format!(
-            "First {} connections, as many as can be served at their best; then {CALLERS}, who ask {TIMES:.0} times as \
-             much as that with pauses between; then the {} again, at once. All on the machine's same cores: what it \
-             costs to ask and to be refused is missing to the work.",
+            "First {} connections, as many as can be served at their best; then {TIMES:.0} times as many requests a \
+             second as were answered there, whatever comes of them, over {CALLERS} connections; then the {} again, at \
+             once. What counts is what was answered within the time. All on the machine's same cores: \
+             what it costs to ask and to be refused is missing to the work.",
             BEST.connections, BEST.connections
         )],
         tables: vec![("Allocations a second".to_owned(), table)],

@@ -1,5 +1,6 @@
 //! The report: what scenarios found, for the terminal and for a Markdown file, which are one and the same.
 
+use super::chart::Chart;
 use super::figures::Spread;
 use super::machine::Fact;
 use super::options::Options;
@@ -13,6 +14,8 @@ pub(super) struct Section {
     pub(super) told: Vec<String>,
     /// Tables, each with a title.
     pub(super) tables: Vec<(String, Table)>,
+    /// Pictures, each in a file beside the report.
+    pub(super) charts: Vec<Chart>,
     /// What was hoped for, and what came of it.
     pub(super) goals: Vec<Goal>,
     /// What is wrong with any books, in words.
@@ -106,6 +109,9 @@ pub(super) fn markdown(options: &Options, facts: &[Fact], sections: &[Section]) 
         }
         for (title, table) in section.tables.iter().filter(|(_, table)| !table.is_empty()) {
             add(&mut text, format_args!("\n### {title}\n\n{}", table.markdown()));
+        }
+        for chart in section.charts.iter().filter(|chart| !chart.is_empty()) {
+            add(&mut text, format_args!("\n![{}]({})\n", chart.title(), chart.file()));
         }
         for told in &section.wrong {
             add(&mut text, format_args!("\n**WRONG**: {told}\n"));

@@ -12,7 +12,7 @@ use super::postgres::Databases;
 use super::report::{self, Section};
 use super::service::{Service, binary};
 use super::table::mebibytes;
-use super::{allocations, growth, instances, machine, orders, overload, reads, slow_disk, sqlite, streams};
+use super::{allocations, curves, growth, instances, machine, orders, overload, reads, slow_disk, sqlite, streams};
 use crate::Failure;
 use crate::server::Server;
 use crate::system::{Interruptions, cargo, folder_of, install, say};
@@ -71,7 +71,14 @@ pub(super) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
         fs::create_dir_all(folder)?;
     }
     fs::write(&out, text).map_err(|why| format!("{} can't be written: {why}", out.display()))?;
-    say(&format!("\nWritten to {}", out.display()));
+    for chart in sections
+        .iter()
+        .flat_map(|section| &section.charts)
+        .filter(|chart| !chart.is_empty())
+    {
+        fs::write(out.with_file_name(chart.file()), chart.svg())?;
+    }
+    say(&format!("\nWritten to {}, its charts beside it", out.display()));
     match sections.iter().map(|section| section.wrong.len()).sum() {
         0_usize => Ok(()),
         wrong => Err(format!("{wrong} things were wrong: see the report").into()),
@@ -88,6 +95,7 @@ fn measure(bench: &Bench<'_>, scenario: Scenario) -> Result<Option<Section>, Fai
         Scenario::Instances => instances::run(bench),
         Scenario::Reads => reads::run(bench).map(Some),
         Scenario::Overload => overload::run(bench).map(Some),
+        Scenario::Curves => curves::run(bench).map(Some),
         Scenario::Growth => growth::run(bench).map(Some),
     }
 }

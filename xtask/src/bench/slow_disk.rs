@@ -135,5 +135,6 @@ fn section(rounds: &[Round]) -> Section {
             measured: service,
         }],
         wrong: wrong.collect(),
+        ..Section::default()
     }
 }
