@@ -92,14 +92,17 @@ impl Workload {
             Self::new(Postgres, "1,000 SKUs, 64, random ids", 1_000, 64, Work::SET)
                 .random()
                 .slow(),
-            Self::new(Postgres, "1,000 SKUs, 8", 1_000, 8, Work::Function { clients: 8 }).throughput(0.6),
+            Self::new(Postgres, "1,000 SKUs, 8", 1_000, 8, Work::Function { clients: 8 })
+                .throughput(0.6)
+                .slow(),
             Self::new(Postgres, "1,000 SKUs, 1", 1_000, 1, Work::Statements).alone(),
             Self::new(Sqlite, "1,000 SKUs, 64", 1_000, 64, Work::SET)
                 .throughput(0.5)
                 .prompt(),
             Self::new(Sqlite, "one hot SKU, 64", 1, 64, Work::SET)
                 .throughput(0.5)
-                .prompt(),
+                .prompt()
+                .slow(),
             Self::new(Sqlite, "1,000 SKUs, 64, random ids", 1_000, 64, Work::SET)
                 .random()
                 .throughput(0.5)
@@ -217,7 +220,7 @@ fn section(series: &[Series]) -> Section {
             ("Start and memory".to_owned(), footprint(series)),
         ],
         charts: charts(series),
-        goals: series.iter().flat_map(goals).collect(),
+        goals: series.iter().flat_map(goals).chain(footprint_goals(series)).collect(),
         wrong,
     }
 }
@@ -286,6 +289,32 @@ fn goals(one: &Series) -> Vec<Goal> {
         add(&what, Wanted::AtMost(wait), Unit::Ratio, one.spread(Round::wait));
     }
     goals
+}
+
+/// Over all loads: each has to keep them.
+fn footprint_goals(series: &[Series]) -> Vec<Goal> {
+    let goal = |what: &str, most, unit, pick: &dyn Fn(&Round) -> f64| {
+        let measured = series.iter().flat_map(|one| &one.rounds).map(pick);
+        Spread::of(measured).map(|measured| Goal {
+            what: what.to_owned(),
+            wanted: Wanted::AtMost(most),
+            unit,
+            measured,
+        })
+    };
+    let mebibytes = |bytes| super::figures::to_float(bytes) / f64::from(1 << 20);
+    let found = [
+        goal("memory, idle", 40.0, Unit::Mebibytes, &|round| {
+            mebibytes(round.service.memory.idle)
+        }),
+        goal("memory, under load, at most", 200.0, Unit::Mebibytes, &|round| {
+            mebibytes(round.service.memory.peak)
+        }),
+        goal("start to ready", 300.0, Unit::Millis, &|round| {
+            round.service.start.as_secs_f64() * 1e3
+        }),
+    ];
+    found.into_iter().flatten().collect()
 }
 
 fn table(columns: &[&str], series: &[Series], row: impl Fn(&Series) -> Vec<String>) -> Table {

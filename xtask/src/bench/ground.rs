@@ -47,6 +47,12 @@ impl<'a> Bench<'a> {
         self.options.engines.contains(&engine)
     }
 
+    /// The databases to measure on, where in a hurry one has to do.
+    pub(super) fn engines(&self) -> &'a [Engine] {
+        let all = &self.options.engines;
+        if self.options.quick { &all[..1] } else { all }
+    }
+
     /// Lets something use fresh books, which are taken away afterwards, come what may.
     pub(super) fn with_books<T>(
         &self,

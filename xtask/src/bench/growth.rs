@@ -15,10 +15,6 @@ use crate::Failure;
 
 const PRODUCTS: u32 = 1_000;
 
-/// Past lines in a full run, and in a quick one.
-const FULL: Past = Past::of(10_000_000);
-const QUICK: Past = Past::of(200_000);
-
 const LOADS: [(&str, Ask); 2] = [
     ("1,000 SKUs, 64", Ask::allocations(PRODUCTS, 64)),
     ("one hot SKU, 64", Ask::allocations(1, 64)),
@@ -26,14 +22,10 @@ const LOADS: [(&str, Ask); 2] = [
 
 /// Measures.
 pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
-    let past = if bench.options.quick { QUICK } else { FULL };
+    let past = bench.options.past;
     let mut wrong = Vec::new();
     let mut contests = Vec::new();
-    for &engine in &bench.options.engines {
-        // In a hurry, one database has to do.
-        if bench.options.quick && engine != bench.options.engines[0] {
-            continue;
-        }
+    for &engine in bench.engines() {
         let found = bench.with_books_named(engine, "grown", |books| {
             grown::fill(bench, engine, books, past, PRODUCTS)?;
             let (found, created) = rounds(bench, engine, books, &mut wrong)?;

@@ -46,14 +46,22 @@ struct Seen {
     statuses: BTreeMap<u16, u64>,
     retry_after: u64,
     broken: u64,
+    /// Lines that were allocated, whether or not that counts.
+    created: u64,
     /// How long those waited who got what they wanted.
     waits: Vec<Duration>,
 }
 
 impl Flood {
     /// Asks, and counts the answers that come after the warm-up and before the time is up. `run` makes its order ids
-    /// unlike any other's. Latencies are those of lines that were allocated.
-    pub(super) fn run(self, programs: Programs<'_>, address: &str, run: &str, times: Times) -> Result<Load, Failure> {
+    /// unlike any other's. Answers what counts, and how many lines were allocated in all. Latencies are those of lines that were allocated.
+    pub(super) fn run(
+        self,
+        programs: Programs<'_>,
+        address: &str,
+        run: &str,
+        times: Times,
+    ) -> Result<(Load, u64), Failure> {
         let long = times.warm_up + times.measured;
         let (address, run) = (address.to_owned(), run.to_owned());
         beside(programs.pause, long + GRACE, async move {
@@ -88,8 +96,10 @@ impl Flood {
                 ..Load::default()
             };
             let mut waits = Vec::new();
+            let mut created = 0;
             for seen in join_all(callers).await {
                 let seen = seen?;
+                created += seen.created;
                 for (status, count) in seen.statuses {
                     *load.statuses.entry(status).or_default() += count;
                 }
@@ -105,7 +115,7 @@ impl Flood {
                 p99: at(99),
                 max: at(100),
             };
-            Ok(load)
+            Ok((load, created))
         })
     }
 }
@@ -137,6 +147,7 @@ impl Caller {
                     if answer.closes {
                         connection = None;
                     }
+                    seen.created += u64::from(answer.status == CREATED);
                     if !counts {
                         continue;
                     }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::past::Past;
 use super::plan::Engine;
 use super::service::Times;
 use crate::Failure;
 
 /// Said when the command line can't be understood.
 pub(super) const USAGE: &str = "usage: cargo xtask bench [--quick] [--scenario NAME[,NAME…]] [--only sqlite|postgres] \
-                                [--rounds N] [--out FILE]";
+                                [--rounds N] [--past LINES] [--out FILE]";
 
 /// More rounds than this is a slip of the hand: they would take hours.
 const MOST_ROUNDS: usize = 50;
@@ -71,6 +72,8 @@ pub(super) struct Options {
     pub(super) rounds: usize,
     /// How long a slice is.
     pub(super) times: Times,
+    /// How many lines the past has that growth is measured with.
+    pub(super) past: Past,
     /// Where the results go; by default below the target directory.
     pub(super) out: Option<PathBuf>,
 }
@@ -82,6 +85,7 @@ impl Options {
         let mut rounds = None;
         let mut scenarios = Scenario::ALL.to_vec();
         let mut engines = Engine::ALL.to_vec();
+        let mut past = None;
         let mut out = None;
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -95,6 +99,7 @@ impl Options {
                 "--rounds" => rounds = Some(parse_rounds(value()?)?),
                 "--scenario" => scenarios = value()?.split(',').map(parse_scenario).collect::<Result<_, _>>()?,
                 "--only" => engines = vec![parse_engine(value()?)?],
+                "--past" => past = Some(parse_past(value()?)?),
                 "--out" => out = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("{argument} is not known here\n{USAGE}").into()),
             }
@@ -109,6 +114,7 @@ impl Options {
                 warm_up: Duration::from_secs(warm_up),
                 measured: Duration::from_secs(measured),
             },
+            past: past.unwrap_or(if quick { Past::QUICK } else { Past::FULL }),
             out,
         })
     }
@@ -119,6 +125,11 @@ fn parse_rounds(text: &str) -> Result<usize, Failure> {
         Ok(rounds) if (1..=MOST_ROUNDS).contains(&rounds) => Ok(rounds),
         _ => Err(format!("--rounds wants a number from 1 to {MOST_ROUNDS}, not {text:?}\n{USAGE}").into()),
     }
+}
+
+fn parse_past(text: &str) -> Result<Past, Failure> {
+    let past = text.parse().ok().and_then(Past::new);
+    past.ok_or_else(|| format!("--past wants a multiple of 10,000, not {text:?}\n{USAGE}").into())
 }
 
 fn parse_engine(text: &str) -> Result<Engine, Failure> {
@@ -154,6 +165,8 @@ mod tests {
         let usual = parse("").expect("no arguments are fine");
         let quick = parse("--quick").expect("a quick run");
         assert!(quick.times.measured < usual.times.measured && quick.rounds < usual.rounds);
+        assert!(quick.past.lines() < usual.past.lines());
+        assert_eq!(parse("--past 1000000").expect("a million").past.lines(), 1_000_000);
         assert_eq!(parse("--rounds 7 --quick").expect("seven quick rounds").rounds, 7);
     }
 
@@ -180,6 +193,8 @@ mod tests {
             "--only oracle",
             "--scenario",
             "--scenario slow-disk,decay",
+            "--past 12345",
+            "--past 0",
             "--out",
         ] {
             let told = parse(wrong).expect_err("not understood").to_string();

@@ -34,7 +34,7 @@ struct Series {
 pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
     let mut wrong = Vec::new();
     let mut all: Vec<Series> = Vec::new();
-    for &engine in &bench.options.engines {
+    for &engine in bench.engines() {
         all.push(Series {
             engine,
             contest: Contest::new(format!("{}, 1,000 SKUs, Zipf, 64", engine.name())),

@@ -55,11 +55,7 @@ impl Round {
 pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
     let mut wrong = Vec::new();
     let mut all = Vec::new();
-    for &engine in &bench.options.engines {
-        // In a hurry, one database has to do.
-        if bench.options.quick && engine != bench.options.engines[0] {
-            continue;
-        }
+    for &engine in bench.engines() {
         let mut rounds = Vec::new();
         for number in 1..=bench.options.rounds {
             let (round, verdict) = bench.with_books(engine, |books| round(bench, books))?;
@@ -95,17 +91,14 @@ fn round(bench: &Bench<'_>, books: &Books) -> Result<(Round, Verdict), Failure> 
         connections: CALLERS,
         products: u64::from(BEST.products),
     };
-    let during = flood.run(bench.programs, &serving.address, "3", bench.options.times)?;
+    let (during, flooded) = flood.run(bench.programs, &serving.address, "3", bench.options.times)?;
     let peak = serving.memory()?.peak;
     let after = BEST.run(bench.programs, &serving.address, "4", measured)?;
     serving.stop()?;
-    let lines = [&warmed_up, &best, &during, &after]
-        .into_iter()
-        .map(Load::created)
-        .sum();
+    let lines: u64 = [&warmed_up, &best, &after].into_iter().map(Load::created).sum();
     let verdict = bench
         .service
-        .verdict(books, lines, u32::try_from(CALLERS)? + 3 * BEST.connections)?;
+        .verdict(books, lines + flooded, u32::try_from(CALLERS)? + 3 * BEST.connections)?;
     let round = Round {
         best,
         during,

@@ -39,9 +39,17 @@ pub(super) struct Past {
 }
 
 impl Past {
-    /// `lines` has to be a multiple of 10,000, so that every batch of the hot product is used up.
-    pub(super) const fn of(lines: u64) -> Self {
-        Self { lines }
+    /// What a full run grows by, and a quick one.
+    pub(super) const FULL: Self = Self { lines: 10_000_000 };
+    pub(super) const QUICK: Self = Self { lines: 200_000 };
+
+    /// So many lines; only whole used-up batches of the hot product make a past.
+    pub(super) const fn new(lines: u64) -> Option<Self> {
+        if lines > 0 && lines.is_multiple_of(HOT_EVERY * HOT_BATCH) {
+            Some(Self { lines })
+        } else {
+            None
+        }
     }
 
     pub(super) const fn lines(self) -> u64 {
@@ -247,7 +255,7 @@ mod tests {
     #[test]
     fn a_hundredth_of_all_lines_is_the_hot_products_and_all_batches_are_used_up() {
         for lines in [10_000, 200_000, 10_000_000] {
-            let past = Past::of(lines);
+            let past = Past::new(lines).expect("whole batches");
             assert_eq!(past.hot_lines(), lines / 100);
             assert_eq!(
                 (0..=COLD_PRODUCTS).map(|product| past.lines_of(product)).sum::<u64>(),
@@ -264,7 +272,7 @@ mod tests {
 
     #[test]
     fn ten_million_lines_are_a_thousand_used_up_batches_of_the_hot_product() {
-        let past = Past::of(10_000_000);
+        let past = Past::FULL;
         assert_eq!((past.hot_lines(), past.hot_batches()), (100_000, 1_000));
     }
 

@@ -70,7 +70,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
         feeds: Vec::new(),
         wrong: Vec::new(),
     };
-    for &engine in &bench.options.engines {
+    for &engine in bench.engines() {
         let found = bench.with_books(engine, |books| read(bench, engine, books))?;
         all.readings.extend(found.readings);
         all.feeds.extend(found.feeds);

@@ -46,7 +46,10 @@ pub(super) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
 
     let mut facts = machine::facts(Path::new(env!("CARGO_MANIFEST_DIR")), scratch.path());
     let size = fs::metadata(&binary)?.len();
-    facts.push(("Binary", format!("{}, release build", mebibytes(size))));
+    facts.push((
+        "Binary",
+        format!("{}, release build (to be at most 40 MiB)", mebibytes(size)),
+    ));
     facts.push((
         "SQLite",
         format!("{}, journal in WAL mode, synchronous FULL", sqlite::version()),
