@@ -19,9 +19,10 @@ The project's own chores: cargo xtask CHORE [ARGUMENT...]
          it, and Chromium, first where they are missing (Debian packages, as root; otherwise says what to install).
          What follows `test` goes to `cargo test`: `cargo xtask test store_contract` runs the tests with that in their
          name.
-  bench [--quick] [--rounds N] [--only sqlite|postgres] [--out FILE]
-         Measures allocations a second over HTTP against the same work done raw in the database, on SQLite and on
-         PostgreSQL; tells latencies, memory and start too. Prints tables and writes them as Markdown.
+  bench [--quick] [--scenario NAME[,NAME…]] [--only sqlite|postgres] [--rounds N] [--past LINES] [--out FILE]
+         Measures the service over HTTP against the same work done raw in the database, on PostgreSQL and on SQLite.
+         Prints tables with what was hoped for, and writes them as Markdown with charts beside. Everything, or the
+         scenarios named: allocations, slow-disk, streams, orders, instances, reads, overload, curves, growth.
   lint   Checks the formatting, runs clippy without mercy, holds the crates to their boundaries and compiles each
          adapter alone.
   help   Prints this.

@@ -13,20 +13,51 @@
     expect(dead_code, reason = "measuring is what the feature `bench` is for")
 )]
 
+#[cfg(feature = "bench")]
+mod allocations;
+mod chart;
 mod command;
+mod contest;
+#[cfg(feature = "bench")]
+mod curves;
+#[cfg(feature = "bench")]
+mod feed;
 mod figures;
+#[cfg(feature = "bench")]
+mod ground;
+#[cfg(feature = "bench")]
+mod grown;
+#[cfg(feature = "bench")]
+mod growth;
+#[cfg(feature = "bench")]
+mod instances;
 mod load;
 mod machine;
+#[cfg(feature = "bench")]
+mod open_loop;
 mod options;
+#[cfg(feature = "bench")]
+mod orders;
+#[cfg(feature = "bench")]
+mod overload;
+mod past;
+mod pgbench;
 mod plan;
 mod postgres;
 mod proc;
+#[cfg(feature = "bench")]
+mod reads;
 mod report;
 #[cfg(feature = "bench")]
-mod rounds;
+mod run;
 mod service;
 #[cfg(feature = "bench")]
+mod slow_disk;
+#[cfg(feature = "bench")]
 mod sqlite;
+#[cfg(feature = "bench")]
+mod streams;
+mod table;
 
 use crate::Failure;
 use crate::system::Interruptions;
@@ -36,7 +67,7 @@ use options::Options;
 #[cfg(feature = "bench")]
 pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
     let options = Options::parse(arguments)?;
-    rounds::run(&options, &Interruptions::listen()?)
+    run::run(&options, &Interruptions::listen()?)
 }
 
 /// Runs this chore anew, optimised and with all it needs.

@@ -1,4 +1,4 @@
-//! What is measured: databases and workloads, and what a slice of one comes to.
+//! What is measured, in words that all scenarios share: databases, loads, and what a slice of one comes to.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(super) enum Engine {
 }
 
 impl Engine {
-    pub(super) const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+    pub(super) const ALL: [Self; 2] = [Self::Postgres, Self::Sqlite];
 
     /// As it is typed.
     pub(super) const fn word(self) -> &'static str {
@@ -32,44 +32,84 @@ impl Engine {
     }
 }
 
-/// A way to load the service, with the yardstick it is held against.
+/// How order ids follow each other.
+///
+/// A database keeps them sorted: rising ones land side by side on a few pages, random ones each on a page of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Workload {
-    pub(super) name: &'static str,
-    /// How many SKUs the requests are spread over, uniformly.
-    pub(super) products: u32,
-    /// Connections that each have one request under way.
-    pub(super) connections: u32,
-    /// The yardstick's allocations a transaction.
-    pub(super) lines: u32,
-    /// The yardstick's connections, where the database takes more than one writer.
-    pub(super) writers: u32,
+pub(super) enum Keys {
+    /// As a shop counts its orders, or as time-ordered UUIDs do.
+    Rising,
+    /// As random UUIDs do.
+    Random,
 }
 
-impl Workload {
-    pub(super) const ALL: [Self; 3] = [
-        Self {
-            name: "1,000 SKUs",
-            products: 1_000,
-            connections: 64,
-            lines: 128,
-            writers: 2,
-        },
-        Self {
-            name: "one hot SKU",
-            products: 1,
-            connections: 64,
-            lines: 128,
-            writers: 2,
-        },
-        Self {
-            name: "one connection",
-            products: 1_000,
-            connections: 1,
-            lines: 1,
-            writers: 1,
-        },
-    ];
+impl Keys {
+    /// As the load generator is told.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Rising => "rising",
+            Self::Random => "random",
+        }
+    }
+}
+
+/// Work done raw in the database, which the service is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Many allocations a transaction, in one statement on PostgreSQL.
+    Set {
+        /// Allocations a transaction.
+        lines: u32,
+        /// Connections, where the database takes more than one writer.
+        writers: u32,
+    },
+    /// One allocation a transaction, by a function in the server: PostgreSQL only.
+    Function {
+        /// Connections.
+        clients: u32,
+    },
+    /// One allocation a transaction, statement by statement, on one connection.
+    Statements,
+}
+
+impl Work {
+    /// As many a transaction as pay.
+    pub(super) const SET: Self = Self::Set { lines: 128, writers: 2 };
+
+    /// In a few words.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Set { lines, .. } => format!("set-based, {lines} a transaction"),
+            Self::Function { clients } => format!("one server-side function, {clients} clients"),
+            Self::Statements => "six statements, one client".to_owned(),
+        }
+    }
+
+    /// Allocations a transaction.
+    pub(super) const fn lines(self) -> u32 {
+        match self {
+            Self::Set { lines, .. } => lines,
+            Self::Function { .. } | Self::Statements => 1,
+        }
+    }
+
+    /// Connections.
+    pub(super) const fn clients(self) -> u32 {
+        match self {
+            Self::Set { writers, .. } => writers,
+            Self::Function { clients } => clients,
+            Self::Statements => 1,
+        }
+    }
+}
+
+/// A yardstick on its data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Yardstick {
+    pub(super) work: Work,
+    /// How many SKUs the lines are spread over, uniformly.
+    pub(super) products: u32,
+    pub(super) keys: Keys,
 }
 
 /// How long answers took.
@@ -89,22 +129,58 @@ pub(super) struct Load {
     pub(super) statuses: BTreeMap<u16, u64>,
     /// Connections that failed or fell silent.
     pub(super) broken: u64,
+    /// Answers that said when to come again.
+    pub(super) retry_after: u64,
     pub(super) latency: Latency,
 }
 
-/// The status of a line that was allocated anew.
-const CREATED: u16 = 201;
+/// The status of a line that was allocated anew, or an order that was placed.
+pub(super) const CREATED: u16 = 201;
+/// The status of something that was read.
+pub(super) const OK: u16 = 200;
+/// The status of a request that was turned away because too many were waiting.
+pub(super) const BUSY: u16 = 503;
 
 impl Load {
-    /// Lines that were allocated, and nothing else.
-    pub(super) fn allocations(&self) -> u64 {
-        self.statuses.get(&CREATED).copied().unwrap_or(0)
+    /// Answers with a status.
+    pub(super) fn count(&self, status: u16) -> u64 {
+        self.statuses.get(&status).copied().unwrap_or(0)
     }
 
-    /// Answers that were something else, and connections that broke.
-    pub(super) fn failures(&self) -> u64 {
-        let others = self.statuses.iter().filter(|(status, _)| **status != CREATED);
+    /// Commands that did what they were to do, and nothing else.
+    pub(super) fn created(&self) -> u64 {
+        self.count(CREATED)
+    }
+
+    /// Of these, how many a second.
+    pub(super) fn created_per_second(&self) -> f64 {
+        rate(self.created(), self.took)
+    }
+
+    /// Answers with another status than the one that is wanted, and connections that broke.
+    pub(super) fn failures(&self, wanted: u16) -> u64 {
+        let others = self.statuses.iter().filter(|(status, _)| **status != wanted);
         others.map(|(_, count)| count).sum::<u64>() + self.broken
+    }
+
+    /// Answers by status and broken connections, added up over several loads and told in words.
+    pub(super) fn told<'a>(loads: impl IntoIterator<Item = &'a Self>) -> String {
+        let mut sums: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut broken = 0;
+        for load in loads {
+            broken += load.broken;
+            for (status, count) in &load.statuses {
+                *sums.entry(*status).or_default() += count;
+            }
+        }
+        let mut told: Vec<String> = sums
+            .iter()
+            .map(|(status, count)| format!("{status}: {count}"))
+            .collect();
+        if broken > 0 {
+            told.push(format!("broken connections: {broken}"));
+        }
+        told.join(", ")
     }
 }
 
@@ -114,6 +190,17 @@ pub(super) struct Cpu {
     pub(super) service: Duration,
     pub(super) database: Duration,
     pub(super) load: Duration,
+}
+
+impl Cpu {
+    /// What was spent since.
+    pub(super) fn since(self, before: Self) -> Self {
+        Self {
+            service: self.service.saturating_sub(before.service),
+            database: self.database.saturating_sub(before.database),
+            load: self.load.saturating_sub(before.load),
+        }
+    }
 }
 
 /// What a process held in memory, in bytes.
@@ -146,50 +233,46 @@ pub(super) struct ServiceSlice {
     pub(super) verdict: Verdict,
 }
 
-impl ServiceSlice {
-    pub(super) fn per_second(&self) -> f64 {
-        rate(self.load.allocations(), self.load.took)
-    }
-}
-
-/// A slice of the raw work.
+/// A slice of raw work.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct YardstickSlice {
-    pub(super) allocations: u64,
+pub(super) struct RawSlice {
+    /// Allocations, or rows read.
+    pub(super) done: u64,
     pub(super) took: Duration,
-    /// The middle transaction (SQLite) or the mean one (PostgreSQL).
+    /// The middle transaction.
     pub(super) transaction: Duration,
 }
 
-impl YardstickSlice {
+impl RawSlice {
     pub(super) fn per_second(&self) -> f64 {
-        rate(self.allocations, self.took)
+        rate(self.done, self.took)
     }
 }
 
-/// One round: the service, and right after it the yardstick.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Round {
-    pub(super) service: ServiceSlice,
-    pub(super) yardstick: YardstickSlice,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Round {
-    /// What part of the yardstick the service reaches.
-    pub(super) fn ratio(&self) -> f64 {
-        let raw = self.yardstick.per_second();
-        if raw == 0.0 {
-            0.0
-        } else {
-            self.service.per_second() / raw
+    fn load(statuses: &[(u16, u64)], broken: u64) -> Load {
+        Load {
+            took: Duration::from_secs(2),
+            statuses: statuses.iter().copied().collect(),
+            broken,
+            ..Load::default()
         }
     }
-}
 
-/// All rounds of one workload on one database.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Series {
-    pub(super) engine: Engine,
-    pub(super) workload: Workload,
-    pub(super) rounds: Vec<Round>,
+    #[test]
+    fn all_that_is_not_wanted_is_a_failure() {
+        let load = load(&[(200, 3), (201, 100), (503, 2)], 4);
+        assert_eq!((load.created(), load.failures(CREATED)), (100, 9));
+        assert!((load.created_per_second() - 50.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn answers_of_several_loads_are_added_up() {
+        let loads = [load(&[(201, 5)], 0), load(&[(201, 6), (503, 1)], 0)];
+        assert_eq!(Load::told(&loads), "201: 11, 503: 1");
+        assert_eq!(Load::told(&[load(&[(201, 5)], 2)]), "201: 5, broken connections: 2");
+    }
 }

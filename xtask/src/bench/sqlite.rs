@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 
 use super::figures::percentile;
-use super::plan::{Workload, YardstickSlice};
+use super::plan::{Keys, RawSlice, Yardstick};
+use super::service::Times;
 use crate::Failure;
 
-const SCHEMA: &str = include_str!("../../bench/sqlite_schema.sql");
+const SCHEMA: &str = include_str!("../../bench/sql/sqlite_schema.sql");
 
 /// How the service opens its file too: nothing is answered before it is on disk.
 const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
@@ -23,16 +24,11 @@ const SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PR
 const PLENTY: i64 = 1_000_000_000;
 
 /// Measures a slice on a fresh file.
-pub(super) fn slice(
-    workload: Workload,
-    file: &Path,
-    warm_up: Duration,
-    measured: Duration,
-) -> Result<YardstickSlice, Failure> {
+pub(super) fn slice(yardstick: Yardstick, file: &Path, times: Times) -> Result<RawSlice, Failure> {
     let told = |why: rusqlite::Error| format!("the yardstick on SQLite failed: {why}");
-    let mut writer = Writer::open(workload, file).map_err(told)?;
-    writer.run(warm_up).map_err(told)?;
-    let slice = writer.run(measured).map_err(told)?;
+    let mut writer = Writer::open(yardstick, file).map_err(told)?;
+    writer.run(times.warm_up).map_err(told)?;
+    let slice = writer.run(times.measured).map_err(told)?;
     writer.check().map_err(told)??;
     Ok(slice)
 }
@@ -44,7 +40,7 @@ pub(super) fn version() -> &'static str {
 
 struct Writer {
     connection: Connection,
-    workload: Workload,
+    yardstick: Yardstick,
     random: Random,
     orders: u32,
 }
@@ -57,12 +53,12 @@ struct Open {
 }
 
 impl Writer {
-    fn open(workload: Workload, file: &Path) -> rusqlite::Result<Self> {
+    fn open(yardstick: Yardstick, file: &Path) -> rusqlite::Result<Self> {
         let mut connection = Connection::open(file)?;
         connection.execute_batch(SETTINGS)?;
         connection.execute_batch(SCHEMA)?;
         let stocked = connection.transaction()?;
-        for product in 0..workload.products {
+        for product in 0..yardstick.products {
             let sku = sku(product);
             stocked.execute("INSERT INTO products (sku) VALUES (?1)", [&sku])?;
             for (place, eta) in [(1, None), (2, Some("2099-12-31"))] {
@@ -75,14 +71,14 @@ impl Writer {
         stocked.commit()?;
         Ok(Self {
             connection,
-            workload,
+            yardstick,
             random: Random(0x9E37_79B9_7F4A_7C15),
             orders: 0,
         })
     }
 
     /// Transactions for as long as asked.
-    fn run(&mut self, long: Duration) -> rusqlite::Result<YardstickSlice> {
+    fn run(&mut self, long: Duration) -> rusqlite::Result<RawSlice> {
         let mut transactions = Vec::new();
         let mut allocations = 0;
         let started = Instant::now();
@@ -90,12 +86,12 @@ impl Writer {
             let begun = Instant::now();
             self.transaction()?;
             transactions.push(begun.elapsed());
-            allocations += u64::from(self.workload.lines);
+            allocations += u64::from(self.yardstick.work.lines());
         }
         let took = started.elapsed();
         transactions.sort_unstable();
-        Ok(YardstickSlice {
-            allocations,
+        Ok(RawSlice {
+            done: allocations,
             took,
             transaction: percentile(&transactions, 50).unwrap_or_default(),
         })
@@ -114,10 +110,10 @@ impl Writer {
         let mut tell = transaction.prepare_cached("INSERT INTO outbox (kind, payload) VALUES ('Allocated', ?1)")?;
         let mut take = transaction.prepare_cached("UPDATE batches SET allocated = allocated + ?2 WHERE id = ?1")?;
         let mut open: BTreeMap<u32, Open> = BTreeMap::new();
-        for _ in 0..self.workload.lines {
-            let product = self.random.below(self.workload.products);
-            let (order, sku) = (format!("o-{}", self.orders), sku(product));
+        for _ in 0..self.yardstick.work.lines() {
+            let product = self.random.below(self.yardstick.products);
             self.orders += 1;
+            let (order, sku) = (order(self.yardstick.keys, &mut self.random, self.orders), sku(product));
             let batch = match open.entry(product) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => unknown.insert(find_open(&mut find, &sku)?),
@@ -170,6 +166,19 @@ fn find_open(find: &mut CachedStatement<'_>, sku: &str) -> rusqlite::Result<Open
     })
 }
 
+/// An order id that was never used before, like those that the service is asked for.
+fn order(keys: Keys, random: &mut Random, number: u32) -> String {
+    match keys {
+        Keys::Rising => format!("o-1-0-{number:012}"),
+        Keys::Random => {
+            let (high, low) = (random.next(), random.next());
+            let (first, second, third) = (high >> 32, (high >> 16) & 0xFFFF, high & 0xFFFF);
+            let (fourth, fifth) = (low >> 48, low & 0xFFFF_FFFF_FFFF);
+            format!("{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{fifth:012x}")
+        }
+    }
+}
+
 fn sku(product: u32) -> String {
     format!("SKU-{product:06}")
 }
@@ -178,27 +187,39 @@ fn sku(product: u32) -> String {
 struct Random(u64);
 
 impl Random {
-    fn below(&mut self, bound: u32) -> u32 {
+    fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        let below = ((self.0 >> 32) * u64::from(bound)) >> 32;
+        self.0
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        let below = ((self.next() >> 32) * u64::from(bound)) >> 32;
         u32::try_from(below).expect("a product of two halves, halved again, is below the bound")
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::Work;
     use super::*;
 
     #[test]
     fn the_raw_work_stores_what_it_counts() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut writer = Writer::open(Workload::ALL[0], &folder.path().join("raw.db")).expect("a fresh file");
-        writer.transaction().expect("one transaction");
-        writer.transaction().expect("and another");
-        assert_eq!(writer.orders, 2 * Workload::ALL[0].lines);
-        assert!(writer.check().expect("it can be asked").is_ok());
+        for keys in [Keys::Rising, Keys::Random] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let yardstick = Yardstick {
+                work: Work::SET,
+                products: 1_000,
+                keys,
+            };
+            let mut writer = Writer::open(yardstick, &folder.path().join("raw.db")).expect("a fresh file");
+            writer.transaction().expect("one transaction");
+            writer.transaction().expect("and another");
+            assert_eq!(writer.orders, 2 * Work::SET.lines());
+            assert!(writer.check().expect("it can be asked").is_ok());
+        }
     }
 
     #[test]

@@ -42,6 +42,30 @@ SELECT row_number() OVER (ORDER BY sku, place), sku, format('B-%s-%s', sku, plac
        CASE place WHEN 2 THEN DATE '2099-12-31' END
   FROM products CROSS JOIN generate_series(1, 2) AS place;
 
+-- Allocates one line: finds stock, takes it, notes who has it and tells of it.
+CREATE FUNCTION allocate_line(wanted_by text, product text, wanted integer) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    chosen bigint;
+BEGIN
+    SELECT id INTO chosen
+      FROM batches
+     WHERE sku = product AND quantity - allocated >= wanted
+     ORDER BY eta NULLS FIRST, id
+     LIMIT 1
+       FOR NO KEY UPDATE;
+    IF chosen IS NULL THEN
+        RETURN NULL;
+    END IF;
+    UPDATE batches SET allocated = allocated + wanted WHERE id = chosen;
+    INSERT INTO allocations (order_id, sku, batch, quantity) VALUES (wanted_by, product, chosen, wanted);
+    INSERT INTO outbox (kind, payload)
+    VALUES ('Allocated',
+            jsonb_build_object('order_id', wanted_by, 'sku', product, 'quantity', wanted, 'batch', chosen));
+    RETURN chosen;
+END
+$$;
+
 -- Allocates many lines in one statement. Stock is locked in one order, so two callers never wait for each other; the
 -- first open batch of each product gives to as many lines as it has units for. Answers how many lines got theirs.
 CREATE FUNCTION allocate_lines(order_ids text[], skus text[], quantities integer[]) RETURNS bigint
