@@ -238,12 +238,16 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
     let books = shelf.open().await;
     store(&books, a_small_book()).await.expect("stored");
     let mut stranger = shelf.stranger();
+    stranger
+        .batch_execute("INSERT INTO lines VALUES ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0)")
+        .expect("a line");
     for forbidden in [
         "UPDATE batches SET allocated = 3",
         "UPDATE batches SET allocated = 5",
         "UPDATE batches SET open = FALSE",
-        "INSERT OR IGNORE INTO allocations VALUES ('O-1', 'LAMP', 'B-2', 5, 0)",
-        "INSERT OR REPLACE INTO allocations VALUES ('O-1', 'LAMP', 'B-2', 5, 0)",
+        // Four are allocated, and a check could be ignored.
+        "INSERT OR IGNORE INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0)",
+        "INSERT OR FAIL INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0)",
         "UPDATE batches SET quantity = 3",
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
