@@ -67,10 +67,13 @@ pub const CHORES: Room = Room {
     members: &[],
     normal: Outside::Only(&[
         Guest::any("ctrlc"),
-        // What the bench measures the service against. Behind a feature: see `CHORES_COMPANY`.
+        // What the bench loads the service with and measures it against. Behind a feature: see `CHORES_COMPANY`.
+        Guest::any("futures"),
+        Guest::any("reqwest"),
         Guest::any("rusqlite"),
         Guest::any("serde_json"),
         Guest::any("tempfile"),
+        Guest::any("tokio"),
     ]),
     dev: NONE,
     build: NONE,
@@ -78,7 +81,7 @@ pub const CHORES: Room = Room {
 
 /// What may not come along with the chores by default: they compile before anything else does, and nobody who runs the
 /// tests waits for a database to be built twice.
-pub const CHORES_COMPANY: Company = Company::AllBut(&["cc", "libsqlite3-sys", "rusqlite", "syn", "tokio"]);
+pub const CHORES_COMPANY: Company = Company::AllBut(&["cc", "libsqlite3-sys", "reqwest", "rusqlite", "syn", "tokio"]);
 
 /// Every crate of the workspace with its room.
 pub const ROOMS: &[(&str, Room)] = &[

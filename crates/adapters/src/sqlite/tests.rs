@@ -1,7 +1,7 @@
 //! What is SQLite's own; what every store must keep is told in the contract of the stores.
 
-mod memory;
 mod migrations;
+mod remembering;
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};

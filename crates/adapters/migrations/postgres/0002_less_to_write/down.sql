@@ -1,7 +1,9 @@
 -- Brings back what was said once a row.
 DROP FUNCTION place_lines;
-DROP TRIGGER lines_place ON lines;
-DROP FUNCTION lines_are_placed();
+DROP TRIGGER batches_allocated_follows ON batches;
+CREATE TRIGGER batches_allocated_follows BEFORE UPDATE ON batches
+    FOR EACH ROW WHEN (NEW.allocated <> OLD.allocated AND pg_trigger_depth() = 0)
+    EXECUTE FUNCTION refuse_to_change('allocated follows from the allocations');
 DROP TRIGGER lines_keep_their_key ON lines;
 DROP TRIGGER batches_keep_their_reference ON batches;
 DROP TRIGGER products_keep_their_sku ON products;

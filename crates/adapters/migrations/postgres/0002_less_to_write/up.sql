@@ -4,7 +4,9 @@
 -- through its events.
 DROP INDEX lines_sku;
 
--- A foreign key asks, and locks, once for each row. What these three say is said below, for all rows of a statement.
+-- A foreign key asks, and locks, once for each row. What those of the allocations say is said below, for all rows of a
+-- statement. That a line is of a product that exists follows for whoever stores it: the product's version rises with it.
+-- An audit finds a line of which no event of a product tells.
 ALTER TABLE lines DROP CONSTRAINT lines_sku_fkey;
 ALTER TABLE allocations DROP CONSTRAINT allocations_batch_fkey;
 ALTER TABLE allocations DROP CONSTRAINT allocations_order_id_line_id_fkey;
@@ -23,23 +25,8 @@ CREATE TRIGGER batches_keep_their_reference BEFORE UPDATE OF reference, sku ON b
 CREATE TRIGGER lines_keep_their_key BEFORE UPDATE OF order_id, line_id, sku ON lines
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a key stays, and its SKU');
 
--- Look-ups by a LATERAL whose LIMIT keeps it one: a plan made while a table was small must remain a look-up when it is
--- large.
-CREATE FUNCTION lines_are_placed() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF (SELECT count(*) FROM (SELECT DISTINCT sku FROM placed) AS wanted CROSS JOIN LATERAL
-            (SELECT FROM products WHERE products.sku = wanted.sku LIMIT 1) AS product)
-       <> (SELECT count(DISTINCT sku) FROM placed) THEN
-        RAISE EXCEPTION 'lines refuses INSERT: there is no such product' USING ERRCODE = 'foreign_key_violation';
-    END IF;
-    RETURN NULL;
-END
-$$;
-
-CREATE TRIGGER lines_place AFTER INSERT ON lines
-    REFERENCING NEW TABLE AS placed
-    FOR EACH STATEMENT EXECUTE FUNCTION lines_are_placed();
-
+-- The batches are found by a list of keys, the lines by a LATERAL whose LIMIT keeps it a look-up: a plan made while a table
+-- was small must remain one when it is large.
 CREATE OR REPLACE FUNCTION allocations_are_earmarked() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_indexscan = off AS $$
 DECLARE
@@ -64,10 +51,10 @@ BEGIN
 END
 $$;
 
--- Before a row is updated a trigger would lock it, and write that down as well; afterwards it is enough to look.
+-- A trigger for each row would have to look at each; whether the statement names the column is known once.
 DROP TRIGGER batches_allocated_follows ON batches;
-CREATE TRIGGER batches_allocated_follows AFTER UPDATE OF allocated ON batches
-    FOR EACH ROW WHEN (NEW.allocated <> OLD.allocated AND pg_trigger_depth() = 0)
+CREATE TRIGGER batches_allocated_follows BEFORE UPDATE OF allocated ON batches
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
     EXECUTE FUNCTION refuse_to_change('allocated follows from the allocations');
 
 -- Stores new lines in one round trip, which is a transaction of its own: nothing in it decides. What has been decided

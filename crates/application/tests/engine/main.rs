@@ -1,6 +1,5 @@
 //! The engine, with a store that does as it is told.
 
-#[path = "engine/company.rs"]
 mod company;
 
 use std::collections::VecDeque;
