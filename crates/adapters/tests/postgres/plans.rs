@@ -1,0 +1,121 @@
+//! A connection keeps its plans. One that was made while a table filled a single page must still be a look-up when the
+//! table is large: the server's own counts of rows read tell.
+
+use earmark_adapters::postgres::PostgresStore;
+use earmark_domain::{Command, LineKey, OrderId};
+use tokio_postgres::Client;
+
+use crate::database::with_database;
+use crate::shop::{allocate, attempt, count, create_batch, key, place_order, run};
+
+/// How many rows of each kind the past leaves.
+const PAST: i64 = 20_000;
+
+/// Far more rows than all the commands of one way through have to look at, and far fewer than the past has.
+const FEW: i64 = PAST / 10;
+
+/// Every way that a command's statements can take. `part` makes the names new.
+async fn every_way(store: &PostgresStore, part: &str) {
+    let named = |name: &str| format!("{name}-{part}");
+    run(store, create_batch(&named("B1"), "LAMP", 40)).await;
+    run(store, create_batch(&named("B2"), "LAMP", 40)).await;
+    // Read first, then remembered.
+    for order in ["O1", "O2", "O3"] {
+        run(store, allocate(&named(order), "LAMP", 2)).await;
+    }
+    for order in ["P1", "P2"] {
+        run(store, place_order(&named(order), "LAMP", 3, 2)).await;
+    }
+    // Again: found by their keys.
+    run(store, allocate(&named("O1"), "LAMP", 2)).await;
+    run(store, place_order(&named("P1"), "LAMP", 3, 2)).await;
+    run(store, create_batch(&named("B1"), "LAMP", 40)).await;
+    // Some leave their batch, and wait; some of those who wait are served; some leave for good.
+    run(store, count(&named("B2"), 0)).await;
+    run(store, count(&named("B1"), 9)).await;
+    run(store, create_batch(&named("B3"), "LAMP", 40)).await;
+    run(store, Command::CancelLine(key(&named("O1"), "LAMP"))).await;
+    let LineKey { order, .. } = key(&named("P1"), "L0000");
+    run(store, Command::CancelOrder(order)).await;
+    attempt(
+        store,
+        Command::CancelOrder(OrderId::new("nobody").expect("an order id")),
+    )
+    .await
+    .expect("it answers")
+    .expect_err("there is no such order");
+}
+
+/// Rows that were read of all tables so far, by whatever scan, as far as it has been told.
+async fn rows_read(outsider: &Client) -> i64 {
+    outsider
+        .query_one(
+            "SELECT (sum(seq_tup_read) + sum(idx_tup_fetch) \
+             + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes))::bigint FROM pg_stat_user_tables",
+            &[],
+        )
+        .await
+        .expect("the server counts")
+        .get(0)
+}
+
+/// Waits until the store's connections are gone: by then each has told what it has read.
+async fn until_alone(outsider: &Client) {
+    loop {
+        let others: i64 = outsider
+            .query_one(
+                "SELECT count(*) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND application_name = 'earmark'",
+                &[],
+            )
+            .await
+            .expect("the server tells")
+            .get(0);
+        if others == 0 {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
+    with_database(async |database| {
+        let store = database.store().await;
+        every_way(&store, "small").await;
+
+        let outsider = database.outsider().await;
+        let past = format!(
+            "INSERT INTO products (sku, version, batches_created) \
+             SELECT 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
+             SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 1, 1 FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO lines SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'allocated', false, now(), true \
+             FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO allocations SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO events \
+             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', '{{}}' \
+             FROM generate_series(1, {PAST}) AS n"
+        );
+        outsider.batch_execute(&past).await.expect("it is a sound past");
+        outsider
+            .batch_execute("SELECT pg_stat_force_next_flush()")
+            .await
+            .expect("it tells");
+        let before = rows_read(&outsider).await;
+
+        every_way(&store, "large").await;
+        outsider.batch_execute("ANALYZE").await.expect("it has a look at all tables");
+        outsider
+            .batch_execute("SELECT pg_stat_force_next_flush()")
+            .await
+            .expect("it tells");
+        every_way(&store, "analyzed").await;
+        drop(store);
+        until_alone(&outsider).await;
+        let read = rows_read(&outsider).await - before;
+        assert!((1..FEW).contains(&read), "{read} rows were read");
+    })
+    .await;
+}
