@@ -13,6 +13,7 @@ use earmark_domain::{Command, Occasion, Outcome};
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::company::{Company, Host};
 use crate::error::CommandError;
 use crate::group::{Group, Hungry};
 use crate::port::{Clock, Meter, Store};
@@ -28,15 +29,18 @@ pub struct EngineSettings {
     /// The most commands that wait in one lane; at least 1. A full lane answers busy instead of growing.
     pub queue: usize,
     /// The most order lines, or other commands, that share a transaction; at least 1. Bounds how long a transaction
-    /// holds its locks; a single order may be larger and then goes alone.
+    /// holds its locks, and how long a caller waits for its neighbours. A single order may be larger and then goes
+    /// alone; commands of a stream, which nobody waits for one by one, share it with four times as many of their like.
     pub group: usize,
 }
 
 impl Default for EngineSettings {
-    /// Two lanes of at most 1,024 waiting commands, 128 to a transaction: beyond that a group gains nothing.
+    /// One lane of at most 1,024 waiting commands, 128 to a transaction: beyond that a group gains nothing. A second
+    /// lane halves the groups, and so has what a transaction costs whatever its size paid twice as often; it pays where a
+    /// database has processors to spare.
     fn default() -> Self {
         Self {
-            lanes: 2,
+            lanes: 1,
             queue: 1_024,
             group: 128,
         }
@@ -62,6 +66,8 @@ pub(crate) type Reply = oneshot::Sender<Answer>;
 pub(crate) struct Job {
     pub(crate) envelope: Envelope,
     pub(crate) reply: Reply,
+    /// Whether it is one of a stream: nobody waits for it alone.
+    pub(crate) streamed: bool,
 }
 
 /// What stands in a lane's queue.
@@ -105,7 +111,21 @@ impl Shared {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-    lanes: Arc<[mpsc::Sender<Item>]>,
+    lanes: Arc<[Entrance]>,
+}
+
+/// Where a lane is entered.
+#[derive(Clone)]
+struct Entrance {
+    queue: mpsc::Sender<Item>,
+    company: Arc<Company>,
+}
+
+impl Entrance {
+    /// Tells the lane that somebody has queued up.
+    fn joined(&self) {
+        self.company.joined(self.queue.max_capacity() - self.queue.capacity());
+    }
 }
 
 impl Engine {
@@ -129,13 +149,16 @@ impl Engine {
         let (senders, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
             .map(|number| {
                 let (sender, queue) = mpsc::channel(settings.queue.max(1));
+                let company = Arc::new(Company::new());
                 let lane = Lane {
                     number,
                     queue,
                     most: settings.group.max(1),
+                    host: Host::new(Arc::clone(&company)),
                     shared: shared.clone(),
                 };
-                (sender, lane)
+                let entrance = Entrance { queue: sender, company };
+                (entrance, lane)
             })
             .unzip();
         let engine = Self {
@@ -155,8 +178,16 @@ impl Engine {
         let name = envelope.command.name();
         let (reply, answer) = oneshot::channel();
         let lane = &self.lanes[self.lane_of(&envelope.command)];
-        let error = match lane.try_send(Item::Job(Job { envelope, reply })) {
-            Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
+        let job = Job {
+            envelope,
+            reply,
+            streamed: false,
+        };
+        let error = match lane.queue.try_send(Item::Job(job)) {
+            Ok(()) => {
+                lane.joined();
+                return answer.await.unwrap_or(Err(CommandError::ShuttingDown));
+            }
             Err(mpsc::error::TrySendError::Full(_)) => CommandError::Busy,
             Err(mpsc::error::TrySendError::Closed(_)) => CommandError::ShuttingDown,
         };
@@ -178,7 +209,7 @@ impl Engine {
         self.shared.draining.store(true, Ordering::Relaxed);
         for lane in self.lanes.iter() {
             // A lane that has ended already needs no word.
-            drop(lane.send(Item::Close).await);
+            drop(lane.queue.send(Item::Close).await);
         }
     }
 
@@ -208,31 +239,49 @@ impl Engine {
 /// Commands decided strictly in the order they are submitted. A full lane makes the submitter wait instead of
 /// answering busy: the pressure goes back to whoever sends the stream.
 pub struct OrderedStream {
-    lane: mpsc::Sender<Item>,
+    lane: Entrance,
 }
 
 impl OrderedStream {
     /// Queues a command behind those submitted before; waits for a place in the lane.
     pub async fn submit(&self, envelope: Envelope) -> Ticket {
         let (reply, answer) = oneshot::channel();
+        let job = Job {
+            envelope,
+            reply,
+            streamed: true,
+        };
         // A closed lane drops the reply, and the ticket says so.
-        drop(self.lane.send(Item::Job(Job { envelope, reply })).await);
+        drop(self.lane.queue.send(Item::Job(job)).await);
+        self.lane.joined();
         Ticket { answer }
     }
 }
 
 /// A place in the queue, to be redeemed for the answer.
+#[derive(Debug)]
 pub struct Ticket {
     answer: oneshot::Receiver<Answer>,
 }
 
 impl Ticket {
-    /// The answer, once the command's transaction is stored.
+    /// The answer, once the command's transaction is stored. It is there once: a ticket is redeemed once. Dropping the
+    /// future loses nothing.
     ///
     /// # Errors
     /// As [`Engine::execute`], but never `Busy` for want of a place in the queue.
-    pub async fn answer(self) -> Answer {
-        self.answer.await.unwrap_or(Err(CommandError::ShuttingDown))
+    pub async fn answer(&mut self) -> Answer {
+        let answer = (&mut self.answer).await;
+        answer.unwrap_or(Err(CommandError::ShuttingDown))
+    }
+
+    /// The answer, if the command's transaction is stored already.
+    pub fn answered(&mut self) -> Option<Answer> {
+        match self.answer.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(CommandError::ShuttingDown)),
+        }
     }
 }
 
@@ -241,6 +290,7 @@ pub struct Lane {
     number: usize,
     queue: mpsc::Receiver<Item>,
     most: usize,
+    host: Host,
     shared: Arc<Shared>,
 }
 
@@ -272,12 +322,14 @@ impl Lane {
                         }
                     }
                 }
-                if group.weight() >= self.most {
-                    break;
-                }
             }
-            self.shared.meter.queued(self.number, self.queue.len());
-            group.settle(&self.shared, &mut hungry, self.number).await;
+            let waiting = self.queue.len() + usize::from(next.is_some());
+            self.shared.meter.queued(self.number, waiting);
+            let answered = group.settle(&self.shared, &mut hungry, self.number, self.most).await;
+            if let (Some(answered), None) = (answered, &next) {
+                let waiting = || self.queue.len();
+                self.host.wait(answered, waiting, &*self.shared.clock).await;
+            }
         }
     }
 }

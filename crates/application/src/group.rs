@@ -8,6 +8,7 @@ use std::time::Instant;
 use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope, Sku, Starved};
 use tracing::Instrument;
 
+use crate::company::Answered;
 use crate::engine::{Answer, Envelope, Job, Reply, Shared};
 use crate::error::{CommandError, StoreError};
 use crate::port::{Decide, Decided, Undecided};
@@ -15,6 +16,10 @@ use crate::port::{Decide, Decided, Undecided};
 /// How often a group is decided anew when the state changed under it, before its callers hear "busy". With locking
 /// stores conflicts are rare and a second try nearly always succeeds; the bound keeps a rival from starving a lane.
 const MOST_ATTEMPTS: u32 = 8;
+
+/// How many times larger a group of streamed commands may be. What a transaction costs whatever its size is then shared
+/// by some hundred lines, and a stream's window still holds a second group that waits while the first is stored.
+const STREAMED_TIMES: usize = 4;
 
 /// How many products a lane remembers as ones whose offer had to be read wholly.
 const MOST_REMEMBERED: usize = 1_024;
@@ -40,6 +45,8 @@ pub(crate) struct Group {
     weight: usize,
     /// Whether others may join.
     open: bool,
+    /// Whether all of them are streamed.
+    streamed: bool,
 }
 
 /// What a command adds to the work of a transaction: its lines, or one.
@@ -55,30 +62,39 @@ impl Group {
         Self {
             weight: weight(&job.envelope.command),
             open: job.envelope.command.is_joinable(),
+            streamed: job.streamed,
             jobs: vec![job],
         }
-    }
-
-    pub(crate) const fn weight(&self) -> usize {
-        self.weight
     }
 
     /// Takes a job into the group, or gives it back when it has to go into the next one.
     pub(crate) fn join(&mut self, job: Job, most: usize) -> Result<(), Job> {
         let weight = weight(&job.envelope.command);
+        let streamed = self.streamed && job.streamed;
+        let most = if streamed { most * STREAMED_TIMES } else { most };
         if self.weight + weight > most || !self.open || !job.envelope.command.is_joinable() {
             return Err(job);
         }
         self.weight += weight;
+        self.streamed = streamed;
         self.jobs.push(job);
         Ok(())
     }
 
-    /// Decides and stores the commands, and answers each caller.
+    /// Decides and stores the commands, and answers each caller; says whom, if they may ask again at once. `most` is the
+    /// bound of a group's weight.
     ///
     /// A command that can't be decided at all (a defect, broken records) fails alone: the others are decided again
     /// without it.
-    pub(crate) async fn settle(self, shared: &Shared, hungry: &mut Hungry, lane: usize) {
+    pub(crate) async fn settle(
+        self,
+        shared: &Shared,
+        hungry: &mut Hungry,
+        lane: usize,
+        most: usize,
+    ) -> Option<Answered> {
+        let begun = Instant::now();
+        let (callers, weight, streamed) = (self.jobs.len(), self.weight, self.streamed);
         let mut groups = vec![self.jobs];
         while let Some(mut jobs) = groups.pop() {
             jobs.retain(|job| !job.reply.is_closed());
@@ -89,6 +105,11 @@ impl Group {
             let apart = Transaction::of(jobs, hungry).run(shared, hungry).instrument(span).await;
             groups.extend(apart.into_iter().rev());
         }
+        (!streamed).then(|| Answered {
+            callers,
+            room: most * callers / weight,
+            took: begun.elapsed(),
+        })
     }
 }
 
@@ -179,13 +200,15 @@ impl Transaction {
         together.map(move |(number, reply)| Job {
             envelope: asked[number].clone(),
             reply,
+            // They are in a group already.
+            streamed: false,
         })
     }
 
     /// The group without the command whose decision panicked, which is answered.
     fn without(self, command: usize, shared: &Shared) -> Vec<Vec<Job>> {
         let mut rest: Vec<Job> = self.jobs().collect();
-        let Job { envelope, reply } = rest.remove(command);
+        let Job { envelope, reply, .. } = rest.remove(command);
         tracing::error!(command = ?envelope.command, "deciding the command panicked");
         let error = CommandError::Internal;
         shared.meter.answered(envelope.command.name(), error.code(), 1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use earmark_application::{Clock, Engine, Meter, Queries};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries};
 use tokio::runtime;
 use tokio::task::JoinSet;
 
@@ -76,7 +76,7 @@ impl Books {
 
     /// Runs an engine on these ports.
     pub(crate) fn run(ports: Ports, settings: &Settings, meter: Arc<dyn Meter>) -> Self {
-        let bounds = settings.engine.or(ports.fitting);
+        let bounds = settings.engine.or(EngineSettings::default());
         let (engine, lanes) = Engine::new(ports.store, Arc::clone(&ports.clock), meter, bounds);
         Self {
             engine,

@@ -8,7 +8,7 @@ use earmark_adapters::clock::SystemClock;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{DEFAULT_READERS, SqliteStore};
-use earmark_application::{Clock, EngineSettings, Queries, Store};
+use earmark_application::{Clock, Queries, Store};
 
 use crate::failure::Failure;
 use crate::settings::{StoreSettings, StoreUrl};
@@ -35,8 +35,6 @@ pub(crate) struct Ports {
     pub(crate) clock: Arc<dyn Clock>,
     /// The kind of store, for people.
     pub(crate) kind: &'static str,
-    /// The bounds of an engine that fit the store.
-    pub(crate) fitting: EngineSettings,
 }
 
 /// Opens the books that the settings name, and puts an adapter behind every port.
@@ -52,36 +50,24 @@ pub(crate) async fn wire(settings: &StoreSettings, to: Use) -> Result<Ports, Fai
             }
             let readers = settings.connections.map_or(DEFAULT_READERS, NonZeroUsize::get);
             let store = SqliteStore::open(path, readers, migrate).await.map_err(failed)?;
-            // One file has one writer: a second lane would only wait for the first.
-            let fitting = EngineSettings {
-                lanes: 1,
-                ..EngineSettings::default()
-            };
-            Ok(ports(Arc::new(store), "SQLite", fitting))
+            Ok(ports(Arc::new(store), "SQLite"))
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
             let store = PostgresStore::open(url, connections, migrate).await.map_err(failed)?;
-            Ok(ports(Arc::new(store), "PostgreSQL", EngineSettings::default()))
+            Ok(ports(Arc::new(store), "PostgreSQL"))
         }
-        StoreUrl::Memory if to == Use::Serve => {
-            let fitting = EngineSettings {
-                lanes: 1,
-                ..EngineSettings::default()
-            };
-            Ok(ports(Arc::new(MemoryStore::new()), "memory", fitting))
-        }
+        StoreUrl::Memory if to == Use::Serve => Ok(ports(Arc::new(MemoryStore::new()), "memory")),
         StoreUrl::Memory => Err(nothing_in_memory()),
     }
 }
 
-fn ports<S: Store + Queries + 'static>(store: Arc<S>, kind: &'static str, fitting: EngineSettings) -> Ports {
+fn ports<S: Store + Queries + 'static>(store: Arc<S>, kind: &'static str) -> Ports {
     Ports {
         store: Arc::clone(&store) as _,
         queries: store,
         clock: Arc::new(SystemClock),
         kind,
-        fitting,
     }
 }
 

@@ -4,6 +4,7 @@
 //! stops while that many wait for an answer or while the client does not take the answers it has. So neither a fast
 //! sender nor a slow reader costs memory; a client has to read while it sends.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::str::FromStr;
@@ -16,11 +17,9 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{Answer, OrderedStream};
+use earmark_application::{Answer, OrderedStream, Ticket};
 use earmark_domain::{Command, ProductName, Sku};
-use futures::future::{BoxFuture, FutureExt};
-use futures::stream::FuturesOrdered;
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use tokio::time::timeout;
 
 use super::api::Api;
@@ -59,7 +58,56 @@ const CHUNK_BYTES: usize = 32 * 1024;
 const IDLE: Duration = Duration::from_secs(120);
 
 /// What a line comes to: an answer that is awaited, or known at once.
-type Pending = BoxFuture<'static, Result<Answer, Problem>>;
+#[derive(Debug)]
+enum Pending {
+    Asked(Ticket),
+    Known(Problem),
+}
+
+/// The lines under way, in the order sent. That is the order they are decided in too, so whoever waits for the first
+/// is woken once for a whole group.
+#[derive(Debug, Default)]
+struct UnderWay(VecDeque<Pending>);
+
+impl UnderWay {
+    fn push(&mut self, pending: Pending) {
+        self.0.push_back(pending);
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The answer to the first line, once it is there. Can be dropped and asked again without losing anything.
+    async fn first(&mut self) -> Option<Result<Answer, Problem>> {
+        let answer = match self.0.front_mut()? {
+            Pending::Asked(ticket) => Some(ticket.answer().await),
+            Pending::Known(_) => None,
+        };
+        self.redeem(answer)
+    }
+
+    /// The answer to the first line, if it is there already.
+    fn first_now(&mut self) -> Option<Result<Answer, Problem>> {
+        let answer = match self.0.front_mut()? {
+            Pending::Asked(ticket) => Some(ticket.answered()?),
+            Pending::Known(_) => None,
+        };
+        self.redeem(answer)
+    }
+
+    /// Takes the first line away: with its answer, unless that was known before.
+    fn redeem(&mut self, answer: Option<Answer>) -> Option<Result<Answer, Problem>> {
+        match (self.0.pop_front()?, answer) {
+            (Pending::Known(problem), _) => Some(Err(problem)),
+            (Pending::Asked(_), answer) => answer.map(Ok),
+        }
+    }
+}
 
 /// Send many commands
 ///
@@ -99,7 +147,7 @@ fn answers(
     stream! {
         let ordered = api.engine().ordered();
         let mut lines = Lines::of(source);
-        let mut under_way: FuturesOrdered<Pending> = FuturesOrdered::new();
+        let mut under_way = UnderWay::default();
         let mut reading = true;
         let mut draining = pin!(api.readiness().draining());
         while reading || !under_way.is_empty() {
@@ -108,27 +156,27 @@ fn answers(
                 tokio::select! {
                     // Answers first: what is done makes room for what comes.
                     biased;
-                    Some(answer) = under_way.next(), if !under_way.is_empty() => Step::Answer(answer),
+                    Some(answer) = under_way.first(), if !under_way.is_empty() => Step::Answer(answer),
                     () = &mut draining, if reading => Step::Draining,
                     line = &mut line, if reading && under_way.len() < WINDOW => line.map_or(Step::Silence, Step::Line),
                 }
             };
             match step {
                 Step::Line(Ok(Some(Line::Whole(bytes)))) if bytes.iter().all(u8::is_ascii_whitespace) => {}
-                Step::Line(Ok(Some(line))) => under_way.push_back(submit(&ordered, line, &request_id).await),
+                Step::Line(Ok(Some(line))) => under_way.push(submit(&ordered, line, &request_id).await),
                 Step::Line(Ok(None)) => reading = false,
                 Step::Line(Err(error)) => {
                     // The client is gone, most likely; where it is not, it learns where the service stopped reading.
                     reading = false;
                     let problem = broken(&error);
-                    under_way.push_back(known(problem));
+                    under_way.push(Pending::Known(problem));
                 }
                 Step::Silence => {
                     // While answers are awaited nothing need come.
                     if under_way.is_empty() {
                         reading = false;
                         let told = "nothing was sent for two minutes";
-                        under_way.push_back(known(Problem::new(&kinds::REQUEST_TIMEOUT, told)));
+                        under_way.push(Pending::Known(Problem::new(&kinds::REQUEST_TIMEOUT, told)));
                     }
                 }
                 Step::Draining => {
@@ -136,14 +184,14 @@ fn answers(
                     // been executed.
                     reading = false;
                     let told = "the service is shutting down; send this line, and those after it, again";
-                    under_way.push_back(known(Problem::new(&kinds::SHUTTING_DOWN, told)));
+                    under_way.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, told)));
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();
                     write_answer(&mut text, &present(&api, answer).await);
                     // Those that are there already travel in the same chunk.
                     while text.len() < CHUNK_BYTES
-                        && let Some(Some(answer)) = under_way.next().now_or_never()
+                        && let Some(answer) = under_way.first_now()
                     {
                         write_answer(&mut text, &present(&api, answer).await);
                     }
@@ -158,15 +206,11 @@ fn answers(
 async fn submit(ordered: &OrderedStream, line: Line, request_id: &Arc<str>) -> Pending {
     match command(line) {
         Ok(command) => {
-            let ticket = ordered.submit(Api::envelope(command, Arc::clone(request_id))).await;
-            async move { Ok(ticket.answer().await) }.boxed()
+            let envelope = Api::envelope(command, Arc::clone(request_id));
+            Pending::Asked(ordered.submit(envelope).await)
         }
-        Err(problem) => known(problem),
+        Err(problem) => Pending::Known(problem),
     }
-}
-
-fn known(problem: Problem) -> Pending {
-    futures::future::ready(Err(problem)).boxed()
 }
 
 /// The command of a line.
@@ -229,7 +273,11 @@ async fn present(api: &Api, answer: Result<Answer, Problem>) -> (StatusCode, Str
 }
 
 fn write_answer(text: &mut String, (status, body): &(StatusCode, String)) {
-    text.push_str(&format!("{{\"status\":{},\"body\":{body}}}\n", status.as_u16()));
+    text.push_str("{\"status\":");
+    text.push_str(status.as_str());
+    text.push_str(",\"body\":");
+    text.push_str(body);
+    text.push_str("}\n");
 }
 
 #[cfg(test)]

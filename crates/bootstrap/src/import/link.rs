@@ -98,7 +98,7 @@ impl EngineLink {
     }
 
     async fn answer(&mut self, item: &Item) -> Verdict {
-        let ticket = self
+        let mut ticket = self
             .tickets
             .pop_front()
             .expect("an answer is asked for once for each command submitted");

@@ -49,7 +49,7 @@ pub(crate) struct LogSettings {
     pub(crate) level: LogFilter,
 }
 
-/// Bounds of the engine; `None`: as the store's adapter thinks best.
+/// Bounds of the engine; `None`: as the engine thinks best.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct EngineBounds {
     lanes: Option<NonZeroUsize>,
@@ -58,12 +58,12 @@ pub(crate) struct EngineBounds {
 }
 
 impl EngineBounds {
-    /// These bounds, and `fitting` ones where none is set.
-    pub(crate) fn or(self, fitting: EngineSettings) -> EngineSettings {
+    /// These bounds, and the others where none is set.
+    pub(crate) fn or(self, others: EngineSettings) -> EngineSettings {
         EngineSettings {
-            lanes: self.lanes.map_or(fitting.lanes, NonZeroUsize::get),
-            queue: self.queue.map_or(fitting.queue, NonZeroUsize::get),
-            group: self.group.map_or(fitting.group, NonZeroUsize::get),
+            lanes: self.lanes.map_or(others.lanes, NonZeroUsize::get),
+            queue: self.queue.map_or(others.queue, NonZeroUsize::get),
+            group: self.group.map_or(others.group, NonZeroUsize::get),
         }
     }
 }

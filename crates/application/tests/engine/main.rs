@@ -1,5 +1,7 @@
 //! The engine, with a store that does as it is told.
 
+mod company;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -90,8 +92,22 @@ fn lamps() -> Loaded {
     }
 }
 
-/// A clock that stands still.
+/// A clock that stands still: nobody waits for a moment to pass.
 struct Stopped;
+
+/// A clock that stands still and whose moments never pass: who waits, waits for something else.
+struct Endless;
+
+#[async_trait]
+impl Clock for Endless {
+    fn now(&self) -> Timestamp {
+        Stopped.now()
+    }
+
+    async fn pause(&self, _: Duration) {
+        std::future::pending::<()>().await;
+    }
+}
 
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
@@ -160,6 +176,10 @@ struct House {
 
 /// An engine of one lane. Its gate is shut: transactions wait until the test opens it.
 fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
+    house_with(Arc::new(Stopped), queue, instructions, broken)
+}
+
+fn house_with(clock: Arc<dyn Clock>, queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
     let (started_tx, started) = mpsc::unbounded_channel();
     let store = Arc::new(Obedient {
         instructions: Mutex::new(instructions.into()),
@@ -175,7 +195,7 @@ fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> H
         queue,
         group: 64,
     };
-    let (engine, lanes) = Engine::new(store.clone(), Arc::new(Stopped), Arc::new(Unmetered), settings);
+    let (engine, lanes) = Engine::new(store.clone(), clock, Arc::new(Unmetered), settings);
     House {
         store,
         engine,
@@ -381,7 +401,7 @@ async fn an_ordered_stream_waits_for_a_place_and_keeps_its_order() {
     for n in 0..50 {
         tickets.push(stream.submit(allocate(&format!("o{n:02}"), "LAMP", 1)).await);
     }
-    for ticket in tickets {
+    for mut ticket in tickets {
         assert!(matches!(
             ticket.answer().await,
             Ok(Outcome::LinePlaced { fresh: true, .. })
