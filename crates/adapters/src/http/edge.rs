@@ -81,10 +81,14 @@ pub(super) async fn around(
     let route = pattern.as_deref().unwrap_or(UNMATCHED);
     let status = response.status();
     let ms = took.as_secs_f64() * 1_000.0;
-    if status.is_server_error() {
+    let problem = response.response().error().and_then(Error::as_error::<Problem>);
+    // Too much to do is nothing that went wrong, and a line for each of those who hear so would make it more.
+    let turned_away =
+        status == StatusCode::SERVICE_UNAVAILABLE && problem.is_some_and(|problem| !problem.has_a_cause());
+    if status.is_server_error() && !turned_away {
         // What goes wrong is told with its request at every level.
         tracing::warn_span!(parent: None, "request", %method, request_id = %id).in_scope(|| {
-            if let Some(problem) = response.response().error().and_then(Error::as_error::<Problem>) {
+            if let Some(problem) = problem {
                 problem.log();
             }
             tracing::warn!(route, status = status.as_u16(), ms, "answered");

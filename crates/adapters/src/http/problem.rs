@@ -157,6 +157,11 @@ impl Problem {
         Self::internal().because(Cause::Defect(met.to_string()))
     }
 
+    /// Whether something went wrong inside.
+    pub(super) const fn has_a_cause(&self) -> bool {
+        self.cause.is_some()
+    }
+
     /// Tells the log what went wrong inside, if anything did. Called once for each problem, by whoever answers with it
     /// and knows the request.
     pub(super) fn log(&self) {
