@@ -84,7 +84,7 @@ async fn forge(url: &str, statement: &str) {
         use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
         let mut connection = AsyncPgConnection::establish(url).await.expect("the server answers");
-        for table in ["batches", "allocations", "events"] {
+        for table in ["products", "batches", "lines", "allocations", "events"] {
             let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
             connection.batch_execute(&unguard).await.expect("the guards are off");
         }
