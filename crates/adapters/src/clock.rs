@@ -1,8 +1,5 @@
 //! The machine's clock.
 
-use std::time::Duration;
-
-use async_trait::async_trait;
 use earmark_application::Clock;
 use jiff::Timestamp;
 
@@ -10,7 +7,6 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-#[async_trait]
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
@@ -18,9 +14,5 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-
-    async fn pause(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
     }
 }

@@ -13,7 +13,6 @@ use earmark_domain::{Command, Occasion, Outcome};
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::company::{Company, Host};
 use crate::error::CommandError;
 use crate::group::{Group, Hungry};
 use crate::port::{Clock, Meter, Store};
@@ -111,21 +110,7 @@ impl Shared {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-    lanes: Arc<[Entrance]>,
-}
-
-/// Where a lane is entered.
-#[derive(Clone)]
-struct Entrance {
-    queue: mpsc::Sender<Item>,
-    company: Arc<Company>,
-}
-
-impl Entrance {
-    /// Tells the lane that somebody has queued up.
-    fn joined(&self) {
-        self.company.joined(self.queue.max_capacity() - self.queue.capacity());
-    }
+    lanes: Arc<[mpsc::Sender<Item>]>,
 }
 
 impl Engine {
@@ -149,16 +134,13 @@ impl Engine {
         let (senders, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
             .map(|number| {
                 let (sender, queue) = mpsc::channel(settings.queue.max(1));
-                let company = Arc::new(Company::new());
                 let lane = Lane {
                     number,
                     queue,
                     most: settings.group.max(1),
-                    host: Host::new(Arc::clone(&company)),
                     shared: shared.clone(),
                 };
-                let entrance = Entrance { queue: sender, company };
-                (entrance, lane)
+                (sender, lane)
             })
             .unzip();
         let engine = Self {
@@ -183,11 +165,8 @@ impl Engine {
             reply,
             streamed: false,
         };
-        let error = match lane.queue.try_send(Item::Job(job)) {
-            Ok(()) => {
-                lane.joined();
-                return answer.await.unwrap_or(Err(CommandError::ShuttingDown));
-            }
+        let error = match lane.try_send(Item::Job(job)) {
+            Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
             Err(mpsc::error::TrySendError::Full(_)) => CommandError::Busy,
             Err(mpsc::error::TrySendError::Closed(_)) => CommandError::ShuttingDown,
         };
@@ -209,7 +188,7 @@ impl Engine {
         self.shared.draining.store(true, Ordering::Relaxed);
         for lane in self.lanes.iter() {
             // A lane that has ended already needs no word.
-            drop(lane.queue.send(Item::Close).await);
+            drop(lane.send(Item::Close).await);
         }
     }
 
@@ -239,7 +218,7 @@ impl Engine {
 /// Commands decided strictly in the order they are submitted. A full lane makes the submitter wait instead of
 /// answering busy: the pressure goes back to whoever sends the stream.
 pub struct OrderedStream {
-    lane: Entrance,
+    lane: mpsc::Sender<Item>,
 }
 
 impl OrderedStream {
@@ -252,8 +231,7 @@ impl OrderedStream {
             streamed: true,
         };
         // A closed lane drops the reply, and the ticket says so.
-        drop(self.lane.queue.send(Item::Job(job)).await);
-        self.lane.joined();
+        drop(self.lane.send(Item::Job(job)).await);
         Ticket { answer }
     }
 }
@@ -290,7 +268,6 @@ pub struct Lane {
     number: usize,
     queue: mpsc::Receiver<Item>,
     most: usize,
-    host: Host,
     shared: Arc<Shared>,
 }
 
@@ -325,11 +302,7 @@ impl Lane {
             }
             let waiting = self.queue.len() + usize::from(next.is_some());
             self.shared.meter.queued(self.number, waiting);
-            let answered = group.settle(&self.shared, &mut hungry, self.number, self.most).await;
-            if let (Some(answered), None) = (answered, &next) {
-                let waiting = || self.queue.len();
-                self.host.wait(answered, waiting, &*self.shared.clock).await;
-            }
+            group.settle(&self.shared, &mut hungry, self.number).await;
         }
     }
 }

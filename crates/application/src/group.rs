@@ -8,7 +8,6 @@ use std::time::Instant;
 use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope, Sku, Starved};
 use tracing::Instrument;
 
-use crate::company::Answered;
 use crate::engine::{Answer, Envelope, Job, Reply, Shared};
 use crate::error::{CommandError, StoreError};
 use crate::port::{Decide, Decided, Undecided};
@@ -81,20 +80,11 @@ impl Group {
         Ok(())
     }
 
-    /// Decides and stores the commands, and answers each caller; says whom, if they may ask again at once. `most` is the
-    /// bound of a group's weight.
+    /// Decides and stores the commands, and answers each caller.
     ///
     /// A command that can't be decided at all (a defect, broken records) fails alone: the others are decided again
     /// without it.
-    pub(crate) async fn settle(
-        self,
-        shared: &Shared,
-        hungry: &mut Hungry,
-        lane: usize,
-        most: usize,
-    ) -> Option<Answered> {
-        let begun = Instant::now();
-        let (callers, weight, streamed) = (self.jobs.len(), self.weight, self.streamed);
+    pub(crate) async fn settle(self, shared: &Shared, hungry: &mut Hungry, lane: usize) {
         let mut groups = vec![self.jobs];
         while let Some(mut jobs) = groups.pop() {
             jobs.retain(|job| !job.reply.is_closed());
@@ -105,11 +95,6 @@ impl Group {
             let apart = Transaction::of(jobs, hungry).run(shared, hungry).instrument(span).await;
             groups.extend(apart.into_iter().rev());
         }
-        (!streamed).then(|| Answered {
-            callers,
-            room: most * callers / weight,
-            took: begun.elapsed(),
-        })
     }
 }
 

@@ -4,7 +4,6 @@
 //! the futures. Commands go through the [`Engine`]; queries go through [`Queries`] and never touch an aggregate.
 
 mod backlog;
-mod company;
 mod engine;
 mod error;
 mod group;

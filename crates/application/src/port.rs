@@ -293,14 +293,9 @@ pub trait Queries: Send + Sync {
 }
 
 /// The time.
-#[async_trait]
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
-
-    /// Ends once so much time has passed, or somewhat later. With a clock that stands still nobody waits for anything:
-    /// it ends at once.
-    async fn pause(&self, _: Duration) {}
 
     /// The present day, in UTC.
     fn today(&self) -> Date {

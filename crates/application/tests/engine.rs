@@ -1,7 +1,5 @@
 //! The engine, with a store that does as it is told.
 
-mod company;
-
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -92,22 +90,8 @@ fn lamps() -> Loaded {
     }
 }
 
-/// A clock that stands still: nobody waits for a moment to pass.
+/// A clock that stands still.
 struct Stopped;
-
-/// A clock that stands still and whose moments never pass: who waits, waits for something else.
-struct Endless;
-
-#[async_trait]
-impl Clock for Endless {
-    fn now(&self) -> Timestamp {
-        Stopped.now()
-    }
-
-    async fn pause(&self, _: Duration) {
-        std::future::pending::<()>().await;
-    }
-}
 
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
@@ -176,10 +160,6 @@ struct House {
 
 /// An engine of one lane. Its gate is shut: transactions wait until the test opens it.
 fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
-    house_with(Arc::new(Stopped), queue, instructions, broken)
-}
-
-fn house_with(clock: Arc<dyn Clock>, queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
     let (started_tx, started) = mpsc::unbounded_channel();
     let store = Arc::new(Obedient {
         instructions: Mutex::new(instructions.into()),
@@ -195,7 +175,7 @@ fn house_with(clock: Arc<dyn Clock>, queue: usize, instructions: Vec<Instruction
         queue,
         group: 64,
     };
-    let (engine, lanes) = Engine::new(store.clone(), clock, Arc::new(Unmetered), settings);
+    let (engine, lanes) = Engine::new(store.clone(), Arc::new(Stopped), Arc::new(Unmetered), settings);
     House {
         store,
         engine,
@@ -431,4 +411,28 @@ async fn draining_answers_what_waits_and_turns_away_what_comes() {
         house.engine.execute(allocate("o1", "LAMP", 1)).await,
         Err(CommandError::ShuttingDown)
     );
+}
+
+#[tokio::test]
+async fn commands_of_a_stream_share_larger_groups_with_their_like_alone() {
+    let mut house = house(1_024, vec![], None);
+    let stream = house.engine.ordered();
+    let mut tickets = Vec::new();
+    for n in 0..300 {
+        tickets.push(stream.submit(allocate(&format!("s{n}"), "LAMP", 1)).await);
+    }
+    let engine = house.engine.clone();
+    let lone = tokio::spawn(async move { engine.execute(allocate("lone", "LAMP", 1)).await });
+    // The caller's task runs, and its command stands behind the stream's.
+    tokio::task::yield_now().await;
+    for n in 300..400 {
+        tickets.push(stream.submit(allocate(&format!("s{n}"), "LAMP", 1)).await);
+    }
+    house.run_lanes();
+    house.open();
+    for ticket in &mut tickets {
+        assert!(ticket.answer().await.is_ok());
+    }
+    assert!(lone.await.expect("no panic").is_ok());
+    assert_eq!(*house.store.groups.lock().expect("sound"), [256, 64, 81]);
 }
