@@ -24,6 +24,10 @@ const MOST_ROWS: usize = 32_768;
 /// Of a product with more open batches than these no more than the first [`OFFER_PAGE`] are remembered.
 const MOST_BATCHES: usize = 4 * OFFER_PAGE;
 
+/// How often in a row a product must be read and found as it was left before it is trusted again. Two who sell the same
+/// product take turns, though not strictly: one who was lucky once would be wrong the next time.
+const DOUBTS: u8 = 16;
+
 /// A product as it was when the store last read or wrote it.
 #[derive(Debug, Clone)]
 struct Known {
@@ -32,9 +36,9 @@ struct Known {
     offer: Vec<BatchRecord>,
     /// Where the offer was cut; `None`: it is whole.
     cut: Option<Preference>,
-    /// Whether the store may decide on it. Not while somebody else changes the product as well: the decision would
-    /// have to be taken anew nearly each time.
-    trusted: bool,
+    /// How often it has still to be found unchanged before the store may decide on it. While somebody else changes the
+    /// product as well, the decision would have to be taken anew nearly each time.
+    doubts: u8,
 }
 
 impl Known {
@@ -84,7 +88,7 @@ impl Recall {
         }
         let mut loaded = Loaded::default();
         for sku in &scope.skus {
-            let known = self.known(sku).filter(|known| known.trusted)?;
+            let known = self.known(sku).filter(|known| known.doubts == 0)?;
             if let Some(after) = known.cut {
                 if scope.whole_offers.contains(sku) {
                     return None;
@@ -140,14 +144,16 @@ impl Recall {
                 cut
             };
             // Another version than the one that was left here: somebody else is at work on the product.
-            let trusted = self
-                .known(&product.sku)
-                .is_none_or(|known| known.product.version == product.version);
+            let doubts = match self.known(&product.sku) {
+                Some(known) if known.product.version == product.version => known.doubts.saturating_sub(1),
+                Some(_) => DOUBTS,
+                None => 0,
+            };
             self.remember(Known {
                 product: product.clone(),
                 offer: offer.into_iter().cloned().collect(),
                 cut,
-                trusted,
+                doubts,
             });
         }
     }
@@ -187,7 +193,7 @@ impl Recall {
         }
     }
 
-    /// Trusts what is remembered of these products no more, until it is read again and found unchanged.
+    /// Trusts what is remembered of these products no more, until it is read and found unchanged a number of times.
     #[cfg_attr(
         not(any(feature = "postgres", test)),
         expect(dead_code, reason = "a store with one writer knows that nobody else was at work")
@@ -195,7 +201,7 @@ impl Recall {
     pub(crate) fn doubt<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
         for sku in skus {
             if let Some(known) = self.known(sku) {
-                known.trusted = false;
+                known.doubts = DOUBTS;
             }
         }
     }
