@@ -17,7 +17,7 @@ const GAP: f64 = 3.0;
 const GROUP: f64 = 14.0;
 
 /// Where bars begin: to the left stand their names.
-const NAMES: f64 = 250.0;
+const NAMES: f64 = 296.0;
 
 /// Room right of the longest bar for its figure.
 const FIGURES: f64 = 110.0;
