@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use config::ValueKind;
+use earmark_application::EngineSettings;
 use tracing_subscriber::EnvFilter;
 
 use super::layers::Sourced;
@@ -114,10 +115,21 @@ impl Told {
             }
             None => Self {
                 name,
-                value: "(by adapter)".to_owned(),
+                value: unset(name),
                 source: Source::Default,
             },
         }
+    }
+}
+
+/// What holds where nobody has set anything.
+fn unset(name: &str) -> String {
+    let engine = EngineSettings::default();
+    match name {
+        "engine.lanes" => engine.lanes.to_string(),
+        "engine.queue" => engine.queue.to_string(),
+        "engine.group" => engine.group.to_string(),
+        _ => "(by adapter)".to_owned(),
     }
 }
 
@@ -356,7 +368,8 @@ mod tests {
         assert_eq!(settings.store.url, StoreUrl::Sqlite("earmark.db".into()));
         assert!(settings.store.migrate);
         assert_eq!(told(&settings, "http.listen"), pair("127.0.0.1:8080", "default"));
-        assert_eq!(told(&settings, "engine.lanes"), pair("(by adapter)", "default"));
+        assert_eq!(told(&settings, "engine.lanes"), pair("1", "default"));
+        assert_eq!(told(&settings, "store.connections"), pair("(by adapter)", "default"));
     }
 
     #[test]
