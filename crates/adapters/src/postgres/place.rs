@@ -62,16 +62,21 @@ pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: 
         .iter()
         .filter(|key| !stored.contains(key))
         .collect();
-    let versions: BTreeMap<&Sku, u64> = changes
-        .products
+    // Each product with the version it was read at and the one it is to have: the same, unless it changes. What changes
+    // is stored on the version it says, whether or not the decision was given that product.
+    let mut versions: BTreeMap<&Sku, (u64, u64)> = premise
+        .versions
         .iter()
-        .map(|change| (&change.record.sku, change.record.version))
+        .map(|(sku, read)| (sku, (*read, *read)))
         .collect();
-    let version = |(sku, read): (&Sku, &u64)| pg_counter(versions.get(sku).copied().unwrap_or(*read));
+    for change in &changes.products {
+        let read = change.read_version.ok_or(StoreError::Conflict)?;
+        versions.insert(&change.record.sku, (read, change.record.version));
+    }
     let statement = statement::<()>(PLACE)
-        .array::<Text, _>(premise.versions.keys().map(Sku::as_str).collect())
-        .array::<BigInt, _>(premise.versions.values().copied().map(pg_counter).collect())
-        .array::<BigInt, _>(premise.versions.iter().map(version).collect())
+        .array::<Text, _>(versions.keys().map(|sku| sku.as_str()).collect())
+        .array::<BigInt, _>(versions.values().map(|(read, _)| pg_counter(*read)).collect())
+        .array::<BigInt, _>(versions.values().map(|(_, next)| pg_counter(*next)).collect())
         .array::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
         .array::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());

@@ -61,7 +61,7 @@ impl PostgresStore {
                 Ok(None)
             }
             // The connection may have died before the statement was sent, or after it was carried out. Either way the
-            // books tell: what has been stored is found there by its keys.
+            // books tell: what has been stored is found there by its keys. At worst a refusal is told twice.
             Err(_) if connection.is_broken() => {
                 drop(Object::take(connection));
                 Ok(None)

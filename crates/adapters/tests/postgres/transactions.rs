@@ -7,7 +7,7 @@ use earmark_domain::{Changes, ProductChange, ProductRecord};
 use tokio::task::block_in_place;
 
 use crate::database::{somebody_waits, with_database};
-use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, of_products, run, sku};
+use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, look, of_products, run, sku};
 
 /// Decides as `inner` does, but first says that it is asked, and waits to be let on.
 fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {
@@ -193,6 +193,34 @@ async fn a_decision_on_another_version_is_not_stored() {
             )
             .await;
         assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+        agrees(&store, "LAMP").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_product_that_nobody_asked_about_is_stored_whole_or_not_at_all() {
+    with_database(async |database| {
+        let store = database.store().await;
+        for product in ["LAMP", "DESK"] {
+            run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
+            // Twice, so that the product is remembered.
+            for order in ["O1", "O2"] {
+                run(&store, allocate(&format!("{order}-{product}"), product, 1)).await;
+            }
+        }
+        let of_desk = look(&store, &of_products(["DESK"])).await;
+        let honest = decision(allocate("O3", "DESK", 1));
+        let about_desk: Decide = Arc::new(move |_| honest(of_desk.clone()));
+        let stored = store.transact(&of_products(["LAMP"]), about_desk).await;
+        let placed = store
+            .product(&sku("DESK"))
+            .await
+            .expect("it answers")
+            .expect("a product");
+        let allocated = if stored.is_ok() { 3 } else { 2 };
+        assert_eq!(placed.summary.allocated.get(), allocated, "{stored:?}");
+        agrees(&store, "DESK").await;
         agrees(&store, "LAMP").await;
     })
     .await;
