@@ -2,8 +2,6 @@
 //!
 //! What is owed is stored with the product, so a crash between the two loses nothing: the next pass finds it.
 
-use std::sync::Arc;
-
 use earmark_domain::Command;
 
 use crate::engine::{Engine, Envelope};
@@ -21,16 +19,19 @@ pub async fn serve_backlogs(engine: &Engine, queries: &dyn Queries) -> Result<us
     let owed = queries.unserved(PRODUCTS_A_PASS).await?;
     let served = owed.len();
     for sku in owed {
-        let envelope = Envelope {
-            correlation_id: Arc::from(format!("backlog-{sku}")),
-            actor: Arc::from("earmark"),
-            command: Command::ServeBacklog(sku),
-        };
-        match engine.execute(envelope).await {
-            Ok(_) => {}
-            Err(error @ CommandError::Internal) => return Err(StoreError::Corrupt(error.to_string())),
-            Err(error) => return Err(StoreError::Unavailable(error.to_string())),
-        }
+        let about = format!("backlog-{sku}");
+        let served = engine
+            .execute(Envelope::of_the_service(Command::ServeBacklog(sku), &about))
+            .await;
+        served.map_err(undone)?;
     }
     Ok(served)
+}
+
+/// A command of the service itself that was not carried out; it will be given again.
+pub(crate) fn undone(error: CommandError) -> StoreError {
+    match error {
+        CommandError::Internal => StoreError::Corrupt(error.to_string()),
+        error => StoreError::Unavailable(error.to_string()),
+    }
 }

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
-use earmark_domain::{Command, Occasion, Outcome};
+use earmark_domain::{Command, Occasion, Outcome, Promising};
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -31,6 +31,8 @@ pub struct EngineSettings {
     /// holds its locks, and how long a caller waits for its neighbours. A single order may be larger and then goes
     /// alone; commands of a stream, which nobody waits for one by one, share it with four times as many of their like.
     pub group: usize,
+    /// What the shop has settled about its promises.
+    pub promising: Promising,
 }
 
 impl Default for EngineSettings {
@@ -42,6 +44,7 @@ impl Default for EngineSettings {
             lanes: 1,
             queue: 1_024,
             group: 128,
+            promising: Promising::default(),
         }
     }
 }
@@ -55,6 +58,30 @@ pub struct Envelope {
     pub actor: Arc<str>,
     /// The id of the request or message.
     pub correlation_id: Arc<str>,
+    /// What is to be done with it.
+    pub mode: Mode,
+}
+
+/// What is to be done with a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mode {
+    /// Whether it is only decided on the present state, to see what it would come to: nothing of it is stored.
+    pub preview: bool,
+    /// The version of the product it is about that the caller has seen; `None`: whichever there is.
+    pub if_version: Option<u64>,
+}
+
+impl Envelope {
+    /// A command that the service itself gives, to be carried out.
+    #[must_use]
+    pub fn of_the_service(command: Command, about: &str) -> Self {
+        Self {
+            command,
+            actor: Arc::from("earmark"),
+            correlation_id: Arc::from(about),
+            mode: Mode::default(),
+        }
+    }
 }
 
 /// Where the answer to a command goes.
@@ -81,6 +108,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) meter: Arc<dyn Meter>,
     clock: Arc<dyn Clock>,
+    promising: Promising,
     /// The last instant handed out, in microseconds since the epoch.
     last_instant: AtomicI64,
     /// Told when a transaction left part of a backlog unserved.
@@ -90,6 +118,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The present instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The present, in microseconds as stores keep it, and later than any instant handed out before: lines placed one
     /// after the other have turns one after the other, even when the clock stands still or steps back.
     pub(crate) fn occasion(&self, envelope: &Envelope) -> Occasion {
@@ -102,6 +135,7 @@ impl Shared {
             now: Timestamp::from_microsecond(now.max(last + 1)).unwrap_or(Timestamp::MAX),
             actor: envelope.actor.clone(),
             correlation_id: envelope.correlation_id.clone(),
+            promising: self.promising,
         }
     }
 }
@@ -109,7 +143,7 @@ impl Shared {
 /// The handle that commands are given to. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     lanes: Arc<[mpsc::Sender<Item>]>,
 }
 
@@ -126,6 +160,7 @@ impl Engine {
             store,
             meter,
             clock,
+            promising: settings.promising,
             last_instant: AtomicI64::new(0),
             owed: Notify::new(),
             draining: AtomicBool::new(false),
@@ -293,8 +328,8 @@ impl Lane {
                 match item {
                     Item::Close => self.queue.close(),
                     Item::Job(job) => {
-                        if let Err(job) = group.join(job, self.most) {
-                            next = Some(job);
+                        next = group.join(job, self.most);
+                        if next.is_some() {
                             break;
                         }
                     }

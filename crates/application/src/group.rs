@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope, Sku, Starved};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::engine::{Answer, Envelope, Job, Reply, Shared};
 use crate::error::{CommandError, StoreError};
+use crate::holds::end_of_holds;
 use crate::port::{Decide, Decided, Undecided};
 
 /// How often a group is decided anew when the state changed under it, before its callers hear "busy". With locking
@@ -48,18 +50,10 @@ pub(crate) struct Group {
     streamed: bool,
 }
 
-/// What a command adds to the work of a transaction: its lines, or one.
-fn weight(command: &Command) -> usize {
-    match command {
-        Command::PlaceOrder(place) => place.lines().len(),
-        _ => 1,
-    }
-}
-
 impl Group {
     pub(crate) fn of(job: Job) -> Self {
         Self {
-            weight: weight(&job.envelope.command),
+            weight: job.envelope.command.weight(),
             open: job.envelope.command.is_joinable(),
             streamed: job.streamed,
             jobs: vec![job],
@@ -67,17 +61,17 @@ impl Group {
     }
 
     /// Takes a job into the group, or gives it back when it has to go into the next one.
-    pub(crate) fn join(&mut self, job: Job, most: usize) -> Result<(), Job> {
-        let weight = weight(&job.envelope.command);
+    pub(crate) fn join(&mut self, job: Job, most: usize) -> Option<Job> {
+        let weight = job.envelope.command.weight();
         let streamed = self.streamed && job.streamed;
         let most = if streamed { most * STREAMED_TIMES } else { most };
         if self.weight + weight > most || !self.open || !job.envelope.command.is_joinable() {
-            return Err(job);
+            return Some(job);
         }
         self.weight += weight;
         self.streamed = streamed;
         self.jobs.push(job);
-        Ok(())
+        None
     }
 
     /// Decides and stores the commands, and answers each caller.
@@ -123,8 +117,9 @@ impl Transaction {
     async fn run(mut self, shared: &Shared, hungry: &mut Hungry) -> Vec<Vec<Job>> {
         let started = Instant::now();
         let mut attempt = 1;
+        let mut decision = self.decision(shared);
         while attempt <= MOST_ATTEMPTS {
-            match shared.store.transact(&self.scope, self.decision(shared)).await {
+            match shared.store.transact(&self.scope, Arc::clone(&decision)).await {
                 Ok(decided) => {
                     let events = decided.changes.events.len();
                     tracing::debug!(events, attempt, "stored");
@@ -139,6 +134,16 @@ impl Transaction {
                     tracing::debug!(attempt, "the state changed; deciding anew");
                     shared.meter.conflicted();
                     attempt += 1;
+                    decision = self.decision(shared);
+                }
+                // Not an attempt that failed either. The decision keeps its instants: holds that end meanwhile are not
+                // due at them, so a shop in which one ends every moment still gets its decisions.
+                Err(StoreError::Undecided(Undecided::Due(skus))) => {
+                    tracing::debug!(products = skus.len(), "ending holds");
+                    if let Err(error) = end_holds(skus, shared, hungry).await {
+                        self.answer_all(shared, &error);
+                        return Vec::new();
+                    }
                 }
                 // Not an attempt that failed: each time more is read, until all is.
                 Err(StoreError::Undecided(Undecided::Starved(Starved(skus))))
@@ -222,6 +227,25 @@ impl Transaction {
     }
 }
 
+/// Ends the holds on some products that have ended by now, as many as one transaction takes.
+async fn end_holds(skus: BTreeSet<Sku>, shared: &Shared, hungry: &mut Hungry) -> Result<(), CommandError> {
+    let command = end_of_holds(shared.store.as_ref(), skus, shared.now()).await;
+    let command = command.map_err(|error| {
+        tracing::warn!(%error, "holds can't be ended");
+        CommandError::Unavailable
+    })?;
+    let (reply, answer) = oneshot::channel();
+    let job = Job {
+        envelope: Envelope::of_the_service(command, "holds"),
+        reply,
+        streamed: false,
+    };
+    // A transaction that ends holds meets none that is due: this goes no deeper.
+    let apart = Box::pin(Transaction::of(vec![job], hungry).run(shared, hungry)).await;
+    debug_assert!(apart.is_empty(), "a command alone is not run apart");
+    answer.await.unwrap_or(Err(CommandError::Internal)).map(|_| ())
+}
+
 /// Answers alike that follow one another: they are told to the meter at once.
 #[derive(Default)]
 struct Counted {
@@ -253,13 +277,44 @@ impl Counted {
 /// Decides commands one after the other on what was read.
 fn decide(asked: &[Envelope], occasions: &[Occasion], loaded: Loaded) -> Result<Decided, Undecided> {
     let mut ledger = Ledger::open(loaded)?;
+    let ends_holds = matches!(
+        asked,
+        [Envelope {
+            command: Command::ExpireHolds(_),
+            ..
+        }]
+    );
+    if let Some(last) = occasions.last().filter(|_| !ends_holds) {
+        let due = ledger.due(last.now);
+        if !due.is_empty() {
+            return Err(Undecided::Due(due));
+        }
+    }
     let mut answers = Vec::with_capacity(asked.len());
-    for (number, (Envelope { command, .. }, occasion)) in asked.iter().zip(occasions).enumerate() {
+    for (number, (envelope, occasion)) in asked.iter().zip(occasions).enumerate() {
         // A panic leaves the ledger torn, so it is thrown away with it.
-        let answer = catch_unwind(AssertUnwindSafe(|| ledger.decide(command, occasion)))
-            .map_err(|_| Undecided::Panicked { command: number })?;
-        answers.push(answer.map_err(CommandError::from));
+        let answer = catch_unwind(AssertUnwindSafe(|| one(&mut ledger, envelope, occasion)))
+            .map_err(|_| Undecided::Panicked { command: number })??;
+        answers.push(answer);
     }
     let changes = ledger.close()?;
     Ok(Decided { changes, answers })
+}
+
+/// Decides one command. Of a preview the books keep nothing.
+fn one(ledger: &mut Ledger, envelope: &Envelope, occasion: &Occasion) -> Result<Answer, Undecided> {
+    let Envelope { command, mode, .. } = envelope;
+    let decide = |ledger: &mut Ledger| match mode.if_version {
+        Some(version) => ledger.decide_on(version, command, occasion),
+        None => ledger.decide(command, occasion),
+    };
+    let answer = if mode.preview {
+        let mut trial = ledger.clone();
+        let answer = decide(&mut trial);
+        trial.satisfied()?;
+        answer
+    } else {
+        decide(ledger)
+    };
+    Ok(answer.map_err(CommandError::from))
 }

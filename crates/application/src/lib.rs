@@ -7,14 +7,16 @@ mod backlog;
 mod engine;
 mod error;
 mod group;
+mod holds;
 mod port;
 mod verify;
 
 pub use backlog::serve_backlogs;
 pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, OrderedStream, Ticket};
 pub use error::{CommandError, StoreError};
+pub use holds::sweep_holds;
 pub use port::{
-    Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead, ProductRead,
-    ProductSummary, Queries, Store, Undecided, WrittenEvent,
+    BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead,
+    ProductRead, ProductSummary, Queries, Store, Undecided, WrittenEvent,
 };
 pub use verify::{Report, verify};

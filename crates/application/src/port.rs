@@ -1,13 +1,14 @@
 //! Ports: what the application needs of the world outside. Adapters implement them; the binary wires them in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_domain::{
-    BatchRecord, BatchView, Changes, Corrupt, LineKey, LineRecord, LineState, LineView, Loaded, OrderId, OrderRecord,
-    OrderStatus, OrderView, Part, ProductHistory, ProductName, Reference, Scope, SequencedEvent, Sku, Starved, Subject,
-    Turn, Units, promise_date,
+    BatchRecord, BatchView, Changes, Corrupt, Count, LineKey, LineRecord, LineState, LineView, Loaded, OrderId,
+    OrderRecord, OrderView, Part, ProductHistory, ProductName, ProductRecord, Reference, Scope, SequencedEvent, Sku,
+    Starved, Subject, Turn, Units, promise_date,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -33,6 +34,9 @@ pub enum Undecided {
     /// More of the scope has to be read first.
     #[error(transparent)]
     Starved(#[from] Starved),
+    /// Holds on these products have ended that still count: they have to be seen to first.
+    #[error("holds on {} products have ended", .0.len())]
+    Due(BTreeSet<Sku>),
     /// Deciding one of the commands panicked, and the state it was decided on is lost with it.
     #[error("deciding command {command} panicked")]
     Panicked {
@@ -56,6 +60,12 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`]; after any of them but `Unavailable` nothing has been stored.
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError>;
+
+    /// Orders that have a line of one of these products whose deadline is not after `now`, the earliest deadline first.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store can't be asked.
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError>;
 }
 
 /// A line as a query reads it.
@@ -68,38 +78,66 @@ pub struct LineRead {
 }
 
 impl LineRead {
-    /// The line as it is shown on a day.
+    /// The line as it is shown at an instant: past its deadline it holds nothing, whether or not anybody has seen to it.
     #[must_use]
-    pub fn view(self, today: Date) -> LineView {
+    pub fn view(self, now: Timestamp) -> LineView {
+        let state = self.record.state_at(now);
+        let allocations = if state.holds_units() {
+            self.allocations
+        } else {
+            Vec::new()
+        };
         LineView {
-            promised_on: promise_date(self.allocations.iter().map(|(_, eta)| *eta), today),
+            promised_on: promise_date(allocations.iter().map(|(_, eta)| *eta), day_of(now)),
+            hold_until: self.record.hold_until.filter(|_| state.is_open()),
             key: self.record.key,
             sku: self.record.sku,
             quantity: self.record.quantity,
-            state: self.record.state,
-            allocations: self.allocations.into_iter().map(|(part, _)| part).collect(),
+            state,
+            allocations: allocations.into_iter().map(|(part, _)| part).collect(),
         }
     }
 }
 
-/// An order as a query reads it: its lines by line id.
+/// The day of an instant, in UTC.
+fn day_of(now: Timestamp) -> Date {
+    jiff::tz::Offset::UTC.to_datetime(now).date()
+}
+
+/// An order as a query reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRead {
     /// Which order.
     pub id: OrderId,
+    /// Its header, if it was placed whole.
+    pub header: Option<OrderRecord>,
     /// All of its lines, by line id.
     pub lines: Vec<LineRead>,
 }
 
 impl OrderRead {
-    /// The order as it is shown on a day.
+    /// The order as it is shown at an instant.
     #[must_use]
-    pub fn view(self, today: Date) -> OrderView {
-        OrderView {
-            id: self.id,
-            status: OrderStatus::of(self.lines.iter().map(|line| line.record.state)),
-            lines: self.lines.into_iter().map(|line| line.view(today)).collect(),
-        }
+    pub fn view(self, now: Timestamp) -> OrderView {
+        let lines = self.lines.into_iter().map(|line| line.view(now)).collect();
+        OrderView::of(self.id, self.header.as_ref(), lines)
+    }
+}
+
+/// A batch as a query reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRead {
+    /// The batch. Units held until a deadline that has passed are not counted as allocated.
+    pub record: BatchRecord,
+    /// The version of its product.
+    pub version: u64,
+}
+
+impl BatchRead {
+    /// The batch as it is shown on a day.
+    #[must_use]
+    pub fn view(self, today: Date) -> BatchView {
+        BatchView::of(self.record, self.version, today)
     }
 }
 
@@ -120,7 +158,9 @@ pub struct ProductSummary {
     pub allocated: Units,
     /// Units that have left the building.
     pub dispatched: Units,
-    /// Units that can be promised.
+    /// Units kept back from new promises.
+    pub safety_stock: Count,
+    /// Units that can be promised: what is available in its batches, but for those kept back.
     pub available: Units,
     /// Units that lines in the backlog wait for.
     pub backordered: Units,
@@ -130,26 +170,24 @@ impl ProductSummary {
     /// A product's sums, as its batches and its backlog make them.
     #[must_use]
     pub fn of<'a>(
-        sku: Sku,
-        name: Option<ProductName>,
-        version: u64,
+        product: ProductRecord,
         batches: impl Iterator<Item = &'a BatchRecord> + Clone,
         backordered: Units,
     ) -> Self {
         let present = |batch: &BatchRecord| batch.quantity.units().saturating_sub(batch.dispatched);
         let here = batches.clone().filter(|batch| batch.eta.is_none());
         let coming = batches.clone().filter(|batch| batch.eta.is_some());
+        let available: Units = batches.clone().map(BatchRecord::available).sum();
         Self {
-            sku,
-            name,
-            version,
+            sku: product.sku,
+            name: product.name,
+            version: product.version,
             on_hand: here.map(present).sum(),
             inbound: coming.map(present).sum(),
             allocated: batches.clone().map(|batch| batch.allocated).sum(),
-            dispatched: batches.clone().map(|batch| batch.dispatched).sum(),
-            available: batches
-                .map(|batch| present(batch).saturating_sub(batch.allocated))
-                .sum(),
+            dispatched: batches.map(|batch| batch.dispatched).sum(),
+            safety_stock: product.safety_stock,
+            available: available.saturating_sub(product.safety_stock.units()),
             backordered,
         }
     }
@@ -171,7 +209,7 @@ impl ProductRead {
         self.batches
             .iter()
             .cloned()
-            .map(|record| BatchView::of(record, today))
+            .map(|record| BatchView::of(record, self.summary.version, today))
             .collect()
     }
 }
@@ -239,25 +277,34 @@ pub struct LineProof {
 
 /// Questions to the books. They read the tables as they stand and lock nothing. Every list is bounded by `limit`.
 ///
+/// A question that is asked for an instant, `now`, is answered as if every hold whose deadline is not after it had been
+/// ended: its units are not counted as allocated, its lines don't wait.
+///
 /// A question may be awaited on any runtime, and given up at any time: nothing is left half done by it.
 #[async_trait]
 pub trait Queries: Send + Sync {
     /// One batch.
-    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError>;
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError>;
     /// One order with its lines; `None` when no line names it.
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError>;
     /// One product with its batches.
-    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError>;
+    async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError>;
     /// Products by SKU, from the one after `after` on. `search`: those whose SKU or name contains it, in any case.
     async fn products(
         &self,
         search: Option<&str>,
         after: Option<&Sku>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError>;
     /// The backlog of a product in order of service, from the turn after `after` on; `None`: no such product.
-    async fn backlog(&self, sku: &Sku, after: Option<&Turn>, limit: usize)
-    -> Result<Option<Vec<LineRead>>, StoreError>;
+    async fn backlog(
+        &self,
+        sku: &Sku,
+        after: Option<&Turn>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Vec<LineRead>>, StoreError>;
     /// Events after a sequence. An event that commits late is never passed over.
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError>;
     /// The same events, as they were written down.
@@ -274,12 +321,14 @@ pub trait Queries: Send + Sync {
         after: Option<&LineKey>,
         limit: usize,
     ) -> Result<Vec<LineRead>, StoreError>;
-    /// Batches by reference, from the one after `after` on.
+    /// Batches by reference, from the one after `after` on, as they are stored.
     async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError>;
     /// Headers of orders by order id, from the one after `after` on.
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError>;
     /// Products whose backlog is owed another page.
     async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError>;
+    /// Products on which a hold may have ended by `now`, the earliest first.
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError>;
     /// Lines by order id and line id, from the one after `after` on, each held against the events in one snapshot.
     async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError>;
     /// All that was ever stored of a product, read in one snapshot.
@@ -299,7 +348,7 @@ pub trait Clock: Send + Sync {
 
     /// The present day, in UTC.
     fn today(&self) -> Date {
-        jiff::tz::Offset::UTC.to_datetime(self.now()).date()
+        day_of(self.now())
     }
 }
 

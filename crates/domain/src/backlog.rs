@@ -61,9 +61,4 @@ impl Backlog {
     pub(crate) fn waiting(&self) -> Vec<usize> {
         self.waiting.values().copied().collect()
     }
-
-    /// Whether no line at hand waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
 }

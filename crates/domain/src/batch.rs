@@ -15,12 +15,14 @@ pub enum BatchStatus {
     Inbound,
     /// It should have arrived: its ETA has passed. Counts as today.
     Overdue,
+    /// It was cancelled.
+    Closed,
 }
 
 impl BatchStatus {
-    /// The status of a batch with this ETA.
+    /// The status of a batch with this ETA that was not cancelled.
     #[must_use]
-    pub fn of(eta: Option<Date>, today: Date) -> Self {
+    pub(crate) fn of(eta: Option<Date>, today: Date) -> Self {
         match eta {
             None => Self::InWarehouse,
             Some(eta) if eta < today => Self::Overdue,
@@ -35,6 +37,7 @@ impl BatchStatus {
             Self::InWarehouse => "in_warehouse",
             Self::Inbound => "inbound",
             Self::Overdue => "overdue",
+            Self::Closed => "closed",
         }
     }
 }
@@ -51,8 +54,15 @@ pub fn promise_date(etas: impl IntoIterator<Item = Option<Date>>, today: Date) -
 #[derive(Debug, Clone)]
 pub struct Batch {
     record: BatchRecord,
-    /// The quantity as it was read; `None` for a batch made in this transaction.
-    stored: Option<Count>,
+    /// What of it changes but the units committed, as it was read; `None` for a batch made in this transaction.
+    stored: Option<Terms>,
+}
+
+/// What is said of a batch from outside: how much it is, when it arrives, whether it was cancelled.
+type Terms = (Count, Option<Date>, bool);
+
+const fn terms(record: &BatchRecord) -> Terms {
+    (record.quantity, record.eta, record.closed)
 }
 
 impl Batch {
@@ -61,7 +71,7 @@ impl Batch {
     }
 
     pub(crate) const fn stored(record: BatchRecord) -> Self {
-        let stored = Some(record.quantity);
+        let stored = Some(terms(&record));
         Self { record, stored }
     }
 
@@ -130,7 +140,7 @@ impl Batch {
     pub(crate) fn unsaved(&self) -> Option<bool> {
         match self.stored {
             None => Some(true),
-            Some(quantity) => (quantity != self.record.quantity).then_some(false),
+            Some(stored) => (stored != terms(&self.record)).then_some(false),
         }
     }
 
@@ -154,6 +164,38 @@ impl Batch {
             .allocated
             .checked_sub(quantity.units())
             .expect("only what is allocated is freed");
+    }
+
+    /// Sends units that were earmarked out of the building: they are counted as dispatched.
+    pub(crate) fn dispatch(&mut self, quantity: Quantity) {
+        let more = self.record.dispatched.checked_add(quantity.units());
+        self.record.dispatched = more.expect("what is committed fits the quantity");
+        assert!(
+            self.committed() <= self.record.quantity.units(),
+            "only what was earmarked is dispatched"
+        );
+    }
+
+    /// Takes back units that have not left the building after all.
+    pub(crate) fn take_back(&mut self, quantity: Quantity) {
+        let less = self.record.dispatched.checked_sub(quantity.units());
+        self.record.dispatched = less.expect("only what was dispatched comes back");
+    }
+
+    /// Sets the day it arrives; `None`: it has.
+    pub(crate) const fn arrive(&mut self, eta: Option<Date>) {
+        self.record.eta = eta;
+    }
+
+    /// Closes it; what it no longer has has been released before.
+    pub(crate) const fn close(&mut self) {
+        self.record.closed = true;
+    }
+
+    /// Whether it was cancelled.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.record.closed
     }
 
     /// Sets the counted quantity; what no longer fits has been released before.

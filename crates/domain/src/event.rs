@@ -5,33 +5,16 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::line::{Part, Turn};
 use crate::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
+use crate::place::Locations;
+use crate::precedence::Precedence;
 use crate::quantity::{Count, Quantity, Units};
-
-/// When a command is decided, and for whom. Handed in: the domain has no clock of its own.
-#[derive(Debug, Clone)]
-pub struct Occasion {
-    /// The instant of the decision. No two commands of one engine share one.
-    pub now: Timestamp,
-    /// Who asks.
-    pub actor: Arc<str>,
-    /// The id of the request or message that asks.
-    pub correlation_id: Arc<str>,
-}
-
-impl Occasion {
-    /// The day of the decision, in UTC.
-    #[must_use]
-    pub fn today(&self) -> Date {
-        jiff::tz::Offset::UTC.to_datetime(self.now).date()
-    }
-}
+use crate::reason::{DeallocationReason, Kept, MoveReason};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +67,12 @@ pub struct LineTerms {
     pub placed_at: Timestamp,
     /// Whether it came with its order or was added to it.
     pub placed_with_order: bool,
+    /// Its place in the order of service before the time of placing.
+    pub precedence: Precedence,
+    /// Where its units may come from.
+    pub locations: Locations,
+    /// The deadline of its order, if that is held: from then on it counts no more. `None`: it is firm.
+    pub hold_until: Option<Timestamp>,
 }
 
 impl LineTerms {
@@ -91,47 +80,11 @@ impl LineTerms {
     #[must_use]
     pub fn turn(&self) -> Turn {
         Turn {
+            precedence: self.precedence,
             placed_at: self.placed_at,
             key: self.key.clone(),
         }
     }
-}
-
-/// What becomes of a line that does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// Nothing of it: the whole command was refused.
-    Nothing,
-    /// The line, as refused, beside lines of its order that did fit.
-    Refused,
-    /// The line, in the backlog.
-    Backordered,
-}
-
-impl Kept {
-    /// The word for it outside.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::Refused => "refused",
-            Self::Backordered => "backordered",
-        }
-    }
-}
-
-/// Why a line had to move or wait.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MoveReason {
-    /// Its batch was counted and holds less.
-    BatchQuantityChanged(Reference),
-}
-
-/// Why a line no longer holds stock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeallocationReason {
-    /// The line or its order was cancelled.
-    Cancelled,
 }
 
 /// What happened. The names are those of the ubiquitous language.
@@ -141,6 +94,13 @@ pub enum Fact {
     ProductNamed {
         /// The name from now on.
         name: ProductName,
+    },
+    /// Another number of units is kept back from new promises.
+    SafetyStockChanged {
+        /// Units kept back before.
+        from: Count,
+        /// Units kept back from now on.
+        to: Count,
     },
     /// A batch was bought.
     BatchCreated {
@@ -164,11 +124,40 @@ pub enum Fact {
         /// Its quantity from now on.
         to: Count,
     },
-    /// A line got its stock.
+    /// A batch arrives on another day than was expected.
+    BatchEtaChanged {
+        /// Which batch.
+        reference: Reference,
+        /// When it was to arrive; `None`: it was taken to be in the warehouse.
+        from: Option<Date>,
+        /// When it arrives.
+        to: Date,
+    },
+    /// A batch has arrived: it is in the warehouse.
+    BatchReceived {
+        /// Which batch.
+        reference: Reference,
+        /// When it was to arrive.
+        eta: Option<Date>,
+    },
+    /// A batch is closed: what has not been dispatched from it is no stock any more.
+    BatchCancelled {
+        /// Which batch.
+        reference: Reference,
+        /// Its quantity before.
+        from: Count,
+        /// Its quantity from now on: what has been dispatched.
+        to: Count,
+    },
+    /// A product has nothing left that could be promised.
+    StockDepleted,
+    /// A product that had nothing left has something to promise again.
+    StockReplenished,
+    /// A line got its stock, or more of it.
     Allocated {
-        /// The line.
+        /// The line, with all the units it wants.
         line: LineTerms,
-        /// Where its units are.
+        /// Where the units are that it got: all of its units, or those it wanted more.
         allocations: Vec<Part>,
         /// Whether it had waited in the backlog.
         from_backlog: bool,
@@ -177,10 +166,12 @@ pub enum Fact {
     Deallocated {
         /// The line.
         key: LineKey,
-        /// Where its units were; empty for a line that waited.
+        /// Where the units were that it no longer holds; empty for a line that waited.
         from: Vec<Part>,
         /// Why.
         why: DeallocationReason,
+        /// How many units it still wants; `None`: it has ended.
+        left: Option<Quantity>,
     },
     /// A line's units are in other batches now.
     Reallocated {
@@ -215,10 +206,74 @@ pub enum Fact {
         /// Why it had to leave them; `None` for a new line.
         why: Option<MoveReason>,
     },
+    /// A line that stays where it is is promised for another date.
+    PromiseChanged {
+        /// The line.
+        key: LineKey,
+        /// The date it was promised for before.
+        from: Date,
+        /// The date it is promised for now.
+        to: Date,
+        /// Why.
+        why: MoveReason,
+    },
+    /// A line is promised for a later date than the one it is required by, and was not so before.
+    PromiseBroken {
+        /// The line.
+        key: LineKey,
+        /// The day it is required by.
+        required_by: Date,
+        /// The date it was promised for before.
+        from: Date,
+        /// The date it is promised for now.
+        to: Date,
+        /// Why.
+        why: MoveReason,
+    },
+    /// A line of a held order is firm, with all the units it wants by now.
+    Confirmed {
+        /// The line.
+        key: LineKey,
+    },
+    /// The units of a line have left the building.
+    Dispatched {
+        /// The line.
+        key: LineKey,
+        /// The batches they left.
+        from: Vec<Part>,
+    },
+    /// The units of a line have not left the building after all, and are allocated again.
+    DispatchUndone {
+        /// The line.
+        key: LineKey,
+        /// The batches they are in.
+        to: Vec<Part>,
+    },
     /// An order was placed whole.
     OrderPlaced {
         /// Its lines, in the order given.
         lines: Vec<LineId>,
+        /// Its lines' place in the order of service.
+        precedence: Precedence,
+    },
+    /// An order was placed anew while it was held.
+    OrderReplaced {
+        /// Its lines from now on, in the order given; those it had besides have ended.
+        lines: Vec<LineId>,
+        /// Its lines' place in the order of service.
+        precedence: Precedence,
+    },
+    /// An order is held until a deadline.
+    HoldPlaced {
+        /// From then on it counts no more, unless it is confirmed before.
+        until: Timestamp,
+    },
+    /// A held order is firm.
+    HoldConfirmed,
+    /// Nobody confirmed a held order in time.
+    HoldExpired {
+        /// Its deadline.
+        deadline: Timestamp,
     },
     /// Nothing of an order stands any more.
     OrderCancelled,
@@ -230,14 +285,29 @@ impl Fact {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::ProductNamed { .. } => "ProductNamed",
+            Self::SafetyStockChanged { .. } => "SafetyStockChanged",
             Self::BatchCreated { .. } => "BatchCreated",
             Self::BatchQuantityChanged { .. } => "BatchQuantityChanged",
+            Self::BatchEtaChanged { .. } => "BatchEtaChanged",
+            Self::BatchReceived { .. } => "BatchReceived",
+            Self::BatchCancelled { .. } => "BatchCancelled",
+            Self::StockDepleted => "StockDepleted",
+            Self::StockReplenished => "StockReplenished",
             Self::Allocated { .. } => "Allocated",
             Self::Deallocated { .. } => "Deallocated",
             Self::Reallocated { .. } => "Reallocated",
             Self::OutOfStock { .. } => "OutOfStock",
             Self::Backordered { .. } => "Backordered",
+            Self::PromiseChanged { .. } => "PromiseChanged",
+            Self::PromiseBroken { .. } => "PromiseBroken",
+            Self::Confirmed { .. } => "Confirmed",
+            Self::Dispatched { .. } => "Dispatched",
+            Self::DispatchUndone { .. } => "DispatchUndone",
             Self::OrderPlaced { .. } => "OrderPlaced",
+            Self::OrderReplaced { .. } => "OrderReplaced",
+            Self::HoldPlaced { .. } => "HoldPlaced",
+            Self::HoldConfirmed => "HoldConfirmed",
+            Self::HoldExpired { .. } => "HoldExpired",
             Self::OrderCancelled => "OrderCancelled",
         }
     }
@@ -249,27 +319,58 @@ impl Fact {
             Self::Allocated { line, .. } | Self::OutOfStock { line, .. } | Self::Backordered { line, .. } => {
                 Some(&line.key)
             }
-            Self::Deallocated { key, .. } | Self::Reallocated { key, .. } => Some(key),
+            Self::Deallocated { key, .. }
+            | Self::Reallocated { key, .. }
+            | Self::PromiseChanged { key, .. }
+            | Self::PromiseBroken { key, .. }
+            | Self::Confirmed { key }
+            | Self::Dispatched { key, .. }
+            | Self::DispatchUndone { key, .. } => Some(key),
             Self::ProductNamed { .. }
+            | Self::SafetyStockChanged { .. }
             | Self::BatchCreated { .. }
             | Self::BatchQuantityChanged { .. }
+            | Self::BatchEtaChanged { .. }
+            | Self::BatchReceived { .. }
+            | Self::BatchCancelled { .. }
+            | Self::StockDepleted
+            | Self::StockReplenished
             | Self::OrderPlaced { .. }
+            | Self::OrderReplaced { .. }
+            | Self::HoldPlaced { .. }
+            | Self::HoldConfirmed
+            | Self::HoldExpired { .. }
             | Self::OrderCancelled => None,
         }
     }
 }
 
 /// The names of all event types, for those who filter by them.
-pub const EVENT_TYPES: [&str; 10] = [
+pub const EVENT_TYPES: [&str; 25] = [
     "ProductNamed",
+    "SafetyStockChanged",
     "BatchCreated",
     "BatchQuantityChanged",
+    "BatchEtaChanged",
+    "BatchReceived",
+    "BatchCancelled",
+    "StockDepleted",
+    "StockReplenished",
     "Allocated",
     "Deallocated",
     "Reallocated",
     "OutOfStock",
     "Backordered",
+    "PromiseChanged",
+    "PromiseBroken",
+    "Confirmed",
+    "Dispatched",
+    "DispatchUndone",
     "OrderPlaced",
+    "OrderReplaced",
+    "HoldPlaced",
+    "HoldConfirmed",
+    "HoldExpired",
     "OrderCancelled",
 ];
 
@@ -290,14 +391,6 @@ impl Event {
         match &self.subject {
             Subject::Product { sku, version } => Some((sku, *version)),
             Subject::Order(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for MoveReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BatchQuantityChanged(reference) => write!(f, "the quantity of batch {reference} changed"),
         }
     }
 }

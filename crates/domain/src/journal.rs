@@ -2,16 +2,16 @@
 
 use alloc::vec::Vec;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::event::{Event, Fact, Occasion, Subject};
+use crate::event::{Event, Fact, Subject};
+use crate::occasion::{Moment, Occasion};
 
 /// The events of a transaction, open for those of one command.
 #[derive(Debug)]
 pub(crate) struct Journal<'j> {
     occasion: &'j Occasion,
-    today: Date,
+    moment: Moment,
     events: &'j mut Vec<Event>,
 }
 
@@ -19,19 +19,19 @@ impl<'j> Journal<'j> {
     pub(crate) fn new(occasion: &'j Occasion, events: &'j mut Vec<Event>) -> Self {
         Self {
             occasion,
-            today: occasion.today(),
+            moment: occasion.moment(),
             events,
         }
     }
 
-    /// The instant of the decision.
-    pub(crate) const fn now(&self) -> Timestamp {
-        self.occasion.now
+    /// When the decision is taken.
+    pub(crate) const fn moment(&self) -> Moment {
+        self.moment
     }
 
     /// The day of the decision.
     pub(crate) const fn today(&self) -> Date {
-        self.today
+        self.moment.today
     }
 
     /// Notes a fact behind those that were noted before.

@@ -3,24 +3,34 @@
 //! Commands are decided on it one after the other, each seeing what the ones before it did. A refused command leaves it
 //! as it was, but for its OutOfStock events.
 
+mod holds;
+mod leaving;
 mod opening;
 mod orders;
+mod quotes;
+mod stock;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::command::{Allocate, Command, CreateBatch, OnShortage};
-use crate::event::{Event, Kept, LineTerms, Occasion};
+use crate::command::{Allocate, Command};
+use crate::event::{Event, LineTerms};
 use crate::journal::Journal;
 use crate::line::Line;
-use crate::name::{LineKey, OrderId, ProductName, Reference, Sku};
-use crate::outcome::{BatchView, Effects, Outcome, Refusal};
-use crate::product::Product;
-use crate::quantity::Count;
-use crate::record::{Changes, OrderRecord};
+use crate::name::{LineKey, OrderId, Reference, Sku};
+use crate::occasion::Occasion;
+use crate::outcome::{Effects, Outcome};
+use crate::place::OnShortage;
+use crate::precedence::Precedence;
+use crate::product::{Product, Why};
+use crate::reason::Kept;
+use crate::record::{Change, Changes, OrderRecord};
+use crate::refusal::Refusal;
+use crate::view::BatchView;
 
 /// Records that can't be true: somebody changed the books from outside, or they are damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +50,13 @@ struct At {
     place: usize,
 }
 
+/// The header of an order that was placed whole, and as it was read; `None`: it was placed in this transaction.
+#[derive(Debug, Clone)]
+struct Header {
+    record: OrderRecord,
+    stored: Option<OrderRecord>,
+}
+
 /// The open part of the books. See the [module](self).
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
@@ -51,26 +68,75 @@ pub struct Ledger {
     /// The batches at hand; `None` until a command asks for one by its reference.
     batches: Option<BTreeMap<Reference, At>>,
     /// The headers of orders placed whole.
-    headers: BTreeSet<OrderId>,
-    placed: Vec<OrderRecord>,
+    headers: BTreeMap<OrderId, Header>,
+    /// When the next hold on a product ends that was not read, where that was asked for.
+    next_holds: BTreeMap<Sku, Option<Timestamp>>,
     events: Vec<Event>,
 }
 
 impl Ledger {
+    /// The products on which a hold may have ended by this instant that still counts. They have to be seen to
+    /// ([`ExpireHolds`](crate::ExpireHolds)) before anything else is decided on them: from its deadline on a hold counts
+    /// zero.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> BTreeSet<Sku> {
+        let due = self.products.iter().map(Product::record);
+        due.filter(|product| product.next_expiry.is_some_and(|deadline| deadline <= now))
+            .map(|product| product.sku.clone())
+            .collect()
+    }
+
     /// Decides one command on the books as they stand, and keeps what it comes to.
     ///
     /// # Errors
     /// [`Refusal`] when the rules say no; nothing has changed then, but for OutOfStock events.
     pub fn decide(&mut self, command: &Command, occasion: &Occasion) -> Result<Outcome, Refusal> {
         match command {
-            Command::NameProduct { sku, name } => Ok(self.name_product(sku, name, occasion)),
+            Command::PutProduct(put) => Ok(self.put_product(put, occasion)),
             Command::CreateBatch(create) => self.create_batch(create, occasion),
-            Command::ChangeBatchQuantity { reference, quantity } => self.count_batch(reference, *quantity, occasion),
+            Command::ChangeBatch(change) => self.change_batch(change, occasion),
+            Command::ReceiveBatch { reference, quantity } => self.receive_batch(reference, *quantity, occasion),
+            Command::CancelBatch(reference) => self.cancel_batch(reference, occasion),
             Command::Allocate(allocate) => self.allocate(allocate, occasion),
             Command::PlaceOrder(place) => self.place_order(place, occasion),
+            Command::ReplaceOrder(place) => self.replace_order(place, occasion),
+            Command::ConfirmOrder(confirm) => self.confirm_order(confirm, occasion),
+            Command::ChangeLineQuantity { key, quantity } => self.change_line_quantity(key, *quantity, occasion),
             Command::CancelLine(key) => self.cancel_line(key, occasion),
             Command::CancelOrder(order) => self.cancel_order(order, occasion),
+            Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref(), occasion),
+            Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref(), occasion),
+            Command::Quote(quote) => self.quote(quote, occasion),
+            Command::ExpireHolds(expire) => Ok(self.expire_holds(expire, occasion)),
             Command::ServeBacklog(sku) => self.serve_backlog(sku, occasion),
+        }
+    }
+
+    /// The same, if the product that the command is about has this version.
+    ///
+    /// # Errors
+    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] where the version is another; nothing has changed then.
+    pub fn decide_on(&mut self, version: u64, command: &Command, occasion: &Occasion) -> Result<Outcome, Refusal> {
+        match self.version_of(command) {
+            Some(stands) if stands != version => Err(Refusal::StaleVersion { version: stands }),
+            _ => self.decide(command, occasion),
+        }
+    }
+
+    /// The version of the product that a command on a product or a batch is about; `None` for other commands, and where
+    /// there is no such batch. A product that does not exist has version 0.
+    fn version_of(&mut self, command: &Command) -> Option<u64> {
+        let of_sku = |ledger: &Self, sku: &Sku| ledger.by_sku.get(sku).map(|place| ledger.products[*place].version());
+        match command {
+            Command::PutProduct(put) => Some(of_sku(self, &put.sku).unwrap_or(0)),
+            Command::CreateBatch(create) => Some(of_sku(self, &create.sku).unwrap_or(0)),
+            Command::ChangeBatch(crate::command::ChangeBatch { reference, .. })
+            | Command::ReceiveBatch { reference, .. }
+            | Command::CancelBatch(reference) => {
+                let at = self.batch_at(reference)?;
+                Some(self.products[at.product].version())
+            }
+            _ => None,
         }
     }
 
@@ -79,13 +145,14 @@ impl Ledger {
     /// # Errors
     /// [`Starved`] when more has to be read before anything decided here holds.
     pub fn close(self) -> Result<Changes, Starved> {
-        let starved = self.products.iter().filter(|product| product.is_starved());
-        let starved: BTreeSet<Sku> = starved.map(|product| product.sku().clone()).collect();
-        if !starved.is_empty() {
-            return Err(Starved(starved));
-        }
+        self.satisfied()?;
+        let headers = self.headers.into_values();
+        let orders = headers.filter_map(|Header { record, stored }| match stored {
+            None => Some(Change::New(record)),
+            Some(before) => (before != record).then_some(Change::Changed(record)),
+        });
         let mut changes = Changes {
-            orders: self.placed,
+            orders: orders.collect(),
             events: self.events,
             ..Changes::default()
         };
@@ -97,70 +164,18 @@ impl Ledger {
         Ok(changes)
     }
 
-    fn name_product(&mut self, sku: &Sku, name: &ProductName, occasion: &Occasion) -> Outcome {
-        let place = self.product_or_new(sku);
-        let product = &mut self.products[place];
-        let changed = product.rename(name, &mut Journal::new(occasion, &mut self.events));
-        Outcome::ProductNamed {
-            sku: sku.clone(),
-            name: name.clone(),
-            version: product.version(),
-            changed,
+    /// Whether everything that was decided here holds.
+    ///
+    /// # Errors
+    /// [`Starved`] when more has to be read first.
+    pub fn satisfied(&self) -> Result<(), Starved> {
+        let starved = self.products.iter().filter(|product| product.is_starved());
+        let starved: BTreeSet<Sku> = starved.map(|product| product.sku().clone()).collect();
+        if starved.is_empty() {
+            Ok(())
+        } else {
+            Err(Starved(starved))
         }
-    }
-
-    fn create_batch(&mut self, create: &CreateBatch, occasion: &Occasion) -> Result<Outcome, Refusal> {
-        if let Some(at) = self.batch_at(&create.reference) {
-            let record = self.products[at.product].batches()[at.place].record();
-            let same = record.sku == create.sku
-                && record.created_quantity == create.quantity
-                && record.eta == create.eta
-                && record.location == create.location;
-            return if same {
-                Ok(Outcome::BatchCreated {
-                    batch: self.view_batch(at, occasion.today()),
-                    fresh: false,
-                    effects: Effects::default(),
-                })
-            } else {
-                Err(Refusal::BatchExists(create.reference.clone()))
-            };
-        }
-        let product = self.product_or_new(&create.sku);
-        let mut effects = Effects::default();
-        let mut journal = Journal::new(occasion, &mut self.events);
-        let place = self.products[product].create_batch(create, &mut journal, &mut effects);
-        let at = At { product, place };
-        self.batches_by_reference().insert(create.reference.clone(), at);
-        Ok(Outcome::BatchCreated {
-            batch: self.view_batch(at, occasion.today()),
-            fresh: true,
-            effects,
-        })
-    }
-
-    fn count_batch(&mut self, reference: &Reference, to: Count, occasion: &Occasion) -> Result<Outcome, Refusal> {
-        let at = self
-            .batch_at(reference)
-            .ok_or_else(|| Refusal::UnknownBatch(reference.clone()))?;
-        let batch = &self.products[at.product].batches()[at.place];
-        if to.units() < batch.dispatched() {
-            return Err(Refusal::BelowDispatched {
-                reference: reference.clone(),
-                dispatched: batch.dispatched(),
-            });
-        }
-        let changed = to != batch.quantity();
-        let mut effects = Effects::default();
-        if changed {
-            let mut journal = Journal::new(occasion, &mut self.events);
-            self.products[at.product].count_batch(at.place, to, &mut journal, &mut effects);
-        }
-        Ok(Outcome::BatchChanged {
-            batch: self.view_batch(at, occasion.today()),
-            changed,
-            effects,
-        })
     }
 
     fn allocate(&mut self, allocate: &Allocate, occasion: &Occasion) -> Result<Outcome, Refusal> {
@@ -188,13 +203,15 @@ impl Ledger {
             split: allocate.split,
             placed_at: occasion.now,
             placed_with_order: false,
+            precedence: Precedence::default(),
+            locations: allocate.locations.clone(),
+            hold_until: None,
         };
         let mut journal = Journal::new(occasion, &mut self.events);
         let at_hand = &mut self.products[product];
-        let placed = match at_hand.draft(occasion.now).fit(wish.quantity, allocate.split) {
+        let placed = match at_hand.fit(&terms, journal.moment()) {
             Ok(allocations) => Ok(at_hand.place(terms, allocations)),
-            Err(short) => {
-                let shortage = short.of(wish.key.clone(), wish.sku.clone(), wish.quantity);
+            Err(shortage) => {
                 let kept = match allocate.on_shortage {
                     OnShortage::Reject => Kept::Nothing,
                     OnShortage::Backorder => Kept::Backordered,
@@ -204,7 +221,7 @@ impl Ledger {
                     .ok_or(Refusal::OutOfStock(shortage))
             }
         };
-        at_hand.settle(None, &mut journal, None);
+        at_hand.settle(&Why::NEW_PROMISE, &mut journal, None);
         let (place, today) = (placed?, journal.today());
         self.lines.insert(wish.key.clone(), Some(At { product, place }));
         Ok(Outcome::LinePlaced {
@@ -219,9 +236,9 @@ impl Ledger {
         };
         let product = &mut self.products[place];
         let mut effects = Effects::default();
-        product.serve_backlog(occasion.now);
         let mut journal = Journal::new(occasion, &mut self.events);
-        product.settle(None, &mut journal, Some(&mut effects));
+        product.serve_backlog(journal.moment());
+        product.settle(&Why::NEW_PROMISE, &mut journal, Some(&mut effects));
         Ok(Outcome::BacklogServed {
             allocated: effects.allocated.len(),
         })
@@ -259,7 +276,8 @@ impl Ledger {
     }
 
     fn view_batch(&self, at: At, today: Date) -> BatchView {
-        let record = self.products[at.product].batches()[at.place].record();
-        BatchView::of(record.clone(), today)
+        let product = &self.products[at.product];
+        let record = product.batches()[at.place].record();
+        BatchView::of(record.clone(), product.version(), today)
     }
 }

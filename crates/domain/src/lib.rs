@@ -12,41 +12,57 @@
 
 extern crate alloc;
 
+mod availability;
 mod backlog;
 mod batch;
 mod command;
 mod draft;
 mod event;
+mod explain;
 mod journal;
 mod ledger;
 mod line;
 mod name;
+mod occasion;
 mod outcome;
+mod place;
+mod precedence;
 mod product;
 mod quantity;
+mod reason;
 mod record;
+mod refusal;
 mod replay;
 mod scope;
+mod view;
 
+pub use availability::{Availability, AvailableOn, availability};
 pub use batch::{Batch, BatchStatus, promise_date};
 pub use command::{
-    Allocate, Command, CreateBatch, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderLine, OrderLinesError,
-    PlaceOrder,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, ExpireHolds, PutProduct, Quote,
 };
-pub use event::{
-    DeallocationReason, EVENT_TYPES, Event, Fact, Kept, LineTerms, MoveReason, Occasion, SequencedEvent, Subject,
-};
+pub use event::{EVENT_TYPES, Event, Fact, LineTerms, SequencedEvent, Subject};
+pub use explain::{QuotedLine, Remedy, Tried, TriedOutcome};
 pub use ledger::{Corrupt, Ledger, Starved};
 pub use line::{Line, LineState, Part, Turn, Wish};
 pub use name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
 };
-pub use outcome::{BatchView, Effects, LineView, Moved, OrderStatus, OrderView, Outcome, Refusal, Shortage};
+pub use occasion::{Occasion, Promising};
+pub use outcome::{Effects, Moved, Outcome, PromiseMoved};
+pub use place::{
+    HoldFor, HoldForError, Locations, LocationsError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, MAX_LOCATIONS,
+    OnOrderShortage, OnShortage, OrderLine, OrderLinesError, OrderTerms, PlaceOrder,
+};
+pub use precedence::{Claim, Precedence, Priority, PriorityError};
 pub use product::Product;
 pub use quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
+pub use reason::{DeallocationReason, Kept, MoveReason};
 pub use record::{
-    AllocationRecord, BacklogRead, BatchRecord, Change, Changes, LineRecord, Loaded, OfferCut, OrderRecord, Preference,
-    ProductChange, ProductRecord,
+    AllocationRecord, BacklogRead, BatchRecord, Change, Changes, DispatchRecord, LineRecord, Loaded, NextHold,
+    OfferCut, OrderRecord, Preference, ProductChange, ProductRecord,
 };
+pub use refusal::{Refusal, Shortage};
 pub use replay::{Discrepancy, ProductHistory, audit};
-pub use scope::{BACKLOG_PAGE, BacklogNeed, OFFER_PAGE, ReleaseNeed, Scope};
+pub use scope::{BACKLOG_PAGE, BacklogNeed, OFFER_PAGE, ReleaseLines, ReleaseNeed, Scope};
+pub use view::{BatchView, LineView, OrderStatus, OrderView};

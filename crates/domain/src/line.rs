@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use crate::event::LineTerms;
 use crate::name::{LineKey, Reference, Sku};
+use crate::precedence::{Claim, Precedence};
 use crate::quantity::{Quantity, Units};
-use crate::record::{AllocationRecord, Change, Changes, LineRecord};
+use crate::record::{AllocationRecord, Change, Changes, DispatchRecord, LineRecord};
 
 /// What a customer wants: one line of an order to be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Wish {
 /// Where a line stands. It is in exactly one state at any time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LineState {
+    /// Its units are earmarked, all of them, until the deadline of its order.
+    Held,
     /// Its units are earmarked, all of them.
     Allocated,
     /// It waits for stock.
@@ -31,26 +34,54 @@ pub enum LineState {
     Refused,
     /// The customer does not want it any more.
     Cancelled,
+    /// Its order was held, and nobody confirmed it in time.
+    Expired,
+    /// Its units have left the building.
+    Dispatched,
 }
 
 impl LineState {
+    /// All states.
+    pub const ALL: [Self; 7] = [
+        Self::Held,
+        Self::Allocated,
+        Self::Backordered,
+        Self::Refused,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Dispatched,
+    ];
+
     /// The word for it outside.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Held => "held",
             Self::Allocated => "allocated",
             Self::Backordered => "backordered",
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Dispatched => "dispatched",
         }
     }
 
     /// The state a word means.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Allocated, Self::Backordered, Self::Refused, Self::Cancelled]
-            .into_iter()
-            .find(|state| state.as_str() == word)
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// Whether a line in this state has units earmarked.
+    #[must_use]
+    pub const fn holds_units(self) -> bool {
+        matches!(self, Self::Held | Self::Allocated)
+    }
+
+    /// Whether a line in this state may still get its units, or has them and may lose them.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Held | Self::Allocated | Self::Backordered)
     }
 }
 
@@ -59,6 +90,8 @@ impl LineState {
 /// The fields are compared in the order they stand in; a rule that outranks the time of first placing goes above it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Turn {
+    /// What its order says of it.
+    pub precedence: Precedence,
     /// When the line was first placed.
     pub placed_at: Timestamp,
     /// Ties go by order id, then line id.
@@ -85,8 +118,19 @@ pub(crate) struct Allocation {
 
 impl Allocation {
     /// The same, as it is stored.
-    fn record(self, key: &LineKey) -> AllocationRecord {
+    fn record(self, key: &LineKey, claim: Claim) -> AllocationRecord {
         AllocationRecord {
+            key: key.clone(),
+            batch: self.part.batch,
+            quantity: self.part.quantity,
+            claim,
+            allocated_at: self.allocated_at,
+        }
+    }
+
+    /// The same, as it is stored once it has left the building.
+    fn dispatch_record(self, key: &LineKey) -> DispatchRecord {
+        DispatchRecord {
             key: key.clone(),
             batch: self.part.batch,
             quantity: self.part.quantity,
@@ -95,7 +139,7 @@ impl Allocation {
     }
 }
 
-/// Where a line stands, with what it holds: the part of a line that commands change.
+/// Where a line stands, with the units it has: in batches, or, once it is dispatched, gone from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) state: LineState,
@@ -111,17 +155,47 @@ impl Standing {
         }
     }
 
-    /// Allocated, with these units earmarked.
-    pub(crate) const fn allocated(allocations: Vec<Allocation>) -> Self {
+    /// With these units earmarked: held until a deadline, or firm.
+    pub(crate) const fn with(allocations: Vec<Allocation>, hold_until: Option<Timestamp>) -> Self {
         Self {
-            state: LineState::Allocated,
+            state: if hold_until.is_some() {
+                LineState::Held
+            } else {
+                LineState::Allocated
+            },
             allocations,
         }
     }
 
-    pub(crate) fn parts(&self) -> Vec<Part> {
-        self.allocations.iter().map(|a| a.part.clone()).collect()
+    /// The units it has earmarked; none of those that have left the building.
+    pub(crate) fn earmarked(&self) -> &[Allocation] {
+        if self.state.holds_units() {
+            &self.allocations
+        } else {
+            &[]
+        }
     }
+
+    /// The units of it that have left the building.
+    fn gone(&self) -> &[Allocation] {
+        if self.state == LineState::Dispatched {
+            &self.allocations
+        } else {
+            &[]
+        }
+    }
+
+    /// Where the units are that it has earmarked.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.earmarked().iter().map(|a| a.part.clone()).collect()
+    }
+}
+
+/// A line as it was at some time: what it was to have, and where it stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Was {
+    pub(crate) terms: LineTerms,
+    pub(crate) standing: Standing,
 }
 
 /// An order line: an entity of its product's aggregate.
@@ -130,7 +204,7 @@ pub struct Line {
     terms: LineTerms,
     standing: Standing,
     /// As it was read; `None` for a line made in this transaction.
-    stored: Option<Standing>,
+    stored: Option<Was>,
     /// Whether the command that is being decided has touched it.
     touched: bool,
 }
@@ -146,22 +220,28 @@ impl Line {
         }
     }
 
-    /// A line as read from a store, with its allocations.
+    /// A line as read from a store, with its units.
     pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>) -> Self {
-        let standing = Standing {
-            state: record.state,
-            allocations,
-        };
-        Self {
+        let was = Was {
+            standing: Standing {
+                state: record.state,
+                allocations,
+            },
             terms: LineTerms {
                 key: record.key,
                 quantity: record.quantity,
                 split: record.split,
                 placed_at: record.placed_at,
                 placed_with_order: record.placed_with_order,
+                precedence: record.precedence,
+                locations: record.locations,
+                hold_until: record.hold_until,
             },
-            stored: Some(standing.clone()),
-            standing,
+        };
+        Self {
+            terms: was.terms.clone(),
+            standing: was.standing.clone(),
+            stored: Some(was),
             touched: false,
         }
     }
@@ -172,7 +252,7 @@ impl Line {
         &self.terms.key
     }
 
-    /// The terms it was placed on.
+    /// The terms it stands on.
     #[must_use]
     pub const fn terms(&self) -> &LineTerms {
         &self.terms
@@ -200,14 +280,35 @@ impl Line {
         &self.standing
     }
 
-    /// Puts the line where it is to stand; the caller moves the units.
-    pub(crate) fn stand(&mut self, standing: Standing) -> Standing {
-        core::mem::replace(&mut self.standing, standing)
+    /// Puts the line where it is to stand, and says what it was; the caller moves the units.
+    pub(crate) fn stand(&mut self, terms: LineTerms, standing: Standing) -> Was {
+        Was {
+            terms: core::mem::replace(&mut self.terms, terms),
+            standing: core::mem::replace(&mut self.standing, standing),
+        }
     }
 
-    /// The units it holds in the batch at a place, and since when.
+    /// The line as it is.
+    pub(crate) fn was(&self) -> Was {
+        Was {
+            terms: self.terms.clone(),
+            standing: self.standing.clone(),
+        }
+    }
+
+    /// Whether it is still what it was.
+    pub(crate) fn is(&self, was: &Was) -> bool {
+        self.standing == was.standing && self.terms == was.terms
+    }
+
+    /// The units it has earmarked in the batch at a place, and since when.
     pub(crate) fn held_in(&self, place: usize) -> Option<&Allocation> {
-        self.standing.allocations.iter().find(|a| a.place == place)
+        self.standing.earmarked().iter().find(|a| a.place == place)
+    }
+
+    /// How strong its claim is to the units it holds.
+    pub(crate) fn claim(&self) -> Claim {
+        claim(&self.terms, &self.standing)
     }
 
     /// Marks it as touched by the command that is being decided; whether it was not so before.
@@ -220,7 +321,7 @@ impl Line {
         self.touched = false;
     }
 
-    /// Adds what changed of it since it was read: the line itself, and the allocations that differ.
+    /// Adds what changed of it since it was read: the line itself, and the units that differ.
     pub(crate) fn close(self, sku: &Sku, changes: &mut Changes) {
         let Self {
             terms,
@@ -228,46 +329,77 @@ impl Line {
             stored,
             ..
         } = self;
-        let (state, held) = (standing.state, standing.allocations);
-        let record = |key: LineKey| LineRecord {
-            key,
-            sku: sku.clone(),
-            quantity: terms.quantity,
-            state,
-            split: terms.split,
-            placed_at: terms.placed_at,
-            placed_with_order: terms.placed_with_order,
-        };
+        let now = claim(&terms, &standing);
+        let key = &terms.key;
         let Some(before) = stored else {
+            changes.lines.push(Change::New(record(&terms, sku, standing.state)));
+            let held = standing.allocations.into_iter();
             changes
                 .earmarked
-                .extend(held.into_iter().map(|allocation| allocation.record(&terms.key)));
-            changes.lines.push(Change::New(record(terms.key)));
+                .extend(held.map(|allocation| allocation.record(key, now)));
             return;
         };
-        changes.released.extend(
-            before
-                .allocations
-                .iter()
-                .filter(|allocation| !held.contains(allocation))
-                .map(|allocation| allocation.clone().record(&terms.key)),
-        );
-        changes.earmarked.extend(
-            held.into_iter()
-                .filter(|allocation| !before.allocations.contains(allocation))
-                .map(|allocation| allocation.record(&terms.key)),
-        );
-        if before.state != state {
-            changes.lines.push(Change::Changed(record(terms.key)));
+        let then = claim(&before.terms, &before.standing);
+        // An allocation bears the claim of its line: with another claim it is another allocation.
+        let stays = |allocation: &Allocation, other: &Standing| then == now && other.earmarked().contains(allocation);
+        let leaving = before.standing.earmarked().iter().filter(|was| !stays(was, &standing));
+        changes
+            .released
+            .extend(leaving.map(|was| was.clone().record(key, then)));
+        let coming = standing
+            .earmarked()
+            .iter()
+            .filter(|held| !stays(held, &before.standing));
+        changes
+            .earmarked
+            .extend(coming.map(|held| held.clone().record(key, now)));
+        let back = before
+            .standing
+            .gone()
+            .iter()
+            .filter(|was| !standing.gone().contains(was));
+        changes
+            .returned
+            .extend(back.map(|was| was.clone().dispatch_record(key)));
+        let gone = standing
+            .gone()
+            .iter()
+            .filter(|part| !before.standing.gone().contains(part));
+        changes
+            .dispatched
+            .extend(gone.map(|part| part.clone().dispatch_record(key)));
+        if before.standing.state != standing.state || before.terms != terms {
+            changes.lines.push(Change::Changed(record(&terms, sku, standing.state)));
         }
     }
 
-    /// Whether what it holds is what its state says: all of its units when allocated, else none.
+    /// Whether what it holds is what its state says: all of its units when held or allocated, else none.
     pub(crate) fn is_whole(&self) -> bool {
-        let held: Units = self.standing.allocations.iter().map(|a| a.part.quantity.units()).sum();
-        match self.standing.state {
-            LineState::Allocated => held == self.terms.quantity.units(),
-            LineState::Backordered | LineState::Refused | LineState::Cancelled => held.is_zero(),
+        let held: Units = self.standing.earmarked().iter().map(|a| a.part.quantity.units()).sum();
+        if self.standing.state.holds_units() {
+            held == self.terms.quantity.units()
+        } else {
+            held.is_zero()
         }
+    }
+}
+
+fn claim(terms: &LineTerms, standing: &Standing) -> Claim {
+    Claim::of(terms.precedence, standing.state == LineState::Held)
+}
+
+/// A line as it is stored. Only a line that may still get or keep units has a deadline.
+fn record(terms: &LineTerms, sku: &Sku, state: LineState) -> LineRecord {
+    LineRecord {
+        key: terms.key.clone(),
+        sku: sku.clone(),
+        quantity: terms.quantity,
+        state,
+        split: terms.split,
+        placed_at: terms.placed_at,
+        placed_with_order: terms.placed_with_order,
+        precedence: terms.precedence,
+        locations: terms.locations.clone(),
+        hold_until: terms.hold_until.filter(|_| state.is_open()),
     }
 }

@@ -1,113 +1,24 @@
-//! Answers: what a command did, or why it was refused.
+//! Outcomes: what a command did.
 
 use alloc::vec::Vec;
 
 use jiff::civil::Date;
 
-use crate::batch::{BatchStatus, promise_date};
-use crate::line::{LineState, Part};
-use crate::name::{LineKey, OrderId, ProductName, Reference, Sku};
-use crate::quantity::{Quantity, Units};
-use crate::record::BatchRecord;
+use crate::explain::QuotedLine;
+use crate::line::Part;
+use crate::name::{LineKey, ProductName, Sku};
+use crate::quantity::Count;
+use crate::view::{BatchView, LineView, OrderView};
 
-/// A batch as it is shown.
+/// A line that stays where it is, and is promised for another date.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BatchView {
-    /// What is stored of it.
-    pub record: BatchRecord,
-    /// Units that can be promised.
-    pub available: Units,
-    /// Where it is on its way.
-    pub status: BatchStatus,
-}
-
-impl BatchView {
-    /// A batch as it is shown on a day.
-    #[must_use]
-    pub fn of(record: BatchRecord, today: Date) -> Self {
-        let available = record
-            .quantity
-            .units()
-            .saturating_sub(record.allocated)
-            .saturating_sub(record.dispatched);
-        Self {
-            status: BatchStatus::of(record.eta, today),
-            available,
-            record,
-        }
-    }
-}
-
-/// A line as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineView {
+pub struct PromiseMoved {
     /// Which line.
     pub key: LineKey,
-    /// The product it wants.
-    pub sku: Sku,
-    /// The units it wants.
-    pub quantity: Quantity,
-    /// Where it stands.
-    pub state: LineState,
-    /// Where its units are, in preference order.
-    pub allocations: Vec<Part>,
-    /// When it can leave; `None` for a line without stock.
-    pub promised_on: Option<Date>,
-}
-
-impl LineView {
-    /// When a line can leave that has its units in batches with these ETAs.
-    #[must_use]
-    pub fn promised(etas: impl IntoIterator<Item = Option<Date>>, today: Date) -> Option<Date> {
-        promise_date(etas, today)
-    }
-}
-
-/// Whether an order still stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OrderStatus {
-    /// It stands.
-    Firm,
-    /// No line of it stands any more.
-    Cancelled,
-}
-
-impl OrderStatus {
-    /// The status of an order whose lines are in these states.
-    ///
-    /// An order is cancelled when nothing of it stands and something was cancelled; refused lines never stood.
-    #[must_use]
-    pub fn of(states: impl IntoIterator<Item = LineState>) -> Self {
-        let mut cancelled = false;
-        for state in states {
-            match state {
-                LineState::Allocated | LineState::Backordered => return Self::Firm,
-                LineState::Cancelled => cancelled = true,
-                LineState::Refused => {}
-            }
-        }
-        if cancelled { Self::Cancelled } else { Self::Firm }
-    }
-
-    /// The word for it outside.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Firm => "firm",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// An order as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrderView {
-    /// Which order.
-    pub id: OrderId,
-    /// Whether it stands.
-    pub status: OrderStatus,
-    /// Its lines, by line id.
-    pub lines: Vec<LineView>,
+    /// The date it was promised for before.
+    pub from: Date,
+    /// The date it is promised for now.
+    pub to: Date,
 }
 
 /// A line that had to move to other batches.
@@ -134,17 +45,21 @@ pub struct Effects {
     pub backordered: Vec<LineView>,
     /// Lines that waited and got stock.
     pub allocated: Vec<LineView>,
+    /// Lines that stay where they are, and are promised for another date.
+    pub promise_changed: Vec<PromiseMoved>,
 }
 
 /// What a command did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The product is named so.
-    ProductNamed {
+    /// The product is named so, and so much of it is kept back.
+    ProductPut {
         /// Which product.
         sku: Sku,
-        /// Its name.
-        name: ProductName,
+        /// Its name, if it has one.
+        name: Option<ProductName>,
+        /// Units kept back from new promises.
+        safety_stock: Count,
         /// Its version now.
         version: u64,
         /// Whether anything changed.
@@ -182,103 +97,27 @@ pub enum Outcome {
         /// Whether this command placed it.
         fresh: bool,
     },
-    /// The line, or the order, is cancelled.
-    Cancelled {
+    /// The order, or a line of it, is as it was asked to be: confirmed, dispatched, not dispatched, cancelled, or with
+    /// another quantity.
+    OrderChanged {
         /// The order as it stands.
         order: OrderView,
         /// Whether anything changed.
         changed: bool,
+    },
+    /// What placing an order with these lines would come to.
+    Quoted {
+        /// Its lines, in the order given.
+        lines: Vec<QuotedLine>,
+    },
+    /// Holds have ended.
+    HoldsExpired {
+        /// How many orders.
+        orders: usize,
     },
     /// A page of the backlog was served.
     BacklogServed {
         /// How many lines got stock.
         allocated: usize,
     },
-}
-
-/// A line that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shortage {
-    /// Which line.
-    pub key: LineKey,
-    /// The product it wants.
-    pub sku: Sku,
-    /// The units it wants.
-    pub requested: Quantity,
-    /// Units of the product that are available to it, the lines before it counted.
-    pub available: Units,
-    /// Of these the most in one batch: what a line that may not be split could get.
-    pub largest_batch: Units,
-}
-
-/// Why a command was refused. Nothing is stored but, for a shortage, its OutOfStock events.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No such product.
-    #[error("unknown SKU: {}", List(.0))]
-    UnknownSku(Vec<Sku>),
-    /// No such batch.
-    #[error("there is no batch {0}")]
-    UnknownBatch(Reference),
-    /// No such order.
-    #[error("there is no order {0}")]
-    UnknownOrder(OrderId),
-    /// No such line.
-    #[error("there is no line {0}")]
-    UnknownLine(LineKey),
-    /// The reference is taken by a batch with other content.
-    #[error("batch {0} exists with other content")]
-    BatchExists(Reference),
-    /// The line was placed with another SKU or quantity.
-    #[error("line {0} exists with another SKU or quantity")]
-    LineExists(LineKey),
-    /// The order was placed with other lines.
-    #[error("order {0} exists with other lines")]
-    OrderExists(OrderId),
-    /// The line does not fit.
-    #[error("{} units of {} are asked for, {} are available", .0.requested, .0.sku, .0.available)]
-    OutOfStock(Shortage),
-    /// Lines of the order do not fit.
-    #[error("{} of the order's lines do not fit", .0.len())]
-    Shortages(Vec<Shortage>),
-    /// Fewer units than have left the building.
-    #[error("{dispatched} units of batch {reference} have been dispatched")]
-    BelowDispatched {
-        /// Which batch.
-        reference: Reference,
-        /// Units that have left.
-        dispatched: Units,
-    },
-}
-
-impl Refusal {
-    /// The refusal's code, stable for machines.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownSku(_) => "unknown_sku",
-            Self::UnknownBatch(_) => "unknown_batch",
-            Self::UnknownOrder(_) => "unknown_order",
-            Self::UnknownLine(_) => "unknown_line",
-            Self::BatchExists(_) => "batch_exists",
-            Self::LineExists(_) => "line_exists",
-            Self::OrderExists(_) => "order_exists",
-            Self::OutOfStock(_) | Self::Shortages(_) => "out_of_stock",
-            Self::BelowDispatched { .. } => "below_dispatched",
-        }
-    }
-}
-
-struct List<'a>(&'a [Sku]);
-
-impl core::fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        for (i, sku) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(", ")?;
-            }
-            core::fmt::Display::fmt(sku, f)?;
-        }
-        Ok(())
-    }
 }

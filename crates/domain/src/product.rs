@@ -1,5 +1,7 @@
 //! Products: the aggregate root. Every promise of a SKU's units is made, moved and ended here.
 
+mod lines;
+mod stock;
 mod telling;
 
 use alloc::vec::Vec;
@@ -9,15 +11,23 @@ use jiff::civil::Date;
 
 use crate::backlog::{Backlog, Reach};
 use crate::batch::{Batch, promise_date};
-use crate::command::CreateBatch;
-use crate::draft::Draft;
-use crate::event::{Fact, Kept, LineTerms, MoveReason, Subject};
+use crate::draft::{Draft, Seek};
+use crate::event::{Fact, LineTerms, Subject};
 use crate::journal::Journal;
-use crate::line::{Allocation, Line, LineState, Standing, Turn};
-use crate::name::{ProductName, Sku};
-use crate::outcome::{Effects, LineView};
+use crate::line::{Allocation, Line, LineState, Standing, Turn, Was};
+use crate::name::Sku;
+use crate::occasion::Moment;
+use crate::place::Locations;
 use crate::quantity::{Count, Units};
 use crate::record::{BatchRecord, Change, Changes, Preference, ProductChange, ProductRecord};
+use crate::refusal::Shortage;
+use crate::view::LineView;
+
+pub(crate) use stock::BatchChange;
+pub(crate) use telling::Why;
+
+/// Nothing is kept back.
+const NOTHING: Count = Count::ZERO;
 
 /// A product: a SKU, an optional name, its batches, its backlog, and a version that rises with each event.
 ///
@@ -35,13 +45,15 @@ pub struct Product {
     /// The last batch that is offered to lines; behind it others have something available that were not read. `None`:
     /// all of them are at hand.
     offer_ends: Option<Preference>,
-    /// Whether a line did not fit what is offered, while there is more that was not read: nothing decided since holds.
+    /// Whether something depended on more of the offer than was read: nothing decided since holds.
     starved: bool,
     lines: Vec<Line>,
     backlog: Backlog,
-    /// Where each line stood before the command that is being decided, in the order they were touched. `None`: it was
-    /// not there.
-    touched: Vec<(usize, Option<Standing>)>,
+    /// What each line was before the command that is being decided, in the order they were touched. `None`: it was not
+    /// there.
+    touched: Vec<(usize, Option<Was>)>,
+    /// The batch whose ETA the command changes, and the ETA before.
+    eta_before: Option<(usize, Option<Date>)>,
 }
 
 impl Product {
@@ -53,6 +65,9 @@ impl Product {
             version: 0,
             batches_created: 0,
             resume_after: None,
+            safety_stock: NOTHING,
+            depleted: false,
+            next_expiry: None,
         };
         Self::begin(record, None, Reach::Whole)
     }
@@ -74,6 +89,7 @@ impl Product {
             lines: Vec::new(),
             backlog: Backlog::new(reach),
             touched: Vec::new(),
+            eta_before: None,
         }
     }
 
@@ -120,6 +136,12 @@ impl Product {
         self.record.version
     }
 
+    /// All that is known of it beside its batches and lines.
+    #[must_use]
+    pub const fn record(&self) -> &ProductRecord {
+        &self.record
+    }
+
     /// The batches at hand, by place.
     pub(crate) fn batches(&self) -> &[Batch] {
         &self.batches
@@ -140,19 +162,49 @@ impl Product {
         &self.preferred[..end]
     }
 
-    /// A draft on what is offered.
-    pub(crate) fn draft(&self, now: Timestamp) -> Draft<'_> {
-        Draft::new(&self.batches, self.offered(), now)
+    /// A draft of new promises on what is offered: of the units that are kept back none are promised.
+    pub(crate) fn draft(&self, moment: Moment) -> Draft<'_> {
+        self.draft_keeping(self.record.safety_stock, moment)
     }
 
-    /// Whether a line did not fit what was read of a longer offer: the decision has to be taken anew on all of it.
+    /// A draft on what is offered. A line that has to move was promised its units before: nothing is kept back from it.
+    fn draft_keeping(&self, kept_back: Count, moment: Moment) -> Draft<'_> {
+        let Moment { now, earliest_eta, .. } = moment;
+        Draft::new(&self.batches, self.offered(), kept_back, earliest_eta, now)
+    }
+
+    /// Whether something depended on more of the offer than was read: the decision has to be taken anew on all of it.
     pub(crate) const fn is_starved(&self) -> bool {
         self.starved
     }
 
-    /// A line did not fit what is offered.
-    const fn found_no_room(&mut self) {
+    /// Something depends on all of the offer: a line that does not fit what was read of it, or prefers one location.
+    pub(crate) const fn look_beyond(&mut self) {
         self.starved |= self.offer_ends.is_some();
+    }
+
+    /// Sees to it that all of the offer is at hand for lines that prefer locations: the first batch that was read for them
+    /// need not be the one they would have liked best.
+    pub(crate) const fn look_for(&mut self, locations: &Locations) {
+        if !locations.is_any() {
+            self.look_beyond();
+        }
+    }
+
+    /// Room for a new promise on these terms, or what it lacks.
+    pub(crate) fn fit(&mut self, terms: &LineTerms, moment: Moment) -> Result<Vec<Allocation>, Shortage> {
+        self.look_for(&terms.locations);
+        let seek = Seek::of(terms);
+        let mut draft = self.draft(moment);
+        draft.fit(seek).map_err(|short| {
+            let remedy = draft.remedy(seek, short);
+            short.of(terms.key.clone(), self.record.sku.clone(), terms.quantity, remedy)
+        })
+    }
+
+    /// Tells what happened to it beside what happens to its lines.
+    pub(crate) fn tell(&mut self, fact: Fact, journal: &mut Journal<'_>) {
+        self.happened(fact, journal);
     }
 
     /// The line at a place, as it is shown.
@@ -165,216 +217,64 @@ impl Product {
             state: line.state(),
             promised_on: self.promise(line.standing(), today),
             allocations: line.standing().parts(),
+            hold_until: line.terms().hold_until,
         }
     }
 
+    /// When a line can leave that stands so.
     fn promise(&self, standing: &Standing, today: Date) -> Option<Date> {
-        let etas = standing.allocations.iter().map(|held| self.batches[held.place].eta());
-        promise_date(etas, today)
+        let held = standing.earmarked().iter();
+        promise_date(held.map(|held| self.batches[held.place].eta()), today)
     }
 
-    /// Names the product; `false` when it bears that name already.
-    pub(crate) fn rename(&mut self, name: &ProductName, journal: &mut Journal<'_>) -> bool {
-        if self.record.name.as_ref() == Some(name) {
-            return false;
+    /// Until when a line stands so as far as holds go: no decision may be taken later without an end put to it.
+    fn held_until(&mut self, deadline: Option<Timestamp>) {
+        if let Some(deadline) = deadline {
+            let next = self.record.next_expiry;
+            self.record.next_expiry = Some(next.map_or(deadline, |next| next.min(deadline)));
         }
-        self.record.name = Some(name.clone());
-        self.happened(Fact::ProductNamed { name: name.clone() }, journal);
-        true
     }
 
-    /// Adds a batch, serves the backlog from it, and says its place.
-    pub(crate) fn create_batch(
-        &mut self,
-        create: &CreateBatch,
-        journal: &mut Journal<'_>,
-        effects: &mut Effects,
-    ) -> usize {
-        self.record.batches_created += 1;
-        let ordinal = self.record.batches_created;
-        let batch = Batch::new(BatchRecord {
-            reference: create.reference.clone(),
-            sku: self.record.sku.clone(),
-            location: create.location.clone(),
-            ordinal,
-            created_quantity: create.quantity,
-            quantity: create.quantity.into(),
-            allocated: Units::ZERO,
-            dispatched: Units::ZERO,
-            eta: create.eta,
-        });
-        let place = self.batches.len();
-        let rank = self
-            .preferred
-            .partition_point(|other| self.batches[*other].preference() < batch.preference());
-        self.preferred.insert(rank, place);
-        self.batches.push(batch);
-        self.happened(
-            Fact::BatchCreated {
-                reference: create.reference.clone(),
-                location: create.location.clone(),
-                ordinal,
-                quantity: create.quantity,
-                eta: create.eta,
-            },
-            journal,
-        );
-        self.serve_backlog(journal.now());
-        self.settle(None, journal, Some(effects));
-        place
-    }
-
-    /// Counts a batch. Lines that no longer fit are released and placed anew, best first; what is free then serves the
-    /// backlog. The quantity is not below what has been dispatched, and not what it was.
-    pub(crate) fn count_batch(&mut self, place: usize, to: Count, journal: &mut Journal<'_>, effects: &mut Effects) {
-        let batch = &self.batches[place];
-        let (reference, from) = (batch.reference().clone(), batch.quantity());
-        let excess = batch.committed().saturating_sub(to.units());
-        let fact = Fact::BatchQuantityChanged {
-            reference: reference.clone(),
-            from,
-            to,
-        };
-        self.happened(fact, journal);
-        let released = self.to_release(place, excess);
-        for line in &released {
-            self.stand(*line, Standing::empty_handed(LineState::Backordered));
-        }
-        self.batches[place].count(to);
-        for place in released.iter().rev() {
-            let line = &self.lines[*place];
-            match self.draft(journal.now()).fit(line.quantity(), line.terms().split) {
-                Ok(allocations) => self.stand(*place, Standing::allocated(allocations)),
-                Err(_) => self.found_no_room(),
-            }
-        }
-        if to > from || !released.is_empty() {
-            self.serve_backlog(journal.now());
-        }
-        let why = MoveReason::BatchQuantityChanged(reference);
-        self.settle(Some(&why), journal, Some(effects));
-    }
-
-    /// The lines that have to leave a batch so that it loses `excess` units, the first to go first.
-    ///
-    /// The most recently allocated go first, then the latest turn. No more than needed: of those chosen, the ones that
-    /// still fit are put back, best first.
-    fn to_release(&self, batch: usize, excess: Units) -> Vec<usize> {
-        if excess.is_zero() {
-            return Vec::new();
-        }
-        let mut held: Vec<_> = self
-            .lines
-            .iter()
-            .enumerate()
-            .filter_map(|(place, line)| {
-                let allocation = line.held_in(batch)?;
-                let units = allocation.part.quantity.units();
-                Some((allocation.allocated_at, line.turn(), units, place))
-            })
-            .collect();
-        held.sort_by(|a, b| b.cmp(a));
-        let mut freed = Units::ZERO;
-        let mut chosen = Vec::new();
-        for (_, _, units, place) in held {
-            if freed >= excess {
-                break;
-            }
-            freed = freed.checked_add(units).expect("a batch's units are a sum");
-            chosen.push((place, units));
-        }
-        assert!(freed >= excess, "the lines to release are at hand");
-        let mut spare = freed.saturating_sub(excess);
-        let mut leaving: Vec<usize> = Vec::with_capacity(chosen.len());
-        for (place, units) in chosen.into_iter().rev() {
-            match spare.checked_sub(units) {
-                Some(left) => spare = left,
-                None => leaving.push(place),
-            }
-        }
-        leaving.reverse();
-        leaving
-    }
-
-    /// Places a line for the first time, where a draft found room for it, and says its place.
-    pub(crate) fn place(&mut self, terms: LineTerms, allocations: Vec<Allocation>) -> usize {
-        for allocation in &allocations {
-            self.batches[allocation.place].earmark(allocation.part.quantity);
-        }
-        self.begin_line(terms, Standing::allocated(allocations))
-    }
-
-    /// Tells that a line did not fit, and keeps of it what is to be kept: where, if anything.
-    pub(crate) fn fall_short(
-        &mut self,
-        terms: LineTerms,
-        available: Units,
-        kept: Kept,
-        journal: &mut Journal<'_>,
-    ) -> Option<usize> {
-        self.found_no_room();
-        let fact = Fact::OutOfStock {
-            line: terms.clone(),
-            available,
-            kept,
-        };
-        self.happened(fact, journal);
-        let state = match kept {
-            Kept::Nothing => return None,
-            Kept::Refused => LineState::Refused,
-            Kept::Backordered => LineState::Backordered,
-        };
-        if state == LineState::Backordered {
-            self.backlog.join(terms.turn(), self.lines.len());
-        }
-        Some(self.begin_line(terms, Standing::empty_handed(state)))
-    }
-
-    fn begin_line(&mut self, terms: LineTerms, standing: Standing) -> usize {
-        let place = self.lines.len();
-        let mut line = Line::new(terms, standing);
-        line.touch();
-        self.lines.push(line);
-        self.touched.push((place, None));
-        place
-    }
-
-    /// Cancels the line at a place: its stock is free, or it leaves the backlog. `false` when nothing of it stands.
-    pub(crate) fn cancel(&mut self, place: usize) -> bool {
-        match self.lines[place].state() {
-            LineState::Allocated | LineState::Backordered => {
-                self.stand(place, Standing::empty_handed(LineState::Cancelled));
-                true
-            }
-            LineState::Refused | LineState::Cancelled => false,
-        }
+    /// Sets when the next hold ends, if this is known better.
+    pub(crate) const fn next_hold_ends(&mut self, at: Option<Timestamp>) {
+        self.record.next_expiry = at;
     }
 
     /// Serves the backlog from stock that is free: in order of service, a line that does not fit is passed over. What
     /// was not read is owed: a later transaction goes on there.
-    pub(crate) fn serve_backlog(&mut self, now: Timestamp) {
+    pub(crate) fn serve_backlog(&mut self, moment: Moment) {
         assert!(
             *self.backlog.reach() != Reach::Unread,
             "a command that frees stock has read the backlog"
         );
-        let offered = self.offered().iter().map(|place| self.batches[*place].available());
-        let mut available: Units = offered.sum();
+        let mut available = self.promisable(moment);
+        let mut passed_over = false;
         for place in self.backlog.waiting() {
             if available.is_zero() {
+                passed_over = true;
                 break;
             }
             let line = &self.lines[place];
-            let wanted = line.quantity().units();
-            if wanted > available {
+            let terms = line.terms();
+            if terms.hold_until.is_some_and(|deadline| deadline <= moment.now) {
+                // It counts no more, and is about to be told so.
                 continue;
             }
-            if let Ok(allocations) = self.draft(now).fit(line.quantity(), line.terms().split) {
-                self.stand(place, Standing::allocated(allocations));
+            let wanted = terms.quantity.units();
+            let found = (wanted <= available).then(|| self.draft(moment).fit(Seek::of(terms)));
+            if let Some(Ok(allocations)) = found {
+                let standing = Standing::with(allocations, terms.hold_until);
+                if !terms.locations.is_any() {
+                    self.look_beyond();
+                }
+                self.stand(place, standing);
                 available = available.saturating_sub(wanted);
+            } else {
+                passed_over = true;
             }
         }
-        if !self.backlog.is_empty() {
-            self.found_no_room();
+        if passed_over {
+            self.look_beyond();
         }
         let nothing_left = available.is_zero() && self.offer_ends.is_none();
         self.record.resume_after = match self.backlog.reach() {
@@ -383,23 +283,57 @@ impl Product {
         };
     }
 
-    /// The one door through which a line that is there changes: units and backlog follow the line.
+    /// Units of the batches on offer that may be promised anew.
+    fn promisable(&self, moment: Moment) -> Units {
+        let offered = self.offered().iter().map(|place| &self.batches[*place]);
+        let timely = offered.filter(|batch| batch.eta().is_none_or(|eta| Some(eta) >= moment.earliest_eta));
+        let total: Units = timely.map(Batch::available).sum();
+        total.saturating_sub(self.record.safety_stock.units())
+    }
+
+    /// Puts a line where it is to stand, on the terms it has.
     fn stand(&mut self, place: usize, standing: Standing) {
+        let terms = self.lines[place].terms().clone();
+        self.stand_on(place, terms, standing);
+    }
+
+    /// The one door through which a line that is there changes: units and backlog follow the line.
+    fn stand_on(&mut self, place: usize, mut terms: LineTerms, standing: Standing) {
         let line = &mut self.lines[place];
-        if standing.state == LineState::Backordered {
-            self.backlog.join(line.turn(), place);
-        } else {
-            self.backlog.leave(|| line.turn());
+        self.backlog.leave(|| line.turn());
+        if !standing.state.is_open() {
+            terms.hold_until = None;
         }
-        let before = line.stand(standing);
-        for held in &before.allocations {
-            self.batches[held.place].free(held.part.quantity);
+        let deadline = terms.hold_until;
+        let before = line.stand(terms, standing);
+        for held in &before.standing.allocations {
+            let batch = &mut self.batches[held.place];
+            match before.standing.state {
+                LineState::Dispatched => batch.take_back(held.part.quantity),
+                _ => batch.free(held.part.quantity),
+            }
         }
         for taken in &line.standing().allocations {
-            self.batches[taken.place].earmark(taken.part.quantity);
+            let batch = &mut self.batches[taken.place];
+            match line.state() {
+                LineState::Dispatched => batch.dispatch(taken.part.quantity),
+                _ => batch.earmark(taken.part.quantity),
+            }
+        }
+        if line.state() == LineState::Backordered {
+            self.backlog.join(line.turn(), place);
         }
         if line.touch() {
             self.touched.push((place, Some(before)));
+        }
+        self.held_until(deadline);
+    }
+
+    /// Remembers what the line at a place is, so that it is told of whatever the command changes about it.
+    fn watch(&mut self, place: usize) {
+        let line = &mut self.lines[place];
+        if line.touch() {
+            self.touched.push((place, Some(line.was())));
         }
     }
 

@@ -61,10 +61,13 @@ impl fmt::Display for Quantity {
 /// The quantity of a batch as it stands: what was bought or counted, 0 to [`MAX_QUANTITY`].
 ///
 /// Unlike a [`Quantity`] it may be zero: a batch whose stock is lost is counted down to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Count(u32);
 
 impl Count {
+    /// None.
+    pub const ZERO: Self = Self(0);
+
     /// Takes a counted number of units.
     ///
     /// # Errors

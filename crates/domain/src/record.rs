@@ -9,9 +9,12 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::batch::BatchStatus;
 use crate::event::Event;
 use crate::line::{LineState, Turn};
 use crate::name::{LineKey, Location, OrderId, ProductName, Reference, Sku};
+use crate::place::Locations;
+use crate::precedence::{Claim, Precedence};
 use crate::quantity::{Count, Quantity, Units};
 
 /// A product as stored.
@@ -28,6 +31,12 @@ pub struct ProductRecord {
     /// Where serving the backlog stopped for want of room in its transaction: lines after this turn have not been
     /// looked at since the last gain of stock. `None`: nothing is owed.
     pub resume_after: Option<Turn>,
+    /// Units kept back from new promises.
+    pub safety_stock: Count,
+    /// Whether it has been told that nothing is left of it, and not yet that something is there again.
+    pub depleted: bool,
+    /// No hold on its stock ends before this; `None`: there is none. The hold that was to end then may be gone.
+    pub next_expiry: Option<Timestamp>,
 }
 
 /// A batch as stored.
@@ -43,6 +52,8 @@ pub struct BatchRecord {
     pub ordinal: u32,
     /// The quantity it was created with: what "the same content again" is compared to.
     pub created_quantity: Quantity,
+    /// The ETA it was created with, for the same comparison.
+    pub created_eta: Option<Date>,
     /// The quantity as it stands, bought or counted.
     pub quantity: Count,
     /// Units earmarked and still in the batch: the sum of its allocations.
@@ -51,6 +62,8 @@ pub struct BatchRecord {
     pub dispatched: Units,
     /// When it arrives; `None`: it is in the warehouse.
     pub eta: Option<Date>,
+    /// Whether it was cancelled: its quantity is what has been dispatched from it.
+    pub closed: bool,
 }
 
 /// The header of an order that was placed whole.
@@ -62,6 +75,10 @@ pub struct OrderRecord {
     pub id: OrderId,
     /// When it was placed.
     pub placed_at: Timestamp,
+    /// Its lines' place in the order of service.
+    pub precedence: Precedence,
+    /// Until when it is or was held; `None`: it was firm at once. Whether it still is held, its lines tell.
+    pub hold_until: Option<Timestamp>,
 }
 
 /// An order line as stored, without its allocations.
@@ -81,6 +98,33 @@ pub struct LineRecord {
     pub placed_at: Timestamp,
     /// Whether it came with its order (Place order) or was added to it (Allocate).
     pub placed_with_order: bool,
+    /// Its place in the order of service before the time of placing.
+    pub precedence: Precedence,
+    /// Where its units may come from.
+    pub locations: Locations,
+    /// For a line that is held, or waits in an order that is: the deadline. From then on it counts no more.
+    pub hold_until: Option<Timestamp>,
+}
+
+impl LineRecord {
+    /// Its place in the order of service.
+    #[must_use]
+    pub fn turn(&self) -> Turn {
+        Turn {
+            precedence: self.precedence,
+            placed_at: self.placed_at,
+            key: self.key.clone(),
+        }
+    }
+
+    /// The state it is in at an instant: a deadline that has passed counts, whether or not anybody has seen to it.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> LineState {
+        match self.hold_until {
+            Some(deadline) if deadline <= now => LineState::Expired,
+            _ => self.state,
+        }
+    }
 }
 
 /// Units of one line, earmarked in one batch, as stored.
@@ -92,7 +136,22 @@ pub struct AllocationRecord {
     pub batch: Reference,
     /// How many.
     pub quantity: Quantity,
-    /// When they were earmarked there: the latest are released first.
+    /// How strong the line's claim to them is: the weakest are released first.
+    pub claim: Claim,
+    /// When they were earmarked there: of equal claims the latest are released first.
+    pub allocated_at: Timestamp,
+}
+
+/// Units of one line that have left the building, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DispatchRecord {
+    /// The line the units were for.
+    pub key: LineKey,
+    /// The batch they left.
+    pub batch: Reference,
+    /// How many.
+    pub quantity: Quantity,
+    /// When they had been earmarked there: they are so again where the dispatch is undone.
     pub allocated_at: Timestamp,
 }
 
@@ -115,6 +174,16 @@ impl BatchRecord {
         Preference {
             eta: self.eta,
             ordinal: self.ordinal,
+        }
+    }
+
+    /// Where the batch is on its way.
+    #[must_use]
+    pub fn status(&self, today: Date) -> BatchStatus {
+        if self.closed {
+            BatchStatus::Closed
+        } else {
+            BatchStatus::of(self.eta, today)
         }
     }
 
@@ -144,6 +213,16 @@ pub struct BacklogRead {
     pub until: Option<Turn>,
 }
 
+/// When the next hold on a product's stock ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextHold {
+    /// Of which product.
+    pub sku: Sku,
+    /// The earliest deadline of its lines that are held, or wait in an order that is, but for those of the scope's
+    /// orders. `None`: there is none.
+    pub at: Option<Timestamp>,
+}
+
 /// What a store read for a scope. What is not there does not exist, as far as the scope reaches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Loaded {
@@ -160,6 +239,10 @@ pub struct Loaded {
     pub lines: Vec<LineRecord>,
     /// All allocations of these lines.
     pub allocations: Vec<AllocationRecord>,
+    /// What these lines had dispatched, where the scope asks for it.
+    pub dispatches: Vec<DispatchRecord>,
+    /// When the next hold of a product ends, where the scope asks for it.
+    pub next_holds: Vec<NextHold>,
     /// How far each product's backlog was read, where the scope asks for it.
     pub backlog: Vec<BacklogRead>,
 }
@@ -193,23 +276,27 @@ impl<T> Change<T> {
 
 /// All that a transaction stores. Either all of it is stored, or nothing.
 ///
-/// Of a batch only `quantity` changes here: `allocated` follows from the allocations, and the store derives it from
-/// them. Stored in this order no batch ever holds more than its quantity on the way: take `released` away, store
-/// the batches, add `earmarked`.
+/// Of a batch `quantity`, `eta` and `closed` change here: `allocated` and `dispatched` follow from the allocations and
+/// the dispatches, and the store derives them from those. Stored in this order no batch ever holds more than its quantity
+/// on the way: take `released` and `returned` away, store the batches, add `earmarked` and `dispatched`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// Products, each with the version that the decision was taken on.
     pub products: Vec<ProductChange>,
     /// Batches.
     pub batches: Vec<Change<BatchRecord>>,
-    /// Orders newly placed.
-    pub orders: Vec<OrderRecord>,
+    /// Orders.
+    pub orders: Vec<Change<OrderRecord>>,
     /// Lines.
     pub lines: Vec<Change<LineRecord>>,
     /// Allocations that no longer stand.
     pub released: Vec<AllocationRecord>,
     /// Allocations that newly stand. An allocation is never altered: it is released and made anew.
     pub earmarked: Vec<AllocationRecord>,
+    /// Units that have left the building.
+    pub dispatched: Vec<DispatchRecord>,
+    /// Units that have not left the building after all.
+    pub returned: Vec<DispatchRecord>,
     /// What happened, in order.
     pub events: Vec<Event>,
 }
@@ -224,6 +311,8 @@ impl Changes {
             && self.lines.is_empty()
             && self.released.is_empty()
             && self.earmarked.is_empty()
+            && self.dispatched.is_empty()
+            && self.returned.is_empty()
             && self.events.is_empty()
     }
 

@@ -3,17 +3,19 @@
 //! The events alone say what every balance must be. Whoever changes the tables from outside, or loses a row, is found
 //! here.
 
+mod told;
+
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::event::{Event, Fact, Kept, LineTerms, SequencedEvent, Subject};
-use crate::line::{LineState, Part};
-use crate::name::{LineKey, ProductName, Reference, Sku};
-use crate::quantity::{Count, Units};
-use crate::record::{AllocationRecord, BatchRecord, LineRecord, ProductRecord};
+use crate::event::SequencedEvent;
+use crate::line::LineState;
+use crate::name::{LineKey, Reference, Sku};
+use crate::record::{AllocationRecord, BatchRecord, DispatchRecord, LineRecord, ProductRecord};
+use told::Told;
 
 /// All that was ever stored of one product, read in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct ProductHistory {
     pub lines: Vec<LineRecord>,
     /// All of its allocations.
     pub allocations: Vec<AllocationRecord>,
+    /// All that its lines have dispatched.
+    pub dispatches: Vec<DispatchRecord>,
     /// All of its events, ascending.
     pub events: Vec<SequencedEvent>,
 }
@@ -49,155 +53,14 @@ pub fn audit(history: &ProductHistory) -> Vec<Discrepancy> {
     };
     audit.balances(history);
     audit.versions(history);
-    let mut replayed = Replayed::default();
+    let mut told = Told::default();
     for event in &history.events {
-        if let Err(why) = replayed.follow(&event.event) {
+        if let Err(why) = told.follow(&event.event) {
             audit.report(format!("event {} can't have happened: {why}", event.sequence));
         }
     }
-    audit.compare(history, replayed);
+    audit.compare(history, told);
     audit.found
-}
-
-/// What the events say.
-#[derive(Debug, Default)]
-struct Replayed {
-    name: Option<ProductName>,
-    batches: BTreeMap<Reference, BatchRecord>,
-    lines: BTreeMap<LineKey, LineRecord>,
-    allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
-}
-
-impl Replayed {
-    fn follow(&mut self, event: &Event) -> Result<(), String> {
-        let Subject::Product { sku, .. } = &event.subject else {
-            return Err("it is not of a product".into());
-        };
-        match &event.fact {
-            Fact::ProductNamed { name } => self.name = Some(name.clone()),
-            Fact::BatchCreated {
-                reference,
-                location,
-                ordinal,
-                quantity,
-                eta,
-            } => {
-                let batch = BatchRecord {
-                    reference: reference.clone(),
-                    sku: sku.clone(),
-                    location: location.clone(),
-                    ordinal: *ordinal,
-                    created_quantity: *quantity,
-                    quantity: Count::from(*quantity),
-                    allocated: Units::ZERO,
-                    dispatched: Units::ZERO,
-                    eta: *eta,
-                };
-                if self.batches.insert(reference.clone(), batch).is_some() {
-                    return Err(format!("batch {reference} is created twice"));
-                }
-            }
-            Fact::BatchQuantityChanged { reference, from, to } => {
-                let batch = self
-                    .batches
-                    .get_mut(reference)
-                    .ok_or_else(|| format!("there is no batch {reference}"))?;
-                if batch.quantity != *from {
-                    return Err(format!("batch {reference} holds {}, not {from}", batch.quantity));
-                }
-                batch.quantity = *to;
-            }
-            Fact::Allocated { line, allocations, .. } => {
-                self.stand(sku, line, LineState::Allocated);
-                self.earmark(event, &line.key, allocations)?;
-            }
-            Fact::Reallocated { key, from, to, .. } => {
-                self.free(key, from)?;
-                self.earmark(event, key, to)?;
-            }
-            Fact::Backordered { line, from, .. } => {
-                self.free(&line.key, from)?;
-                self.stand(sku, line, LineState::Backordered);
-            }
-            Fact::Deallocated { key, from, .. } => {
-                self.free(key, from)?;
-                self.lines
-                    .get_mut(key)
-                    .ok_or_else(|| format!("there is no line {key}"))?
-                    .state = LineState::Cancelled;
-            }
-            Fact::OutOfStock { line, kept, .. } => {
-                if *kept == Kept::Refused {
-                    self.stand(sku, line, LineState::Refused);
-                }
-            }
-            Fact::OrderPlaced { .. } | Fact::OrderCancelled => return Err("it is of an order".into()),
-        }
-        Ok(())
-    }
-
-    fn stand(&mut self, sku: &Sku, terms: &LineTerms, state: LineState) {
-        self.lines.insert(
-            terms.key.clone(),
-            LineRecord {
-                key: terms.key.clone(),
-                sku: sku.clone(),
-                quantity: terms.quantity,
-                state,
-                split: terms.split,
-                placed_at: terms.placed_at,
-                placed_with_order: terms.placed_with_order,
-            },
-        );
-    }
-
-    fn earmark(&mut self, event: &Event, key: &LineKey, parts: &[Part]) -> Result<(), String> {
-        for part in parts {
-            let batch = self
-                .batches
-                .get_mut(&part.batch)
-                .ok_or_else(|| format!("there is no batch {}", part.batch))?;
-            batch.allocated = batch
-                .allocated
-                .checked_add(part.quantity.units())
-                .ok_or_else(|| format!("the units of batch {} overflow", part.batch))?;
-            let allocation = AllocationRecord {
-                key: key.clone(),
-                batch: part.batch.clone(),
-                quantity: part.quantity,
-                allocated_at: event.occurred_at,
-            };
-            if self
-                .allocations
-                .insert((key.clone(), part.batch.clone()), allocation)
-                .is_some()
-            {
-                return Err(format!("line {key} holds units in batch {} already", part.batch));
-            }
-        }
-        Ok(())
-    }
-
-    fn free(&mut self, key: &LineKey, parts: &[Part]) -> Result<(), String> {
-        for part in parts {
-            let held = self.allocations.remove(&(key.clone(), part.batch.clone()));
-            if held.map(|allocation| allocation.quantity) != Some(part.quantity) {
-                return Err(format!(
-                    "line {key} does not hold {} units in batch {}",
-                    part.quantity, part.batch
-                ));
-            }
-            let batch = self
-                .batches
-                .get_mut(&part.batch)
-                .ok_or_else(|| format!("there is no batch {}", part.batch))?;
-            batch.allocated = batch
-                .allocated
-                .checked_sub(part.quantity.units())
-                .ok_or_else(|| format!("batch {} has fewer units allocated", part.batch))?;
-        }
-        Ok(())
-    }
 }
 
 struct Audit<'h> {
@@ -211,21 +74,33 @@ impl Audit<'_> {
         self.found.push(Discrepancy(format!("{}: {what}", self.sku)));
     }
 
-    /// The records among themselves: what each batch and line holds is the sum of its allocations.
+    /// The records among themselves: what each batch and line holds is the sum of its allocations, and what has left each
+    /// is the sum of its dispatches.
     fn balances(&mut self, history: &ProductHistory) {
-        let mut in_batch: BTreeMap<&Reference, u64> = BTreeMap::new();
-        let mut of_line: BTreeMap<&LineKey, u64> = BTreeMap::new();
+        let mut in_batch: BTreeMap<&Reference, (u64, u64)> = BTreeMap::new();
+        let mut of_line: BTreeMap<&LineKey, (u64, u64)> = BTreeMap::new();
         for allocation in &history.allocations {
             let units = u64::from(allocation.quantity.get());
-            *in_batch.entry(&allocation.batch).or_default() += units;
-            *of_line.entry(&allocation.key).or_default() += units;
+            in_batch.entry(&allocation.batch).or_default().0 += units;
+            of_line.entry(&allocation.key).or_default().0 += units;
+        }
+        for dispatch in &history.dispatches {
+            let units = u64::from(dispatch.quantity.get());
+            in_batch.entry(&dispatch.batch).or_default().1 += units;
+            of_line.entry(&dispatch.key).or_default().1 += units;
         }
         for batch in &history.batches {
-            let sum = in_batch.remove(&batch.reference).unwrap_or(0);
-            if sum != batch.allocated.get() {
+            let (held, gone) = in_batch.remove(&batch.reference).unwrap_or_default();
+            if held != batch.allocated.get() {
                 self.report(format!(
-                    "batch {} says {} units are allocated, its allocations say {sum}",
+                    "batch {} says {} units are allocated, its allocations say {held}",
                     batch.reference, batch.allocated
+                ));
+            }
+            if gone != batch.dispatched.get() {
+                self.report(format!(
+                    "batch {} says {} units are dispatched, its dispatches say {gone}",
+                    batch.reference, batch.dispatched
                 ));
             }
             let committed = batch.allocated.checked_add(batch.dispatched);
@@ -236,29 +111,53 @@ impl Audit<'_> {
                 ));
             }
         }
-        for (batch, units) in in_batch {
+        for (batch, (held, gone)) in in_batch {
             self.report(format!(
-                "{units} units are allocated in batch {batch}, which is not of this product"
+                "{held} units are allocated and {gone} dispatched in batch {batch}, which is not of this product"
             ));
         }
         for line in &history.lines {
-            let held = of_line.remove(&line.key).unwrap_or(0);
+            let wanted = u64::from(line.quantity.get());
             let due = match line.state {
-                LineState::Allocated => u64::from(line.quantity.get()),
-                LineState::Backordered | LineState::Refused | LineState::Cancelled => 0,
+                LineState::Held | LineState::Allocated => (wanted, 0),
+                LineState::Dispatched => (0, wanted),
+                LineState::Backordered | LineState::Refused | LineState::Cancelled | LineState::Expired => (0, 0),
             };
-            if held != due {
+            let has = of_line.remove(&line.key).unwrap_or_default();
+            if has != due {
                 self.report(format!(
-                    "line {} is {} and holds {held} units instead of {due}",
+                    "line {} is {}, holds {} units instead of {}, and has {} dispatched instead of {}",
                     line.key,
-                    line.state.as_str()
+                    line.state.as_str(),
+                    has.0,
+                    due.0,
+                    has.1,
+                    due.1
                 ));
             }
+            self.deadline(history, line);
         }
-        for (key, units) in of_line {
+        for (key, (held, gone)) in of_line {
             self.report(format!(
-                "{units} units are allocated to line {key}, which is not of this product"
+                "{held} units are allocated and {gone} dispatched to line {key}, which is not of this product"
             ));
+        }
+    }
+
+    /// A held line has a deadline, which its product knows of.
+    fn deadline(&mut self, history: &ProductHistory, line: &LineRecord) {
+        let (key, state) = (&line.key, line.state.as_str());
+        match line.hold_until {
+            None if line.state == LineState::Held => self.report(format!("line {key} is held without a deadline")),
+            Some(_) if !matches!(line.state, LineState::Held | LineState::Backordered) => {
+                self.report(format!("line {key} is {state} and has a deadline"));
+            }
+            Some(deadline) if history.product.next_expiry.is_none_or(|next| next > deadline) => {
+                self.report(format!(
+                    "line {key} is held until {deadline}, of which the product does not know"
+                ));
+            }
+            _ => {}
         }
     }
 
@@ -293,26 +192,51 @@ impl Audit<'_> {
     }
 
     /// The records against what the events say.
-    fn compare(&mut self, history: &ProductHistory, replayed: Replayed) {
-        if history.product.name != replayed.name {
+    fn compare(&mut self, history: &ProductHistory, told: Told) {
+        if history.product.name != told.name {
             self.report("the product's name is not the one its events gave it".into());
         }
-        if usize::try_from(history.product.batches_created) != Ok(replayed.batches.len()) {
+        if history.product.safety_stock != told.safety_stock {
+            self.report(format!(
+                "{} units are kept back, the events say {}",
+                history.product.safety_stock, told.safety_stock
+            ));
+        }
+        if history.product.depleted != told.depleted {
+            self.report("whether the product ran out is not what its events say".into());
+        }
+        if usize::try_from(history.product.batches_created) != Ok(told.batches.len()) {
             self.report(format!(
                 "{} batches were created, the events tell of {}",
                 history.product.batches_created,
-                replayed.batches.len()
+                told.batches.len()
             ));
         }
+        let (held, gone) = (told.allocations(), told.dispatches());
         let batches = history.batches.iter().map(|batch| (batch.reference.clone(), batch));
-        self.same("batch", batches, replayed.batches);
-        let lines = history.lines.iter().map(|line| (line.key.clone(), line));
-        self.same("line", lines, replayed.lines);
-        let allocations = history
-            .allocations
-            .iter()
-            .map(|allocation| ((allocation.key.clone(), allocation.batch.clone()), allocation));
-        self.same("allocation", allocations, replayed.allocations);
+        self.same("batch", batches, told.batches);
+        // A deadline can be put off by an event of the order: those who see orders whole look after it.
+        let timeless = |line: &LineRecord| LineRecord {
+            hold_until: None,
+            ..line.clone()
+        };
+        let stand: Vec<LineRecord> = history.lines.iter().map(timeless).collect();
+        let lines = stand.iter().map(|line| (line.key.clone(), line));
+        let told = told.lines.into_iter().map(|(key, line)| (key, timeless(&line)));
+        self.same("line", lines, told.collect());
+        let place = |key: &LineKey, batch: &Reference| (key.clone(), batch.clone());
+        let allocations = history.allocations.iter();
+        self.same(
+            "allocation",
+            allocations.map(|held| (place(&held.key, &held.batch), held)),
+            held,
+        );
+        let dispatches = history.dispatches.iter();
+        self.same(
+            "dispatch",
+            dispatches.map(|gone| (place(&gone.key, &gone.batch), gone)),
+            gone,
+        );
     }
 
     fn same<'r, K: Ord + fmt::Debug, T: PartialEq + fmt::Debug + 'r>(

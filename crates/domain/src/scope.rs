@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use crate::command::Command;
+use crate::command::{ChangeBatch, Command, ConfirmOrder};
 use crate::name::{LineKey, OrderId, Reference, Sku};
 use crate::quantity::Count;
 
@@ -30,14 +30,23 @@ pub enum BacklogNeed {
     Resume,
 }
 
+/// Which lines of a batch are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleaseLines {
+    /// Those that leave first, by claim (ties: the latest allocated, then the latest turn), until the units they hold
+    /// there reach what exceeds this quantity.
+    Beyond(Count),
+    /// All that hold units there: each may be told of another date.
+    All,
+}
+
 /// Lines that may have to leave a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseNeed {
-    /// The batch that is counted.
+    /// The batch that changes.
     pub batch: Reference,
-    /// The quantity it is counted to. To be read: lines allocated in it, the latest allocated first (ties: the latest
-    /// turn first), until the units they hold there reach what exceeds this quantity.
-    pub to: Count,
+    /// Which of its lines.
+    pub lines: ReleaseLines,
 }
 
 /// What a command touches.
@@ -52,12 +61,16 @@ pub struct Scope {
     pub lines: BTreeSet<LineKey>,
     /// Orders: the header, all lines, and the products of all lines.
     pub orders: BTreeSet<OrderId>,
+    /// Whether what the lines of these orders had dispatched is to be read, with the batches it left.
+    pub dispatches: bool,
     /// Batches by reference, and their products.
     pub batches: BTreeSet<Reference>,
     /// How much of the backlog, for every product in the scope.
     pub backlog: BacklogNeed,
-    /// The lines to release from a batch that shrinks. The batch stands in `batches` too.
+    /// The lines to release from a batch that changes. The batch stands in `batches` too.
     pub release: Option<ReleaseNeed>,
+    /// Products of which the next deadline is to be found. They stand in `skus` too.
+    pub holds: BTreeSet<Sku>,
 }
 
 impl Scope {
@@ -68,34 +81,71 @@ impl Scope {
         // Gathered first and sorted once: a set that grows name by name costs several times as much.
         let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut backlog, mut release) = (BacklogNeed::None, None);
+        let (mut dispatches, mut holds) = (false, BTreeSet::new());
         for command in commands {
-            let mut need = BacklogNeed::None;
+            let mut need = BacklogNeed::FromStart;
+            let mut change = |batch: &Reference, lines| {
+                batches.push(batch.clone());
+                let batch = batch.clone();
+                release = Some(ReleaseNeed { batch, lines });
+            };
             match command {
-                Command::NameProduct { sku, .. } => skus.push(sku.clone()),
+                Command::PutProduct(put) => {
+                    skus.push(put.sku.clone());
+                    if put.safety_stock.is_none() {
+                        need = BacklogNeed::None;
+                    }
+                }
                 Command::CreateBatch(create) => {
                     skus.push(create.sku.clone());
                     batches.push(create.reference.clone());
-                    need = BacklogNeed::FromStart;
                 }
-                Command::ChangeBatchQuantity { reference, quantity } => {
-                    batches.push(reference.clone());
-                    need = BacklogNeed::FromStart;
-                    release = Some(ReleaseNeed {
-                        batch: reference.clone(),
-                        to: *quantity,
-                    });
-                }
+                Command::ChangeBatch(ChangeBatch {
+                    reference,
+                    quantity: Some(quantity),
+                    eta: None,
+                }) => change(reference, ReleaseLines::Beyond(*quantity)),
+                Command::ChangeBatch(ChangeBatch { reference, .. })
+                | Command::ReceiveBatch { reference, .. }
+                | Command::CancelBatch(reference) => change(reference, ReleaseLines::All),
                 Command::Allocate(allocate) => {
                     skus.push(allocate.wish.sku.clone());
                     lines.push(allocate.wish.key.clone());
+                    need = BacklogNeed::None;
                 }
                 Command::PlaceOrder(place) => {
                     skus.extend(place.lines().iter().map(|line| line.sku.clone()));
                     orders.push(place.order().clone());
+                    need = BacklogNeed::None;
                 }
-                Command::CancelLine(LineKey { order, .. }) | Command::CancelOrder(order) => {
+                Command::ReplaceOrder(place) => {
+                    skus.extend(place.lines().iter().map(|line| line.sku.clone()));
+                    orders.push(place.order().clone());
+                }
+                Command::ConfirmOrder(ConfirmOrder { order, .. })
+                | Command::ChangeLineQuantity {
+                    key: LineKey { order, .. },
+                    ..
+                }
+                | Command::CancelLine(LineKey { order, .. })
+                | Command::CancelOrder(order) => orders.push(order.clone()),
+                Command::Dispatch { order, .. } => {
                     orders.push(order.clone());
-                    need = BacklogNeed::FromStart;
+                    need = BacklogNeed::None;
+                }
+                Command::UndoDispatch { order, .. } => {
+                    orders.push(order.clone());
+                    dispatches = true;
+                    need = BacklogNeed::None;
+                }
+                Command::Quote(quote) => {
+                    skus.extend(quote.lines.iter().map(|line| line.sku.clone()));
+                    need = BacklogNeed::None;
+                }
+                Command::ExpireHolds(expire) => {
+                    skus.extend(expire.skus.iter().cloned());
+                    holds.extend(expire.skus.iter().cloned());
+                    orders.extend(expire.orders.iter().cloned());
                 }
                 Command::ServeBacklog(sku) => {
                     skus.push(sku.clone());
@@ -110,8 +160,10 @@ impl Scope {
             lines: lines.into_iter().collect(),
             orders: orders.into_iter().collect(),
             batches: batches.into_iter().collect(),
+            dispatches,
             backlog,
             release,
+            holds,
         }
     }
 }

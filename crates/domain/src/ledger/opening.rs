@@ -4,11 +4,47 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::{At, Corrupt, Ledger};
+use jiff::Timestamp;
+
+use super::{At, Corrupt, Header, Ledger};
 use crate::line::{Allocation, Line, Part};
 use crate::name::LineKey;
 use crate::product::Product;
-use crate::record::{AllocationRecord, BatchRecord, LineRecord, Loaded};
+use crate::record::{AllocationRecord, BatchRecord, DispatchRecord, LineRecord, Loaded, OrderRecord};
+
+/// Units of a line in a batch, or gone from it.
+struct Units {
+    part: Part,
+    allocated_at: Timestamp,
+}
+
+impl From<&AllocationRecord> for Units {
+    fn from(record: &AllocationRecord) -> Self {
+        let (batch, quantity) = (record.batch.clone(), record.quantity);
+        Self {
+            part: Part { batch, quantity },
+            allocated_at: record.allocated_at,
+        }
+    }
+}
+
+impl From<&DispatchRecord> for Units {
+    fn from(record: &DispatchRecord) -> Self {
+        let (batch, quantity) = (record.batch.clone(), record.quantity);
+        Self {
+            part: Part { batch, quantity },
+            allocated_at: record.allocated_at,
+        }
+    }
+}
+
+impl Header {
+    /// A header that was read.
+    fn stored(record: OrderRecord) -> Self {
+        let stored = Some(record.clone());
+        Self { record, stored }
+    }
+}
 
 impl Ledger {
     /// Makes aggregates of what a store read.
@@ -38,15 +74,25 @@ impl Ledger {
             }
         }
         ledger.products.iter_mut().for_each(Product::sort);
-        let mut held: BTreeMap<LineKey, Vec<AllocationRecord>> = BTreeMap::new();
+        let mut held: BTreeMap<LineKey, Vec<Units>> = BTreeMap::new();
         for allocation in loaded.allocations {
-            held.entry(allocation.key.clone()).or_default().push(allocation);
+            let units = Units::from(&allocation);
+            held.entry(allocation.key).or_default().push(units);
+        }
+        for dispatch in loaded.dispatches {
+            let units = Units::from(&dispatch);
+            held.entry(dispatch.key).or_default().push(units);
         }
         for record in loaded.lines {
             let held = held.remove(&record.key).unwrap_or_default();
             ledger.add_line(record, held)?;
         }
-        ledger.headers.extend(loaded.orders.into_iter().map(|order| order.id));
+        ledger.headers = loaded
+            .orders
+            .into_iter()
+            .map(|order| (order.id.clone(), Header::stored(order)))
+            .collect();
+        ledger.next_holds = loaded.next_holds.into_iter().map(|next| (next.sku, next.at)).collect();
         Ok(ledger)
     }
 
@@ -64,27 +110,24 @@ impl Ledger {
         Ok(())
     }
 
-    fn add_line(&mut self, record: LineRecord, held: Vec<AllocationRecord>) -> Result<(), Corrupt> {
+    fn add_line(&mut self, record: LineRecord, held: Vec<Units>) -> Result<(), Corrupt> {
         let key = record.key.clone();
         let Some(&product) = self.by_sku.get(&record.sku) else {
             self.lines.insert(key, None);
             return Ok(());
         };
         let mut allocations = Vec::with_capacity(held.len());
-        for allocation in held {
-            match self.batch_at(&allocation.batch) {
+        for Units { part, allocated_at } in held {
+            match self.batch_at(&part.batch) {
                 Some(at) if at.product == product => allocations.push(Allocation {
                     place: at.place,
-                    part: Part {
-                        batch: allocation.batch,
-                        quantity: allocation.quantity,
-                    },
-                    allocated_at: allocation.allocated_at,
+                    part,
+                    allocated_at,
                 }),
                 _ => {
                     return Err(Corrupt(format!(
-                        "line {} holds units in batch {}, which does not exist",
-                        allocation.key, allocation.batch
+                        "line {key} holds units in batch {}, which does not exist",
+                        part.batch
                     )));
                 }
             }

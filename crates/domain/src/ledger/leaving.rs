@@ -1,0 +1,143 @@
+//! Lines that want another quantity, and lines whose units leave the building.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::{At, Ledger};
+use crate::draft::Seek;
+use crate::journal::Journal;
+use crate::line::LineState;
+use crate::name::{LineId, LineKey, OrderId};
+use crate::occasion::Occasion;
+use crate::outcome::Outcome;
+use crate::product::Why;
+use crate::quantity::Quantity;
+use crate::reason::DeallocationReason;
+use crate::refusal::Refusal;
+
+impl Ledger {
+    pub(super) fn change_line_quantity(
+        &mut self,
+        key: &LineKey,
+        to: Quantity,
+        occasion: &Occasion,
+    ) -> Result<Outcome, Refusal> {
+        let at = self.named_line(key)?;
+        let line = self.line(at);
+        let state = line.state();
+        let changed = line.quantity() != to;
+        match state {
+            LineState::Dispatched if changed => return Err(Refusal::AlreadyDispatched(key.clone())),
+            state if changed && !state.is_open() => {
+                let key = key.clone();
+                return Err(Refusal::LineEnded { key, state });
+            }
+            _ => {}
+        }
+        if changed {
+            let product = &mut self.products[at.product];
+            if let Err((more, short)) = product.change_quantity(at.place, to, occasion.moment()) {
+                let terms = product.line(at.place).terms().clone();
+                let seek = Seek {
+                    wanted: more,
+                    ..Seek::of(&terms)
+                };
+                let remedy = product.draft(occasion.moment()).remedy(seek, short);
+                let shortage = short.of(key.clone(), product.sku().clone(), more, remedy);
+                return Err(Refusal::OutOfStock(shortage));
+            }
+            let why = Why::freed(DeallocationReason::Reduced);
+            self.settle_freed(&BTreeSet::from([at.product]), &why, occasion);
+        }
+        Ok(Outcome::OrderChanged {
+            order: self.view_order(&key.order, occasion.today()),
+            changed,
+        })
+    }
+
+    /// The lines of an order that are named, or all of them, by line id.
+    fn chosen(&self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Result<Vec<At>, Refusal> {
+        let all = self.named_order(order)?;
+        let Some(lines) = lines else { return Ok(all) };
+        let keys = lines.iter().map(|line| LineKey {
+            order: order.clone(),
+            line: line.clone(),
+        });
+        keys.map(|key| self.named_line(&key)).collect()
+    }
+
+    pub(super) fn dispatch(
+        &mut self,
+        order: &OrderId,
+        lines: Option<&BTreeSet<LineId>>,
+        occasion: &Occasion,
+    ) -> Result<Outcome, Refusal> {
+        let chosen = self.chosen(order, lines)?;
+        self.is_firm(order, &chosen)?;
+        let leaving = self.those_that(LineState::Allocated, LineState::Dispatched, &chosen, lines.is_some())?;
+        for at in &leaving {
+            let product = &self.products[at.product];
+            if let Some(batch) = product.lies_outside(at.place) {
+                return Err(Refusal::NotInWarehouse {
+                    key: self.line(*at).key().clone(),
+                    batch: batch.clone(),
+                });
+            }
+        }
+        Ok(self.move_out(order, &leaving, LineState::Dispatched, occasion))
+    }
+
+    pub(super) fn undo_dispatch(
+        &mut self,
+        order: &OrderId,
+        lines: Option<&BTreeSet<LineId>>,
+        occasion: &Occasion,
+    ) -> Result<Outcome, Refusal> {
+        let chosen = self.chosen(order, lines)?;
+        let coming = self.those_that(LineState::Dispatched, LineState::Allocated, &chosen, lines.is_some())?;
+        Ok(self.move_out(order, &coming, LineState::Allocated, occasion))
+    }
+
+    fn is_firm(&self, order: &OrderId, lines: &[At]) -> Result<(), Refusal> {
+        if lines.iter().any(|at| self.line(*at).terms().hold_until.is_some()) {
+            return Err(Refusal::NotFirm(order.clone()));
+        }
+        Ok(())
+    }
+
+    /// Of the chosen lines those in a state; those that are where they were to go already stay as they are. Lines that
+    /// were named must be in either, of all lines of an order at least one.
+    fn those_that(&self, are: LineState, already: LineState, chosen: &[At], named: bool) -> Result<Vec<At>, Refusal> {
+        let state = |at: &At| self.line(*at).state();
+        let fitting: Vec<At> = chosen.iter().copied().filter(|at| state(at) == are).collect();
+        let stray = |at: &&At| state(at) != are && state(at) != already;
+        let strays = chosen.iter().filter(stray);
+        let none = chosen.iter().all(|at| stray(&at));
+        if none || (named && strays.clone().next().is_some()) {
+            return Err(Refusal::NotAllocated(
+                strays.map(|at| self.line(*at).key().clone()).collect(),
+            ));
+        }
+        Ok(fitting)
+    }
+
+    fn move_out(&mut self, order: &OrderId, lines: &[At], to: LineState, occasion: &Occasion) -> Outcome {
+        let mut touched = BTreeMap::new();
+        for at in lines {
+            let product = &mut self.products[at.product];
+            match to {
+                LineState::Dispatched => product.dispatch(at.place),
+                _ => product.undo_dispatch(at.place),
+            }
+            touched.insert(product.sku().clone(), at.product);
+        }
+        let mut journal = Journal::new(occasion, &mut self.events);
+        for product in touched.into_values() {
+            self.products[product].settle(&Why::NEW_PROMISE, &mut journal, None);
+        }
+        Outcome::OrderChanged {
+            order: self.view_order(order, occasion.today()),
+            changed: !lines.is_empty(),
+        }
+    }
+}
