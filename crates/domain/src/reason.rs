@@ -84,7 +84,8 @@ pub enum DeallocationReason {
 }
 
 impl DeallocationReason {
-    const ALL: [Self; 5] = [
+    /// All reasons.
+    pub const ALL: [Self; 5] = [
         Self::Cancelled,
         Self::Reduced,
         Self::HoldExpired,

@@ -1,15 +1,17 @@
 //! Reading back what happened. Every value goes through the domain's own constructors, so what breaks one of its rules
 //! is refused in the domain's words.
 
+mod batch;
+mod line;
+mod order;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
 use earmark_domain::{
-    Count, DeallocationReason, Fact, Kept, LineId, LineKey, LineTerms, Location, MoveReason, OrderId, Part,
-    ProductName, Quantity, Reference, Units,
+    Count, Fact, LineId, Location, Locations, MoveReason, Part, Precedence, Priority, ProductName, Quantity, Reference,
 };
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error};
 
@@ -38,15 +40,30 @@ pub enum WireError {
 pub fn fact_from_json(event_type: &str, data: &str) -> Result<Fact, WireError> {
     match event_type {
         "ProductNamed" => read::<ProductNamed>(event_type, data),
-        "BatchCreated" => read::<BatchCreated>(event_type, data),
-        "BatchQuantityChanged" => read::<BatchQuantityChanged>(event_type, data),
-        "Allocated" => read::<Allocated>(event_type, data),
-        "Deallocated" => read::<Deallocated>(event_type, data),
-        "Reallocated" => read::<Reallocated>(event_type, data),
-        "OutOfStock" => read::<OutOfStock>(event_type, data),
-        "Backordered" => read::<Backordered>(event_type, data),
-        "OrderPlaced" => read::<OrderPlaced>(event_type, data),
-        "OrderCancelled" => read::<OrderCancelled>(event_type, data),
+        "BatchCreated" => read::<batch::BatchCreated>(event_type, data),
+        "SafetyStockChanged" => read::<SafetyStockChanged>(event_type, data),
+        "BatchQuantityChanged" => read::<batch::BatchQuantityChanged>(event_type, data),
+        "BatchEtaChanged" => read::<batch::BatchEtaChanged>(event_type, data),
+        "BatchReceived" => read::<batch::BatchReceived>(event_type, data),
+        "BatchCancelled" => read::<batch::BatchCancelled>(event_type, data),
+        "StockDepleted" => bare(event_type, data, Fact::StockDepleted),
+        "StockReplenished" => bare(event_type, data, Fact::StockReplenished),
+        "Allocated" => read::<line::Allocated>(event_type, data),
+        "Deallocated" => read::<line::Deallocated>(event_type, data),
+        "Reallocated" => read::<line::Reallocated>(event_type, data),
+        "OutOfStock" => read::<line::OutOfStock>(event_type, data),
+        "Backordered" => read::<line::Backordered>(event_type, data),
+        "PromiseChanged" => read::<line::PromiseChanged>(event_type, data),
+        "PromiseBroken" => read::<line::PromiseBroken>(event_type, data),
+        "Confirmed" => read::<line::Confirmed>(event_type, data),
+        "Dispatched" => read::<line::Dispatched>(event_type, data),
+        "DispatchUndone" => read::<line::DispatchUndone>(event_type, data),
+        "OrderPlaced" => read::<order::OrderPlaced>(event_type, data),
+        "OrderReplaced" => read::<order::OrderReplaced>(event_type, data),
+        "HoldPlaced" => read::<order::HoldPlaced>(event_type, data),
+        "HoldConfirmed" => bare(event_type, data, Fact::HoldConfirmed),
+        "HoldExpired" => read::<order::HoldExpired>(event_type, data),
+        "OrderCancelled" => bare(event_type, data, Fact::OrderCancelled),
         unknown => Err(WireError::UnknownType(unknown.to_owned())),
     }
 }
@@ -54,6 +71,19 @@ pub fn fact_from_json(event_type: &str, data: &str) -> Result<Fact, WireError> {
 fn read<T: DeserializeOwned + Into<Fact>>(event_type: &str, data: &str) -> Result<Fact, WireError> {
     match serde_json::from_str::<T>(data) {
         Ok(told) => Ok(told.into()),
+        Err(error) => Err(WireError::Malformed {
+            event_type: event_type.to_owned(),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// An event without a field of its own: an empty object.
+fn bare(event_type: &str, data: &str, fact: Fact) -> Result<Fact, WireError> {
+    #[derive(serde::Deserialize)]
+    struct Nothing {}
+    match serde_json::from_str::<Nothing>(data) {
+        Ok(Nothing {}) => Ok(fact),
         Err(error) => Err(WireError::Malformed {
             event_type: event_type.to_owned(),
             reason: error.to_string(),
@@ -74,229 +104,16 @@ impl From<ProductNamed> for Fact {
 }
 
 #[derive(serde::Deserialize)]
-struct BatchCreated {
-    #[serde(deserialize_with = "text")]
-    reference: Reference,
-    #[serde(deserialize_with = "text")]
-    location: Location,
-    ordinal: u32,
-    #[serde(deserialize_with = "quantity")]
-    quantity: Quantity,
-    #[serde(deserialize_with = "optional_text")]
-    eta: Option<Date>,
-}
-
-impl From<BatchCreated> for Fact {
-    fn from(told: BatchCreated) -> Self {
-        Self::BatchCreated {
-            reference: told.reference,
-            location: told.location,
-            ordinal: told.ordinal,
-            quantity: told.quantity,
-            eta: told.eta,
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct BatchQuantityChanged {
-    #[serde(deserialize_with = "text")]
-    reference: Reference,
+struct SafetyStockChanged {
     #[serde(deserialize_with = "count")]
     from: Count,
     #[serde(deserialize_with = "count")]
     to: Count,
 }
 
-impl From<BatchQuantityChanged> for Fact {
-    fn from(BatchQuantityChanged { reference, from, to }: BatchQuantityChanged) -> Self {
-        Self::BatchQuantityChanged { reference, from, to }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Allocated {
-    #[serde(flatten)]
-    line: TermsJson,
-    #[serde(deserialize_with = "parts")]
-    allocations: Vec<Part>,
-    from_backlog: bool,
-}
-
-impl From<Allocated> for Fact {
-    fn from(told: Allocated) -> Self {
-        Self::Allocated {
-            line: told.line.into(),
-            allocations: told.allocations,
-            from_backlog: told.from_backlog,
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Deallocated {
-    #[serde(flatten)]
-    key: KeyJson,
-    #[serde(deserialize_with = "parts")]
-    from: Vec<Part>,
-    why: DeallocationWord,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum DeallocationWord {
-    Cancelled,
-}
-
-impl From<Deallocated> for Fact {
-    fn from(told: Deallocated) -> Self {
-        Self::Deallocated {
-            key: told.key.into(),
-            from: told.from,
-            why: match told.why {
-                DeallocationWord::Cancelled => DeallocationReason::Cancelled,
-            },
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Reallocated {
-    #[serde(flatten)]
-    key: KeyJson,
-    #[serde(deserialize_with = "parts")]
-    from: Vec<Part>,
-    #[serde(deserialize_with = "parts")]
-    to: Vec<Part>,
-    why: Why,
-    #[serde(deserialize_with = "text")]
-    promised_from: Date,
-    #[serde(deserialize_with = "text")]
-    promised_to: Date,
-}
-
-impl From<Reallocated> for Fact {
-    fn from(told: Reallocated) -> Self {
-        Self::Reallocated {
-            key: told.key.into(),
-            from: told.from,
-            to: told.to,
-            why: told.why.into(),
-            promised_from: told.promised_from,
-            promised_to: told.promised_to,
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct OutOfStock {
-    #[serde(flatten)]
-    line: TermsJson,
-    available: u64,
-    kept: KeptWord,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum KeptWord {
-    Nothing,
-    Refused,
-    Backordered,
-}
-
-impl From<OutOfStock> for Fact {
-    fn from(told: OutOfStock) -> Self {
-        Self::OutOfStock {
-            line: told.line.into(),
-            available: Units::new(told.available),
-            kept: match told.kept {
-                KeptWord::Nothing => Kept::Nothing,
-                KeptWord::Refused => Kept::Refused,
-                KeptWord::Backordered => Kept::Backordered,
-            },
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct Backordered {
-    #[serde(flatten)]
-    line: TermsJson,
-    #[serde(deserialize_with = "parts")]
-    from: Vec<Part>,
-    why: Option<Why>,
-}
-
-impl From<Backordered> for Fact {
-    fn from(told: Backordered) -> Self {
-        Self::Backordered {
-            line: told.line.into(),
-            from: told.from,
-            why: told.why.map(Into::into),
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct OrderPlaced {
-    #[serde(deserialize_with = "line_ids")]
-    lines: Vec<LineId>,
-}
-
-impl From<OrderPlaced> for Fact {
-    fn from(OrderPlaced { lines }: OrderPlaced) -> Self {
-        Self::OrderPlaced { lines }
-    }
-}
-
-/// An object without a field of its own.
-#[derive(serde::Deserialize)]
-struct OrderCancelled {}
-
-impl From<OrderCancelled> for Fact {
-    fn from(OrderCancelled {}: OrderCancelled) -> Self {
-        Self::OrderCancelled
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct KeyJson {
-    #[serde(deserialize_with = "text")]
-    order_id: OrderId,
-    #[serde(deserialize_with = "text")]
-    line_id: LineId,
-}
-
-impl From<KeyJson> for LineKey {
-    fn from(KeyJson { order_id, line_id }: KeyJson) -> Self {
-        Self {
-            order: order_id,
-            line: line_id,
-        }
-    }
-}
-
-#[derive(serde::Deserialize)]
-struct TermsJson {
-    #[serde(flatten)]
-    key: KeyJson,
-    #[serde(deserialize_with = "quantity")]
-    quantity: Quantity,
-    split: bool,
-    #[serde(deserialize_with = "text")]
-    placed_at: Timestamp,
-    placed_with_order: bool,
-}
-
-impl From<TermsJson> for LineTerms {
-    fn from(told: TermsJson) -> Self {
-        Self {
-            key: told.key.into(),
-            quantity: told.quantity,
-            split: told.split,
-            placed_at: told.placed_at,
-            placed_with_order: told.placed_with_order,
-        }
+impl From<SafetyStockChanged> for Fact {
+    fn from(SafetyStockChanged { from, to }: SafetyStockChanged) -> Self {
+        Self::SafetyStockChanged { from, to }
     }
 }
 
@@ -304,11 +121,21 @@ impl From<TermsJson> for LineTerms {
 #[serde(rename_all = "snake_case")]
 enum Why {
     BatchQuantityChanged(#[serde(deserialize_with = "text")] Reference),
+    BatchEtaChanged(#[serde(deserialize_with = "text")] Reference),
+    BatchReceived(#[serde(deserialize_with = "text")] Reference),
+    BatchCancelled(#[serde(deserialize_with = "text")] Reference),
+    OrderReplaced(()),
 }
 
 impl From<Why> for MoveReason {
-    fn from(Why::BatchQuantityChanged(reference): Why) -> Self {
-        Self::BatchQuantityChanged(reference)
+    fn from(why: Why) -> Self {
+        match why {
+            Why::BatchQuantityChanged(batch) => Self::BatchQuantityChanged(batch),
+            Why::BatchEtaChanged(batch) => Self::BatchEtaChanged(batch),
+            Why::BatchReceived(batch) => Self::BatchReceived(batch),
+            Why::BatchCancelled(batch) => Self::BatchCancelled(batch),
+            Why::OrderReplaced(()) => Self::OrderReplaced,
+        }
     }
 }
 
@@ -332,6 +159,36 @@ where
     Option::<Cow<'de, str>>::deserialize(deserializer)?
         .map(|text| text.parse().map_err(D::Error::custom))
         .transpose()
+}
+
+/// The places where a line's units may come from, where they are told.
+fn locations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Locations, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(transparent)]
+    struct LocationJson(#[serde(deserialize_with = "text")] Location);
+    let told = Vec::<LocationJson>::deserialize(deserializer)?;
+    let told = told.into_iter().map(|LocationJson(location)| location).collect();
+    Locations::new(told).map_err(D::Error::custom)
+}
+
+/// The precedence of an order or a line: the usual where nothing is told.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct PrecedenceJson {
+    #[serde(deserialize_with = "priority")]
+    priority: Priority,
+    #[serde(deserialize_with = "optional_text")]
+    required_by: Option<Date>,
+}
+
+impl PrecedenceJson {
+    fn precedence(self) -> Precedence {
+        Precedence::of(self.priority, self.required_by)
+    }
+}
+
+fn priority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Priority, D::Error> {
+    Priority::new(i64::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 fn product_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ProductName, D::Error> {

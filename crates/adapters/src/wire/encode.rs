@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display};
 
-use earmark_domain::{DeallocationReason, Fact, LineId, LineKey, LineTerms, MoveReason, Part};
+use earmark_domain::{Fact, LineId, LineKey, LineTerms, Location, MoveReason, Part, Precedence, Reference};
+use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// An event's `data`: a JSON object with what happened, in the words of the ubiquitous language.
@@ -21,24 +22,15 @@ impl Serialize for Data<'_> {
         let mut map = serializer.serialize_map(None)?;
         match self.0 {
             Fact::ProductNamed { name } => map.serialize_entry("name", name.as_str())?,
-            Fact::BatchCreated {
-                reference,
-                location,
-                ordinal,
-                quantity,
-                eta,
-            } => {
-                map.serialize_entry("reference", reference.as_str())?;
-                map.serialize_entry("location", location.as_str())?;
-                map.serialize_entry("ordinal", ordinal)?;
-                map.serialize_entry("quantity", &quantity.get())?;
-                map.serialize_entry("eta", &eta.map(Text))?;
-            }
-            Fact::BatchQuantityChanged { reference, from, to } => {
-                map.serialize_entry("reference", reference.as_str())?;
+            Fact::SafetyStockChanged { from, to } => {
                 map.serialize_entry("from", &from.get())?;
                 map.serialize_entry("to", &to.get())?;
             }
+            Fact::BatchCreated { .. }
+            | Fact::BatchQuantityChanged { .. }
+            | Fact::BatchEtaChanged { .. }
+            | Fact::BatchReceived { .. }
+            | Fact::BatchCancelled { .. } => write_batch(&mut map, self.0)?,
             Fact::Allocated {
                 line,
                 allocations,
@@ -48,15 +40,13 @@ impl Serialize for Data<'_> {
                 map.serialize_entry("allocations", &Parts(allocations))?;
                 map.serialize_entry("from_backlog", from_backlog)?;
             }
-            Fact::Deallocated { key, from, why } => {
+            Fact::Deallocated { key, from, why, left } => {
                 write_key(&mut map, key)?;
                 map.serialize_entry("from", &Parts(from))?;
-                map.serialize_entry(
-                    "why",
-                    match why {
-                        DeallocationReason::Cancelled => "cancelled",
-                    },
-                )?;
+                map.serialize_entry("why", why.as_str())?;
+                if let Some(left) = left {
+                    map.serialize_entry("left", &left.get())?;
+                }
             }
             Fact::Reallocated {
                 key,
@@ -83,11 +73,88 @@ impl Serialize for Data<'_> {
                 map.serialize_entry("from", &Parts(from))?;
                 map.serialize_entry("why", &why.as_ref().map(Why))?;
             }
-            Fact::OrderPlaced { lines } => map.serialize_entry("lines", &Lines(lines))?,
-            Fact::OrderCancelled => {}
+            Fact::PromiseChanged { key, from, to, why } => {
+                write_key(&mut map, key)?;
+                write_dates(&mut map, from, to, why)?;
+            }
+            Fact::PromiseBroken {
+                key,
+                required_by,
+                from,
+                to,
+                why,
+            } => {
+                write_key(&mut map, key)?;
+                map.serialize_entry("required_by", &Text(required_by))?;
+                write_dates(&mut map, from, to, why)?;
+            }
+            Fact::Confirmed { key } => write_key(&mut map, key)?,
+            Fact::Dispatched { key, from } => {
+                write_key(&mut map, key)?;
+                map.serialize_entry("from", &Parts(from))?;
+            }
+            Fact::DispatchUndone { key, to } => {
+                write_key(&mut map, key)?;
+                map.serialize_entry("to", &Parts(to))?;
+            }
+            Fact::OrderPlaced { lines, precedence } | Fact::OrderReplaced { lines, precedence } => {
+                map.serialize_entry("lines", &Lines(lines))?;
+                write_precedence(&mut map, *precedence)?;
+            }
+            Fact::HoldPlaced { until } => map.serialize_entry("until", &Text(until))?,
+            Fact::HoldExpired { deadline } => map.serialize_entry("deadline", &Text(deadline))?,
+            Fact::StockDepleted | Fact::StockReplenished | Fact::HoldConfirmed | Fact::OrderCancelled => {}
         }
         map.end()
     }
+}
+
+fn write_batch<M: SerializeMap>(map: &mut M, fact: &Fact) -> Result<(), M::Error> {
+    match fact {
+        Fact::BatchCreated {
+            reference,
+            location,
+            ordinal,
+            quantity,
+            eta,
+        } => {
+            map.serialize_entry("reference", reference.as_str())?;
+            map.serialize_entry("location", location.as_str())?;
+            map.serialize_entry("ordinal", ordinal)?;
+            map.serialize_entry("quantity", &quantity.get())?;
+            map.serialize_entry("eta", &eta.map(Text))
+        }
+        Fact::BatchQuantityChanged { reference, from, to } | Fact::BatchCancelled { reference, from, to } => {
+            map.serialize_entry("reference", reference.as_str())?;
+            map.serialize_entry("from", &from.get())?;
+            map.serialize_entry("to", &to.get())
+        }
+        Fact::BatchEtaChanged { reference, from, to } => {
+            map.serialize_entry("reference", reference.as_str())?;
+            map.serialize_entry("from", &from.map(Text))?;
+            map.serialize_entry("to", &Text(to))
+        }
+        Fact::BatchReceived { reference, eta } => {
+            map.serialize_entry("reference", reference.as_str())?;
+            map.serialize_entry("eta", &eta.map(Text))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_dates<M: SerializeMap>(map: &mut M, from: &Date, to: &Date, why: &MoveReason) -> Result<(), M::Error> {
+    map.serialize_entry("from", &Text(from))?;
+    map.serialize_entry("to", &Text(to))?;
+    map.serialize_entry("why", &Why(why))
+}
+
+/// What is told of a precedence: nothing where it is the usual.
+fn write_precedence<M: SerializeMap>(map: &mut M, precedence: Precedence) -> Result<(), M::Error> {
+    if precedence == Precedence::default() {
+        return Ok(());
+    }
+    map.serialize_entry("priority", &precedence.priority().get())?;
+    map.serialize_entry("required_by", &precedence.required_by().map(Text))
 }
 
 fn write_key<M: SerializeMap>(map: &mut M, key: &LineKey) -> Result<(), M::Error> {
@@ -100,7 +167,16 @@ fn write_terms<M: SerializeMap>(map: &mut M, terms: &LineTerms) -> Result<(), M:
     map.serialize_entry("quantity", &terms.quantity.get())?;
     map.serialize_entry("split", &terms.split)?;
     map.serialize_entry("placed_at", &Text(terms.placed_at))?;
-    map.serialize_entry("placed_with_order", &terms.placed_with_order)
+    map.serialize_entry("placed_with_order", &terms.placed_with_order)?;
+    // Told only where it says something: most lines are plain, and every one of them is written down.
+    write_precedence(map, terms.precedence)?;
+    if !terms.locations.is_any() {
+        map.serialize_entry("locations", &Locations(terms.locations.as_slice()))?;
+    }
+    if let Some(until) = terms.hold_until {
+        map.serialize_entry("hold_until", &Text(until))?;
+    }
+    Ok(())
 }
 
 /// A value spelt as its display text: dates as `YYYY-MM-DD`, instants as RFC 3339 in UTC.
@@ -148,17 +224,22 @@ impl Serialize for Lines<'_> {
     }
 }
 
-/// `{"batch_quantity_changed": reference}`: the reason, with what it is about.
+/// `[location]`.
+struct Locations<'a>(&'a [Location]);
+
+impl Serialize for Locations<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Location::as_str))
+    }
+}
+
+/// `{"batch_quantity_changed": reference}`: the reason, with what it is about; `null` for what is about nothing else.
 struct Why<'a>(&'a MoveReason);
 
 impl Serialize for Why<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
-        match self.0 {
-            MoveReason::BatchQuantityChanged(reference) => {
-                map.serialize_entry("batch_quantity_changed", reference.as_str())?;
-            }
-        }
+        map.serialize_entry(self.0.as_str(), &self.0.batch().map(Reference::as_str))?;
         map.end()
     }
 }

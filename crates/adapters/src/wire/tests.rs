@@ -2,8 +2,8 @@
 
 use earmark_application::WrittenEvent;
 use earmark_domain::{
-    Count, DeallocationReason, EVENT_TYPES, Fact, Kept, LineId, LineKey, LineTerms, Location, MAX_QUANTITY, MoveReason,
-    OrderId, Part, ProductName, Quantity, Reference, Sku, Subject, Units,
+    Count, DeallocationReason, EVENT_TYPES, Fact, Kept, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
+    MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Reference, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -48,12 +48,57 @@ fn terms(name: &str, flag: bool) -> LineTerms {
         split: flag,
         placed_at: Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant"),
         placed_with_order: !flag,
+        precedence: precedence(flag),
+        locations: if flag {
+            Locations::new(AWKWARD.map(|name| Location::new(name).expect("a name")).to_vec()).expect("each once")
+        } else {
+            Locations::ANY
+        },
+        hold_until: flag.then(|| Timestamp::from_microsecond(1_767_225_600_000_001).expect("an instant")),
+    }
+}
+
+/// An unusual precedence, or the usual.
+fn precedence(unusual: bool) -> Precedence {
+    if unusual {
+        Precedence::of(Priority::new(-7).expect("a priority"), Some(date(2026, 12, 24)))
+    } else {
+        Precedence::default()
     }
 }
 
 /// Every kind of fact, with every kind of value in its fields.
 fn facts() -> Vec<Fact> {
-    let mut facts = vec![Fact::OrderCancelled, Fact::OrderPlaced { lines: Vec::new() }];
+    let until = Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant");
+    let mut facts = vec![
+        Fact::OrderCancelled,
+        Fact::StockDepleted,
+        Fact::StockReplenished,
+        Fact::HoldConfirmed,
+        Fact::HoldPlaced { until },
+        Fact::HoldExpired { deadline: until },
+    ];
+    facts.extend(DeallocationReason::ALL.map(|why| Fact::Deallocated {
+        key: key("o"),
+        from: parts("B"),
+        why,
+        left: (why == DeallocationReason::Reduced).then(|| quantity(3)),
+    }));
+    let batch = || reference("B");
+    facts.extend(
+        [
+            MoveReason::BatchEtaChanged(batch()),
+            MoveReason::BatchReceived(batch()),
+            MoveReason::BatchCancelled(batch()),
+            MoveReason::OrderReplaced,
+        ]
+        .map(|why| Fact::PromiseChanged {
+            key: key("o"),
+            from: date(2026, 1, 1),
+            to: date(2026, 1, 2),
+            why,
+        }),
+    );
     for (index, name) in AWKWARD.into_iter().enumerate() {
         let flag = index % 2 == 0;
         let why = MoveReason::BatchQuantityChanged(reference(name));
@@ -82,6 +127,41 @@ fn facts() -> Vec<Fact> {
                 key: key(name),
                 from: if flag { parts(name) } else { Vec::new() },
                 why: DeallocationReason::Cancelled,
+                left: None,
+            },
+            Fact::SafetyStockChanged {
+                from: count(0),
+                to: count(MAX_QUANTITY),
+            },
+            Fact::BatchEtaChanged {
+                reference: reference(name),
+                from: flag.then(|| date(2026, 2, 28)),
+                to: date(9999, 12, 31),
+            },
+            Fact::BatchReceived {
+                reference: reference(name),
+                eta: flag.then(|| date(2026, 2, 28)),
+            },
+            Fact::BatchCancelled {
+                reference: reference(name),
+                from: count(MAX_QUANTITY),
+                to: count(0),
+            },
+            Fact::PromiseBroken {
+                key: key(name),
+                required_by: date(2026, 1, 1),
+                from: date(2025, 12, 31),
+                to: date(2026, 1, 2),
+                why: why.clone(),
+            },
+            Fact::Confirmed { key: key(name) },
+            Fact::Dispatched {
+                key: key(name),
+                from: parts(name),
+            },
+            Fact::DispatchUndone {
+                key: key(name),
+                to: parts(name),
             },
             Fact::Reallocated {
                 key: key(name),
@@ -103,6 +183,11 @@ fn facts() -> Vec<Fact> {
             },
             Fact::OrderPlaced {
                 lines: AWKWARD.map(|id| LineId::new(id).expect("a name")).to_vec(),
+                precedence: precedence(flag),
+            },
+            Fact::OrderReplaced {
+                lines: Vec::new(),
+                precedence: precedence(flag),
             },
         ]);
     }
@@ -128,7 +213,11 @@ fn every_type_of_event_has_a_spelling() {
 #[test]
 fn a_fact_is_told_in_the_shops_words() {
     let fact = Fact::Allocated {
-        line: terms("O-1", true),
+        line: LineTerms {
+            split: true,
+            placed_with_order: false,
+            ..terms("O-1", false)
+        },
         allocations: parts("B-1"),
         from_backlog: false,
     };
