@@ -332,11 +332,13 @@ impl Line {
         let now = claim(&terms, &standing);
         let key = &terms.key;
         let Some(before) = stored else {
-            changes.lines.push(Change::New(record(&terms, sku, standing.state)));
-            let held = standing.allocations.into_iter();
+            let held = standing.earmarked().iter().cloned();
             changes
                 .earmarked
                 .extend(held.map(|allocation| allocation.record(key, now)));
+            let gone = standing.gone().iter().cloned();
+            changes.dispatched.extend(gone.map(|part| part.dispatch_record(key)));
+            changes.lines.push(Change::New(record(&terms, sku, standing.state)));
             return;
         };
         let then = claim(&before.terms, &before.standing);

@@ -38,8 +38,6 @@ pub enum MoveReason {
     BatchReceived(Reference),
     /// Its batch won't come, or was given up.
     BatchCancelled(Reference),
-    /// Its order was placed anew while it was held.
-    OrderReplaced,
 }
 
 impl MoveReason {
@@ -51,19 +49,17 @@ impl MoveReason {
             Self::BatchEtaChanged(_) => "batch_eta_changed",
             Self::BatchReceived(_) => "batch_received",
             Self::BatchCancelled(_) => "batch_cancelled",
-            Self::OrderReplaced => "order_replaced",
         }
     }
 
-    /// The batch it is about, if it is about one.
+    /// The batch it is about.
     #[must_use]
-    pub const fn batch(&self) -> Option<&Reference> {
+    pub const fn batch(&self) -> &Reference {
         match self {
             Self::BatchQuantityChanged(batch)
             | Self::BatchEtaChanged(batch)
             | Self::BatchReceived(batch)
-            | Self::BatchCancelled(batch) => Some(batch),
-            Self::OrderReplaced => None,
+            | Self::BatchCancelled(batch) => batch,
         }
     }
 }
@@ -119,7 +115,6 @@ impl fmt::Display for MoveReason {
             Self::BatchEtaChanged(reference) => write!(f, "batch {reference} arrives on another day"),
             Self::BatchReceived(reference) => write!(f, "batch {reference} has arrived"),
             Self::BatchCancelled(reference) => write!(f, "batch {reference} was cancelled"),
-            Self::OrderReplaced => f.write_str("the order was placed anew"),
         }
     }
 }

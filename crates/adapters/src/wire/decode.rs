@@ -124,7 +124,6 @@ enum Why {
     BatchEtaChanged(#[serde(deserialize_with = "text")] Reference),
     BatchReceived(#[serde(deserialize_with = "text")] Reference),
     BatchCancelled(#[serde(deserialize_with = "text")] Reference),
-    OrderReplaced(()),
 }
 
 impl From<Why> for MoveReason {
@@ -134,7 +133,6 @@ impl From<Why> for MoveReason {
             Why::BatchEtaChanged(batch) => Self::BatchEtaChanged(batch),
             Why::BatchReceived(batch) => Self::BatchReceived(batch),
             Why::BatchCancelled(batch) => Self::BatchCancelled(batch),
-            Why::OrderReplaced(()) => Self::OrderReplaced,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use earmark_domain::{Fact, LineId, LineKey, LineTerms, Location, MoveReason, Part, Precedence, Reference};
+use earmark_domain::{Fact, LineId, LineKey, LineTerms, Location, MoveReason, Part, Precedence};
 use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -233,13 +233,13 @@ impl Serialize for Locations<'_> {
     }
 }
 
-/// `{"batch_quantity_changed": reference}`: the reason, with what it is about; `null` for what is about nothing else.
+/// `{"batch_quantity_changed": reference}`: the reason, with what it is about.
 struct Why<'a>(&'a MoveReason);
 
 impl Serialize for Why<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0.as_str(), &self.0.batch().map(Reference::as_str))?;
+        map.serialize_entry(self.0.as_str(), self.0.batch().as_str())?;
         map.end()
     }
 }

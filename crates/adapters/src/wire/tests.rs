@@ -90,7 +90,6 @@ fn facts() -> Vec<Fact> {
             MoveReason::BatchEtaChanged(batch()),
             MoveReason::BatchReceived(batch()),
             MoveReason::BatchCancelled(batch()),
-            MoveReason::OrderReplaced,
         ]
         .map(|why| Fact::PromiseChanged {
             key: key("o"),

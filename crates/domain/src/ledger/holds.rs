@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::place::PlaceOrder;
 use crate::product::Why;
 use crate::quantity::Quantity;
-use crate::reason::{DeallocationReason, Kept, MoveReason};
+use crate::reason::{DeallocationReason, Kept};
 use crate::refusal::{Refusal, Shortage};
 use crate::view::OrderStatus;
 
@@ -51,10 +51,11 @@ impl Ledger {
         let products = self.products_of(place).map_err(Refusal::UnknownSku)?;
         let own = self.own_lines(order);
         let terms = self.terms_anew(place, &products, &own, record.hold_until, occasion)?;
-        let aside: Vec<(At, Was)> = own
-            .values()
-            .map(|at| (*at, self.products[at.product].set_aside(at.place)))
-            .collect();
+        let set_aside = own.iter().map(|(key, at)| {
+            let was = self.products[at.product].set_aside(at.place);
+            (key.clone(), (*at, was))
+        });
+        let aside: BTreeMap<LineKey, (At, Was)> = set_aside.collect();
         let drafted = self.draft(&terms, &products, occasion.moment());
         let (kept, refused) = match kept(place.terms().on_shortage, &drafted) {
             Ok(kept) => (kept, None),
@@ -62,7 +63,7 @@ impl Ledger {
         };
         let mut journal = Journal::new(occasion, &mut self.events);
         if let Some(shortages) = refused {
-            for (at, was) in aside {
+            for (at, was) in aside.into_values() {
                 self.products[at.product].put_back(at.place, was);
             }
             let why = Why::freed(DeallocationReason::OrderReplaced);
@@ -90,12 +91,12 @@ impl Ledger {
         for ((terms, fit), product) in terms.into_iter().zip(drafted).zip(&products) {
             let at_hand = &mut self.products[*product];
             let key = terms.key.clone();
-            let fresh = match (own.get(&key), fit) {
-                (Some(at), Ok(allocations)) => {
-                    at_hand.place_again(at.place, terms, allocations);
+            let fresh = match (aside.get(&key), fit) {
+                (Some((at, was)), Ok(allocations)) => {
+                    at_hand.place_again(at.place, terms, allocations, &was.standing);
                     None
                 }
-                (Some(at), Err(short)) => {
+                (Some((at, _)), Err(short)) => {
                     if let Some(standing) = at_hand.miss(&terms, short.available, kept, &mut journal) {
                         at_hand.stand_without(at.place, terms, standing);
                     }
@@ -113,11 +114,7 @@ impl Ledger {
             header.record = record;
         }
         let touched = own.values().map(|at| at.product).chain(products).collect();
-        let why = Why {
-            moved: Some(MoveReason::OrderReplaced),
-            freed: DeallocationReason::OrderReplaced,
-        };
-        self.settle_freed(&touched, &why, occasion);
+        self.settle_freed(&touched, &Why::freed(DeallocationReason::OrderReplaced), occasion);
         Ok(Outcome::OrderPlaced {
             order: self.view_order(order, occasion.today()),
             fresh: false,
@@ -254,7 +251,10 @@ impl Ledger {
         for ((at, terms), fit) in places.iter().zip(terms).zip(drafted) {
             let product = &mut self.products[at.product];
             match fit {
-                Ok(allocations) if !refused => product.place_again(at.place, terms, allocations),
+                Ok(allocations) if !refused => {
+                    let had = product.line(at.place).standing().clone();
+                    product.place_again(at.place, terms, allocations, &had);
+                }
                 Ok(_) => {}
                 Err(short) => {
                     product.miss(&terms, short.available, Kept::Nothing, &mut journal);
@@ -299,7 +299,14 @@ impl Ledger {
             ended += 1;
             self.note_of_order(order, Fact::HoldExpired { deadline }, occasion);
         }
-        self.settle_freed(&touched, &Why::freed(DeallocationReason::HoldExpired), occasion);
+        let why = Why::freed(DeallocationReason::HoldExpired);
+        let mut journal = Journal::new(occasion, &mut self.events);
+        for place in touched {
+            self.products[place].settle_lines(&why, &mut journal, None);
+        }
+        // While holds have ended on a product that still count, what others have freed is not given away: by the time of
+        // this decision all of them count zero, and who is served first must not depend on which was seen to first.
+        let mut free = BTreeSet::new();
         for sku in &expire.skus {
             let Some(&place) = self.by_sku.get(sku) else { continue };
             let lines = expire.orders.iter().flat_map(|order| self.lines_of(order));
@@ -308,7 +315,11 @@ impl Ledger {
             let elsewhere = self.next_holds.get(sku).copied().flatten();
             let next = at_hand.chain(elsewhere).min();
             self.products[place].next_hold_ends(next);
+            if !is_due(next) {
+                free.insert(place);
+            }
         }
+        self.settle_freed(&free, &why, occasion);
         Outcome::HoldsExpired { orders: ended }
     }
 

@@ -58,11 +58,12 @@ impl Product {
         }
     }
 
-    fn begin_line(&mut self, terms: LineTerms, standing: Standing) -> usize {
+    fn begin_line(&mut self, mut terms: LineTerms, standing: Standing) -> usize {
         let place = self.lines.len();
-        if standing.state.is_open() {
-            self.held_until(terms.hold_until);
+        if !standing.state.is_open() {
+            terms.hold_until = None;
         }
+        self.held_until(terms.hold_until);
         let mut line = Line::new(terms, standing);
         line.touch();
         self.lines.push(line);
@@ -105,8 +106,19 @@ impl Product {
         self.stand_on(place, was.terms, was.standing);
     }
 
-    /// Gives the line at a place units that a draft found, on other terms than it had.
-    pub(crate) fn place_again(&mut self, place: usize, terms: LineTerms, allocations: Vec<Allocation>) {
+    /// Gives the line at a place units that a draft found, on other terms than it had. Of units that it `had` in the same
+    /// batch it keeps the time: it was there first.
+    pub(crate) fn place_again(
+        &mut self,
+        place: usize,
+        terms: LineTerms,
+        mut allocations: Vec<Allocation>,
+        had: &Standing,
+    ) {
+        for allocation in &mut allocations {
+            let before = had.earmarked().iter().find(|held| held.place == allocation.place);
+            allocation.allocated_at = before.map_or(allocation.allocated_at, |held| held.allocated_at);
+        }
         let standing = Standing::with(allocations, terms.hold_until);
         self.stand_on(place, terms, standing);
     }

@@ -126,8 +126,12 @@ impl Product {
             }
         }
         let excess = self.batches[place].committed().saturating_sub(to.units());
-        let released = self.to_release(place, excess);
-        for line in &released {
+        let released: Vec<(usize, Standing)> = self
+            .to_release(place, excess)
+            .into_iter()
+            .map(|line| (line, self.lines[line].standing().clone()))
+            .collect();
+        for (line, _) in &released {
             self.stand(*line, Standing::empty_handed(LineState::Backordered));
         }
         self.batches[place].count(to);
@@ -139,8 +143,8 @@ impl Product {
             self.rank(place);
             self.move_to_earlier(place, journal.moment());
         }
-        for line in released.iter().rev() {
-            self.place_anew(*line, journal.moment());
+        for (line, had) in released.iter().rev() {
+            self.place_anew(*line, had, journal.moment());
         }
         if to > from || !released.is_empty() || eta != eta_before {
             self.serve_backlog(journal.moment());
@@ -173,10 +177,11 @@ impl Product {
         }
     }
 
-    /// Places a line that was released anew, if it fits anywhere.
-    fn place_anew(&mut self, line: usize, moment: Moment) {
+    /// Places a line that was released anew, if it fits anywhere. Where that is where it was, it has not moved.
+    fn place_anew(&mut self, line: usize, had: &Standing, moment: Moment) {
         if let Some(found) = self.find_anew(line, moment) {
-            self.stand(line, found);
+            let stays = found.parts() == had.parts();
+            self.stand(line, if stays { had.clone() } else { found });
         }
     }
 

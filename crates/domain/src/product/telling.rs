@@ -43,7 +43,13 @@ impl Why {
 impl Product {
     /// Tells what the command did to each line: one net event a line, none for a line that is what it was; and whether
     /// the product ran out, or came back. `effects` are for those to whom it is shown.
-    pub(crate) fn settle(&mut self, why: &Why, journal: &mut Journal<'_>, mut effects: Option<&mut Effects>) {
+    pub(crate) fn settle(&mut self, why: &Why, journal: &mut Journal<'_>, effects: Option<&mut Effects>) {
+        self.settle_lines(why, journal, effects);
+        self.tell_crossing(journal);
+    }
+
+    /// Tells what the command did to each line, and nothing of the product: more is about to be done to it.
+    pub(crate) fn settle_lines(&mut self, why: &Why, journal: &mut Journal<'_>, mut effects: Option<&mut Effects>) {
         let mut touched = core::mem::take(&mut self.touched);
         for (place, before) in touched.drain(..) {
             self.lines[place].settle();
@@ -65,7 +71,6 @@ impl Product {
         // Its room is good for the next command.
         self.touched = touched;
         self.eta_before = None;
-        self.tell_crossing(journal);
     }
 
     /// Tells that nothing is left to be promised, or that something is there again: once a crossing.
@@ -209,6 +214,13 @@ impl Product {
                     left: None,
                 });
             }
+            // That it did not fit has been told; it is wanted all the same.
+            (before, LineState::Refused) if before.holds_units() => facts.push(Fact::Deallocated {
+                key,
+                from,
+                why: why.freed,
+                left: Some(line.quantity()),
+            }),
             (_, LineState::Cancelled) if !line.is(was) => facts.push(Fact::Deallocated {
                 key,
                 from,
@@ -239,8 +251,9 @@ impl Product {
             ..was.terms.clone()
         };
         let on_other_terms = same_but_for_units != *line.terms();
-        let wants_as_before = was.terms.quantity == line.quantity() && !on_other_terms;
-        if !wants_as_before {
+        // A line moves only for a reason; without one, its owner has changed what it is to have.
+        let moved = why.moved.is_some() && was.terms.quantity == line.quantity() && !on_other_terms;
+        if !moved {
             let freed = less(&from, &to);
             if !freed.is_empty() {
                 facts.push(Fact::Deallocated {
@@ -263,7 +276,7 @@ impl Product {
             .promise_before(&was.standing, today)
             .zip(self.promise(line.standing(), today));
         if let (Some(why), Some((promised_from, promised_to))) = (&why.moved, dates) {
-            if wants_as_before && from != to {
+            if moved && from != to {
                 facts.push(Fact::Reallocated {
                     key: key(),
                     from,

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use earmark_domain::{
-    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, Change, Changes, Command, Count,
-    CreateBatch, Event, Fact, Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Occasion, OfferCut,
-    OnOrderShortage, OnShortage, OrderId, OrderLine, OrderRecord, Outcome, PlaceOrder, ProductHistory, ProductRecord,
-    Quantity, Reference, Refusal, Scope, SequencedEvent, Sku, Starved, Turn, Units, Wish, audit,
+    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, Change, ChangeBatch, Changes,
+    Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, DispatchRecord, Event, ExpireHolds, Fact, HoldFor,
+    Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Locations, NextHold, Occasion, OfferCut,
+    OnOrderShortage, OnShortage, OrderId, OrderLine, OrderRecord, OrderTerms, Outcome, PlaceOrder, Precedence,
+    Priority, ProductHistory, ProductRecord, Promising, PutProduct, Quantity, Quote, Reference, Refusal, ReleaseLines,
+    Scope, SequencedEvent, Sku, Starved, Turn, Units, Wish, audit,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -59,6 +61,7 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
             sku: sku(of),
             quantity: units(quantity),
         },
+        locations: Locations::ANY,
         on_shortage,
         split,
     })
@@ -77,23 +80,148 @@ pub(crate) fn backorder(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Backorder, false)
 }
 
-pub(crate) fn place(id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderShortage, split: bool) -> Command {
-    let lines = lines
-        .iter()
-        .map(|(line, of, quantity)| OrderLine {
-            line: LineId::new(line).expect("a line id"),
-            sku: sku(of),
-            quantity: units(*quantity),
-        })
-        .collect();
-    Command::PlaceOrder(PlaceOrder::new(order(id), lines, on_shortage, split).expect("an order"))
+pub(crate) fn lines(lines: &[(&str, &str, u32)]) -> Vec<OrderLine> {
+    let line = |(line, of, quantity): &(&str, &str, u32)| OrderLine {
+        line: LineId::new(line).expect("a line id"),
+        sku: sku(of),
+        quantity: units(*quantity),
+        locations: Locations::ANY,
+    };
+    lines.iter().map(line).collect()
+}
+
+pub(crate) fn place_on(id: &str, wanted: &[(&str, &str, u32)], terms: OrderTerms) -> Command {
+    Command::PlaceOrder(PlaceOrder::new(order(id), lines(wanted), terms).expect("an order"))
+}
+
+pub(crate) fn place(id: &str, wanted: &[(&str, &str, u32)], on_shortage: OnOrderShortage, split: bool) -> Command {
+    let terms = OrderTerms {
+        on_shortage,
+        split,
+        ..OrderTerms::default()
+    };
+    place_on(id, wanted, terms)
+}
+
+/// Terms of an order that is held for some seconds.
+pub(crate) fn held(seconds: i64) -> OrderTerms {
+    OrderTerms {
+        hold_for: Some(HoldFor::seconds(seconds).expect("a time to hold")),
+        ..OrderTerms::default()
+    }
+}
+
+/// A held order of one line, known by its SKU.
+pub(crate) fn hold(id: &str, of: &str, quantity: u32, seconds: i64) -> Command {
+    place_on(id, &[(of, of, quantity)], held(seconds))
+}
+
+pub(crate) fn replace(id: &str, wanted: &[(&str, &str, u32)], terms: OrderTerms) -> Command {
+    Command::ReplaceOrder(PlaceOrder::new(order(id), lines(wanted), terms).expect("an order"))
+}
+
+pub(crate) fn confirm(id: &str) -> Command {
+    Command::ConfirmOrder(ConfirmOrder {
+        order: order(id),
+        lines: None,
+        reacquire: false,
+    })
+}
+
+pub(crate) fn reacquire(id: &str) -> Command {
+    Command::ConfirmOrder(ConfirmOrder {
+        order: order(id),
+        lines: None,
+        reacquire: true,
+    })
+}
+
+/// Confirms some lines, each with how much of it.
+pub(crate) fn confirm_some(id: &str, lines: &[(&str, Option<u32>)]) -> Command {
+    let line = |(line, quantity): &(&str, Option<u32>)| ConfirmedLine {
+        line: LineId::new(line).expect("a line id"),
+        quantity: quantity.map(units),
+    };
+    Command::ConfirmOrder(ConfirmOrder {
+        order: order(id),
+        lines: Some(lines.iter().map(line).collect()),
+        reacquire: false,
+    })
+}
+
+pub(crate) fn want(order_id: &str, line: &str, quantity: u32) -> Command {
+    Command::ChangeLineQuantity {
+        key: key(order_id, line),
+        quantity: units(quantity),
+    }
+}
+
+pub(crate) fn dispatch(id: &str, lines: Option<&[&str]>) -> Command {
+    Command::Dispatch {
+        order: order(id),
+        lines: lines.map(line_ids),
+    }
+}
+
+pub(crate) fn undo_dispatch(id: &str, lines: Option<&[&str]>) -> Command {
+    Command::UndoDispatch {
+        order: order(id),
+        lines: lines.map(line_ids),
+    }
+}
+
+fn line_ids(lines: &[&str]) -> BTreeSet<LineId> {
+    lines.iter().map(|line| LineId::new(line).expect("a line id")).collect()
+}
+
+pub(crate) fn precedence(priority: i32, required_by: Option<Date>) -> Precedence {
+    Precedence::of(Priority::new(priority).expect("a priority"), required_by)
+}
+
+pub(crate) fn units_counted(n: u32) -> Count {
+    Count::new(n).expect("a count")
 }
 
 pub(crate) fn count(batch: &str, quantity: u32) -> Command {
-    Command::ChangeBatchQuantity {
+    change(batch, Some(quantity), None)
+}
+
+pub(crate) fn put_off(batch: &str, eta: Date) -> Command {
+    change(batch, None, Some(eta))
+}
+
+pub(crate) fn change(batch: &str, quantity: Option<u32>, eta: Option<Date>) -> Command {
+    Command::ChangeBatch(ChangeBatch {
         reference: reference(batch),
-        quantity: Count::new(quantity).expect("a count"),
+        quantity: quantity.map(units_counted),
+        eta,
+    })
+}
+
+pub(crate) fn receive(batch: &str, quantity: Option<u32>) -> Command {
+    Command::ReceiveBatch {
+        reference: reference(batch),
+        quantity: quantity.map(units_counted),
     }
+}
+
+pub(crate) fn cancel_batch(batch: &str) -> Command {
+    Command::CancelBatch(reference(batch))
+}
+
+pub(crate) fn keep_back(of: &str, n: u32) -> Command {
+    Command::PutProduct(PutProduct {
+        sku: sku(of),
+        name: None,
+        safety_stock: Some(units_counted(n)),
+    })
+}
+
+pub(crate) fn quote(wanted: &[(&str, &str, u32)], split: bool) -> Command {
+    Command::Quote(Quote {
+        lines: lines(wanted),
+        split,
+    })
 }
 
 pub(crate) fn cancel_order(id: &str) -> Command {
@@ -115,7 +243,9 @@ pub(crate) struct Books {
     pub(crate) orders: BTreeMap<OrderId, OrderRecord>,
     pub(crate) lines: BTreeMap<LineKey, LineRecord>,
     pub(crate) allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
+    pub(crate) dispatches: BTreeMap<(LineKey, Reference), DispatchRecord>,
     pub(crate) events: Vec<Event>,
+    pub(crate) promising: Promising,
     ticks: i64,
 }
 
@@ -128,15 +258,22 @@ impl Books {
     /// Runs commands in one transaction.
     pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
         let mut scope = Scope::of(commands.iter().copied());
+        let many = i64::try_from(commands.len()).expect("a few");
         loop {
             let mut ledger = Ledger::open(self.load(&scope)).expect("sound books");
+            let due = ledger.due(self.occasion(self.ticks + many).now);
+            let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
+            if !due.is_empty() && !ends_holds {
+                self.end_holds(due);
+                continue;
+            }
             let outcomes = (self.ticks + 1..)
                 .zip(commands)
-                .map(|(tick, command)| ledger.decide(command, &occasion(tick)))
+                .map(|(tick, command)| ledger.decide(command, &self.occasion(tick)))
                 .collect();
             match ledger.close() {
                 Ok(changes) => {
-                    self.ticks += i64::try_from(commands.len()).expect("a few");
+                    self.ticks += many;
                     self.store(changes);
                     self.check();
                     return outcomes;
@@ -146,6 +283,61 @@ impl Books {
                     scope.whole_offers.extend(skus);
                 }
             }
+        }
+    }
+
+    /// Ends the first hold on some products that has ended, and no more: the least a sweep could do at once.
+    fn end_holds(&mut self, skus: BTreeSet<Sku>) {
+        let now = self.occasion(self.ticks + 1).now;
+        let due =
+            |line: &&LineRecord| line.hold_until.is_some_and(|deadline| deadline <= now) && skus.contains(&line.sku);
+        let orders = self
+            .lines
+            .values()
+            .filter(due)
+            .take(1)
+            .map(|line| line.key.order.clone())
+            .collect();
+        self.run(&Command::ExpireHolds(ExpireHolds { skus, orders }))
+            .expect("holds end");
+    }
+
+    /// Makes final that holds have ended.
+    pub(crate) fn sweep(&mut self) {
+        loop {
+            let now = self.occasion(self.ticks + 1).now;
+            let due = self
+                .products
+                .values()
+                .filter(|product| product.next_expiry.is_some_and(|next| next <= now));
+            let skus: BTreeSet<Sku> = due.map(|product| product.sku.clone()).collect();
+            if skus.is_empty() {
+                return;
+            }
+            self.end_holds(skus);
+        }
+    }
+
+    /// What a command would come to: the same decision on the same state, and nothing stored.
+    pub(crate) fn preview(&mut self, command: &Command) -> Result<Outcome, Refusal> {
+        let mut trial = self.clone();
+        trial.run(command)
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, seconds: i64) {
+        self.ticks += seconds * 1_000_000;
+    }
+
+    fn occasion(&self, tick: i64) -> Occasion {
+        let noon = jiff::tz::Offset::UTC
+            .to_timestamp(day(0).at(12, 0, 0, 0))
+            .expect("an instant");
+        Occasion {
+            now: Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant"),
+            actor: Arc::from("test"),
+            correlation_id: Arc::from("test"),
+            promising: self.promising,
         }
     }
 
@@ -210,7 +402,7 @@ impl Books {
                 .lines
                 .values()
                 .filter(|line| line.sku == product.sku && line.state == LineState::Backordered)
-                .map(turn)
+                .map(LineRecord::turn)
                 .filter(|turn| start.as_ref().is_none_or(|start| turn > start))
                 .collect();
             turns.sort();
@@ -230,7 +422,26 @@ impl Books {
             .filter(|allocation| keys.contains(&allocation.key))
             .cloned()
             .collect();
-        let lain_in: BTreeSet<&Reference> = allocations.iter().map(|allocation| &allocation.batch).collect();
+        let dispatches: Vec<DispatchRecord> = self
+            .dispatches
+            .values()
+            .filter(|gone| scope.dispatches && scope.orders.contains(&gone.key.order))
+            .cloned()
+            .collect();
+        let lain_in: BTreeSet<&Reference> = allocations
+            .iter()
+            .map(|allocation| &allocation.batch)
+            .chain(dispatches.iter().map(|gone| &gone.batch))
+            .collect();
+        let next_hold = |sku: &Sku| NextHold {
+            sku: sku.clone(),
+            at: self
+                .lines
+                .values()
+                .filter(|line| line.sku == *sku && !scope.orders.contains(&line.key.order))
+                .filter_map(|line| line.hold_until)
+                .min(),
+        };
         let mut offered = BTreeSet::new();
         let mut cut_offers = Vec::new();
         for sku in &skus {
@@ -270,6 +481,8 @@ impl Books {
                 .collect(),
             lines,
             allocations,
+            dispatches,
+            next_holds: scope.holds.iter().map(next_hold).collect(),
             backlog,
         }
     }
@@ -283,8 +496,12 @@ impl Books {
             return Vec::new();
         };
         let mut held: Vec<&AllocationRecord> = self.allocations.values().filter(|a| a.batch == need.batch).collect();
-        held.sort_by_key(|a| std::cmp::Reverse((a.allocated_at, turn(&self.lines[&a.key]))));
-        let mut excess = (batch.allocated.get() + batch.dispatched.get()).saturating_sub(need.to.units().get());
+        held.sort_by_key(|a| (a.claim, std::cmp::Reverse((a.allocated_at, self.lines[&a.key].turn()))));
+        let committed = batch.allocated.get() + batch.dispatched.get();
+        let mut excess = match need.lines {
+            ReleaseLines::All => u64::MAX,
+            ReleaseLines::Beyond(to) => committed.saturating_sub(to.units().get()),
+        };
         let mut chosen = Vec::new();
         for allocation in held {
             if excess == 0 {
@@ -309,22 +526,36 @@ impl Books {
             let gone = self.allocations.remove(&(released.key.clone(), released.batch.clone()));
             assert_eq!(gone, Some(released));
         }
+        for returned in changes.returned {
+            let batch = self.batches.get_mut(&returned.batch).expect("a batch");
+            batch.dispatched = batch.dispatched.checked_sub(returned.quantity.units()).expect("units");
+            let gone = self.dispatches.remove(&(returned.key.clone(), returned.batch.clone()));
+            assert_eq!(gone, Some(returned));
+        }
         for change in changes.batches {
             match change {
                 Change::New(batch) => {
                     let fresh = BatchRecord {
                         allocated: Units::ZERO,
+                        dispatched: Units::ZERO,
                         ..batch
                     };
                     assert_eq!(self.batches.insert(fresh.reference.clone(), fresh), None);
                 }
                 Change::Changed(batch) => {
-                    self.batches.get_mut(&batch.reference).expect("a batch").quantity = batch.quantity;
+                    let stands = self.batches.get_mut(&batch.reference).expect("a batch");
+                    *stands = BatchRecord {
+                        allocated: stands.allocated,
+                        dispatched: stands.dispatched,
+                        ..batch
+                    };
                 }
             }
         }
-        for order in changes.orders {
-            assert_eq!(self.orders.insert(order.id.clone(), order), None);
+        for change in changes.orders {
+            let new = matches!(change, Change::New(_));
+            let order = change.value().clone();
+            assert_eq!(self.orders.insert(order.id.clone(), order).is_none(), new);
         }
         for change in changes.lines {
             let new = matches!(change, Change::New(_));
@@ -336,6 +567,15 @@ impl Books {
             batch.allocated = batch.allocated.checked_add(earmarked.quantity.units()).expect("units");
             let place = (earmarked.key.clone(), earmarked.batch.clone());
             assert_eq!(self.allocations.insert(place, earmarked), None);
+        }
+        for dispatched in changes.dispatched {
+            let batch = self.batches.get_mut(&dispatched.batch).expect("a batch");
+            batch.dispatched = batch
+                .dispatched
+                .checked_add(dispatched.quantity.units())
+                .expect("units");
+            let place = (dispatched.key.clone(), dispatched.batch.clone());
+            assert_eq!(self.dispatches.insert(place, dispatched), None);
         }
         self.events.extend(changes.events);
     }
@@ -374,6 +614,12 @@ impl Books {
                     .filter(|a| keys.contains(&a.key))
                     .cloned()
                     .collect(),
+                dispatches: self
+                    .dispatches
+                    .values()
+                    .filter(|gone| keys.contains(&gone.key))
+                    .cloned()
+                    .collect(),
                 events,
             });
             assert!(found.is_empty(), "{found:#?}");
@@ -384,23 +630,5 @@ impl Books {
             .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }))
             .count();
         assert_eq!(placed, self.orders.len());
-    }
-}
-
-pub(crate) fn turn(line: &LineRecord) -> Turn {
-    Turn {
-        placed_at: line.placed_at,
-        key: line.key.clone(),
-    }
-}
-
-fn occasion(tick: i64) -> Occasion {
-    let noon = jiff::tz::Offset::UTC
-        .to_timestamp(day(0).at(12, 0, 0, 0))
-        .expect("an instant");
-    Occasion {
-        now: Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant"),
-        actor: Arc::from("test"),
-        correlation_id: Arc::from("test"),
     }
 }

@@ -1,0 +1,316 @@
+//! A naive model of the shop: it keeps nothing but batches and lines with what they hold, counts everything anew each
+//! time, in the plainest way, and shares no code with the domain but the types of the commands.
+
+mod orders;
+mod stock;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use earmark_domain::{Command, LineKey, LineState, Location, OrderId, Reference, Sku};
+use jiff::civil::Date;
+
+use crate::support::day;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    reference: Reference,
+    sku: Sku,
+    location: Location,
+    created: (u64, Option<Date>),
+    quantity: u64,
+    eta: Option<Date>,
+    closed: bool,
+}
+
+/// Units in a batch, and when they were earmarked there.
+type Held = (Reference, u64, usize);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    key: LineKey,
+    sku: Sku,
+    quantity: u64,
+    split: bool,
+    whole: bool,
+    placed: usize,
+    /// The higher first, then the earlier day, none last.
+    precedence: (i32, Option<Date>),
+    locations: Vec<Location>,
+    /// In seconds.
+    deadline: Option<i64>,
+    state: LineState,
+    /// Once it is dispatched: where its units were.
+    held: Vec<Held>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    precedence: (i32, Option<Date>),
+    deadline: Option<i64>,
+}
+
+/// What a command comes to, as far as the model tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Done,
+    Unchanged,
+    Refused(&'static str),
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Model {
+    /// In the order they were created.
+    batches: Vec<Batch>,
+    lines: Vec<Line>,
+    headers: BTreeMap<OrderId, Header>,
+    kept_back: BTreeMap<Sku, u64>,
+    /// Commands so far.
+    now: usize,
+    /// Seconds so far.
+    seconds: i64,
+}
+
+/// The earlier is served first: the higher priority, then the earlier day, none last, then the time of placing.
+fn service(line: &Line) -> (i32, Date, usize, LineKey) {
+    let (priority, required_by) = line.precedence;
+    (
+        -priority,
+        required_by.unwrap_or(Date::MAX),
+        line.placed,
+        line.key.clone(),
+    )
+}
+
+impl Line {
+    fn is_open(&self) -> bool {
+        matches!(
+            self.state,
+            LineState::Held | LineState::Allocated | LineState::Backordered
+        )
+    }
+
+    fn in_batch(&self, reference: &Reference) -> Option<&Held> {
+        let here = matches!(self.state, LineState::Held | LineState::Allocated);
+        self.held.iter().find(|(batch, ..)| here && batch == reference)
+    }
+
+    fn end(&mut self, state: LineState) {
+        self.state = state;
+        self.held.clear();
+        self.deadline = None;
+    }
+}
+
+impl Model {
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, seconds: i64) {
+        self.seconds += seconds;
+    }
+
+    fn free(&self, batch: &Batch) -> u64 {
+        let held = self.lines.iter().flat_map(|line| &line.held);
+        let here = held.filter(|(reference, ..)| *reference == batch.reference);
+        let committed: u64 = here.map(|(_, units, _)| units).sum();
+        batch.quantity.checked_sub(committed).expect("never more than it holds")
+    }
+
+    fn gone(&self, reference: &Reference) -> u64 {
+        let lines = self.lines.iter().filter(|line| line.state == LineState::Dispatched);
+        let held = lines.flat_map(|line| &line.held);
+        held.filter(|(batch, ..)| batch == reference)
+            .map(|(_, units, _)| units)
+            .sum()
+    }
+
+    /// Batches of a SKU with what is free, in the order they are tried for a line.
+    fn offer(&self, sku: &Sku, locations: &[Location]) -> Vec<(Reference, u64)> {
+        let mut own: Vec<&Batch> = self.batches.iter().filter(|batch| batch.sku == *sku).collect();
+        own.sort_by_key(|batch| batch.eta.map_or((0, None), |eta| (1, Some(eta))));
+        let rank = |batch: &Batch| locations.iter().position(|location| *location == batch.location);
+        if !locations.is_empty() {
+            own.retain(|batch| rank(batch).is_some());
+            own.sort_by_key(|batch| rank(batch));
+        }
+        own.iter()
+            .map(|batch| (batch.reference.clone(), self.free(batch)))
+            .collect()
+    }
+
+    /// Units that may be promised anew, if so many are kept back.
+    pub(crate) fn promisable(&self, sku: &Sku) -> u64 {
+        let total: u64 = self.offer(sku, &[]).iter().map(|(_, free)| free).sum();
+        total.saturating_sub(self.kept_back.get(sku).copied().unwrap_or(0))
+    }
+
+    fn room(&self, line: &Line, wanted: u64, is_new: bool) -> Option<Vec<(Reference, u64)>> {
+        if is_new && wanted > self.promisable(&line.sku) {
+            return None;
+        }
+        let offer = self.offer(&line.sku, &line.locations);
+        if !line.split {
+            let found = offer.into_iter().find(|(_, free)| *free >= wanted);
+            return found.map(|(batch, _)| vec![(batch, wanted)]);
+        }
+        let mut left = wanted;
+        let mut parts = Vec::new();
+        for (batch, free) in offer {
+            let given = free.min(left);
+            if given > 0 {
+                parts.push((batch, given));
+                left -= given;
+            }
+        }
+        (left == 0).then_some(parts)
+    }
+
+    /// Gives a line its units, if there is room. `is_new`: it was not promised them before.
+    fn try_line(&mut self, at: usize, is_new: bool) -> bool {
+        let line = &self.lines[at];
+        let Some(parts) = self.room(line, line.quantity, is_new) else {
+            return false;
+        };
+        let now = self.now;
+        let line = &mut self.lines[at];
+        line.state = match line.deadline {
+            Some(_) => LineState::Held,
+            None => LineState::Allocated,
+        };
+        line.held = parts.into_iter().map(|(batch, units)| (batch, units, now)).collect();
+        true
+    }
+
+    fn serve(&mut self, sku: &Sku) {
+        let all = 0..self.lines.len();
+        let mut waiting: Vec<usize> = all
+            .filter(|at| self.lines[*at].sku == *sku && self.lines[*at].state == LineState::Backordered)
+            .filter(|at| self.lines[*at].deadline.is_none_or(|deadline| deadline > self.seconds))
+            .collect();
+        waiting.sort_by_key(|at| service(&self.lines[*at]));
+        for at in waiting {
+            self.try_line(at, true);
+        }
+    }
+
+    fn knows(&self, sku: &Sku) -> bool {
+        self.kept_back.contains_key(sku)
+    }
+
+    fn of_order(&self, order: &OrderId) -> Vec<usize> {
+        let all = 0..self.lines.len();
+        let mut own: Vec<usize> = all.filter(|at| self.lines[*at].key.order == *order).collect();
+        own.sort_by_key(|at| self.lines[*at].key.clone());
+        own
+    }
+
+    /// The products that a command looks at.
+    fn touched(&self, command: &Command) -> BTreeSet<Sku> {
+        let of_order = |order: &OrderId| {
+            let lines = self.of_order(order).into_iter();
+            lines.map(|at| self.lines[at].sku.clone()).collect::<BTreeSet<Sku>>()
+        };
+        let of_batch = |reference: &Reference| {
+            let found = self.batches.iter().find(|batch| batch.reference == *reference);
+            found
+                .map(|batch| batch.sku.clone())
+                .into_iter()
+                .collect::<BTreeSet<Sku>>()
+        };
+        match command {
+            Command::PutProduct(put) => BTreeSet::from([put.sku.clone()]),
+            Command::CreateBatch(create) => {
+                let mut skus = of_batch(&create.reference);
+                skus.insert(create.sku.clone());
+                skus
+            }
+            Command::ChangeBatch(change) => of_batch(&change.reference),
+            Command::ReceiveBatch { reference, .. } | Command::CancelBatch(reference) => of_batch(reference),
+            Command::Allocate(allocate) => BTreeSet::from([allocate.wish.sku.clone()]),
+            Command::PlaceOrder(place) | Command::ReplaceOrder(place) => {
+                let mut skus = of_order(place.order());
+                skus.extend(place.lines().iter().map(|line| line.sku.clone()));
+                skus
+            }
+            Command::ConfirmOrder(confirm) => of_order(&confirm.order),
+            Command::ChangeLineQuantity { key, .. } | Command::CancelLine(key) => of_order(&key.order),
+            Command::CancelOrder(order) | Command::Dispatch { order, .. } | Command::UndoDispatch { order, .. } => {
+                of_order(order)
+            }
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not drawn"),
+        }
+    }
+
+    /// Ends the holds on a product that have ended, all of them at once, and gives away what they had.
+    fn expire(&mut self, sku: &Sku) {
+        let seconds = self.seconds;
+        let is_due = move |line: &Line| line.is_open() && line.deadline.is_some_and(|deadline| deadline <= seconds);
+        let due = self.lines.iter().filter(|line| line.sku == *sku && is_due(line));
+        let orders: BTreeSet<OrderId> = due.map(|line| line.key.order.clone()).collect();
+        for line in &mut self.lines {
+            if orders.contains(&line.key.order) && is_due(line) {
+                line.end(LineState::Expired);
+            }
+        }
+        self.serve(sku);
+    }
+
+    /// Ends all holds that have ended.
+    pub(crate) fn sweep(&mut self) {
+        let skus: Vec<Sku> = self.kept_back.keys().cloned().collect();
+        for sku in &skus {
+            self.expire(sku);
+        }
+        // An order that ended for one product may have freed units of another.
+        for sku in &skus {
+            self.serve(sku);
+        }
+    }
+
+    pub(crate) fn run(&mut self, command: &Command) -> Told {
+        self.now += 1;
+        for sku in self.touched(command) {
+            self.expire(&sku);
+        }
+        match command {
+            Command::PutProduct(put) => self.put(put),
+            Command::CreateBatch(create) => self.create(create),
+            Command::ChangeBatch(change) => self.change(change),
+            Command::ReceiveBatch { reference, quantity } => self.receive(reference, *quantity),
+            Command::CancelBatch(reference) => self.cancel_batch(reference),
+            Command::Allocate(allocate) => self.allocate(allocate),
+            Command::PlaceOrder(place) => self.place(place),
+            Command::ReplaceOrder(place) => self.replace(place),
+            Command::ConfirmOrder(confirm) => self.confirm(confirm),
+            Command::ChangeLineQuantity { key, quantity } => self.change_quantity(key, u64::from(quantity.get())),
+            Command::CancelLine(key) => match self.named(key) {
+                Ok(at) => self.cancel(&[at]),
+                Err(refused) => refused,
+            },
+            Command::CancelOrder(order) => match self.of_order(order) {
+                lines if lines.is_empty() => Told::Refused("unknown_order"),
+                lines => self.cancel(&lines),
+            },
+            Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref()),
+            Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref()),
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not drawn"),
+        }
+    }
+
+    /// When a line can leave, if its batches arrive as `eta` says.
+    fn date(line: &Line, eta: impl Fn(&Reference) -> Option<Date>) -> Option<Date> {
+        let dates = line
+            .held
+            .iter()
+            .map(|(batch, ..)| eta(batch).map_or(day(0), |eta| eta.max(day(0))));
+        dates.max()
+    }
+
+    /// Line by line: its state, what it wants, and what it holds, or has dispatched, where.
+    pub(crate) fn stands(&self) -> BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)> {
+        let stand = self.lines.iter().map(|line| {
+            let held = line.held.iter().map(|(batch, units, _)| (batch.clone(), *units));
+            let wants = u32::try_from(line.quantity).expect("a quantity");
+            (line.key.clone(), (line.state, wants, held.collect()))
+        });
+        stand.collect()
+    }
+}

@@ -1,0 +1,494 @@
+//! Lines and orders, naively.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use earmark_domain::{
+    Allocate, ConfirmOrder, LineId, LineKey, LineState, OnOrderShortage, OnShortage, OrderId, PlaceOrder, Reference,
+    Sku,
+};
+
+use super::{Header, Line, Model, Told};
+
+/// How an order stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Status {
+    Held,
+    Firm,
+    Expired,
+    Cancelled,
+}
+
+impl Model {
+    pub(super) fn named(&self, key: &LineKey) -> Result<usize, Told> {
+        if self.of_order(&key.order).is_empty() {
+            return Err(Told::Refused("unknown_order"));
+        }
+        let found = self.lines.iter().position(|line| line.key == *key);
+        found.ok_or(Told::Refused("unknown_line"))
+    }
+
+    fn status(&self, order: &OrderId) -> Status {
+        let lines: Vec<&Line> = self.of_order(order).into_iter().map(|at| &self.lines[at]).collect();
+        let any = |test: &dyn Fn(&Line) -> bool| lines.iter().any(|line| test(line));
+        if any(&|line| line.is_open() && line.deadline.is_some()) {
+            Status::Held
+        } else if any(&|line| line.is_open() || line.state == LineState::Dispatched) {
+            Status::Firm
+        } else if any(&|line| line.state == LineState::Expired) {
+            Status::Expired
+        } else if any(&|line| line.state == LineState::Cancelled) {
+            Status::Cancelled
+        } else {
+            Status::Firm
+        }
+    }
+
+    pub(super) fn allocate(&mut self, allocate: &Allocate) -> Told {
+        let wish = &allocate.wish;
+        let quantity = u64::from(wish.quantity.get());
+        if let Some(line) = self.lines.iter().find(|line| line.key == wish.key) {
+            let same = line.sku == wish.sku && line.quantity == quantity;
+            return if same {
+                Told::Unchanged
+            } else {
+                Told::Refused("line_exists")
+            };
+        }
+        if !self.knows(&wish.sku) {
+            return Told::Refused("unknown_sku");
+        }
+        self.lines.push(Line {
+            key: wish.key.clone(),
+            sku: wish.sku.clone(),
+            quantity,
+            split: allocate.split,
+            whole: false,
+            placed: self.now,
+            precedence: (0, None),
+            locations: allocate.locations.as_slice().to_vec(),
+            deadline: None,
+            state: LineState::Backordered,
+            held: Vec::new(),
+        });
+        let fits = self.try_line(self.lines.len() - 1, true);
+        if !fits && allocate.on_shortage == OnShortage::Reject {
+            self.lines.pop();
+            return Told::Refused("out_of_stock");
+        }
+        Told::Done
+    }
+
+    fn has_lines_of(&self, place: &PlaceOrder, whole: bool) -> bool {
+        let lines = self.of_order(place.order()).into_iter().map(|at| &self.lines[at]);
+        let stand: BTreeMap<&LineId, (&Sku, u64)> = lines
+            .filter(|line| line.whole == whole)
+            .map(|line| (&line.key.line, (&line.sku, line.quantity)))
+            .collect();
+        let asked = place.lines().iter();
+        let asked: BTreeMap<&LineId, (&Sku, u64)> = asked
+            .map(|line| (&line.line, (&line.sku, u64::from(line.quantity.get()))))
+            .collect();
+        stand == asked
+    }
+
+    fn was_placed_as(&self, place: &PlaceOrder) -> bool {
+        let anew = self.header(place);
+        let header = self.headers.get(place.order());
+        let same = header.is_none_or(|header| {
+            header.precedence == anew.precedence && header.deadline.is_some() == anew.deadline.is_some()
+        });
+        same && self.has_lines_of(place, header.is_some())
+    }
+
+    fn header(&self, place: &PlaceOrder) -> Header {
+        let terms = place.terms();
+        Header {
+            precedence: (terms.precedence.priority().get(), terms.precedence.required_by()),
+            deadline: terms.hold_for.map(|hold| self.seconds + hold.duration().as_secs()),
+        }
+    }
+
+    fn line(&self, place: &PlaceOrder, line: &earmark_domain::OrderLine, header: &Header) -> Line {
+        Line {
+            key: LineKey {
+                order: place.order().clone(),
+                line: line.line.clone(),
+            },
+            sku: line.sku.clone(),
+            quantity: u64::from(line.quantity.get()),
+            split: place.terms().split,
+            whole: true,
+            placed: self.now,
+            precedence: header.precedence,
+            locations: line.locations.as_slice().to_vec(),
+            deadline: header.deadline,
+            state: LineState::Backordered,
+            held: Vec::new(),
+        }
+    }
+
+    pub(super) fn place(&mut self, place: &PlaceOrder) -> Told {
+        if !self.of_order(place.order()).is_empty() {
+            let same = self.was_placed_as(place);
+            return if same {
+                Told::Unchanged
+            } else {
+                Told::Refused("order_exists")
+            };
+        }
+        let header = self.header(place);
+        let refused = self.put_lines(place, &header);
+        if refused.is_none() {
+            self.headers.insert(place.order().clone(), header);
+        }
+        refused.unwrap_or(Told::Done)
+    }
+
+    /// Puts the lines of an order into the books, those that are there already anew, if it is not refused.
+    fn put_lines(&mut self, place: &PlaceOrder, header: &Header) -> Option<Told> {
+        if place.lines().iter().any(|line| !self.knows(&line.sku)) {
+            return Some(Told::Refused("unknown_sku"));
+        }
+        let before = self.lines.clone();
+        let mut fitted = 0;
+        for line in place.lines() {
+            let mut line = self.line(place, line, header);
+            let at = match self.lines.iter().position(|other| other.key == line.key) {
+                Some(at) => {
+                    let stood = before
+                        .iter()
+                        .find(|other| other.key == line.key)
+                        .filter(|other| other.is_open());
+                    // A line that stands keeps its time of placing.
+                    line.placed = stood.map_or(line.placed, |stood| stood.placed);
+                    self.lines[at] = line;
+                    at
+                }
+                None => {
+                    self.lines.push(line);
+                    self.lines.len() - 1
+                }
+            };
+            if self.try_line(at, true) {
+                fitted += 1;
+            } else if place.terms().on_shortage == OnOrderShortage::Partial {
+                self.lines[at].end(LineState::Refused);
+            } else {
+                // It must not be in the way of those behind it, nor they be given what it would have got.
+            }
+        }
+        let refused = match place.terms().on_shortage {
+            OnOrderShortage::Reject => fitted < place.lines().len(),
+            OnOrderShortage::Partial => fitted == 0,
+            OnOrderShortage::Backorder => false,
+        };
+        if refused {
+            self.lines = before;
+            return Some(Told::Refused("out_of_stock"));
+        }
+        None
+    }
+
+    pub(super) fn replace(&mut self, place: &PlaceOrder) -> Told {
+        let order = place.order();
+        if self.of_order(order).is_empty() {
+            return self.place(place);
+        }
+        match self.status(order) {
+            Status::Held if self.headers.contains_key(order) => {}
+            Status::Expired => return Told::Refused("hold_expired"),
+            _ if self.was_placed_as(place) => return Told::Unchanged,
+            _ => return Told::Refused("not_held"),
+        }
+        let stands = self.headers[order].clone();
+        let anew = self.header(place);
+        if stands.precedence == anew.precedence && anew.deadline.is_none() && self.has_lines_of(place, true) {
+            return Told::Unchanged;
+        }
+        if place.lines().iter().any(|line| !self.knows(&line.sku)) {
+            return Told::Refused("unknown_sku");
+        }
+        let own: BTreeSet<LineKey> = self
+            .of_order(order)
+            .into_iter()
+            .map(|at| &self.lines[at])
+            .filter(|line| line.whole || line.state == LineState::Cancelled)
+            .map(|line| line.key.clone())
+            .collect();
+        for line in place.lines() {
+            let named = self
+                .lines
+                .iter()
+                .find(|other| other.key.order == *order && other.key.line == line.line);
+            if named.is_some_and(|other| !own.contains(&other.key) || other.sku != line.sku) {
+                return Told::Refused("line_exists");
+            }
+        }
+        let header = Header {
+            deadline: anew.deadline.or(stands.deadline),
+            ..anew
+        };
+        let before = self.clone();
+        let mut touched: BTreeSet<Sku> = place.lines().iter().map(|line| line.sku.clone()).collect();
+        let asked: BTreeSet<&LineId> = place.lines().iter().map(|line| &line.line).collect();
+        for line in self.lines.iter_mut().filter(|line| own.contains(&line.key)) {
+            touched.insert(line.sku.clone());
+            line.held.clear();
+            if !asked.contains(&line.key.line) {
+                line.end(LineState::Cancelled);
+                line.whole = false;
+            } else if !line.is_open() {
+                line.state = LineState::Cancelled;
+            }
+        }
+        if let Some(refused) = self.put_lines(place, &header) {
+            *self = before;
+            return refused;
+        }
+        self.headers.insert(order.clone(), header);
+        for sku in &touched {
+            self.serve(sku);
+        }
+        Told::Unchanged
+    }
+
+    pub(super) fn confirm(&mut self, confirm: &ConfirmOrder) -> Told {
+        let order = &confirm.order;
+        let lines = self.of_order(order);
+        if lines.is_empty() {
+            return Told::Refused("unknown_order");
+        }
+        let mut wanted: BTreeMap<usize, u64> = BTreeMap::new();
+        match &confirm.lines {
+            None => wanted.extend(lines.iter().map(|at| (*at, self.lines[*at].quantity))),
+            Some(some) => {
+                for line in some {
+                    let key = LineKey {
+                        order: order.clone(),
+                        line: line.line.clone(),
+                    };
+                    let at = match self.named(&key) {
+                        Ok(at) => at,
+                        Err(refused) => return refused,
+                    };
+                    let held = self.lines[at].quantity;
+                    let asked = line.quantity.map_or(held, |units| u64::from(units.get()));
+                    if asked > held {
+                        return Told::Refused("exceeds_hold");
+                    }
+                    wanted.insert(at, asked);
+                }
+            }
+        }
+        match self.status(order) {
+            Status::Firm => return Told::Unchanged,
+            Status::Cancelled => return Told::Refused("not_held"),
+            Status::Expired if confirm.reacquire => return self.reacquire(&wanted),
+            Status::Expired => return Told::Refused("hold_expired"),
+            Status::Held => {}
+        }
+        let mut touched = BTreeSet::new();
+        for at in lines {
+            if !self.lines[at].is_open() || self.lines[at].deadline.is_none() {
+                continue;
+            }
+            touched.insert(self.lines[at].sku.clone());
+            match wanted.get(&at) {
+                None => self.lines[at].end(LineState::Cancelled),
+                Some(quantity) => {
+                    self.reduce(at, *quantity);
+                    let line = &mut self.lines[at];
+                    line.deadline = None;
+                    if line.state == LineState::Held {
+                        line.state = LineState::Allocated;
+                    }
+                }
+            }
+        }
+        for sku in &touched {
+            self.serve(sku);
+        }
+        Told::Done
+    }
+
+    fn reacquire(&mut self, wanted: &BTreeMap<usize, u64>) -> Told {
+        let before = self.lines.clone();
+        for (at, quantity) in wanted {
+            if self.lines[*at].state != LineState::Expired {
+                continue;
+            }
+            self.lines[*at].quantity = *quantity;
+            self.lines[*at].deadline = None;
+            if !self.try_line(*at, true) {
+                self.lines = before;
+                return Told::Refused("hold_expired");
+            }
+        }
+        Told::Done
+    }
+
+    /// Leaves a line no more than so many units, those that come first.
+    fn reduce(&mut self, at: usize, to: u64) {
+        let etas: BTreeMap<_, _> = self
+            .batches
+            .iter()
+            .enumerate()
+            .map(|(place, batch)| (batch.reference.clone(), (batch.eta.is_some(), batch.eta, place)))
+            .collect();
+        let line = &mut self.lines[at];
+        line.quantity = to;
+        line.held.sort_by_key(|(batch, ..)| etas[batch]);
+        let mut left = to;
+        for (_, units, _) in &mut line.held {
+            *units = (*units).min(left);
+            left -= *units;
+        }
+        line.held.retain(|(_, units, _)| *units > 0);
+    }
+
+    pub(super) fn change_quantity(&mut self, key: &LineKey, to: u64) -> Told {
+        let at = match self.named(key) {
+            Ok(at) => at,
+            Err(refused) => return refused,
+        };
+        let line = self.lines[at].clone();
+        if line.quantity == to {
+            return Told::Unchanged;
+        }
+        if line.state == LineState::Dispatched {
+            return Told::Refused("already_dispatched");
+        }
+        if !line.is_open() {
+            return Told::Refused("line_ended");
+        }
+        if to < line.quantity || line.state == LineState::Backordered {
+            self.reduce(at, to);
+        } else {
+            let more = to - line.quantity;
+            let now = self.now;
+            let parts = match (&line.held[..], line.split) {
+                ([(batch, ..)], false) => {
+                    let lies_in = self
+                        .batches
+                        .iter()
+                        .find(|other| other.reference == *batch)
+                        .expect("a batch");
+                    let fits = self.free(lies_in) >= more && self.promisable(&line.sku) >= more;
+                    fits.then(|| vec![(batch.clone(), more)])
+                }
+                _ => self.room(&line, more, true),
+            };
+            let Some(parts) = parts else {
+                return Told::Refused("out_of_stock");
+            };
+            let line = &mut self.lines[at];
+            line.quantity = to;
+            for (batch, units) in parts {
+                match line.held.iter_mut().find(|(other, ..)| *other == batch) {
+                    Some((_, held, _)) => *held += units,
+                    None => line.held.push((batch, units, now)),
+                }
+            }
+        }
+        self.serve(&line.sku);
+        Told::Done
+    }
+
+    pub(super) fn cancel(&mut self, lines: &[usize]) -> Told {
+        if lines.iter().all(|at| self.lines[*at].state == LineState::Dispatched) {
+            return Told::Refused("already_dispatched");
+        }
+        let mut touched = BTreeSet::new();
+        for at in lines {
+            let line = &mut self.lines[*at];
+            if line.is_open() {
+                line.end(LineState::Cancelled);
+                touched.insert(line.sku.clone());
+            }
+        }
+        for sku in &touched {
+            self.serve(sku);
+        }
+        if touched.is_empty() {
+            Told::Unchanged
+        } else {
+            Told::Done
+        }
+    }
+
+    fn chosen(&self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Result<Vec<usize>, Told> {
+        let all = self.of_order(order);
+        if all.is_empty() {
+            return Err(Told::Refused("unknown_order"));
+        }
+        let Some(lines) = lines else { return Ok(all) };
+        let named = lines.iter().map(|line| {
+            self.named(&LineKey {
+                order: order.clone(),
+                line: line.clone(),
+            })
+        });
+        named.collect()
+    }
+
+    pub(super) fn dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Told {
+        let chosen = match self.chosen(order, lines) {
+            Ok(chosen) => chosen,
+            Err(refused) => return refused,
+        };
+        let state = |at: &usize| self.lines[*at].state;
+        if chosen
+            .iter()
+            .any(|at| self.lines[*at].is_open() && self.lines[*at].deadline.is_some())
+        {
+            return Told::Refused("not_firm");
+        }
+        let fine = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
+        if !chosen.iter().any(fine) || (lines.is_some() && !chosen.iter().all(fine)) {
+            return Told::Refused("not_allocated");
+        }
+        let leaving: Vec<usize> = chosen
+            .into_iter()
+            .filter(|at| state(at) == LineState::Allocated)
+            .collect();
+        for at in &leaving {
+            let mut held = self.lines[*at].held.iter();
+            let here = |batch: &Reference| {
+                self.batches
+                    .iter()
+                    .any(|other| other.reference == *batch && other.eta.is_none())
+            };
+            if !held.all(|(batch, ..)| here(batch)) {
+                return Told::Refused("not_in_warehouse");
+            }
+        }
+        for at in &leaving {
+            self.lines[*at].state = LineState::Dispatched;
+        }
+        if leaving.is_empty() {
+            Told::Unchanged
+        } else {
+            Told::Done
+        }
+    }
+
+    pub(super) fn undo_dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Told {
+        let chosen = match self.chosen(order, lines) {
+            Ok(chosen) => chosen,
+            Err(refused) => return refused,
+        };
+        let state = |at: &usize| self.lines[*at].state;
+        let fine = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
+        if !chosen.iter().any(fine) || (lines.is_some() && !chosen.iter().all(fine)) {
+            return Told::Refused("not_allocated");
+        }
+        let coming: Vec<usize> = chosen
+            .into_iter()
+            .filter(|at| state(at) == LineState::Dispatched)
+            .collect();
+        for at in &coming {
+            self.lines[*at].state = LineState::Allocated;
+        }
+        if coming.is_empty() { Told::Unchanged } else { Told::Done }
+    }
+}
