@@ -53,7 +53,7 @@ async fn live_through_a_busy_week(shop: &Shop) {
 }
 
 /// Every row that a decision asks to be stored is found as it asks.
-async fn assert_stored(shop: &Shop, changes: &Changes) {
+pub(super) async fn assert_stored(shop: &Shop, changes: &Changes) {
     for change in &changes.products {
         assert_eq!(shop.history(&change.record.sku).await.product, change.record);
     }
@@ -68,6 +68,14 @@ async fn assert_stored(shop: &Shop, changes: &Changes) {
         for allocation in asked {
             assert!(history.allocations.contains(allocation), "{allocation:?}");
         }
+        let left = changes.dispatched.iter().filter(|gone| gone.key == change.value().key);
+        for dispatch in left {
+            assert!(history.dispatches.contains(dispatch), "{dispatch:?}");
+        }
+    }
+    for returned in &changes.returned {
+        let mut stand = shop.snapshot().await.histories.into_iter().flat_map(|h| h.dispatches);
+        assert!(!stand.any(|dispatch| dispatch == *returned), "{returned:?}");
     }
     for released in &changes.released {
         let stands = shop.snapshot().await.histories.into_iter().flat_map(|h| h.allocations);
@@ -221,7 +229,11 @@ pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(d
     shop.all_done(&[allocate_or_wait("second", "LAMP", 5), count_batch("b-1", 0)])
         .await;
 
-    let waiting = shop.queries.backlog(&sku("LAMP"), None, shop.now(), 10).await.expect("a backlog");
+    let waiting = shop
+        .queries
+        .backlog(&sku("LAMP"), None, shop.now(), 10)
+        .await
+        .expect("a backlog");
     let waiting: Vec<_> = waiting
         .expect("a product")
         .into_iter()

@@ -3,21 +3,17 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{Queries, Store};
-use earmark_domain::{
-    Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, OrderId, OrderTerms, Precedence, Priority,
-};
+use earmark_domain::{Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, OrderId, OrderTerms, Precedence, Priority};
 use tokio_postgres::Client;
 
 use crate::database::with_database;
-use crate::shop::{
-    allocate, attempt, count, create_batch, key, place_on, place_order, reference, run, sku, waiting,
-};
+use crate::shop::{allocate, attempt, count, create_batch, key, place_on, place_order, reference, run, sku, waiting};
 
 /// How many rows of each kind the past leaves.
 const PAST: i64 = 20_000;
 
 /// Far more rows than all the commands of one way through have to look at, and far fewer than the past has.
-const FEW: i64 = PAST / 10;
+const FEW: i64 = PAST / 5;
 
 /// Every way that a command's statements can take. `part` makes the names new.
 async fn every_way(store: &PostgresStore, part: &str) {
@@ -94,14 +90,23 @@ async fn promises(store: &PostgresStore, part: &str) {
             orders: [order("H2")].into(),
         }),
     ] {
-        attempt(store, command).await.expect("it answers").expect("the rules allow it");
+        attempt(store, command)
+            .await
+            .expect("it answers")
+            .expect("the rules allow it");
     }
     let distant = "2090-01-01T00:00:00Z".parse().expect("an instant");
-    let due = store.due_orders(&[sku("LAMP")].into(), distant, 1).await.expect("a list");
+    let due = store
+        .due_orders(&[sku("LAMP")].into(), distant, 1)
+        .await
+        .expect("a list");
     assert_eq!(due, [order("H2")]);
     store.due(distant, 1).await.expect("a list");
     store.product(&sku("LAMP"), distant).await.expect("it answers");
-    store.batch(&reference(&named("C1")), distant).await.expect("it answers");
+    store
+        .batch(&reference(&named("C1")), distant)
+        .await
+        .expect("it answers");
     store.order(&order("H3")).await.expect("it answers");
     run(store, count(&named("C1"), 9)).await;
     run(store, Command::CancelOrder(order("H2"))).await;

@@ -136,7 +136,10 @@ async fn the_books_of_the_first_release_are_carried_over() {
         0
     );
     assert_eq!(
-        number(&mut stranger, "SELECT count(*) FROM products WHERE resume_rank = 0 AND resume_order_id = 'O-3'"),
+        number(
+            &mut stranger,
+            "SELECT count(*) FROM products WHERE resume_rank = 0 AND resume_order_id = 'O-3'"
+        ),
         1
     );
     store(&again, renamed(2)).await.expect("stored");
