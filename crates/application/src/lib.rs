@@ -12,7 +12,7 @@ mod port;
 mod verify;
 
 pub use backlog::serve_backlogs;
-pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, OrderedStream, Ticket};
+pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, Mode, OrderedStream, Ticket};
 pub use error::{CommandError, StoreError};
 pub use holds::sweep_holds;
 pub use port::{
