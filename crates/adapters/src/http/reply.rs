@@ -3,12 +3,16 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use earmark_domain::{LineState, Outcome};
 use serde::Serialize;
 
 use super::input::push_percent_encoded;
 use super::present::{BatchChangeJson, BatchJson, LineJson, OrderJson};
+use super::quoted::QuoteJson;
+
+/// The header that a preview is known by.
+pub(super) const X_EARMARK_PREVIEW: HeaderName = HeaderName::from_static("x-earmark-preview");
 
 /// Where orders are shown.
 const ORDERS: &str = "/v1/orders/";
@@ -27,6 +31,8 @@ pub(super) struct Reply {
     pub(super) location: Option<String>,
     /// The version of what is shown, where it has one.
     pub(super) version: Option<u64>,
+    /// Whether nothing of it was stored.
+    preview: bool,
 }
 
 impl Reply {
@@ -37,16 +43,18 @@ impl Reply {
             body: text_of(value),
             location: None,
             version: None,
+            preview: false,
         }
     }
 
     /// How an outcome is answered. What is new is told by 201, what waits by 202, what had been done before by 200.
     pub(super) fn of(outcome: &Outcome) -> Self {
-        /// The body of a name given to a product, where the whole product is not at hand.
+        /// The body of a product that was put, where the whole product is not at hand.
         #[derive(Serialize)]
-        struct Named<'a> {
+        struct Put<'a> {
             sku: &'a str,
-            name: &'a str,
+            name: Option<&'a str>,
+            safety_stock: u32,
             version: u64,
         }
         /// The body of a service of the backlog, which no request asks for.
@@ -54,29 +62,39 @@ impl Reply {
         struct Served {
             allocated: usize,
         }
+        /// The body of an end of holds, which no request asks for.
+        #[derive(Serialize)]
+        struct Expired {
+            orders: usize,
+        }
         match outcome {
-            Outcome::ProductNamed { sku, name, version, .. } => Self {
-                version: Some(*version),
-                ..Self::new(
-                    StatusCode::OK,
-                    &Named {
-                        sku: sku.as_str(),
-                        name: name.as_str(),
-                        version: *version,
-                    },
-                )
-            },
+            Outcome::ProductPut {
+                sku,
+                name,
+                safety_stock,
+                version,
+                ..
+            } => {
+                let put = Put {
+                    sku: sku.as_str(),
+                    name: name.as_ref().map(|name| name.as_str()),
+                    safety_stock: safety_stock.get(),
+                    version: *version,
+                };
+                Self::new(StatusCode::OK, &put).versioned(*version)
+            }
             Outcome::BatchCreated { batch, fresh, .. } => {
                 let reply = Self::new(created(*fresh), &BatchJson::from(batch));
+                let reply = reply.versioned(batch.version);
                 reply.at("/v1/batches/", batch.record.reference.as_str())
             }
-            Outcome::BatchChanged { batch, effects, .. } => Self::new(
-                StatusCode::OK,
-                &BatchChangeJson {
+            Outcome::BatchChanged { batch, effects, .. } => {
+                let change = BatchChangeJson {
                     batch: batch.into(),
                     effects: effects.into(),
-                },
-            ),
+                };
+                Self::new(StatusCode::OK, &change).versioned(batch.version)
+            }
             Outcome::LinePlaced { line, fresh } => {
                 let status = match (*fresh, line.state) {
                     (false, _) => StatusCode::OK,
@@ -88,8 +106,28 @@ impl Reply {
             Outcome::OrderPlaced { order, fresh } => {
                 Self::new(created(*fresh), &OrderJson::from(order)).at(ORDERS, order.id.as_str())
             }
-            Outcome::Cancelled { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::OrderChanged { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
+            Outcome::HoldsExpired { orders } => Self::new(StatusCode::OK, &Expired { orders: *orders }),
             Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
+        }
+    }
+
+    /// With the version of what is shown.
+    pub(super) const fn versioned(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The same answer to a preview. What it shows does not stand: it has no place, and no version to write on. Another
+    /// change may come to the same number.
+    pub(super) fn of_preview(self) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: self.body,
+            location: None,
+            version: None,
+            preview: true,
         }
     }
 
@@ -113,6 +151,9 @@ impl Reply {
         }
         if let Some(version) = self.version {
             response.insert_header((header::ETAG, format!("\"{version}\"")));
+        }
+        if self.preview {
+            response.insert_header((X_EARMARK_PREVIEW, "true"));
         }
         response.body(self.body)
     }
