@@ -82,8 +82,9 @@ impl Recall {
     /// What a scope would read, if all of it is remembered and may be trusted. The scope's lines and orders are taken
     /// to be new: whoever stores a decision on this has to check it, and the versions.
     pub(crate) fn recall(&mut self, scope: &Scope) -> Option<Loaded> {
-        let only_places = scope.backlog == BacklogNeed::None && scope.release.is_none() && scope.batches.is_empty();
-        if !only_places || scope.skus.is_empty() {
+        let asks_for_more =
+            scope.backlog != BacklogNeed::None || scope.release.is_some() || scope.dispatches || !scope.holds.is_empty();
+        if asks_for_more || !scope.batches.is_empty() || scope.skus.is_empty() {
             return None;
         }
         let mut loaded = Loaded::default();
@@ -103,20 +104,23 @@ impl Recall {
     }
 
     /// Whether a decision does nothing but place new lines of products that are remembered: nothing else changes but
-    /// their versions.
+    /// their versions, and with them whether they have run out and when the next hold on them ends. A decision that
+    /// stores nothing does no more either.
     #[cfg_attr(
         not(any(feature = "postgres", test)),
         expect(dead_code, reason = "a store with one writer knows that nobody else was at work")
     )]
     pub(crate) fn only_places(&mut self, changes: &Changes) -> bool {
-        let only_new = changes.batches.is_empty()
-            && changes.released.is_empty()
+        let only_new = leaves_batches_alone(changes)
+            && changes.orders.iter().all(|order| matches!(order, Change::New(_)))
             && changes.lines.iter().all(|line| matches!(line, Change::New(_)));
         only_new
             && changes.products.iter().all(|change| {
                 self.known(&change.record.sku).is_some_and(|known| {
                     let read = ProductRecord {
                         version: known.product.version,
+                        depleted: known.product.depleted,
+                        next_expiry: known.product.next_expiry,
                         ..change.record.clone()
                     };
                     change.read_version == Some(known.product.version) && read == known.product
@@ -161,7 +165,7 @@ impl Recall {
     /// Takes note of what was stored.
     pub(crate) fn apply(&mut self, changes: &Changes) {
         // What a change of batches leaves on offer would have to be worked out again; to read it is simpler.
-        let places = changes.batches.is_empty() && changes.released.is_empty();
+        let places = leaves_batches_alone(changes);
         for change in &changes.products {
             match self.known(&change.record.sku) {
                 Some(known) if places && change.read_version == Some(known.product.version) => {
@@ -235,6 +239,14 @@ impl Recall {
         self.young_rows += known.rows();
         self.young.insert(known.product.sku.clone(), known);
     }
+}
+
+/// Whether batches only change by what is earmarked in them.
+const fn leaves_batches_alone(changes: &Changes) -> bool {
+    changes.batches.is_empty()
+        && changes.released.is_empty()
+        && changes.dispatched.is_empty()
+        && changes.returned.is_empty()
 }
 
 #[cfg(test)]

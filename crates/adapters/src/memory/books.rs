@@ -1,10 +1,11 @@
 //! The tables, with the indexes that keep every step as cheap as its answer is small.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Event, LineId, LineKey, LineRecord, LineState, OrderId,
-    OrderRecord, Preference, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Turn, Units,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, DispatchRecord, Event, LineId, LineKey, LineRecord,
+    LineState, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Turn, Units,
 };
 use jiff::Timestamp;
 
@@ -29,6 +30,8 @@ pub(super) struct StoredProduct {
     pub(super) live: BTreeMap<Preference, Reference>,
     /// Its lines that wait, in order of service.
     pub(super) backlog: BTreeSet<Turn>,
+    /// Its lines that have a deadline, by that.
+    pub(super) deadlines: BTreeSet<(Timestamp, LineKey)>,
     /// The orders that its events concern.
     pub(super) orders: BTreeSet<OrderId>,
     /// Sequences of its events.
@@ -40,33 +43,29 @@ pub(super) struct StoredProduct {
 pub(super) struct StoredBatch {
     pub(super) record: BatchRecord,
     /// What each line holds here, by the order in which it would be asked to leave, backwards.
-    pub(super) held: BTreeMap<(Timestamp, Turn), Quantity>,
+    pub(super) held: BTreeMap<Leaving, Quantity>,
 }
 
-/// A line, and what it holds.
+/// When a line would be asked to leave a batch: the greatest first. That is the weakest claim, of equal claims the latest
+/// allocated, and of those the latest turn.
+pub(super) type Leaving = (Reverse<Claim>, Timestamp, Turn);
+
+fn leaving(allocation: &AllocationRecord, turn: Turn) -> Leaving {
+    (Reverse(allocation.claim), allocation.allocated_at, turn)
+}
+
+/// A line, with what it holds and what has left.
 #[derive(Debug)]
 pub(super) struct StoredLine {
     pub(super) record: LineRecord,
     pub(super) allocations: Vec<AllocationRecord>,
-}
-
-impl StoredLine {
-    pub(super) fn turn(&self) -> Turn {
-        turn(&self.record)
-    }
+    /// What it has dispatched.
+    pub(super) dispatches: Vec<DispatchRecord>,
 }
 
 impl StoredBatch {
     pub(super) fn is_live(&self) -> bool {
         committed(&self.record) < self.record.quantity.units()
-    }
-}
-
-/// A line's place in the order of service.
-fn turn(line: &LineRecord) -> Turn {
-    Turn {
-        placed_at: line.placed_at,
-        key: line.key.clone(),
     }
 }
 
@@ -95,15 +94,18 @@ impl Books {
 
     /// Stores a change set that [`check`](Self::check) has passed, all of it.
     pub(super) fn apply(&mut self, changes: &Changes) {
-        let touched: BTreeSet<&Reference> = changes
-            .released
-            .iter()
-            .chain(&changes.earmarked)
+        let held = changes.released.iter().chain(&changes.earmarked);
+        let gone = changes.returned.iter().chain(&changes.dispatched);
+        let touched: BTreeSet<&Reference> = held
             .map(|allocation| &allocation.batch)
+            .chain(gone.map(|dispatch| &dispatch.batch))
             .chain(changes.batches.iter().map(|change| &change.value().reference))
             .collect();
         for allocation in &changes.released {
             self.release(allocation);
+        }
+        for dispatch in &changes.returned {
+            self.take_back(dispatch);
         }
         for change in &changes.products {
             self.put_product(&change.record);
@@ -111,7 +113,7 @@ impl Books {
         for change in &changes.batches {
             self.put_batch(change);
         }
-        for order in &changes.orders {
+        for order in changes.orders.iter().map(Change::value) {
             self.orders.insert(order.id.clone(), order.clone());
         }
         for change in &changes.lines {
@@ -119,6 +121,9 @@ impl Books {
         }
         for allocation in &changes.earmarked {
             self.earmark(allocation);
+        }
+        for dispatch in &changes.dispatched {
+            self.dispatch(dispatch);
         }
         for reference in touched {
             self.index_live(reference);
@@ -137,6 +142,7 @@ impl Books {
                 batches: BTreeSet::new(),
                 live: BTreeMap::new(),
                 backlog: BTreeSet::new(),
+                deadlines: BTreeSet::new(),
                 orders: BTreeSet::new(),
                 events: Vec::new(),
             });
@@ -148,43 +154,63 @@ impl Books {
                 self.product_mut(&record.sku).batches.insert(record.reference.clone());
                 let record = BatchRecord {
                     allocated: Units::ZERO,
+                    dispatched: Units::ZERO,
                     ..record.clone()
                 };
                 let held = BTreeMap::new();
                 self.batches
                     .insert(record.reference.clone(), StoredBatch { record, held });
             }
-            Change::Changed(record) => self.batch_mut(&record.reference).record.quantity = record.quantity,
+            Change::Changed(record) => {
+                let stored = &mut self.batch_mut(&record.reference).record;
+                let before = stored.preference();
+                stored.quantity = record.quantity;
+                stored.eta = record.eta;
+                stored.closed = record.closed;
+                let sku = stored.sku.clone();
+                // It comes back under its new preference, if it still has something available.
+                self.product_mut(&sku).live.remove(&before);
+            }
         }
     }
 
     fn put_line(&mut self, record: &LineRecord) {
         let lines = self.lines.entry(record.key.order.clone()).or_default();
-        let (before, allocations) = match lines.remove(&record.key.line) {
-            Some(line) => (Some(turn(&line.record)), line.allocations),
-            None => (None, Vec::new()),
-        };
-        let line = StoredLine {
+        let line = lines.entry(record.key.line.clone()).or_insert_with(|| StoredLine {
             record: record.clone(),
-            allocations,
-        };
-        lines.insert(record.key.line.clone(), line);
+            allocations: Vec::new(),
+            dispatches: Vec::new(),
+        });
+        let before = std::mem::replace(&mut line.record, record.clone());
+        let (was, is) = (before.turn(), record.turn());
+        if was != is {
+            // What it goes on holding goes by its new turn.
+            for allocation in line.allocations.clone() {
+                let batch = self.batch_mut(&allocation.batch);
+                batch.held.remove(&leaving(&allocation, was.clone()));
+                batch.held.insert(leaving(&allocation, is.clone()), allocation.quantity);
+            }
+        }
 
         let product = self.product_mut(&record.sku);
-        if let Some(before) = before {
-            product.backlog.remove(&before);
-        }
+        product.backlog.remove(&was);
         if record.state == LineState::Backordered {
-            product.backlog.insert(turn(record));
+            product.backlog.insert(is);
+        }
+        if let Some(deadline) = before.hold_until {
+            product.deadlines.remove(&(deadline, before.key));
+        }
+        if let Some(deadline) = record.hold_until {
+            product.deadlines.insert((deadline, record.key.clone()));
         }
     }
 
     fn release(&mut self, allocation: &AllocationRecord) {
         let line = self.line_mut(&allocation.key).expect("the check found the line");
         line.allocations.retain(|held| held.batch != allocation.batch);
-        let turn = line.turn();
+        let turn = line.record.turn();
         let batch = self.batch_mut(&allocation.batch);
-        batch.held.remove(&(allocation.allocated_at, turn));
+        batch.held.remove(&leaving(allocation, turn));
         batch.record.allocated = batch
             .record
             .allocated
@@ -195,14 +221,36 @@ impl Books {
     fn earmark(&mut self, allocation: &AllocationRecord) {
         let line = self.line_mut(&allocation.key).expect("the check found the line");
         line.allocations.push(allocation.clone());
-        let turn = line.turn();
+        let turn = line.record.turn();
         let batch = self.batch_mut(&allocation.batch);
-        batch.held.insert((allocation.allocated_at, turn), allocation.quantity);
+        batch.held.insert(leaving(allocation, turn), allocation.quantity);
         batch.record.allocated = batch
             .record
             .allocated
             .checked_add(allocation.quantity.units())
             .expect("the check found room for it");
+    }
+
+    fn take_back(&mut self, dispatch: &DispatchRecord) {
+        let line = self.line_mut(&dispatch.key).expect("the check found the line");
+        line.dispatches.retain(|gone| gone.batch != dispatch.batch);
+        let batch = self.batch_mut(&dispatch.batch);
+        batch.record.dispatched = batch
+            .record
+            .dispatched
+            .checked_sub(dispatch.quantity.units())
+            .expect("the check found the dispatch among those summed up");
+    }
+
+    fn dispatch(&mut self, dispatch: &DispatchRecord) {
+        let line = self.line_mut(&dispatch.key).expect("the check found the line");
+        line.dispatches.push(dispatch.clone());
+        let batch = self.batch_mut(&dispatch.batch);
+        batch.record.dispatched = batch
+            .record
+            .dispatched
+            .checked_add(dispatch.quantity.units())
+            .expect("the check found that it fits");
     }
 
     fn index_live(&mut self, reference: &Reference) {

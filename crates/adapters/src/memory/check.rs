@@ -1,9 +1,12 @@
 //! What a database's keys and constraints would refuse, refused here before anything is stored.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, Change, Changes, LineKey, LineRecord, Reference, Sku};
+use earmark_domain::{
+    BatchRecord, Change, Changes, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units,
+};
 
 use super::books::{Books, committed};
 
@@ -32,7 +35,7 @@ impl Books {
         proposal.batches(changes)?;
         proposal.orders(changes)?;
         proposal.lines(changes)?;
-        proposal.allocations(changes)?;
+        proposal.units(changes)?;
         proposal.events(changes)
     }
 }
@@ -76,8 +79,10 @@ impl<'a> Proposal<'a> {
 
     fn orders(&self, changes: &Changes) -> Result<(), StoreError> {
         let mut seen = BTreeSet::new();
-        for order in &changes.orders {
-            unless_conflict(!self.books.orders.contains_key(&order.id) && seen.insert(&order.id))?;
+        for change in &changes.orders {
+            let id = &change.value().id;
+            let stands = self.books.orders.contains_key(id);
+            unless_conflict(stands == matches!(change, Change::Changed(_)) && seen.insert(id))?;
         }
         Ok(())
     }
@@ -91,12 +96,13 @@ impl<'a> Proposal<'a> {
                 Change::Changed(_) => stored.is_some_and(|line| line.record.sku == record.sku),
             })?;
             self.product_exists(&record.sku)?;
+            deadline_fits(record)?;
             unless_conflict(self.lines.insert(&record.key, record).is_none())?;
         }
         Ok(())
     }
 
-    /// The batch as it will stand, its `allocated` still that of the books.
+    /// The batch as it will stand, its `allocated` and `dispatched` still those of the books.
     fn batch(&self, reference: &Reference) -> Result<BatchRecord, StoreError> {
         let stored = self.books.batches.get(reference).map(|batch| &batch.record);
         match (self.batches.get(reference), stored) {
@@ -105,13 +111,12 @@ impl<'a> Proposal<'a> {
                 ..stored.clone()
             }),
             (Some(proposed), None) => Ok(BatchRecord {
-                allocated: earmark_domain::Units::ZERO,
+                allocated: Units::ZERO,
+                dispatched: Units::ZERO,
                 ..(*proposed).clone()
             }),
             (None, Some(stored)) => Ok(stored.clone()),
-            (None, None) => Err(StoreError::Corrupt(format!(
-                "there is no batch {reference} to allocate in"
-            ))),
+            (None, None) => Err(StoreError::Corrupt(format!("there is no batch {reference}"))),
         }
     }
 
@@ -119,13 +124,17 @@ impl<'a> Proposal<'a> {
         let proposed = self.lines.get(key).map(|record| &record.sku);
         proposed
             .or_else(|| self.books.line(key).map(|line| &line.record.sku))
-            .ok_or_else(|| StoreError::Corrupt(format!("there is no line {key} to allocate to")))
+            .ok_or_else(|| StoreError::Corrupt(format!("there is no line {key}")))
     }
 
-    fn allocations(&self, changes: &'a Changes) -> Result<(), StoreError> {
-        let mut batches: BTreeMap<&Reference, BatchRecord> = BTreeMap::new();
+    /// What leaves batches and what comes into them, and what has left the building and what has not after all.
+    fn units(&self, changes: &'a Changes) -> Result<(), StoreError> {
+        let mut sums = Sums {
+            proposal: self,
+            batches: BTreeMap::new(),
+        };
         for reference in self.batches.keys() {
-            batches.insert(reference, self.batch(reference)?);
+            sums.batch(reference)?;
         }
 
         let mut released = BTreeSet::new();
@@ -133,43 +142,39 @@ impl<'a> Proposal<'a> {
             let stored = self.books.line(&allocation.key);
             unless_conflict(stored.is_some_and(|line| line.allocations.contains(allocation)))?;
             unless_conflict(released.insert((&allocation.key, &allocation.batch)))?;
-            let mut batch = match batches.remove(&allocation.batch) {
-                Some(batch) => batch,
-                None => self.batch(&allocation.batch)?,
-            };
-            batch.allocated = batch
-                .allocated
-                .checked_sub(allocation.quantity.units())
-                .ok_or(StoreError::Conflict)?;
-            batches.insert(&allocation.batch, batch);
+            let batch = sums.batch(&allocation.batch)?;
+            batch.allocated = less(batch.allocated, allocation.quantity)?;
+        }
+        let mut returned = BTreeSet::new();
+        for dispatch in &changes.returned {
+            let stored = self.books.line(&dispatch.key);
+            unless_conflict(stored.is_some_and(|line| line.dispatches.contains(dispatch)))?;
+            unless_conflict(returned.insert((&dispatch.key, &dispatch.batch)))?;
+            let batch = sums.batch(&dispatch.batch)?;
+            batch.dispatched = less(batch.dispatched, dispatch.quantity)?;
         }
 
         let mut earmarked = BTreeSet::new();
         for allocation in &changes.earmarked {
             let at = (&allocation.key, &allocation.batch);
-            let stands = self
-                .books
-                .line(&allocation.key)
-                .is_some_and(|line| line.allocations.iter().any(|held| held.batch == allocation.batch));
+            let stored = self.books.line(&allocation.key);
+            let stands = stored.is_some_and(|line| line.allocations.iter().any(|held| held.batch == allocation.batch));
             unless_conflict((!stands || released.contains(&at)) && earmarked.insert(at))?;
-            let mut batch = match batches.remove(&allocation.batch) {
-                Some(batch) => batch,
-                None => self.batch(&allocation.batch)?,
-            };
-            if *self.sku_of_line(&allocation.key)? != batch.sku {
-                return Err(StoreError::Corrupt(format!(
-                    "line {} wants another product than batch {} is of",
-                    allocation.key, allocation.batch
-                )));
-            }
-            batch.allocated = batch
-                .allocated
-                .checked_add(allocation.quantity.units())
-                .ok_or_else(|| overfull(&allocation.batch))?;
-            batches.insert(&allocation.batch, batch);
+            let batch = sums.batch_for(&allocation.key, &allocation.batch)?;
+            batch.allocated = more(batch.allocated, allocation.quantity, &allocation.batch)?;
+        }
+        let mut dispatched = BTreeSet::new();
+        for dispatch in &changes.dispatched {
+            let at = (&dispatch.key, &dispatch.batch);
+            let stored = self.books.line(&dispatch.key);
+            let stands = stored.is_some_and(|line| line.dispatches.iter().any(|gone| gone.batch == dispatch.batch));
+            unless_conflict((!stands || returned.contains(&at)) && dispatched.insert(at))?;
+            let batch = sums.batch_for(&dispatch.key, &dispatch.batch)?;
+            batch.dispatched = more(batch.dispatched, dispatch.quantity, &dispatch.batch)?;
         }
 
-        match batches.values().find(|batch| batch.quantity.units() < committed(batch)) {
+        let mut batches = sums.batches.values();
+        match batches.find(|batch| batch.quantity.units() < committed(batch)) {
             Some(batch) => Err(overfull(&batch.reference)),
             None => Ok(()),
         }
@@ -194,6 +199,58 @@ impl<'a> Proposal<'a> {
             .and_then(|stored| stored.event.product())
             .map_or(0, |(_, version)| version)
     }
+}
+
+/// Batches with the sums as they will stand.
+struct Sums<'p, 'a> {
+    proposal: &'p Proposal<'a>,
+    batches: BTreeMap<&'a Reference, BatchRecord>,
+}
+
+impl<'a> Sums<'_, 'a> {
+    fn batch(&mut self, reference: &'a Reference) -> Result<&mut BatchRecord, StoreError> {
+        Ok(match self.batches.entry(reference) {
+            Entry::Occupied(batch) => batch.into_mut(),
+            Entry::Vacant(place) => place.insert(self.proposal.batch(reference)?),
+        })
+    }
+
+    /// A batch that units of a line come into, or leave the building from.
+    fn batch_for(&mut self, key: &LineKey, reference: &'a Reference) -> Result<&mut BatchRecord, StoreError> {
+        let wanted = self.proposal.sku_of_line(key)?.clone();
+        let batch = self.batch(reference)?;
+        if wanted == batch.sku {
+            return Ok(batch);
+        }
+        Err(StoreError::Corrupt(format!(
+            "line {key} wants another product than batch {reference} is of"
+        )))
+    }
+}
+
+fn less(sum: Units, quantity: Quantity) -> Result<Units, StoreError> {
+    sum.checked_sub(quantity.units()).ok_or(StoreError::Conflict)
+}
+
+fn more(sum: Units, quantity: Quantity, batch: &Reference) -> Result<Units, StoreError> {
+    sum.checked_add(quantity.units()).ok_or_else(|| overfull(batch))
+}
+
+/// A held line has a deadline, and no line has one that neither is held nor waits.
+fn deadline_fits(line: &LineRecord) -> Result<(), StoreError> {
+    let fits = match line.state {
+        LineState::Held => line.hold_until.is_some(),
+        LineState::Backordered => true,
+        _ => line.hold_until.is_none(),
+    };
+    if fits {
+        return Ok(());
+    }
+    let state = line.state.as_str();
+    Err(StoreError::Corrupt(format!(
+        "line {} can't be {state} with the deadline {:?}",
+        line.key, line.hold_until
+    )))
 }
 
 fn overfull(reference: &Reference) -> StoreError {

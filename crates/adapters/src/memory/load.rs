@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, OFFER_PAGE, OfferCut, Reference, ReleaseNeed, Scope, Sku,
-    Turn, Units,
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, NextHold, OFFER_PAGE, OfferCut, OrderId, Reference, ReleaseLines,
+    ReleaseNeed, Scope, Sku, Turn, Units,
 };
+
+use jiff::Timestamp;
 
 use super::books::{Books, StoredProduct, committed};
 
@@ -42,6 +44,14 @@ impl Books {
                 lines.extend(turns.map(|turn| turn.key.clone()));
                 loaded.backlog.push(read);
             }
+            if scope.holds.contains(&product.record.sku) {
+                let mut others = product.deadlines.iter();
+                let next = others.find(|(_, key)| !scope.orders.contains(&key.order));
+                loaded.next_holds.push(NextHold {
+                    sku: product.record.sku.clone(),
+                    at: next.map(|(deadline, _)| *deadline),
+                });
+            }
         }
         lines.extend(scope.release.iter().flat_map(|need| self.to_release(need)));
 
@@ -49,6 +59,10 @@ impl Books {
             loaded.lines.push(line.record.clone());
             references.extend(line.allocations.iter().map(|allocation| allocation.batch.clone()));
             loaded.allocations.extend(line.allocations.iter().cloned());
+            if scope.dispatches && scope.orders.contains(&line.record.key.order) {
+                references.extend(line.dispatches.iter().map(|dispatch| dispatch.batch.clone()));
+                loaded.dispatches.extend(line.dispatches.iter().cloned());
+            }
         }
         let batches = references.iter().filter_map(|reference| self.batches.get(reference));
         loaded.batches = batches.map(|batch| batch.record.clone()).collect();
@@ -57,14 +71,18 @@ impl Books {
         loaded
     }
 
-    /// The lines that would have to leave a batch, the latest allocated first: no more than cover the excess.
+    /// The lines that would have to leave a batch, the weakest claim first: no more than cover the excess; or all that
+    /// lie in it.
     fn to_release(&self, need: &ReleaseNeed) -> Vec<LineKey> {
         let Some(batch) = self.batches.get(&need.batch) else {
             return Vec::new();
         };
-        let mut excess = committed(&batch.record).saturating_sub(need.to.units());
+        let mut excess = match need.lines {
+            ReleaseLines::Beyond(quantity) => committed(&batch.record).saturating_sub(quantity.units()),
+            ReleaseLines::All => Units::new(u64::MAX),
+        };
         let mut leaving = Vec::new();
-        for ((_, turn), quantity) in batch.held.iter().rev() {
+        for ((_, _, turn), quantity) in batch.held.iter().rev() {
             if excess == Units::ZERO {
                 break;
             }
@@ -72,6 +90,20 @@ impl Books {
             leaving.push(turn.key.clone());
         }
         leaving
+    }
+
+    /// Orders that have a line of one of these products whose deadline is not after an instant, the earliest first.
+    pub(super) fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Vec<OrderId> {
+        let products = skus.iter().filter_map(|sku| self.products.get(sku));
+        let deadlines = products.flat_map(|product| &product.deadlines);
+        let mut due: Vec<(Timestamp, &OrderId)> = deadlines
+            .filter(|(deadline, _)| *deadline <= now)
+            .map(|(deadline, key)| (*deadline, &key.order))
+            .collect();
+        due.sort_unstable();
+        let mut seen = BTreeSet::new();
+        let first = due.into_iter().map(|(_, order)| order).filter(|order| seen.insert(*order));
+        first.take(limit).cloned().collect()
     }
 }
 

@@ -5,13 +5,15 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use earmark_application::{
-    EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
+    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
     StoreError, WrittenEvent,
 };
 use earmark_domain::{
-    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, ProductRecord, Reference,
-    SequencedEvent, Sku, Turn, Units,
+    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, Turn,
+    Units,
 };
+
+use jiff::Timestamp;
 
 use super::MemoryStore;
 use super::books::{Books, StoredBatch, StoredLine, StoredProduct};
@@ -50,7 +52,7 @@ impl Books {
         }
     }
 
-    /// A product's batches, in preference order.
+    /// A product's batches as they stand, in preference order.
     fn batches_of(&self, product: &StoredProduct) -> Vec<BatchRecord> {
         let stored = product
             .batches
@@ -61,20 +63,30 @@ impl Books {
         batches.into_iter().map(|batch| batch.record.clone()).collect()
     }
 
-    fn summary(&self, product: &StoredProduct) -> ProductSummary {
-        let batches = product
-            .batches
-            .iter()
-            .filter_map(|reference| self.batches.get(reference));
-        let ProductRecord { sku, name, version, .. } = product.record.clone();
-        let waiting = self.waiting(product).map(|line| line.record.quantity.units());
-        ProductSummary::of(
-            sku,
-            name,
-            version,
-            batches.map(|batch| &batch.record),
-            waiting.sum::<Units>(),
-        )
+    /// The same without the units of holds that have ended by an instant.
+    fn batches_at(&self, product: &StoredProduct, now: Timestamp) -> Vec<BatchRecord> {
+        let mut batches = self.batches_of(product);
+        for batch in &mut batches {
+            self.without_ended(product, batch, now);
+        }
+        batches
+    }
+
+    /// Counts the units of holds that have ended by an instant as allocated no more.
+    fn without_ended(&self, product: &StoredProduct, batch: &mut BatchRecord, now: Timestamp) {
+        let ended = product.deadlines.iter().take_while(|(deadline, _)| *deadline <= now);
+        let held = ended
+            .filter_map(|(_, key)| self.line(key))
+            .flat_map(|line| &line.allocations)
+            .filter(|held| held.batch == batch.reference);
+        let ended: Units = held.map(|held| held.quantity.units()).sum();
+        batch.allocated = batch.allocated.saturating_sub(ended);
+    }
+
+    fn summary(&self, product: &StoredProduct, now: Timestamp) -> ProductSummary {
+        let waiting = self.waiting(product, now).map(|line| line.record.quantity.units());
+        let batches = self.batches_at(product, now);
+        ProductSummary::of(product.record.clone(), batches.iter(), waiting.sum::<Units>())
     }
 
     /// All lines from the one after `after` on.
@@ -92,7 +104,7 @@ impl Books {
             .batches
             .iter()
             .filter_map(|reference| self.batches.get(reference));
-        let holding = batches.flat_map(|batch| batch.held.keys().map(|(_, turn)| &turn.key.order));
+        let holding = batches.flat_map(|batch| batch.held.keys().map(|(_, _, turn)| &turn.key.order));
         let orders: BTreeSet<&OrderId> = product.orders.iter().chain(holding).collect();
         orders
             .into_iter()
@@ -100,8 +112,10 @@ impl Books {
             .filter(|line| line.record.sku == product.record.sku)
     }
 
-    fn waiting<'a>(&'a self, product: &'a StoredProduct) -> impl Iterator<Item = &'a StoredLine> {
-        product.backlog.iter().filter_map(|turn| self.line(&turn.key))
+    /// The lines of a product that wait at an instant, in order of service.
+    fn waiting<'a>(&'a self, product: &'a StoredProduct, now: Timestamp) -> impl Iterator<Item = &'a StoredLine> {
+        let lines = product.backlog.iter().filter_map(|turn| self.line(&turn.key));
+        lines.filter(move |line| line.record.hold_until.is_none_or(|deadline| deadline > now))
     }
 }
 
@@ -161,23 +175,32 @@ fn written(stored: &SequencedEvent) -> WrittenEvent {
 
 #[async_trait]
 impl Queries for MemoryStore {
-    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError> {
-        Ok(self.books()?.batches.get(reference).map(|batch| batch.record.clone()))
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
+        let books = self.books()?;
+        let read = books.batches.get(reference).and_then(|batch| {
+            let product = books.products.get(&batch.record.sku)?;
+            let mut record = batch.record.clone();
+            books.without_ended(product, &mut record, now);
+            let version = product.record.version;
+            Some(BatchRead { record, version })
+        });
+        Ok(read)
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
         let books = self.books()?;
         Ok(books.lines.get(id).map(|lines| OrderRead {
             id: id.clone(),
+            header: books.orders.get(id).cloned(),
             lines: lines.values().map(|line| books.read_line(line)).collect(),
         }))
     }
 
-    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
+    async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {
         let books = self.books()?;
         Ok(books.products.get(sku).map(|product| ProductRead {
-            summary: books.summary(product),
-            batches: books.batches_of(product),
+            summary: books.summary(product, now),
+            batches: books.batches_at(product, now),
         }))
     }
 
@@ -185,6 +208,7 @@ impl Queries for MemoryStore {
         &self,
         search: Option<&str>,
         after: Option<&Sku>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError> {
         let books = self.books()?;
@@ -192,7 +216,7 @@ impl Queries for MemoryStore {
         Ok(products
             .filter(|product| search.is_none_or(|search| contains(product, search)))
             .take(limit)
-            .map(|product| books.summary(product))
+            .map(|product| books.summary(product, now))
             .collect())
     }
 
@@ -200,14 +224,14 @@ impl Queries for MemoryStore {
         &self,
         sku: &Sku,
         after: Option<&Turn>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         let books = self.books()?;
         Ok(books.products.get(sku).map(|product| {
-            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-            let turns = product.backlog.range::<Turn, _>((from, Bound::Unbounded)).take(limit);
-            let lines = turns.filter_map(|turn| books.line(&turn.key));
-            lines.map(|line| books.read_line(line)).collect()
+            let waiting = books.waiting(product, now);
+            let behind = waiting.filter(|line| after.is_none_or(|after| line.record.turn() > *after));
+            behind.take(limit).map(|line| books.read_line(line)).collect()
         }))
     }
 
@@ -258,6 +282,17 @@ impl Queries for MemoryStore {
         Ok(owed.take(limit).map(|product| product.record.sku.clone()).collect())
     }
 
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        let books = self.books()?;
+        let products = books.products.values().map(|product| &product.record);
+        let mut due: Vec<(Timestamp, &Sku)> = products
+            .filter_map(|product| Some((product.next_expiry?, &product.sku)))
+            .filter(|(deadline, _)| *deadline <= now)
+            .collect();
+        due.sort_unstable();
+        Ok(due.into_iter().take(limit).map(|(_, sku)| sku.clone()).collect())
+    }
+
     async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
         let books = self.books()?;
         let told = |line: &LineRecord| {
@@ -282,6 +317,7 @@ impl Queries for MemoryStore {
                 batches: books.batches_of(product),
                 lines: lines().map(|line| line.record.clone()).collect(),
                 allocations: lines().flat_map(|line| line.allocations.iter().cloned()).collect(),
+                dispatches: lines().flat_map(|line| line.dispatches.iter().cloned()).collect(),
                 events: product
                     .events
                     .iter()

@@ -6,8 +6,9 @@ use earmark_domain::{ProductHistory, Sku};
 
 use super::error::store_error;
 use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, EventRow, EventTypes, LineRow, LineTypes, ProductRow,
-    ProductTypes, allocation_columns, batch_columns, event_columns, line_columns, product_columns,
+    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes,
+    LineRow, LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
+    line_columns, product_columns,
 };
 use super::statement::statement;
 
@@ -39,6 +40,14 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         "CROSS JOIN lines USING (order_id) CROSS JOIN allocations USING (order_id, line_id) ",
         "WHERE +lines.sku = ? ORDER BY 1, 2, 3"
     );
+    // What has left is found from the side of the lines alone: what it leaves uncounted is missing from its batch's sum.
+    const DISPATCHES: &str = concat!(
+        "SELECT ",
+        dispatch_columns!(),
+        " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
+        "CROSS JOIN lines USING (order_id) CROSS JOIN dispatches USING (order_id, line_id) ",
+        "WHERE +lines.sku = ? ORDER BY 1, 2, 3"
+    );
     const EVENTS: &str = concat!(
         "SELECT ",
         event_columns!(),
@@ -68,6 +77,11 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         .text(key)
         .load(connection)
         .map_err(store_error)?;
+    let dispatches: Vec<DispatchRow> = statement::<DispatchTypes>(DISPATCHES)
+        .text(key)
+        .text(key)
+        .load(connection)
+        .map_err(store_error)?;
     let events: Vec<EventRow> = statement::<EventTypes>(EVENTS)
         .text(key)
         .load(connection)
@@ -81,6 +95,7 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         batches: batches.into_iter().map(row::batch).collect::<Result<_, _>>()?,
         lines: lines.into_iter().map(row::line).collect::<Result<_, _>>()?,
         allocations: allocations.into_iter().map(row::allocation).collect::<Result<_, _>>()?,
+        dispatches: dispatches.into_iter().map(row::dispatch).collect::<Result<_, _>>()?,
         events,
     }))
 }

@@ -10,14 +10,17 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OFFER_PAGE,
-    OfferCut, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseNeed, Scope, Sku, Turn, Units,
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, DispatchRecord, LineKey, LineRecord, Loaded,
+    NextHold, OFFER_PAGE, OfferCut, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseLines,
+    ReleaseNeed, Scope, Sku, Turn, Units,
 };
 
+use super::deadlines::next_hold;
 use super::error::store_error;
 use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
-    ProductTypes, allocation_columns, batch_columns, line_columns, product_columns,
+    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow, LineTypes,
+    OrderRow, OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, line_columns,
+    order_columns, product_columns,
 };
 use super::statement::{Statement, statement};
 
@@ -47,8 +50,17 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     if let Some(need) = &scope.release {
         reader.lines_to_release(need)?;
     }
+    let mut next_holds = Vec::new();
+    for product in products.iter().filter(|product| scope.holds.contains(&product.sku)) {
+        next_holds.push(NextHold {
+            at: next_hold(reader.connection, &product.sku, &scope.orders)?,
+            sku: product.sku.clone(),
+        });
+    }
     let allocations = reader.allocations()?;
-    reader.batches_of(&allocations)?;
+    let dispatches = reader.dispatches(scope)?;
+    let held = allocations.iter().map(|allocation| &allocation.batch);
+    reader.batches_of(held.chain(dispatches.iter().map(|dispatch| &dispatch.batch)))?;
     let orders = reader.orders(&scope.orders)?;
     Ok(Loaded {
         products,
@@ -57,6 +69,8 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         orders,
         lines: reader.lines.into_values().collect(),
         allocations,
+        dispatches,
+        next_holds,
         backlog,
     })
 }
@@ -206,17 +220,18 @@ impl Reader<'_> {
         const PAGE: &str = concat!(
             "SELECT ",
             line_columns!(),
-            " FROM lines WHERE sku = ? AND state = 'backordered' AND (placed_at, order_id, line_id) > (?, ?, ?) ",
-            "ORDER BY placed_at, order_id, line_id"
+            " FROM lines WHERE sku = ? AND state = 'backordered' AND (rank, placed_at, order_id, line_id) > (?, ?, ?, ?) ",
+            "ORDER BY rank, placed_at, order_id, line_id"
         );
         let after = match need {
             BacklogNeed::Resume => product.resume_after.as_ref(),
             BacklogNeed::None | BacklogNeed::FromStart => None,
         };
-        let (placed_at, order, line) = turn_columns(after);
+        let (rank, placed_at, order, line) = turn_columns(after);
         // One more than is wanted tells whether more wait; read one by one, as open batches are.
         let mut rows = statement::<LineTypes>(PAGE)
             .text(product.sku.as_str())
+            .integer(rank)
             .integer(placed_at)
             .text(order)
             .text(line)
@@ -230,10 +245,7 @@ impl Reader<'_> {
         let mut last = None;
         for row in rows {
             let line = row::line(row)?;
-            last = Some(Turn {
-                placed_at: line.placed_at,
-                key: line.key.clone(),
-            });
+            last = Some(line.turn());
             self.lines.insert(line.key.clone(), line);
         }
         Ok(BacklogRead {
@@ -242,21 +254,25 @@ impl Reader<'_> {
         })
     }
 
-    /// The lines that would have to leave a batch, the latest allocated first: no more than cover what it lacks.
+    /// The lines that would have to leave a batch, the weakest claim first: no more than cover what it lacks; or all that
+    /// lie in it.
     fn lines_to_release(&mut self, need: &ReleaseNeed) -> Result<(), StoreError> {
         const LEAVING: &str = concat!(
             "SELECT ",
             line_columns!(),
             ", allocations.quantity FROM allocations CROSS JOIN lines USING (order_id, line_id) ",
-            "WHERE allocations.batch = ? ORDER BY allocations.allocated_at DESC, lines.placed_at DESC, ",
-            "lines.order_id DESC, lines.line_id DESC"
+            "WHERE allocations.batch = ? ORDER BY allocations.claim, allocations.allocated_at DESC, ",
+            "lines.rank DESC, lines.placed_at DESC, lines.order_id DESC, lines.line_id DESC"
         );
         let Some(batch) = self.batches.get(&need.batch) else {
             return Ok(());
         };
         let committed = batch.allocated.checked_add(batch.dispatched);
         let committed = committed.ok_or_else(|| StoreError::Corrupt(format!("batches {:?}: sums wrap", need.batch)))?;
-        let mut lacking = committed.saturating_sub(need.to.units());
+        let mut lacking = match need.lines {
+            ReleaseLines::Beyond(quantity) => committed.saturating_sub(quantity.units()),
+            ReleaseLines::All => Units::new(u64::MAX),
+        };
         if lacking == Units::ZERO {
             return Ok(());
         }
@@ -297,16 +313,32 @@ impl Reader<'_> {
         rows.into_iter().map(row::allocation).collect()
     }
 
-    /// The batches of allocations that have not been read yet.
-    fn batches_of(&mut self, allocations: &[AllocationRecord]) -> Result<(), StoreError> {
+    /// What the lines of the scope's orders have dispatched, where that is asked for.
+    fn dispatches(&mut self, scope: &Scope) -> Result<Vec<DispatchRecord>, StoreError> {
+        const GONE: &str = concat!(
+            "SELECT ",
+            dispatch_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN dispatches ON dispatches.order_id = named.value ",
+            "ORDER BY dispatches.order_id, dispatches.line_id, dispatches.batch"
+        );
+        if !scope.dispatches || scope.orders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<DispatchRow> = statement::<DispatchTypes>(GONE)
+            .list(scope.orders.iter().map(OrderId::as_str))
+            .load(self.connection)
+            .map_err(store_error)?;
+        rows.into_iter().map(row::dispatch).collect()
+    }
+
+    /// Those of these batches that have not been read yet.
+    fn batches_of<'a>(&mut self, references: impl Iterator<Item = &'a Reference>) -> Result<(), StoreError> {
         const UNREAD: &str = concat!(
             "SELECT ",
             batch_columns!(),
             " FROM json_each(?) AS named CROSS JOIN batches ON batches.reference = named.value"
         );
-        let unread: BTreeSet<&Reference> = allocations
-            .iter()
-            .map(|allocation| &allocation.batch)
+        let unread: BTreeSet<&Reference> = references
             .filter(|reference| !self.batches.contains_key(*reference))
             .collect();
         if unread.is_empty() {
@@ -316,8 +348,11 @@ impl Reader<'_> {
     }
 
     fn orders(&mut self, orders: &BTreeSet<OrderId>) -> Result<Vec<OrderRecord>, StoreError> {
-        const NAMED: &str = "SELECT order_id, placed_at FROM json_each(?) AS named CROSS JOIN orders \
-             ON orders.order_id = named.value ORDER BY orders.order_id";
+        const NAMED: &str = concat!(
+            "SELECT ",
+            order_columns!(),
+            " FROM json_each(?) AS named CROSS JOIN orders ON orders.order_id = named.value ORDER BY orders.order_id"
+        );
         if orders.is_empty() {
             return Ok(Vec::new());
         }
@@ -335,9 +370,10 @@ fn pair(key: &LineKey) -> [&str; 2] {
 }
 
 /// A turn as it is compared to columns; what comes before all turns where there is none. No name is empty.
-pub(super) fn turn_columns(turn: Option<&Turn>) -> (i64, &str, &str) {
-    turn.map_or((i64::MIN, "", ""), |turn| {
+pub(super) fn turn_columns(turn: Option<&Turn>) -> (i64, i64, &str, &str) {
+    turn.map_or((i64::MIN, i64::MIN, "", ""), |turn| {
         (
+            turn.precedence.rank(),
             turn.placed_at.as_microsecond(),
             turn.key.order.as_str(),
             turn.key.line.as_str(),

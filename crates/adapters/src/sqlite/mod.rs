@@ -8,6 +8,7 @@
 //! puts the log into the file (`log`).
 
 mod connect;
+mod deadlines;
 mod error;
 mod events;
 mod flush;
@@ -20,22 +21,26 @@ mod readers;
 mod row;
 mod rows;
 mod statement;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod transact;
 mod write;
 mod writer;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::Scope;
+use earmark_domain::{OrderId, Scope, Sku};
+use jiff::Timestamp;
 
 pub use self::error::OpenError;
 
 use self::connect::Address;
+use self::deadlines::due_orders;
 use self::log::LogBounds;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -132,5 +137,12 @@ async fn blocking<T: Send + 'static>(
 impl Store for SqliteStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
         self.writer.run(scope.clone(), decide).await
+    }
+
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        let skus = skus.clone();
+        self.readers
+            .ask_in_one_snapshot(move |conn| due_orders(conn, &skus, now, limit))
+            .await
     }
 }

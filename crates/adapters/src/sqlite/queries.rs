@@ -7,12 +7,11 @@ use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{
-    EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
+    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
     StoreError, WrittenEvent,
 };
-use earmark_domain::{
-    BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, ProductRecord, Reference, Sku, Turn, Units,
-};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
+use jiff::Timestamp;
 
 use super::SqliteStore;
 use super::error::store_error;
@@ -21,9 +20,10 @@ use super::history::history;
 use super::load::{rows_wanted, turn_columns};
 use super::row::{
     self, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
-    line_columns, product_columns,
+    line_columns, order_columns, product_columns,
 };
 use super::statement::{Statement, statement};
+use super::sums;
 
 /// A line with one of its allocations; without allocations it comes once.
 type LineReadTypes = (LineTypes, (Nullable<Text>, Nullable<BigInt>, Nullable<Text>));
@@ -32,116 +32,24 @@ type LineReadRow = (LineRow, (Option<String>, Option<i64>, Option<String>));
 /// Joins each line of a page with its allocations, in preference order, in the order of the lines given.
 macro_rules! line_reads {
     ($page:expr, $order:expr) => {
+        line_reads!($page, $order, "", "")
+    };
+    ($page:expr, $order:expr, $more:expr, $joined:expr) => {
         concat!(
             "SELECT ",
             line_columns!(),
-            ", held.batch, held.quantity, place.eta FROM (SELECT * FROM lines WHERE ",
+            ", held.batch, held.quantity, place.eta",
+            $more,
+            " FROM (SELECT * FROM lines WHERE ",
             $page,
             ") AS lines LEFT JOIN allocations AS held USING (order_id, line_id) ",
-            "LEFT JOIN batches AS place ON place.reference = held.batch ORDER BY ",
+            "LEFT JOIN batches AS place ON place.reference = held.batch ",
+            $joined,
+            "ORDER BY ",
             $order,
             ", place.eta NULLS FIRST, place.ordinal"
         )
     };
-}
-
-/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, available; and over its
-/// backlog.
-macro_rules! summaries {
-    ($page:expr) => {
-        concat!(
-            "SELECT product.sku, product.name, product.version, ",
-            "coalesce(sum(quantity - dispatched) FILTER (WHERE eta IS NULL), 0), ",
-            "coalesce(sum(quantity - dispatched) FILTER (WHERE eta IS NOT NULL), 0), ",
-            "coalesce(sum(allocated), 0), coalesce(sum(dispatched), 0), ",
-            "coalesce(sum(quantity - allocated - dispatched), 0), ",
-            "coalesce((SELECT sum(lines.quantity) FROM lines INDEXED BY lines_backlog ",
-            "WHERE lines.sku = product.sku AND lines.state = 'backordered'), 0) ",
-            "FROM (SELECT sku, name, version FROM products WHERE ",
-            $page,
-            ") AS product LEFT JOIN batches ON batches.sku = product.sku ",
-            "GROUP BY product.sku ORDER BY product.sku"
-        )
-    };
-}
-
-/// A product with what waits for it, joined with its batches, in preference order; without batches it comes once.
-const PRODUCT_READ: &str = concat!(
-    "SELECT product.name, product.version, ",
-    "coalesce((SELECT sum(lines.quantity) FROM lines INDEXED BY lines_backlog ",
-    "WHERE lines.sku = product.sku AND lines.state = 'backordered'), 0), product.sku, ",
-    "reference, location, ordinal, created_quantity, quantity, allocated, dispatched, eta ",
-    "FROM products AS product LEFT JOIN batches ON batches.sku = product.sku ",
-    "WHERE product.sku = ? ORDER BY eta NULLS FIRST, ordinal"
-);
-
-type ProductReadTypes = (
-    (Nullable<Text>, BigInt, BigInt, Text),
-    Nullable<(Text, Text, BigInt, BigInt, BigInt, BigInt, BigInt, Nullable<Text>)>,
-);
-type ProductReadRow = (
-    (Option<String>, i64, i64, String),
-    Option<(String, String, i64, i64, i64, i64, i64, Option<String>)>,
-);
-
-fn product_read(rows: Vec<ProductReadRow>) -> Result<Option<ProductRead>, StoreError> {
-    let Some(((name, version, backordered, sku), _)) = rows.first().cloned() else {
-        return Ok(None);
-    };
-    let place = |(reference, location, ordinal, created_quantity, quantity, allocated, dispatched, eta)| {
-        let sku = sku.clone();
-        row::batch((
-            reference,
-            sku,
-            location,
-            ordinal,
-            created_quantity,
-            quantity,
-            allocated,
-            dispatched,
-            eta,
-        ))
-    };
-    let batches = rows.into_iter().filter_map(|(_, batch)| batch);
-    let batches: Vec<BatchRecord> = batches.map(place).collect::<Result<_, _>>()?;
-    // The name and version are read as those of any product row are.
-    let ProductRecord { sku, name, version, .. } = row::product((sku.clone(), name, version, 0, None, None, None))?;
-    let backordered = row::units(&sku, "backordered", backordered)?;
-    Ok(Some(ProductRead {
-        summary: ProductSummary::of(sku, name, version, batches.iter(), backordered),
-        batches,
-    }))
-}
-
-type SummaryTypes = (
-    Text,
-    Nullable<Text>,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-);
-type SummaryRow = (String, Option<String>, i64, i64, i64, i64, i64, i64, i64);
-
-fn summary(row: SummaryRow) -> Result<ProductSummary, StoreError> {
-    let (sku, name, version, on_hand, inbound, allocated, dispatched, available, backordered) = row;
-    // The name and version are read as those of any product row are.
-    let ProductRecord { sku, name, version, .. } = row::product((sku, name, version, 0, None, None, None))?;
-    let units = |column, sum| -> Result<Units, StoreError> { row::units(&sku, column, sum) };
-    Ok(ProductSummary {
-        on_hand: units("on_hand", on_hand)?,
-        inbound: units("inbound", inbound)?,
-        allocated: units("allocated", allocated)?,
-        dispatched: units("dispatched", dispatched)?,
-        available: units("available", available)?,
-        backordered: units("backordered", backordered)?,
-        name,
-        version,
-        sku,
-    })
 }
 
 fn batches(statement: Statement<'_, BatchTypes>, conn: &mut SqliteConnection) -> Result<Vec<BatchRecord>, StoreError> {
@@ -149,20 +57,15 @@ fn batches(statement: Statement<'_, BatchTypes>, conn: &mut SqliteConnection) ->
     rows.into_iter().map(row::batch).collect()
 }
 
-fn summaries(
-    statement: Statement<'_, SummaryTypes>,
-    conn: &mut SqliteConnection,
-) -> Result<Vec<ProductSummary>, StoreError> {
-    let rows: Vec<SummaryRow> = statement.load(conn).map_err(store_error)?;
-    rows.into_iter().map(summary).collect()
-}
-
-/// Gathers the rows of each line, which stand together.
 fn line_reads(
     statement: Statement<'_, LineReadTypes>,
     conn: &mut SqliteConnection,
 ) -> Result<Vec<LineRead>, StoreError> {
-    let rows: Vec<LineReadRow> = statement.load(conn).map_err(store_error)?;
+    gathered(statement.load(conn).map_err(store_error)?)
+}
+
+/// Gathers the rows of each line, which stand together.
+fn gathered(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     let mut reads: Vec<LineRead> = Vec::new();
     for (line, (batch, quantity, eta)) in rows {
         let record = row::line(line)?;
@@ -182,35 +85,38 @@ fn line_reads(
 
 #[async_trait]
 impl Queries for SqliteStore {
-    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError> {
-        const ONE: &str = concat!("SELECT ", batch_columns!(), " FROM batches WHERE reference = ?");
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
         let reference = reference.clone();
-        self.readers
-            .ask(move |conn| Ok(batches(statement(ONE).text(reference.as_str()), conn)?.pop()))
+        self.ask_at(now, move |conn, ended| sums::batch(conn, &reference, ended))
             .await
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
-        const OF_ORDER: &str = line_reads!("order_id = ?", "lines.line_id");
+        // The header comes with each line, if there is one.
+        const OF_ORDER: &str = line_reads!(
+            "order_id = ?",
+            "lines.line_id",
+            concat!(", ", order_columns!()),
+            "LEFT JOIN orders ON orders.order_id = lines.order_id "
+        );
         let id = id.clone();
         self.readers
             .ask(move |conn| {
-                let lines = line_reads(statement(OF_ORDER).text(id.as_str()), conn)?;
-                Ok((!lines.is_empty()).then_some(OrderRead { id, lines }))
+                let rows: Vec<(LineReadRow, Option<OrderRow>)> = statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER)
+                    .text(id.as_str())
+                    .load(conn)
+                    .map_err(store_error)?;
+                let (lines, headers): (Vec<LineReadRow>, Vec<Option<OrderRow>>) = rows.into_iter().unzip();
+                let header = headers.into_iter().next().flatten().map(row::order).transpose()?;
+                let lines = gathered(lines)?;
+                Ok((!lines.is_empty()).then_some(OrderRead { id, header, lines }))
             })
             .await
     }
 
-    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
+    async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {
         let sku = sku.clone();
-        self.readers
-            .ask(move |conn| {
-                let rows: Vec<ProductReadRow> = statement::<ProductReadTypes>(PRODUCT_READ)
-                    .text(sku.as_str())
-                    .load(conn)
-                    .map_err(store_error)?;
-                product_read(rows)
-            })
+        self.ask_at(now, move |conn, ended| sums::product(conn, &sku, ended))
             .await
     }
 
@@ -218,50 +124,41 @@ impl Queries for SqliteStore {
         &self,
         search: Option<&str>,
         after: Option<&Sku>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError> {
-        const PAGE: &str = summaries!("sku > ? ORDER BY sku LIMIT +?");
-        // LIKE would know the cases of ASCII alone.
-        const FOUND: &str = summaries!(
-            "sku > ? AND (contains_in_any_case(sku, ?) OR contains_in_any_case(coalesce(name, ''), ?)) \
-             ORDER BY sku LIMIT +?"
-        );
         let folded = search.filter(|search| !search.is_empty()).map(str::to_lowercase);
         let after = after.cloned();
-        self.readers
-            .ask(move |conn| {
-                // No SKU is empty, so each comes after the empty text.
-                let after = after.as_ref().map_or("", Sku::as_str);
-                let page = match &folded {
-                    None => statement(PAGE).text(after),
-                    Some(folded) => statement(FOUND).text(after).text(folded).text(folded),
-                };
-                summaries(page.integer(rows_wanted(limit)), conn)
-            })
-            .await
+        self.ask_at(now, move |conn, ended| {
+            sums::page(conn, folded.as_deref(), after.as_ref(), limit, ended)
+        })
+        .await
     }
 
     async fn backlog(
         &self,
         sku: &Sku,
         after: Option<&Turn>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         const PAGE: &str = line_reads!(
-            "state = 'backordered' AND sku = ? AND (placed_at, order_id, line_id) > (?, ?, ?) \
-             ORDER BY placed_at, order_id, line_id LIMIT +?",
-            "lines.placed_at, lines.order_id, lines.line_id"
+            "state = 'backordered' AND sku = ? AND (rank, placed_at, order_id, line_id) > (?, ?, ?, ?) \
+             AND (hold_until IS NULL OR hold_until > ?) ORDER BY rank, placed_at, order_id, line_id LIMIT +?",
+            "lines.rank, lines.placed_at, lines.order_id, lines.line_id"
         );
         const KNOWN: &str = "SELECT count(*) FROM products WHERE sku = ?";
         let (sku, after) = (sku.clone(), after.cloned());
         self.readers
             .ask(move |conn| {
-                let (placed_at, order, line) = turn_columns(after.as_ref());
+                let (rank, placed_at, order, line) = turn_columns(after.as_ref());
                 let page = statement(PAGE)
                     .text(sku.as_str())
+                    .integer(rank)
                     .integer(placed_at)
                     .text(order)
                     .text(line)
+                    .integer(now.as_microsecond())
                     .integer(rows_wanted(limit));
                 let lines = line_reads(page, conn)?;
                 if !lines.is_empty() {
@@ -343,7 +240,11 @@ impl Queries for SqliteStore {
     }
 
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
-        const PAGE: &str = "SELECT order_id, placed_at FROM orders WHERE order_id > ? ORDER BY order_id LIMIT +?";
+        const PAGE: &str = concat!(
+            "SELECT ",
+            order_columns!(),
+            " FROM orders WHERE order_id > ? ORDER BY order_id LIMIT +?"
+        );
         let after = after.cloned();
         self.readers
             .ask(move |conn| {
@@ -371,6 +272,26 @@ impl Queries for SqliteStore {
                     .map_err(store_error)?;
                 rows.into_iter()
                     .map(|owed| row::product(owed).map(|product| product.sku))
+                    .collect()
+            })
+            .await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        const DUE: &str = concat!(
+            "SELECT ",
+            product_columns!(),
+            " FROM products WHERE next_expiry <= ? ORDER BY next_expiry, sku LIMIT +?"
+        );
+        self.readers
+            .ask(move |conn| {
+                let rows: Vec<ProductRow> = statement::<ProductTypes>(DUE)
+                    .integer(now.as_microsecond())
+                    .integer(rows_wanted(limit))
+                    .load(conn)
+                    .map_err(store_error)?;
+                rows.into_iter()
+                    .map(|due| row::product(due).map(|product| product.sku))
                     .collect()
             })
             .await

@@ -5,8 +5,9 @@ use std::fmt::Display;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use earmark_application::{StoreError, WrittenEvent};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Count, Event, LineId, LineKey, LineRecord, LineState, Location, OrderId,
-    OrderRecord, Part, ProductName, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Subject, Turn, Units,
+    AllocationRecord, BatchRecord, Claim, Count, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
+    Location, Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity,
+    Reference, SequencedEvent, Sku, Subject, Turn, Units,
 };
 use jiff::{Timestamp, civil};
 
@@ -15,26 +16,42 @@ use crate::wire;
 /// The columns of [`ProductRow`].
 macro_rules! product_columns {
     () => {
-        "sku, name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id"
+        "products.sku, products.name, products.version, products.batches_created, products.resume_rank, \
+         products.resume_placed_at, products.resume_order_id, products.resume_line_id, products.safety_stock, \
+         products.depleted, products.next_expiry"
     };
 }
 /// The columns of [`BatchRow`].
 macro_rules! batch_columns {
     () => {
-        "reference, sku, location, ordinal, created_quantity, quantity, allocated, dispatched, eta"
+        "batches.reference, batches.sku, batches.location, batches.ordinal, batches.created_quantity, \
+         batches.created_eta, batches.quantity, batches.allocated, batches.dispatched, batches.eta, batches.closed"
     };
 }
 /// The columns of [`LineRow`].
 macro_rules! line_columns {
     () => {
         "lines.order_id, lines.line_id, lines.sku, lines.quantity, lines.state, lines.split, lines.placed_at, \
-         lines.placed_with_order"
+         lines.placed_with_order, lines.rank, lines.locations, lines.hold_until"
     };
 }
 /// The columns of [`AllocationRow`].
 macro_rules! allocation_columns {
     () => {
-        "allocations.order_id, allocations.line_id, allocations.batch, allocations.quantity, allocations.allocated_at"
+        "allocations.order_id, allocations.line_id, allocations.batch, allocations.quantity, allocations.claim, \
+         allocations.allocated_at"
+    };
+}
+/// The columns of [`DispatchRow`].
+macro_rules! dispatch_columns {
+    () => {
+        "dispatches.order_id, dispatches.line_id, dispatches.batch, dispatches.quantity, dispatches.allocated_at"
+    };
+}
+/// The columns of [`OrderRow`].
+macro_rules! order_columns {
+    () => {
+        "orders.order_id, orders.placed_at, orders.priority, orders.required_by, orders.hold_until"
     };
 }
 /// The columns of [`EventRow`].
@@ -43,7 +60,9 @@ macro_rules! event_columns {
         "sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data"
     };
 }
-pub(super) use {allocation_columns, batch_columns, event_columns, line_columns, product_columns};
+pub(super) use {
+    allocation_columns, batch_columns, dispatch_columns, event_columns, line_columns, order_columns, product_columns,
+};
 
 pub(super) type ProductTypes = (
     Text,
@@ -51,8 +70,12 @@ pub(super) type ProductTypes = (
     BigInt,
     BigInt,
     Nullable<BigInt>,
+    Nullable<BigInt>,
     Nullable<Text>,
     Nullable<Text>,
+    BigInt,
+    BigInt,
+    Nullable<BigInt>,
 );
 pub(super) type ProductRow = (
     String,
@@ -60,21 +83,76 @@ pub(super) type ProductRow = (
     i64,
     i64,
     Option<i64>,
+    Option<i64>,
     Option<String>,
     Option<String>,
+    i64,
+    i64,
+    Option<i64>,
 );
 
-pub(super) type BatchTypes = (Text, Text, Text, BigInt, BigInt, BigInt, BigInt, BigInt, Nullable<Text>);
-pub(super) type BatchRow = (String, String, String, i64, i64, i64, i64, i64, Option<String>);
+pub(super) type BatchTypes = (
+    Text,
+    Text,
+    Text,
+    BigInt,
+    BigInt,
+    Nullable<Text>,
+    BigInt,
+    BigInt,
+    BigInt,
+    Nullable<Text>,
+    BigInt,
+);
+pub(super) type BatchRow = (
+    String,
+    String,
+    String,
+    i64,
+    i64,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    i64,
+);
 
-pub(super) type LineTypes = (Text, Text, Text, BigInt, Text, BigInt, BigInt, BigInt);
-pub(super) type LineRow = (String, String, String, i64, String, i64, i64, i64);
+pub(super) type LineTypes = (
+    Text,
+    Text,
+    Text,
+    BigInt,
+    Text,
+    BigInt,
+    BigInt,
+    BigInt,
+    BigInt,
+    Nullable<Text>,
+    Nullable<BigInt>,
+);
+pub(super) type LineRow = (
+    String,
+    String,
+    String,
+    i64,
+    String,
+    i64,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    Option<i64>,
+);
 
-pub(super) type AllocationTypes = (Text, Text, Text, BigInt, BigInt);
-pub(super) type AllocationRow = (String, String, String, i64, i64);
+pub(super) type AllocationTypes = (Text, Text, Text, BigInt, BigInt, BigInt);
+pub(super) type AllocationRow = (String, String, String, i64, i64, i64);
 
-pub(super) type OrderTypes = (Text, BigInt);
-pub(super) type OrderRow = (String, i64);
+pub(super) type DispatchTypes = (Text, Text, Text, BigInt, BigInt);
+pub(super) type DispatchRow = (String, String, String, i64, i64);
+
+pub(super) type OrderTypes = (Text, BigInt, BigInt, Nullable<Text>, Nullable<BigInt>);
+pub(super) type OrderRow = (String, i64, i64, Option<String>, Option<i64>);
 
 pub(super) type EventTypes = (
     BigInt,
@@ -127,6 +205,19 @@ impl In<'_> {
         self.read(column, u64::try_from(units)).map(Units::new)
     }
 
+    fn precedence(&self, column: &str, rank: i64) -> Result<Precedence, StoreError> {
+        Precedence::from_rank(rank).ok_or_else(|| self.corrupt(format_args!("{column} {rank} is none")))
+    }
+
+    fn locations(&self, names: &str) -> Result<Locations, StoreError> {
+        let names: Vec<String> = self.read("locations", serde_json::from_str(names))?;
+        let locations = names
+            .into_iter()
+            .map(|name| self.read("locations", Location::new(name)))
+            .collect::<Result<_, _>>()?;
+        self.read("locations", Locations::new(locations))
+    }
+
     fn line_key(&self, order: &str, line: &str) -> Result<LineKey, StoreError> {
         Ok(LineKey {
             order: self.read("order_id", OrderId::new(order))?,
@@ -153,14 +244,15 @@ impl In<'_> {
 }
 
 pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
-    let (sku, name, version, batches_created, placed_at, order, line) = row;
+    let (sku, name, version, batches_created, rank, placed_at, order, line, safety_stock, depleted, next_expiry) = row;
     let at = In {
         table: "products",
         key: &sku,
     };
-    let resume_after = match (placed_at, order, line) {
-        (None, None, None) => None,
-        (Some(placed_at), Some(order), Some(line)) => Some(Turn {
+    let resume_after = match (rank, placed_at, order, line) {
+        (None, None, None, None) => None,
+        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(Turn {
+            precedence: at.precedence("resume_rank", rank)?,
             placed_at: at.instant("resume_placed_at", placed_at)?,
             key: at.line_key(&order, &line)?,
         }),
@@ -171,12 +263,16 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
         version: at.read("version", u64::try_from(version))?,
         batches_created: at.read("batches_created", u32::try_from(batches_created))?,
         resume_after,
+        safety_stock: at.read("safety_stock", Count::new(safety_stock))?,
+        depleted: depleted != 0,
+        next_expiry: next_expiry.map(|at_last| at.instant("next_expiry", at_last)).transpose()?,
         sku: at.read("sku", Sku::new(&sku))?,
     })
 }
 
 pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
-    let (reference, sku, location, ordinal, created_quantity, quantity, allocated, dispatched, eta) = row;
+    let (reference, sku, location, ordinal, created_quantity, created_eta, quantity, allocated, dispatched, eta, closed) =
+        row;
     let at = In {
         table: "batches",
         key: &reference,
@@ -186,16 +282,18 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
         location: at.read("location", Location::new(location))?,
         ordinal: at.read("ordinal", u32::try_from(ordinal))?,
         created_quantity: at.read("created_quantity", Quantity::new(created_quantity))?,
+        created_eta: created_eta.map(|eta| at.date("created_eta", &eta)).transpose()?,
         quantity: at.read("quantity", Count::new(quantity))?,
         allocated: at.units("allocated", allocated)?,
         dispatched: at.units("dispatched", dispatched)?,
         eta: eta.map(|eta| at.date("eta", &eta)).transpose()?,
+        closed: closed != 0,
         reference: at.read("reference", Reference::new(&reference))?,
     })
 }
 
 pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
-    let (order, line, sku, quantity, state, split, placed_at, placed_with_order) = row;
+    let (order, line, sku, quantity, state, split, placed_at, placed_with_order, rank, locations, hold_until) = row;
     let at = In {
         table: "lines",
         key: &format_args!("{order}/{line}"),
@@ -208,11 +306,14 @@ pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
         split: split != 0,
         placed_at: at.instant("placed_at", placed_at)?,
         placed_with_order: placed_with_order != 0,
+        precedence: at.precedence("rank", rank)?,
+        locations: locations.map_or(Ok(Locations::ANY), |names| at.locations(&names))?,
+        hold_until: hold_until.map(|until| at.instant("hold_until", until)).transpose()?,
     })
 }
 
 pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {
-    let (order, line, batch, quantity, allocated_at) = row;
+    let (order, line, batch, quantity, claim, allocated_at) = row;
     let at = In {
         table: "allocations",
         key: &format_args!("{order}/{line} in {batch}"),
@@ -221,19 +322,43 @@ pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreEr
         key: at.line_key(&order, &line)?,
         batch: at.read("batch", Reference::new(&batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
+        claim: Claim::new(claim),
         allocated_at: at.instant("allocated_at", allocated_at)?,
     })
 }
 
-pub(super) fn order((id, placed_at): OrderRow) -> Result<OrderRecord, StoreError> {
+pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
+    let (order, line, batch, quantity, allocated_at) = row;
+    let at = In {
+        table: "dispatches",
+        key: &format_args!("{order}/{line} from {batch}"),
+    };
+    Ok(DispatchRecord {
+        key: at.line_key(&order, &line)?,
+        batch: at.read("batch", Reference::new(&batch))?,
+        quantity: at.read("quantity", Quantity::new(quantity))?,
+        allocated_at: at.instant("allocated_at", allocated_at)?,
+    })
+}
+
+pub(super) fn order((id, placed_at, priority, required_by, hold_until): OrderRow) -> Result<OrderRecord, StoreError> {
     let at = In {
         table: "orders",
         key: &id,
     };
+    let required_by = required_by.map(|day| at.date("required_by", &day)).transpose()?;
     Ok(OrderRecord {
         placed_at: at.instant("placed_at", placed_at)?,
+        precedence: Precedence::of(at.read("priority", Priority::new(priority))?, required_by),
+        hold_until: hold_until.map(|until| at.instant("hold_until", until)).transpose()?,
         id: at.read("order_id", OrderId::new(&id))?,
     })
+}
+
+/// Locations as a column keeps them: as a JSON array of their names; NULL where any will do.
+pub(super) fn location_names(locations: &Locations) -> Option<String> {
+    let names: Vec<&str> = locations.as_slice().iter().map(Location::as_str).collect();
+    (!names.is_empty()).then(|| serde_json::to_string(&names).expect("names are always JSON"))
 }
 
 pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
@@ -286,6 +411,37 @@ pub(super) fn units(sku: &Sku, column: &str, sum: i64) -> Result<Units, StoreErr
         key: sku,
     };
     at.units(column, sum)
+}
+
+/// The deadline of a line of a product.
+pub(super) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timestamp, StoreError> {
+    let at = In {
+        table: "lines",
+        key: sku,
+    };
+    at.instant("hold_until", microseconds)
+}
+
+/// An order id that stands with a line.
+pub(super) fn order_id(id: String) -> Result<OrderId, StoreError> {
+    let at = In {
+        table: "lines",
+        key: &id,
+    };
+    at.read("order_id", OrderId::new(&id))
+}
+
+/// Units of a product in a batch, as the database made a sum of them.
+pub(super) fn ended((sku, batch, sum): (String, String, i64)) -> Result<(Sku, Reference, Units), StoreError> {
+    let at = In {
+        table: "allocations",
+        key: &batch,
+    };
+    Ok((
+        at.read("sku", Sku::new(sku))?,
+        at.read("batch", Reference::new(&batch))?,
+        at.units("quantity", sum)?,
+    ))
 }
 
 /// A part of a line's stock, with the batch's ETA, as a query reads it.

@@ -11,11 +11,12 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Event, LineRecord, OrderRecord, ProductChange, ProductRecord, Turn,
+    AllocationRecord, BatchRecord, Change, Changes, DispatchRecord, Event, LineRecord, OrderRecord, ProductChange,
+    ProductRecord, Turn,
 };
 
 use super::error::{expect_rows, store_error};
-use super::row::counter;
+use super::row::{counter, location_names};
 use super::rows::Insert;
 use super::statement::{Identity, Statement, statement};
 use crate::wire;
@@ -24,6 +25,7 @@ use crate::wire;
 struct NewOrder;
 struct NewLine;
 struct NewAllocation;
+struct NewDispatch;
 struct NewEvent;
 struct ChangedProduct;
 
@@ -36,6 +38,9 @@ pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Res
     for released in &changes.released {
         expect_rows(1, release(released).write(connection).map_err(store_error)?)?;
     }
+    for returned in &changes.returned {
+        expect_rows(1, take_back(returned).write(connection).map_err(store_error)?)?;
+    }
     write_products(connection, &changes.products)?;
     for change in &changes.batches {
         expect_rows(1, batch(change).write(connection).map_err(store_error)?)?;
@@ -43,15 +48,17 @@ pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Res
     write_orders(connection, &changes.orders)?;
     write_lines(connection, &changes.lines)?;
     write_allocations(connection, &changes.earmarked)?;
+    write_dispatches(connection, &changes.dispatched)?;
     write_events(connection, &changes.events)
 }
 
 fn write_products(connection: &mut SqliteConnection, changes: &[ProductChange]) -> Result<(), StoreError> {
     const NEW: &str = "INSERT INTO products \
-         (name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id, sku) \
-         VALUES (?, ?, ?, ?, ?, ?, ?)";
-    const CHANGED: &str = "UPDATE products SET name = ?, version = ?, batches_created = ?, \
-         resume_placed_at = ?, resume_order_id = ?, resume_line_id = ? WHERE sku = ? AND version = ?";
+         (name, version, batches_created, resume_rank, resume_placed_at, resume_order_id, resume_line_id, \
+         safety_stock, depleted, next_expiry, sku) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    const CHANGED: &str = "UPDATE products SET name = ?, version = ?, batches_created = ?, resume_rank = ?, \
+         resume_placed_at = ?, resume_order_id = ?, resume_line_id = ?, safety_stock = ?, depleted = ?, \
+         next_expiry = ? WHERE sku = ? AND version = ?";
     for change in changes {
         let written = match change.read_version {
             None => bind_product(NEW, &change.record).write(connection),
@@ -72,51 +79,85 @@ fn bind_product<'a>(text: &'static str, product: &'a ProductRecord) -> Statement
         version,
         batches_created,
         resume_after,
+        safety_stock,
+        depleted,
+        next_expiry,
     } = product;
     let resume: Option<&Turn> = resume_after.as_ref();
     statement(text)
-        .with_room(8)
+        .with_room(12)
         .optional_text(name.as_ref().map(|name| name.as_str()))
         .integer(counter(*version))
         .integer(i64::from(*batches_created))
+        .optional_integer(resume.map(|turn| turn.precedence.rank()))
         .optional_integer(resume.map(|turn| turn.placed_at.as_microsecond()))
         .optional_text(resume.map(|turn| turn.key.order.as_str()))
         .optional_text(resume.map(|turn| turn.key.line.as_str()))
+        .integer(i64::from(safety_stock.get()))
+        .integer(i64::from(*depleted))
+        .optional_integer(next_expiry.map(|deadline| deadline.as_microsecond()))
         .text(sku.as_str())
 }
 
 fn batch(change: &Change<BatchRecord>) -> Statement<'_> {
     match change {
         Change::New(batch) => statement(
-            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, eta, open) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, created_eta, quantity, eta, \
+             closed, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .text(batch.reference.as_str())
         .text(batch.sku.as_str())
         .text(batch.location.as_str())
         .integer(i64::from(batch.ordinal))
         .integer(i64::from(batch.created_quantity.get()))
+        .optional_owned_text(batch.created_eta.map(|eta| eta.to_string()))
         .integer(i64::from(batch.quantity.get()))
         .optional_owned_text(batch.eta.map(|eta| eta.to_string()))
+        .integer(i64::from(batch.closed))
         // Nothing of it is allocated yet.
         .integer(i64::from(batch.quantity.get() > 0)),
         Change::Changed(batch) => statement(
-            "UPDATE batches SET quantity = ?, open = (allocated + dispatched < ?) WHERE reference = ? AND sku = ?",
+            "UPDATE batches SET quantity = ?, eta = ?, closed = ?, open = (allocated + dispatched < ?) \
+             WHERE reference = ? AND sku = ?",
         )
         .integer(i64::from(batch.quantity.get()))
+        .optional_owned_text(batch.eta.map(|eta| eta.to_string()))
+        .integer(i64::from(batch.closed))
         .integer(i64::from(batch.quantity.get()))
         .text(batch.reference.as_str())
         .text(batch.sku.as_str()),
     }
 }
 
-fn write_orders(connection: &mut SqliteConnection, orders: &[OrderRecord]) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert<NewOrder>> = LazyLock::new(|| Insert::into("orders", &["order_id", "placed_at"]));
-    NEW.rows(connection, orders, |statement, order| {
-        statement
-            .text(order.id.as_str())
-            .integer(order.placed_at.as_microsecond())
-    })
+fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord>]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert<NewOrder>> = LazyLock::new(|| {
+        Insert::into(
+            "orders",
+            &["placed_at", "priority", "required_by", "hold_until", "order_id"],
+        )
+    });
+    const CHANGED: &str =
+        "UPDATE orders SET placed_at = ?, priority = ?, required_by = ?, hold_until = ? WHERE order_id = ?";
+    let mut new = Vec::with_capacity(changes.len());
+    for change in changes {
+        match change {
+            Change::New(order) => new.push(order),
+            Change::Changed(order) => {
+                let changed = bind_order(statement(CHANGED), order).write(connection);
+                expect_rows(1, changed.map_err(store_error)?)?;
+            }
+        }
+    }
+    NEW.rows(connection, &new, |statement, order| bind_order(statement, order))
+}
+
+fn bind_order<'a>(statement: Statement<'a>, order: &'a OrderRecord) -> Statement<'a> {
+    statement
+        .integer(order.placed_at.as_microsecond())
+        .integer(i64::from(order.precedence.priority().get()))
+        .optional_owned_text(order.precedence.required_by().map(|day| day.to_string()))
+        .optional_integer(order.hold_until.map(|deadline| deadline.as_microsecond()))
+        .text(order.id.as_str())
 }
 
 fn write_lines(connection: &mut SqliteConnection, changes: &[Change<LineRecord>]) -> Result<(), StoreError> {
@@ -129,14 +170,17 @@ fn write_lines(connection: &mut SqliteConnection, changes: &[Change<LineRecord>]
                 "split",
                 "placed_at",
                 "placed_with_order",
+                "rank",
+                "locations",
+                "hold_until",
                 "order_id",
                 "line_id",
                 "sku",
             ],
         )
     });
-    const CHANGED: &str = "UPDATE lines SET quantity = ?, state = ?, split = ?, placed_at = ?, placed_with_order = ? \
-         WHERE order_id = ? AND line_id = ? AND sku = ?";
+    const CHANGED: &str = "UPDATE lines SET quantity = ?, state = ?, split = ?, placed_at = ?, placed_with_order = ?, \
+         rank = ?, locations = ?, hold_until = ? WHERE order_id = ? AND line_id = ? AND sku = ?";
     let mut new = Vec::with_capacity(changes.len());
     for change in changes {
         match change {
@@ -157,6 +201,9 @@ fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a
         .integer(i64::from(line.split))
         .integer(line.placed_at.as_microsecond())
         .integer(i64::from(line.placed_with_order))
+        .integer(line.precedence.rank())
+        .optional_owned_text(location_names(&line.locations))
+        .optional_integer(line.hold_until.map(|deadline| deadline.as_microsecond()))
         .text(line.key.order.as_str())
         .text(line.key.line.as_str())
         .text(line.sku.as_str())
@@ -170,11 +217,19 @@ fn release(allocation: &AllocationRecord) -> Statement<'_> {
         .integer(i64::from(allocation.quantity.get()))
 }
 
+fn take_back(dispatch: &DispatchRecord) -> Statement<'_> {
+    statement("DELETE FROM dispatches WHERE order_id = ? AND line_id = ? AND batch = ? AND quantity = ?")
+        .text(dispatch.key.order.as_str())
+        .text(dispatch.key.line.as_str())
+        .text(dispatch.batch.as_str())
+        .integer(i64::from(dispatch.quantity.get()))
+}
+
 fn write_allocations(connection: &mut SqliteConnection, earmarked: &[AllocationRecord]) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewAllocation>> = LazyLock::new(|| {
         Insert::into(
             "allocations",
-            &["order_id", "line_id", "batch", "quantity", "allocated_at"],
+            &["order_id", "line_id", "batch", "quantity", "claim", "allocated_at"],
         )
     });
     NEW.rows(connection, earmarked, |statement, allocation| {
@@ -183,7 +238,25 @@ fn write_allocations(connection: &mut SqliteConnection, earmarked: &[AllocationR
             .text(allocation.key.line.as_str())
             .text(allocation.batch.as_str())
             .integer(i64::from(allocation.quantity.get()))
+            .integer(allocation.claim.strength())
             .integer(allocation.allocated_at.as_microsecond())
+    })
+}
+
+fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRecord]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert<NewDispatch>> = LazyLock::new(|| {
+        Insert::into(
+            "dispatches",
+            &["order_id", "line_id", "batch", "quantity", "allocated_at"],
+        )
+    });
+    NEW.rows(connection, dispatched, |statement, dispatch| {
+        statement
+            .text(dispatch.key.order.as_str())
+            .text(dispatch.key.line.as_str())
+            .text(dispatch.batch.as_str())
+            .integer(i64::from(dispatch.quantity.get()))
+            .integer(dispatch.allocated_at.as_microsecond())
     })
 }
 
