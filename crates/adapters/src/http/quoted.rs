@@ -120,7 +120,7 @@ impl<'a> From<&'a QuotedLine> for QuotedLineJson<'a> {
 
 /// What placing an order with these lines would come to.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Quote)]
+#[schema(as = Quoted)]
 pub(super) struct QuoteJson<'a> {
     /// The lines, in the order given.
     #[schema(value_type = Vec<QuotedLineJson<'static>>)]
