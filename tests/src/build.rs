@@ -3,8 +3,9 @@
 //! Each takes plain text and numbers and fails the test when they are not what the domain allows.
 
 use earmark_domain::{
-    Allocate, Command, Count, CreateBatch, LineId, LineKey, Location, OnOrderShortage, OnShortage, OrderId, OrderLine,
-    PlaceOrder, ProductName, Quantity, Reference, Sku, Wish,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, ExpireHolds, HoldFor, LineId,
+    LineKey, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence,
+    Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku, Wish,
 };
 use jiff::civil::Date;
 
@@ -47,13 +48,44 @@ pub fn date(text: &str) -> Date {
     text.parse().expect("a date")
 }
 
+/// A number of units, which may be none.
+#[must_use]
+pub fn count(number: u32) -> Count {
+    Count::new(number).expect("a count")
+}
+
+/// Locations, the preferred one first.
+#[must_use]
+pub fn locations(names: &[&str]) -> Locations {
+    let names = names.iter().map(|name| Location::new(*name).expect("a location"));
+    Locations::new(names.collect()).expect("a list of locations")
+}
+
+/// A place in the order of service.
+#[must_use]
+pub fn precedence(priority: i32, required_by: Option<&str>) -> Precedence {
+    let priority = Priority::new(priority).expect("a priority");
+    Precedence::of(priority, required_by.map(date))
+}
+
 /// Names a product.
 #[must_use]
 pub fn name_product(of: &str, name: &str) -> Command {
-    Command::NameProduct {
+    Command::PutProduct(PutProduct {
         sku: sku(of),
-        name: ProductName::new(name).expect("a product name"),
-    }
+        name: Some(ProductName::new(name).expect("a product name")),
+        safety_stock: None,
+    })
+}
+
+/// Keeps units of a product back from new promises.
+#[must_use]
+pub fn keep_back(of: &str, units: u32) -> Command {
+    Command::PutProduct(PutProduct {
+        sku: sku(of),
+        name: None,
+        safety_stock: Some(count(units)),
+    })
 }
 
 /// Creates a batch in the warehouse.
@@ -80,13 +112,51 @@ pub fn create_inbound(batch: &str, of: &str, quantity: u32, eta: &str) -> Comman
     })
 }
 
+/// Creates a batch at a location.
+#[must_use]
+pub fn create_at(batch: &str, of: &str, quantity: u32, location: &str) -> Command {
+    Command::CreateBatch(CreateBatch {
+        reference: reference(batch),
+        sku: sku(of),
+        quantity: units(quantity),
+        eta: None,
+        location: Location::new(location).expect("a location"),
+    })
+}
+
 /// Counts a batch.
 #[must_use]
 pub fn count_batch(batch: &str, quantity: u32) -> Command {
-    Command::ChangeBatchQuantity {
+    Command::ChangeBatch(ChangeBatch {
         reference: reference(batch),
-        quantity: Count::new(quantity).expect("a count"),
+        quantity: Some(count(quantity)),
+        eta: None,
+    })
+}
+
+/// Says when a batch arrives.
+#[must_use]
+pub fn expect_batch(batch: &str, eta: &str) -> Command {
+    Command::ChangeBatch(ChangeBatch {
+        reference: reference(batch),
+        quantity: None,
+        eta: Some(date(eta)),
+    })
+}
+
+/// Receives a batch as it was expected.
+#[must_use]
+pub fn receive_batch(batch: &str) -> Command {
+    Command::ReceiveBatch {
+        reference: reference(batch),
+        quantity: None,
     }
+}
+
+/// Cancels a batch.
+#[must_use]
+pub fn cancel_batch(batch: &str) -> Command {
+    Command::CancelBatch(reference(batch))
 }
 
 fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, split: bool) -> Command {
@@ -96,6 +166,7 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
             sku: sku(of),
             quantity: units(quantity),
         },
+        locations: Locations::ANY,
         on_shortage,
         split,
     })
@@ -128,21 +199,161 @@ pub fn allocate_line(key: LineKey, of: &str, quantity: u32) -> Command {
             sku: sku(of),
             quantity: units(quantity),
         },
+        locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split: false,
     })
 }
 
+/// Allocates a line from these locations, the preferred one first, or lets it wait. The line is known by its SKU.
+#[must_use]
+pub fn allocate_from(order_id: &str, of: &str, quantity: u32, from: &[&str]) -> Command {
+    Command::Allocate(Allocate {
+        wish: Wish {
+            key: line(order_id, of),
+            sku: sku(of),
+            quantity: units(quantity),
+        },
+        locations: locations(from),
+        on_shortage: OnShortage::Backorder,
+        split: true,
+    })
+}
+
+fn order_lines(lines: &[(&str, &str, u32)]) -> Vec<OrderLine> {
+    let line = |(id, of, quantity): &(&str, &str, u32)| OrderLine {
+        line: LineId::new(*id).expect("a line id"),
+        sku: sku(of),
+        quantity: units(*quantity),
+        locations: Locations::ANY,
+    };
+    lines.iter().map(line).collect()
+}
+
+/// An order of lines `(line id, SKU, quantity)` on some terms.
+#[must_use]
+pub fn order_on(order_id: &str, lines: &[(&str, &str, u32)], terms: OrderTerms) -> PlaceOrder {
+    PlaceOrder::new(order(order_id), order_lines(lines), terms).expect("an order")
+}
+
+/// Terms on which an order is held for a number of seconds.
+#[must_use]
+pub fn held_for(seconds: u32) -> OrderTerms {
+    OrderTerms {
+        hold_for: Some(HoldFor::seconds(seconds).expect("a time to hold for")),
+        ..OrderTerms::default()
+    }
+}
+
 /// Places an order of lines `(line id, SKU, quantity)`.
 #[must_use]
 pub fn place(order_id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderShortage, split: bool) -> Command {
-    let lines = lines.iter().map(|(id, of, quantity)| OrderLine {
-        line: LineId::new(id).expect("a line id"),
-        sku: sku(of),
-        quantity: units(*quantity),
-    });
-    let order = PlaceOrder::new(order(order_id), lines.collect(), on_shortage, split);
-    Command::PlaceOrder(order.expect("an order"))
+    let terms = OrderTerms {
+        on_shortage,
+        split,
+        ..OrderTerms::default()
+    };
+    Command::PlaceOrder(order_on(order_id, lines, terms))
+}
+
+/// Places an order of lines `(line id, SKU, quantity)` that is held for a number of seconds; what does not fit waits.
+#[must_use]
+pub fn hold(order_id: &str, lines: &[(&str, &str, u32)], seconds: u32) -> Command {
+    let terms = OrderTerms {
+        on_shortage: OnOrderShortage::Backorder,
+        ..held_for(seconds)
+    };
+    Command::PlaceOrder(order_on(order_id, lines, terms))
+}
+
+/// Places an order of lines `(line id, SKU, quantity)` with a place in the order of service; what does not fit waits.
+#[must_use]
+pub fn place_before(order_id: &str, lines: &[(&str, &str, u32)], precedence: Precedence) -> Command {
+    let terms = OrderTerms {
+        on_shortage: OnOrderShortage::Backorder,
+        precedence,
+        ..OrderTerms::default()
+    };
+    Command::PlaceOrder(order_on(order_id, lines, terms))
+}
+
+/// Places a held order anew, for a number of seconds from now on; what does not fit waits.
+#[must_use]
+pub fn replace(order_id: &str, lines: &[(&str, &str, u32)], seconds: u32) -> Command {
+    let terms = OrderTerms {
+        on_shortage: OnOrderShortage::Backorder,
+        ..held_for(seconds)
+    };
+    Command::ReplaceOrder(order_on(order_id, lines, terms))
+}
+
+/// Makes a held order firm.
+#[must_use]
+pub fn confirm(order_id: &str) -> Command {
+    Command::ConfirmOrder(ConfirmOrder {
+        order: order(order_id),
+        lines: None,
+        reacquire: false,
+    })
+}
+
+/// Makes some lines `(line id, quantity)` of a held order firm, and lets go of the rest.
+#[must_use]
+pub fn confirm_some(order_id: &str, lines: &[(&str, u32)]) -> Command {
+    let line = |(id, quantity): &(&str, u32)| ConfirmedLine {
+        line: LineId::new(*id).expect("a line id"),
+        quantity: Some(units(*quantity)),
+    };
+    Command::ConfirmOrder(ConfirmOrder {
+        order: order(order_id),
+        lines: Some(lines.iter().map(line).collect()),
+        reacquire: false,
+    })
+}
+
+/// Wants another quantity of a line.
+#[must_use]
+pub fn change_line(order_id: &str, line_id: &str, quantity: u32) -> Command {
+    Command::ChangeLineQuantity {
+        key: line(order_id, line_id),
+        quantity: units(quantity),
+    }
+}
+
+/// Sends an order out of the building.
+#[must_use]
+pub fn dispatch(order_id: &str) -> Command {
+    Command::Dispatch {
+        order: order(order_id),
+        lines: None,
+    }
+}
+
+/// Takes an order back that has not left the building after all.
+#[must_use]
+pub fn undo_dispatch(order_id: &str) -> Command {
+    Command::UndoDispatch {
+        order: order(order_id),
+        lines: None,
+    }
+}
+
+/// Asks what an order of lines `(line id, SKU, quantity)` would get.
+#[must_use]
+pub fn quote(lines: &[(&str, &str, u32)]) -> Command {
+    Command::Quote(Quote {
+        lines: order_lines(lines),
+        split: false,
+    })
+}
+
+/// Ends the holds of orders on products.
+#[must_use]
+pub fn expire_holds(of: &[&str], orders: &[&str]) -> Command {
+    Command::ExpireHolds(ExpireHolds {
+        skus: of.iter().map(|of| sku(of)).collect(),
+        orders: orders.iter().map(|id| order(id)).collect(),
+    })
 }
 
 /// Places an order of lines `(SKU, quantity)`, all or nothing. The lines are known by their SKUs.

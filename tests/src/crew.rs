@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Meter};
-use earmark_domain::Command;
+use earmark_domain::{Command, Promising};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -18,6 +18,9 @@ const SETTINGS: EngineSettings = EngineSettings {
     lanes: 4,
     queue: 64,
     group: 16,
+    promising: Promising {
+        overdue_grace_days: None,
+    },
 };
 
 /// Counts nothing.
@@ -62,6 +65,7 @@ impl Crew {
                 command,
                 actor: Arc::from("racer"),
                 correlation_id: Arc::from("race"),
+                mode: Default::default(),
             };
             for _ in 0..MOST_ATTEMPTS {
                 match engine.execute(envelope.clone()).await {

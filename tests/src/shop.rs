@@ -1,27 +1,33 @@
 //! A shop on some store: says one command at a time, straight through the ports, and looks at what is stored.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use earmark_application::{
-    Answer, Clock, CommandError, Decide, Decided, EventFilter, LineProof, Queries, Store, StoreError, verify,
+    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineProof, OrderRead, ProductRead, Queries,
+    Store, StoreError, Undecided, verify,
 };
 use earmark_domain::{
-    Changes, Command, Ledger, Loaded, Occasion, OrderRecord, Outcome, ProductHistory, Refusal, Scope, SequencedEvent,
-    Sku,
+    Changes, Command, ExpireHolds, Ledger, Loaded, Occasion, OrderRecord, Outcome, ProductHistory, Promising, Refusal,
+    Scope, SequencedEvent, Sku, Starved,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::build;
 use crate::databases::{Books, Db};
 use crate::gate::Gate;
 
 /// How often a command is tried again when the state changed under it. Far more than any case has rivals.
 const MOST_ATTEMPTS: usize = 1_000;
 
+/// How many orders' holds are ended at once: few, so that a case meets the bound.
+const HOLDS_A_TRANSACTION: usize = 3;
+
 /// How many rows a look at the books asks for at once: small, so that every look turns pages.
 const PAGE: usize = 100;
 
-/// A clock that moves by a millisecond each time it is read, from 2026-03-01T09:00:00Z on.
+/// A clock that moves by a millisecond each time it is read, from 2026-03-01T09:00:00Z on, and can be put forward.
 #[derive(Debug)]
 pub struct TestClock {
     millis: AtomicI64,
@@ -33,6 +39,30 @@ impl Default for TestClock {
         Self {
             millis: AtomicI64::new(start.as_millisecond()),
         }
+    }
+}
+
+impl TestClock {
+    /// The instant that is read next. Looking moves nothing.
+    #[must_use]
+    pub fn next(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.millis.load(Ordering::Relaxed)).expect("an instant")
+    }
+
+    /// Puts the clock forward.
+    pub fn advance(&self, by: SignedDuration) {
+        let millis = i64::try_from(by.as_millis()).expect("a time that a test can wait for");
+        self.millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Puts the clock forward by seconds.
+    pub fn advance_seconds(&self, seconds: i64) {
+        self.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Puts the clock to an instant.
+    pub fn set(&self, instant: Timestamp) {
+        self.millis.store(instant.as_millisecond(), Ordering::Relaxed);
     }
 }
 
@@ -65,6 +95,8 @@ pub struct Shop {
     pub queries: Arc<dyn Queries>,
     /// The shop's clock.
     pub clock: Arc<TestClock>,
+    /// What the shop has settled about its promises.
+    pub promising: Promising,
 }
 
 impl Shop {
@@ -80,7 +112,18 @@ impl Shop {
 
     async fn with_clock(db: &Db, clock: Arc<TestClock>) -> Self {
         let Books { store, queries } = db.open().await;
-        Self { store, queries, clock }
+        Self {
+            store,
+            queries,
+            clock,
+            promising: Promising::default(),
+        }
+    }
+
+    /// The present instant; to ask for it moves nothing.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.next()
     }
 
     /// The occasion of a command said now.
@@ -90,6 +133,7 @@ impl Shop {
             now: self.clock.now(),
             actor: Arc::from("tester"),
             correlation_id: Arc::from("contract"),
+            promising: self.promising,
         }
     }
 
@@ -100,6 +144,10 @@ impl Shop {
             if let Some(gate) = &gate {
                 gate.pass();
             }
+            let due = ledger.due(occasion.now);
+            if !due.is_empty() && !matches!(command, Command::ExpireHolds(_)) {
+                return Err(Undecided::Due(due));
+            }
             let answer = ledger.decide(&command, &occasion).map_err(CommandError::Refused);
             Ok(Decided {
                 changes: ledger.close()?,
@@ -108,13 +156,13 @@ impl Shop {
         })
     }
 
-    /// Runs one command in one transaction, once.
+    /// Runs one command in one transaction, once; holds that have ended are ended first, and offers that were read too
+    /// short are read wholly.
     ///
     /// # Errors
     /// What the store says.
     pub async fn transact(&self, command: &Command) -> Result<Decided, StoreError> {
-        let decision = self.decision(command, None);
-        self.store.transact(&command.scope(), decision).await
+        self.transact_by(command, self.decision(command, None)).await
     }
 
     /// Runs one command in one transaction, once, and waits at a gate before it decides.
@@ -122,8 +170,52 @@ impl Shop {
     /// # Errors
     /// What the store says.
     pub async fn transact_at(&self, gate: Arc<Gate>, command: &Command) -> Result<Decided, StoreError> {
-        let decision = self.decision(command, Some(gate));
-        self.store.transact(&command.scope(), decision).await
+        self.transact_by(command, self.decision(command, Some(gate))).await
+    }
+
+    async fn transact_by(&self, command: &Command, decision: Decide) -> Result<Decided, StoreError> {
+        let mut scope = command.scope();
+        loop {
+            match self.store.transact(&scope, decision.clone()).await {
+                Err(StoreError::Undecided(Undecided::Due(skus))) => self.end_holds(skus).await,
+                Err(StoreError::Undecided(Undecided::Starved(Starved(skus))))
+                    if !skus.is_subset(&scope.whole_offers) =>
+                {
+                    scope.whole_offers.extend(skus);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Ends the holds on some products that have ended by now, as many as one transaction takes.
+    pub async fn end_holds(&self, skus: BTreeSet<Sku>) {
+        for _ in 0..MOST_ATTEMPTS {
+            let due = self.store.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
+            let command = Command::ExpireHolds(ExpireHolds {
+                skus: skus.clone(),
+                orders: due.expect("a list of orders").into_iter().collect(),
+            });
+            match Box::pin(self.transact(&command)).await {
+                Err(StoreError::Conflict) => tokio::task::yield_now().await,
+                stored => return drop(stored.expect("the end of holds is stored")),
+            }
+        }
+        unreachable!("the state kept changing under holds on {skus:?}")
+    }
+
+    /// Ends all holds that have ended by now, as the sweeper does.
+    pub async fn sweep(&self) {
+        for _ in 0..MOST_ATTEMPTS {
+            let due = self.queries.due(self.now(), PAGE).await.expect("a list of products");
+            if due.is_empty() {
+                return;
+            }
+            for sku in due {
+                self.end_holds(BTreeSet::from([sku])).await;
+            }
+        }
+        unreachable!("holds go on being due")
     }
 
     /// Runs one command, again as long as the state changes under it.
@@ -220,6 +312,27 @@ impl Shop {
             .allocations
             .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
         history
+            .dispatches
+            .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
+        history
+    }
+
+    /// A batch that stands, as it is at present.
+    pub async fn batch(&self, reference: &str) -> BatchRead {
+        let read = self.queries.batch(&build::reference(reference), self.now()).await;
+        read.expect("a batch").expect("it stands")
+    }
+
+    /// A product that stands, as it is at present.
+    pub async fn product(&self, sku: &str) -> ProductRead {
+        let read = self.queries.product(&build::sku(sku), self.now()).await;
+        read.expect("a product").expect("it stands")
+    }
+
+    /// An order that stands.
+    pub async fn order(&self, id: &str) -> OrderRead {
+        let read = self.queries.order(&build::order(id)).await;
+        read.expect("an order").expect("it stands")
     }
 
     /// All lines, each held against the events, read a page at a time.
@@ -242,7 +355,7 @@ impl Shop {
         loop {
             let page = self
                 .queries
-                .products(None, after.as_ref(), PAGE)
+                .products(None, after.as_ref(), self.now(), PAGE)
                 .await
                 .expect("products");
             let Some(last) = page.last() else { break };

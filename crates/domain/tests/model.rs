@@ -4,7 +4,7 @@ mod naive;
 #[expect(dead_code, reason = "the sentences about the rules ask more questions")]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     Allocate, Command, ConfirmOrder, ConfirmedLine, CreateBatch, HoldFor, LineId, LineKey, LineState, Location,
@@ -397,8 +397,8 @@ proptest! {
                     let line = order.lines.iter().find(|line| line.key.line == quoted.line).expect("the line");
                     prop_assert_eq!((&quoted.allocations, quoted.promised_on), (&line.allocations, line.promised_on));
                     let taken = quoted.tried.iter().filter(|tried| tried.outcome.as_str() == "taken");
-                    let taken: Vec<&Reference> = taken.map(|tried| &tried.batch).collect();
-                    let parts: Vec<&Reference> = quoted.allocations.iter().map(|part| &part.batch).collect();
+                    let taken: BTreeSet<&Reference> = taken.map(|tried| &tried.batch).collect();
+                    let parts: BTreeSet<&Reference> = quoted.allocations.iter().map(|part| &part.batch).collect();
                     prop_assert_eq!(taken, parts);
                     prop_assert!(quoted.remedy.is_none());
                 }

@@ -20,21 +20,21 @@ async fn assert_survives(shop: &Shop, name: &str) {
     .await;
     let queries = shop.queries.as_ref();
     let batch = queries
-        .batch(&reference(name))
+        .batch(&reference(name), shop.now())
         .await
         .expect("a batch")
         .expect("it stands");
-    assert_eq!((batch.reference.as_str(), batch.sku.as_str()), (name, name));
+    assert_eq!((batch.record.reference.as_str(), batch.record.sku.as_str()), (name, name));
     let placed = queries.order(&order(name)).await.expect("an order").expect("it stands");
     assert_eq!(placed.lines[0].record.key, line(name, name));
     assert_eq!(placed.lines[0].allocations[0].0.batch, reference(name));
     let product = queries
-        .product(&sku(name))
+        .product(&sku(name), shop.now())
         .await
         .expect("a product")
         .expect("it stands");
     assert_eq!(product.summary.name.as_ref().map(|name| name.as_str()), Some(name));
-    let found = queries.products(Some(name), None, 100).await.expect("products");
+    let found = queries.products(Some(name), None, shop.now(), 100).await.expect("products");
     assert!(
         found.iter().any(|product| product.sku.as_str() == name),
         "{name:?} is not found"
@@ -79,7 +79,7 @@ pub async fn names_of_any_script_and_sign_survive(db: Db) {
     for name in names {
         assert_survives(&shop, name).await;
     }
-    let listed = shop.queries.products(None, None, 100).await.expect("products");
+    let listed = shop.queries.products(None, None, shop.now(), 100).await.expect("products");
     assert_eq!(listed.len(), names.len());
     shop.assert_sound().await;
 }
@@ -96,11 +96,11 @@ pub async fn names_that_look_alike_stay_apart(db: Db) {
     for (number, name) in (1..).zip(names) {
         let batch = shop
             .queries
-            .batch(&reference(name))
+            .batch(&reference(name), shop.now())
             .await
             .expect("a batch")
             .expect("it stands");
-        assert_eq!((batch.sku, batch.quantity.get()), (sku(name), number));
+        assert_eq!((batch.record.sku, batch.record.quantity.get()), (sku(name), number));
     }
     let pairs = [
         ("a/b", "c"),
@@ -130,12 +130,7 @@ pub async fn the_longest_names_survive(db: Db) {
     assert_survives(&shop, &"\u{10FFFD}".repeat(MAX_NAME_CHARS)).await;
     shop.done(&name_product("long", &"🪔".repeat(MAX_PRODUCT_NAME_CHARS)))
         .await;
-    let product = shop
-        .queries
-        .product(&sku("long"))
-        .await
-        .expect("a product")
-        .expect("it stands");
+    let product = shop.product("long").await;
     let name = product.summary.name.expect("a name");
     assert_eq!(name.as_str().chars().count(), MAX_PRODUCT_NAME_CHARS);
     shop.assert_sound().await;
@@ -163,12 +158,7 @@ pub async fn the_largest_quantities_add_up(db: Db) {
     shop.done(&place("later", &lines, OnOrderShortage::Backorder, true))
         .await;
 
-    let read = shop
-        .queries
-        .product(&sku("SAND"))
-        .await
-        .expect("a product")
-        .expect("it stands");
+    let read = shop.product("SAND").await;
     let sums = read.summary;
     assert_eq!(sums.on_hand.get(), 6 * most - 1);
     assert_eq!(sums.inbound.get(), 6 * most);

@@ -4,7 +4,7 @@
 
 use earmark_application::{StoreError, verify};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Command, Count, Event, Fact, LineRecord, LineState, ProductChange,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, Event, Fact, LineRecord, LineState, ProductChange,
     ProductRecord, Subject, Units,
 };
 
@@ -93,8 +93,8 @@ pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change
         .expect("the rest of it is sound");
 
     for (batch, allocated) in [("b-1", 4), ("b-3", 0)] {
-        let stored = shop.queries.batch(&reference(batch)).await.expect("a batch");
-        assert_eq!(stored.map(|batch| batch.allocated.get()), Some(allocated));
+        let stored = shop.queries.batch(&reference(batch), shop.now()).await.expect("a batch");
+        assert_eq!(stored.map(|batch| batch.record.allocated.get()), Some(allocated));
     }
     shop.assert_sound().await;
 }
@@ -202,12 +202,7 @@ pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
     changes.released = vec![leaving];
     let scope = allocate("o-2", "LAMP", 6).scope();
     shop.forge(&scope, changes).await.expect("it is sound");
-    let batch = shop
-        .queries
-        .batch(&reference("b-1"))
-        .await
-        .expect("a batch")
-        .expect("it stands");
+    let batch = shop.batch("b-1").await.record;
     assert_eq!(batch.allocated, Units::new(10));
 }
 
@@ -235,7 +230,10 @@ pub async fn a_change_that_makes_what_exists_is_not_stored(db: Db) {
     assert_kept_out(&shop, &command, same_line).await;
 
     let mut same_order = changes.clone();
-    same_order.orders[0].id = crate::build::order("o-1");
+    let Change::New(order) = &mut same_order.orders[0] else {
+        unreachable!("the order is new")
+    };
+    order.id = crate::build::order("o-1");
     assert_kept_out(&shop, &command, same_order).await;
 
     let mut same_batch = changes.clone();
@@ -315,6 +313,7 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
         key: line("o-9", "chair"),
         batch: reference("b-2"),
         quantity: units(1),
+        claim: Claim::new(0),
         allocated_at: shop.occasion().now,
     });
     assert_kept_out(&shop, &command, changes).await;

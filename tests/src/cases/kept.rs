@@ -9,7 +9,7 @@ use earmark_domain::{
 
 use crate::build::{
     allocate, allocate_or_wait, allocate_split, cancel_line, cancel_order, count_batch, create_batch, create_inbound,
-    line, name_product, order, place, place_order, reference, sku, units,
+    line, name_product, place, place_order, sku, units,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -59,8 +59,7 @@ async fn assert_stored(shop: &Shop, changes: &Changes) {
     }
     for change in &changes.batches {
         let batch = change.value();
-        let stored = shop.queries.batch(&batch.reference).await.expect("a batch");
-        assert_eq!(stored.as_ref(), Some(batch));
+        assert_eq!(shop.batch(batch.reference.as_str()).await.record, *batch);
     }
     for change in &changes.lines {
         let history = shop.history(&change.value().sku).await;
@@ -78,7 +77,7 @@ async fn assert_stored(shop: &Shop, changes: &Changes) {
         );
     }
     let snapshot = shop.snapshot().await;
-    for order in &changes.orders {
+    for order in changes.orders.iter().map(Change::value) {
         assert!(snapshot.orders.contains(order), "{order:?}");
     }
     let tail = snapshot.events.len() - changes.events.len();
@@ -204,19 +203,9 @@ pub async fn an_order_of_the_largest_size_is_stored_whole(db: Db) {
         .collect();
     shop.done(&place("big", &lines, OnOrderShortage::Reject, false)).await;
 
-    let placed = shop
-        .queries
-        .order(&order("big"))
-        .await
-        .expect("an order")
-        .expect("it stands");
+    let placed = shop.order("big").await;
     assert_eq!(placed.lines.len(), MAX_LINES_PER_ORDER);
-    let batch = shop
-        .queries
-        .batch(&reference("b-1"))
-        .await
-        .expect("a batch")
-        .expect("it stands");
+    let batch = shop.batch("b-1").await.record;
     assert_eq!(batch.allocated.get(), 7 * MAX_LINES_PER_ORDER as u64 / 2);
     shop.assert_sound().await;
     shop.done(&cancel_order("big")).await;
@@ -232,7 +221,7 @@ pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(d
     shop.all_done(&[allocate_or_wait("second", "LAMP", 5), count_batch("b-1", 0)])
         .await;
 
-    let waiting = shop.queries.backlog(&sku("LAMP"), None, 10).await.expect("a backlog");
+    let waiting = shop.queries.backlog(&sku("LAMP"), None, shop.now(), 10).await.expect("a backlog");
     let waiting: Vec<_> = waiting
         .expect("a product")
         .into_iter()
@@ -272,7 +261,7 @@ pub async fn the_versions_of_a_product_s_events_have_no_gap(db: Db) {
         assert!(history.events.is_sorted_by(|a, b| a.sequence < b.sequence));
     }
     let again = shop.done(&name_product("LAMP", "A lamp, brass and glass")).await;
-    assert!(matches!(again, Outcome::ProductNamed { changed: false, .. }));
+    assert!(matches!(again, Outcome::ProductPut { changed: false, .. }));
     let new = shop.decide(&create_batch("x", "SOFA", 1)).await.changes;
     assert!(matches!(new.batches[0], Change::New(_)));
     assert_eq!(

@@ -9,7 +9,7 @@ use earmark_domain::{
 
 use crate::build::{
     allocate, allocate_line, allocate_or_wait, allocate_split, cancel_order, count_batch, create_batch, create_inbound,
-    line, order, place, place_order, reference, serve_backlog, sku,
+    line, order, place, place_order, serve_backlog, sku,
 };
 use crate::crew::Crew;
 use crate::databases::Db;
@@ -329,12 +329,7 @@ pub async fn counting_down_a_batch_of_a_thousand_lines_by_one_loads_one_line(db:
     assert_eq!((loaded.allocations.len(), loaded.batches.len()), (1, 1));
 
     shop.done(&count_batch("b-1", 999)).await;
-    let batch = shop
-        .queries
-        .batch(&reference("b-1"))
-        .await
-        .expect("a batch")
-        .expect("it stands");
+    let batch = shop.batch("b-1").await.record;
     assert_eq!(batch.allocated.get(), 999);
     shop.assert_sound().await;
 }

@@ -1,7 +1,7 @@
 //! Questions to the books.
 
 use earmark_application::{LineFilter, LineRead, ProductSummary};
-use earmark_domain::{BACKLOG_PAGE, LineKey, LineState, OnOrderShortage, Sku, Turn, Units};
+use earmark_domain::{BACKLOG_PAGE, Count, LineKey, LineState, OnOrderShortage, Sku, Units};
 
 use crate::build::{
     allocate, allocate_or_wait, allocate_split, cancel_line, count_batch, create_batch, create_inbound, date, line,
@@ -16,19 +16,19 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
     let queries = shop.queries.as_ref();
     queries.ready().await.expect("it answers");
     for round in 0..2 {
-        assert!(queries.batch(&reference("nowhere")).await.expect("an answer").is_none());
+        assert!(queries.batch(&reference("nowhere"), shop.now()).await.expect("an answer").is_none());
         assert!(queries.order(&order("nobody")).await.expect("an answer").is_none());
-        assert!(queries.product(&sku("nothing")).await.expect("an answer").is_none());
+        assert!(queries.product(&sku("nothing"), shop.now()).await.expect("an answer").is_none());
         assert!(
             queries
-                .backlog(&sku("nothing"), None, 9)
+                .backlog(&sku("nothing"), None, shop.now(), 9)
                 .await
                 .expect("an answer")
                 .is_none()
         );
         assert!(queries.history(&sku("nothing")).await.expect("an answer").is_none());
         if round == 0 {
-            assert!(queries.products(None, None, 9).await.expect("an answer").is_empty());
+            assert!(queries.products(None, None, shop.now(), 9).await.expect("an answer").is_empty());
             assert!(
                 queries
                     .lines(LineFilter::All, None, 9)
@@ -45,7 +45,7 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
 }
 
 async fn skus(shop: &Shop, search: Option<&str>, after: Option<&Sku>, limit: usize) -> Vec<String> {
-    let found = shop.queries.products(search, after, limit).await.expect("products");
+    let found = shop.queries.products(search, after, shop.now(), limit).await.expect("products");
     found.into_iter().map(|product| product.sku.to_string()).collect()
 }
 
@@ -131,12 +131,7 @@ pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order
         create_batch("other", "CHAIR", 99),
     ])
     .await;
-    let read = shop
-        .queries
-        .product(&sku("LAMP"))
-        .await
-        .expect("a product")
-        .expect("it stands");
+    let read = shop.product("LAMP").await;
     let expected = ProductSummary {
         sku: sku("LAMP"),
         name: read.summary.name.clone(),
@@ -145,6 +140,7 @@ pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order
         inbound: Units::new(29),
         allocated: Units::new(20),
         dispatched: Units::ZERO,
+        safety_stock: Count::ZERO,
         available: Units::new(22),
         backordered: Units::new(150),
     };
@@ -152,16 +148,11 @@ pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order
     assert_eq!(read.summary.name.as_ref().map(|name| name.as_str()), Some("A lamp"));
     let order: Vec<_> = read.batches.iter().map(|batch| batch.reference.as_str()).collect();
     assert_eq!(order, ["shelf", "a-shelf", "soon", "soon-too", "late"]);
-    let listed = shop.queries.products(None, None, 9).await.expect("products");
+    let listed = shop.queries.products(None, None, shop.now(), 9).await.expect("products");
     assert_eq!(listed[1], expected);
 
     shop.done(&name_product("BARE", "Nothing yet")).await;
-    let bare = shop
-        .queries
-        .product(&sku("BARE"))
-        .await
-        .expect("a product")
-        .expect("it stands");
+    let bare = shop.product("BARE").await;
     assert_eq!(
         (bare.summary.available, bare.summary.backordered),
         (Units::ZERO, Units::ZERO)
@@ -193,12 +184,7 @@ pub async fn an_order_is_told_with_its_lines_and_where_their_units_are(db: Db) {
         cancel_line("o-1", "c"),
     ])
     .await;
-    let read = shop
-        .queries
-        .order(&order("o-1"))
-        .await
-        .expect("an order")
-        .expect("it stands");
+    let read = shop.order("o-1").await;
     let states: Vec<_> = read
         .lines
         .iter()
@@ -234,16 +220,12 @@ pub async fn a_line_is_promised_for_the_latest_date_among_its_batches(db: Db) {
     ])
     .await;
     let today = date("2026-03-10");
+    let now = "2026-03-10T12:00:00Z".parse().expect("an instant");
     let view = |id| {
         let shop = &shop;
         async move {
-            let read = shop
-                .queries
-                .order(&order(id))
-                .await
-                .expect("an order")
-                .expect("it stands");
-            let lines = read.view(today).lines.into_iter();
+            let read = shop.order(id).await;
+            let lines = read.view(now).lines.into_iter();
             lines
                 .map(|line| (line.key.line.to_string(), line.promised_on))
                 .collect::<Vec<_>>()
@@ -287,13 +269,10 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     ];
     let mut seen: Vec<LineRead> = Vec::new();
     loop {
-        let after = seen.last().map(|last| Turn {
-            placed_at: last.record.placed_at,
-            key: last.record.key.clone(),
-        });
+        let after = seen.last().map(|last| last.record.turn());
         let page = shop
             .queries
-            .backlog(&sku("LAMP"), after.as_ref(), 2)
+            .backlog(&sku("LAMP"), after.as_ref(), shop.now(), 2)
             .await
             .expect("a backlog");
         let page = page.expect("a product");
@@ -304,7 +283,7 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     }
     assert_eq!(keys(&seen), expected);
     shop.done(&create_batch("c-1", "CHAIR", 1)).await;
-    let nobody = shop.queries.backlog(&sku("CHAIR"), None, 2).await.expect("a backlog");
+    let nobody = shop.queries.backlog(&sku("CHAIR"), None, shop.now(), 2).await.expect("a backlog");
     assert_eq!(nobody, Some(Vec::new()));
 }
 

@@ -3,7 +3,7 @@
 use earmark_application::{Answer, CommandError};
 use earmark_domain::{LineState, Outcome};
 
-use crate::build::{allocate, allocate_or_wait, cancel_order, count_batch, create_batch, place_order, reference, sku};
+use crate::build::{allocate, allocate_or_wait, cancel_order, count_batch, create_batch, place_order, sku};
 use crate::crew::{Crew, race};
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -164,12 +164,7 @@ pub async fn cancelling_while_others_wait_gives_each_unit_to_one_line(db: Db) {
     let leaving = (0..20).map(|number| (&right, cancel_order(&format!("old-{number}"))));
     let answers = race(waiting.zip(leaving).flat_map(|(a, b)| [a, b]).collect()).await;
     assert_eq!(done(&answers), 40, "{answers:?}");
-    let batch = shop
-        .queries
-        .batch(&reference("b-1"))
-        .await
-        .expect("a batch")
-        .expect("it stands");
+    let batch = shop.batch("b-1").await.record;
     assert_eq!(batch.allocated.get(), 20);
     let history = shop.history(&sku("LAMP")).await;
     let allocated = history.lines.iter().filter(|line| line.state == LineState::Allocated);

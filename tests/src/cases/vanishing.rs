@@ -5,7 +5,7 @@ use std::sync::Arc;
 use earmark_application::Envelope;
 use earmark_domain::{Command, LineState};
 
-use crate::build::{allocate, cancel_order, create_batch, order, place_order};
+use crate::build::{allocate, cancel_order, create_batch, place_order};
 use crate::crew::Crew;
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -36,12 +36,7 @@ async fn assert_whole_or_absent(shop: &Shop, id: &str, command: &Command) {
     shop.assert_sound().await;
     // Whatever the caller left behind may still be at work; the same order asked for again waits for it.
     shop.done(command).await;
-    let placed = shop
-        .queries
-        .order(&order(id))
-        .await
-        .expect("an order")
-        .expect("it stands");
+    let placed = shop.order(id).await;
     assert_eq!(placed.lines.len(), 2);
     assert!(
         placed
@@ -90,6 +85,7 @@ pub async fn a_command_whose_caller_leaves_is_whole_or_absent(db: Db) {
                 command: asked,
                 actor: Arc::from("leaver"),
                 correlation_id: Arc::from("vanishing"),
+                mode: Default::default(),
             };
             engine.execute(envelope).await
         });
