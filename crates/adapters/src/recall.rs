@@ -82,8 +82,10 @@ impl Recall {
     /// What a scope would read, if all of it is remembered and may be trusted. The scope's lines and orders are taken
     /// to be new: whoever stores a decision on this has to check it, and the versions.
     pub(crate) fn recall(&mut self, scope: &Scope) -> Option<Loaded> {
-        let asks_for_more =
-            scope.backlog != BacklogNeed::None || scope.release.is_some() || scope.dispatches || !scope.holds.is_empty();
+        let asks_for_more = scope.backlog != BacklogNeed::None
+            || scope.release.is_some()
+            || scope.dispatches
+            || !scope.holds.is_empty();
         if asks_for_more || !scope.batches.is_empty() || scope.skus.is_empty() {
             return None;
         }

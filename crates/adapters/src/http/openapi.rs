@@ -14,7 +14,7 @@ use utoipa_actix_web::AppExt;
 
 use super::kinds::{self, Kind};
 use super::problem::PROBLEM_JSON;
-use super::{routes, schema};
+use super::{routes, schema, writes};
 
 /// What every operation under `/v1` and of the book can answer with.
 const ALWAYS: &[&Kind] = &[&kinds::INVALID_REQUEST, &kinds::INTERNAL, &kinds::UNAVAILABLE];
@@ -31,11 +31,22 @@ const WITH_BODY: &[&Kind] = &[
 /// What an operation that gives the engine a command can answer with besides.
 const COMMAND: &[&Kind] = &[&kinds::BUSY, &kinds::SHUTTING_DOWN];
 
+/// What a write that looks at `If-Match` can answer with besides.
+const CONDITIONAL: &[&Kind] = &[&kinds::MALFORMED_CONDITION, &kinds::STALE_VERSION];
+
 /// What each operation can answer with for reasons of its own.
 const OWN: &[(&str, &[&Kind])] = &[
     ("create_batch", &[&kinds::BATCH_EXISTS]),
     ("show_batch", &[&kinds::UNKNOWN_BATCH]),
-    ("change_batch", &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED]),
+    (
+        "change_batch",
+        &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED, &kinds::BATCH_CLOSED],
+    ),
+    (
+        "receive_batch",
+        &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED, &kinds::BATCH_CLOSED],
+    ),
+    ("cancel_batch", &[&kinds::UNKNOWN_BATCH]),
     (
         "allocate",
         &[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS],
@@ -44,10 +55,60 @@ const OWN: &[(&str, &[&Kind])] = &[
         "place_order",
         &[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::ORDER_EXISTS],
     ),
+    (
+        "replace_order",
+        &[
+            &kinds::UNKNOWN_SKU,
+            &kinds::OUT_OF_STOCK,
+            &kinds::NOT_HELD,
+            &kinds::HOLD_EXPIRED,
+            &kinds::LINE_EXISTS,
+            &kinds::ORDER_EXISTS,
+        ],
+    ),
     ("show_order", &[&kinds::UNKNOWN_ORDER]),
-    ("cancel_order", &[&kinds::UNKNOWN_ORDER]),
-    ("cancel_line", &[&kinds::UNKNOWN_ORDER, &kinds::UNKNOWN_LINE]),
+    (
+        "confirm_order",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::HOLD_EXPIRED,
+            &kinds::EXCEEDS_HOLD,
+            &kinds::NOT_HELD,
+        ],
+    ),
+    (
+        "dispatch_order",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::NOT_IN_WAREHOUSE,
+            &kinds::NOT_FIRM,
+            &kinds::NOT_ALLOCATED,
+        ],
+    ),
+    (
+        "undo_dispatch",
+        &[&kinds::UNKNOWN_ORDER, &kinds::UNKNOWN_LINE, &kinds::NOT_ALLOCATED],
+    ),
+    (
+        "change_line",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::OUT_OF_STOCK,
+            &kinds::ALREADY_DISPATCHED,
+            &kinds::LINE_ENDED,
+        ],
+    ),
+    ("cancel_order", &[&kinds::UNKNOWN_ORDER, &kinds::ALREADY_DISPATCHED]),
+    (
+        "cancel_line",
+        &[&kinds::UNKNOWN_ORDER, &kinds::UNKNOWN_LINE, &kinds::ALREADY_DISPATCHED],
+    ),
+    ("quote", &[&kinds::UNKNOWN_SKU]),
     ("show_product", &[&kinds::UNKNOWN_SKU]),
+    ("show_availability", &[&kinds::UNKNOWN_SKU]),
     ("show_backlog", &[&kinds::UNKNOWN_SKU]),
     ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),
     ("bulk", &[&kinds::UNSUPPORTED_MEDIA_TYPE]),
@@ -122,6 +183,7 @@ fn made() -> OpenApi {
     document.tags = Some(TAGS.map(|name| TagBuilder::new().name(name).build()).to_vec());
     let components = document.components.get_or_insert_with(Components::new);
     add_schema::<schema::Problem>(components);
+    writes::describe(&mut document);
     for item in document.paths.paths.values_mut() {
         for operation in [
             &mut item.delete,
@@ -163,6 +225,9 @@ fn tell_problems(operation: &mut Operation) {
     }
     if (has_body && id != "bulk") || id.starts_with("cancel_") {
         told.extend(COMMAND);
+    }
+    if writes::is_conditional(&id) {
+        told.extend(CONDITIONAL);
     }
     let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
     for kind in told {

@@ -4,9 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_application::StoreError;
-use earmark_domain::{
-    BatchRecord, Change, Changes, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units,
-};
+use earmark_domain::{BatchRecord, Change, Changes, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units};
 
 use super::books::{Books, committed};
 

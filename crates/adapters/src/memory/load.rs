@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, NextHold, OFFER_PAGE, OfferCut, OrderId, Reference, ReleaseLines,
-    ReleaseNeed, Scope, Sku, Turn, Units,
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, NextHold, OFFER_PAGE, OfferCut, OrderId, Reference,
+    ReleaseLines, ReleaseNeed, Scope, Sku, Turn, Units,
 };
 
 use jiff::Timestamp;
@@ -102,7 +102,10 @@ impl Books {
             .collect();
         due.sort_unstable();
         let mut seen = BTreeSet::new();
-        let first = due.into_iter().map(|(_, order)| order).filter(|order| seen.insert(*order));
+        let first = due
+            .into_iter()
+            .map(|(_, order)| order)
+            .filter(|order| seen.insert(*order));
         first.take(limit).cloned().collect()
     }
 }

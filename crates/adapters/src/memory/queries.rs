@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
-    StoreError, WrittenEvent,
+    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary,
+    Queries, StoreError, WrittenEvent,
 };
 use earmark_domain::{
     BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, Turn,

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
-    StoreError, WrittenEvent,
+    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary,
+    Queries, StoreError, WrittenEvent,
 };
 use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
 use jiff::Timestamp;
@@ -102,10 +102,11 @@ impl Queries for SqliteStore {
         let id = id.clone();
         self.readers
             .ask(move |conn| {
-                let rows: Vec<(LineReadRow, Option<OrderRow>)> = statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER)
-                    .text(id.as_str())
-                    .load(conn)
-                    .map_err(store_error)?;
+                let rows: Vec<(LineReadRow, Option<OrderRow>)> =
+                    statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER)
+                        .text(id.as_str())
+                        .load(conn)
+                        .map_err(store_error)?;
                 let (lines, headers): (Vec<LineReadRow>, Vec<Option<OrderRow>>) = rows.into_iter().unzip();
                 let header = headers.into_iter().next().flatten().map(row::order).transpose()?;
                 let lines = gathered(lines)?;

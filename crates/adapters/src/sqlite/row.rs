@@ -265,14 +265,27 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
         resume_after,
         safety_stock: at.read("safety_stock", Count::new(safety_stock))?,
         depleted: depleted != 0,
-        next_expiry: next_expiry.map(|at_last| at.instant("next_expiry", at_last)).transpose()?,
+        next_expiry: next_expiry
+            .map(|at_last| at.instant("next_expiry", at_last))
+            .transpose()?,
         sku: at.read("sku", Sku::new(&sku))?,
     })
 }
 
 pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
-    let (reference, sku, location, ordinal, created_quantity, created_eta, quantity, allocated, dispatched, eta, closed) =
-        row;
+    let (
+        reference,
+        sku,
+        location,
+        ordinal,
+        created_quantity,
+        created_eta,
+        quantity,
+        allocated,
+        dispatched,
+        eta,
+        closed,
+    ) = row;
     let at = In {
         table: "batches",
         key: &reference,
