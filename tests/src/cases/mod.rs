@@ -10,6 +10,7 @@ pub mod forged;
 pub mod kept;
 pub mod loads;
 pub mod lookups;
+pub mod promises;
 pub mod races;
 pub mod vanishing;
 
@@ -83,6 +84,21 @@ macro_rules! with_every_case {
             lookups::batches_and_orders_are_listed_a_page_at_a_time,
             lookups::products_that_are_owed_service_are_listed,
             lookups::a_history_is_complete,
+            promises::a_batch_counted_down_moves_only_the_latest_line,
+            promises::a_batch_counted_down_spares_priority_and_the_line_that_still_fits,
+            promises::an_arrival_put_off_moves_its_line_to_what_is_there_earlier,
+            promises::an_arrival_put_off_past_all_others_keeps_its_line_and_may_break_its_promise,
+            promises::a_hold_that_ended_is_free_before_anybody_swept,
+            promises::confirming_at_the_very_deadline_against_a_rival_has_exactly_one_outcome,
+            promises::a_hold_is_confirmed_in_part_and_never_beyond,
+            promises::those_who_wait_keep_their_place_and_are_served_in_order,
+            promises::those_who_need_it_earlier_are_served_first,
+            promises::a_quote_and_the_allocation_that_follows_agree,
+            promises::what_was_dispatched_stays_gone_and_undone_is_allocated_again,
+            promises::a_product_runs_out_and_comes_back_once_a_crossing,
+            promises::a_preview_leaves_no_trace,
+            promises::a_change_on_a_version_that_has_passed_is_refused,
+            promises::holds_that_end_all_the_time_never_oversell_a_hot_product,
             extremes::names_of_any_script_and_sign_survive,
             extremes::names_that_look_alike_stay_apart,
             extremes::the_longest_names_survive,
