@@ -24,7 +24,10 @@ async fn assert_survives(shop: &Shop, name: &str) {
         .await
         .expect("a batch")
         .expect("it stands");
-    assert_eq!((batch.record.reference.as_str(), batch.record.sku.as_str()), (name, name));
+    assert_eq!(
+        (batch.record.reference.as_str(), batch.record.sku.as_str()),
+        (name, name)
+    );
     let placed = queries.order(&order(name)).await.expect("an order").expect("it stands");
     assert_eq!(placed.lines[0].record.key, line(name, name));
     assert_eq!(placed.lines[0].allocations[0].0.batch, reference(name));
@@ -34,7 +37,10 @@ async fn assert_survives(shop: &Shop, name: &str) {
         .expect("a product")
         .expect("it stands");
     assert_eq!(product.summary.name.as_ref().map(|name| name.as_str()), Some(name));
-    let found = queries.products(Some(name), None, shop.now(), 100).await.expect("products");
+    let found = queries
+        .products(Some(name), None, shop.now(), 100)
+        .await
+        .expect("products");
     assert!(
         found.iter().any(|product| product.sku.as_str() == name),
         "{name:?} is not found"
@@ -79,7 +85,11 @@ pub async fn names_of_any_script_and_sign_survive(db: Db) {
     for name in names {
         assert_survives(&shop, name).await;
     }
-    let listed = shop.queries.products(None, None, shop.now(), 100).await.expect("products");
+    let listed = shop
+        .queries
+        .products(None, None, shop.now(), 100)
+        .await
+        .expect("products");
     assert_eq!(listed.len(), names.len());
     shop.assert_sound().await;
 }

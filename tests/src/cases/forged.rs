@@ -4,8 +4,8 @@
 
 use earmark_application::{StoreError, verify};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, Event, Fact, LineRecord, LineState, ProductChange,
-    ProductRecord, Subject, Units,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, Event, Fact, LineRecord, LineState,
+    ProductChange, ProductRecord, Subject, Units,
 };
 
 use crate::build::{allocate, allocate_split, count_batch, create_batch, line, place_order, reference, sku, units};
@@ -93,7 +93,11 @@ pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change
         .expect("the rest of it is sound");
 
     for (batch, allocated) in [("b-1", 4), ("b-3", 0)] {
-        let stored = shop.queries.batch(&reference(batch), shop.now()).await.expect("a batch");
+        let stored = shop
+            .queries
+            .batch(&reference(batch), shop.now())
+            .await
+            .expect("a batch");
         assert_eq!(stored.map(|batch| batch.record.allocated.get()), Some(allocated));
     }
     shop.assert_sound().await;

@@ -221,7 +221,11 @@ pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(d
     shop.all_done(&[allocate_or_wait("second", "LAMP", 5), count_batch("b-1", 0)])
         .await;
 
-    let waiting = shop.queries.backlog(&sku("LAMP"), None, shop.now(), 10).await.expect("a backlog");
+    let waiting = shop
+        .queries
+        .backlog(&sku("LAMP"), None, shop.now(), 10)
+        .await
+        .expect("a backlog");
     let waiting: Vec<_> = waiting
         .expect("a product")
         .into_iter()

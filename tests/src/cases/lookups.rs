@@ -16,9 +16,21 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
     let queries = shop.queries.as_ref();
     queries.ready().await.expect("it answers");
     for round in 0..2 {
-        assert!(queries.batch(&reference("nowhere"), shop.now()).await.expect("an answer").is_none());
+        assert!(
+            queries
+                .batch(&reference("nowhere"), shop.now())
+                .await
+                .expect("an answer")
+                .is_none()
+        );
         assert!(queries.order(&order("nobody")).await.expect("an answer").is_none());
-        assert!(queries.product(&sku("nothing"), shop.now()).await.expect("an answer").is_none());
+        assert!(
+            queries
+                .product(&sku("nothing"), shop.now())
+                .await
+                .expect("an answer")
+                .is_none()
+        );
         assert!(
             queries
                 .backlog(&sku("nothing"), None, shop.now(), 9)
@@ -28,7 +40,13 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
         );
         assert!(queries.history(&sku("nothing")).await.expect("an answer").is_none());
         if round == 0 {
-            assert!(queries.products(None, None, shop.now(), 9).await.expect("an answer").is_empty());
+            assert!(
+                queries
+                    .products(None, None, shop.now(), 9)
+                    .await
+                    .expect("an answer")
+                    .is_empty()
+            );
             assert!(
                 queries
                     .lines(LineFilter::All, None, 9)
@@ -45,7 +63,11 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
 }
 
 async fn skus(shop: &Shop, search: Option<&str>, after: Option<&Sku>, limit: usize) -> Vec<String> {
-    let found = shop.queries.products(search, after, shop.now(), limit).await.expect("products");
+    let found = shop
+        .queries
+        .products(search, after, shop.now(), limit)
+        .await
+        .expect("products");
     found.into_iter().map(|product| product.sku.to_string()).collect()
 }
 
@@ -148,7 +170,11 @@ pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order
     assert_eq!(read.summary.name.as_ref().map(|name| name.as_str()), Some("A lamp"));
     let order: Vec<_> = read.batches.iter().map(|batch| batch.reference.as_str()).collect();
     assert_eq!(order, ["shelf", "a-shelf", "soon", "soon-too", "late"]);
-    let listed = shop.queries.products(None, None, shop.now(), 9).await.expect("products");
+    let listed = shop
+        .queries
+        .products(None, None, shop.now(), 9)
+        .await
+        .expect("products");
     assert_eq!(listed[1], expected);
 
     shop.done(&name_product("BARE", "Nothing yet")).await;
@@ -283,7 +309,11 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     }
     assert_eq!(keys(&seen), expected);
     shop.done(&create_batch("c-1", "CHAIR", 1)).await;
-    let nobody = shop.queries.backlog(&sku("CHAIR"), None, shop.now(), 2).await.expect("a backlog");
+    let nobody = shop
+        .queries
+        .backlog(&sku("CHAIR"), None, shop.now(), 2)
+        .await
+        .expect("a backlog");
     assert_eq!(nobody, Some(Vec::new()));
 }
 
