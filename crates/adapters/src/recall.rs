@@ -125,7 +125,9 @@ impl Recall {
                         next_expiry: known.product.next_expiry,
                         ..change.record.clone()
                     };
-                    change.read_version == Some(known.product.version) && read == known.product
+                    // Whoever stores lines alone looks at the products with a new version alone.
+                    let rises = change.record.version > known.product.version;
+                    change.read_version == Some(known.product.version) && rises && read == known.product
                 })
             })
     }
@@ -149,9 +151,9 @@ impl Recall {
             } else {
                 cut
             };
-            // Another version than the one that was left here: somebody else is at work on the product.
+            // Not as it was left here: somebody else is at work on the product.
             let doubts = match self.known(&product.sku) {
-                Some(known) if known.product.version == product.version => known.doubts.saturating_sub(1),
+                Some(known) if known.product == *product => known.doubts.saturating_sub(1),
                 Some(_) => DOUBTS,
                 None => 0,
             };

@@ -448,8 +448,11 @@ pub async fn a_history_is_complete(db: Db) {
     let expected = [
         "BatchCreated",
         "Allocated",
+        "StockDepleted",
         "BatchCreated",
+        "StockReplenished",
         "BatchQuantityChanged",
+        "StockDepleted",
         "OutOfStock",
         "Backordered",
         "Deallocated",

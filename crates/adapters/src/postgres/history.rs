@@ -8,8 +8,9 @@ use futures::try_join;
 
 use super::error::store_error;
 use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, EventRow, EventTypes, LineRow, LineTypes, ProductRow,
-    ProductTypes, batch_columns, event_columns, line_columns, product_columns,
+    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes,
+    LineRow, LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
+    line_columns, product_columns,
 };
 use super::statement::statement;
 
@@ -34,22 +35,35 @@ pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result
         "ORDER BY line.order_id, line.line_id"
     );
     // The same from the side of the units. UNION takes away what both sides say.
-    const ALLOCATIONS: &str = "SELECT held.* FROM batches CROSS JOIN LATERAL (\
-         SELECT order_id, line_id, batch, quantity, allocated_at FROM allocations \
-         WHERE batch = batches.reference OFFSET 0) AS held WHERE batches.sku = ? \
-         UNION SELECT held.* FROM (SELECT DISTINCT order_id \
-         FROM (SELECT order_id FROM events WHERE sku = ? OFFSET 0) AS event WHERE order_id IS NOT NULL) AS concerned \
-         CROSS JOIN LATERAL (SELECT order_id, line_id, sku FROM lines \
-         WHERE order_id = concerned.order_id OFFSET 0) AS line CROSS JOIN LATERAL (\
-         SELECT order_id, line_id, batch, quantity, allocated_at FROM allocations \
-         WHERE order_id = line.order_id AND line_id = line.line_id OFFSET 0) AS held WHERE line.sku = ?";
+    const ALLOCATIONS: &str = concat!(
+        "SELECT held.* FROM batches CROSS JOIN LATERAL (SELECT ",
+        allocation_columns!(),
+        " FROM allocations WHERE batch = batches.reference OFFSET 0) AS held WHERE batches.sku = ? ",
+        "UNION SELECT held.* FROM (SELECT DISTINCT order_id ",
+        "FROM (SELECT order_id FROM events WHERE sku = ? OFFSET 0) AS event WHERE order_id IS NOT NULL) AS concerned ",
+        "CROSS JOIN LATERAL (SELECT order_id, line_id, sku FROM lines ",
+        "WHERE order_id = concerned.order_id OFFSET 0) AS line CROSS JOIN LATERAL (SELECT ",
+        allocation_columns!(),
+        " FROM allocations WHERE order_id = line.order_id AND line_id = line.line_id OFFSET 0) AS held ",
+        "WHERE line.sku = ?"
+    );
+    // What has left is found from the side of the lines alone: what it leaves uncounted is missing from its batch's sum.
+    const DISPATCHES: &str = concat!(
+        "SELECT gone.* FROM (SELECT DISTINCT order_id ",
+        "FROM (SELECT order_id FROM events WHERE sku = ? OFFSET 0) AS event WHERE order_id IS NOT NULL) AS concerned ",
+        "CROSS JOIN LATERAL (SELECT order_id, line_id, sku FROM lines ",
+        "WHERE order_id = concerned.order_id OFFSET 0) AS line CROSS JOIN LATERAL (SELECT ",
+        dispatch_columns!(),
+        " FROM dispatches WHERE order_id = line.order_id AND line_id = line.line_id OFFSET 0) AS gone ",
+        "WHERE line.sku = ?"
+    );
     const EVENTS: &str = concat!(
         "SELECT ",
         event_columns!(),
         " FROM events WHERE sku = ? ORDER BY sequence"
     );
     let key = sku.as_str();
-    let (products, batches, lines, allocations, events) = try_join!(
+    let (products, batches, lines, allocations, dispatches, events) = try_join!(
         statement::<ProductTypes>(PRODUCT)
             .bind::<Text, _>(key)
             .rows::<ProductRow>(connection),
@@ -66,6 +80,10 @@ pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result
             .bind::<Text, _>(key)
             .bind::<Text, _>(key)
             .rows::<AllocationRow>(connection),
+        statement::<DispatchTypes>(DISPATCHES)
+            .bind::<Text, _>(key)
+            .bind::<Text, _>(key)
+            .rows::<DispatchRow>(connection),
         statement::<EventTypes>(EVENTS)
             .bind::<Text, _>(key)
             .rows::<EventRow>(connection),
@@ -79,6 +97,7 @@ pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result
         batches: batches.into_iter().map(row::batch).collect::<Result<_, _>>()?,
         lines: lines.into_iter().map(row::line).collect::<Result<_, _>>()?,
         allocations: allocations.into_iter().map(row::allocation).collect::<Result<_, _>>()?,
+        dispatches: dispatches.into_iter().map(row::dispatch).collect::<Result<_, _>>()?,
         events: events.into_iter().map(row::event).collect::<Result<_, _>>()?,
     }))
 }

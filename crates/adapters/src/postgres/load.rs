@@ -11,29 +11,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OFFER_PAGE,
-    OfferCut, ProductRecord, Reference, ReleaseNeed, Scope, Sku, Turn,
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OFFER_PAGE, OfferCut,
+    ProductRecord, Reference, Scope, Sku, Turn,
 };
 use futures::try_join;
 
+use super::deadlines::next_holds;
 use super::error::store_error;
+use super::leaving::lines_to_release;
 use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow,
-    ProductTypes, allocation_columns, batch_columns, line_columns, pg_instant, product_columns,
+    self, AllocationRow, AllocationTypes, BEFORE_ALL, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow,
+    LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns,
+    line_columns, order_columns, pg_instant, product_columns,
 };
 use super::statement::statement;
-
-/// How many lines of a shrinking batch are read at a time until they hold what it lacks: a round trip's worth.
-const RELEASE_PAGE: usize = 500;
-
-/// Where PostgreSQL's instants begin and end: `-infinity` and `infinity`.
-const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
-const AFTER_ALL: PgTimestamp = PgTimestamp(i64::MAX);
 
 /// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends.
 ///
@@ -43,7 +38,7 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
     let from_start = scope.backlog == BacklogNeed::FromStart;
     let waiting_for: Vec<_> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
-    let (_, products, mut offers, references, orders, by_key, by_order, mut waiting) = try_join!(
+    let (_, products, mut offers, references, orders, by_key, by_order, gone, gone_from, next_holds, mut waiting) = try_join!(
         begin(conn),
         lock_products(conn, scope),
         offers(conn, scope, named),
@@ -51,6 +46,9 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         orders(conn, scope),
         lines_by_key(conn, scope),
         lines_by_order(conn, scope),
+        dispatches(conn, scope),
+        batches_dispatched_from(conn, scope),
+        next_holds(conn, scope),
         backlog(conn, waiting_for),
     )?;
     // Those that only the locked batches and orders have led to.
@@ -90,9 +88,14 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
     lines.add(by_order)?;
     stays_within(&locked, scope, &batches, &lines)?;
     let backlog = lines.add_backlog(scope.backlog, &products, waiting)?;
-    if let Some(need) = &scope.release {
-        lines.add_released(conn, need, &batches).await?;
+    if let Some(need) = &scope.release
+        && let Some(batch) = batches.0.get(&need.batch)
+    {
+        for line in lines_to_release(conn, batch, need.lines).await? {
+            lines.insert(line);
+        }
     }
+    batches.add(gone_from)?;
 
     let mut allocations = Vec::new();
     if !lines.0.is_empty() {
@@ -108,6 +111,8 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         orders: orders_read,
         lines: lines.0.into_values().collect(),
         allocations,
+        dispatches: gone.into_iter().map(row::dispatch).collect::<Result<_, _>>()?,
+        next_holds,
         backlog,
         products,
     })
@@ -233,10 +238,11 @@ async fn named_batches(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<Ba
 }
 
 async fn orders(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<OrderRow>, StoreError> {
+    const NAMED: &str = concat!("SELECT ", order_columns!(), " FROM orders WHERE order_id = ANY (?)");
     if scope.orders.is_empty() {
         return Ok(Vec::new());
     }
-    statement::<OrderTypes>("SELECT order_id, placed_at FROM orders WHERE order_id = ANY (?)")
+    statement::<OrderTypes>(NAMED)
         .array::<Text, _>(order_ids(scope))
         .rows(conn)
         .await
@@ -282,12 +288,12 @@ async fn backlog(
     waiting_for: Vec<(&str, Option<&Turn>)>,
 ) -> Result<Vec<LineRow>, StoreError> {
     const WAITING: &str = concat!(
-        "SELECT line.* FROM unnest(?, ?, ?, ?) AS asked (asked_sku, since, since_order, since_line) ",
+        "SELECT line.* FROM unnest(?, ?, ?, ?, ?) AS asked (asked_sku, since_rank, since, since_order, since_line) ",
         "CROSS JOIN LATERAL (SELECT ",
         line_columns!(),
         " FROM lines WHERE state = 'backordered' AND sku = asked_sku ",
-        "AND (placed_at, order_id, line_id) > (since, since_order, since_line) ",
-        "ORDER BY placed_at, order_id, line_id LIMIT ?) AS line"
+        "AND (rank, placed_at, order_id, line_id) > (since_rank, since, since_order, since_line) ",
+        "ORDER BY rank, placed_at, order_id, line_id LIMIT ?) AS line"
     );
     if waiting_for.is_empty() {
         return Ok(Vec::new());
@@ -295,8 +301,9 @@ async fn backlog(
     let after: Vec<_> = waiting_for
         .iter()
         .map(|(_, turn)| {
-            turn.map_or((BEFORE_ALL, "", ""), |turn| {
+            turn.map_or((i64::MIN, BEFORE_ALL, "", ""), |turn| {
                 (
+                    turn.precedence.rank(),
                     pg_instant(turn.placed_at),
                     turn.key.order.as_str(),
                     turn.key.line.as_str(),
@@ -306,9 +313,10 @@ async fn backlog(
         .collect();
     statement::<LineTypes>(WAITING)
         .array::<Text, _>(waiting_for.iter().map(|(sku, _)| *sku).collect())
-        .array::<Timestamptz, _>(after.iter().map(|(placed_at, _, _)| *placed_at).collect())
-        .array::<Text, _>(after.iter().map(|(_, order, _)| *order).collect())
-        .array::<Text, _>(after.iter().map(|(_, _, line)| *line).collect())
+        .array::<BigInt, _>(after.iter().map(|(rank, ..)| *rank).collect())
+        .array::<Timestamptz, _>(after.iter().map(|(_, placed_at, ..)| *placed_at).collect())
+        .array::<Text, _>(after.iter().map(|(_, _, order, _)| *order).collect())
+        .array::<Text, _>(after.iter().map(|(_, _, _, line)| *line).collect())
         .bind::<BigInt, _>(rows_wanted(BACKLOG_PAGE + 1))
         .rows(conn)
         .await
@@ -342,6 +350,42 @@ async fn batches_of(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<Batch
     statement::<BatchTypes>(LAIN_IN)
         .array::<Text, _>(lines.order_ids())
         .array::<Text, _>(lines.line_ids())
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+/// What the lines of the scope's orders have dispatched, where that is asked for.
+async fn dispatches(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<DispatchRow>, StoreError> {
+    const GONE: &str = concat!(
+        "SELECT gone.* FROM unnest(?) AS named (one) CROSS JOIN LATERAL (SELECT ",
+        dispatch_columns!(),
+        " FROM dispatches WHERE order_id = one OFFSET 0) AS gone"
+    );
+    if !scope.dispatches || scope.orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<DispatchTypes>(GONE)
+        .array::<Text, _>(order_ids(scope))
+        .rows(conn)
+        .await
+        .map_err(store_error)
+}
+
+/// The batches that these have left.
+async fn batches_dispatched_from(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<BatchRow>, StoreError> {
+    const LEFT: &str = concat!(
+        "SELECT batch.* FROM (SELECT DISTINCT gone.batch FROM unnest(?) AS named (one) ",
+        "CROSS JOIN LATERAL (SELECT batch FROM dispatches WHERE order_id = one OFFSET 0) AS gone) AS lain_in ",
+        "CROSS JOIN LATERAL (SELECT ",
+        batch_columns!(),
+        " FROM batches WHERE reference = lain_in.batch LIMIT 1) AS batch"
+    );
+    if !scope.dispatches || scope.orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    statement::<BatchTypes>(LEFT)
+        .array::<Text, _>(order_ids(scope))
         .rows(conn)
         .await
         .map_err(store_error)
@@ -432,97 +476,11 @@ impl Lines {
             page.truncate(BACKLOG_PAGE);
             reads.push(BacklogRead {
                 sku: product.sku.clone(),
-                until: page.last().filter(|_| more_wait).map(turn_of),
+                until: page.last().filter(|_| more_wait).map(LineRecord::turn),
             });
             page.into_iter().for_each(|line| self.insert(line));
         }
         Ok(reads)
-    }
-
-    /// Adds the lines of a shrinking batch, the latest allocated first, until they hold what exceeds its new quantity.
-    async fn add_released(
-        &mut self,
-        conn: &AsyncPgConnection,
-        need: &ReleaseNeed,
-        batches: &Batches,
-    ) -> Result<(), StoreError> {
-        let Some(batch) = batches.0.get(&need.batch) else {
-            return Ok(());
-        };
-        let committed = batch
-            .allocated
-            .checked_add(batch.dispatched)
-            .expect("two sums below 2^63 don't wrap");
-        let mut excess = committed.saturating_sub(need.to.units());
-        let mut last: Option<(LineRecord, AllocationRecord)> = None;
-        while !excess.is_zero() {
-            let page = release_page(conn, &need.batch, last.as_ref()).await?;
-            let short = page.len() < RELEASE_PAGE;
-            for (line, allocation) in page {
-                if excess.is_zero() {
-                    break;
-                }
-                excess = excess.saturating_sub(allocation.quantity.units());
-                self.insert(line.clone());
-                last = Some((line, allocation));
-            }
-            if short {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A page of the lines in a batch in the order in which they would have to leave it.
-async fn release_page(
-    conn: &AsyncPgConnection,
-    batch: &Reference,
-    after: Option<&(LineRecord, AllocationRecord)>,
-) -> Result<Vec<(LineRecord, AllocationRecord)>, StoreError> {
-    // The first comparison of `allocated_at` is the one an index can serve; the second goes on within one instant.
-    const LEAVING: &str = concat!(
-        "SELECT line.*, held.batch, held.quantity, held.allocated_at FROM allocations AS held ",
-        "CROSS JOIN LATERAL (SELECT ",
-        line_columns!(),
-        " FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line ",
-        "WHERE held.batch = ? AND held.allocated_at <= ? ",
-        "AND (held.allocated_at, line.placed_at, line.order_id, line.line_id) < (?, ?, ?, ?) ",
-        "ORDER BY held.allocated_at DESC, line.placed_at DESC, line.order_id DESC, line.line_id DESC LIMIT ?"
-    );
-    // Nothing is allocated at `infinity`, so the names beside it are never compared.
-    let (allocated_at, placed_at, order, line) = after.map_or((AFTER_ALL, AFTER_ALL, "", ""), |(line, held)| {
-        (
-            pg_instant(held.allocated_at),
-            pg_instant(line.placed_at),
-            line.key.order.as_str(),
-            line.key.line.as_str(),
-        )
-    });
-    let rows: Vec<(LineRow, (String, i32, PgTimestamp))> =
-        statement::<(LineTypes, (Text, diesel::sql_types::Integer, Timestamptz))>(LEAVING)
-            .bind::<Text, _>(batch.as_str())
-            .bind::<Timestamptz, _>(allocated_at)
-            .bind::<Timestamptz, _>(allocated_at)
-            .bind::<Timestamptz, _>(placed_at)
-            .bind::<Text, _>(order)
-            .bind::<Text, _>(line)
-            .bind::<BigInt, _>(rows_wanted(RELEASE_PAGE))
-            .rows(conn)
-            .await
-            .map_err(store_error)?;
-    rows.into_iter()
-        .map(|(line, (batch, quantity, allocated_at))| {
-            let held = row::allocation((line.0.clone(), line.1.clone(), batch, quantity, allocated_at))?;
-            Ok((row::line(line)?, held))
-        })
-        .collect()
-}
-
-fn turn_of(line: &LineRecord) -> Turn {
-    Turn {
-        placed_at: line.placed_at,
-        key: line.key.clone(),
     }
 }
 

@@ -9,9 +9,11 @@
 //! Connections are made without TLS: the database is expected on the same machine or network.
 
 mod connect;
+mod deadlines;
 mod error;
 mod events;
 mod history;
+mod leaving;
 mod load;
 mod lookups;
 mod migrate;
@@ -19,9 +21,11 @@ mod place;
 mod queries;
 mod row;
 mod statement;
+mod sums;
 mod transact;
 mod write;
 
+use std::collections::BTreeSet;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -31,12 +35,14 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::Scope;
+use earmark_domain::{OrderId, Scope, Sku};
+use jiff::Timestamp;
 use tokio::time::timeout;
 
 pub use self::error::OpenError;
 
 use self::connect::Address;
+use self::deadlines::due_orders;
 use self::error::store_error;
 use self::lookups::Lookups;
 use crate::recall::Recall;
@@ -205,5 +211,10 @@ impl Store for PostgresStore {
                 Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned())),
             },
         }
+    }
+
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        let connection = self.connection().await?;
+        due_orders(&connection, skus, now, limit).await
     }
 }

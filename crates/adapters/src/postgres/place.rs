@@ -6,34 +6,76 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::result::{DatabaseErrorKind, Error};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
-use earmark_domain::{Change, Changes, LineKey, LineRecord, OrderId, ProductRecord, Scope, Sku};
+use earmark_domain::{Change, Changes, LineKey, LineRecord, OrderId, OrderRecord, ProductRecord, Scope, Sku};
+use jiff::Timestamp;
 
 use super::error::{expect_rows, store_error};
-use super::row::pg_counter;
-use super::statement::statement;
-use super::write::{EVENTS_LOCK, bind_allocations, bind_events, bind_lines, bind_orders};
+use super::row::{pg_counter, pg_instant};
+use super::statement::{Statement, statement};
+use super::write::{
+    EVENTS_LOCK, bind_allocations, bind_claims, bind_events, bind_line_terms, bind_lines, bind_order_terms, bind_orders,
+};
+
+/// What a decision took for granted of a product.
+#[derive(Debug, Clone, Copy)]
+struct Stood {
+    version: u64,
+    /// When the next hold on it ends: that can change without a new version.
+    next_expiry: Option<Timestamp>,
+}
 
 /// What a decision took for granted, to be held against the books when it is stored.
 #[derive(Debug, Default)]
 pub(super) struct Premise {
-    /// The version of each product, by SKU.
-    pub(super) versions: BTreeMap<Sku, u64>,
+    products: BTreeMap<Sku, Stood>,
     /// Orders that have neither header nor line.
-    pub(super) absent_orders: BTreeSet<OrderId>,
+    absent_orders: BTreeSet<OrderId>,
     /// Lines that do not exist.
-    pub(super) absent_lines: BTreeSet<LineKey>,
+    absent_lines: BTreeSet<LineKey>,
+}
+
+/// Why lines were not placed.
+#[derive(Debug)]
+pub(super) enum Misplaced {
+    /// An order or a line is there that was taken to be new. What was taken for granted of products may hold.
+    NotNew,
+    /// Something else.
+    Failed(StoreError),
+}
+
+impl From<Error> for Misplaced {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::NotNew,
+            other => Self::Failed(store_error(other)),
+        }
+    }
+}
+
+impl From<Misplaced> for StoreError {
+    fn from(why: Misplaced) -> Self {
+        match why {
+            Misplaced::NotNew => Self::Conflict,
+            Misplaced::Failed(error) => error,
+        }
+    }
 }
 
 impl Premise {
     /// That products stand as they were read or remembered.
     pub(super) fn of(products: &[ProductRecord]) -> Self {
+        let stood = |product: &ProductRecord| Stood {
+            version: product.version,
+            next_expiry: product.next_expiry,
+        };
         Self {
-            versions: products
+            products: products
                 .iter()
-                .map(|product| (product.sku.clone(), product.version))
+                .map(|product| (product.sku.clone(), stood(product)))
                 .collect(),
             ..Self::default()
         }
@@ -45,16 +87,67 @@ impl Premise {
         self.absent_lines = scope.lines.clone();
         self
     }
+
+    /// The products that it is about.
+    pub(super) fn skus(&self) -> impl Iterator<Item = &Sku> {
+        self.products.keys()
+    }
+
+    /// Whether it says of each product that changes how it stood.
+    pub(super) fn covers(&self, changes: &Changes) -> bool {
+        let mut changed = changes.products.iter();
+        changed.all(|change| self.products.contains_key(&change.record.sku))
+    }
+
+    /// Gives a statement the products as they stood.
+    fn bind_stood<'a, Row>(&'a self, statement: Statement<'a, Row>) -> Statement<'a, Row> {
+        statement
+            .array::<Text, _>(self.products.keys().map(Sku::as_str).collect())
+            .array::<BigInt, i64>(self.products.values().map(|stood| pg_counter(stood.version)).collect())
+    }
+
+    fn bind_expiries<'a, Row>(&'a self, statement: Statement<'a, Row>) -> Statement<'a, Row> {
+        let deadlines = self.products.values().map(|stood| stood.next_expiry.map(pg_instant));
+        statement.array::<Nullable<Timestamptz>, _>(deadlines.collect())
+    }
 }
 
-/// Stores a change set that does nothing but place new lines, if its premise holds.
+/// Whether a premise holds: for a decision that stores nothing, and tells what it has seen.
+pub(super) async fn holds(conn: &AsyncPgConnection, premise: &Premise) -> Result<bool, StoreError> {
+    // Each key is looked up alone, as everywhere.
+    const HOLDS: &str = "SELECT NOT EXISTS (\
+         SELECT FROM unnest(?, ?, ?) AS stood (one, version, expiry) LEFT JOIN LATERAL \
+         (SELECT products.version, next_expiry FROM products WHERE sku = one LIMIT 1) AS product ON true \
+         WHERE product.version IS DISTINCT FROM stood.version OR product.next_expiry IS DISTINCT FROM stood.expiry) \
+         AND NOT EXISTS (SELECT FROM unnest(?) AS named (one) CROSS JOIN LATERAL \
+         (SELECT FROM orders WHERE order_id = one LIMIT 1) AS header) \
+         AND NOT EXISTS (SELECT FROM unnest(?) AS named (one) CROSS JOIN LATERAL \
+         (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line) \
+         AND NOT EXISTS (SELECT FROM unnest(?, ?) AS named (one_order, one_line) CROSS JOIN LATERAL \
+         (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line)";
+    let orders = || premise.absent_orders.iter().map(OrderId::as_str).collect::<Vec<&str>>();
+    let lines = &premise.absent_lines;
+    let found: Vec<bool> = premise
+        .bind_expiries(premise.bind_stood(statement::<Bool>(HOLDS)))
+        .array::<Text, _>(orders())
+        .array::<Text, _>(orders())
+        .array::<Text, _>(lines.iter().map(|key| key.order.as_str()).collect())
+        .array::<Text, _>(lines.iter().map(|key| key.line.as_str()).collect())
+        .rows(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(found == [true])
+}
+
+/// Stores a change set that does nothing but place new lines of products that the premise covers, if the premise holds.
 ///
 /// # Errors
-/// `Conflict` when it does not; nothing is stored then.
-pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: &Changes) -> Result<(), StoreError> {
-    const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, \
-         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+/// When it does not; nothing is stored then.
+pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: &Changes) -> Result<(), Misplaced> {
+    const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, \
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let lines: Vec<&LineRecord> = changes.lines.iter().map(Change::value).collect();
+    let orders: Vec<&OrderRecord> = changes.orders.iter().map(Change::value).collect();
     // The keys of those that are stored refuse a second one themselves.
     let stored: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
     let absent: Vec<&LineKey> = premise
@@ -62,30 +155,55 @@ pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: 
         .iter()
         .filter(|key| !stored.contains(key))
         .collect();
-    // Each product with the version it was read at and the one it is to have: the same, unless it changes. What changes
-    // is stored on the version it says, whether or not the decision was given that product.
-    let mut versions: BTreeMap<&Sku, (u64, u64)> = premise
-        .versions
+    // Each product as it was read and as it is to be: the same, unless it changes. What changes is stored on the version
+    // it says.
+    let changed: BTreeMap<&Sku, _> = changes
+        .products
         .iter()
-        .map(|(sku, read)| (sku, (*read, *read)))
+        .map(|change| (&change.record.sku, change))
         .collect();
-    for change in &changes.products {
-        let read = change.read_version.ok_or(StoreError::Conflict)?;
-        versions.insert(&change.record.sku, (read, change.record.version));
+    let (mut read, mut versions, mut expiries, mut depleted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (sku, stood) in &premise.products {
+        let change = changed.get(sku);
+        let read_version = change.map_or(Some(stood.version), |change| change.read_version);
+        read.push(pg_counter(read_version.ok_or(Misplaced::Failed(StoreError::Conflict))?));
+        versions.push(pg_counter(change.map_or(stood.version, |change| change.record.version)));
+        let expiry = change.map_or(stood.next_expiry, |change| change.record.next_expiry);
+        expiries.push(expiry.map(pg_instant));
+        depleted.push(change.is_some_and(|change| change.record.depleted));
     }
     let statement = statement::<()>(PLACE)
-        .array::<Text, _>(versions.keys().map(|sku| sku.as_str()).collect())
-        .array::<BigInt, _>(versions.values().map(|(read, _)| pg_counter(*read)).collect())
-        .array::<BigInt, _>(versions.values().map(|(_, next)| pg_counter(*next)).collect())
+        .array::<Text, _>(premise.products.keys().map(Sku::as_str).collect())
+        .array::<BigInt, _>(read)
+        .array::<BigInt, _>(versions);
+    let statement = premise
+        .bind_expiries(statement)
+        .array::<Nullable<Timestamptz>, _>(expiries)
+        .array::<Bool, _>(depleted)
         .array::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
         .array::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());
-    let statement = bind_lines(bind_orders(statement, &changes.orders), &lines);
-    let statement = bind_events(bind_allocations(statement, &changes.earmarked), &changes.events);
-    let answered = statement
+    // What is the usual for all of them is not even said.
+    let usual_orders = orders.iter().all(|order| is_usual_order(order));
+    let usual_lines = lines.iter().all(|line| is_usual_line(line));
+    let usual_claims = changes.earmarked.iter().all(|held| held.claim.strength() == 0);
+    let statement = bind_orders(statement, &orders);
+    let statement = bind_order_terms(statement, if usual_orders { &[] } else { &orders });
+    let statement = bind_lines(statement, &lines);
+    let statement = bind_line_terms(statement, if usual_lines { &[] } else { &lines });
+    let statement = bind_allocations(statement, &changes.earmarked);
+    let statement = bind_claims(statement, if usual_claims { &[] } else { &changes.earmarked });
+    let answered = bind_events(statement, &changes.events)
         .bind::<BigInt, _>(EVENTS_LOCK)
         .write(conn)
-        .await
-        .map_err(store_error)?;
-    expect_rows(answered, 1)
+        .await?;
+    expect_rows(answered, 1).map_err(Misplaced::Failed)
+}
+
+fn is_usual_order(order: &OrderRecord) -> bool {
+    order.precedence.rank() == 0 && order.hold_until.is_none()
+}
+
+fn is_usual_line(line: &LineRecord) -> bool {
+    line.precedence.rank() == 0 && line.locations.is_any() && line.hold_until.is_none()
 }

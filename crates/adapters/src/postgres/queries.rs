@@ -1,7 +1,7 @@
 //! Questions to the books: pages by key, read from the tables as they stand.
 
 use async_trait::async_trait;
-use diesel::data_types::{PgDate, PgTimestamp};
+use diesel::data_types::PgDate;
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::QueryMetadata;
 use diesel::pg::Pg;
@@ -9,22 +9,22 @@ use diesel::query_dsl::CompatibleType;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{
-    EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
+    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
     StoreError, WrittenEvent,
 };
-use earmark_domain::{
-    BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, ProductRecord, Reference, Sku, Turn, Units,
-};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
+use jiff::Timestamp;
 
 use super::error::store_error;
 use super::events::event_page;
 use super::history::history;
 use super::load::rows_wanted;
 use super::row::{
-    self, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
-    line_columns, pg_instant, product_columns,
+    self, BEFORE_ALL, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes,
+    batch_columns, line_columns, order_columns, pg_instant, pg_moment, product_columns,
 };
 use super::statement::{Statement, statement};
+use super::sums;
 use super::{BEGIN_TO_READ, PostgresStore, roll_back};
 
 /// A line with one of its allocations; without allocations it comes once.
@@ -34,8 +34,13 @@ type LineReadRow = (LineRow, (Option<String>, Option<i32>, Option<PgDate>));
 /// Joins each line of `page` with its allocations, in preference order, in the order of the lines given.
 macro_rules! line_reads {
     ($page:expr, $order:expr) => {
+        line_reads!($page, $order, "", "")
+    };
+    ($page:expr, $order:expr, $more:expr, $joined:expr) => {
         concat!(
-            "SELECT line.*, held.batch, held.quantity, held.eta FROM (SELECT ",
+            "SELECT line.*, held.batch, held.quantity, held.eta",
+            $more,
+            " FROM (SELECT ",
             line_columns!(),
             " FROM lines WHERE ",
             $page,
@@ -43,114 +48,13 @@ macro_rules! line_reads {
             "FROM allocations CROSS JOIN LATERAL (SELECT eta, ordinal FROM batches ",
             "WHERE reference = allocations.batch LIMIT 1) AS place ",
             "WHERE allocations.order_id = line.order_id AND allocations.line_id = line.line_id OFFSET 0) AS held ",
-            "ON true ORDER BY ",
+            "ON true ",
+            $joined,
+            "ORDER BY ",
             $order,
             ", held.eta NULLS FIRST, held.ordinal"
         )
     };
-}
-
-/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched; and over its backlog.
-macro_rules! summaries {
-    ($page:expr) => {
-        concat!(
-            "SELECT product.sku, product.name, product.version, ",
-            "coalesce(stock.on_hand, 0)::bigint, coalesce(stock.inbound, 0)::bigint, ",
-            "coalesce(stock.allocated, 0)::bigint, coalesce(stock.dispatched, 0)::bigint, ",
-            "coalesce(stock.available, 0)::bigint, coalesce(backlog.units, 0)::bigint ",
-            "FROM (SELECT sku, name, version FROM products WHERE ",
-            $page,
-            ") AS product CROSS JOIN LATERAL (SELECT ",
-            "sum(quantity - dispatched) FILTER (WHERE eta IS NULL) AS on_hand, ",
-            "sum(quantity - dispatched) FILTER (WHERE eta IS NOT NULL) AS inbound, ",
-            "sum(allocated) AS allocated, sum(dispatched) AS dispatched, ",
-            "sum(quantity - allocated - dispatched) AS available ",
-            "FROM batches WHERE batches.sku = product.sku) AS stock ",
-            "CROSS JOIN LATERAL (SELECT sum(quantity) AS units FROM lines ",
-            "WHERE lines.sku = product.sku AND state = 'backordered') AS backlog ",
-            "ORDER BY product.sku"
-        )
-    };
-}
-
-/// A product with what waits for it, joined with its batches, in preference order; without batches it comes once.
-const PRODUCT_READ: &str = concat!(
-    "SELECT product.name, product.version, ",
-    "coalesce((SELECT sum(quantity) FROM lines WHERE lines.sku = product.sku AND state = 'backordered'), 0)::bigint, ",
-    "product.sku, batch.reference, batch.location, batch.ordinal, batch.created_quantity, batch.quantity, ",
-    "batch.allocated, batch.dispatched, batch.eta ",
-    "FROM (SELECT sku, name, version FROM products WHERE sku = ?) AS product LEFT JOIN LATERAL ",
-    "(SELECT * FROM batches WHERE batches.sku = product.sku OFFSET 0) AS batch ON true ",
-    "ORDER BY batch.eta NULLS FIRST, batch.ordinal"
-);
-
-type ProductReadTypes = (
-    (Nullable<Text>, BigInt, BigInt, Text),
-    Nullable<(Text, Text, Integer, Integer, Integer, BigInt, BigInt, Nullable<Date>)>,
-);
-type ProductReadRow = (
-    (Option<String>, i64, i64, String),
-    Option<(String, String, i32, i32, i32, i64, i64, Option<PgDate>)>,
-);
-
-fn product_read(rows: Vec<ProductReadRow>) -> Result<Option<ProductRead>, StoreError> {
-    let Some(((name, version, backordered, sku), _)) = rows.first().cloned() else {
-        return Ok(None);
-    };
-    let place = |(reference, location, ordinal, created_quantity, quantity, allocated, dispatched, eta)| {
-        let sku = sku.clone();
-        row::batch((
-            reference,
-            sku,
-            location,
-            ordinal,
-            created_quantity,
-            quantity,
-            allocated,
-            dispatched,
-            eta,
-        ))
-    };
-    let batches = rows.into_iter().filter_map(|(_, batch)| batch);
-    let batches: Vec<BatchRecord> = batches.map(place).collect::<Result<_, _>>()?;
-    // The name and version are read as those of any product row are.
-    let ProductRecord { sku, name, version, .. } = row::product((sku.clone(), name, version, 0, None, None, None))?;
-    let backordered = row::units(&sku, "backordered", backordered)?;
-    Ok(Some(ProductRead {
-        summary: ProductSummary::of(sku, name, version, batches.iter(), backordered),
-        batches,
-    }))
-}
-
-type SummaryTypes = (
-    Text,
-    Nullable<Text>,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-    BigInt,
-);
-type SummaryRow = (String, Option<String>, i64, i64, i64, i64, i64, i64, i64);
-
-fn summary(row: SummaryRow) -> Result<ProductSummary, StoreError> {
-    let (sku, name, version, on_hand, inbound, allocated, dispatched, available, backordered) = row;
-    // The name and version are read as those of any product row are.
-    let ProductRecord { sku, name, version, .. } = row::product((sku, name, version, 0, None, None, None))?;
-    let units = |column, sum| -> Result<Units, StoreError> { row::units(&sku, column, sum) };
-    Ok(ProductSummary {
-        on_hand: units("on_hand", on_hand)?,
-        inbound: units("inbound", inbound)?,
-        allocated: units("allocated", allocated)?,
-        dispatched: units("dispatched", dispatched)?,
-        available: units("available", available)?,
-        backordered: units("backordered", backordered)?,
-        name,
-        version,
-        sku,
-    })
 }
 
 /// Gathers the rows of each line, which stand together.
@@ -172,90 +76,69 @@ fn line_reads(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     Ok(reads)
 }
 
-/// A search as a LIKE pattern: what stands for other text in a pattern stands for itself.
-fn containing(search: &str) -> String {
-    let mut pattern = String::with_capacity(search.len() + 2);
-    pattern.push('%');
-    for character in search.chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
-}
-
 #[async_trait]
 impl Queries for PostgresStore {
-    async fn batch(&self, reference: &Reference) -> Result<Option<BatchRecord>, StoreError> {
-        const ONE: &str = concat!("SELECT ", batch_columns!(), " FROM batches WHERE reference = ?");
-        let rows: Vec<BatchRow> = self
-            .look_up(|| statement::<BatchTypes>(ONE).bind::<Text, _>(reference.as_str()))
-            .await?;
-        rows.into_iter().next().map(row::batch).transpose()
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
+        sums::batch(self, reference, now).await
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
-        const OF_ORDER: &str = line_reads!("order_id = ?", "line.line_id");
-        let rows: Vec<LineReadRow> = self
-            .look_up(|| statement::<LineReadTypes>(OF_ORDER).bind::<Text, _>(id.as_str()))
+        // The header comes with each line, if there is one.
+        const OF_ORDER: &str = line_reads!(
+            "order_id = ?",
+            "line.line_id",
+            ", header.*",
+            concat!(
+                "LEFT JOIN LATERAL (SELECT ",
+                order_columns!(),
+                " FROM orders WHERE orders.order_id = line.order_id LIMIT 1) AS header ON true "
+            )
+        );
+        let rows: Vec<(LineReadRow, Option<OrderRow>)> = self
+            .look_up(|| {
+                statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER).bind::<Text, _>(id.as_str())
+            })
             .await?;
-        let lines = line_reads(rows)?;
-        Ok((!lines.is_empty()).then(|| OrderRead { id: id.clone(), lines }))
+        let (lines, headers): (Vec<LineReadRow>, Vec<Option<OrderRow>>) = rows.into_iter().unzip();
+        let header = headers.into_iter().next().flatten().map(row::order).transpose()?;
+        let lines = line_reads(lines)?;
+        Ok((!lines.is_empty()).then(|| OrderRead {
+            id: id.clone(),
+            header,
+            lines,
+        }))
     }
 
-    async fn product(&self, sku: &Sku) -> Result<Option<ProductRead>, StoreError> {
-        let rows: Vec<ProductReadRow> = self
-            .look_up(|| statement::<ProductReadTypes>(PRODUCT_READ).bind::<Text, _>(sku.as_str()))
-            .await?;
-        product_read(rows)
+    async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {
+        sums::product(self, sku, now).await
     }
 
     async fn products(
         &self,
         search: Option<&str>,
         after: Option<&Sku>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError> {
-        const PAGE: &str = summaries!("sku > ? ORDER BY sku LIMIT ?");
-        // The order is that of bytes; which letters are the same in capitals is asked of a collation that knows.
-        const FOUND: &str = summaries!(
-            "sku > ? AND (sku COLLATE \"und-x-icu\" ILIKE ? OR name COLLATE \"und-x-icu\" ILIKE ?) ORDER BY sku LIMIT ?"
-        );
-        let pattern = search.filter(|search| !search.is_empty()).map(containing);
-        let connection = self.connection().await?;
-        // No SKU is empty, so each comes after the empty text.
-        let after = after.map_or("", Sku::as_str);
-        let page = match &pattern {
-            None => statement::<SummaryTypes>(PAGE).bind::<Text, _>(after),
-            Some(pattern) => statement(FOUND)
-                .bind::<Text, _>(after)
-                .bind::<Text, _>(pattern)
-                .bind::<Text, _>(pattern),
-        };
-        let rows: Vec<SummaryRow> = page
-            .bind::<BigInt, _>(rows_wanted(limit))
-            .rows(&connection)
-            .await
-            .map_err(store_error)?;
-        rows.into_iter().map(summary).collect()
+        sums::page(self, search, after, now, limit).await
     }
 
     async fn backlog(
         &self,
         sku: &Sku,
         after: Option<&Turn>,
+        now: Timestamp,
         limit: usize,
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         const PAGE: &str = line_reads!(
-            "state = 'backordered' AND sku = ? AND (placed_at, order_id, line_id) > (?, ?, ?) \
-             ORDER BY placed_at, order_id, line_id LIMIT ?",
-            "line.placed_at, line.order_id, line.line_id"
+            "state = 'backordered' AND sku = ? AND (rank, placed_at, order_id, line_id) > (?, ?, ?, ?) \
+             AND (hold_until IS NULL OR hold_until > ?) ORDER BY rank, placed_at, order_id, line_id LIMIT ?",
+            "line.rank, line.placed_at, line.order_id, line.line_id"
         );
         let connection = self.connection().await?;
-        let (placed_at, order, line) = after.map_or((PgTimestamp(i64::MIN), "", ""), |turn| {
+        let (rank, placed_at, order, line) = after.map_or((i64::MIN, BEFORE_ALL, "", ""), |turn| {
             (
+                turn.precedence.rank(),
                 pg_instant(turn.placed_at),
                 turn.key.order.as_str(),
                 turn.key.line.as_str(),
@@ -263,9 +146,11 @@ impl Queries for PostgresStore {
         });
         let rows: Vec<LineReadRow> = statement::<LineReadTypes>(PAGE)
             .bind::<Text, _>(sku.as_str())
+            .bind::<BigInt, _>(rank)
             .bind::<Timestamptz, _>(placed_at)
             .bind::<Text, _>(order)
             .bind::<Text, _>(line)
+            .bind::<Timestamptz, _>(pg_moment(now))
             .bind::<BigInt, _>(rows_wanted(limit))
             .rows(&connection)
             .await
@@ -339,7 +224,11 @@ impl Queries for PostgresStore {
     }
 
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
-        const PAGE: &str = "SELECT order_id, placed_at FROM orders WHERE order_id > ? ORDER BY order_id LIMIT ?";
+        const PAGE: &str = concat!(
+            "SELECT ",
+            order_columns!(),
+            " FROM orders WHERE order_id > ? ORDER BY order_id LIMIT ?"
+        );
         let connection = self.connection().await?;
         let rows: Vec<OrderRow> = statement::<OrderTypes>(PAGE)
             .bind::<Text, _>(after.map_or("", OrderId::as_str))
@@ -364,6 +253,24 @@ impl Queries for PostgresStore {
             .map_err(store_error)?;
         rows.into_iter()
             .map(|owed| row::product(owed).map(|product| product.sku))
+            .collect()
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        const DUE: &str = concat!(
+            "SELECT ",
+            product_columns!(),
+            " FROM products WHERE next_expiry <= ? ORDER BY next_expiry, sku LIMIT ?"
+        );
+        let connection = self.connection().await?;
+        let rows: Vec<ProductRow> = statement::<ProductTypes>(DUE)
+            .bind::<Timestamptz, _>(pg_moment(now))
+            .bind::<BigInt, _>(rows_wanted(limit))
+            .rows(&connection)
+            .await
+            .map_err(store_error)?;
+        rows.into_iter()
+            .map(|due| row::product(due).map(|product| product.sku))
             .collect()
     }
 
@@ -413,7 +320,7 @@ impl Queries for PostgresStore {
 
 impl PostgresStore {
     /// Asks a question of one statement that finds what it looks for by a key.
-    async fn look_up<'a, Row, U>(&self, question: impl Fn() -> Statement<'a, Row> + Send) -> Result<Vec<U>, StoreError>
+    pub(super) async fn look_up<'a, Row, U>(&self, question: impl Fn() -> Statement<'a, Row> + Send) -> Result<Vec<U>, StoreError>
     where
         Row: SqlType + CompatibleType<U, Pg> + Send + 'static,
         Pg: QueryMetadata<Row>,
@@ -435,14 +342,4 @@ async fn product_exists(connection: &AsyncPgConnection, sku: &Sku) -> Result<boo
         .await
         .map_err(store_error)?;
     Ok(found == [true])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_stands_for_other_text_in_a_pattern_stands_for_itself() {
-        assert_eq!(containing(r"50%_a\b"), r"%50\%\_a\\b%");
-    }
 }

@@ -3,11 +3,12 @@
 use std::fmt::Display;
 
 use diesel::data_types::{PgDate, PgTimestamp};
-use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
 use earmark_application::{StoreError, WrittenEvent};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Count, Event, LineId, LineKey, LineRecord, LineState, Location, OrderId,
-    OrderRecord, ProductName, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Subject, Turn, Units,
+    AllocationRecord, BatchRecord, Claim, Count, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
+    Location, Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity,
+    Reference, SequencedEvent, Sku, Subject, Turn, Units,
 };
 use jiff::{SignedDuration, Timestamp, civil};
 
@@ -17,28 +18,48 @@ use crate::wire;
 const EPOCH: civil::Date = civil::date(2000, 1, 1);
 const EPOCH_IN_UNIX_MICROSECONDS: i64 = 946_684_800_000_000;
 
+/// The earliest instant that it knows, in the year 4714 before our era.
+const EARLIEST: i64 = -211_813_488_000_000_000;
+
+/// Where its instants begin and end: `-infinity` and `infinity`.
+pub(super) const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
+pub(super) const AFTER_ALL: PgTimestamp = PgTimestamp(i64::MAX);
+
 /// The columns of [`ProductRow`].
 macro_rules! product_columns {
     () => {
-        "sku, name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id"
+        "sku, name, version, batches_created, resume_rank, resume_placed_at, resume_order_id, resume_line_id, \
+         safety_stock, depleted, next_expiry"
     };
 }
 /// The columns of [`BatchRow`].
 macro_rules! batch_columns {
     () => {
-        "reference, sku, location, ordinal, created_quantity, quantity, allocated, dispatched, eta"
+        "reference, sku, location, ordinal, created_quantity, created_eta, quantity, allocated, dispatched, eta, closed"
     };
 }
 /// The columns of [`LineRow`].
 macro_rules! line_columns {
     () => {
-        "order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order"
+        "order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, locations, hold_until"
     };
 }
 /// The columns of [`AllocationRow`].
 macro_rules! allocation_columns {
     () => {
+        "order_id, line_id, batch, quantity, claim, allocated_at"
+    };
+}
+/// The columns of [`DispatchRow`].
+macro_rules! dispatch_columns {
+    () => {
         "order_id, line_id, batch, quantity, allocated_at"
+    };
+}
+/// The columns of [`OrderRow`].
+macro_rules! order_columns {
+    () => {
+        "order_id, placed_at, priority, required_by, hold_until"
     };
 }
 /// The columns of [`EventRow`].
@@ -47,25 +68,35 @@ macro_rules! event_columns {
         "sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data::text"
     };
 }
-pub(super) use {allocation_columns, batch_columns, event_columns, line_columns, product_columns};
+pub(super) use {
+    allocation_columns, batch_columns, dispatch_columns, event_columns, line_columns, order_columns, product_columns,
+};
 
 pub(super) type ProductTypes = (
     Text,
     Nullable<Text>,
     BigInt,
     Integer,
+    Nullable<BigInt>,
     Nullable<Timestamptz>,
     Nullable<Text>,
     Nullable<Text>,
+    Integer,
+    Bool,
+    Nullable<Timestamptz>,
 );
 pub(super) type ProductRow = (
     String,
     Option<String>,
     i64,
     i32,
+    Option<i64>,
     Option<PgTimestamp>,
     Option<String>,
     Option<String>,
+    i32,
+    bool,
+    Option<PgTimestamp>,
 );
 
 pub(super) type BatchTypes = (
@@ -74,21 +105,62 @@ pub(super) type BatchTypes = (
     Text,
     Integer,
     Integer,
+    Nullable<Date>,
     Integer,
     BigInt,
     BigInt,
     Nullable<Date>,
+    Bool,
 );
-pub(super) type BatchRow = (String, String, String, i32, i32, i32, i64, i64, Option<PgDate>);
+pub(super) type BatchRow = (
+    String,
+    String,
+    String,
+    i32,
+    i32,
+    Option<PgDate>,
+    i32,
+    i64,
+    i64,
+    Option<PgDate>,
+    bool,
+);
 
-pub(super) type LineTypes = (Text, Text, Text, Integer, Text, Bool, Timestamptz, Bool);
-pub(super) type LineRow = (String, String, String, i32, String, bool, PgTimestamp, bool);
+pub(super) type LineTypes = (
+    Text,
+    Text,
+    Text,
+    Integer,
+    Text,
+    Bool,
+    Timestamptz,
+    Bool,
+    BigInt,
+    Nullable<Array<Text>>,
+    Nullable<Timestamptz>,
+);
+pub(super) type LineRow = (
+    String,
+    String,
+    String,
+    i32,
+    String,
+    bool,
+    PgTimestamp,
+    bool,
+    i64,
+    Option<Vec<String>>,
+    Option<PgTimestamp>,
+);
 
-pub(super) type AllocationTypes = (Text, Text, Text, Integer, Timestamptz);
-pub(super) type AllocationRow = (String, String, String, i32, PgTimestamp);
+pub(super) type AllocationTypes = (Text, Text, Text, Integer, BigInt, Timestamptz);
+pub(super) type AllocationRow = (String, String, String, i32, i64, PgTimestamp);
 
-pub(super) type OrderTypes = (Text, Timestamptz);
-pub(super) type OrderRow = (String, PgTimestamp);
+pub(super) type DispatchTypes = (Text, Text, Text, Integer, Timestamptz);
+pub(super) type DispatchRow = (String, String, String, i32, PgTimestamp);
+
+pub(super) type OrderTypes = (Text, Timestamptz, Integer, Nullable<Date>, Nullable<Timestamptz>);
+pub(super) type OrderRow = (String, PgTimestamp, i32, Option<PgDate>, Option<PgTimestamp>);
 
 pub(super) type EventTypes = (
     BigInt,
@@ -140,6 +212,18 @@ impl In<'_> {
         self.read(column, EPOCH.checked_add(since_epoch))
     }
 
+    fn precedence(&self, column: &str, rank: i64) -> Result<Precedence, StoreError> {
+        Precedence::from_rank(rank).ok_or_else(|| self.corrupt(format_args!("{column} {rank} is none")))
+    }
+
+    fn locations(&self, names: Vec<String>) -> Result<Locations, StoreError> {
+        let locations = names
+            .into_iter()
+            .map(|name| self.read("locations", Location::new(name)))
+            .collect::<Result<_, _>>()?;
+        self.read("locations", Locations::new(locations))
+    }
+
     /// What an event is about.
     fn subject(
         &self,
@@ -159,14 +243,15 @@ impl In<'_> {
 }
 
 pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
-    let (sku, name, version, batches_created, placed_at, order, line) = row;
+    let (sku, name, version, batches_created, rank, placed_at, order, line, safety_stock, depleted, next_expiry) = row;
     let at = In {
         table: "products",
         key: &sku,
     };
-    let resume_after = match (placed_at, order, line) {
-        (None, None, None) => None,
-        (Some(placed_at), Some(order), Some(line)) => Some(Turn {
+    let resume_after = match (rank, placed_at, order, line) {
+        (None, None, None, None) => None,
+        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(Turn {
+            precedence: at.precedence("resume_rank", rank)?,
             placed_at: at.instant("resume_placed_at", placed_at)?,
             key: LineKey {
                 order: at.read("resume_order_id", OrderId::new(order))?,
@@ -180,12 +265,18 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
         version: at.read("version", u64::try_from(version))?,
         batches_created: at.read("batches_created", u32::try_from(batches_created))?,
         resume_after,
+        safety_stock: at.read("safety_stock", Count::new(safety_stock))?,
+        depleted,
+        next_expiry: next_expiry
+            .map(|deadline| at.instant("next_expiry", deadline))
+            .transpose()?,
         sku: at.read("sku", Sku::new(&sku))?,
     })
 }
 
 pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
-    let (reference, sku, location, ordinal, created_quantity, quantity, allocated, dispatched, eta) = row;
+    let (reference, sku, location, ordinal, created_quantity, created_eta, quantity, allocated, dispatched, eta, closed) =
+        row;
     let at = In {
         table: "batches",
         key: &reference,
@@ -195,16 +286,18 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
         location: at.read("location", Location::new(location))?,
         ordinal: at.read("ordinal", u32::try_from(ordinal))?,
         created_quantity: at.read("created_quantity", Quantity::new(created_quantity))?,
+        created_eta: created_eta.map(|eta| at.date("created_eta", eta)).transpose()?,
         quantity: at.read("quantity", Count::new(quantity))?,
         allocated: Units::new(at.read("allocated", u64::try_from(allocated))?),
         dispatched: Units::new(at.read("dispatched", u64::try_from(dispatched))?),
         eta: eta.map(|eta| at.date("eta", eta)).transpose()?,
+        closed,
         reference: at.read("reference", Reference::new(&reference))?,
     })
 }
 
 pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
-    let (order, line, sku, quantity, state, split, placed_at, placed_with_order) = row;
+    let (order, line, sku, quantity, state, split, placed_at, placed_with_order, rank, locations, hold_until) = row;
     let shown = format!("{order}/{line}");
     let at = In {
         table: "lines",
@@ -218,11 +311,16 @@ pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
         split,
         placed_at: at.instant("placed_at", placed_at)?,
         placed_with_order,
+        precedence: at.precedence("rank", rank)?,
+        locations: locations.map_or(Ok(Locations::ANY), |names| at.locations(names))?,
+        hold_until: hold_until
+            .map(|deadline| at.instant("hold_until", deadline))
+            .transpose()?,
     })
 }
 
 pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {
-    let (order, line, batch, quantity, allocated_at) = row;
+    let (order, line, batch, quantity, claim, allocated_at) = row;
     let shown = format!("{order}/{line} in {batch}");
     let at = In {
         table: "allocations",
@@ -232,19 +330,71 @@ pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreEr
         key: line_key(&at, &order, &line)?,
         batch: at.read("batch", Reference::new(&batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
+        claim: Claim::new(claim),
         allocated_at: at.instant("allocated_at", allocated_at)?,
     })
 }
 
-pub(super) fn order((id, placed_at): OrderRow) -> Result<OrderRecord, StoreError> {
+pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
+    let (order, line, batch, quantity, allocated_at) = row;
+    let shown = format!("{order}/{line} from {batch}");
+    let at = In {
+        table: "dispatches",
+        key: &shown,
+    };
+    Ok(DispatchRecord {
+        key: line_key(&at, &order, &line)?,
+        batch: at.read("batch", Reference::new(&batch))?,
+        quantity: at.read("quantity", Quantity::new(quantity))?,
+        allocated_at: at.instant("allocated_at", allocated_at)?,
+    })
+}
+
+pub(super) fn order((id, placed_at, priority, required_by, hold_until): OrderRow) -> Result<OrderRecord, StoreError> {
     let at = In {
         table: "orders",
         key: &id,
     };
+    let required_by = required_by.map(|day| at.date("required_by", day)).transpose()?;
     Ok(OrderRecord {
         placed_at: at.instant("placed_at", placed_at)?,
+        precedence: Precedence::of(at.read("priority", Priority::new(priority))?, required_by),
+        hold_until: hold_until
+            .map(|deadline| at.instant("hold_until", deadline))
+            .transpose()?,
         id: at.read("order_id", OrderId::new(&id))?,
     })
+}
+
+/// The deadline of a line of a product.
+pub(super) fn deadline(sku: &Sku, deadline: PgTimestamp) -> Result<Timestamp, StoreError> {
+    let at = In {
+        table: "lines",
+        key: sku,
+    };
+    at.instant("hold_until", deadline)
+}
+
+/// An order id that stands with a line.
+pub(super) fn order_id(id: &str) -> Result<OrderId, StoreError> {
+    let at = In {
+        table: "lines",
+        key: &id,
+    };
+    at.read("order_id", OrderId::new(id))
+}
+
+/// Units of a product in a batch, as the database made a sum of them.
+pub(super) fn ended((sku, batch, sum): (String, String, i64)) -> Result<(Sku, Reference, Units), StoreError> {
+    let at = In {
+        table: "allocations",
+        key: &batch,
+    };
+    Ok((
+        at.read("sku", Sku::new(sku))?,
+        at.read("batch", Reference::new(&batch))?,
+        Units::new(at.read("quantity", u64::try_from(sum))?),
+    ))
 }
 
 pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
@@ -305,12 +455,12 @@ pub(super) fn part(
     batch: &str,
     quantity: i32,
     eta: Option<PgDate>,
-) -> Result<(earmark_domain::Part, Option<civil::Date>), StoreError> {
+) -> Result<(Part, Option<civil::Date>), StoreError> {
     let at = In {
         table: "allocations",
         key: line,
     };
-    let part = earmark_domain::Part {
+    let part = Part {
         batch: at.read("batch", Reference::new(batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
     };
@@ -327,6 +477,33 @@ fn line_key(at: &In<'_>, order: &str, line: &str) -> Result<LineKey, StoreError>
 /// An instant as a column keeps it: whole microseconds, the finest that PostgreSQL knows.
 pub(super) fn pg_instant(instant: Timestamp) -> PgTimestamp {
     PgTimestamp(instant.as_microsecond().saturating_sub(EPOCH_IN_UNIX_MICROSECONDS))
+}
+
+/// An instant as rows are held against it. What comes before all that PostgreSQL knows comes before all rows.
+pub(super) fn pg_moment(instant: Timestamp) -> PgTimestamp {
+    let known = pg_instant(instant);
+    if known.0 < EARLIEST { BEFORE_ALL } else { known }
+}
+
+/// Locations as one text, in the way that an array is written; `None` where any will do.
+pub(super) fn pg_array(locations: &Locations) -> Option<String> {
+    let names = locations.as_slice();
+    if names.is_empty() {
+        return None;
+    }
+    let mut array = String::from("{");
+    for (place, name) in names.iter().enumerate() {
+        array.push_str(if place == 0 { "\"" } else { ",\"" });
+        for character in name.as_str().chars() {
+            if matches!(character, '"' | '\\') {
+                array.push('\\');
+            }
+            array.push(character);
+        }
+        array.push('"');
+    }
+    array.push('}');
+    Some(array)
 }
 
 /// A day as a column keeps it.
@@ -382,9 +559,28 @@ mod tests {
     }
 
     #[test]
+    fn an_instant_before_all_comes_before_all() {
+        assert_eq!(pg_moment(Timestamp::MIN), BEFORE_ALL);
+        let year_one = "0001-01-01T00:00:00Z".parse().expect("an instant");
+        assert_eq!(pg_moment(year_one), pg_instant(year_one));
+    }
+
+    #[test]
+    fn locations_are_written_as_an_array() {
+        let names = ["main", r#"it's "here""#, r"a\b", "{x,y}"];
+        let names = names.map(|name| Location::new(name).expect("a location"));
+        let locations = Locations::new(names.to_vec()).expect("a list");
+        assert_eq!(
+            pg_array(&locations).as_deref(),
+            Some(r#"{"main","it's \"here\"","a\\b","{x,y}"}"#)
+        );
+        assert_eq!(pg_array(&Locations::ANY), None);
+    }
+
+    #[test]
     fn an_instant_that_is_none_is_told_with_table_and_key() {
         let infinity = PgTimestamp(i64::MAX);
-        let told = order(("O1".into(), infinity)).expect_err("infinity is no instant");
+        let told = order(("O1".into(), infinity, 0, None, None)).expect_err("infinity is no instant");
         assert_eq!(
             told.to_string(),
             "the stored books are broken: orders \"O1\": placed_at is out of range"

@@ -16,7 +16,7 @@ use futures::try_join;
 use super::PostgresStore;
 use super::error::store_error;
 use super::load::begin_and_load;
-use super::place::{Premise, place};
+use super::place::{Misplaced, Premise, holds, place};
 use super::statement::statement;
 use super::write::write;
 
@@ -46,18 +46,29 @@ impl PostgresStore {
             Err(Undecided::Corrupt(_)) => return Ok(None),
             Err(undecided) => return Err(undecided.into()),
         };
-        if !self.recall().only_places(&decided.changes) {
+        if !premise.covers(&decided.changes) || !self.recall().only_places(&decided.changes) {
             return Ok(None);
         }
         let mut connection = self.connection().await?;
-        match place(&connection, &premise, &decided.changes).await {
+        let placed = if decided.changes.is_empty() {
+            match holds(&connection, &premise).await {
+                Ok(true) => return Ok(Some(decided)),
+                // What was named need not be new, and a product may have changed: the books tell which.
+                Ok(false) => return Ok(None),
+                Err(error) => Err(Misplaced::Failed(error)),
+            }
+        } else {
+            place(&connection, &premise, &decided.changes).await
+        };
+        match placed {
             Ok(()) => {
                 self.recall().apply(&decided.changes);
                 Ok(Some(decided))
             }
-            Err(StoreError::Conflict | StoreError::Corrupt(_)) => {
+            Err(Misplaced::NotNew) => Ok(None),
+            Err(Misplaced::Failed(StoreError::Conflict | StoreError::Corrupt(_))) => {
                 tracing::debug!("the books are not as they were remembered");
-                self.recall().doubt(premise.versions.keys());
+                self.recall().doubt(premise.skus());
                 Ok(None)
             }
             // The connection may have died before the statement was sent, or after it was carried out. Either way the
@@ -66,7 +77,7 @@ impl PostgresStore {
                 drop(Object::take(connection));
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -91,9 +102,10 @@ impl PostgresStore {
             give_up(connection).await;
             return Ok(decided);
         }
-        let stored = if self.recall().only_places(&decided.changes) {
+        let stored = if premise.covers(&decided.changes) && self.recall().only_places(&decided.changes) {
             // It fails where it does not do all it was told, and then the commit behind it is a rollback.
-            try_join!(place(&connection, &premise, &decided.changes), commit(&connection)).map(|_| ())
+            let placing = async { Ok(place(&connection, &premise, &decided.changes).await?) };
+            try_join!(placing, commit(&connection)).map(|_| ())
         } else {
             match write(&connection, &decided.changes).await {
                 Ok(()) => commit(&connection).await,

@@ -13,12 +13,13 @@ use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Event, LineRecord, OrderRecord, ProductChange, ProductRecord,
+    AllocationRecord, BatchRecord, Change, Changes, DispatchRecord, Event, LineRecord, OrderRecord,
+    ProductChange, ProductRecord,
 };
 use futures::try_join;
 
 use super::error::{expect_rows, store_error};
-use super::row::{pg_counter, pg_date, pg_instant, pg_units};
+use super::row::{pg_array, pg_counter, pg_date, pg_instant, pg_units};
 use super::statement::{Statement, statement};
 use crate::wire;
 
@@ -29,20 +30,28 @@ pub(super) const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
 pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result<(), StoreError> {
     let (new_products, changed_products) = split_products(&changes.products);
     let (new_batches, changed_batches) = split(&changes.batches);
+    let (new_orders, changed_orders) = split(&changes.orders);
     let (new_lines, changed_lines) = split(&changes.lines);
-    let rewrites = !(changes.released.is_empty() && changed_lines.is_empty() && changed_batches.is_empty());
+    let rewrites = !(changes.released.is_empty()
+        && changes.returned.is_empty()
+        && changed_lines.is_empty()
+        && changed_batches.is_empty()
+        && changed_orders.is_empty());
     // Polled in this order, and so sent in this order.
     try_join!(
         walk_no_index(conn, rewrites),
         run(conn, changes.released.len(), || release(&changes.released)),
+        run(conn, changes.returned.len(), || take_back(&changes.returned)),
         run(conn, new_products.len(), || insert_products(&new_products)),
         run(conn, changed_products.len(), || update_products(&changed_products)),
         run(conn, new_batches.len(), || insert_batches(&new_batches)),
         run(conn, changed_batches.len(), || update_batches(&changed_batches)),
-        run(conn, changes.orders.len(), || insert_orders(&changes.orders)),
+        run(conn, new_orders.len(), || insert_orders(&new_orders)),
+        run(conn, changed_orders.len(), || update_orders(&changed_orders)),
         run(conn, new_lines.len(), || insert_lines(&new_lines)),
         run(conn, changed_lines.len(), || update_lines(&changed_lines)),
         run(conn, changes.earmarked.len(), || earmark(&changes.earmarked)),
+        run(conn, changes.dispatched.len(), || dispatch(&changes.dispatched)),
         lock_events(conn, changes.events.len()),
         run(conn, changes.events.len(), || insert_events(&changes.events)),
     )?;
@@ -126,6 +135,9 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         }))
         .array::<BigInt, _>(column(products, |product| pg_counter(product.version)))
         .array::<BigInt, _>(column(products, |product| i64::from(product.batches_created)))
+        .array::<Nullable<BigInt>, _>(column(products, |product| {
+            resume(product).map(|turn| turn.precedence.rank())
+        }))
         .array::<Nullable<Timestamptz>, _>(column(products, |product| {
             resume(product).map(|turn| pg_instant(turn.placed_at))
         }))
@@ -135,14 +147,18 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         .array::<Nullable<Text>, _>(column(products, |product| {
             resume(product).map(|turn| turn.key.line.as_str())
         }))
+        .array::<Integer, _>(column(products, |product| pg_units(product.safety_stock.get())))
+        .array::<Bool, _>(column(products, |product| product.depleted))
+        .array::<Nullable<Timestamptz>, _>(column(products, |product| product.next_expiry.map(pg_instant)))
 }
 
 fn insert_products<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
     bind_products(
         statement(
             "INSERT INTO products \
-             (sku, name, version, batches_created, resume_placed_at, resume_order_id, resume_line_id) \
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
+             (sku, name, version, batches_created, resume_rank, resume_placed_at, resume_order_id, resume_line_id, \
+             safety_stock, depleted, next_expiry) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
         ),
         products,
     )
@@ -153,10 +169,11 @@ fn update_products<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a> {
     bind_products(
         statement(
             "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
-             resume_placed_at = new.resume_placed_at, resume_order_id = new.resume_order_id, \
-             resume_line_id = new.resume_line_id \
-             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_placed_at, \
-             resume_order_id, resume_line_id, read_version) \
+             resume_rank = new.resume_rank, resume_placed_at = new.resume_placed_at, \
+             resume_order_id = new.resume_order_id, resume_line_id = new.resume_line_id, \
+             safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_rank, \
+             resume_placed_at, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, read_version) \
              WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
         ),
         &records,
@@ -167,47 +184,70 @@ fn update_products<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a> {
 
 fn insert_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
     statement(
-        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, eta) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) AS new (reference) ORDER BY new.reference COLLATE \"C\"",
+        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, created_eta, quantity, eta, closed) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (reference) ORDER BY new.reference COLLATE \"C\"",
     )
     .array::<Text, _>(column(batches, |batch| batch.reference.as_str()))
     .array::<Text, _>(column(batches, |batch| batch.sku.as_str()))
     .array::<Text, _>(column(batches, |batch| batch.location.as_str()))
     .array::<BigInt, _>(column(batches, |batch| i64::from(batch.ordinal)))
     .array::<Integer, _>(column(batches, |batch| pg_units(batch.created_quantity.get())))
+    .array::<Nullable<Date>, _>(column(batches, |batch| batch.created_eta.map(pg_date)) as Vec<Option<PgDate>>)
     .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
     .array::<Nullable<Date>, _>(column(batches, |batch| batch.eta.map(pg_date)) as Vec<Option<PgDate>>)
+    .array::<Bool, _>(column(batches, |batch| batch.closed))
 }
 
 fn update_batches<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
     let references = column(batches, |batch| batch.reference.as_str());
     statement(
-        "UPDATE batches SET quantity = new.quantity FROM unnest(?, ?) AS new (reference, quantity) \
-         WHERE batches.reference = new.reference AND batches.reference = ANY (?)",
+        "UPDATE batches SET quantity = new.quantity, eta = new.eta, closed = new.closed \
+         FROM unnest(?, ?, ?, ?) AS new (reference, quantity, eta, closed) WHERE batches.reference = new.reference AND batches.reference = ANY (?)",
     )
     .array::<Text, _>(references.clone())
     .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
+    .array::<Nullable<Date>, _>(column(batches, |batch| batch.eta.map(pg_date)) as Vec<Option<PgDate>>)
+    .array::<Bool, _>(column(batches, |batch| batch.closed))
     .array::<Text, _>(references)
 }
 
-fn insert_orders(orders: &[OrderRecord]) -> Statement<'_> {
-    bind_orders(
-        statement(
-            "INSERT INTO orders (order_id, placed_at) \
-             SELECT * FROM unnest(?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
-        ),
-        orders,
-    )
+fn insert_orders<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
+    let statement = statement(
+        "INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
+    );
+    bind_order_terms(bind_orders(statement, orders), orders)
 }
 
-/// Binds the columns of new orders.
-pub(super) fn bind_orders<'a>(statement: Statement<'a>, orders: &'a [OrderRecord]) -> Statement<'a> {
+fn update_orders<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
+    let statement = statement(
+        "UPDATE orders SET placed_at = new.placed_at, priority = new.priority, required_by = new.required_by, \
+         hold_until = new.hold_until \
+         FROM unnest(?, ?, ?, ?, ?) AS new (order_id, placed_at, priority, required_by, hold_until) \
+         WHERE orders.order_id = new.order_id AND orders.order_id = ANY (?)",
+    );
+    bind_order_terms(bind_orders(statement, orders), orders)
+        .array::<Text, _>(column(orders, |order| order.id.as_str()))
+}
+
+/// Binds what each order has.
+pub(super) fn bind_orders<'a>(statement: Statement<'a>, orders: &[&'a OrderRecord]) -> Statement<'a> {
     statement
-        .array::<Text, _>(orders.iter().map(|order| order.id.as_str()).collect())
-        .array::<Timestamptz, PgTimestamp>(orders.iter().map(|order| pg_instant(order.placed_at)).collect())
+        .array::<Text, _>(column(orders, |order| order.id.as_str()))
+        .array::<Timestamptz, _>(column(orders, |order| pg_instant(order.placed_at)))
 }
 
-/// Binds the columns that new and changed lines share.
+/// Binds what only some orders have.
+pub(super) fn bind_order_terms<'a>(statement: Statement<'a>, orders: &[&'a OrderRecord]) -> Statement<'a> {
+    statement
+        .array::<Integer, _>(column(orders, |order| order.precedence.priority().get()))
+        .array::<Nullable<Date>, _>(
+            column(orders, |order| order.precedence.required_by().map(pg_date)) as Vec<Option<PgDate>>
+        )
+        .array::<Nullable<Timestamptz>, _>(column(orders, |order| order.hold_until.map(pg_instant)))
+}
+
+/// Binds what each line has.
 pub(super) fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
     statement
         .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
@@ -220,30 +260,38 @@ pub(super) fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord])
         .array::<Bool, _>(column(lines, |line| line.placed_with_order))
 }
 
+/// Binds what only some lines have.
+pub(super) fn bind_line_terms<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
+    statement
+        .array::<BigInt, _>(column(lines, |line| line.precedence.rank()))
+        .array::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.locations)))
+        .array::<Nullable<Timestamptz>, _>(column(lines, |line| line.hold_until.map(pg_instant)))
+}
+
 fn insert_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
-    bind_lines(
-        statement(
-            "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id) \
-             ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
-        ),
-        lines,
-    )
+    let statement = statement(
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
+         locations, hold_until) \
+         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
+         locations::text[], hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
+         placed_at, placed_with_order, rank, locations, hold_until) \
+         ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
+    );
+    bind_line_terms(bind_lines(statement, lines), lines)
 }
 
 fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
-    bind_lines(
-        statement(
-            "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
-             placed_at = new.placed_at, placed_with_order = new.placed_with_order \
-             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, placed_at, \
-             placed_with_order) \
-             WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id \
-             AND lines.order_id = ANY (?)",
-        ),
-        lines,
-    )
-    .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
+    let statement = statement(
+        "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
+         placed_at = new.placed_at, placed_with_order = new.placed_with_order, rank = new.rank, \
+         locations = new.locations::text[], hold_until = new.hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
+         placed_at, placed_with_order, rank, locations, hold_until) \
+         WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
+    );
+    bind_line_terms(bind_lines(statement, lines), lines)
+        .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
 }
 
 fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
@@ -261,17 +309,46 @@ fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
     .array::<Text, _>(orders)
 }
 
-fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
-    bind_allocations(
-        statement(
-            "INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at) \
-             SELECT * FROM unnest(?, ?, ?, ?, ?)",
-        ),
-        allocations,
+fn take_back(dispatches: &[DispatchRecord]) -> Statement<'_> {
+    let orders: Vec<&str> = dispatches.iter().map(|gone| gone.key.order.as_str()).collect();
+    statement(
+        "DELETE FROM dispatches USING unnest(?, ?, ?, ?) AS old (order_id, line_id, batch, quantity) \
+         WHERE dispatches.order_id = old.order_id AND dispatches.line_id = old.line_id \
+         AND dispatches.batch = old.batch AND dispatches.quantity = old.quantity \
+         AND dispatches.order_id = ANY (?)",
     )
+    .array::<Text, _>(orders.clone())
+    .array::<Text, _>(dispatches.iter().map(|gone| gone.key.line.as_str()).collect())
+    .array::<Text, _>(dispatches.iter().map(|gone| gone.batch.as_str()).collect())
+    .array::<Integer, _>(dispatches.iter().map(|gone| pg_units(gone.quantity.get())).collect())
+    .array::<Text, _>(orders)
 }
 
-/// Binds the columns of new allocations.
+fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
+    statement(
+        "INSERT INTO dispatches (order_id, line_id, batch, quantity, allocated_at) SELECT * FROM unnest(?, ?, ?, ?, ?)",
+    )
+    .array::<Text, _>(dispatches.iter().map(|gone| gone.key.order.as_str()).collect())
+    .array::<Text, _>(dispatches.iter().map(|gone| gone.key.line.as_str()).collect())
+    .array::<Text, _>(dispatches.iter().map(|gone| gone.batch.as_str()).collect())
+    .array::<Integer, _>(dispatches.iter().map(|gone| pg_units(gone.quantity.get())).collect())
+    .array::<Timestamptz, PgTimestamp>(dispatches.iter().map(|gone| pg_instant(gone.allocated_at)).collect())
+}
+
+fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
+    let statement = statement(
+        "INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at, claim) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?)",
+    );
+    bind_claims(bind_allocations(statement, allocations), allocations)
+}
+
+/// Binds how strong the claims of allocations are.
+pub(super) fn bind_claims<'a>(statement: Statement<'a>, allocations: &'a [AllocationRecord]) -> Statement<'a> {
+    statement.array::<BigInt, i64>(allocations.iter().map(|held| held.claim.strength()).collect())
+}
+
+/// Binds what each new allocation has.
 pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &'a [AllocationRecord]) -> Statement<'a> {
     statement
         .array::<Text, _>(allocations.iter().map(|held| held.key.order.as_str()).collect())

@@ -1,15 +1,12 @@
 //! Dates, receipts, dispatch, quantities, locations and stock kept back: one sentence a test.
 
-#[expect(dead_code, reason = "other sentences ask other questions")]
-mod support;
-
+use crate::support::{
+    Books, allocate, allocate_split, backorder, cancel_batch, cancel_line, change, count, create_batch, day, dispatch,
+    hold, keep_back, key, place_on, precedence, put_off, quote, receive, reference, sku, undo_dispatch, units, want,
+};
 use earmark_domain::{
     Allocate, Command, CreateBatch, DeallocationReason, Fact, LineState, Location, Locations, OnShortage, OrderTerms,
     Outcome, Promising, Refusal, Remedy, TriedOutcome, Wish, availability,
-};
-use support::{
-    Books, allocate, allocate_split, backorder, cancel_batch, cancel_line, change, count, create_batch, day, dispatch,
-    hold, keep_back, key, place_on, precedence, put_off, quote, receive, reference, sku, undo_dispatch, units, want,
 };
 
 fn books(commands: &[Command]) -> Books {
@@ -217,7 +214,7 @@ mod dispatch_of_a_line {
             dispatch("o1", Some(&["1"])),
         ]);
         for _ in 0..2 {
-            books.run(&support::cancel_order("o1")).expect("cancelled");
+            books.run(&crate::support::cancel_order("o1")).expect("cancelled");
             let batch = &books.batches[&reference("b")];
             assert_eq!((batch.dispatched.get(), books.available("b")), (4, 96));
         }
@@ -232,7 +229,7 @@ mod dispatch_of_a_line {
             dispatch("o1", None),
         ]);
         assert!(matches!(
-            books.run(&support::cancel_order("o1")),
+            books.run(&crate::support::cancel_order("o1")),
             Err(Refusal::AlreadyDispatched(_))
         ));
         assert!(matches!(
@@ -385,7 +382,7 @@ mod stock_kept_back {
             panic!("short");
         };
         assert_eq!(shortage.available.get(), 6);
-        assert_eq!(shortage.remedy, Remedy::SafetyStock(support::units_counted(3)));
+        assert_eq!(shortage.remedy, Remedy::SafetyStock(crate::support::units_counted(3)));
         books
             .run(&allocate("o1", "LAMP", 6))
             .expect("all that is not kept back");
@@ -515,7 +512,7 @@ fn a_product_runs_out_and_comes_back_once_a_crossing() {
     assert_eq!(crossings(&books).len(), 2);
     let split = OrderTerms {
         split: true,
-        ..support::held(60)
+        ..crate::support::held(60)
     };
     books
         .run(&place_on("o3", &[("LAMP", "LAMP", 15)], split))
@@ -530,10 +527,10 @@ mod a_quote {
     use super::*;
 
     fn quoted(books: &mut Books, wanted: &[(&str, &str, u32)], split: bool) -> Vec<earmark_domain::QuotedLine> {
-        match books.run(&quote(wanted, split)) {
-            Ok(Outcome::Quoted { lines }) => lines,
-            other => panic!("{other:?}"),
-        }
+        let Ok(Outcome::Quoted { lines }) = books.run(&quote(wanted, split)) else {
+            unreachable!("every SKU is known");
+        };
+        lines
     }
 
     #[test]
@@ -590,7 +587,7 @@ fn what_can_be_promised_by_a_date_is_what_has_arrived_by_then_but_for_what_is_ke
     let now = |promising| {
         let found = availability(
             books.batches.values(),
-            support::units_counted(4),
+            crate::support::units_counted(4),
             None,
             promising,
             day(0),

@@ -1,22 +1,18 @@
 //! The aggregate against a naive model: random commands under a clock that jumps, and after each of them the same books.
 
-mod naive;
-#[expect(dead_code, reason = "the sentences about the rules ask more questions")]
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::naive::{Model, Told};
+use crate::support::{
+    Books, cancel_batch, cancel_line, cancel_order, change, day, dispatch, keep_back, key, order, precedence, receive,
+    reference, sku, undo_dispatch, units, want,
+};
 use earmark_domain::{
     Allocate, Command, ConfirmOrder, ConfirmedLine, CreateBatch, HoldFor, LineId, LineKey, LineState, Location,
     Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, Outcome, PlaceOrder, Precedence, Quote, Reference,
     Refusal, Wish,
 };
-use naive::{Model, Told};
 use proptest::prelude::*;
-use support::{
-    Books, cancel_batch, cancel_line, cancel_order, change, day, dispatch, keep_back, key, order, precedence, receive,
-    reference, sku, undo_dispatch, units, want,
-};
 
 /// What happens: a command is given, or time passes, or the service makes it final that holds have ended.
 #[derive(Debug, Clone)]

@@ -1,13 +1,10 @@
 //! Holds, one sentence a test: until their deadline they count, from then on they count zero.
 
-#[expect(dead_code, reason = "other sentences ask other questions")]
-mod support;
-
-use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal};
-use support::{
+use crate::support::{
     Books, allocate, backorder, cancel_order, confirm, confirm_some, create_batch, day, held, hold, place_on,
     precedence, reacquire, replace,
 };
+use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal};
 
 fn books(commands: &[earmark_domain::Command]) -> Books {
     let mut books = Books::default();
@@ -408,7 +405,7 @@ mod in_the_order_of_service {
         ]);
         for (left, leaves) in ["held", "low", "none", "late", "soon", "high"].into_iter().enumerate() {
             let quantity = 5 - u32::try_from(left).expect("a few");
-            books.run(&support::count("b", quantity)).expect("counted");
+            books.run(&crate::support::count("b", quantity)).expect("counted");
             assert_eq!(books.state(leaves, "LAMP"), Some(LineState::Backordered), "{leaves}");
         }
     }

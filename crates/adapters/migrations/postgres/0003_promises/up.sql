@@ -1,0 +1,221 @@
+-- Promises: holds with a deadline, precedence, locations, units kept back, and units that have left the building.
+--
+-- A column that is added with a constant costs a table of any size nothing but its name.
+ALTER TABLE products
+    ADD COLUMN resume_rank bigint,
+    ADD COLUMN safety_stock integer NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
+    ADD COLUMN depleted boolean NOT NULL DEFAULT false,
+    ADD COLUMN next_expiry timestamptz,
+    DROP CONSTRAINT products_resume_is_whole;
+UPDATE products SET resume_rank = 0 WHERE resume_placed_at IS NOT NULL;
+ALTER TABLE products ADD CONSTRAINT products_resume_is_whole
+    CHECK (num_nulls(resume_rank, resume_placed_at, resume_order_id, resume_line_id) IN (0, 4));
+
+-- The holds that end next. It is touched when that instant changes, and not by other changes of a product.
+CREATE INDEX products_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
+
+-- A batch can be put off, received and cancelled by now: what it was created with is kept for those who create it again.
+ALTER TABLE batches
+    ADD COLUMN created_eta date,
+    ADD COLUMN closed boolean NOT NULL DEFAULT false;
+UPDATE batches SET created_eta = eta WHERE eta IS NOT NULL;
+
+ALTER TABLE orders
+    ADD COLUMN priority integer NOT NULL DEFAULT 0 CHECK (priority BETWEEN -1000000 AND 1000000),
+    ADD COLUMN required_by date,
+    ADD COLUMN hold_until timestamptz;
+
+-- `rank` goes before the time of placing, and is 0 for most. `locations`: the preferred one first; NULL where any will do.
+ALTER TABLE lines
+    ADD COLUMN rank bigint NOT NULL DEFAULT 0,
+    ADD COLUMN locations text[],
+    ADD COLUMN hold_until timestamptz,
+    DROP CONSTRAINT lines_state_check,
+    ADD CONSTRAINT lines_state_check CHECK (
+        state IN ('held', 'allocated', 'backordered', 'refused', 'cancelled', 'expired', 'dispatched')
+    ),
+    ADD CONSTRAINT lines_held_have_a_deadline CHECK (state <> 'held' OR hold_until IS NOT NULL),
+    ADD CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered'));
+
+-- The backlog in order of service.
+DROP INDEX lines_backlog;
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_at, order_id, line_id) WHERE state = 'backordered';
+-- The holds on a product, in the order in which they end.
+CREATE INDEX lines_deadlines ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
+
+-- `claim`: the weakest is released first, and 0 is the usual. The index is read backwards: so what is allocated later
+-- comes to stand behind what is there, which leaves its pages full.
+ALTER TABLE allocations ADD COLUMN claim bigint NOT NULL DEFAULT 0;
+DROP INDEX allocations_release;
+CREATE INDEX allocations_release ON allocations (batch, claim DESC, allocated_at);
+
+-- Units that have left the building.
+CREATE TABLE dispatches (
+    order_id text COLLATE "C" NOT NULL,
+    line_id text COLLATE "C" NOT NULL,
+    batch text COLLATE "C" NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    allocated_at timestamptz NOT NULL,
+    PRIMARY KEY (order_id, line_id, batch)
+);
+
+-- What has left a batch is the sum of its dispatches, as what it has allocated is that of its allocations, and by the
+-- same means.
+CREATE FUNCTION dispatches_leave() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+DECLARE
+    found bigint;
+BEGIN
+    UPDATE batches
+       SET dispatched = batches.dispatched + sums.units
+      FROM (SELECT batch, sum(quantity)::bigint AS units FROM leaving GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM leaving));
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found <> (SELECT count(DISTINCT batch) FROM leaving) THEN
+        RAISE EXCEPTION 'dispatches refuses INSERT: there is no such batch' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    IF (SELECT count(*) FROM leaving CROSS JOIN LATERAL
+            (SELECT FROM lines WHERE lines.order_id = leaving.order_id AND lines.line_id = leaving.line_id LIMIT 1)
+            AS line)
+       <> (SELECT count(*) FROM leaving) THEN
+        RAISE EXCEPTION 'dispatches refuses INSERT: there is no such line' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION dispatches_return() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+BEGIN
+    UPDATE batches
+       SET dispatched = batches.dispatched - sums.units
+      FROM (SELECT batch, sum(quantity)::bigint AS units FROM returned GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM returned));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER dispatches_leave AFTER INSERT ON dispatches
+    REFERENCING NEW TABLE AS leaving
+    FOR EACH STATEMENT EXECUTE FUNCTION dispatches_leave();
+CREATE TRIGGER dispatches_return AFTER DELETE ON dispatches
+    REFERENCING OLD TABLE AS returned
+    FOR EACH STATEMENT EXECUTE FUNCTION dispatches_return();
+CREATE TRIGGER dispatches_are_never_altered BEFORE UPDATE OR TRUNCATE ON dispatches
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a dispatch is deleted and made anew');
+
+-- Inside the triggers above the depth is not 0.
+CREATE TRIGGER batches_begin_undispatched BEFORE INSERT ON batches
+    FOR EACH ROW WHEN (NEW.dispatched <> 0)
+    EXECUTE FUNCTION refuse_to_change('dispatched follows from the dispatches');
+CREATE TRIGGER batches_dispatched_follows BEFORE UPDATE OF dispatched ON batches
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION refuse_to_change('dispatched follows from the dispatches');
+
+-- As before, and: lines may be held, have a place in the order of service, and name locations. Where none of them does,
+-- the arrays that would say so are empty, and what is missing in an array is the usual. The premise of a product is also
+-- when the next hold on it ends: that can change without a new version.
+DROP FUNCTION place_lines;
+CREATE FUNCTION place_lines(
+    -- Of each product its SKU, the version that was read, and the one it has from now on; when the next hold on it ended
+    -- as it was read, and when from now on; whether nothing is left of it.
+    skus text[], read_versions bigint[], versions bigint[],
+    read_expiries timestamptz[], expiries timestamptz[], depleted_now boolean[],
+    -- Orders that must have neither header nor line yet, and lines that must not exist and are not among the new.
+    absent_orders text[], absent_line_orders text[], absent_line_ids text[],
+    orders_ids text[], orders_placed_at timestamptz[], orders_priority integer[], orders_required_by date[],
+    orders_hold_until timestamptz[],
+    lines_order text[], lines_line text[], lines_sku text[], lines_quantity integer[], lines_state text[],
+    lines_split boolean[], lines_placed_at timestamptz[], lines_with_order boolean[],
+    -- Empty, where no line has any of these. A line's locations are one text, as an array is written.
+    lines_rank bigint[], lines_locations text[], lines_hold_until timestamptz[],
+    earmarked_order text[], earmarked_line text[], earmarked_batch text[], earmarked_quantity integer[],
+    earmarked_at timestamptz[],
+    -- Empty, where all are the usual.
+    earmarked_claim bigint[],
+    events_sku text[], events_version bigint[], events_order text[], events_type text[], events_occurred_at timestamptz[],
+    events_actor text[], events_correlation text[], events_data text[],
+    -- Held from the numbering of events to the commit.
+    events_lock bigint
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    standing bigint;
+BEGIN
+    -- Row by row in the order of SKUs, so that two transactions never wait for each other: a loop over the list, which
+    -- is all the planner is left with here.
+    UPDATE products SET version = new.version, next_expiry = new.expiry, depleted = new.depleted
+      FROM (SELECT * FROM unnest(skus, read_versions, versions, read_expiries, expiries, depleted_now)
+                AS changed (sku, read_version, version, read_expiry, expiry, depleted)
+             WHERE changed.version <> changed.read_version ORDER BY changed.sku COLLATE "C") AS new
+     WHERE products.sku = new.sku AND products.version = new.read_version
+       AND products.next_expiry IS NOT DISTINCT FROM new.read_expiry;
+    GET DIAGNOSTICS standing = ROW_COUNT;
+    IF standing < cardinality(skus) THEN
+        -- Those that the decision left as they were.
+        standing := standing + (
+            SELECT count(*) FROM unnest(skus, read_versions, versions, read_expiries)
+                AS read (one, read_version, version, read_expiry)
+             CROSS JOIN LATERAL
+                (SELECT products.version, products.next_expiry FROM products WHERE products.sku = one LIMIT 1) AS product
+             WHERE read.version = read.read_version AND product.version = read.read_version
+               AND product.next_expiry IS NOT DISTINCT FROM read.read_expiry);
+        IF standing < cardinality(skus) THEN
+            RAISE EXCEPTION 'a product has changed' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
+
+    IF cardinality(absent_orders) > 0 AND (
+        EXISTS (SELECT FROM unnest(absent_orders) AS named (one) CROSS JOIN LATERAL
+                    (SELECT FROM orders WHERE order_id = one LIMIT 1) AS header)
+        OR EXISTS (SELECT FROM unnest(absent_orders) AS named (one) CROSS JOIN LATERAL
+                    (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line))
+       OR cardinality(absent_line_orders) > 0 AND
+        EXISTS (SELECT FROM unnest(absent_line_orders, absent_line_ids) AS named (one_order, one_line) CROSS JOIN LATERAL
+                    (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line) THEN
+        RAISE EXCEPTION 'an order or a line is not new' USING ERRCODE = 'unique_violation';
+    END IF;
+
+    IF cardinality(orders_ids) > 0 THEN
+        INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until)
+        SELECT new.order_id, new.placed_at, coalesce(new.priority, 0), new.required_by, new.hold_until
+          FROM unnest(orders_ids, orders_placed_at, orders_priority, orders_required_by, orders_hold_until)
+            AS new (order_id, placed_at, priority, required_by, hold_until)
+         ORDER BY new.order_id COLLATE "C";
+    END IF;
+    IF cardinality(lines_rank) > 0 THEN
+        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, locations,
+                           hold_until)
+        SELECT new.order_id, new.line_id, new.sku, new.quantity, new.state, new.split, new.placed_at, new.with_order,
+               new.rank, new.locations::text[], new.hold_until
+          FROM unnest(lines_order, lines_line, lines_sku, lines_quantity, lines_state, lines_split, lines_placed_at,
+                      lines_with_order, lines_rank, lines_locations, lines_hold_until)
+            AS new (order_id, line_id, sku, quantity, state, split, placed_at, with_order, rank, locations, hold_until)
+         ORDER BY new.order_id COLLATE "C", new.line_id COLLATE "C";
+    ELSIF cardinality(lines_order) > 0 THEN
+        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order)
+        SELECT * FROM unnest(lines_order, lines_line, lines_sku, lines_quantity, lines_state, lines_split,
+                             lines_placed_at, lines_with_order) AS new (order_id, line_id)
+         ORDER BY new.order_id COLLATE "C", new.line_id COLLATE "C";
+    END IF;
+    IF cardinality(earmarked_claim) > 0 THEN
+        INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at, claim)
+        SELECT * FROM unnest(earmarked_order, earmarked_line, earmarked_batch, earmarked_quantity, earmarked_at,
+                             earmarked_claim);
+    ELSIF cardinality(earmarked_order) > 0 THEN
+        INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at)
+        SELECT * FROM unnest(earmarked_order, earmarked_line, earmarked_batch, earmarked_quantity, earmarked_at);
+    END IF;
+    IF cardinality(events_type) > 0 THEN
+        PERFORM pg_advisory_xact_lock(events_lock);
+        INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data)
+        SELECT nextval('events_sequence'), sku, version, order_id, type, occurred_at, actor, correlation_id, data::json
+          FROM (SELECT * FROM unnest(events_sku, events_version, events_order, events_type, events_occurred_at,
+                                     events_actor, events_correlation, events_data) WITH ORDINALITY
+                AS given (sku, version, order_id, type, occurred_at, actor, correlation_id, data, place)
+                ORDER BY place) AS new;
+    END IF;
+END
+$$;
