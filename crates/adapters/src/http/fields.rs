@@ -157,15 +157,15 @@ impl<'a> Fields<'a> {
         faults: &mut Faults,
         mut read: impl FnMut(&Json<'_>, &str, &mut Faults) -> Option<T>,
     ) -> Option<Option<Vec<T>>> {
-        let field = self.path_of(name);
         let sent = match self.get(name) {
             None | Some(Json::Null) => return Some(None),
             Some(Json::List(sent)) => sent,
             Some(other) => {
-                faults.add(field, format_args!("must be a list, is {}", other.kind()));
+                faults.add(self.path_of(name), format_args!("must be a list, is {}", other.kind()));
                 return None;
             }
         };
+        let field = self.path_of(name);
         if sent.is_empty() || sent.len() > most {
             let told = format!("must have 1 to {most} entries, has {}", sent.len());
             faults.add(field, told);
