@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod group;
 mod port;
+mod remember;
 mod verify;
 
 pub use backlog::serve_backlogs;
@@ -16,5 +17,9 @@ pub use error::{CommandError, StoreError};
 pub use port::{
     Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead, ProductRead,
     ProductSummary, Queries, Store, Undecided, WrittenEvent,
+};
+pub use remember::{
+    CallKey, CallKeyError, Claim, Claimant, Claimed, FORGOTTEN_AT_ONCE, Fingerprint, KEPT_SECONDS, LEASE_SECONDS,
+    MAX_CALL_KEY_CHARS, RememberedAnswers, forget_some,
 };
 pub use verify::{Report, verify};

@@ -8,6 +8,7 @@
 //!
 //! Connections are made without TLS: the database is expected on the same machine or network.
 
+mod answers;
 mod connect;
 mod error;
 mod events;
@@ -32,10 +33,12 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use earmark_application::{Decide, Decided, Store, StoreError};
 use earmark_domain::Scope;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use self::error::OpenError;
 
+use self::answers::connections_for_answers;
 use self::connect::Address;
 use self::error::store_error;
 use self::lookups::Lookups;
@@ -60,6 +63,8 @@ pub struct PostgresStore {
     pool: Pool<AsyncPgConnection>,
     /// Some of the connections, which look-ups share.
     lookups: Arc<Lookups>,
+    /// How many connections may be busy with remembered answers.
+    answering: Arc<Semaphore>,
     address: Address,
     /// The products that this program has read or stored last.
     recall: Arc<Mutex<Recall>>,
@@ -106,6 +111,7 @@ impl PostgresStore {
         Ok(Self {
             pool: address.pool(connections - shared)?,
             lookups: Arc::new(Lookups::new(address.clone(), shared)),
+            answering: Arc::new(Semaphore::new(connections_for_answers(connections - shared))),
             address,
             recall: Arc::default(),
         })
