@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, HttpResponse};
-use earmark_application::{Clock, Engine, Envelope, Queries, StoreError};
+use earmark_application::{Clock, Engine, Envelope, Queries, RememberedAnswers, StoreError};
 use earmark_domain::{Command, Outcome, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -18,6 +18,7 @@ use super::present::ProductJson;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::stream::MAX_STREAMS;
+use super::turns::Turns;
 
 /// Who the events name that are caused by requests.
 static ACTOR: OnceLock<Arc<str>> = OnceLock::new();
@@ -72,6 +73,8 @@ impl Readiness {
 pub struct Api {
     engine: Engine,
     queries: Arc<dyn Queries>,
+    answers: Arc<dyn RememberedAnswers>,
+    turns: Turns,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
@@ -93,6 +96,7 @@ impl Api {
     pub fn new(
         engine: Engine,
         queries: Arc<dyn Queries>,
+        answers: Arc<dyn RememberedAnswers>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         readiness: Readiness,
@@ -101,6 +105,8 @@ impl Api {
         Self {
             engine,
             queries,
+            answers,
+            turns: Turns::default(),
             clock,
             metrics,
             readiness,
@@ -111,6 +117,16 @@ impl Api {
 
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Where answers to calls with a key are kept.
+    pub(super) fn answers(&self) -> &dyn RememberedAnswers {
+        &*self.answers
+    }
+
+    /// Who is being served under which key.
+    pub(super) const fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {

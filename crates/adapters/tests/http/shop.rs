@@ -44,7 +44,8 @@ impl Shop {
             store: "memory <of> a test".to_owned(),
             started: clock.now(),
         };
-        let api = Api::new(engine, Arc::new(store), clock, metrics, readiness.clone(), about);
+        let store = Arc::new(store);
+        let api = Api::new(engine, store.clone(), store, clock, metrics, readiness.clone(), about);
         Self {
             api: Arc::new(api),
             readiness,
