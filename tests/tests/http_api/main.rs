@@ -8,6 +8,7 @@ mod bulk;
 mod counting;
 mod events;
 mod hot_sku;
+mod idempotency_keys;
 mod instances;
 mod orders;
 mod problems;

@@ -17,7 +17,7 @@ use actix_web::rt;
 use actix_web::web::{Data, Payload};
 use earmark_application::{CallKey, Claim, Claimant, Claimed, Fingerprint};
 use futures::FutureExt;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -100,10 +100,11 @@ async fn serve_once<B: MessageBody + 'static>(
             // The worker is ending, or a panic came from the innermost of the framework.
             Err(why) => return Err(Problem::defect(&why).into()),
         };
-        if Instant::now() + pause > deadline {
+        let now = Instant::now();
+        if now >= deadline {
             return Ok(call.request.error_response(in_use()));
         }
-        sleep(pause).await;
+        sleep_until(deadline.min(now + pause)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP interface as one piece: over an engine with its books in memory.
 
 mod document;
+mod keys;
 mod shop;
 
 use actix_web::http::StatusCode;

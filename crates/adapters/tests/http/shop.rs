@@ -13,7 +13,7 @@ use actix_web::web::Bytes;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
 use earmark_adapters::memory::MemoryStore;
-use earmark_application::{Clock, Engine, EngineSettings, Meter};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, RememberedAnswers, Store};
 use serde_json::{Value, json};
 
 /// A shop that is open.
@@ -25,7 +25,13 @@ pub(crate) struct Shop {
 impl Shop {
     /// Opens one with empty books.
     pub(crate) async fn open() -> Self {
-        let store = MemoryStore::new();
+        let books = MemoryStore::new();
+        let store = Arc::new(books.clone());
+        Self::with(books, store.clone(), store).await
+    }
+
+    /// Opens one whose books are stored, and whose answers are remembered, in another way than they are read.
+    pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn RememberedAnswers>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::new());
         let readiness = Readiness::new();
@@ -35,7 +41,7 @@ impl Shop {
             group: 16,
         };
         let meter: Arc<dyn Meter> = metrics.clone();
-        let (engine, lanes) = Engine::new(Arc::new(store.clone()), clock.clone(), meter, settings);
+        let (engine, lanes) = Engine::new(store, clock.clone(), meter, settings);
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -44,8 +50,15 @@ impl Shop {
             store: "memory <of> a test".to_owned(),
             started: clock.now(),
         };
-        let store = Arc::new(store);
-        let api = Api::new(engine, store.clone(), store, clock, metrics, readiness.clone(), about);
+        let api = Api::new(
+            engine,
+            Arc::new(books),
+            answers,
+            clock,
+            metrics,
+            readiness.clone(),
+            about,
+        );
         Self {
             api: Arc::new(api),
             readiness,
