@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use super::edge::request_id;
 use super::kinds;
 use super::metrics::Metrics;
+use super::once::MAX_KEYED_CALLS;
 use super::present::ProductJson;
 use super::problem::Problem;
 use super::reply::Reply;
@@ -75,6 +76,7 @@ pub struct Api {
     queries: Arc<dyn Queries>,
     answers: Arc<dyn RememberedAnswers>,
     turns: Turns,
+    keyed_calls: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
@@ -107,6 +109,7 @@ impl Api {
             queries,
             answers,
             turns: Turns::default(),
+            keyed_calls: Arc::new(Semaphore::new(MAX_KEYED_CALLS)),
             clock,
             metrics,
             readiness,
@@ -127,6 +130,11 @@ impl Api {
     /// Who is being served under which key.
     pub(super) const fn turns(&self) -> &Turns {
         &self.turns
+    }
+
+    /// One permit a call with a key that is being served.
+    pub(super) const fn keyed_calls(&self) -> &Arc<Semaphore> {
+        &self.keyed_calls
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {

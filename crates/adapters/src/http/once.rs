@@ -6,6 +6,7 @@
 //! answers for.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::Error;
@@ -15,8 +16,9 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::rt;
 use actix_web::web::{Data, Payload};
-use earmark_application::{CallKey, Claim, Claimant, Claimed, Fingerprint};
+use earmark_application::{CallKey, Claim, Claimant, Claimed, CommandError, Fingerprint};
 use futures::FutureExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -39,6 +41,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest such wait: nobody hears an answer later than that.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The most calls with a key that are served at once. They go on when their clients leave, so that connections do not
+/// bound them; as many as a full engine has waiting, and those whose keys are being claimed and answered.
+pub(super) const MAX_KEYED_CALLS: usize = 4_096;
 
 /// The path of the stream, each of whose lines is a call of its own.
 const STREAM: &str = "/v1/bulk";
@@ -79,13 +85,19 @@ async fn serve_once<B: MessageBody + 'static>(
     let Ok(turn) = timeout_at(deadline, api.turns().wait_for(key.clone())).await else {
         return Ok(request.error_response(in_use()));
     };
+    let Ok(permit) = Arc::clone(api.keyed_calls()).try_acquire_owned() else {
+        return Ok(request.error_response(Problem::of(&CommandError::Busy)));
+    };
     let mut call = Call {
         fingerprint: fingerprint(&request, &body),
         claimant: Claimant(Uuid::new_v4().into_bytes()),
         key,
         request,
         next,
-        turn,
+        held: Held {
+            _turn: turn,
+            _permit: permit,
+        },
     };
     if !body.is_empty() {
         call.request.set_payload(body.into());
@@ -104,7 +116,13 @@ async fn serve_once<B: MessageBody + 'static>(
         if now >= deadline {
             return Ok(call.request.error_response(in_use()));
         }
-        sleep_until(deadline.min(now + pause)).await;
+        // A service that is going down does not stay for what another may take half a minute over.
+        tokio::select! {
+            () = sleep_until(deadline.min(now + pause)) => {}
+            () = api.readiness().draining() => {
+                return Ok(call.request.error_response(Problem::of(&CommandError::ShuttingDown)));
+            }
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -147,7 +165,13 @@ struct Call<B> {
     key: CallKey,
     fingerprint: Fingerprint,
     claimant: Claimant,
-    turn: Turn,
+    held: Held,
+}
+
+/// What a call holds as long as it is served, for whoever comes after it.
+struct Held {
+    _turn: Turn,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// What came of an attempt.
@@ -187,7 +211,7 @@ impl<B: MessageBody + 'static> Call<B> {
             next,
             key,
             claimant,
-            turn,
+            held,
             ..
         } = self;
         let served = AssertUnwindSafe(next.call(request)).catch_unwind().await;
@@ -207,7 +231,7 @@ impl<B: MessageBody + 'static> Call<B> {
                 Err(Problem::internal().into())
             }
         };
-        drop(turn);
+        drop(held);
         answered
     }
 }

@@ -237,6 +237,22 @@ async fn an_answer_that_does_not_come_is_not_waited_for_for_ever() {
 }
 
 #[actix_web::test]
+async fn a_service_that_drains_does_not_stay_for_the_answer_of_another() {
+    let books = MemoryStore::new();
+    let store = Arc::new(books.clone());
+    let shop = Shop::with(books.clone(), store.clone(), store).await;
+    claimed_elsewhere(&books, "k", 0).await;
+    let mut call = Box::pin(create(&shop, "k", "B1"));
+    assert!(futures::poll!(&mut call).is_pending(), "it waits");
+    shop.readiness.drain();
+    let answer = call.await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::SERVICE_UNAVAILABLE, "shutting_down".to_owned())
+    );
+}
+
+#[actix_web::test]
 async fn what_a_crash_left_behind_is_run_again_when_its_lease_is_over() {
     let books = MemoryStore::new();
     let store = Arc::new(books.clone());
