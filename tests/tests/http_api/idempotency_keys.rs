@@ -300,9 +300,15 @@ async fn a_stream_takes_no_key_and_says_why(desk: Desk) {
         told.contains("each of its lines is idempotent by its own key"),
         "{told}"
     );
+    let spelt_oddly = desk.send(Method::POST, "/v1/bul%6B", &headers, line.to_string()).await;
+    let _ = spelt_oddly.refuses(400, "idempotency_key_not_supported");
     assert_eq!(desk.events().await.len(), 0);
-    let reply = post(&desk, "/v1/batches", "k", &batch("B1", "LAMP", 1)).await;
+    let reply = post(&desk, "/v1/batche%73", "k", &batch("B1", "LAMP", 1)).await;
     assert_eq!(reply.status, 201, "the key was free");
+    assert_same(
+        &post(&desk, "/v1/batche%73", "k", &batch("B1", "LAMP", 1)).await,
+        &reply,
+    );
 }
 
 async fn a_key_is_the_same_bare_and_in_quotes_and_what_is_none_is_told(desk: Desk) {

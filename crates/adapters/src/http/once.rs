@@ -67,9 +67,14 @@ fn takes_key(request: &ServiceRequest) -> bool {
     matches!(
         *request.method(),
         Method::POST | Method::PUT | Method::PATCH | Method::DELETE
-    ) && request.path().starts_with("/v1/")
+    ) && path(request).starts_with("/v1/")
         && !is_preview(request.query_string())
-        && is_route(request.path(), request.method())
+        && is_route(path(request), request.method())
+}
+
+/// The path as the router reads it, whatever of it is encoded without need.
+fn path(request: &ServiceRequest) -> &str {
+    request.match_info().as_str()
 }
 
 async fn serve_once<B: MessageBody + 'static>(
@@ -130,7 +135,7 @@ async fn serve_once<B: MessageBody + 'static>(
 /// The key and the whole body.
 async fn read(request: &mut ServiceRequest) -> Result<(CallKey, bytes::Bytes), Problem> {
     let key = key_of(request.headers())?;
-    if request.path() == STREAM {
+    if path(request) == STREAM {
         return Err(Problem::new(
             &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
             "a stream takes no Idempotency-Key: each of its lines is idempotent by its own key, so the lines can be sent \
