@@ -12,6 +12,7 @@ pub mod loads;
 pub mod lookups;
 pub mod promises;
 pub mod races;
+pub mod remembered;
 pub mod vanishing;
 
 /// Expands a macro with every case of the contract, each as `module::case`, behind what is given in brackets.
@@ -103,6 +104,21 @@ macro_rules! with_every_case {
             extremes::names_that_look_alike_stay_apart,
             extremes::the_longest_names_survive,
             extremes::the_largest_quantities_add_up,
+            remembered::a_key_is_won_once_and_then_tells_its_answer,
+            remembered::another_call_under_a_key_that_is_known_is_told_so,
+            remembered::who_claims_again_what_it_has_won_has_won_it,
+            remembered::a_key_that_was_given_back_goes_to_anybody,
+            remembered::an_answer_is_kept_for_who_has_won_alone_and_never_changes,
+            remembered::a_claim_without_an_answer_lapses,
+            remembered::an_answer_after_the_lease_is_kept_if_nobody_has_taken_the_key,
+            remembered::a_key_is_known_for_a_day_and_then_it_is_as_if_it_had_never_been,
+            remembered::keys_whose_time_has_passed_are_taken_away_in_bounded_steps,
+            remembered::of_twenty_who_claim_a_key_at_once_one_wins,
+            remembered::of_twenty_who_find_a_key_left_behind_one_wins,
+            remembered::of_two_calls_that_claim_one_key_at_once_one_is_told_that_it_is_another,
+            remembered::many_keys_at_once_do_not_get_into_each_others_way,
+            remembered::an_answer_of_any_bytes_comes_back_as_it_was,
+            remembered::answers_stand_when_the_books_are_opened_again,
         }
     };
 }
