@@ -4,7 +4,7 @@
 //! one command takes of all, so its rate is the engine's throughput. The store either answers at once, which leaves the
 //! engine's own cost, or takes as long as a transaction of a database does, which tells how well groups form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use earmark_application::{Clock, Decide, Decided, Engine, EngineSettings, Envelope, Meter, Store, StoreError};
+use earmark_application::{Clock, Decide, Decided, Engine, EngineSettings, Envelope, Meter, Mode, Store, StoreError};
 use earmark_domain::{
-    Allocate, BatchRecord, Command, Count, LineId, LineKey, Loaded, Location, OnShortage, OrderId, ProductRecord,
-    Quantity, Reference, Scope, Sku, Units, Wish,
+    Allocate, BatchRecord, Command, LineId, LineKey, Loaded, Locations, OnShortage, OrderId, ProductRecord, Quantity,
+    Reference, Scope, Sku, Wish,
 };
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -42,23 +42,17 @@ impl Bottomless {
             .map(|number| {
                 let sku = sku(number);
                 let product = ProductRecord {
-                    sku: sku.clone(),
-                    name: None,
                     version: 1,
                     batches_created: 1,
-                    resume_after: None,
+                    ..ProductRecord::new(sku.clone())
                 };
-                let batch = BatchRecord {
-                    reference: Reference::new(format!("PO-{number:05}")).expect("a reference"),
-                    sku: sku.clone(),
-                    location: Location::default(),
-                    ordinal: 1,
-                    created_quantity: Quantity::new(1_000_000).expect("a quantity"),
-                    quantity: Count::new(1_000_000).expect("a count"),
-                    allocated: Units::ZERO,
-                    dispatched: Units::ZERO,
-                    eta: None,
-                };
+                let batch = BatchRecord::new(
+                    Reference::new(format!("PO-{number:05}")).expect("a reference"),
+                    sku.clone(),
+                    1,
+                    Quantity::new(1_000_000).expect("a quantity"),
+                    None,
+                );
                 (sku, (product, batch))
             })
             .collect();
@@ -86,6 +80,10 @@ impl Store for Bottomless {
                 .expect("sleeping does not fail");
         }
         Ok(decided)
+    }
+
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+        Ok(Vec::new())
     }
 }
 
@@ -126,11 +124,13 @@ fn envelope(number: usize, products: usize) -> Envelope {
                 sku,
                 quantity: Quantity::new(1).expect("a quantity"),
             },
+            locations: Locations::ANY,
             on_shortage: OnShortage::Reject,
             split: false,
         }),
         actor: Arc::from("api"),
         correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
+        mode: Mode::default(),
     }
 }
 

@@ -9,14 +9,19 @@ mod error;
 mod group;
 mod holds;
 mod port;
+mod remember;
 mod verify;
 
 pub use backlog::serve_backlogs;
-pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, OrderedStream, Ticket};
+pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, Mode, OrderedStream, Ticket};
 pub use error::{CommandError, StoreError};
 pub use holds::sweep_holds;
 pub use port::{
     BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead,
     ProductRead, ProductSummary, Queries, Store, Undecided, WrittenEvent,
+};
+pub use remember::{
+    CallKey, CallKeyError, Claim, Claimant, Claimed, FORGOTTEN_AT_ONCE, Fingerprint, KEPT_SECONDS, LEASE_SECONDS,
+    MAX_CALL_KEY_CHARS, RememberedAnswers, forget_some,
 };
 pub use verify::{Report, verify};

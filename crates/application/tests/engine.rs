@@ -1,17 +1,18 @@
 //! The engine, with a store that does as it is told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Meter, Store, StoreError,
+    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Meter, Mode, Store,
+    StoreError,
 };
 use earmark_domain::{
-    Allocate, BatchRecord, Command, Count, CreateBatch, LineId, LineKey, Loaded, Location, OnShortage, OrderId,
-    Outcome, ProductRecord, Quantity, Reference, Refusal, Scope, Sku, Units, Wish,
+    Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, Loaded, Location, Locations, OnShortage, OrderId,
+    Outcome, ProductRecord, Quantity, Reference, Refusal, Scope, Sku, Wish,
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -63,28 +64,26 @@ impl Store for Obedient {
         );
         Ok(decided)
     }
+
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 fn lamps() -> Loaded {
     Loaded {
         products: vec![ProductRecord {
-            sku: sku("LAMP"),
-            name: None,
             version: 1,
             batches_created: 1,
-            resume_after: None,
+            ..ProductRecord::new(sku("LAMP"))
         }],
-        batches: vec![BatchRecord {
-            reference: Reference::new("b").expect("a reference"),
-            sku: sku("LAMP"),
-            location: Location::default(),
-            ordinal: 1,
-            created_quantity: Quantity::new(1_000).expect("a quantity"),
-            quantity: Count::new(1_000).expect("a count"),
-            allocated: Units::ZERO,
-            dispatched: Units::ZERO,
-            eta: None,
-        }],
+        batches: vec![BatchRecord::new(
+            Reference::new("b").expect("a reference"),
+            sku("LAMP"),
+            1,
+            Quantity::new(1_000).expect("a quantity"),
+            None,
+        )],
         // How far the backlog was read is not told: a command that frees stock finds that out and panics.
         ..Loaded::default()
     }
@@ -124,6 +123,7 @@ fn allocate(order: &str, of: &str, quantity: u32) -> Envelope {
                 sku: sku(of),
                 quantity: Quantity::new(quantity).expect("a quantity"),
             },
+            locations: Locations::ANY,
             on_shortage: OnShortage::Reject,
             split: false,
         }),
@@ -148,6 +148,7 @@ fn asked(by: &str, command: Command) -> Envelope {
         command,
         actor: Arc::from("test"),
         correlation_id: Arc::from(by),
+        mode: Mode::default(),
     }
 }
 
@@ -174,6 +175,7 @@ fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> H
         lanes: 1,
         queue,
         group: 64,
+        ..EngineSettings::default()
     };
     let (engine, lanes) = Engine::new(store.clone(), Arc::new(Stopped), Arc::new(Unmetered), settings);
     House {

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use earmark_domain::{
-    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogRead, BatchRecord, Command, Count, CreateBatch, Ledger, LineId,
-    LineKey, LineRecord, LineState, Loaded, Location, Occasion, OnOrderShortage, OnShortage, OrderId, OrderLine,
-    PlaceOrder, ProductRecord, Quantity, Reference, Sku, Units, Wish,
+    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogRead, BatchRecord, ChangeBatch, Claim, Command, Count,
+    CreateBatch, Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Locations, Occasion, OnShortage,
+    OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, ProductRecord, Promising, Quantity, Reference, Sku, Units,
+    Wish,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -54,25 +55,18 @@ fn instant(number: usize) -> Timestamp {
 
 fn product(number: usize) -> ProductRecord {
     ProductRecord {
-        sku: sku(number),
-        name: None,
         version: 41,
         batches_created: u32::try_from(MANY).expect("a small number"),
-        resume_after: None,
+        ..ProductRecord::new(sku(number))
     }
 }
 
 fn batch(product: usize, number: usize, quantity: u32, allocated: u32) -> BatchRecord {
+    let ordinal = u32::try_from(number + 1).expect("a small number");
+    let eta = (number > 0).then_some(date(2031, 1, 1));
     BatchRecord {
-        reference: reference(product, number),
-        sku: sku(product),
-        location: Location::default(),
-        ordinal: u32::try_from(number + 1).expect("a small number"),
-        created_quantity: units(quantity),
-        quantity: units(quantity).into(),
         allocated: Units::new(u64::from(allocated)),
-        dispatched: Units::ZERO,
-        eta: (number > 0).then_some(date(2031, 1, 1)),
+        ..BatchRecord::new(reference(product, number), sku(product), ordinal, units(quantity), eta)
     }
 }
 
@@ -97,6 +91,9 @@ fn line(order: usize, of: usize, quantity: u32, state: LineState) -> LineRecord 
         split: false,
         placed_at: instant(order),
         placed_with_order: false,
+        precedence: Precedence::default(),
+        locations: Locations::ANY,
+        hold_until: None,
     }
 }
 
@@ -107,6 +104,7 @@ fn allocate(order: usize, of: usize, quantity: u32, split: bool) -> Command {
             sku: sku(of),
             quantity: units(quantity),
         },
+        locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split,
     })
@@ -123,6 +121,7 @@ fn asked(commands: impl IntoIterator<Item = Command>) -> Vec<(Command, Occasion)
                 now: instant(1_000_000 + number),
                 actor: Arc::clone(&actor),
                 correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
+                promising: Promising::default(),
             };
             (command, occasion)
         })
@@ -272,6 +271,7 @@ fn releases(criterion: &mut Criterion) {
                     key: key(order, 0),
                     batch: reference(0, 0),
                     quantity: units(1),
+                    claim: Claim::of(Precedence::default(), false),
                     allocated_at: instant(order),
                 })
                 .collect(),
@@ -281,10 +281,11 @@ fn releases(criterion: &mut Criterion) {
             }],
             ..Loaded::default()
         };
-        let commands = asked([Command::ChangeBatchQuantity {
+        let commands = asked([Command::ChangeBatch(ChangeBatch {
             reference: reference(0, 0),
-            quantity: Count::new(0).expect("a count"),
-        }]);
+            quantity: Some(Count::ZERO),
+            eta: None,
+        })]);
         measure(&mut group, BenchmarkId::new("moved", lines), lines, &loaded, &commands);
     }
     group.finish();
@@ -299,9 +300,10 @@ fn orders(criterion: &mut Criterion) {
                 line: LineId::from(&sku(of)),
                 sku: sku(of),
                 quantity: units(1),
+                locations: Locations::ANY,
             })
             .collect();
-        let place = PlaceOrder::new(order_id(0), wanted, OnOrderShortage::Reject, false).expect("an order");
+        let place = PlaceOrder::new(order_id(0), wanted, OrderTerms::default()).expect("an order");
         let commands = asked([Command::PlaceOrder(place)]);
         let loaded = shelf(0..lines, 2, PLENTY);
         measure(&mut group, BenchmarkId::new("lines", lines), lines, &loaded, &commands);

@@ -225,6 +225,8 @@ impl<'p> Draft<'p> {
                 left = Quantity::new(missing.get() - given.get()).ok();
             }
         }
+        // Whatever location was preferred: a line holds its parts in the order that all lines do.
+        parts.sort_by_key(|part| self.batches[part.place].preference());
         parts
     }
 

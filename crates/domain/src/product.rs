@@ -59,16 +59,7 @@ pub struct Product {
 impl Product {
     /// A product seen for the first time.
     pub(crate) const fn new(sku: Sku) -> Self {
-        let record = ProductRecord {
-            sku,
-            name: None,
-            version: 0,
-            batches_created: 0,
-            resume_after: None,
-            safety_stock: NOTHING,
-            depleted: false,
-            next_expiry: None,
-        };
+        let record = ProductRecord::new(sku);
         Self::begin(record, None, Reach::Whole)
     }
 

@@ -39,6 +39,23 @@ pub struct ProductRecord {
     pub next_expiry: Option<Timestamp>,
 }
 
+impl ProductRecord {
+    /// A product of which nothing is known yet.
+    #[must_use]
+    pub const fn new(sku: Sku) -> Self {
+        Self {
+            sku,
+            name: None,
+            version: 0,
+            batches_created: 0,
+            resume_after: None,
+            safety_stock: Count::ZERO,
+            depleted: false,
+            next_expiry: None,
+        }
+    }
+}
+
 /// A batch as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchRecord {
@@ -168,6 +185,25 @@ pub struct Preference {
 }
 
 impl BatchRecord {
+    /// The `ordinal`th batch of a product, as it is bought: nothing of it is promised, and it lies or will lie where
+    /// nobody has said otherwise.
+    #[must_use]
+    pub fn new(reference: Reference, sku: Sku, ordinal: u32, quantity: Quantity, eta: Option<Date>) -> Self {
+        Self {
+            reference,
+            sku,
+            location: Location::default(),
+            ordinal,
+            created_quantity: quantity,
+            created_eta: eta,
+            quantity: quantity.into(),
+            allocated: Units::ZERO,
+            dispatched: Units::ZERO,
+            eta,
+            closed: false,
+        }
+    }
+
     /// The batch's place in the order in which batches are tried.
     #[must_use]
     pub const fn preference(&self) -> Preference {

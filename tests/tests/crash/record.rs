@@ -250,7 +250,7 @@ pub(crate) async fn send_again(record: &[Entry], client: &Client) {
         let again = client.count(batch, quantity).await.answers(200);
         assert_eq!(
             again["effects"],
-            serde_json::json!({"reallocated": [], "backordered": [], "allocated": []})
+            serde_json::json!({"reallocated": [], "backordered": [], "allocated": [], "promise_changed": []})
         );
     }
     assert_eq!(

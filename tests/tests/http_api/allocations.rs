@@ -16,7 +16,8 @@ async fn a_line_that_fits_gets_its_units_and_its_date(desk: Desk) {
     });
     assert_eq!(reply.answers(201), line);
     assert_eq!(reply.header("location"), Some("/v1/orders/o%2F1"));
-    let order = json!({"order_id": "o/1", "status": "firm", "lines": [line]});
+    let order = json!({"order_id": "o/1", "status": "firm", "hold_expires_at": null, "priority": 0, "required_by": null,
+                       "lines": [line]});
     assert_eq!(desk.order("o/1").await, order);
     let batch = desk.batch("B1").await;
     assert_eq!((&batch["allocated"], &batch["available"]), (&json!(4), &json!(6)));

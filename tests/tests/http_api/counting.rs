@@ -8,7 +8,7 @@ use crate::support::{FAR, FARTHER, parts};
 
 /// No line was touched.
 fn no_effects() -> Value {
-    json!({"reallocated": [], "backordered": [], "allocated": []})
+    json!({"reallocated": [], "backordered": [], "allocated": [], "promise_changed": []})
 }
 
 async fn a_count_that_disturbs_nobody_changes_the_batch_alone(desk: Desk) {

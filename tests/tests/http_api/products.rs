@@ -30,7 +30,7 @@ async fn a_product_shows_its_sums_and_its_batches_in_preference_order(desk: Desk
     product.as_object_mut().expect("an object").remove("batches");
     let sums = json!({
         "sku": "LAMP", "name": "A lamp", "on_hand": 20, "inbound": 80, "allocated": 15, "dispatched": 0,
-        "available": 85, "backordered": 1_000, "version": version,
+        "safety_stock": 0, "available": 85, "backordered": 1_000, "version": version,
     });
     assert_eq!(product, sums);
     assert_eq!(
@@ -48,7 +48,7 @@ async fn a_name_makes_a_product_that_was_never_bought(desk: Desk) {
         product,
         json!({
             "sku": "LAMP", "name": "A lamp, 40 cm", "on_hand": 0, "inbound": 0, "allocated": 0, "dispatched": 0,
-            "available": 0, "backordered": 0, "version": 1, "batches": [],
+            "safety_stock": 0, "available": 0, "backordered": 0, "version": 1, "batches": [],
         })
     );
     assert_eq!(desk.product("LAMP").await, product);

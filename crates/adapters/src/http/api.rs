@@ -5,19 +5,25 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, HttpResponse};
-use earmark_application::{Clock, Engine, Envelope, Queries, StoreError};
-use earmark_domain::{Command, Outcome, Sku};
+use earmark_application::{
+    Answer, Clock, CommandError, Engine, Envelope, Mode, Queries, RememberedAnswers, StoreError,
+};
+use earmark_domain::{Command, Outcome, Promising, Refusal, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::{Semaphore, watch};
 
+use super::asked::{IfMatch, NO_VERSION};
 use super::edge::request_id;
 use super::kinds;
 use super::metrics::Metrics;
+use super::once::MAX_KEYED_CALLS;
+use super::overlay::{Put, as_it_would_stand};
 use super::present::ProductJson;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::stream::MAX_STREAMS;
+use super::turns::Turns;
 
 /// Who the events name that are caused by requests.
 static ACTOR: OnceLock<Arc<str>> = OnceLock::new();
@@ -31,6 +37,8 @@ pub struct About {
     pub store: String,
     /// Since when it runs.
     pub started: Timestamp,
+    /// What the shop has settled about its promises: the same that the engine was told.
+    pub promising: Promising,
 }
 
 /// Whether the service takes work or drains. Cheap to clone; all clones are one switch.
@@ -72,6 +80,9 @@ impl Readiness {
 pub struct Api {
     engine: Engine,
     queries: Arc<dyn Queries>,
+    answers: Arc<dyn RememberedAnswers>,
+    turns: Turns,
+    keyed_calls: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
@@ -93,6 +104,7 @@ impl Api {
     pub fn new(
         engine: Engine,
         queries: Arc<dyn Queries>,
+        answers: Arc<dyn RememberedAnswers>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         readiness: Readiness,
@@ -101,6 +113,9 @@ impl Api {
         Self {
             engine,
             queries,
+            answers,
+            turns: Turns::default(),
+            keyed_calls: Arc::new(Semaphore::new(MAX_KEYED_CALLS)),
             clock,
             metrics,
             readiness,
@@ -111,6 +126,21 @@ impl Api {
 
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Where answers to calls with a key are kept.
+    pub(super) fn answers(&self) -> &dyn RememberedAnswers {
+        &*self.answers
+    }
+
+    /// Who is being served under which key.
+    pub(super) const fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// One permit a call with a key that is being served.
+    pub(super) const fn keyed_calls(&self) -> &Arc<Semaphore> {
+        &self.keyed_calls
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -152,11 +182,12 @@ impl Api {
     }
 
     /// A command with who asks for it.
-    pub(super) fn envelope(command: Command, request_id: Arc<str>) -> Envelope {
+    pub(super) fn envelope(command: Command, request_id: Arc<str>, mode: Mode) -> Envelope {
         Envelope {
             command,
             actor: Arc::clone(ACTOR.get_or_init(|| Arc::from("http"))),
             correlation_id: request_id,
+            mode,
         }
     }
 
@@ -164,30 +195,112 @@ impl Api {
     ///
     /// # Errors
     /// The refusal, or why there is no outcome, as a problem.
-    pub(super) async fn run(&self, request: &HttpRequest, command: Command) -> Result<HttpResponse, Problem> {
-        let outcome = self
-            .execute(request, command)
-            .await
-            .map_err(|error| Problem::of(&error))?;
-        Ok(self.reply(&outcome).await?.response())
+    pub(super) async fn run(
+        &self,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<HttpResponse, Problem> {
+        let answer = self.execute(request, command, mode).await;
+        self.answer(answer, mode).await
+    }
+
+    /// Runs a command on a product or a batch of it, if the condition holds that the request makes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and where the condition does not hold.
+    pub(super) async fn run_if(
+        &self,
+        condition: Option<IfMatch>,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<HttpResponse, Problem> {
+        let mut versions = match condition {
+            None => return self.run(request, command, mode).await,
+            Some(IfMatch::Any) => {
+                self.must_be_there(&command)
+                    .await
+                    .map_err(|problem| problem.of_preview_if(mode.preview))?;
+                return self.run(request, command, mode).await;
+            }
+            Some(IfMatch::Versions(versions)) => versions,
+        };
+        // One version is tried at a time; a refusal tells which one stands, and that may be another of those named.
+        let mut version = versions.pop().unwrap_or(NO_VERSION);
+        loop {
+            let if_version = Some(version);
+            let answer = self
+                .execute(request, command.clone(), Mode { if_version, ..mode })
+                .await;
+            let stands = match &answer {
+                Err(CommandError::Refused(Refusal::StaleVersion { version })) => *version,
+                _ => return self.answer(answer, mode).await,
+            };
+            let Some(other) = versions.iter().position(|named| *named == stands) else {
+                return self.answer(answer, mode).await;
+            };
+            version = versions.swap_remove(other);
+        }
+    }
+
+    /// Holds a command to writing on something that is there. Of those that may be conditional, only one would make what
+    /// it writes on; and a product that is there stays there, so it makes no difference that it is asked about before.
+    async fn must_be_there(&self, command: &Command) -> Result<(), Problem> {
+        let Command::PutProduct(put) = command else {
+            return Ok(());
+        };
+        let now = self.now();
+        match self.ask(|queries| queries.product(&put.sku, now)).await? {
+            Some(_) => Ok(()),
+            None => Err(Problem::of(&Refusal::StaleVersion { version: 0 }.into())),
+        }
     }
 
     /// Runs a command.
-    pub(super) async fn execute(&self, request: &HttpRequest, command: Command) -> earmark_application::Answer {
-        self.engine.execute(Self::envelope(command, request_id(request))).await
+    pub(super) async fn execute(&self, request: &HttpRequest, command: Command, mode: Mode) -> Answer {
+        let envelope = Self::envelope(command, request_id(request), mode);
+        self.engine.execute(envelope).await
     }
 
-    /// What an outcome is answered with: a product that was named is shown whole.
+    /// What a command is answered with.
+    async fn answer(&self, answer: Answer, mode: Mode) -> Result<HttpResponse, Problem> {
+        let reply = match answer {
+            Ok(outcome) if mode.preview => self.preview(&outcome).await.map(Reply::of_preview),
+            Ok(outcome) => self.reply(&outcome).await,
+            Err(error) => Err(Problem::of(&error)),
+        };
+        match reply {
+            Ok(reply) => Ok(reply.response()),
+            Err(problem) => Err(problem.of_preview_if(mode.preview)),
+        }
+    }
+
+    /// What an outcome is answered with: a product that was put is shown whole.
     pub(super) async fn reply(&self, outcome: &Outcome) -> Result<Reply, Problem> {
         match outcome {
-            Outcome::ProductNamed { sku, .. } => self.product(sku.clone()).await,
+            Outcome::ProductPut { sku, .. } => self.product(sku.clone()).await,
             other => Ok(Reply::of(other)),
         }
     }
 
+    /// What an outcome would be answered with, of which nothing was stored.
+    async fn preview(&self, outcome: &Outcome) -> Result<Reply, Problem> {
+        let Some(put) = Put::of(outcome) else {
+            return Ok(Reply::of(outcome));
+        };
+        let now = self.now();
+        let stored = self.ask(|queries| queries.product(put.sku, now)).await?;
+        let product = as_it_would_stand(&put, stored);
+        let batches = product.batch_views(self.today());
+        let json = ProductJson::of(&product.summary, &batches);
+        Ok(Reply::new(actix_web::http::StatusCode::OK, &json))
+    }
+
     /// A product as it is shown.
     pub(super) async fn product(&self, sku: Sku) -> Result<Reply, Problem> {
-        let product = self.ask(|queries| queries.product(&sku)).await?;
+        let now = self.now();
+        let product = self.ask(|queries| queries.product(&sku, now)).await?;
         let Some(product) = product else {
             return Err(unknown_sku(&sku));
         };

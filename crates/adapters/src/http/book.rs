@@ -8,9 +8,10 @@ use std::str::FromStr;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, post};
-use earmark_application::CommandError;
+use earmark_application::{CommandError, Mode};
 use earmark_domain::{
-    Allocate, Command, CreateBatch, LineId, LineKey, Location, OnShortage, OrderId, Reference, Refusal, Sku, Wish,
+    Allocate, Command, CreateBatch, LineId, LineKey, Location, Locations, OnShortage, OrderId, Reference, Refusal, Sku,
+    Wish,
 };
 use jiff::civil::Date;
 
@@ -66,6 +67,7 @@ fn line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Allocate> {
             sku,
             quantity: quantity?,
         },
+        locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split: false,
     })
@@ -89,7 +91,10 @@ pub(super) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<
     let json = json(&body)?;
     let batch = object(&json, "", &mut input.faults, batch);
     let batch = input.finish(batch)?;
-    match api.execute(&request, Command::CreateBatch(batch)).await {
+    match api
+        .execute(&request, Command::CreateBatch(batch), Mode::default())
+        .await
+    {
         Ok(_) => Ok(ok(HttpResponse::Created())),
         Err(error) => Err(Problem::of(&error)),
     }
@@ -115,7 +120,7 @@ pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
     let line = object(&json, "", &mut input.faults, line);
     let line = input.finish(line)?;
     let sku = line.wish.sku.clone();
-    match api.execute(&request, Command::Allocate(line)).await {
+    match api.execute(&request, Command::Allocate(line), Mode::default()).await {
         Ok(_) | Err(CommandError::Refused(Refusal::OutOfStock(_))) => Ok(ok(HttpResponse::Accepted())),
         Err(CommandError::Refused(Refusal::UnknownSku(_))) => Ok(HttpResponse::BadRequest().json(BookError {
             message: format!("Invalid sku {sku}"),
@@ -137,12 +142,14 @@ pub(super) async fn allocations(request: HttpRequest, api: Data<Api>) -> Result<
     let order = input.path("orderid", OrderId::from_str);
     let order = input.finish(order)?;
     let read = api.ask(|queries| queries.order(&order)).await?;
+    // A hold that has expired holds nothing, and what has left the building is allocated no more.
+    let now = api.now();
     let allocations: Vec<BookAllocation> = read
         .into_iter()
-        .flat_map(|order| order.lines)
+        .flat_map(|order| order.view(now).lines)
         .flat_map(|line| {
-            let sku = line.record.sku;
-            line.allocations.into_iter().map(move |(part, _)| BookAllocation {
+            let sku = line.sku;
+            line.allocations.into_iter().map(move |part| BookAllocation {
                 sku: sku.to_string(),
                 batchref: part.batch.to_string(),
             })

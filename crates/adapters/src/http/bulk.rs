@@ -17,8 +17,8 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{Answer, OrderedStream, Ticket};
-use earmark_domain::{Command, ProductName, Sku};
+use earmark_application::{Answer, Mode, OrderedStream, Ticket};
+use earmark_domain::{Command, ProductName, PutProduct, Sku};
 use futures::Stream;
 use tokio::time::timeout;
 
@@ -30,7 +30,7 @@ use super::input::{Input, broken, finish, json, media_type, object};
 use super::json::Json;
 use super::kinds;
 use super::lines::{Line, Lines};
-use super::orders::{allocate_line, place_order};
+use super::ordering::{allocate_line, place_order};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::schema;
@@ -206,7 +206,7 @@ fn answers(
 async fn submit(ordered: &OrderedStream, line: Line, request_id: &Arc<str>) -> Pending {
     match command(line) {
         Ok(command) => {
-            let envelope = Api::envelope(command, Arc::clone(request_id));
+            let envelope = Api::envelope(command, Arc::clone(request_id), Mode::default());
             Pending::Asked(ordered.submit(envelope).await)
         }
         Err(problem) => Pending::Known(problem),
@@ -256,7 +256,11 @@ fn one_command(json: &Json<'_>, faults: &mut Faults) -> Option<Command> {
 fn name_product(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Command> {
     let sku = fields.required("sku", faults, text(Sku::from_str));
     let name = fields.required("name", faults, text(|text: &str| ProductName::new(text)));
-    Some(Command::NameProduct { sku: sku?, name: name? })
+    Some(Command::PutProduct(PutProduct {
+        sku: sku?,
+        name: Some(name?),
+        safety_stock: None,
+    }))
 }
 
 /// An answer as the single call would have given it: its status, and the text of its body.
@@ -308,7 +312,7 @@ mod tests {
                 r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}]}}"#,
                 "place_order",
             ),
-            (r#"{"name_product": {"sku": "s", "name": "n"}}"#, "name_product"),
+            (r#"{"name_product": {"sku": "s", "name": "n"}}"#, "put_product"),
         ] {
             assert_eq!(read(line).map(|command| command.name()).ok(), Some(name));
         }

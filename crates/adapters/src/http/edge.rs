@@ -13,8 +13,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::api::Api;
-use super::openapi;
 use super::problem::Problem;
+use super::{once, openapi};
 
 /// The header that a request's id comes and goes in.
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -67,8 +67,8 @@ pub(super) async fn around(
         let problem = Problem::condition_not_supported(condition);
         request.into_response(problem.error_response())
     } else {
-        match next.call(request).instrument(span.clone()).await {
-            Ok(response) => response.map_into_boxed_body(),
+        match once::serve(request, next).instrument(span.clone()).await {
+            Ok(response) => response,
             Err(error) => {
                 // No handler or layer of ours answers so; a framework that does is not let through as it is.
                 tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
@@ -114,19 +114,26 @@ pub(super) async fn around(
     Ok(response)
 }
 
-/// The header that makes a write conditional, if there is one. A client that sends it counts on the write not being
+/// The header that makes a write conditional, if there is one and it is not looked at where the write is read. A client that sends it counts on the write not being
 /// executed on other state than it has seen, so it must not be passed over.
 fn unchecked_condition(request: &ServiceRequest) -> Option<&'static str> {
     if request.method().is_safe() {
         return None;
     }
-    let conditions = [
-        (header::IF_MATCH, "If-Match"),
-        (header::IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
-    ];
-    conditions
-        .into_iter()
-        .find_map(|(header, name)| request.headers().contains_key(header).then_some(name))
+    let headers = request.headers();
+    if headers.contains_key(header::IF_MATCH) && !has_a_version(request.path()) {
+        return Some("If-Match");
+    }
+    headers
+        .contains_key(header::IF_UNMODIFIED_SINCE)
+        .then_some("If-Unmodified-Since")
+}
+
+/// Whether what is at a path has a version: every write below these looks at `If-Match`.
+fn has_a_version(path: &str) -> bool {
+    ["/v1/batches/", "/v1/products/"]
+        .iter()
+        .any(|folder| path.starts_with(folder))
 }
 
 /// A path, and the methods it has.
@@ -149,6 +156,12 @@ fn known() -> &'static [Known] {
         });
         documented.chain(explorer).collect()
     })
+}
+
+/// Whether there is such a path with such a method.
+pub(super) fn is_route(path: &str, method: &Method) -> bool {
+    let mut matching = known().iter().filter(|known| known.path.is_match(path));
+    matching.any(|known| known.methods.contains(&method.as_str()))
 }
 
 /// Answers what no route does: 405 where the path exists, else 404.

@@ -131,6 +131,53 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A field that may be left out, but must not be null: that could be taken to mean that something is to be taken
+    /// away. `None`: it is at fault.
+    pub(super) fn given<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        faults: &mut Faults,
+        read: impl FnOnce(&Json<'_>) -> Result<T, E>,
+    ) -> Option<Option<T>> {
+        match self.get(name) {
+            None => Some(None),
+            Some(json) => read(json)
+                .map(Some)
+                .map_err(|message| faults.add(self.path_of(name), message))
+                .ok(),
+        }
+    }
+
+    /// A field that is a list, whose items are read one by one, each with its own path. `None`: it, or one of them, is
+    /// at fault.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        faults: &mut Faults,
+        mut read: impl FnMut(&Json<'_>, &str, &mut Faults) -> Option<T>,
+    ) -> Option<Option<Vec<T>>> {
+        let sent = match self.get(name) {
+            None | Some(Json::Null) => return Some(None),
+            Some(Json::List(sent)) => sent,
+            Some(other) => {
+                faults.add(self.path_of(name), format_args!("must be a list, is {}", other.kind()));
+                return None;
+            }
+        };
+        let field = self.path_of(name);
+        if sent.is_empty() || sent.len() > most {
+            let told = format!("must have 1 to {most} entries, has {}", sent.len());
+            faults.add(field, told);
+            return None;
+        }
+        let mut items = Vec::with_capacity(sent.len());
+        for (index, json) in sent.iter().enumerate() {
+            items.extend(read(json, &format!("{field}[{index}]"), faults));
+        }
+        (items.len() == sent.len()).then_some(Some(items))
+    }
+
     /// Ends the object: what was not asked for is unknown, and nothing may stand twice.
     pub(super) fn finish(mut self, faults: &mut Faults) {
         for (key, _) in self.entries {
@@ -205,6 +252,19 @@ fn units<T>(json: &Json<'_>, least: u8, new: impl FnOnce(i128) -> Result<T, Quan
             "must be a whole number from {least} to 1000000000, is {}",
             other.kind()
         )),
+    }
+}
+
+/// A whole number that `new` finds within its bounds.
+pub(super) fn whole_number<T, E: Display>(
+    new: impl FnOnce(i128) -> Result<T, E>,
+) -> impl FnOnce(&Json<'_>) -> Result<T, String> {
+    move |json| match json {
+        Json::Number(number) => match whole(number) {
+            Some(whole) => new(whole).map_err(|error| error.to_string()),
+            None => Err(format!("must be a whole number, is {number}")),
+        },
+        other => Err(format!("must be a whole number, is {}", other.kind())),
     }
 }
 

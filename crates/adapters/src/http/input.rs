@@ -9,6 +9,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
+use earmark_application::Mode;
 use futures::StreamExt;
 
 use super::fields::{Faults, Fields};
@@ -33,6 +34,8 @@ pub(super) struct Input<'a> {
     request: &'a HttpRequest,
     /// What was wrong so far.
     pub(super) faults: Faults,
+    /// Whether a preview is asked for.
+    preview: bool,
 }
 
 impl<'a> Input<'a> {
@@ -41,7 +44,27 @@ impl<'a> Input<'a> {
     pub(super) fn of(request: &'a HttpRequest, parameters: &[&str]) -> (Self, Query) {
         let mut faults = Faults::default();
         let query = Query::read(request.query_string(), parameters, &mut faults);
-        (Self { request, faults }, query)
+        let input = Self {
+            request,
+            faults,
+            preview: false,
+        };
+        (input, query)
+    }
+
+    /// A request for a command, which may be previewed.
+    pub(super) fn of_command(request: &'a HttpRequest) -> (Self, Mode) {
+        if request.query_string().is_empty() {
+            return (Self::without_query(request), Mode::default());
+        }
+        let (mut input, query) = Self::of(request, &["preview"]);
+        let preview = query.optional("preview", &mut input.faults, true_or_false);
+        input.preview = preview.flatten().unwrap_or(false);
+        let mode = Mode {
+            preview: input.preview,
+            if_version: None,
+        };
+        (input, mode)
     }
 
     /// A request that takes no query parameters.
@@ -75,12 +98,34 @@ impl<'a> Input<'a> {
         whole_body(self.request, payload).await
     }
 
+    /// The body of a call that can do without one: none at all counts as an object without fields.
+    ///
+    /// # Errors
+    /// As [`body`](Self::body).
+    pub(super) async fn body_if_any(&self, payload: Payload) -> Result<Bytes, Problem> {
+        let body = whole_body(self.request, payload).await?;
+        if body.is_empty() {
+            return Ok(Bytes::from_static(b"{}"));
+        }
+        media_type(self.request, &["application/json"])?;
+        Ok(body)
+    }
+
     /// What was read, if nothing is at fault.
     ///
     /// # Errors
     /// All faults as one problem.
     pub(super) fn finish<T>(self, read: Option<T>) -> Result<T, Problem> {
-        finish(self.faults, read)
+        finish(self.faults, read).map_err(|problem| problem.of_preview_if(self.preview))
+    }
+}
+
+/// `true` or `false`, as text.
+fn true_or_false(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("must be true or false, is \"{}\"", shortened(other))),
     }
 }
 
@@ -153,7 +198,10 @@ pub(super) fn media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), 
 }
 
 /// The whole body.
-async fn whole_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
+///
+/// # Errors
+/// A problem when it is too large, or does not arrive whole and in time.
+pub(super) async fn whole_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(&kinds::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB").closing();
     let announced = request
         .headers()

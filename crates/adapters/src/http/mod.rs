@@ -9,27 +9,38 @@
 //! the answer. Questions to the books are awaited where they are asked: the port promises that this is safe.
 
 mod api;
+mod asked;
 mod batches;
 mod book;
 mod bulk;
+mod call_key;
 mod edge;
 mod events;
 mod fields;
 mod input;
 mod json;
+mod kept;
 mod kinds;
 mod lines;
 mod metrics;
+mod once;
 mod openapi;
 mod ops;
+mod ordering;
 mod orders;
+mod overlay;
 mod page;
 mod present;
 mod problem;
 mod products;
+mod promises;
+mod quoted;
+mod refused;
 mod reply;
 pub mod schema;
 mod stream;
+mod turns;
+mod writes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,10 +108,19 @@ fn routes(config: &mut ServiceConfig<'_>) {
         .service(batches::create)
         .service(batches::show)
         .service(batches::change)
+        .service(batches::receive)
+        .service(batches::cancel)
+        .service(promises::confirm)
+        .service(promises::dispatch)
+        .service(promises::undo_dispatch)
+        .service(promises::quoted)
+        .service(orders::replace)
+        .service(orders::change_line)
         .service(orders::cancel)
         .service(orders::cancel_line)
         .service(products::list)
-        .service(products::name)
+        .service(products::put)
+        .service(products::available)
         .service(products::backlog)
         .service(stream::stream)
         .service(bulk::bulk)

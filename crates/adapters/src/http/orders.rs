@@ -1,118 +1,21 @@
-//! Orders: a line allocated alone, an order placed whole, shown, cancelled.
+//! Orders: a line allocated alone, an order placed whole, placed anew, shown, changed, cancelled.
 
-use std::collections::HashSet;
 use std::str::FromStr;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, delete, get, post};
-use earmark_domain::{
-    Allocate, Command, LineId, LineKey, OnOrderShortage, OnShortage, OrderId, OrderLine, PlaceOrder, Sku, Wish,
-};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
+use earmark_domain::{Command, LineId, LineKey, OrderId};
 
 use super::api::Api;
-use super::fields::{Faults, Fields, quantity, text, word, yes_or_no};
+use super::fields::quantity;
 use super::input::{Input, json, object};
-use super::json::Json;
 use super::kinds;
+use super::ordering::{allocate_line, order_of, place_order};
 use super::present::{LineJson, OrderJson};
 use super::problem::Problem;
 use super::reply::Reply;
 use super::schema;
-
-/// The most lines of an order that come in one body.
-pub(super) const MAX_LINES: usize = 500;
-
-const ON_SHORTAGE: &[(&str, OnShortage)] = &[("reject", OnShortage::Reject), ("backorder", OnShortage::Backorder)];
-
-const ON_ORDER_SHORTAGE: &[(&str, OnOrderShortage)] = &[
-    ("reject", OnOrderShortage::Reject),
-    ("backorder", OnOrderShortage::Backorder),
-    ("partial", OnOrderShortage::Partial),
-];
-
-/// Reads a line to allocate.
-pub(super) fn allocate_line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Allocate> {
-    let order = fields.required("order_id", faults, text(OrderId::from_str));
-    let line = order_line(fields, faults);
-    let on_shortage = fields.optional("on_shortage", faults, word(ON_SHORTAGE));
-    let split = fields.optional("split", faults, yes_or_no);
-    let line = line?;
-    Some(Allocate {
-        wish: Wish {
-            key: LineKey {
-                order: order?,
-                line: line.line,
-            },
-            sku: line.sku,
-            quantity: line.quantity,
-        },
-        on_shortage: on_shortage?.unwrap_or_default(),
-        split: split?.unwrap_or(false),
-    })
-}
-
-fn order_line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<OrderLine> {
-    let line = fields.optional("line_id", faults, text(LineId::from_str));
-    let sku = fields.required("sku", faults, text(Sku::from_str));
-    let quantity = fields.required("quantity", faults, quantity);
-    let sku = sku?;
-    Some(OrderLine {
-        line: line?.unwrap_or_else(|| LineId::from(&sku)),
-        sku,
-        quantity: quantity?,
-    })
-}
-
-/// Reads an order to place.
-pub(super) fn place_order(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<PlaceOrder> {
-    let order = fields.required("order_id", faults, text(OrderId::from_str));
-    let lines = order_lines(fields, faults);
-    let on_shortage = fields.optional("on_shortage", faults, word(ON_ORDER_SHORTAGE));
-    let split = fields.optional("split", faults, yes_or_no);
-    PlaceOrder::new(
-        order?,
-        lines?,
-        on_shortage?.unwrap_or_default(),
-        split?.unwrap_or(false),
-    )
-    .map_err(|error| faults.add("lines", error))
-    .ok()
-}
-
-fn order_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Vec<OrderLine>> {
-    let field = fields.path_of("lines");
-    let sent = match fields.get("lines") {
-        Some(Json::List(sent)) => sent,
-        Some(other) => {
-            faults.add(field, format_args!("must be a list, is {}", other.kind()));
-            return None;
-        }
-        None => {
-            faults.add(field, "is missing");
-            return None;
-        }
-    };
-    if sent.is_empty() || sent.len() > MAX_LINES {
-        let told = format!("must have 1 to {MAX_LINES} lines, has {}", sent.len());
-        faults.add(field, told);
-        return None;
-    }
-    let mut seen = HashSet::with_capacity(sent.len());
-    let mut lines = Vec::with_capacity(sent.len());
-    for (index, json) in sent.iter().enumerate() {
-        let path = format!("{field}[{index}]");
-        let Some(line) = object(json, &path, faults, order_line) else {
-            continue;
-        };
-        if !seen.insert(line.line.clone()) {
-            let told = format!("{} stands twice; lines of one SKU need a line_id each", line.line);
-            faults.add(format!("{path}.line_id"), told);
-        }
-        lines.push(line);
-    }
-    (lines.len() == sent.len()).then_some(lines)
-}
 
 /// Allocate a line
 ///
@@ -131,17 +34,18 @@ fn order_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Vec<Order
 )]
 #[post("/v1/allocations")]
 pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    let mut input = Input::without_query(&request);
+    let (mut input, mode) = Input::of_command(&request);
     let body = input.body(payload).await?;
     let json = json(&body)?;
     let allocate = object(&json, "", &mut input.faults, allocate_line);
     let allocate = input.finish(allocate)?;
-    api.run(&request, Command::Allocate(allocate)).await
+    api.run(&request, Command::Allocate(allocate), mode).await
 }
 
 /// Place an order
 ///
-/// All lines in one transaction, at most 500. The same content sent again is answered with 200 and changes nothing.
+/// All lines in one transaction, at most 500. With `hold_seconds` it is held: its lines count until the deadline, unless
+/// the order is confirmed before. The same content sent again is answered with 200 and changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "place_order",
@@ -154,12 +58,40 @@ pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
 )]
 #[post("/v1/orders")]
 pub(super) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    let mut input = Input::without_query(&request);
+    let (mut input, mode) = Input::of_command(&request);
     let body = input.body(payload).await?;
     let json = json(&body)?;
     let place = object(&json, "", &mut input.faults, place_order);
     let place = input.finish(place)?;
-    api.run(&request, Command::PlaceOrder(place)).await
+    api.run(&request, Command::PlaceOrder(place), mode).await
+}
+
+/// Place an order anew
+///
+/// Gives a held order other lines, or other terms: what it holds is free for its own new lines, and where they don't fit
+/// it holds what it held. Without `hold_seconds` its deadline stands. An order that does not exist is placed.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "replace_order",
+    params(("order_id" = String, Path, description = "The order", example = "order-8")),
+    request_body = schema::OrderContent,
+    responses(
+        (status = 201, description = "It was not there, and is placed", body = OrderJson<'static>,
+            headers(("location" = String, description = "Where the order is shown"))),
+        (status = 200, description = "The order as it stands", body = OrderJson<'static>),
+    )
+)]
+#[put("/v1/orders/{order_id}")]
+pub(super) async fn replace(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
+    let order = input.path("order_id", OrderId::from_str);
+    let replacing = object(&json, "", &mut input.faults, |fields, faults| {
+        order_of(order, fields, faults)
+    });
+    let replacing = input.finish(replacing)?;
+    api.run(&request, Command::ReplaceOrder(replacing), mode).await
 }
 
 /// Show an order
@@ -180,13 +112,14 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
             Problem::new(&kinds::UNKNOWN_ORDER, format!("there is no order {order}")).with("order_id", order.as_str()),
         );
     };
-    let view = read.view(api.today());
+    let view = read.view(api.now());
     Ok(Reply::new(StatusCode::OK, &OrderJson::from(&view)).response())
 }
 
 /// Cancel an order
 ///
-/// Frees the stock of its lines, and takes them out of the backlog. Cancelling again changes nothing.
+/// Frees the stock of its lines, and takes them out of the backlog. What has been dispatched stays dispatched. Cancelling
+/// again changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "cancel_order",
@@ -195,10 +128,42 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 )]
 #[delete("/v1/orders/{order_id}")]
 pub(super) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    let mut input = Input::without_query(&request);
+    let (mut input, mode) = Input::of_command(&request);
     let order = input.path("order_id", OrderId::from_str);
     let order = input.finish(order)?;
-    api.run(&request, Command::CancelOrder(order)).await
+    api.run(&request, Command::CancelOrder(order), mode).await
+}
+
+/// Change how many units a line wants
+///
+/// Fewer: the units that would leave last are freed. More: the difference is allocated, or the change is refused and the
+/// line stays as it was.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "change_line",
+    params(
+        ("order_id" = String, Path, description = "The order", example = "order-7"),
+        ("line_id" = String, Path, description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
+    ),
+    request_body = schema::ChangeLine,
+    responses((status = 200, description = "The order as it stands", body = OrderJson<'static>))
+)]
+#[patch("/v1/orders/{order_id}/lines/{line_id}")]
+pub(super) async fn change_line(
+    request: HttpRequest,
+    payload: Payload,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let body = input.body(payload).await?;
+    let json = json(&body)?;
+    let key = line_key(&mut input);
+    let quantity = object(&json, "", &mut input.faults, |fields, faults| {
+        fields.required("quantity", faults, quantity)
+    });
+    let (key, quantity) = input.finish(key.zip(quantity))?;
+    api.run(&request, Command::ChangeLineQuantity { key, quantity }, mode)
+        .await
 }
 
 /// Cancel a line
@@ -215,9 +180,18 @@ pub(super) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpR
 )]
 #[delete("/v1/orders/{order_id}/lines/{line_id}")]
 pub(super) async fn cancel_line(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    let mut input = Input::without_query(&request);
+    let (mut input, mode) = Input::of_command(&request);
+    let key = line_key(&mut input);
+    let key = input.finish(key)?;
+    api.run(&request, Command::CancelLine(key), mode).await
+}
+
+/// The line that a path names.
+fn line_key(input: &mut Input<'_>) -> Option<LineKey> {
     let order = input.path("order_id", OrderId::from_str);
     let line = input.path("line_id", LineId::from_str);
-    let (order, line) = input.finish(order.zip(line))?;
-    api.run(&request, Command::CancelLine(LineKey { order, line })).await
+    Some(LineKey {
+        order: order?,
+        line: line?,
+    })
 }

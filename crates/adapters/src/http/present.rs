@@ -5,7 +5,8 @@
 use std::marker::PhantomData;
 
 use earmark_application::ProductSummary;
-use earmark_domain::{BatchView, Effects, LineView, Moved, OrderView, Part};
+use earmark_domain::{BatchView, Effects, LineView, Moved, OrderView, Part, PromiseMoved};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -66,8 +67,8 @@ pub(super) struct BatchJson<'a> {
     /// When it arrives; null: it is in the warehouse.
     #[schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)]
     eta: Option<Text<Date>>,
-    /// Where it is on its way: `overdue` is inbound with an ETA that has passed.
-    #[schema(example = "inbound", pattern = "^(in_warehouse|inbound|overdue)$")]
+    /// Where it is on its way: `overdue` is inbound with an ETA that has passed, `closed` was cancelled.
+    #[schema(example = "inbound", pattern = "^(in_warehouse|inbound|overdue|closed)$")]
     status: &'static str,
 }
 
@@ -125,7 +126,10 @@ pub(super) struct LineJson<'a> {
     #[schema(example = 3, minimum = 1, maximum = 1_000_000_000)]
     quantity: u32,
     /// Where it stands.
-    #[schema(example = "allocated", pattern = "^(allocated|backordered|refused|cancelled)$")]
+    #[schema(
+        example = "allocated",
+        pattern = "^(held|allocated|backordered|refused|cancelled|expired|dispatched)$"
+    )]
     status: &'static str,
     /// Where its units are, in the order batches are preferred in.
     #[schema(value_type = Vec<AllocationJson<'static>>)]
@@ -156,9 +160,18 @@ pub(super) struct OrderJson<'a> {
     /// Identifies the order.
     #[schema(example = "order-7")]
     order_id: &'a str,
-    /// Whether anything of it stands.
-    #[schema(example = "firm", pattern = "^(firm|cancelled)$")]
+    /// Whether it stands; each line tells its own.
+    #[schema(example = "firm", pattern = "^(held|firm|expired|cancelled)$")]
     status: &'static str,
+    /// The deadline of an order that is held, or was until then, in UTC; null for any other.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-02-01T09:45:00Z", required)]
+    hold_expires_at: Option<Text<Timestamp>>,
+    /// The higher is served first.
+    #[schema(example = 0, minimum = -1_000_000, maximum = 1_000_000)]
+    priority: i32,
+    /// The day it is required by; null: it is not said.
+    #[schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)]
+    required_by: Option<Text<Date>>,
     /// Its lines, by line id.
     #[schema(value_type = Vec<LineJson<'static>>)]
     lines: Each<'a, LineView, LineJson<'a>>,
@@ -169,6 +182,9 @@ impl<'a> From<&'a OrderView> for OrderJson<'a> {
         Self {
             order_id: view.id.as_str(),
             status: view.status.as_str(),
+            hold_expires_at: view.hold_expires_at.map(Text),
+            priority: view.precedence.priority().get(),
+            required_by: view.precedence.required_by().map(Text),
             lines: Each::of(&view.lines),
         }
     }
@@ -209,6 +225,33 @@ impl<'a> From<&'a Moved> for MovedJson<'a> {
     }
 }
 
+/// A line that stays where it is, and is promised for another date.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PromiseChange)]
+pub(super) struct PromiseMovedJson<'a> {
+    /// The order of the line.
+    order_id: &'a str,
+    /// The line.
+    line_id: &'a str,
+    /// The date it was promised for before.
+    #[schema(value_type = String, format = Date, example = "2026-03-01")]
+    from: Text<Date>,
+    /// The date it is promised for now.
+    #[schema(value_type = String, format = Date, example = "2026-03-31")]
+    to: Text<Date>,
+}
+
+impl<'a> From<&'a PromiseMoved> for PromiseMovedJson<'a> {
+    fn from(moved: &'a PromiseMoved) -> Self {
+        Self {
+            order_id: moved.key.order.as_str(),
+            line_id: moved.key.line.as_str(),
+            from: Text(moved.from),
+            to: Text(moved.to),
+        }
+    }
+}
+
 /// What a change of stock did to order lines.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Effects)]
@@ -222,6 +265,9 @@ pub(super) struct EffectsJson<'a> {
     /// Lines that waited and got stock.
     #[schema(value_type = Vec<LineJson<'static>>)]
     allocated: Each<'a, LineView, LineJson<'a>>,
+    /// Lines that stay where they are, and are promised for another date.
+    #[schema(value_type = Vec<PromiseMovedJson<'static>>)]
+    promise_changed: Each<'a, PromiseMoved, PromiseMovedJson<'a>>,
 }
 
 impl<'a> From<&'a Effects> for EffectsJson<'a> {
@@ -230,6 +276,7 @@ impl<'a> From<&'a Effects> for EffectsJson<'a> {
             reallocated: Each::of(&effects.reallocated),
             backordered: Each::of(&effects.backordered),
             allocated: Each::of(&effects.allocated),
+            promise_changed: Each::of(&effects.promise_changed),
         }
     }
 }
@@ -266,7 +313,10 @@ pub(super) struct SummaryJson<'a> {
     /// Units that have left the building.
     #[schema(example = 0)]
     dispatched: u64,
-    /// Units that can be promised.
+    /// Units kept back from new promises.
+    #[schema(example = 0, minimum = 0, maximum = 1_000_000_000)]
+    safety_stock: u32,
+    /// Units that can be promised: what is available in its batches, but for those kept back.
     #[schema(example = 110)]
     available: u64,
     /// Units that order lines wait for.
@@ -286,6 +336,7 @@ impl<'a> From<&'a ProductSummary> for SummaryJson<'a> {
             inbound: summary.inbound.get(),
             allocated: summary.allocated.get(),
             dispatched: summary.dispatched.get(),
+            safety_stock: summary.safety_stock.get(),
             available: summary.available.get(),
             backordered: summary.backordered.get(),
             version: summary.version,

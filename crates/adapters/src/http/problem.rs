@@ -8,12 +8,13 @@ use std::fmt;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use earmark_application::{CommandError, StoreError};
-use earmark_domain::{Refusal, Shortage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::fields::Faults;
 use super::kinds::{self, Kind};
+use super::refused::refused;
+use super::reply::X_EARMARK_PREVIEW;
 
 /// The media type of every problem.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -35,6 +36,8 @@ pub(super) struct Problem {
     close: bool,
     /// What went wrong inside. It goes to the log: it is not for clients.
     cause: Option<Box<Cause>>,
+    /// Whether it answers a preview.
+    preview: bool,
 }
 
 /// Why the service itself could not do what it should.
@@ -56,6 +59,7 @@ impl Problem {
             allow: None,
             close: false,
             cause: None,
+            preview: false,
         }
     }
 
@@ -67,6 +71,18 @@ impl Problem {
     /// With a member of the case.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With these members of the case.
+    pub(super) fn with_all(mut self, members: Map<String, Value>) -> Self {
+        self.members.extend(members);
+        self
+    }
+
+    /// As the answer to a preview, if that is what was asked for.
+    pub(super) const fn of_preview_if(mut self, preview: bool) -> Self {
+        self.preview = preview;
         self
     }
 
@@ -122,7 +138,7 @@ impl Problem {
     /// Why a command got no outcome.
     pub(super) fn of(error: &CommandError) -> Self {
         match error {
-            CommandError::Refused(refusal) => Self::refused(refusal),
+            CommandError::Refused(refusal) => refused(refusal),
             CommandError::Busy => Self::new(&kinds::BUSY, error.to_string()),
             CommandError::ShuttingDown => Self::new(&kinds::SHUTTING_DOWN, error.to_string()),
             CommandError::Unavailable => Self::new(&kinds::UNAVAILABLE, error.to_string()),
@@ -174,50 +190,6 @@ impl Problem {
         }
     }
 
-    fn refused(refusal: &Refusal) -> Self {
-        let told = refusal.to_string();
-        match refusal {
-            Refusal::UnknownSku(skus) => {
-                let skus: Vec<Value> = skus.iter().map(|sku| sku.as_str().into()).collect();
-                Self::new(&kinds::UNKNOWN_SKU, told).with("skus", skus)
-            }
-            Refusal::UnknownBatch(reference) => {
-                Self::new(&kinds::UNKNOWN_BATCH, told).with("reference", reference.as_str())
-            }
-            Refusal::UnknownOrder(order) => Self::new(&kinds::UNKNOWN_ORDER, told).with("order_id", order.as_str()),
-            Refusal::UnknownLine(key) => Self::new(&kinds::UNKNOWN_LINE, told)
-                .with("order_id", key.order.as_str())
-                .with("line_id", key.line.as_str()),
-            Refusal::BatchExists(reference) => {
-                Self::new(&kinds::BATCH_EXISTS, told).with("reference", reference.as_str())
-            }
-            Refusal::LineExists(key) => Self::new(&kinds::LINE_EXISTS, told)
-                .with("order_id", key.order.as_str())
-                .with("line_id", key.line.as_str()),
-            Refusal::OrderExists(order) => Self::new(&kinds::ORDER_EXISTS, told).with("order_id", order.as_str()),
-            Refusal::OutOfStock(shortage) => {
-                let mut problem = Self::new(&kinds::OUT_OF_STOCK, short(shortage).unwrap_or(told));
-                problem.members = shortage_members(shortage);
-                problem
-            }
-            Refusal::Shortages(shortages) => {
-                let hints = shortages.iter().filter(|shortage| short(shortage).is_some()).count();
-                let detail = match hints {
-                    0 => told,
-                    _ => format!("{told}; {hints} of them would fit if `split` allowed it"),
-                };
-                let shortages: Vec<Value> = shortages
-                    .iter()
-                    .map(|shortage| Value::Object(shortage_members(shortage)))
-                    .collect();
-                Self::new(&kinds::OUT_OF_STOCK, detail).with("shortages", shortages)
-            }
-            Refusal::BelowDispatched { reference, dispatched } => Self::new(&kinds::BELOW_DISPATCHED, told)
-                .with("reference", reference.as_str())
-                .with("dispatched", dispatched.get()),
-        }
-    }
-
     /// The status it is answered with.
     pub(super) const fn status(&self) -> StatusCode {
         self.kind.status
@@ -232,38 +204,20 @@ impl Problem {
     pub(super) fn response(&self) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.kind.status);
         response.content_type(PROBLEM_JSON);
-        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE || *self.kind == kinds::IDEMPOTENCY_KEY_IN_USE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if self.preview {
+            response.insert_header((X_EARMARK_PREVIEW, "true"));
         }
         if self.close {
             response.force_close();
         }
         response.body(self.body())
     }
-}
-
-/// Why a line was refused though enough is there: no single batch holds it whole.
-fn short(shortage: &Shortage) -> Option<String> {
-    (shortage.available >= shortage.requested.units()).then(|| {
-        format!(
-            "{} units of {} are asked for and {} are available, but no single batch holds the line whole: the largest \
-             has {}. With `split` the line may be spread over several batches",
-            shortage.requested, shortage.sku, shortage.available, shortage.largest_batch
-        )
-    })
-}
-
-fn shortage_members(shortage: &Shortage) -> Map<String, Value> {
-    let mut members = Map::new();
-    members.insert("line_id".to_owned(), shortage.key.line.as_str().into());
-    members.insert("sku".to_owned(), shortage.sku.as_str().into());
-    members.insert("requested".to_owned(), shortage.requested.get().into());
-    members.insert("available".to_owned(), shortage.available.get().into());
-    members.insert("largest_batch".to_owned(), shortage.largest_batch.get().into());
-    members
 }
 
 /// A client's own text, as much of it as is worth repeating to it.
@@ -309,69 +263,10 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{LineId, LineKey, OrderId, Quantity, Sku, Units};
-
     use super::*;
 
     fn body(problem: &Problem) -> Value {
         serde_json::from_str(&problem.body()).expect("JSON")
-    }
-
-    fn shortage(requested: u32, available: u64, largest: u64) -> Shortage {
-        Shortage {
-            key: LineKey {
-                order: OrderId::new("o1").expect("a name"),
-                line: LineId::new("l1").expect("a name"),
-            },
-            sku: Sku::new("LAMP").expect("a name"),
-            requested: Quantity::new(requested).expect("a quantity"),
-            available: Units::new(available),
-            largest_batch: Units::new(largest),
-        }
-    }
-
-    #[test]
-    fn a_shortage_tells_what_is_asked_for_and_what_is_there() {
-        let problem = Problem::of(&Refusal::OutOfStock(shortage(10, 3, 2)).into());
-        let body = body(&problem);
-        assert_eq!(problem.status(), StatusCode::CONFLICT);
-        assert_eq!(body["type"], "/problems/out_of_stock");
-        assert_eq!(body["requested"], 10);
-        assert_eq!(body["available"], 3);
-        assert_eq!(body["largest_batch"], 2);
-        assert!(!body["detail"].as_str().expect("a text").contains("split"));
-    }
-
-    #[test]
-    fn a_line_that_only_a_split_could_serve_is_told_so() {
-        let one = body(&Problem::of(&Refusal::OutOfStock(shortage(10, 12, 6)).into()));
-        assert!(one["detail"].as_str().expect("a text").contains("`split`"));
-        let shortages = vec![shortage(10, 12, 6), shortage(5, 1, 1)];
-        let order = body(&Problem::of(&Refusal::Shortages(shortages).into()));
-        assert!(
-            order["detail"]
-                .as_str()
-                .expect("a text")
-                .contains("1 of them would fit if `split`")
-        );
-        assert_eq!(order["shortages"][1]["line_id"], "l1");
-    }
-
-    #[test]
-    fn each_refusal_keeps_the_code_the_domain_gives_it() {
-        let key = shortage(1, 0, 0).key;
-        for refusal in [
-            Refusal::UnknownSku(vec![shortage(1, 0, 0).sku]),
-            Refusal::UnknownOrder(key.order.clone()),
-            Refusal::UnknownLine(key.clone()),
-            Refusal::LineExists(key.clone()),
-            Refusal::OrderExists(key.order),
-            Refusal::OutOfStock(shortage(1, 0, 0)),
-            Refusal::Shortages(vec![shortage(1, 0, 0)]),
-        ] {
-            let code = refusal.code();
-            assert_eq!(body(&Problem::of(&refusal.into()))["code"], code);
-        }
     }
 
     #[test]

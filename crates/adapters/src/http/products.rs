@@ -1,18 +1,23 @@
-//! Products: listed, named, shown, and who waits for them.
+//! Products: listed, named, shown, what can be promised of them, and who waits for them.
 
 use std::str::FromStr;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, put};
-use earmark_domain::{Command, LineId, LineKey, LineView, MAX_PRODUCT_NAME_CHARS, OrderId, ProductName, Sku, Turn};
+use earmark_domain::{
+    Command, LineId, LineKey, LineView, Location, MAX_PRODUCT_NAME_CHARS, OrderId, Precedence, ProductName, PutProduct,
+    Sku, Turn, availability,
+};
 use jiff::Timestamp;
 
 use super::api::{Api, unknown_sku};
-use super::fields::text;
+use super::asked::IfMatch;
+use super::fields::{Faults, Fields, count, text};
 use super::input::{Input, json, limit, object};
 use super::present::{BacklogPageJson, Each, ProductJson, ProductPageJson};
 use super::problem::Problem;
+use super::quoted::AvailabilityJson;
 use super::reply::Reply;
 use super::schema;
 
@@ -57,8 +62,9 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let search = search.filter(|search| !search.is_empty());
     let most = most.unwrap_or(DEFAULT_PAGE);
     // One more than is shown tells whether there is a next page.
+    let now = api.now();
     let mut products = api
-        .ask(|queries| queries.products(search.as_deref(), after.as_ref(), most + 1))
+        .ask(|queries| queries.products(search.as_deref(), after.as_ref(), now, most + 1))
         .await?;
     let more = products.len() > most;
     products.truncate(most);
@@ -67,28 +73,42 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     Ok(Reply::new(StatusCode::OK, &ProductPageJson { items, next }).response())
 }
 
-/// Name a product
+/// Reads what is said of a product.
+fn put_product(sku: Option<Sku>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<PutProduct> {
+    let name = fields.given("name", faults, text(|text: &str| ProductName::new(text)));
+    let safety_stock = fields.given("safety_stock", faults, count);
+    if name == Some(None) && safety_stock == Some(None) {
+        faults.add("", "must have at least one of name, safety_stock");
+    }
+    Some(PutProduct {
+        sku: sku?,
+        name: name?,
+        safety_stock: safety_stock?,
+    })
+}
+
+/// Name a product, or say how much of it is kept back
 ///
-/// Creates it when the SKU is new.
+/// Creates it when the SKU is new. What is left out stays as it is.
 #[utoipa::path(
     tag = "Products",
-    operation_id = "name_product",
+    operation_id = "put_product",
     params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
-    request_body = schema::NameProduct,
-    responses((status = 200, description = "The product as it stands", body = ProductJson<'static>,
-        headers(("etag" = String, description = "The product's version"))))
+    request_body = schema::PutProduct,
+    responses((status = 200, description = "The product as it stands", body = ProductJson<'static>))
 )]
 #[put("/v1/products/{sku}")]
-pub(super) async fn name(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    let mut input = Input::without_query(&request);
+pub(super) async fn put(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
     let body = input.body(payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let sku = input.path("sku", Sku::from_str);
-    let name = object(&json, "", &mut input.faults, |fields, faults| {
-        fields.required("name", faults, text(|text: &str| ProductName::new(text)))
+    let put = object(&json, "", &mut input.faults, |fields, faults| {
+        put_product(sku, fields, faults)
     });
-    let (sku, name) = input.finish(sku.zip(name))?;
-    api.run(&request, Command::NameProduct { sku, name }).await
+    let put = input.finish(put)?;
+    api.run_if(condition, &request, Command::PutProduct(put), mode).await
 }
 
 /// Show a product
@@ -96,8 +116,7 @@ pub(super) async fn name(request: HttpRequest, payload: Payload, api: Data<Api>)
     tag = "Products",
     operation_id = "show_product",
     params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
-    responses((status = 200, description = "The product with its batches", body = ProductJson<'static>,
-        headers(("etag" = String, description = "The product's version"))))
+    responses((status = 200, description = "The product with its batches", body = ProductJson<'static>))
 )]
 #[get("/v1/products/{sku}")]
 pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -105,6 +124,40 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let sku = input.path("sku", Sku::from_str);
     let sku = input.finish(sku)?;
     Ok(api.product(sku).await?.response())
+}
+
+/// Show what can be promised of a product, by date
+///
+/// As an order that may be split would get it: each day on which more can leave than before. Units that are kept back are
+/// not counted, nor are batches that are no longer offered for being overdue.
+#[utoipa::path(
+    tag = "Products",
+    operation_id = "show_availability",
+    params(
+        ("sku" = String, Path, description = "The product", example = "LAMP-RED"),
+        ("location" = Option<String>, Query, description = "Only from there"),
+    ),
+    responses((status = 200, description = "What can be promised", body = AvailabilityJson<'static>))
+)]
+#[get("/v1/products/{sku}/availability")]
+pub(super) async fn available(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, query) = Input::of(&request, &["location"]);
+    let sku = input.path("sku", Sku::from_str);
+    let location = query.optional("location", &mut input.faults, Location::from_str);
+    let (sku, location) = input.finish(sku.zip(location))?;
+    let now = api.now();
+    let product = api.ask(|queries| queries.product(&sku, now)).await?;
+    let Some(product) = product else {
+        return Err(unknown_sku(&sku));
+    };
+    let promised = availability(
+        &product.batches,
+        product.summary.safety_stock,
+        location.as_ref(),
+        api.about().promising,
+        api.today(),
+    );
+    Ok(Reply::new(StatusCode::OK, &AvailabilityJson::of(&sku, &promised)).response())
 }
 
 /// Show who waits for a product
@@ -129,22 +182,17 @@ pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<Http
     let read = sku.zip(after).zip(most);
     let ((sku, after), most) = input.finish(read)?;
     let most = most.unwrap_or(DEFAULT_PAGE);
+    let now = api.now();
     let lines = api
-        .ask(|queries| queries.backlog(&sku, after.as_ref(), most + 1))
+        .ask(|queries| queries.backlog(&sku, after.as_ref(), now, most + 1))
         .await?;
     let Some(mut lines) = lines else {
         return Err(unknown_sku(&sku));
     };
     let more = lines.len() > most;
     lines.truncate(most);
-    let next = lines.last().filter(|_| more).map(|line| {
-        cursor(&Turn {
-            placed_at: line.record.placed_at,
-            key: line.record.key.clone(),
-        })
-    });
-    let today = api.today();
-    let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(today)).collect();
+    let next = lines.last().filter(|_| more).map(|line| cursor(&line.record.turn()));
+    let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(now)).collect();
     let items = Each::of(&lines);
     Ok(Reply::new(StatusCode::OK, &BacklogPageJson { items, next }).response())
 }
@@ -153,7 +201,8 @@ pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<Http
 fn cursor(turn: &Turn) -> String {
     // No name contains a control character, so a line end parts them safely.
     let plain = format!(
-        "{}\n{}\n{}",
+        "{}\n{}\n{}\n{}",
+        turn.precedence.rank(),
         turn.placed_at.as_nanosecond(),
         turn.key.order,
         turn.key.line
@@ -163,8 +212,9 @@ fn cursor(turn: &Turn) -> String {
 
 fn turn(cursor: &str) -> Result<Turn, &'static str> {
     const WRONG: &str = "must be `next` of the page before";
-    /// The longest that [`cursor`] makes: an instant and two names of characters of up to four bytes, in hex.
-    const LONGEST: usize = 2 * (24 + 2 * (1 + 4 * earmark_domain::MAX_NAME_CHARS));
+    /// The longest that [`cursor`] makes: two numbers and two names of characters of up to four bytes, in
+    /// hex.
+    const LONGEST: usize = 2 * (20 + 24 + 2 * (1 + 4 * earmark_domain::MAX_NAME_CHARS));
     let read = || {
         if cursor.len() > LONGEST || !cursor.len().is_multiple_of(2) || !cursor.is_ascii() {
             return None;
@@ -173,8 +223,9 @@ fn turn(cursor: &str) -> Result<Turn, &'static str> {
             .step_by(2)
             .map(|at| u8::from_str_radix(&cursor[at..at + 2], 16).ok());
         let plain = String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()?;
-        let mut parts = plain.splitn(3, '\n');
+        let mut parts = plain.splitn(4, '\n');
         Some(Turn {
+            precedence: Precedence::from_rank(parts.next()?.parse().ok()?)?,
             placed_at: Timestamp::from_nanosecond(parts.next()?.parse().ok()?).ok()?,
             key: LineKey {
                 order: OrderId::new(parts.next()?).ok()?,
@@ -187,6 +238,7 @@ fn turn(cursor: &str) -> Result<Turn, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use earmark_domain::Priority;
     use proptest::prelude::*;
 
     use super::*;
@@ -194,12 +246,17 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_leads_back_to_its_turn(
+            priority in -1_000_000_i32..=1_000_000,
+            required_by in proptest::option::of(1_i16..=9_999),
             nanosecond in 0_i64..4_000_000_000_000_000_000,
             order in "\\PC{1,64}",
             line in "\\PC{1,64}",
         ) {
             let (Ok(order), Ok(line)) = (OrderId::new(order), LineId::new(line)) else { return Ok(()) };
+            let priority = Priority::new(priority).expect("a priority");
+            let required_by = required_by.map(|year| jiff::civil::date(year, 2, 28));
             let given = Turn {
+                precedence: Precedence::of(priority, required_by),
                 placed_at: Timestamp::from_nanosecond(i128::from(nanosecond)).expect("an instant"),
                 key: LineKey { order, line },
             };

@@ -3,12 +3,16 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use earmark_domain::{LineState, Outcome};
 use serde::Serialize;
 
 use super::input::push_percent_encoded;
 use super::present::{BatchChangeJson, BatchJson, LineJson, OrderJson};
+use super::quoted::QuoteJson;
+
+/// The header that a preview is known by.
+pub(super) const X_EARMARK_PREVIEW: HeaderName = HeaderName::from_static("x-earmark-preview");
 
 /// Where orders are shown.
 const ORDERS: &str = "/v1/orders/";
@@ -27,6 +31,8 @@ pub(super) struct Reply {
     pub(super) location: Option<String>,
     /// The version of what is shown, where it has one.
     pub(super) version: Option<u64>,
+    /// Whether nothing of it was stored.
+    preview: bool,
 }
 
 impl Reply {
@@ -37,16 +43,18 @@ impl Reply {
             body: text_of(value),
             location: None,
             version: None,
+            preview: false,
         }
     }
 
     /// How an outcome is answered. What is new is told by 201, what waits by 202, what had been done before by 200.
     pub(super) fn of(outcome: &Outcome) -> Self {
-        /// The body of a name given to a product, where the whole product is not at hand.
+        /// The body of a product that was put, where the whole product is not at hand.
         #[derive(Serialize)]
-        struct Named<'a> {
+        struct Put<'a> {
             sku: &'a str,
-            name: &'a str,
+            name: Option<&'a str>,
+            safety_stock: u32,
             version: u64,
         }
         /// The body of a service of the backlog, which no request asks for.
@@ -54,29 +62,39 @@ impl Reply {
         struct Served {
             allocated: usize,
         }
+        /// The body of an end of holds, which no request asks for.
+        #[derive(Serialize)]
+        struct Expired {
+            orders: usize,
+        }
         match outcome {
-            Outcome::ProductNamed { sku, name, version, .. } => Self {
-                version: Some(*version),
-                ..Self::new(
-                    StatusCode::OK,
-                    &Named {
-                        sku: sku.as_str(),
-                        name: name.as_str(),
-                        version: *version,
-                    },
-                )
-            },
+            Outcome::ProductPut {
+                sku,
+                name,
+                safety_stock,
+                version,
+                ..
+            } => {
+                let put = Put {
+                    sku: sku.as_str(),
+                    name: name.as_ref().map(|name| name.as_str()),
+                    safety_stock: safety_stock.get(),
+                    version: *version,
+                };
+                Self::new(StatusCode::OK, &put).versioned(*version)
+            }
             Outcome::BatchCreated { batch, fresh, .. } => {
                 let reply = Self::new(created(*fresh), &BatchJson::from(batch));
+                let reply = reply.versioned(batch.version);
                 reply.at("/v1/batches/", batch.record.reference.as_str())
             }
-            Outcome::BatchChanged { batch, effects, .. } => Self::new(
-                StatusCode::OK,
-                &BatchChangeJson {
+            Outcome::BatchChanged { batch, effects, .. } => {
+                let change = BatchChangeJson {
                     batch: batch.into(),
                     effects: effects.into(),
-                },
-            ),
+                };
+                Self::new(StatusCode::OK, &change).versioned(batch.version)
+            }
             Outcome::LinePlaced { line, fresh } => {
                 let status = match (*fresh, line.state) {
                     (false, _) => StatusCode::OK,
@@ -88,8 +106,28 @@ impl Reply {
             Outcome::OrderPlaced { order, fresh } => {
                 Self::new(created(*fresh), &OrderJson::from(order)).at(ORDERS, order.id.as_str())
             }
-            Outcome::Cancelled { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::OrderChanged { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
+            Outcome::HoldsExpired { orders } => Self::new(StatusCode::OK, &Expired { orders: *orders }),
             Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
+        }
+    }
+
+    /// With the version of what is shown.
+    pub(super) const fn versioned(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The same answer to a preview. What it shows does not stand: it has no place, and no version to write on. Another
+    /// change may come to the same number.
+    pub(super) fn of_preview(self) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body: self.body,
+            location: None,
+            version: None,
+            preview: true,
         }
     }
 
@@ -114,6 +152,9 @@ impl Reply {
         if let Some(version) = self.version {
             response.insert_header((header::ETAG, format!("\"{version}\"")));
         }
+        if self.preview {
+            response.insert_header((X_EARMARK_PREVIEW, "true"));
+        }
         response.body(self.body)
     }
 }
@@ -133,7 +174,7 @@ const fn created(fresh: bool) -> StatusCode {
 mod tests {
     use earmark_domain::{
         BatchRecord, BatchView, Count, Effects, LineId, LineKey, LineView, Location, OrderId, OrderStatus, OrderView,
-        Quantity, Reference, Sku, Units,
+        Part, Precedence, Priority, Quantity, QuotedLine, Reference, Remedy, Sku, Units,
     };
     use serde_json::{Value, json};
 
@@ -147,12 +188,14 @@ mod tests {
             location: Location::default(),
             ordinal: 1,
             created_quantity: quantity,
+            created_eta: None,
             quantity: Count::from(quantity),
             allocated: Units::new(4),
             dispatched: Units::ZERO,
             eta: Some(jiff::civil::date(2026, 3, 1)),
+            closed: false,
         };
-        BatchView::of(record, jiff::civil::date(2026, 2, 1))
+        BatchView::of(record, 17, jiff::civil::date(2026, 2, 1))
     }
 
     fn line(state: LineState) -> LineView {
@@ -166,6 +209,7 @@ mod tests {
             state,
             allocations: Vec::new(),
             promised_on: None,
+            hold_until: None,
         }
     }
 
@@ -191,8 +235,61 @@ mod tests {
                    "dispatched": 0, "available": 6, "eta": "2026-03-01", "status": "inbound"})
         );
         let again = created(false);
-        assert_eq!((again.status, again.location), (StatusCode::OK, None));
+        assert_eq!((again.status, &again.location), (StatusCode::OK, &None));
         assert_eq!(again.body, fresh.body);
+        assert_eq!((fresh.version, again.version), (Some(17), Some(17)));
+    }
+
+    #[test]
+    fn a_preview_is_the_same_answer_without_a_place_and_a_version() {
+        let fresh = Reply::of(&Outcome::BatchCreated {
+            batch: batch("B1"),
+            fresh: true,
+            effects: Effects::default(),
+        });
+        let preview = fresh.clone().of_preview();
+        assert_eq!((preview.status, preview.body.as_str()), (StatusCode::OK, &*fresh.body));
+        let response = preview.response();
+        assert_eq!(
+            response.headers().get(X_EARMARK_PREVIEW),
+            Some(&HeaderValue::from_static("true"))
+        );
+        for header in [header::LOCATION, header::ETAG] {
+            assert!(!response.headers().contains_key(header));
+        }
+    }
+
+    #[test]
+    fn a_quote_is_for_the_day_on_which_its_last_line_can_leave() {
+        let quoted = |day: Option<i8>| QuotedLine {
+            line: LineId::new("l1").expect("a name"),
+            sku: Sku::new("LAMP").expect("a name"),
+            quantity: Quantity::new(2).expect("a quantity"),
+            allocations: day.map_or_else(Vec::new, |_| {
+                vec![Part {
+                    batch: Reference::new("B1").expect("a name"),
+                    quantity: Quantity::new(2).expect("a quantity"),
+                }]
+            }),
+            promised_on: day.map(|day| jiff::civil::date(2026, 3, day)),
+            tried: Vec::new(),
+            remedy: day.is_none().then_some(Remedy::Split),
+        };
+        let of = |days: &[Option<i8>]| {
+            let lines = days.iter().copied().map(quoted).collect();
+            body(&Reply::of(&Outcome::Quoted { lines }))
+        };
+        let fits = of(&[Some(7), Some(5)]);
+        assert_eq!(fits["promised_on"], "2026-03-07");
+        assert_eq!(
+            fits["lines"][1],
+            json!({"line_id": "l1", "sku": "LAMP", "quantity": 2, "fits": true, "promised_on": "2026-03-05",
+                   "allocations": [{"batch": "B1", "quantity": 2}], "tried": []})
+        );
+        let short = of(&[Some(7), None]);
+        assert_eq!(short["promised_on"], Value::Null);
+        assert_eq!(short["lines"][1]["fits"], false);
+        assert_eq!(short["lines"][1]["remedy"], json!({"split": true}));
     }
 
     #[test]
@@ -212,14 +309,20 @@ mod tests {
     fn an_order_shows_each_line_with_null_where_there_is_no_date() {
         let order = OrderView {
             id: OrderId::new("o 1").expect("a name"),
-            status: OrderStatus::Firm,
+            status: OrderStatus::Held,
+            hold_expires_at: Some("2026-02-01T09:45:00Z".parse().expect("an instant")),
+            precedence: Precedence::of(
+                Priority::new(-3).expect("a priority"),
+                Some(jiff::civil::date(2026, 3, 31)),
+            ),
             lines: vec![line(LineState::Backordered)],
         };
         let reply = Reply::of(&Outcome::OrderPlaced { order, fresh: true });
         assert_eq!(reply.location.as_deref(), Some("/v1/orders/o%201"));
         assert_eq!(
             body(&reply),
-            json!({"order_id": "o 1", "status": "firm", "lines": [
+            json!({"order_id": "o 1", "status": "held", "hold_expires_at": "2026-02-01T09:45:00Z", "priority": -3,
+                   "required_by": "2026-03-31", "lines": [
                 {"order_id": "o 1", "line_id": "l1", "sku": "LAMP", "quantity": 2, "status": "backordered",
                  "allocations": [], "promised_on": null}]})
         );

@@ -3,30 +3,15 @@
 //! They are what the OpenAPI document is made from, and can be serialised by a client. The service itself reads
 //! requests field by field, so that it can tell every fault; a test holds the two against each other.
 
+mod orders;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What becomes of a line that does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnShortage {
-    /// It is refused; nothing of it is kept.
-    Reject,
-    /// It waits in the backlog.
-    Backorder,
-}
-
-/// What becomes of the lines of an order that do not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnOrderShortage {
-    /// The whole order is refused.
-    Reject,
-    /// They wait in the backlog.
-    Backorder,
-    /// They are refused, the others are allocated; if nothing fits, the order is refused.
-    Partial,
-}
+pub use orders::{
+    Allocate, ChangeLine, Confirmation, ConfirmedLine, LinesNamed, OnOrderShortage, OnShortage, OrderContent,
+    OrderLine, PlaceOrder, Quote,
+};
 
 /// A batch to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,76 +35,39 @@ pub struct CreateBatch {
     pub location: Option<String>,
 }
 
-/// A count of a batch.
+/// What is said anew of a batch: at least one of these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChangeBatch {
-    /// What was counted; 0 for a batch that is lost.
-    #[schema(example = 80, minimum = 0, maximum = 1_000_000_000)]
-    pub quantity: u32,
+    /// What was counted; 0 for a batch that is lost. As it was, where it is left out.
+    #[schema(example = 80, minimum = 0, maximum = 1_000_000_000, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
+    /// When it arrives; as it was, where it is left out.
+    #[schema(format = Date, example = "2026-04-14", nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta: Option<String>,
 }
 
-/// A line to allocate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Allocate {
-    /// The order it belongs to.
-    #[schema(example = "order-7", min_length = 1, max_length = 64)]
-    pub order_id: String,
-    /// Identifies it within the order; the SKU where it is left out.
-    #[schema(example = "1", min_length = 1, max_length = 64)]
+/// A batch has arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Receipt {
+    /// What was counted on arrival; what was expected, where it is left out.
+    #[schema(example = 98, minimum = 0, maximum = 1_000_000_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub line_id: Option<String>,
-    /// The product it wants.
-    #[schema(example = "LAMP-RED", min_length = 1, max_length = 64)]
-    pub sku: String,
-    /// The units it wants.
-    #[schema(example = 3, minimum = 1, maximum = 1_000_000_000)]
-    pub quantity: u32,
-    /// What becomes of it when it does not fit; `reject` where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_shortage: Option<OnShortage>,
-    /// Whether it may be spread over several batches; it may not where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split: Option<bool>,
+    pub quantity: Option<u32>,
 }
 
-/// One line of an order to place.
+/// What is said of a product: at least one of these. What is left out stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct OrderLine {
-    /// Identifies it within the order; the SKU where it is left out.
-    #[schema(example = "1", min_length = 1, max_length = 64)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line_id: Option<String>,
-    /// The product it wants.
-    #[schema(example = "LAMP-RED", min_length = 1, max_length = 64)]
-    pub sku: String,
-    /// The units it wants.
-    #[schema(example = 3, minimum = 1, maximum = 1_000_000_000)]
-    pub quantity: u32,
-}
-
-/// An order to place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PlaceOrder {
-    /// Identifies the order.
-    #[schema(example = "order-8", min_length = 1, max_length = 64)]
-    pub order_id: String,
-    /// Its lines, in the order they are tried. Lines of one SKU need a `line_id` each.
-    #[schema(min_items = 1, max_items = 500)]
-    pub lines: Vec<OrderLine>,
-    /// What becomes of lines that do not fit; `reject` where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub on_shortage: Option<OnOrderShortage>,
-    /// Whether its lines may be spread over several batches; they may not where it is left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split: Option<bool>,
-}
-
-/// A product's name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct NameProduct {
+pub struct PutProduct {
     /// What people call it from now on.
-    #[schema(example = "Red desk lamp", min_length = 1, max_length = 200)]
-    pub name: String,
+    #[schema(example = "Red desk lamp", min_length = 1, max_length = 200, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Units kept back from new promises from now on.
+    #[schema(example = 5, minimum = 0, maximum = 1_000_000_000, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety_stock: Option<u32>,
 }
 
 /// A product and its name, as a bulk line has them.
@@ -292,6 +240,9 @@ pub struct Shortage {
     /// Of these the most in one batch: what a line could get that may not be split.
     #[schema(example = 70)]
     pub largest_batch: u64,
+    /// The smallest change that would have let it fit: one member, as a quote has it.
+    #[schema(value_type = super::quoted::RemedyJson<'static>)]
+    pub remedy: serde_json::Value,
 }
 
 /// What went wrong (RFC 9457).
@@ -316,7 +267,8 @@ pub struct Problem {
     /// `invalid_request`: every field at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
-    /// `out_of_stock` of an order: every line that does not fit. Of a single line these members stand in the problem.
+    /// `out_of_stock` of an order, and `hold_expired` where the lines could not be had anew: every line that does not fit.
+    /// Of a single line these members stand in the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortages: Option<Vec<Shortage>>,
     /// `unknown_sku`: the SKUs that are unknown.

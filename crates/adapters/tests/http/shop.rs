@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::Service;
@@ -10,32 +11,60 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
-use earmark_adapters::clock::SystemClock;
 use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
 use earmark_adapters::memory::MemoryStore;
-use earmark_application::{Clock, Engine, EngineSettings, Meter};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, RememberedAnswers, Store};
+use earmark_domain::Promising;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+
+/// What every shop has settled: a batch that is overdue for more than three days is not offered.
+const PROMISING: Promising = Promising {
+    overdue_grace_days: Some(3),
+};
+
+/// The day on which every shop opens.
+pub(crate) const TODAY: &str = "2026-02-01";
+
+/// A clock that stands still but for what is said to pass: seconds since the epoch.
+struct Watch(AtomicI64);
+
+impl Clock for Watch {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::Relaxed)).expect("an instant")
+    }
+}
 
 /// A shop that is open.
 pub(crate) struct Shop {
     api: Arc<Api>,
+    watch: Arc<Watch>,
     pub(crate) readiness: Readiness,
 }
 
 impl Shop {
     /// Opens one with empty books.
     pub(crate) async fn open() -> Self {
-        let store = MemoryStore::new();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let books = MemoryStore::new();
+        let store = Arc::new(books.clone());
+        Self::with(books, store.clone(), store).await
+    }
+
+    /// Opens one whose books are stored, and whose answers are remembered, in another way than they are read.
+    pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn RememberedAnswers>) -> Self {
+        let opening: Timestamp = format!("{TODAY}T09:00:00Z").parse().expect("an instant");
+        let watch = Arc::new(Watch(AtomicI64::new(opening.as_second())));
+        let clock: Arc<dyn Clock> = watch.clone();
         let metrics = Arc::new(Metrics::new());
         let readiness = Readiness::new();
         let settings = EngineSettings {
             lanes: 2,
             queue: 64,
             group: 16,
+            promising: PROMISING,
         };
         let meter: Arc<dyn Meter> = metrics.clone();
-        let (engine, lanes) = Engine::new(Arc::new(store.clone()), clock.clone(), meter, settings);
+        let (engine, lanes) = Engine::new(store, clock.clone(), meter, settings);
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -43,12 +72,33 @@ impl Shop {
             version: "0.0.0",
             store: "memory <of> a test".to_owned(),
             started: clock.now(),
+            promising: PROMISING,
         };
-        let api = Api::new(engine, Arc::new(store), clock, metrics, readiness.clone(), about);
+        let api = Api::new(
+            engine,
+            Arc::new(books),
+            answers,
+            clock,
+            metrics,
+            readiness.clone(),
+            about,
+        );
         Self {
             api: Arc::new(api),
+            watch,
             readiness,
         }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.watch.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Buys a batch that arrives on a day.
+    pub(crate) async fn inbound(&self, reference: &str, sku: &str, quantity: u32, eta: &str) {
+        let batch = json!({"reference": reference, "sku": sku, "quantity": quantity, "eta": eta});
+        assert_eq!(self.post("/v1/batches", &batch).await.status, StatusCode::CREATED);
     }
 
     /// Puts stock of a product into the warehouse.
@@ -81,6 +131,22 @@ impl Shop {
 
     pub(crate) async fn patch(&self, uri: &str, body: &Value) -> Answer {
         self.send(self.request("PATCH", uri).set_json(body)).await
+    }
+
+    /// Every event there is.
+    pub(crate) async fn events(&self) -> Value {
+        self.get("/v1/events?limit=1000").await.json()
+    }
+
+    /// Sends a request with one header.
+    pub(crate) async fn with_header(&self, method: &str, uri: &str, header: (&str, &str), body: &Value) -> Answer {
+        let request = self.request(method, uri).insert_header(header);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.set_json(body)
+        };
+        self.send(request).await
     }
 
     /// Sends a request and reads the whole answer.

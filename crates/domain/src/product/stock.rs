@@ -64,18 +64,10 @@ impl Product {
     ) -> usize {
         self.record.batches_created += 1;
         let ordinal = self.record.batches_created;
+        let (reference, sku) = (create.reference.clone(), self.record.sku.clone());
         let batch = Batch::new(BatchRecord {
-            reference: create.reference.clone(),
-            sku: self.record.sku.clone(),
             location: create.location.clone(),
-            ordinal,
-            created_quantity: create.quantity,
-            created_eta: create.eta,
-            quantity: create.quantity.into(),
-            allocated: Units::ZERO,
-            dispatched: Units::ZERO,
-            eta: create.eta,
-            closed: false,
+            ..BatchRecord::new(reference, sku, ordinal, create.quantity, create.eta)
         });
         let place = self.batches.len();
         self.batches.push(batch);

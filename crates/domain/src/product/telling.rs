@@ -104,8 +104,8 @@ impl Product {
             }
         }
         match self.offer_ends {
-            // Behind the cut every batch has something.
-            Some(_) => kept_back.is_zero().then_some(true),
+            // Behind the cut there was something; whether there still is can't be seen from here.
+            Some(_) => None,
             None => Some(self.record.batches_created == 0),
         }
     }

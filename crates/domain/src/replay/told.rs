@@ -10,7 +10,7 @@ use crate::event::{Event, Fact, LineTerms, Subject};
 use crate::line::{LineState, Part};
 use crate::name::{LineKey, ProductName, Reference, Sku};
 use crate::precedence::Claim;
-use crate::quantity::{Count, Quantity, Units};
+use crate::quantity::{Count, Quantity};
 use crate::reason::{DeallocationReason, Kept};
 use crate::record::{AllocationRecord, BatchRecord, DispatchRecord, LineRecord};
 
@@ -159,17 +159,8 @@ impl Told {
                 eta,
             } => {
                 let batch = BatchRecord {
-                    reference: reference.clone(),
-                    sku: sku.clone(),
                     location: location.clone(),
-                    ordinal: *ordinal,
-                    created_quantity: *quantity,
-                    created_eta: *eta,
-                    quantity: Count::from(*quantity),
-                    allocated: Units::ZERO,
-                    dispatched: Units::ZERO,
-                    eta: *eta,
-                    closed: false,
+                    ..BatchRecord::new(reference.clone(), sku.clone(), *ordinal, *quantity, *eta)
                 };
                 if self.batches.insert(reference.clone(), batch).is_some() {
                     return Err(format!("batch {reference} is created twice"));

@@ -1,11 +1,9 @@
 //! The rules of the shop, one sentence a test.
 
-mod support;
-
-use earmark_domain::{BACKLOG_PAGE, Command, LineState, OnOrderShortage, Outcome, ProductName, PutProduct, Refusal};
-use support::{
+use crate::support::{
     Books, allocate, allocate_split, backorder, cancel_line, cancel_order, count, create_batch, day, key, place, sku,
 };
+use earmark_domain::{BACKLOG_PAGE, Command, LineState, OnOrderShortage, Outcome, ProductName, PutProduct, Refusal};
 
 use OnOrderShortage::{Backorder, Partial, Reject};
 

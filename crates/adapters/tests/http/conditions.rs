@@ -1,0 +1,155 @@
+//! Versions: what bears an ETag, and writes that are held to one.
+
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::shop::{Answer, Shop};
+
+fn etag(answer: &Answer) -> String {
+    answer.header("etag").expect("an ETag").to_owned()
+}
+
+#[actix_web::test]
+async fn a_batch_and_its_product_bear_the_version_of_the_product_wherever_they_are_shown() {
+    let shop = Shop::open().await;
+    let batch = json!({"reference": "B1", "sku": "LAMP", "quantity": 10, "eta": "2026-03-01"});
+    let created = shop.post("/v1/batches", &batch).await;
+    let version = shop.get("/v1/products/LAMP").await.json()["version"].clone();
+    assert_eq!(etag(&created), format!("\"{version}\""));
+    assert_eq!(etag(&shop.post("/v1/batches", &batch).await), etag(&created));
+    assert_eq!(etag(&shop.get("/v1/batches/B1").await), etag(&created));
+    assert_eq!(etag(&shop.get("/v1/products/LAMP").await), etag(&created));
+    let mut last = etag(&created);
+    for (method, uri, body) in [
+        ("PATCH", "/v1/batches/B1", json!({"quantity": 9})),
+        ("POST", "/v1/batches/B1/receipt", json!({})),
+        ("PUT", "/v1/products/LAMP", json!({"safety_stock": 1})),
+        ("DELETE", "/v1/batches/B1", Value::Null),
+    ] {
+        let request = shop.request(method, uri);
+        let request = if body.is_null() {
+            request
+        } else {
+            request.set_json(body)
+        };
+        let answer = shop.send(request).await;
+        assert_eq!(answer.status, StatusCode::OK, "{method} {uri}");
+        assert_ne!(etag(&answer), last, "{method} {uri} is a change");
+        last = etag(&answer);
+        assert_eq!(etag(&shop.get("/v1/batches/B1").await), last);
+        assert_eq!(etag(&shop.get("/v1/products/LAMP").await), last);
+    }
+}
+
+/// Each write that can be held to a version, on a shop with the batch B1 of LAMP.
+fn writes() -> [(&'static str, &'static str, Value); 4] {
+    [
+        ("PUT", "/v1/products/LAMP", json!({"name": "A lamp"})),
+        ("PATCH", "/v1/batches/B1", json!({"quantity": 9})),
+        ("POST", "/v1/batches/B1/receipt", json!({"quantity": 8})),
+        ("DELETE", "/v1/batches/B1", Value::Null),
+    ]
+}
+
+#[actix_web::test]
+async fn a_write_on_another_version_than_stands_is_not_executed() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    let stands = shop.get("/v1/products/LAMP").await;
+    let events = shop.events().await;
+    for (method, uri, body) in writes() {
+        for stale in ["\"999\"", "W/\"1\"", "\"a\", \"b\"", "\"0\"", "\"999\", \"998\""] {
+            let answer = shop.with_header(method, uri, ("if-match", stale), &body).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned()),
+                "{method} {uri} {stale}"
+            );
+            assert_eq!(answer.json()["version"], stands.json()["version"]);
+        }
+    }
+    assert_eq!(shop.events().await, events);
+}
+
+#[actix_web::test]
+async fn a_write_on_the_version_that_stands_is_executed_whichever_of_the_tags_names_it() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    for (method, uri, body) in writes() {
+        let tag = etag(&shop.get("/v1/products/LAMP").await);
+        let condition = format!("\"999\", {tag}, W/\"3\", \"4711\"");
+        let answer = shop.with_header(method, uri, ("if-match", &condition), &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{method} {uri}");
+        assert_ne!(etag(&answer), tag);
+    }
+}
+
+#[actix_web::test]
+async fn a_star_asks_for_something_to_write_on() {
+    let shop = Shop::open().await;
+    let star = ("if-match", "*");
+    let named = json!({"name": "A lamp"});
+    let answer = shop.with_header("PUT", "/v1/products/LAMP", star, &named).await;
+    assert_eq!(
+        (answer.status, &answer.json()["version"]),
+        (StatusCode::PRECONDITION_FAILED, &json!(0))
+    );
+    assert_eq!(shop.get("/v1/products/LAMP").await.code(), "unknown_sku");
+    // What the call would not find without the condition, it does not find with it.
+    for (method, uri, body) in &writes()[1..] {
+        for condition in ["*", "\"17\""] {
+            let answer = shop.with_header(method, uri, ("if-match", condition), body).await;
+            assert_eq!(answer.code(), "unknown_batch", "{method} {uri}");
+        }
+    }
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    for (method, uri, body) in writes() {
+        let answer = shop.with_header(method, uri, star, &body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{method} {uri}");
+    }
+}
+
+#[actix_web::test]
+async fn a_condition_that_can_not_be_read_or_checked_is_told_and_nothing_is_executed() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    let events = shop.events().await;
+    for (method, uri, body) in writes() {
+        for bad in ["17", "\"17", "*, \"17\"", ""] {
+            let answer = shop.with_header(method, uri, ("if-match", bad), &body).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (StatusCode::BAD_REQUEST, "malformed_condition".to_owned()),
+                "{method} {uri} {bad}"
+            );
+        }
+        for header in [
+            ("if-none-match", "*"),
+            ("if-unmodified-since", "Sun, 01 Feb 2026 09:00:00 GMT"),
+        ] {
+            let answer = shop.with_header(method, uri, header, &body).await;
+            assert_eq!(answer.code(), "condition_not_supported", "{method} {uri}");
+        }
+    }
+    assert_eq!(shop.events().await, events);
+}
+
+#[actix_web::test]
+async fn a_preview_can_be_held_to_a_version_too() {
+    let shop = Shop::open().await;
+    shop.stock("B1", "LAMP", 10).await;
+    let count = json!({"quantity": 9});
+    let uri = "/v1/batches/B1?preview=true";
+    let stale = shop.with_header("PATCH", uri, ("if-match", "\"999\""), &count).await;
+    assert_eq!(
+        (stale.code(), stale.header("x-earmark-preview")),
+        ("stale_version".to_owned(), Some("true"))
+    );
+    let tag = etag(&shop.get("/v1/batches/B1").await);
+    let fits = shop.with_header("PATCH", uri, ("if-match", &tag), &count).await;
+    assert_eq!(
+        (fits.status, &fits.json()["batch"]["quantity"]),
+        (StatusCode::OK, &json!(9))
+    );
+    assert_eq!(etag(&shop.get("/v1/batches/B1").await), tag);
+}

@@ -1,0 +1,233 @@
+//! Batches that are put off, received and cancelled; what is kept back; what can be promised by when.
+
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::shop::{Shop, TODAY};
+
+#[actix_web::test]
+async fn a_batch_that_arrives_later_tells_whose_promise_has_changed() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    shop.post(
+        "/v1/allocations",
+        &json!({"order_id": "o1", "sku": "LAMP", "quantity": 4}),
+    )
+    .await;
+    let later = shop.patch("/v1/batches/B1", &json!({"eta": "2026-04-01"})).await;
+    assert_eq!(later.status, StatusCode::OK);
+    assert_eq!(later.json()["batch"]["eta"], "2026-04-01");
+    assert_eq!(
+        later.json()["effects"],
+        json!({"reallocated": [], "backordered": [], "allocated": [], "promise_changed": [
+            {"order_id": "o1", "line_id": "LAMP", "from": "2026-03-01", "to": "2026-04-01"}]})
+    );
+    shop.inbound("B2", "LAMP", 10, "2026-03-15").await;
+    let later = shop
+        .patch("/v1/batches/B1", &json!({"eta": "2026-05-01", "quantity": 3}))
+        .await
+        .json();
+    assert_eq!(
+        (&later["batch"]["eta"], &later["batch"]["quantity"]),
+        (&json!("2026-05-01"), &json!(3))
+    );
+    assert_eq!(
+        later["effects"]["reallocated"][0]["to"],
+        json!([{"batch": "B2", "quantity": 4}])
+    );
+}
+
+#[actix_web::test]
+async fn a_change_of_a_batch_says_at_least_one_thing_and_no_arrival() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    let events = shop.events().await;
+    for (body, fields) in [
+        (json!({}), vec![""]),
+        (json!({"quantity": null}), vec!["quantity"]),
+        (json!({"eta": null}), vec!["eta"]),
+        (
+            json!({"quantity": -1, "eta": "soon", "location": "x"}),
+            vec!["quantity", "eta", "location"],
+        ),
+    ] {
+        assert_eq!(shop.patch("/v1/batches/B1", &body).await.fields(), fields, "{body}");
+    }
+    let arrived = shop.patch("/v1/batches/B1", &json!({"eta": null})).await.json();
+    let told = arrived["errors"][0]["message"].as_str().expect("a text");
+    assert!(told.contains("/receipt"), "{told}");
+    assert_eq!(shop.events().await, events);
+}
+
+#[actix_web::test]
+async fn a_batch_is_received_with_what_was_counted_and_again_without_change() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    shop.inbound("B2", "LAMP", 10, "2026-03-02").await;
+    shop.post(
+        "/v1/allocations",
+        &json!({"order_id": "o1", "sku": "LAMP", "quantity": 4}),
+    )
+    .await;
+    let received = shop.post("/v1/batches/B1/receipt", &json!({"quantity": 9})).await;
+    let batch = received.json()["batch"].clone();
+    assert_eq!(
+        (
+            received.status,
+            &batch["status"],
+            &batch["eta"],
+            &batch["quantity"],
+            &batch["available"]
+        ),
+        (
+            StatusCode::OK,
+            &json!("in_warehouse"),
+            &Value::Null,
+            &json!(9),
+            &json!(5)
+        )
+    );
+    assert_eq!(
+        received.json()["effects"]["promise_changed"],
+        json!([{"order_id": "o1", "line_id": "LAMP", "from": "2026-03-01", "to": TODAY}])
+    );
+    let events = shop.events().await;
+    let again = shop.send(shop.request("POST", "/v1/batches/B1/receipt")).await;
+    assert_eq!((again.status, again.json()["batch"].clone()), (StatusCode::OK, batch));
+    assert_eq!(shop.events().await, events);
+    let wrong = shop
+        .post("/v1/batches/%20/receipt", &json!({"quantity": -1, "eta": 1}))
+        .await;
+    assert_eq!(wrong.fields(), ["reference", "quantity", "eta"]);
+    assert_eq!(
+        shop.post("/v1/batches/none/receipt", &json!({})).await.code(),
+        "unknown_batch"
+    );
+}
+
+#[actix_web::test]
+async fn a_cancelled_batch_is_closed_and_changes_no_more() {
+    let shop = Shop::open().await;
+    shop.stock("B1", "LAMP", 10).await;
+    shop.post(
+        "/v1/allocations",
+        &json!({"order_id": "o1", "sku": "LAMP", "quantity": 4}),
+    )
+    .await;
+    let cancelled = shop.delete("/v1/batches/B1").await;
+    let batch = cancelled.json()["batch"].clone();
+    assert_eq!(
+        (
+            cancelled.status,
+            &batch["status"],
+            &batch["quantity"],
+            &batch["available"]
+        ),
+        (StatusCode::OK, &json!("closed"), &json!(0), &json!(0))
+    );
+    assert_eq!(cancelled.json()["effects"]["backordered"][0]["order_id"], "o1");
+    assert_eq!(shop.get("/v1/batches/B1").await.json(), batch);
+    assert_eq!(shop.delete("/v1/batches/B1").await.json()["batch"], batch);
+    for answer in [
+        shop.patch("/v1/batches/B1", &json!({"quantity": 5})).await,
+        shop.patch("/v1/batches/B1", &json!({"eta": "2026-03-01"})).await,
+        shop.post("/v1/batches/B1/receipt", &json!({})).await,
+    ] {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::CONFLICT, "batch_closed".to_owned())
+        );
+        assert_eq!(answer.json()["reference"], "B1");
+    }
+    assert_eq!(shop.delete("/v1/batches/none").await.code(), "unknown_batch");
+}
+
+#[actix_web::test]
+async fn what_is_kept_back_is_not_promised() {
+    let shop = Shop::open().await;
+    shop.stock("B1", "LAMP", 10).await;
+    let put = shop.put("/v1/products/LAMP", &json!({"safety_stock": 3})).await;
+    assert_eq!(
+        (
+            put.status,
+            &put.json()["safety_stock"],
+            &put.json()["available"],
+            &put.json()["name"]
+        ),
+        (StatusCode::OK, &json!(3), &json!(7), &Value::Null)
+    );
+    let named = shop.put("/v1/products/LAMP", &json!({"name": "A lamp"})).await.json();
+    assert_eq!((&named["safety_stock"], &named["name"]), (&json!(3), &json!("A lamp")));
+    let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 8});
+    let refused = shop.post("/v1/allocations", &line).await.json();
+    assert_eq!(
+        (&refused["available"], &refused["remedy"]),
+        (&json!(7), &json!({"safety_stock": 2}))
+    );
+    for (body, fields) in [
+        (json!({}), vec![""]),
+        (
+            json!({"name": null, "safety_stock": null}),
+            vec!["name", "safety_stock"],
+        ),
+        (
+            json!({"safety_stock": -1, "version": 1}),
+            vec!["safety_stock", "version"],
+        ),
+    ] {
+        assert_eq!(shop.put("/v1/products/LAMP", &body).await.fields(), fields, "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn availability_is_told_by_date_with_what_is_kept_back_and_by_location() {
+    let shop = Shop::open().await;
+    shop.stock("HERE", "LAMP", 5).await;
+    shop.inbound("SOON", "LAMP", 7, "2026-03-01").await;
+    shop.inbound("OVERDUE", "LAMP", 2, "2026-01-30").await;
+    shop.inbound("LOST", "LAMP", 50, "2026-01-20").await;
+    let north = json!({"reference": "NORTH", "sku": "LAMP", "quantity": 4, "eta": "2026-04-01", "location": "north"});
+    shop.post("/v1/batches", &north).await;
+    let ask = async |query: &str| shop.get(&format!("/v1/products/LAMP/availability{query}")).await;
+    assert_eq!(
+        ask("").await.json(),
+        json!({"sku": "LAMP", "available_now": 7, "timeline": [
+            {"on": TODAY, "available": 7}, {"on": "2026-03-01", "available": 14}, {"on": "2026-04-01", "available": 18}]})
+    );
+    shop.put("/v1/products/LAMP", &json!({"safety_stock": 6})).await;
+    assert_eq!(
+        ask("").await.json()["timeline"],
+        json!([{"on": TODAY, "available": 7}, {"on": "2026-03-01", "available": 12}])
+    );
+    assert_eq!(
+        ask("?location=north").await.json(),
+        json!({"sku": "LAMP", "available_now": 0, "timeline": [
+            {"on": TODAY, "available": 0}, {"on": "2026-04-01", "available": 4}]})
+    );
+    assert_eq!(ask("?location=%20&near=x").await.fields(), ["near", "location"]);
+    assert_eq!(shop.get("/v1/products/none/availability").await.code(), "unknown_sku");
+}
+
+#[actix_web::test]
+async fn an_order_gets_what_availability_promises() {
+    let shop = Shop::open().await;
+    shop.stock("HERE", "LAMP", 5).await;
+    shop.inbound("SOON", "LAMP", 7, "2026-03-01").await;
+    shop.put("/v1/products/LAMP", &json!({"safety_stock": 3})).await;
+    let timeline = shop.get("/v1/products/LAMP/availability").await.json()["timeline"].clone();
+    for entry in timeline.as_array().expect("a timeline") {
+        let lines = json!([{"sku": "LAMP", "quantity": entry["available"]}]);
+        let quote = shop
+            .post("/v1/quotes", &json!({"lines": lines, "split": true}))
+            .await
+            .json();
+        assert_eq!(quote["promised_on"], entry["on"], "{timeline}");
+    }
+    let most = timeline[1]["available"].as_u64().expect("units");
+    let lines = json!([{"sku": "LAMP", "quantity": most + 1}]);
+    let quote = shop
+        .post("/v1/quotes", &json!({"lines": lines, "split": true}))
+        .await
+        .json();
+    assert_eq!(quote["promised_on"], Value::Null);
+}

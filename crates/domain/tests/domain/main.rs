@@ -1,0 +1,6 @@
+//! The rules of the shop, one sentence a test.
+
+mod holds;
+mod promises;
+mod rules;
+mod support;

@@ -1,0 +1,125 @@
+//! Previews: the same answer, and nothing behind it.
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::{Desk, Reply};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{FAR, FARTHER, line, order};
+
+async fn send(desk: &Desk, method: &Method, path: &str, body: &Value) -> Reply {
+    let headers: &[(&str, &str)] = &[("content-type", "application/json")];
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    desk.send(method.clone(), path, headers, text).await
+}
+
+/// Every write there is, each on what those before have left.
+fn writes() -> Vec<(Method, &'static str, Value)> {
+    let lines = [line("LAMP", 2), line("CHAIR", 1)];
+    let mut held = order("o4", &lines);
+    held["hold_seconds"] = json!(900);
+    let batch = json!({"reference": "L1", "sku": "LAMP", "quantity": 10, "eta": FAR});
+    let waits = json!({"order_id": "o3", "sku": "LAMP", "quantity": 90, "on_shortage": "backorder"});
+    let allocation = json!({"order_id": "o1", "sku": "LAMP", "quantity": 3});
+    vec![
+        (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"})),
+        (Method::POST, "/v1/batches", batch),
+        (
+            Method::POST,
+            "/v1/batches",
+            json!({"reference": "C1", "sku": "CHAIR", "quantity": 10}),
+        ),
+        (Method::PUT, "/v1/products/LAMP", json!({"safety_stock": 3})),
+        (Method::POST, "/v1/allocations", allocation.clone()),
+        (Method::POST, "/v1/allocations", allocation),
+        (
+            Method::POST,
+            "/v1/allocations",
+            json!({"order_id": "o2", "sku": "LAMP", "quantity": 90}),
+        ),
+        (Method::POST, "/v1/allocations", waits),
+        (Method::POST, "/v1/quotes", json!({"lines": lines})),
+        (Method::POST, "/v1/orders", held),
+        (Method::POST, "/v1/orders", order("o4", &lines[..1])),
+        (
+            Method::PUT,
+            "/v1/orders/o4",
+            json!({"lines": [line("LAMP", 1), line("CHAIR", 4)]}),
+        ),
+        (Method::PUT, "/v1/orders/o5", json!({"lines": [line("CHAIR", 1)]})),
+        (Method::PATCH, "/v1/orders/o4/lines/CHAIR", json!({"quantity": 2})),
+        (
+            Method::POST,
+            "/v1/orders/o4/confirmation",
+            json!({"lines": [{"line_id": "CHAIR"}]}),
+        ),
+        (Method::POST, "/v1/orders/o4/dispatch", Value::Null),
+        (Method::DELETE, "/v1/orders/o4/dispatch", Value::Null),
+        (Method::POST, "/v1/orders/o1/dispatch", json!({})),
+        (Method::PATCH, "/v1/batches/L1", json!({"eta": FARTHER, "quantity": 8})),
+        (Method::POST, "/v1/batches/L1/receipt", json!({"quantity": 100})),
+        (Method::DELETE, "/v1/orders/o4/lines/CHAIR", Value::Null),
+        (Method::DELETE, "/v1/orders/o1", Value::Null),
+        (Method::DELETE, "/v1/batches/L1", Value::Null),
+        (Method::DELETE, "/v1/batches/none", Value::Null),
+    ]
+}
+
+/// The instants of holds apart, which are counted from when they are placed.
+fn without_instants(mut body: Value) -> Value {
+    if let Some(at) = body.get_mut("hold_expires_at").filter(|at| !at.is_null()) {
+        *at = json!("some time");
+    }
+    body
+}
+
+async fn a_preview_of_every_write_is_the_answer_of_the_write_that_follows_and_leaves_no_trace(desk: Desk) {
+    for (method, path, body) in writes() {
+        let told = format!("{method} {path} {body}");
+        let books = desk.books().await;
+        let preview = send(&desk, &method, &format!("{path}?preview=true"), &body).await;
+        assert_eq!(preview.header("x-earmark-preview"), Some("true"), "{told}");
+        assert_eq!(
+            (preview.header("location"), preview.header("etag")),
+            (None, None),
+            "{told}"
+        );
+        assert_eq!(desk.books().await, books, "{told}");
+        let write = send(&desk, &method, path, &body).await;
+        assert_eq!(write.header("x-earmark-preview"), None, "{told}");
+        assert_eq!(
+            without_instants(preview.json()),
+            without_instants(write.json()),
+            "{told}"
+        );
+        let status = if write.status < 300 { 200 } else { write.status };
+        assert_eq!(preview.status, status, "{told}");
+    }
+}
+
+async fn a_preview_is_asked_for_by_true_or_false(desk: Desk) {
+    desk.buy("B1", "LAMP", 10).await;
+    let books = desk.books().await;
+    let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 3});
+    for bad in [
+        "preview",
+        "preview=",
+        "preview=1",
+        "preview=True",
+        "preview=true&preview=false",
+    ] {
+        let reply = desk.post(&format!("/v1/allocations?{bad}"), &line).await;
+        assert_eq!(reply.fields_at_fault(), ["preview"], "{bad}");
+    }
+    assert_eq!(desk.books().await, books);
+    let _ = desk.post("/v1/allocations?preview=false", &line).await.answers(201);
+}
+
+on_each_database! {
+    a_preview_of_every_write_is_the_answer_of_the_write_that_follows_and_leaves_no_trace,
+    a_preview_is_asked_for_by_true_or_false,
+}

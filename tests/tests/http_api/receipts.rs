@@ -1,0 +1,138 @@
+//! Batches that arrive, are put off, or are given up; and what can be promised of them by when.
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::Desk;
+use serde_json::{Value, json};
+
+use crate::support::{FAR, FARTHER, assert_today, line, parts, today};
+
+async fn a_batch_that_has_arrived_leaves_today(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
+    let before = today();
+    let received = desk
+        .post("/v1/batches/B1/receipt", &json!({"quantity": 9}))
+        .await
+        .answers(200);
+    let batch = &received["batch"];
+    assert_eq!(
+        (&batch["status"], &batch["eta"], &batch["quantity"]),
+        (&json!("in_warehouse"), &json!(null), &json!(9))
+    );
+    let moved = &received["effects"]["promise_changed"][0];
+    assert_eq!(
+        (&moved["order_id"], &moved["line_id"], &moved["from"]),
+        (&json!("o1"), &json!("LAMP"), &json!(FAR))
+    );
+    assert_today(&moved["to"], &before);
+    assert_eq!(desk.batch("B1").await, *batch);
+    let books = desk.books().await;
+    let again = desk.post("/v1/batches/B1/receipt", &json!({})).await.answers(200);
+    assert_eq!(again["batch"], *batch);
+    assert_eq!(desk.books().await, books);
+    let _ = desk
+        .post("/v1/batches/B9/receipt", &json!({}))
+        .await
+        .refuses(404, "unknown_batch");
+}
+
+async fn lines_of_a_batch_that_is_put_off_move_where_it_helps_and_are_told_of_their_date_where_not(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    desk.buy_inbound("B2", "LAMP", 4, FARTHER).await;
+    for id in ["o1", "o2"] {
+        let _ = desk.allocate(id, "LAMP", 4).await.answers(201);
+    }
+    let later = desk
+        .patch("/v1/batches/B1", &json!({"eta": "2199-03-01"}))
+        .await
+        .answers(200);
+    assert_eq!(
+        later["effects"]["reallocated"],
+        json!([{"order_id": "o1", "line_id": "LAMP", "from": parts(&[("B1", 4)]), "to": parts(&[("B2", 4)]),
+                "promised_from": FAR, "promised_to": FARTHER}])
+    );
+    assert_eq!(
+        later["effects"]["promise_changed"],
+        json!([{"order_id": "o2", "line_id": "LAMP", "from": FAR, "to": "2199-03-01"}])
+    );
+    assert_eq!(desk.order("o2").await["lines"][0]["promised_on"], "2199-03-01");
+}
+
+async fn a_batch_that_is_given_up_is_closed_and_its_lines_wait(desk: Desk) {
+    desk.buy("B1", "LAMP", 10).await;
+    let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
+    let _ = desk.allocate("o2", "LAMP", 1).await.answers(201);
+    let _ = desk.post("/v1/orders/o2/dispatch", &json!({})).await.answers(200);
+    let cancelled = desk.delete("/v1/batches/B1").await.answers(200);
+    assert_eq!(
+        (&cancelled["batch"]["status"], &cancelled["batch"]["quantity"]),
+        (&json!("closed"), &json!(1)),
+        "what has been dispatched remains"
+    );
+    assert_eq!(cancelled["effects"]["backordered"][0]["order_id"], "o1");
+    let books = desk.books().await;
+    assert_eq!(
+        desk.delete("/v1/batches/B1").await.answers(200)["batch"],
+        cancelled["batch"]
+    );
+    for (path, body) in [
+        ("/v1/batches/B1", json!({"quantity": 5})),
+        ("/v1/batches/B1", json!({"eta": FAR})),
+    ] {
+        assert_eq!(
+            desk.patch(path, &body).await.refuses(409, "batch_closed")["reference"],
+            "B1"
+        );
+    }
+    let _ = desk
+        .post("/v1/batches/B1/receipt", &json!({}))
+        .await
+        .refuses(409, "batch_closed");
+    assert_eq!(desk.books().await, books);
+    let _ = desk.delete("/v1/batches/B9").await.refuses(404, "unknown_batch");
+}
+
+async fn what_is_kept_back_is_neither_available_nor_promised(desk: Desk) {
+    desk.buy("HERE", "LAMP", 5).await;
+    desk.buy_inbound("SOON", "LAMP", 7, FAR).await;
+    let batch = json!({"reference": "NORTH", "sku": "LAMP", "quantity": 4, "eta": FARTHER, "location": "north"});
+    let _ = desk.post("/v1/batches", &batch).await.answers(201);
+    let put = desk
+        .put("/v1/products/LAMP", &json!({"safety_stock": 6}))
+        .await
+        .answers(200);
+    assert_eq!((&put["safety_stock"], &put["available"]), (&json!(6), &json!(10)));
+    let before = today();
+    let promised = desk.get("/v1/products/LAMP/availability").await.answers(200);
+    let timeline = promised["timeline"].as_array().expect("a timeline");
+    assert_today(&timeline[0]["on"], &before);
+    assert_eq!(timeline[1..], [json!({"on": FAR, "available": 10})]);
+    assert_eq!(
+        (&promised["sku"], &promised["available_now"]),
+        (&json!("LAMP"), &json!(5))
+    );
+    let north = desk
+        .get("/v1/products/LAMP/availability?location=north")
+        .await
+        .answers(200);
+    assert_eq!(
+        (&north["available_now"], &north["timeline"][1]),
+        (&json!(0), &json!({"on": FARTHER, "available": 4}))
+    );
+    for (quantity, day) in [(5, timeline[0]["on"].clone()), (10, json!(FAR)), (11, Value::Null)] {
+        let quote = json!({"lines": [line("LAMP", quantity)], "split": true});
+        let quote = desk.post("/v1/quotes", &quote).await.answers(200);
+        assert_eq!(quote["promised_on"], day, "{quantity}");
+    }
+    let _ = desk
+        .get("/v1/products/SOFA/availability")
+        .await
+        .refuses(404, "unknown_sku");
+}
+
+on_each_database! {
+    a_batch_that_has_arrived_leaves_today,
+    lines_of_a_batch_that_is_put_off_move_where_it_helps_and_are_told_of_their_date_where_not,
+    a_batch_that_is_given_up_is_closed_and_its_lines_wait,
+    what_is_kept_back_is_neither_available_nor_promised,
+}

@@ -1,0 +1,100 @@
+//! Versions: what bears an ETag, and writes that are held to one.
+
+use std::sync::Arc;
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::{Desk, Reply};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::FAR;
+
+/// Each write that can be held to a version, on the batch B1 of LAMP.
+fn writes() -> [(Method, &'static str, Value); 4] {
+    [
+        (Method::PUT, "/v1/products/LAMP", json!({"safety_stock": 1})),
+        (Method::PATCH, "/v1/batches/B1", json!({"quantity": 9})),
+        (Method::POST, "/v1/batches/B1/receipt", json!({"quantity": 8})),
+        (Method::DELETE, "/v1/batches/B1", json!({})),
+    ]
+}
+
+async fn send_if(desk: &Desk, condition: &str, (method, path, body): &(Method, &str, Value)) -> Reply {
+    let headers = [("content-type", "application/json"), ("if-match", condition)];
+    desk.send(method.clone(), path, &headers, body.to_string()).await
+}
+
+async fn etag(desk: &Desk, path: &str) -> String {
+    desk.get(path).await.header("etag").expect("an ETag").to_owned()
+}
+
+async fn a_write_is_executed_on_the_version_that_was_seen_and_on_no_other(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    for write in writes() {
+        let seen = etag(&desk, "/v1/products/LAMP").await;
+        assert_eq!(etag(&desk, "/v1/batches/B1").await, seen);
+        let books = desk.books().await;
+        for stale in ["\"999\"".to_owned(), format!("W/{seen}"), "\"x\", \"998\"".to_owned()] {
+            let problem = send_if(&desk, &stale, &write).await.refuses(412, "stale_version");
+            assert_eq!(format!("\"{}\"", problem["version"]), seen);
+        }
+        assert_eq!(desk.books().await, books);
+        let reply = send_if(&desk, &format!("\"999\", {seen}"), &write).await;
+        let _ = reply.answers(200);
+        let now = etag(&desk, "/v1/products/LAMP").await;
+        assert_ne!(now, seen);
+        assert_eq!(reply.header("etag"), Some(now.as_str()));
+        let _ = send_if(&desk, &seen, &write).await.refuses(412, "stale_version");
+    }
+}
+
+async fn of_many_that_saw_the_same_version_one_is_executed(desk: Desk) {
+    desk.buy("B1", "LAMP", 1_000).await;
+    let seen = etag(&desk, "/v1/batches/B1").await;
+    let desk = Arc::new(desk);
+    let writes: Vec<_> = (0..16)
+        .map(|at| {
+            let (desk, seen) = (Arc::clone(&desk), seen.clone());
+            tokio::spawn(async move {
+                let count = (Method::PATCH, "/v1/batches/B1", json!({"quantity": 100 + at}));
+                send_if(&desk, &seen, &count).await.status
+            })
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for write in writes {
+        statuses.push(write.await.expect("an answer"));
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 200);
+    assert!(statuses[1..].iter().all(|status| *status == 412), "{statuses:?}");
+}
+
+async fn a_star_asks_for_something_to_write_on(desk: Desk) {
+    let put = (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"}));
+    let problem = send_if(&desk, "*", &put).await.refuses(412, "stale_version");
+    assert_eq!(problem["version"], 0);
+    for write in &writes()[1..] {
+        let _ = send_if(&desk, "*", write).await.refuses(404, "unknown_batch");
+    }
+    desk.buy("B1", "LAMP", 10).await;
+    let _ = send_if(&desk, "*", &put).await.answers(200);
+}
+
+async fn a_condition_that_can_not_be_read_is_told(desk: Desk) {
+    desk.buy("B1", "LAMP", 10).await;
+    let books = desk.books().await;
+    for bad in ["1", "\"1", "*, \"1\"", "w/\"1\""] {
+        for write in writes() {
+            let _ = send_if(&desk, bad, &write).await.refuses(400, "malformed_condition");
+        }
+    }
+    assert_eq!(desk.books().await, books);
+}
+
+on_each_database! {
+    a_write_is_executed_on_the_version_that_was_seen_and_on_no_other,
+    of_many_that_saw_the_same_version_one_is_executed,
+    a_star_asks_for_something_to_write_on,
+    a_condition_that_can_not_be_read_is_told,
+}
