@@ -1,12 +1,13 @@
 //! What the tables refuse, whoever writes.
 
+use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{Queries, Store, StoreError};
-use earmark_domain::{AllocationRecord, Changes, Claim, Quantity};
+use earmark_domain::{AllocationRecord, Changes, Claim, ProductHistory, Quantity};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::database::with_database;
-use crate::shop::{allocate, always, create_batch, key, occasion, of_products, reference, run};
+use crate::shop::{agrees, allocate, always, create_batch, key, occasion, of_products, reference, run, sku};
 
 async fn refused(outsider: &Client, sql: &str) {
     let error = outsider.batch_execute(sql).await.expect_err(sql);
@@ -205,6 +206,74 @@ async fn what_happened_is_never_altered_and_never_removed() {
         refused(&outsider, "UPDATE events SET actor = 'nobody'").await;
         refused(&outsider, "DELETE FROM events").await;
         refused(&outsider, "TRUNCATE events").await;
+    })
+    .await;
+}
+
+/// All that is stored of lamps, in the order of its keys.
+async fn stands(store: &PostgresStore) -> ProductHistory {
+    let history = store.history(&sku("LAMP")).await.expect("it answers");
+    let mut history = history.expect("a product");
+    history
+        .allocations
+        .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
+    history
+}
+
+/// Takes the schema back to that of the second release, as its programs left it.
+async fn back_to_the_second_release(outsider: &Client) {
+    for down in [
+        include_str!("../../migrations/postgres/0004_remembered_answers/down.sql"),
+        include_str!("../../migrations/postgres/0003_promises/down.sql"),
+        "DELETE FROM __diesel_schema_migrations WHERE version > '0002'",
+    ] {
+        outsider.batch_execute(down).await.expect("it goes back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_of_the_second_release_are_carried_over() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, create_batch("B2", "LAMP", 3)).await;
+        for order in ["O1", "O2", "O3"] {
+            run(&store, allocate(order, "LAMP", 4)).await;
+        }
+        run(&store, allocate("O4", "LAMP", 9)).await;
+        let before = stands(&store).await;
+        drop(store);
+        let outsider = database.outsider().await;
+        back_to_the_second_release(&outsider).await;
+        outsider
+            .batch_execute(
+                "UPDATE products SET resume_placed_at = now(), resume_order_id = 'O3', resume_line_id = 'LAMP'; \
+                 UPDATE batches SET eta = '2031-05-06' WHERE reference = 'B2'",
+            )
+            .await
+            .expect("a page is owed, and a batch is on its way");
+
+        let store = database.store().await;
+        let owed = outsider.query_one("SELECT resume_rank FROM products", &[]).await;
+        assert_eq!(owed.expect("a product").get::<_, Option<i64>>(0), Some(0));
+        let created = outsider
+            .query_one(
+                "SELECT count(*) FROM batches WHERE created_eta IS NOT DISTINCT FROM eta",
+                &[],
+            )
+            .await;
+        assert_eq!(created.expect("batches").get::<_, i64>(0), 2);
+        outsider
+            .batch_execute(
+                "UPDATE products SET resume_rank = NULL, resume_placed_at = NULL, resume_order_id = NULL, \
+                 resume_line_id = NULL; UPDATE batches SET eta = NULL, created_eta = NULL",
+            )
+            .await
+            .expect("as it was");
+        assert_eq!(stands(&store).await, before);
+        run(&store, create_batch("B3", "LAMP", 20)).await;
+        run(&store, allocate("O5", "LAMP", 4)).await;
+        agrees(&store, "LAMP").await;
     })
     .await;
 }
