@@ -13,6 +13,7 @@ pub mod lookups;
 pub mod promises;
 pub mod races;
 pub mod remembered;
+pub mod terms;
 pub mod vanishing;
 
 /// Expands a macro with every case of the contract, each as `module::case`, behind what is given in brackets.
@@ -40,6 +41,21 @@ macro_rules! with_every_case {
             forged::a_change_of_what_does_not_exist_is_not_stored,
             forged::one_bad_row_keeps_the_whole_change_out,
             forged::a_line_that_no_event_tells_of_is_found,
+            forged::what_has_left_is_the_sum_of_the_dispatches_whatever_the_change_says,
+            forged::a_dispatch_that_can_not_be_is_not_stored,
+            forged::a_hold_without_a_deadline_is_not_stored,
+            terms::what_is_promised_is_read_back_the_same,
+            terms::what_is_promised_stands_when_the_books_are_opened_again,
+            terms::the_weakest_claims_are_loaded_to_be_released,
+            terms::all_that_lie_in_a_batch_are_loaded_where_each_may_be_told,
+            terms::the_backlog_goes_by_precedence,
+            terms::orders_that_are_due_are_told_the_earliest_first,
+            terms::the_next_hold_is_found_but_for_those_of_the_scope,
+            terms::from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept,
+            terms::what_has_left_is_loaded_to_come_back,
+            terms::an_order_that_changes_stands_as_it_is,
+            terms::what_a_quote_is_told_is_what_stands,
+            terms::units_kept_back_are_not_available,
             conflicts::two_decisions_on_the_last_unit_are_never_both_stored,
             conflicts::two_first_batches_of_a_new_product_both_stand,
             conflicts::a_reference_goes_to_one_of_two_products,
