@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers};
 use tokio::runtime;
 use tokio::task::JoinSet;
 
@@ -59,6 +59,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
 pub(crate) struct Books {
     pub(crate) engine: Engine,
     pub(crate) queries: Arc<dyn Queries>,
+    pub(crate) answers: Arc<dyn RememberedAnswers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kind: &'static str,
     lanes: JoinSet<()>,
@@ -81,6 +82,7 @@ impl Books {
         Self {
             engine,
             queries: ports.queries,
+            answers: ports.answers,
             clock: ports.clock,
             kind: ports.kind,
             lanes: lanes.into_iter().map(|lane| lane.run()).collect(),

@@ -12,7 +12,7 @@ use super::super::{DEFAULT_READERS, OpenError, SqliteStore};
 use super::{Shelf, a_small_book, batch_reference, renamed, sku, store};
 
 /// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         include_str!("../../../migrations/sqlite/0001_books/up.sql"),
         include_str!("../../../migrations/sqlite/0001_books/down.sql"),
@@ -20,6 +20,14 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         include_str!("../../../migrations/sqlite/0002_less_to_write/up.sql"),
         include_str!("../../../migrations/sqlite/0002_less_to_write/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0003_promises/up.sql"),
+        include_str!("../../../migrations/sqlite/0003_promises/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0004_remembered_answers/up.sql"),
+        include_str!("../../../migrations/sqlite/0004_remembered_answers/down.sql"),
     ),
 ];
 
@@ -32,7 +40,7 @@ fn in_one_transaction(connection: &mut SqliteConnection, script: &str) -> QueryR
 async fn a_file_without_a_schema_is_only_opened_by_those_who_may_make_it() {
     let shelf = Shelf::new();
     let missing = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
-    assert_eq!(missing.len(), 2, "{missing:?}");
+    assert_eq!(missing.len(), MIGRATIONS.len(), "{missing:?}");
     let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, false).await;
     let told = refused.expect_err("there is no schema").to_string();
     assert!(told.contains("earmark migrate"), "{told}");
