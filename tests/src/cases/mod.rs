@@ -4,6 +4,7 @@
 //! [`with_every_case!`](crate::with_every_case) lists them; a test holds the list against the files.
 
 pub mod conflicts;
+pub mod deadlines;
 pub mod extremes;
 pub mod following;
 pub mod forged;
@@ -49,9 +50,9 @@ macro_rules! with_every_case {
             terms::the_weakest_claims_are_loaded_to_be_released,
             terms::all_that_lie_in_a_batch_are_loaded_where_each_may_be_told,
             terms::the_backlog_goes_by_precedence,
-            terms::orders_that_are_due_are_told_the_earliest_first,
-            terms::the_next_hold_is_found_but_for_those_of_the_scope,
-            terms::from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept,
+            deadlines::orders_that_are_due_are_told_the_earliest_first,
+            deadlines::the_next_hold_is_found_but_for_those_of_the_scope,
+            deadlines::from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept,
             terms::what_has_left_is_loaded_to_come_back,
             terms::an_order_that_changes_stands_as_it_is,
             terms::what_a_quote_is_told_is_what_stands,

@@ -7,9 +7,10 @@ use earmark_domain::Sku;
 use futures::try_join;
 
 use super::PostgresStore;
+use super::columns::{EventRow, EventTypes, event_columns};
 use super::error::store_error;
 use super::load::rows_wanted;
-use super::row::{EventRow, EventTypes, event_columns, pg_counter};
+use super::row::pg_counter;
 use super::statement::statement;
 
 /// A page of events, ascending, each as `read` has it.

@@ -6,12 +6,13 @@ use earmark_application::StoreError;
 use earmark_domain::{ProductHistory, Sku};
 use futures::try_join;
 
-use super::error::store_error;
-use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes,
-    LineRow, LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
+use super::columns::{
+    AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes, LineRow,
+    LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
     line_columns, product_columns,
 };
+use super::error::store_error;
+use super::row;
 use super::statement::statement;
 
 /// Reads it, in the transaction that is open: one snapshot.

@@ -6,9 +6,10 @@ use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, LineRecord, Quantity, Reference, ReleaseLines, Units};
 
+use super::columns::{LineRow, LineTypes, line_columns};
 use super::error::store_error;
 use super::load::rows_wanted;
-use super::row::{self, AFTER_ALL, LineRow, LineTypes, line_columns};
+use super::row::{self, AFTER_ALL};
 use super::statement::statement;
 
 /// How many lines of a shrinking batch are read at a time until they hold what it lacks: a round trip's worth.

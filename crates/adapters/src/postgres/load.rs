@@ -20,14 +20,15 @@ use earmark_domain::{
 };
 use futures::try_join;
 
+use super::columns::{
+    AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow, LineTypes, OrderRow,
+    OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, line_columns,
+    order_columns, product_columns,
+};
 use super::deadlines::next_holds;
 use super::error::store_error;
 use super::leaving::lines_to_release;
-use super::row::{
-    self, AllocationRow, AllocationTypes, BEFORE_ALL, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow,
-    LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns,
-    line_columns, order_columns, pg_instant, product_columns,
-};
+use super::row::{self, BEFORE_ALL, pg_instant};
 use super::statement::statement;
 
 /// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends.

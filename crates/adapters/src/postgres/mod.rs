@@ -9,6 +9,7 @@
 //! Connections are made without TLS: the database is expected on the same machine or network.
 
 mod answers;
+mod columns;
 mod connect;
 mod deadlines;
 mod error;

@@ -15,14 +15,15 @@ use earmark_application::{
 use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
 use jiff::Timestamp;
 
+use super::columns::{
+    BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
+    line_columns, order_columns, product_columns,
+};
 use super::error::store_error;
 use super::events::event_page;
 use super::history::history;
 use super::load::rows_wanted;
-use super::row::{
-    self, BEFORE_ALL, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes,
-    batch_columns, line_columns, order_columns, pg_instant, pg_moment, product_columns,
-};
+use super::row::{self, BEFORE_ALL, pg_instant, pg_moment};
 use super::statement::{Statement, statement};
 use super::sums;
 use super::{BEGIN_TO_READ, PostgresStore, roll_back};

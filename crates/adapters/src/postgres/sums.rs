@@ -9,10 +9,11 @@ use earmark_application::{BatchRead, ProductRead, ProductSummary, StoreError};
 use earmark_domain::{BatchRecord, Count, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
 
+use super::columns::{BatchRow, BatchTypes, ProductRow, ProductTypes, batch_columns, product_columns};
 use super::deadlines::Ended;
 use super::error::store_error;
 use super::load::rows_wanted;
-use super::row::{self, BatchRow, BatchTypes, ProductRow, ProductTypes, batch_columns, pg_moment, product_columns};
+use super::row::{self, pg_moment};
 use super::statement::{Statement, statement};
 use super::{BEGIN_TO_READ, PostgresStore, roll_back};
 

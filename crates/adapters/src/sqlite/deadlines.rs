@@ -59,9 +59,9 @@ pub(super) fn due_orders(
     }
     due.sort_unstable();
     let mut seen = BTreeSet::new();
-    due.into_iter()
-        .map(|(_, order)| order)
-        .filter(|order| seen.insert(order.clone()))
+    due.iter()
+        .map(|(_, order)| order.as_str())
+        .filter(|order| seen.insert(*order))
         .take(limit)
         .map(row::order_id)
         .collect()

@@ -436,12 +436,12 @@ pub(super) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timestamp, StoreE
 }
 
 /// An order id that stands with a line.
-pub(super) fn order_id(id: String) -> Result<OrderId, StoreError> {
+pub(super) fn order_id(id: &str) -> Result<OrderId, StoreError> {
     let at = In {
         table: "lines",
         key: &id,
     };
-    at.read("order_id", OrderId::new(&id))
+    at.read("order_id", OrderId::new(id))
 }
 
 /// Units of a product in a batch, as the database made a sum of them.

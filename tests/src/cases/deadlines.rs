@@ -1,0 +1,172 @@
+//! Deadlines: which holds have ended, which ends next, and what is told of a product meanwhile.
+
+use std::collections::BTreeSet;
+
+use earmark_domain::{LineState, NextHold, OrderStatus, Sku, Units};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::build::{
+    allocate, allocate_or_wait, cancel_order, confirm, create_batch, expire_holds, hold, place_order, sku,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+async fn due(shop: &Shop, of: &[&str], now: Timestamp, limit: usize) -> Vec<String> {
+    let skus: BTreeSet<Sku> = of.iter().map(|of| sku(of)).collect();
+    let found = shop.store.due_orders(&skus, now, limit).await.expect("a list");
+    found.into_iter().map(|id| id.to_string()).collect()
+}
+
+/// Each once, of the products that were asked about, whether it holds units or waits.
+pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
+    let shop = Shop::open(&db).await;
+    let begin = shop.now();
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 9),
+        create_batch("b-2", "CHAIR", 2),
+        hold("third", &[("a", "LAMP", 1), ("b", "LAMP", 1), ("c", "CHAIR", 1)], 300),
+        hold("first", &[("a", "LAMP", 1)], 100),
+        hold("waits", &[("a", "CHAIR", 9)], 200),
+        hold("last", &[("a", "LAMP", 1)], 400),
+        hold("firm", &[("a", "LAMP", 1)], 50),
+        confirm("firm"),
+        place_order("never", &[("LAMP", 1)]),
+    ])
+    .await;
+    let after = |seconds| begin + SignedDuration::from_secs(seconds);
+    assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(50), 9).await, [""; 0]);
+    assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(101), 9).await, ["first"]);
+    let all = ["first", "waits", "third", "last"];
+    for limit in 0..=5 {
+        assert_eq!(
+            due(&shop, &["LAMP", "CHAIR"], after(900), limit).await,
+            all[..limit.min(4)]
+        );
+    }
+    assert_eq!(due(&shop, &["CHAIR"], after(900), 9).await, ["waits", "third"]);
+    assert_eq!(due(&shop, &["SOFA"], after(900), 9).await, [""; 0]);
+    let deadline = shop.order("first").await.lines[0]
+        .record
+        .hold_until
+        .expect("it is held");
+    assert_eq!(due(&shop, &["LAMP"], deadline, 9).await, ["first"]);
+    let before = deadline - SignedDuration::from_micros(1);
+    assert_eq!(due(&shop, &["LAMP"], before, 9).await, [""; 0]);
+
+    let products = |now, limit| {
+        let queries = shop.queries.clone();
+        async move { queries.due(now, limit).await.expect("a list") }
+    };
+    // No hold on lamps ends before the one that was made firm was to end: so it is noted.
+    assert_eq!(products(after(51), 9).await, [sku("LAMP")]);
+    assert_eq!(products(after(900), 9).await, [sku("LAMP"), sku("CHAIR")]);
+    assert_eq!(products(after(900), 1).await, [sku("LAMP")]);
+    assert_eq!(products(begin, 9).await, []);
+    shop.clock.advance_seconds(900);
+    shop.sweep().await;
+    assert_eq!(products(after(99_999), 9).await, []);
+    assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(99_999), 9).await, [""; 0]);
+    for id in all {
+        let view = shop.order(id).await.view(shop.now());
+        assert_eq!(view.status, OrderStatus::Expired, "{id}");
+    }
+    shop.assert_sound().await;
+}
+
+/// Those who end holds have to know which comes next.
+pub async fn the_next_hold_is_found_but_for_those_of_the_scope(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 9),
+        create_batch("b-2", "CHAIR", 2),
+        hold("late", &[("a", "LAMP", 1)], 300),
+        hold("soon", &[("a", "LAMP", 1), ("b", "LAMP", 90)], 100),
+    ])
+    .await;
+    let deadline = |id| {
+        let shop = &shop;
+        async move { shop.order(id).await.lines[0].record.hold_until }
+    };
+    let (soon, late) = (deadline("soon").await, deadline("late").await);
+    for (orders, at) in [(&[][..], soon), (&["soon"], late), (&["soon", "late"], None)] {
+        let scope = expire_holds(&["LAMP", "CHAIR", "SOFA"], orders).scope();
+        let mut found = shop.load(&scope).await.next_holds;
+        found.sort_unstable_by(|a, b| b.sku.cmp(&a.sku));
+        let expected = [(sku("LAMP"), at), (sku("CHAIR"), None)];
+        assert_eq!(found, expected.map(|(sku, at)| NextHold { sku, at }));
+    }
+    let unasked = shop.load(&cancel_order("soon").scope()).await;
+    assert_eq!(unasked.next_holds, []);
+}
+
+/// Whoever asks for an instant behind the deadline hears of a product without the hold.
+pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 6),
+        create_batch("b-2", "LAMP", 4),
+        create_batch("c-1", "CHAIR", 3),
+        hold("short", &[("a", "LAMP", 5), ("b", "LAMP", 3), ("c", "LAMP", 70)], 100),
+        hold("long", &[("a", "LAMP", 1), ("b", "LAMP", 30)], 500),
+        allocate_or_wait("firm", "LAMP", 1),
+        allocate_or_wait("waits", "LAMP", 20),
+        allocate("firm", "CHAIR", 1),
+    ])
+    .await;
+    let told = |seconds: i64| {
+        let (shop, now) = (&shop, shop.now() + SignedDuration::from_secs(seconds));
+        async move {
+            let queries = &shop.queries;
+            let product = queries
+                .product(&sku("LAMP"), now)
+                .await
+                .expect("a product")
+                .expect("it stands");
+            let listed = queries.products(None, None, now, 9).await.expect("products");
+            assert_eq!(listed[1], product.summary);
+            assert_eq!(
+                (listed[0].allocated, listed[0].available),
+                (Units::new(1), Units::new(2))
+            );
+            let found = queries.products(Some("lamp"), None, now, 9).await.expect("products");
+            assert_eq!(found, [product.summary.clone()]);
+            for batch in &product.batches {
+                let alone = queries
+                    .batch(&batch.reference, now)
+                    .await
+                    .expect("a batch")
+                    .expect("it stands");
+                assert_eq!((&alone.record, alone.version), (batch, product.summary.version));
+            }
+            let backlog = queries.backlog(&sku("LAMP"), None, now, 9).await.expect("a backlog");
+            let backlog = backlog.expect("a product");
+            let waiting: Units = backlog.iter().map(|line| line.record.quantity.units()).sum();
+            assert_eq!(waiting, product.summary.backordered);
+            let by_batch: Vec<u64> = product.batches.iter().map(|batch| batch.allocated.get()).collect();
+            let sums = product.summary;
+            (
+                by_batch,
+                sums.allocated.get(),
+                sums.available.get(),
+                sums.backordered.get(),
+            )
+        }
+    };
+    let before = shop.snapshot().await;
+    assert_eq!(told(50).await, (vec![6, 4], 10, 0, 120));
+    assert_eq!(told(200).await, (vec![1, 1], 2, 8, 50));
+    assert_eq!(told(600).await, (vec![0, 1], 1, 9, 20));
+    assert_eq!(shop.snapshot().await, before, "to ask is not to sweep");
+    let view = shop
+        .order("short")
+        .await
+        .view(shop.now() + SignedDuration::from_secs(200));
+    assert_eq!(view.status, OrderStatus::Expired);
+
+    // And whoever decides ends them first.
+    shop.clock.advance_seconds(200);
+    shop.done(&place_order("next", &[("LAMP", 5)])).await;
+    let stands = shop.order("short").await;
+    assert!(stands.lines.iter().all(|line| line.record.state == LineState::Expired));
+    shop.assert_sound().await;
+}
