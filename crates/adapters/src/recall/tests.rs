@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_domain::{
-    Allocate, BacklogRead, Command, Count, CreateBatch, Ledger, LineId, Location, Occasion, OnShortage, OrderId,
-    Quantity, Reference, Units, Wish,
+    Allocate, BacklogRead, Command, Count, CreateBatch, Ledger, LineId, Location, Locations, Occasion, OnShortage,
+    OrderId, Promising, Quantity, Reference, Units, Wish,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -67,6 +67,7 @@ impl Books {
             now: Timestamp::from_microsecond(self.commands).expect("an instant"),
             actor: Arc::from("test"),
             correlation_id: Arc::from("test"),
+            promising: Promising::default(),
         };
         let mut ledger = Ledger::open(loaded).expect("sound books");
         // A refusal leaves events, which are stored too.
@@ -111,6 +112,7 @@ fn allocate(number: usize, of: &str, quantity: i32, split: bool) -> Command {
             sku: sku(of),
             quantity: Quantity::new(quantity).expect("a quantity"),
         },
+        locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split,
     })
@@ -220,6 +222,9 @@ fn memory_is_bounded_and_the_longest_unused_is_forgotten_first() {
             version: 1,
             batches_created: 0,
             resume_after: None,
+            safety_stock: Count::ZERO,
+            depleted: false,
+            next_expiry: None,
         }],
         ..Loaded::default()
     };

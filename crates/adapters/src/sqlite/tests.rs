@@ -12,9 +12,9 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Count, Event, Fact, LineId, LineKey, LineRecord, LineState,
-    Location, OrderId, OrderRecord, ProductChange, ProductName, ProductRecord, Quantity, Reference, Scope, Sku,
-    Subject, Units,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, Count, Event, Fact, LineId, LineKey, LineRecord, LineState,
+    Location, Locations, OrderId, OrderRecord, Precedence, ProductChange, ProductName, ProductRecord, Quantity,
+    Reference, Scope, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -82,6 +82,9 @@ fn product(name: &str, version: u64) -> ProductRecord {
         version,
         batches_created: 1,
         resume_after: None,
+        safety_stock: Count::ZERO,
+        depleted: false,
+        next_expiry: None,
     }
 }
 
@@ -92,10 +95,12 @@ fn batch() -> BatchRecord {
         location: Location::default(),
         ordinal: 1,
         created_quantity: quantity(10),
+        created_eta: Some(date(2031, 5, 6)),
         quantity: Count::from(quantity(10)),
         allocated: Units::ZERO,
         dispatched: Units::ZERO,
         eta: Some(date(2031, 5, 6)),
+        closed: false,
     }
 }
 
@@ -119,10 +124,12 @@ fn a_small_book() -> Changes {
             record: product("Lampe Été", 2),
         }],
         batches: vec![Change::New(batch())],
-        orders: vec![OrderRecord {
+        orders: vec![Change::New(OrderRecord {
             id: key().order,
             placed_at: instant(),
-        }],
+            precedence: Precedence::default(),
+            hold_until: None,
+        })],
         lines: vec![Change::New(LineRecord {
             key: key(),
             sku: sku(),
@@ -131,15 +138,19 @@ fn a_small_book() -> Changes {
             split: true,
             placed_at: instant(),
             placed_with_order: true,
+            precedence: Precedence::default(),
+            locations: Locations::ANY,
+            hold_until: None,
         })],
-        released: Vec::new(),
         earmarked: vec![AllocationRecord {
             key: key(),
             batch: batch_reference(),
             quantity: quantity(4),
+            claim: Claim::new(0),
             allocated_at: instant(),
         }],
         events: vec![named("Lamp", 1), named("Lampe Été", 2)],
+        ..Changes::default()
     }
 }
 
@@ -239,34 +250,58 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
     store(&books, a_small_book()).await.expect("stored");
     let mut stranger = shelf.stranger();
     stranger
-        .batch_execute("INSERT INTO lines VALUES ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0)")
+        .batch_execute("INSERT INTO lines VALUES ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, NULL, NULL)")
         .expect("a line");
     for forbidden in [
         "UPDATE batches SET allocated = 3",
         "UPDATE batches SET allocated = 5",
         "UPDATE batches SET open = FALSE",
         // Four are allocated, and a check could be ignored.
-        "INSERT OR IGNORE INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0)",
-        "INSERT OR FAIL INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0)",
+        "INSERT OR IGNORE INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
+        "INSERT OR FAIL INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
         "UPDATE batches SET quantity = 3",
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
         "UPDATE allocations SET quantity = 5",
-        "INSERT INTO allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0)",
-        "INSERT INTO allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0)",
+        "INSERT INTO allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 0)",
+        "INSERT INTO allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 0)",
         "UPDATE lines SET state = 'lost'",
+        "UPDATE lines SET state = 'held'",
+        "UPDATE lines SET hold_until = 1 WHERE state = 'allocated'",
+        "UPDATE batches SET dispatched = 1",
+        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, dispatched) \
+         VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
+        // Four of ten are allocated.
+        "INSERT OR IGNORE INTO dispatches VALUES ('O-1', 'LAMP', 'B-1', 7, 0)",
+        "INSERT INTO dispatches VALUES ('O-1', 'LAMP', 'B-9', 1, 0)",
+        "INSERT INTO dispatches VALUES ('O-9', 'LAMP', 'B-1', 1, 0)",
         "UPDATE events SET actor = 'nobody'",
         "DELETE FROM events",
         "DELETE FROM batches",
     ] {
         assert!(stranger.batch_execute(forbidden).is_err(), "{forbidden}");
     }
+    stranger
+        .batch_execute("INSERT INTO dispatches VALUES ('O-1', 'LAMP', 'B-1', 6, 0)")
+        .expect("six are left");
+    for forbidden in [
+        "UPDATE dispatches SET quantity = 5",
+        "UPDATE batches SET dispatched = 5",
+        "UPDATE batches SET dispatched = 0",
+        "UPDATE batches SET open = TRUE",
+        "INSERT INTO allocations VALUES ('O-1', 'more', 'B-1', 1, 0, 0)",
+    ] {
+        assert!(stranger.batch_execute(forbidden).is_err(), "{forbidden}");
+    }
+    stranger
+        .batch_execute("DELETE FROM dispatches")
+        .expect("what has left may come back");
     // The sum follows where it may.
     stranger
         .batch_execute("DELETE FROM allocations")
         .expect("allocations may go");
-    let batch = books.batch(&batch_reference()).await.expect("an answer");
-    assert_eq!(batch.map(|batch| batch.allocated), Some(Units::ZERO));
+    let batch = books.batch(&batch_reference(), instant()).await.expect("an answer");
+    assert_eq!(batch.map(|batch| batch.record.allocated), Some(Units::ZERO));
 }
 
 #[tokio::test]
@@ -283,7 +318,7 @@ async fn more_than_a_batch_holds_is_told_as_broken_books_and_leaves_no_trace() {
     };
     let refused = store(&books, shrunk).await;
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
-    let stands = books.product(&sku()).await.expect("an answer").expect("a product");
+    let stands = books.product(&sku(), instant()).await.expect("an answer").expect("a product");
     assert_eq!(stands.summary.version, 2);
 }
 
@@ -332,7 +367,7 @@ async fn a_caller_that_goes_away_in_the_middle_tears_nothing() {
     let_go.send(()).expect("the decision waits");
     // The next transaction comes after it, and finds all of it.
     store(&books, renamed(2)).await.expect("stored");
-    let product = books.product(&sku()).await.expect("an answer").expect("a product");
+    let product = books.product(&sku(), instant()).await.expect("an answer").expect("a product");
     assert_eq!(product.summary.version, 3);
     assert_eq!(product.summary.allocated, Units::new(4));
 }
@@ -345,11 +380,11 @@ async fn questions_are_answered_while_a_transaction_is_under_way() {
     let other = books.clone();
     let transaction = tokio::spawn(async move { other.transact(&Scope::default(), decide).await.map(drop) });
     begins.await.expect("the decision begins");
-    assert_eq!(books.product(&sku()).await.expect("an answer"), None);
+    assert_eq!(books.product(&sku(), instant()).await.expect("an answer"), None);
     books.ready().await.expect("ready");
     let_go.send(()).expect("the decision waits");
     transaction.await.expect("it ends").expect("stored");
-    assert!(books.product(&sku()).await.expect("an answer").is_some());
+    assert!(books.product(&sku(), instant()).await.expect("an answer").is_some());
 }
 
 #[tokio::test]
@@ -365,7 +400,7 @@ async fn what_was_handed_in_is_stored_though_the_store_is_dropped() {
     let_go.send(()).expect("the decision waits");
     drop(books);
     let again = shelf.open().await;
-    assert!(again.product(&sku()).await.expect("an answer").is_some());
+    assert!(again.product(&sku(), instant()).await.expect("an answer").is_some());
 }
 
 #[tokio::test]
@@ -385,7 +420,7 @@ async fn a_search_finds_names_in_any_case_and_takes_every_character_for_itself()
     let books = shelf.open().await;
     store(&books, a_small_book()).await.expect("stored");
     for (search, found) in [("lam", 1), ("ÉTÉ", 1), ("e é", 1), ("%", 0), ("_AMP", 0), ("", 1)] {
-        let products = books.products(Some(search), None, 10).await.expect("an answer");
+        let products = books.products(Some(search), None, instant(), 10).await.expect("an answer");
         assert_eq!(products.len(), found, "{search:?}");
     }
 }

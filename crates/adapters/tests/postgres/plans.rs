@@ -2,11 +2,16 @@
 //! table is large: the server's own counts of rows read tell.
 
 use earmark_adapters::postgres::PostgresStore;
-use earmark_domain::{Command, LineKey, OrderId};
+use earmark_application::{Queries, Store};
+use earmark_domain::{
+    Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, OrderId, OrderTerms, Precedence, Priority,
+};
 use tokio_postgres::Client;
 
 use crate::database::with_database;
-use crate::shop::{allocate, attempt, count, create_batch, key, place_order, run};
+use crate::shop::{
+    allocate, attempt, count, create_batch, key, place_on, place_order, reference, run, sku, waiting,
+};
 
 /// How many rows of each kind the past leaves.
 const PAST: i64 = 20_000;
@@ -34,6 +39,7 @@ async fn every_way(store: &PostgresStore, part: &str) {
     run(store, count(&named("B2"), 0)).await;
     run(store, count(&named("B1"), 9)).await;
     run(store, create_batch(&named("B3"), "LAMP", 40)).await;
+    promises(store, part).await;
     run(store, Command::CancelLine(key(&named("O1"), "LAMP"))).await;
     let LineKey { order, .. } = key(&named("P1"), "L0000");
     run(store, Command::CancelOrder(order)).await;
@@ -44,6 +50,63 @@ async fn every_way(store: &PostgresStore, part: &str) {
     .await
     .expect("it answers")
     .expect_err("there is no such order");
+}
+
+/// Ways of orders that are held, that go before others, and that leave the building.
+async fn promises(store: &PostgresStore, part: &str) {
+    let named = |name: &str| format!("{name}-{part}");
+    let order = |name: &str| OrderId::new(named(name)).expect("an order id");
+    let held = |seconds: i64| OrderTerms {
+        hold_for: Some(HoldFor::seconds(seconds).expect("a time")),
+        ..waiting()
+    };
+    let urgent = OrderTerms {
+        precedence: Precedence::of(Priority::new(5).expect("a priority"), None),
+        ..waiting()
+    };
+    run(store, create_batch(&named("C1"), "LAMP", 60)).await;
+    for name in ["H1", "H2", "H3"] {
+        run(store, place_on(&named(name), "LAMP", 2, 3, held(1_000_000))).await;
+    }
+    run(store, place_on(&named("U1"), "LAMP", 2, 2, urgent)).await;
+    run(store, place_order(&named("D1"), "LAMP", 2, 2)).await;
+    run(
+        store,
+        Command::ConfirmOrder(ConfirmOrder {
+            order: order("H1"),
+            lines: None,
+            reacquire: false,
+        }),
+    )
+    .await;
+    // What does not lie in the warehouse can't leave it, and what has not left can't come back: the answers don't matter.
+    for command in [
+        Command::Dispatch {
+            order: order("D1"),
+            lines: None,
+        },
+        Command::UndoDispatch {
+            order: order("D1"),
+            lines: None,
+        },
+        Command::ExpireHolds(ExpireHolds {
+            skus: [sku("LAMP")].into(),
+            orders: [order("H2")].into(),
+        }),
+    ] {
+        attempt(store, command).await.expect("it answers").expect("the rules allow it");
+    }
+    let distant = "2090-01-01T00:00:00Z".parse().expect("an instant");
+    let due = store.due_orders(&[sku("LAMP")].into(), distant, 1).await.expect("a list");
+    assert_eq!(due, [order("H2")]);
+    store.due(distant, 1).await.expect("a list");
+    store.product(&sku("LAMP"), distant).await.expect("it answers");
+    store.batch(&reference(&named("C1")), distant).await.expect("it answers");
+    store.order(&order("H3")).await.expect("it answers");
+    run(store, count(&named("C1"), 9)).await;
+    run(store, Command::CancelOrder(order("H2"))).await;
+    run(store, Command::CancelOrder(order("H3"))).await;
+    run(store, Command::CancelBatch(reference(&named("C1")))).await;
 }
 
 /// Rows that were read of all tables so far, by whatever scan, as far as it has been told.
@@ -89,11 +152,15 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
             "INSERT INTO products (sku, version, batches_created) \
              SELECT 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
-             SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 1, 1 FROM generate_series(1, {PAST}) AS n; \
+             SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'allocated', false, now(), true \
+             INSERT INTO lines SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO allocations SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO lines SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true \
+             FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO dispatches SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', '{{}}' \
              FROM generate_series(1, {PAST}) AS n"

@@ -1,10 +1,14 @@
 //! What is read for a scope, where PostgreSQL reads it in pages of its own.
 
 use earmark_application::{EventFilter, Queries};
-use earmark_domain::{BACKLOG_PAGE, BacklogNeed, Count, LineState, ReleaseNeed, Scope};
+use earmark_domain::{
+    BACKLOG_PAGE, BacklogNeed, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseNeed, Scope,
+};
 
 use crate::database::with_database;
-use crate::shop::{agrees, allocate, count, create_batch, look, of_products, place_order, reference, run, sku};
+use crate::shop::{
+    agrees, allocate, count, create_batch, look, occasion, of_products, place_on, place_order, reference, run, sku, waiting,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
@@ -47,7 +51,7 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
             batches: [reference("B1")].into(),
             release: Some(ReleaseNeed {
                 batch: reference("B1"),
-                to: Count::new(to).expect("a count"),
+                lines: ReleaseLines::Beyond(Count::new(to).expect("a count")),
             }),
             ..Scope::default()
         };
@@ -61,12 +65,49 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
 
         run(&store, count("B1", 1195)).await;
         let product = store
-            .product(&sku("LAMP"))
+            .product(&sku("LAMP"), occasion().now)
             .await
             .expect("it answers")
             .expect("a product");
         assert_eq!(product.summary.allocated.get(), 1194);
         agrees(&store, "LAMP").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_weakest_claims_to_a_shrinking_batch_are_read_first_however_many_pages_that_takes() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 2100)).await;
+        let of_priority = |priority: i32| OrderTerms {
+            precedence: Precedence::of(Priority::new(priority).expect("a priority"), None),
+            ..waiting()
+        };
+        let held = OrderTerms {
+            hold_for: Some(HoldFor::seconds(600).expect("a time")),
+            ..waiting()
+        };
+        run(&store, place_on("HELD", "LAMP", 700, 1, held)).await;
+        run(&store, place_on("URGENT", "LAMP", 700, 1, of_priority(3))).await;
+        run(&store, place_on("USUAL", "LAMP", 350, 1, waiting())).await;
+        run(&store, place_on("IDLE", "LAMP", 350, 1, of_priority(-1))).await;
+        let leaving = |lines| Scope {
+            batches: [reference("B1")].into(),
+            release: Some(ReleaseNeed {
+                batch: reference("B1"),
+                lines,
+            }),
+            ..Scope::default()
+        };
+        for (stay, leave) in [(2099, [1, 0, 0, 0]), (1200, [700, 200, 0, 0]), (600, [700, 350, 350, 100])] {
+            let beyond = ReleaseLines::Beyond(Count::new(stay).expect("a count"));
+            let loaded = look(&store, &leaving(beyond)).await;
+            let of = |order: &str| loaded.lines.iter().filter(|line| line.key.order.as_str() == order).count();
+            assert_eq!([of("HELD"), of("IDLE"), of("USUAL"), of("URGENT")], leave, "{stay} stay");
+        }
+        let all = look(&store, &leaving(ReleaseLines::All)).await;
+        assert_eq!((all.lines.len(), all.allocations.len()), (2100, 2100));
     })
     .await;
 }
@@ -101,7 +142,7 @@ async fn a_search_takes_wildcards_for_what_they_are_and_finds_any_case() {
             run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
         }
         let found = async |search: &str| -> Vec<String> {
-            let page = store.products(Some(search), None, 10).await.expect("it answers");
+            let page = store.products(Some(search), None, occasion().now, 10).await.expect("it answers");
             page.into_iter().map(|product| product.sku.to_string()).collect()
         };
         assert_eq!(found("0%-w").await, ["100%-WOOL"]);

@@ -1,7 +1,7 @@
 //! What the tables refuse, whoever writes.
 
 use earmark_application::{Queries, Store, StoreError};
-use earmark_domain::{AllocationRecord, Changes, Quantity};
+use earmark_domain::{AllocationRecord, Changes, Claim, Quantity};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
@@ -32,7 +32,7 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_
         assert_eq!(allocated(&outsider, "B1").await, 4);
         outsider
             .batch_execute(
-                "INSERT INTO lines SELECT 'O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false; \
+                "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false); \
                  INSERT INTO allocations VALUES ('O2', 'LAMP', 'B1', 3, now()), ('O2', 'LAMP', 'B2', 2, now())",
             )
             .await
@@ -80,6 +80,59 @@ async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_has_left_a_batch_follows_from_its_dispatches_and_nobody_writes_it_by_hand() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        let outsider = database.outsider().await;
+        refused(&outsider, "UPDATE batches SET dispatched = 1").await;
+        refused(
+            &outsider,
+            "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, dispatched) \
+             VALUES ('B2', 'LAMP', 'main', 2, 5, 5, 1)",
+        )
+        .await;
+        refused(&outsider, "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, now())").await;
+        for stray in ["('O1', 'LAMP', 'B9', 1, now())", "('O9', 'LAMP', 'B1', 1, now())"] {
+            let error = outsider
+                .batch_execute(&format!("INSERT INTO dispatches VALUES {stray}"))
+                .await
+                .expect_err("it refers to nothing");
+            assert_eq!(error.code(), Some(&SqlState::FOREIGN_KEY_VIOLATION), "{error:?}");
+        }
+        outsider
+            .batch_execute("INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 6, now())")
+            .await
+            .expect("six are left");
+        let left = outsider.query_one("SELECT dispatched, open FROM batches", &[]).await.expect("a batch");
+        assert_eq!((left.get::<_, i64>(0), left.get::<_, bool>(1)), (6, false));
+        refused(&outsider, "UPDATE dispatches SET quantity = 5").await;
+        refused(&outsider, "TRUNCATE dispatches").await;
+        outsider.batch_execute("DELETE FROM dispatches").await.expect("they may come back");
+        let left = outsider.query_one("SELECT dispatched, open FROM batches", &[]).await.expect("a batch");
+        assert_eq!((left.get::<_, i64>(0), left.get::<_, bool>(1)), (0, true));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_line_has_a_deadline_and_no_firm_line_has_one() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        let outsider = database.outsider().await;
+        refused(&outsider, "UPDATE lines SET state = 'held'").await;
+        refused(&outsider, "UPDATE lines SET hold_until = now()").await;
+        refused(&outsider, "UPDATE lines SET state = 'lost'").await;
+        refused(&outsider, "UPDATE products SET resume_rank = 0").await;
+        refused(&outsider, "UPDATE products SET safety_stock = -1").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_batch_ever_holds_more_than_its_quantity() {
     with_database(async |database| {
         let store = database.store().await;
@@ -90,7 +143,7 @@ async fn no_batch_ever_holds_more_than_its_quantity() {
         refused(&outsider, "UPDATE batches SET dispatched = 7").await;
         refused(
             &outsider,
-            "INSERT INTO lines SELECT 'O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false; \
+            "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false); \
              INSERT INTO allocations VALUES ('O2', 'LAMP', 'B1', 7, now())",
         )
         .await;
@@ -114,6 +167,7 @@ async fn a_decision_that_would_promise_a_unit_twice_is_not_stored() {
                         key: key("O2", "LAMP"),
                         batch: reference("B1"),
                         quantity: Quantity::new(1).expect("a quantity"),
+                        claim: Claim::new(0),
                         allocated_at: occasion().now,
                     }],
                     ..Changes::default()

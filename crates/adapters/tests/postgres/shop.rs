@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
 use earmark_domain::{
-    Allocate, Changes, Command, Count, CreateBatch, Ledger, LineId, LineKey, Loaded, Location, Occasion,
-    OnOrderShortage, OnShortage, OrderId, OrderLine, Outcome, PlaceOrder, Quantity, Reference, Refusal, Scope, Sku,
-    Wish, audit,
+    Allocate, ChangeBatch, Changes, Command, Count, CreateBatch, Ledger, LineId, LineKey, Loaded, Location, Locations,
+    Occasion, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder, Promising, Quantity,
+    Reference, Refusal, Scope, Sku, Wish, audit,
 };
 use jiff::Timestamp;
 
@@ -19,6 +19,7 @@ pub(crate) fn occasion() -> Occasion {
         now: Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).expect("an instant"),
         actor: "tests".into(),
         correlation_id: "a test".into(),
+        promising: Promising::default(),
     }
 }
 
@@ -62,6 +63,7 @@ pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
             sku: sku(of),
             quantity: Quantity::new(quantity).expect("a quantity"),
         },
+        locations: Locations::ANY,
         on_shortage: OnShortage::Backorder,
         split: true,
     })
@@ -69,22 +71,38 @@ pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
 
 /// An order of so many lines of one product, each of the same quantity: `L0000`, `L0001`, ….
 pub(crate) fn place_order(order: &str, of: &str, lines: usize, quantity: i32) -> Command {
+    place_on(order, of, lines, quantity, waiting())
+}
+
+/// Terms on which lines that do not fit wait, and those that do may be spread.
+pub(crate) fn waiting() -> OrderTerms {
+    OrderTerms {
+        on_shortage: OnOrderShortage::Backorder,
+        split: true,
+        ..OrderTerms::default()
+    }
+}
+
+/// The same on other terms.
+pub(crate) fn place_on(order: &str, of: &str, lines: usize, quantity: i32, terms: OrderTerms) -> Command {
     let lines = (0..lines)
         .map(|line| OrderLine {
             line: LineId::new(format!("L{line:04}")).expect("a line id"),
             sku: sku(of),
             quantity: Quantity::new(quantity).expect("a quantity"),
+            locations: Locations::ANY,
         })
         .collect();
     let order = OrderId::new(order).expect("an order id");
-    Command::PlaceOrder(PlaceOrder::new(order, lines, OnOrderShortage::Backorder, true).expect("an order"))
+    Command::PlaceOrder(PlaceOrder::new(order, lines, terms).expect("an order"))
 }
 
 pub(crate) fn count(batch: &str, quantity: i32) -> Command {
-    Command::ChangeBatchQuantity {
+    Command::ChangeBatch(ChangeBatch {
         reference: reference(batch),
-        quantity: Count::new(quantity).expect("a count"),
-    }
+        quantity: Some(Count::new(quantity).expect("a count")),
+        eta: None,
+    })
 }
 
 /// A decision on one command.

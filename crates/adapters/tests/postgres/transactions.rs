@@ -3,11 +3,11 @@
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
-use earmark_domain::{Changes, ProductChange, ProductRecord};
+use earmark_domain::{Changes, Count, ProductChange, ProductRecord};
 use tokio::task::block_in_place;
 
 use crate::database::{somebody_waits, with_database};
-use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, look, of_products, run, sku};
+use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, look, occasion, of_products, run, sku};
 
 /// Decides as `inner` does, but first says that it is asked, and waits to be let on.
 fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {
@@ -186,6 +186,9 @@ async fn a_decision_on_another_version_is_not_stored() {
                             version: 8,
                             batches_created: 1,
                             resume_after: None,
+                            safety_stock: Count::ZERO,
+                            depleted: false,
+                            next_expiry: None,
                         },
                     }],
                     ..Changes::default()
@@ -214,7 +217,7 @@ async fn a_change_of_a_product_that_nobody_asked_about_is_stored_whole_or_not_at
         let about_desk: Decide = Arc::new(move |_| honest(of_desk.clone()));
         let stored = store.transact(&of_products(["LAMP"]), about_desk).await;
         let placed = store
-            .product(&sku("DESK"))
+            .product(&sku("DESK"), occasion().now)
             .await
             .expect("it answers")
             .expect("a product");
@@ -245,7 +248,7 @@ async fn a_caller_that_goes_away_does_not_cut_off_the_transaction() {
         // The next transaction on the product gets its lock when the first has ended.
         run(&store, allocate("O2", "LAMP", 4)).await;
         let batch = store
-            .product(&sku("LAMP"))
+            .product(&sku("LAMP"), occasion().now)
             .await
             .expect("it answers")
             .expect("a product");
@@ -294,7 +297,7 @@ async fn many_who_want_the_same_products_all_get_their_turn_and_the_books_agree(
         }
         for product in ["A", "B", "C"] {
             let read = store
-                .product(&sku(product))
+                .product(&sku(product), occasion().now)
                 .await
                 .expect("it answers")
                 .expect("a product");

@@ -9,10 +9,10 @@ use earmark_domain::Units;
 
 use super::super::statement::statement;
 use super::super::{DEFAULT_READERS, OpenError, SqliteStore};
-use super::{Shelf, a_small_book, batch_reference, renamed, sku, store};
+use super::{Shelf, a_small_book, batch_reference, instant, renamed, sku, store};
 
 /// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         include_str!("../../../migrations/sqlite/0001_books/up.sql"),
         include_str!("../../../migrations/sqlite/0001_books/down.sql"),
@@ -20,6 +20,10 @@ const MIGRATIONS: [(&str, &str); 2] = [
     (
         include_str!("../../../migrations/sqlite/0002_less_to_write/up.sql"),
         include_str!("../../../migrations/sqlite/0002_less_to_write/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0003_promises/up.sql"),
+        include_str!("../../../migrations/sqlite/0003_promises/down.sql"),
     ),
 ];
 
@@ -32,7 +36,7 @@ fn in_one_transaction(connection: &mut SqliteConnection, script: &str) -> QueryR
 async fn a_file_without_a_schema_is_only_opened_by_those_who_may_make_it() {
     let shelf = Shelf::new();
     let missing = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
-    assert_eq!(missing.len(), 2, "{missing:?}");
+    assert_eq!(missing.len(), MIGRATIONS.len(), "{missing:?}");
     let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, false).await;
     let told = refused.expect_err("there is no schema").to_string();
     assert!(told.contains("earmark migrate"), "{told}");
@@ -99,15 +103,19 @@ async fn the_books_of_the_first_release_are_carried_over() {
         .batch_execute(
             "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              VALUES ('B-2', 'LAMP', 'main', 2, 3, 3); \
-             INSERT INTO lines VALUES ('O-2', 'LAMP', 'LAMP', 3, 'allocated', 0, 0, 0); \
-             INSERT INTO allocations VALUES ('O-2', 'LAMP', 'B-2', 3, 0)",
+             INSERT INTO lines VALUES ('O-2', 'LAMP', 'LAMP', 3, 'allocated', 0, 0, 0, 0, NULL, NULL); \
+             INSERT INTO allocations VALUES ('O-2', 'LAMP', 'B-2', 3, 0, 0); \
+             INSERT INTO lines VALUES ('O-3', 'LAMP', 'LAMP', 3, 'backordered', 0, 5, 0, 0, NULL, NULL); \
+             UPDATE products SET resume_rank = 0, resume_placed_at = 5, resume_order_id = 'O-3', resume_line_id = 'LAMP'",
         )
         .expect("a used-up batch");
     let said = books.history(&sku()).await.expect("an answer").expect("a product");
     drop(books);
-    in_one_transaction(&mut stranger, MIGRATIONS[1].1).expect("back to the first");
+    for (_, down) in MIGRATIONS[1..].iter().rev() {
+        in_one_transaction(&mut stranger, down).expect("back to the first");
+    }
     stranger
-        .batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '0002'")
+        .batch_execute("DELETE FROM __diesel_schema_migrations WHERE version > '0001'")
         .expect("as it was then");
     drop(stranger);
 
@@ -127,15 +135,19 @@ async fn the_books_of_the_first_release_are_carried_over() {
         number(&mut stranger, "SELECT open FROM batches WHERE reference = 'B-2'"),
         0
     );
+    assert_eq!(
+        number(&mut stranger, "SELECT count(*) FROM products WHERE resume_rank = 0 AND resume_order_id = 'O-3'"),
+        1
+    );
     store(&again, renamed(2)).await.expect("stored");
     stranger
         .batch_execute("DELETE FROM allocations")
         .expect("allocations may go");
     assert_eq!(number(&mut stranger, "SELECT sum(open) FROM batches"), 2);
     let batch = again
-        .batch(&batch_reference())
+        .batch(&batch_reference(), instant())
         .await
         .expect("an answer")
         .expect("it stands");
-    assert_eq!(batch.allocated, Units::ZERO);
+    assert_eq!(batch.record.allocated, Units::ZERO);
 }
