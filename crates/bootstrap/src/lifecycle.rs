@@ -13,19 +13,15 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use earmark_adapters::http::{self, About, Api, Metrics, Readiness};
-use earmark_application::serve_backlogs;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
+use crate::chores::Chores;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::output;
 use crate::run::Books;
 use crate::settings::{Listen, Settings};
 use crate::wiring::{self, Use};
-
-/// How often the service looks whether a backlog is owed a page. What one transaction left is found at once where it
-/// was left; this finds what another instance, or a crash, has left.
-const BACKLOG_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the drain may take in all: the requests in flight have their own bound, and the engine's queues, bounded as
 /// they are, empty in seconds. Past this something hangs, and whoever sent the signal should not wait for it.
@@ -92,12 +88,13 @@ impl Service {
                 version: env!("CARGO_PKG_VERSION"),
                 store: books.kind.to_owned(),
                 started: books.clock.now(),
+                promising: books.promising,
             },
         ));
         let server = server(listener, api).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
-        let following_up = tokio::spawn(follow_up(books.engine.clone(), Arc::clone(&books.queries)));
+        let chores = Chores::begin(&books.engine, &books.queries);
 
         tracing::info!(%address, store = books.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::say(format_args!("Earmark listens on http://{address}/"))?;
@@ -117,7 +114,7 @@ impl Service {
         }
         tracing::info!("draining; a second signal ends the service at once");
         readiness.drain();
-        let drained = timeout(DRAIN_TIMEOUT, drain(&handle, serving, following_up, books));
+        let drained = timeout(DRAIN_TIMEOUT, drain(&handle, serving, chores, books));
         tokio::select! {
             drained = drained => match drained {
                 Ok(()) => {
@@ -147,44 +144,15 @@ fn server(listener: TcpListener, api: Arc<Api>) -> io::Result<Server> {
 }
 
 /// Ends both phases in order.
-async fn drain(
-    server: &ServerHandle,
-    serving: tokio::task::JoinHandle<io::Result<()>>,
-    following_up: tokio::task::JoinHandle<()>,
-    books: Books,
-) {
+async fn drain(server: &ServerHandle, serving: tokio::task::JoinHandle<io::Result<()>>, chores: Chores, books: Books) {
     server.stop(true).await;
     match serving.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
         Err(error) => tracing::error!(%error, "the server ended badly"),
     }
-    // Nothing is torn by this: the engine runs a command to its end, whoever waits for it.
-    following_up.abort();
+    chores.end().await;
     books.close().await;
-}
-
-/// Serves what transactions had to leave of backlogs: at the start what a crash has left, then as it comes.
-async fn follow_up(engine: earmark_application::Engine, queries: Arc<dyn earmark_application::Queries>) {
-    let mut every = interval(BACKLOG_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = every.tick() => {}
-            () = engine.backlog_owed() => {}
-        }
-        loop {
-            match serve_backlogs(&engine, &*queries).await {
-                Ok(0) => break,
-                Ok(products) => tracing::debug!(products, "served backlogs further"),
-                Err(error) => {
-                    // It stays owed, and the next tick tries again.
-                    tracing::warn!(%error, "backlogs could not be served further");
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// The signals that end the service.

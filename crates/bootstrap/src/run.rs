@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries};
+use earmark_domain::Promising;
 use tokio::runtime;
 use tokio::task::JoinSet;
 
@@ -61,6 +62,8 @@ pub(crate) struct Books {
     pub(crate) queries: Arc<dyn Queries>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kind: &'static str,
+    /// By which rules of the shop the engine promises.
+    pub(crate) promising: Promising,
     lanes: JoinSet<()>,
 }
 
@@ -76,13 +79,17 @@ impl Books {
 
     /// Runs an engine on these ports.
     pub(crate) fn run(ports: Ports, settings: &Settings, meter: Arc<dyn Meter>) -> Self {
-        let bounds = settings.engine.or(EngineSettings::default());
+        let bounds = settings.engine.or(EngineSettings {
+            promising: settings.promising,
+            ..EngineSettings::default()
+        });
         let (engine, lanes) = Engine::new(ports.store, Arc::clone(&ports.clock), meter, bounds);
         Self {
             engine,
             queries: ports.queries,
             clock: ports.clock,
             kind: ports.kind,
+            promising: settings.promising,
             lanes: lanes.into_iter().map(|lane| lane.run()).collect(),
         }
     }
