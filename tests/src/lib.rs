@@ -5,12 +5,14 @@
 pub mod architecture;
 pub mod build;
 pub mod cases;
+mod counter;
 mod crew;
 pub mod databases;
 mod gate;
 pub mod service;
 mod shop;
 
+pub use counter::Counter;
 pub use crew::{Crew, race};
 pub use gate::{Gate, HeldOpen};
 pub use shop::{Shop, Snapshot, TestClock};

@@ -111,7 +111,7 @@ impl Shop {
     }
 
     async fn with_clock(db: &Db, clock: Arc<TestClock>) -> Self {
-        let Books { store, queries } = db.open().await;
+        let Books { store, queries, .. } = db.open().await;
         Self {
             store,
             queries,

@@ -9,6 +9,7 @@ mod error;
 mod group;
 mod holds;
 mod port;
+mod remember;
 mod verify;
 
 pub use backlog::serve_backlogs;
@@ -18,5 +19,9 @@ pub use holds::sweep_holds;
 pub use port::{
     BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead,
     ProductRead, ProductSummary, Queries, Store, Undecided, WrittenEvent,
+};
+pub use remember::{
+    CallKey, CallKeyError, Claim, Claimant, Claimed, FORGOTTEN_AT_ONCE, Fingerprint, KEPT_SECONDS, LEASE_SECONDS,
+    MAX_CALL_KEY_CHARS, RememberedAnswers, forget_some,
 };
 pub use verify::{Report, verify};

@@ -81,6 +81,7 @@ impl Service {
         let api = Arc::new(Api::new(
             books.engine.clone(),
             Arc::clone(&books.queries),
+            Arc::clone(&books.answers),
             Arc::clone(&books.clock),
             metrics,
             readiness.clone(),
@@ -94,7 +95,7 @@ impl Service {
         let server = server(listener, api).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
-        let chores = Chores::begin(&books.engine, &books.queries);
+        let chores = Chores::begin(&books);
 
         tracing::info!(%address, store = books.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::say(format_args!("Earmark listens on http://{address}/"))?;

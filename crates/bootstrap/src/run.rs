@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers};
 use earmark_domain::Promising;
 use tokio::runtime;
 use tokio::task::JoinSet;
@@ -60,6 +60,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
 pub(crate) struct Books {
     pub(crate) engine: Engine,
     pub(crate) queries: Arc<dyn Queries>,
+    pub(crate) answers: Arc<dyn RememberedAnswers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kind: &'static str,
     /// By which rules of the shop the engine promises.
@@ -87,6 +88,7 @@ impl Books {
         Self {
             engine,
             queries: ports.queries,
+            answers: ports.answers,
             clock: ports.clock,
             kind: ports.kind,
             promising: settings.promising,

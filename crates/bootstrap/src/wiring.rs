@@ -8,7 +8,7 @@ use earmark_adapters::clock::SystemClock;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{DEFAULT_READERS, SqliteStore};
-use earmark_application::{Clock, Queries, Store};
+use earmark_application::{Clock, Queries, RememberedAnswers, Store};
 
 use crate::failure::Failure;
 use crate::settings::{StoreSettings, StoreUrl};
@@ -32,6 +32,7 @@ pub(crate) enum Use {
 pub(crate) struct Ports {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) queries: Arc<dyn Queries>,
+    pub(crate) answers: Arc<dyn RememberedAnswers>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The kind of store, for people.
     pub(crate) kind: &'static str,
@@ -62,10 +63,11 @@ pub(crate) async fn wire(settings: &StoreSettings, to: Use) -> Result<Ports, Fai
     }
 }
 
-fn ports<S: Store + Queries + 'static>(store: Arc<S>, kind: &'static str) -> Ports {
+fn ports<S: Store + Queries + RememberedAnswers + 'static>(store: Arc<S>, kind: &'static str) -> Ports {
     Ports {
         store: Arc::clone(&store) as _,
-        queries: store,
+        queries: Arc::clone(&store) as _,
+        answers: store,
         clock: Arc::new(SystemClock),
         kind,
     }

@@ -4,11 +4,14 @@
 
 use earmark_application::{StoreError, verify};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, Event, Fact, LineRecord, LineState,
-    ProductChange, ProductRecord, Subject, Units,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, DispatchRecord, Event, Fact, LineRecord,
+    LineState, OrderRecord, ProductChange, ProductRecord, Subject, Units,
 };
 
-use crate::build::{allocate, allocate_split, count_batch, create_batch, line, place_order, reference, sku, units};
+use crate::build::{
+    allocate, allocate_split, count_batch, create_batch, dispatch, line, place_order, reference, sku, undo_dispatch,
+    units,
+};
 use crate::databases::Db;
 use crate::shop::Shop;
 
@@ -354,5 +357,95 @@ pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
             .iter()
             .any(|found| found.contains(&key.to_string()));
         assert!(told, "{key} is not among {:?}", report.discrepancies);
+    }
+}
+
+/// Nobody says how much has left: it follows from what left.
+pub async fn what_has_left_is_the_sum_of_the_dispatches_whatever_the_change_says(db: Db) {
+    let shop = lamps(&db).await;
+    let command = count_batch("b-1", 20);
+    let mut changes = honest(&shop, &command).await;
+    let Change::Changed(batch) = &mut changes.batches[0] else {
+        unreachable!("the batch exists")
+    };
+    batch.dispatched = Units::new(3);
+    shop.forge(&command.scope(), changes)
+        .await
+        .expect("the rest of it is sound");
+    let command = create_batch("b-3", "LAMP", 5);
+    let mut changes = honest(&shop, &command).await;
+    let Change::New(batch) = &mut changes.batches[0] else {
+        unreachable!("the batch is new")
+    };
+    batch.dispatched = Units::new(3);
+    shop.forge(&command.scope(), changes)
+        .await
+        .expect("the rest of it is sound");
+    for batch in ["b-1", "b-3"] {
+        assert_eq!(shop.batch(batch).await.record.dispatched, Units::ZERO);
+    }
+    shop.assert_sound().await;
+}
+
+/// More than is there, twice, of nothing, from nowhere: and nothing comes back that has not left.
+pub async fn a_dispatch_that_can_not_be_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = dispatch("o-1");
+    let changes = honest(&shop, &command).await;
+    let with = |bend: &dyn Fn(&mut DispatchRecord)| {
+        let mut changes = changes.clone();
+        bend(&mut changes.dispatched[0]);
+        changes
+    };
+    let too_much = with(&|gone| gone.quantity = units(11));
+    assert_kept_out(&shop, &command, too_much).await;
+    let from_nowhere = with(&|gone| gone.batch = reference("nowhere"));
+    assert_kept_out(&shop, &command, from_nowhere).await;
+    let to_nobody = with(&|gone| gone.key = line("nobody", "LAMP"));
+    assert_kept_out(&shop, &command, to_nobody).await;
+    // It leaves without leaving the batch: six are free, and four lie there for it still.
+    let mut both = with(&|gone| gone.quantity = units(7));
+    both.released.clear();
+    assert_kept_out(&shop, &command, both).await;
+    let mut twice = changes.clone();
+    twice.dispatched.push(twice.dispatched[0].clone());
+    assert_kept_out(&shop, &command, twice).await;
+    let mut never_left = changes.clone();
+    never_left.returned = never_left.dispatched.clone();
+    assert_kept_out(&shop, &command, never_left).await;
+    let mut no_order = changes.clone();
+    no_order.orders.push(Change::Changed(OrderRecord {
+        id: crate::build::order("nobody"),
+        placed_at: shop.now(),
+        precedence: earmark_domain::Precedence::default(),
+        hold_until: None,
+    }));
+    assert_kept_out(&shop, &command, no_order).await;
+
+    shop.done(&command).await;
+    let command = undo_dispatch("o-1");
+    let mut other = honest(&shop, &command).await;
+    other.returned[0].quantity = units(3);
+    assert_kept_out(&shop, &command, other).await;
+    shop.done(&command).await;
+}
+
+/// A held line says until when, and a line that is neither held nor waits has no deadline.
+pub async fn a_hold_without_a_deadline_is_not_stored(db: Db) {
+    let shop = lamps(&db).await;
+    let command = allocate("o-9", "LAMP", 1);
+    let changes = honest(&shop, &command).await;
+    for (state, hold_until) in [
+        (LineState::Held, None),
+        (LineState::Allocated, Some(shop.now())),
+        (LineState::Expired, Some(shop.now())),
+    ] {
+        let mut changes = changes.clone();
+        changes.lines = vec![Change::New(LineRecord {
+            state,
+            hold_until,
+            ..changes.lines[0].value().clone()
+        })];
+        assert_kept_out(&shop, &command, changes).await;
     }
 }

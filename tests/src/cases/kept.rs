@@ -53,7 +53,7 @@ async fn live_through_a_busy_week(shop: &Shop) {
 }
 
 /// Every row that a decision asks to be stored is found as it asks.
-async fn assert_stored(shop: &Shop, changes: &Changes) {
+pub(super) async fn assert_stored(shop: &Shop, changes: &Changes) {
     for change in &changes.products {
         assert_eq!(shop.history(&change.record.sku).await.product, change.record);
     }
@@ -68,6 +68,14 @@ async fn assert_stored(shop: &Shop, changes: &Changes) {
         for allocation in asked {
             assert!(history.allocations.contains(allocation), "{allocation:?}");
         }
+        let left = changes.dispatched.iter().filter(|gone| gone.key == change.value().key);
+        for dispatch in left {
+            assert!(history.dispatches.contains(dispatch), "{dispatch:?}");
+        }
+    }
+    for returned in &changes.returned {
+        let mut stand = shop.snapshot().await.histories.into_iter().flat_map(|h| h.dispatches);
+        assert!(!stand.any(|dispatch| dispatch == *returned), "{returned:?}");
     }
     for released in &changes.released {
         let stands = shop.snapshot().await.histories.into_iter().flat_map(|h| h.allocations);

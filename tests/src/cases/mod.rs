@@ -10,7 +10,10 @@ pub mod forged;
 pub mod kept;
 pub mod loads;
 pub mod lookups;
+pub mod promises;
 pub mod races;
+pub mod remembered;
+pub mod terms;
 pub mod vanishing;
 
 /// Expands a macro with every case of the contract, each as `module::case`, behind what is given in brackets.
@@ -38,6 +41,21 @@ macro_rules! with_every_case {
             forged::a_change_of_what_does_not_exist_is_not_stored,
             forged::one_bad_row_keeps_the_whole_change_out,
             forged::a_line_that_no_event_tells_of_is_found,
+            forged::what_has_left_is_the_sum_of_the_dispatches_whatever_the_change_says,
+            forged::a_dispatch_that_can_not_be_is_not_stored,
+            forged::a_hold_without_a_deadline_is_not_stored,
+            terms::what_is_promised_is_read_back_the_same,
+            terms::what_is_promised_stands_when_the_books_are_opened_again,
+            terms::the_weakest_claims_are_loaded_to_be_released,
+            terms::all_that_lie_in_a_batch_are_loaded_where_each_may_be_told,
+            terms::the_backlog_goes_by_precedence,
+            terms::orders_that_are_due_are_told_the_earliest_first,
+            terms::the_next_hold_is_found_but_for_those_of_the_scope,
+            terms::from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept,
+            terms::what_has_left_is_loaded_to_come_back,
+            terms::an_order_that_changes_stands_as_it_is,
+            terms::what_a_quote_is_told_is_what_stands,
+            terms::units_kept_back_are_not_available,
             conflicts::two_decisions_on_the_last_unit_are_never_both_stored,
             conflicts::two_first_batches_of_a_new_product_both_stand,
             conflicts::a_reference_goes_to_one_of_two_products,
@@ -83,10 +101,40 @@ macro_rules! with_every_case {
             lookups::batches_and_orders_are_listed_a_page_at_a_time,
             lookups::products_that_are_owed_service_are_listed,
             lookups::a_history_is_complete,
+            promises::a_batch_counted_down_moves_only_the_latest_line,
+            promises::a_batch_counted_down_spares_priority_and_the_line_that_still_fits,
+            promises::an_arrival_put_off_moves_its_line_to_what_is_there_earlier,
+            promises::an_arrival_put_off_past_all_others_keeps_its_line_and_may_break_its_promise,
+            promises::a_hold_that_ended_is_free_before_anybody_swept,
+            promises::confirming_at_the_very_deadline_against_a_rival_has_exactly_one_outcome,
+            promises::a_hold_is_confirmed_in_part_and_never_beyond,
+            promises::those_who_wait_keep_their_place_and_are_served_in_order,
+            promises::those_who_need_it_earlier_are_served_first,
+            promises::a_quote_and_the_allocation_that_follows_agree,
+            promises::what_was_dispatched_stays_gone_and_undone_is_allocated_again,
+            promises::a_product_runs_out_and_comes_back_once_a_crossing,
+            promises::a_preview_leaves_no_trace,
+            promises::a_change_on_a_version_that_has_passed_is_refused,
+            promises::holds_that_end_all_the_time_never_oversell_a_hot_product,
             extremes::names_of_any_script_and_sign_survive,
             extremes::names_that_look_alike_stay_apart,
             extremes::the_longest_names_survive,
             extremes::the_largest_quantities_add_up,
+            remembered::a_key_is_won_once_and_then_tells_its_answer,
+            remembered::another_call_under_a_key_that_is_known_is_told_so,
+            remembered::who_claims_again_what_it_has_won_has_won_it,
+            remembered::a_key_that_was_given_back_goes_to_anybody,
+            remembered::an_answer_is_kept_for_who_has_won_alone_and_never_changes,
+            remembered::a_claim_without_an_answer_lapses,
+            remembered::an_answer_after_the_lease_is_kept_if_nobody_has_taken_the_key,
+            remembered::a_key_is_known_for_a_day_and_then_it_is_as_if_it_had_never_been,
+            remembered::keys_whose_time_has_passed_are_taken_away_in_bounded_steps,
+            remembered::of_twenty_who_claim_a_key_at_once_one_wins,
+            remembered::of_twenty_who_find_a_key_left_behind_one_wins,
+            remembered::of_two_calls_that_claim_one_key_at_once_one_is_told_that_it_is_another,
+            remembered::many_keys_at_once_do_not_get_into_each_others_way,
+            remembered::an_answer_of_any_bytes_comes_back_as_it_was,
+            remembered::answers_stand_when_the_books_are_opened_again,
         }
     };
 }

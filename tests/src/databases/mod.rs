@@ -8,29 +8,32 @@ mod sqlite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Queries, Store};
+use earmark_application::{Queries, RememberedAnswers, Store};
 
 pub use memory::MemoryDatabase;
 #[cfg(feature = "servers")]
 pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
 
-/// What an adapter offers: a store, and the queries on it.
+/// What an adapter offers: a store, the queries on it, and the answers it remembers.
 #[derive(Clone)]
 pub struct Books {
     /// The store.
     pub store: Arc<dyn Store>,
     /// The queries.
     pub queries: Arc<dyn Queries>,
+    /// The remembered answers.
+    pub answers: Arc<dyn RememberedAnswers>,
 }
 
 impl Books {
-    /// An adapter that is both.
-    pub fn of<A: Store + Queries + 'static>(adapter: A) -> Self {
+    /// An adapter that is all of them.
+    pub fn of<A: Store + Queries + RememberedAnswers + 'static>(adapter: A) -> Self {
         let adapter = Arc::new(adapter);
         Self {
             store: adapter.clone(),
-            queries: adapter,
+            queries: adapter.clone(),
+            answers: adapter,
         }
     }
 }

@@ -9,6 +9,7 @@ mod counting;
 mod events;
 mod holds;
 mod hot_sku;
+mod idempotency_keys;
 mod instances;
 mod leaving;
 mod orders;

@@ -5,7 +5,9 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, HttpResponse};
-use earmark_application::{Answer, Clock, CommandError, Engine, Envelope, Mode, Queries, StoreError};
+use earmark_application::{
+    Answer, Clock, CommandError, Engine, Envelope, Mode, Queries, RememberedAnswers, StoreError,
+};
 use earmark_domain::{Command, Outcome, Promising, Refusal, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,11 +17,13 @@ use super::asked::{IfMatch, NO_VERSION};
 use super::edge::request_id;
 use super::kinds;
 use super::metrics::Metrics;
+use super::once::MAX_KEYED_CALLS;
 use super::overlay::{Put, as_it_would_stand};
 use super::present::ProductJson;
 use super::problem::Problem;
 use super::reply::Reply;
 use super::stream::MAX_STREAMS;
+use super::turns::Turns;
 
 /// Who the events name that are caused by requests.
 static ACTOR: OnceLock<Arc<str>> = OnceLock::new();
@@ -76,6 +80,9 @@ impl Readiness {
 pub struct Api {
     engine: Engine,
     queries: Arc<dyn Queries>,
+    answers: Arc<dyn RememberedAnswers>,
+    turns: Turns,
+    keyed_calls: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
@@ -97,6 +104,7 @@ impl Api {
     pub fn new(
         engine: Engine,
         queries: Arc<dyn Queries>,
+        answers: Arc<dyn RememberedAnswers>,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         readiness: Readiness,
@@ -105,6 +113,9 @@ impl Api {
         Self {
             engine,
             queries,
+            answers,
+            turns: Turns::default(),
+            keyed_calls: Arc::new(Semaphore::new(MAX_KEYED_CALLS)),
             clock,
             metrics,
             readiness,
@@ -115,6 +126,21 @@ impl Api {
 
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Where answers to calls with a key are kept.
+    pub(super) fn answers(&self) -> &dyn RememberedAnswers {
+        &*self.answers
+    }
+
+    /// Who is being served under which key.
+    pub(super) const fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// One permit a call with a key that is being served.
+    pub(super) const fn keyed_calls(&self) -> &Arc<Semaphore> {
+        &self.keyed_calls
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {

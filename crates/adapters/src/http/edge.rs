@@ -13,8 +13,8 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::api::Api;
-use super::openapi;
 use super::problem::Problem;
+use super::{once, openapi};
 
 /// The header that a request's id comes and goes in.
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -67,8 +67,8 @@ pub(super) async fn around(
         let problem = Problem::condition_not_supported(condition);
         request.into_response(problem.error_response())
     } else {
-        match next.call(request).instrument(span.clone()).await {
-            Ok(response) => response.map_into_boxed_body(),
+        match once::serve(request, next).instrument(span.clone()).await {
+            Ok(response) => response,
             Err(error) => {
                 // No handler or layer of ours answers so; a framework that does is not let through as it is.
                 tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
@@ -156,6 +156,12 @@ fn known() -> &'static [Known] {
         });
         documented.chain(explorer).collect()
     })
+}
+
+/// Whether there is such a path with such a method.
+pub(super) fn is_route(path: &str, method: &Method) -> bool {
+    let mut matching = known().iter().filter(|known| known.path.is_match(path));
+    matching.any(|known| known.methods.contains(&method.as_str()))
 }
 
 /// Answers what no route does: 405 where the path exists, else 404.

@@ -198,7 +198,10 @@ pub(super) fn media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), 
 }
 
 /// The whole body.
-async fn whole_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
+///
+/// # Errors
+/// A problem when it is too large, or does not arrive whole and in time.
+pub(super) async fn whole_body(request: &HttpRequest, mut payload: Payload) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(&kinds::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB").closing();
     let announced = request
         .headers()

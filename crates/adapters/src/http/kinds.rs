@@ -36,6 +36,10 @@ kinds! {
         "The connection ended, or broke its own framing, before the whole body had arrived. Nothing has been executed.";
     MALFORMED_CONDITION = "malformed_condition", BAD_REQUEST, "The condition can't be read",
         "`If-Match` must be `*`, or one or more ETags in double quotes, parted by commas. Nothing has been executed.";
+    INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key", BAD_REQUEST, "The Idempotency-Key is none",
+        "The `Idempotency-Key` header must stand once, with a key of 1 to 255 visible ASCII characters, bare or in double quotes. Nothing has been executed.";
+    IDEMPOTENCY_KEY_NOT_SUPPORTED = "idempotency_key_not_supported", BAD_REQUEST, "A stream takes no Idempotency-Key",
+        "Each line of /v1/bulk is idempotent by its own key: a stream that broke off can be sent again without the header. Nothing has been executed.";
     NOT_FOUND = "not_found", NOT_FOUND, "There is nothing at this path",
         "No such path exists. The paths that do are listed at /openapi.json, and at /docs for reading.";
     UNKNOWN_SKU = "unknown_sku", NOT_FOUND, "Unknown SKU",
@@ -52,6 +56,8 @@ kinds! {
         "The path exists, but not with this method. The `Allow` header lists the methods that do.";
     REQUEST_TIMEOUT = "request_timeout", REQUEST_TIMEOUT, "The body took too long",
         "The body did not arrive in time, and the connection is closed. Nothing of the unfinished part has been executed.";
+    IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use", CONFLICT, "A request with this key is under way",
+        "A request with the same `Idempotency-Key` has not been answered yet. Send this one again after the seconds in `Retry-After`: it is answered as that one was, or executed if that one came to nothing.";
     BATCH_EXISTS = "batch_exists", CONFLICT, "The reference is taken",
         "A batch with this reference exists with other content. The same content sent again is answered with 200.";
     LINE_EXISTS = "line_exists", CONFLICT, "The line exists",
@@ -88,6 +94,8 @@ kinds! {
         "Bodies are sent as application/json, those of /v1/bulk as application/x-ndjson, and not compressed.";
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request is not valid",
         "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. `errors` names every field at fault. Nothing has been executed.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key stands for another request",
+        "A request with this `Idempotency-Key` but another method, path, query or body was sent within a day. Nothing has been executed. Each request is named by a key of its own; only its repetitions bear the same.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "A defect of the service. It has been logged under the id in the `x-request-id` header.";
     CONDITION_NOT_SUPPORTED = "condition_not_supported", NOT_IMPLEMENTED, "The condition is not supported",

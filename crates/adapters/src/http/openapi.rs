@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use actix_web::App;
+use earmark_application::MAX_CALL_KEY_CHARS;
 use serde_json::json;
 use utoipa::openapi::{
     Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
-    path::Operation, schema::Components, tag::TagBuilder,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    schema::{Components, ObjectBuilder, Type},
+    tag::TagBuilder,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
@@ -33,6 +36,16 @@ const COMMAND: &[&Kind] = &[&kinds::BUSY, &kinds::SHUTTING_DOWN];
 
 /// What a write that looks at `If-Match` can answer with besides.
 const CONDITIONAL: &[&Kind] = &[&kinds::MALFORMED_CONDITION, &kinds::STALE_VERSION];
+/// What an operation that takes an `Idempotency-Key` can answer with besides.
+const WITH_KEY: &[&Kind] = &[
+    &kinds::INVALID_IDEMPOTENCY_KEY,
+    &kinds::IDEMPOTENCY_KEY_IN_USE,
+    &kinds::IDEMPOTENCY_KEY_REUSED,
+    // Its body is read before anybody looks whether it should have one.
+    &kinds::BROKEN_BODY,
+    &kinds::REQUEST_TIMEOUT,
+    &kinds::PAYLOAD_TOO_LARGE,
+];
 
 /// What each operation can answer with for reasons of its own.
 const OWN: &[(&str, &[&Kind])] = &[
@@ -111,7 +124,14 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("show_availability", &[&kinds::UNKNOWN_SKU]),
     ("show_backlog", &[&kinds::UNKNOWN_SKU]),
     ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),
-    ("bulk", &[&kinds::UNSUPPORTED_MEDIA_TYPE]),
+    (
+        "bulk",
+        &[
+            &kinds::UNSUPPORTED_MEDIA_TYPE,
+            &kinds::INVALID_IDEMPOTENCY_KEY,
+            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
+        ],
+    ),
     ("book_add_batch", &[&kinds::BATCH_EXISTS]),
     ("book_allocate", &[&kinds::LINE_EXISTS]),
     ("book_allocations", &[&kinds::NO_ALLOCATIONS]),
@@ -171,7 +191,8 @@ fn made() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "Promises orders against stock, in the warehouse and on its way, and never promises the same unit twice.\n\n\
-             Every command is idempotent by its natural key: sent again, it changes nothing and answers as it did. \
+             Every command is idempotent by its natural key: sent again, it changes nothing and answers as it \
+             stands. With an `Idempotency-Key` it is answered as it was the first time, to the letter, for a day. \
              Errors are `application/problem+json`; `code` is for machines, `detail` for people. Every response bears \
              `x-request-id`, the caller's if it sent one of 1 to 64 visible ASCII characters: it is the \
              `correlation_id` of the events that the request caused.",
@@ -184,18 +205,23 @@ fn made() -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
     add_schema::<schema::Problem>(components);
     writes::describe(&mut document);
-    for item in document.paths.paths.values_mut() {
-        for operation in [
-            &mut item.delete,
-            &mut item.get,
-            &mut item.patch,
-            &mut item.post,
-            &mut item.put,
-        ]
-        .into_iter()
-        .flatten()
-        {
-            tell_problems(operation);
+    for (path, item) in &mut document.paths.paths {
+        for (changes, operation) in [
+            (true, &mut item.delete),
+            (false, &mut item.get),
+            (true, &mut item.patch),
+            (true, &mut item.post),
+            (true, &mut item.put),
+        ] {
+            let Some(operation) = operation else { continue };
+            let takes_key = changes && path.starts_with("/v1/") && operation.operation_id.as_deref() != Some("bulk");
+            if takes_key {
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .push(RefOr::T(key_parameter()));
+            }
+            tell_problems(operation, takes_key);
         }
     }
     document
@@ -207,8 +233,27 @@ fn add_schema<T: ToSchema + PartialSchema>(components: &mut Components) {
     components.schemas.extend(schemas);
 }
 
+/// The header that names a call.
+fn key_parameter() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(MAX_CALL_KEY_CHARS));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "A key of the client's own making that names this request, of visible ASCII characters, bare or in double \
+             quotes. The same request sent again with it within a day is answered as it was the first time, to the \
+             letter; while the first is under way it waits for that answer. An answer of 500 and more is not kept.",
+        ))
+        .schema(Some(key))
+        .example(Some(json!("8e03978e-40d5-43dd-bc93-6894a57f9324")))
+        .build()
+}
+
 /// Adds the problems that an operation can answer with, those of one status under one response.
-fn tell_problems(operation: &mut Operation) {
+fn tell_problems(operation: &mut Operation, takes_key: bool) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let in_shop = !operation.tags.iter().flatten().any(|tag| tag == "Operations");
     let own = OWN
@@ -228,6 +273,9 @@ fn tell_problems(operation: &mut Operation) {
     }
     if writes::is_conditional(&id) {
         told.extend(CONDITIONAL);
+    }
+    if takes_key {
+        told.extend(WITH_KEY);
     }
     let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
     for kind in told {

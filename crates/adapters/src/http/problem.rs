@@ -204,7 +204,7 @@ impl Problem {
     pub(super) fn response(&self) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.kind.status);
         response.content_type(PROBLEM_JSON);
-        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE || *self.kind == kinds::IDEMPOTENCY_KEY_IN_USE {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         if let Some(allow) = &self.allow {

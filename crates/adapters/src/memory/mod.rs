@@ -5,6 +5,7 @@
 //! What it does not do is last or end: nothing is written anywhere, and since nothing is ever removed, the memory it
 //! takes grows with every line and every event. Keep a shop's books in one of the other stores.
 
+mod answers;
 mod books;
 mod check;
 mod load;
@@ -20,6 +21,7 @@ use earmark_application::{Decide, Decided, Store, StoreError};
 use earmark_domain::{OrderId, Scope, Sku};
 use jiff::Timestamp;
 
+use answers::Answers;
 use books::Books;
 
 /// Books kept in memory.
@@ -28,6 +30,7 @@ use books::Books;
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     books: Arc<Mutex<Books>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl MemoryStore {
@@ -42,6 +45,13 @@ impl MemoryStore {
         self.books
             .lock()
             .map_err(|_| StoreError::Corrupt("a step on the books in memory panicked half-way".to_owned()))
+    }
+
+    /// The remembered answers, likewise.
+    fn answers(&self) -> Result<MutexGuard<'_, Answers>, StoreError> {
+        self.answers
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the answers in memory panicked half-way".to_owned()))
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! Connections are made without TLS: the database is expected on the same machine or network.
 
+mod answers;
 mod connect;
 mod deadlines;
 mod error;
@@ -37,10 +38,12 @@ use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager
 use earmark_application::{Decide, Decided, Store, StoreError};
 use earmark_domain::{OrderId, Scope, Sku};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use self::error::OpenError;
 
+use self::answers::connections_for_answers;
 use self::connect::Address;
 use self::deadlines::due_orders;
 use self::error::store_error;
@@ -66,6 +69,8 @@ pub struct PostgresStore {
     pool: Pool<AsyncPgConnection>,
     /// Some of the connections, which look-ups share.
     lookups: Arc<Lookups>,
+    /// How many connections may be busy with remembered answers.
+    answering: Arc<Semaphore>,
     address: Address,
     /// The products that this program has read or stored last.
     recall: Arc<Mutex<Recall>>,
@@ -112,6 +117,7 @@ impl PostgresStore {
         Ok(Self {
             pool: address.pool(connections - shared)?,
             lookups: Arc::new(Lookups::new(address.clone(), shared)),
+            answering: Arc::new(Semaphore::new(connections_for_answers(connections - shared))),
             address,
             recall: Arc::default(),
         })

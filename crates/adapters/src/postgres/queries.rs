@@ -9,8 +9,8 @@ use diesel::query_dsl::CompatibleType;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary, Queries,
-    StoreError, WrittenEvent,
+    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary,
+    Queries, StoreError, WrittenEvent,
 };
 use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
 use jiff::Timestamp;
@@ -95,9 +95,7 @@ impl Queries for PostgresStore {
             )
         );
         let rows: Vec<(LineReadRow, Option<OrderRow>)> = self
-            .look_up(|| {
-                statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER).bind::<Text, _>(id.as_str())
-            })
+            .look_up(|| statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER).bind::<Text, _>(id.as_str()))
             .await?;
         let (lines, headers): (Vec<LineReadRow>, Vec<Option<OrderRow>>) = rows.into_iter().unzip();
         let header = headers.into_iter().next().flatten().map(row::order).transpose()?;
@@ -320,7 +318,10 @@ impl Queries for PostgresStore {
 
 impl PostgresStore {
     /// Asks a question of one statement that finds what it looks for by a key.
-    pub(super) async fn look_up<'a, Row, U>(&self, question: impl Fn() -> Statement<'a, Row> + Send) -> Result<Vec<U>, StoreError>
+    pub(super) async fn look_up<'a, Row, U>(
+        &self,
+        question: impl Fn() -> Statement<'a, Row> + Send,
+    ) -> Result<Vec<U>, StoreError>
     where
         Row: SqlType + CompatibleType<U, Pg> + Send + 'static,
         Pg: QueryMetadata<Row>,

@@ -275,8 +275,19 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
 }
 
 pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
-    let (reference, sku, location, ordinal, created_quantity, created_eta, quantity, allocated, dispatched, eta, closed) =
-        row;
+    let (
+        reference,
+        sku,
+        location,
+        ordinal,
+        created_quantity,
+        created_eta,
+        quantity,
+        allocated,
+        dispatched,
+        eta,
+        closed,
+    ) = row;
     let at = In {
         table: "batches",
         key: &reference,

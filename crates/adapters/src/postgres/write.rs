@@ -13,8 +13,8 @@ use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, DispatchRecord, Event, LineRecord, OrderRecord,
-    ProductChange, ProductRecord,
+    AllocationRecord, BatchRecord, Change, Changes, DispatchRecord, Event, LineRecord, OrderRecord, ProductChange,
+    ProductRecord,
 };
 use futures::try_join;
 
@@ -226,8 +226,7 @@ fn update_orders<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
          FROM unnest(?, ?, ?, ?, ?) AS new (order_id, placed_at, priority, required_by, hold_until) \
          WHERE orders.order_id = new.order_id AND orders.order_id = ANY (?)",
     );
-    bind_order_terms(bind_orders(statement, orders), orders)
-        .array::<Text, _>(column(orders, |order| order.id.as_str()))
+    bind_order_terms(bind_orders(statement, orders), orders).array::<Text, _>(column(orders, |order| order.id.as_str()))
 }
 
 /// Binds what each order has.
@@ -290,8 +289,7 @@ fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
          placed_at, placed_with_order, rank, locations, hold_until) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );
-    bind_line_terms(bind_lines(statement, lines), lines)
-        .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
+    bind_line_terms(bind_lines(statement, lines), lines).array::<Text, _>(column(lines, |line| line.key.order.as_str()))
 }
 
 fn release(allocations: &[AllocationRecord]) -> Statement<'_> {

@@ -7,6 +7,7 @@
 //! The file is kept with a write-ahead log and every commit reaches the disk before it is answered. Another thread
 //! puts the log into the file (`log`).
 
+mod answers;
 mod connect;
 mod deadlines;
 mod error;
@@ -39,6 +40,7 @@ use jiff::Timestamp;
 
 pub use self::error::OpenError;
 
+use self::answers::Errands;
 use self::connect::Address;
 use self::deadlines::due_orders;
 use self::log::LogBounds;
@@ -54,6 +56,7 @@ pub const DEFAULT_READERS: usize = 4;
 #[derive(Clone)]
 pub struct SqliteStore {
     writer: Arc<Writer>,
+    errands: Arc<Errands>,
     readers: Arc<Readers>,
 }
 
@@ -89,6 +92,7 @@ impl SqliteStore {
             let readers = Arc::new(Readers::open(&address, readers)?);
             Ok(Self {
                 writer: Arc::new(Writer::start(address, connection, LogBounds::default())?),
+                errands: Arc::default(),
                 readers,
             })
         })

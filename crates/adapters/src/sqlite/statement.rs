@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, SqliteConnection};
 
@@ -18,6 +18,7 @@ enum Value<'a> {
     Text(&'a str),
     OwnedText(String),
     Integer(i64),
+    Bytes(&'a [u8]),
     Null,
 }
 
@@ -87,6 +88,11 @@ impl<'a, Row, Id: Identity> Statement<'a, Row, Id> {
         self.bind(Value::Integer(value))
     }
 
+    /// Gives the next `?` bytes.
+    pub(super) fn bytes(self, value: &'a [u8]) -> Self {
+        self.bind(Value::Bytes(value))
+    }
+
     /// Gives the next `?` a text or NULL.
     pub(super) fn optional_text(self, value: Option<&'a str>) -> Self {
         self.bind(value.map_or(Value::Null, Value::Text))
@@ -138,6 +144,7 @@ impl<Row, Id> QueryFragment<Sqlite> for Statement<'_, Row, Id> {
                 Value::Text(text) => out.push_bind_param::<Text, str>(text)?,
                 Value::OwnedText(text) => out.push_bind_param::<Text, str>(text)?,
                 Value::Integer(number) => out.push_bind_param::<BigInt, i64>(number)?,
+                Value::Bytes(bytes) => out.push_bind_param::<Binary, [u8]>(bytes)?,
                 Value::Null => out.push_bind_param::<Nullable<Text>, Option<&str>>(NULL)?,
             }
             out.push_sql(piece);

@@ -318,7 +318,11 @@ async fn more_than_a_batch_holds_is_told_as_broken_books_and_leaves_no_trace() {
     };
     let refused = store(&books, shrunk).await;
     assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{refused:?}");
-    let stands = books.product(&sku(), instant()).await.expect("an answer").expect("a product");
+    let stands = books
+        .product(&sku(), instant())
+        .await
+        .expect("an answer")
+        .expect("a product");
     assert_eq!(stands.summary.version, 2);
 }
 
@@ -367,7 +371,11 @@ async fn a_caller_that_goes_away_in_the_middle_tears_nothing() {
     let_go.send(()).expect("the decision waits");
     // The next transaction comes after it, and finds all of it.
     store(&books, renamed(2)).await.expect("stored");
-    let product = books.product(&sku(), instant()).await.expect("an answer").expect("a product");
+    let product = books
+        .product(&sku(), instant())
+        .await
+        .expect("an answer")
+        .expect("a product");
     assert_eq!(product.summary.version, 3);
     assert_eq!(product.summary.allocated, Units::new(4));
 }
@@ -420,7 +428,10 @@ async fn a_search_finds_names_in_any_case_and_takes_every_character_for_itself()
     let books = shelf.open().await;
     store(&books, a_small_book()).await.expect("stored");
     for (search, found) in [("lam", 1), ("ÉTÉ", 1), ("e é", 1), ("%", 0), ("_AMP", 0), ("", 1)] {
-        let products = books.products(Some(search), None, instant(), 10).await.expect("an answer");
+        let products = books
+            .products(Some(search), None, instant(), 10)
+            .await
+            .expect("an answer");
         assert_eq!(products.len(), found, "{search:?}");
     }
 }

@@ -26,11 +26,20 @@ type Panic = Box<dyn Any + Send>;
 
 type Ended = Result<Result<Decided, StoreError>, Panic>;
 
-struct Job {
-    scope: Scope,
-    decide: Decide,
-    answer: oneshot::Sender<Ended>,
+enum Job {
+    /// A decision to be taken and stored.
+    Transact {
+        scope: Scope,
+        decide: Decide,
+        answer: oneshot::Sender<Ended>,
+    },
+    /// Something else that writes, in transactions of its own.
+    Errand(Errand),
 }
+
+/// Something that writes beside the commands. It is given the connection outside any transaction, or the reason why there
+/// is none, and leaves it outside any; `false`: it could not, and the connection is not to be used any more.
+pub(super) type Errand = Box<dyn FnOnce(Result<&mut SqliteConnection, StoreError>) -> bool + Send>;
 
 /// The handle on the thread. Dropped, it lets the thread finish what was handed in, and waits for that.
 pub(super) struct Writer {
@@ -61,14 +70,22 @@ impl Writer {
     /// Hands a transaction in and waits for its end.
     pub(super) async fn run(&self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
         let (answer, ended) = oneshot::channel();
-        let job = Job { scope, decide, answer };
-        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(job).await.map_err(|_| gone())?;
+        self.hand_in(Job::Transact { scope, decide, answer }).await?;
         match ended.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => resume_unwind(panic),
             Err(_) => Err(gone()),
         }
+    }
+
+    /// Hands an errand in, and does not wait for its end.
+    pub(super) async fn send(&self, errand: Errand) -> Result<(), StoreError> {
+        self.hand_in(Job::Errand(errand)).await
+    }
+
+    async fn hand_in(&self, job: Job) -> Result<(), StoreError> {
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send(job).await.map_err(|_| gone())
     }
 
     /// Whether transactions are still taken.
@@ -94,7 +111,7 @@ impl Drop for Writer {
     }
 }
 
-fn gone() -> StoreError {
+pub(super) fn gone() -> StoreError {
     StoreError::Unavailable("the thread that writes to the SQLite file has ended".to_owned())
 }
 
@@ -108,12 +125,17 @@ struct Desk {
 
 impl Desk {
     fn work(mut self, mut handed_in: mpsc::Receiver<Job>) {
-        while let Some(Job { scope, decide, answer }) = handed_in.blocking_recv() {
-            let ended = self.run(&scope, &decide);
-            // The decision may hold the caller's own things: they are let go before the caller goes on.
-            drop(decide);
-            if answer.send(ended).is_err() {
-                tracing::debug!("the caller of a transaction went away before its answer");
+        while let Some(job) = handed_in.blocking_recv() {
+            match job {
+                Job::Transact { scope, decide, answer } => {
+                    let ended = self.run(&scope, &decide);
+                    // The decision may hold the caller's own things: they are let go before the caller goes on.
+                    drop(decide);
+                    if answer.send(ended).is_err() {
+                        tracing::debug!("the caller of a transaction went away before its answer");
+                    }
+                }
+                Job::Errand(errand) => self.go(errand),
             }
             if let Some(books) = &mut self.books {
                 self.log.tend(&mut books.connection);
@@ -126,13 +148,9 @@ impl Desk {
 
     /// One transaction.
     fn run(&mut self, scope: &Scope, decide: &Decide) -> Ended {
-        let opened = match self.books.take() {
-            Some(books) => Ok(books),
-            None => self.address.open_writer().map(Books::new),
-        };
-        let mut books = match opened {
+        let mut books = match self.opened() {
             Ok(books) => books,
-            Err(why) => return Ok(Err(StoreError::Unavailable(why.to_string()))),
+            Err(error) => return Ok(Err(error)),
         };
         if let Err(error) = books.begin() {
             self.books = Some(books);
@@ -148,5 +166,32 @@ impl Desk {
             self.books = Some(books);
         }
         ended
+    }
+
+    /// One errand.
+    fn go(&mut self, errand: Errand) {
+        match self.opened() {
+            Ok(mut books) => {
+                let went = catch_unwind(AssertUnwindSafe(|| errand(Ok(&mut books.connection))));
+                if went.is_ok_and(|good| good) {
+                    self.books = Some(books);
+                }
+            }
+            Err(error) => {
+                errand(Err(error));
+            }
+        }
+    }
+
+    /// The connection, opened anew where there is none.
+    fn opened(&mut self) -> Result<Books, StoreError> {
+        match self.books.take() {
+            Some(books) => Ok(books),
+            None => self
+                .address
+                .open_writer()
+                .map(Books::new)
+                .map_err(|why| StoreError::Unavailable(why.to_string())),
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod conditions;
 mod document;
 mod holds;
+mod keys;
 mod previews;
 mod quotes;
 mod shop;

@@ -13,7 +13,7 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
 use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
 use earmark_adapters::memory::MemoryStore;
-use earmark_application::{Clock, Engine, EngineSettings, Meter};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, RememberedAnswers, Store};
 use earmark_domain::Promising;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -45,7 +45,13 @@ pub(crate) struct Shop {
 impl Shop {
     /// Opens one with empty books.
     pub(crate) async fn open() -> Self {
-        let store = MemoryStore::new();
+        let books = MemoryStore::new();
+        let store = Arc::new(books.clone());
+        Self::with(books, store.clone(), store).await
+    }
+
+    /// Opens one whose books are stored, and whose answers are remembered, in another way than they are read.
+    pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn RememberedAnswers>) -> Self {
         let opening: Timestamp = format!("{TODAY}T09:00:00Z").parse().expect("an instant");
         let watch = Arc::new(Watch(AtomicI64::new(opening.as_second())));
         let clock: Arc<dyn Clock> = watch.clone();
@@ -58,7 +64,7 @@ impl Shop {
             promising: PROMISING,
         };
         let meter: Arc<dyn Meter> = metrics.clone();
-        let (engine, lanes) = Engine::new(Arc::new(store.clone()), clock.clone(), meter, settings);
+        let (engine, lanes) = Engine::new(store, clock.clone(), meter, settings);
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -68,7 +74,15 @@ impl Shop {
             started: clock.now(),
             promising: PROMISING,
         };
-        let api = Api::new(engine, Arc::new(store), clock, metrics, readiness.clone(), about);
+        let api = Api::new(
+            engine,
+            Arc::new(books),
+            answers,
+            clock,
+            metrics,
+            readiness.clone(),
+            about,
+        );
         Self {
             api: Arc::new(api),
             watch,

@@ -2,22 +2,20 @@
 //! table is large: the server's own counts of rows read tell.
 
 use earmark_adapters::postgres::PostgresStore;
-use earmark_application::{Queries, Store};
-use earmark_domain::{
-    Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, OrderId, OrderTerms, Precedence, Priority,
-};
+use earmark_application::{CallKey, Claim, Claimant, Claimed, Fingerprint, Queries, RememberedAnswers, Store};
+use earmark_domain::{Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, OrderId, OrderTerms, Precedence, Priority};
 use tokio_postgres::Client;
 
 use crate::database::with_database;
 use crate::shop::{
-    allocate, attempt, count, create_batch, key, place_on, place_order, reference, run, sku, waiting,
+    allocate, attempt, count, create_batch, key, occasion, place_on, place_order, reference, run, sku, waiting,
 };
 
 /// How many rows of each kind the past leaves.
 const PAST: i64 = 20_000;
 
 /// Far more rows than all the commands of one way through have to look at, and far fewer than the past has.
-const FEW: i64 = PAST / 10;
+const FEW: i64 = PAST / 5;
 
 /// Every way that a command's statements can take. `part` makes the names new.
 async fn every_way(store: &PostgresStore, part: &str) {
@@ -94,19 +92,53 @@ async fn promises(store: &PostgresStore, part: &str) {
             orders: [order("H2")].into(),
         }),
     ] {
-        attempt(store, command).await.expect("it answers").expect("the rules allow it");
+        attempt(store, command)
+            .await
+            .expect("it answers")
+            .expect("the rules allow it");
     }
     let distant = "2090-01-01T00:00:00Z".parse().expect("an instant");
-    let due = store.due_orders(&[sku("LAMP")].into(), distant, 1).await.expect("a list");
+    let due = store
+        .due_orders(&[sku("LAMP")].into(), distant, 1)
+        .await
+        .expect("a list");
     assert_eq!(due, [order("H2")]);
     store.due(distant, 1).await.expect("a list");
     store.product(&sku("LAMP"), distant).await.expect("it answers");
-    store.batch(&reference(&named("C1")), distant).await.expect("it answers");
+    store
+        .batch(&reference(&named("C1")), distant)
+        .await
+        .expect("it answers");
     store.order(&order("H3")).await.expect("it answers");
     run(store, count(&named("C1"), 9)).await;
     run(store, Command::CancelOrder(order("H2"))).await;
     run(store, Command::CancelOrder(order("H3"))).await;
     run(store, Command::CancelBatch(reference(&named("C1")))).await;
+}
+
+/// Every way that a remembered answer can take.
+async fn every_way_of_an_answer(store: &PostgresStore, part: &str) {
+    let now = occasion().now;
+    let claim = |what: u8, who| {
+        let key = CallKey::new(&format!("key-{part}")).expect("a key");
+        Claim::made(now, key, Fingerprint([what; 32]), Claimant([who; 16]))
+    };
+    let claimed = async |what, who| store.claim(&claim(what, who)).await.expect("it answers");
+    let key = claim(1, 1).key;
+    assert_eq!(claimed(1, 1).await, Claimed::Won);
+    store
+        .give_back(&key, Claimant([1; 16]))
+        .await
+        .expect("it is given back");
+    assert_eq!(claimed(1, 2).await, Claimed::Won);
+    assert_eq!(claimed(1, 3).await, Claimed::Running);
+    assert_eq!(claimed(2, 3).await, Claimed::Reused);
+    let kept = store.keep(&key, Claimant([2; 16]), b"a lamp").await;
+    assert!(kept.expect("it answers"));
+    assert_eq!(claimed(1, 3).await, Claimed::Answered(b"a lamp".to_vec()));
+    assert_eq!(store.forget(now, 100).await.expect("it answers"), 0);
+    let forgotten = store.forget(claim(1, 1).forget_at, 100).await;
+    assert_eq!(forgotten.expect("it answers"), 1);
 }
 
 /// Rows that were read of all tables so far, by whatever scan, as far as it has been told.
@@ -146,6 +178,7 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
     with_database(async |database| {
         let store = database.store().await;
         every_way(&store, "small").await;
+        every_way_of_an_answer(&store, "small").await;
 
         let outsider = database.outsider().await;
         let past = format!(
@@ -163,6 +196,9 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO dispatches SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', '{{}}' \
+             FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO remembered_answers \
+             SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), 'infinity', 'past' \
              FROM generate_series(1, {PAST}) AS n"
         );
         outsider.batch_execute(&past).await.expect("it is a sound past");
@@ -173,12 +209,14 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
         let before = rows_read(&outsider).await;
 
         every_way(&store, "large").await;
+        every_way_of_an_answer(&store, "large").await;
         outsider.batch_execute("ANALYZE").await.expect("it has a look at all tables");
         outsider
             .batch_execute("SELECT pg_stat_force_next_flush()")
             .await
             .expect("it tells");
         every_way(&store, "analyzed").await;
+        every_way_of_an_answer(&store, "analyzed").await;
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;

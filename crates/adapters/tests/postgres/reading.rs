@@ -2,12 +2,14 @@
 
 use earmark_application::{EventFilter, Queries};
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseNeed, Scope,
+    BACKLOG_PAGE, BacklogNeed, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseNeed,
+    Scope,
 };
 
 use crate::database::with_database;
 use crate::shop::{
-    agrees, allocate, count, create_batch, look, occasion, of_products, place_on, place_order, reference, run, sku, waiting,
+    agrees, allocate, count, create_batch, look, occasion, of_products, place_on, place_order, reference, run, sku,
+    waiting,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,11 +102,25 @@ async fn the_weakest_claims_to_a_shrinking_batch_are_read_first_however_many_pag
             }),
             ..Scope::default()
         };
-        for (stay, leave) in [(2099, [1, 0, 0, 0]), (1200, [700, 200, 0, 0]), (600, [700, 350, 350, 100])] {
+        for (stay, leave) in [
+            (2099, [1, 0, 0, 0]),
+            (1200, [700, 200, 0, 0]),
+            (600, [700, 350, 350, 100]),
+        ] {
             let beyond = ReleaseLines::Beyond(Count::new(stay).expect("a count"));
             let loaded = look(&store, &leaving(beyond)).await;
-            let of = |order: &str| loaded.lines.iter().filter(|line| line.key.order.as_str() == order).count();
-            assert_eq!([of("HELD"), of("IDLE"), of("USUAL"), of("URGENT")], leave, "{stay} stay");
+            let of = |order: &str| {
+                loaded
+                    .lines
+                    .iter()
+                    .filter(|line| line.key.order.as_str() == order)
+                    .count()
+            };
+            assert_eq!(
+                [of("HELD"), of("IDLE"), of("USUAL"), of("URGENT")],
+                leave,
+                "{stay} stay"
+            );
         }
         let all = look(&store, &leaving(ReleaseLines::All)).await;
         assert_eq!((all.lines.len(), all.allocations.len()), (2100, 2100));
@@ -142,7 +158,10 @@ async fn a_search_takes_wildcards_for_what_they_are_and_finds_any_case() {
             run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
         }
         let found = async |search: &str| -> Vec<String> {
-            let page = store.products(Some(search), None, occasion().now, 10).await.expect("it answers");
+            let page = store
+                .products(Some(search), None, occasion().now, 10)
+                .await
+                .expect("it answers");
             page.into_iter().map(|product| product.sku.to_string()).collect()
         };
         assert_eq!(found("0%-w").await, ["100%-WOOL"]);

@@ -93,7 +93,11 @@ async fn what_has_left_a_batch_follows_from_its_dispatches_and_nobody_writes_it_
              VALUES ('B2', 'LAMP', 'main', 2, 5, 5, 1)",
         )
         .await;
-        refused(&outsider, "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, now())").await;
+        refused(
+            &outsider,
+            "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, now())",
+        )
+        .await;
         for stray in ["('O1', 'LAMP', 'B9', 1, now())", "('O9', 'LAMP', 'B1', 1, now())"] {
             let error = outsider
                 .batch_execute(&format!("INSERT INTO dispatches VALUES {stray}"))
@@ -105,12 +109,21 @@ async fn what_has_left_a_batch_follows_from_its_dispatches_and_nobody_writes_it_
             .batch_execute("INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 6, now())")
             .await
             .expect("six are left");
-        let left = outsider.query_one("SELECT dispatched, open FROM batches", &[]).await.expect("a batch");
+        let left = outsider
+            .query_one("SELECT dispatched, open FROM batches", &[])
+            .await
+            .expect("a batch");
         assert_eq!((left.get::<_, i64>(0), left.get::<_, bool>(1)), (6, false));
         refused(&outsider, "UPDATE dispatches SET quantity = 5").await;
         refused(&outsider, "TRUNCATE dispatches").await;
-        outsider.batch_execute("DELETE FROM dispatches").await.expect("they may come back");
-        let left = outsider.query_one("SELECT dispatched, open FROM batches", &[]).await.expect("a batch");
+        outsider
+            .batch_execute("DELETE FROM dispatches")
+            .await
+            .expect("they may come back");
+        let left = outsider
+            .query_one("SELECT dispatched, open FROM batches", &[])
+            .await
+            .expect("a batch");
         assert_eq!((left.get::<_, i64>(0), left.get::<_, bool>(1)), (0, true));
     })
     .await;

@@ -1,8 +1,6 @@
-//! The rules of the shop, and the domain against a naive model of it.
+//! The rules of the shop, one sentence a test.
 
 mod holds;
-mod model;
-mod naive;
 mod promises;
 mod rules;
 mod support;

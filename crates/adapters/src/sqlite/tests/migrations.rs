@@ -12,7 +12,7 @@ use super::super::{DEFAULT_READERS, OpenError, SqliteStore};
 use super::{Shelf, a_small_book, batch_reference, instant, renamed, sku, store};
 
 /// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         include_str!("../../../migrations/sqlite/0001_books/up.sql"),
         include_str!("../../../migrations/sqlite/0001_books/down.sql"),
@@ -24,6 +24,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         include_str!("../../../migrations/sqlite/0003_promises/up.sql"),
         include_str!("../../../migrations/sqlite/0003_promises/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0004_remembered_answers/up.sql"),
+        include_str!("../../../migrations/sqlite/0004_remembered_answers/down.sql"),
     ),
 ];
 
@@ -136,7 +140,10 @@ async fn the_books_of_the_first_release_are_carried_over() {
         0
     );
     assert_eq!(
-        number(&mut stranger, "SELECT count(*) FROM products WHERE resume_rank = 0 AND resume_order_id = 'O-3'"),
+        number(
+            &mut stranger,
+            "SELECT count(*) FROM products WHERE resume_rank = 0 AND resume_order_id = 'O-3'"
+        ),
         1
     );
     store(&again, renamed(2)).await.expect("stored");

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use earmark_domain::{Command, LineKey, LineState, Location, OrderId, Reference, Sku};
 use jiff::civil::Date;
 
-use crate::support::day;
+use crate::draw::day;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
@@ -140,6 +140,11 @@ impl Model {
     pub(crate) fn promisable(&self, sku: &Sku) -> u64 {
         let total: u64 = self.offer(sku, &[]).iter().map(|(_, free)| free).sum();
         total.saturating_sub(self.kept_back.get(sku).copied().unwrap_or(0))
+    }
+
+    /// Whether there ever was a batch of it.
+    pub(crate) fn has_had(&self, sku: &Sku) -> bool {
+        self.batches.iter().any(|batch| batch.sku == *sku)
     }
 
     fn room(&self, line: &Line, wanted: u64, is_new: bool) -> Option<Vec<(Reference, u64)>> {

@@ -1,0 +1,505 @@
+//! What a store keeps of promises: holds and their deadlines, precedence, locations, units kept back, and what has left.
+
+use std::collections::BTreeSet;
+
+use earmark_application::LineRead;
+use earmark_domain::{
+    Change, Command, LineKey, LineState, NextHold, OnOrderShortage, OrderStatus, OrderTerms, Outcome, ReleaseLines,
+    ReleaseNeed, Scope, Sku, Units,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::kept::assert_stored;
+use crate::build::{
+    allocate, allocate_from, allocate_or_wait, cancel_batch, cancel_line, cancel_order, change_line, confirm,
+    confirm_some, count, count_batch, create_at, create_batch, create_inbound, dispatch, expect_batch, hold, keep_back,
+    line, locations, order, order_on, place_before, place_order, precedence, quote, receive_batch, reference, replace,
+    serve_backlog, sku, undo_dispatch,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+
+/// A week in which everything is promised in every way: each command, and what it is followed by in seconds.
+fn a_week_of_promises() -> Vec<(Command, i64)> {
+    let everything = OrderTerms {
+        on_shortage: OnOrderShortage::Backorder,
+        split: true,
+        precedence: precedence(-3, Some("2026-03-09")),
+        ..crate::build::held_for(86_400)
+    };
+    vec![
+        (keep_back("LAMP", 2), 0),
+        (create_batch("shelf", "LAMP", 20), 0),
+        (create_at("attic", "LAMP", 6, "attic"), 0),
+        (create_inbound("ship", "LAMP", 10, "2026-03-10"), 0),
+        (hold("h-1", &[("a", "LAMP", 3), ("b", "LAMP", 4)], 60), 0),
+        (hold("h-2", &[("a", "LAMP", 2)], 3_600), 0),
+        (
+            allocate_from("o-1", "LAMP", 7, &["attic", "it's \"here\"", "a\\\\b", "main"]),
+            0,
+        ),
+        (
+            place_before("o-2", &[("a", "LAMP", 2)], precedence(1_000_000, Some("9999-12-31"))),
+            0,
+        ),
+        (
+            place_before("o-3", &[("a", "LAMP", 90)], precedence(-1_000_000, None)),
+            0,
+        ),
+        (
+            Command::PlaceOrder(order_on("h-3", &[("a", "LAMP", 5), ("b", "LAMP", 500)], everything)),
+            0,
+        ),
+        (replace("h-2", &[("a", "LAMP", 1), ("c", "LAMP", 2)], 7_200), 0),
+        (confirm_some("h-1", &[("a", 2)]), 0),
+        (change_line("o-2", "a", 1), 0),
+        (dispatch("o-2"), 0),
+        (expect_batch("ship", "2026-03-12"), 0),
+        (receive_batch("ship"), 0),
+        (undo_dispatch("o-2"), 0),
+        (dispatch("o-2"), 0),
+        (count_batch("shelf", 5), 100_000),
+        // All holds have ended by now.
+        (hold("h-4", &[("a", "LAMP", 1)], 60), 0),
+        (confirm("h-4"), 0),
+        (cancel_line("o-1", "LAMP"), 0),
+        (cancel_batch("attic"), 0),
+        (create_batch("more", "LAMP", 400), 0),
+        (serve_backlog("LAMP"), 0),
+        (cancel_order("h-4"), 0),
+        (dispatch("o-3"), 0),
+    ]
+}
+
+async fn live_through_a_week(shop: &Shop) {
+    for (command, seconds) in a_week_of_promises() {
+        shop.done(&command).await;
+        shop.clock.advance_seconds(seconds);
+    }
+}
+
+/// Deadlines, ranks, claims, locations, dispatches: nothing is rounded, cut or swapped on its way.
+pub async fn what_is_promised_is_read_back_the_same(db: Db) {
+    let shop = Shop::open(&db).await;
+    for (command, seconds) in a_week_of_promises() {
+        let decided = shop.decide(&command).await;
+        assert!(decided.answers[0].is_ok(), "{command:?}: {:?}", decided.answers);
+        assert_stored(&shop, &decided.changes).await;
+        shop.assert_sound().await;
+        shop.clock.advance_seconds(seconds);
+    }
+    let stands = shop.order("o-1").await;
+    assert_eq!(
+        stands.lines[0].record.locations,
+        locations(&["attic", "it's \"here\"", "a\\\\b", "main"])
+    );
+}
+
+/// A restart loses no promise.
+pub async fn what_is_promised_stands_when_the_books_are_opened_again(db: Db) {
+    let shop = Shop::open(&db).await;
+    live_through_a_week(&shop).await;
+    let before = shop.snapshot().await;
+    assert!(before.histories[0].dispatches.len() >= 2);
+    let shop = shop.another(&db).await;
+    assert_eq!(shop.snapshot().await, before);
+    shop.done(&create_batch("after", "LAMP", 1)).await;
+    shop.assert_sound().await;
+}
+
+fn keys(lines: &[LineRead]) -> Vec<LineKey> {
+    lines.iter().map(|line| line.record.key.clone()).collect()
+}
+
+async fn to_release(shop: &Shop, batch: &str, lines: ReleaseLines) -> Vec<LineKey> {
+    let scope = Scope {
+        batches: [reference(batch)].into(),
+        release: Some(ReleaseNeed {
+            batch: reference(batch),
+            lines,
+        }),
+        ..Scope::default()
+    };
+    let loaded = shop.load(&scope).await;
+    let mut found: Vec<_> = loaded.lines.into_iter().map(|line| line.key).collect();
+    found.sort_unstable();
+    found
+}
+
+/// A batch of twelve with lines of every claim: held, of low and usual and high priority, with a day and without.
+async fn claims(db: &Db) -> Shop {
+    let shop = Shop::open(db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 12),
+        place_before("high", &[("a", "LAMP", 2)], precedence(7, None)),
+        place_before("dated", &[("a", "LAMP", 2)], precedence(0, Some("2026-05-01"))),
+        hold("held", &[("a", "LAMP", 2)], 600),
+        place_before("low", &[("a", "LAMP", 2)], precedence(-7, None)),
+        place_order("usual", &[("LAMP", 2)]),
+        place_order("usual-too", &[("LAMP", 2)]),
+    ])
+    .await;
+    shop
+}
+
+/// Held lines, then by priority, then by day, then the latest.
+pub async fn the_weakest_claims_are_loaded_to_be_released(db: Db) {
+    let shop = claims(&db).await;
+    let leaving = [
+        line("held", "a"),
+        line("low", "a"),
+        line("usual-too", "LAMP"),
+        line("usual", "LAMP"),
+        line("dated", "a"),
+        line("high", "a"),
+    ];
+    for leave in 0..=leaving.len() {
+        let stay = 12 - 2 * u32::try_from(leave).expect("a few");
+        let mut expected = leaving[..leave].to_vec();
+        expected.sort_unstable();
+        let found = to_release(&shop, "b-1", ReleaseLines::Beyond(count(stay))).await;
+        assert_eq!(found, expected, "{stay} stay");
+    }
+    shop.done(&count_batch("b-1", 5)).await;
+    let states = |id| {
+        let shop = &shop;
+        async move { shop.order(id).await.lines[0].record.state }
+    };
+    assert_eq!(states("usual").await, LineState::Backordered);
+    assert_eq!(states("dated").await, LineState::Allocated);
+    shop.assert_sound().await;
+    // Firm by now, it has a stronger claim than what was placed with a low priority.
+    shop.all_done(&[create_batch("b-2", "LAMP", 8), confirm("held")]).await;
+    assert_eq!(
+        to_release(&shop, "b-2", ReleaseLines::Beyond(count(6))).await,
+        [line("low", "a")]
+    );
+    shop.assert_sound().await;
+}
+
+/// Another date is told to everybody who lies in the batch.
+pub async fn all_that_lie_in_a_batch_are_loaded_where_each_may_be_told(db: Db) {
+    let shop = claims(&db).await;
+    shop.all_done(&[create_batch("b-2", "LAMP", 1), allocate("other", "LAMP", 1)])
+        .await;
+    let found = to_release(&shop, "b-1", ReleaseLines::All).await;
+    assert_eq!(found.len(), 6);
+    assert!(!found.contains(&line("other", "LAMP")));
+    assert_eq!(to_release(&shop, "nowhere", ReleaseLines::All).await, []);
+}
+
+/// Who is more important is served first, and stands first in the list, page by page.
+pub async fn the_backlog_goes_by_precedence(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        keep_back("LAMP", 0),
+        create_batch("gone", "LAMP", 1),
+        count_batch("gone", 0),
+        allocate_or_wait("usual", "LAMP", 2),
+        place_before("low", &[("a", "LAMP", 2)], precedence(-1, Some("2026-03-02"))),
+        place_before("late", &[("a", "LAMP", 2)], precedence(1, None)),
+        place_before("soon", &[("a", "LAMP", 2)], precedence(1, Some("2026-03-02"))),
+        place_before(
+            "sooner",
+            &[("b", "LAMP", 2), ("a", "LAMP", 2)],
+            precedence(1, Some("2026-03-01")),
+        ),
+    ])
+    .await;
+    let expected = [
+        line("sooner", "a"),
+        line("sooner", "b"),
+        line("soon", "a"),
+        line("late", "a"),
+        line("usual", "LAMP"),
+        line("low", "a"),
+    ];
+    for limit in 1..=7 {
+        let mut seen: Vec<LineRead> = Vec::new();
+        loop {
+            let after = seen.last().map(|last| last.record.turn());
+            let page = shop
+                .queries
+                .backlog(&sku("LAMP"), after.as_ref(), shop.now(), limit)
+                .await;
+            let page = page.expect("a backlog").expect("a product");
+            if page.is_empty() {
+                break;
+            }
+            seen.extend(page);
+        }
+        assert_eq!(keys(&seen), expected);
+    }
+    shop.done(&create_batch("b-1", "LAMP", 7)).await;
+    let waiting = shop.queries.backlog(&sku("LAMP"), None, shop.now(), 9).await;
+    assert_eq!(keys(&waiting.expect("a backlog").expect("a product")), expected[3..]);
+    shop.assert_sound().await;
+}
+
+async fn due(shop: &Shop, of: &[&str], now: Timestamp, limit: usize) -> Vec<String> {
+    let skus: BTreeSet<Sku> = of.iter().map(|of| sku(of)).collect();
+    let found = shop.store.due_orders(&skus, now, limit).await.expect("a list");
+    found.into_iter().map(|id| id.to_string()).collect()
+}
+
+/// Each once, of the products that were asked about, whether it holds units or waits.
+pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
+    let shop = Shop::open(&db).await;
+    let begin = shop.now();
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 9),
+        create_batch("b-2", "CHAIR", 2),
+        hold("third", &[("a", "LAMP", 1), ("b", "LAMP", 1), ("c", "CHAIR", 1)], 300),
+        hold("first", &[("a", "LAMP", 1)], 100),
+        hold("waits", &[("a", "CHAIR", 9)], 200),
+        hold("last", &[("a", "LAMP", 1)], 400),
+        hold("firm", &[("a", "LAMP", 1)], 50),
+        confirm("firm"),
+        place_order("never", &[("LAMP", 1)]),
+    ])
+    .await;
+    let after = |seconds| begin + SignedDuration::from_secs(seconds);
+    assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(50), 9).await, [""; 0]);
+    assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(101), 9).await, ["first"]);
+    let all = ["first", "waits", "third", "last"];
+    for limit in 0..=5 {
+        assert_eq!(
+            due(&shop, &["LAMP", "CHAIR"], after(900), limit).await,
+            all[..limit.min(4)]
+        );
+    }
+    assert_eq!(due(&shop, &["CHAIR"], after(900), 9).await, ["waits", "third"]);
+    assert_eq!(due(&shop, &["SOFA"], after(900), 9).await, [""; 0]);
+    let deadline = shop.order("first").await.lines[0]
+        .record
+        .hold_until
+        .expect("it is held");
+    assert_eq!(due(&shop, &["LAMP"], deadline, 9).await, ["first"]);
+    let before = deadline - SignedDuration::from_micros(1);
+    assert_eq!(due(&shop, &["LAMP"], before, 9).await, [""; 0]);
+
+    let products = |now, limit| {
+        let queries = shop.queries.clone();
+        async move { queries.due(now, limit).await.expect("a list") }
+    };
+    // No hold on lamps ends before the one that was made firm was to end: so it is noted.
+    assert_eq!(products(after(51), 9).await, [sku("LAMP")]);
+    assert_eq!(products(after(900), 9).await, [sku("LAMP"), sku("CHAIR")]);
+    assert_eq!(products(after(900), 1).await, [sku("LAMP")]);
+    assert_eq!(products(begin, 9).await, []);
+    shop.clock.advance_seconds(900);
+    shop.sweep().await;
+    assert_eq!(products(after(99_999), 9).await, []);
+    assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(99_999), 9).await, [""; 0]);
+    for id in all {
+        let view = shop.order(id).await.view(shop.now());
+        assert_eq!(view.status, OrderStatus::Expired, "{id}");
+    }
+    shop.assert_sound().await;
+}
+
+/// Those who end holds have to know which comes next.
+pub async fn the_next_hold_is_found_but_for_those_of_the_scope(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 9),
+        create_batch("b-2", "CHAIR", 2),
+        hold("late", &[("a", "LAMP", 1)], 300),
+        hold("soon", &[("a", "LAMP", 1), ("b", "LAMP", 90)], 100),
+    ])
+    .await;
+    let deadline = |id| {
+        let shop = &shop;
+        async move { shop.order(id).await.lines[0].record.hold_until }
+    };
+    let (soon, late) = (deadline("soon").await, deadline("late").await);
+    for (orders, at) in [(&[][..], soon), (&["soon"], late), (&["soon", "late"], None)] {
+        let scope = crate::build::expire_holds(&["LAMP", "CHAIR", "SOFA"], orders).scope();
+        let mut found = shop.load(&scope).await.next_holds;
+        found.sort_unstable_by(|a, b| b.sku.cmp(&a.sku));
+        let expected = [(sku("LAMP"), at), (sku("CHAIR"), None)];
+        assert_eq!(found, expected.map(|(sku, at)| NextHold { sku, at }));
+    }
+    let unasked = shop.load(&cancel_order("soon").scope()).await;
+    assert_eq!(unasked.next_holds, []);
+}
+
+/// Whoever asks for an instant behind the deadline hears of a product without the hold.
+pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 6),
+        create_batch("b-2", "LAMP", 4),
+        create_batch("c-1", "CHAIR", 3),
+        hold("short", &[("a", "LAMP", 5), ("b", "LAMP", 3), ("c", "LAMP", 70)], 100),
+        hold("long", &[("a", "LAMP", 1), ("b", "LAMP", 30)], 500),
+        allocate_or_wait("firm", "LAMP", 1),
+        allocate_or_wait("waits", "LAMP", 20),
+        allocate("firm", "CHAIR", 1),
+    ])
+    .await;
+    let told = |seconds: i64| {
+        let (shop, now) = (&shop, shop.now() + SignedDuration::from_secs(seconds));
+        async move {
+            let queries = &shop.queries;
+            let product = queries
+                .product(&sku("LAMP"), now)
+                .await
+                .expect("a product")
+                .expect("it stands");
+            let listed = queries.products(None, None, now, 9).await.expect("products");
+            assert_eq!(listed[1], product.summary);
+            assert_eq!(
+                (listed[0].allocated, listed[0].available),
+                (Units::new(1), Units::new(2))
+            );
+            let found = queries.products(Some("lamp"), None, now, 9).await.expect("products");
+            assert_eq!(found, [product.summary.clone()]);
+            for batch in &product.batches {
+                let alone = queries
+                    .batch(&batch.reference, now)
+                    .await
+                    .expect("a batch")
+                    .expect("it stands");
+                assert_eq!((&alone.record, alone.version), (batch, product.summary.version));
+            }
+            let backlog = queries.backlog(&sku("LAMP"), None, now, 9).await.expect("a backlog");
+            let backlog = backlog.expect("a product");
+            let waiting: Units = backlog.iter().map(|line| line.record.quantity.units()).sum();
+            assert_eq!(waiting, product.summary.backordered);
+            let by_batch: Vec<u64> = product.batches.iter().map(|batch| batch.allocated.get()).collect();
+            let sums = product.summary;
+            (
+                by_batch,
+                sums.allocated.get(),
+                sums.available.get(),
+                sums.backordered.get(),
+            )
+        }
+    };
+    let before = shop.snapshot().await;
+    assert_eq!(told(50).await, (vec![6, 4], 10, 0, 120));
+    assert_eq!(told(200).await, (vec![1, 1], 2, 8, 50));
+    assert_eq!(told(600).await, (vec![0, 1], 1, 9, 20));
+    assert_eq!(shop.snapshot().await, before, "to ask is not to sweep");
+    let view = shop
+        .order("short")
+        .await
+        .view(shop.now() + SignedDuration::from_secs(200));
+    assert_eq!(view.status, OrderStatus::Expired);
+
+    // And whoever decides ends them first.
+    shop.clock.advance_seconds(200);
+    shop.done(&place_order("next", &[("LAMP", 5)])).await;
+    let stands = shop.order("short").await;
+    assert!(stands.lines.iter().all(|line| line.record.state == LineState::Expired));
+    shop.assert_sound().await;
+}
+
+/// With the batches that it left, used up as they may be.
+pub async fn what_has_left_is_loaded_to_come_back(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 2),
+        create_batch("b-2", "LAMP", 2),
+        crate::build::allocate_split("o-1", "LAMP", 4),
+        create_batch("b-3", "LAMP", 2),
+        place_order("o-2", &[("LAMP", 1)]),
+        dispatch("o-1"),
+        dispatch("o-2"),
+    ])
+    .await;
+    let gone = shop.history(&sku("LAMP")).await.dispatches;
+    assert_eq!(gone.len(), 3);
+    let batch = shop.batch("b-1").await.record;
+    assert_eq!((batch.allocated, batch.dispatched), (Units::ZERO, Units::new(2)));
+
+    let mut loaded = shop.load(&undo_dispatch("o-1").scope()).await;
+    loaded
+        .dispatches
+        .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
+    assert_eq!(loaded.dispatches, gone[..2]);
+    let left: BTreeSet<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
+    assert!(left.is_superset(&["b-1", "b-2"].into()), "{left:?}");
+    assert_eq!(shop.load(&cancel_order("o-1").scope()).await.dispatches, []);
+
+    let decided = shop.decide(&undo_dispatch("o-1")).await.changes;
+    assert_eq!((decided.returned.len(), decided.earmarked.len()), (2, 2));
+    let history = shop.history(&sku("LAMP")).await;
+    assert_eq!((history.dispatches.len(), history.allocations.len()), (1, 2));
+    assert_eq!(shop.batch("b-1").await.record.allocated, Units::new(2));
+    shop.assert_sound().await;
+    // What is shipped leaves nothing on offer, and what is received is.
+    shop.done(&dispatch("o-1")).await;
+    assert_eq!(shop.product("LAMP").await.summary.on_hand, Units::new(1));
+}
+
+/// A held order that is placed anew has another deadline and another place, and no second header.
+pub async fn an_order_that_changes_stands_as_it_is(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 9), hold("o-1", &[("a", "LAMP", 2)], 100)])
+        .await;
+    let before = shop.order("o-1").await.header.expect("it was placed");
+    let anew = OrderTerms {
+        precedence: precedence(4, Some("2026-04-01")),
+        ..crate::build::held_for(900)
+    };
+    let command = Command::ReplaceOrder(order_on("o-1", &[("a", "LAMP", 3), ("b", "LAMP", 1)], anew));
+    let changes = shop.decide(&command).await.changes;
+    assert!(matches!(&changes.orders[..], [Change::Changed(_)]));
+    let header = shop.order("o-1").await.header.expect("it was placed");
+    assert_eq!((&header.id, header.placed_at), (&order("o-1"), before.placed_at));
+    assert_eq!(header.precedence, precedence(4, Some("2026-04-01")));
+    assert!(header.hold_until > before.hold_until);
+    assert_eq!(shop.queries.orders(None, 9).await.expect("orders"), [header.clone()]);
+    let loaded = shop.load(&cancel_order("o-1").scope()).await;
+    assert_eq!(loaded.orders, [header]);
+    // A line that was allocated alone brings no header.
+    shop.done(&allocate("o-2", "LAMP", 1)).await;
+    assert_eq!(shop.order("o-2").await.header, None);
+    shop.assert_sound().await;
+}
+
+/// Nothing of a quote is stored, and it sees what was stored before it, by whomever.
+pub async fn what_a_quote_is_told_is_what_stands(db: Db) {
+    let shop = Shop::open(&db).await;
+    let rival = shop.another(&db).await;
+    shop.done(&create_batch("b-1", "LAMP", 40)).await;
+    let available = |shop: Shop| async move {
+        let before = shop.snapshot().await;
+        let quoted = shop.done(&quote(&[("a", "LAMP", 1)])).await;
+        assert_eq!(shop.snapshot().await, before);
+        let Outcome::Quoted { lines, .. } = quoted else {
+            unreachable!("a quote is told")
+        };
+        lines[0].tried[0].available.get()
+    };
+    for round in 0..4 {
+        let left = 40 - 4 * round;
+        assert_eq!(available(shop.clone()).await, left);
+        shop.done(&allocate(&format!("mine-{round}"), "LAMP", 1)).await;
+        assert_eq!(available(shop.clone()).await, left - 1);
+        rival.done(&allocate(&format!("theirs-{round}"), "LAMP", 3)).await;
+    }
+    assert_eq!(available(shop.clone()).await, 24);
+    shop.assert_sound().await;
+}
+
+/// In the product's sums, wherever they are told.
+pub async fn units_kept_back_are_not_available(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 9), allocate("o-1", "LAMP", 4)])
+        .await;
+    for (kept_back, available) in [(0, 5), (2, 3), (5, 0), (8, 0)] {
+        shop.done(&keep_back("LAMP", kept_back)).await;
+        let told = shop.product("LAMP").await.summary;
+        assert_eq!((told.available.get(), told.safety_stock), (available, count(kept_back)));
+        let listed = shop
+            .queries
+            .products(None, None, shop.now(), 9)
+            .await
+            .expect("products");
+        assert_eq!(listed, [told]);
+    }
+    shop.assert_sound().await;
+}

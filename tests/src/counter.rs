@@ -1,0 +1,136 @@
+//! The counter: the engine on some store, with a clock that is put forward by hand and nobody who sweeps unasked.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Meter, Mode, sweep_holds};
+use earmark_domain::{Command, Outcome, Refusal};
+
+use crate::databases::Db;
+use crate::shop::Shop;
+
+/// Nobody looks at the engine's figures here.
+struct Unmetered;
+
+impl Meter for Unmetered {
+    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
+    fn stored(&self, _: usize, _: usize, _: Duration) {}
+    fn conflicted(&self) {}
+    fn queued(&self, _: usize, _: usize) {}
+}
+
+/// A counter of a shop. Used as the [`Shop`] behind it by those who look into the books.
+#[derive(Clone)]
+pub struct Counter {
+    engine: Engine,
+    shop: Shop,
+}
+
+impl Deref for Counter {
+    type Target = Shop;
+
+    fn deref(&self) -> &Shop {
+        &self.shop
+    }
+}
+
+impl Counter {
+    /// Opens a counter on a database.
+    pub async fn open(db: &Db) -> Self {
+        Self::of(Shop::open(db).await)
+    }
+
+    /// Opens the counter of a shop.
+    #[must_use]
+    pub fn of(shop: Shop) -> Self {
+        let (clock, meter) = (shop.clock.clone(), Arc::new(Unmetered));
+        let (engine, lanes) = Engine::new(shop.store.clone(), clock, meter, EngineSettings::default());
+        for lane in lanes {
+            tokio::spawn(lane.run());
+        }
+        Self { engine, shop }
+    }
+
+    async fn say(&self, command: &Command, mode: Mode) -> Answer {
+        let envelope = Envelope {
+            command: command.clone(),
+            actor: Arc::from("tester"),
+            correlation_id: Arc::from("counter"),
+            mode,
+        };
+        self.engine.execute(envelope).await
+    }
+
+    /// Says a command and hears its answer.
+    ///
+    /// # Errors
+    /// Why there is no outcome.
+    pub async fn ask(&self, command: &Command) -> Answer {
+        self.say(command, Mode::default()).await
+    }
+
+    /// Says a command, if the product it is about has a version.
+    ///
+    /// # Errors
+    /// Why there is no outcome.
+    pub async fn ask_on(&self, version: u64, command: &Command) -> Answer {
+        let if_version = Some(version);
+        let preview = false;
+        self.say(command, Mode { preview, if_version }).await
+    }
+
+    /// Asks what a command would come to.
+    ///
+    /// # Errors
+    /// Why it would have no outcome.
+    pub async fn preview(&self, command: &Command) -> Answer {
+        let preview = Mode {
+            preview: true,
+            ..Mode::default()
+        };
+        self.say(command, preview).await
+    }
+
+    /// Says a command that is expected to be done.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn done(&self, command: &Command) -> Outcome {
+        let answer = self.ask(command).await;
+        answer.unwrap_or_else(|error| unreachable!("{command:?} is answered with {error}"))
+    }
+
+    /// Says commands that are expected to be done, one after the other.
+    ///
+    /// # Panics
+    /// When one is not.
+    pub async fn all_done(&self, commands: &[Command]) {
+        for command in commands {
+            self.done(command).await;
+        }
+    }
+
+    /// Says a command that is expected to be refused.
+    ///
+    /// # Panics
+    /// When it is not.
+    pub async fn refused(&self, command: &Command) -> Refusal {
+        match self.ask(command).await {
+            Err(CommandError::Refused(refusal)) => refusal,
+            answer => unreachable!("{command:?} is answered with {answer:?}"),
+        }
+    }
+
+    /// Makes it final that holds have ended, as the service does by itself every second.
+    ///
+    /// # Panics
+    /// When the store does not let it.
+    pub async fn sweep(&self) {
+        while sweep_holds(&self.engine, self.queries.as_ref())
+            .await
+            .expect("holds end")
+            > 0
+        {}
+    }
+}
