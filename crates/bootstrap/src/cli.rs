@@ -160,10 +160,13 @@ Exit codes: 0; 1 it could not be written.")]
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Columns, in any order, named in a header row (CSV) or as fields (NDJSON); those in brackets may be left out:
-  products  sku,name
+  products  sku,name[,safety_stock]                         a row has one of both at least
   batches   reference,sku,quantity,eta[,location]           an empty eta: in the warehouse
   orders    order_id[,line_id],sku,quantity[,ordered_at]    line_id is the SKU where there is none; ordered_at is
-                                                            checked, but lines are placed as of now
+            [,priority][,required_by][,locations]           checked, but lines are placed as of now
+
+priority and required_by are an order's, so they want --whole-orders, and all of its rows have the same. locations: \
+where a line's units may come from, the preferred one first, as in north|south.
 
 A bad row is told with its file, line and reason on standard error, and skipped. What does not fit the stock is no bad
 row: it waits in the backlog, or is counted as refused. A store that is busy is tried again for about a minute.
@@ -204,10 +207,11 @@ pub(crate) struct ImportArgs {
 Columns of the CSV, and fields of the NDJSON:
   allocations  a line and batch a row: order_id,line_id,sku,quantity,status,batch,allocated,promised_on
                one row with an empty batch for a line without stock
-  orders       order_id,status,placed_at,lines,allocated,backordered,refused,cancelled,promised_on
-               from allocated on: units; promised_on is the day of the last line, empty while a line waits
+  orders       order_id,status,placed_at,lines,allocated,backordered,refused,cancelled,promised_on,held,expired,
+               dispatched,hold_expires_at,priority,required_by
+               those named after a state are units; promised_on is the day of the last line, empty while one waits
   batches      reference,sku,location,quantity,allocated,dispatched,available,eta,status
-  backlog      sku,order_id,line_id,quantity,split,placed_at, in order of service
+  backlog      sku,order_id,line_id,quantity,split,placed_at,priority,required_by, in order of service
   events       sequence,id,type,sku,version,order_id,occurred_at,actor,correlation_id,data
 
 Examples:

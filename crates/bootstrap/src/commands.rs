@@ -46,7 +46,7 @@ pub(crate) async fn migrate(settings: &Settings, check: bool) -> Result<ExitCode
 /// Shows the settings in force.
 pub(crate) fn settings(settings: &Settings) -> Result<ExitCode, Failure> {
     for told in &settings.told {
-        say(format_args!("{:<18} {:<40} {}", told.name, told.value, told.source))?;
+        say(format_args!("{:<28} {:<40} {}", told.name, told.value, told.source))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,11 @@ use std::sync::Arc;
 
 use earmark_adapters::files::{Entry, FileError, Kind, Row, Rows, open};
 use earmark_adapters::http::Metrics;
+use earmark_application::Envelope;
+use earmark_domain::{
+    ChangeBatch, Command, HoldFor, Locations, OnOrderShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
+    Quantity, Sku,
+};
 use jiff::Span;
 use jiff::civil::Date;
 
@@ -41,6 +46,15 @@ const FILES: [(Kind, &str, &[u8]); 3] = [
 /// A product of the demo data that has many batches and a backlog.
 const PRODUCT: &str = "BK-R93R-56";
 
+/// An order that somebody has in the cart while the demo begins.
+const CART: &str = "CART-1";
+
+/// How long it is held: time to look at it and to confirm it.
+const CART_SECONDS: i32 = 15 * 60;
+
+/// By how many days the next delivery of the product is put off.
+const DELAY_DAYS: i32 = 10;
+
 /// How the lines of the demo data are placed: what does not fit waits, so that there is a backlog to see.
 const TERMS: Terms = Terms {
     on_shortage: ShortageArg::Backorder,
@@ -68,7 +82,7 @@ pub(crate) async fn demo(settings: &Settings) -> Result<ExitCode, Failure> {
     let ports = wiring::wire(&store, Use::Serve).await?;
     let books = Books::run(ports, settings, Arc::clone(&metrics) as _);
     let tally = tokio::select! {
-        tally = load(&books) => tally?,
+        tally = fill(&books) => tally?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let code = Service {
@@ -83,6 +97,51 @@ pub(crate) async fn demo(settings: &Settings) -> Result<ExitCode, Failure> {
         .close()
         .map_err(|error| Failure::Failed(format!("can't remove the demo's database: {error}")))?;
     code
+}
+
+/// Fills the books: with the demo data, and with what has happened to it this morning.
+async fn fill(books: &Books) -> Result<Tally, Failure> {
+    let tally = load(books).await?;
+    let product: Sku = PRODUCT.parse().expect("a well-formed name");
+    for command in morning(books, &product).await? {
+        let answer = books.engine.execute(Envelope::of_the_service(command, "demo")).await;
+        answer.map_err(|error| Failure::Failed(format!("the demo can't be set up: {error}")))?;
+    }
+    Ok(tally)
+}
+
+/// An urgent order is in somebody's cart, and the next delivery is late, so that promises have moved.
+async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> {
+    let today = books.clock.today();
+    let terms = OrderTerms {
+        on_shortage: OnOrderShortage::Backorder,
+        hold_for: HoldFor::seconds(CART_SECONDS).ok(),
+        precedence: Precedence::of(
+            Priority::new(10).unwrap_or_default(),
+            today.checked_add(Span::new().days(14)).ok(),
+        ),
+        ..OrderTerms::default()
+    };
+    let line = OrderLine {
+        line: product.into(),
+        sku: product.clone(),
+        quantity: Quantity::new(2).expect("a quantity"),
+        locations: Locations::ANY,
+    };
+    let order = CART.parse().expect("a well-formed name");
+    let mut commands = vec![Command::PlaceOrder(
+        PlaceOrder::new(order, vec![line], terms).expect("one line"),
+    )];
+    let read = books.queries.product(product, books.clock.now()).await?;
+    let next = read.and_then(|read| read.batches.into_iter().find(|batch| batch.eta.is_some()));
+    if let Some((reference, eta)) = next.and_then(|batch| Some((batch.reference, batch.eta?))) {
+        commands.push(Command::ChangeBatch(ChangeBatch {
+            reference,
+            quantity: None,
+            eta: Some(eta.saturating_add(Span::new().days(DELAY_DAYS))),
+        }));
+    }
+    Ok(commands)
 }
 
 /// Loads the demo data through the engine, as anybody's data would be.
@@ -128,13 +187,16 @@ fn greet(address: SocketAddr, tally: &Tally) -> io::Result<()> {
         backordered,
         ..
     } = tally;
+    let minutes = CART_SECONDS / 60;
     output::say(format_args!(
         "\
 Loaded {created} batches; {allocated} order lines are allocated, {backordered} wait for stock.
+Order {CART} is held for {minutes} minutes, and a delivery of {PRODUCT} is late.
 Open the address above, or try:
 
   curl http://{address}/v1/products/{PRODUCT}
   curl http://{address}/v1/orders/SO43659
+  curl -X POST http://{address}/v1/orders/{CART}/confirmation
   curl -X POST http://{address}/v1/batches -H 'content-type: application/json' \\
        -d '{{\"reference\": \"MY-1\", \"sku\": \"{PRODUCT}\", \"quantity\": 50}}'
 
@@ -164,7 +226,7 @@ mod tests {
     fn the_demo_shows_a_product_that_its_orders_ask_for() {
         let (kind, _, bytes) = FILES[2];
         let rows = shifted(kind, bytes, TODAY).expect("the file that is built in");
-        let asked = |row: &Row| matches!(&row.entry, Ok(Entry::Line(wish)) if wish.sku.as_str() == PRODUCT);
+        let asked = |row: &Row| matches!(&row.entry, Ok(Entry::Line(line)) if line.wish.sku.as_str() == PRODUCT);
         assert!(rows.iter().any(asked));
     }
 }

@@ -13,26 +13,15 @@ use std::time::Duration;
 use actix_web::HttpServer;
 use actix_web::dev::{Server, ServerHandle};
 use earmark_adapters::http::{self, About, Api, Metrics, Readiness};
-use earmark_application::{Clock, RememberedAnswers, forget_some, serve_backlogs};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::timeout;
 
+use crate::chores::Chores;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::output;
 use crate::run::Books;
 use crate::settings::{Listen, Settings};
 use crate::wiring::{self, Use};
-
-/// How often the service looks whether a backlog is owed a page. What one transaction left is found at once where it
-/// was left; this finds what another instance, or a crash, has left.
-const BACKLOG_EVERY: Duration = Duration::from_secs(1);
-
-/// How often the service forgets answers whose time has passed. They count as forgotten already: what is gained is room.
-const FORGET_EVERY: Duration = Duration::from_secs(60);
-
-/// How long others have the store to themselves between two steps of that: more than a step takes.
-const BETWEEN_STEPS: Duration = Duration::from_millis(100);
 
 /// How long the drain may take in all: the requests in flight have their own bound, and the engine's queues, bounded as
 /// they are, empty in seconds. Past this something hangs, and whoever sent the signal should not wait for it.
@@ -100,14 +89,13 @@ impl Service {
                 version: env!("CARGO_PKG_VERSION"),
                 store: books.kind.to_owned(),
                 started: books.clock.now(),
+                promising: books.promising,
             },
         ));
         let server = server(listener, api).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
-        let mut beside = JoinSet::new();
-        beside.spawn(follow_up(books.engine.clone(), Arc::clone(&books.queries)));
-        beside.spawn(forget(Arc::clone(&books.answers), Arc::clone(&books.clock)));
+        let chores = Chores::begin(&books);
 
         tracing::info!(%address, store = books.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::say(format_args!("Earmark listens on http://{address}/"))?;
@@ -127,7 +115,7 @@ impl Service {
         }
         tracing::info!("draining; a second signal ends the service at once");
         readiness.drain();
-        let drained = timeout(DRAIN_TIMEOUT, drain(&handle, serving, beside, books));
+        let drained = timeout(DRAIN_TIMEOUT, drain(&handle, serving, chores, books));
         tokio::select! {
             drained = drained => match drained {
                 Ok(()) => {
@@ -157,64 +145,15 @@ fn server(listener: TcpListener, api: Arc<Api>) -> io::Result<Server> {
 }
 
 /// Ends both phases in order.
-async fn drain(
-    server: &ServerHandle,
-    serving: tokio::task::JoinHandle<io::Result<()>>,
-    mut beside: JoinSet<()>,
-    books: Books,
-) {
+async fn drain(server: &ServerHandle, serving: tokio::task::JoinHandle<io::Result<()>>, chores: Chores, books: Books) {
     server.stop(true).await;
     match serving.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
         Err(error) => tracing::error!(%error, "the server ended badly"),
     }
-    // Nothing is torn by this: the engine runs a command to its end, whoever waits for it, and a store what it forgets.
-    beside.shutdown().await;
+    chores.end().await;
     books.close().await;
-}
-
-/// Serves what transactions had to leave of backlogs: at the start what a crash has left, then as it comes.
-async fn follow_up(engine: earmark_application::Engine, queries: Arc<dyn earmark_application::Queries>) {
-    let mut every = interval(BACKLOG_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = every.tick() => {}
-            () = engine.backlog_owed() => {}
-        }
-        loop {
-            match serve_backlogs(&engine, &*queries).await {
-                Ok(0) => break,
-                Ok(products) => tracing::debug!(products, "served backlogs further"),
-                Err(error) => {
-                    // It stays owed, and the next tick tries again.
-                    tracing::warn!(%error, "backlogs could not be served further");
-                    break;
-                }
-            }
-        }
-    }
-}
-
-/// Forgets answers whose time has passed, a bounded number at a time.
-async fn forget(answers: Arc<dyn RememberedAnswers>, clock: Arc<dyn Clock>) {
-    let mut every = interval(FORGET_EVERY);
-    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        every.tick().await;
-        loop {
-            match forget_some(&*answers, &*clock).await {
-                Ok(true) => sleep(BETWEEN_STEPS).await,
-                Ok(false) => break,
-                Err(error) => {
-                    // They are forgotten all the same, and the next tick tries again.
-                    tracing::warn!(%error, "answers whose time has passed could not be taken away");
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// The signals that end the service.

@@ -3,6 +3,7 @@
 //! The only crate that names concrete adapters, and it names them in one place, [`wiring`]. Business rules, SQL and
 //! HTTP routes live elsewhere.
 
+mod chores;
 mod cli;
 mod commands;
 mod demo;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers};
+use earmark_domain::Promising;
 use tokio::runtime;
 use tokio::task::JoinSet;
 
@@ -62,6 +63,8 @@ pub(crate) struct Books {
     pub(crate) answers: Arc<dyn RememberedAnswers>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) kind: &'static str,
+    /// By which rules of the shop the engine promises.
+    pub(crate) promising: Promising,
     lanes: JoinSet<()>,
 }
 
@@ -77,7 +80,10 @@ impl Books {
 
     /// Runs an engine on these ports.
     pub(crate) fn run(ports: Ports, settings: &Settings, meter: Arc<dyn Meter>) -> Self {
-        let bounds = settings.engine.or(EngineSettings::default());
+        let bounds = settings.engine.or(EngineSettings {
+            promising: settings.promising,
+            ..EngineSettings::default()
+        });
         let (engine, lanes) = Engine::new(ports.store, Arc::clone(&ports.clock), meter, bounds);
         Self {
             engine,
@@ -85,6 +91,7 @@ impl Books {
             answers: ports.answers,
             clock: ports.clock,
             kind: ports.kind,
+            promising: settings.promising,
             lanes: lanes.into_iter().map(|lane| lane.run()).collect(),
         }
     }

@@ -8,6 +8,7 @@ use crate::explain::QuotedLine;
 use crate::line::Part;
 use crate::name::{LineKey, ProductName, Sku};
 use crate::quantity::Count;
+use crate::record::BatchRecord;
 use crate::view::{BatchView, LineView, OrderView};
 
 /// A line that stays where it is, and is promised for another date.
@@ -62,6 +63,10 @@ pub enum Outcome {
         safety_stock: Count,
         /// Its version now.
         version: u64,
+        /// Its batches, as far as they were at hand, as they stand now: others are what they were.
+        batches: Vec<BatchRecord>,
+        /// Lines of the backlog that were served.
+        effects: Effects,
         /// Whether anything changed.
         changed: bool,
     },

@@ -150,8 +150,9 @@ async fn nothing_is_missed_or_repeated_over_reconnects_while_writes_go_on(desk: 
         })
         .collect();
 
-    // Eighty lines fit; each of the others tells that it did not, and that it waits.
-    let expected = WRITERS + 80 + 2 * (WRITERS * COMMANDS - 80);
+    // Eighty lines fit, and the last of each product tells that nothing is left; each of the others tells that it did
+    // not fit, and that it waits.
+    let expected = WRITERS + 80 + WRITERS + 2 * (WRITERS * COMMANDS - 80);
     let mut heard: Vec<Told> = Vec::new();
     let mut patience = 0;
     while heard.len() < expected {

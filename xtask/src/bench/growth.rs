@@ -13,7 +13,7 @@ use super::service::Books;
 use super::table::whole;
 use crate::Failure;
 
-const PRODUCTS: u32 = 1_000;
+pub(super) const PRODUCTS: u32 = 1_000;
 
 const LOADS: [(&str, Ask); 2] = [
     ("1,000 SKUs, 64", Ask::allocations(PRODUCTS, 64)),
@@ -28,8 +28,8 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
     for &engine in bench.engines() {
         let found = bench.with_books_named(engine, "grown", |books| {
             grown::fill(bench, engine, books, past, PRODUCTS)?;
-            let (found, created) = rounds(bench, engine, books, &mut wrong)?;
-            let most = u32::try_from(bench.options.rounds * LOADS.len())? * 2 * 64;
+            let (found, created) = rounds(bench, engine, books, "g", &mut wrong)?;
+            let most = under_way(bench)?;
             let sample = 1;
             if let Verdict::Wrong(told) = bench.service.verdict(books, past.lines() + created + sample, most)? {
                 wrong.push(format!("{}, after a long past: {told}", engine.name()));
@@ -41,11 +41,18 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
     Ok(section(past, &contests, wrong))
 }
 
-/// Lets both kinds of books take turns; answers the comparisons, and how many lines were allocated on top of the past.
-fn rounds(
+/// How many lines may be under way when the slices end, in all rounds together.
+pub(super) fn under_way(bench: &Bench<'_>) -> Result<u32, Failure> {
+    Ok(u32::try_from(bench.options.rounds * LOADS.len())? * 2 * 64)
+}
+
+/// Lets books that are full of something and empty ones take turns; answers the comparisons, and how many lines were
+/// allocated on top of what was there. Order ids begin with the tag.
+pub(super) fn rounds(
     bench: &Bench<'_>,
     engine: Engine,
     grown: &Books,
+    tag: &str,
     wrong: &mut Vec<String>,
 ) -> Result<(Vec<Contest>, u64), Failure> {
     let mut contests = LOADS.map(|(name, _)| Contest::new(format!("{}, {name}", engine.name())));
@@ -53,7 +60,7 @@ fn rounds(
     for number in 1..=bench.options.rounds {
         for ((name, ask), contest) in LOADS.iter().zip(&mut contests) {
             // Order ids are new in each slice.
-            let tag = format!("g{number}-{}-", ask.products);
+            let tag = format!("{tag}{number}-{}-", ask.products);
             let (old, loads) = on_grown(bench, grown, ask, &tag)?;
             created += loads.iter().map(Load::created).sum::<u64>();
             let young = bench.with_books(engine, |books| {
@@ -62,7 +69,7 @@ fn rounds(
             })?;
             if let Verdict::Wrong(told) = &young.verdict {
                 wrong.push(format!(
-                    "{}, {name}, without a past, round {number}: {told}",
+                    "{}, {name}, on empty books, round {number}: {told}",
                     engine.name()
                 ));
             }

@@ -30,6 +30,8 @@ mod grown;
 #[cfg(feature = "bench")]
 mod growth;
 #[cfg(feature = "bench")]
+mod holds;
+#[cfg(feature = "bench")]
 mod instances;
 mod load;
 mod machine;

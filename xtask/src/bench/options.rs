@@ -27,11 +27,12 @@ pub(super) enum Scenario {
     Overload,
     Curves,
     Growth,
+    Holds,
 }
 
 impl Scenario {
     /// All, in the order they run.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Allocations,
         Self::SlowDisk,
         Self::Streams,
@@ -41,6 +42,7 @@ impl Scenario {
         Self::Overload,
         Self::Curves,
         Self::Growth,
+        Self::Holds,
     ];
 
     /// As it is typed.
@@ -55,6 +57,7 @@ impl Scenario {
             Self::Overload => "overload",
             Self::Curves => "curves",
             Self::Growth => "growth",
+            Self::Holds => "holds",
         }
     }
 }

@@ -12,7 +12,9 @@ use super::postgres::Databases;
 use super::report::{self, Section};
 use super::service::{Service, binary};
 use super::table::mebibytes;
-use super::{allocations, curves, growth, instances, machine, orders, overload, reads, slow_disk, sqlite, streams};
+use super::{
+    allocations, curves, growth, holds, instances, machine, orders, overload, reads, slow_disk, sqlite, streams,
+};
 use crate::Failure;
 use crate::server::Server;
 use crate::system::{Interruptions, cargo, folder_of, install, say};
@@ -100,6 +102,7 @@ fn measure(bench: &Bench<'_>, scenario: Scenario) -> Result<Option<Section>, Fai
         Scenario::Overload => overload::run(bench).map(Some),
         Scenario::Curves => curves::run(bench).map(Some),
         Scenario::Growth => growth::run(bench).map(Some),
+        Scenario::Holds => holds::run(bench).map(Some),
     }
 }
 

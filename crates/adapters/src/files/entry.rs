@@ -4,18 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use earmark_domain::{CreateBatch, LineId, LineKey, Location, OrderId, ProductName, Quantity, Reference, Sku, Wish};
+use earmark_domain::{
+    Count, CreateBatch, LineId, LineKey, Location, Locations, MAX_QUANTITY, OrderId, Priority, ProductName, PutProduct,
+    Quantity, Reference, Sku, Wish,
+};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
 /// What the rows of a file are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Products with their names: `sku,name`.
+    /// Products with their names, and how much of them is kept back: `sku,name[,safety_stock]`.
     Products,
     /// Batches: `reference,sku,quantity,eta[,location]`.
     Batches,
-    /// Order lines: `order_id[,line_id],sku,quantity[,ordered_at]`.
+    /// Order lines: `order_id[,line_id],sku,quantity[,ordered_at][,priority][,required_by][,locations]`.
     Orders,
 }
 
@@ -35,13 +38,16 @@ const fn optional(name: &'static str) -> Column {
 }
 
 /// The most columns that a kind has.
-pub(super) const MOST_COLUMNS: usize = 5;
+pub(super) const MOST_COLUMNS: usize = 8;
+
+/// What stands between locations, the preferred one first.
+pub(super) const BETWEEN_LOCATIONS: char = '|';
 
 impl Kind {
     /// The columns, in the order that [`Entry::read`] takes their fields in.
     pub(super) const fn columns(self) -> &'static [Column] {
-        const PRODUCTS: [Column; 2] = [needed("sku"), needed("name")];
-        const BATCHES: [Column; MOST_COLUMNS] = [
+        const PRODUCTS: [Column; 3] = [needed("sku"), needed("name"), optional("safety_stock")];
+        const BATCHES: [Column; 5] = [
             needed("reference"),
             needed("sku"),
             needed("quantity"),
@@ -54,6 +60,9 @@ impl Kind {
             needed("sku"),
             needed("quantity"),
             optional("ordered_at"),
+            optional("priority"),
+            optional("required_by"),
+            optional("locations"),
         ];
         match self {
             Self::Products => &PRODUCTS,
@@ -65,9 +74,9 @@ impl Kind {
     /// A header with all of the columns.
     pub(super) const fn header(self) -> &'static str {
         match self {
-            Self::Products => "sku,name",
+            Self::Products => "sku,name,safety_stock",
             Self::Batches => "reference,sku,quantity,eta,location",
-            Self::Orders => "order_id,line_id,sku,quantity,ordered_at",
+            Self::Orders => "order_id,line_id,sku,quantity,ordered_at,priority,required_by,locations",
         }
     }
 
@@ -90,17 +99,25 @@ impl fmt::Display for Kind {
 /// A row that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// A product and what people call it.
-    Product {
-        /// Which product.
-        sku: Sku,
-        /// Its name.
-        name: ProductName,
-    },
+    /// A product, with what people call it or how much of it is kept back.
+    Product(PutProduct),
     /// A batch.
     Batch(CreateBatch),
     /// A line of an order.
-    Line(Wish),
+    Line(LineEntry),
+}
+
+/// A line of an order, with what its row says of the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineEntry {
+    /// What is wanted.
+    pub wish: Wish,
+    /// Where the units may come from.
+    pub locations: Locations,
+    /// How important the order is, if the row says.
+    pub priority: Option<Priority>,
+    /// The day that the order is required by, if the row says.
+    pub required_by: Option<Date>,
 }
 
 /// A row that makes no sense.
@@ -129,15 +146,12 @@ impl Entry {
     pub(super) fn read(kind: Kind, fields: &Fields<'_>) -> Result<Self, BadRow> {
         let row = Reading { kind, fields };
         match kind {
-            Kind::Products => Ok(Self::Product {
-                sku: row.needed(0, str::parse::<Sku>)?,
-                name: row.needed(1, |text| ProductName::new(text))?,
-            }),
+            Kind::Products => Self::product(&row).map(Self::Product),
             Kind::Batches => Ok(Self::Batch(CreateBatch {
                 reference: row.needed(0, str::parse::<Reference>)?,
                 sku: row.needed(1, str::parse::<Sku>)?,
                 quantity: row.needed(2, quantity)?,
-                eta: row.optional(3, date)?,
+                eta: row.optional(3, |text| date(text, ", or empty for stock in the warehouse"))?,
                 location: row.optional(4, str::parse::<Location>)?.unwrap_or_default(),
             })),
             Kind::Orders => {
@@ -150,6 +164,18 @@ impl Entry {
         }
     }
 
+    fn product(row: &Reading<'_>) -> Result<PutProduct, BadRow> {
+        let put = PutProduct {
+            sku: row.needed(0, str::parse::<Sku>)?,
+            name: row.optional(1, |text| ProductName::new(text))?,
+            safety_stock: row.optional(2, count)?,
+        };
+        match (&put.name, put.safety_stock) {
+            (None, None) => Err(row.bad(1, "must not be empty where there is no safety_stock either")),
+            _ => Ok(put),
+        }
+    }
+
     fn line(row: &Reading<'_>, order: OrderId) -> Result<Self, BadRow> {
         let sku = row.needed(2, str::parse::<Sku>)?;
         let line = row
@@ -159,10 +185,15 @@ impl Entry {
         // A line's place in the order of service is the time at which it is placed here; the time at which the
         // customer spoke is only checked, so that a file with its columns mixed up does not pass.
         row.optional(4, instant)?;
-        Ok(Self::Line(Wish {
-            key: LineKey { order, line },
-            sku,
-            quantity,
+        Ok(Self::Line(LineEntry {
+            wish: Wish {
+                key: LineKey { order, line },
+                sku,
+                quantity,
+            },
+            priority: row.optional(5, priority)?,
+            required_by: row.optional(6, |text| date(text, ""))?,
+            locations: row.optional(7, locations)?.unwrap_or_default(),
         }))
     }
 }
@@ -195,28 +226,47 @@ impl Reading<'_> {
     }
 }
 
-fn quantity(text: &str) -> Result<Quantity, String> {
-    // `parse` would take a leading plus sign, which no shop means.
-    let number = text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'-')
-        .then(|| i128::from_str(text).ok());
-    match number.flatten() {
-        Some(number) => Quantity::new(number).map_err(|error| error.to_string()),
-        None => Err(format!(
-            "must be a whole number from 1 to {}, is {text:?}",
-            earmark_domain::MAX_QUANTITY
-        )),
-    }
+/// A whole number; `None` for what is none. `parse` would take a leading plus sign, which no shop means.
+fn whole_number(text: &str) -> Option<i128> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    plain.then(|| i128::from_str(text).ok()).flatten()
 }
 
-fn date(text: &str) -> Result<Date, String> {
-    // The strict form alone: the parser would take times of day too, and an ETA is a date.
+fn quantity(text: &str) -> Result<Quantity, String> {
+    let number =
+        whole_number(text).ok_or_else(|| format!("must be a whole number from 1 to {MAX_QUANTITY}, is {text:?}"))?;
+    Quantity::new(number).map_err(|error| error.to_string())
+}
+
+fn count(text: &str) -> Result<Count, String> {
+    let number =
+        whole_number(text).ok_or_else(|| format!("must be a whole number from 0 to {MAX_QUANTITY}, is {text:?}"))?;
+    Count::new(number).map_err(|error| error.to_string())
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    let most = Priority::MOST;
+    let number =
+        whole_number(text).ok_or_else(|| format!("must be a whole number from -{most} to {most}, is {text:?}"))?;
+    Priority::new(number).map_err(|error| error.to_string())
+}
+
+fn locations(text: &str) -> Result<Locations, String> {
+    let names = text.split(BETWEEN_LOCATIONS).map(|name| {
+        name.parse::<Location>()
+            .map_err(|error| format!("{name:?} {error}; several are separated by {BETWEEN_LOCATIONS}"))
+    });
+    Locations::new(names.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
+}
+
+/// A date. `or`: what else may stand there.
+fn date(text: &str, or: &str) -> Result<Date, String> {
+    // The strict form alone: the parser would take times of day too, and a day is meant.
     let well_formed = text.len() == "2030-01-31".len();
     well_formed
         .then(|| text.parse().ok())
         .flatten()
-        .ok_or_else(|| format!("must be a date as in 2030-01-31, or empty for stock in the warehouse, is {text:?}"))
+        .ok_or_else(|| format!("must be a date as in 2030-01-31{or}, is {text:?}"))
 }
 
 fn instant(text: &str) -> Result<(), String> {
@@ -229,20 +279,29 @@ fn instant(text: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn read(kind: Kind, fields: [&'static str; MOST_COLUMNS]) -> Result<Entry, BadRow> {
-        Entry::read(
-            kind,
-            &fields.map(|field| (!field.is_empty()).then_some(Cow::Borrowed(field))),
-        )
+    /// The entry of these fields; those that are not given are empty.
+    fn read(kind: Kind, fields: &[&'static str]) -> Result<Entry, BadRow> {
+        let mut all = Fields::default();
+        for (place, field) in all.iter_mut().zip(fields) {
+            *place = (!field.is_empty()).then_some(Cow::Borrowed(*field));
+        }
+        Entry::read(kind, &all)
     }
 
-    fn why(kind: Kind, fields: [&'static str; MOST_COLUMNS]) -> String {
+    fn why(kind: Kind, fields: &[&'static str]) -> String {
         read(kind, fields).expect_err("a row that makes no sense").why
+    }
+
+    fn line(fields: &[&'static str]) -> LineEntry {
+        match read(Kind::Orders, fields) {
+            Ok(Entry::Line(line)) => line,
+            other => unreachable!("a line, not {other:?}"),
+        }
     }
 
     #[test]
     fn a_batch_without_a_date_is_in_the_warehouse_and_without_a_location_in_the_main_one() {
-        let Ok(Entry::Batch(batch)) = read(Kind::Batches, ["B-1", "LAMP", "10", "", ""]) else {
+        let Ok(Entry::Batch(batch)) = read(Kind::Batches, &["B-1", "LAMP", "10"]) else {
             unreachable!("a batch")
         };
         assert_eq!(batch.eta, None);
@@ -251,31 +310,79 @@ mod tests {
 
     #[test]
     fn a_line_without_an_id_is_known_by_its_sku() {
-        let Ok(Entry::Line(wish)) = read(Kind::Orders, ["O-1", "", "LAMP", "10", ""]) else {
-            unreachable!("a line")
+        assert_eq!(line(&["O-1", "", "LAMP", "10"]).wish.key.line.as_str(), "LAMP");
+    }
+
+    #[test]
+    fn a_line_may_say_what_is_wanted_of_its_order_and_where_its_units_come_from() {
+        let plain = line(&["O-1", "", "LAMP", "10"]);
+        assert_eq!((plain.priority, plain.required_by), (None, None));
+        assert!(plain.locations.is_any());
+
+        let urgent = line(&["O-1", "", "LAMP", "10", "", "-7", "2030-01-31", "north|far south"]);
+        assert_eq!(urgent.priority.map(Priority::get), Some(-7));
+        assert_eq!(urgent.required_by, Some(jiff::civil::date(2030, 1, 31)));
+        let names: Vec<_> = urgent.locations.as_slice().iter().map(Location::as_str).collect();
+        assert_eq!(names, ["north", "far south"]);
+    }
+
+    #[test]
+    fn a_product_has_a_name_or_a_safety_stock_or_both() {
+        let put = |fields: &[&'static str]| match read(Kind::Products, fields) {
+            Ok(Entry::Product(put)) => (put.name.is_some(), put.safety_stock.map(Count::get)),
+            other => unreachable!("a product, not {other:?}"),
         };
-        assert_eq!(wish.key.line.as_str(), "LAMP");
+        assert_eq!(put(&["LAMP", "Lamp"]), (true, None));
+        assert_eq!(put(&["LAMP", "", "0"]), (false, Some(0)));
+        assert_eq!(put(&["LAMP", "Lamp", "12"]), (true, Some(12)));
+        assert_eq!(
+            why(Kind::Products, &["LAMP"]),
+            "name: must not be empty where there is no safety_stock either"
+        );
+    }
+
+    #[test]
+    fn what_an_order_may_not_ask_for_is_told_with_its_column() {
+        let why = |priority, required_by, locations| {
+            why(
+                Kind::Orders,
+                &["O-1", "", "LAMP", "1", "", priority, required_by, locations],
+            )
+        };
+        let bounds = "priority: must be a whole number from -1000000 to 1000000, is ";
+        assert_eq!(why("1000001", "", ""), format!("{bounds}1000001"));
+        assert_eq!(why("high", "", ""), format!("{bounds}\"high\""));
+        assert_eq!(
+            why("", "soon", ""),
+            "required_by: must be a date as in 2030-01-31, is \"soon\""
+        );
+        assert_eq!(why("", "", "north|north"), "locations: location north stands twice");
+        assert!(why("", "", "north|").starts_with("locations: \"\" must"));
+        assert!(why("", "", "north | south").starts_with("locations: \"north \" must"));
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_column() {
-        assert_eq!(why(Kind::Products, ["LAMP", "", "", "", ""]), "name: must not be empty");
         assert_eq!(
-            why(Kind::Batches, ["B-1", "LAMP", "0", "", ""]),
+            why(Kind::Products, &["LAMP", "", "-1"]),
+            "safety_stock: must be a whole number from 0 to 1000000000, is -1"
+        );
+        assert_eq!(
+            why(Kind::Batches, &["B-1", "LAMP", "0"]),
             "quantity: must be a whole number from 1 to 1000000000, is 0"
         );
         assert_eq!(
-            why(Kind::Batches, ["B-1", "LAMP", "2.5", "", ""]),
+            why(Kind::Batches, &["B-1", "LAMP", "2.5"]),
             "quantity: must be a whole number from 1 to 1000000000, is \"2.5\""
         );
-        assert!(why(Kind::Batches, ["B-1", "LAMP", "1", "31.1.2030", ""]).starts_with("eta: must be a date"));
-        assert!(why(Kind::Batches, ["B-1", "LAMP", "1", "2030-02-30", ""]).starts_with("eta: must be a date"));
-        assert!(why(Kind::Batches, ["B-1", "LAMP", "1", "2030-01-31T10:00", ""]).starts_with("eta: must be a date"));
+        assert!(why(Kind::Batches, &["B-1", "LAMP", "1", "31.1.2030"]).starts_with("eta: must be a date"));
+        assert!(why(Kind::Batches, &["B-1", "LAMP", "1", "2030-02-30"]).starts_with("eta: must be a date"));
+        assert!(why(Kind::Batches, &["B-1", "LAMP", "1", "2030-01-31T10:00"]).starts_with("eta: must be a date"));
         assert!(
-            why(Kind::Orders, ["O-1", "", "LAMP", "1", "LAMP"]).starts_with("ordered_at: must be a date or a time")
+            why(Kind::Orders, &["O-1", "", "LAMP", "1", "LAMP"]).starts_with("ordered_at: must be a date or a time")
         );
         assert_eq!(
-            why(Kind::Products, [" LAMP", "Lamp", "", "", ""]),
+            why(Kind::Products, &[" LAMP", "Lamp"]),
             "sku: must not begin or end with a space"
         );
     }
@@ -288,13 +395,13 @@ mod tests {
             "2030-01-31T10:00:00Z",
             "2030-01-31 10:00:00",
         ] {
-            assert!(read(Kind::Orders, ["O-1", "", "LAMP", "1", at]).is_ok(), "{at}");
+            assert!(read(Kind::Orders, &["O-1", "", "LAMP", "1", at]).is_ok(), "{at}");
         }
     }
 
     #[test]
     fn a_bad_line_still_names_its_order() {
-        let bad = read(Kind::Orders, ["O-1", "", "LAMP", "none", ""]).expect_err("a bad row");
+        let bad = read(Kind::Orders, &["O-1", "", "LAMP", "none"]).expect_err("a bad row");
         assert_eq!(bad.order.as_ref().map(OrderId::as_str), Some("O-1"));
     }
 

@@ -13,14 +13,14 @@ mod table;
 
 use std::path::Path;
 
-pub use entry::{BadRow, Entry, Kind};
+pub use entry::{BadRow, Entry, Kind, LineEntry};
 pub use rows::{Row, Rows};
 pub use source::{Source, open};
 pub use table::{AllocationRow, BacklogRow, BatchRow, EventRow, Exported, OrderRow, Table};
 
 /// The longest record, in bytes: the same bound that a line of the service's bulk call has.
 ///
-/// A row of the longest names there are is below 1 KiB. What is longer is no row but a file of another kind, or a
+/// A row of the longest names there are is some KiB. What is longer is no row but a file of another kind, or a
 /// quotation mark that was never closed and would otherwise swallow the rest of the file.
 pub const MAX_RECORD_BYTES: usize = 64 * 1024;
 

@@ -7,7 +7,7 @@ use csv::ByteRecord;
 use serde_json::{Map, Value};
 
 use super::csv_records::CsvRecords;
-use super::entry::{BadRow, Entry, Fields, Kind};
+use super::entry::{BETWEEN_LOCATIONS, BadRow, Entry, Fields, Kind};
 use super::lines::{Found, next_line};
 use super::source::Source;
 use super::{FileError, Format, MAX_RECORD_BYTES};
@@ -175,12 +175,29 @@ fn read_object(kind: Kind, line: &[u8]) -> Result<Entry, BadRow> {
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(Cow::Owned(text)),
             Value::Number(number) => Some(Cow::Owned(number.to_string())),
+            Value::Array(locations) if name == "locations" => Some(Cow::Owned(together(&locations)?)),
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 return Err(BadRow::new(format!("{name}: must be text or a whole number")));
             }
         };
     }
     Entry::read(kind, &fields)
+}
+
+/// Locations as a list, the way the service's own objects have them, as the one text that a table has.
+fn together(locations: &[Value]) -> Result<String, BadRow> {
+    let name = |location: &Value| match location.as_str() {
+        Some(name) if !name.contains(BETWEEN_LOCATIONS) => Ok(name.to_owned()),
+        _ => Err(BadRow::new(format!(
+            "locations: must be names without {BETWEEN_LOCATIONS}, one is {location}"
+        ))),
+    };
+    let names: Vec<String> = locations.iter().map(name).collect::<Result<_, _>>()?;
+    match names.as_slice() {
+        // A list that happens to be empty should not mean that any location will do.
+        [] => Err(BadRow::new("locations: must not be an empty list")),
+        names => Ok(names.join(&BETWEEN_LOCATIONS.to_string())),
+    }
 }
 
 #[cfg(test)]
@@ -288,8 +305,26 @@ mod tests {
         assert_eq!(told[2].1.as_deref(), Some("name: must be text or a whole number"));
         assert_eq!(
             told[3].1.as_deref(),
-            Some("unknown field \"colour\"; products have sku, name")
+            Some("unknown field \"colour\"; products have sku, name, safety_stock (optional)")
         );
+    }
+
+    #[test]
+    fn locations_in_json_may_be_a_list_as_well_as_one_text() {
+        let read = |locations: &str| {
+            let row = format!(r#"{{"order_id":"O","sku":"LAMP","quantity":1,"priority":3,"locations":{locations}}}"#);
+            rows(row, Kind::Orders).expect("rows").remove(0).entry
+        };
+        let list = read(r#"["north","south"]"#);
+        assert!(list.is_ok());
+        assert_eq!(list, read(r#""north|south""#));
+        for (locations, told) in [
+            ("[]", "locations: must not be an empty list"),
+            ("[1]", "locations: must be names without |, one is 1"),
+            (r#"["a|b"]"#, r#"locations: must be names without |, one is "a|b""#),
+        ] {
+            assert_eq!(read(locations).map_err(|bad| bad.why), Err(told.to_owned()));
+        }
     }
 
     #[test]
@@ -304,11 +339,12 @@ mod tests {
         let told = |text, kind| rows(text, kind).expect_err("a header that does not fit").to_string();
         assert_eq!(
             told("sku,colour\n", Kind::Products),
-            "unknown column \"colour\" in the header; products have sku, name"
+            "unknown column \"colour\" in the header; products have sku, name, safety_stock (optional)"
         );
         assert_eq!(
             told("sku,quantity\n", Kind::Orders),
-            "the header lacks column \"order_id\"; orders have order_id, line_id (optional), sku, quantity, ordered_at (optional)"
+            "the header lacks column \"order_id\"; orders have order_id, line_id (optional), sku, quantity, \
+             ordered_at (optional), priority (optional), required_by (optional), locations (optional)"
         );
         assert_eq!(
             told("sku,name,sku\n", Kind::Products),
@@ -316,7 +352,7 @@ mod tests {
         );
         assert_eq!(
             told("", Kind::Products),
-            "the file is empty: a header row is expected, such as sku,name"
+            "the file is empty: a header row is expected, such as sku,name,safety_stock"
         );
     }
 

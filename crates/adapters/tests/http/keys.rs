@@ -1,23 +1,23 @@
 //! Calls with an `Idempotency-Key`, where something goes wrong or somebody goes away amid them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use async_trait::async_trait;
-use earmark_adapters::clock::SystemClock;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{
-    CallKey, Claim, Claimant, Claimed, Clock, Decide, Decided, Fingerprint, LEASE_SECONDS, RememberedAnswers, Store,
+    CallKey, Claim, Claimant, Claimed, Decide, Decided, Fingerprint, LEASE_SECONDS, RememberedAnswers, Store,
     StoreError,
 };
-use earmark_domain::Scope;
+use earmark_domain::{OrderId, Scope, Sku};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
-use super::shop::{Answer, Shop};
+use super::shop::{Answer, Shop, opening};
 
 const KEY: &str = "idempotency-key";
 
@@ -71,6 +71,10 @@ impl Store for Moody {
             Mood::Broken => Err(StoreError::Corrupt("a page is missing".to_owned())),
         }
     }
+
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        self.books.due_orders(skus, now, limit).await
+    }
 }
 
 #[async_trait]
@@ -122,7 +126,7 @@ fn told(answer: &Answer) -> (StatusCode, Option<&str>, Option<&str>, &str) {
 
 /// The claim of a process that nobody hears of any more, made so many seconds ago.
 async fn claimed_elsewhere(books: &MemoryStore, key: &str, seconds_ago: i64) -> Claim {
-    let now = SystemClock.now() - SignedDuration::from_secs(seconds_ago);
+    let now = opening() - SignedDuration::from_secs(seconds_ago);
     let claim = Claim::made(now, CallKey::new(key).expect("a key"), fingerprint(), Claimant([7; 16]));
     assert_eq!(books.claim(&claim).await.expect("an answer"), Claimed::Won);
     claim
@@ -300,7 +304,7 @@ async fn the_key_says_nothing_where_nothing_is_changed_and_where_there_is_no_suc
         ("GET", "/v1/batches/B1"),
         ("HEAD", "/v1/batches/B1"),
         ("POST", "/v1/nothing"),
-        ("DELETE", "/v1/batches/B1"),
+        ("PUT", "/v1/batches/B1"),
         ("POST", "/add_batch"),
         ("POST", "/v1/batches?preview=true"),
     ] {

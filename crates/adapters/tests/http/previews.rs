@@ -135,6 +135,24 @@ async fn a_preview_of_a_new_product_shows_it_empty_and_it_is_not_there() {
 }
 
 #[actix_web::test]
+async fn a_preview_of_less_kept_back_shows_the_lines_that_would_be_served() {
+    let shop = Shop::open().await;
+    shop.stock("L1", "LAMP", 10).await;
+    shop.put("/v1/products/LAMP", &json!({"safety_stock": 8})).await;
+    let waits = json!({"order_id": "o1", "sku": "LAMP", "quantity": 5, "on_shortage": "backorder"});
+    shop.post("/v1/allocations", &waits).await;
+    let less = json!({"safety_stock": 4});
+    let preview = shop.put("/v1/products/LAMP?preview=true", &less).await.json();
+    assert_eq!((&preview["allocated"], &preview["backordered"]), (&json!(5), &json!(0)));
+    assert_eq!(
+        (&preview["available"], &preview["batches"][0]["available"]),
+        (&json!(1), &json!(5))
+    );
+    assert_eq!(shop.get("/v1/products/LAMP").await.json()["backordered"], 5);
+    assert_eq!(shop.put("/v1/products/LAMP", &less).await.json(), preview);
+}
+
+#[actix_web::test]
 async fn a_preview_is_asked_for_by_true_or_false_and_where_there_is_one() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 10).await;

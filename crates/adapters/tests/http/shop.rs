@@ -26,6 +26,11 @@ const PROMISING: Promising = Promising {
 /// The day on which every shop opens.
 pub(crate) const TODAY: &str = "2026-02-01";
 
+/// The instant at which every shop opens.
+pub(crate) fn opening() -> Timestamp {
+    format!("{TODAY}T09:00:00Z").parse().expect("an instant")
+}
+
 /// A clock that stands still but for what is said to pass: seconds since the epoch.
 struct Watch(AtomicI64);
 
@@ -52,8 +57,7 @@ impl Shop {
 
     /// Opens one whose books are stored, and whose answers are remembered, in another way than they are read.
     pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn RememberedAnswers>) -> Self {
-        let opening: Timestamp = format!("{TODAY}T09:00:00Z").parse().expect("an instant");
-        let watch = Arc::new(Watch(AtomicI64::new(opening.as_second())));
+        let watch = Arc::new(Watch(AtomicI64::new(opening().as_second())));
         let clock: Arc<dyn Clock> = watch.clone();
         let metrics = Arc::new(Metrics::new());
         let readiness = Readiness::new();

@@ -3,17 +3,18 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use earmark_domain::{Command, LineState, OnOrderShortage, OnShortage};
+use earmark_domain::LineState;
 use futures::{Stream, StreamExt, stream};
 use reqwest::{Body, Client, Response, StatusCode, Url};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Tally;
 use super::link::Verdict;
 use super::plan::Item;
+use super::spelt;
 use crate::failure::Failure;
 
 /// Where a service takes commands in bulk.
@@ -98,7 +99,7 @@ impl BulkLink {
             .stream
             .get_or_insert_with(|| BulkStream::begin(&self.client, &self.url));
         // Where the stream has ended, asking for the answer says why.
-        drop(stream.lines.send(line_of(&item.command)).await);
+        drop(stream.lines.send(spelt::line_of(&item.command)).await);
     }
 
     pub(super) async fn answer(&mut self, item: &Item) -> Verdict {
@@ -232,52 +233,6 @@ fn innermost(error: &reqwest::Error) -> String {
     innermost.to_string()
 }
 
-/// A command as a line of the bulk call.
-fn line_of(command: &Command) -> String {
-    let line = match command {
-        Command::NameProduct { sku, name } => {
-            json!({"name_product": {"sku": sku.as_str(), "name": name.as_str()}})
-        }
-        Command::CreateBatch(batch) => json!({"create_batch": {
-            "reference": batch.reference.as_str(),
-            "sku": batch.sku.as_str(),
-            "quantity": batch.quantity.get(),
-            "eta": batch.eta.map(|eta| eta.to_string()),
-            "location": batch.location.as_str(),
-        }}),
-        Command::Allocate(allocate) => json!({"allocate": {
-            "order_id": allocate.wish.key.order.as_str(),
-            "line_id": allocate.wish.key.line.as_str(),
-            "sku": allocate.wish.sku.as_str(),
-            "quantity": allocate.wish.quantity.get(),
-            "on_shortage": match allocate.on_shortage {
-                OnShortage::Reject => "reject",
-                OnShortage::Backorder => "backorder",
-            },
-            "split": allocate.split,
-        }}),
-        Command::PlaceOrder(place) => json!({"place_order": {
-            "order_id": place.order().as_str(),
-            "lines": place.lines().iter().map(|line| json!({
-                "line_id": line.line.as_str(),
-                "sku": line.sku.as_str(),
-                "quantity": line.quantity.get(),
-            })).collect::<Vec<_>>(),
-            "on_shortage": match place.on_shortage() {
-                OnOrderShortage::Reject => "reject",
-                OnOrderShortage::Backorder => "backorder",
-                OnOrderShortage::Partial => "partial",
-            },
-            "split": place.split(),
-        }}),
-        Command::ChangeBatchQuantity { .. }
-        | Command::CancelLine(_)
-        | Command::CancelOrder(_)
-        | Command::ServeBacklog(_) => unreachable!("files have products, batches and order lines alone"),
-    };
-    format!("{line}\n")
-}
-
 /// What an answer means for the rows of its command.
 fn verdict(BulkAnswer { status, body }: &BulkAnswer, rows: u64) -> Verdict {
     let text = |field: &str| body.get(field).and_then(Value::as_str);
@@ -329,6 +284,8 @@ fn told(body: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn answered(status: u16, body: Value) -> Verdict {

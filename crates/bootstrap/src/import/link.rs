@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use earmark_application::{Answer, CommandError, Envelope, OrderedStream, Ticket};
+use earmark_application::{Answer, CommandError, Envelope, Mode, OrderedStream, Ticket};
 use earmark_domain::{Outcome, Refusal};
 
 use super::Tally;
@@ -93,6 +93,7 @@ impl EngineLink {
             command: item.command.clone(),
             actor: Arc::clone(&self.actor),
             correlation_id: Arc::clone(&self.correlation_id),
+            mode: Mode::default(),
         };
         self.tickets.push_back(self.stream.submit(envelope).await);
     }
@@ -113,7 +114,7 @@ fn verdict(answer: Answer, rows: u64) -> Verdict {
         ..Tally::new()
     };
     Verdict::Done(match answer {
-        Ok(Outcome::ProductNamed { changed: true, .. }) => Tally {
+        Ok(Outcome::ProductPut { changed: true, .. }) => Tally {
             named: rows,
             ..Tally::new()
         },

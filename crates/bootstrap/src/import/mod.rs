@@ -9,6 +9,7 @@ mod pipeline;
 mod plan;
 mod progress;
 mod reading;
+mod spelt;
 mod tally;
 
 use std::path::Path;

@@ -1,7 +1,10 @@
 //! The plan: which command a row becomes, and which rows become one order.
 
-use earmark_adapters::files::{BadRow, Entry, Row};
-use earmark_domain::{Allocate, Command, MAX_LINES_PER_ORDER, OrderId, OrderLine, PlaceOrder, Wish};
+use earmark_adapters::files::{BadRow, Entry, LineEntry, Row};
+use earmark_domain::{
+    Allocate, Command, MAX_LINES_PER_ORDER, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
+};
+use jiff::civil::Date;
 
 use crate::cli::ShortageArg;
 
@@ -53,8 +56,47 @@ struct Gathered {
     first: u64,
     lines: Vec<OrderLine>,
     rows: u64,
+    /// What its first row says of the order, and the line of the file that it stands on.
+    wanted: Option<(Wanted, u64)>,
     /// Why it can't be placed whole, once that is known.
     spoiled: Option<String>,
+}
+
+/// What a row says of its order.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    priority: Option<Priority>,
+    required_by: Option<Date>,
+}
+
+impl Wanted {
+    const fn of(line: &LineEntry) -> Self {
+        Self {
+            priority: line.priority,
+            required_by: line.required_by,
+        }
+    }
+
+    /// The column in which two rows of one order differ.
+    fn differs(self, other: Self) -> Option<&'static str> {
+        if self.priority != other.priority {
+            return Some("priority");
+        }
+        (self.required_by != other.required_by).then_some("required_by")
+    }
+
+    /// The column that says something.
+    const fn says(self) -> Option<&'static str> {
+        match (self.priority, self.required_by) {
+            (Some(_), _) => Some("priority"),
+            (None, Some(_)) => Some("required_by"),
+            (None, None) => None,
+        }
+    }
+
+    fn precedence(self) -> Precedence {
+        Precedence::of(self.priority.unwrap_or_default(), self.required_by)
+    }
 }
 
 impl Gathered {
@@ -64,12 +106,19 @@ impl Gathered {
             first,
             lines: Vec::new(),
             rows: 0,
+            wanted: None,
             spoiled: None,
         }
     }
 
-    fn add(&mut self, wish: Wish) {
+    fn add(&mut self, entry: LineEntry, line: u64) {
         self.rows += 1;
+        let wanted = Wanted::of(&entry);
+        let (first, of) = *self.wanted.get_or_insert((wanted, line));
+        if let Some(column) = first.differs(wanted) {
+            self.spoiled
+                .get_or_insert_with(|| format!("its rows on lines {of} and {line} differ in {column}"));
+        }
         // Nothing more is kept of an order that can't be placed, however many lines it has.
         if self.lines.len() == MAX_LINES_PER_ORDER {
             self.spoiled
@@ -77,9 +126,10 @@ impl Gathered {
         }
         if self.spoiled.is_none() {
             self.lines.push(OrderLine {
-                line: wish.key.line,
-                sku: wish.sku,
-                quantity: wish.quantity,
+                line: entry.wish.key.line,
+                sku: entry.wish.sku,
+                quantity: entry.wish.quantity,
+                locations: entry.locations,
             });
         }
     }
@@ -89,10 +139,15 @@ impl Gathered {
             return None;
         }
         let (line, rows, order) = (self.first, self.rows, self.order.clone());
+        let terms = OrderTerms {
+            on_shortage: terms.on_shortage.into(),
+            split: terms.split,
+            hold_for: None,
+            precedence: self.wanted.map(|(wanted, _)| wanted.precedence()).unwrap_or_default(),
+        };
         let placed = match self.spoiled {
             Some(why) => Err(why),
-            None => PlaceOrder::new(self.order, self.lines, terms.on_shortage.into(), terms.split)
-                .map_err(|error| error.to_string()),
+            None => PlaceOrder::new(self.order, self.lines, terms).map_err(|error| error.to_string()),
         };
         Some(match placed {
             Ok(place) => Ok(Item {
@@ -128,14 +183,27 @@ impl Planner {
                     why: bad.why,
                 }));
             }
-            Ok(Entry::Line(wish)) if self.terms.whole_orders => return self.gather(wish, line, planned),
-            Ok(Entry::Line(wish)) => Command::Allocate(Allocate {
-                wish,
-                on_shortage: self.terms.on_shortage.into(),
-                split: self.terms.split,
-            }),
+            Ok(Entry::Line(entry)) if self.terms.whole_orders => {
+                return self.turn_to(&entry.wish.key.order, line, planned).add(entry, line);
+            }
+            Ok(Entry::Line(entry)) => {
+                // What is said of an order is said when it is placed: a line that is added to one has no say in it.
+                if let Some(column) = Wanted::of(&entry).says() {
+                    return planned.push(Err(Bad {
+                        line,
+                        rows: 1,
+                        why: format!("{column}: is said of an order that is placed whole (--whole-orders)"),
+                    }));
+                }
+                Command::Allocate(Allocate {
+                    wish: entry.wish,
+                    locations: entry.locations,
+                    on_shortage: self.terms.on_shortage.into(),
+                    split: self.terms.split,
+                })
+            }
             Ok(Entry::Batch(batch)) => Command::CreateBatch(batch),
-            Ok(Entry::Product { sku, name }) => Command::NameProduct { sku, name },
+            Ok(Entry::Product(put)) => Command::PutProduct(put),
         };
         planned.push(Ok(Item { line, rows: 1, command }));
     }
@@ -145,10 +213,6 @@ impl Planner {
         if let Some(gathered) = self.gathered.take() {
             planned.extend(gathered.planned(self.terms));
         }
-    }
-
-    fn gather(&mut self, wish: Wish, line: u64, planned: &mut Vec<Planned>) {
-        self.turn_to(&wish.key.order, line, planned).add(wish);
     }
 
     /// An order with a bad row is not placed without that row: placed short, it could not be placed right any more.
@@ -177,7 +241,7 @@ impl Planner {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{LineKey, Quantity, Sku};
+    use earmark_domain::{LineKey, Locations, Quantity, Sku, Wish};
 
     use super::*;
 
@@ -190,7 +254,27 @@ mod tests {
         let quantity = Quantity::new(1).expect("a quantity");
         Row {
             line,
-            entry: Ok(Entry::Line(Wish { key, sku, quantity })),
+            entry: Ok(Entry::Line(LineEntry {
+                wish: Wish { key, sku, quantity },
+                locations: Locations::ANY,
+                priority: None,
+                required_by: None,
+            })),
+        }
+    }
+
+    /// The row, saying how important its order is, or by which day of January it is required.
+    fn saying(row: Row, priority: Option<i32>, day: Option<i8>) -> Row {
+        let Ok(Entry::Line(entry)) = row.entry else {
+            unreachable!("a line of an order")
+        };
+        Row {
+            line: row.line,
+            entry: Ok(Entry::Line(LineEntry {
+                priority: priority.map(|number| Priority::new(number).expect("a priority")),
+                required_by: day.map(|day| jiff::civil::date(2030, 1, day)),
+                ..entry
+            })),
         }
     }
 
@@ -205,8 +289,7 @@ mod tests {
         }
     }
 
-    /// What rows become: `LINE+ROWS` for a command, `LINE!ROWS` for what becomes none.
-    fn plan(whole_orders: bool, rows: impl IntoIterator<Item = Row>) -> Vec<String> {
+    fn planned(whole_orders: bool, rows: impl IntoIterator<Item = Row>) -> Vec<Planned> {
         let mut planner = Planner::new(Terms {
             on_shortage: ShortageArg::Backorder,
             split: false,
@@ -217,7 +300,12 @@ mod tests {
             planner.take(row, &mut planned);
         }
         planner.finish(&mut planned);
-        let told = planned.into_iter().map(|planned| match planned {
+        planned
+    }
+
+    /// What rows become: `LINE+ROWS` for a command, `LINE!ROWS` for what becomes none.
+    fn plan(whole_orders: bool, rows: impl IntoIterator<Item = Row>) -> Vec<String> {
+        let told = planned(whole_orders, rows).into_iter().map(|planned| match planned {
             Ok(item) => format!("{}+{}", item.line, item.rows),
             Err(bad) => format!("{}!{}", bad.line, bad.rows),
         });
@@ -245,6 +333,62 @@ mod tests {
         let last = [row(2, "A", "X"), row(3, "A", "Y"), bad(4, None), row(5, "B", "X")];
         assert_eq!(plan(true, last), ["4!1", "2!2", "5+1"]);
         assert_eq!(plan(true, [bad(2, Some("A"))]), ["2!1"]);
+    }
+
+    #[test]
+    fn what_is_said_of_an_order_needs_the_whole_order() {
+        let rows = [
+            saying(row(2, "A", "X"), Some(0), None),
+            saying(row(3, "A", "Y"), None, Some(31)),
+            row(4, "A", "Z"),
+        ];
+        let why: Vec<_> = planned(false, rows).into_iter().filter_map(Result::err).collect();
+        let told = |line: u64, column: &str| Bad {
+            line,
+            rows: 1,
+            why: format!("{column}: is said of an order that is placed whole (--whole-orders)"),
+        };
+        assert_eq!(why, [told(2, "priority"), told(3, "required_by")]);
+    }
+
+    #[test]
+    fn rows_that_agree_say_what_goes_before_the_time_of_placing() {
+        let rows = ["X", "Y"].map(|sku| saying(row(2, "A", sku), Some(5), Some(31)));
+        let [Ok(item)] = &*planned(true, rows) else {
+            unreachable!("one command")
+        };
+        let Command::PlaceOrder(place) = &item.command else {
+            unreachable!("an order")
+        };
+        let precedence = place.terms().precedence;
+        assert_eq!(
+            (precedence.priority().get(), precedence.required_by()),
+            (5, Some(jiff::civil::date(2030, 1, 31)))
+        );
+    }
+
+    #[test]
+    fn an_order_whose_rows_differ_in_what_they_say_of_it_is_left_out_whole() {
+        let rows = [
+            saying(row(2, "A", "X"), Some(5), None),
+            row(3, "A", "Y"),
+            row(4, "B", "X"),
+            saying(row(5, "B", "Y"), None, Some(30)),
+            saying(row(6, "C", "X"), Some(1), Some(30)),
+        ];
+        let planned = planned(true, rows);
+        let told: Vec<_> = planned
+            .iter()
+            .filter_map(|planned| planned.as_ref().err().map(|bad| bad.why.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "order A is left out whole: its rows on lines 2 and 3 differ in priority",
+                "order B is left out whole: its rows on lines 4 and 5 differ in required_by",
+            ]
+        );
+        assert_eq!(planned.len(), 3);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(crate) struct Tally {
     pub(crate) rows: u64,
     /// Batches created.
     pub(crate) created: u64,
-    /// Products named.
+    /// Products named, or told how much of them is kept back.
     pub(crate) named: u64,
     /// Lines that got their stock.
     pub(crate) allocated: u64,
@@ -51,10 +51,10 @@ impl Tally {
         let mut tally = Self::new();
         for state in states {
             match state {
-                LineState::Allocated => tally.allocated += 1,
+                LineState::Held | LineState::Allocated => tally.allocated += 1,
                 LineState::Backordered => tally.backordered += 1,
                 LineState::Refused => tally.refused += 1,
-                LineState::Cancelled => tally.unchanged += 1,
+                LineState::Cancelled | LineState::Expired | LineState::Dispatched => tally.unchanged += 1,
             }
         }
         tally

@@ -11,6 +11,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use earmark_application::EngineSettings;
+use earmark_domain::Promising;
 
 pub(crate) use layers::{Flag, Layers};
 pub(crate) use value::{Listen, LogFilter, LogFormat, StoreUrl};
@@ -21,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) http: HttpSettings,
     pub(crate) log: LogSettings,
+    pub(crate) promising: Promising,
     pub(crate) engine: EngineBounds,
     /// Each setting with its value and source, for `earmark settings`.
     pub(crate) told: Vec<Told>,
@@ -64,6 +66,7 @@ impl EngineBounds {
             lanes: self.lanes.map_or(others.lanes, NonZeroUsize::get),
             queue: self.queue.map_or(others.queue, NonZeroUsize::get),
             group: self.group.map_or(others.group, NonZeroUsize::get),
+            ..others
         }
     }
 }

@@ -17,16 +17,19 @@ impl Ledger {
         let place = self.product_or_new(&put.sku);
         let product = &mut self.products[place];
         let mut journal = Journal::new(occasion, &mut self.events);
+        let mut effects = Effects::default();
         let named = put.name.as_ref().is_some_and(|name| product.rename(name, &mut journal));
         let kept_back = put
             .safety_stock
-            .is_some_and(|units| product.keep_back(units, &mut journal));
+            .is_some_and(|units| product.keep_back(units, &mut journal, &mut effects));
         let record = product.record();
         Outcome::ProductPut {
             sku: record.sku.clone(),
             name: record.name.clone(),
             safety_stock: record.safety_stock,
             version: record.version,
+            batches: product.batches().iter().map(|batch| batch.record().clone()).collect(),
+            effects,
             changed: named || kept_back,
         }
     }

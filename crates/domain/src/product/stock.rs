@@ -42,7 +42,7 @@ impl Product {
 
     /// Says how many units are kept back from new promises, and serves the backlog where those are fewer than before;
     /// `false` when they are as many.
-    pub(crate) fn keep_back(&mut self, units: Count, journal: &mut Journal<'_>) -> bool {
+    pub(crate) fn keep_back(&mut self, units: Count, journal: &mut Journal<'_>, effects: &mut Effects) -> bool {
         let from = core::mem::replace(&mut self.record.safety_stock, units);
         if from == units {
             return false;
@@ -51,7 +51,7 @@ impl Product {
         if units < from {
             self.serve_backlog(journal.moment());
         }
-        self.settle(&Why::NEW_PROMISE, journal, None);
+        self.settle(&Why::NEW_PROMISE, journal, Some(effects));
         true
     }
 

@@ -1,0 +1,193 @@
+//! How commands are spelt as lines of the bulk call.
+
+use earmark_domain::{Command, Location, Locations, OnOrderShortage, OnShortage, OrderLine, PutProduct};
+use serde_json::{Map, Value, json};
+
+/// A command as a line of the bulk call. What a command does not say is left out: the service has the same defaults.
+pub(super) fn line_of(command: &Command) -> String {
+    let line = match command {
+        Command::PutProduct(PutProduct {
+            sku,
+            name,
+            safety_stock,
+        }) => {
+            let mut put = object(json!({"sku": sku.as_str()}));
+            add(&mut put, "name", name.as_ref().map(|name| name.as_str()));
+            add(&mut put, "safety_stock", safety_stock.map(|count| count.get()));
+            // A name alone is told in the words that every service of this kind has known.
+            match safety_stock {
+                Some(_) => json!({"put_product": put}),
+                None => json!({"name_product": put}),
+            }
+        }
+        Command::CreateBatch(batch) => json!({"create_batch": {
+            "reference": batch.reference.as_str(),
+            "sku": batch.sku.as_str(),
+            "quantity": batch.quantity.get(),
+            "eta": batch.eta.map(|eta| eta.to_string()),
+            "location": batch.location.as_str(),
+        }}),
+        Command::Allocate(allocate) => {
+            let mut line = object(json!({
+                "order_id": allocate.wish.key.order.as_str(),
+                "line_id": allocate.wish.key.line.as_str(),
+                "sku": allocate.wish.sku.as_str(),
+                "quantity": allocate.wish.quantity.get(),
+                "on_shortage": match allocate.on_shortage {
+                    OnShortage::Reject => "reject",
+                    OnShortage::Backorder => "backorder",
+                },
+                "split": allocate.split,
+            }));
+            add(&mut line, "locations", names(&allocate.locations));
+            json!({"allocate": line})
+        }
+        Command::PlaceOrder(place) => {
+            let terms = place.terms();
+            let mut order = object(json!({
+                "order_id": place.order().as_str(),
+                "lines": place.lines().iter().map(order_line).collect::<Vec<_>>(),
+                "on_shortage": match terms.on_shortage {
+                    OnOrderShortage::Reject => "reject",
+                    OnOrderShortage::Backorder => "backorder",
+                    OnOrderShortage::Partial => "partial",
+                },
+                "split": terms.split,
+            }));
+            let priority = terms.precedence.priority().get();
+            add(&mut order, "priority", (priority != 0).then_some(priority));
+            let required_by = terms.precedence.required_by();
+            add(&mut order, "required_by", required_by.map(|day| day.to_string()));
+            json!({"place_order": order})
+        }
+        other => unreachable!(
+            "files have products, batches and order lines alone, not {}",
+            other.name()
+        ),
+    };
+    format!("{line}\n")
+}
+
+fn order_line(line: &OrderLine) -> Value {
+    let mut told = object(json!({
+        "line_id": line.line.as_str(),
+        "sku": line.sku.as_str(),
+        "quantity": line.quantity.get(),
+    }));
+    add(&mut told, "locations", names(&line.locations));
+    Value::Object(told)
+}
+
+/// The names of locations; `None` where any will do.
+fn names(locations: &Locations) -> Option<Vec<&str>> {
+    let named = locations.as_slice().iter().map(Location::as_str).collect();
+    (!locations.is_any()).then_some(named)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        other => unreachable!("an object is written above, not {other}"),
+    }
+}
+
+fn add(fields: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use earmark_domain::{Allocate, Count, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, Quantity, Wish};
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn spelt(command: &Command) -> Value {
+        serde_json::from_str(&line_of(command)).expect("a line of JSON")
+    }
+
+    fn order(terms: OrderTerms, locations: Locations) -> Command {
+        let line = OrderLine {
+            line: "1".parse().expect("a name"),
+            sku: "LAMP".parse().expect("a name"),
+            quantity: Quantity::new(2).expect("a quantity"),
+            locations,
+        };
+        Command::PlaceOrder(PlaceOrder::new("O".parse().expect("a name"), vec![line], terms).expect("an order"))
+    }
+
+    fn two_locations() -> Locations {
+        let names = ["north", "south"].map(|name| name.parse().expect("a name"));
+        Locations::new(names.to_vec()).expect("locations")
+    }
+
+    #[test]
+    fn an_order_says_what_goes_before_the_time_of_placing_and_where_its_units_come_from() {
+        let terms = OrderTerms {
+            precedence: Precedence::of(Priority::new(-3).expect("a priority"), Some(date(2030, 1, 31))),
+            ..OrderTerms::default()
+        };
+        assert_eq!(
+            spelt(&order(terms, two_locations())),
+            json!({"place_order": {
+                "order_id": "O",
+                "lines": [{"line_id": "1", "sku": "LAMP", "quantity": 2, "locations": ["north", "south"]}],
+                "on_shortage": "reject",
+                "split": false,
+                "priority": -3,
+                "required_by": "2030-01-31",
+            }})
+        );
+    }
+
+    #[test]
+    fn what_is_as_usual_is_left_out() {
+        let plain = spelt(&order(OrderTerms::default(), Locations::ANY));
+        let fields = plain["place_order"].as_object().expect("an order");
+        assert!(!fields.contains_key("priority") && !fields.contains_key("required_by"));
+        assert_eq!(plain["place_order"]["lines"][0].get("locations"), None);
+    }
+
+    #[test]
+    fn a_line_alone_may_name_locations() {
+        let allocate = Command::Allocate(Allocate {
+            wish: Wish {
+                key: earmark_domain::LineKey {
+                    order: "O".parse().expect("a name"),
+                    line: "1".parse().expect("a name"),
+                },
+                sku: "LAMP".parse().expect("a name"),
+                quantity: Quantity::new(2).expect("a quantity"),
+            },
+            locations: two_locations(),
+            on_shortage: OnShortage::Backorder,
+            split: true,
+        });
+        assert_eq!(spelt(&allocate)["allocate"]["locations"], json!(["north", "south"]));
+    }
+
+    #[test]
+    fn a_product_is_named_or_told_how_much_of_it_is_kept_back() {
+        let put = |name: Option<&str>, safety_stock: Option<u32>| {
+            spelt(&Command::PutProduct(PutProduct {
+                sku: "LAMP".parse().expect("a name"),
+                name: name.map(|name| ProductName::new(name).expect("a name")),
+                safety_stock: safety_stock.map(|count| Count::new(count).expect("a count")),
+            }))
+        };
+        assert_eq!(
+            put(Some("Lamp"), None),
+            json!({"name_product": {"sku": "LAMP", "name": "Lamp"}})
+        );
+        assert_eq!(
+            put(None, Some(0)),
+            json!({"put_product": {"sku": "LAMP", "safety_stock": 0}})
+        );
+        assert_eq!(
+            put(Some("Lamp"), Some(4)),
+            json!({"put_product": {"sku": "LAMP", "name": "Lamp", "safety_stock": 4}})
+        );
+    }
+}
