@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_domain::{
-    Allocate, BacklogRead, Command, Count, CreateBatch, Ledger, LineId, Location, Locations, Occasion, OnShortage,
-    OrderId, Promising, Quantity, Reference, Units, Wish,
+    Allocate, BacklogRead, Command, Count, CreateBatch, DispatchRecord, Ledger, LineId, Location, Locations, Occasion,
+    OnShortage, OrderId, Promising, Quantity, Reference, Units, Wish,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -151,6 +151,17 @@ fn nothing_is_remembered_for_who_asks_for_more_than_placing_lines_takes() {
     };
     assert_eq!(recall.recall(&frees_stock), None);
     assert_eq!(recall.recall(&create(9, "LAMP", 1).scope()), None);
+    let wants = || allocate(1, "LAMP", 1, false).scope();
+    let of_what_has_left = Scope {
+        dispatches: true,
+        ..wants()
+    };
+    assert_eq!(recall.recall(&of_what_has_left), None);
+    let of_deadlines = Scope {
+        holds: [sku("LAMP")].into(),
+        ..wants()
+    };
+    assert_eq!(recall.recall(&of_deadlines), None);
     assert_eq!(recall.recall(&allocate(1, "CHAIR", 1, false).scope()), None);
     assert_eq!(recall.recall(&Scope::default()), None);
 }
@@ -196,6 +207,53 @@ fn what_a_change_of_batches_leaves_is_not_guessed() {
     assert!(!recall.only_places(&changes));
     recall.apply(&changes);
     assert_eq!(recall.recall(&allocate(1, "LAMP", 1, false).scope()), None);
+}
+
+#[test]
+fn what_leaves_the_building_or_comes_back_is_not_guessed() {
+    for back in [false, true] {
+        let (mut books, mut recall) = one_allocation(3);
+        let scope = allocate(1, "LAMP", 1, false).scope();
+        let mut changes = books
+            .run(&allocate(1, "LAMP", 1, false), books.load(&scope))
+            .expect("it fits");
+        let held = changes.earmarked[0].clone();
+        let moved = DispatchRecord {
+            key: held.key,
+            batch: held.batch,
+            quantity: held.quantity,
+            allocated_at: held.allocated_at,
+        };
+        let list = if back {
+            &mut changes.returned
+        } else {
+            &mut changes.dispatched
+        };
+        list.push(moved);
+        assert!(!recall.only_places(&changes));
+        recall.apply(&changes);
+        assert_eq!(recall.recall(&scope), None);
+    }
+}
+
+#[test]
+fn running_out_and_holds_are_placed_with_a_new_version_alone() {
+    let (mut books, mut recall) = one_allocation(3);
+    let scope = allocate(1, "LAMP", 1, false).scope();
+    let changes = books
+        .run(&allocate(1, "LAMP", 1, false), books.load(&scope))
+        .expect("it fits");
+    let with = |bend: &dyn Fn(&mut ProductRecord)| {
+        let mut changes = changes.clone();
+        bend(&mut changes.products[0].record);
+        changes
+    };
+    let deadline = Timestamp::from_microsecond(9).expect("an instant");
+    assert!(recall.only_places(&with(&|product| product.depleted = true)));
+    assert!(recall.only_places(&with(&|product| product.next_expiry = Some(deadline))));
+    assert!(!recall.only_places(&with(&|product| product.version -= 1)));
+    assert!(!recall.only_places(&with(&|product| product.safety_stock = Count::new(1).expect("a count"))));
+    assert!(recall.only_places(&Changes::default()), "a quote stores nothing");
 }
 
 #[test]
