@@ -18,20 +18,21 @@ use actix_web::{HttpRequest, HttpResponse, post};
 use async_stream::stream;
 use bytes::Bytes;
 use earmark_application::{Answer, Mode, OrderedStream, Ticket};
-use earmark_domain::{Command, ProductName, PutProduct, Sku};
+use earmark_domain::{Command, Sku};
 use futures::Stream;
 use tokio::time::timeout;
 
 use super::api::Api;
 use super::batches::create_batch;
 use super::edge::request_id;
-use super::fields::{Faults, Fields, text};
+use super::fields::{Faults, text};
 use super::input::{Input, broken, finish, json, media_type, object};
 use super::json::Json;
 use super::kinds;
 use super::lines::{Line, Lines};
 use super::ordering::{allocate_line, place_order};
 use super::problem::Problem;
+use super::products::put_product;
 use super::reply::Reply;
 use super::schema;
 
@@ -225,7 +226,7 @@ fn command(line: Line) -> Result<Command, Problem> {
 }
 
 fn one_command(json: &Json<'_>, faults: &mut Faults) -> Option<Command> {
-    const NAMES: &str = "create_batch, allocate, place_order, name_product";
+    const NAMES: &str = "create_batch, allocate, place_order, put_product";
     let Json::Object(entries) = json else {
         faults.add(
             "",
@@ -244,23 +245,17 @@ fn one_command(json: &Json<'_>, faults: &mut Faults) -> Option<Command> {
         "create_batch" => object(json, name, faults, create_batch).map(Command::CreateBatch),
         "allocate" => object(json, name, faults, allocate_line).map(Command::Allocate),
         "place_order" => object(json, name, faults, place_order).map(Command::PlaceOrder),
-        "name_product" => object(json, name, faults, name_product),
+        "put_product" => object(json, name, faults, |fields, faults| {
+            let sku = fields.required("sku", faults, text(Sku::from_str));
+            put_product(sku, fields, faults)
+        })
+        .map(Command::PutProduct),
         other => {
             let field = super::problem::shortened(other);
             faults.add(field, format_args!("is not known here; the commands are {NAMES}"));
             None
         }
     }
-}
-
-fn name_product(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Command> {
-    let sku = fields.required("sku", faults, text(Sku::from_str));
-    let name = fields.required("name", faults, text(|text: &str| ProductName::new(text)));
-    Some(Command::PutProduct(PutProduct {
-        sku: sku?,
-        name: Some(name?),
-        safety_stock: None,
-    }))
 }
 
 /// An answer as the single call would have given it: its status, and the text of its body.
@@ -312,7 +307,7 @@ mod tests {
                 r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}]}}"#,
                 "place_order",
             ),
-            (r#"{"name_product": {"sku": "s", "name": "n"}}"#, "put_product"),
+            (r#"{"put_product": {"sku": "s", "safety_stock": 3}}"#, "put_product"),
         ] {
             assert_eq!(read(line).map(|command| command.name()).ok(), Some(name));
         }

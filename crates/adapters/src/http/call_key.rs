@@ -1,7 +1,7 @@
 //! The key that a request names its call with, and what the call is.
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH};
 use earmark_application::{CallKey, Fingerprint, MAX_CALL_KEY_CHARS};
 use sha2::{Digest, Sha256};
 
@@ -54,15 +54,20 @@ fn unquoted(value: &str) -> Option<String> {
     }
 }
 
-/// What a request asks for: its method, path, query and body, each with its length, so that none passes into the next.
+/// What a request asks for: its method, path, query, condition and body, each with its length, so that none passes into
+/// the next.
 pub(super) fn fingerprint(request: &ServiceRequest, body: &[u8]) -> Fingerprint {
     let mut hash = Sha256::new();
     let uri = request.uri();
     let method = request.method().as_str();
+    let conditions = request.headers().get_all(IF_MATCH).map(|line| line.as_bytes());
+    // On another version it is asked for anew: who was refused for a stale one may not hear that again.
+    let condition = conditions.collect::<Vec<_>>().join(&b","[..]);
     for part in [
         method.as_bytes(),
         uri.path().as_bytes(),
         uri.query().unwrap_or_default().as_bytes(),
+        &condition,
         body,
     ] {
         hash.update((part.len() as u64).to_be_bytes());
@@ -161,6 +166,10 @@ mod tests {
         ] {
             assert_ne!(one, other);
         }
+        let on = TestRequest::post()
+            .uri("/v1/orders?a=b")
+            .insert_header((IF_MATCH, "\"3\""));
+        assert_ne!(one, fingerprint(&on.to_srv_request(), b"{}"));
     }
 
     #[test]

@@ -95,7 +95,7 @@ kinds! {
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request is not valid",
         "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. `errors` names every field at fault. Nothing has been executed.";
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key stands for another request",
-        "A request with this `Idempotency-Key` but another method, path, query or body was sent within a day. Nothing has been executed. Each request is named by a key of its own; only its repetitions bear the same.";
+        "A request with this `Idempotency-Key` but another method, path, query, condition or body was sent within a day. Nothing has been executed. Each request is named by a key of its own; only its repetitions bear the same.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "A defect of the service. It has been logged under the id in the `x-request-id` header.";
     CONDITION_NOT_SUPPORTED = "condition_not_supported", NOT_IMPLEMENTED, "The condition is not supported",

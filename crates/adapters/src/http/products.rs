@@ -74,7 +74,8 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 }
 
 /// Reads what is said of a product.
-fn put_product(sku: Option<Sku>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<PutProduct> {
+/// Reads what is said of a product, whose SKU may stand elsewhere.
+pub(super) fn put_product(sku: Option<Sku>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<PutProduct> {
     let name = fields.given("name", faults, text(|text: &str| ProductName::new(text)));
     let safety_stock = fields.given("safety_stock", faults, count);
     if name == Some(None) && safety_stock == Some(None) {

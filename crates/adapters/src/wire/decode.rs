@@ -118,21 +118,24 @@ impl From<SafetyStockChanged> for Fact {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum Why {
-    BatchQuantityChanged(#[serde(deserialize_with = "text")] Reference),
-    BatchEtaChanged(#[serde(deserialize_with = "text")] Reference),
-    BatchReceived(#[serde(deserialize_with = "text")] Reference),
-    BatchCancelled(#[serde(deserialize_with = "text")] Reference),
+    #[serde(rename = "batch_quantity_changed")]
+    Counted(#[serde(deserialize_with = "text")] Reference),
+    #[serde(rename = "batch_eta_changed")]
+    PutOff(#[serde(deserialize_with = "text")] Reference),
+    #[serde(rename = "batch_received")]
+    Received(#[serde(deserialize_with = "text")] Reference),
+    #[serde(rename = "batch_cancelled")]
+    Cancelled(#[serde(deserialize_with = "text")] Reference),
 }
 
 impl From<Why> for MoveReason {
     fn from(why: Why) -> Self {
         match why {
-            Why::BatchQuantityChanged(batch) => Self::BatchQuantityChanged(batch),
-            Why::BatchEtaChanged(batch) => Self::BatchEtaChanged(batch),
-            Why::BatchReceived(batch) => Self::BatchReceived(batch),
-            Why::BatchCancelled(batch) => Self::BatchCancelled(batch),
+            Why::Counted(batch) => Self::BatchQuantityChanged(batch),
+            Why::PutOff(batch) => Self::BatchEtaChanged(batch),
+            Why::Received(batch) => Self::BatchReceived(batch),
+            Why::Cancelled(batch) => Self::BatchCancelled(batch),
         }
     }
 }

@@ -235,7 +235,7 @@ async fn a_bulk_stream_answers_each_line_in_the_order_sent_as_the_single_call_wo
         &long,
         r#"{"place_order": {"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 0}]}}"#,
         r#"{"place_order": {"order_id": "o2", "lines": [{"sku": "LAMP", "quantity": 99}]}}"#,
-        r#"{"name_product": {"sku": "LAMP", "name": "Lamp"}}"#,
+        r#"{"put_product": {"sku": "LAMP", "name": "Lamp"}}"#,
         r#"{"allocate": {"order_id": "o1", "sku": "LAMP", "quantity": 3}}"#,
     ];
     let request = shop

@@ -14,11 +14,7 @@ pub(super) fn line_of(command: &Command) -> String {
             let mut put = object(json!({"sku": sku.as_str()}));
             add(&mut put, "name", name.as_ref().map(|name| name.as_str()));
             add(&mut put, "safety_stock", safety_stock.map(|count| count.get()));
-            // A name alone is told in the words that every service of this kind has known.
-            match safety_stock {
-                Some(_) => json!({"put_product": put}),
-                None => json!({"name_product": put}),
-            }
+            json!({"put_product": put})
         }
         Command::CreateBatch(batch) => json!({"create_batch": {
             "reference": batch.reference.as_str(),
@@ -179,7 +175,7 @@ mod tests {
         };
         assert_eq!(
             put(Some("Lamp"), None),
-            json!({"name_product": {"sku": "LAMP", "name": "Lamp"}})
+            json!({"put_product": {"sku": "LAMP", "name": "Lamp"}})
         );
         assert_eq!(
             put(None, Some(0)),
