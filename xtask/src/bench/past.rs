@@ -153,8 +153,13 @@ impl Past {
 
     /// The SQL that brings the rest up to date once all is copied.
     pub(super) fn settle(self, engine: Engine) -> Vec<String> {
+        let used_up = match engine {
+            // There it is written down, too, whether something is available.
+            Engine::Sqlite => "allocated = quantity, open = FALSE",
+            Engine::Postgres => "allocated = quantity",
+        };
         let mut statements = vec![
-            "UPDATE batches SET allocated = quantity WHERE reference LIKE 'P-%'".to_owned(),
+            format!("UPDATE batches SET {used_up} WHERE reference LIKE 'P-%'"),
             "UPDATE products SET version = (SELECT max(version) FROM events WHERE events.sku = products.sku)"
                 .to_owned(),
         ];
@@ -206,6 +211,8 @@ fn value(engine: Engine, column: &Column) -> String {
         Engine::Sqlite => "printf('o-0-0-%012d', n)",
     };
     match (column.name.as_str(), column.sample.as_str()) {
+        // What the sample does not have no copy has: an instant in it would be a deadline, of a line that is not held.
+        (name, "") => format!("sample.{name}"),
         ("sequence", _) => "known.sequence + n".to_owned(),
         ("version", _) => "past.version".to_owned(),
         (name, _) if column.kind.starts_with("timestamp") || name.ends_with("_at") => "past.at".to_owned(),
@@ -287,6 +294,8 @@ mod tests {
         assert_eq!(told(column("line_id", "TEXT", SAMPLE_SKU)), "past.sku");
         assert_eq!(told(column("placed_at", "INTEGER", "1577836800000000")), "past.at");
         assert_eq!(told(column("state", "TEXT", "allocated")), "sample.state");
+        let deadline = column("hold_until", "timestamp with time zone", "");
+        assert_eq!(value(Engine::Postgres, &deadline), "sample.hold_until");
         let data = format!(r#"{{"order_id":"{SAMPLE_ORDER}","placed_at":"2026-11-24T05:45:30.5Z"}}"#);
         let told = told(column("data", "TEXT", &data));
         assert!(
