@@ -1,6 +1,7 @@
 //! Files in and out: the shop's tables imported and exported, and books that somebody has tampered with.
 
 mod forgery;
+mod promises;
 
 use std::fs;
 use std::io::Write;
@@ -245,7 +246,15 @@ async fn verify_looks_at_books_that_are_being_written_and_finds_them_sound(desk:
     assert!(checks > 0);
 }
 
+use promises::{
+    a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_them_after_it, rows_that_promise_what_cannot_be_are_told,
+    what_is_asked_for_in_files_is_in_the_tables,
+};
+
 on_each_database! {
+    a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_them_after_it,
+    rows_that_promise_what_cannot_be_are_told,
+    what_is_asked_for_in_files_is_in_the_tables,
     each_line_of_the_tiny_example_gets_the_batch_that_is_expected,
     importing_again_changes_nothing,
     sending_to_a_running_service_is_as_good_as_writing_to_its_books,

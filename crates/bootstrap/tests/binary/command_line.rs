@@ -239,7 +239,65 @@ fn settings_are_shown_with_where_they_came_from_and_without_passwords() {
     );
     assert_eq!(line("log.level"), "debug flag --log-level");
     assert_eq!(line("store.migrate"), "true default");
+    assert_eq!(line("promising.overdue_grace_days"), "none default");
     assert!(!told.contains("s3cret"), "{told}");
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_refused_with_what_is_allowed() {
+    let shop = Shop::empty();
+    shop.file("earmark.toml", "[promising]\noverdue_grace_days = 3651\n");
+    let run = shop.run(["settings"]).fails_with(2);
+    assert_eq!(
+        run.err,
+        "earmark: setting promising.overdue_grace_days (earmark.toml) can't be \"3651\": \
+         a whole number of days from 0 to 3650 is allowed\n"
+    );
+}
+
+#[test]
+fn an_overdue_batch_is_promised_for_as_long_as_its_grace_lasts() {
+    let shop = Shop::empty();
+    let batches = shop.file("batches.csv", "reference,sku,quantity,eta\nB-1,LAMP,10,2020-01-31\n");
+    shop.run(["import", "batches", &batches]).succeeds();
+    let orders = |order: &str, quantity: u32| {
+        let rows = format!("order_id,sku,quantity\n{order},LAMP,{quantity}\n");
+        shop.file("orders.csv", &rows)
+    };
+
+    let file = orders("O-1", 1);
+    shop.run(["import", "orders", &file]).succeeds().says("allocated", 1);
+    shop.file("earmark.toml", "[promising]\noverdue_grace_days = 30\n");
+    let file = orders("O-2", 1);
+    shop.run(["import", "orders", &file]).succeeds().says("backordered", 1);
+}
+
+#[test]
+fn what_is_said_of_an_order_is_taken_with_the_whole_order_and_told_otherwise() {
+    let shop = Shop::stocked();
+    let file = shop.file(
+        "orders.csv",
+        "order_id,sku,quantity,priority,required_by,locations\nO-1,CL-9009,1,5,2030-01-31,\nO-2,CL-9009,1,,,main\n",
+    );
+    let run = shop
+        .run(["import", "orders", &file])
+        .fails_with(1)
+        .says("allocated", 1)
+        .says("bad", 1);
+    let told = format!("{file}: line 2: priority: is said of an order that is placed whole (--whole-orders)");
+    assert!(run.err.contains(&told), "{}", run.err);
+
+    shop.run(["import", "orders", &file, "--whole-orders"])
+        .succeeds()
+        .says("allocated", 1)
+        .says("unchanged", 1);
+    let orders = shop.run(["export", "orders"]).succeeds().out;
+    assert!(
+        orders
+            .lines()
+            .any(|order| order.starts_with("O-1,firm,") && order.ends_with(",,5,2030-01-31")),
+        "{orders}"
+    );
 }
 
 #[test]

@@ -3,8 +3,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use crate::shop::{Shop, TINY};
+
+/// How long anything may take: the machine may be busy with other things.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service that listens.
 struct Service {
@@ -45,6 +49,41 @@ impl Service {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).expect("text");
         answer
+    }
+
+    /// The answer to a POST of JSON, head and all.
+    fn post(&self, path: &str, body: &str) -> String {
+        let mut connection = TcpStream::connect(&self.address).expect("a listener");
+        let length = body.len();
+        write!(
+            connection,
+            "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        )
+        .expect("a reader");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("text");
+        answer
+    }
+
+    /// Follows the events of one kind until there is one.
+    fn wait_for(&self, event: &str) -> String {
+        let mut connection = TcpStream::connect(&self.address).expect("a listener");
+        connection.set_read_timeout(Some(PATIENCE)).expect("a time");
+        write!(
+            connection,
+            "GET /v1/events/stream?type={event} HTTP/1.1\r\nhost: shop\r\n\r\n"
+        )
+        .expect("a reader");
+        let (begun, mut lines) = (Instant::now(), BufReader::new(connection).lines());
+        loop {
+            let line = lines.next().expect("a stream has no end").expect("text, in time");
+            if line.starts_with("data:") {
+                return line;
+            }
+            // A stream says that it is alive even where it has nothing to say.
+            assert!(begun.elapsed() < PATIENCE, "waited in vain for {event}");
+        }
     }
 
     fn signal(&self, name: &str) {
@@ -113,10 +152,65 @@ fn rows_are_sent_to_a_running_service_and_it_says_what_became_of_them() {
         run.err
     );
 
+    let file = shop.file("stock.csv", "sku,name,safety_stock\nCL-9009,,7\nRUG,Rug,\n,Nameless,\n");
+    shop.run(["import", "products", &file, "--to", &to])
+        .fails_with(1)
+        .says("named", 2)
+        .says("bad", 1);
+    assert!(service.get("/v1/products/CL-9009").contains("\"safety_stock\":7"));
+    let file = shop.file(
+        "urgent.csv",
+        "order_id,sku,quantity,priority,required_by,locations\nO-2,CL-9009,900,5,2030-01-31,main|annex\n",
+    );
+    shop.run(["import", "orders", &file, "--whole-orders", "--to", &to])
+        .succeeds()
+        .says("backordered", 1);
+    let order = service.get("/v1/orders/O-2");
+    assert!(
+        order.contains("\"priority\":5,\"required_by\":\"2030-01-31\""),
+        "{order}"
+    );
+
     // Beside the running service, and after it.
     shop.run(["verify"]).succeeds();
     assert_eq!(code(&service.end()), Some(0));
     shop.run(["verify"]).succeeds();
+}
+
+#[test]
+fn a_hold_that_nobody_confirms_ends_for_good_while_nobody_asks() {
+    let shop = Shop::stocked();
+    let service = Service::start(&shop, &["serve"]);
+    let order = r#"{"order_id":"O-1","lines":[{"sku":"CL-9009","quantity":6}],"hold_seconds":1}"#;
+    let answer = service.post("/v1/orders", order);
+    assert!(
+        answer.starts_with("HTTP/1.1 201 ") && answer.contains("\"held\""),
+        "{answer}"
+    );
+
+    let ended = service.wait_for("HoldExpired");
+    assert!(ended.contains("\"order_id\":\"O-1\""), "{ended}");
+    assert_eq!(code(&service.end()), Some(0));
+    let orders = shop.run(["export", "orders"]).succeeds().out;
+    assert!(
+        orders.lines().any(|order| order.starts_with("O-1,expired,")),
+        "{orders}"
+    );
+    shop.run(["verify"]).succeeds();
+}
+
+#[test]
+fn a_hold_that_ended_while_no_service_ran_ends_for_good_with_the_next() {
+    let shop = Shop::stocked();
+    let service = Service::start(&shop, &["serve"]);
+    let order = r#"{"order_id":"O-1","lines":[{"sku":"CL-9009","quantity":6}],"hold_seconds":2}"#;
+    service.post("/v1/orders", order);
+    assert_eq!(code(&service.end()), Some(0));
+
+    let service = Service::start(&shop, &["serve"]);
+    let ended = service.wait_for("HoldExpired");
+    assert!(ended.contains("\"order_id\":\"O-1\""), "{ended}");
+    assert_eq!(code(&service.end()), Some(0));
 }
 
 #[test]
@@ -171,6 +265,13 @@ fn the_demo_has_stock_on_its_way_and_leaves_nothing_behind() {
     let product = service.get("/v1/products/BK-R93R-56");
     assert!(product.contains("\"status\":\"inbound\""), "{product}");
     assert!(!product.contains("\"status\":\"overdue\""), "{product}");
+    let cart = service.get("/v1/orders/CART-1");
+    assert!(
+        cart.contains("\"status\":\"held\"") && cart.contains("\"priority\":10"),
+        "{cart}"
+    );
+    let late = service.get("/v1/events?type=BatchEtaChanged");
+    assert!(late.contains("\"type\":\"BatchEtaChanged\""), "{late}");
     assert_eq!(code(&service.end()), Some(0));
     let left: Vec<_> = std::fs::read_dir(shop.folder()).expect("a folder").collect();
     assert!(left.is_empty(), "{left:?}");
