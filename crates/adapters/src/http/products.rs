@@ -73,7 +73,6 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     Ok(Reply::new(StatusCode::OK, &ProductPageJson { items, next }).response())
 }
 
-/// Reads what is said of a product.
 /// Reads what is said of a product, whose SKU may stand elsewhere.
 pub(super) fn put_product(sku: Option<Sku>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<PutProduct> {
     let name = fields.given("name", faults, text(|text: &str| ProductName::new(text)));
