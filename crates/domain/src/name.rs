@@ -161,6 +161,13 @@ impl LineId {
     }
 }
 
+impl Reference {
+    /// What comes before every reference in their order, and is none itself: the beginning of a search.
+    pub(crate) fn before_any() -> Self {
+        Self(Arc::default())
+    }
+}
+
 impl From<&Sku> for LineId {
     /// A line that names no id is known by its SKU.
     fn from(sku: &Sku) -> Self {

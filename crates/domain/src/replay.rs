@@ -111,6 +111,14 @@ impl Audit<'_> {
                 ));
             }
         }
+        for batch in history.batches.iter().filter(|batch| batch.closed) {
+            if batch.quantity.units() != batch.dispatched {
+                self.report(format!(
+                    "batch {} was cancelled and holds {} units, {} are dispatched",
+                    batch.reference, batch.quantity, batch.dispatched
+                ));
+            }
+        }
         for (batch, (held, gone)) in in_batch {
             self.report(format!(
                 "{held} units are allocated and {gone} dispatched in batch {batch}, which is not of this product"

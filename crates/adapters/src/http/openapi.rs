@@ -102,7 +102,12 @@ const OWN: &[(&str, &[&Kind])] = &[
     ),
     (
         "undo_dispatch",
-        &[&kinds::UNKNOWN_ORDER, &kinds::UNKNOWN_LINE, &kinds::NOT_ALLOCATED],
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::NOT_ALLOCATED,
+            &kinds::BATCH_CLOSED,
+        ],
     ),
     (
         "change_line",

@@ -95,6 +95,13 @@ impl Ledger {
     ) -> Result<Outcome, Refusal> {
         let chosen = self.chosen(order, lines)?;
         let coming = self.those_that(LineState::Dispatched, LineState::Allocated, &chosen, lines.is_some())?;
+        // What comes back into a batch that was cancelled would be stock again, which it is not.
+        let closed = coming
+            .iter()
+            .find_map(|at| self.products[at.product].left_closed(at.place));
+        if let Some(batch) = closed {
+            return Err(Refusal::BatchClosed(batch.clone()));
+        }
         Ok(self.move_out(order, &coming, LineState::Allocated, occasion))
     }
 

@@ -3,10 +3,12 @@
 use alloc::vec::Vec;
 
 use super::Product;
+use crate::batch::Batch;
 use crate::draft::{Seek, Short};
 use crate::event::{Fact, LineTerms};
 use crate::journal::Journal;
 use crate::line::{Allocation, Line, LineState, Standing, Was};
+use crate::name::Reference;
 use crate::occasion::Moment;
 use crate::quantity::{Quantity, Units};
 use crate::reason::Kept;
@@ -221,12 +223,17 @@ impl Product {
     }
 
     /// The first batch that a line has units in which is not in the warehouse.
-    pub(crate) fn lies_outside(&self, place: usize) -> Option<&crate::name::Reference> {
+    pub(crate) fn lies_outside(&self, place: usize) -> Option<&Reference> {
         let held = self.lines[place].standing().earmarked().iter();
         let mut batches = held.map(|held| &self.batches[held.place]);
-        batches
-            .find(|batch| batch.eta().is_some())
-            .map(crate::batch::Batch::reference)
+        batches.find(|batch| batch.eta().is_some()).map(Batch::reference)
+    }
+
+    /// The first batch that units of a dispatched line have left and that was cancelled.
+    pub(crate) fn left_closed(&self, place: usize) -> Option<&Reference> {
+        let gone = self.lines[place].standing().allocations.iter();
+        let mut batches = gone.map(|part| &self.batches[part.place]);
+        batches.find(|batch| batch.is_closed()).map(Batch::reference)
     }
 
     /// Sends the units of an allocated line out of the building.

@@ -5,7 +5,9 @@ use alloc::format;
 use alloc::string::String;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
+use crate::batch::promise_date;
 use crate::event::{Event, Fact, LineTerms, Subject};
 use crate::line::{LineState, Part};
 use crate::name::{LineKey, ProductName, Reference, Sku};
@@ -93,9 +95,16 @@ impl Told {
                 self.stand(sku, line, state);
                 self.earmark(event.occurred_at, &line.key, allocations)?;
             }
-            Fact::Reallocated { key, from, to, .. } => {
+            Fact::Reallocated {
+                key,
+                from,
+                to,
+                promised_to,
+                ..
+            } => {
                 self.free(key, from)?;
                 self.earmark(event.occurred_at, key, to)?;
+                self.is_promised(event, key, *promised_to)?;
             }
             Fact::Backordered { line, from, .. } => {
                 self.free(&line.key, from)?;
@@ -128,8 +137,8 @@ impl Told {
             }
             Fact::Dispatched { key, from } => self.dispatch(key, from)?,
             Fact::DispatchUndone { key, to } => self.undo_dispatch(key, to)?,
-            Fact::PromiseChanged { key, .. } | Fact::PromiseBroken { key, .. } => {
-                self.line(key)?;
+            Fact::PromiseChanged { key, to, .. } | Fact::PromiseBroken { key, to, .. } => {
+                self.is_promised(event, key, *to)?;
             }
             Fact::OrderPlaced { .. }
             | Fact::OrderReplaced { .. }
@@ -139,6 +148,19 @@ impl Told {
             | Fact::OrderCancelled => return Err("it is of an order".into()),
         }
         Ok(())
+    }
+
+    /// Holds the date that a line was told of against the days on which its batches arrived, as was known then.
+    fn is_promised(&self, event: &Event, key: &LineKey, told: Date) -> Result<(), String> {
+        let first = (key.clone(), Reference::before_any());
+        let held = self.held.range(first..).take_while(|((line, _), _)| line == key);
+        let etas = held.filter_map(|((_, batch), _)| self.batches.get(batch).map(|batch| batch.eta));
+        let today = jiff::tz::Offset::UTC.to_datetime(event.occurred_at).date();
+        match promise_date(etas, today) {
+            Some(date) if date == told => Ok(()),
+            Some(date) => Err(format!("line {key} was promised for {date}, not {told}")),
+            None => Err(format!("line {key} holds nothing and can't be promised")),
+        }
     }
 
     fn cross(&mut self, depleted: bool) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! The rules of the shop, one sentence a test.
 
+mod audit;
 mod holds;
 mod promises;
 mod rules;

@@ -192,6 +192,22 @@ mod a_cancelled_batch {
     }
 
     #[test]
+    fn takes_nothing_back_that_has_left_it() {
+        let mut books = books(&[
+            create_batch("b", "LAMP", 10, None),
+            allocate("gone", "LAMP", 2),
+            dispatch("gone", None),
+            cancel_batch("b"),
+        ]);
+        assert!(matches!(
+            books.run(&undo_dispatch("gone", None)),
+            Err(Refusal::BatchClosed(_))
+        ));
+        assert_eq!(books.state("gone", "LAMP"), Some(LineState::Dispatched));
+        assert_eq!(books.available("b"), 0);
+    }
+
+    #[test]
     fn is_closed_for_good_and_cancelling_again_changes_nothing() {
         let mut books = books(&[create_batch("b", "LAMP", 10, Some(day(2))), cancel_batch("b")]);
         let told = books.events.len();

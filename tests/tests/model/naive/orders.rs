@@ -486,6 +486,17 @@ impl Model {
             .into_iter()
             .filter(|at| state(at) == LineState::Dispatched)
             .collect();
+        let closed = |batch: &Reference| {
+            self.batches
+                .iter()
+                .any(|other| other.reference == *batch && other.closed)
+        };
+        if coming
+            .iter()
+            .any(|at| self.lines[*at].held.iter().any(|(batch, ..)| closed(batch)))
+        {
+            return Told::Refused("batch_closed");
+        }
         for at in &coming {
             self.lines[*at].state = LineState::Allocated;
         }

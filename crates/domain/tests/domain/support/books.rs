@@ -355,55 +355,44 @@ impl Books {
         self.events.extend(changes.events);
     }
 
-    /// Every invariant that can be seen in the records, and that the events tell the same.
+    /// Holds the records to every invariant, and to what the events tell.
     fn check(&self) {
-        for product in self.products.values() {
-            let events = self
-                .events
-                .iter()
-                .enumerate()
-                .filter(|(_, event)| event.product().is_some_and(|(sku, _)| *sku == product.sku))
-                .map(|(i, event)| SequencedEvent {
-                    sequence: i as u64 + 1,
-                    event: event.clone(),
-                })
-                .collect();
-            let keys: BTreeSet<&LineKey> = self
-                .lines
-                .values()
-                .filter(|line| line.sku == product.sku)
-                .map(|line| &line.key)
-                .collect();
-            let found = audit(&ProductHistory {
-                product: product.clone(),
-                batches: self
-                    .batches
-                    .values()
-                    .filter(|b| b.sku == product.sku)
-                    .cloned()
-                    .collect(),
-                lines: self.lines.values().filter(|l| l.sku == product.sku).cloned().collect(),
-                allocations: self
-                    .allocations
-                    .values()
-                    .filter(|a| keys.contains(&a.key))
-                    .cloned()
-                    .collect(),
-                dispatches: self
-                    .dispatches
-                    .values()
-                    .filter(|gone| keys.contains(&gone.key))
-                    .cloned()
-                    .collect(),
-                events,
-            });
-            assert!(found.is_empty(), "{found:#?}");
-        }
+        let found = self.discrepancies();
+        assert!(found.is_empty(), "{found:#?}");
         let placed = self
             .events
             .iter()
-            .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }))
-            .count();
-        assert_eq!(placed, self.orders.len());
+            .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }));
+        assert_eq!(placed.count(), self.orders.len());
+    }
+
+    /// What in the records can't be true, or is not what the events tell.
+    pub(crate) fn discrepancies(&self) -> Vec<String> {
+        let found = self.products.values().flat_map(|product| audit(&self.history(product)));
+        found.map(|discrepancy| discrepancy.0).collect()
+    }
+
+    fn history(&self, product: &ProductRecord) -> ProductHistory {
+        let own = |line: &&LineRecord| line.sku == product.sku;
+        let lines: Vec<LineRecord> = self.lines.values().filter(own).cloned().collect();
+        let keys: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
+        let told = self.events.iter().zip(1..);
+        let told = told.filter(|(event, _)| event.product().is_some_and(|(sku, _)| *sku == product.sku));
+        let held = self.allocations.values().filter(|held| keys.contains(&held.key));
+        let gone = self.dispatches.values().filter(|gone| keys.contains(&gone.key));
+        let batches = self.batches.values().filter(|batch| batch.sku == product.sku);
+        ProductHistory {
+            product: product.clone(),
+            batches: batches.cloned().collect(),
+            allocations: held.cloned().collect(),
+            dispatches: gone.cloned().collect(),
+            events: told
+                .map(|(event, sequence)| SequencedEvent {
+                    sequence,
+                    event: event.clone(),
+                })
+                .collect(),
+            lines,
+        }
     }
 }
