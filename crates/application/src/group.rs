@@ -18,6 +18,11 @@ use crate::port::{Decide, Decided, Undecided};
 /// stores conflicts are rare and a second try nearly always succeeds; the bound keeps a rival from starving a lane.
 const MOST_ATTEMPTS: u32 = 8;
 
+/// How often holds are ended for a group before its decision keeps the instants it has. Up to then it is taken later than
+/// what the ends of holds have led to, as it should be. Holds that end after its instants are not due at them, so from
+/// then on it gets its turn, even in a shop in which one ends every moment.
+const MOST_ENDINGS: u32 = 8;
+
 /// How many times larger a group of streamed commands may be. What a transaction costs whatever its size is then shared
 /// by some hundred lines, and a stream's window still holds a second group that waits while the first is stored.
 const STREAMED_TIMES: usize = 4;
@@ -118,6 +123,7 @@ impl Transaction {
         let started = Instant::now();
         let mut attempt = 1;
         let mut decision = self.decision(shared);
+        let mut ended = 0;
         while attempt <= MOST_ATTEMPTS {
             match shared.store.transact(&self.scope, Arc::clone(&decision)).await {
                 Ok(decided) => {
@@ -136,13 +142,16 @@ impl Transaction {
                     attempt += 1;
                     decision = self.decision(shared);
                 }
-                // Not an attempt that failed either. The decision keeps its instants: holds that end meanwhile are not
-                // due at them, so a shop in which one ends every moment still gets its decisions.
+                // Not an attempt that failed either.
                 Err(StoreError::Undecided(Undecided::Due(skus))) => {
                     tracing::debug!(products = skus.len(), "ending holds");
                     if let Err(error) = end_holds(skus, shared, hungry).await {
                         self.answer_all(shared, &error);
                         return Vec::new();
+                    }
+                    ended += 1;
+                    if ended < MOST_ENDINGS {
+                        decision = self.decision(shared);
                     }
                 }
                 // Not an attempt that failed: each time more is read, until all is.

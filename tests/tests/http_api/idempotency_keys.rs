@@ -196,10 +196,10 @@ async fn an_answer_outlasts_the_service_that_gave_it(mut desk: Desk) {
     assert_same(&post(&desk, "/v1/batches", "k", &batch("B1", "LAMP", 10)).await, &first);
 }
 
-/// A request, and what it is called where answers are remembered: the SHA-256 of its method, path, query and body, each
+/// A request, and what it is called where answers are remembered: the SHA-256 of its method, path, query, condition and body, each
 /// behind its length in eight bytes.
 const REQUEST: &str = r#"{"quantity":10,"reference":"B1","sku":"LAMP"}"#;
-const CALLED: &str = "42c3215e3d32cc269732819390b68100653790d225689f347b7ea47702ad1ea3";
+const CALLED: &str = "9e18124a9fc172cd3599304dd58a1157e13aaacec43661901362a2098091cd1f";
 
 /// The claim of another service on the key `k` for [`REQUEST`], made so many seconds ago.
 async fn claimed_elsewhere(answers: &dyn RememberedAnswers, seconds_ago: i64) -> Claim {

@@ -88,6 +88,7 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::HOLD_EXPIRED,
             &kinds::EXCEEDS_HOLD,
             &kinds::NOT_HELD,
+            &kinds::LINE_ENDED,
         ],
     ),
     (

@@ -173,9 +173,12 @@ impl Ledger {
                 });
             }
             OrderStatus::Cancelled => return Err(Refusal::NotHeld(order.clone())),
-            OrderStatus::Expired if confirm.reacquire => return self.reacquire(order, &wanted, occasion),
+            OrderStatus::Expired if confirm.reacquire => {
+                self.must_be(confirm, |state| state == LineState::Expired)?;
+                return self.reacquire(order, &wanted, occasion);
+            }
             OrderStatus::Expired => return Err(Refusal::hold_expired(order)),
-            OrderStatus::Held => {}
+            OrderStatus::Held => self.must_be(confirm, LineState::is_open)?,
         }
         let mut touched = BTreeSet::new();
         for at in lines {
@@ -199,6 +202,21 @@ impl Ledger {
             order: self.view_order(order, occasion.today()),
             changed: true,
         })
+    }
+
+    /// Lines that are named to be confirmed must be there to be: what has ended otherwise is not brought back by it.
+    fn must_be(&self, confirm: &ConfirmOrder, fitting: impl Fn(LineState) -> bool) -> Result<(), Refusal> {
+        for ConfirmedLine { line, .. } in confirm.lines.iter().flatten() {
+            let key = LineKey {
+                order: confirm.order.clone(),
+                line: line.clone(),
+            };
+            let state = self.line(self.named_line(&key)?).state();
+            if !fitting(state) {
+                return Err(Refusal::LineEnded { key, state });
+            }
+        }
+        Ok(())
     }
 
     /// The lines that are confirmed, each with how much of it: all that it wants, unless less is said.

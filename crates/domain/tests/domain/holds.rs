@@ -1,8 +1,8 @@
 //! Holds, one sentence a test: until their deadline they count, from then on they count zero.
 
 use crate::support::{
-    Books, allocate, backorder, cancel_order, confirm, confirm_some, create_batch, day, held, hold, place_on,
-    precedence, reacquire, replace,
+    Books, allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, create_batch, day, held, hold,
+    place_on, precedence, reacquire, replace,
 };
 use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal};
 
@@ -76,6 +76,18 @@ mod until_its_deadline {
         assert!(matches!(refused, Err(Refusal::ExceedsHold { .. })));
         assert_eq!(books.state("o1", "LAMP"), Some(LineState::Held));
         assert_eq!(books.available("b"), 4);
+    }
+
+    #[test]
+    fn a_line_of_it_that_was_cancelled_cannot_be_confirmed() {
+        let mut books = books(&[
+            create_batch("b", "LAMP", 9, None),
+            place_on("o1", &[("1", "LAMP", 5), ("2", "LAMP", 4)], held(60)),
+            cancel_line("o1", "2"),
+        ]);
+        let refused = books.run(&confirm_some("o1", &[("2", None)]));
+        assert!(matches!(refused, Err(Refusal::LineEnded { .. })));
+        assert_eq!(books.state("o1", "1"), Some(LineState::Held));
     }
 
     #[test]

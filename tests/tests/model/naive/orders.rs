@@ -283,9 +283,18 @@ impl Model {
         match self.status(order) {
             Status::Firm => return Told::Unchanged,
             Status::Cancelled => return Told::Refused("not_held"),
-            Status::Expired if confirm.reacquire => return self.reacquire(&wanted),
+            Status::Expired if confirm.reacquire => {
+                if confirm.lines.is_some() && wanted.keys().any(|at| self.lines[*at].state != LineState::Expired) {
+                    return Told::Refused("line_ended");
+                }
+                return self.reacquire(&wanted);
+            }
             Status::Expired => return Told::Refused("hold_expired"),
-            Status::Held => {}
+            Status::Held => {
+                if confirm.lines.is_some() && wanted.keys().any(|at| !self.lines[*at].is_open()) {
+                    return Told::Refused("line_ended");
+                }
+            }
         }
         let mut touched = BTreeSet::new();
         for at in lines {
