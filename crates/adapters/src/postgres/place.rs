@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::data_types::PgTimestamp;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
@@ -26,6 +27,8 @@ struct Stood {
     version: u64,
     /// When the next hold on it ends: that can change without a new version.
     next_expiry: Option<Timestamp>,
+    /// Whether nothing was left of it: its version tells that too.
+    depleted: bool,
 }
 
 /// What a decision took for granted, to be held against the books when it is stored.
@@ -71,6 +74,7 @@ impl Premise {
         let stood = |product: &ProductRecord| Stood {
             version: product.version,
             next_expiry: product.next_expiry,
+            depleted: product.depleted,
         };
         Self {
             products: products
@@ -106,9 +110,10 @@ impl Premise {
             .array::<BigInt, i64>(self.products.values().map(|stood| pg_counter(stood.version)).collect())
     }
 
-    fn bind_expiries<'a, Row>(&'a self, statement: Statement<'a, Row>) -> Statement<'a, Row> {
+    /// When the next hold on each product ended, as it was read.
+    fn expiries(&self) -> Vec<Option<PgTimestamp>> {
         let deadlines = self.products.values().map(|stood| stood.next_expiry.map(pg_instant));
-        statement.array::<Nullable<Timestamptz>, _>(deadlines.collect())
+        deadlines.collect()
     }
 }
 
@@ -128,7 +133,8 @@ pub(super) async fn holds(conn: &AsyncPgConnection, premise: &Premise) -> Result
     let orders = || premise.absent_orders.iter().map(OrderId::as_str).collect::<Vec<&str>>();
     let lines = &premise.absent_lines;
     let found: Vec<bool> = premise
-        .bind_expiries(premise.bind_stood(statement::<Bool>(HOLDS)))
+        .bind_stood(statement::<Bool>(HOLDS))
+        .array::<Nullable<Timestamptz>, _>(premise.expiries())
         .array::<Text, _>(orders())
         .array::<Text, _>(orders())
         .array::<Text, _>(lines.iter().map(|key| key.order.as_str()).collect())
@@ -163,6 +169,7 @@ pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: 
         .map(|change| (&change.record.sku, change))
         .collect();
     let (mut read, mut versions, mut expiries, mut depleted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut usual_products = true;
     for (sku, stood) in &premise.products {
         let change = changed.get(sku);
         let read_version = change.map_or(Some(stood.version), |change| change.read_version);
@@ -170,20 +177,27 @@ pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: 
         versions.push(pg_counter(change.map_or(stood.version, |change| change.record.version)));
         let expiry = change.map_or(stood.next_expiry, |change| change.record.next_expiry);
         expiries.push(expiry.map(pg_instant));
-        depleted.push(change.is_some_and(|change| change.record.depleted));
+        let now_depleted = change.map_or(stood.depleted, |change| change.record.depleted);
+        depleted.push(now_depleted);
+        usual_products &= stood.next_expiry.is_none() && expiry.is_none() && now_depleted == stood.depleted;
+    }
+    let mut read_expiries = premise.expiries();
+    // What is the usual for all of them is not even said, here and below.
+    if usual_products {
+        read_expiries.clear();
+        expiries.clear();
+        depleted.clear();
     }
     let statement = statement::<()>(PLACE)
         .array::<Text, _>(premise.products.keys().map(Sku::as_str).collect())
         .array::<BigInt, _>(read)
-        .array::<BigInt, _>(versions);
-    let statement = premise
-        .bind_expiries(statement)
+        .array::<BigInt, _>(versions)
+        .array::<Nullable<Timestamptz>, _>(read_expiries)
         .array::<Nullable<Timestamptz>, _>(expiries)
         .array::<Bool, _>(depleted)
         .array::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
         .array::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());
-    // What is the usual for all of them is not even said.
     let usual_orders = orders.iter().all(|order| is_usual_order(order));
     let usual_lines = lines.iter().all(|line| is_usual_line(line));
     let usual_claims = changes.earmarked.iter().all(|held| held.claim.strength() == 0);

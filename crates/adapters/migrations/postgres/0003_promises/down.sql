@@ -14,7 +14,6 @@ DROP INDEX lines_backlog;
 DROP INDEX lines_deadlines;
 ALTER TABLE lines
     DROP CONSTRAINT lines_held_have_a_deadline,
-    DROP CONSTRAINT lines_with_a_deadline_are_open,
     DROP CONSTRAINT lines_state_check,
     ADD CONSTRAINT lines_state_check CHECK (state IN ('allocated', 'backordered', 'refused', 'cancelled')),
     DROP COLUMN rank,

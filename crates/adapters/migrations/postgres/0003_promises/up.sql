@@ -34,8 +34,9 @@ ALTER TABLE lines
     ADD CONSTRAINT lines_state_check CHECK (
         state IN ('held', 'allocated', 'backordered', 'refused', 'cancelled', 'expired', 'dispatched')
     ),
-    ADD CONSTRAINT lines_held_have_a_deadline CHECK (state <> 'held' OR hold_until IS NOT NULL),
-    ADD CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered'));
+    ADD CONSTRAINT lines_held_have_a_deadline CHECK (
+        CASE WHEN hold_until IS NULL THEN state <> 'held' ELSE state IN ('held', 'backordered') END
+    );
 
 -- The backlog in order of service.
 DROP INDEX lines_backlog;
@@ -120,7 +121,8 @@ CREATE TRIGGER batches_dispatched_follows BEFORE UPDATE OF dispatched ON batches
 DROP FUNCTION place_lines;
 CREATE FUNCTION place_lines(
     -- Of each product its SKU, the version that was read, and the one it has from now on; when the next hold on it ended
-    -- as it was read, and when from now on; whether nothing is left of it.
+    -- as it was read, and when from now on; whether nothing is left of it. These three are empty, where no hold is on any of
+    -- them and none has run out or come back.
     skus text[], read_versions bigint[], versions bigint[],
     read_expiries timestamptz[], expiries timestamptz[], depleted_now boolean[],
     -- Orders that must have neither header nor line yet, and lines that must not exist and are not among the new.
@@ -146,12 +148,19 @@ DECLARE
 BEGIN
     -- Row by row in the order of SKUs, so that two transactions never wait for each other: a loop over the list, which
     -- is all the planner is left with here.
-    UPDATE products SET version = new.version, next_expiry = new.expiry, depleted = new.depleted
-      FROM (SELECT * FROM unnest(skus, read_versions, versions, read_expiries, expiries, depleted_now)
-                AS changed (sku, read_version, version, read_expiry, expiry, depleted)
-             WHERE changed.version <> changed.read_version ORDER BY changed.sku COLLATE "C") AS new
-     WHERE products.sku = new.sku AND products.version = new.read_version
-       AND products.next_expiry IS NOT DISTINCT FROM new.read_expiry;
+    IF cardinality(read_expiries) = 0 THEN
+        UPDATE products SET version = new.version
+          FROM (SELECT * FROM unnest(skus, read_versions, versions) AS changed (sku, read_version, version)
+                 WHERE changed.version <> changed.read_version ORDER BY changed.sku COLLATE "C") AS new
+         WHERE products.sku = new.sku AND products.version = new.read_version AND products.next_expiry IS NULL;
+    ELSE
+        UPDATE products SET version = new.version, next_expiry = new.expiry, depleted = new.depleted
+          FROM (SELECT * FROM unnest(skus, read_versions, versions, read_expiries, expiries, depleted_now)
+                    AS changed (sku, read_version, version, read_expiry, expiry, depleted)
+                 WHERE changed.version <> changed.read_version ORDER BY changed.sku COLLATE "C") AS new
+         WHERE products.sku = new.sku AND products.version = new.read_version
+           AND products.next_expiry IS NOT DISTINCT FROM new.read_expiry;
+    END IF;
     GET DIAGNOSTICS standing = ROW_COUNT;
     IF standing < cardinality(skus) THEN
         -- Those that the decision left as they were.
