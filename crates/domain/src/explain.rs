@@ -19,8 +19,6 @@ pub enum TriedOutcome {
     KeptBack,
     /// It is overdue by more days than the shop puts up with.
     Overdue,
-    /// It was cancelled.
-    Closed,
     /// It lies somewhere else than the line may be served from.
     OtherLocation,
 }
@@ -34,7 +32,6 @@ impl TriedOutcome {
             Self::TooSmall => "too_small",
             Self::KeptBack => "kept_back",
             Self::Overdue => "overdue",
-            Self::Closed => "closed",
             Self::OtherLocation => "other_location",
         }
     }

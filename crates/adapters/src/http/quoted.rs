@@ -56,7 +56,7 @@ pub(super) struct TriedJson<'a> {
     /// What became of it.
     #[schema(
         example = "too_small",
-        pattern = "^(taken|too_small|kept_back|overdue|closed|other_location)$"
+        pattern = "^(taken|too_small|kept_back|overdue|other_location)$"
     )]
     outcome: &'static str,
 }

@@ -1,18 +1,11 @@
 //! Holds, one sentence a test: until their deadline they count, from then on they count zero.
 
-use crate::support::{
-    Books, allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, create_batch, day, held, hold,
-    place_on, precedence, reacquire, replace,
-};
 use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal};
 
-fn books(commands: &[earmark_domain::Command]) -> Books {
-    let mut books = Books::default();
-    for command in commands {
-        books.run(command).expect("the story so far");
-    }
-    books
-}
+use crate::support::{
+    allocate, backorder, books, cancel_line, cancel_order, confirm, confirm_some, create_batch, day, held, hold,
+    place_on, precedence, reacquire, replace,
+};
 
 fn status(answer: &Result<Outcome, Refusal>) -> Option<OrderStatus> {
     match answer {

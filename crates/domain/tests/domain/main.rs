@@ -1,7 +1,9 @@
 //! The rules of the shop, one sentence a test.
 
+mod arrivals;
 mod audit;
 mod holds;
+mod leaving;
 mod promises;
 mod rules;
 mod support;

@@ -1,19 +1,13 @@
 //! The rules of the shop, one sentence a test.
 
-use crate::support::{
-    Books, allocate, allocate_split, backorder, cancel_line, cancel_order, count, create_batch, day, key, place, sku,
-};
 use earmark_domain::{BACKLOG_PAGE, Command, LineState, OnOrderShortage, Outcome, ProductName, PutProduct, Refusal};
 
-use OnOrderShortage::{Backorder, Partial, Reject};
+use crate::support::{
+    Books, allocate, allocate_split, backorder, books, cancel_line, cancel_order, count, create_batch, day, key, place,
+    sku,
+};
 
-fn books(commands: &[Command]) -> Books {
-    let mut books = Books::default();
-    for command in commands {
-        books.run(command).expect("the story so far");
-    }
-    books
-}
+use OnOrderShortage::{Backorder, Partial, Reject};
 
 mod preference {
     use super::*;

@@ -13,6 +13,15 @@ use jiff::civil::Date;
 
 pub(crate) use books::Books;
 
+/// Books that these commands have been carried out on.
+pub(crate) fn books(commands: &[Command]) -> Books {
+    let mut books = Books::default();
+    for command in commands {
+        books.run(command).expect("the story so far");
+    }
+    books
+}
+
 pub(crate) fn sku(text: &str) -> Sku {
     Sku::new(text).expect("a SKU")
 }
