@@ -86,7 +86,7 @@ impl Options {
     pub(super) fn parse(arguments: &[String]) -> Result<Self, Failure> {
         let mut quick = false;
         let mut rounds = None;
-        let mut scenarios = Scenario::ALL.to_vec();
+        let mut scenarios = None;
         let mut engines = Engine::ALL.to_vec();
         let mut past = None;
         let mut out = None;
@@ -100,7 +100,7 @@ impl Options {
             match argument.as_str() {
                 "--quick" => quick = true,
                 "--rounds" => rounds = Some(parse_rounds(value()?)?),
-                "--scenario" => scenarios = value()?.split(',').map(parse_scenario).collect::<Result<_, _>>()?,
+                "--scenario" => scenarios = Some(value()?.split(',').map(parse_scenario).collect::<Result<_, _>>()?),
                 "--only" => engines = vec![parse_engine(value()?)?],
                 "--past" => past = Some(parse_past(value()?)?),
                 "--out" => out = Some(PathBuf::from(value()?)),
@@ -108,9 +108,13 @@ impl Options {
             }
         }
         let (usual_rounds, warm_up, measured) = if quick { (1, 1, 2) } else { (5, 1, 5) };
+        // To place the holds takes longer than to see what they cost: nothing for those in a hurry.
+        let usual = Scenario::ALL
+            .into_iter()
+            .filter(|scenario| !quick || *scenario != Scenario::Holds);
         Ok(Self {
             quick,
-            scenarios,
+            scenarios: scenarios.unwrap_or_else(|| usual.collect()),
             engines,
             rounds: rounds.unwrap_or(usual_rounds),
             times: Times {
@@ -169,6 +173,7 @@ mod tests {
         let quick = parse("--quick").expect("a quick run");
         assert!(quick.times.measured < usual.times.measured && quick.rounds < usual.rounds);
         assert!(quick.past.lines() < usual.past.lines());
+        assert!(!quick.scenarios.contains(&Scenario::Holds));
         assert_eq!(parse("--past 1000000").expect("a million").past.lines(), 1_000_000);
         assert_eq!(parse("--rounds 7 --quick").expect("seven quick rounds").rounds, 7);
     }
