@@ -223,7 +223,7 @@ proptest! {
 
 proptest! {
     // Each of these writes to a disk.
-    #![proptest_config(ProptestConfig { cases: 250, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
     fn on_sqlite_random_commands_leave_the_books_as_the_naive_model_says(steps in prop::collection::vec(a_step(), 1..50)) {
