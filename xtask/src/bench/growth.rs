@@ -15,7 +15,7 @@ use crate::Failure;
 
 pub(super) const PRODUCTS: u32 = 1_000;
 
-const LOADS: [(&str, Ask); 2] = [
+pub(super) const LOADS: [(&str, Ask); 2] = [
     ("1,000 SKUs, 64", Ask::allocations(PRODUCTS, 64)),
     ("one hot SKU, 64", Ask::allocations(1, 64)),
 ];
@@ -28,7 +28,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Result<Section, Failure> {
     for &engine in bench.engines() {
         let found = bench.with_books_named(engine, "grown", |books| {
             grown::fill(bench, engine, books, past, PRODUCTS)?;
-            let (found, created) = rounds(bench, engine, books, "g", &mut wrong)?;
+            let (found, created) = rounds(bench, engine, books, &mut wrong)?;
             let most = under_way(bench)?;
             let sample = 1;
             if let Verdict::Wrong(told) = bench.service.verdict(books, past.lines() + created + sample, most)? {
@@ -47,49 +47,64 @@ pub(super) fn under_way(bench: &Bench<'_>) -> Result<u32, Failure> {
 }
 
 /// Lets books that are full of something and empty ones take turns; answers the comparisons, and how many lines were
-/// allocated on top of what was there. Order ids begin with the tag.
-pub(super) fn rounds(
+/// allocated on top of what was there.
+fn rounds(
     bench: &Bench<'_>,
     engine: Engine,
     grown: &Books,
-    tag: &str,
     wrong: &mut Vec<String>,
 ) -> Result<(Vec<Contest>, u64), Failure> {
     let mut contests = LOADS.map(|(name, _)| Contest::new(format!("{}, {name}", engine.name())));
     let mut created = 0;
     for number in 1..=bench.options.rounds {
         for ((name, ask), contest) in LOADS.iter().zip(&mut contests) {
-            // Order ids are new in each slice.
-            let tag = format!("{tag}{number}-{}-", ask.products);
-            let (old, loads) = on_grown(bench, grown, ask, &tag)?;
-            created += loads.iter().map(Load::created).sum::<u64>();
-            let young = bench.with_books(engine, |books| {
-                bench.service.stock(books, PRODUCTS)?;
-                bench.service.slice(ask, books, bench.options.times)
-            })?;
+            let old = on_grown(bench, grown, ask, number)?;
+            created += old.created;
+            let young = on_empty(bench, engine, ask)?;
             if let Verdict::Wrong(told) = &young.verdict {
                 wrong.push(format!(
                     "{}, {name}, on empty books, round {number}: {told}",
                     engine.name()
                 ));
             }
-            let rates = [&old, &young].map(|slice| slice.load.created_per_second());
-            contest.rounds.push((rates[0], rates[1]));
+            contest.rounds.push((old.rate, young.load.created_per_second()));
             bench.tell(number, &contest.last());
         }
     }
     Ok((contests.into(), created))
 }
 
-fn on_grown(bench: &Bench<'_>, books: &Books, ask: &Ask, tag: &str) -> Result<(ServiceSlice, [Load; 2]), Failure> {
+/// What one slice on books that are kept did.
+pub(super) struct OnGrown {
+    /// Allocations a second.
+    pub(super) rate: f64,
+    /// Lines that were allocated on top of what was there.
+    pub(super) created: u64,
+}
+
+/// Measures on books that are kept from slice to slice.
+pub(super) fn on_grown(bench: &Bench<'_>, books: &Books, ask: &Ask, round: usize) -> Result<OnGrown, Failure> {
     if books.database.is_some() {
         // Nobody pays for another's work.
         bench.databases()?.sql("postgres", "CHECKPOINT")?;
     }
+    // Order ids are new in each slice.
+    let tag = format!("g{round}-{}-", ask.products);
     let mut serving = bench.service.start("serve", books)?;
-    let told = serving.measure(ask, books, tag, bench.options.times)?;
+    let (told, loads) = serving.measure(ask, books, &tag, bench.options.times)?;
     serving.stop()?;
-    Ok(told)
+    Ok(OnGrown {
+        rate: told.load.created_per_second(),
+        created: loads.iter().map(Load::created).sum(),
+    })
+}
+
+/// Measures on books of their own that hold nothing but stock.
+pub(super) fn on_empty(bench: &Bench<'_>, engine: Engine, ask: &Ask) -> Result<ServiceSlice, Failure> {
+    bench.with_books(engine, |books| {
+        bench.service.stock(books, PRODUCTS)?;
+        bench.service.slice(ask, books, bench.options.times)
+    })
 }
 
 fn section(past: Past, contests: &[Contest], wrong: Vec<String>) -> Section {

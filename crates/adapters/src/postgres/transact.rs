@@ -156,7 +156,7 @@ async fn commit(conn: &AsyncPgConnection) -> Result<(), StoreError> {
 }
 
 /// Ends a transaction that stores nothing. A connection that can't even do that is closed, and the server rolls back.
-async fn give_up(connection: Object<AsyncPgConnection>) {
+pub(super) async fn give_up(connection: Object<AsyncPgConnection>) {
     // Where a commit came behind what failed, the transaction has ended already, and the server only warns.
     if let Err(why) = statement::<()>("ROLLBACK").write(&connection).await {
         tracing::debug!(%why, "a connection is closed, its transaction could not be rolled back");

@@ -2,8 +2,12 @@
 //! table is large: the server's own counts of rows read tell.
 
 use earmark_adapters::postgres::PostgresStore;
-use earmark_application::{CallKey, Claim, Claimant, Claimed, Fingerprint, Queries, RememberedAnswers, Store};
-use earmark_domain::{Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, OrderId, OrderTerms, Precedence, Priority};
+use earmark_application::{
+    CallKey, Claim, Claimant, Claimed, Fingerprint, LineFilter, Queries, RememberedAnswers, Store,
+};
+use earmark_domain::{
+    Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,
+};
 use tokio_postgres::Client;
 
 use crate::database::with_database;
@@ -221,6 +225,48 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;
         assert!((1..FEW).contains(&read), "{read} rows were read");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_reads_its_rows_and_not_the_table() {
+    with_database(async |database| {
+        drop(database.store().await);
+        let outsider = database.outsider().await;
+        // Helpers come for nothing, so that the planner does here what it does with millions of rows.
+        let free = "DO $$ BEGIN \
+             EXECUTE format('ALTER DATABASE %I SET min_parallel_table_scan_size = 0', current_database()); \
+             EXECUTE format('ALTER DATABASE %I SET parallel_setup_cost = 0', current_database()); \
+             EXECUTE format('ALTER DATABASE %I SET parallel_tuple_cost = 0', current_database()); END $$";
+        outsider.batch_execute(free).await.expect("it is set");
+        let past = format!(
+            "INSERT INTO products (sku, version, batches_created) VALUES ('LAMP', 1, {PAST}); \
+             INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
+             SELECT md5(n::text), 'LAMP', 'main', n, 2, 2 FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO orders SELECT md5(n::text), now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO lines SELECT md5(n::text), '1', 'LAMP', 1, 'backordered', false, now(), true \
+             FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO events \
+             SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), 'past', 'past', '{{}}' \
+             FROM generate_series(1, {PAST}) AS n; \
+             SELECT pg_stat_force_next_flush()"
+        );
+        outsider.batch_execute(&past).await.expect("it is a sound past");
+        let before = rows_read(&outsider).await;
+        let store = database.store().await;
+        let page = 10;
+        assert_eq!(store.orders(None, page).await.expect("a page").len(), page);
+        assert_eq!(store.batches(None, page).await.expect("a page").len(), page);
+        let lines = store.lines(LineFilter::All, None, page).await.expect("a page");
+        let after = &lines.last().expect("a line").record.key;
+        let more = store.lines(LineFilter::In(LineState::Backordered), Some(after), page);
+        assert_eq!(more.await.expect("a page").len(), page);
+        assert_eq!(store.line_proofs(None, page).await.expect("a page").len(), page);
+        drop(store);
+        until_alone(&outsider).await;
+        let read = rows_read(&outsider).await - before;
+        assert!((1..FEW / 10).contains(&read), "{read} rows were read");
     })
     .await;
 }
