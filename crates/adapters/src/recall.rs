@@ -67,6 +67,12 @@ impl Known {
     }
 }
 
+/// Products as a transaction that is under way will have left them. `None`: nothing is known of it any more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ahead {
+    products: HashMap<Sku, Option<Known>>,
+}
+
 /// The memory: bounded, the longest unused forgotten first.
 ///
 /// Two generations: what is used moves to the younger one; when that is full, the older one is forgotten and the
@@ -82,6 +88,11 @@ impl Recall {
     /// What a scope would read, if all of it is remembered and may be trusted. The scope's lines and orders are taken
     /// to be new: whoever stores a decision on this has to check it, and the versions.
     pub(crate) fn recall(&mut self, scope: &Scope) -> Option<Loaded> {
+        self.recall_behind(&Ahead::default(), scope)
+    }
+
+    /// The same, behind a transaction that is under way: its products as it will have left them.
+    pub(crate) fn recall_behind(&mut self, ahead: &Ahead, scope: &Scope) -> Option<Loaded> {
         let asks_for_more = scope.backlog != BacklogNeed::None
             || scope.release.is_some()
             || scope.dispatches
@@ -91,7 +102,7 @@ impl Recall {
         }
         let mut loaded = Loaded::default();
         for sku in &scope.skus {
-            let known = self.known(sku).filter(|known| known.doubts == 0)?;
+            let known = self.known_behind(ahead, sku).filter(|known| known.doubts == 0)?;
             if let Some(after) = known.cut {
                 if scope.whole_offers.contains(sku) {
                     return None;
@@ -107,18 +118,18 @@ impl Recall {
 
     /// Whether a decision does nothing but place new lines of products that are remembered: nothing else changes but
     /// their versions, and with them whether they have run out and when the next hold on them ends. A decision that
-    /// stores nothing does no more either.
+    /// stores nothing does no more either. It was taken behind `ahead`.
     #[cfg_attr(
         not(any(feature = "postgres", test)),
         expect(dead_code, reason = "a store with one writer knows that nobody else was at work")
     )]
-    pub(crate) fn only_places(&mut self, changes: &Changes) -> bool {
+    pub(crate) fn only_places(&mut self, ahead: &Ahead, changes: &Changes) -> bool {
         let only_new = leaves_batches_alone(changes)
             && changes.orders.iter().all(|order| matches!(order, Change::New(_)))
             && changes.lines.iter().all(|line| matches!(line, Change::New(_)));
         only_new
             && changes.products.iter().all(|change| {
-                self.known(&change.record.sku).is_some_and(|known| {
+                self.known_behind(ahead, &change.record.sku).is_some_and(|known| {
                     let read = ProductRecord {
                         version: known.product.version,
                         depleted: known.product.depleted,
@@ -130,6 +141,50 @@ impl Recall {
                     change.read_version == Some(known.product.version) && rises && read == known.product
                 })
             })
+    }
+
+    /// How a decision that is under way will have left the products it changes, if it is stored. It was taken behind
+    /// `ahead`.
+    #[cfg_attr(
+        not(any(feature = "postgres", test)),
+        expect(
+            dead_code,
+            reason = "a store with one writer decides when what came before is stored"
+        )
+    )]
+    pub(crate) fn left_by(&mut self, ahead: &Ahead, changes: &Changes) -> Ahead {
+        let mut left = Self::default();
+        for change in &changes.products {
+            if let Some(known) = self.known_behind(ahead, &change.record.sku) {
+                left.remember(known.clone());
+            }
+        }
+        left.apply(changes);
+        let skus = changes.products.iter().map(|change| &change.record.sku);
+        Ahead {
+            products: skus.map(|sku| (sku.clone(), left.known(sku).cloned())).collect(),
+        }
+    }
+
+    /// Takes note that a decision is stored which left products like this. What is known of later ones stays.
+    #[cfg_attr(
+        not(any(feature = "postgres", test)),
+        expect(
+            dead_code,
+            reason = "a store with one writer takes note of what it has stored in order"
+        )
+    )]
+    pub(crate) fn adopt(&mut self, stored: Ahead) {
+        for (sku, left) in stored.products {
+            let present = self.known(&sku).map(|known| (known.product.version, known.doubts));
+            match (left, present) {
+                (Some(left), Some((version, _))) if version > left.product.version => {}
+                (Some(left), Some((_, doubts))) => self.remember(Known { doubts, ..left }),
+                // Forgotten in between: so it is not in use.
+                (Some(_), None) => {}
+                (None, _) => self.forget(&sku),
+            }
+        }
     }
 
     /// Takes note of what was read, under its locks.
@@ -232,6 +287,14 @@ impl Recall {
             self.remember(known);
         }
         self.young.get_mut(sku)
+    }
+
+    /// What is known of a product behind a transaction that is under way.
+    fn known_behind<'a>(&'a mut self, ahead: &'a Ahead, sku: &Sku) -> Option<&'a Known> {
+        match ahead.products.get(sku) {
+            Some(left) => left.as_ref(),
+            None => self.known(sku).map(|known| &*known),
+        }
     }
 
     fn remember(&mut self, known: Known) {

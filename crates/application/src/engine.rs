@@ -2,7 +2,8 @@
 //!
 //! It keeps a few lanes, each a bounded queue. A lane takes what is waiting, up to a bound, joins the scopes, has the
 //! commands decided one after the other on what the store reads, stores once, and answers each caller. One waiting
-//! command is a group of one: nobody waits for company. Commands on one SKU share a lane, so they don't fight over its
+//! command is a group of one: nobody waits for company. While a group is being stored, the next may already follow it
+//! (`lane`). Commands on one SKU share a lane, so they don't fight over its
 //! lock; where they meet all the same (orders over several SKUs, other instances), the store's locks keep them right.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -11,10 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use earmark_domain::{Command, Occasion, Outcome, Promising};
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 
 use crate::error::CommandError;
-use crate::group::{Group, Hungry};
+use crate::lane::{Entrance, Lane};
 use crate::port::{Clock, Meter, Store};
 
 /// What a caller is told.
@@ -96,13 +97,6 @@ pub(crate) struct Job {
     pub(crate) streamed: bool,
 }
 
-/// What stands in a lane's queue.
-enum Item {
-    Job(Job),
-    /// Take nothing after this.
-    Close,
-}
-
 /// What lanes and handles share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
@@ -144,7 +138,7 @@ impl Shared {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
-    lanes: Arc<[mpsc::Sender<Item>]>,
+    lanes: Arc<[Entrance]>,
 }
 
 impl Engine {
@@ -166,21 +160,12 @@ impl Engine {
             draining: AtomicBool::new(false),
             next_stream: AtomicUsize::new(0),
         });
-        let (senders, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
-            .map(|number| {
-                let (sender, queue) = mpsc::channel(settings.queue.max(1));
-                let lane = Lane {
-                    number,
-                    queue,
-                    most: settings.group.max(1),
-                    shared: shared.clone(),
-                };
-                (sender, lane)
-            })
+        let (entrances, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
+            .map(|number| Lane::new(number, &settings, Arc::clone(&shared)))
             .unzip();
         let engine = Self {
             shared,
-            lanes: senders.into(),
+            lanes: entrances.into(),
         };
         (engine, lanes)
     }
@@ -200,10 +185,9 @@ impl Engine {
             reply,
             streamed: false,
         };
-        let error = match lane.try_send(Item::Job(job)) {
+        let error = match lane.try_enter(job) {
             Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
-            Err(mpsc::error::TrySendError::Full(_)) => CommandError::Busy,
-            Err(mpsc::error::TrySendError::Closed(_)) => CommandError::ShuttingDown,
+            Err(error) => error,
         };
         self.shared.meter.answered(name, error.code(), 1);
         Err(error)
@@ -222,8 +206,7 @@ impl Engine {
     pub async fn drain(&self) {
         self.shared.draining.store(true, Ordering::Relaxed);
         for lane in self.lanes.iter() {
-            // A lane that has ended already needs no word.
-            drop(lane.send(Item::Close).await);
+            lane.close().await;
         }
     }
 
@@ -253,7 +236,7 @@ impl Engine {
 /// Commands decided strictly in the order they are submitted. A full lane makes the submitter wait instead of
 /// answering busy: the pressure goes back to whoever sends the stream.
 pub struct OrderedStream {
-    lane: mpsc::Sender<Item>,
+    lane: Entrance,
 }
 
 impl OrderedStream {
@@ -265,8 +248,7 @@ impl OrderedStream {
             reply,
             streamed: true,
         };
-        // A closed lane drops the reply, and the ticket says so.
-        drop(self.lane.send(Item::Job(job)).await);
+        self.lane.enter(job).await;
         Ticket { answer }
     }
 }
@@ -294,50 +276,6 @@ impl Ticket {
             Ok(answer) => Some(answer),
             Err(oneshot::error::TryRecvError::Empty) => None,
             Err(oneshot::error::TryRecvError::Closed) => Some(Err(CommandError::ShuttingDown)),
-        }
-    }
-}
-
-/// One lane: a bounded queue and the loop that empties it. A future for the binary to run.
-pub struct Lane {
-    number: usize,
-    queue: mpsc::Receiver<Item>,
-    most: usize,
-    shared: Arc<Shared>,
-}
-
-impl Lane {
-    /// Runs until the engine is drained and the queue is empty.
-    pub async fn run(mut self) {
-        let mut next = None;
-        let mut hungry = Hungry::default();
-        loop {
-            let first = match next.take() {
-                Some(job) => job,
-                None => match self.queue.recv().await {
-                    Some(Item::Job(job)) => job,
-                    Some(Item::Close) => {
-                        self.queue.close();
-                        continue;
-                    }
-                    None => return,
-                },
-            };
-            let mut group = Group::of(first);
-            while let Ok(item) = self.queue.try_recv() {
-                match item {
-                    Item::Close => self.queue.close(),
-                    Item::Job(job) => {
-                        next = group.join(job, self.most);
-                        if next.is_some() {
-                            break;
-                        }
-                    }
-                }
-            }
-            let waiting = self.queue.len() + usize::from(next.is_some());
-            self.shared.meter.queued(self.number, waiting);
-            group.settle(&self.shared, &mut hungry, self.number).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use earmark_domain::{Command, Ledger, Loaded, Occasion, Scope, Sku, Starved};
@@ -12,7 +12,7 @@ use tracing::Instrument;
 use crate::engine::{Answer, Envelope, Job, Reply, Shared};
 use crate::error::{CommandError, StoreError};
 use crate::holds::end_of_holds;
-use crate::port::{Decide, Decided, Undecided};
+use crate::port::{Announce, Decide, Decided, Undecided, UnderWay};
 
 /// How often a group is decided anew when the state changed under it, before its callers hear "busy". With locking
 /// stores conflicts are rare and a second try nearly always succeeds; the bound keeps a rival from starving a lane.
@@ -33,16 +33,34 @@ const MOST_REMEMBERED: usize = 1_024;
 /// Products whose lines lately did not fit the first of their batches. Their offers are read wholly at once: a product
 /// that nearly ran out through many batches would otherwise be decided on twice each time.
 #[derive(Debug, Default)]
-pub(crate) struct Hungry(BTreeSet<Sku>);
+pub(crate) struct Hungry(Mutex<BTreeSet<Sku>>);
 
 impl Hungry {
-    fn remember(&mut self, skus: &BTreeSet<Sku>) {
-        if self.0.len() + skus.len() > MOST_REMEMBERED {
+    fn remember(&self, skus: &BTreeSet<Sku>) {
+        let mut remembered = self.skus();
+        if remembered.len() + skus.len() > MOST_REMEMBERED {
             // Forgetting costs each of them one more decision.
-            self.0.clear();
+            remembered.clear();
         }
-        self.0.extend(skus.iter().cloned());
+        remembered.extend(skus.iter().cloned());
     }
+
+    /// Those of a scope.
+    fn among(&self, scope: &Scope) -> Vec<Sku> {
+        self.skus().intersection(&scope.skus).cloned().collect()
+    }
+
+    fn skus(&self) -> MutexGuard<'_, BTreeSet<Sku>> {
+        // Whatever is in it is no more than a hint.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The group before, which is still being stored.
+pub(crate) struct Predecessor {
+    pub(crate) under_way: Box<dyn UnderWay>,
+    /// Ends when the group is settled, whatever came of it.
+    pub(crate) end: oneshot::Receiver<()>,
 }
 
 /// The commands that share a transaction.
@@ -79,11 +97,26 @@ impl Group {
         None
     }
 
-    /// Decides and stores the commands, and answers each caller.
+    /// How many commands it has.
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Decides and stores the commands, and answers each caller. Behind a group that is still being stored, they are
+    /// decided on what it will have left; where that does not do, they wait for its end, so that whoever came first is
+    /// served first.
     ///
     /// A command that can't be decided at all (a defect, broken records) fails alone: the others are decided again
     /// without it.
-    pub(crate) async fn settle(self, shared: &Shared, hungry: &mut Hungry, lane: usize) {
+    pub(crate) async fn settle(
+        self,
+        shared: &Shared,
+        hungry: &Hungry,
+        lane: usize,
+        mut behind: Option<Predecessor>,
+        announce: Announce,
+    ) {
+        let mut announce = Some(announce);
         let mut groups = vec![self.jobs];
         while let Some(mut jobs) = groups.pop() {
             jobs.retain(|job| !job.reply.is_closed());
@@ -91,7 +124,18 @@ impl Group {
                 continue;
             }
             let span = tracing::debug_span!("group", lane, commands = jobs.len());
-            let apart = Transaction::of(jobs, hungry).run(shared, hungry).instrument(span).await;
+            let mut transaction = Transaction::of(jobs, hungry);
+            if let Some(Predecessor { under_way, end }) = behind.take() {
+                let announce = announce.take().expect("nothing has been run before");
+                let followed = transaction.follow(under_way, announce, shared);
+                transaction = match followed.instrument(span.clone()).await {
+                    Ok(()) => continue,
+                    Err(transaction) => transaction,
+                };
+                // Nothing is ever sent: it ends.
+                drop(end.await);
+            }
+            let apart = transaction.run(shared, hungry, announce.take()).instrument(span).await;
             groups.extend(apart.into_iter().rev());
         }
     }
@@ -110,7 +154,7 @@ impl Transaction {
         let (asked, replies): (Vec<Envelope>, Vec<Reply>) =
             jobs.into_iter().map(|job| (job.envelope, job.reply)).unzip();
         let mut scope = Scope::of(asked.iter().map(|envelope| &envelope.command));
-        scope.whole_offers.extend(hungry.0.intersection(&scope.skus).cloned());
+        scope.whole_offers.extend(hungry.among(&scope));
         Self {
             asked: asked.into(),
             replies,
@@ -118,22 +162,38 @@ impl Transaction {
         }
     }
 
-    /// One transaction. Gives back what has to be run anew, in order.
-    async fn run(mut self, shared: &Shared, hungry: &mut Hungry) -> Vec<Vec<Job>> {
+    /// One transaction behind another that is under way. Gives the commands back when they have to be run on their own.
+    async fn follow(self, ahead: Box<dyn UnderWay>, announce: Announce, shared: &Shared) -> Result<(), Self> {
+        let started = Instant::now();
+        let decision = self.decision(shared);
+        match ahead.follow(&self.scope, decision, announce).await {
+            Some(decided) => {
+                self.stored(shared, decided, started);
+                Ok(())
+            }
+            None => {
+                tracing::debug!("not stored behind the group before");
+                Err(self)
+            }
+        }
+    }
+
+    /// One transaction, announced if anybody listens. Gives back what has to be run anew, in order.
+    async fn run(mut self, shared: &Shared, hungry: &Hungry, mut announce: Option<Announce>) -> Vec<Vec<Job>> {
         let started = Instant::now();
         let mut attempt = 1;
         let mut decision = self.decision(shared);
         let mut ended = 0;
         while attempt <= MOST_ATTEMPTS {
-            match shared.store.transact(&self.scope, Arc::clone(&decision)).await {
+            let decide = Arc::clone(&decision);
+            // Once: what is run anew is run on its own.
+            let transacted = match announce.take() {
+                Some(announce) => shared.store.transact_and_announce(&self.scope, decide, announce).await,
+                None => shared.store.transact(&self.scope, decide).await,
+            };
+            match transacted {
                 Ok(decided) => {
-                    let events = decided.changes.events.len();
-                    tracing::debug!(events, attempt, "stored");
-                    shared.meter.stored(self.asked.len(), events, started.elapsed());
-                    if decided.changes.unserved().next().is_some() {
-                        shared.owed.notify_one();
-                    }
-                    self.answer(shared, decided.answers);
+                    self.stored(shared, decided, started);
                     return Vec::new();
                 }
                 Err(StoreError::Conflict) => {
@@ -183,6 +243,17 @@ impl Transaction {
         tracing::warn!(commands = self.asked.len(), "the state kept changing");
         self.answer_all(shared, &CommandError::Busy);
         Vec::new()
+    }
+
+    /// Answers what was stored.
+    fn stored(self, shared: &Shared, decided: Decided, started: Instant) {
+        let events = decided.changes.events.len();
+        tracing::debug!(events, "stored");
+        shared.meter.stored(self.asked.len(), events, started.elapsed());
+        if decided.changes.unserved().next().is_some() {
+            shared.owed.notify_one();
+        }
+        self.answer(shared, decided.answers);
     }
 
     /// The decision, at instants of its own: taken anew, it is taken later.
@@ -237,7 +308,7 @@ impl Transaction {
 }
 
 /// Ends the holds on some products that have ended by now, as many as one transaction takes.
-async fn end_holds(skus: BTreeSet<Sku>, shared: &Shared, hungry: &mut Hungry) -> Result<(), CommandError> {
+async fn end_holds(skus: BTreeSet<Sku>, shared: &Shared, hungry: &Hungry) -> Result<(), CommandError> {
     let command = end_of_holds(shared.store.as_ref(), skus, shared.now()).await;
     let command = command.map_err(|error| {
         tracing::warn!(%error, "holds can't be ended");
@@ -250,7 +321,7 @@ async fn end_holds(skus: BTreeSet<Sku>, shared: &Shared, hungry: &mut Hungry) ->
         streamed: false,
     };
     // A transaction that ends holds meets none that is due: this goes no deeper.
-    let apart = Box::pin(Transaction::of(vec![job], hungry).run(shared, hungry)).await;
+    let apart = Box::pin(Transaction::of(vec![job], hungry).run(shared, hungry, None)).await;
     debug_assert!(apart.is_empty(), "a command alone is not run apart");
     answer.await.unwrap_or(Err(CommandError::Internal)).map(|_| ())
 }

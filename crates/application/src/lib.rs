@@ -8,17 +8,19 @@ mod engine;
 mod error;
 mod group;
 mod holds;
+mod lane;
 mod port;
 mod remember;
 mod verify;
 
 pub use backlog::serve_backlogs;
-pub use engine::{Answer, Engine, EngineSettings, Envelope, Lane, Mode, OrderedStream, Ticket};
+pub use engine::{Answer, Engine, EngineSettings, Envelope, Mode, OrderedStream, Ticket};
 pub use error::{CommandError, StoreError};
 pub use holds::sweep_holds;
+pub use lane::Lane;
 pub use port::{
-    BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter, OrderRead,
-    ProductRead, ProductSummary, Queries, Store, Undecided, WrittenEvent,
+    Announce, BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter,
+    OrderRead, ProductRead, ProductSummary, Queries, Store, Undecided, UnderWay, WrittenEvent,
 };
 pub use remember::{
     CallKey, CallKeyError, Claim, Claimant, Claimed, FORGOTTEN_AT_ONCE, Fingerprint, KEPT_SECONDS, LEASE_SECONDS,

@@ -12,6 +12,7 @@ use earmark_domain::{
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
+use tokio::sync::oneshot;
 
 use crate::engine::Answer;
 use crate::error::StoreError;
@@ -61,11 +62,43 @@ pub trait Store: Send + Sync {
     /// [`StoreError`]; after any of them but `Unavailable` nothing has been stored.
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError>;
 
+    /// The same, and announces the transaction once it is under way, so that the next one may follow it without waiting
+    /// for its end. A store that has nothing to gain from that announces nothing.
+    ///
+    /// # Errors
+    /// As [`transact`](Self::transact).
+    async fn transact_and_announce(
+        &self,
+        scope: &Scope,
+        decide: Decide,
+        announce: Announce,
+    ) -> Result<Decided, StoreError> {
+        drop(announce);
+        self.transact(scope, decide).await
+    }
+
     /// Orders that have a line of one of these products whose deadline is not after `now`, the earliest deadline first.
     ///
     /// # Errors
     /// [`StoreError`] when the store can't be asked.
     async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError>;
+}
+
+/// Where a store announces that a transaction is under way: it is decided, and so is what will be stored before it.
+pub type Announce = oneshot::Sender<Box<dyn UnderWay>>;
+
+/// A transaction that is under way, and not stored yet.
+#[async_trait]
+pub trait UnderWay: Send {
+    /// Takes a decision on what the transaction will have left, if it is stored, and stores it behind it; announces it
+    /// in turn.
+    ///
+    /// MUST store nothing unless the transaction before it was stored, whoever has done what in between; apart from
+    /// that what is true of [`Store::transact`].
+    ///
+    /// `None`: it did not come to that, for whatever reason, and has to be run on its own. Nothing has been stored, or
+    /// the store has been lost in the middle of it and the books tell.
+    async fn follow(self: Box<Self>, scope: &Scope, decide: Decide, announce: Announce) -> Option<Decided>;
 }
 
 /// A line as a query reads it.

@@ -28,7 +28,7 @@ mod transact;
 mod write;
 
 use std::collections::BTreeSet;
-use std::panic::resume_unwind;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
-use earmark_application::{Decide, Decided, Store, StoreError};
+use earmark_application::{Announce, Decide, Decided, Store, StoreError};
 use earmark_domain::{OrderId, Scope, Sku};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -49,6 +49,7 @@ use self::connect::Address;
 use self::deadlines::due_orders;
 use self::error::store_error;
 use self::lookups::Lookups;
+use self::transact::in_a_task_of_its_own;
 use crate::recall::Recall;
 
 /// How long a caller waits for a free connection, the making of a new one included. Longer, and the engine's queues
@@ -75,6 +76,8 @@ pub struct PostgresStore {
     address: Address,
     /// The products that this program has read or stored last.
     recall: Arc<Mutex<Recall>>,
+    /// The next mark for a transaction to leave in its session.
+    marks: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for PostgresStore {
@@ -121,6 +124,7 @@ impl PostgresStore {
             answering: Arc::new(Semaphore::new(connections_for_answers(connections - shared))),
             address,
             recall: Arc::default(),
+            marks: Arc::default(),
         })
     }
 
@@ -209,15 +213,16 @@ async fn roll_back(mut connection: Object<AsyncPgConnection>) {
 #[async_trait]
 impl Store for PostgresStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
-        // A task of its own: a caller that goes away leaves it to run to its end, so a commit is never cut off, and no
-        // connection goes back to the pool in the middle of something.
-        match tokio::spawn(self.clone().run(scope.clone(), decide)).await {
-            Ok(outcome) => outcome,
-            Err(ended) => match ended.try_into_panic() {
-                Ok(panic) => resume_unwind(panic),
-                Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned())),
-            },
-        }
+        in_a_task_of_its_own(self.clone().run(scope.clone(), decide, None)).await
+    }
+
+    async fn transact_and_announce(
+        &self,
+        scope: &Scope,
+        decide: Decide,
+        announce: Announce,
+    ) -> Result<Decided, StoreError> {
+        in_a_task_of_its_own(self.clone().run(scope.clone(), decide, Some(announce))).await
     }
 
     async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {

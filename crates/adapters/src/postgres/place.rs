@@ -117,8 +117,29 @@ impl Premise {
     }
 }
 
-/// Whether a premise holds: for a decision that stores nothing, and tells what it has seen.
-pub(super) async fn holds(conn: &AsyncPgConnection, premise: &Premise) -> Result<bool, StoreError> {
+/// Where a statement stands among those that follow one another on a connection. Each leaves its mark in the session,
+/// and a mark goes with its transaction when that is rolled back: so whoever finds the mark of the one before knows that
+/// it was stored.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Link {
+    /// The mark of the one before; `None`: it follows nobody.
+    pub(super) behind: Option<u64>,
+    /// The mark that it leaves itself; `None`: nobody follows it.
+    pub(super) mark: Option<u64>,
+}
+
+/// A mark as a session keeps it.
+fn text_of(mark: Option<u64>) -> Option<String> {
+    mark.map(|mark| mark.to_string())
+}
+
+/// Whether a premise holds: for a decision that stores nothing, and tells what it has seen. `behind`: the mark of the
+/// statement that it follows.
+pub(super) async fn holds(
+    conn: &AsyncPgConnection,
+    premise: &Premise,
+    behind: Option<u64>,
+) -> Result<bool, StoreError> {
     // Each key is looked up alone, as everywhere.
     const HOLDS: &str = "SELECT NOT EXISTS (\
          SELECT FROM unnest(?, ?, ?) AS stood (one, version, expiry) LEFT JOIN LATERAL \
@@ -129,7 +150,8 @@ pub(super) async fn holds(conn: &AsyncPgConnection, premise: &Premise) -> Result
          AND NOT EXISTS (SELECT FROM unnest(?) AS named (one) CROSS JOIN LATERAL \
          (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line) \
          AND NOT EXISTS (SELECT FROM unnest(?, ?) AS named (one_order, one_line) CROSS JOIN LATERAL \
-         (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line)";
+         (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line) \
+         AND coalesce(current_setting('earmark.mark', true) = ?, true)";
     let orders = || premise.absent_orders.iter().map(OrderId::as_str).collect::<Vec<&str>>();
     let lines = &premise.absent_lines;
     let found: Vec<bool> = premise
@@ -139,18 +161,25 @@ pub(super) async fn holds(conn: &AsyncPgConnection, premise: &Premise) -> Result
         .array::<Text, _>(orders())
         .array::<Text, _>(lines.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(lines.iter().map(|key| key.line.as_str()).collect())
+        .bind::<Nullable<Text>, _>(text_of(behind))
         .rows(conn)
         .await
         .map_err(store_error)?;
     Ok(found == [true])
 }
 
-/// Stores a change set that does nothing but place new lines of products that the premise covers, if the premise holds.
+/// Stores a change set that does nothing but place new lines of products that the premise covers, if the premise holds,
+/// and what it follows was stored. It is sent when it is first polled.
 ///
 /// # Errors
-/// When it does not; nothing is stored then.
-pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: &Changes) -> Result<(), Misplaced> {
-    const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, \
+/// When they do not; nothing is stored then.
+pub(super) async fn place(
+    conn: &AsyncPgConnection,
+    premise: &Premise,
+    changes: &Changes,
+    link: Link,
+) -> Result<(), Misplaced> {
+    const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let lines: Vec<&LineRecord> = changes.lines.iter().map(Change::value).collect();
     let orders: Vec<&OrderRecord> = changes.orders.iter().map(Change::value).collect();
@@ -209,6 +238,8 @@ pub(super) async fn place(conn: &AsyncPgConnection, premise: &Premise, changes: 
     let statement = bind_claims(statement, if usual_claims { &[] } else { &changes.earmarked });
     let answered = bind_events(statement, &changes.events)
         .bind::<BigInt, _>(EVENTS_LOCK)
+        .bind::<Nullable<Text>, _>(text_of(link.behind))
+        .bind::<Nullable<Text>, _>(text_of(link.mark))
         .write(conn)
         .await?;
     expect_rows(answered, 1).map_err(Misplaced::Failed)

@@ -3,29 +3,95 @@
 //! There are two ways. Lines are placed on what the store remembers of their products, in one round trip, if it
 //! remembers enough; the statement that stores them checks what was taken for granted. Everything else, and what
 //! did not hold, is read under locks first: a flight of look-ups, the decision, a flight of writes.
+//!
+//! A transaction of the first kind may be followed by another before it is answered. That one is sent behind it on the
+//! same connection, decided on what the first will have left, and stored only if the first was.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
 
+use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::pooled_connection::deadpool::Object;
-use earmark_application::{Decide, Decided, StoreError, Undecided};
+use earmark_application::{Announce, Decide, Decided, StoreError, Undecided, UnderWay};
 use earmark_domain::{Loaded, Scope};
-use futures::try_join;
+use futures::{poll, try_join};
 
 use super::PostgresStore;
 use super::error::store_error;
 use super::load::begin_and_load;
-use super::place::{Misplaced, Premise, holds, place};
+use super::place::{Link, Misplaced, Premise, holds, place};
 use super::statement::statement;
 use super::write::write;
+use crate::recall::Ahead;
+
+/// A transaction that was sent, and has not been answered yet: the next one may be sent behind it.
+struct Sent {
+    store: PostgresStore,
+    connection: Arc<Object<AsyncPgConnection>>,
+    /// The mark that it leaves in the session.
+    mark: u64,
+    /// The products it changes, as it will have left them.
+    ahead: Ahead,
+}
+
+#[async_trait]
+impl UnderWay for Sent {
+    async fn follow(self: Box<Self>, scope: &Scope, decide: Decide, announce: Announce) -> Option<Decided> {
+        let scope = scope.clone();
+        in_a_task_of_its_own(async move { Ok(self.run_behind(&scope, &decide, announce).await) })
+            .await
+            .unwrap_or_else(|why| {
+                tracing::debug!(%why, "not sent behind the transaction before");
+                None
+            })
+    }
+}
+
+impl Sent {
+    /// One transaction behind this one, decided on what is remembered and on what this one will have left.
+    async fn run_behind(self: Box<Self>, scope: &Scope, decide: &Decide, announce: Announce) -> Option<Decided> {
+        let store = self.store.clone();
+        let remembered = store.recall().recall_behind(&self.ahead, scope)?;
+        let decided = store
+            .on_memory(scope, decide, remembered, Some(*self), Some(announce))
+            .await;
+        decided.unwrap_or_else(|why| {
+            tracing::debug!(%why, "not stored behind the transaction before");
+            None
+        })
+    }
+}
+
+/// Runs a transaction in a task of its own: a caller that goes away leaves it to run to its end, so a commit is never cut
+/// off, and no connection goes back to the pool in the middle of something.
+pub(super) async fn in_a_task_of_its_own<T: Send + 'static>(
+    transaction: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::spawn(transaction).await {
+        Ok(outcome) => outcome,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(StoreError::Unavailable("the runtime is shutting down".to_owned())),
+        },
+    }
+}
 
 impl PostgresStore {
     /// One transaction, from the first look to the commit.
-    pub(super) async fn run(self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
+    pub(super) async fn run(
+        self,
+        scope: Scope,
+        decide: Decide,
+        announce: Option<Announce>,
+    ) -> Result<Decided, StoreError> {
         let remembered = self.recall().recall(&scope);
         if let Some(remembered) = remembered
-            && let Some(decided) = self.on_memory(&scope, &decide, remembered).await?
+            && let Some(decided) = self.on_memory(&scope, &decide, remembered, None, announce).await?
         {
             return Ok(decided);
         }
@@ -38,6 +104,8 @@ impl PostgresStore {
         scope: &Scope,
         decide: &Decide,
         remembered: Loaded,
+        behind: Option<Sent>,
+        announce: Option<Announce>,
     ) -> Result<Option<Decided>, StoreError> {
         let premise = Premise::of(&remembered.products).with_nothing_of(scope);
         let decided = match decide(remembered) {
@@ -46,38 +114,88 @@ impl PostgresStore {
             Err(Undecided::Corrupt(_)) => return Ok(None),
             Err(undecided) => return Err(undecided.into()),
         };
-        if !premise.covers(&decided.changes) || !self.recall().only_places(&decided.changes) {
+        let follows = behind.as_ref().map(|sent| sent.mark);
+        let (ahead, connection) = match behind {
+            Some(sent) => (sent.ahead, Some(sent.connection)),
+            None => (Ahead::default(), None),
+        };
+        if !premise.covers(&decided.changes) || !self.recall().only_places(&ahead, &decided.changes) {
             return Ok(None);
         }
-        let mut connection = self.connection().await?;
-        let placed = if decided.changes.is_empty() {
-            match holds(&connection, &premise).await {
-                Ok(true) => return Ok(Some(decided)),
+        let connection = match connection {
+            Some(connection) => connection,
+            None => Arc::new(self.connection().await?),
+        };
+        if decided.changes.is_empty() {
+            return match holds(&connection, &premise, follows).await {
+                Ok(true) => Ok(Some(decided)),
                 // What was named need not be new, and a product may have changed: the books tell which.
-                Ok(false) => return Ok(None),
-                Err(error) => Err(Misplaced::Failed(error)),
+                Ok(false) => Ok(None),
+                Err(error) => {
+                    self.misplaced(&Misplaced::Failed(error), &premise, connection, follows);
+                    Ok(None)
+                }
+            };
+        }
+        let mark = announce.is_some().then(|| self.marks.fetch_add(1, Ordering::Relaxed));
+        let link = Link { behind: follows, mark };
+        let left = self.recall().left_by(&ahead, &decided.changes);
+        let placed = {
+            let mut placing = pin!(place(&connection, &premise, &decided.changes, link));
+            match poll!(placing.as_mut()) {
+                Poll::Ready(placed) => placed,
+                Poll::Pending => {
+                    if let (Some(announce), Some(mark)) = (announce, mark) {
+                        let sent = Sent {
+                            store: self.clone(),
+                            connection: Arc::clone(&connection),
+                            mark,
+                            ahead: left.clone(),
+                        };
+                        // Perhaps nobody waits for it any more.
+                        drop(announce.send(Box::new(sent)));
+                    }
+                    placing.await
+                }
             }
-        } else {
-            place(&connection, &premise, &decided.changes).await
         };
         match placed {
             Ok(()) => {
-                self.recall().apply(&decided.changes);
+                self.recall().adopt(left);
                 Ok(Some(decided))
             }
-            Err(Misplaced::NotNew) => Ok(None),
-            Err(Misplaced::Failed(StoreError::Conflict | StoreError::Corrupt(_))) => {
+            Err(why) => {
+                self.misplaced(&why, &premise, connection, follows);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Learns from lines that were not placed. In each case the books tell what is so: what has been stored all the same,
+    /// by a connection that was lost after it was, is found there by its keys. At worst a refusal is told twice.
+    fn misplaced(
+        &self,
+        why: &Misplaced,
+        premise: &Premise,
+        connection: Arc<Object<AsyncPgConnection>>,
+        follows: Option<u64>,
+    ) {
+        match why {
+            Misplaced::NotNew => {}
+            // Behind another transaction that may be for no other reason than that one's failure.
+            Misplaced::Failed(StoreError::Conflict | StoreError::Corrupt(_)) if follows.is_none() => {
                 tracing::debug!("the books are not as they were remembered");
                 self.recall().doubt(premise.skus());
-                Ok(None)
             }
-            // The connection may have died before the statement was sent, or after it was carried out. Either way the
-            // books tell: what has been stored is found there by its keys. At worst a refusal is told twice.
-            Err(_) if connection.is_broken() => {
-                drop(Object::take(connection));
-                Ok(None)
+            Misplaced::Failed(why) => {
+                tracing::debug!(%why, "lines were not placed on what is remembered");
+                // Whoever is the last to hold a connection that was lost takes it out of the pool.
+                if let Some(mut connection) = Arc::into_inner(connection)
+                    && connection.is_broken()
+                {
+                    drop(Object::take(connection));
+                }
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -102,16 +220,17 @@ impl PostgresStore {
             give_up(connection).await;
             return Ok(decided);
         }
-        let stored = if premise.covers(&decided.changes) && self.recall().only_places(&decided.changes) {
-            // It fails where it does not do all it was told, and then the commit behind it is a rollback.
-            let placing = async { Ok(place(&connection, &premise, &decided.changes).await?) };
-            try_join!(placing, commit(&connection)).map(|_| ())
-        } else {
-            match write(&connection, &decided.changes).await {
-                Ok(()) => commit(&connection).await,
-                Err(error) => Err(error),
-            }
-        };
+        let stored =
+            if premise.covers(&decided.changes) && self.recall().only_places(&Ahead::default(), &decided.changes) {
+                // It fails where it does not do all it was told, and then the commit behind it is a rollback.
+                let placing = async { Ok(place(&connection, &premise, &decided.changes, Link::default()).await?) };
+                try_join!(placing, commit(&connection)).map(|_| ())
+            } else {
+                match write(&connection, &decided.changes).await {
+                    Ok(()) => commit(&connection).await,
+                    Err(error) => Err(error),
+                }
+            };
         match stored {
             Ok(()) => {
                 self.recall().apply(&decided.changes);

@@ -130,7 +130,7 @@ fn one_allocation(batches: usize) -> (Books, Recall) {
     let loaded = books.load(&command.scope());
     recall.learn(&loaded);
     let changes = books.run(&command, loaded).expect("it fits");
-    assert!(recall.only_places(&changes));
+    assert!(recall.only_places(&Ahead::default(), &changes));
     recall.apply(&changes);
     (books, recall)
 }
@@ -204,7 +204,7 @@ fn what_a_change_of_batches_leaves_is_not_guessed() {
     let loaded = books.load(&command.scope());
     recall.learn(&loaded);
     let changes = books.run(&command, loaded).expect("a batch");
-    assert!(!recall.only_places(&changes));
+    assert!(!recall.only_places(&Ahead::default(), &changes));
     recall.apply(&changes);
     assert_eq!(recall.recall(&allocate(1, "LAMP", 1, false).scope()), None);
 }
@@ -230,7 +230,7 @@ fn what_leaves_the_building_or_comes_back_is_not_guessed() {
             &mut changes.dispatched
         };
         list.push(moved);
-        assert!(!recall.only_places(&changes));
+        assert!(!recall.only_places(&Ahead::default(), &changes));
         recall.apply(&changes);
         assert_eq!(recall.recall(&scope), None);
     }
@@ -249,11 +249,20 @@ fn running_out_and_holds_are_placed_with_a_new_version_alone() {
         changes
     };
     let deadline = Timestamp::from_microsecond(9).expect("an instant");
-    assert!(recall.only_places(&with(&|product| product.depleted = true)));
-    assert!(recall.only_places(&with(&|product| product.next_expiry = Some(deadline))));
-    assert!(!recall.only_places(&with(&|product| product.version -= 1)));
-    assert!(!recall.only_places(&with(&|product| product.safety_stock = Count::new(1).expect("a count"))));
-    assert!(recall.only_places(&Changes::default()), "a quote stores nothing");
+    assert!(recall.only_places(&Ahead::default(), &with(&|product| product.depleted = true)));
+    assert!(recall.only_places(
+        &Ahead::default(),
+        &with(&|product| product.next_expiry = Some(deadline))
+    ));
+    assert!(!recall.only_places(&Ahead::default(), &with(&|product| product.version -= 1)));
+    assert!(!recall.only_places(
+        &Ahead::default(),
+        &with(&|product| product.safety_stock = Count::new(1).expect("a count"))
+    ));
+    assert!(
+        recall.only_places(&Ahead::default(), &Changes::default()),
+        "a quote stores nothing"
+    );
 }
 
 #[test]
@@ -263,11 +272,11 @@ fn a_change_on_another_version_is_no_mere_placing() {
     let mut changes = books
         .run(&allocate(1, "LAMP", 1, false), books.load(&scope))
         .expect("it fits");
-    assert!(recall.only_places(&changes));
+    assert!(recall.only_places(&Ahead::default(), &changes));
     changes.products[0].read_version = Some(1);
-    assert!(!recall.only_places(&changes));
+    assert!(!recall.only_places(&Ahead::default(), &changes));
     changes.products[0].read_version = None;
-    assert!(!recall.only_places(&changes));
+    assert!(!recall.only_places(&Ahead::default(), &changes));
 }
 
 #[test]

@@ -34,7 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Decide, Decided, Store, StoreError};
+use earmark_application::{Announce, Decide, Decided, Store, StoreError};
 use earmark_domain::{OrderId, Scope, Sku};
 use jiff::Timestamp;
 
@@ -140,7 +140,16 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Store for SqliteStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
-        self.writer.run(scope.clone(), decide).await
+        self.writer.run(scope.clone(), decide, None, None).await
+    }
+
+    async fn transact_and_announce(
+        &self,
+        scope: &Scope,
+        decide: Decide,
+        announce: Announce,
+    ) -> Result<Decided, StoreError> {
+        self.writer.run(scope.clone(), decide, None, Some(announce)).await
     }
 
     async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
