@@ -137,7 +137,8 @@ impl Shop {
         }
     }
 
-    fn decision(&self, command: &Command, gate: Option<Arc<Gate>>) -> Decide {
+    /// The decision of one command, said now; it waits at the gate before it is taken.
+    pub fn decision(&self, command: &Command, gate: Option<Arc<Gate>>) -> Decide {
         let (command, occasion) = (command.clone(), self.occasion());
         Arc::new(move |loaded| {
             let mut ledger = Ledger::open(loaded)?;

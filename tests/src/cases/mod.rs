@@ -11,6 +11,7 @@ pub mod forged;
 pub mod kept;
 pub mod loads;
 pub mod lookups;
+pub mod pipelined;
 pub mod promises;
 pub mod races;
 pub mod remembered;
@@ -57,6 +58,9 @@ macro_rules! with_every_case {
             terms::an_order_that_changes_stands_as_it_is,
             terms::what_a_quote_is_told_is_what_stands,
             terms::units_kept_back_are_not_available,
+            pipelined::each_is_decided_on_what_the_one_before_will_have_left,
+            pipelined::whatever_follows_finds_the_books_as_they_were_left,
+            pipelined::a_version_made_by_somebody_else_is_not_taken_for_that_of_the_one_before,
             conflicts::two_decisions_on_the_last_unit_are_never_both_stored,
             conflicts::two_first_batches_of_a_new_product_both_stand,
             conflicts::a_reference_goes_to_one_of_two_products,

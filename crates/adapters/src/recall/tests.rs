@@ -198,6 +198,55 @@ fn a_product_that_somebody_else_changes_is_not_trusted_until_it_is_found_unchang
 }
 
 #[test]
+fn behind_a_transaction_that_is_under_way_its_products_are_as_it_will_have_left_them() {
+    let (mut books, mut recall) = one_allocation(1);
+    let command = allocate(7, "LAMP", 2, false);
+    let before = recall.recall(&command.scope()).expect("it is remembered");
+    let changes = books.run(&command, before.clone()).expect("it is allocated");
+    let left = recall.left_by(&Ahead::default(), &changes);
+    let next = allocate(8, "LAMP", 1, false).scope();
+    assert_eq!(
+        recall.recall(&next),
+        Some(before),
+        "whoever does not follow it knows nothing of it"
+    );
+    let behind = recall.recall_behind(&left, &next);
+    assert_eq!(behind, Some(books.load(&next)));
+    recall.adopt(left);
+    assert_eq!(recall.recall(&next), behind, "and everybody once it is stored");
+}
+
+#[test]
+fn of_two_that_were_stored_the_later_is_kept_whichever_is_told_first() {
+    let (mut books, mut recall) = one_allocation(1);
+    let first = allocate(7, "LAMP", 2, false);
+    let changes = books.run(&first, books.load(&first.scope())).expect("it is allocated");
+    let left_by_first = recall.left_by(&Ahead::default(), &changes);
+    let second = allocate(8, "LAMP", 1, false);
+    let changes = books
+        .run(&second, books.load(&second.scope()))
+        .expect("it is allocated");
+    let left_by_second = recall.left_by(&left_by_first, &changes);
+    recall.adopt(left_by_second);
+    recall.adopt(left_by_first);
+    assert_eq!(recall.recall(&second.scope()), Some(books.load(&second.scope())));
+}
+
+#[test]
+fn who_follows_one_that_leaves_a_product_unknown_does_not_guess() {
+    let (mut books, mut recall) = one_allocation(OFFER_PAGE + 1);
+    let all = allocate(7, "LAMP", 9, true);
+    let before = recall.recall(&all.scope()).expect("it is remembered");
+    // A batch of those that were read is used up, and what takes its place was not read.
+    let changes = books.run(&all, before).expect("it is allocated");
+    let left = recall.left_by(&Ahead::default(), &changes);
+    let next = allocate(8, "LAMP", 1, false).scope();
+    assert_eq!(recall.recall_behind(&left, &next), None);
+    recall.adopt(left);
+    assert_eq!(recall.recall(&next), None);
+}
+
+#[test]
 fn what_a_change_of_batches_leaves_is_not_guessed() {
     let (mut books, mut recall) = one_allocation(3);
     let command = create(9, "LAMP", 5);
