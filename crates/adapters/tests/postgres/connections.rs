@@ -30,7 +30,7 @@ async fn a_missing_schema_is_told_with_what_to_run_and_nothing_is_touched() {
             .await
             .expect_err("there is no schema");
         assert!(
-            matches!(&told, OpenError::Pending(missing) if missing.len() == 4),
+            matches!(&told, OpenError::Pending(missing) if missing.len() == 5),
             "{told}"
         );
         assert!(told.to_string().contains("`earmark migrate`"), "{told}");
