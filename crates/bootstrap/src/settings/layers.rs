@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
+use super::value::NAMES;
 use super::{SettingsError, Source};
 
 /// The file that is read where none is named, if it is there.
@@ -80,6 +81,16 @@ impl Layers {
                 Source::File(path.clone())
             })?;
         }
+        let names: Vec<String> = match &self.environment {
+            Some(given) => given.keys().cloned().collect(),
+            // What is no text is the name of no setting.
+            None => std::env::vars_os()
+                .filter_map(|(name, _)| name.into_string().ok())
+                .collect(),
+        };
+        if let Some((name, given)) = names.iter().find_map(|given| Some((nearly(given)?, given.clone()))) {
+            return Err(SettingsError::Misspelt { name, given });
+        }
         let environment = Environment::with_prefix(PREFIX)
             .prefix_separator(SEPARATOR)
             .separator(SEPARATOR)
@@ -123,6 +134,15 @@ impl Layers {
 /// The environment variable that a setting is set by.
 pub(super) fn variable(name: &str) -> String {
     format!("{PREFIX}{SEPARATOR}{}", name.to_uppercase().replace('.', SEPARATOR))
+}
+
+/// The setting that a variable would set if its underscores were doubled where they have to be; `None` where they are, or
+/// there is no such setting.
+fn nearly(given: &str) -> Option<&'static str> {
+    let letters = |name: &str| name.replace('_', "").to_uppercase();
+    let meant = letters(given);
+    let name = NAMES.iter().find(|name| letters(&variable(name)) == meant)?;
+    (!given.to_uppercase().starts_with(&format!("{PREFIX}{SEPARATOR}"))).then_some(name)
 }
 
 fn add(

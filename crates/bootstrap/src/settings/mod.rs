@@ -109,6 +109,12 @@ pub(crate) enum SettingsError {
     /// There is no such setting.
     #[error("unknown setting {name} ({origin}); there are {}", value::NAMES.join(", "))]
     Unknown { name: String, origin: Source },
+    /// A variable that is nearly that of a setting, and would be passed over in silence.
+    #[error(
+        "environment variable {given} sets nothing; {name} is set by {}",
+        layers::variable(name)
+    )]
+    Misspelt { name: &'static str, given: String },
     /// The value can't be.
     #[error("setting {name} ({origin}) can't be {given}: {allowed}")]
     Wrong {

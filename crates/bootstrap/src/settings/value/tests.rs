@@ -109,6 +109,17 @@ fn an_unknown_setting_is_named_with_its_source_and_what_there_is() {
 }
 
 #[test]
+fn a_variable_that_is_nearly_that_of_a_setting_is_not_passed_over() {
+    assert_eq!(
+        refused("", &[("EARMARK_STORE__URL", "memory:")]),
+        "environment variable EARMARK_STORE__URL sets nothing; store.url is set by EARMARK__STORE__URL"
+    );
+    assert!(refused("", &[("EARMARK_HTTP_LISTEN", "127.0.0.1:1")]).ends_with("set by EARMARK__HTTP__LISTEN"));
+    // Others may have variables with our name in front.
+    read("", &[("EARMARK_HOME", "/srv"), ("EARMARK", "here")], None).expect("settings");
+}
+
+#[test]
 fn a_wrong_value_is_told_with_its_source_and_what_is_allowed() {
     assert_eq!(
         refused("", &[("EARMARK__LOG__FORMAT", "xml")]),
