@@ -102,6 +102,11 @@ impl Entrance {
 /// A group that is being decided and stored.
 struct Running {
     work: Pin<Box<dyn Future<Output = ()> + Send>>,
+    tail: Tail,
+}
+
+/// What one has to know of a group to follow it.
+struct Tail {
     /// Commands in it.
     commands: usize,
     /// Comes when the store has it under way.
@@ -120,11 +125,14 @@ impl Running {
             group.settle(&shared, &hungry, number, behind, announce).await;
             drop::<oneshot::Sender<()>>(ending);
         };
-        Self {
-            work: Box::pin(work),
+        let tail = Tail {
             commands,
             announced,
             end: Some(end),
+        };
+        Self {
+            work: Box::pin(work),
+            tail,
         }
     }
 }
@@ -170,7 +178,7 @@ impl Lane {
                 let predecessor = tokio::select! {
                     biased;
                     () = &mut running.work => break,
-                    predecessor = self.time_to_follow(&mut running.announced, &mut running.end, running.commands) => predecessor,
+                    predecessor = self.time_to_follow(&mut running.tail) => predecessor,
                 };
                 let Some(first) = self.waiting() else {
                     running.work.await;
@@ -239,20 +247,15 @@ impl Lane {
 
     /// Waits until a group that is running can be followed, and as many jobs wait as it has. Where it can't be followed,
     /// that never comes.
-    async fn time_to_follow(
-        &self,
-        announced: &mut oneshot::Receiver<Box<dyn UnderWay>>,
-        end: &mut Option<oneshot::Receiver<()>>,
-        commands: usize,
-    ) -> Predecessor {
-        let Ok(under_way) = announced.await else {
+    async fn time_to_follow(&self, tail: &mut Tail) -> Predecessor {
+        let Ok(under_way) = (&mut tail.announced).await else {
             return std::future::pending().await;
         };
-        let bell = self.bell.listen(commands);
-        while self.depth() < commands {
+        let bell = self.bell.listen(tail.commands);
+        while self.depth() < tail.commands {
             bell.0.rung.notified().await;
         }
-        let end = end.take().expect("a group is followed once");
+        let end = tail.end.take().expect("a group is followed once");
         Predecessor { under_way, end }
     }
 }

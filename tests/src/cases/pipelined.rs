@@ -6,16 +6,20 @@ use std::sync::Arc;
 use earmark_application::{Answer, CommandError, Decided, UnderWay};
 use earmark_domain::{Command, Outcome, Refusal};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::build::{allocate, cancel_line, create_batch};
 use crate::databases::Db;
 use crate::shop::Shop;
 
+/// Where it is said that a transaction is under way.
+type Announced = oneshot::Receiver<Box<dyn UnderWay>>;
+
 /// Runs commands, each in a transaction handed in behind that of the one before; where a store has it that one can't be,
 /// it is run when all before are settled. Answers them in order.
 async fn in_a_pipeline(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
     let mut answers = Vec::new();
-    let mut ahead: Option<(tokio::task::JoinHandle<Answer>, oneshot::Receiver<Box<dyn UnderWay>>)> = None;
+    let mut ahead: Option<(JoinHandle<Answer>, Announced)> = None;
     for command in commands {
         let (announce, announced) = oneshot::channel();
         let under_way = match &mut ahead {

@@ -223,6 +223,7 @@ async fn stands(store: &PostgresStore) -> ProductHistory {
 /// Takes the schema back to that of the second release, as its programs left it.
 async fn back_to_the_second_release(outsider: &Client) {
     for down in [
+        include_str!("../../migrations/postgres/0005_followed_statements/down.sql"),
         include_str!("../../migrations/postgres/0004_remembered_answers/down.sql"),
         include_str!("../../migrations/postgres/0003_promises/down.sql"),
         "DELETE FROM __diesel_schema_migrations WHERE version > '0002'",

@@ -12,7 +12,7 @@ use super::super::{DEFAULT_READERS, OpenError, SqliteStore};
 use super::{Shelf, a_small_book, batch_reference, instant, renamed, sku, store};
 
 /// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 4] = [
+const MIGRATIONS: [(&str, &str); 5] = [
     (
         include_str!("../../../migrations/sqlite/0001_books/up.sql"),
         include_str!("../../../migrations/sqlite/0001_books/down.sql"),
@@ -28,6 +28,10 @@ const MIGRATIONS: [(&str, &str); 4] = [
     (
         include_str!("../../../migrations/sqlite/0004_remembered_answers/up.sql"),
         include_str!("../../../migrations/sqlite/0004_remembered_answers/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0005_followed_statements/up.sql"),
+        include_str!("../../../migrations/sqlite/0005_followed_statements/down.sql"),
     ),
 ];
 
