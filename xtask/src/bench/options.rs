@@ -108,10 +108,10 @@ impl Options {
             }
         }
         let (usual_rounds, warm_up, measured) = if quick { (1, 1, 2) } else { (5, 1, 5) };
-        // To place the holds takes longer than to see what they cost: nothing for those in a hurry.
+        // To fill large books takes longer than to see what they cost: nothing for those in a hurry.
         let usual = Scenario::ALL
             .into_iter()
-            .filter(|scenario| !quick || *scenario != Scenario::Holds);
+            .filter(|scenario| !quick || !matches!(scenario, Scenario::Growth | Scenario::Holds));
         Ok(Self {
             quick,
             scenarios: scenarios.unwrap_or_else(|| usual.collect()),
@@ -173,7 +173,7 @@ mod tests {
         let quick = parse("--quick").expect("a quick run");
         assert!(quick.times.measured < usual.times.measured && quick.rounds < usual.rounds);
         assert!(quick.past.lines() < usual.past.lines());
-        assert!(!quick.scenarios.contains(&Scenario::Holds));
+        assert!(!quick.scenarios.contains(&Scenario::Growth) && !quick.scenarios.contains(&Scenario::Holds));
         assert_eq!(parse("--past 1000000").expect("a million").past.lines(), 1_000_000);
         assert_eq!(parse("--rounds 7 --quick").expect("seven quick rounds").rounds, 7);
     }
