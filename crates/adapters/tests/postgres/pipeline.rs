@@ -2,7 +2,7 @@
 //! first is not stored.
 
 use earmark_application::{Decided, Queries, Store, StoreError, UnderWay};
-use earmark_domain::Command;
+use earmark_domain::{Command, LineId, Locations, OrderLine, Quantity, Quote};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -25,7 +25,31 @@ async fn allocated(store: &PostgresStore) -> u64 {
     product.expect("a product").summary.allocated.get()
 }
 
-/// Two transactions, the second behind the first, on a product that an outsider has locked: neither can be stored yet.
+/// A transaction that is under way.
+struct Waiting {
+    running: JoinHandle<Result<Decided, StoreError>>,
+    ahead: Box<dyn UnderWay>,
+}
+
+/// A transaction on a product that an outsider has locked: it can't be stored yet.
+async fn one_that_waits(database: &Database, store: &PostgresStore, command: Command) -> (Waiting, Client) {
+    let outsider = database.outsider().await;
+    outsider
+        .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'LAMP' FOR UPDATE")
+        .await
+        .expect("it is locked");
+    let (announce, announced) = oneshot::channel();
+    let store = store.clone();
+    let running = tokio::spawn(async move {
+        let scope = command.scope();
+        store.transact_and_announce(&scope, decision(command), announce).await
+    });
+    let ahead = announced.await.expect("it is announced before it is stored");
+    somebody_waits(&database.outsider().await).await;
+    (Waiting { running, ahead }, outsider)
+}
+
+/// Two transactions, the second behind the first; neither can be stored yet.
 struct Pair {
     first: JoinHandle<Result<Decided, StoreError>>,
     second: JoinHandle<Option<Decided>>,
@@ -33,19 +57,7 @@ struct Pair {
 }
 
 async fn two_that_wait(database: &Database, store: &PostgresStore, first: Command, second: Command) -> Pair {
-    let outsider = database.outsider().await;
-    outsider
-        .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'LAMP' FOR UPDATE")
-        .await
-        .expect("it is locked");
-    let (announce, announced) = oneshot::channel::<Box<dyn UnderWay>>();
-    let store = store.clone();
-    let first = tokio::spawn(async move {
-        let scope = first.scope();
-        store.transact_and_announce(&scope, decision(first), announce).await
-    });
-    let ahead = announced.await.expect("it is announced before it is stored");
-    somebody_waits(&database.outsider().await).await;
+    let (Waiting { running, ahead }, outsider) = one_that_waits(database, store, first).await;
     let (announce, announced) = oneshot::channel();
     let second = tokio::spawn(async move {
         let scope = second.scope();
@@ -54,7 +66,7 @@ async fn two_that_wait(database: &Database, store: &PostgresStore, first: Comman
     // Both are on their way to one connection.
     drop(announced.await.expect("it is announced as well"));
     Pair {
-        first,
+        first: running,
         second,
         outsider,
     }
@@ -90,6 +102,36 @@ async fn what_was_sent_behind_a_transaction_that_fails_is_not_stored() {
         // The first is decided anew on the books, all within the store.
         assert!(pair.first.await.expect("no panic").expect("it is stored").answers[0].is_ok());
         assert_eq!(allocated(&store).await, 5);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fails() {
+    with_database(async |database| {
+        let store = ten_lamps(&database).await;
+        let (first, outsider) = one_that_waits(&database, &store, allocate("O1", "LAMP", 4)).await;
+        let (announce, _) = oneshot::channel();
+        let quote = Command::Quote(Quote {
+            lines: vec![OrderLine {
+                line: LineId::from(&sku("LAMP")),
+                sku: sku("LAMP"),
+                quantity: Quantity::new(5).expect("a quantity"),
+                locations: Locations::ANY,
+            }],
+            split: false,
+        });
+        let ahead = first.ahead;
+        let second = tokio::spawn(async move {
+            let scope = quote.scope();
+            ahead.follow(&scope, decision(quote), announce).await
+        });
+        outsider
+            .batch_execute("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'; COMMIT")
+            .await
+            .expect("it is changed");
+        assert!(second.await.expect("no panic").is_none());
+        assert!(first.running.await.expect("no panic").is_ok());
     })
     .await;
 }
