@@ -9,8 +9,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use async_trait::async_trait;
@@ -32,7 +32,8 @@ use crate::recall::Ahead;
 /// A transaction that was sent, and has not been answered yet: the next one may be sent behind it.
 struct Sent {
     store: PostgresStore,
-    connection: Arc<Object<AsyncPgConnection>>,
+    /// It is not kept from the pool by those who might follow.
+    connection: Weak<Object<AsyncPgConnection>>,
     /// The mark that it leaves in the session.
     mark: u64,
     /// The products it changes, as it will have left them.
@@ -55,16 +56,35 @@ impl UnderWay for Sent {
 impl Sent {
     /// One transaction behind this one, decided on what is remembered and on what this one will have left.
     async fn run_behind(self: Box<Self>, scope: &Scope, decide: &Decide, announce: Announce) -> Option<Decided> {
-        let store = self.store.clone();
-        let remembered = store.recall().recall_behind(&self.ahead, scope)?;
+        let Self {
+            store,
+            connection,
+            mark,
+            ahead,
+        } = *self;
+        // It has been answered by now: there is nothing to follow any more.
+        let connection = connection.upgrade()?;
+        let remembered = store.recall().recall_behind(&ahead, scope)?;
+        let behind = Behind {
+            connection,
+            mark,
+            ahead,
+        };
         let decided = store
-            .on_memory(scope, decide, remembered, Some(*self), Some(announce))
+            .on_memory(scope, decide, remembered, Some(behind), Some(announce))
             .await;
         decided.unwrap_or_else(|why| {
             tracing::debug!(%why, "not stored behind the transaction before");
             None
         })
     }
+}
+
+/// What a transaction follows.
+struct Behind {
+    connection: Arc<Object<AsyncPgConnection>>,
+    mark: u64,
+    ahead: Ahead,
 }
 
 /// Runs a transaction in a task of its own: a caller that goes away leaves it to run to its end, so a commit is never cut
@@ -104,7 +124,7 @@ impl PostgresStore {
         scope: &Scope,
         decide: &Decide,
         remembered: Loaded,
-        behind: Option<Sent>,
+        behind: Option<Behind>,
         announce: Option<Announce>,
     ) -> Result<Option<Decided>, StoreError> {
         let premise = Premise::of(&remembered.products).with_nothing_of(scope);
@@ -114,9 +134,9 @@ impl PostgresStore {
             Err(Undecided::Corrupt(_)) => return Ok(None),
             Err(undecided) => return Err(undecided.into()),
         };
-        let follows = behind.as_ref().map(|sent| sent.mark);
+        let follows = behind.as_ref().map(|behind| behind.mark);
         let (ahead, connection) = match behind {
-            Some(sent) => (sent.ahead, Some(sent.connection)),
+            Some(behind) => (behind.ahead, Some(behind.connection)),
             None => (Ahead::default(), None),
         };
         if !premise.covers(&decided.changes) || !self.recall().only_places(&ahead, &decided.changes) {
@@ -148,7 +168,7 @@ impl PostgresStore {
                     if let (Some(announce), Some(mark)) = (announce, mark) {
                         let sent = Sent {
                             store: self.clone(),
-                            connection: Arc::clone(&connection),
+                            connection: Arc::downgrade(&connection),
                             mark,
                             ahead: left.clone(),
                         };

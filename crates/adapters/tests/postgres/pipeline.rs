@@ -107,6 +107,24 @@ async fn what_was_sent_behind_a_transaction_that_fails_is_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_might_follow_keeps_no_connection_from_the_one_that_has_to_be_run_anew() {
+    with_database(async |database| {
+        drop(ten_lamps(&database).await);
+        let only_one = PostgresStore::open(&database.url(), 1, false).await.expect("it opens");
+        run(&only_one, allocate("O1", "LAMP", 1)).await;
+        let (first, outsider) = one_that_waits(&database, &only_one, allocate("O2", "LAMP", 4)).await;
+        outsider
+            .batch_execute("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'; COMMIT")
+            .await
+            .expect("it is changed");
+        assert!(first.running.await.expect("no panic").expect("it is stored").answers[0].is_ok());
+        assert_eq!(allocated(&only_one).await, 6);
+        drop(first.ahead);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fails() {
     with_database(async |database| {
         let store = ten_lamps(&database).await;
