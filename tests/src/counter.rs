@@ -2,23 +2,12 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Meter, Mode, sweep_holds};
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Mode, Unmetered, sweep_holds};
 use earmark_domain::{Command, Outcome, Refusal};
 
 use crate::databases::Db;
 use crate::shop::Shop;
-
-/// Nobody looks at the engine's figures here.
-struct Unmetered;
-
-impl Meter for Unmetered {
-    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
-    fn stored(&self, _: usize, _: usize, _: Duration) {}
-    fn conflicted(&self) {}
-    fn queued(&self, _: usize, _: usize) {}
-}
 
 /// A counter of a shop. Used as the [`Shop`] behind it by those who look into the books.
 #[derive(Clone)]

@@ -1,9 +1,8 @@
 //! A crew: an engine at work on a shop's books.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Meter};
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Unmetered};
 use earmark_domain::{Command, Promising};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -23,17 +22,6 @@ const SETTINGS: EngineSettings = EngineSettings {
     },
 };
 
-/// Counts nothing.
-#[derive(Debug, Clone, Copy, Default)]
-struct NoMeter;
-
-impl Meter for NoMeter {
-    fn answered(&self, _command: &'static str, _outcome: &'static str, _times: u64) {}
-    fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
-    fn conflicted(&self) {}
-    fn queued(&self, _lane: usize, _depth: usize) {}
-}
-
 /// An engine with its lanes running.
 pub struct Crew {
     engine: Engine,
@@ -44,7 +32,7 @@ impl Crew {
     /// Puts an engine to work on a shop's books.
     #[must_use]
     pub fn start(shop: &Shop) -> Self {
-        let (engine, lanes) = Engine::new(shop.store.clone(), shop.clock.clone(), Arc::new(NoMeter), SETTINGS);
+        let (engine, lanes) = Engine::new(shop.store.clone(), shop.clock.clone(), Arc::new(Unmetered), SETTINGS);
         Self {
             engine,
             lanes: lanes.into_iter().map(earmark_application::Lane::run).collect(),

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use earmark_application::{Clock, Decide, Decided, Engine, EngineSettings, Envelope, Meter, Mode, Store, StoreError};
+use earmark_application::{
+    Clock, Decide, Decided, Engine, EngineSettings, Envelope, Mode, Store, StoreError, Unmetered,
+};
 use earmark_domain::{
     Allocate, BatchRecord, Command, LineId, LineKey, Loaded, Locations, OnShortage, OrderId, ProductRecord, Quantity,
     Reference, Scope, Sku, Wish,
@@ -95,15 +97,6 @@ impl Clock for Wall {
         let since = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
         Timestamp::from_microsecond(i64::try_from(since.as_micros()).expect("of this age")).expect("an instant")
     }
-}
-
-struct Unmetered;
-
-impl Meter for Unmetered {
-    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
-    fn stored(&self, _: usize, _: usize, _: Duration) {}
-    fn conflicted(&self) {}
-    fn queued(&self, _: usize, _: usize) {}
 }
 
 fn sku(number: usize) -> Sku {

@@ -20,7 +20,7 @@ pub use holds::sweep_holds;
 pub use lane::Lane;
 pub use port::{
     Announce, BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter,
-    OrderRead, ProductRead, ProductSummary, Queries, Store, Undecided, UnderWay, WrittenEvent,
+    OrderRead, ProductRead, ProductSummary, Queries, Store, Undecided, UnderWay, Unmetered, WrittenEvent,
 };
 pub use remember::{
     CallKey, CallKeyError, Claim, Claimant, Claimed, FORGOTTEN_AT_ONCE, Fingerprint, KEPT_SECONDS, LEASE_SECONDS,

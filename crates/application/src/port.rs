@@ -84,10 +84,12 @@ pub trait Store: Send + Sync {
     async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError>;
 }
 
-/// Where a store announces that a transaction is under way: it is decided, and so is what will be stored before it.
+/// Where a store announces that a transaction is under way: it has its place, and what is handed in behind it comes after
+/// it.
 pub type Announce = oneshot::Sender<Box<dyn UnderWay>>;
 
-/// A transaction that is under way, and not stored yet.
+/// A transaction that is under way, and not stored yet. To keep it, for as long as nobody follows, MUST keep nothing from the
+/// store: the transaction may have to be run anew meanwhile.
 #[async_trait]
 pub trait UnderWay: Send {
     /// Takes a decision on what the transaction will have left, if it is stored, and stores it behind it; announces it
@@ -389,10 +391,25 @@ pub trait Clock: Send + Sync {
 pub trait Meter: Send + Sync {
     /// As many commands of this name were answered so. `outcome`: `ok`, or the error's code.
     fn answered(&self, command: &'static str, outcome: &'static str, times: u64);
-    /// A group of commands was stored by one transaction.
+    /// A group of commands was stored by one transaction. `took`: from its decision on, until it was stored; behind another
+    /// group the wait for that one is part of it.
     fn stored(&self, commands: usize, events: usize, took: Duration);
     /// A decision met a conflict and is taken anew.
     fn conflicted(&self);
     /// How many commands wait in a lane.
     fn queued(&self, lane: usize, depth: usize);
+}
+
+/// For commands whose figures nobody asks for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unmetered;
+
+impl Meter for Unmetered {
+    fn answered(&self, _command: &'static str, _outcome: &'static str, _times: u64) {}
+
+    fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
+
+    fn conflicted(&self) {}
+
+    fn queued(&self, _lane: usize, _depth: usize) {}
 }

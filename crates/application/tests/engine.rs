@@ -3,12 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Meter, Mode, Store,
-    StoreError,
+    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Mode, Store, StoreError,
+    Unmetered,
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, Loaded, Location, Locations, OnShortage, OrderId,
@@ -96,15 +95,6 @@ impl Clock for Stopped {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(1_900_000_000).expect("an instant")
     }
-}
-
-struct Unmetered;
-
-impl Meter for Unmetered {
-    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
-    fn stored(&self, _: usize, _: usize, _: Duration) {}
-    fn conflicted(&self) {}
-    fn queued(&self, _: usize, _: usize) {}
 }
 
 fn sku(text: &str) -> Sku {

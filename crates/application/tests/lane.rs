@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Announce, Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Meter, Store, StoreError,
-    UnderWay,
+    Announce, Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Store, StoreError,
+    UnderWay, Unmetered,
 };
 use earmark_domain::{Changes, Command, OrderId, Refusal, Scope, Sku};
 use jiff::Timestamp;
@@ -89,15 +88,6 @@ impl Clock for Wall {
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
     }
-}
-
-struct Unmetered;
-
-impl Meter for Unmetered {
-    fn answered(&self, _: &'static str, _: &'static str, _: u64) {}
-    fn stored(&self, _: usize, _: usize, _: Duration) {}
-    fn conflicted(&self) {}
-    fn queued(&self, _: usize, _: usize) {}
 }
 
 struct House {

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
-use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers, Unmetered};
 use earmark_domain::Promising;
 use tokio::runtime;
 use tokio::task::JoinSet;
@@ -113,17 +112,4 @@ impl Books {
             }
         }
     }
-}
-
-/// For commands whose figures nobody asks for.
-struct Unmetered;
-
-impl Meter for Unmetered {
-    fn answered(&self, _command: &'static str, _outcome: &'static str, _times: u64) {}
-
-    fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
-
-    fn conflicted(&self) {}
-
-    fn queued(&self, _lane: usize, _depth: usize) {}
 }

@@ -104,7 +104,7 @@ impl Metrics {
         let store_seconds = Histogram::new(SECONDS);
         registry.register_with_unit(
             "store",
-            "Time that a group's transaction took, retries included",
+            "Time that a group's transaction took, retries and the wait for the group before included",
             Unit::Seconds,
             store_seconds.clone(),
         );

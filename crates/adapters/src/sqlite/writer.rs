@@ -20,8 +20,8 @@ use super::error::OpenError;
 use super::log::{Log, LogBounds};
 use super::transact::Books;
 
-/// How many transactions wait for the writer; beyond that their callers wait to hand them in. The engine has one under
-/// way for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
+/// How many transactions wait for the writer; beyond that their callers wait to hand them in. The engine has two under
+/// way for each of its few lanes at most, so this is never the bottleneck; it bounds what is left to do at the end.
 const WAITING: usize = 64;
 
 /// What a decision's panic left behind.
