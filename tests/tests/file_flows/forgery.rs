@@ -16,11 +16,22 @@ struct Trigger {
 }
 
 /// What is done to the books, and what `earmark verify` has to name.
-const FORGERIES: [(&str, &str); 16] = [
-    ("DELETE FROM allocations WHERE order_id = 'o1'", "o1"),
+const FORGERIES: [(&str, &str); 20] = [
     (
-        "UPDATE allocations SET quantity = quantity + 1 WHERE order_id = 'o1'",
-        "B1",
+        "UPDATE lines SET batch = NULL, units = NULL WHERE order_id = 'o1'",
+        "o1",
+    ),
+    ("UPDATE lines SET units = units - 1 WHERE order_id = 'o1'", "B1"),
+    ("DELETE FROM further_allocations WHERE order_id = 'o5'", "o5"),
+    (
+        "UPDATE further_allocations SET quantity = quantity + 1 WHERE order_id = 'o5'",
+        "B3",
+    ),
+    // No event tells of it, by its own word; or one that tells of another.
+    ("UPDATE lines SET told = NULL WHERE order_id = 'o1'", "o1/LAMP"),
+    (
+        "UPDATE lines SET told = (SELECT told FROM lines WHERE order_id = 'o2' AND sku = 'LAMP') WHERE order_id = 'o1'",
+        "o1/LAMP",
     ),
     (
         "UPDATE batches SET allocated = allocated + 1 WHERE reference = 'B1'",
@@ -54,7 +65,7 @@ const FORGERIES: [(&str, &str); 16] = [
     ),
     ("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'", "LAMP"),
     (
-        "DELETE FROM events WHERE type = 'Allocated' AND order_id = 'o1'",
+        "DELETE FROM events WHERE type = 'Allocated' AND data ->> 'order_id' = 'o1'",
         "LAMP",
     ),
     ("DELETE FROM events WHERE type = 'BatchQuantityChanged'", "LAMP"),
@@ -84,7 +95,7 @@ async fn forge(url: &str, statement: &str) {
         use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
         let mut connection = AsyncPgConnection::establish(url).await.expect("the server answers");
-        for table in ["products", "batches", "lines", "allocations", "events"] {
+        for table in ["products", "batches", "lines", "further_allocations", "events"] {
             let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
             connection.batch_execute(&unguard).await.expect("the guards are off");
         }
@@ -103,6 +114,8 @@ async fn trade(desk: &Desk) {
     let _ = desk.allocate_or_wait("o3", "CHAIR", 50).await.answers(202);
     let _ = desk.allocate("o4", "LAMP", 1).await.answers(201);
     let _ = desk.delete("/v1/orders/o4").await.answers(200);
+    let _ = desk.allocate_or_wait("o5", "CHAIR", 6).await.answers(202);
+    desk.buy("B3", "CHAIR", 7).await;
 }
 
 async fn catch<D: Database>() {

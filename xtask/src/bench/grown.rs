@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::ground::Bench;
-use super::past::{Column, Past, SAMPLE_BATCH, SAMPLE_ORDER, SAMPLE_SKU, TABLES};
+use super::past::{Column, Past, SAMPLE_BATCH, SAMPLE_ORDER, SAMPLE_SKU, TABLES, is_sample};
 use super::plan::{CREATED, Engine};
 use super::postgres::Databases;
 use super::service::{Books, send};
@@ -94,7 +94,7 @@ fn columns_of(databases: Databases<'_>, database: &str, table: &str) -> Result<V
         let (name, kind) = line.split_once('|').ok_or_else(|| format!("no column: {line:?}"))?;
         let sample = databases.sql(
             database,
-            &format!("SELECT {name}::text FROM {table} WHERE order_id = '{SAMPLE_ORDER}'"),
+            &format!("SELECT {name}::text FROM {table} WHERE {}", is_sample(table)),
         )?;
         columns.push(Column {
             name: name.to_owned(),
@@ -156,7 +156,10 @@ fn sqlite_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<
     let mut columns = Vec::new();
     for (name, kind) in named {
         let sample = connection.query_row(
-            &format!("SELECT coalesce(CAST({name} AS TEXT), '') FROM {table} WHERE order_id = '{SAMPLE_ORDER}'"),
+            &format!(
+                "SELECT coalesce(CAST({name} AS TEXT), '') FROM {table} WHERE {}",
+                is_sample(table)
+            ),
             [],
             |row| row.get(0),
         )?;

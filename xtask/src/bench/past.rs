@@ -30,7 +30,15 @@ pub(super) const SAMPLE_SKU: &str = "the-sample-sku";
 pub(super) const SAMPLE_BATCH: &str = "the-sample-batch";
 
 /// The tables whose rows are copied.
-pub(super) const TABLES: [&str; 3] = ["lines", "allocations", "events"];
+pub(super) const TABLES: [&str; 2] = ["lines", "events"];
+
+/// What the sample's row in a table is found by. The event that tells of a line is found by its product.
+pub(super) fn is_sample(table: &str) -> String {
+    match table {
+        "events" => format!("sku = '{SAMPLE_SKU}' AND type = 'Allocated'"),
+        _ => format!("order_id = '{SAMPLE_ORDER}'"),
+    }
+}
 
 /// So many lines, of one unit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,11 +111,12 @@ impl Past {
         let (series, place) = (series(engine, first, last), self.place(engine));
         format!(
             "INSERT INTO {table} ({})\nSELECT {}\n  FROM (SELECT n, sku, batch, version, {at} AS at FROM ({place} FROM \
-             ({series}) AS counted) AS placed) AS past\n CROSS JOIN (SELECT * FROM {table} WHERE order_id = \
-             '{SAMPLE_ORDER}') AS sample\n CROSS JOIN (SELECT sequence FROM events WHERE order_id = \
-             '{SAMPLE_ORDER}') AS known\n ORDER BY n",
+             ({series}) AS counted) AS placed) AS past\n CROSS JOIN (SELECT * FROM {table} WHERE {}) AS sample\n \
+             CROSS JOIN (SELECT sequence FROM events WHERE {}) AS known\n ORDER BY n",
             names.join(", "),
             values.join(", "),
+            is_sample(table),
+            is_sample("events"),
             at = at(engine),
         )
     }
@@ -215,6 +224,9 @@ fn value(engine: Engine, column: &Column) -> String {
         (name, "") => format!("sample.{name}"),
         ("sequence", _) => "known.sequence + n".to_owned(),
         ("version", _) => "past.version".to_owned(),
+        // The event that tells of a line is named by its product's version, or by its number.
+        ("told", _) if engine == Engine::Postgres => "past.version".to_owned(),
+        ("told", _) => "known.sequence + n".to_owned(),
         (name, _) if column.kind.starts_with("timestamp") || name.ends_with("_at") => "past.at".to_owned(),
         (_, SAMPLE_ORDER) => order.to_owned(),
         (_, SAMPLE_SKU) => "past.sku".to_owned(),

@@ -68,16 +68,21 @@ async fn event_rows(
         " FROM events WHERE sku = ? AND sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) ",
         "ORDER BY version LIMIT ?"
     );
+    // Those that name the order, and those that its lines name.
     const OF_ORDER: &str = concat!(
         "SELECT ",
         event_columns!(),
-        " FROM events WHERE order_id = ? AND sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) ",
-        "AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
+        " FROM (SELECT * FROM events WHERE order_id = ? UNION ALL ",
+        "SELECT event.* FROM lines CROSS JOIN LATERAL (SELECT * FROM events ",
+        "WHERE events.sku = lines.sku AND events.version = lines.told AND events.order_id IS NULL LIMIT 1) AS event ",
+        "WHERE lines.order_id = ?) AS event ",
+        "WHERE sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
     );
     let after = pg_counter(after);
     let types = || filter.types.iter().map(String::as_str).collect::<Vec<&str>>();
     let page = match (&filter.order, &filter.sku) {
         (Some(order), sku) => statement::<EventTypes>(OF_ORDER)
+            .bind::<Text, _>(order.as_str())
             .bind::<Text, _>(order.as_str())
             .bind::<BigInt, _>(after)
             .array::<Text, _>(types())

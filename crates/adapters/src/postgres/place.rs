@@ -18,8 +18,10 @@ use super::error::{expect_rows, store_error};
 use super::row::{pg_counter, pg_instant};
 use super::statement::{Statement, statement};
 use super::write::{
-    EVENTS_LOCK, bind_allocations, bind_claims, bind_events, bind_line_terms, bind_lines, bind_order_terms, bind_orders,
+    EVENTS_LOCK, bind_allocations, bind_claims, bind_events, bind_first_units, bind_line_terms, bind_lines,
+    bind_order_terms, bind_orders,
 };
+use crate::placed::{Placed, PlacedLine};
 
 /// What a decision took for granted of a product.
 #[derive(Debug, Clone, Copy)]
@@ -181,8 +183,9 @@ pub(super) async fn place(
     link: Link,
 ) -> Result<(), Misplaced> {
     const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let lines: Vec<&LineRecord> = changes.lines.iter().map(Change::value).collect();
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let placed = Placed::of(changes);
+    let lines: Vec<&LineRecord> = placed.lines.iter().map(|placed| placed.line).collect();
     let orders: Vec<&OrderRecord> = changes.orders.iter().map(Change::value).collect();
     // The keys of those that are stored refuse a second one themselves.
     let stored: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
@@ -229,15 +232,15 @@ pub(super) async fn place(
         .array::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());
     let usual_orders = orders.iter().all(|order| is_usual_order(order));
-    let usual_lines = lines.iter().all(|line| is_usual_line(line));
-    let usual_claims = changes.earmarked.iter().all(|held| held.claim.strength() == 0);
+    let usual_lines = placed.lines.iter().all(is_usual_line);
     let statement = bind_orders(statement, &orders);
     let statement = bind_order_terms(statement, if usual_orders { &[] } else { &orders });
     let statement = bind_lines(statement, &lines);
+    let statement = bind_first_units(statement, &placed.lines, &changes.events);
+    let statement = bind_claims(statement, if usual_lines { &[] } else { &placed.lines });
     let statement = bind_line_terms(statement, if usual_lines { &[] } else { &lines });
-    let statement = bind_allocations(statement, &changes.earmarked);
-    let statement = bind_claims(statement, if usual_claims { &[] } else { &changes.earmarked });
-    let answered = bind_events(statement, &changes.events)
+    let statement = bind_allocations(statement, &placed.further);
+    let answered = bind_events(statement, &placed, &changes.events)
         .bind::<BigInt, _>(EVENTS_LOCK)
         .bind::<Nullable<Text>, _>(text_of(link.behind))
         .bind::<Nullable<Text>, _>(text_of(link.mark))
@@ -250,6 +253,8 @@ fn is_usual_order(order: &OrderRecord) -> bool {
     order.precedence.rank() == 0 && order.hold_until.is_none()
 }
 
-fn is_usual_line(line: &LineRecord) -> bool {
-    line.precedence.rank() == 0 && line.locations.is_any() && line.hold_until.is_none()
+fn is_usual_line(placed: &PlacedLine<'_>) -> bool {
+    let line = placed.line;
+    let usual_claim = placed.units.is_none_or(|held| held.claim.strength() == 0);
+    usual_claim && line.precedence.rank() == 0 && line.locations.is_any() && line.hold_until.is_none()
 }

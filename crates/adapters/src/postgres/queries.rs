@@ -264,13 +264,19 @@ impl Queries for PostgresStore {
     }
 
     async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
-        // An order has a few events, a product may have any number. Only by the order can they be found here: no index
-        // serves a comparison that NULL may pass.
+        // By the line's own word, if the event that it names is about it. Else by the order: an order has a few events, a
+        // product may have any number. Only by the order can they be found there: no index serves a comparison that NULL
+        // may pass.
         const PAGE: &str = concat!(
-            "SELECT line.*, event.told IS NOT NULL FROM (SELECT ",
+            "SELECT ",
             line_columns!(),
-            " FROM lines WHERE (order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT ?) AS line ",
-            "LEFT JOIN LATERAL (SELECT true AS told FROM events WHERE events.order_id = line.order_id ",
+            ", event.found IS NOT NULL FROM (SELECT ",
+            line_columns!(),
+            ", told FROM lines WHERE (order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT ?) AS line ",
+            "LEFT JOIN LATERAL (SELECT true AS found FROM events WHERE events.sku = line.sku ",
+            "AND events.version = line.told AND events.data ->> 'order_id' = line.order_id ",
+            "AND events.data ->> 'line_id' = line.line_id ",
+            "UNION ALL SELECT true AS found FROM events WHERE events.order_id = line.order_id ",
             "AND events.sku IS NOT DISTINCT FROM line.sku LIMIT 1) AS event ON true ",
             "ORDER BY line.order_id, line.line_id"
         );

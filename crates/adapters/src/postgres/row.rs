@@ -64,6 +64,17 @@ impl In<'_> {
         self.read("locations", Locations::new(locations))
     }
 
+    /// The order that an event concerns. Of one that is found by its line it stands in the data alone.
+    fn order(&self, order: Option<String>, kind: &str, data: &str) -> Result<Option<OrderId>, StoreError> {
+        let order = match order {
+            None if kind == "Allocated" => Some(self.read("data", wire::allocated_order(data))?),
+            order => order,
+        };
+        order
+            .map(|order| self.read("order_id", OrderId::new(order)))
+            .transpose()
+    }
+
     /// What an event is about.
     fn subject(
         &self,
@@ -276,9 +287,7 @@ pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
         table: "events",
         key: &sequence,
     };
-    let order = order
-        .map(|order| at.read("order_id", OrderId::new(order)))
-        .transpose()?;
+    let order = at.order(order, &kind, &data)?;
     Ok(WrittenEvent {
         sequence: at.read("sequence", u64::try_from(sequence))?,
         subject: at.subject(sku, version, order.as_ref())?,

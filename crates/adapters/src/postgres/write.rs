@@ -21,6 +21,7 @@ use futures::try_join;
 use super::error::{expect_rows, store_error};
 use super::row::{pg_array, pg_counter, pg_date, pg_instant, pg_units};
 use super::statement::{Statement, statement};
+use crate::placed::{Placed, PlacedLine};
 use crate::wire;
 
 /// Held from the numbering of events to the commit. One lock for the database: the number means nothing else.
@@ -31,7 +32,8 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result
     let (new_products, changed_products) = split_products(&changes.products);
     let (new_batches, changed_batches) = split(&changes.batches);
     let (new_orders, changed_orders) = split(&changes.orders);
-    let (new_lines, changed_lines) = split(&changes.lines);
+    let (_, changed_lines) = split(&changes.lines);
+    let placed = Placed::of(changes);
     let rewrites = !(changes.released.is_empty()
         && changes.returned.is_empty()
         && changed_lines.is_empty()
@@ -48,12 +50,15 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result
         run(conn, changed_batches.len(), || update_batches(&changed_batches)),
         run(conn, new_orders.len(), || insert_orders(&new_orders)),
         run(conn, changed_orders.len(), || update_orders(&changed_orders)),
-        run(conn, new_lines.len(), || insert_lines(&new_lines)),
+        run(conn, placed.lines.len(), || insert_lines(
+            &placed.lines,
+            &changes.events
+        )),
         run(conn, changed_lines.len(), || update_lines(&changed_lines)),
-        run(conn, changes.earmarked.len(), || earmark(&changes.earmarked)),
+        run(conn, placed.further.len(), || earmark(&placed.further)),
         run(conn, changes.dispatched.len(), || dispatch(&changes.dispatched)),
         lock_events(conn, changes.events.len()),
-        run(conn, changes.events.len(), || insert_events(&changes.events)),
+        run(conn, changes.events.len(), || insert_events(&placed, &changes.events)),
     )?;
     Ok(())
 }
@@ -267,17 +272,57 @@ pub(super) fn bind_line_terms<'a>(statement: Statement<'a>, lines: &[&'a LineRec
         .array::<Nullable<Timestamptz>, _>(column(lines, |line| line.hold_until.map(pg_instant)))
 }
 
-fn insert_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
+/// Binds the units that new lines are placed with, and which events tell of the lines.
+pub(super) fn bind_first_units<'a>(
+    statement: Statement<'a>,
+    lines: &[PlacedLine<'a>],
+    events: &'a [Event],
+) -> Statement<'a> {
+    let units = |line: &PlacedLine<'a>| line.units;
+    statement
+        .array::<Nullable<Text>, _>(
+            lines
+                .iter()
+                .map(|line| units(line).map(|held| held.batch.as_str()))
+                .collect(),
+        )
+        .array::<Nullable<Integer>, _>(
+            lines
+                .iter()
+                .map(|line| units(line).map(|held| pg_units(held.quantity.get())))
+                .collect(),
+        )
+        .array::<Nullable<BigInt>, _>(
+            lines
+                .iter()
+                .map(|line| line.told_version(events).map(pg_counter))
+                .collect(),
+        )
+}
+
+/// Binds how strong the claims of new lines are to the units that they are placed with.
+pub(super) fn bind_claims<'a>(statement: Statement<'a>, lines: &[PlacedLine<'a>]) -> Statement<'a> {
+    statement.array::<BigInt, i64>(
+        lines
+            .iter()
+            .map(|line| line.units.map_or(0, |held| held.claim.strength()))
+            .collect(),
+    )
+}
+
+fn insert_lines<'a>(placed: &[PlacedLine<'a>], events: &'a [Event]) -> Statement<'a> {
     let statement = statement(
-        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
-         locations, hold_until) \
-         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
-         locations::text[], hold_until \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
-         placed_at, placed_with_order, rank, locations, hold_until) \
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, \
+         told, claim, rank, locations, hold_until) \
+         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, told, \
+         claim, rank, locations::text[], hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
+         placed_at, placed_with_order, batch, units, told, claim, rank, locations, hold_until) \
          ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
     );
-    bind_line_terms(bind_lines(statement, lines), lines)
+    let lines: Vec<&LineRecord> = placed.iter().map(|line| line.line).collect();
+    let statement = bind_first_units(bind_lines(statement, &lines), placed, events);
+    bind_line_terms(bind_claims(statement, placed), &lines)
 }
 
 fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
@@ -292,18 +337,24 @@ fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
     bind_line_terms(bind_lines(statement, lines), lines).array::<Text, _>(column(lines, |line| line.key.order.as_str()))
 }
 
+/// Takes each from where it stands: from its line, which was placed with it, or from beside it.
 fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
     let orders: Vec<&str> = allocations.iter().map(|held| held.key.order.as_str()).collect();
     statement(
-        "DELETE FROM allocations USING unnest(?, ?, ?, ?) AS old (order_id, line_id, batch, quantity) \
-         WHERE allocations.order_id = old.order_id AND allocations.line_id = old.line_id \
-         AND allocations.batch = old.batch AND allocations.quantity = old.quantity \
-         AND allocations.order_id = ANY (?)",
+        "WITH old AS (SELECT * FROM unnest(?, ?, ?, ?) AS old (order_id, line_id, batch, quantity)), \
+         further AS (DELETE FROM further_allocations AS held USING old \
+         WHERE held.order_id = old.order_id AND held.line_id = old.line_id \
+         AND held.batch = old.batch AND held.quantity = old.quantity AND held.order_id = ANY (?) RETURNING 1), \
+         first AS (UPDATE lines SET batch = NULL, units = NULL FROM old \
+         WHERE lines.order_id = old.order_id AND lines.line_id = old.line_id \
+         AND lines.batch = old.batch AND lines.units = old.quantity AND lines.order_id = ANY (?) RETURNING 1) \
+         SELECT FROM further UNION ALL SELECT FROM first",
     )
     .array::<Text, _>(orders.clone())
     .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
     .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
     .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
+    .array::<Text, _>(orders.clone())
     .array::<Text, _>(orders)
 }
 
@@ -333,30 +384,28 @@ fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
     .array::<Timestamptz, PgTimestamp>(dispatches.iter().map(|gone| pg_instant(gone.allocated_at)).collect())
 }
 
-fn earmark(allocations: &[AllocationRecord]) -> Statement<'_> {
-    let statement = statement(
-        "INSERT INTO allocations (order_id, line_id, batch, quantity, allocated_at, claim) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?)",
-    );
-    bind_claims(bind_allocations(statement, allocations), allocations)
+fn earmark<'a>(allocations: &[&'a AllocationRecord]) -> Statement<'a> {
+    bind_allocations(
+        statement(
+            "INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, claim) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?)",
+        ),
+        allocations,
+    )
 }
 
-/// Binds how strong the claims of allocations are.
-pub(super) fn bind_claims<'a>(statement: Statement<'a>, allocations: &'a [AllocationRecord]) -> Statement<'a> {
-    statement.array::<BigInt, i64>(allocations.iter().map(|held| held.claim.strength()).collect())
-}
-
-/// Binds what each new allocation has.
-pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &'a [AllocationRecord]) -> Statement<'a> {
+/// Binds what each allocation has that stands beside its line.
+pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &[&'a AllocationRecord]) -> Statement<'a> {
     statement
-        .array::<Text, _>(allocations.iter().map(|held| held.key.order.as_str()).collect())
-        .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
-        .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
-        .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
-        .array::<Timestamptz, PgTimestamp>(allocations.iter().map(|held| pg_instant(held.allocated_at)).collect())
+        .array::<Text, _>(column(allocations, |held| held.key.order.as_str()))
+        .array::<Text, _>(column(allocations, |held| held.key.line.as_str()))
+        .array::<Text, _>(column(allocations, |held| held.batch.as_str()))
+        .array::<Integer, _>(column(allocations, |held| pg_units(held.quantity.get())))
+        .array::<Timestamptz, PgTimestamp>(column(allocations, |held| pg_instant(held.allocated_at)))
+        .array::<BigInt, i64>(column(allocations, |held| held.claim.strength()))
 }
 
-fn insert_events(events: &[Event]) -> Statement<'_> {
+fn insert_events<'a>(placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
     bind_events(
         statement(
             "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
@@ -365,12 +414,13 @@ fn insert_events(events: &[Event]) -> Statement<'_> {
              AS given (sku, version, order_id, type, occurred_at, actor, correlation_id, data, place) \
              ORDER BY place) AS new",
         ),
+        placed,
         events,
     )
 }
 
-/// Binds the columns of events, but for their numbers.
-pub(super) fn bind_events<'a>(statement: Statement<'a>, events: &'a [Event]) -> Statement<'a> {
+/// Binds the columns of events, but for their numbers. An event that is found by its line does not name its order.
+pub(super) fn bind_events<'a>(statement: Statement<'a>, placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
     let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
     statement
         .array::<Nullable<Text>, _>(
@@ -380,7 +430,12 @@ pub(super) fn bind_events<'a>(statement: Statement<'a>, events: &'a [Event]) -> 
                 .collect(),
         )
         .array::<Nullable<BigInt>, _>(events.iter().map(product).collect())
-        .array::<Nullable<Text>, _>(events.iter().map(|event| event.order().map(|id| id.as_str())).collect())
+        .array::<Nullable<Text>, _>(
+            placed
+                .events(events)
+                .map(|(event, by_line)| event.order().filter(|_| !by_line).map(|id| id.as_str()))
+                .collect(),
+        )
         .array::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
         .array::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
         .array::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())

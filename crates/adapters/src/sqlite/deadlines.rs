@@ -78,9 +78,12 @@ impl Ended {
         skus: impl IntoIterator<Item = &'a Sku>,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        const ENDED: &str = "SELECT lines.sku, held.batch, sum(held.quantity) FROM json_each(?) AS named \
-             CROSS JOIN lines INDEXED BY lines_deadlines ON lines.sku = named.value AND lines.hold_until <= ? \
-             CROSS JOIN allocations AS held USING (order_id, line_id) GROUP BY lines.sku, held.batch";
+        const ENDED: &str = "WITH ended AS MATERIALIZED (SELECT lines.* FROM json_each(?) AS named \
+             CROSS JOIN lines INDEXED BY lines_deadlines ON lines.sku = named.value AND lines.hold_until <= ?) \
+             SELECT sku, batch, sum(units) FROM (\
+             SELECT sku, batch, units FROM ended WHERE batch IS NOT NULL UNION ALL \
+             SELECT ended.sku, held.batch, held.quantity FROM ended \
+             CROSS JOIN further_allocations AS held USING (order_id, line_id)) GROUP BY sku, batch";
         let rows: Vec<(String, String, i64)> = statement::<(Text, Text, BigInt)>(ENDED)
             .list(skus.into_iter().map(Sku::as_str))
             .integer(now.as_microsecond())

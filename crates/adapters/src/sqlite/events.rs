@@ -38,10 +38,12 @@ pub(super) fn event_page<E>(
         "AND version > coalesce((SELECT version FROM events WHERE sequence = ? AND sku = ?), 0) ",
         "AND (? OR type IN (SELECT value FROM json_each(?))) ORDER BY version LIMIT +?"
     );
+    // Those that name the order, and those that its lines name.
     const OF_ORDER: &str = concat!(
-        "SELECT ",
+        "WITH named AS MATERIALIZED (SELECT sequence FROM events INDEXED BY events_order WHERE order_id = ? ",
+        "UNION SELECT told FROM lines WHERE order_id = ? AND told IS NOT NULL) SELECT ",
         event_columns!(),
-        " FROM events INDEXED BY events_order WHERE order_id = ? AND sequence > ? ",
+        " FROM named CROSS JOIN events USING (sequence) WHERE sequence > ? ",
         "AND (? OR type IN (SELECT value FROM json_each(?))) AND (? OR sku = ?) ORDER BY sequence LIMIT +?"
     );
     // A cursor past all numbers has read everything.
@@ -49,6 +51,7 @@ pub(super) fn event_page<E>(
     let every_type = i64::from(filter.types.is_empty());
     let page = match (&filter.order, &filter.sku) {
         (Some(order), sku) => statement::<EventTypes>(OF_ORDER)
+            .text(order.as_str())
             .text(order.as_str())
             .integer(from)
             .integer(every_type)

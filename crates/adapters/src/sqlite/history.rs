@@ -8,7 +8,7 @@ use super::error::store_error;
 use super::row::{
     self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes,
     LineRow, LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
-    line_columns, product_columns,
+    first_units_columns, line_columns, product_columns,
 };
 use super::statement::statement;
 
@@ -26,19 +26,27 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         "SELECT ",
         line_columns!(),
         " FROM lines WHERE order_id IN (SELECT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL ",
-        "UNION SELECT allocations.order_id FROM batches CROSS JOIN allocations ",
-        "ON allocations.batch = batches.reference WHERE batches.sku = ?) AND +sku = ? ORDER BY order_id, line_id"
+        "UNION SELECT held.order_id FROM batches CROSS JOIN further_allocations AS held ",
+        "ON held.batch = batches.reference WHERE batches.sku = ? ",
+        "UNION SELECT placed.order_id FROM batches CROSS JOIN lines AS placed INDEXED BY lines_release ",
+        "ON placed.batch = batches.reference WHERE batches.sku = ?) AND +sku = ? ORDER BY order_id, line_id"
     );
     // The same from the side of the units. UNION takes away what both sides say.
     const ALLOCATIONS: &str = concat!(
         "SELECT ",
         allocation_columns!(),
-        " FROM batches CROSS JOIN allocations ON allocations.batch = batches.reference WHERE batches.sku = ? ",
-        "UNION SELECT ",
+        " FROM batches CROSS JOIN further_allocations AS held ON held.batch = batches.reference ",
+        "WHERE batches.sku = ? UNION SELECT ",
+        first_units_columns!(),
+        " FROM batches CROSS JOIN lines INDEXED BY lines_release ON lines.batch = batches.reference ",
+        "WHERE batches.sku = ? UNION SELECT ",
         allocation_columns!(),
         " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
-        "CROSS JOIN lines USING (order_id) CROSS JOIN allocations USING (order_id, line_id) ",
-        "WHERE +lines.sku = ? ORDER BY 1, 2, 3"
+        "CROSS JOIN lines USING (order_id) CROSS JOIN further_allocations AS held USING (order_id, line_id) ",
+        "WHERE +lines.sku = ? UNION SELECT ",
+        first_units_columns!(),
+        " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
+        "CROSS JOIN lines USING (order_id) WHERE +lines.sku = ? AND lines.batch IS NOT NULL ORDER BY 1, 2, 3"
     );
     // What has left is found from the side of the lines alone: what it leaves uncounted is missing from its batch's sum.
     const DISPATCHES: &str = concat!(
@@ -69,9 +77,13 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         .text(key)
         .text(key)
         .text(key)
+        .text(key)
         .load(connection)
         .map_err(store_error)?;
     let allocations: Vec<AllocationRow> = statement::<AllocationTypes>(ALLOCATIONS)
+        .text(key)
+        .text(key)
+        .text(key)
         .text(key)
         .text(key)
         .text(key)

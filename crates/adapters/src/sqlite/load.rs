@@ -19,8 +19,8 @@ use super::deadlines::next_hold;
 use super::error::store_error;
 use super::row::{
     self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow, LineTypes,
-    OrderRow, OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, line_columns,
-    order_columns, product_columns,
+    OrderRow, OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns,
+    first_units_columns, line_columns, order_columns, product_columns,
 };
 use super::statement::{Statement, statement};
 
@@ -260,9 +260,12 @@ impl Reader<'_> {
         const LEAVING: &str = concat!(
             "SELECT ",
             line_columns!(),
-            ", allocations.quantity FROM allocations CROSS JOIN lines USING (order_id, line_id) ",
-            "WHERE allocations.batch = ? ORDER BY allocations.claim, allocations.allocated_at DESC, ",
-            "lines.rank DESC, lines.placed_at DESC, lines.order_id DESC, lines.line_id DESC"
+            ", held.quantity, held.claim AS strength, held.allocated_at AS since FROM further_allocations AS held ",
+            "CROSS JOIN lines USING (order_id, line_id) WHERE held.batch = ? UNION ALL SELECT ",
+            line_columns!(),
+            ", lines.units, lines.claim, lines.placed_at FROM lines INDEXED BY lines_release WHERE lines.batch = ? ",
+            "ORDER BY strength, since DESC, lines.rank DESC, lines.placed_at DESC, lines.order_id DESC, ",
+            "lines.line_id DESC"
         );
         let Some(batch) = self.batches.get(&need.batch) else {
             return Ok(());
@@ -277,13 +280,14 @@ impl Reader<'_> {
             return Ok(());
         }
         // Read one by one: rows that nobody asks for are not made.
-        let mut rows = statement::<(LineTypes, BigInt)>(LEAVING)
+        let mut rows = statement::<(LineTypes, (BigInt, BigInt, BigInt))>(LEAVING)
             .text(need.batch.as_str())
-            .load_iter::<(LineRow, i64), _>(self.connection)
+            .text(need.batch.as_str())
+            .load_iter::<(LineRow, (i64, i64, i64)), _>(self.connection)
             .map_err(store_error)?;
         while lacking > Units::ZERO {
             let Some(row) = rows.next() else { break };
-            let (line, held) = row.map_err(store_error)?;
+            let (line, (held, ..)) = row.map_err(store_error)?;
             let line = row::line(line)?;
             let held = Quantity::new(held).map_err(|why| {
                 StoreError::Corrupt(format!("allocations {:?}: quantity {why}", line.key.to_string()))
@@ -297,20 +301,22 @@ impl Reader<'_> {
     /// What all lines that have been read hold.
     fn allocations(&mut self) -> Result<Vec<AllocationRecord>, StoreError> {
         const HELD: &str = concat!(
+            "WITH named AS MATERIALIZED (SELECT key, value ->> 0 AS order_id, value ->> 1 AS line_id FROM json_each(?)) ",
             "SELECT ",
             allocation_columns!(),
-            " FROM json_each(?) AS named CROSS JOIN allocations ",
-            "ON allocations.order_id = named.value ->> 0 AND allocations.line_id = named.value ->> 1 ",
-            "ORDER BY named.key, allocations.batch"
+            ", key FROM named CROSS JOIN further_allocations AS held USING (order_id, line_id) UNION ALL SELECT ",
+            first_units_columns!(),
+            ", key FROM named CROSS JOIN lines USING (order_id, line_id) WHERE lines.batch IS NOT NULL ",
+            "ORDER BY key, 3"
         );
         if self.lines.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<AllocationRow> = statement::<AllocationTypes>(HELD)
+        let rows: Vec<(AllocationRow, i64)> = statement::<(AllocationTypes, BigInt)>(HELD)
             .list(self.lines.keys().map(pair))
             .load(self.connection)
             .map_err(store_error)?;
-        rows.into_iter().map(row::allocation).collect()
+        rows.into_iter().map(|(held, _)| row::allocation(held)).collect()
     }
 
     /// What the lines of the scope's orders have dispatched, where that is asked for.

@@ -36,13 +36,15 @@ macro_rules! line_reads {
     };
     ($page:expr, $order:expr, $more:expr, $joined:expr) => {
         concat!(
-            "SELECT ",
-            line_columns!(),
-            ", held.batch, held.quantity, place.eta",
-            $more,
-            " FROM (SELECT * FROM lines WHERE ",
+            "WITH page AS MATERIALIZED (SELECT * FROM lines WHERE ",
             $page,
-            ") AS lines LEFT JOIN allocations AS held USING (order_id, line_id) ",
+            "), held AS MATERIALIZED (SELECT order_id, line_id, batch, units FROM page WHERE batch IS NOT NULL UNION ALL ",
+            "SELECT page.order_id, page.line_id, further.batch, further.quantity FROM page ",
+            "CROSS JOIN further_allocations AS further USING (order_id, line_id)) SELECT ",
+            line_columns!(),
+            ", held.batch, held.units, place.eta",
+            $more,
+            " FROM page AS lines LEFT JOIN held USING (order_id, line_id) ",
             "LEFT JOIN batches AS place ON place.reference = held.batch ",
             $joined,
             "ORDER BY ",
@@ -299,11 +301,14 @@ impl Queries for SqliteStore {
     }
 
     async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
-        // An order has a few events, a product may have any number: the plus keeps to the index of the order.
+        // By the line's own word, if the event that it names is about it. Else by the order: an order has a few events, a
+        // product may have any number, so the plus keeps to the index of the order.
         const PAGE: &str = concat!(
             "SELECT ",
             line_columns!(),
-            ", EXISTS (SELECT 1 FROM events INDEXED BY events_order ",
+            ", EXISTS (SELECT 1 FROM events WHERE events.sequence = lines.told AND events.sku = lines.sku ",
+            "AND events.data ->> 'order_id' = lines.order_id AND events.data ->> 'line_id' = lines.line_id) ",
+            "OR EXISTS (SELECT 1 FROM events INDEXED BY events_order ",
             "WHERE events.order_id = lines.order_id AND +events.sku = lines.sku) ",
             "FROM lines WHERE (order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT +?"
         );

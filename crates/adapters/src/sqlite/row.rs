@@ -38,8 +38,13 @@ macro_rules! line_columns {
 /// The columns of [`AllocationRow`].
 macro_rules! allocation_columns {
     () => {
-        "allocations.order_id, allocations.line_id, allocations.batch, allocations.quantity, allocations.claim, \
-         allocations.allocated_at"
+        "held.order_id, held.line_id, held.batch, held.quantity, held.claim, held.allocated_at"
+    };
+}
+/// The columns of [`AllocationRow`], of the units that a line was placed with.
+macro_rules! first_units_columns {
+    () => {
+        "lines.order_id, lines.line_id, lines.batch, lines.units, lines.claim, lines.placed_at"
     };
 }
 /// The columns of [`DispatchRow`].
@@ -61,7 +66,8 @@ macro_rules! event_columns {
     };
 }
 pub(super) use {
-    allocation_columns, batch_columns, dispatch_columns, event_columns, line_columns, order_columns, product_columns,
+    allocation_columns, batch_columns, dispatch_columns, event_columns, first_units_columns, line_columns,
+    order_columns, product_columns,
 };
 
 pub(super) type ProductTypes = (
@@ -223,6 +229,17 @@ impl In<'_> {
             order: self.read("order_id", OrderId::new(order))?,
             line: self.read("line_id", LineId::new(line))?,
         })
+    }
+
+    /// The order that an event concerns. Of one that is found by its line it stands in the data alone.
+    fn order(&self, order: Option<String>, kind: &str, data: &str) -> Result<Option<OrderId>, StoreError> {
+        let order = match order {
+            None if kind == "Allocated" => Some(self.read("data", wire::allocated_order(data))?),
+            order => order,
+        };
+        order
+            .map(|order| self.read("order_id", OrderId::new(order)))
+            .transpose()
     }
 
     /// What an event is about.
@@ -402,9 +419,7 @@ pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
         table: "events",
         key: &sequence,
     };
-    let order = order
-        .map(|order| at.read("order_id", OrderId::new(order)))
-        .transpose()?;
+    let order = at.order(order, &kind, &data)?;
     Ok(WrittenEvent {
         sequence: at.read("sequence", u64::try_from(sequence))?,
         subject: at.subject(sku, version, order.as_ref())?,

@@ -250,21 +250,32 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
     store(&books, a_small_book()).await.expect("stored");
     let mut stranger = shelf.stranger();
     stranger
-        .batch_execute("INSERT INTO lines VALUES ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, NULL, NULL)")
+        .batch_execute("INSERT INTO lines VALUES ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL)")
         .expect("a line");
     for forbidden in [
         "UPDATE batches SET allocated = 3",
         "UPDATE batches SET allocated = 5",
         "UPDATE batches SET open = FALSE",
         // Four are allocated, and a check could be ignored.
-        "INSERT OR IGNORE INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
-        "INSERT OR FAIL INTO allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
+        "INSERT OR IGNORE INTO further_allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
+        "INSERT OR FAIL INTO further_allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
         "UPDATE batches SET quantity = 3",
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
-        "UPDATE allocations SET quantity = 5",
-        "INSERT INTO allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 0)",
-        "INSERT INTO allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 0)",
+        // A line lets its units go as a whole, and gets others apart.
+        "UPDATE lines SET units = 3 WHERE batch = 'B-1'",
+        "UPDATE lines SET batch = 'B-9' WHERE batch = 'B-1'",
+        "UPDATE lines SET claim = 7 WHERE batch = 'B-1'",
+        "UPDATE lines SET placed_at = 7 WHERE batch = 'B-1'",
+        "UPDATE lines SET batch = NULL WHERE batch = 'B-1'",
+        "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
+        "INSERT INTO further_allocations VALUES ('O-1', 'LAMP', 'B-1', 1, 0, 0)",
+        "INSERT OR IGNORE INTO lines VALUES \
+         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 7, 0, NULL)",
+        "INSERT INTO lines VALUES ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 3, 0, NULL)",
+        "INSERT INTO lines VALUES ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-9', 2, 0, NULL)",
+        "INSERT INTO further_allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 0)",
+        "INSERT INTO further_allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 0)",
         "UPDATE lines SET state = 'lost'",
         "UPDATE lines SET state = 'held'",
         "UPDATE lines SET hold_until = 1 WHERE state = 'allocated'",
@@ -278,6 +289,8 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
         "UPDATE events SET actor = 'nobody'",
         "DELETE FROM events",
         "DELETE FROM batches",
+        "UPDATE batches SET reference = 'B-7'",
+        "DELETE FROM lines",
     ] {
         assert!(stranger.batch_execute(forbidden).is_err(), "{forbidden}");
     }
@@ -289,7 +302,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
         "UPDATE batches SET dispatched = 5",
         "UPDATE batches SET dispatched = 0",
         "UPDATE batches SET open = TRUE",
-        "INSERT INTO allocations VALUES ('O-1', 'more', 'B-1', 1, 0, 0)",
+        "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 1, 0, 0)",
     ] {
         assert!(stranger.batch_execute(forbidden).is_err(), "{forbidden}");
     }
@@ -297,11 +310,27 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
         .batch_execute("DELETE FROM dispatches")
         .expect("what has left may come back");
     // The sum follows where it may.
+    let allocated = async || {
+        let batch = books.batch(&batch_reference(), instant()).await.expect("an answer");
+        batch.map(|batch| batch.record.allocated.get())
+    };
     stranger
-        .batch_execute("DELETE FROM allocations")
+        .batch_execute(
+            "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 2, 0, 0); \
+             INSERT INTO lines VALUES ('O-1', 'most', 'LAMP', 3, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 3, 0, NULL)",
+        )
+        .expect("they fit");
+    assert_eq!(allocated().await, Some(9));
+    let altered = stranger.batch_execute("UPDATE further_allocations SET quantity = 1");
+    assert!(altered.is_err(), "an allocation is made anew");
+    stranger
+        .batch_execute("UPDATE lines SET batch = NULL, units = NULL WHERE line_id = 'most'")
+        .expect("it lets them go");
+    assert_eq!(allocated().await, Some(6));
+    stranger
+        .batch_execute("DELETE FROM further_allocations; UPDATE lines SET batch = NULL, units = NULL")
         .expect("allocations may go");
-    let batch = books.batch(&batch_reference(), instant()).await.expect("an answer");
-    assert_eq!(batch.map(|batch| batch.record.allocated), Some(Units::ZERO));
+    assert_eq!(allocated().await, Some(0));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use super::error::{expect_rows, store_error};
 use super::row::{counter, location_names};
 use super::rows::Insert;
 use super::statement::{Identity, Statement, statement};
+use crate::placed::{Placed, PlacedLine};
 use crate::wire;
 
 /// What the statements go by that run for every line.
@@ -36,7 +37,7 @@ impl Identity for ChangedProduct {
 /// Writes the change set into the open transaction.
 pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
     for released in &changes.released {
-        expect_rows(1, release(released).write(connection).map_err(store_error)?)?;
+        release(connection, released)?;
     }
     for returned in &changes.returned {
         expect_rows(1, take_back(returned).write(connection).map_err(store_error)?)?;
@@ -46,10 +47,12 @@ pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Res
         expect_rows(1, batch(change).write(connection).map_err(store_error)?)?;
     }
     write_orders(connection, &changes.orders)?;
-    write_lines(connection, &changes.lines)?;
-    write_allocations(connection, &changes.earmarked)?;
+    let placed = Placed::of(changes);
+    let last = last_sequence(connection, changes)?;
+    write_lines(connection, &changes.lines, &placed.lines, last)?;
+    write_allocations(connection, &placed.further)?;
     write_dispatches(connection, &changes.dispatched)?;
-    write_events(connection, &changes.events)
+    write_events(connection, &placed, &changes.events, last)
 }
 
 fn write_products(connection: &mut SqliteConnection, changes: &[ProductChange]) -> Result<(), StoreError> {
@@ -160,7 +163,13 @@ fn bind_order<'a>(statement: Statement<'a>, order: &'a OrderRecord) -> Statement
         .text(order.id.as_str())
 }
 
-fn write_lines(connection: &mut SqliteConnection, changes: &[Change<LineRecord>]) -> Result<(), StoreError> {
+/// Writes lines. A new one says which event tells of it: those of this change set are numbered on from `last`.
+fn write_lines(
+    connection: &mut SqliteConnection,
+    changes: &[Change<LineRecord>],
+    placed: &[PlacedLine<'_>],
+    last: i64,
+) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewLine>> = LazyLock::new(|| {
         Insert::into(
             "lines",
@@ -176,22 +185,29 @@ fn write_lines(connection: &mut SqliteConnection, changes: &[Change<LineRecord>]
                 "order_id",
                 "line_id",
                 "sku",
+                "batch",
+                "units",
+                "claim",
+                "told",
             ],
         )
     });
     const CHANGED: &str = "UPDATE lines SET quantity = ?, state = ?, split = ?, placed_at = ?, placed_with_order = ?, \
          rank = ?, locations = ?, hold_until = ? WHERE order_id = ? AND line_id = ? AND sku = ?";
-    let mut new = Vec::with_capacity(changes.len());
     for change in changes {
-        match change {
-            Change::New(line) => new.push(line),
-            Change::Changed(line) => {
-                let changed = bind_line(statement(CHANGED), line).write(connection);
-                expect_rows(1, changed.map_err(store_error)?)?;
-            }
+        if let Change::Changed(line) = change {
+            let changed = bind_line(statement(CHANGED), line).write(connection);
+            expect_rows(1, changed.map_err(store_error)?)?;
         }
     }
-    NEW.rows(connection, &new, |statement, line| bind_line(statement, line))
+    NEW.rows(connection, placed, |statement, new| {
+        let told = new.told.and_then(|place| i64::try_from(place).ok());
+        bind_line(statement, new.line)
+            .optional_text(new.units.map(|held| held.batch.as_str()))
+            .optional_integer(new.units.map(|held| i64::from(held.quantity.get())))
+            .integer(new.units.map_or(0, |held| held.claim.strength()))
+            .optional_integer(told.map(|place| last + 1 + place))
+    })
 }
 
 fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a> {
@@ -209,12 +225,23 @@ fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a
         .text(line.sku.as_str())
 }
 
-fn release(allocation: &AllocationRecord) -> Statement<'_> {
-    statement("DELETE FROM allocations WHERE order_id = ? AND line_id = ? AND batch = ? AND quantity = ?")
-        .text(allocation.key.order.as_str())
-        .text(allocation.key.line.as_str())
-        .text(allocation.batch.as_str())
-        .integer(i64::from(allocation.quantity.get()))
+/// Takes an allocation from where it stands: from its line, which was placed with it, or from beside it.
+fn release(connection: &mut SqliteConnection, allocation: &AllocationRecord) -> Result<(), StoreError> {
+    const FIRST: &str = "UPDATE lines SET batch = NULL, units = NULL \
+         WHERE order_id = ? AND line_id = ? AND batch = ? AND units = ?";
+    const FURTHER: &str =
+        "DELETE FROM further_allocations WHERE order_id = ? AND line_id = ? AND batch = ? AND quantity = ?";
+    let mut taken = 0;
+    for text in [FIRST, FURTHER] {
+        taken += statement::<()>(text)
+            .text(allocation.key.order.as_str())
+            .text(allocation.key.line.as_str())
+            .text(allocation.batch.as_str())
+            .integer(i64::from(allocation.quantity.get()))
+            .write(connection)
+            .map_err(store_error)?;
+    }
+    expect_rows(1, taken)
 }
 
 fn take_back(dispatch: &DispatchRecord) -> Statement<'_> {
@@ -225,14 +252,15 @@ fn take_back(dispatch: &DispatchRecord) -> Statement<'_> {
         .integer(i64::from(dispatch.quantity.get()))
 }
 
-fn write_allocations(connection: &mut SqliteConnection, earmarked: &[AllocationRecord]) -> Result<(), StoreError> {
+/// Writes the allocations that no line was placed with.
+fn write_allocations(connection: &mut SqliteConnection, further: &[&AllocationRecord]) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewAllocation>> = LazyLock::new(|| {
         Insert::into(
-            "allocations",
+            "further_allocations",
             &["order_id", "line_id", "batch", "quantity", "claim", "allocated_at"],
         )
     });
-    NEW.rows(connection, earmarked, |statement, allocation| {
+    NEW.rows(connection, further, |statement, allocation| {
         statement
             .text(allocation.key.order.as_str())
             .text(allocation.key.line.as_str())
@@ -260,9 +288,24 @@ fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRec
     })
 }
 
-/// Numbers events on from the last. One transaction writes at a time, so numbers follow the order of commits; events
-/// are never removed, so no number is given twice.
-fn write_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(), StoreError> {
+/// The number of the last event, if any are to be numbered on from it. One transaction writes at a time, so numbers follow
+/// the order of commits; events are never removed, so no number is given twice.
+fn last_sequence(connection: &mut SqliteConnection, changes: &Changes) -> Result<i64, StoreError> {
+    if changes.events.is_empty() {
+        return Ok(0);
+    }
+    statement::<BigInt>("SELECT coalesce(max(sequence), 0) FROM events")
+        .get_result(connection)
+        .map_err(store_error)
+}
+
+/// Numbers events on from the last. One that is found by its line does not name its order.
+fn write_events(
+    connection: &mut SqliteConnection,
+    placed: &Placed<'_>,
+    events: &[Event],
+    last: i64,
+) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewEvent>> = LazyLock::new(|| {
         Insert::into(
             "events",
@@ -279,20 +322,14 @@ fn write_events(connection: &mut SqliteConnection, events: &[Event]) -> Result<(
             ],
         )
     });
-    if events.is_empty() {
-        return Ok(());
-    }
-    let last: i64 = statement::<BigInt>("SELECT coalesce(max(sequence), 0) FROM events")
-        .get_result(connection)
-        .map_err(store_error)?;
-    let numbered: Vec<(i64, &Event)> = (last + 1..).zip(events).collect();
-    NEW.rows(connection, &numbered, |statement, (sequence, event)| {
+    let numbered: Vec<(i64, (&Event, bool))> = (last + 1..).zip(placed.events(events)).collect();
+    NEW.rows(connection, &numbered, |statement, (sequence, (event, by_line))| {
         let product = event.product();
         statement
             .integer(*sequence)
             .optional_text(product.map(|(sku, _)| sku.as_str()))
             .optional_integer(product.map(|(_, version)| counter(version)))
-            .optional_text(event.order().map(|order| order.as_str()))
+            .optional_text(event.order().filter(|_| !by_line).map(|order| order.as_str()))
             .text(event.fact.name())
             .integer(event.occurred_at.as_microsecond())
             .text(&event.actor)

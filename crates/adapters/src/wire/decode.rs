@@ -31,6 +31,18 @@ pub enum WireError {
     },
 }
 
+/// The order that an `Allocated` event concerns, by its `data` alone.
+///
+/// # Errors
+/// [`WireError`] when it names none.
+pub fn allocated_order(data: &str) -> Result<String, WireError> {
+    #[derive(serde::Deserialize)]
+    struct Concerns {
+        order_id: String,
+    }
+    parse::<Concerns>("Allocated", data).map(|concerns| concerns.order_id)
+}
+
 /// What happened, from an event's type and `data`: the inverse of [`fact_to_json`](super::fact_to_json).
 ///
 /// Fields it does not know are passed over: a later release may tell more.
@@ -69,13 +81,14 @@ pub fn fact_from_json(event_type: &str, data: &str) -> Result<Fact, WireError> {
 }
 
 fn read<T: DeserializeOwned + Into<Fact>>(event_type: &str, data: &str) -> Result<Fact, WireError> {
-    match serde_json::from_str::<T>(data) {
-        Ok(told) => Ok(told.into()),
-        Err(error) => Err(WireError::Malformed {
-            event_type: event_type.to_owned(),
-            reason: error.to_string(),
-        }),
-    }
+    parse::<T>(event_type, data).map(Into::into)
+}
+
+fn parse<T: DeserializeOwned>(event_type: &str, data: &str) -> Result<T, WireError> {
+    serde_json::from_str(data).map_err(|error| WireError::Malformed {
+        event_type: event_type.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// An event without a field of its own: an empty object.

@@ -11,6 +11,6 @@ mod event;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{WireError, fact_from_json};
+pub use decode::{WireError, allocated_order, fact_from_json};
 pub use encode::{Text, fact_to_json};
 pub use event::{EventJson, event_type};

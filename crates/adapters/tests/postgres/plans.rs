@@ -193,7 +193,7 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
              FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO allocations SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO further_allocations SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true \
              FROM generate_series(1, {PAST}) AS n; \

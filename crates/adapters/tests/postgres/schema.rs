@@ -34,7 +34,7 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_
         outsider
             .batch_execute(
                 "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false); \
-                 INSERT INTO allocations VALUES ('O2', 'LAMP', 'B1', 3, now()), ('O2', 'LAMP', 'B2', 2, now())",
+                 INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 3, now()), ('O2', 'LAMP', 'B2', 2, now())",
             )
             .await
             .expect("it fits");
@@ -43,12 +43,29 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_
             (7, 2)
         );
         outsider
-            .batch_execute("DELETE FROM allocations WHERE batch = 'B1'")
+            .batch_execute("DELETE FROM further_allocations WHERE batch = 'B1'")
             .await
             .expect("allocations may go");
         assert_eq!(
             (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
+            (4, 2)
+        );
+        outsider
+            .batch_execute("UPDATE lines SET batch = NULL, units = NULL")
+            .await
+            .expect("a line may let them go");
+        assert_eq!(
+            (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
             (0, 2)
+        );
+        let both = "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+                    batch, units) VALUES ('O3', '1', 'LAMP', 3, 'allocated', true, now(), false, 'B1', 3), \
+                    ('O3', '2', 'LAMP', 4, 'allocated', true, now(), false, 'B2', 4), \
+                    ('O3', '3', 'LAMP', 1, 'allocated', true, now(), false, 'B1', 1)";
+        outsider.batch_execute(both).await.expect("they fit");
+        assert_eq!(
+            (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
+            (4, 6)
         );
     })
     .await;
@@ -69,8 +86,33 @@ async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
              VALUES ('B2', 'LAMP', 'main', 2, 5, 5, 1)",
         )
         .await;
-        refused(&outsider, "UPDATE allocations SET quantity = 3").await;
-        refused(&outsider, "TRUNCATE allocations").await;
+        refused(&outsider, "UPDATE further_allocations SET quantity = 3").await;
+        refused(&outsider, "TRUNCATE further_allocations").await;
+        // A line lets its units go as a whole, and gets others apart.
+        for altered in [
+            "units = 3",
+            "batch = 'B2'",
+            "claim = 7",
+            "placed_at = placed_at - INTERVAL '1 day'",
+            "batch = NULL",
+        ] {
+            refused(&outsider, &format!("UPDATE lines SET {altered}")).await;
+        }
+        let line = |batch: &str, units: i32| {
+            format!(
+                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, \
+                 units) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units})"
+            )
+        };
+        refused(&outsider, &line("B1", 7)).await;
+        refused(&outsider, &line("B1", 8)).await;
+        for astray in [
+            line("B9", 7),
+            "INSERT INTO further_allocations VALUES ('O1', 'LAMP', 'B1', 1, now())".to_owned(),
+        ] {
+            let error = outsider.batch_execute(&astray).await.expect_err("it names nothing new");
+            assert_eq!(error.code(), Some(&SqlState::FOREIGN_KEY_VIOLATION), "{error:?}");
+        }
         outsider
             .batch_execute("UPDATE batches SET quantity = 4")
             .await
@@ -158,7 +200,7 @@ async fn no_batch_ever_holds_more_than_its_quantity() {
         refused(
             &outsider,
             "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false); \
-             INSERT INTO allocations VALUES ('O2', 'LAMP', 'B1', 7, now())",
+             INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 7, now())",
         )
         .await;
     })
@@ -223,6 +265,7 @@ async fn stands(store: &PostgresStore) -> ProductHistory {
 /// Takes the schema back to that of the second release, as its programs left it.
 async fn back_to_the_second_release(outsider: &Client) {
     for down in [
+        include_str!("../../migrations/postgres/0006_first_units/down.sql"),
         include_str!("../../migrations/postgres/0005_followed_statements/down.sql"),
         include_str!("../../migrations/postgres/0004_remembered_answers/down.sql"),
         include_str!("../../migrations/postgres/0003_promises/down.sql"),
