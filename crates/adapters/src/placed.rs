@@ -11,10 +11,11 @@ use earmark_domain::{AllocationRecord, Change, Changes, Event, Fact, LineKey, Li
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlacedLine<'a> {
     pub(crate) line: &'a LineRecord,
-    /// The units that it is placed with: the first of its allocations, where that is as old as the line.
-    pub(crate) units: Option<&'a AllocationRecord>,
     /// The place, in the change set, of the event that tells that it was placed and what it got.
     pub(crate) told: Option<usize>,
+    /// The units that it is placed with: the first of its allocations, where an event tells of it and it is as old as the
+    /// line.
+    pub(crate) units: Option<&'a AllocationRecord>,
 }
 
 impl<'a> PlacedLine<'a> {
@@ -43,17 +44,8 @@ impl<'a> Placed<'a> {
         for change in &changes.lines {
             if let Change::New(line) = change {
                 place.insert(&line.key, lines.len());
-                let (units, told) = (None, None);
-                lines.push(PlacedLine { line, units, told });
-            }
-        }
-        let mut further = Vec::new();
-        for allocation in &changes.earmarked {
-            match place.get(&allocation.key).map(|at| &mut lines[*at]) {
-                Some(new) if new.units.is_none() && new.line.placed_at == allocation.allocated_at => {
-                    new.units = Some(allocation);
-                }
-                _ => further.push(allocation),
+                let (told, units) = (None, None);
+                lines.push(PlacedLine { line, told, units });
             }
         }
         let mut by_line = vec![false; changes.events.len()];
@@ -65,6 +57,17 @@ impl<'a> Placed<'a> {
             {
                 new.told = Some(at);
                 by_line[at] = true;
+            }
+        }
+        let mut further = Vec::new();
+        for allocation in &changes.earmarked {
+            match place.get(&allocation.key).map(|at| &mut lines[*at]) {
+                Some(new)
+                    if new.told.is_some() && new.units.is_none() && new.line.placed_at == allocation.allocated_at =>
+                {
+                    new.units = Some(allocation);
+                }
+                _ => further.push(allocation),
             }
         }
         Self {

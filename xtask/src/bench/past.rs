@@ -167,18 +167,32 @@ impl Past {
             Engine::Sqlite => "allocated = quantity, open = FALSE",
             Engine::Postgres => "allocated = quantity",
         };
-        let mut statements = vec![
-            format!("UPDATE batches SET {used_up} WHERE reference LIKE 'P-%'"),
-            "UPDATE products SET version = (SELECT max(version) FROM events WHERE events.sku = products.sku)"
-                .to_owned(),
-        ];
-        if engine == Engine::Postgres {
-            statements.push(
-                "SELECT setval(oid::regclass, (SELECT max(sequence) FROM events)) FROM pg_class \
-                 WHERE relkind = 'S' AND relname LIKE 'events%'"
-                    .to_owned(),
-            );
-        }
+        let mut statements = vec![format!("UPDATE batches SET {used_up} WHERE reference LIKE 'P-%'")];
+        let (by_product, other) = match engine {
+            Engine::Postgres => (
+                "events",
+                vec![
+                    "SELECT setval(oid::regclass, (SELECT max(sequence) FROM events)) FROM pg_class \
+                     WHERE relkind = 'S' AND relname LIKE 'events%'",
+                ],
+            ),
+            // There the entries by product and by batch are filed by the one who writes, after the events.
+            Engine::Sqlite => (
+                "events_of_products",
+                vec![
+                    "INSERT OR IGNORE INTO events_of_products (sku, version, sequence) \
+                     SELECT sku, version, sequence FROM events WHERE sku IS NOT NULL ORDER BY sku, version",
+                    "INSERT OR IGNORE INTO lines_in_batches (batch, claim, since, order_id, line_id) \
+                     SELECT batch, claim, placed_at, order_id, line_id FROM lines WHERE batch IS NOT NULL \
+                     ORDER BY batch, claim DESC, placed_at, order_id, line_id",
+                    "UPDATE filing SET until = (SELECT max(sequence) FROM events)",
+                ],
+            ),
+        };
+        statements.extend(other.into_iter().map(str::to_owned));
+        statements.push(format!(
+            "UPDATE products SET version = (SELECT max(version) FROM {by_product} AS told WHERE told.sku = products.sku)"
+        ));
         statements
     }
 }

@@ -29,14 +29,20 @@ pub(super) fn event_page<E>(
         event_columns!(),
         " FROM events WHERE sequence > ? AND type IN (SELECT value FROM json_each(?)) ORDER BY sequence LIMIT +?"
     );
-    // A product's versions rise with the sequence, and its events are indexed by version. A cursor is mostly one of
-    // the product's own events, whose version is looked up; from another cursor the product's events are walked.
+    // A product's versions rise with the sequence, and its events are filed by version. A cursor is mostly one of
+    // the product's own events, whose version is looked up; from another cursor the product's events are walked. Those
+    // that may not be filed yet are looked for among the newest, which come after all of these.
     const OF_PRODUCT: &str = concat!(
         "SELECT ",
         event_columns!(),
-        " FROM events WHERE sku = ? AND +sequence > ? ",
-        "AND version > coalesce((SELECT version FROM events WHERE sequence = ? AND sku = ?), 0) ",
-        "AND (? OR type IN (SELECT value FROM json_each(?))) ORDER BY version LIMIT +?"
+        " FROM (SELECT * FROM (SELECT events.* FROM events_of_products AS filed ",
+        "CROSS JOIN events ON events.sequence = filed.sequence ",
+        "WHERE filed.sku = ? AND filed.sequence > ? AND filed.sequence <= (SELECT until FROM filing) ",
+        "AND filed.version > coalesce((SELECT version FROM events WHERE sequence = ? AND sku = ?), 0) ",
+        "AND events.sku = filed.sku AND (? OR type IN (SELECT value FROM json_each(?))) ",
+        "ORDER BY filed.version LIMIT +?) ",
+        "UNION ALL SELECT * FROM events WHERE sequence > max(?, (SELECT until FROM filing)) AND sku = ? ",
+        "AND (? OR type IN (SELECT value FROM json_each(?)))) ORDER BY sequence LIMIT +?"
     );
     // Those that name the order, and those that its lines name.
     const OF_ORDER: &str = concat!(
@@ -61,6 +67,11 @@ pub(super) fn event_page<E>(
         (None, Some(sku)) => statement(OF_PRODUCT)
             .text(sku.as_str())
             .integer(from)
+            .integer(from)
+            .text(sku.as_str())
+            .integer(every_type)
+            .list(&filter.types)
+            .integer(rows_wanted(limit))
             .integer(from)
             .text(sku.as_str())
             .integer(every_type)

@@ -12,6 +12,25 @@ use super::row::{
 };
 use super::statement::statement;
 
+/// The events of a product, twice named: those that are filed, and those among the newest that may not be.
+macro_rules! events_of_product {
+    () => {
+        "SELECT events.* FROM events_of_products AS filed CROSS JOIN events ON events.sequence = filed.sequence \
+         WHERE filed.sku = ? AND filed.sequence <= (SELECT until FROM filing) AND events.sku = filed.sku UNION ALL \
+         SELECT * FROM events WHERE sequence > (SELECT until FROM filing) AND sku = ?"
+    };
+}
+/// The orders that the events of a product concern, which is twice named.
+macro_rules! orders_of_product {
+    () => {
+        concat!(
+            "SELECT coalesce(order_id, data ->> 'order_id') AS order_id FROM (",
+            events_of_product!(),
+            ") WHERE coalesce(order_id, data ->> 'order_id') IS NOT NULL "
+        )
+    };
+}
+
 /// Reads it, in the transaction that is open: one snapshot.
 pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
     const PRODUCT: &str = concat!("SELECT ", product_columns!(), " FROM products WHERE sku = ?");
@@ -25,41 +44,46 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
     const LINES: &str = concat!(
         "SELECT ",
         line_columns!(),
-        " FROM lines WHERE order_id IN (SELECT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL ",
+        " FROM lines WHERE order_id IN (",
+        orders_of_product!(),
         "UNION SELECT held.order_id FROM batches CROSS JOIN further_allocations AS held ",
         "ON held.batch = batches.reference WHERE batches.sku = ? ",
-        "UNION SELECT placed.order_id FROM batches CROSS JOIN lines AS placed INDEXED BY lines_release ",
-        "ON placed.batch = batches.reference WHERE batches.sku = ?) AND +sku = ? ORDER BY order_id, line_id"
+        "UNION SELECT filed.order_id FROM batches CROSS JOIN lines_in_batches AS filed ",
+        "ON filed.batch = batches.reference WHERE batches.sku = ?) AND +sku = ? ORDER BY order_id, line_id"
     );
     // The same from the side of the units. UNION takes away what both sides say.
     const ALLOCATIONS: &str = concat!(
-        "SELECT ",
+        "WITH concerned AS MATERIALIZED (SELECT DISTINCT order_id FROM (",
+        orders_of_product!(),
+        ")) SELECT ",
         allocation_columns!(),
         " FROM batches CROSS JOIN further_allocations AS held ON held.batch = batches.reference ",
         "WHERE batches.sku = ? UNION SELECT ",
         first_units_columns!(),
-        " FROM batches CROSS JOIN lines INDEXED BY lines_release ON lines.batch = batches.reference ",
-        "WHERE batches.sku = ? UNION SELECT ",
+        " FROM batches CROSS JOIN lines_in_batches AS filed ON filed.batch = batches.reference ",
+        "CROSS JOIN lines USING (order_id, line_id) WHERE batches.sku = ? AND lines.batch IS NOT NULL UNION SELECT ",
         allocation_columns!(),
-        " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
-        "CROSS JOIN lines USING (order_id) CROSS JOIN further_allocations AS held USING (order_id, line_id) ",
-        "WHERE +lines.sku = ? UNION SELECT ",
+        " FROM concerned CROSS JOIN lines USING (order_id) ",
+        "CROSS JOIN further_allocations AS held USING (order_id, line_id) WHERE +lines.sku = ? UNION SELECT ",
         first_units_columns!(),
-        " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
-        "CROSS JOIN lines USING (order_id) WHERE +lines.sku = ? AND lines.batch IS NOT NULL ORDER BY 1, 2, 3"
+        " FROM concerned CROSS JOIN lines USING (order_id) WHERE +lines.sku = ? AND lines.batch IS NOT NULL ",
+        "ORDER BY 1, 2, 3"
     );
     // What has left is found from the side of the lines alone: what it leaves uncounted is missing from its batch's sum.
     const DISPATCHES: &str = concat!(
         "SELECT ",
         dispatch_columns!(),
-        " FROM (SELECT DISTINCT order_id FROM events WHERE sku = ? AND order_id IS NOT NULL) ",
-        "CROSS JOIN lines USING (order_id) CROSS JOIN dispatches USING (order_id, line_id) ",
+        " FROM (SELECT DISTINCT order_id FROM (",
+        orders_of_product!(),
+        ")) CROSS JOIN lines USING (order_id) CROSS JOIN dispatches USING (order_id, line_id) ",
         "WHERE +lines.sku = ? ORDER BY 1, 2, 3"
     );
     const EVENTS: &str = concat!(
         "SELECT ",
         event_columns!(),
-        " FROM events WHERE sku = ? ORDER BY version"
+        " FROM (",
+        events_of_product!(),
+        ") ORDER BY sequence"
     );
     let key = sku.as_str();
     let products: Vec<ProductRow> = statement::<ProductTypes>(PRODUCT)
@@ -78,6 +102,7 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
         .text(key)
         .text(key)
         .text(key)
+        .text(key)
         .load(connection)
         .map_err(store_error)?;
     let allocations: Vec<AllocationRow> = statement::<AllocationTypes>(ALLOCATIONS)
@@ -92,22 +117,20 @@ pub(super) fn history(connection: &mut SqliteConnection, sku: &Sku) -> Result<Op
     let dispatches: Vec<DispatchRow> = statement::<DispatchTypes>(DISPATCHES)
         .text(key)
         .text(key)
+        .text(key)
         .load(connection)
         .map_err(store_error)?;
     let events: Vec<EventRow> = statement::<EventTypes>(EVENTS)
         .text(key)
+        .text(key)
         .load(connection)
         .map_err(store_error)?;
-    let mut events = events.into_iter().map(row::event).collect::<Result<Vec<_>, _>>()?;
-    // The index has them by version. The two orders are the same unless the book is broken, and then it is the
-    // sequence that was promised.
-    events.sort_by_key(|event| event.sequence);
     Ok(Some(ProductHistory {
         product: row::product(product)?,
         batches: batches.into_iter().map(row::batch).collect::<Result<_, _>>()?,
         lines: lines.into_iter().map(row::line).collect::<Result<_, _>>()?,
         allocations: allocations.into_iter().map(row::allocation).collect::<Result<_, _>>()?,
         dispatches: dispatches.into_iter().map(row::dispatch).collect::<Result<_, _>>()?,
-        events,
+        events: events.into_iter().map(row::event).collect::<Result<_, _>>()?,
     }))
 }

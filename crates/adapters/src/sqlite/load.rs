@@ -263,7 +263,8 @@ impl Reader<'_> {
             ", held.quantity, held.claim AS strength, held.allocated_at AS since FROM further_allocations AS held ",
             "CROSS JOIN lines USING (order_id, line_id) WHERE held.batch = ? UNION ALL SELECT ",
             line_columns!(),
-            ", lines.units, lines.claim, lines.placed_at FROM lines INDEXED BY lines_release WHERE lines.batch = ? ",
+            ", lines.units, filed.claim, filed.since FROM lines_in_batches AS filed ",
+            "CROSS JOIN lines USING (order_id, line_id) WHERE filed.batch = ? AND lines.batch = filed.batch ",
             "ORDER BY strength, since DESC, lines.rank DESC, lines.placed_at DESC, lines.order_id DESC, ",
             "lines.line_id DESC"
         );
@@ -371,7 +372,7 @@ impl Reader<'_> {
 }
 
 /// A line's identity as the lists of keys have it.
-fn pair(key: &LineKey) -> [&str; 2] {
+pub(super) fn pair(key: &LineKey) -> [&str; 2] {
     [key.order.as_str(), key.line.as_str()]
 }
 

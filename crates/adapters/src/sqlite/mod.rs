@@ -12,6 +12,7 @@ mod connect;
 mod deadlines;
 mod error;
 mod events;
+mod filing;
 mod flush;
 mod history;
 mod load;
@@ -43,9 +44,8 @@ pub use self::error::OpenError;
 use self::answers::Errands;
 use self::connect::Address;
 use self::deadlines::due_orders;
-use self::log::LogBounds;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Bounds, Writer};
 
 /// How many questions are answered at once, unless somebody says otherwise.
 pub const DEFAULT_READERS: usize = 4;
@@ -74,6 +74,16 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]; without `migrate` a schema that is not up to date is one, and no file is made.
     pub async fn open(path: impl AsRef<Path>, readers: usize, migrate: bool) -> Result<Self, OpenError> {
+        Self::open_within(Bounds::default(), path, readers, migrate).await
+    }
+
+    /// The same, with bounds on what the writer leaves for later.
+    async fn open_within(
+        bounds: Bounds,
+        path: impl AsRef<Path>,
+        readers: usize,
+        migrate: bool,
+    ) -> Result<Self, OpenError> {
         if readers == 0 {
             return Err(OpenError::NoReaders);
         }
@@ -91,7 +101,7 @@ impl SqliteStore {
             }
             let readers = Arc::new(Readers::open(&address, readers)?);
             Ok(Self {
-                writer: Arc::new(Writer::start(address, connection, LogBounds::default())?),
+                writer: Arc::new(Writer::start(address, connection, bounds)?),
                 errands: Arc::default(),
                 readers,
             })

@@ -38,10 +38,15 @@ impl<Into: 'static> Insert<Into> {
     /// A row that is refused leaves those before it standing (`OR FAIL`): whoever inserts rolls the whole transaction
     /// back then, so SQLite need not be ready to undo the statement alone.
     pub(super) fn into(table: &str, columns: &[&str]) -> Self {
+        Self::unless(table, columns, "")
+    }
+
+    /// The same, and what is to be done where there is such a row.
+    pub(super) fn unless(table: &str, columns: &[&str], on_conflict: &str) -> Self {
         let row = format!("({})", list(repeat_n("?", columns.len())));
         let text = |rows| {
             let (columns, rows) = (list(columns.iter().copied()), list(repeat_n(row.as_str(), rows)));
-            format!("INSERT OR FAIL INTO {table} ({columns}) VALUES {rows}")
+            format!("INSERT OR FAIL INTO {table} ({columns}) VALUES {rows} {on_conflict}")
         };
         Self {
             columns: columns.len(),

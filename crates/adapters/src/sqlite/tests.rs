@@ -1,5 +1,6 @@
 //! What is SQLite's own; what every store must keep is told in the contract of the stores.
 
+mod filing;
 mod migrations;
 mod remembering;
 
@@ -250,8 +251,13 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
     store(&books, a_small_book()).await.expect("stored");
     let mut stranger = shelf.stranger();
     stranger
-        .batch_execute("INSERT INTO lines VALUES ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL)")
-        .expect("a line");
+        .batch_execute(
+            "DELETE FROM further_allocations; \
+             INSERT INTO lines VALUES \
+             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 4, 0, NULL), \
+             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL)",
+        )
+        .expect("a line with four units, and one that waits");
     for forbidden in [
         "UPDATE batches SET allocated = 3",
         "UPDATE batches SET allocated = 5",
@@ -269,7 +275,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
         "UPDATE lines SET placed_at = 7 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = NULL WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
-        "INSERT INTO further_allocations VALUES ('O-1', 'LAMP', 'B-1', 1, 0, 0)",
+        "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0)",
         "INSERT OR IGNORE INTO lines VALUES \
          ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 7, 0, NULL)",
         "INSERT INTO lines VALUES ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 3, 0, NULL)",

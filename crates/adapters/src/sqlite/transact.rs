@@ -7,27 +7,31 @@
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, StoreError, Undecided};
-use earmark_domain::{Loaded, Scope};
+use earmark_domain::{Changes, Loaded, Scope};
 
 use super::error::store_error;
+use super::filing::{Filing, FilingBounds};
 use super::load::{are_new, load};
 use super::statement::statement;
-use super::write::write;
+use super::write::{last_sequence, write};
+use crate::placed::Placed;
 use crate::recall::Recall;
 
 /// The connection that writes, and what it remembers.
 pub(super) struct Books {
     pub(super) connection: SqliteConnection,
     recall: Recall,
+    filing: Filing,
     /// What SQLite said the last time it was asked whether others had changed the file.
     version: Option<i64>,
 }
 
 impl Books {
-    pub(super) fn new(connection: SqliteConnection) -> Self {
+    pub(super) fn new(connection: SqliteConnection, bounds: FilingBounds) -> Self {
         Self {
             connection,
             recall: Recall::default(),
+            filing: Filing::new(bounds),
             version: None,
         }
     }
@@ -51,6 +55,10 @@ impl Books {
                 Err(undecided) => return Err(undecided.into()),
             }
         }
+        if scope.release.is_some() {
+            // Who has to leave a batch is told by all lines in it.
+            self.filing.file_all(&mut self.connection)?;
+        }
         let loaded = load(&mut self.connection, scope)?;
         self.recall.learn(&loaded);
         let decided = decide(loaded)?;
@@ -60,6 +68,7 @@ impl Books {
     /// Ends a transaction that stores nothing. `false`: the connection is not to be used any more; closing it ends the
     /// transaction.
     pub(super) fn roll_back(&mut self) -> bool {
+        self.filing.forget();
         match self.control("ROLLBACK") {
             Ok(()) => true,
             Err(why) => {
@@ -87,7 +96,7 @@ impl Books {
         if decided.changes.is_empty() {
             return Ok((false, decided));
         }
-        let stored = write(&mut self.connection, &decided.changes).and_then(|()| self.control("COMMIT"));
+        let stored = self.write(&decided.changes).and_then(|()| self.control("COMMIT"));
         if let Err(why) = stored {
             // It is read anew before it is decided on again.
             self.recall.forget_all();
@@ -95,6 +104,24 @@ impl Books {
         }
         self.recall.apply(&decided.changes);
         Ok((true, decided))
+    }
+
+    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let placed = Placed::of(changes);
+        let last = last_sequence(&mut self.connection, changes)?;
+        write(&mut self.connection, changes, &placed, last)?;
+        self.filing.tend(&mut self.connection, &placed, &changes.events, last)
+    }
+
+    /// Files all that waits to be filed, in a transaction of its own.
+    pub(super) fn file_all(&mut self) -> Result<(), StoreError> {
+        self.begin()?;
+        let filed = self.filing.file_all(&mut self.connection);
+        let ended = filed.and_then(|()| self.control("COMMIT"));
+        if ended.is_err() {
+            self.roll_back();
+        }
+        ended
     }
 
     fn control(&mut self, text: &'static str) -> Result<(), StoreError> {

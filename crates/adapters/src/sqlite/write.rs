@@ -34,8 +34,13 @@ impl Identity for ChangedProduct {
     const OF_ITS_OWN: bool = true;
 }
 
-/// Writes the change set into the open transaction.
-pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Result<(), StoreError> {
+/// Writes the change set, and what it places, into the open transaction. Its events are numbered on from `last`.
+pub(super) fn write(
+    connection: &mut SqliteConnection,
+    changes: &Changes,
+    placed: &Placed<'_>,
+    last: i64,
+) -> Result<(), StoreError> {
     for released in &changes.released {
         release(connection, released)?;
     }
@@ -47,12 +52,10 @@ pub(super) fn write(connection: &mut SqliteConnection, changes: &Changes) -> Res
         expect_rows(1, batch(change).write(connection).map_err(store_error)?)?;
     }
     write_orders(connection, &changes.orders)?;
-    let placed = Placed::of(changes);
-    let last = last_sequence(connection, changes)?;
     write_lines(connection, &changes.lines, &placed.lines, last)?;
     write_allocations(connection, &placed.further)?;
     write_dispatches(connection, &changes.dispatched)?;
-    write_events(connection, &placed, &changes.events, last)
+    write_events(connection, placed, &changes.events, last)
 }
 
 fn write_products(connection: &mut SqliteConnection, changes: &[ProductChange]) -> Result<(), StoreError> {
@@ -290,7 +293,7 @@ fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRec
 
 /// The number of the last event, if any are to be numbered on from it. One transaction writes at a time, so numbers follow
 /// the order of commits; events are never removed, so no number is given twice.
-fn last_sequence(connection: &mut SqliteConnection, changes: &Changes) -> Result<i64, StoreError> {
+pub(super) fn last_sequence(connection: &mut SqliteConnection, changes: &Changes) -> Result<i64, StoreError> {
     if changes.events.is_empty() {
         return Ok(0);
     }

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connect::Address;
 use super::error::OpenError;
+use super::filing::FilingBounds;
 use super::log::{Log, LogBounds};
 use super::transact::Books;
 
@@ -31,6 +32,13 @@ type Ended = Result<Result<Decided, StoreError>, Panic>;
 
 /// Whether a transaction was stored. It is read by one that follows it, on the same thread and later.
 type Fate = Arc<AtomicBool>;
+
+/// What the writer leaves for later, and how much of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bounds {
+    pub(super) log: LogBounds,
+    pub(super) filing: FilingBounds,
+}
 
 enum Job {
     /// A decision to be taken and stored.
@@ -60,12 +68,13 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection that is set up.
-    pub(super) fn start(address: Address, connection: SqliteConnection, bounds: LogBounds) -> Result<Self, OpenError> {
+    pub(super) fn start(address: Address, connection: SqliteConnection, bounds: Bounds) -> Result<Self, OpenError> {
         let (jobs, handed_in) = mpsc::channel(WAITING);
         let desk = Desk {
-            log: Log::start(&address, bounds)?,
+            log: Log::start(&address, bounds.log)?,
             address,
-            books: Some(Books::new(connection)),
+            books: Some(Books::new(connection, bounds.filing)),
+            filing: bounds.filing,
         };
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -166,6 +175,7 @@ pub(super) fn gone() -> StoreError {
 struct Desk {
     log: Log,
     address: Address,
+    filing: FilingBounds,
     /// `None` after a transaction that could not even be rolled back: the next one opens them again.
     books: Option<Books>,
 }
@@ -200,7 +210,11 @@ impl Desk {
                 self.log.tend(&mut books.connection);
             }
         }
-        if let Some(books) = self.books {
+        if let Some(mut books) = self.books {
+            // Nobody waits any more. What is left unfiled is found all the same.
+            if let Err(why) = books.file_all() {
+                tracing::debug!(%why, "the newest events are left to be filed another time");
+            }
             self.log.close(books.connection);
         }
     }
@@ -249,7 +263,7 @@ impl Desk {
             None => self
                 .address
                 .open_writer()
-                .map(Books::new)
+                .map(|connection| Books::new(connection, self.filing))
                 .map_err(|why| StoreError::Unavailable(why.to_string())),
         }
     }

@@ -1,5 +1,7 @@
+-- Fewer pages to write for each line that is placed.
+
 -- What nearly every line is placed with, units of one batch, stands in the line itself, and the line says which event
--- told of it: a row and two entries in indexes less for each line that is placed.
+-- told of it: a row and two entries in indexes less.
 
 -- `batch` and `units`: what the line was placed with, for as long as it holds it. `claim`: how strong its claim to them is.
 -- It has them since it was placed. `told`: the sequence of the event which tells that it was placed. That event has no
@@ -11,8 +13,60 @@ ALTER TABLE lines ADD COLUMN units INTEGER CHECK (
 ALTER TABLE lines ADD COLUMN claim INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE lines ADD COLUMN told INTEGER;
 
--- Who leaves a batch first, as among the further allocations. It is read backwards.
-CREATE INDEX lines_release ON lines (batch, claim DESC, placed_at) WHERE batch IS NOT NULL;
+-- Two ways to find what is stored by product or by batch would each cost every line that is placed a page of its own,
+-- somewhere among all products. Their entries are filed later, many at a time and in the order of their keys, so that the
+-- entries of a product share a page. Until then they are found by looking through the newest events.
+--
+-- The last event whose entries are filed, and with it those of all before it. Some after it may be.
+CREATE TABLE filing (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    until INTEGER NOT NULL
+) STRICT;
+INSERT INTO filing (id, until) SELECT 1, coalesce(max(sequence), 0) FROM events;
+
+-- The events of a product, by version. A constraint would want an entry at once: the table is made anew without.
+CREATE TABLE events_of_products (
+    sku TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (sku, version)
+) STRICT, WITHOUT ROWID;
+INSERT INTO events_of_products SELECT sku, version, sequence FROM events WHERE sku IS NOT NULL ORDER BY sku, version;
+
+CREATE TABLE events_before AS SELECT * FROM events;
+DROP TABLE events;
+CREATE TABLE events (
+    sequence INTEGER NOT NULL PRIMARY KEY,
+    sku TEXT,
+    version INTEGER,
+    order_id TEXT,
+    type TEXT NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    correlation_id TEXT NOT NULL,
+    data TEXT NOT NULL,
+    CONSTRAINT events_product_is_whole CHECK ((sku IS NULL) = (version IS NULL))
+) STRICT;
+INSERT INTO events SELECT * FROM events_before ORDER BY sequence;
+DROP TABLE events_before;
+CREATE INDEX events_order ON events (order_id) WHERE order_id IS NOT NULL;
+CREATE TRIGGER events_are_never_altered BEFORE UPDATE ON events BEGIN
+    SELECT RAISE (ABORT, 'events refuses UPDATE: events are facts');
+END;
+CREATE TRIGGER events_are_never_removed BEFORE DELETE ON events BEGIN
+    SELECT RAISE (ABORT, 'events refuses DELETE: events are facts');
+END;
+
+-- The lines that have units of a batch themselves: who leaves it first, as among the further allocations. `since`: when
+-- the line was placed. It is read backwards.
+CREATE TABLE lines_in_batches (
+    batch TEXT NOT NULL,
+    claim INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    PRIMARY KEY (batch, claim DESC, since, order_id, line_id)
+) STRICT, WITHOUT ROWID;
 
 -- The allocations of a line beyond those, and all of a line that waited, moved or was changed. The name of the table was
 -- theirs alone; from now on it is that of both.
@@ -46,6 +100,9 @@ CREATE TRIGGER lines_release AFTER UPDATE OF batch ON lines WHEN OLD.batch IS NO
        SET batch = OLD.batch,
            allocated = (SELECT allocated - OLD.units FROM batches WHERE reference = OLD.batch)
      WHERE id = 1;
+    DELETE FROM lines_in_batches
+     WHERE batch = OLD.batch AND claim = OLD.claim AND since = OLD.placed_at
+       AND order_id = OLD.order_id AND line_id = OLD.line_id;
     UPDATE batches SET allocated = allocated - OLD.units WHERE reference = OLD.batch AND open;
     UPDATE batches SET allocated = allocated - OLD.units, open = TRUE WHERE reference = OLD.batch AND NOT open;
 END;
