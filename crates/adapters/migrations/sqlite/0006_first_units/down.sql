@@ -2,9 +2,7 @@
 DROP VIEW allocations;
 DROP TRIGGER allocations_are_apart;
 
-CREATE TABLE events_after AS SELECT * FROM events;
-DROP TABLE events;
-CREATE TABLE events (
+CREATE TABLE events_as_facts (
     sequence INTEGER NOT NULL PRIMARY KEY,
     sku TEXT,
     version INTEGER,
@@ -17,12 +15,13 @@ CREATE TABLE events (
     CONSTRAINT events_sku_version UNIQUE (sku, version),
     CONSTRAINT events_product_is_whole CHECK ((sku IS NULL) = (version IS NULL))
 ) STRICT;
-INSERT INTO events
+INSERT INTO events_as_facts
 SELECT sequence, sku, version, CASE WHEN type = 'Allocated' THEN coalesce(order_id, data ->> 'order_id') ELSE order_id END,
        type, occurred_at, actor, correlation_id, data
-  FROM events_after
+  FROM events
  ORDER BY sequence;
-DROP TABLE events_after;
+DROP TABLE events;
+ALTER TABLE events_as_facts RENAME TO events;
 CREATE INDEX events_order ON events (order_id) WHERE order_id IS NOT NULL;
 CREATE TRIGGER events_are_never_altered BEFORE UPDATE ON events BEGIN
     SELECT RAISE (ABORT, 'events refuses UPDATE: events are facts');

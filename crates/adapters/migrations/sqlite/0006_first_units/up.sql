@@ -33,9 +33,7 @@ CREATE TABLE events_of_products (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO events_of_products SELECT sku, version, sequence FROM events WHERE sku IS NOT NULL ORDER BY sku, version;
 
-CREATE TABLE events_before AS SELECT * FROM events;
-DROP TABLE events;
-CREATE TABLE events (
+CREATE TABLE events_as_facts (
     sequence INTEGER NOT NULL PRIMARY KEY,
     sku TEXT,
     version INTEGER,
@@ -47,8 +45,9 @@ CREATE TABLE events (
     data TEXT NOT NULL,
     CONSTRAINT events_product_is_whole CHECK ((sku IS NULL) = (version IS NULL))
 ) STRICT;
-INSERT INTO events SELECT * FROM events_before ORDER BY sequence;
-DROP TABLE events_before;
+INSERT INTO events_as_facts SELECT * FROM events ORDER BY sequence;
+DROP TABLE events;
+ALTER TABLE events_as_facts RENAME TO events;
 CREATE INDEX events_order ON events (order_id) WHERE order_id IS NOT NULL;
 CREATE TRIGGER events_are_never_altered BEFORE UPDATE ON events BEGIN
     SELECT RAISE (ABORT, 'events refuses UPDATE: events are facts');
