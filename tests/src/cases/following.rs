@@ -12,7 +12,8 @@ use earmark_domain::{Event, SequencedEvent};
 use tokio::task::JoinHandle;
 
 use crate::build::{
-    allocate, allocate_or_wait, cancel_order, count_batch, create_batch, name_product, order, place_order, sku,
+    allocate, allocate_line, allocate_or_wait, allocate_split, cancel_line, cancel_order, change_line, count_batch,
+    create_batch, line, name_product, order, place_order, sku,
 };
 use crate::crew::{Crew, race};
 use crate::databases::{Db, Overlap};
@@ -265,4 +266,42 @@ pub async fn events_can_be_asked_for_by_product_order_and_type(db: Db) {
         told(Some("lamp"), None, &[]).await.is_empty(),
         "names are case-sensitive"
     );
+}
+
+/// Whether an event is found by its order or by one of its lines, it stands in its place, from wherever one reads on.
+pub async fn an_orders_events_are_those_that_concern_it_from_wherever_they_are_read(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[
+        create_batch("b-1", "LAMP", 5),
+        create_batch("b-2", "LAMP", 5),
+        create_batch("b-3", "CHAIR", 5),
+        place_order("o-1", &[("LAMP", 2), ("CHAIR", 1)]),
+        allocate("o-2", "LAMP", 1),
+        // Over both batches; and less of a line, and none of one.
+        allocate_split("o-3", "LAMP", 4),
+        change_line("o-1", "LAMP", 1),
+        cancel_line("o-1", "CHAIR"),
+        allocate_line(line("o-2", "second"), "CHAIR", 2),
+        count_batch("b-1", 0),
+        create_batch("b-4", "LAMP", 9),
+        cancel_order("o-3"),
+    ])
+    .await;
+    let all = shop.events().await;
+    for of in ["o-1", "o-2", "o-3"] {
+        let filter = EventFilter {
+            order: Some(order(of)),
+            ..EventFilter::default()
+        };
+        for after in (0..=all.last().expect("an event").sequence).step_by(2) {
+            let own = all
+                .iter()
+                .filter(|one| one.sequence > after && one.event.order() == Some(&order(of)));
+            let own: Vec<_> = own.cloned().collect();
+            assert_eq!(page(&shop, &filter, after, 100).await.events, own, "{of} after {after}");
+            let two = page(&shop, &filter, after, 2).await.events;
+            assert_eq!(two, own[..own.len().min(2)], "{of} after {after}");
+        }
+    }
+    shop.assert_sound().await;
 }

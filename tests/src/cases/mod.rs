@@ -95,6 +95,7 @@ macro_rules! with_every_case {
             following::a_follower_misses_nothing_while_many_write,
             following::events_are_told_in_pages_that_say_where_to_read_on,
             following::events_can_be_asked_for_by_product_order_and_type,
+            following::an_orders_events_are_those_that_concern_it_from_wherever_they_are_read,
             lookups::what_does_not_exist_is_not_found,
             lookups::products_are_listed_by_sku_a_page_at_a_time,
             lookups::products_are_found_by_any_part_of_their_sku_or_name,
