@@ -27,8 +27,8 @@ use crate::placed::Placed;
 /// How many events wait, and how many are filed at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FilingBounds {
-    /// So many events make a round, which is put in order: the more there are, the more of them are of the same product.
-    /// Twice as many may have to be looked through.
+    /// So many events of products make a round, which is put in order: the more there are, the more of them are of the same
+    /// product. Twice as many may have to be looked through, and the events of whole orders among them.
     pub(super) round: usize,
     /// So many at least of a round are filed in a transaction, and twice as many as events are stored in it: a round has
     /// been filed by the time that half of the next one waits.
