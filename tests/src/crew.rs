@@ -1,6 +1,7 @@
 //! A crew: an engine at work on a shop's books.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Unmetered};
 use earmark_domain::{Command, Promising};
@@ -16,6 +17,7 @@ const MOST_ATTEMPTS: usize = 10_000;
 const SETTINGS: EngineSettings = EngineSettings {
     lanes: 4,
     queue: 64,
+    patience: Duration::ZERO,
     group: 16,
     promising: Promising {
         overdue_grace_days: None,

@@ -9,6 +9,7 @@
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use earmark_domain::{Command, Occasion, Outcome, Promising};
 use jiff::Timestamp;
@@ -26,8 +27,12 @@ pub type Answer = Result<Outcome, CommandError>;
 pub struct EngineSettings {
     /// Groups that are decided and stored side by side; at least 1. A store with one writer wants one.
     pub lanes: usize,
-    /// The most commands that wait in one lane; at least 1. A full lane answers busy instead of growing.
+    /// The most commands that wait in one lane; at least 1. A full lane does not grow.
     pub queue: usize,
+    /// How long a command waits for a place in a full lane, before its caller is told that the service is busy. So a rush
+    /// of a moment is served and not turned away, and whoever is turned away does not ask again in the same instant. Those
+    /// at the door are no more than the connections they came by.
+    pub patience: Duration,
     /// The most order lines, or other commands, that share a transaction; at least 1. Bounds how long a transaction
     /// holds its locks, and how long a caller waits for its neighbours. A single order may be larger and then goes
     /// alone; commands of a stream, which nobody waits for one by one, share it with four times as many of their like.
@@ -37,13 +42,15 @@ pub struct EngineSettings {
 }
 
 impl Default for EngineSettings {
-    /// One lane of at most 1,024 waiting commands, 128 to a transaction: beyond that a group gains nothing. A second
+    /// One lane of at most 1,024 waiting commands, a quarter of a second for whoever finds it full, 128 to a transaction:
+    /// beyond that a group gains nothing. A second
     /// lane halves the groups, and so has what a transaction costs whatever its size paid twice as often; it pays where a
     /// database has processors to spare.
     fn default() -> Self {
         Self {
             lanes: 1,
             queue: 1_024,
+            patience: Duration::from_millis(250),
             group: 128,
             promising: Promising::default(),
         }
@@ -139,6 +146,7 @@ impl Shared {
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     lanes: Arc<[Entrance]>,
+    patience: Duration,
 }
 
 impl Engine {
@@ -166,6 +174,7 @@ impl Engine {
         let engine = Self {
             shared,
             lanes: entrances.into(),
+            patience: settings.patience,
         };
         (engine, lanes)
     }
@@ -175,7 +184,7 @@ impl Engine {
     /// Dropping the future does not tear anything: the command is then either stored whole or not run at all.
     ///
     /// # Errors
-    /// [`CommandError`]: refused by the rules, or `Busy` when its lane is full, or the store's fault.
+    /// [`CommandError`]: refused by the rules, or `Busy` when its lane stays full, or the store's fault.
     pub async fn execute(&self, envelope: Envelope) -> Answer {
         let name = envelope.command.name();
         let (reply, answer) = oneshot::channel();
@@ -185,7 +194,7 @@ impl Engine {
             reply,
             streamed: false,
         };
-        let error = match lane.try_enter(job) {
+        let error = match lane.enter_within(self.patience, job).await {
             Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
             Err(error) => error,
         };

@@ -8,8 +8,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::engine::{EngineSettings, Job, Shared};
 use crate::error::CommandError;
@@ -64,16 +67,24 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    /// Queues a job.
+    /// Queues a job. Where there is no place, it waits for one at the door, no longer than so; who came first gets it
+    /// first, whatever else wants in.
     ///
     /// # Errors
-    /// When there is no place, or the lane takes nothing any more.
-    pub(crate) fn try_enter(&self, job: Job) -> Result<(), CommandError> {
-        let entered = self.queue.try_send(Item::Job(job));
-        entered.map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => CommandError::Busy,
-            mpsc::error::TrySendError::Closed(_) => CommandError::ShuttingDown,
-        })?;
+    /// When none came free, or the lane takes nothing any more.
+    pub(crate) async fn enter_within(&self, patience: Duration, job: Job) -> Result<(), CommandError> {
+        let place = match self.queue.try_reserve() {
+            Ok(place) => place,
+            Err(TrySendError::Closed(())) => return Err(CommandError::ShuttingDown),
+            // A timer would let it wait a moment all the same.
+            Err(TrySendError::Full(())) if patience.is_zero() => return Err(CommandError::Busy),
+            Err(TrySendError::Full(())) => match timeout(patience, self.queue.reserve()).await {
+                Ok(Ok(place)) => place,
+                Ok(Err(_)) => return Err(CommandError::ShuttingDown),
+                Err(_) => return Err(CommandError::Busy),
+            },
+        };
+        place.send(Item::Job(job));
         self.ring();
         Ok(())
     }

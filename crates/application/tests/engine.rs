@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
@@ -15,6 +16,9 @@ use earmark_domain::{
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
+
+/// Longer than any test takes.
+const FOREVER: Duration = Duration::from_secs(600);
 
 /// What the store does with its next transaction, once there are no more instructions: it stores.
 enum Instruction {
@@ -34,6 +38,14 @@ struct Obedient {
     groups: Mutex<Vec<usize>>,
     events: Mutex<Vec<(String, Timestamp)>>,
     calls: AtomicUsize,
+}
+
+impl Obedient {
+    /// The orders it was asked to store, in that order.
+    fn orders_in_turn(&self) -> Vec<String> {
+        let events = self.events.lock().expect("sound");
+        events.iter().map(|(by, _)| by.clone()).collect()
+    }
 }
 
 #[async_trait]
@@ -149,8 +161,13 @@ struct House {
     started: mpsc::UnboundedReceiver<()>,
 }
 
-/// An engine of one lane. Its gate is shut: transactions wait until the test opens it.
+/// An engine of one lane, at whose door nobody waits. Its gate is shut: transactions wait until the test opens it.
 fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
+    house_with_patience(Duration::ZERO, queue, instructions, broken)
+}
+
+/// The same, with some patience for whoever finds the queue full.
+fn house_with_patience(patience: Duration, queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
     let (started_tx, started) = mpsc::unbounded_channel();
     let store = Arc::new(Obedient {
         instructions: Mutex::new(instructions.into()),
@@ -164,6 +181,7 @@ fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> H
     let settings = EngineSettings {
         lanes: 1,
         queue,
+        patience,
         group: 64,
         ..EngineSettings::default()
     };
@@ -331,6 +349,61 @@ async fn a_full_queue_is_an_honest_busy() {
 }
 
 #[tokio::test]
+async fn who_finds_the_queue_full_waits_for_a_place_and_who_came_first_gets_it() {
+    let mut house = house_with_patience(FOREVER, 2, vec![], None);
+    let envelopes = (0..8).map(|n| allocate(&format!("o{n}"), "LAMP", 1)).collect();
+    let answers = house.queue_behind_the_first(envelopes).await;
+    house.open();
+    assert!(all(answers).await.iter().all(Result::is_ok));
+    let orders: Vec<_> = (0..8).map(|n| format!("o{n}")).collect();
+    assert_eq!(house.store.orders_in_turn(), orders);
+}
+
+#[tokio::test]
+async fn patience_ends_while_the_queue_stays_full() {
+    let mut house = house_with_patience(Duration::from_millis(20), 2, vec![], None);
+    let envelopes = (0..5).map(|n| allocate(&format!("o{n}"), "LAMP", 1)).collect();
+    let mut answers = house.queue_behind_the_first(envelopes).await;
+    // Nothing moves until these two have been told.
+    let turned_away = all(answers.split_off(3)).await;
+    assert_eq!(turned_away, [Err(CommandError::Busy), Err(CommandError::Busy)]);
+    house.open();
+    assert!(all(answers).await.iter().all(Result::is_ok));
+    assert_eq!(house.store.orders_in_turn(), ["o0", "o1", "o2"]);
+}
+
+#[tokio::test]
+async fn who_leaves_the_door_is_not_served_and_the_next_gets_the_place() {
+    let mut house = house_with_patience(FOREVER, 1, vec![], None);
+    let envelopes = (0..4).map(|n| allocate(&format!("o{n}"), "LAMP", 1)).collect();
+    let mut answers = house.queue_behind_the_first(envelopes).await;
+    let left = answers.remove(2);
+    left.abort();
+    assert!(left.await.is_err_and(|error| error.is_cancelled()));
+    house.open();
+    assert!(all(answers).await.iter().all(Result::is_ok));
+    assert_eq!(house.store.orders_in_turn(), ["o0", "o1", "o3"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_drains_serves_those_at_its_door_and_turns_later_ones_away() {
+    let mut house = house_with_patience(FOREVER, 1, vec![], None);
+    let envelopes = (0..4).map(|n| allocate(&format!("o{n}"), "LAMP", 1)).collect();
+    let answers = house.queue_behind_the_first(envelopes).await;
+    let mut draining = Box::pin(house.engine.drain());
+    let mut late = Box::pin(house.engine.execute(allocate("late", "LAMP", 1)));
+    let polled_once = std::future::poll_fn(|context| {
+        let pending = (draining.as_mut().poll(context), late.as_mut().poll(context));
+        std::task::Poll::Ready(pending.0.is_pending() && pending.1.is_pending())
+    });
+    assert!(polled_once.await, "both stand behind those at the door");
+    house.open();
+    let ((), late) = tokio::join!(draining, late);
+    assert_eq!(late, Err(CommandError::ShuttingDown));
+    assert!(all(answers).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn a_caller_that_left_before_its_turn_is_not_served() {
     let mut house = house(64, vec![], None);
     let envelopes = (0..3).map(|n| allocate(&format!("o{n}"), "LAMP", 1)).collect();
@@ -340,15 +413,7 @@ async fn a_caller_that_left_before_its_turn_is_not_served() {
     assert!(left.await.is_err_and(|error| error.is_cancelled()));
     house.open();
     assert!(all(answers).await.iter().all(Result::is_ok));
-    let told: Vec<_> = house
-        .store
-        .events
-        .lock()
-        .expect("sound")
-        .iter()
-        .map(|(by, _)| by.clone())
-        .collect();
-    assert_eq!(told, ["o0", "o2"]);
+    assert_eq!(house.store.orders_in_turn(), ["o0", "o2"]);
 }
 
 #[tokio::test]

@@ -175,8 +175,9 @@ fn section(all: &[(Engine, Vec<Round>)], wrong: Vec<String>) -> Section {
         told: vec![format!(
             "First {} connections, as many as can be served at their best; then {TIMES:.0} times as many requests a \
              second as were answered there, whatever comes of them, over {CALLERS} connections; then the {} again, at \
-             once. What counts is what was answered within the time. All on the machine's same cores: \
-             what it costs to ask and to be refused is missing to the work.",
+             once. Who finds no place in the queue waits for one, for a moment, and then is turned away; a connection \
+             that waits asks nothing else. What counts is what was answered within the time. All on the machine's same \
+             cores: what it costs to ask and to be refused is missing to the work.",
             BEST.connections, BEST.connections
         )],
         tables: vec![("Allocations a second".to_owned(), table)],

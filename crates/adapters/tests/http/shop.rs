@@ -66,6 +66,7 @@ impl Shop {
             queue: 64,
             group: 16,
             promising: PROMISING,
+            ..EngineSettings::default()
         };
         let meter: Arc<dyn Meter> = metrics.clone();
         let (engine, lanes) = Engine::new(store, clock.clone(), meter, settings);

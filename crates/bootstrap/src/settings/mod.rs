@@ -9,6 +9,7 @@ mod value;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use earmark_application::EngineSettings;
 use earmark_domain::Promising;
@@ -56,6 +57,7 @@ pub(crate) struct LogSettings {
 pub(crate) struct EngineBounds {
     lanes: Option<NonZeroUsize>,
     queue: Option<NonZeroUsize>,
+    patience: Option<Duration>,
     group: Option<NonZeroUsize>,
 }
 
@@ -65,6 +67,7 @@ impl EngineBounds {
         EngineSettings {
             lanes: self.lanes.map_or(others.lanes, NonZeroUsize::get),
             queue: self.queue.map_or(others.queue, NonZeroUsize::get),
+            patience: self.patience.unwrap_or(others.patience),
             group: self.group.map_or(others.group, NonZeroUsize::get),
             ..others
         }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use config::ValueKind;
 use earmark_application::EngineSettings;
@@ -16,7 +17,7 @@ use super::layers::Sourced;
 use super::{EngineBounds, HttpSettings, LogSettings, Settings, SettingsError, Source, StoreSettings, Told};
 
 /// Every setting there is, in the order they are shown.
-pub(super) const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 11] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -26,6 +27,7 @@ pub(super) const NAMES: [&str; 10] = [
     "log.level",
     "engine.lanes",
     "engine.queue",
+    "engine.patience_ms",
     "engine.group",
 ];
 
@@ -38,6 +40,9 @@ const WHOLE_NUMBER: &str = "a whole number from 1 to 1000000 is allowed";
 
 /// The most days of grace: ten years, beyond which nobody waits for a delivery.
 const MOST_DAYS: u16 = 3_650;
+
+/// The longest that a caller may be let wait for a place in a queue: a minute, by which most have hung up.
+const MOST_MILLISECONDS: u64 = 60_000;
 
 /// Makes settings of the merged values.
 pub(super) fn settings(mut values: BTreeMap<String, Sourced>) -> Result<Settings, SettingsError> {
@@ -70,6 +75,9 @@ pub(super) fn settings(mut values: BTreeMap<String, Sourced>) -> Result<Settings
         engine: EngineBounds {
             lanes: take.bound("engine.lanes")?,
             queue: take.bound("engine.queue")?,
+            patience: take
+                .optional::<Patience>("engine.patience_ms")?
+                .map(|patience| patience.0),
             group: take.bound("engine.group")?,
         },
         told,
@@ -138,6 +146,7 @@ fn unset(name: &str) -> String {
     match name {
         "engine.lanes" => engine.lanes.to_string(),
         "engine.queue" => engine.queue.to_string(),
+        "engine.patience_ms" => engine.patience.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
         "promising.overdue_grace_days" => "none".to_owned(),
         _ => "(by adapter)".to_owned(),
@@ -323,6 +332,19 @@ impl FromStr for Days {
         let days = text.parse::<u16>().ok().filter(|days| *days <= MOST_DAYS);
         days.map(Self)
             .ok_or_else(|| format!("a whole number of days from 0 to {MOST_DAYS} is allowed"))
+    }
+}
+
+struct Patience(Duration);
+
+impl FromStr for Patience {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let milliseconds = text.parse::<u64>().ok().filter(|given| *given <= MOST_MILLISECONDS);
+        milliseconds
+            .map(|given| Self(Duration::from_millis(given)))
+            .ok_or_else(|| format!("a whole number of milliseconds from 0 to {MOST_MILLISECONDS} is allowed"))
     }
 }
 
