@@ -5,7 +5,7 @@
 //! anything, provided that it checks when it stores, in the same transaction, that
 //!
 //! - each product still has the version that is remembered: every change of a product raises it, so the same version
-//!   means the same batches;
+//!   means the same batches; or that no more has happened to it than the decision can stand ([`Footing`]);
 //! - the lines and orders that the scope names do not exist, because the decision took them to be new.
 //!
 //! Where that does not hold, nothing is stored, and the store reads and decides anew. So what is remembered can cost
@@ -14,8 +14,8 @@
 use std::collections::HashMap;
 
 use earmark_domain::{
-    AllocationRecord, BacklogNeed, BatchRecord, Change, Changes, LineKey, Loaded, OFFER_PAGE, OfferCut, Preference,
-    ProductRecord, Scope, Sku,
+    AllocationRecord, BacklogNeed, BatchRecord, Change, Changes, Footing, LineKey, Loaded, OFFER_PAGE, OfferCut,
+    Preference, ProductRecord, Scope, Sku,
 };
 
 /// How many products and batches one generation holds, counted together; there are two. About 10 MiB each when full.
@@ -28,10 +28,31 @@ const MOST_BATCHES: usize = 4 * OFFER_PAGE;
 /// product take turns, though not strictly: one who was lucky once would be wrong the next time.
 const DOUBTS: u8 = 16;
 
+/// Of products by SKU: what tells one who read a product before whether more has happened to it since than that lines were
+/// placed (see [`Footing`]). It is the product's version less those. Of a store that has one writer it is not known: there
+/// nothing happens in between.
+pub(crate) type Forms = HashMap<Sku, u64>;
+
+/// What is remembered for a scope.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    /// What the scope would read.
+    pub(crate) loaded: Loaded,
+    /// Of its products.
+    #[cfg_attr(
+        not(any(feature = "postgres", test)),
+        expect(dead_code, reason = "a store with one writer knows that nothing happens in between")
+    )]
+    pub(crate) forms: Forms,
+}
+
 /// A product as it was when the store last read or wrote it.
 #[derive(Debug, Clone)]
 struct Known {
     product: ProductRecord,
+    /// Its form, where there is one. While that stands, others may have placed lines: then the version is a later one, and
+    /// less is available than is remembered.
+    form: Option<u64>,
     /// Batches with something available, in preference order.
     offer: Vec<BatchRecord>,
     /// Where the offer was cut; `None`: it is whole.
@@ -87,12 +108,12 @@ pub(crate) struct Recall {
 impl Recall {
     /// What a scope would read, if all of it is remembered and may be trusted. The scope's lines and orders are taken
     /// to be new: whoever stores a decision on this has to check it, and the versions.
-    pub(crate) fn recall(&mut self, scope: &Scope) -> Option<Loaded> {
+    pub(crate) fn recall(&mut self, scope: &Scope) -> Option<Remembered> {
         self.recall_behind(&Ahead::default(), scope)
     }
 
     /// The same, behind a transaction that is under way: its products as it will have left them.
-    pub(crate) fn recall_behind(&mut self, ahead: &Ahead, scope: &Scope) -> Option<Loaded> {
+    pub(crate) fn recall_behind(&mut self, ahead: &Ahead, scope: &Scope) -> Option<Remembered> {
         let asks_for_more = scope.backlog != BacklogNeed::None
             || scope.release.is_some()
             || scope.dispatches
@@ -100,7 +121,7 @@ impl Recall {
         if asks_for_more || !scope.batches.is_empty() || scope.skus.is_empty() {
             return None;
         }
-        let mut loaded = Loaded::default();
+        let (mut loaded, mut forms) = (Loaded::default(), Forms::default());
         for sku in &scope.skus {
             let known = self.known_behind(ahead, sku).filter(|known| known.doubts == 0)?;
             if let Some(after) = known.cut {
@@ -110,10 +131,11 @@ impl Recall {
                 let sku = sku.clone();
                 loaded.cut_offers.push(OfferCut { sku, after });
             }
+            forms.extend(known.form.map(|form| (sku.clone(), form)));
             loaded.products.push(known.product.clone());
             loaded.batches.extend_from_slice(&known.offer);
         }
-        Some(loaded)
+        Some(Remembered { loaded, forms })
     }
 
     /// Whether a decision does nothing but place new lines of products that are remembered: nothing else changes but
@@ -188,7 +210,7 @@ impl Recall {
     }
 
     /// Takes note of what was read, under its locks.
-    pub(crate) fn learn(&mut self, loaded: &Loaded) {
+    pub(crate) fn learn(&mut self, loaded: &Loaded, forms: &Forms) {
         let mut offers: HashMap<&Sku, Vec<&BatchRecord>> = HashMap::new();
         for batch in &loaded.batches {
             offers.entry(&batch.sku).or_default().push(batch);
@@ -206,14 +228,18 @@ impl Recall {
             } else {
                 cut
             };
-            // Not as it was left here: somebody else is at work on the product.
+            let form = forms.get(&product.sku).copied();
+            // Not as it was left here: somebody else is at work on the product, and does more than to place lines.
             let doubts = match self.known(&product.sku) {
-                Some(known) if known.product == *product => known.doubts.saturating_sub(1),
+                Some(known) if known.product == *product || (form.is_some() && known.form == form) => {
+                    known.doubts.saturating_sub(1)
+                }
                 Some(_) => DOUBTS,
                 None => 0,
             };
             self.remember(Known {
                 product: product.clone(),
+                form,
                 offer: offer.into_iter().cloned().collect(),
                 cut,
                 doubts,
@@ -228,6 +254,10 @@ impl Recall {
         for change in &changes.products {
             match self.known(&change.record.sku) {
                 Some(known) if places && change.read_version == Some(known.product.version) => {
+                    if change.footing == Footing::AsRead {
+                        let risen = change.record.version - known.product.version;
+                        known.form = known.form.map(|form| form + risen);
+                    }
                     known.product = change.record.clone();
                 }
                 Some(_) => self.forget(&change.record.sku),

@@ -389,10 +389,7 @@ fn one(ledger: &mut Ledger, envelope: &Envelope, occasion: &Occasion) -> Result<
         None => ledger.decide(command, occasion),
     };
     let answer = if mode.preview {
-        let mut trial = ledger.clone();
-        let answer = decide(&mut trial);
-        trial.satisfied()?;
-        answer
+        ledger.preview(decide)?
     } else {
         decide(ledger)
     };

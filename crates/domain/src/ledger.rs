@@ -72,6 +72,8 @@ pub struct Ledger {
     /// When the next hold on a product ends that was not read, where that was asked for.
     next_holds: BTreeMap<Sku, Option<Timestamp>>,
     events: Vec<Event>,
+    /// Whether anything was decided, or told, that stands on all that was read.
+    on_all: bool,
 }
 
 impl Ledger {
@@ -91,6 +93,13 @@ impl Ledger {
     /// # Errors
     /// [`Refusal`] when the rules say no; nothing has changed then, but for OutOfStock events.
     pub fn decide(&mut self, command: &Command, occasion: &Occasion) -> Result<Outcome, Refusal> {
+        let outcome = self.carry_out(command, occasion);
+        let places = matches!(command, Command::Allocate(_) | Command::PlaceOrder(_));
+        self.on_all |= !places || outcome.is_err();
+        outcome
+    }
+
+    fn carry_out(&mut self, command: &Command, occasion: &Occasion) -> Result<Outcome, Refusal> {
         match command {
             Command::PutProduct(put) => Ok(self.put_product(put, occasion)),
             Command::CreateBatch(create) => self.create_batch(create, occasion),
@@ -118,9 +127,27 @@ impl Ledger {
     /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] where the version is another; nothing has changed then.
     pub fn decide_on(&mut self, version: u64, command: &Command, occasion: &Occasion) -> Result<Outcome, Refusal> {
         match self.version_of(command) {
-            Some(stands) if stands != version => Err(Refusal::StaleVersion { version: stands }),
+            Some(stands) if stands != version => {
+                self.on_all = true;
+                Err(Refusal::StaleVersion { version: stands })
+            }
             _ => self.decide(command, occasion),
         }
+    }
+
+    /// Decides on a copy of the ledger: what would come of it is told, and nothing is kept.
+    ///
+    /// # Errors
+    /// [`Starved`] when more has to be read before that can be told.
+    pub fn preview(
+        &mut self,
+        decide: impl FnOnce(&mut Self) -> Result<Outcome, Refusal>,
+    ) -> Result<Result<Outcome, Refusal>, Starved> {
+        let mut trial = self.clone();
+        let outcome = decide(&mut trial);
+        trial.satisfied()?;
+        self.on_all = true;
+        Ok(outcome)
     }
 
     /// The version of the product that a command on a product or a batch is about; `None` for other commands, and where
@@ -159,7 +186,7 @@ impl Ledger {
         let mut products = self.products;
         products.sort_by(|a, b| a.sku().cmp(b.sku()));
         for product in products {
-            product.close(&mut changes);
+            product.close(self.on_all, &mut changes);
         }
         Ok(changes)
     }

@@ -19,6 +19,7 @@ mod command;
 mod draft;
 mod event;
 mod explain;
+mod footing;
 mod journal;
 mod ledger;
 mod line;
@@ -43,6 +44,7 @@ pub use command::{
 };
 pub use event::{EVENT_TYPES, Event, Fact, LineTerms, SequencedEvent, Subject};
 pub use explain::{QuotedLine, Remedy, Tried, TriedOutcome};
+pub use footing::{Footing, Room};
 pub use ledger::{Corrupt, Ledger, Starved};
 pub use line::{Line, LineState, Part, Turn, Wish};
 pub use name::{

@@ -301,6 +301,14 @@ impl Line {
         self.standing == was.standing && self.terms == was.terms
     }
 
+    /// Where a line has its units that was placed in this transaction, if all of them are in one batch.
+    pub(crate) fn placed_in(&self) -> Option<&Allocation> {
+        match (&self.stored, self.standing.earmarked()) {
+            (None, [held]) => Some(held),
+            _ => None,
+        }
+    }
+
     /// The units it has earmarked in the batch at a place, and since when.
     pub(crate) fn held_in(&self, place: usize) -> Option<&Allocation> {
         self.standing.earmarked().iter().find(|a| a.place == place)

@@ -13,6 +13,7 @@ use crate::backlog::{Backlog, Reach};
 use crate::batch::{Batch, promise_date};
 use crate::draft::{Draft, Seek};
 use crate::event::{Fact, LineTerms, Subject};
+use crate::footing::Footing;
 use crate::journal::Journal;
 use crate::line::{Allocation, Line, LineState, Standing, Turn, Was};
 use crate::name::Sku;
@@ -338,8 +339,38 @@ impl Product {
         journal.note(subject, fact);
     }
 
-    /// Adds what changed of it since it was read.
-    pub(crate) fn close(self, changes: &mut Changes) {
+    /// What the change stands on, if nothing was decided but that lines were placed.
+    fn footing(&self) -> Footing {
+        let Some(stored) = &self.stored else {
+            return Footing::AsRead;
+        };
+        let only_rises = ProductRecord {
+            version: stored.version,
+            ..self.record.clone()
+        } == *stored;
+        // One event for each line, which tells where it was placed.
+        let only_told = self.record.version - stored.version == self.lines.len() as u64;
+        let same_batches = self.batches.iter().all(|batch| batch.unsaved().is_none());
+        if !(only_rises && only_told && same_batches) {
+            return Footing::AsRead;
+        }
+        let placed: Option<Vec<&Allocation>> = self.lines.iter().map(Line::placed_in).collect();
+        placed.map_or(Footing::AsRead, |placed| {
+            let units = placed.iter().map(|held| &held.part);
+            Footing::for_units(units, self.record.safety_stock)
+        })
+    }
+
+    /// Adds what changed of it since it was read. `on_all`: whether more was decided than that lines were placed, and so
+    /// stands on all that was read.
+    pub(crate) fn close(self, on_all: bool, changes: &mut Changes) {
+        if self.stored.as_ref() != Some(&self.record) {
+            changes.products.push(ProductChange {
+                read_version: self.stored.as_ref().map(|record| record.version),
+                footing: if on_all { Footing::AsRead } else { self.footing() },
+                record: self.record.clone(),
+            });
+        }
         for place in self.preferred {
             let batch = &self.batches[place];
             match batch.unsaved() {
@@ -350,12 +381,6 @@ impl Product {
         }
         for line in self.lines {
             line.close(&self.record.sku, changes);
-        }
-        if self.stored.as_ref() != Some(&self.record) {
-            changes.products.push(ProductChange {
-                read_version: self.stored.map(|record| record.version),
-                record: self.record,
-            });
         }
     }
 }

@@ -116,6 +116,9 @@ impl Units {
     /// No units.
     pub const ZERO: Self = Self(0);
 
+    /// A single one.
+    pub(crate) const ONE: Self = Self(1);
+
     /// A sum read back from storage.
     #[must_use]
     pub const fn new(units: u64) -> Self {

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 
 use crate::batch::BatchStatus;
 use crate::event::Event;
+use crate::footing::Footing;
 use crate::line::{LineState, Turn};
 use crate::name::{LineKey, Location, OrderId, ProductName, Reference, Sku};
 use crate::place::Locations;
@@ -290,6 +291,8 @@ pub struct ProductChange {
     pub read_version: Option<u64>,
     /// The product as it is to stand.
     pub record: ProductRecord,
+    /// What has to be so when it is stored.
+    pub footing: Footing,
 }
 
 /// A value that is new, or that takes the place of one that was read.

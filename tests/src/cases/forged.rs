@@ -4,8 +4,8 @@
 
 use earmark_application::{StoreError, verify};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, DispatchRecord, Event, Fact, LineRecord,
-    LineState, OrderRecord, ProductChange, ProductRecord, Subject, Units,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, DispatchRecord, Event, Fact, Footing,
+    LineRecord, LineState, OrderRecord, ProductChange, ProductRecord, Subject, Units,
 };
 
 use crate::build::{
@@ -113,6 +113,7 @@ async fn next_version(shop: &Shop, of: &str, fact: Fact) -> Changes {
     let version = record.version + 1;
     Changes {
         products: vec![ProductChange {
+            footing: Footing::AsRead,
             read_version: Some(record.version),
             record: ProductRecord { version, ..record },
         }],

@@ -30,16 +30,30 @@ use super::error::store_error;
 use super::leaving::lines_to_release;
 use super::row::{self, BEFORE_ALL, pg_instant};
 use super::statement::statement;
+use crate::recall::Forms;
 
-/// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends.
+/// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends, and
+/// their forms.
 ///
 /// In one flight, where the scope itself names all products: the statements are run one after the other, so whatever
 /// stands behind the lock is read under it.
-pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> Result<Loaded, StoreError> {
+pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Loaded, Forms), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
     let from_start = scope.backlog == BacklogNeed::FromStart;
     let waiting_for: Vec<_> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
-    let (_, products, mut offers, references, orders, by_key, by_order, gone, gone_from, next_holds, mut waiting) = try_join!(
+    let (
+        _,
+        (products, forms),
+        mut offers,
+        references,
+        orders,
+        by_key,
+        by_order,
+        gone,
+        gone_from,
+        next_holds,
+        mut waiting,
+    ) = try_join!(
         begin(conn),
         lock_products(conn, scope),
         offers(conn, scope, named),
@@ -106,7 +120,7 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         }
         batches.add(elsewhere)?;
     }
-    Ok(Loaded {
+    let loaded = Loaded {
         batches: batches.0.into_values().collect(),
         cut_offers,
         orders: orders_read,
@@ -116,7 +130,8 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         next_holds,
         backlog,
         products,
-    })
+    };
+    Ok((loaded, forms))
 }
 
 /// Begins a transaction that decides.
@@ -130,26 +145,32 @@ async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
 }
 
 /// Locks the products the scope touches: those it names, those of its batches, and those of its orders' lines.
-async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<ProductRecord>, StoreError> {
+async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Vec<ProductRecord>, Forms), StoreError> {
     // Sorted below the lock: rows are locked in the order in which they come.
     const LOCK: &str = concat!(
         "SELECT ",
         product_columns!(),
-        " FROM products WHERE sku = ANY (? ",
+        ", version - placed FROM products WHERE sku = ANY (? ",
         "|| ARRAY(SELECT batch.sku FROM unnest(?) AS named (one) ",
         "CROSS JOIN LATERAL (SELECT sku FROM batches WHERE reference = one LIMIT 1) AS batch) ",
         "|| ARRAY(SELECT line.sku FROM unnest(?) AS named (one) ",
         "CROSS JOIN LATERAL (SELECT sku FROM lines WHERE order_id = one OFFSET 0) AS line)) ",
         "ORDER BY sku FOR NO KEY UPDATE"
     );
-    let rows: Vec<ProductRow> = statement::<ProductTypes>(LOCK)
+    let rows: Vec<(ProductRow, i64)> = statement::<(ProductTypes, BigInt)>(LOCK)
         .array::<Text, _>(scope.skus.iter().map(Sku::as_str).collect())
         .array::<Text, _>(named_references(scope))
         .array::<Text, _>(order_ids(scope))
         .rows(conn)
         .await
         .map_err(store_error)?;
-    rows.into_iter().map(row::product).collect()
+    let (mut products, mut forms) = (Vec::with_capacity(rows.len()), Forms::with_capacity(rows.len()));
+    for (product, form) in rows {
+        let product = row::product(product)?;
+        forms.insert(product.sku.clone(), row::form(&product.sku, form)?);
+        products.push(product);
+    }
+    Ok((products, forms))
 }
 
 /// Holds what was read after the locks against what was locked: a batch or line that came to be in between lies in a

@@ -11,7 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
-use earmark_domain::{Change, Changes, LineKey, LineRecord, OrderId, OrderRecord, ProductRecord, Scope, Sku};
+use earmark_domain::{Change, Changes, Footing, LineKey, LineRecord, OrderId, OrderRecord, ProductRecord, Scope, Sku};
 use jiff::Timestamp;
 
 use super::error::{expect_rows, store_error};
@@ -22,11 +22,14 @@ use super::write::{
     bind_order_terms, bind_orders,
 };
 use crate::placed::{Placed, PlacedLine};
+use crate::recall::Forms;
 
 /// What a decision took for granted of a product.
 #[derive(Debug, Clone, Copy)]
 struct Stood {
     version: u64,
+    /// Its form: all that it takes for granted of lines that are placed on room alone. `None`: it is not known.
+    form: Option<u64>,
     /// When the next hold on it ends: that can change without a new version.
     next_expiry: Option<Timestamp>,
     /// Whether nothing was left of it: its version tells that too.
@@ -72,9 +75,10 @@ impl From<Misplaced> for StoreError {
 
 impl Premise {
     /// That products stand as they were read or remembered.
-    pub(super) fn of(products: &[ProductRecord]) -> Self {
+    pub(super) fn of(products: &[ProductRecord], forms: &Forms) -> Self {
         let stood = |product: &ProductRecord| Stood {
             version: product.version,
+            form: forms.get(&product.sku).copied(),
             next_expiry: product.next_expiry,
             depleted: product.depleted,
         };
@@ -183,10 +187,13 @@ pub(super) async fn place(
     link: Link,
 ) -> Result<(), Misplaced> {
     const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let placed = Placed::of(changes);
+         ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+         ?, ?, ?)";
+    let mut placed = Placed::of(changes);
+    placed.lines.sort_by_key(|placed| &placed.line.key);
     let lines: Vec<&LineRecord> = placed.lines.iter().map(|placed| placed.line).collect();
-    let orders: Vec<&OrderRecord> = changes.orders.iter().map(Change::value).collect();
+    let mut orders: Vec<&OrderRecord> = changes.orders.iter().map(Change::value).collect();
+    orders.sort_by_key(|order| &order.id);
     // The keys of those that are stored refuse a second one themselves.
     let stored: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
     let absent: Vec<&LineKey> = premise
@@ -202,12 +209,19 @@ pub(super) async fn place(
         .map(|change| (&change.record.sku, change))
         .collect();
     let (mut read, mut versions, mut expiries, mut depleted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut forms, mut rooms) = (Vec::new(), Vec::new());
     let mut usual_products = true;
     for (sku, stood) in &premise.products {
         let change = changed.get(sku);
         let read_version = change.map_or(Some(stood.version), |change| change.read_version);
         read.push(pg_counter(read_version.ok_or(Misplaced::Failed(StoreError::Conflict))?));
         versions.push(pg_counter(change.map_or(stood.version, |change| change.record.version)));
+        let room = change.and_then(|change| match &change.footing {
+            Footing::Room(room) => Some((stood.form?, room)),
+            Footing::AsRead => None,
+        });
+        forms.push(room.map(|(form, _)| pg_counter(form)));
+        rooms.extend(room.into_iter().flat_map(|(_, room)| room));
         let expiry = change.map_or(stood.next_expiry, |change| change.record.next_expiry);
         expiries.push(expiry.map(pg_instant));
         let now_depleted = change.map_or(stood.depleted, |change| change.record.depleted);
@@ -225,9 +239,12 @@ pub(super) async fn place(
         .array::<Text, _>(premise.products.keys().map(Sku::as_str).collect())
         .array::<BigInt, _>(read)
         .array::<BigInt, _>(versions)
+        .array::<Nullable<BigInt>, _>(forms)
         .array::<Nullable<Timestamptz>, _>(read_expiries)
         .array::<Nullable<Timestamptz>, _>(expiries)
         .array::<Bool, _>(depleted)
+        .array::<Text, _>(rooms.iter().map(|room| room.batch.as_str()).collect())
+        .array::<BigInt, _>(rooms.iter().map(|room| pg_counter(room.needed.get())).collect())
         .array::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
         .array::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());

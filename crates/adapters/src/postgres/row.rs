@@ -125,6 +125,15 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
     })
 }
 
+/// The form of a product: its version less what `placed` counts.
+pub(super) fn form(sku: &Sku, form: i64) -> Result<u64, StoreError> {
+    let at = In {
+        table: "products",
+        key: sku,
+    };
+    at.read("placed", u64::try_from(form))
+}
+
 pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
     let (
         reference,

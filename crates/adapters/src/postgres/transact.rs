@@ -27,7 +27,7 @@ use super::load::begin_and_load;
 use super::place::{Link, Misplaced, Premise, holds, place};
 use super::statement::statement;
 use super::write::write;
-use crate::recall::Ahead;
+use crate::recall::{Ahead, Forms, Remembered};
 
 /// A transaction that was sent, and has not been answered yet: the next one may be sent behind it.
 struct Sent {
@@ -123,12 +123,13 @@ impl PostgresStore {
         &self,
         scope: &Scope,
         decide: &Decide,
-        remembered: Loaded,
+        remembered: Remembered,
         behind: Option<Behind>,
         announce: Option<Announce>,
     ) -> Result<Option<Decided>, StoreError> {
-        let premise = Premise::of(&remembered.products).with_nothing_of(scope);
-        let decided = match decide(remembered) {
+        let Remembered { loaded, forms } = remembered;
+        let premise = Premise::of(&loaded.products, &forms).with_nothing_of(scope);
+        let decided = match decide(loaded) {
             Ok(decided) => decided,
             // Only what the books say may be called broken.
             Err(Undecided::Corrupt(_)) => return Ok(None),
@@ -221,9 +222,9 @@ impl PostgresStore {
 
     /// Reads under locks, decides, and stores.
     async fn on_books(&self, scope: &Scope, decide: &Decide) -> Result<Decided, StoreError> {
-        let (connection, loaded) = self.begin_with(scope).await?;
-        let premise = Premise::of(&loaded.products);
-        self.recall().learn(&loaded);
+        let (connection, loaded, forms) = self.begin_with(scope).await?;
+        let premise = Premise::of(&loaded.products, &forms);
+        self.recall().learn(&loaded, &forms);
         // A decision that panics must not leave the locks behind: the panic goes on when they are released.
         let decided = match catch_unwind(AssertUnwindSafe(|| decide(loaded))) {
             Ok(Ok(decided)) => decided,
@@ -263,16 +264,16 @@ impl PostgresStore {
         }
     }
 
-    /// A connection with a transaction begun on it, and what the scope reads.
+    /// A connection with a transaction begun on it, and what the scope reads, with the forms of its products.
     ///
     /// A connection may have died without anybody noticing; nothing has been changed on it yet, so the next one is
     /// tried. Each dead one leaves the pool: after as many as the pool holds, one must be new.
-    async fn begin_with(&self, scope: &Scope) -> Result<(Object<AsyncPgConnection>, Loaded), StoreError> {
+    async fn begin_with(&self, scope: &Scope) -> Result<(Object<AsyncPgConnection>, Loaded, Forms), StoreError> {
         let mut left = self.pool.status().max_size;
         loop {
             let mut connection = self.connection().await?;
             match begin_and_load(&connection, scope).await {
-                Ok(loaded) => return Ok((connection, loaded)),
+                Ok((loaded, forms)) => return Ok((connection, loaded, forms)),
                 Err(_) if left > 0 && connection.is_broken() => {
                     drop(Object::take(connection));
                     left -= 1;

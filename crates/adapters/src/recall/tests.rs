@@ -88,6 +88,22 @@ impl Books {
     }
 }
 
+impl Recall {
+    /// What the scope would read, without what is known beside it.
+    fn recalled(&mut self, scope: &Scope) -> Option<Loaded> {
+        self.recalled_behind(&Ahead::default(), scope)
+    }
+
+    /// Takes note of what was read, as a store that has one writer does.
+    fn read(&mut self, loaded: &Loaded) {
+        self.learn(loaded, &Forms::default());
+    }
+
+    fn recalled_behind(&mut self, ahead: &Ahead, scope: &Scope) -> Option<Loaded> {
+        self.recall_behind(ahead, scope).map(|remembered| remembered.loaded)
+    }
+}
+
 fn sku(text: &str) -> Sku {
     Sku::new(text).expect("a SKU")
 }
@@ -128,7 +144,7 @@ fn one_allocation(batches: usize) -> (Books, Recall) {
     }
     let command = allocate(0, "LAMP", 1, false);
     let loaded = books.load(&command.scope());
-    recall.learn(&loaded);
+    recall.read(&loaded);
     let changes = books.run(&command, loaded).expect("it fits");
     assert!(recall.only_places(&Ahead::default(), &changes));
     recall.apply(&changes);
@@ -139,7 +155,7 @@ fn one_allocation(batches: usize) -> (Books, Recall) {
 fn what_was_stored_is_remembered_as_it_would_be_read() {
     let (books, mut recall) = one_allocation(3);
     let scope = allocate(1, "LAMP", 1, false).scope();
-    assert_eq!(recall.recall(&scope), Some(books.load(&scope)));
+    assert_eq!(recall.recalled(&scope), Some(books.load(&scope)));
 }
 
 #[test]
@@ -149,32 +165,32 @@ fn nothing_is_remembered_for_who_asks_for_more_than_placing_lines_takes() {
         backlog: BacklogNeed::FromStart,
         ..allocate(1, "LAMP", 1, false).scope()
     };
-    assert_eq!(recall.recall(&frees_stock), None);
-    assert_eq!(recall.recall(&create(9, "LAMP", 1).scope()), None);
+    assert_eq!(recall.recalled(&frees_stock), None);
+    assert_eq!(recall.recalled(&create(9, "LAMP", 1).scope()), None);
     let wants = || allocate(1, "LAMP", 1, false).scope();
     let of_what_has_left = Scope {
         dispatches: true,
         ..wants()
     };
-    assert_eq!(recall.recall(&of_what_has_left), None);
+    assert_eq!(recall.recalled(&of_what_has_left), None);
     let of_deadlines = Scope {
         holds: [sku("LAMP")].into(),
         ..wants()
     };
-    assert_eq!(recall.recall(&of_deadlines), None);
-    assert_eq!(recall.recall(&allocate(1, "CHAIR", 1, false).scope()), None);
-    assert_eq!(recall.recall(&Scope::default()), None);
+    assert_eq!(recall.recalled(&of_deadlines), None);
+    assert_eq!(recall.recalled(&allocate(1, "CHAIR", 1, false).scope()), None);
+    assert_eq!(recall.recalled(&Scope::default()), None);
 }
 
 #[test]
 fn a_cut_offer_is_remembered_as_cut_and_not_as_whole() {
     let (books, mut recall) = one_allocation(OFFER_PAGE + 3);
     let mut scope = allocate(1, "LAMP", 1, false).scope();
-    let remembered = recall.recall(&scope);
+    let remembered = recall.recalled(&scope);
     assert_eq!(remembered, Some(books.load(&scope)));
     assert_eq!(remembered.map(|loaded| loaded.cut_offers.len()), Some(1));
     scope.whole_offers.insert(sku("LAMP"));
-    assert_eq!(recall.recall(&scope), None);
+    assert_eq!(recall.recalled(&scope), None);
 }
 
 #[test]
@@ -184,14 +200,14 @@ fn a_product_that_somebody_else_changes_is_not_trusted_until_it_is_found_unchang
     // Somebody else's, of which nothing is noted here.
     books.run(&allocate(7, "LAMP", 1, false), books.load(&scope));
     recall.doubt([&sku("LAMP")]);
-    assert_eq!(recall.recall(&scope), None);
-    recall.learn(&books.load(&scope));
+    assert_eq!(recall.recalled(&scope), None);
+    recall.read(&books.load(&scope));
     for _ in 0..DOUBTS {
-        assert_eq!(recall.recall(&scope), None, "it had changed, not long ago");
-        recall.learn(&books.load(&scope));
+        assert_eq!(recall.recalled(&scope), None, "it had changed, not long ago");
+        recall.read(&books.load(&scope));
     }
     assert_eq!(
-        recall.recall(&scope),
+        recall.recalled(&scope),
         Some(books.load(&scope)),
         "it has not for a while"
     );
@@ -201,19 +217,19 @@ fn a_product_that_somebody_else_changes_is_not_trusted_until_it_is_found_unchang
 fn behind_a_transaction_that_is_under_way_its_products_are_as_it_will_have_left_them() {
     let (mut books, mut recall) = one_allocation(1);
     let command = allocate(7, "LAMP", 2, false);
-    let before = recall.recall(&command.scope()).expect("it is remembered");
+    let before = recall.recalled(&command.scope()).expect("it is remembered");
     let changes = books.run(&command, before.clone()).expect("it is allocated");
     let left = recall.left_by(&Ahead::default(), &changes);
     let next = allocate(8, "LAMP", 1, false).scope();
     assert_eq!(
-        recall.recall(&next),
+        recall.recalled(&next),
         Some(before),
         "whoever does not follow it knows nothing of it"
     );
-    let behind = recall.recall_behind(&left, &next);
+    let behind = recall.recalled_behind(&left, &next);
     assert_eq!(behind, Some(books.load(&next)));
     recall.adopt(left);
-    assert_eq!(recall.recall(&next), behind, "and everybody once it is stored");
+    assert_eq!(recall.recalled(&next), behind, "and everybody once it is stored");
 }
 
 #[test]
@@ -229,21 +245,21 @@ fn of_two_that_were_stored_the_later_is_kept_whichever_is_told_first() {
     let left_by_second = recall.left_by(&left_by_first, &changes);
     recall.adopt(left_by_second);
     recall.adopt(left_by_first);
-    assert_eq!(recall.recall(&second.scope()), Some(books.load(&second.scope())));
+    assert_eq!(recall.recalled(&second.scope()), Some(books.load(&second.scope())));
 }
 
 #[test]
 fn who_follows_one_that_leaves_a_product_unknown_does_not_guess() {
     let (mut books, mut recall) = one_allocation(OFFER_PAGE + 1);
     let all = allocate(7, "LAMP", 9, true);
-    let before = recall.recall(&all.scope()).expect("it is remembered");
+    let before = recall.recalled(&all.scope()).expect("it is remembered");
     // A batch of those that were read is used up, and what takes its place was not read.
     let changes = books.run(&all, before).expect("it is allocated");
     let left = recall.left_by(&Ahead::default(), &changes);
     let next = allocate(8, "LAMP", 1, false).scope();
-    assert_eq!(recall.recall_behind(&left, &next), None);
+    assert_eq!(recall.recalled_behind(&left, &next), None);
     recall.adopt(left);
-    assert_eq!(recall.recall(&next), None);
+    assert_eq!(recall.recalled(&next), None);
 }
 
 #[test]
@@ -251,11 +267,11 @@ fn what_a_change_of_batches_leaves_is_not_guessed() {
     let (mut books, mut recall) = one_allocation(3);
     let command = create(9, "LAMP", 5);
     let loaded = books.load(&command.scope());
-    recall.learn(&loaded);
+    recall.read(&loaded);
     let changes = books.run(&command, loaded).expect("a batch");
     assert!(!recall.only_places(&Ahead::default(), &changes));
     recall.apply(&changes);
-    assert_eq!(recall.recall(&allocate(1, "LAMP", 1, false).scope()), None);
+    assert_eq!(recall.recalled(&allocate(1, "LAMP", 1, false).scope()), None);
 }
 
 #[test]
@@ -281,7 +297,7 @@ fn what_leaves_the_building_or_comes_back_is_not_guessed() {
         list.push(moved);
         assert!(!recall.only_places(&Ahead::default(), &changes));
         recall.apply(&changes);
-        assert_eq!(recall.recall(&scope), None);
+        assert_eq!(recall.recalled(&scope), None);
     }
 }
 
@@ -346,11 +362,11 @@ fn memory_is_bounded_and_the_longest_unused_is_forgotten_first() {
     };
     let scope = |number: usize| allocate(1, &format!("P-{number}"), 1, false).scope();
     for number in 0..3 * MOST_ROWS {
-        recall.learn(&product(number));
-        assert!(recall.recall(&scope(0)).is_some(), "it is in use");
+        recall.read(&product(number));
+        assert!(recall.recalled(&scope(0)).is_some(), "it is in use");
     }
     assert!(recall.young.len() + recall.old.len() <= 2 * MOST_ROWS);
-    assert!(recall.recall(&scope(1)).is_none(), "nobody has asked for it for long");
+    assert!(recall.recalled(&scope(1)).is_none(), "nobody has asked for it for long");
 }
 
 #[derive(Debug, Clone)]
@@ -383,14 +399,14 @@ proptest! {
             };
             let mut scope = command.scope();
             let read = books.load(&scope);
-            let mut loaded = recall.recall(&scope).unwrap_or_else(|| {
-                recall.learn(&read);
+            let mut loaded = recall.recalled(&scope).unwrap_or_else(|| {
+                recall.read(&read);
                 read.clone()
             });
             if loaded.products != read.products {
                 // The store finds out, and reads.
                 recall.doubt(&scope.skus);
-                recall.learn(&read);
+                recall.read(&read);
                 loaded = read.clone();
             }
             prop_assert_eq!(&loaded, &read);
@@ -398,9 +414,9 @@ proptest! {
                 Some(changes) => changes,
                 None => {
                     scope.whole_offers = scope.skus.clone();
-                    prop_assert!(recall.recall(&scope).is_none_or(|loaded| loaded.cut_offers.is_empty()));
+                    prop_assert!(recall.recalled(&scope).is_none_or(|loaded| loaded.cut_offers.is_empty()));
                     let read = books.load(&scope);
-                    recall.learn(&read);
+                    recall.read(&read);
                     books.run(&command, read).expect("all was read")
                 }
             };
@@ -419,8 +435,56 @@ fn a_batch_that_is_used_up_is_not_on_offer_any_more() {
         .run(&allocate(1, "LAMP", 1, false), books.load(&scope))
         .expect("it fits");
     recall.apply(&changes);
-    let remembered = recall.recall(&scope).expect("it is remembered");
+    let remembered = recall.recalled(&scope).expect("it is remembered");
     assert_eq!(remembered.batches.len(), 1);
     assert_eq!(remembered.batches[0].quantity, Count::new(2).expect("a count"));
     assert_eq!(remembered.batches[0].allocated, Units::ZERO);
+}
+
+/// A LAMP of this version, as it was read, and the form it had.
+fn read_as(version: u64, form: u64) -> (Loaded, Forms) {
+    let product = ProductRecord {
+        version,
+        ..ProductRecord::new(sku("LAMP"))
+    };
+    let loaded = Loaded {
+        products: vec![product],
+        ..Loaded::default()
+    };
+    (loaded, Forms::from([(sku("LAMP"), form)]))
+}
+
+#[test]
+fn a_product_in_which_others_have_placed_lines_is_trusted_still_and_another_form_is_not() {
+    let scope = create(0, "LAMP", 1).scope();
+    let scope = Scope {
+        batches: Default::default(),
+        backlog: BacklogNeed::None,
+        ..scope
+    };
+    let mut recall = Recall::default();
+    for (version, form, trusted) in [(5, 2, true), (8, 2, true), (9, 3, false)] {
+        let (loaded, forms) = read_as(version, form);
+        recall.learn(&loaded, &forms);
+        let remembered = recall.recall(&scope).map(|remembered| remembered.forms);
+        assert_eq!(remembered, trusted.then_some(forms), "version {version}, form {form}");
+    }
+}
+
+#[test]
+fn what_does_more_than_to_place_lines_leaves_another_form() {
+    let (mut books, _) = one_allocation(3);
+    let mut recall = Recall::default();
+    let mut form = 10;
+    // The second is spread over batches.
+    for (number, quantity, rises) in [(1, 1, 0), (2, 3, 1)] {
+        let command = allocate(number, "LAMP", quantity, true);
+        let loaded = books.load(&command.scope());
+        recall.learn(&loaded, &Forms::from([(sku("LAMP"), form)]));
+        let changes = books.run(&command, loaded).expect("it fits");
+        recall.apply(&changes);
+        form += rises;
+        let remembered = recall.recall(&command.scope()).expect("it is remembered");
+        assert_eq!(remembered.forms[&sku("LAMP")], form);
+    }
 }

@@ -13,9 +13,9 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, Count, Event, Fact, LineId, LineKey, LineRecord, LineState,
-    Location, Locations, OrderId, OrderRecord, Precedence, ProductChange, ProductName, ProductRecord, Quantity,
-    Reference, Scope, Sku, Subject, Units,
+    AllocationRecord, BatchRecord, Change, Changes, Claim, Count, Event, Fact, Footing, LineId, LineKey, LineRecord,
+    LineState, Location, Locations, OrderId, OrderRecord, Precedence, ProductChange, ProductName, ProductRecord,
+    Quantity, Reference, Scope, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -121,6 +121,7 @@ fn named(name: &str, version: u64) -> Event {
 fn a_small_book() -> Changes {
     Changes {
         products: vec![ProductChange {
+            footing: Footing::AsRead,
             read_version: None,
             record: product("Lampe Été", 2),
         }],
@@ -159,6 +160,7 @@ fn renamed(read_version: u64) -> Changes {
     let version = read_version + 1;
     Changes {
         products: vec![ProductChange {
+            footing: Footing::AsRead,
             read_version: Some(read_version),
             record: product("Lamp", version),
         }],

@@ -15,7 +15,7 @@ use super::load::{are_new, load};
 use super::statement::statement;
 use super::write::{last_sequence, write};
 use crate::placed::Placed;
-use crate::recall::Recall;
+use crate::recall::{Forms, Recall};
 
 /// The connection that writes, and what it remembers.
 pub(super) struct Books {
@@ -60,7 +60,7 @@ impl Books {
             self.filing.file_all(&mut self.connection)?;
         }
         let loaded = load(&mut self.connection, scope)?;
-        self.recall.learn(&loaded);
+        self.recall.learn(&loaded, &Forms::default());
         let decided = decide(loaded)?;
         self.store(decided)
     }
@@ -89,7 +89,7 @@ impl Books {
         let Some(remembered) = self.recall.recall(scope) else {
             return Ok(None);
         };
-        Ok(are_new(&mut self.connection, scope)?.then_some(remembered))
+        Ok(are_new(&mut self.connection, scope)?.then_some(remembered.loaded))
     }
 
     fn store(&mut self, decided: Decided) -> Result<(bool, Decided), StoreError> {

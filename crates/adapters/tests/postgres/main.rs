@@ -11,4 +11,5 @@ mod plans;
 mod reading;
 mod schema;
 mod shop;
+mod side_by_side;
 mod transactions;

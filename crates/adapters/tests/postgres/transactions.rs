@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
-use earmark_domain::{Changes, Count, ProductChange, ProductRecord};
+use earmark_domain::{Changes, Count, Footing, ProductChange, ProductRecord};
 use tokio::task::block_in_place;
 
 use crate::database::{somebody_waits, with_database};
@@ -179,6 +179,7 @@ async fn a_decision_on_another_version_is_not_stored() {
                 &of_products(["LAMP"]),
                 always(|| Changes {
                     products: vec![ProductChange {
+                        footing: Footing::AsRead,
                         read_version: Some(7),
                         record: ProductRecord {
                             sku: sku("LAMP"),

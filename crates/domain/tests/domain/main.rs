@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod audit;
+mod footing;
 mod holds;
 mod leaving;
 mod promises;

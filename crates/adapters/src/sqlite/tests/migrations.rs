@@ -12,7 +12,7 @@ use super::super::{DEFAULT_READERS, OpenError, SqliteStore};
 use super::{Shelf, a_small_book, batch_reference, instant, renamed, sku, store};
 
 /// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 6] = [
+const MIGRATIONS: [(&str, &str); 7] = [
     (
         include_str!("../../../migrations/sqlite/0001_books/up.sql"),
         include_str!("../../../migrations/sqlite/0001_books/down.sql"),
@@ -36,6 +36,10 @@ const MIGRATIONS: [(&str, &str); 6] = [
     (
         include_str!("../../../migrations/sqlite/0006_first_units/up.sql"),
         include_str!("../../../migrations/sqlite/0006_first_units/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0007_side_by_side/up.sql"),
+        include_str!("../../../migrations/sqlite/0007_side_by_side/down.sql"),
     ),
 ];
 

@@ -30,6 +30,9 @@ pub(crate) struct Books {
     ticks: i64,
 }
 
+/// What commands came to: what each is told, and what has to be stored.
+pub(crate) type Decided = (Vec<Result<Outcome, Refusal>>, Changes);
+
 impl Books {
     /// Runs one command in a transaction of its own.
     pub(crate) fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
@@ -38,6 +41,23 @@ impl Books {
 
     /// Runs commands in one transaction.
     pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
+        let many = i64::try_from(commands.len()).expect("a few");
+        loop {
+            match self.decide_together(commands) {
+                Ok((outcomes, changes)) => {
+                    self.ticks += many;
+                    self.store(changes);
+                    self.check();
+                    return outcomes;
+                }
+                Err(due) => self.end_holds(due),
+            }
+        }
+    }
+
+    /// Decides commands in one transaction, at the next ticks, and stores nothing; or tells the products on which holds
+    /// have to be ended before.
+    pub(crate) fn decide_together(&self, commands: &[&Command]) -> Result<Decided, BTreeSet<Sku>> {
         let mut scope = Scope::of(commands.iter().copied());
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
@@ -45,20 +65,14 @@ impl Books {
             let due = ledger.due(self.occasion(self.ticks + many).now);
             let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
             if !due.is_empty() && !ends_holds {
-                self.end_holds(due);
-                continue;
+                return Err(due);
             }
             let outcomes = (self.ticks + 1..)
                 .zip(commands)
                 .map(|(tick, command)| ledger.decide(command, &self.occasion(tick)))
                 .collect();
             match ledger.close() {
-                Ok(changes) => {
-                    self.ticks += many;
-                    self.store(changes);
-                    self.check();
-                    return outcomes;
-                }
+                Ok(changes) => return Ok((outcomes, changes)),
                 Err(Starved(skus)) => {
                     assert!(!skus.is_subset(&scope.whole_offers), "starved on whole offers");
                     scope.whole_offers.extend(skus);
@@ -99,9 +113,19 @@ impl Books {
         }
     }
 
+    /// Sets the clock as it is set in other books.
+    pub(crate) const fn set_clock_by(&mut self, others: &Self) {
+        self.ticks = others.ticks;
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&mut self, seconds: i64) {
         self.ticks += seconds * 1_000_000;
+    }
+
+    /// The occasion of the next command.
+    pub(crate) fn next_occasion(&self) -> Occasion {
+        self.occasion(self.ticks + 1)
     }
 
     fn occasion(&self, tick: i64) -> Occasion {
@@ -288,7 +312,7 @@ impl Books {
         chosen
     }
 
-    fn store(&mut self, changes: Changes) {
+    pub(crate) fn store(&mut self, changes: Changes) {
         for change in changes.products {
             let stood = self.products.insert(change.record.sku.clone(), change.record);
             assert_eq!(stood.map(|record| record.version), change.read_version);
@@ -356,7 +380,7 @@ impl Books {
     }
 
     /// Holds the records to every invariant, and to what the events tell.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         let found = self.discrepancies();
         assert!(found.is_empty(), "{found:#?}");
         let placed = self

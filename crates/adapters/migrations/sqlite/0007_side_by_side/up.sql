@@ -1,0 +1,1 @@
+-- Nothing to change: here there is one writer, who knows what was stored before.

@@ -1,0 +1,60 @@
+//! What a decision stands on: all that was read of a product, or less.
+//!
+//! Two who place lines of one product at the same time need not get in each other's way. Each line goes whole into the
+//! first batch that can take it. What somebody else has earmarked since only makes batches less able to take a line, so
+//! the batches before the one that was chosen would be passed over still, and the one that was chosen would be chosen
+//! still, if it can take the line still. So the rules would say the same on what is there now, and need not be asked.
+//!
+//! That holds as long as nothing but that has happened: a batch that comes, grows, is put off or gets units back may be
+//! the better choice, and the end of what a product has is told by whoever brings it about.
+
+use alloc::vec::Vec;
+
+use crate::line::Part;
+use crate::name::Reference;
+use crate::quantity::{Count, Units};
+
+/// What has to be so of a product when a change of it is stored, for the rules to say the same of what is there then.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Footing {
+    /// It is as it was read.
+    #[default]
+    AsRead,
+    /// Nothing has happened to it since but changes of this same kind, and there is this much room. Its version rises with
+    /// each of them, so the versions that this one brings are those that were told, moved up by as many.
+    Room(Vec<Room>),
+}
+
+/// Units that have to be there in a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Room {
+    /// Which batch.
+    pub batch: Reference,
+    /// How many have to be available in it when the change is stored: those that it takes, and one more than the product
+    /// keeps back. So nothing runs out with it, and what is kept back is not touched.
+    pub needed: Units,
+}
+
+impl Footing {
+    /// Room for these units in batches of a product, which keeps so many back.
+    pub(crate) fn for_units<'a>(units: impl Iterator<Item = &'a Part>, kept_back: Count) -> Self {
+        let mut room: Vec<Room> = Vec::new();
+        for part in units {
+            // A line is nearly always placed where the one before it was.
+            let place = room.iter().rposition(|known| known.batch == part.batch);
+            let place = place.unwrap_or_else(|| {
+                room.push(Room {
+                    batch: part.batch.clone(),
+                    needed: plus(kept_back.units(), Units::ONE),
+                });
+                room.len() - 1
+            });
+            room[place].needed = plus(room[place].needed, part.quantity.units());
+        }
+        Self::Room(room)
+    }
+}
+
+fn plus(units: Units, more: Units) -> Units {
+    units.checked_add(more).expect("a product's units are a sum")
+}
