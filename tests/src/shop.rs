@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use earmark_application::{
     Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineProof, OrderRead, ProductRead, Queries,
     Store, StoreError, Undecided, verify,
@@ -66,10 +68,15 @@ impl TestClock {
     }
 }
 
+#[async_trait]
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         let millis = self.millis.fetch_add(1, Ordering::Relaxed);
         Timestamp::from_millisecond(millis).expect("an instant")
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

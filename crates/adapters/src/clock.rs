@@ -1,5 +1,8 @@
 //! The machine's clock.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use earmark_application::Clock;
 use jiff::Timestamp;
 
@@ -7,6 +10,7 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+#[async_trait]
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
@@ -14,5 +18,9 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }

@@ -92,10 +92,15 @@ impl Store for Bottomless {
 /// The machine's clock.
 struct Wall;
 
+#[async_trait]
 impl Clock for Wall {
     fn now(&self) -> Timestamp {
         let since = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
         Timestamp::from_microsecond(i64::try_from(since.as_micros()).expect("of this age")).expect("an instant")
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

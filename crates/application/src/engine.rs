@@ -194,7 +194,7 @@ impl Engine {
             reply,
             streamed: false,
         };
-        let error = match lane.enter_within(self.patience, job).await {
+        let error = match lane.enter_within(self.patience, self.shared.clock.as_ref(), job).await {
             Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
             Err(error) => error,
         };

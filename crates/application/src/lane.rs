@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::timeout;
 
 use crate::engine::{EngineSettings, Job, Shared};
 use crate::error::CommandError;
 use crate::group::{Group, Hungry, Predecessor};
-use crate::port::UnderWay;
+use crate::port::{Clock, UnderWay};
 
 /// What stands in a lane's queue.
 enum Item {
@@ -72,16 +71,21 @@ impl Entrance {
     ///
     /// # Errors
     /// When none came free, or the lane takes nothing any more.
-    pub(crate) async fn enter_within(&self, patience: Duration, job: Job) -> Result<(), CommandError> {
+    pub(crate) async fn enter_within(
+        &self,
+        patience: Duration,
+        clock: &dyn Clock,
+        job: Job,
+    ) -> Result<(), CommandError> {
         let place = match self.queue.try_reserve() {
             Ok(place) => place,
             Err(TrySendError::Closed(())) => return Err(CommandError::ShuttingDown),
-            // A timer would let it wait a moment all the same.
+            // A clock may let it wait a moment all the same.
             Err(TrySendError::Full(())) if patience.is_zero() => return Err(CommandError::Busy),
-            Err(TrySendError::Full(())) => match timeout(patience, self.queue.reserve()).await {
-                Ok(Ok(place)) => place,
-                Ok(Err(_)) => return Err(CommandError::ShuttingDown),
-                Err(_) => return Err(CommandError::Busy),
+            Err(TrySendError::Full(())) => tokio::select! {
+                biased;
+                place = self.queue.reserve() => place.map_err(|_| CommandError::ShuttingDown)?,
+                () = clock.pause(patience) => return Err(CommandError::Busy),
             },
         };
         place.send(Item::Job(job));

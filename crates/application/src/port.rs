@@ -377,6 +377,7 @@ pub trait Queries: Send + Sync {
 }
 
 /// The time.
+#[async_trait]
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
@@ -385,6 +386,9 @@ pub trait Clock: Send + Sync {
     fn today(&self) -> Date {
         day_of(self.now())
     }
+
+    /// Waits for so long. To be given up at any time.
+    async fn pause(&self, time: Duration);
 }
 
 /// Where the engine's figures go. Called on the hot path: implementations must not block.

@@ -103,9 +103,14 @@ fn lamps() -> Loaded {
 /// A clock that stands still.
 struct Stopped;
 
+#[async_trait]
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(1_900_000_000).expect("an instant")
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
@@ -84,9 +85,14 @@ fn told() -> Answer {
 
 struct Wall;
 
+#[async_trait]
 impl Clock for Wall {
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

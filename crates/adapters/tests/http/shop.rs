@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::Service;
@@ -11,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
+use async_trait::async_trait;
 use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{Clock, Engine, EngineSettings, Meter, RememberedAnswers, Store};
@@ -34,9 +36,14 @@ pub(crate) fn opening() -> Timestamp {
 /// A clock that stands still but for what is said to pass: seconds since the epoch.
 struct Watch(AtomicI64);
 
+#[async_trait]
 impl Clock for Watch {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(self.0.load(Ordering::Relaxed)).expect("an instant")
+    }
+
+    async fn pause(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 
