@@ -140,16 +140,34 @@ async fn orders_over_the_same_products_in_any_order_all_come_through(desk: Desk)
     }
 }
 
-async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut desk: Desk) {
-    /// As little room as there can be.
-    const NO_ROOM: [(&str, &str); 3] = [
+/// As little room as there can be, and so many milliseconds for whoever waits for it.
+fn no_room(patience: &str) -> [(&str, &str); 4] {
+    [
         ("EARMARK__ENGINE__LANES", "1"),
         ("EARMARK__ENGINE__QUEUE", "1"),
         ("EARMARK__ENGINE__GROUP", "1"),
-    ];
+        ("EARMARK__ENGINE__PATIENCE_MS", patience),
+    ]
+}
 
+async fn a_rush_that_finds_no_room_waits_for_it_and_is_served(mut desk: Desk) {
     desk.buy("B1", "LAMP", 1_000).await;
-    desk.service = Service::start_with(&desk.db.url(), &NO_ROOM).await;
+    desk.service = Service::start_with(&desk.db.url(), &no_room("60000")).await;
+    let buyers: Vec<_> = (0..CONNECTIONS)
+        .map(|buyer| {
+            let client = desk.service.client();
+            tokio::spawn(async move { client.allocate(&format!("o{buyer}"), "LAMP", 1).await })
+        })
+        .collect();
+    for buyer in buyers {
+        let _ = buyer.await.expect("a buyer is answered").answers(201);
+    }
+    assert_eq!(desk.service.client().product("LAMP").await["allocated"], CONNECTIONS);
+}
+
+async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut desk: Desk) {
+    desk.buy("B1", "LAMP", 1_000).await;
+    desk.service = Service::start_with(&desk.db.url(), &no_room("0")).await;
     let turned_away = Arc::new(AtomicUsize::new(0));
     let buyers: Vec<_> = (0..CONNECTIONS)
         .map(|buyer| {
@@ -193,5 +211,6 @@ on_each_database! {
     the_last_unit_goes_to_exactly_one_of_many_who_ask_for_it_at_once,
     the_same_order_sent_many_times_at_once_is_placed_once,
     orders_over_the_same_products_in_any_order_all_come_through,
+    a_rush_that_finds_no_room_waits_for_it_and_is_served,
     a_service_without_room_says_when_to_come_again_and_forgets_nothing,
 }
