@@ -43,8 +43,7 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     /// One lane of at most 1,024 waiting commands, a quarter of a second for whoever finds it full, 128 to a transaction:
-    /// beyond that a group gains nothing. A second
-    /// lane halves the groups, and so has what a transaction costs whatever its size paid twice as often; it pays where a
+    /// beyond that a group gains nothing. A second lane halves the groups, and so has what a transaction costs whatever its size paid twice as often; it pays where a
     /// database has processors to spare.
     fn default() -> Self {
         Self {

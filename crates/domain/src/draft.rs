@@ -65,7 +65,7 @@ pub(crate) struct Short {
 impl Short {
     /// Counts a batch that it was offered.
     fn add(&mut self, available: Units) {
-        self.available = plus(self.available, available);
+        self.available = self.available.plus(available);
         self.largest_batch = self.largest_batch.max(available);
     }
 
@@ -88,10 +88,6 @@ impl Short {
             remedy,
         }
     }
-}
-
-fn plus(sum: Units, units: Units) -> Units {
-    sum.checked_add(units).expect("a product's units are a sum")
 }
 
 impl<'p> Draft<'p> {
@@ -145,7 +141,7 @@ impl<'p> Draft<'p> {
         if self.taken.len() <= place {
             self.taken.resize(place + 1, Units::ZERO);
         }
-        self.taken[place] = plus(self.taken[place], quantity.units());
+        self.taken[place] = self.taken[place].plus(quantity.units());
         let batch = self.offered[place];
         Allocation {
             part: Part {
@@ -291,7 +287,7 @@ impl<'p> Draft<'p> {
         let here = |locations| -> (Units, Units) {
             let places = self.candidates(locations).map(|place| self.available(place));
             places.fold((Units::ZERO, Units::ZERO), |(sum, most), units| {
-                (plus(sum, units), most.max(units))
+                (sum.plus(units), most.max(units))
             })
         };
         let (sum, most) = here(seek.locations);
@@ -305,7 +301,7 @@ impl<'p> Draft<'p> {
             let large = elsewhere.find(|place| {
                 let location = &self.batch(*place).record().location;
                 let barred = !seek.locations.as_slice().contains(location);
-                barred && within(plus(sum, self.available(*place)), self.available(*place))
+                barred && within(sum.plus(self.available(*place)), self.available(*place))
             });
             if let Some(place) = large {
                 return Remedy::Location(self.batch(place).record().location.clone());

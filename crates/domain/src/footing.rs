@@ -15,10 +15,9 @@ use crate::name::Reference;
 use crate::quantity::{Count, Units};
 
 /// What has to be so of a product when a change of it is stored, for the rules to say the same of what is there then.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Footing {
     /// It is as it was read.
-    #[default]
     AsRead,
     /// Nothing has happened to it since but changes of this same kind, and there is this much room. Its version rises with
     /// each of them, so the versions that this one brings are those that were told, moved up by as many.
@@ -45,16 +44,12 @@ impl Footing {
             let place = place.unwrap_or_else(|| {
                 room.push(Room {
                     batch: part.batch.clone(),
-                    needed: plus(kept_back.units(), Units::ONE),
+                    needed: kept_back.units().plus(Units::ONE),
                 });
                 room.len() - 1
             });
-            room[place].needed = plus(room[place].needed, part.quantity.units());
+            room[place].needed = room[place].needed.plus(part.quantity.units());
         }
         Self::Room(room)
     }
-}
-
-fn plus(units: Units, more: Units) -> Units {
-    units.checked_add(more).expect("a product's units are a sum")
 }

@@ -137,6 +137,11 @@ impl Units {
         self.0 == 0
     }
 
+    /// The sum of units of one product: its batches together hold fewer than would wrap.
+    pub(crate) fn plus(self, more: Self) -> Self {
+        self.checked_add(more).expect("a product's units are a sum")
+    }
+
     /// The sum, or `None` where it would wrap.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {

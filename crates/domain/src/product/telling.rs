@@ -98,7 +98,7 @@ impl Product {
         let mut sum = Units::ZERO;
         for place in self.offered() {
             let units = self.batches[*place].available();
-            sum = sum.checked_add(units).expect("a product's units are a sum");
+            sum = sum.plus(units);
             if sum > kept_back {
                 return Some(true);
             }
