@@ -236,18 +236,18 @@ pub(super) async fn place(
         depleted.clear();
     }
     let statement = statement::<()>(PLACE)
-        .array::<Text, _>(premise.products.keys().map(Sku::as_str).collect())
-        .array::<BigInt, _>(read)
-        .array::<BigInt, _>(versions)
-        .array::<Nullable<BigInt>, _>(forms)
-        .array::<Nullable<Timestamptz>, _>(read_expiries)
-        .array::<Nullable<Timestamptz>, _>(expiries)
-        .array::<Bool, _>(depleted)
-        .array::<Text, _>(rooms.iter().map(|room| room.batch.as_str()).collect())
-        .array::<BigInt, _>(rooms.iter().map(|room| pg_counter(room.needed.get())).collect())
-        .array::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
-        .array::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
-        .array::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());
+        .list::<Text, _>(premise.products.keys().map(Sku::as_str).collect())
+        .list::<BigInt, _>(read)
+        .list::<BigInt, _>(versions)
+        .list::<Nullable<BigInt>, _>(forms)
+        .list::<Nullable<Timestamptz>, _>(read_expiries)
+        .list::<Nullable<Timestamptz>, _>(expiries)
+        .list::<Bool, _>(depleted)
+        .list::<Text, _>(rooms.iter().map(|room| room.batch.as_str()).collect())
+        .list::<BigInt, _>(rooms.iter().map(|room| pg_counter(room.needed.get())).collect())
+        .list::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
+        .list::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
+        .list::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());
     let usual_orders = orders.iter().all(|order| is_usual_order(order));
     let usual_lines = placed.lines.iter().all(is_usual_line);
     let statement = bind_orders(statement, &orders);

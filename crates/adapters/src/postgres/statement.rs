@@ -12,7 +12,7 @@ use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::CompatibleType;
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, SingleValue, SqlType};
+use diesel::sql_types::{Array, Nullable, SingleValue, SqlType};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 /// A statement with its values. `Row` is the tuple of SQL types of the rows it yields.
@@ -52,6 +52,17 @@ impl<'a, Row> Statement<'a, Row> {
         <Vec<Value> as AsExpression<Array<Type>>>::Expression: QueryFragment<Pg> + Send + 'a,
     {
         self.bind::<Array<Type>, _>(values)
+    }
+
+    /// Gives the next `?` an array, or NULL where there is nothing in it: for a column of rows that may not be there,
+    /// which the server need not unpack then.
+    pub(super) fn list<Type, Value>(self, values: Vec<Value>) -> Self
+    where
+        Type: SingleValue + 'static,
+        Option<Vec<Value>>: AsExpression<Nullable<Array<Type>>>,
+        <Option<Vec<Value>> as AsExpression<Nullable<Array<Type>>>>::Expression: QueryFragment<Pg> + Send + 'a,
+    {
+        self.bind::<Nullable<Array<Type>>, _>(Some(values).filter(|values| !values.is_empty()))
     }
 }
 

@@ -237,39 +237,39 @@ fn update_orders<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
 /// Binds what each order has.
 pub(super) fn bind_orders<'a>(statement: Statement<'a>, orders: &[&'a OrderRecord]) -> Statement<'a> {
     statement
-        .array::<Text, _>(column(orders, |order| order.id.as_str()))
-        .array::<Timestamptz, _>(column(orders, |order| pg_instant(order.placed_at)))
+        .list::<Text, _>(column(orders, |order| order.id.as_str()))
+        .list::<Timestamptz, _>(column(orders, |order| pg_instant(order.placed_at)))
 }
 
 /// Binds what only some orders have.
 pub(super) fn bind_order_terms<'a>(statement: Statement<'a>, orders: &[&'a OrderRecord]) -> Statement<'a> {
     statement
-        .array::<Integer, _>(column(orders, |order| order.precedence.priority().get()))
-        .array::<Nullable<Date>, _>(
+        .list::<Integer, _>(column(orders, |order| order.precedence.priority().get()))
+        .list::<Nullable<Date>, _>(
             column(orders, |order| order.precedence.required_by().map(pg_date)) as Vec<Option<PgDate>>
         )
-        .array::<Nullable<Timestamptz>, _>(column(orders, |order| order.hold_until.map(pg_instant)))
+        .list::<Nullable<Timestamptz>, _>(column(orders, |order| order.hold_until.map(pg_instant)))
 }
 
 /// Binds what each line has.
 pub(super) fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
     statement
-        .array::<Text, _>(column(lines, |line| line.key.order.as_str()))
-        .array::<Text, _>(column(lines, |line| line.key.line.as_str()))
-        .array::<Text, _>(column(lines, |line| line.sku.as_str()))
-        .array::<Integer, _>(column(lines, |line| pg_units(line.quantity.get())))
-        .array::<Text, _>(column(lines, |line| line.state.as_str()))
-        .array::<Bool, _>(column(lines, |line| line.split))
-        .array::<Timestamptz, _>(column(lines, |line| pg_instant(line.placed_at)))
-        .array::<Bool, _>(column(lines, |line| line.placed_with_order))
+        .list::<Text, _>(column(lines, |line| line.key.order.as_str()))
+        .list::<Text, _>(column(lines, |line| line.key.line.as_str()))
+        .list::<Text, _>(column(lines, |line| line.sku.as_str()))
+        .list::<Integer, _>(column(lines, |line| pg_units(line.quantity.get())))
+        .list::<Text, _>(column(lines, |line| line.state.as_str()))
+        .list::<Bool, _>(column(lines, |line| line.split))
+        .list::<Timestamptz, _>(column(lines, |line| pg_instant(line.placed_at)))
+        .list::<Bool, _>(column(lines, |line| line.placed_with_order))
 }
 
 /// Binds what only some lines have.
 pub(super) fn bind_line_terms<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
     statement
-        .array::<BigInt, _>(column(lines, |line| line.precedence.rank()))
-        .array::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.locations)))
-        .array::<Nullable<Timestamptz>, _>(column(lines, |line| line.hold_until.map(pg_instant)))
+        .list::<BigInt, _>(column(lines, |line| line.precedence.rank()))
+        .list::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.locations)))
+        .list::<Nullable<Timestamptz>, _>(column(lines, |line| line.hold_until.map(pg_instant)))
 }
 
 /// Binds the units that new lines are placed with, and which events tell of the lines.
@@ -280,19 +280,19 @@ pub(super) fn bind_first_units<'a>(
 ) -> Statement<'a> {
     let units = |line: &PlacedLine<'a>| line.units;
     statement
-        .array::<Nullable<Text>, _>(
+        .list::<Nullable<Text>, _>(
             lines
                 .iter()
                 .map(|line| units(line).map(|held| held.batch.as_str()))
                 .collect(),
         )
-        .array::<Nullable<Integer>, _>(
+        .list::<Nullable<Integer>, _>(
             lines
                 .iter()
                 .map(|line| units(line).map(|held| pg_units(held.quantity.get())))
                 .collect(),
         )
-        .array::<Nullable<BigInt>, _>(
+        .list::<Nullable<BigInt>, _>(
             lines
                 .iter()
                 .map(|line| line.told_version(events).map(pg_counter))
@@ -302,7 +302,7 @@ pub(super) fn bind_first_units<'a>(
 
 /// Binds how strong the claims of new lines are to the units that they are placed with.
 pub(super) fn bind_claims<'a>(statement: Statement<'a>, lines: &[PlacedLine<'a>]) -> Statement<'a> {
-    statement.array::<BigInt, i64>(
+    statement.list::<BigInt, i64>(
         lines
             .iter()
             .map(|line| line.units.map_or(0, |held| held.claim.strength()))
@@ -397,12 +397,12 @@ fn earmark<'a>(allocations: &[&'a AllocationRecord]) -> Statement<'a> {
 /// Binds what each allocation has that stands beside its line.
 pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &[&'a AllocationRecord]) -> Statement<'a> {
     statement
-        .array::<Text, _>(column(allocations, |held| held.key.order.as_str()))
-        .array::<Text, _>(column(allocations, |held| held.key.line.as_str()))
-        .array::<Text, _>(column(allocations, |held| held.batch.as_str()))
-        .array::<Integer, _>(column(allocations, |held| pg_units(held.quantity.get())))
-        .array::<Timestamptz, PgTimestamp>(column(allocations, |held| pg_instant(held.allocated_at)))
-        .array::<BigInt, i64>(column(allocations, |held| held.claim.strength()))
+        .list::<Text, _>(column(allocations, |held| held.key.order.as_str()))
+        .list::<Text, _>(column(allocations, |held| held.key.line.as_str()))
+        .list::<Text, _>(column(allocations, |held| held.batch.as_str()))
+        .list::<Integer, _>(column(allocations, |held| pg_units(held.quantity.get())))
+        .list::<Timestamptz, PgTimestamp>(column(allocations, |held| pg_instant(held.allocated_at)))
+        .list::<BigInt, i64>(column(allocations, |held| held.claim.strength()))
 }
 
 fn insert_events<'a>(placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
@@ -423,22 +423,22 @@ fn insert_events<'a>(placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> 
 pub(super) fn bind_events<'a>(statement: Statement<'a>, placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
     let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
     statement
-        .array::<Nullable<Text>, _>(
+        .list::<Nullable<Text>, _>(
             events
                 .iter()
                 .map(|event| event.product().map(|(sku, _)| sku.as_str()))
                 .collect(),
         )
-        .array::<Nullable<BigInt>, _>(events.iter().map(product).collect())
-        .array::<Nullable<Text>, _>(
+        .list::<Nullable<BigInt>, _>(events.iter().map(product).collect())
+        .list::<Nullable<Text>, _>(
             placed
                 .events(events)
                 .map(|(event, by_line)| event.order().filter(|_| !by_line).map(|id| id.as_str()))
                 .collect(),
         )
-        .array::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
-        .array::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
-        .array::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())
-        .array::<Text, _>(events.iter().map(|event| &*event.correlation_id).collect::<Vec<&str>>())
-        .array::<Text, String>(events.iter().map(|event| wire::fact_to_json(&event.fact)).collect())
+        .list::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
+        .list::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
+        .list::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())
+        .list::<Text, _>(events.iter().map(|event| &*event.correlation_id).collect::<Vec<&str>>())
+        .list::<Text, String>(events.iter().map(|event| wire::fact_to_json(&event.fact)).collect())
 }

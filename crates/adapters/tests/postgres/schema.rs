@@ -265,6 +265,7 @@ async fn stands(store: &PostgresStore) -> ProductHistory {
 /// Takes the schema back to that of the second release, as its programs left it.
 async fn back_to_the_second_release(outsider: &Client) {
     for down in [
+        include_str!("../../migrations/postgres/0008_sums_in_a_loop/down.sql"),
         include_str!("../../migrations/postgres/0007_side_by_side/down.sql"),
         include_str!("../../migrations/postgres/0006_first_units/down.sql"),
         include_str!("../../migrations/postgres/0005_followed_statements/down.sql"),

@@ -8,11 +8,14 @@ ALTER TABLE products
     ADD CONSTRAINT products_placed_among_its_versions CHECK (placed BETWEEN 0 AND version);
 
 -- As before, and: a product may have placed lines since it was read, if what was decided needs no more of it than room.
+--
+-- Rows are made of the lists by subscript: within the function a list is taken apart once, and `unnest` would put each
+-- column into a store of its own first. A list that is empty is given as NULL, which costs nothing, and has NULL everywhere.
 DROP FUNCTION place_lines;
 CREATE FUNCTION place_lines(
     -- Of each product its SKU, the version that was read, and the one it has from now on; its version less what `placed`
     -- counted, as it was read, if others may have placed lines since, else NULL; when the next hold on it ended as it was
-    -- read, and when from now on; whether nothing is left of it. The last three are empty, where no hold is on any of them
+    -- read, and when from now on; whether nothing is left of it. The last three are NULL, where no hold is on any of them
     -- and none has run out or come back.
     skus text[], read_versions bigint[], versions bigint[], forms bigint[],
     read_expiries timestamptz[], expiries timestamptz[], depleted_now boolean[],
@@ -21,14 +24,14 @@ CREATE FUNCTION place_lines(
     -- Orders that must have neither header nor line yet, and lines that must not exist and are not among the new.
     absent_orders text[], absent_line_orders text[], absent_line_ids text[],
     -- Orders and lines in the order of their keys: two who bring the same never wait for each other. Lists are read from
-    -- the front to the back here, and so are events.
+    -- the front to the back here, and so are events. What no order has is NULL.
     orders_ids text[], orders_placed_at timestamptz[], orders_priority integer[], orders_required_by date[],
     orders_hold_until timestamptz[],
     lines_order text[], lines_line text[], lines_sku text[], lines_quantity integer[], lines_state text[],
     lines_split boolean[], lines_placed_at timestamptz[], lines_with_order boolean[],
     -- The units that a line is placed with, and the version of its product that tells of it.
     lines_batch text[], lines_units integer[], lines_told bigint[],
-    -- Empty, where no line has any of these. A line's locations are one text, as an array is written.
+    -- NULL, where no line has any of these. A line's locations are one text, as an array is written.
     lines_claim bigint[], lines_rank bigint[], lines_locations text[], lines_hold_until timestamptz[],
     -- Units in a second batch, and in more.
     further_order text[], further_line text[], further_batch text[], further_quantity integer[],
@@ -70,10 +73,11 @@ BEGIN
        SET version = products.version + new.risen,
            placed = products.placed + CASE WHEN new.form IS NULL THEN 0 ELSE new.risen END,
            next_expiry = new.expiry, depleted = coalesce(new.depleted, products.depleted)
-      FROM (SELECT *, changed.version - changed.read_version AS risen
-              FROM unnest(skus, read_versions, versions, forms, read_expiries, expiries, depleted_now)
-                AS changed (sku, read_version, version, form, read_expiry, expiry, depleted)
-             WHERE changed.version <> changed.read_version ORDER BY changed.sku COLLATE "C") AS new
+      FROM (SELECT skus[at] AS sku, read_versions[at] AS read_version, versions[at] - read_versions[at] AS risen,
+                   forms[at] AS form, read_expiries[at] AS read_expiry, expiries[at] AS expiry,
+                   depleted_now[at] AS depleted
+              FROM generate_series(1, cardinality(skus)) AS at
+             WHERE versions[at] <> read_versions[at] ORDER BY skus[at] COLLATE "C") AS new
      WHERE products.sku = new.sku AND products.next_expiry IS NOT DISTINCT FROM new.read_expiry
        AND (products.version = new.read_version
             OR products.version > new.read_version AND products.version - products.placed = new.form
@@ -122,41 +126,31 @@ BEGIN
 
     IF cardinality(orders_ids) > 0 THEN
         INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until)
-        SELECT new.order_id, new.placed_at, coalesce(new.priority, 0), new.required_by, new.hold_until
-          FROM unnest(orders_ids, orders_placed_at, orders_priority, orders_required_by, orders_hold_until)
-            AS new (order_id, placed_at, priority, required_by, hold_until);
+        SELECT orders_ids[at], orders_placed_at[at], coalesce(orders_priority[at], 0), orders_required_by[at],
+               orders_hold_until[at]
+          FROM generate_series(1, cardinality(orders_ids)) AS at;
     END IF;
-    IF cardinality(lines_rank) > 0 THEN
+    IF cardinality(lines_order) > 0 THEN
         INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, told,
                            claim, rank, locations, hold_until)
-        SELECT new.order_id, new.line_id, new.sku, new.quantity, new.state, new.split, new.placed_at, new.with_order,
-               new.batch, new.units, new.told + coalesce(shifts[array_position(overtaken, new.sku)], 0),
-               new.claim, new.rank, new.locations::text[], new.hold_until
-          FROM unnest(lines_order, lines_line, lines_sku, lines_quantity, lines_state, lines_split, lines_placed_at,
-                      lines_with_order, lines_batch, lines_units, lines_told, lines_claim, lines_rank, lines_locations,
-                      lines_hold_until)
-            AS new (order_id, line_id, sku, quantity, state, split, placed_at, with_order, batch, units, told, claim,
-                    rank, locations, hold_until);
-    ELSIF cardinality(lines_order) > 0 THEN
-        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, told)
-        SELECT new.order_id, new.line_id, new.sku, new.quantity, new.state, new.split, new.placed_at, new.with_order,
-               new.batch, new.units, new.told + coalesce(shifts[array_position(overtaken, new.sku)], 0)
-          FROM unnest(lines_order, lines_line, lines_sku, lines_quantity, lines_state, lines_split, lines_placed_at,
-                      lines_with_order, lines_batch, lines_units, lines_told)
-            AS new (order_id, line_id, sku, quantity, state, split, placed_at, with_order, batch, units, told);
+        SELECT lines_order[at], lines_line[at], lines_sku[at], lines_quantity[at], lines_state[at], lines_split[at],
+               lines_placed_at[at], lines_with_order[at], lines_batch[at], lines_units[at],
+               lines_told[at] + coalesce(shifts[array_position(overtaken, lines_sku[at])], 0),
+               coalesce(lines_claim[at], 0), coalesce(lines_rank[at], 0), lines_locations[at]::text[], lines_hold_until[at]
+          FROM generate_series(1, cardinality(lines_order)) AS at;
     END IF;
     IF cardinality(further_order) > 0 THEN
         INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, claim)
-        SELECT * FROM unnest(further_order, further_line, further_batch, further_quantity, further_at, further_claim);
+        SELECT further_order[at], further_line[at], further_batch[at], further_quantity[at], further_at[at], further_claim[at]
+          FROM generate_series(1, cardinality(further_order)) AS at;
     END IF;
     IF cardinality(events_type) > 0 THEN
         locked := pg_advisory_xact_lock(events_lock) IS NOT NULL;
         INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data)
-        SELECT nextval('events_sequence'), sku, version + coalesce(shifts[array_position(overtaken, sku)], 0), order_id,
-               type, occurred_at, actor, correlation_id, data::json
-          FROM unnest(events_sku, events_version, events_order, events_type, events_occurred_at,
-                      events_actor, events_correlation, events_data)
-            AS new (sku, version, order_id, type, occurred_at, actor, correlation_id, data);
+        SELECT nextval('events_sequence'), events_sku[at],
+               events_version[at] + coalesce(shifts[array_position(overtaken, events_sku[at])], 0), events_order[at],
+               events_type[at], events_occurred_at[at], events_actor[at], events_correlation[at], events_data[at]::json
+          FROM generate_series(1, cardinality(events_type)) AS at;
     END IF;
 END
 $$;

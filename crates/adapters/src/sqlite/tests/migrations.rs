@@ -12,7 +12,7 @@ use super::super::{DEFAULT_READERS, OpenError, SqliteStore};
 use super::{Shelf, a_small_book, batch_reference, instant, renamed, sku, store};
 
 /// Each migration: up and down.
-const MIGRATIONS: [(&str, &str); 7] = [
+const MIGRATIONS: [(&str, &str); 8] = [
     (
         include_str!("../../../migrations/sqlite/0001_books/up.sql"),
         include_str!("../../../migrations/sqlite/0001_books/down.sql"),
@@ -40,6 +40,10 @@ const MIGRATIONS: [(&str, &str); 7] = [
     (
         include_str!("../../../migrations/sqlite/0007_side_by_side/up.sql"),
         include_str!("../../../migrations/sqlite/0007_side_by_side/down.sql"),
+    ),
+    (
+        include_str!("../../../migrations/sqlite/0008_sums_in_a_loop/up.sql"),
+        include_str!("../../../migrations/sqlite/0008_sums_in_a_loop/down.sql"),
     ),
 ];
 

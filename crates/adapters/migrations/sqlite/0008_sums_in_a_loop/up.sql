@@ -1,0 +1,1 @@
+-- Nothing to change: sums are added up row by row here.
