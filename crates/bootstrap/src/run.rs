@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use clap::Parser;
 use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers, Unmetered};
@@ -32,6 +33,7 @@ fn begin() -> Result<ExitCode, Failure> {
     let settings = Settings::read(arguments.layers()).map_err(|error| Failure::Usage(error.to_string()))?;
     telemetry::begin(&settings.log)?;
     let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(engine_threads())
         .enable_all()
         .thread_name("earmark")
         .build()
@@ -40,6 +42,13 @@ fn begin() -> Result<ExitCode, Failure> {
     // All that matters has been waited for; a thread that still reads standard input would be waited for in vain.
     runtime.shutdown_background();
     outcome
+}
+
+/// How many threads the engine and the connections to the database share: one for each two processors. The web server's
+/// workers, and a database on the same machine, want the others. With more than there are processors for, they would
+/// wake one another for work that one of them has done by then.
+fn engine_threads() -> usize {
+    thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).max(1))
 }
 
 async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {

@@ -216,6 +216,19 @@ async fn the_settings_that_keep_the_books_safe_are_in_force_and_readers_can_not_
     assert!(told.expect("an answer"));
 }
 
+#[test]
+fn sqlite_is_compiled_for_connections_that_are_one_threads_each() {
+    let shelf = Shelf::new();
+    let mut connection = shelf.address().open_plain().expect("the file opens");
+    let options: Vec<String> = statement::<Text>("PRAGMA compile_options")
+        .load(&mut connection)
+        .expect("it tells");
+    let has = |name: &str| options.iter().any(|option| option == name);
+    // The workspace says how: `.cargo/config.toml`.
+    assert!(has("THREADSAFE=2") && has("DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+}
+
 #[tokio::test]
 async fn a_book_that_is_opened_again_says_what_it_said() {
     let shelf = Shelf::new();
