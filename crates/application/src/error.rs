@@ -5,7 +5,7 @@ use earmark_domain::{Corrupt, Refusal};
 use crate::port::Undecided;
 
 /// Why a store did not store, or did not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The state that was read is no longer the state that stands: load and decide anew. Nothing was stored.
     #[error("the state changed while it was decided on")]

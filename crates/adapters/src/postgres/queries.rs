@@ -6,6 +6,7 @@ use diesel::deserialize::FromSqlRow;
 use diesel::expression::QueryMetadata;
 use diesel::pg::Pg;
 use diesel::query_dsl::CompatibleType;
+use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{
@@ -24,6 +25,7 @@ use super::error::store_error;
 use super::events::event_page;
 use super::history::history;
 use super::load::rows_wanted;
+use super::lookups::{Lookup, Place, Queue};
 use super::row::{self, BEFORE_ALL, pg_instant, pg_moment};
 use super::statement::{Statement, statement};
 use super::sums;
@@ -37,13 +39,15 @@ type LineReadRow = (LineRow, (Option<String>, Option<i32>, Option<PgDate>));
 /// Joins each line of `page` with its allocations, in preference order, in the order of the lines given.
 macro_rules! line_reads {
     ($page:expr, $order:expr) => {
-        line_reads!($page, $order, "", "")
+        line_reads!("", $page, $order, "", "")
     };
-    ($page:expr, $order:expr, $more:expr, $joined:expr) => {
+    ($asked:expr, $page:expr, $order:expr, $more:expr, $joined:expr) => {
         concat!(
             "SELECT line.*, held.batch, held.quantity, held.eta",
             $more,
-            " FROM (SELECT ",
+            " FROM ",
+            $asked,
+            "(SELECT ",
             line_columns!(),
             " FROM lines WHERE ",
             $page,
@@ -79,17 +83,19 @@ fn line_reads(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     Ok(reads)
 }
 
-#[async_trait]
-impl Queries for PostgresStore {
-    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
-        sums::batch(self, reference, now).await
-    }
+/// An order, looked up by its id.
+pub(super) enum OrderByKey {}
 
-    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
-        // The header comes with each line, if there is one.
-        const OF_ORDER: &str = line_reads!(
-            "order_id = ?",
-            "line.line_id",
+impl Lookup for OrderByKey {
+    /// The header comes with each line, if there is one.
+    type Row = (LineReadRow, Option<OrderRow>);
+    type Found = OrderRead;
+
+    async fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> QueryResult<Vec<Self::Row>> {
+        const OF_ORDERS: &str = line_reads!(
+            "unnest(?) AS asked (one) CROSS JOIN LATERAL ",
+            "order_id = one OFFSET 0",
+            "line.order_id, line.line_id",
             ", header.*",
             concat!(
                 "LEFT JOIN LATERAL (SELECT ",
@@ -97,17 +103,38 @@ impl Queries for PostgresStore {
                 " FROM orders WHERE orders.order_id = line.order_id LIMIT 1) AS header ON true "
             )
         );
-        let rows: Vec<(LineReadRow, Option<OrderRow>)> = self
-            .look_up(|| statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDER).bind::<Text, _>(id.as_str()))
-            .await?;
+        let asked = statement::<(LineReadTypes, Nullable<OrderTypes>)>(OF_ORDERS);
+        asked.array::<Text, _>(keys).rows(conn).await
+    }
+
+    fn key(((line, _), _): &Self::Row) -> &str {
+        &line.0
+    }
+
+    fn read(rows: Vec<Self::Row>) -> Result<OrderRead, StoreError> {
         let (lines, headers): (Vec<LineReadRow>, Vec<Option<OrderRow>>) = rows.into_iter().unzip();
         let header = headers.into_iter().next().flatten().map(row::order).transpose()?;
         let lines = line_reads(lines)?;
-        Ok((!lines.is_empty()).then(|| OrderRead {
-            id: id.clone(),
+        Ok(OrderRead {
+            id: lines[0].record.key.order.clone(),
             header,
             lines,
-        }))
+        })
+    }
+
+    fn queue(place: &Place) -> &Queue<Self> {
+        &place.orders
+    }
+}
+
+#[async_trait]
+impl Queries for PostgresStore {
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
+        sums::batch(self, reference, now).await
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        self.look_up::<OrderByKey>(id.as_str()).await
     }
 
     async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {
@@ -311,24 +338,6 @@ impl Queries for PostgresStore {
 }
 
 impl PostgresStore {
-    /// Asks a question of one statement that finds what it looks for by a key.
-    pub(super) async fn look_up<'a, Row, U>(
-        &self,
-        question: impl Fn() -> Statement<'a, Row> + Send,
-    ) -> Result<Vec<U>, StoreError>
-    where
-        Row: SqlType + CompatibleType<U, Pg> + Send + 'static,
-        Pg: QueryMetadata<Row>,
-        U: FromSqlRow<<Row as CompatibleType<U, Pg>>::SqlType, Pg> + Send + 'static,
-        <Row as CompatibleType<U, Pg>>::SqlType: 'static,
-    {
-        if self.lookups.is_empty() {
-            let connection = self.connection().await?;
-            return question().rows(&connection).await.map_err(store_error);
-        }
-        self.lookups.rows(question).await
-    }
-
     /// Asks for a page in the order of a key, in one round trip.
     ///
     /// A plan is made for pages of any length, and to the planner that means a tenth of what there is. In a large table

@@ -3,6 +3,7 @@
 //! A question for an instant is answered without the units of holds that have ended by then. Only where a product knows
 //! of such a hold is it looked for, in a second try that sees one state.
 
+use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{BatchRead, ProductRead, ProductSummary, StoreError};
@@ -13,6 +14,7 @@ use super::columns::{BatchRow, BatchTypes, ProductRow, ProductTypes, batch_colum
 use super::deadlines::Ended;
 use super::error::store_error;
 use super::load::rows_wanted;
+use super::lookups::{Lookup, Place, Queue, one};
 use super::row::{self, pg_moment};
 use super::statement::{Statement, statement};
 use super::{BEGIN_TO_READ, PostgresStore, roll_back};
@@ -42,33 +44,51 @@ fn without(ended: &Ended, batch: &mut BatchRecord) {
 type OneTypes = (BatchTypes, ProductTypes);
 type OneRow = (BatchRow, ProductRow);
 
+/// A batch with its product, looked up by its reference.
+pub(super) enum BatchByKey {}
+
+impl Lookup for BatchByKey {
+    type Row = OneRow;
+    type Found = (BatchRecord, ProductRecord);
+
+    async fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> QueryResult<Vec<OneRow>> {
+        const BATCHES: &str = concat!(
+            "SELECT batch.*, product.* FROM unnest(?) AS asked (one) CROSS JOIN LATERAL (SELECT ",
+            batch_columns!(),
+            " FROM batches WHERE reference = one LIMIT 1) AS batch CROSS JOIN LATERAL (SELECT ",
+            product_columns!(),
+            " FROM products WHERE products.sku = batch.sku LIMIT 1) AS product"
+        );
+        statement::<OneTypes>(BATCHES).array::<Text, _>(keys).rows(conn).await
+    }
+
+    fn key((batch, _): &OneRow) -> &str {
+        &batch.0
+    }
+
+    fn read(rows: Vec<OneRow>) -> Result<Self::Found, StoreError> {
+        let (batch, product) = rows.into_iter().next().expect("there is a row");
+        Ok((row::batch(batch)?, row::product(product)?))
+    }
+
+    fn queue(place: &Place) -> &Queue<Self> {
+        &place.batches
+    }
+}
+
 /// One batch, with its product.
 pub(super) async fn batch(
     store: &PostgresStore,
     reference: &Reference,
     now: Timestamp,
 ) -> Result<Option<BatchRead>, StoreError> {
-    const ONE: &str = concat!(
-        "SELECT batch.*, product.* FROM (SELECT ",
-        batch_columns!(),
-        " FROM batches WHERE reference = ?) AS batch CROSS JOIN LATERAL (SELECT ",
-        product_columns!(),
-        " FROM products WHERE products.sku = batch.sku LIMIT 1) AS product"
-    );
-    let question = || statement::<OneTypes>(ONE).bind::<Text, _>(reference.as_str());
-    let read = |rows: Vec<OneRow>| -> Result<Option<(BatchRecord, ProductRecord)>, StoreError> {
-        let first = rows.into_iter().next();
-        first
-            .map(|(batch, product)| Ok((row::batch(batch)?, row::product(product)?)))
-            .transpose()
-    };
-    let Some((mut record, mut product)) = read(store.look_up(question).await?)? else {
+    let Some((mut record, mut product)) = store.look_up::<BatchByKey>(reference.as_str()).await? else {
         return Ok(None);
     };
     if is_due(&product, now) {
         let conn = store.begin(BEGIN_TO_READ).await?;
         let again = async {
-            let found = read(question().rows(&conn).await.map_err(store_error)?)?;
+            let found = one::<BatchByKey>(reference.as_str(), &conn).await?;
             let ended = ended(&conn, found.iter().map(|(_, product)| product), now).await?;
             Ok::<_, StoreError>((found, ended))
         };
@@ -84,29 +104,87 @@ pub(super) async fn batch(
     Ok(Some(BatchRead { record, version }))
 }
 
-type ReadTypes = (ProductTypes, BigInt, Nullable<BatchTypes>);
-type ReadRow = (ProductRow, i64, Option<BatchRow>);
+type StockTypes = (ProductTypes, BigInt, Nullable<BatchTypes>);
+type StockRow = (ProductRow, i64, Option<BatchRow>);
+
+/// Products with the units that wait for them, joined with their batches in preference order; without batches one comes
+/// once. `$asked` and `$sku` say which, `$counted` which of the lines that wait are counted.
+macro_rules! stocks {
+    ($counted:expr, $asked:expr, $sku:expr) => {
+        concat!(
+            "SELECT product.*, coalesce((SELECT sum(quantity) FROM lines ",
+            "WHERE lines.sku = product.sku AND state = 'backordered'",
+            $counted,
+            "), 0)::bigint, batch.* FROM ",
+            $asked,
+            "(SELECT ",
+            product_columns!(),
+            " FROM products WHERE sku = ",
+            $sku,
+            " LIMIT 1) AS product LEFT JOIN LATERAL (SELECT ",
+            batch_columns!(),
+            " FROM batches WHERE batches.sku = product.sku OFFSET 0) AS batch ON true ",
+            "ORDER BY batch.eta NULLS FIRST, batch.ordinal"
+        )
+    };
+}
 
 /// A product as its rows tell it.
-struct Stock {
+#[derive(Clone)]
+pub(super) struct Stock {
     product: ProductRecord,
     backordered: Units,
     batches: Vec<BatchRecord>,
 }
 
-impl Stock {
-    fn read(rows: Vec<ReadRow>) -> Result<Option<Self>, StoreError> {
-        let Some((product, backordered, _)) = rows.first().cloned() else {
-            return Ok(None);
-        };
+/// A product, looked up by its SKU. It is so while no hold on it has ended.
+pub(super) enum ProductByKey {}
+
+impl Lookup for ProductByKey {
+    type Row = StockRow;
+    type Found = Stock;
+
+    async fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> QueryResult<Vec<StockRow>> {
+        const STOCKS: &str = stocks!("", "unnest(?) AS asked (one) CROSS JOIN LATERAL ", "one");
+        statement::<StockTypes>(STOCKS).array::<Text, _>(keys).rows(conn).await
+    }
+
+    fn key((product, _, _): &StockRow) -> &str {
+        &product.0
+    }
+
+    fn read(rows: Vec<StockRow>) -> Result<Stock, StoreError> {
+        let (product, backordered, _) = rows.first().cloned().expect("there is a row");
         let product = row::product(product)?;
         let batches = rows.into_iter().filter_map(|(_, _, batch)| batch);
-        Ok(Some(Self {
+        Ok(Stock {
             backordered: row::units(&product.sku, "backordered", backordered)?,
             batches: batches.map(row::batch).collect::<Result<_, _>>()?,
             product,
-        }))
+        })
     }
+
+    fn queue(place: &Place) -> &Queue<Self> {
+        &place.products
+    }
+}
+
+/// A product on which holds have ended by an instant, as it stands without them.
+async fn stock_at(conn: &AsyncPgConnection, sku: &Sku, now: Timestamp) -> Result<Option<Stock>, StoreError> {
+    const STOCK_AT: &str = stocks!(" AND (hold_until IS NULL OR hold_until > ?)", "", "?");
+    let rows: Vec<StockRow> = statement::<StockTypes>(STOCK_AT)
+        .bind::<Timestamptz, _>(pg_moment(now))
+        .bind::<Text, _>(sku.as_str())
+        .rows(conn)
+        .await
+        .map_err(store_error)?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut stock = ProductByKey::read(rows)?;
+    let ended = ended(conn, std::iter::once(&stock.product), now).await?;
+    stock.batches.iter_mut().for_each(|batch| without(&ended, batch));
+    Ok(Some(stock))
 }
 
 /// One product with its batches, in preference order.
@@ -115,39 +193,14 @@ pub(super) async fn product(
     sku: &Sku,
     now: Timestamp,
 ) -> Result<Option<ProductRead>, StoreError> {
-    // Joined with its batches; without batches it comes once.
-    const READ: &str = concat!(
-        "SELECT product.*, coalesce((SELECT sum(quantity) FROM lines ",
-        "WHERE lines.sku = product.sku AND state = 'backordered' ",
-        "AND (hold_until IS NULL OR hold_until > ?)), 0)::bigint, batch.* FROM (SELECT ",
-        product_columns!(),
-        " FROM products WHERE sku = ?) AS product LEFT JOIN LATERAL (SELECT ",
-        batch_columns!(),
-        " FROM batches WHERE batches.sku = product.sku OFFSET 0) AS batch ON true ",
-        "ORDER BY batch.eta NULLS FIRST, batch.ordinal"
-    );
-    let question = || {
-        statement::<ReadTypes>(READ)
-            .bind::<Timestamptz, _>(pg_moment(now))
-            .bind::<Text, _>(sku.as_str())
-    };
-    let Some(mut stock) = Stock::read(store.look_up(question).await?)? else {
+    let Some(mut stock) = store.look_up::<ProductByKey>(sku.as_str()).await? else {
         return Ok(None);
     };
     if is_due(&stock.product, now) {
         let conn = store.begin(BEGIN_TO_READ).await?;
-        let again = async {
-            let found = Stock::read(question().rows(&conn).await.map_err(store_error)?)?;
-            let ended = ended(&conn, found.iter().map(|stock| &stock.product), now).await?;
-            Ok::<_, StoreError>((found, ended))
-        };
-        let again = again.await;
+        let at_the_instant = stock_at(&conn, sku, now).await;
         roll_back(conn).await;
-        let (found, ended) = again?;
-        if let Some(found) = found {
-            stock = found;
-            stock.batches.iter_mut().for_each(|batch| without(&ended, batch));
-        }
+        stock = at_the_instant?.unwrap_or(stock);
     }
     let Stock {
         product,

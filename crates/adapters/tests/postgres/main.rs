@@ -6,6 +6,7 @@
 
 mod connections;
 mod database;
+mod lookups;
 mod pipeline;
 mod plans;
 mod reading;

@@ -146,7 +146,7 @@ async fn every_way_of_an_answer(store: &PostgresStore, part: &str) {
 }
 
 /// Rows that were read of all tables so far, by whatever scan, as far as it has been told.
-async fn rows_read(outsider: &Client) -> i64 {
+pub(crate) async fn rows_read(outsider: &Client) -> i64 {
     outsider
         .query_one(
             "SELECT (sum(seq_tup_read) + sum(idx_tup_fetch) \
@@ -159,7 +159,7 @@ async fn rows_read(outsider: &Client) -> i64 {
 }
 
 /// Waits until the store's connections are gone: by then each has told what it has read.
-async fn until_alone(outsider: &Client) {
+pub(crate) async fn until_alone(outsider: &Client) {
     loop {
         let others: i64 = outsider
             .query_one(

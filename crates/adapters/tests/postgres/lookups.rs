@@ -1,0 +1,220 @@
+//! Look-ups that are asked together: each is answered as if it had been asked alone.
+
+use std::future::Future;
+use std::time::Duration;
+
+use earmark_adapters::postgres::PostgresStore;
+use earmark_application::{Queries, StoreError};
+use earmark_domain::OrderId;
+use futures::future::join_all;
+use tokio::runtime;
+use tokio_postgres::Client;
+
+use crate::database::{Database, somebody_waits, with_database};
+use crate::plans::{rows_read, until_alone};
+use crate::shop::{allocate, create_batch, occasion, place_order, reference, run, sku};
+
+/// Holds a table, so that whoever looks into it waits. Ends with the transaction of the outsider, who sees nothing new
+/// meanwhile.
+async fn close(outsider: &Client, table: &str) {
+    outsider
+        .batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        .await
+        .expect("it is locked");
+}
+
+async fn open(outsider: &Client) {
+    outsider.batch_execute("COMMIT").await.expect("it is given back");
+}
+
+/// Many look-ups that meet: one is being answered while all others come.
+async fn while_one_waits<T>(
+    database: &Database,
+    table: &str,
+    lookups: impl Iterator<Item = impl Future<Output = T>>,
+) -> Vec<T> {
+    let (holder, watcher) = (database.outsider().await, database.outsider().await);
+    close(&holder, table).await;
+    let (answers, ()) = tokio::join!(join_all(lookups), async {
+        somebody_waits(&watcher).await;
+        open(&holder).await;
+    });
+    answers
+}
+
+/// The SKU of a product, its version, and its units on hand and available, if there is one.
+async fn product(store: &PostgresStore, name: &str) -> Option<(String, u64, u64, u64)> {
+    let found = store.product(&sku(name), occasion().now).await.expect("it answers")?;
+    let summary = found.summary;
+    Some((
+        summary.sku.to_string(),
+        summary.version,
+        summary.on_hand.get(),
+        summary.available.get(),
+    ))
+}
+
+#[tokio::test]
+async fn many_who_look_at_once_are_each_told_of_what_they_look_for() {
+    with_database(async |database| {
+        let store = database.store().await;
+        for number in 1..=150 {
+            run(
+                &store,
+                create_batch(&format!("B{number}"), &format!("LAMP-{number}"), number),
+            )
+            .await;
+        }
+        run(&store, create_batch("B1-2", "LAMP-1", 10)).await;
+        run(&store, allocate("O1", "LAMP-1", 1)).await;
+        let expected = |number: u64| {
+            let name = format!("LAMP-{number}");
+            match number {
+                0 => None,
+                1 => Some((name, 3, 11, 10)),
+                _ => Some((name, 1, number, number)),
+            }
+        };
+        // Each of them twice; of LAMP-0 there is none.
+        let asked: Vec<u64> = (0..=150).chain((0..=150).rev()).collect();
+        let names: Vec<String> = asked.iter().map(|number| format!("LAMP-{number}")).collect();
+        let answers = while_one_waits(&database, "products", names.iter().map(|name| product(&store, name))).await;
+        for (number, answer) in asked.into_iter().zip(answers) {
+            assert_eq!(answer, expected(number), "LAMP-{number}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn orders_and_batches_that_are_looked_up_together_keep_their_own_lines_and_products() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 100)).await;
+        run(&store, create_batch("B2", "RUG", 100)).await;
+        run(&store, place_order("O1", "LAMP", 3, 2)).await;
+        run(&store, place_order("O2", "RUG", 5, 1)).await;
+        run(&store, allocate("O3", "RUG", 4)).await;
+        let order = async |name: &'static str| {
+            let id = OrderId::new(name).expect("an order id");
+            store.order(&id).await.expect("it answers")
+        };
+        let asked = ["O1", "O2", "O3", "NOBODYS", "O2", "O1"];
+        let found = while_one_waits(&database, "lines", asked.into_iter().map(order)).await;
+        let told: Vec<Option<(&str, bool, usize, usize)>> = found
+            .iter()
+            .map(|found| {
+                let found = found.as_ref()?;
+                let batches = found.lines.iter().map(|line| line.allocations.len()).sum();
+                Some((found.id.as_str(), found.header.is_some(), found.lines.len(), batches))
+            })
+            .collect();
+        let (one, two) = (Some(("O1", true, 3, 3)), Some(("O2", true, 5, 5)));
+        assert_eq!(told, [one, two, Some(("O3", false, 1, 1)), None, two, one]);
+
+        let batch = async |name: &'static str| store.batch(&reference(name), occasion().now).await.expect("it answers");
+        let found = while_one_waits(&database, "batches", ["B2", "B1", "B0"].into_iter().map(batch)).await;
+        let told: Vec<Option<(&str, u64)>> = found
+            .iter()
+            .map(|found| {
+                let record = &found.as_ref()?.record;
+                Some((record.sku.as_str(), record.allocated.get()))
+            })
+            .collect();
+        assert_eq!(told, [Some(("RUG", 9)), Some(("LAMP", 6)), None]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_product_that_a_thousand_look_at_is_read_once_or_twice() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        drop(store);
+        let outsider = database.outsider().await;
+        until_alone(&outsider).await;
+        let before = rows_read(&outsider).await;
+        let store = database.store().await;
+        let lookups = (0..1_000).map(|_| product(&store, "LAMP"));
+        let answers = while_one_waits(&database, "products", lookups).await;
+        assert!(
+            answers
+                .iter()
+                .all(|found| found.as_ref().is_some_and(|(_, _, on_hand, _)| *on_hand == 10))
+        );
+        drop(store);
+        until_alone(&outsider).await;
+        let read = rows_read(&outsider).await - before;
+        assert!((2..100).contains(&read), "{read} rows were read");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_broken_record_is_told_to_those_alone_who_look_at_it() {
+    with_database(async |database| {
+        let store = database.store().await;
+        for name in ["LAMP", "RUG", "VASE"] {
+            run(&store, create_batch(&format!("OF-{name}"), name, 10)).await;
+        }
+        let outsider = database.outsider().await;
+        outsider
+            .batch_execute("UPDATE batches SET location = '' WHERE reference = 'OF-RUG'")
+            .await
+            .expect("an outsider may");
+        let names = ["LAMP", "RUG", "VASE", "RUG"].map(sku);
+        let lookups = names.iter().map(|name| store.product(name, occasion().now));
+        let answers = while_one_waits(&database, "products", lookups).await;
+        assert!(
+            matches!(
+                answers[..],
+                [
+                    Ok(Some(_)),
+                    Err(StoreError::Corrupt(_)),
+                    Ok(Some(_)),
+                    Err(StoreError::Corrupt(_))
+                ]
+            ),
+            "{answers:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_leaves_in_the_midst_of_a_look_up_leaves_nobody_waiting() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        let (holder, watcher) = (database.outsider().await, database.outsider().await);
+        close(&holder, "products").await;
+        // The first sees to it that all are asked for, on a runtime that ends with it.
+        let first = {
+            let store = store.clone();
+            std::thread::spawn(move || {
+                let runtime = runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .expect("a runtime");
+                let looked = async { tokio::time::timeout(Duration::from_millis(100), product(&store, "LAMP")).await };
+                assert!(runtime.block_on(looked).is_err(), "the table is closed");
+                // Others come while nobody runs it.
+                std::thread::sleep(Duration::from_millis(300));
+            })
+        };
+        somebody_waits(&watcher).await;
+        let second = {
+            let store = store.clone();
+            tokio::spawn(async move { product(&store, "LAMP").await })
+        };
+        tokio::task::spawn_blocking(move || first.join())
+            .await
+            .expect("no panic")
+            .expect("no panic");
+        open(&holder).await;
+        assert!(second.await.expect("no panic").is_some());
+        assert!(product(&store, "LAMP").await.is_some(), "and whoever comes later");
+    })
+    .await;
+}
