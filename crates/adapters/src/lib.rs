@@ -2,8 +2,9 @@
 //!
 //! Driving ones bring commands and questions in ([`http`], [`files`]); driven ones keep the books ([`memory`],
 //! [`sqlite`], [`postgres`]) and tell the time ([`clock`]). Each is a cargo feature and compiles alone; none knows
-//! another. They share two things: [`wire`], the domain's words as JSON, and, among the databases, what a store
-//! remembers of the products it has just had in its hands (`recall`).
+//! another. They share [`wire`], the domain's words as JSON, and, among the databases, how a row's values are read (`row`), what
+//! is written of the lines that are placed (`placed`), and what a store remembers of the products it has just had in its
+//! hands (`recall`).
 
 #[cfg(feature = "clock")]
 pub mod clock;
@@ -19,6 +20,8 @@ mod placed;
 pub mod postgres;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod recall;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod row;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "wire")]

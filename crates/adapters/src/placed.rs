@@ -20,6 +20,10 @@ pub(crate) struct PlacedLine<'a> {
 
 impl<'a> PlacedLine<'a> {
     /// The version of its product that tells of it, if the events are those of its change set.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(dead_code, reason = "another store has a line bear the number of its event")
+    )]
     pub(crate) fn told_version(&self, events: &'a [Event]) -> Option<u64> {
         let (_, version) = events.get(self.told?)?.product()?;
         Some(version)

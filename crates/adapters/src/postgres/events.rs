@@ -10,7 +10,7 @@ use super::PostgresStore;
 use super::columns::{EventRow, EventTypes, event_columns};
 use super::error::store_error;
 use super::load::rows_wanted;
-use super::row::pg_counter;
+use super::row::counter;
 use super::statement::statement;
 
 /// A page of events, ascending, each as `read` has it.
@@ -78,7 +78,7 @@ async fn event_rows(
         "WHERE lines.order_id = ?) AS event ",
         "WHERE sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
     );
-    let after = pg_counter(after);
+    let after = counter(after);
     let types = || filter.types.iter().map(String::as_str).collect::<Vec<&str>>();
     let page = match (&filter.order, &filter.sku) {
         (Some(order), sku) => statement::<EventTypes>(OF_ORDER)

@@ -15,7 +15,7 @@ use earmark_domain::{Change, Changes, Footing, LineKey, LineRecord, OrderId, Ord
 use jiff::Timestamp;
 
 use super::error::{expect_rows, store_error};
-use super::row::{pg_counter, pg_instant};
+use super::row::{counter, pg_instant};
 use super::statement::{Statement, statement};
 use super::write::{
     EVENTS_LOCK, bind_allocations, bind_claims, bind_events, bind_first_units, bind_line_terms, bind_lines,
@@ -113,7 +113,7 @@ impl Premise {
     fn bind_stood<'a, Row>(&'a self, statement: Statement<'a, Row>) -> Statement<'a, Row> {
         statement
             .array::<Text, _>(self.products.keys().map(Sku::as_str).collect())
-            .array::<BigInt, i64>(self.products.values().map(|stood| pg_counter(stood.version)).collect())
+            .array::<BigInt, i64>(self.products.values().map(|stood| counter(stood.version)).collect())
     }
 
     /// When the next hold on each product ended, as it was read.
@@ -214,13 +214,13 @@ pub(super) async fn place(
     for (sku, stood) in &premise.products {
         let change = changed.get(sku);
         let read_version = change.map_or(Some(stood.version), |change| change.read_version);
-        read.push(pg_counter(read_version.ok_or(Misplaced::Failed(StoreError::Conflict))?));
-        versions.push(pg_counter(change.map_or(stood.version, |change| change.record.version)));
+        read.push(counter(read_version.ok_or(Misplaced::Failed(StoreError::Conflict))?));
+        versions.push(counter(change.map_or(stood.version, |change| change.record.version)));
         let room = change.and_then(|change| match &change.footing {
             Footing::Room(room) => Some((stood.form?, room)),
             Footing::AsRead => None,
         });
-        forms.push(room.map(|(form, _)| pg_counter(form)));
+        forms.push(room.map(|(form, _)| counter(form)));
         rooms.extend(room.into_iter().flat_map(|(_, room)| room));
         let expiry = change.map_or(stood.next_expiry, |change| change.record.next_expiry);
         expiries.push(expiry.map(pg_instant));
@@ -244,7 +244,7 @@ pub(super) async fn place(
         .list::<Nullable<Timestamptz>, _>(expiries)
         .list::<Bool, _>(depleted)
         .list::<Text, _>(rooms.iter().map(|room| room.batch.as_str()).collect())
-        .list::<BigInt, _>(rooms.iter().map(|room| pg_counter(room.needed.get())).collect())
+        .list::<BigInt, _>(rooms.iter().map(|room| counter(room.needed.get())).collect())
         .list::<Text, _>(premise.absent_orders.iter().map(OrderId::as_str).collect())
         .list::<Text, _>(absent.iter().map(|key| key.order.as_str()).collect())
         .list::<Text, _>(absent.iter().map(|key| key.line.as_str()).collect());

@@ -1,17 +1,17 @@
 //! Rows and the domain's values: each way through the domain's own constructors.
 
-use std::fmt::Display;
-
 use diesel::data_types::{PgDate, PgTimestamp};
 use earmark_application::{StoreError, WrittenEvent};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Claim, Count, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
-    Location, Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity,
-    Reference, SequencedEvent, Sku, Subject, Turn, Units,
+    AllocationRecord, BatchRecord, Claim, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, Location,
+    Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity, Reference,
+    SequencedEvent, Sku, Turn,
 };
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::columns::{AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, OrderRow, ProductRow};
+use crate::row::In;
+pub(super) use crate::row::{counter, ended, order_id, units};
 use crate::wire;
 
 /// PostgreSQL counts days and microseconds from here on, as does its wire format.
@@ -25,22 +25,13 @@ const EARLIEST: i64 = -211_813_488_000_000_000;
 pub(super) const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
 pub(super) const AFTER_ALL: PgTimestamp = PgTimestamp(i64::MAX);
 
-/// Names the row a value that can't be one stands in.
-struct In<'a> {
-    table: &'static str,
-    key: &'a dyn Display,
+/// Instants and days as PostgreSQL has them.
+trait Times {
+    fn instant(&self, column: &str, value: PgTimestamp) -> Result<Timestamp, StoreError>;
+    fn date(&self, column: &str, value: PgDate) -> Result<civil::Date, StoreError>;
 }
 
-impl In<'_> {
-    fn corrupt(&self, why: impl Display) -> StoreError {
-        StoreError::Corrupt(format!("{} {:?}: {why}", self.table, self.key.to_string()))
-    }
-
-    /// Takes a value through its constructor.
-    fn read<T, E: Display>(&self, column: &str, value: Result<T, E>) -> Result<T, StoreError> {
-        value.map_err(|why| self.corrupt(format_args!("{column} {why}")))
-    }
-
+impl Times for In<'_> {
     fn instant(&self, column: &str, value: PgTimestamp) -> Result<Timestamp, StoreError> {
         let unix = value.0.checked_add(EPOCH_IN_UNIX_MICROSECONDS);
         unix.and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok())
@@ -50,46 +41,6 @@ impl In<'_> {
     fn date(&self, column: &str, value: PgDate) -> Result<civil::Date, StoreError> {
         let since_epoch = SignedDuration::from_hours(i64::from(value.0) * 24);
         self.read(column, EPOCH.checked_add(since_epoch))
-    }
-
-    fn precedence(&self, column: &str, rank: i64) -> Result<Precedence, StoreError> {
-        Precedence::from_rank(rank).ok_or_else(|| self.corrupt(format_args!("{column} {rank} is none")))
-    }
-
-    fn locations(&self, names: Vec<String>) -> Result<Locations, StoreError> {
-        let locations = names
-            .into_iter()
-            .map(|name| self.read("locations", Location::new(name)))
-            .collect::<Result<_, _>>()?;
-        self.read("locations", Locations::new(locations))
-    }
-
-    /// The order that an event concerns. Of one that is found by its line it stands in the data alone.
-    fn order(&self, order: Option<String>, kind: &str, data: &str) -> Result<Option<OrderId>, StoreError> {
-        let order = match order {
-            None if kind == "Allocated" => Some(self.read("data", wire::allocated_order(data))?),
-            order => order,
-        };
-        order
-            .map(|order| self.read("order_id", OrderId::new(order)))
-            .transpose()
-    }
-
-    /// What an event is about.
-    fn subject(
-        &self,
-        sku: Option<String>,
-        version: Option<i64>,
-        order: Option<&OrderId>,
-    ) -> Result<Subject, StoreError> {
-        match (sku, version, order) {
-            (Some(sku), Some(version), _) => Ok(Subject::Product {
-                sku: self.read("sku", Sku::new(sku))?,
-                version: self.read("version", u64::try_from(version))?,
-            }),
-            (None, None, Some(order)) => Ok(Subject::Order(order.clone())),
-            _ => Err(self.corrupt("is neither of a product nor of an order")),
-        }
     }
 }
 
@@ -104,10 +55,7 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
         (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(Turn {
             precedence: at.precedence("resume_rank", rank)?,
             placed_at: at.instant("resume_placed_at", placed_at)?,
-            key: LineKey {
-                order: at.read("resume_order_id", OrderId::new(order))?,
-                line: at.read("resume_line_id", LineId::new(line))?,
-            },
+            key: at.line_key(&order, &line)?,
         }),
         _ => return Err(at.corrupt("the place to resume the backlog at is not whole")),
     };
@@ -159,8 +107,8 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
         created_quantity: at.read("created_quantity", Quantity::new(created_quantity))?,
         created_eta: created_eta.map(|eta| at.date("created_eta", eta)).transpose()?,
         quantity: at.read("quantity", Count::new(quantity))?,
-        allocated: Units::new(at.read("allocated", u64::try_from(allocated))?),
-        dispatched: Units::new(at.read("dispatched", u64::try_from(dispatched))?),
+        allocated: at.units("allocated", allocated)?,
+        dispatched: at.units("dispatched", dispatched)?,
         eta: eta.map(|eta| at.date("eta", eta)).transpose()?,
         closed,
         reference: at.read("reference", Reference::new(&reference))?,
@@ -175,7 +123,7 @@ pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
         key: &shown,
     };
     Ok(LineRecord {
-        key: line_key(&at, &order, &line)?,
+        key: at.line_key(&order, &line)?,
         sku: at.read("sku", Sku::new(sku))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
         state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?,
@@ -198,7 +146,7 @@ pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreEr
         key: &shown,
     };
     Ok(AllocationRecord {
-        key: line_key(&at, &order, &line)?,
+        key: at.line_key(&order, &line)?,
         batch: at.read("batch", Reference::new(&batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
         claim: Claim::new(claim),
@@ -214,7 +162,7 @@ pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
         key: &shown,
     };
     Ok(DispatchRecord {
-        key: line_key(&at, &order, &line)?,
+        key: at.line_key(&order, &line)?,
         batch: at.read("batch", Reference::new(&batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
         allocated_at: at.instant("allocated_at", allocated_at)?,
@@ -244,28 +192,6 @@ pub(super) fn deadline(sku: &Sku, deadline: PgTimestamp) -> Result<Timestamp, St
         key: sku,
     };
     at.instant("hold_until", deadline)
-}
-
-/// An order id that stands with a line.
-pub(super) fn order_id(id: &str) -> Result<OrderId, StoreError> {
-    let at = In {
-        table: "lines",
-        key: &id,
-    };
-    at.read("order_id", OrderId::new(id))
-}
-
-/// Units of a product in a batch, as the database made a sum of them.
-pub(super) fn ended((sku, batch, sum): (String, String, i64)) -> Result<(Sku, Reference, Units), StoreError> {
-    let at = In {
-        table: "allocations",
-        key: &batch,
-    };
-    Ok((
-        at.read("sku", Sku::new(sku))?,
-        at.read("batch", Reference::new(&batch))?,
-        Units::new(at.read("quantity", u64::try_from(sum))?),
-    ))
 }
 
 pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
@@ -309,15 +235,6 @@ pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
     })
 }
 
-/// A sum the database made of units.
-pub(super) fn units(sku: &Sku, column: &str, sum: i64) -> Result<Units, StoreError> {
-    let at = In {
-        table: "products",
-        key: sku,
-    };
-    Ok(Units::new(at.read(column, u64::try_from(sum))?))
-}
-
 /// A part of a line's stock, as a query reads it.
 pub(super) fn part(
     line: &LineKey,
@@ -334,13 +251,6 @@ pub(super) fn part(
         quantity: at.read("quantity", Quantity::new(quantity))?,
     };
     Ok((part, eta.map(|eta| at.date("eta", eta)).transpose()?))
-}
-
-fn line_key(at: &In<'_>, order: &str, line: &str) -> Result<LineKey, StoreError> {
-    Ok(LineKey {
-        order: at.read("order_id", OrderId::new(order))?,
-        line: at.read("line_id", LineId::new(line))?,
-    })
 }
 
 /// An instant as a column keeps it: whole microseconds, the finest that PostgreSQL knows.
@@ -384,11 +294,6 @@ pub(super) fn pg_date(date: civil::Date) -> PgDate {
 /// Units of one quantity as a column keeps them.
 pub(super) fn pg_units(units: u32) -> i32 {
     i32::try_from(units).expect("a quantity is at most a thousand million")
-}
-
-/// A counter that only grows by ones, such as a version, as a column keeps it.
-pub(super) fn pg_counter(count: u64) -> i64 {
-    i64::try_from(count).expect("nobody counts to 2^63 by ones")
 }
 
 #[cfg(test)]

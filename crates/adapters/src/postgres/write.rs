@@ -19,7 +19,7 @@ use earmark_domain::{
 use futures::try_join;
 
 use super::error::{expect_rows, store_error};
-use super::row::{pg_array, pg_counter, pg_date, pg_instant, pg_units};
+use super::row::{counter, pg_array, pg_date, pg_instant, pg_units};
 use super::statement::{Statement, statement};
 use crate::placed::{Placed, PlacedLine};
 use crate::wire;
@@ -138,7 +138,7 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         .array::<Nullable<Text>, _>(column(products, |product| {
             product.name.as_ref().map(|name| name.as_str())
         }))
-        .array::<BigInt, _>(column(products, |product| pg_counter(product.version)))
+        .array::<BigInt, _>(column(products, |product| counter(product.version)))
         .array::<BigInt, _>(column(products, |product| i64::from(product.batches_created)))
         .array::<Nullable<BigInt>, _>(column(products, |product| {
             resume(product).map(|turn| turn.precedence.rank())
@@ -183,7 +183,7 @@ fn update_products<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a> {
         ),
         &records,
     )
-    .array::<BigInt, _>(products.iter().map(|(read, _)| pg_counter(*read)).collect())
+    .array::<BigInt, _>(products.iter().map(|(read, _)| counter(*read)).collect())
     .array::<Text, _>(column(&records, |product| product.sku.as_str()))
 }
 
@@ -295,7 +295,7 @@ pub(super) fn bind_first_units<'a>(
         .list::<Nullable<BigInt>, _>(
             lines
                 .iter()
-                .map(|line| line.told_version(events).map(pg_counter))
+                .map(|line| line.told_version(events).map(counter))
                 .collect(),
         )
 }
@@ -421,7 +421,7 @@ fn insert_events<'a>(placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> 
 
 /// Binds the columns of events, but for their numbers. An event that is found by its line does not name its order.
 pub(super) fn bind_events<'a>(statement: Statement<'a>, placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
-    let product = |event: &Event| event.product().map(|(_, version)| pg_counter(version));
+    let product = |event: &Event| event.product().map(|(_, version)| counter(version));
     statement
         .list::<Nullable<Text>, _>(
             events

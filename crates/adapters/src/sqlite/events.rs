@@ -5,9 +5,9 @@ use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{EventFilter, EventPage, StoreError};
 use earmark_domain::Sku;
 
+use super::columns::{EventRow, EventTypes, event_columns};
 use super::error::store_error;
 use super::load::rows_wanted;
-use super::row::{EventRow, EventTypes, event_columns};
 use super::statement::statement;
 
 /// A page of events, ascending, each as `read` has it. Each filter has a statement of its own, so that each goes by the

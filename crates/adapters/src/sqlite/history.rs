@@ -4,12 +4,13 @@ use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{ProductHistory, Sku};
 
-use super::error::store_error;
-use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes,
-    LineRow, LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
+use super::columns::{
+    AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, EventRow, EventTypes, LineRow,
+    LineTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, event_columns,
     first_units_columns, line_columns, product_columns,
 };
+use super::error::store_error;
+use super::row;
 use super::statement::statement;
 
 /// The events of a product, twice named: those that are filed, and those among the newest that may not be.

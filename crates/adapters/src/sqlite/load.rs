@@ -15,13 +15,14 @@ use earmark_domain::{
     ReleaseNeed, Scope, Sku, Turn, Units,
 };
 
+use super::columns::{
+    AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow, LineTypes, OrderRow,
+    OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns, first_units_columns,
+    line_columns, order_columns, product_columns,
+};
 use super::deadlines::next_hold;
 use super::error::store_error;
-use super::row::{
-    self, AllocationRow, AllocationTypes, BatchRow, BatchTypes, DispatchRow, DispatchTypes, LineRow, LineTypes,
-    OrderRow, OrderTypes, ProductRow, ProductTypes, allocation_columns, batch_columns, dispatch_columns,
-    first_units_columns, line_columns, order_columns, product_columns,
-};
+use super::row;
 use super::statement::{Statement, statement};
 
 /// Reads the scope's part of the books, in the transaction that is open.

@@ -8,6 +8,7 @@
 //! puts the log into the file (`log`).
 
 mod answers;
+mod columns;
 mod connect;
 mod deadlines;
 mod error;

@@ -14,14 +14,15 @@ use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory,
 use jiff::Timestamp;
 
 use super::SqliteStore;
+use super::columns::{
+    BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
+    line_columns, order_columns, product_columns,
+};
 use super::error::store_error;
 use super::events::event_page;
 use super::history::history;
 use super::load::{rows_wanted, turn_columns};
-use super::row::{
-    self, BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
-    line_columns, order_columns, product_columns,
-};
+use super::row;
 use super::statement::{Statement, statement};
 use super::sums;
 

@@ -10,10 +10,11 @@ use earmark_domain::{BatchRecord, Count, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
 
 use super::SqliteStore;
+use super::columns::{BatchRow, BatchTypes, ProductRow, ProductTypes, batch_columns, product_columns};
 use super::deadlines::Ended;
 use super::error::store_error;
 use super::load::rows_wanted;
-use super::row::{self, BatchRow, BatchTypes, ProductRow, ProductTypes, batch_columns, product_columns};
+use super::row;
 use super::statement::statement;
 
 /// How holds that have ended are dealt with while a question is answered.
