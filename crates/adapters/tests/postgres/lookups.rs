@@ -127,6 +127,24 @@ async fn orders_and_batches_that_are_looked_up_together_keep_their_own_lines_and
 }
 
 #[tokio::test]
+async fn a_store_with_a_single_connection_looks_up_on_that_one() {
+    with_database(async |database| {
+        let store = PostgresStore::open(&database.url(), 1, true)
+            .await
+            .expect("the database opens");
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, place_order("O1", "LAMP", 2, 3)).await;
+        let (lamp, rug) = tokio::join!(product(&store, "LAMP"), product(&store, "RUG"));
+        assert_eq!((lamp, rug), (Some(("LAMP".to_owned(), 3, 10, 4)), None));
+        let order = store.order(&OrderId::new("O1").expect("an order id")).await;
+        assert_eq!(order.expect("it answers").expect("an order").lines.len(), 2);
+        let batch = store.batch(&reference("B1"), occasion().now).await;
+        assert_eq!(batch.expect("it answers").expect("a batch").version, 3);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_product_that_a_thousand_look_at_is_read_once_or_twice() {
     with_database(async |database| {
         let store = database.store().await;
