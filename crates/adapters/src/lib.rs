@@ -2,8 +2,8 @@
 //!
 //! Driving ones bring commands and questions in ([`http`], [`files`]); driven ones keep the books ([`memory`],
 //! [`sqlite`], [`postgres`]) and tell the time ([`clock`]). Each is a cargo feature and compiles alone; none knows
-//! another. They share [`wire`], the domain's words as JSON, and, among the databases, how a row's values are read (`row`), what
-//! is written of the lines that are placed (`placed`), and what a store remembers of the products it has just had in its
+//! another. They share [`wire`], the domain's words as JSON, and, among the databases, how a row's values are read
+//! (`row`), what a new line's own row says (`placed`), and what a store remembers of the products it has just had in its
 //! hands (`recall`).
 
 #[cfg(feature = "clock")]

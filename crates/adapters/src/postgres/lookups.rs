@@ -27,6 +27,9 @@ use super::{POOL_WAIT, PostgresStore, is_lost, no_connection_in_time};
 /// The most keys that are asked for in one statement: beyond that it gains nothing, and the others wait longer.
 const MOST_TOGETHER: usize = 64;
 
+/// How often somebody looks whose answer was given up by those who saw to it. A defect would give up each time.
+const MOST_ATTEMPTS: usize = 2;
+
 /// A kind of thing that is looked up by its key.
 pub(super) trait Lookup: Send + Sync + Sized + 'static {
     /// What the database has of it.
@@ -60,7 +63,7 @@ type Reply<L> = oneshot::Sender<Answer<L>>;
 pub(super) struct Queue<L: Lookup>(Mutex<Waiting<L>>);
 
 struct Waiting<L: Lookup> {
-    /// What each looks for, and where its answer goes.
+    /// What each looks for, and where its answer goes. No more than there are requests under way.
     askers: VecDeque<(String, Reply<L>)>,
     /// Whether there is a task that asks for them.
     served: bool,
@@ -155,7 +158,7 @@ impl PostgresStore {
             return one::<L>(key, &*self.connection().await?).await;
         };
         // Whoever is sent away, because the runtime has ended on which somebody else saw to it, sees to it himself.
-        for _ in 0..2 {
+        for _ in 0..MOST_ATTEMPTS {
             let (reply, answer) = oneshot::channel();
             if L::queue(place).join(key, reply) {
                 let service = Service::<L> {
@@ -170,7 +173,7 @@ impl PostgresStore {
                 return answer;
             }
         }
-        Err(StoreError::Unavailable("the look-up was given up twice".to_owned()))
+        Err(StoreError::Unavailable("the look-up was given up".to_owned()))
     }
 }
 
