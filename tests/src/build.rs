@@ -5,7 +5,7 @@
 use earmark_domain::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, ExpireHolds, HoldFor, LineId,
     LineKey, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence,
-    Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku, Wish,
+    Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku, LineRequest,
 };
 use jiff::civil::Date;
 
@@ -161,7 +161,7 @@ pub fn cancel_batch(batch: &str) -> Command {
 
 fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, split: bool) -> Command {
     Command::Allocate(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: line(order_id, of),
             sku: sku(of),
             quantity: units(quantity),
@@ -194,7 +194,7 @@ pub fn allocate_or_wait(order_id: &str, of: &str, quantity: u32) -> Command {
 #[must_use]
 pub fn allocate_line(key: LineKey, of: &str, quantity: u32) -> Command {
     Command::Allocate(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key,
             sku: sku(of),
             quantity: units(quantity),
@@ -209,7 +209,7 @@ pub fn allocate_line(key: LineKey, of: &str, quantity: u32) -> Command {
 #[must_use]
 pub fn allocate_from(order_id: &str, of: &str, quantity: u32, from: &[&str]) -> Command {
     Command::Allocate(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: line(order_id, of),
             sku: sku(of),
             quantity: units(quantity),

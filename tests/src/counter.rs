@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Mode, Unmetered, sweep_holds};
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Mode, NoMeter, sweep_holds};
 use earmark_domain::{Command, Outcome, Refusal};
 
 use crate::databases::Db;
@@ -33,7 +33,7 @@ impl Counter {
     /// Opens the counter of a shop.
     #[must_use]
     pub fn of(shop: Shop) -> Self {
-        let (clock, meter) = (shop.clock.clone(), Arc::new(Unmetered));
+        let (clock, meter) = (shop.clock.clone(), Arc::new(NoMeter));
         let (engine, lanes) = Engine::new(shop.store.clone(), clock, meter, EngineSettings::default());
         for lane in lanes {
             tokio::spawn(lane.run());

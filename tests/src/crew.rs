@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Unmetered};
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter};
 use earmark_domain::{Command, Promising};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ const MOST_ATTEMPTS: usize = 10_000;
 const SETTINGS: EngineSettings = EngineSettings {
     lanes: 4,
     queue: 64,
-    patience: Duration::ZERO,
+    queue_timeout: Duration::ZERO,
     group: 16,
     promising: Promising {
         overdue_grace_days: None,
@@ -34,7 +34,7 @@ impl Crew {
     /// Puts an engine to work on a shop's books.
     #[must_use]
     pub fn start(shop: &Shop) -> Self {
-        let (engine, lanes) = Engine::new(shop.store.clone(), shop.clock.clone(), Arc::new(Unmetered), SETTINGS);
+        let (engine, lanes) = Engine::new(shop.store.clone(), shop.clock.clone(), Arc::new(NoMeter), SETTINGS);
         Self {
             engine,
             lanes: lanes.into_iter().map(earmark_application::Lane::run).collect(),

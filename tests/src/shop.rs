@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineProof, OrderRead, ProductRead, Queries,
+    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineEventCheck, OrderRead, ProductRead, Queries,
     Store, StoreError, Undecided, verify,
 };
 use earmark_domain::{
-    Changes, Command, ExpireHolds, Ledger, Loaded, Occasion, OrderRecord, Outcome, ProductHistory, Promising, Refusal,
-    Scope, SequencedEvent, Sku, Starved,
+    ChangeSet, Command, ExpireHolds, UnitOfWork, Loaded, DecisionContext, OrderRecord, Outcome, ProductHistory, Promising, Refusal,
+    Scope, SequencedEvent, Sku, NeedsAllBatches,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -88,7 +88,7 @@ pub struct Snapshot {
     /// The headers of all orders.
     pub orders: Vec<OrderRecord>,
     /// All lines, each held against the events.
-    pub lines: Vec<LineProof>,
+    pub lines: Vec<LineEventCheck>,
     /// All events.
     pub events: Vec<SequencedEvent>,
 }
@@ -135,8 +135,8 @@ impl Shop {
 
     /// The occasion of a command said now.
     #[must_use]
-    pub fn occasion(&self) -> Occasion {
-        Occasion {
+    pub fn context(&self) -> DecisionContext {
+        DecisionContext {
             now: self.clock.now(),
             actor: Arc::from("tester"),
             correlation_id: Arc::from("contract"),
@@ -146,19 +146,19 @@ impl Shop {
 
     /// The decision of one command, said now; it waits at the gate before it is taken.
     pub fn decision(&self, command: &Command, gate: Option<Arc<Gate>>) -> Decide {
-        let (command, occasion) = (command.clone(), self.occasion());
+        let (command, context) = (command.clone(), self.context());
         Arc::new(move |loaded| {
-            let mut ledger = Ledger::open(loaded)?;
+            let mut unit_of_work = UnitOfWork::open(loaded)?;
             if let Some(gate) = &gate {
                 gate.pass();
             }
-            let due = ledger.due(occasion.now);
+            let due = unit_of_work.products_with_due_holds(context.now);
             if !due.is_empty() && !matches!(command, Command::ExpireHolds(_)) {
-                return Err(Undecided::Due(due));
+                return Err(Undecided::HoldsDue(due));
             }
-            let answer = ledger.decide(&command, &occasion).map_err(CommandError::Refused);
+            let answer = unit_of_work.decide(&command, &context).map_err(CommandError::Refused);
             Ok(Decided {
-                changes: ledger.close()?,
+                changes: unit_of_work.close()?,
                 answers: vec![answer],
             })
         })
@@ -185,11 +185,11 @@ impl Shop {
         let mut scope = command.scope();
         loop {
             match self.store.transact(&scope, decision.clone()).await {
-                Err(StoreError::Undecided(Undecided::Due(skus))) => self.end_holds(skus).await,
-                Err(StoreError::Undecided(Undecided::Starved(Starved(skus))))
-                    if !skus.is_subset(&scope.whole_offers) =>
+                Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => self.end_holds(skus).await,
+                Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
+                    if !skus.is_subset(&scope.all_batches_of) =>
                 {
-                    scope.whole_offers.extend(skus);
+                    scope.all_batches_of.extend(skus);
                 }
                 answer => return answer,
             }
@@ -215,7 +215,7 @@ impl Shop {
     /// Ends all holds that have ended by now, as the sweeper does.
     pub async fn sweep(&self) {
         for _ in 0..MOST_ATTEMPTS {
-            let due = self.queries.due(self.now(), PAGE).await.expect("a list of products");
+            let due = self.queries.products_with_due_holds(self.now(), PAGE).await.expect("a list of products");
             if due.is_empty() {
                 return;
             }
@@ -271,7 +271,7 @@ impl Shop {
         let decide: Decide = Arc::new(move |loaded| {
             *keep.lock().expect("nobody panics here") = Some(loaded);
             Ok(Decided {
-                changes: Changes::default(),
+                changes: ChangeSet::default(),
                 answers: Vec::new(),
             })
         });
@@ -284,7 +284,7 @@ impl Shop {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn forge(&self, scope: &Scope, changes: Changes) -> Result<Decided, StoreError> {
+    pub async fn forge(&self, scope: &Scope, changes: ChangeSet) -> Result<Decided, StoreError> {
         let decide: Decide = Arc::new(move |_| {
             Ok(Decided {
                 changes: changes.clone(),
@@ -344,11 +344,11 @@ impl Shop {
     }
 
     /// All lines, each held against the events, read a page at a time.
-    pub async fn line_proofs(&self) -> Vec<LineProof> {
-        let mut lines: Vec<LineProof> = Vec::new();
+    pub async fn line_event_checks(&self) -> Vec<LineEventCheck> {
+        let mut lines: Vec<LineEventCheck> = Vec::new();
         loop {
             let after = lines.last().map(|line| line.record.key.clone());
-            let page = self.queries.line_proofs(after.as_ref(), PAGE).await.expect("lines");
+            let page = self.queries.line_event_checks(after.as_ref(), PAGE).await.expect("lines");
             if page.is_empty() {
                 return lines;
             }
@@ -384,7 +384,7 @@ impl Shop {
         Snapshot {
             histories,
             orders,
-            lines: self.line_proofs().await,
+            lines: self.line_event_checks().await,
             events: self.events().await,
         }
     }

@@ -12,12 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use earmark_application::{
-    Clock, Decide, Decided, Engine, EngineSettings, Envelope, Mode, Store, StoreError, Unmetered,
-};
+use earmark_application::{Clock, Decide, Decided, Engine, EngineSettings, Envelope, Mode, NoMeter, Store, StoreError};
 use earmark_domain::{
-    Allocate, BatchRecord, Command, LineId, LineKey, Loaded, Locations, OnShortage, OrderId, ProductRecord, Quantity,
-    Reference, Scope, Sku, Wish,
+    Allocate, BatchRecord, Command, LineId, LineKey, LineRequest, Loaded, Locations, OnShortage, OrderId,
+    ProductRecord, Quantity, Reference, Scope, Sku,
 };
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -114,7 +112,7 @@ fn envelope(number: usize, products: usize) -> Envelope {
     let sku = sku(number * 7 % products);
     Envelope {
         command: Command::Allocate(Allocate {
-            wish: Wish {
+            line: LineRequest {
                 key: LineKey {
                     order: OrderId::new(format!("ORDER-{number:012}")).expect("an order id"),
                     line: LineId::from(&sku),
@@ -169,7 +167,7 @@ fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers:
             ..EngineSettings::default()
         };
         let store = Arc::new(Bottomless::new(takes_its_time));
-        let (engine, lanes_to_run) = Engine::new(store, Arc::new(Wall), Arc::new(Unmetered), settings);
+        let (engine, lanes_to_run) = Engine::new(store, Arc::new(Wall), Arc::new(NoMeter), settings);
         for lane in lanes_to_run {
             runtime.spawn(lane.run());
         }

@@ -1,29 +1,30 @@
 //! Earmark's application layer: the use cases, the ports they need, and the engine that runs commands.
 //!
-//! Nothing here knows HTTP, SQL or JSON, and nothing here starts a thread: the binary hands in the adapters and runs
-//! the futures. Commands go through the [`Engine`]; queries go through [`Queries`] and never touch an aggregate.
+//! Nothing here knows HTTP, SQL or JSON, and nothing here starts a thread or a timer: the binary hands in the adapters
+//! and runs the futures. Commands go through the [`Engine`]; questions go through the read ports ([`Views`],
+//! [`EventFeed`], [`Exports`]) and never touch an aggregate.
 
-mod backlog;
+mod answer;
+mod background;
+mod decision;
 mod engine;
-mod error;
-mod group;
-mod holds;
-mod lane;
-mod port;
-mod remember;
+mod envelope;
+mod ports;
+mod read_models;
+mod store_error;
 mod verify;
 
-pub use backlog::serve_backlogs;
-pub use engine::{Answer, Engine, EngineSettings, Envelope, Mode, OrderedStream, Ticket};
-pub use error::{CommandError, StoreError};
-pub use holds::sweep_holds;
-pub use lane::Lane;
-pub use port::{
-    Announce, BatchRead, Clock, Decide, Decided, EventFilter, EventPage, LineFilter, LineProof, LineRead, Meter,
-    OrderRead, ProductRead, ProductSummary, Queries, Store, Undecided, UnderWay, Unmetered, WrittenEvent,
+pub use answer::{Answer, CommandError};
+pub use background::{purge_expired_keys, serve_backlogs, sweep_holds};
+pub use decision::{Decide, Decided, Undecided};
+pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
+pub use envelope::{Envelope, Principal};
+pub use ports::{
+    Audit, Clock, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health, IdempotencyKey,
+    IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
+    LeaseOutcome, LeaseRequest, LeaseToken, LineEventCheck, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, Meter, NoMeter,
+    PURGE_BATCH, Store, Views, Worklist,
 };
-pub use remember::{
-    CallKey, CallKeyError, Claim, Claimant, Claimed, FORGOTTEN_AT_ONCE, Fingerprint, KEPT_SECONDS, LEASE_SECONDS,
-    MAX_CALL_KEY_CHARS, RememberedAnswers, forget_some,
-};
-pub use verify::{Report, verify};
+pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary};
+pub use store_error::StoreError;
+pub use verify::{Report, VerifyPorts, verify};

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Mode, Store, StoreError,
-    Unmetered,
+    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Mode, NoMeter, Store,
+    StoreError,
 };
 use earmark_domain::{
-    Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, Loaded, Location, Locations, OnShortage, OrderId,
-    Outcome, ProductRecord, Quantity, Reference, Refusal, Scope, Sku, Wish,
+    Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location, Locations, OnShortage,
+    OrderId, Outcome, ProductRecord, Quantity, Reference, Refusal, Scope, Sku,
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -122,7 +122,7 @@ fn allocate(order: &str, of: &str, quantity: u32) -> Envelope {
     asked(
         order,
         Command::Allocate(Allocate {
-            wish: Wish {
+            line: LineRequest {
                 key: LineKey {
                     order: OrderId::new(order).expect("an order id"),
                     line: LineId::from(&sku(of)),
@@ -190,7 +190,7 @@ fn house_with_patience(patience: Duration, queue: usize, instructions: Vec<Instr
         group: 64,
         ..EngineSettings::default()
     };
-    let (engine, lanes) = Engine::new(store.clone(), Arc::new(Stopped), Arc::new(Unmetered), settings);
+    let (engine, lanes) = Engine::new(store.clone(), Arc::new(Stopped), Arc::new(NoMeter), settings);
     House {
         store,
         engine,

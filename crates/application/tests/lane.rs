@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Announce, Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Store, StoreError,
-    UnderWay, Unmetered,
+    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, InFlight, InFlightSender, NoMeter,
+    Store, StoreError,
 };
-use earmark_domain::{Changes, Command, OrderId, Refusal, Scope, Sku};
+use earmark_domain::{ChangeSet, Command, OrderId, Refusal, Scope, Sku};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, yield_now};
@@ -32,17 +32,17 @@ struct Patient {
 }
 
 impl Patient {
-    async fn run(&self, how: &str, scope: &Scope, announce: Option<Announce>) -> Decided {
+    async fn run(&self, how: &str, scope: &Scope, in_flight: Option<InFlightSender>) -> Decided {
         let commands = scope.orders.len();
         self.log.lock().expect("sound").push(format!("{how} {commands}"));
-        if let Some(announce) = announce.filter(|_| self.announces) {
-            drop(announce.send(Box::new(self.clone())));
+        if let Some(in_flight) = in_flight.filter(|_| self.announces) {
+            drop(in_flight.send(Box::new(self.clone())));
         }
         self.begun.send(()).expect("the test listens");
         self.ends.acquire().await.expect("never closed").forget();
         self.log.lock().expect("sound").push(format!("end {commands}"));
         Decided {
-            changes: Changes::default(),
+            changes: ChangeSet::default(),
             answers: (0..commands).map(|_| told()).collect(),
         }
     }
@@ -54,8 +54,13 @@ impl Store for Patient {
         Ok(self.run("begin", scope, None).await)
     }
 
-    async fn transact_and_announce(&self, scope: &Scope, _: Decide, announce: Announce) -> Result<Decided, StoreError> {
-        Ok(self.run("begin", scope, Some(announce)).await)
+    async fn transact_pipelined(
+        &self,
+        scope: &Scope,
+        _: Decide,
+        in_flight: InFlightSender,
+    ) -> Result<Decided, StoreError> {
+        Ok(self.run("begin", scope, Some(in_flight)).await)
     }
 
     async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
@@ -64,10 +69,10 @@ impl Store for Patient {
 }
 
 #[async_trait]
-impl UnderWay for Patient {
-    async fn follow(self: Box<Self>, scope: &Scope, _: Decide, announce: Announce) -> Option<Decided> {
+impl InFlight for Patient {
+    async fn follow(self: Box<Self>, scope: &Scope, _: Decide, in_flight: InFlightSender) -> Option<Decided> {
         if self.lets_follow {
-            return Some(self.run("follow", scope, Some(announce)).await);
+            return Some(self.run("follow", scope, Some(in_flight)).await);
         }
         let commands = scope.orders.len();
         self.log
@@ -117,7 +122,7 @@ impl House {
             announces,
         };
         let settings = EngineSettings::default();
-        let (engine, lanes) = Engine::new(Arc::new(store), Arc::new(Wall), Arc::new(Unmetered), settings);
+        let (engine, lanes) = Engine::new(Arc::new(store), Arc::new(Wall), Arc::new(NoMeter), settings);
         for lane in lanes {
             tokio::spawn(lane.run());
         }

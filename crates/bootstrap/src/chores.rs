@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Clock, Engine, Queries, RememberedAnswers, forget_some, serve_backlogs, sweep_holds};
+use earmark_application::{
+    Clock, Engine, IdempotencyStore, Worklist, purge_expired_keys, serve_backlogs, sweep_holds,
+};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
@@ -33,9 +35,9 @@ impl Chores {
     /// Begins all of them, on the runtime of the caller.
     pub(crate) fn begin(books: &Books) -> Self {
         let mut chores = JoinSet::new();
-        chores.spawn(serve(books.engine.clone(), Arc::clone(&books.queries)));
-        chores.spawn(sweep(books.engine.clone(), Arc::clone(&books.queries)));
-        chores.spawn(forget(Arc::clone(&books.answers), Arc::clone(&books.clock)));
+        chores.spawn(serve(books.engine.clone(), Arc::clone(&books.ports.worklist)));
+        chores.spawn(sweep(books.engine.clone(), Arc::clone(&books.ports.worklist)));
+        chores.spawn(forget(Arc::clone(&books.ports.idempotency), Arc::clone(&books.ports.clock)));
         Self(chores)
     }
 
@@ -54,15 +56,15 @@ fn every(period: Duration) -> Interval {
 }
 
 /// Serves what transactions had to leave of backlogs: at the start what a crash has left, then as it comes.
-async fn serve(engine: Engine, queries: Arc<dyn Queries>) {
+async fn serve(engine: Engine, worklist: Arc<dyn Worklist>) {
     let mut every = every(BACKLOG_EVERY);
     loop {
         tokio::select! {
             _ = every.tick() => {}
-            () = engine.backlog_owed() => {}
+            () = engine.backlog_pending() => {}
         }
         loop {
-            match serve_backlogs(&engine, &*queries).await {
+            match serve_backlogs(&engine, &*worklist).await {
                 Ok(0) => break,
                 Ok(products) => tracing::debug!(products, "served backlogs further"),
                 Err(error) => {
@@ -77,12 +79,12 @@ async fn serve(engine: Engine, queries: Arc<dyn Queries>) {
 }
 
 /// Makes it final that holds have ended: at the start those that ended while nothing ran, then as their time comes.
-async fn sweep(engine: Engine, queries: Arc<dyn Queries>) {
+async fn sweep(engine: Engine, worklist: Arc<dyn Worklist>) {
     let mut every = every(HOLDS_EVERY);
     loop {
         every.tick().await;
         loop {
-            match sweep_holds(&engine, &*queries).await {
+            match sweep_holds(&engine, &*worklist).await {
                 Ok(0) => break,
                 Ok(products) => tracing::debug!(products, "ended holds"),
                 Err(error) => {
@@ -98,12 +100,12 @@ async fn sweep(engine: Engine, queries: Arc<dyn Queries>) {
 }
 
 /// Forgets answers whose time has passed, a bounded number at a time.
-async fn forget(answers: Arc<dyn RememberedAnswers>, clock: Arc<dyn Clock>) {
+async fn forget(answers: Arc<dyn IdempotencyStore>, clock: Arc<dyn Clock>) {
     let mut every = every(FORGET_EVERY);
     loop {
         every.tick().await;
         loop {
-            match forget_some(&*answers, &*clock).await {
+            match purge_expired_keys(&*answers, &*clock).await {
                 Ok(true) => sleep(BETWEEN_STEPS).await,
                 Ok(false) => break,
                 Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use earmark_application::VerifyPorts;
 use earmark_adapters::http;
 
 use crate::failure::{EXIT_FAILED, Failure};
@@ -12,7 +13,13 @@ use crate::wiring::{self, Use};
 /// Checks the books.
 pub(crate) async fn verify(settings: &Settings) -> Result<ExitCode, Failure> {
     let ports = wiring::wire(&settings.store, Use::Read).await?;
-    let report = earmark_application::verify(&*ports.queries).await?;
+    let report = earmark_application::verify(VerifyPorts {
+        views: &*ports.views,
+        events: &*ports.events,
+        exports: &*ports.exports,
+        audit: &*ports.audit,
+    })
+    .await?;
     for (what, count) in &report.checked {
         say(format_args!("{what:<14}{count:>10}"))?;
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use earmark_adapters::files::{Entry, FileError, Kind, Row, Rows, open};
 use earmark_adapters::http::Metrics;
-use earmark_application::Envelope;
+use earmark_application::{Envelope, Principal};
 use earmark_domain::{
     ChangeBatch, Command, HoldFor, Locations, OnOrderShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
     Quantity, Sku,
@@ -104,7 +104,7 @@ async fn fill(books: &Books) -> Result<Tally, Failure> {
     let tally = load(books).await?;
     let product: Sku = PRODUCT.parse().expect("a well-formed name");
     for command in morning(books, &product).await? {
-        let answer = books.engine.execute(Envelope::of_the_service(command, "demo")).await;
+        let answer = books.engine.execute(Envelope::from_service(command, "demo")).await;
         answer.map_err(|error| Failure::Failed(format!("the demo can't be set up: {error}")))?;
     }
     Ok(tally)
@@ -112,7 +112,7 @@ async fn fill(books: &Books) -> Result<Tally, Failure> {
 
 /// An urgent order is in somebody's cart, and the next delivery is late, so that promises have moved.
 async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> {
-    let today = books.clock.today();
+    let today = books.ports.clock.today();
     let terms = OrderTerms {
         on_shortage: OnOrderShortage::Backorder,
         hold_for: HoldFor::seconds(CART_SECONDS).ok(),
@@ -132,7 +132,7 @@ async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> 
     let mut commands = vec![Command::PlaceOrder(
         PlaceOrder::new(order, vec![line], terms).expect("one line"),
     )];
-    let read = books.queries.product(product, books.clock.now()).await?;
+    let read = books.ports.views.product(product, books.ports.clock.now()).await?;
     let next = read.and_then(|read| read.batches.into_iter().find(|batch| batch.eta.is_some()));
     if let Some((reference, eta)) = next.and_then(|batch| Some((batch.reference, batch.eta?))) {
         commands.push(Command::ChangeBatch(ChangeBatch {
@@ -148,9 +148,9 @@ async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> 
 async fn load(books: &Books) -> Result<Tally, Failure> {
     let mut all = Tally::new();
     for (kind, name, bytes) in FILES {
-        let rows = shifted(kind, bytes, books.clock.today())
+        let rows = shifted(kind, bytes, books.ports.clock.today())
             .map_err(|error| Failure::Failed(format!("the demo data can't be read: {name}: {error}")))?;
-        let link = Link::Engine(EngineLink::new(books, Arc::from("demo")));
+        let link = Link::Engine(EngineLink::new(books, Principal::new("demo")));
         let pipeline = Pipeline::new(link, Planner::new(TERMS), Progress::none(), name.to_owned(), true);
         let (tally, end) = pipeline.run(Reading::of_rows(rows)).await;
         end?;
@@ -226,7 +226,7 @@ mod tests {
     fn the_demo_shows_a_product_that_its_orders_ask_for() {
         let (kind, _, bytes) = FILES[2];
         let rows = shifted(kind, bytes, TODAY).expect("the file that is built in");
-        let asked = |row: &Row| matches!(&row.entry, Ok(Entry::Line(line)) if line.wish.sku.as_str() == PRODUCT);
+        let asked = |row: &Row| matches!(&row.entry, Ok(Entry::Line(line)) if line.line.sku.as_str() == PRODUCT);
         assert!(rows.iter().any(asked));
     }
 }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, StdoutLock};
 
 use earmark_adapters::files::{AllocationRow, BacklogRow, BatchRow, EventRow, Exported, OrderRow, Table};
-use earmark_application::{EventFilter, LineFilter, LineRead, Queries};
-use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, Sku, Turn};
+use earmark_application::{EventFeed, EventFilter, Exports, LineFilter, LineRead, Views, Worklist};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, Sku, ServicePosition};
 use jiff::Timestamp;
 
 use crate::cli::{ExportArgs, TableArg};
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::wiring::{self, Use};
+use crate::wiring::{self, Ports, Use};
 
 /// How many rows are asked for at once: memory is bounded by a page, and a page costs far more than the asking.
 const PAGE: usize = 1_000;
@@ -23,14 +23,13 @@ const PAGE: usize = 1_000;
 pub(crate) async fn export(args: &ExportArgs, settings: &Settings) -> Result<(), Failure> {
     let ports = wiring::wire(&settings.store, Use::Read).await?;
     let now = ports.clock.now();
-    let queries = &*ports.queries;
     let format = args.format.into();
     match args.what {
-        TableArg::Allocations => allocations(queries, now, begin::<AllocationRow<'_>>(format)?).await,
-        TableArg::Orders => orders(queries, now, begin::<OrderRow>(format)?).await,
-        TableArg::Batches => batches(queries, now, begin::<BatchRow>(format)?).await,
-        TableArg::Backlog => backlog(queries, now, begin::<BacklogRow<'_>>(format)?).await,
-        TableArg::Events => events(queries, begin::<EventRow<'_>>(format)?).await,
+        TableArg::Allocations => allocations(&*ports.exports, now, begin::<AllocationRow<'_>>(format)?).await,
+        TableArg::Orders => orders(&*ports.exports, now, begin::<OrderRow>(format)?).await,
+        TableArg::Batches => batches(&ports, now, begin::<BatchRow>(format)?).await,
+        TableArg::Backlog => backlog(&*ports.views, now, begin::<BacklogRow<'_>>(format)?).await,
+        TableArg::Events => events(&*ports.events, begin::<EventRow<'_>>(format)?).await,
     }
 }
 
@@ -43,26 +42,26 @@ fn begin<R: Exported>(format: earmark_adapters::files::Format) -> io::Result<Out
 
 /// All lines, page by page.
 struct Lines<'a> {
-    queries: &'a dyn Queries,
+    exports: &'a dyn Exports,
     after: Option<LineKey>,
 }
 
 impl<'a> Lines<'a> {
-    const fn of(queries: &'a dyn Queries) -> Self {
-        Self { queries, after: None }
+    const fn of(exports: &'a dyn Exports) -> Self {
+        Self { exports, after: None }
     }
 
     /// The next page; none at the end.
     async fn next(&mut self) -> Result<Option<Vec<LineRead>>, Failure> {
-        let page = self.queries.lines(LineFilter::All, self.after.as_ref(), PAGE).await?;
+        let page = self.exports.lines(LineFilter::All, self.after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(None) };
-        self.after = Some(last.record.key.clone());
+        self.after = Some(last.record.terms.key.clone());
         Ok(Some(page))
     }
 }
 
-async fn allocations(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Result<(), Failure> {
-    let mut lines = Lines::of(queries);
+async fn allocations(exports: &dyn Exports, now: Timestamp, mut table: Out) -> Result<(), Failure> {
+    let mut lines = Lines::of(exports);
     while let Some(page) = lines.next().await? {
         for line in page {
             let line = line.view(now);
@@ -74,19 +73,19 @@ async fn allocations(queries: &dyn Queries, now: Timestamp, mut table: Out) -> R
     Ok(table.finish()?)
 }
 
-async fn orders(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Result<(), Failure> {
-    let mut lines = Lines::of(queries);
+async fn orders(exports: &dyn Exports, now: Timestamp, mut table: Out) -> Result<(), Failure> {
+    let mut lines = Lines::of(exports);
     let mut gathered: Option<OrderRow> = None;
     let mut before = None;
     while let Some(page) = lines.next().await? {
-        let orders: BTreeSet<&OrderId> = page.iter().map(|line| &line.record.key.order).collect();
-        let headers = headers(queries, before.as_ref(), &orders).await?;
+        let orders: BTreeSet<&OrderId> = page.iter().map(|line| &line.record.terms.key.order).collect();
+        let headers = headers(exports, before.as_ref(), &orders).await?;
         before = orders.last().copied().cloned();
         for line in page {
             match &mut gathered {
                 Some(order) if order.holds(&line) => order.add(line, now),
                 _ => {
-                    let header = headers.get(&line.record.key.order);
+                    let header = headers.get(&line.record.terms.key.order);
                     if let Some(complete) = gathered.replace(OrderRow::begin(header, line, now)) {
                         table.write(&complete)?;
                     }
@@ -103,7 +102,7 @@ async fn orders(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Result
 /// The headers of a page of lines' orders that come after the order of the page before: asked for once the lines are
 /// known, so that an order placed meanwhile has its own. An order whose lines were allocated one by one has none.
 async fn headers(
-    queries: &dyn Queries,
+    exports: &dyn Exports,
     mut after: Option<&OrderId>,
     orders: &BTreeSet<&OrderId>,
 ) -> Result<BTreeMap<OrderId, OrderRecord>, Failure> {
@@ -112,7 +111,7 @@ async fn headers(
     loop {
         // Each header has lines, so there are no more of them than orders: one asking is enough, unless others have
         // been placed in between.
-        let page = queries.orders(after, orders.len()).await?;
+        let page = exports.orders(after, orders.len()).await?;
         let Some(read) = page.last().map(|header| header.id.clone()) else {
             return Ok(headers);
         };
@@ -130,12 +129,12 @@ async fn headers(
     }
 }
 
-async fn batches(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Result<(), Failure> {
+async fn batches(ports: &Ports, now: Timestamp, mut table: Out) -> Result<(), Failure> {
     let today = jiff::tz::Offset::UTC.to_datetime(now).date();
-    let due = Due::at(queries, now).await?;
+    let due = Due::at(&*ports.worklist, now).await?;
     let mut after = None;
     loop {
-        let page = queries.batches(after.as_ref(), PAGE).await?;
+        let page = ports.exports.batches(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(table.finish()?);
         };
@@ -143,7 +142,7 @@ async fn batches(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Resul
         for batch in page {
             let batch = match due.may_concern(&batch) {
                 false => batch,
-                true => match queries.batch(&batch.reference, now).await? {
+                true => match ports.views.batch(&batch.reference, now).await? {
                     Some(read) => read.record,
                     None => batch,
                 },
@@ -162,8 +161,8 @@ enum Due {
 }
 
 impl Due {
-    async fn at(queries: &dyn Queries, now: Timestamp) -> Result<Self, Failure> {
-        let due = queries.due(now, PAGE).await?;
+    async fn at(worklist: &dyn Worklist, now: Timestamp) -> Result<Self, Failure> {
+        let due = worklist.products_with_due_holds(now, PAGE).await?;
         Ok(match due.len() {
             PAGE.. => Self::Many,
             _ => Self::Of(due.into_iter().collect()),
@@ -180,19 +179,19 @@ impl Due {
 }
 
 /// The backlog by product, each in order of service.
-async fn backlog(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Result<(), Failure> {
+async fn backlog(views: &dyn Views, now: Timestamp, mut table: Out) -> Result<(), Failure> {
     let mut after = None;
     loop {
-        let page = queries.products(None, after.as_ref(), now, PAGE).await?;
+        let page = views.products(None, after.as_ref(), now, PAGE).await?;
         let Some(last) = page.last() else {
             return Ok(table.finish()?);
         };
         after = Some(last.sku.clone());
         for product in page.iter().filter(|product| !product.backordered.is_zero()) {
-            let mut turn: Option<Turn> = None;
-            while let Some(lines) = queries.backlog(&product.sku, turn.as_ref(), now, PAGE).await? {
+            let mut turn: Option<ServicePosition> = None;
+            while let Some(lines) = views.backlog(&product.sku, turn.as_ref(), now, PAGE).await? {
                 let Some(last) = lines.last() else { break };
-                turn = Some(last.record.turn());
+                turn = Some(last.record.service_position());
                 for line in &lines {
                     table.write(&BacklogRow::from(line))?;
                 }
@@ -201,10 +200,10 @@ async fn backlog(queries: &dyn Queries, now: Timestamp, mut table: Out) -> Resul
     }
 }
 
-async fn events(queries: &dyn Queries, mut table: Out) -> Result<(), Failure> {
+async fn events(events: &dyn EventFeed, mut table: Out) -> Result<(), Failure> {
     let (everything, mut after) = (EventFilter::default(), 0);
     loop {
-        let page = queries.written_events(&everything, after, PAGE).await?;
+        let page = events.encoded_events(&everything, after, PAGE).await?;
         if page.events.is_empty() {
             return Ok(table.finish()?);
         }

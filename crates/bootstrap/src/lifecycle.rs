@@ -80,15 +80,20 @@ impl Service {
         let readiness = Readiness::new();
         let api = Arc::new(Api::new(
             books.engine.clone(),
-            Arc::clone(&books.queries),
-            Arc::clone(&books.answers),
-            Arc::clone(&books.clock),
+            http::Ports {
+                views: Arc::clone(&books.ports.views),
+                events: Arc::clone(&books.ports.events),
+                health: Arc::clone(&books.ports.health),
+                idempotency: Arc::clone(&books.ports.idempotency),
+                clock: Arc::clone(&books.ports.clock),
+                ids: Arc::clone(&books.ports.ids),
+            },
             metrics,
             readiness.clone(),
             About {
                 version: env!("CARGO_PKG_VERSION"),
-                store: books.kind.to_owned(),
-                started: books.clock.now(),
+                store: books.ports.kind.to_owned(),
+                started: books.ports.clock.now(),
                 promising: books.promising,
             },
         ));
@@ -97,7 +102,7 @@ impl Service {
         let mut serving = tokio::spawn(server);
         let chores = Chores::begin(&books);
 
-        tracing::info!(%address, store = books.kind, version = env!("CARGO_PKG_VERSION"), "listening");
+        tracing::info!(%address, store = books.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::say(format_args!("Earmark listens on http://{address}/"))?;
         greet(address)?;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::Parser;
-use earmark_application::{Clock, Engine, EngineSettings, Meter, Queries, RememberedAnswers, Unmetered};
+use earmark_application::{Engine, EngineSettings, Meter, NoMeter};
 use earmark_domain::Promising;
 use tokio::runtime;
 use tokio::task::JoinSet;
@@ -67,10 +67,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
 /// Open books with an engine that runs on them.
 pub(crate) struct Books {
     pub(crate) engine: Engine,
-    pub(crate) queries: Arc<dyn Queries>,
-    pub(crate) answers: Arc<dyn RememberedAnswers>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) kind: &'static str,
+    pub(crate) ports: Ports,
     /// By which rules of the shop the engine promises.
     pub(crate) promising: Promising,
     lanes: JoinSet<()>,
@@ -83,7 +80,7 @@ impl Books {
     /// When they can't be opened.
     pub(crate) async fn open(settings: &Settings, to: Use) -> Result<Self, Failure> {
         let ports = wiring::wire(&settings.store, to).await?;
-        Ok(Self::run(ports, settings, Arc::new(Unmetered)))
+        Ok(Self::run(ports, settings, Arc::new(NoMeter)))
     }
 
     /// Runs an engine on these ports.
@@ -92,13 +89,16 @@ impl Books {
             promising: settings.promising,
             ..EngineSettings::default()
         });
-        let (engine, lanes) = Engine::new(ports.store, Arc::clone(&ports.clock), meter, bounds);
+        let (engine, lanes) = Engine::new(
+            Arc::clone(&ports.store),
+            Arc::clone(&ports.worklist),
+            Arc::clone(&ports.clock),
+            meter,
+            bounds,
+        );
         Self {
             engine,
-            queries: ports.queries,
-            answers: ports.answers,
-            clock: ports.clock,
-            kind: ports.kind,
+            ports,
             promising: settings.promising,
             lanes: lanes.into_iter().map(|lane| lane.run()).collect(),
         }

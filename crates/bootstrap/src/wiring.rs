@@ -8,7 +8,10 @@ use earmark_adapters::clock::SystemClock;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{DEFAULT_READERS, SqliteStore};
-use earmark_application::{Clock, Queries, RememberedAnswers, Store};
+use earmark_adapters::ids::RandomIds;
+use earmark_application::{
+    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Views, Worklist,
+};
 
 use crate::failure::Failure;
 use crate::settings::{StoreSettings, StoreUrl};
@@ -31,9 +34,15 @@ pub(crate) enum Use {
 /// The ports of the application, with adapters behind them.
 pub(crate) struct Ports {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) queries: Arc<dyn Queries>,
-    pub(crate) answers: Arc<dyn RememberedAnswers>,
+    pub(crate) worklist: Arc<dyn Worklist>,
+    pub(crate) views: Arc<dyn Views>,
+    pub(crate) events: Arc<dyn EventFeed>,
+    pub(crate) exports: Arc<dyn Exports>,
+    pub(crate) audit: Arc<dyn Audit>,
+    pub(crate) health: Arc<dyn Health>,
+    pub(crate) idempotency: Arc<dyn IdempotencyStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
     /// The kind of store, for people.
     pub(crate) kind: &'static str,
 }
@@ -63,12 +72,21 @@ pub(crate) async fn wire(settings: &StoreSettings, to: Use) -> Result<Ports, Fai
     }
 }
 
-fn ports<S: Store + Queries + RememberedAnswers + 'static>(store: Arc<S>, kind: &'static str) -> Ports {
+fn ports<S>(store: Arc<S>, kind: &'static str) -> Ports
+where
+    S: Store + Worklist + Views + EventFeed + Exports + Audit + Health + IdempotencyStore + 'static,
+{
     Ports {
         store: Arc::clone(&store) as _,
-        queries: Arc::clone(&store) as _,
-        answers: store,
-        clock: Arc::new(SystemClock),
+        worklist: Arc::clone(&store) as _,
+        views: Arc::clone(&store) as _,
+        events: Arc::clone(&store) as _,
+        exports: Arc::clone(&store) as _,
+        audit: Arc::clone(&store) as _,
+        health: Arc::clone(&store) as _,
+        idempotency: store,
+        clock: Arc::new(SystemClock::new()),
+        ids: Arc::new(RandomIds),
         kind,
     }
 }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use earmark_domain::{
-    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogRead, BatchRecord, ChangeBatch, Claim, Command, Count,
-    CreateBatch, Ledger, LineId, LineKey, LineRecord, LineState, Loaded, Location, Locations, Occasion, OnShortage,
-    OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, ProductRecord, Promising, Quantity, Reference, Sku, Units,
-    Wish,
+    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogRead, BatchRecord, ChangeBatch, Command, Count, CreateBatch,
+    DecisionContext, LineId, LineKey, LineRecord, LineRequest, LineState, LineTerms, Loaded, Location, Locations,
+    OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, ProductRecord, Promising, Quantity, Reference,
+    ReleaseRank, Sku, UnitOfWork, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -84,22 +84,24 @@ fn shelf(products: impl IntoIterator<Item = usize>, batches: usize, quantity: u3
 
 fn line(order: usize, of: usize, quantity: u32, state: LineState) -> LineRecord {
     LineRecord {
-        key: key(order, of),
         sku: sku(of),
-        quantity: units(quantity),
         state,
-        split: false,
-        placed_at: instant(order),
-        placed_with_order: false,
-        precedence: Precedence::default(),
-        locations: Locations::ANY,
-        hold_until: None,
+        terms: LineTerms {
+            key: key(order, of),
+            quantity: units(quantity),
+            split: false,
+            placed_at: instant(order),
+            placed_with_order: false,
+            precedence: Precedence::default(),
+            locations: Locations::ANY,
+            hold_until: None,
+        },
     }
 }
 
 fn allocate(order: usize, of: usize, quantity: u32, split: bool) -> Command {
     Command::Allocate(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: key(order, of),
             sku: sku(of),
             quantity: units(quantity),
@@ -111,32 +113,32 @@ fn allocate(order: usize, of: usize, quantity: u32, split: bool) -> Command {
 }
 
 /// Commands, each of another caller, at instants that rise.
-fn asked(commands: impl IntoIterator<Item = Command>) -> Vec<(Command, Occasion)> {
+fn asked(commands: impl IntoIterator<Item = Command>) -> Vec<(Command, DecisionContext)> {
     let actor: Arc<str> = Arc::from("api");
     commands
         .into_iter()
         .enumerate()
         .map(|(number, command)| {
-            let occasion = Occasion {
+            let context = DecisionContext {
                 now: instant(1_000_000 + number),
                 actor: Arc::clone(&actor),
                 correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
                 promising: Promising::default(),
             };
-            (command, occasion)
+            (command, context)
         })
         .collect()
 }
 
 /// One transaction's decisions.
-fn decide(loaded: Loaded, commands: &[(Command, Occasion)]) {
-    let mut ledger = Ledger::open(loaded).expect("sound records");
+fn decide(loaded: Loaded, commands: &[(Command, DecisionContext)]) {
+    let mut unit_of_work = UnitOfWork::open(loaded).expect("sound records");
     let answers: Vec<_> = commands
         .iter()
-        .map(|(command, occasion)| ledger.decide(command, occasion))
+        .map(|(command, context)| unit_of_work.decide(command, context))
         .collect();
     drop(black_box(answers));
-    drop(black_box(ledger.close().expect("all was read")));
+    drop(black_box(unit_of_work.close().expect("all was read")));
 }
 
 fn measure(
@@ -144,7 +146,7 @@ fn measure(
     id: BenchmarkId,
     lines: usize,
     loaded: &Loaded,
-    commands: &[(Command, Occasion)],
+    commands: &[(Command, DecisionContext)],
 ) {
     group.throughput(Throughput::Elements(lines as u64));
     group.bench_with_input(id, commands, |bencher, commands| {
@@ -271,7 +273,7 @@ fn releases(criterion: &mut Criterion) {
                     key: key(order, 0),
                     batch: reference(0, 0),
                     quantity: units(1),
-                    claim: Claim::of(Precedence::default(), false),
+                    release_rank: ReleaseRank::of(Precedence::default(), false),
                     allocated_at: instant(order),
                 })
                 .collect(),

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 
 use crate::batch::BatchStatus;
+use crate::context::Promising;
 use crate::name::Location;
-use crate::occasion::Promising;
 use crate::quantity::{Count, Units};
 use crate::record::BatchRecord;
 

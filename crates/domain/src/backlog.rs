@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::line::Turn;
+use crate::line::ServicePosition;
 
 /// How far the backlog was read, and so what may be said about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,13 @@ pub(crate) enum Reach {
     /// To its end.
     Whole,
     /// To this turn; more wait behind it.
-    Until(Turn),
+    Until(ServicePosition),
 }
 
 /// The part of the backlog that is at hand, in order of service. A line is known by its place among the product's.
 #[derive(Debug, Clone)]
 pub(crate) struct Backlog {
-    waiting: BTreeMap<Turn, usize>,
+    waiting: BTreeMap<ServicePosition, usize>,
     reach: Reach,
 }
 
@@ -40,7 +40,7 @@ impl Backlog {
     }
 
     /// Adds a line, unless its turn lies where the backlog was not read: it is served with the lines there.
-    pub(crate) fn join(&mut self, turn: Turn, line: usize) {
+    pub(crate) fn join(&mut self, turn: ServicePosition, line: usize) {
         let at_hand = match &self.reach {
             Reach::Unread => false,
             Reach::Whole => true,
@@ -51,7 +51,7 @@ impl Backlog {
         }
     }
 
-    pub(crate) fn leave(&mut self, turn: impl FnOnce() -> Turn) {
+    pub(crate) fn leave(&mut self, turn: impl FnOnce() -> ServicePosition) {
         if !self.waiting.is_empty() {
             self.waiting.remove(&turn());
         }

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use jiff::civil::Date;
 
-use crate::line::Wish;
+use crate::line::LineRequest;
 use crate::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
-use crate::place::{Locations, OnShortage, OrderLine, PlaceOrder};
+use crate::place_order::{Locations, OnShortage, OrderLine, PlaceOrder};
 use crate::quantity::{Count, Quantity};
 use crate::scope::Scope;
 
@@ -52,7 +52,7 @@ pub struct ChangeBatch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Allocate {
     /// The line.
-    pub wish: Wish,
+    pub line: LineRequest,
     /// Where its units may come from.
     pub locations: Locations,
     /// What becomes of it when it does not fit.
@@ -235,7 +235,7 @@ impl Command {
             Self::ChangeBatch(ChangeBatch { reference, .. })
             | Self::ReceiveBatch { reference, .. }
             | Self::CancelBatch(reference) => reference.as_str(),
-            Self::Allocate(allocate) => allocate.wish.sku.as_str(),
+            Self::Allocate(allocate) => allocate.line.sku.as_str(),
             Self::PlaceOrder(place) | Self::ReplaceOrder(place) => {
                 let least = place.lines().iter().map(|line| line.sku.as_str()).min();
                 least.unwrap_or(place.order().as_str())

@@ -10,7 +10,7 @@ use crate::event::LineTerms;
 use crate::explain::{Remedy, Tried, TriedOutcome};
 use crate::line::{Allocation, Part};
 use crate::name::{LineKey, Location, Sku};
-use crate::place::Locations;
+use crate::place_order::Locations;
 use crate::quantity::{Count, MAX_QUANTITY, Quantity, Units};
 use crate::refusal::Shortage;
 

@@ -9,12 +9,12 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::line::{Part, Turn};
+use crate::line::{Part, ServicePosition};
 use crate::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
-use crate::place::Locations;
+use crate::place_order::Locations;
 use crate::precedence::Precedence;
 use crate::quantity::{Count, Quantity, Units};
-use crate::reason::{DeallocationReason, Kept, MoveReason};
+use crate::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 
 /// What an event is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +78,8 @@ pub struct LineTerms {
 impl LineTerms {
     /// The line's place in the order of service.
     #[must_use]
-    pub fn turn(&self) -> Turn {
-        Turn {
+    pub fn service_position(&self) -> ServicePosition {
+        ServicePosition {
             precedence: self.precedence,
             placed_at: self.placed_at,
             key: self.key.clone(),
@@ -195,7 +195,7 @@ pub enum Fact {
         /// Units of the product that were available to it.
         available: Units,
         /// What becomes of the line.
-        kept: Kept,
+        kept: ShortageOutcome,
     },
     /// A line waits for stock.
     Backordered {

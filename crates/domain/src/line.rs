@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use crate::event::LineTerms;
 use crate::name::{LineKey, Reference, Sku};
-use crate::precedence::{Claim, Precedence};
+use crate::precedence::{Precedence, ReleaseRank};
 use crate::quantity::{Quantity, Units};
-use crate::record::{AllocationRecord, Change, Changes, DispatchRecord, LineRecord};
+use crate::record::{AllocationRecord, Change, ChangeSet, DispatchRecord, LineRecord};
 
 /// What a customer wants: one line of an order to be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct LineRequest {
     /// Which line.
     pub key: LineKey,
     /// Which product.
@@ -89,7 +89,7 @@ impl LineState {
 ///
 /// The fields are compared in the order they stand in; a rule that outranks the time of first placing goes above it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Turn {
+pub struct ServicePosition {
     /// What its order says of it.
     pub precedence: Precedence,
     /// When the line was first placed.
@@ -118,12 +118,12 @@ pub(crate) struct Allocation {
 
 impl Allocation {
     /// The same, as it is stored.
-    fn record(self, key: &LineKey, claim: Claim) -> AllocationRecord {
+    fn record(self, key: &LineKey, release_rank: ReleaseRank) -> AllocationRecord {
         AllocationRecord {
             key: key.clone(),
             batch: self.part.batch,
             quantity: self.part.quantity,
-            claim,
+            release_rank,
             allocated_at: self.allocated_at,
         }
     }
@@ -141,12 +141,12 @@ impl Allocation {
 
 /// Where a line stands, with the units it has: in batches, or, once it is dispatched, gone from them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct LineStatus {
     pub(crate) state: LineState,
     pub(crate) allocations: Vec<Allocation>,
 }
 
-impl Standing {
+impl LineStatus {
     /// A standing without stock.
     pub(crate) const fn empty_handed(state: LineState) -> Self {
         Self {
@@ -193,25 +193,25 @@ impl Standing {
 
 /// A line as it was at some time: what it was to have, and where it stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Was {
+pub(crate) struct LineSnapshot {
     pub(crate) terms: LineTerms,
-    pub(crate) standing: Standing,
+    pub(crate) standing: LineStatus,
 }
 
 /// An order line: an entity of its product's aggregate.
 #[derive(Debug, Clone)]
 pub struct Line {
     terms: LineTerms,
-    standing: Standing,
+    standing: LineStatus,
     /// As it was read; `None` for a line made in this transaction.
-    stored: Option<Was>,
+    stored: Option<LineSnapshot>,
     /// Whether the command that is being decided has touched it.
     touched: bool,
 }
 
 impl Line {
     /// A line seen for the first time.
-    pub(crate) const fn new(terms: LineTerms, standing: Standing) -> Self {
+    pub(crate) const fn new(terms: LineTerms, standing: LineStatus) -> Self {
         Self {
             terms,
             standing,
@@ -222,21 +222,12 @@ impl Line {
 
     /// A line as read from a store, with its units.
     pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>) -> Self {
-        let was = Was {
-            standing: Standing {
+        let was = LineSnapshot {
+            standing: LineStatus {
                 state: record.state,
                 allocations,
             },
-            terms: LineTerms {
-                key: record.key,
-                quantity: record.quantity,
-                split: record.split,
-                placed_at: record.placed_at,
-                placed_with_order: record.placed_with_order,
-                precedence: record.precedence,
-                locations: record.locations,
-                hold_until: record.hold_until,
-            },
+            terms: record.terms,
         };
         Self {
             terms: was.terms.clone(),
@@ -272,32 +263,32 @@ impl Line {
 
     /// Its place in the order of service.
     #[must_use]
-    pub fn turn(&self) -> Turn {
-        self.terms.turn()
+    pub fn service_position(&self) -> ServicePosition {
+        self.terms.service_position()
     }
 
-    pub(crate) const fn standing(&self) -> &Standing {
+    pub(crate) const fn standing(&self) -> &LineStatus {
         &self.standing
     }
 
     /// Puts the line where it is to stand, and says what it was; the caller moves the units.
-    pub(crate) fn stand(&mut self, terms: LineTerms, standing: Standing) -> Was {
-        Was {
+    pub(crate) fn stand(&mut self, terms: LineTerms, standing: LineStatus) -> LineSnapshot {
+        LineSnapshot {
             terms: core::mem::replace(&mut self.terms, terms),
             standing: core::mem::replace(&mut self.standing, standing),
         }
     }
 
     /// The line as it is.
-    pub(crate) fn was(&self) -> Was {
-        Was {
+    pub(crate) fn was(&self) -> LineSnapshot {
+        LineSnapshot {
             terms: self.terms.clone(),
             standing: self.standing.clone(),
         }
     }
 
     /// Whether it is still what it was.
-    pub(crate) fn is(&self, was: &Was) -> bool {
+    pub(crate) fn is(&self, was: &LineSnapshot) -> bool {
         self.standing == was.standing && self.terms == was.terms
     }
 
@@ -315,8 +306,8 @@ impl Line {
     }
 
     /// How strong its claim is to the units it holds.
-    pub(crate) fn claim(&self) -> Claim {
-        claim(&self.terms, &self.standing)
+    pub(crate) fn release_rank(&self) -> ReleaseRank {
+        release_rank(&self.terms, &self.standing)
     }
 
     /// Marks it as touched by the command that is being decided; whether it was not so before.
@@ -330,14 +321,14 @@ impl Line {
     }
 
     /// Adds what changed of it since it was read: the line itself, and the units that differ.
-    pub(crate) fn close(self, sku: &Sku, changes: &mut Changes) {
+    pub(crate) fn close(self, sku: &Sku, changes: &mut ChangeSet) {
         let Self {
             terms,
             standing,
             stored,
             ..
         } = self;
-        let now = claim(&terms, &standing);
+        let now = release_rank(&terms, &standing);
         let key = &terms.key;
         let Some(before) = stored else {
             let held = standing.earmarked().iter().cloned();
@@ -346,12 +337,12 @@ impl Line {
                 .extend(held.map(|allocation| allocation.record(key, now)));
             let gone = standing.gone().iter().cloned();
             changes.dispatched.extend(gone.map(|part| part.dispatch_record(key)));
-            changes.lines.push(Change::New(record(&terms, sku, standing.state)));
+            changes.lines.push(Change::New(record(terms, sku, standing.state)));
             return;
         };
-        let then = claim(&before.terms, &before.standing);
+        let then = release_rank(&before.terms, &before.standing);
         // An allocation bears the claim of its line: with another claim it is another allocation.
-        let stays = |allocation: &Allocation, other: &Standing| then == now && other.earmarked().contains(allocation);
+        let stays = |allocation: &Allocation, other: &LineStatus| then == now && other.earmarked().contains(allocation);
         let leaving = before.standing.earmarked().iter().filter(|was| !stays(was, &standing));
         changes
             .released
@@ -379,7 +370,7 @@ impl Line {
             .dispatched
             .extend(gone.map(|part| part.clone().dispatch_record(key)));
         if before.standing.state != standing.state || before.terms != terms {
-            changes.lines.push(Change::Changed(record(&terms, sku, standing.state)));
+            changes.lines.push(Change::Changed(record(terms, sku, standing.state)));
         }
     }
 
@@ -394,22 +385,15 @@ impl Line {
     }
 }
 
-fn claim(terms: &LineTerms, standing: &Standing) -> Claim {
-    Claim::of(terms.precedence, standing.state == LineState::Held)
+fn release_rank(terms: &LineTerms, standing: &LineStatus) -> ReleaseRank {
+    ReleaseRank::of(terms.precedence, standing.state == LineState::Held)
 }
 
-/// A line as it is stored. Only a line that may still get or keep units has a deadline.
-fn record(terms: &LineTerms, sku: &Sku, state: LineState) -> LineRecord {
+/// The record of a line with these terms in this state.
+fn record(terms: LineTerms, sku: &Sku, state: LineState) -> LineRecord {
     LineRecord {
-        key: terms.key.clone(),
         sku: sku.clone(),
-        quantity: terms.quantity,
         state,
-        split: terms.split,
-        placed_at: terms.placed_at,
-        placed_with_order: terms.placed_with_order,
-        precedence: terms.precedence,
-        locations: terms.locations.clone(),
-        hold_until: terms.hold_until.filter(|_| state.is_open()),
+        terms,
     }
 }

@@ -115,6 +115,8 @@ pub enum Outcome {
         /// Its lines, in the order given.
         lines: Vec<QuotedLine>,
     },
+    /// The message that carried the command was processed before: nothing is decided again.
+    AlreadyProcessed,
     /// Holds have ended.
     HoldsExpired {
         /// How many orders.

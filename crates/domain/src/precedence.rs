@@ -1,6 +1,8 @@
 //! Precedence: which of two lines is served first, and which has to leave a batch first.
 
-use jiff::civil::{Date, date};
+use core::cmp::{Ordering, Reverse};
+
+use jiff::civil::Date;
 
 /// Why a number is not a priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -37,94 +39,87 @@ impl Priority {
     }
 }
 
-/// A line's place in the order of service before the time of placing is looked at: the higher priority first, then the
-/// earlier day it is required by, none last. The smaller is served first.
-///
-/// It is one number, the [rank](Precedence::rank), so that books can keep an index in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Precedence(i64);
-
-/// The part of a rank that a day takes.
-const DAYS: i64 = 1 << 32;
-/// From here the days are counted down, so that the earlier is the more urgent; every day of the calendar is more urgent
-/// than none, which is 0.
-const LAST_DAY: i64 = 1 << 31;
-const EPOCH: Date = date(1970, 1, 1);
+/// A line's position in the order of service, before its time of placing is looked at: the higher priority first, then
+/// the earlier `required_by`, none last. The smaller is served first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Precedence {
+    priority: Priority,
+    required_by: Option<Date>,
+}
 
 impl Precedence {
-    /// That of a line of an order with this priority, which is required by this day.
+    /// The precedence of a line whose order has this priority and is required by this day.
     #[must_use]
-    pub fn of(priority: Priority, required_by: Option<Date>) -> Self {
-        let days = |day: Date| day.duration_since(EPOCH).as_hours() / 24;
-        let urgency = required_by.map_or(0, |day| LAST_DAY - days(day));
-        Self(-(i64::from(priority.0) * DAYS + urgency))
+    pub const fn of(priority: Priority, required_by: Option<Date>) -> Self {
+        Self { priority, required_by }
     }
 
-    /// The priority in it.
+    /// The priority.
     #[must_use]
-    pub fn priority(self) -> Priority {
-        let number = (-self.0).div_euclid(DAYS);
-        Priority(i32::try_from(number).expect("a precedence is made of a priority"))
+    pub const fn priority(self) -> Priority {
+        self.priority
     }
 
-    /// The day in it, if there is one.
+    /// The day it is required by; `None`: any day will do.
     #[must_use]
-    pub fn required_by(self) -> Option<Date> {
-        match (-self.0).rem_euclid(DAYS) {
-            0 => None,
-            urgency => {
-                let since = jiff::SignedDuration::from_hours((LAST_DAY - urgency) * 24);
-                EPOCH.checked_add(since).ok()
-            }
-        }
+    pub const fn required_by(self) -> Option<Date> {
+        self.required_by
     }
 
-    /// The number to sort by: 0 for the usual, below it what is served earlier.
-    #[must_use]
-    pub const fn rank(self) -> i64 {
-        self.0
-    }
-
-    /// The precedence with a rank, if there is one.
-    #[must_use]
-    pub fn from_rank(rank: i64) -> Option<Self> {
-        let found = Self(rank);
-        let priority = rank.checked_neg().map(|rank| rank.div_euclid(DAYS))?;
-        let whole = Priority::new(priority).is_ok() && Self::of(found.priority(), found.required_by()) == found;
-        whole.then_some(found)
+    /// What is compared, field by field.
+    fn sort_key(self) -> (Reverse<Priority>, bool, Option<Date>) {
+        (Reverse(self.priority), self.required_by.is_none(), self.required_by)
     }
 }
 
-/// How strong the claim of a line is to the units it holds, before the time of allocation is looked at. The weaker leaves
-/// a batch first: held lines, then the lowest priority, then the latest day required by, none counting as latest.
+impl Ord for Precedence {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.sort_key().cmp(&other.sort_key())
+    }
+}
+
+impl PartialOrd for Precedence {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Which lines leave a batch first when it no longer holds them all, before the time of allocation is looked at: held
+/// lines, then the lowest priority, then the latest `required_by` (none counts as latest). The smaller leaves first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Claim(i64);
+pub struct ReleaseRank {
+    // Compared in this order; `false` goes before `true`.
+    firm: bool,
+    precedence: Reverse<Precedence>,
+}
 
-/// Weaker than any precedence can make a claim.
-const OF_A_HOLD: i64 = -(1 << 60);
-
-impl Claim {
-    /// The claim of a line.
+impl ReleaseRank {
+    /// The rank of a line of this precedence that is `held`, or firm.
     #[must_use]
     pub const fn of(precedence: Precedence, held: bool) -> Self {
-        Self(if held { OF_A_HOLD } else { 0 } - precedence.0)
+        Self {
+            firm: !held,
+            precedence: Reverse(precedence),
+        }
     }
 
-    /// The number to sort by: 0 for the usual, below it what leaves earlier.
+    /// Whether the line is held.
     #[must_use]
-    pub const fn strength(self) -> i64 {
-        self.0
+    pub const fn is_held(self) -> bool {
+        !self.firm
     }
 
-    /// A claim read back from storage.
+    /// The precedence of the line.
     #[must_use]
-    pub const fn new(strength: i64) -> Self {
-        Self(strength)
+    pub const fn precedence(self) -> Precedence {
+        self.precedence.0
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
+
     use super::*;
 
     fn of(priority: i32, required_by: Option<Date>) -> Precedence {
@@ -145,30 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn a_precedence_comes_back_from_its_rank() {
-        for priority in [-Priority::MOST, -1, 0, 1, 17, Priority::MOST] {
-            for day in [None, Some(Date::MIN), Some(date(2026, 11, 24)), Some(Date::MAX)] {
-                let precedence = of(priority, day);
-                assert_eq!((precedence.priority().get(), precedence.required_by()), (priority, day));
-                assert_eq!(Precedence::from_rank(precedence.rank()), Some(precedence));
-            }
-        }
-    }
-
-    #[test]
-    fn a_rank_of_nothing_is_no_precedence() {
-        assert_eq!(Precedence::from_rank(i64::MIN), None);
-        assert_eq!(Precedence::from_rank(i64::MAX), None);
-        assert_eq!(Precedence::from_rank(1), None);
-    }
-
-    #[test]
     fn a_held_line_leaves_before_any_firm_one() {
         let strongest = of(Priority::MOST, Some(Date::MIN));
         let weakest = of(-Priority::MOST, None);
-        assert!(Claim::of(strongest, true) < Claim::of(weakest, false));
-        assert!(Claim::of(weakest, true) < Claim::of(strongest, true));
-        assert_eq!(Claim::of(Precedence::default(), false).strength(), 0);
+        assert!(ReleaseRank::of(strongest, true) < ReleaseRank::of(weakest, false));
+        assert!(ReleaseRank::of(weakest, true) < ReleaseRank::of(strongest, true));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Products: the aggregate root. Every promise of a SKU's units is made, moved and ended here.
 
+mod emit;
 mod lines;
 mod stock;
-mod telling;
 
 use alloc::vec::Vec;
 
@@ -11,21 +11,21 @@ use jiff::civil::Date;
 
 use crate::backlog::{Backlog, Reach};
 use crate::batch::{Batch, promise_date};
+use crate::context::DecisionTime;
 use crate::draft::{Draft, Seek};
 use crate::event::{Fact, LineTerms, Subject};
-use crate::footing::Footing;
-use crate::journal::Journal;
-use crate::line::{Allocation, Line, LineState, Standing, Turn, Was};
+use crate::event_recorder::EventRecorder;
+use crate::line::{Allocation, Line, LineSnapshot, LineState, LineStatus, ServicePosition};
 use crate::name::Sku;
-use crate::occasion::Moment;
-use crate::place::Locations;
+use crate::place_order::Locations;
+use crate::precondition::Precondition;
 use crate::quantity::{Count, Units};
-use crate::record::{BatchRecord, Change, Changes, Preference, ProductChange, ProductRecord};
+use crate::record::{BatchRecord, Change, ChangeSet, Preference, ProductChange, ProductRecord};
 use crate::refusal::Shortage;
 use crate::view::LineView;
 
+pub(crate) use emit::Why;
 pub(crate) use stock::BatchChange;
-pub(crate) use telling::Why;
 
 /// Nothing is kept back.
 const NOTHING: Count = Count::ZERO;
@@ -47,12 +47,12 @@ pub struct Product {
     /// all of them are at hand.
     offer_ends: Option<Preference>,
     /// Whether something depended on more of the offer than was read: nothing decided since holds.
-    starved: bool,
+    needs_all_batches: bool,
     lines: Vec<Line>,
     backlog: Backlog,
     /// What each line was before the command that is being decided, in the order they were touched. `None`: it was not
     /// there.
-    touched: Vec<(usize, Option<Was>)>,
+    touched: Vec<(usize, Option<LineSnapshot>)>,
     /// The batch whose ETA the command changes, and the ETA before.
     eta_before: Option<(usize, Option<Date>)>,
 }
@@ -77,7 +77,7 @@ impl Product {
             batches: Vec::new(),
             preferred: Vec::new(),
             offer_ends: None,
-            starved: false,
+            needs_all_batches: false,
             lines: Vec::new(),
             backlog: Backlog::new(reach),
             touched: Vec::new(),
@@ -94,14 +94,14 @@ impl Product {
     pub(crate) fn add_stored_line(&mut self, line: Line) -> usize {
         let place = self.lines.len();
         if line.state() == LineState::Backordered {
-            self.backlog.join(line.turn(), place);
+            self.backlog.join(line.service_position(), place);
         }
         self.lines.push(line);
         place
     }
 
     /// Says how far the backlog was read: `None` to its end.
-    pub(crate) fn read_backlog(&mut self, until: Option<Turn>) {
+    pub(crate) fn read_backlog(&mut self, until: Option<ServicePosition>) {
         self.backlog.read_to(until.map_or(Reach::Whole, Reach::Until));
     }
 
@@ -155,24 +155,24 @@ impl Product {
     }
 
     /// A draft of new promises on what is offered: of the units that are kept back none are promised.
-    pub(crate) fn draft(&self, moment: Moment) -> Draft<'_> {
+    pub(crate) fn draft(&self, moment: DecisionTime) -> Draft<'_> {
         self.draft_keeping(self.record.safety_stock, moment)
     }
 
     /// A draft on what is offered. A line that has to move was promised its units before: nothing is kept back from it.
-    fn draft_keeping(&self, kept_back: Count, moment: Moment) -> Draft<'_> {
-        let Moment { now, earliest_eta, .. } = moment;
+    fn draft_keeping(&self, kept_back: Count, moment: DecisionTime) -> Draft<'_> {
+        let DecisionTime { now, earliest_eta, .. } = moment;
         Draft::new(&self.batches, self.offered(), kept_back, earliest_eta, now)
     }
 
     /// Whether something depended on more of the offer than was read: the decision has to be taken anew on all of it.
-    pub(crate) const fn is_starved(&self) -> bool {
-        self.starved
+    pub(crate) const fn needs_all_batches(&self) -> bool {
+        self.needs_all_batches
     }
 
     /// Something depends on all of the offer: a line that does not fit what was read of it, or prefers one location.
     pub(crate) const fn look_beyond(&mut self) {
-        self.starved |= self.offer_ends.is_some();
+        self.needs_all_batches |= self.offer_ends.is_some();
     }
 
     /// Sees to it that all of the offer is at hand for lines that prefer locations: the first batch that was read for them
@@ -184,7 +184,7 @@ impl Product {
     }
 
     /// Room for a new promise on these terms, or what it lacks.
-    pub(crate) fn fit(&mut self, terms: &LineTerms, moment: Moment) -> Result<Vec<Allocation>, Shortage> {
+    pub(crate) fn fit(&mut self, terms: &LineTerms, moment: DecisionTime) -> Result<Vec<Allocation>, Shortage> {
         self.look_for(&terms.locations);
         let seek = Seek::of(terms);
         let mut draft = self.draft(moment);
@@ -195,8 +195,8 @@ impl Product {
     }
 
     /// Tells what happened to it beside what happens to its lines.
-    pub(crate) fn tell(&mut self, fact: Fact, journal: &mut Journal<'_>) {
-        self.happened(fact, journal);
+    pub(crate) fn tell(&mut self, fact: Fact, recorder: &mut EventRecorder<'_>) {
+        self.happened(fact, recorder);
     }
 
     /// The line at a place, as it is shown.
@@ -214,7 +214,7 @@ impl Product {
     }
 
     /// When a line can leave that stands so.
-    fn promise(&self, standing: &Standing, today: Date) -> Option<Date> {
+    fn promise(&self, standing: &LineStatus, today: Date) -> Option<Date> {
         let held = standing.earmarked().iter();
         promise_date(held.map(|held| self.batches[held.place].eta()), today)
     }
@@ -234,7 +234,7 @@ impl Product {
 
     /// Serves the backlog from stock that is free: in order of service, a line that does not fit is passed over. What
     /// was not read is owed: a later transaction goes on there.
-    pub(crate) fn serve_backlog(&mut self, moment: Moment) {
+    pub(crate) fn serve_backlog(&mut self, moment: DecisionTime) {
         assert!(
             *self.backlog.reach() != Reach::Unread,
             "a command that frees stock has read the backlog"
@@ -255,7 +255,7 @@ impl Product {
             let wanted = terms.quantity.units();
             let found = (wanted <= available).then(|| self.draft(moment).fit(Seek::of(terms)));
             if let Some(Ok(allocations)) = found {
-                let standing = Standing::with(allocations, terms.hold_until);
+                let standing = LineStatus::with(allocations, terms.hold_until);
                 if !terms.locations.is_any() {
                     self.look_beyond();
                 }
@@ -276,7 +276,7 @@ impl Product {
     }
 
     /// Units of the batches on offer that may be promised anew.
-    fn promisable(&self, moment: Moment) -> Units {
+    fn promisable(&self, moment: DecisionTime) -> Units {
         let offered = self.offered().iter().map(|place| &self.batches[*place]);
         let timely = offered.filter(|batch| batch.eta().is_none_or(|eta| Some(eta) >= moment.earliest_eta));
         let total: Units = timely.map(Batch::available).sum();
@@ -284,15 +284,15 @@ impl Product {
     }
 
     /// Puts a line where it is to stand, on the terms it has.
-    fn stand(&mut self, place: usize, standing: Standing) {
+    fn stand(&mut self, place: usize, standing: LineStatus) {
         let terms = self.lines[place].terms().clone();
         self.stand_on(place, terms, standing);
     }
 
     /// The one door through which a line that is there changes: units and backlog follow the line.
-    fn stand_on(&mut self, place: usize, mut terms: LineTerms, standing: Standing) {
+    fn stand_on(&mut self, place: usize, mut terms: LineTerms, standing: LineStatus) {
         let line = &mut self.lines[place];
-        self.backlog.leave(|| line.turn());
+        self.backlog.leave(|| line.service_position());
         if !standing.state.is_open() {
             terms.hold_until = None;
         }
@@ -313,7 +313,7 @@ impl Product {
             }
         }
         if line.state() == LineState::Backordered {
-            self.backlog.join(line.turn(), place);
+            self.backlog.join(line.service_position(), place);
         }
         if line.touch() {
             self.touched.push((place, Some(before)));
@@ -330,19 +330,19 @@ impl Product {
     }
 
     /// Records a fact: the one door through which the version moves.
-    fn happened(&mut self, fact: Fact, journal: &mut Journal<'_>) {
+    fn happened(&mut self, fact: Fact, recorder: &mut EventRecorder<'_>) {
         self.record.version += 1;
         let subject = Subject::Product {
             sku: self.record.sku.clone(),
             version: self.record.version,
         };
-        journal.note(subject, fact);
+        recorder.note(subject, fact);
     }
 
     /// What the change stands on, if nothing was decided but that lines were placed.
-    fn footing(&self) -> Footing {
+    fn precondition(&self) -> Precondition {
         let Some(stored) = &self.stored else {
-            return Footing::AsRead;
+            return Precondition::SameVersion;
         };
         let only_rises = ProductRecord {
             version: stored.version,
@@ -352,22 +352,26 @@ impl Product {
         let only_told = self.record.version - stored.version == self.lines.len() as u64;
         let same_batches = self.batches.iter().all(|batch| batch.unsaved().is_none());
         if !(only_rises && only_told && same_batches) {
-            return Footing::AsRead;
+            return Precondition::SameVersion;
         }
         let placed: Option<Vec<&Allocation>> = self.lines.iter().map(Line::placed_in).collect();
-        placed.map_or(Footing::AsRead, |placed| {
+        placed.map_or(Precondition::SameVersion, |placed| {
             let units = placed.iter().map(|held| &held.part);
-            Footing::for_units(units, self.record.safety_stock)
+            Precondition::for_units(units, self.record.safety_stock)
         })
     }
 
     /// Adds what changed of it since it was read. `on_all`: whether more was decided than that lines were placed, and so
     /// stands on all that was read.
-    pub(crate) fn close(self, on_all: bool, changes: &mut Changes) {
+    pub(crate) fn close(self, on_all: bool, changes: &mut ChangeSet) {
         if self.stored.as_ref() != Some(&self.record) {
             changes.products.push(ProductChange {
                 read_version: self.stored.as_ref().map(|record| record.version),
-                footing: if on_all { Footing::AsRead } else { self.footing() },
+                precondition: if on_all {
+                    Precondition::SameVersion
+                } else {
+                    self.precondition()
+                },
                 record: self.record.clone(),
             });
         }

@@ -6,7 +6,7 @@ use crate::name::Reference;
 
 /// What becomes of a line that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum ShortageOutcome {
     /// Nothing of it: the whole command was refused.
     Nothing,
     /// The line, as refused, beside lines of its order that did fit.
@@ -15,7 +15,7 @@ pub enum Kept {
     Backordered,
 }
 
-impl Kept {
+impl ShortageOutcome {
     /// The word for it outside.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,21 +1,22 @@
 //! The plain facts that pass between the aggregates and a store: what a row says, without behaviour.
 //!
-//! A store fills [`Loaded`] for a [`Scope`](crate::Scope), and stores [`Changes`]. The fields are public because a
-//! record promises nothing: [`Ledger::open`](crate::Ledger::open) is where records become aggregates, and where
+//! A store fills [`Loaded`] for a [`Scope`](crate::Scope), and stores [`ChangeSet`]. The fields are public because a
+//! record promises nothing: [`UnitOfWork::open`](crate::Ledger::open) is where records become aggregates, and where
 //! records that can't be true are refused as corrupt.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::batch::BatchStatus;
-use crate::event::Event;
-use crate::footing::Footing;
-use crate::line::{LineState, Turn};
+use crate::event::{Event, LineTerms};
+use crate::line::{LineState, ServicePosition};
+use crate::message::MessageId;
 use crate::name::{LineKey, Location, OrderId, ProductName, Reference, Sku};
-use crate::place::Locations;
-use crate::precedence::{Claim, Precedence};
+use crate::precedence::{Precedence, ReleaseRank};
+use crate::precondition::Precondition;
 use crate::quantity::{Count, Quantity, Units};
 
 /// A product as stored.
@@ -31,7 +32,7 @@ pub struct ProductRecord {
     pub batches_created: u32,
     /// Where serving the backlog stopped for want of room in its transaction: lines after this turn have not been
     /// looked at since the last gain of stock. `None`: nothing is owed.
-    pub resume_after: Option<Turn>,
+    pub resume_after: Option<ServicePosition>,
     /// Units kept back from new promises.
     pub safety_stock: Count,
     /// Whether it has been told that nothing is left of it, and not yet that something is there again.
@@ -102,43 +103,32 @@ pub struct OrderRecord {
 /// An order line as stored, without its allocations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineRecord {
-    /// Which line.
-    pub key: LineKey,
     /// The product it wants.
     pub sku: Sku,
-    /// The units it wants.
-    pub quantity: Quantity,
-    /// Where it stands.
+    /// Its state.
     pub state: LineState,
-    /// Whether it may be spread over several batches.
-    pub split: bool,
-    /// When it was first placed: its place in the order of service, kept through every move.
-    pub placed_at: Timestamp,
-    /// Whether it came with its order (Place order) or was added to it (Allocate).
-    pub placed_with_order: bool,
-    /// Its place in the order of service before the time of placing.
-    pub precedence: Precedence,
-    /// Where its units may come from.
-    pub locations: Locations,
-    /// For a line that is held, or waits in an order that is: the deadline. From then on it counts no more.
-    pub hold_until: Option<Timestamp>,
+    /// The terms it was placed on, or was changed to. `hold_until` is set while the line is held, or waits in an order
+    /// that is: from that deadline on it counts no more.
+    pub terms: LineTerms,
 }
 
 impl LineRecord {
-    /// Its place in the order of service.
+    /// Its identity.
     #[must_use]
-    pub fn turn(&self) -> Turn {
-        Turn {
-            precedence: self.precedence,
-            placed_at: self.placed_at,
-            key: self.key.clone(),
-        }
+    pub const fn key(&self) -> &LineKey {
+        &self.terms.key
     }
 
-    /// The state it is in at an instant: a deadline that has passed counts, whether or not anybody has seen to it.
+    /// Its position in the order of service.
+    #[must_use]
+    pub fn service_position(&self) -> ServicePosition {
+        self.terms.service_position()
+    }
+
+    /// Its state at an instant: a deadline that has passed counts, whether or not the sweep has recorded it.
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> LineState {
-        match self.hold_until {
+        match self.terms.hold_until {
             Some(deadline) if deadline <= now => LineState::Expired,
             _ => self.state,
         }
@@ -155,7 +145,7 @@ pub struct AllocationRecord {
     /// How many.
     pub quantity: Quantity,
     /// How strong the line's claim to them is: the weakest are released first.
-    pub claim: Claim,
+    pub release_rank: ReleaseRank,
     /// When they were earmarked there: of equal claims the latest are released first.
     pub allocated_at: Timestamp,
 }
@@ -234,7 +224,7 @@ impl BatchRecord {
 
 /// That a product has more batches with something available than were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfferCut {
+pub struct BatchPageEnd {
     /// Which product.
     pub sku: Sku,
     /// The last batch that was read for having something available; others follow it in preference order.
@@ -247,7 +237,7 @@ pub struct BacklogRead {
     /// Of which product.
     pub sku: Sku,
     /// `None`: to its end. Otherwise the turn of the last line read, with more waiting behind it.
-    pub until: Option<Turn>,
+    pub until: Option<ServicePosition>,
 }
 
 /// When the next hold on a product's stock ends.
@@ -269,7 +259,7 @@ pub struct Loaded {
     /// that loaded lines lie in.
     pub batches: Vec<BatchRecord>,
     /// The products of which not all batches with something available were read.
-    pub cut_offers: Vec<OfferCut>,
+    pub batch_pages_cut: Vec<BatchPageEnd>,
     /// The headers of the scope's orders.
     pub orders: Vec<OrderRecord>,
     /// The lines named in the scope; all lines of its orders; the page of the backlog; the lines to release.
@@ -282,6 +272,8 @@ pub struct Loaded {
     pub next_holds: Vec<NextHold>,
     /// How far each product's backlog was read, where the scope asks for it.
     pub backlog: Vec<BacklogRead>,
+    /// Those of the scope's messages that were processed before.
+    pub processed: BTreeSet<MessageId>,
 }
 
 /// A product to store.
@@ -292,7 +284,7 @@ pub struct ProductChange {
     /// The product as it is to stand.
     pub record: ProductRecord,
     /// What has to be so when it is stored.
-    pub footing: Footing,
+    pub precondition: Precondition,
 }
 
 /// A value that is new, or that takes the place of one that was read.
@@ -319,7 +311,7 @@ impl<T> Change<T> {
 /// the dispatches, and the store derives them from those. Stored in this order no batch ever holds more than its quantity
 /// on the way: take `released` and `returned` away, store the batches, add `earmarked` and `dispatched`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Changes {
+pub struct ChangeSet {
     /// Products, each with the version that the decision was taken on.
     pub products: Vec<ProductChange>,
     /// Batches.
@@ -338,9 +330,11 @@ pub struct Changes {
     pub returned: Vec<DispatchRecord>,
     /// What happened, in order.
     pub events: Vec<Event>,
+    /// Messages that are processed by this, to be stored in the inbox: a message that stands there already is a conflict.
+    pub inbox: Vec<MessageId>,
 }
 
-impl Changes {
+impl ChangeSet {
     /// Whether there is nothing to store.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -353,10 +347,11 @@ impl Changes {
             && self.dispatched.is_empty()
             && self.returned.is_empty()
             && self.events.is_empty()
+            && self.inbox.is_empty()
     }
 
     /// The products whose backlog could not be served to its end in this transaction.
-    pub fn unserved(&self) -> impl Iterator<Item = &Sku> {
+    pub fn pending_backlogs(&self) -> impl Iterator<Item = &Sku> {
         self.products
             .iter()
             .filter(|change| change.record.resume_after.is_some())

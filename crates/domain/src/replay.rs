@@ -3,7 +3,7 @@
 //! The events alone say what every balance must be. Whoever changes the tables from outside, or loses a row, is found
 //! here.
 
-mod told;
+mod projection;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -15,7 +15,7 @@ use crate::event::SequencedEvent;
 use crate::line::LineState;
 use crate::name::{LineKey, Reference, Sku};
 use crate::record::{AllocationRecord, BatchRecord, DispatchRecord, LineRecord, ProductRecord};
-use told::Told;
+use projection::Told;
 
 /// All that was ever stored of one product, read in one snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,17 +125,17 @@ impl Audit<'_> {
             ));
         }
         for line in &history.lines {
-            let wanted = u64::from(line.quantity.get());
+            let wanted = u64::from(line.terms.quantity.get());
             let due = match line.state {
                 LineState::Held | LineState::Allocated => (wanted, 0),
                 LineState::Dispatched => (0, wanted),
                 LineState::Backordered | LineState::Refused | LineState::Cancelled | LineState::Expired => (0, 0),
             };
-            let has = of_line.remove(&line.key).unwrap_or_default();
+            let has = of_line.remove(&line.terms.key).unwrap_or_default();
             if has != due {
                 self.report(format!(
                     "line {} is {}, holds {} units instead of {}, and has {} dispatched instead of {}",
-                    line.key,
+                    line.terms.key,
                     line.state.as_str(),
                     has.0,
                     due.0,
@@ -154,8 +154,8 @@ impl Audit<'_> {
 
     /// A held line has a deadline, which its product knows of.
     fn deadline(&mut self, history: &ProductHistory, line: &LineRecord) {
-        let (key, state) = (&line.key, line.state.as_str());
-        match line.hold_until {
+        let (key, state) = (&line.terms.key, line.state.as_str());
+        match line.terms.hold_until {
             None if line.state == LineState::Held => self.report(format!("line {key} is held without a deadline")),
             Some(_) if !matches!(line.state, LineState::Held | LineState::Backordered) => {
                 self.report(format!("line {key} is {state} and has a deadline"));
@@ -224,12 +224,13 @@ impl Audit<'_> {
         let batches = history.batches.iter().map(|batch| (batch.reference.clone(), batch));
         self.same("batch", batches, told.batches);
         // A deadline can be put off by an event of the order: those who see orders whole look after it.
-        let timeless = |line: &LineRecord| LineRecord {
-            hold_until: None,
-            ..line.clone()
+        let timeless = |line: &LineRecord| {
+            let mut line = line.clone();
+            line.terms.hold_until = None;
+            line
         };
         let stand: Vec<LineRecord> = history.lines.iter().map(timeless).collect();
-        let lines = stand.iter().map(|line| (line.key.clone(), line));
+        let lines = stand.iter().map(|line| (line.terms.key.clone(), line));
         let told = told.lines.into_iter().map(|(key, line)| (key, timeless(&line)));
         self.same("line", lines, told.collect());
         let place = |key: &LineKey, batch: &Reference| (key.clone(), batch.clone());

@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::command::{ChangeBatch, Command, ConfirmOrder};
+use crate::message::MessageId;
 use crate::name::{LineKey, OrderId, Reference, Sku};
 use crate::quantity::Count;
 
@@ -16,7 +17,7 @@ pub const BACKLOG_PAGE: usize = 200;
 /// for all of them.
 ///
 /// Most lines fit the first few. A product with a thousand batches then costs a decision no more than one with ten.
-pub const OFFER_PAGE: usize = 16;
+pub const BATCH_PAGE: usize = 16;
 
 /// How much of the backlog of its products a command may serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -42,7 +43,7 @@ pub enum ReleaseLines {
 
 /// Lines that may have to leave a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReleaseNeed {
+pub struct ReleaseScope {
     /// The batch that changes.
     pub batch: Reference,
     /// Which of its lines.
@@ -52,11 +53,11 @@ pub struct ReleaseNeed {
 /// What a command touches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scope {
-    /// Products: the record, and the first [`OFFER_PAGE`] batches with something available, in preference order.
+    /// Products: the record, and the first [`BATCH_PAGE`] batches with something available, in preference order.
     pub skus: BTreeSet<Sku>,
     /// Products, should they be touched, of which all batches with something available are read: a decision on the first
     /// of them found too little.
-    pub whole_offers: BTreeSet<Sku>,
+    pub all_batches_of: BTreeSet<Sku>,
     /// Lines, by their identity.
     pub lines: BTreeSet<LineKey>,
     /// Orders: the header, all lines, and the products of all lines.
@@ -68,9 +69,11 @@ pub struct Scope {
     /// How much of the backlog, for every product in the scope.
     pub backlog: BacklogNeed,
     /// The lines to release from a batch that changes. The batch stands in `batches` too.
-    pub release: Option<ReleaseNeed>,
+    pub release: Option<ReleaseScope>,
     /// Products of which the next deadline is to be found. They stand in `skus` too.
     pub holds: BTreeSet<Sku>,
+    /// Messages that carried the commands: the store says which were processed before.
+    pub messages: BTreeSet<MessageId>,
 }
 
 impl Scope {
@@ -87,7 +90,7 @@ impl Scope {
             let mut change = |batch: &Reference, lines| {
                 batches.push(batch.clone());
                 let batch = batch.clone();
-                release = Some(ReleaseNeed { batch, lines });
+                release = Some(ReleaseScope { batch, lines });
             };
             match command {
                 Command::PutProduct(put) => {
@@ -109,8 +112,8 @@ impl Scope {
                 | Command::ReceiveBatch { reference, .. }
                 | Command::CancelBatch(reference) => change(reference, ReleaseLines::All),
                 Command::Allocate(allocate) => {
-                    skus.push(allocate.wish.sku.clone());
-                    lines.push(allocate.wish.key.clone());
+                    skus.push(allocate.line.sku.clone());
+                    lines.push(allocate.line.key.clone());
                     need = BacklogNeed::None;
                 }
                 Command::PlaceOrder(place) => {
@@ -156,7 +159,7 @@ impl Scope {
         }
         Self {
             skus: skus.into_iter().collect(),
-            whole_offers: BTreeSet::new(),
+            all_batches_of: BTreeSet::new(),
             lines: lines.into_iter().collect(),
             orders: orders.into_iter().collect(),
             batches: batches.into_iter().collect(),
@@ -164,6 +167,7 @@ impl Scope {
             backlog,
             release,
             holds,
+            messages: BTreeSet::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What each room of the house may touch: the table the architecture tests enforce.
 
 use super::closure::Company;
-use super::edges::{Guest, NONE, Outside, Room};
+use super::edges::{Guest, NONE, Outside, EscrowNeed};
 use super::words::Silence;
 
 /// Libraries that talk to a database. Only driven adapters have them.
@@ -16,7 +16,7 @@ const DATABASES: &[&str] = &[
 ];
 
 /// The rules of stock and promises.
-pub const DOMAIN: Room = Room {
+pub const DOMAIN: EscrowNeed = EscrowNeed {
     members: &[],
     normal: Outside::Only(&[Guest::with("jiff", &["alloc"]), Guest::with("thiserror", &[])]),
     dev: Outside::Only(&[Guest::any("criterion"), Guest::any("proptest")]),
@@ -24,7 +24,7 @@ pub const DOMAIN: Room = Room {
 };
 
 /// Use cases and ports.
-pub const APPLICATION: Room = Room {
+pub const APPLICATION: EscrowNeed = EscrowNeed {
     members: &["earmark-domain"],
     normal: Outside::Only(&[
         Guest::any("async-trait"),
@@ -39,7 +39,7 @@ pub const APPLICATION: Room = Room {
 };
 
 /// Where the outside meets the ports. What each adapter brings along is held by [`ADAPTER_COMPANY`].
-pub const ADAPTERS: Room = Room {
+pub const ADAPTERS: EscrowNeed = EscrowNeed {
     members: &["earmark-application", "earmark-domain"],
     normal: Outside::AllBut(&["anyhow", "clap", "config", "indicatif", "tracing-subscriber"]),
     dev: Outside::AllBut(&[]),
@@ -47,7 +47,7 @@ pub const ADAPTERS: Room = Room {
 };
 
 /// The binary: wiring, and no SQL.
-pub const BOOTSTRAP: Room = Room {
+pub const BOOTSTRAP: EscrowNeed = EscrowNeed {
     members: &["earmark-adapters", "earmark-application", "earmark-domain"],
     normal: Outside::AllBut(DATABASES),
     dev: Outside::AllBut(DATABASES),
@@ -55,7 +55,7 @@ pub const BOOTSTRAP: Room = Room {
 };
 
 /// What looks at the house from outside.
-pub const TESTS: Room = Room {
+pub const TESTS: EscrowNeed = EscrowNeed {
     members: &["earmark", "earmark-adapters", "earmark-application", "earmark-domain"],
     normal: Outside::AllBut(&[]),
     dev: Outside::AllBut(&[]),
@@ -63,7 +63,7 @@ pub const TESTS: Room = Room {
 };
 
 /// The chores. They know nothing of the house.
-pub const CHORES: Room = Room {
+pub const CHORES: EscrowNeed = EscrowNeed {
     members: &[],
     normal: Outside::Only(&[
         Guest::any("ctrlc"),
@@ -84,7 +84,7 @@ pub const CHORES: Room = Room {
 pub const CHORES_COMPANY: Company = Company::AllBut(&["cc", "libsqlite3-sys", "reqwest", "rusqlite", "syn", "tokio"]);
 
 /// Every crate of the workspace with its room.
-pub const ROOMS: &[(&str, Room)] = &[
+pub const ROOMS: &[(&str, EscrowNeed)] = &[
     ("earmark-domain", DOMAIN),
     ("earmark-application", APPLICATION),
     ("earmark-adapters", ADAPTERS),

@@ -55,7 +55,7 @@ pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
 
     let products = |now, limit| {
         let queries = shop.queries.clone();
-        async move { queries.due(now, limit).await.expect("a list") }
+        async move { queries.products_with_due_holds(now, limit).await.expect("a list") }
     };
     // No hold on lamps ends before the one that was made firm was to end: so it is noted.
     assert_eq!(products(after(51), 9).await, [sku("LAMP")]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_adapters::wire::fact_from_json;
-use earmark_application::{EventFilter, EventPage, WrittenEvent};
+use earmark_application::{EventFilter, EventPage, EncodedEvent};
 use earmark_domain::{Event, SequencedEvent};
 use tokio::task::JoinHandle;
 
@@ -143,9 +143,9 @@ pub async fn a_follower_misses_nothing_while_many_write(db: Db) {
 async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
     let queries = &shop.queries;
     let page = queries.events(filter, after, limit).await.expect("a page of events");
-    let written = queries.written_events(filter, after, limit).await;
+    let written = queries.encoded_events(filter, after, limit).await;
     let written = written.expect("a page of events");
-    let read = |event: WrittenEvent| SequencedEvent {
+    let read = |event: EncodedEvent| SequencedEvent {
         sequence: event.sequence,
         event: Event {
             subject: event.subject,

@@ -4,7 +4,7 @@
 
 use earmark_application::{StoreError, verify};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, Command, Count, DispatchRecord, Event, Fact, Footing,
+    AllocationRecord, BatchRecord, Change, ChangeSet, ReleaseRank, Command, Count, DispatchRecord, Event, Fact, Precondition,
     LineRecord, LineState, OrderRecord, ProductChange, ProductRecord, Subject, Units,
 };
 
@@ -29,16 +29,16 @@ async fn lamps(db: &Db) -> Shop {
 }
 
 /// What the domain would store for a command, for a test to bend.
-async fn honest(shop: &Shop, command: &Command) -> Changes {
+async fn honest(shop: &Shop, command: &Command) -> ChangeSet {
     let loaded = shop.load(&command.scope()).await;
-    let mut ledger = earmark_domain::Ledger::open(loaded).expect("sound books");
-    let decided = ledger.decide(command, &shop.occasion());
+    let mut unit_of_work = earmark_domain::UnitOfWork::open(loaded).expect("sound books");
+    let decided = unit_of_work.decide(command, &shop.context());
     assert!(decided.is_ok(), "{decided:?}");
-    ledger.close().expect("a few batches are read wholly")
+    unit_of_work.close().expect("a few batches are read wholly")
 }
 
 /// The store says no, and everything is as it was.
-async fn assert_kept_out(shop: &Shop, command: &Command, changes: Changes) {
+async fn assert_kept_out(shop: &Shop, command: &Command, changes: ChangeSet) {
     let before = shop.snapshot().await;
     let stored = shop.forge(&command.scope(), changes.clone()).await;
     assert!(
@@ -107,24 +107,24 @@ pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change
 }
 
 /// Changes of one product, one event higher, for a forger to fill.
-async fn next_version(shop: &Shop, of: &str, fact: Fact) -> Changes {
+async fn next_version(shop: &Shop, of: &str, fact: Fact) -> ChangeSet {
     let record = shop.history(&sku(of)).await.product;
-    let occasion = shop.occasion();
+    let context = shop.context();
     let version = record.version + 1;
-    Changes {
+    ChangeSet {
         products: vec![ProductChange {
-            footing: Footing::AsRead,
+            precondition: Precondition::SameVersion,
             read_version: Some(record.version),
             record: ProductRecord { version, ..record },
         }],
         events: vec![Event {
             subject: Subject::Product { sku: sku(of), version },
-            occurred_at: occasion.now,
-            actor: occasion.actor,
-            correlation_id: occasion.correlation_id,
+            occurred_at: context.now,
+            actor: context.actor,
+            correlation_id: context.correlation_id,
             fact,
         }],
-        ..Changes::default()
+        ..ChangeSet::default()
     }
 }
 
@@ -139,7 +139,7 @@ pub async fn an_allocation_made_anew_takes_the_place_of_the_one_released(db: Db)
     let shop = lamps(&db).await;
     let stands = shop.history(&sku("LAMP")).await.allocations[0].clone();
     let anew = AllocationRecord {
-        allocated_at: shop.occasion().now,
+        allocated_at: shop.context().now,
         ..stands.clone()
     };
     let mut changes = next_version(&shop, "LAMP", renamed()).await;
@@ -321,8 +321,8 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
         key: line("o-9", "chair"),
         batch: reference("b-2"),
         quantity: units(1),
-        claim: Claim::new(0),
-        allocated_at: shop.occasion().now,
+        release_rank: ReleaseRank::new(0),
+        allocated_at: shop.context().now,
     });
     assert_kept_out(&shop, &command, changes).await;
 }
@@ -330,7 +330,7 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
 /// Of another product, or of nobody: a line that its product's events do not lead to is told all the same.
 pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
     let shop = lamps(&db).await;
-    assert!(shop.line_proofs().await.iter().all(|line| line.told));
+    assert!(shop.line_event_checks().await.iter().all(|line| line.told));
     let command = allocate("o-9", "LAMP", 1);
     let mut changes = honest(&shop, &command).await;
     // o-2 has events, but of chairs alone.
@@ -343,7 +343,7 @@ pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
         }));
     }
     shop.forge(&command.scope(), changes).await.expect("no key forbids it");
-    let proofs = shop.line_proofs().await;
+    let proofs = shop.line_event_checks().await;
     let untold: Vec<_> = proofs.iter().filter(|line| !line.told).collect();
     assert_eq!(
         untold.iter().map(|line| &line.record.key).collect::<Vec<_>>(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use earmark_application::{Decided, StoreError, Undecided};
 use earmark_domain::{
-    Change, Changes, Command, Corrupt, LineState, MAX_LINES_PER_ORDER, OnOrderShortage, Outcome, Subject,
+    Change, ChangeSet, Command, Corrupt, LineState, MAX_LINES_PER_ORDER, OnOrderShortage, Outcome, Subject,
 };
 
 use crate::build::{
@@ -53,7 +53,7 @@ async fn live_through_a_busy_week(shop: &Shop) {
 }
 
 /// Every row that a decision asks to be stored is found as it asks.
-pub(super) async fn assert_stored(shop: &Shop, changes: &Changes) {
+pub(super) async fn assert_stored(shop: &Shop, changes: &ChangeSet) {
     for change in &changes.products {
         assert_eq!(shop.history(&change.record.sku).await.product, change.record);
     }

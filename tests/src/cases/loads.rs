@@ -4,7 +4,7 @@
 
 use earmark_application::CommandError;
 use earmark_domain::{
-    BACKLOG_PAGE, BatchRecord, Command, LineKey, Loaded, OFFER_PAGE, OfferCut, OnOrderShortage, Refusal, Scope,
+    BACKLOG_PAGE, BatchRecord, Command, LineKey, Loaded, BATCH_PAGE, BatchPageEnd, OnOrderShortage, Refusal, Scope,
 };
 
 use crate::build::{
@@ -147,7 +147,7 @@ pub async fn a_line_named_under_another_product_is_found(db: Db) {
 /// unless a decision has asked for all.
 pub async fn of_many_batches_the_first_in_preference_order_are_loaded(db: Db) {
     let shop = Shop::open(&db).await;
-    let batches = u32::try_from(OFFER_PAGE).expect("a small number") + 4;
+    let batches = u32::try_from(BATCH_PAGE).expect("a small number") + 4;
     for number in (1..=batches).rev() {
         // Created last, arrives first.
         let (name, eta) = (format!("ship-{number:02}"), format!("2026-05-{number:02}"));
@@ -157,7 +157,7 @@ pub async fn of_many_batches_the_first_in_preference_order_are_loaded(db: Db) {
     shop.done(&count_batch("ship-01", 0)).await;
     let command = allocate("o-1", "LAMP", 1);
     let mut first: Vec<String> = (2..=batches)
-        .take(OFFER_PAGE - 1)
+        .take(BATCH_PAGE - 1)
         .map(|n| format!("ship-{n:02}"))
         .collect();
     first.insert(0, "shelf".to_owned());
@@ -170,24 +170,24 @@ pub async fn of_many_batches_the_first_in_preference_order_are_loaded(db: Db) {
     );
     let last = read.last().expect("a batch").preference();
     assert_eq!(
-        loaded.cut_offers,
-        [OfferCut {
+        loaded.batch_pages_cut,
+        [BatchPageEnd {
             sku: sku("LAMP"),
             after: last
         }]
     );
 
     let mut whole = command.scope();
-    whole.whole_offers.insert(sku("LAMP"));
+    whole.all_batches_of.insert(sku("LAMP"));
     let loaded = shop.load(&whole).await;
     assert_eq!(loaded.batches.len(), batches as usize);
-    assert!(loaded.cut_offers.is_empty());
+    assert!(loaded.batch_pages_cut.is_empty());
 }
 
 /// A line that fits none of the first batches gets the one that it fits, however far behind.
 pub async fn a_line_that_fits_only_the_last_of_many_batches_gets_it(db: Db) {
     let shop = Shop::open(&db).await;
-    for number in 0..OFFER_PAGE + 4 {
+    for number in 0..BATCH_PAGE + 4 {
         shop.done(&create_batch(&format!("small-{number}"), "LAMP", 1)).await;
     }
     shop.done(&create_inbound("large", "LAMP", 9, "2026-05-01")).await;
@@ -200,7 +200,7 @@ pub async fn a_line_that_fits_only_the_last_of_many_batches_gets_it(db: Db) {
     };
     assert_eq!(
         shortage.available.get(),
-        OFFER_PAGE as u64 + 4,
+        BATCH_PAGE as u64 + 4,
         "all that there is was counted"
     );
     crew.stop().await;
@@ -298,7 +298,7 @@ pub async fn serving_goes_on_where_it_stopped(db: Db) {
     waiting.insert(0, line("too-much", "LAMP"));
     shop.done(&create_batch("b-1", "LAMP", 1_000)).await;
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE - 1);
-    let owed = shop.queries.unserved(10).await.expect("a list");
+    let owed = shop.queries.products_with_pending_backlog(10).await.expect("a list");
     assert_eq!(owed, [sku("LAMP")]);
 
     // The one that was passed over still waits, but in front of where serving goes on.
@@ -311,7 +311,7 @@ pub async fn serving_goes_on_where_it_stopped(db: Db) {
 
     shop.done(&serve_backlog("LAMP")).await;
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE + 59);
-    assert!(shop.queries.unserved(10).await.expect("a list").is_empty());
+    assert!(shop.queries.products_with_pending_backlog(10).await.expect("a list").is_empty());
     shop.assert_sound().await;
 }
 

@@ -295,7 +295,7 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     ];
     let mut seen: Vec<LineRead> = Vec::new();
     loop {
-        let after = seen.last().map(|last| last.record.turn());
+        let after = seen.last().map(|last| last.record.service_position());
         let page = shop
             .queries
             .backlog(&sku("LAMP"), after.as_ref(), shop.now(), 2)
@@ -415,14 +415,14 @@ pub async fn products_that_are_owed_service_are_listed(db: Db) {
         let lines: Vec<_> = ids.iter().map(|id| (id.as_str(), of, 1)).collect();
         shop.done(&place(of, &lines, OnOrderShortage::Backorder, false)).await;
     }
-    assert!(shop.queries.unserved(9).await.expect("a list").is_empty());
+    assert!(shop.queries.products_with_pending_backlog(9).await.expect("a list").is_empty());
     for of in ["LAMP", "CHAIR"] {
         shop.done(&create_batch(of, of, 1_000)).await;
     }
-    let mut owed = shop.queries.unserved(9).await.expect("a list");
+    let mut owed = shop.queries.products_with_pending_backlog(9).await.expect("a list");
     owed.sort_unstable();
     assert_eq!(owed, [sku("CHAIR"), sku("LAMP")]);
-    assert_eq!(shop.queries.unserved(1).await.expect("a list").len(), 1);
+    assert_eq!(shop.queries.products_with_pending_backlog(1).await.expect("a list").len(), 1);
 }
 
 /// Used-up batches, cancelled lines and all events are still told.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use earmark_application::{Answer, CommandError, Decided, UnderWay};
+use earmark_application::{Answer, CommandError, Decided, InFlight};
 use earmark_domain::{Command, Outcome, Refusal};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -13,7 +13,7 @@ use crate::databases::Db;
 use crate::shop::Shop;
 
 /// Where it is said that a transaction is under way.
-type Announced = oneshot::Receiver<Box<dyn UnderWay>>;
+type Announced = oneshot::Receiver<Box<dyn InFlight>>;
 
 /// Runs commands, each in a transaction handed in behind that of the one before; where a store has it that one can't be,
 /// it is run when all before are settled. Answers them in order.
@@ -21,15 +21,15 @@ async fn in_a_pipeline(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
     let mut answers = Vec::new();
     let mut ahead: Option<(JoinHandle<Answer>, Announced)> = None;
     for command in commands {
-        let (announce, announced) = oneshot::channel();
-        let under_way = match &mut ahead {
+        let (in_flight, announced) = oneshot::channel();
+        let in_flight_before = match &mut ahead {
             Some((_, announced)) => announced.await.ok(),
             None => None,
         };
         let (scope, decide) = (command.scope(), shop.decision(command, None));
-        let running = match under_way {
-            Some(under_way) => {
-                let following = tokio::spawn(async move { under_way.follow(&scope, decide, announce).await });
+        let running = match in_flight_before {
+            Some(in_flight_before) => {
+                let following = tokio::spawn(async move { in_flight_before.follow(&scope, decide, in_flight).await });
                 let before = ahead.take().expect("there is one ahead").0;
                 answers.push(before.await.expect("nobody panics here"));
                 let followed = following.await.expect("nobody panics here");
@@ -48,7 +48,7 @@ async fn in_a_pipeline(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
                 let store = Arc::clone(&shop.store);
                 let (shop, command) = (shop.clone(), command.clone());
                 tokio::spawn(async move {
-                    match store.transact_and_announce(&scope, decide, announce).await {
+                    match store.transact_pipelined(&scope, decide, in_flight).await {
                         Ok(decided) => only_answer(decided),
                         Err(_) => shop.ask(&command).await,
                     }

@@ -386,12 +386,12 @@ pub async fn a_quote_and_the_allocation_that_follows_agree(db: Db) {
         unreachable!("a quote")
     };
     assert!(lines[0].allocations.is_empty());
-    let seen = counter.line_proofs().await.len();
+    let seen = counter.line_event_checks().await.len();
     let refused = counter
         .refused(&place("whole", &[("LAMP", "LAMP", 20)], OnOrderShortage::Reject, false))
         .await;
     assert!(matches!(refused, Refusal::Shortages(_)));
-    assert_eq!(counter.line_proofs().await.len(), seen);
+    assert_eq!(counter.line_event_checks().await.len(), seen);
     counter
         .done(&place("split", &[("LAMP", "LAMP", 20)], OnOrderShortage::Reject, true))
         .await;

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use earmark_application::{
-    CallKey, Claim, Claimant, Claimed, Fingerprint, KEPT_SECONDS, LEASE_SECONDS, RememberedAnswers,
+    IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Fingerprint, KEY_LIFETIME_SECONDS, LEASE_SECONDS, IdempotencyStore,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Barrier;
 
 use crate::databases::Db;
 
-type Answers = Arc<dyn RememberedAnswers>;
+type Answers = Arc<dyn IdempotencyStore>;
 
 /// When the shop opens.
 fn opening() -> Timestamp {
@@ -27,43 +27,43 @@ fn before(seconds: i64) -> Timestamp {
     after(seconds) - SignedDuration::from_micros(1)
 }
 
-fn key(text: &str) -> CallKey {
-    CallKey::new(text).expect("a key")
+fn key(text: &str) -> IdempotencyKey {
+    IdempotencyKey::new(text).expect("a key")
 }
 
 /// A call for a lamp, or for whatever `what` is.
-fn claim_of(what: u8, text: &str, who: u8, now: Timestamp) -> Claim {
-    Claim::made(now, key(text), Fingerprint([what; 32]), Claimant([who; 16]))
+fn claim_of(what: u8, text: &str, who: u8, now: Timestamp) -> LeaseRequest {
+    LeaseRequest::made(now, key(text), Fingerprint([what; 32]), LeaseToken([who; 16]))
 }
 
-fn claim(text: &str, who: u8, now: Timestamp) -> Claim {
+fn claim(text: &str, who: u8, now: Timestamp) -> LeaseRequest {
     claim_of(1, text, who, now)
 }
 
-async fn claimed(answers: &Answers, claim: &Claim) -> Claimed {
+async fn claimed(answers: &Answers, claim: &LeaseRequest) -> LeaseOutcome {
     answers.claim(claim).await.expect("an answer")
 }
 
 async fn keeps(answers: &Answers, text: &str, who: u8, answer: &[u8]) -> bool {
     answers
-        .keep(&key(text), Claimant([who; 16]), answer)
+        .keep(&key(text), LeaseToken([who; 16]), answer)
         .await
         .expect("an answer")
 }
 
 async fn gives_back(answers: &Answers, text: &str, who: u8) {
-    let given = answers.give_back(&key(text), Claimant([who; 16])).await;
+    let given = answers.release_key(&key(text), LeaseToken([who; 16])).await;
     given.expect("an answer");
 }
 
 /// A key that has been claimed and answered.
 async fn answered(answers: &Answers, text: &str, now: Timestamp, answer: &[u8]) {
-    assert_eq!(claimed(answers, &claim(text, 1, now)).await, Claimed::Won);
+    assert_eq!(claimed(answers, &claim(text, 1, now)).await, LeaseOutcome::Won);
     assert!(keeps(answers, text, 1, answer).await);
 }
 
 /// All of these at once, through the instances in turn.
-async fn race(instances: &[Answers], claims: Vec<Claim>) -> Vec<Claimed> {
+async fn race(instances: &[Answers], claims: Vec<LeaseRequest>) -> Vec<LeaseOutcome> {
     let start = Arc::new(Barrier::new(claims.len()));
     let racers: Vec<_> = claims
         .into_iter()
@@ -83,23 +83,23 @@ async fn race(instances: &[Answers], claims: Vec<Claim>) -> Vec<Claimed> {
     told
 }
 
-fn won(told: &[Claimed]) -> usize {
-    told.iter().filter(|told| **told == Claimed::Won).count()
+fn won(told: &[LeaseOutcome]) -> usize {
+    told.iter().filter(|told| **told == LeaseOutcome::Won).count()
 }
 
 /// The first runs, the others wait, and then all are told what the first was.
 pub async fn a_key_is_won_once_and_then_tells_its_answer(db: Db) {
     let answers = db.open().await.answers;
-    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, Claimed::Won);
-    assert_eq!(claimed(&answers, &claim("k", 2, after(1))).await, Claimed::Running);
+    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, LeaseOutcome::Won);
+    assert_eq!(claimed(&answers, &claim("k", 2, after(1))).await, LeaseOutcome::Running);
     assert!(keeps(&answers, "k", 1, b"a lamp").await);
     for who in [1, 2, 3] {
         let told = claimed(&answers, &claim("k", who, after(2))).await;
-        assert_eq!(told, Claimed::Answered(b"a lamp".to_vec()));
+        assert_eq!(told, LeaseOutcome::Answered(b"a lamp".to_vec()));
     }
     assert_eq!(
         claimed(&answers, &claim("K", 2, after(2))).await,
-        Claimed::Won,
+        LeaseOutcome::Won,
         "another key"
     );
 }
@@ -107,46 +107,46 @@ pub async fn a_key_is_won_once_and_then_tells_its_answer(db: Db) {
 /// One key, one call: whether that is answered yet or not, and after its claim has lapsed too.
 pub async fn another_call_under_a_key_that_is_known_is_told_so(db: Db) {
     let answers = db.open().await.answers;
-    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, LeaseOutcome::Won);
     let other = |who, now| claim_of(2, "k", who, now);
-    assert_eq!(claimed(&answers, &other(2, after(1))).await, Claimed::Reused);
-    assert_eq!(claimed(&answers, &other(1, after(1))).await, Claimed::Reused);
+    assert_eq!(claimed(&answers, &other(2, after(1))).await, LeaseOutcome::Reused);
+    assert_eq!(claimed(&answers, &other(1, after(1))).await, LeaseOutcome::Reused);
     assert_eq!(
         claimed(&answers, &other(2, after(LEASE_SECONDS))).await,
-        Claimed::Reused
+        LeaseOutcome::Reused
     );
     assert!(keeps(&answers, "k", 1, b"a lamp").await, "it is still the first one's");
-    assert_eq!(claimed(&answers, &other(2, after(2))).await, Claimed::Reused);
+    assert_eq!(claimed(&answers, &other(2, after(2))).await, LeaseOutcome::Reused);
 }
 
 /// A caller that did not hear whether it has won asks again.
 pub async fn who_claims_again_what_it_has_won_has_won_it(db: Db) {
     let answers = db.open().await.answers;
     for now in [after(0), after(1), after(2)] {
-        assert_eq!(claimed(&answers, &claim("k", 1, now)).await, Claimed::Won);
+        assert_eq!(claimed(&answers, &claim("k", 1, now)).await, LeaseOutcome::Won);
     }
-    assert_eq!(claimed(&answers, &claim("k", 2, after(3))).await, Claimed::Running);
+    assert_eq!(claimed(&answers, &claim("k", 2, after(3))).await, LeaseOutcome::Running);
 }
 
 /// What came to nothing leaves nothing behind.
 pub async fn a_key_that_was_given_back_goes_to_anybody(db: Db) {
     let answers = db.open().await.answers;
-    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, LeaseOutcome::Won);
     gives_back(&answers, "k", 2).await;
     assert_eq!(
         claimed(&answers, &claim("k", 2, after(1))).await,
-        Claimed::Running,
+        LeaseOutcome::Running,
         "it was not his"
     );
     gives_back(&answers, "k", 1).await;
-    assert_eq!(claimed(&answers, &claim_of(2, "k", 2, after(2))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim_of(2, "k", 2, after(2))).await, LeaseOutcome::Won);
     assert!(!keeps(&answers, "k", 1, b"too late").await);
     assert!(keeps(&answers, "k", 2, b"a chair").await);
     gives_back(&answers, "k", 2).await;
     let told = claimed(&answers, &claim_of(2, "k", 3, after(3))).await;
     assert_eq!(
         told,
-        Claimed::Answered(b"a chair".to_vec()),
+        LeaseOutcome::Answered(b"a chair".to_vec()),
         "an answer is not given back"
     );
 }
@@ -155,62 +155,62 @@ pub async fn a_key_that_was_given_back_goes_to_anybody(db: Db) {
 pub async fn an_answer_is_kept_for_who_has_won_alone_and_never_changes(db: Db) {
     let answers = db.open().await.answers;
     assert!(!keeps(&answers, "k", 1, b"out of nothing").await);
-    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, LeaseOutcome::Won);
     assert!(!keeps(&answers, "k", 2, b"a stranger's").await);
     assert!(keeps(&answers, "k", 1, b"the first").await);
     assert!(!keeps(&answers, "k", 1, b"a second").await);
     let told = claimed(&answers, &claim("k", 3, after(1))).await;
-    assert_eq!(told, Claimed::Answered(b"the first".to_vec()));
+    assert_eq!(told, LeaseOutcome::Answered(b"the first".to_vec()));
 }
 
 /// A process that has gone away does not keep others from being served.
 pub async fn a_claim_without_an_answer_lapses(db: Db) {
     let answers = db.open().await.answers;
-    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, LeaseOutcome::Won);
     let last = claim("k", 2, before(LEASE_SECONDS));
-    assert_eq!(claimed(&answers, &last).await, Claimed::Running);
+    assert_eq!(claimed(&answers, &last).await, LeaseOutcome::Running);
     assert_eq!(
         claimed(&answers, &claim("k", 2, after(LEASE_SECONDS))).await,
-        Claimed::Won
+        LeaseOutcome::Won
     );
     assert_eq!(
         claimed(&answers, &claim("k", 3, after(LEASE_SECONDS))).await,
-        Claimed::Running,
+        LeaseOutcome::Running,
         "it has a lease of its own"
     );
     assert!(!keeps(&answers, "k", 1, b"late").await, "the key has gone to another");
     gives_back(&answers, "k", 1).await;
     assert!(keeps(&answers, "k", 2, b"in time").await);
     let told = claimed(&answers, &claim("k", 1, after(LEASE_SECONDS))).await;
-    assert_eq!(told, Claimed::Answered(b"in time".to_vec()));
+    assert_eq!(told, LeaseOutcome::Answered(b"in time".to_vec()));
 }
 
 /// Late, but nobody has come meanwhile.
 pub async fn an_answer_after_the_lease_is_kept_if_nobody_has_taken_the_key(db: Db) {
     let answers = db.open().await.answers;
-    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim("k", 1, after(0))).await, LeaseOutcome::Won);
     assert!(keeps(&answers, "k", 1, b"slow").await);
     let told = claimed(&answers, &claim("k", 2, after(10 * LEASE_SECONDS))).await;
-    assert_eq!(told, Claimed::Answered(b"slow".to_vec()), "an answer does not lapse");
+    assert_eq!(told, LeaseOutcome::Answered(b"slow".to_vec()), "an answer does not lapse");
 }
 
 /// For a day, to the microsecond; nobody has to have swept.
 pub async fn a_key_is_known_for_a_day_and_then_it_is_as_if_it_had_never_been(db: Db) {
     let answers = db.open().await.answers;
     answered(&answers, "k", after(0), b"a lamp").await;
-    assert_eq!(claimed(&answers, &claim("claimed", 1, after(0))).await, Claimed::Won);
-    let told = claimed(&answers, &claim("k", 2, before(KEPT_SECONDS))).await;
-    assert_eq!(told, Claimed::Answered(b"a lamp".to_vec()));
+    assert_eq!(claimed(&answers, &claim("claimed", 1, after(0))).await, LeaseOutcome::Won);
+    let told = claimed(&answers, &claim("k", 2, before(KEY_LIFETIME_SECONDS))).await;
+    assert_eq!(told, LeaseOutcome::Answered(b"a lamp".to_vec()));
 
-    let another = claim_of(2, "k", 2, after(KEPT_SECONDS));
-    assert_eq!(claimed(&answers, &another).await, Claimed::Won);
+    let another = claim_of(2, "k", 2, after(KEY_LIFETIME_SECONDS));
+    assert_eq!(claimed(&answers, &another).await, LeaseOutcome::Won);
     assert!(!keeps(&answers, "k", 1, b"of yesterday").await);
     assert!(keeps(&answers, "k", 2, b"a chair").await);
-    let told = claimed(&answers, &claim_of(2, "k", 3, before(2 * KEPT_SECONDS))).await;
-    assert_eq!(told, Claimed::Answered(b"a chair".to_vec()), "it has a day of its own");
+    let told = claimed(&answers, &claim_of(2, "k", 3, before(2 * KEY_LIFETIME_SECONDS))).await;
+    assert_eq!(told, LeaseOutcome::Answered(b"a chair".to_vec()), "it has a day of its own");
 
-    let another = claim_of(2, "claimed", 2, after(KEPT_SECONDS));
-    assert_eq!(claimed(&answers, &another).await, Claimed::Won);
+    let another = claim_of(2, "claimed", 2, after(KEY_LIFETIME_SECONDS));
+    assert_eq!(claimed(&answers, &another).await, LeaseOutcome::Won);
 }
 
 /// A step takes away no more than it may, the oldest first, and nothing that is known.
@@ -222,16 +222,16 @@ pub async fn keys_whose_time_has_passed_are_taken_away_in_bounded_steps(db: Db) 
     for at in [3, 0, 6, 2, 5, 1, 4] {
         answered(&answers, &format!("k-{at}"), after(at), b"a lamp").await;
     }
-    let day = KEPT_SECONDS;
+    let day = KEY_LIFETIME_SECONDS;
     assert_eq!(forget(before(day), 10).await, 0);
     assert_eq!(forget(after(day + 4), 2).await, 2);
     // Those of the first two seconds have gone: their keepers find nothing any more. The third stands, though not for long.
     let told = claimed(&answers, &claim("k-2", 2, before(day + 2))).await;
-    assert_eq!(told, Claimed::Answered(b"a lamp".to_vec()));
+    assert_eq!(told, LeaseOutcome::Answered(b"a lamp".to_vec()));
     for gone in ["k-0", "k-1"] {
         assert_eq!(
             claimed(&answers, &claim(gone, 2, after(1))).await,
-            Claimed::Won,
+            LeaseOutcome::Won,
             "{gone}"
         );
         gives_back(&answers, gone, 2).await;
@@ -241,10 +241,10 @@ pub async fn keys_whose_time_has_passed_are_taken_away_in_bounded_steps(db: Db) 
     assert_eq!(forget(after(day + 4), 2).await, 0);
     for left in ["k-5", "k-6"] {
         let told = claimed(&answers, &claim(left, 2, after(day + 4))).await;
-        assert_eq!(told, Claimed::Answered(b"a lamp".to_vec()), "{left}");
+        assert_eq!(told, LeaseOutcome::Answered(b"a lamp".to_vec()), "{left}");
     }
     // A claim that was never answered goes as well.
-    assert_eq!(claimed(&answers, &claim("claimed", 1, after(5))).await, Claimed::Won);
+    assert_eq!(claimed(&answers, &claim("claimed", 1, after(5))).await, LeaseOutcome::Won);
     assert_eq!(forget(after(day + 6), 10).await, 3);
 }
 
@@ -256,7 +256,7 @@ pub async fn of_twenty_who_claim_a_key_at_once_one_wins(db: Db) {
         let told = race(&instances, (0..20).map(|who| claim(&text, who, after(0))).collect()).await;
         assert_eq!(won(&told), 1, "{told:?}");
         assert!(
-            told.iter().all(|told| matches!(told, Claimed::Won | Claimed::Running)),
+            told.iter().all(|told| matches!(told, LeaseOutcome::Won | LeaseOutcome::Running)),
             "{told:?}"
         );
     }
@@ -265,15 +265,15 @@ pub async fn of_twenty_who_claim_a_key_at_once_one_wins(db: Db) {
 /// The same when a claim of before has lapsed, when its day has passed, and while somebody sweeps.
 pub async fn of_twenty_who_find_a_key_left_behind_one_wins(db: Db) {
     let instances = [db.open().await.answers, db.open().await.answers];
-    let times = [after(LEASE_SECONDS), after(KEPT_SECONDS), after(2 * KEPT_SECONDS)];
-    assert_eq!(claimed(&instances[0], &claim("k", 99, after(0))).await, Claimed::Won);
+    let times = [after(LEASE_SECONDS), after(KEY_LIFETIME_SECONDS), after(2 * KEY_LIFETIME_SECONDS)];
+    assert_eq!(claimed(&instances[0], &claim("k", 99, after(0))).await, LeaseOutcome::Won);
     for (round, now) in times.into_iter().enumerate() {
         let sweeping = instances[round % 2].clone();
         let sweeping = tokio::spawn(async move { sweeping.forget(now, 10).await });
         let told = race(&instances, (0..20).map(|who| claim("k", who, now)).collect()).await;
         assert_eq!(won(&told), 1, "{told:?}");
         assert!(
-            told.iter().all(|told| matches!(told, Claimed::Won | Claimed::Running)),
+            told.iter().all(|told| matches!(told, LeaseOutcome::Won | LeaseOutcome::Running)),
             "{told:?}"
         );
         sweeping.await.expect("it sweeps").expect("an answer");
@@ -288,7 +288,7 @@ pub async fn of_two_calls_that_claim_one_key_at_once_one_is_told_that_it_is_anot
         let claims = vec![claim_of(1, &text, 1, after(0)), claim_of(2, &text, 2, after(0))];
         let told = race(&instances, claims).await;
         assert_eq!(won(&told), 1, "{told:?}");
-        assert!(told.contains(&Claimed::Reused), "{told:?}");
+        assert!(told.contains(&LeaseOutcome::Reused), "{told:?}");
     }
 }
 
@@ -318,7 +318,7 @@ pub async fn many_keys_at_once_do_not_get_into_each_others_way(db: Db) {
     let heard: BTreeSet<Vec<u8>> = told
         .into_iter()
         .map(|told| match told {
-            Claimed::Answered(answer) => answer,
+            LeaseOutcome::Answered(answer) => answer,
             other => unreachable!("{other:?}"),
         })
         .collect();
@@ -339,7 +339,7 @@ pub async fn an_answer_of_any_bytes_comes_back_as_it_was(db: Db) {
     for (text, answer) in cases {
         answered(&answers, text, after(0), answer).await;
         let told = claimed(&answers, &claim(text, 2, after(1))).await;
-        assert!(told == Claimed::Answered(answer.to_vec()), "{text}");
+        assert!(told == LeaseOutcome::Answered(answer.to_vec()), "{text}");
     }
 }
 
@@ -347,14 +347,14 @@ pub async fn an_answer_of_any_bytes_comes_back_as_it_was(db: Db) {
 pub async fn answers_stand_when_the_books_are_opened_again(db: Db) {
     let first = db.open().await.answers;
     answered(&first, "k", after(0), b"a lamp").await;
-    assert_eq!(claimed(&first, &claim("left", 1, after(0))).await, Claimed::Won);
+    assert_eq!(claimed(&first, &claim("left", 1, after(0))).await, LeaseOutcome::Won);
     drop(first);
     let again = db.open().await.answers;
     let told = claimed(&again, &claim("k", 2, after(1))).await;
-    assert_eq!(told, Claimed::Answered(b"a lamp".to_vec()));
-    assert_eq!(claimed(&again, &claim("left", 2, after(1))).await, Claimed::Running);
+    assert_eq!(told, LeaseOutcome::Answered(b"a lamp".to_vec()));
+    assert_eq!(claimed(&again, &claim("left", 2, after(1))).await, LeaseOutcome::Running);
     assert_eq!(
         claimed(&again, &claim("left", 2, after(LEASE_SECONDS))).await,
-        Claimed::Won
+        LeaseOutcome::Won
     );
 }

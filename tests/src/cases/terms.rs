@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use earmark_application::LineRead;
 use earmark_domain::{
-    Change, Command, LineKey, LineState, OnOrderShortage, OrderTerms, Outcome, ReleaseLines, ReleaseNeed, Scope, Units,
+    Change, Command, LineKey, LineState, OnOrderShortage, OrderTerms, Outcome, ReleaseLines, ReleaseScope, Scope, Units,
 };
 
 use super::kept::assert_stored;
@@ -112,7 +112,7 @@ fn keys(lines: &[LineRead]) -> Vec<LineKey> {
 async fn to_release(shop: &Shop, batch: &str, lines: ReleaseLines) -> Vec<LineKey> {
     let scope = Scope {
         batches: [reference(batch)].into(),
-        release: Some(ReleaseNeed {
+        release: Some(ReleaseScope {
             batch: reference(batch),
             lines,
         }),
@@ -215,7 +215,7 @@ pub async fn the_backlog_goes_by_precedence(db: Db) {
     for limit in 1..=7 {
         let mut seen: Vec<LineRead> = Vec::new();
         loop {
-            let after = seen.last().map(|last| last.record.turn());
+            let after = seen.last().map(|last| last.record.service_position());
             let page = shop
                 .queries
                 .backlog(&sku("LAMP"), after.as_ref(), shop.now(), limit)

@@ -8,7 +8,7 @@ mod sqlite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Queries, RememberedAnswers, Store};
+use earmark_application::{Queries, IdempotencyStore, Store};
 
 pub use memory::MemoryDatabase;
 #[cfg(feature = "servers")]
@@ -23,12 +23,12 @@ pub struct Books {
     /// The queries.
     pub queries: Arc<dyn Queries>,
     /// The remembered answers.
-    pub answers: Arc<dyn RememberedAnswers>,
+    pub answers: Arc<dyn IdempotencyStore>,
 }
 
 impl Books {
     /// An adapter that is all of them.
-    pub fn of<A: Store + Queries + RememberedAnswers + 'static>(adapter: A) -> Self {
+    pub fn of<A: Store + Queries + IdempotencyStore + 'static>(adapter: A) -> Self {
         let adapter = Arc::new(adapter);
         Self {
             store: adapter.clone(),

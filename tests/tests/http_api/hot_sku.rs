@@ -146,7 +146,7 @@ fn no_room(patience: &str) -> [(&str, &str); 4] {
         ("EARMARK__ENGINE__LANES", "1"),
         ("EARMARK__ENGINE__QUEUE", "1"),
         ("EARMARK__ENGINE__GROUP", "1"),
-        ("EARMARK__ENGINE__PATIENCE_MS", patience),
+        ("EARMARK__ENGINE__QUEUE_TIMEOUT_MS", patience),
     ]
 }
 

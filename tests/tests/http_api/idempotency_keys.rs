@@ -1,7 +1,7 @@
 //! Calls that bear an `Idempotency-Key`: sent again, they are answered as they were the first time.
 
 use earmark_adapters::clock::SystemClock;
-use earmark_application::{CallKey, Claim, Claimant, Claimed, Clock, Fingerprint, LEASE_SECONDS, RememberedAnswers};
+use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Clock, Fingerprint, LEASE_SECONDS, IdempotencyStore};
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, Reply, Service, until};
 use jiff::SignedDuration;
@@ -202,15 +202,15 @@ const REQUEST: &str = r#"{"quantity":10,"reference":"B1","sku":"LAMP"}"#;
 const CALLED: &str = "9e18124a9fc172cd3599304dd58a1157e13aaacec43661901362a2098091cd1f";
 
 /// The claim of another service on the key `k` for [`REQUEST`], made so many seconds ago.
-async fn claimed_elsewhere(answers: &dyn RememberedAnswers, seconds_ago: i64) -> Claim {
+async fn claimed_elsewhere(answers: &dyn IdempotencyStore, seconds_ago: i64) -> LeaseRequest {
     let byte = |at: usize| u8::from_str_radix(&CALLED[2 * at..2 * at + 2], 16).expect("a byte");
-    let claim = Claim::made(
+    let claim = LeaseRequest::made(
         SystemClock.now() - SignedDuration::from_secs(seconds_ago),
-        CallKey::new("k").expect("a key"),
+        IdempotencyKey::new("k").expect("a key"),
         Fingerprint(std::array::from_fn(byte)),
-        Claimant([9; 16]),
+        LeaseToken([9; 16]),
     );
-    assert_eq!(answers.claim(&claim).await.expect("an answer"), Claimed::Won);
+    assert_eq!(answers.claim(&claim).await.expect("an answer"), LeaseOutcome::Won);
     claim
 }
 
@@ -228,7 +228,7 @@ async fn what_a_service_that_died_has_left_claimed_is_run_again_after_its_lease(
         "the batch is there already, by its own reference"
     );
     assert_same(&call(&desk, Method::POST, "/v1/batches", "k", REQUEST).await, &again);
-    let late = answers.keep(&claim.key, claim.claimant, b"late").await;
+    let late = answers.keep(&claim.key, claim.token, b"late").await;
     assert!(!late.expect("an answer"));
 }
 
@@ -241,7 +241,7 @@ async fn the_answer_of_another_service_is_waited_for(desk: Desk) {
     let other = post(&desk, "/v1/batches", "other", &batch("B2", "LAMP", 1)).await;
     assert_eq!(other.status, 201);
     let answer = b"{\"status\":201,\"headers\":[[\"content-type\",\"application/json\"]]}\n{\"said\": \"elsewhere\"}";
-    let kept = answers.keep(&claim.key, claim.claimant, answer).await;
+    let kept = answers.keep(&claim.key, claim.token, answer).await;
     assert!(kept.expect("an answer"));
     let heard = waiting.await.expect("it is answered").answers(201);
     assert_eq!(heard, json!({"said": "elsewhere"}));
@@ -371,13 +371,13 @@ async fn answers_whose_day_has_passed_are_swept_while_the_service_runs(desk: Des
     let answers = desk.db.open().await.answers;
     let two_days_ago = SystemClock.now() - SignedDuration::from_hours(48);
     let claim = |at: usize, who: u8| {
-        let key = CallKey::new(&format!("old-{at}")).expect("a key");
+        let key = IdempotencyKey::new(&format!("old-{at}")).expect("a key");
         let later = SignedDuration::from_micros(i64::try_from(at).expect("not many"));
-        Claim::made(two_days_ago + later, key, Fingerprint([1; 32]), Claimant([who; 16]))
+        LeaseRequest::made(two_days_ago + later, key, Fingerprint([1; 32]), LeaseToken([who; 16]))
     };
     for at in 0..KEYS {
         let claimed = answers.claim(&claim(at, 1)).await;
-        assert_eq!(claimed.expect("an answer"), Claimed::Won);
+        assert_eq!(claimed.expect("an answer"), LeaseOutcome::Won);
     }
     // A service sweeps when it starts, and from then on at intervals. The last to be claimed is the last to go.
     let _another = Service::start(&desk.db.url()).await;
@@ -385,7 +385,7 @@ async fn answers_whose_day_has_passed_are_swept_while_the_service_runs(desk: Des
     until("all are taken away", async || {
         // Asked for at the time of its claim, it is under way for as long as it stands.
         let claimed = answers.claim(&last).await.expect("an answer");
-        (claimed == Claimed::Won).then_some(())
+        (claimed == LeaseOutcome::Won).then_some(())
     })
     .await;
 }

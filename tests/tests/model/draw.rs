@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use earmark_domain::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, HoldFor, LineId, Location, Locations,
-    OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, Wish,
+    OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, LineRequest,
 };
 use earmark_tests::build::{
     cancel_batch, cancel_line, cancel_order, change_line, count, keep_back, line, order, reference, sku, units,
@@ -114,7 +114,7 @@ pub(crate) fn an_allocation() -> impl Strategy<Value = Command> {
     )
         .prop_map(|(id, of, quantity, locations, waits, split)| {
             Command::Allocate(Allocate {
-                wish: Wish {
+                line: LineRequest {
                     key: line(&id, of),
                     sku: sku(of),
                     quantity: units(quantity),

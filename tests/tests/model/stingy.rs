@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::{BatchRecord, Loaded, OfferCut, OrderId, Reference, Scope, Sku};
+use earmark_domain::{BatchRecord, Loaded, BatchPageEnd, OrderId, Reference, Scope, Sku};
 use jiff::Timestamp;
 
 /// The store behind it.
@@ -31,7 +31,7 @@ fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
     let needed: BTreeSet<Reference> = lain_in.chain(left).chain(&scope.batches).cloned().collect();
     for product in &loaded.products {
         let sku = &product.sku;
-        if scope.whole_offers.contains(sku) {
+        if scope.all_batches_of.contains(sku) {
             continue;
         }
         let offered = loaded
@@ -44,8 +44,8 @@ fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
             continue;
         }
         let after = offered[0];
-        loaded.cut_offers.retain(|cut| cut.sku != *sku);
-        loaded.cut_offers.push(OfferCut {
+        loaded.batch_pages_cut.retain(|cut| cut.sku != *sku);
+        loaded.batch_pages_cut.push(BatchPageEnd {
             sku: sku.clone(),
             after,
         });

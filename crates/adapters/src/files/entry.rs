@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use earmark_domain::{
     Count, CreateBatch, LineId, LineKey, Location, Locations, MAX_QUANTITY, OrderId, Priority, ProductName, PutProduct,
-    Quantity, Reference, Sku, Wish,
+    Quantity, Reference, Sku, LineRequest,
 };
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -111,7 +111,7 @@ pub enum Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineEntry {
     /// What is wanted.
-    pub wish: Wish,
+    pub line: LineRequest,
     /// Where the units may come from.
     pub locations: Locations,
     /// How important the order is, if the row says.
@@ -186,7 +186,7 @@ impl Entry {
         // customer spoke is only checked, so that a file with its columns mixed up does not pass.
         row.optional(4, instant)?;
         Ok(Self::Line(LineEntry {
-            wish: Wish {
+            line: LineRequest {
                 key: LineKey { order, line },
                 sku,
                 quantity,

@@ -5,7 +5,7 @@ mod order;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 
-use earmark_application::{LineRead, WrittenEvent};
+use earmark_application::{LineRead, EncodedEvent};
 use earmark_domain::{BatchRecord, LineView};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -205,13 +205,13 @@ impl<'a> From<&'a LineRead> for BacklogRow<'a> {
     fn from(line: &'a LineRead) -> Self {
         Self {
             sku: line.record.sku.as_str(),
-            order_id: line.record.key.order.as_str(),
-            line_id: line.record.key.line.as_str(),
-            quantity: line.record.quantity.get(),
-            split: line.record.split,
-            placed_at: line.record.placed_at,
-            priority: line.record.precedence.priority().get(),
-            required_by: line.record.precedence.required_by(),
+            order_id: line.record.terms.key.order.as_str(),
+            line_id: line.record.terms.key.line.as_str(),
+            quantity: line.record.terms.quantity.get(),
+            split: line.record.terms.split,
+            placed_at: line.record.terms.placed_at,
+            priority: line.record.terms.precedence.priority().get(),
+            required_by: line.record.terms.precedence.required_by(),
         }
     }
 }
@@ -226,7 +226,7 @@ impl<'a> EventRow<'a> {
     ///
     /// # Errors
     /// [`WireError`] when what was stored of it is not even JSON.
-    pub fn of(event: &'a WrittenEvent) -> Result<Self, WireError> {
+    pub fn of(event: &'a EncodedEvent) -> Result<Self, WireError> {
         EventJson::of(event).map(Self)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, HttpResponse};
 use earmark_application::{
-    Answer, Clock, CommandError, Engine, Envelope, Mode, Queries, RememberedAnswers, StoreError,
+    Answer, Clock, CommandError, Engine, Envelope, EventFeed, Health, IdempotencyStore, Ids, Principal, StoreError, Views,
 };
 use earmark_domain::{Command, Outcome, Promising, Refusal, Sku};
 use jiff::Timestamp;
@@ -25,8 +25,8 @@ use super::reply::Reply;
 use super::stream::MAX_STREAMS;
 use super::turns::Turns;
 
-/// Who the events name that are caused by requests.
-static ACTOR: OnceLock<Arc<str>> = OnceLock::new();
+/// The principal of requests.
+static PRINCIPAL: OnceLock<Principal> = OnceLock::new();
 
 /// What runs, for the page and for those who ask.
 #[derive(Debug, Clone)]
@@ -76,14 +76,38 @@ impl Readiness {
     }
 }
 
+/// The ports that this interface uses.
+#[derive(Clone)]
+pub struct Ports {
+    /// Batches, orders and products.
+    pub views: Arc<dyn Views>,
+    /// Events.
+    pub events: Arc<dyn EventFeed>,
+    /// Whether the store answers.
+    pub health: Arc<dyn Health>,
+    /// Answers under idempotency keys.
+    pub idempotency: Arc<dyn IdempotencyStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Correlation ids and tokens.
+    pub ids: Arc<dyn Ids>,
+}
+
+/// How a command is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Mode {
+    /// Whether it is only decided, and nothing stored.
+    pub(super) preview: bool,
+    /// The version of the product that the caller has seen; `None`: any.
+    pub(super) if_version: Option<u64>,
+}
+
 /// The application as this interface reaches it.
 pub struct Api {
     engine: Engine,
-    queries: Arc<dyn Queries>,
-    answers: Arc<dyn RememberedAnswers>,
+    ports: Ports,
     turns: Turns,
     keyed_calls: Arc<Semaphore>,
-    clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     about: About,
@@ -103,20 +127,16 @@ impl Api {
     #[must_use]
     pub fn new(
         engine: Engine,
-        queries: Arc<dyn Queries>,
-        answers: Arc<dyn RememberedAnswers>,
-        clock: Arc<dyn Clock>,
+        ports: Ports,
         metrics: Arc<Metrics>,
         readiness: Readiness,
         about: About,
     ) -> Self {
         Self {
             engine,
-            queries,
-            answers,
+            ports,
             turns: Turns::default(),
             keyed_calls: Arc::new(Semaphore::new(MAX_KEYED_CALLS)),
-            clock,
             metrics,
             readiness,
             about,
@@ -129,8 +149,8 @@ impl Api {
     }
 
     /// Where answers to calls with a key are kept.
-    pub(super) fn answers(&self) -> &dyn RememberedAnswers {
-        &*self.answers
+    pub(super) fn idempotency(&self) -> &dyn IdempotencyStore {
+        &*self.ports.idempotency
     }
 
     /// Who is being served under which key.
@@ -161,33 +181,33 @@ impl Api {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.ports.clock.now()
     }
 
     pub(super) fn today(&self) -> Date {
-        self.clock.today()
+        self.ports.clock.today()
     }
 
     /// Asks the books.
     ///
     /// # Errors
     /// A problem when they do not answer.
-    pub(super) async fn ask<'a, T, F>(&'a self, question: impl FnOnce(&'a dyn Queries) -> F) -> Result<T, Problem>
+    pub(super) async fn ask<'a, T, F>(&'a self, question: impl FnOnce(&'a Ports) -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        question(&*self.queries)
+        question(&self.ports)
             .await
             .map_err(|error| Problem::unanswered(&error))
     }
 
     /// A command with who asks for it.
     pub(super) fn envelope(command: Command, request_id: Arc<str>, mode: Mode) -> Envelope {
+        let principal = PRINCIPAL.get_or_init(|| Principal::new("http"));
         Envelope {
-            command,
-            actor: Arc::clone(ACTOR.get_or_init(|| Arc::from("http"))),
-            correlation_id: request_id,
-            mode,
+            if_version: mode.if_version,
+            preview: mode.preview,
+            ..Envelope::new(command, principal.clone(), request_id)
         }
     }
 
@@ -251,7 +271,7 @@ impl Api {
             return Ok(());
         };
         let now = self.now();
-        match self.ask(|queries| queries.product(&put.sku, now)).await? {
+        match self.ask(|ports| ports.views.product(&put.sku, now)).await? {
             Some(_) => Ok(()),
             None => Err(Problem::of(&Refusal::StaleVersion { version: 0 }.into())),
         }
@@ -290,7 +310,7 @@ impl Api {
             return Ok(Reply::of(outcome));
         };
         let now = self.now();
-        let stored = self.ask(|queries| queries.product(put.sku, now)).await?;
+        let stored = self.ask(|ports| ports.views.product(put.sku, now)).await?;
         let product = as_it_would_stand(&put, stored);
         let batches = product.batch_views(self.today());
         let json = ProductJson::of(&product.summary, &batches);
@@ -300,7 +320,7 @@ impl Api {
     /// A product as it is shown.
     pub(super) async fn product(&self, sku: Sku) -> Result<Reply, Problem> {
         let now = self.now();
-        let product = self.ask(|queries| queries.product(&sku, now)).await?;
+        let product = self.ask(|ports| ports.views.product(&sku, now)).await?;
         let Some(product) = product else {
             return Err(unknown_sku(&sku));
         };

@@ -72,7 +72,7 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let reference = input.path("reference", Reference::from_str);
     let reference = input.finish(reference)?;
     let now = api.now();
-    let batch = api.ask(|queries| queries.batch(&reference, now)).await?;
+    let batch = api.ask(|ports| ports.views.batch(&reference, now)).await?;
     let Some(batch) = batch else {
         return Err(
             Problem::new(&kinds::UNKNOWN_BATCH, format!("there is no batch {reference}"))

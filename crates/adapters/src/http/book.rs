@@ -8,10 +8,12 @@ use std::str::FromStr;
 use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, post};
-use earmark_application::{CommandError, Mode};
+use earmark_application::CommandError;
+
+use super::api::Mode;
 use earmark_domain::{
     Allocate, Command, CreateBatch, LineId, LineKey, Location, Locations, OnShortage, OrderId, Reference, Refusal, Sku,
-    Wish,
+    LineRequest,
 };
 use jiff::civil::Date;
 
@@ -59,7 +61,7 @@ fn line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Allocate> {
     let quantity = fields.required("qty", faults, quantity);
     let sku = sku?;
     Some(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: LineKey {
                 order: order?,
                 line: LineId::from(&sku),
@@ -119,7 +121,7 @@ pub(super) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
     let json = json(&body)?;
     let line = object(&json, "", &mut input.faults, line);
     let line = input.finish(line)?;
-    let sku = line.wish.sku.clone();
+    let sku = line.line.sku.clone();
     match api.execute(&request, Command::Allocate(line), Mode::default()).await {
         Ok(_) | Err(CommandError::Refused(Refusal::OutOfStock(_))) => Ok(ok(HttpResponse::Accepted())),
         Err(CommandError::Refused(Refusal::UnknownSku(_))) => Ok(HttpResponse::BadRequest().json(BookError {
@@ -141,7 +143,7 @@ pub(super) async fn allocations(request: HttpRequest, api: Data<Api>) -> Result<
     let mut input = Input::without_query(&request);
     let order = input.path("orderid", OrderId::from_str);
     let order = input.finish(order)?;
-    let read = api.ask(|queries| queries.order(&order)).await?;
+    let read = api.ask(|ports| ports.views.order(&order)).await?;
     // A hold that has expired holds nothing, and what has left the building is allocated no more.
     let now = api.now();
     let allocations: Vec<BookAllocation> = read

@@ -17,12 +17,12 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{Answer, Mode, OrderedStream, Ticket};
+use earmark_application::{Answer, OrderedStream, Ticket};
 use earmark_domain::{Command, Sku};
 use futures::Stream;
 use tokio::time::timeout;
 
-use super::api::Api;
+use super::api::{Api, Mode};
 use super::batches::create_batch;
 use super::edge::request_id;
 use super::fields::{Faults, text};
@@ -68,9 +68,9 @@ enum Pending {
 /// The lines under way, in the order sent. That is the order they are decided in too, so whoever waits for the first
 /// is woken once for a whole group.
 #[derive(Debug, Default)]
-struct UnderWay(VecDeque<Pending>);
+struct InFlight(VecDeque<Pending>);
 
-impl UnderWay {
+impl InFlight {
     fn push(&mut self, pending: Pending) {
         self.0.push_back(pending);
     }
@@ -148,36 +148,36 @@ fn answers(
     stream! {
         let ordered = api.engine().ordered();
         let mut lines = Lines::of(source);
-        let mut under_way = UnderWay::default();
+        let mut in_flight_before = InFlight::default();
         let mut reading = true;
         let mut draining = pin!(api.readiness().draining());
-        while reading || !under_way.is_empty() {
+        while reading || !in_flight_before.is_empty() {
             let step = {
                 let mut line = pin!(timeout(IDLE, lines.next()));
                 tokio::select! {
                     // Answers first: what is done makes room for what comes.
                     biased;
-                    Some(answer) = under_way.first(), if !under_way.is_empty() => Step::Answer(answer),
+                    Some(answer) = in_flight_before.first(), if !in_flight_before.is_empty() => Step::Answer(answer),
                     () = &mut draining, if reading => Step::Draining,
-                    line = &mut line, if reading && under_way.len() < WINDOW => line.map_or(Step::Silence, Step::Line),
+                    line = &mut line, if reading && in_flight_before.len() < WINDOW => line.map_or(Step::Silence, Step::Line),
                 }
             };
             match step {
                 Step::Line(Ok(Some(Line::Whole(bytes)))) if bytes.iter().all(u8::is_ascii_whitespace) => {}
-                Step::Line(Ok(Some(line))) => under_way.push(submit(&ordered, line, &request_id).await),
+                Step::Line(Ok(Some(line))) => in_flight_before.push(submit(&ordered, line, &request_id).await),
                 Step::Line(Ok(None)) => reading = false,
                 Step::Line(Err(error)) => {
                     // The client is gone, most likely; where it is not, it learns where the service stopped reading.
                     reading = false;
                     let problem = broken(&error);
-                    under_way.push(Pending::Known(problem));
+                    in_flight_before.push(Pending::Known(problem));
                 }
                 Step::Silence => {
                     // While answers are awaited nothing need come.
-                    if under_way.is_empty() {
+                    if in_flight_before.is_empty() {
                         reading = false;
                         let told = "nothing was sent for two minutes";
-                        under_way.push(Pending::Known(Problem::new(&kinds::REQUEST_TIMEOUT, told)));
+                        in_flight_before.push(Pending::Known(Problem::new(&kinds::REQUEST_TIMEOUT, told)));
                     }
                 }
                 Step::Draining => {
@@ -185,14 +185,14 @@ fn answers(
                     // been executed.
                     reading = false;
                     let told = "the service is shutting down; send this line, and those after it, again";
-                    under_way.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, told)));
+                    in_flight_before.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, told)));
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();
                     write_answer(&mut text, &present(&api, answer, &request_id).await);
                     // Those that are there already travel in the same chunk.
                     while text.len() < CHUNK_BYTES
-                        && let Some(answer) = under_way.first_now()
+                        && let Some(answer) = in_flight_before.first_now()
                     {
                         write_answer(&mut text, &present(&api, answer, &request_id).await);
                     }

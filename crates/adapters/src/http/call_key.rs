@@ -2,7 +2,7 @@
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH};
-use earmark_application::{CallKey, Fingerprint, MAX_CALL_KEY_CHARS};
+use earmark_application::{IdempotencyKey, Fingerprint, MAX_IDEMPOTENCY_KEY_CHARS};
 use sha2::{Digest, Sha256};
 
 use super::input::percent_decoded;
@@ -18,7 +18,7 @@ pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempot
 ///
 /// # Errors
 /// A problem when there is none, or more than one, or something else.
-pub(super) fn key_of(headers: &HeaderMap) -> Result<CallKey, Problem> {
+pub(super) fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
     let wrong = |told: &str| Problem::new(&kinds::INVALID_IDEMPOTENCY_KEY, format!("the Idempotency-Key {told}"));
     let mut given = headers.get_all(&IDEMPOTENCY_KEY);
     let (Some(value), None) = (given.next(), given.next()) else {
@@ -30,9 +30,9 @@ pub(super) fn key_of(headers: &HeaderMap) -> Result<CallKey, Problem> {
     let Some(text) = unquoted(value) else {
         return Err(wrong("begins with a double quote, and is no quoted text to its end"));
     };
-    CallKey::new(&text).map_err(|_| {
+    IdempotencyKey::new(&text).map_err(|_| {
         wrong(&format!(
-            "must have 1 to {MAX_CALL_KEY_CHARS} visible ASCII characters, is another text"
+            "must have 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters, is another text"
         ))
     })
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode};
-use earmark_application::{EventFilter, WrittenEvent};
+use earmark_application::{EventFilter, EncodedEvent};
 use earmark_domain::{EVENT_TYPES, OrderId, Sku};
 use serde::Serialize;
 
@@ -84,7 +84,7 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let read = filter.zip(after).zip(most);
     let ((filter, after), most) = input.finish(read)?;
     let (after, most) = (after.unwrap_or(0), most.unwrap_or(DEFAULT_PAGE));
-    let page = api.ask(|queries| queries.written_events(&filter, after, most)).await?;
+    let page = api.ask(|ports| ports.events.encoded_events(&filter, after, most)).await?;
     let items = page.events.iter().map(shown).collect::<Result<_, _>>()?;
     Ok(Reply::new(StatusCode::OK, &Page { items, next: page.next }).response())
 }
@@ -93,7 +93,7 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 ///
 /// # Errors
 /// A problem when what was stored of it can't be shown.
-pub(super) fn shown(event: &WrittenEvent) -> Result<EventJson<'_>, Problem> {
+pub(super) fn shown(event: &EncodedEvent) -> Result<EventJson<'_>, Problem> {
     EventJson::of(event)
         .map_err(|error| Problem::defect(&format_args!("event {} can't be shown: {error}", event.sequence)))
 }

@@ -9,7 +9,7 @@ use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
-use earmark_application::Mode;
+use super::api::Mode;
 use futures::StreamExt;
 
 use super::fields::{Faults, Fields};

@@ -54,7 +54,7 @@ use earmark_application::Engine;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use api::{About, Api, Readiness};
+pub use api::{About, Api, Ports, Readiness};
 pub use metrics::Metrics;
 
 /// How long a client may take to send a request's head. Heads are a few hundred bytes; a client that needs longer

@@ -16,7 +16,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::rt;
 use actix_web::web::{Data, Payload};
-use earmark_application::{CallKey, Claim, Claimant, Claimed, CommandError, Fingerprint};
+use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, CommandError, Fingerprint};
 use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -95,7 +95,7 @@ async fn serve_once<B: MessageBody + 'static>(
     };
     let mut call = Call {
         fingerprint: fingerprint(&request, &body),
-        claimant: Claimant(Uuid::new_v4().into_bytes()),
+        token: LeaseToken(Uuid::new_v4().into_bytes()),
         key,
         request,
         next,
@@ -133,7 +133,7 @@ async fn serve_once<B: MessageBody + 'static>(
 }
 
 /// The key and the whole body.
-async fn read(request: &mut ServiceRequest) -> Result<(CallKey, bytes::Bytes), Problem> {
+async fn read(request: &mut ServiceRequest) -> Result<(IdempotencyKey, bytes::Bytes), Problem> {
     let key = key_of(request.headers())?;
     if path(request) == STREAM {
         return Err(Problem::new(
@@ -167,9 +167,9 @@ fn in_use() -> Problem {
 struct Call<B> {
     request: ServiceRequest,
     next: Next<B>,
-    key: CallKey,
+    key: IdempotencyKey,
     fingerprint: Fingerprint,
-    claimant: Claimant,
+    token: LeaseToken,
     held: Held,
 }
 
@@ -190,13 +190,13 @@ enum Attempt<B> {
 impl<B: MessageBody + 'static> Call<B> {
     /// Claims the key, and then does what that comes to.
     async fn attempt(self, api: Data<Api>) -> Attempt<B> {
-        let claim = Claim::made(api.now(), self.key.clone(), self.fingerprint, self.claimant);
-        let answer = match api.answers().claim(&claim).await {
-            Ok(Claimed::Won) => return Attempt::Answered(self.run(&api).await),
-            Ok(Claimed::Running) => return Attempt::Running(self),
-            Ok(Claimed::Answered(answer)) => kept::read(answer)
+        let request = LeaseRequest::at(api.now(), self.key.clone(), self.fingerprint, self.token);
+        let answer = match api.idempotency().acquire(&request).await {
+            Ok(LeaseOutcome::Acquired) => return Attempt::Answered(self.run(&api).await),
+            Ok(LeaseOutcome::InProgress) => return Attempt::Running(self),
+            Ok(LeaseOutcome::Answered(answer)) => kept::read(answer)
                 .ok_or_else(|| Problem::defect(&format!("the answer kept under {} can't be read", self.key))),
-            Ok(Claimed::Reused) => Err(Problem::new(
+            Ok(LeaseOutcome::Mismatch) => Err(Problem::new(
                 &kinds::IDEMPOTENCY_KEY_REUSED,
                 "the Idempotency-Key stands for another request: each request is named by a key of its own",
             )),
@@ -215,7 +215,7 @@ impl<B: MessageBody + 'static> Call<B> {
             request,
             next,
             key,
-            claimant,
+            token,
             held,
             ..
         } = self;
@@ -223,16 +223,16 @@ impl<B: MessageBody + 'static> Call<B> {
         let answered = match served {
             // What the service itself could not do is no answer to the call: sent again, it is tried again.
             Ok(Ok(response)) if response.status().is_server_error() => {
-                give_back(api, &key, claimant).await;
+                release_key(api, &key, token).await;
                 Ok(response.map_into_boxed_body())
             }
-            Ok(Ok(response)) => keep(api, &key, claimant, response).await,
+            Ok(Ok(response)) => keep(api, &key, token, response).await,
             Ok(Err(error)) => {
-                give_back(api, &key, claimant).await;
+                release_key(api, &key, token).await;
                 Err(error)
             }
             Err(_) => {
-                give_back(api, &key, claimant).await;
+                release_key(api, &key, token).await;
                 Err(Problem::internal().into())
             }
         };
@@ -241,8 +241,8 @@ impl<B: MessageBody + 'static> Call<B> {
     }
 }
 
-async fn give_back(api: &Api, key: &CallKey, claimant: Claimant) {
-    if let Err(error) = api.answers().give_back(key, claimant).await {
+async fn release_key(api: &Api, key: &IdempotencyKey, token: LeaseToken) {
+    if let Err(error) = api.idempotency().release(key, token).await {
         tracing::warn!(%error, %key, "a key could not be given back; it can be used again when its claim lapses");
     }
 }
@@ -250,8 +250,8 @@ async fn give_back(api: &Api, key: &CallKey, claimant: Claimant) {
 /// Keeps an answer, and hands it on as it is: what has been done has been done, whether its answer can be kept or not.
 async fn keep<B: MessageBody + 'static>(
     api: &Api,
-    key: &CallKey,
-    claimant: Claimant,
+    key: &IdempotencyKey,
+    token: LeaseToken,
     response: ServiceResponse<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (request, response) = response.into_parts();
@@ -259,13 +259,13 @@ async fn keep<B: MessageBody + 'static>(
     let body = match to_bytes(body).await {
         Ok(body) => body,
         Err(why) => {
-            give_back(api, key, claimant).await;
+            release_key(api, key, token).await;
             let why: Box<dyn std::error::Error> = why.into();
             return Err(Problem::defect(&why).into());
         }
     };
     match kept::written(head.status(), head.headers(), &body) {
-        Some(answer) => match api.answers().keep(key, claimant, &answer).await {
+        Some(answer) => match api.idempotency().complete(key, token, &answer).await {
             Ok(true) => {}
             Ok(false) => tracing::warn!(%key, "an answer came too late to be kept: its claim had lapsed"),
             Err(error) => tracing::warn!(%error, %key, "an answer could not be kept"),

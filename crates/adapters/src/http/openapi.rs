@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use actix_web::App;
-use earmark_application::MAX_CALL_KEY_CHARS;
+use earmark_application::MAX_IDEMPOTENCY_KEY_CHARS;
 use serde_json::json;
 use utoipa::openapi::{
     Content, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
@@ -244,7 +244,7 @@ fn key_parameter() -> Parameter {
     let key = ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
-        .max_length(Some(MAX_CALL_KEY_CHARS));
+        .max_length(Some(MAX_IDEMPOTENCY_KEY_CHARS));
     ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)

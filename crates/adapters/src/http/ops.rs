@@ -46,7 +46,7 @@ pub(super) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
     if api.readiness().is_draining() {
         return Err(Problem::new(&kinds::SHUTTING_DOWN, "the service is shutting down"));
     }
-    match timeout(READY_TIMEOUT, api.ask(|queries| queries.ready())).await {
+    match timeout(READY_TIMEOUT, api.ask(|ports| ports.health.ready())).await {
         Ok(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),
         Err(_) => Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer in time")),
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use earmark_domain::{
     Allocate, ConfirmedLine, HoldFor, LineId, LineKey, Location, Locations, MAX_LINES_PER_ORDER, MAX_LOCATIONS,
-    OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, Quote, Sku, Wish,
+    OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, Quote, Sku, LineRequest,
 };
 
 use super::fields::{Faults, Fields, date, quantity, text, whole_number, word, yes_or_no};
@@ -31,7 +31,7 @@ pub(super) fn allocate_line(fields: &mut Fields<'_>, faults: &mut Faults) -> Opt
     let split = fields.optional("split", faults, yes_or_no);
     let line = line?;
     Some(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: LineKey {
                 order: order?,
                 line: line.line,

@@ -106,7 +106,7 @@ pub(super) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let mut input = Input::without_query(&request);
     let order = input.path("order_id", OrderId::from_str);
     let order = input.finish(order)?;
-    let read = api.ask(|queries| queries.order(&order)).await?;
+    let read = api.ask(|ports| ports.views.order(&order)).await?;
     let Some(read) = read else {
         return Err(
             Problem::new(&kinds::UNKNOWN_ORDER, format!("there is no order {order}")).with("order_id", order.as_str()),

@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, put};
 use earmark_domain::{
-    Command, LineId, LineKey, LineView, Location, MAX_PRODUCT_NAME_CHARS, OrderId, Precedence, ProductName, PutProduct,
-    Sku, Turn, availability,
+    Command, LineId, LineKey, LineView, Location, MAX_PRODUCT_NAME_CHARS, OrderId, Precedence, Priority, ProductName, PutProduct,
+    Sku, ServicePosition, availability,
 };
 use jiff::Timestamp;
 
@@ -64,7 +64,7 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     // One more than is shown tells whether there is a next page.
     let now = api.now();
     let mut products = api
-        .ask(|queries| queries.products(search.as_deref(), after.as_ref(), now, most + 1))
+        .ask(|ports| ports.views.products(search.as_deref(), after.as_ref(), now, most + 1))
         .await?;
     let more = products.len() > most;
     products.truncate(most);
@@ -146,7 +146,7 @@ pub(super) async fn available(request: HttpRequest, api: Data<Api>) -> Result<Ht
     let location = query.optional("location", &mut input.faults, Location::from_str);
     let (sku, location) = input.finish(sku.zip(location))?;
     let now = api.now();
-    let product = api.ask(|queries| queries.product(&sku, now)).await?;
+    let product = api.ask(|ports| ports.views.product(&sku, now)).await?;
     let Some(product) = product else {
         return Err(unknown_sku(&sku));
     };
@@ -177,44 +177,45 @@ pub(super) async fn available(request: HttpRequest, api: Data<Api>) -> Result<Ht
 pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, query) = Input::of(&request, &["after", "limit"]);
     let sku = input.path("sku", Sku::from_str);
-    let after = query.optional("after", &mut input.faults, turn);
+    let after = query.optional("after", &mut input.faults, service_position);
     let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
     let read = sku.zip(after).zip(most);
     let ((sku, after), most) = input.finish(read)?;
     let most = most.unwrap_or(DEFAULT_PAGE);
     let now = api.now();
     let lines = api
-        .ask(|queries| queries.backlog(&sku, after.as_ref(), now, most + 1))
+        .ask(|ports| ports.views.backlog(&sku, after.as_ref(), now, most + 1))
         .await?;
     let Some(mut lines) = lines else {
         return Err(unknown_sku(&sku));
     };
     let more = lines.len() > most;
     lines.truncate(most);
-    let next = lines.last().filter(|_| more).map(|line| cursor(&line.record.turn()));
+    let next = lines.last().filter(|_| more).map(|line| cursor(&line.record.service_position()));
     let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(now)).collect();
     let items = Each::of(&lines);
     Ok(Reply::new(StatusCode::OK, &BacklogPageJson { items, next }).response())
 }
 
-/// A turn as a text without meaning of its own: what it is made of may change, so nobody should take it apart.
-fn cursor(turn: &Turn) -> String {
-    // No name contains a control character, so a line end parts them safely.
+/// A service position as an opaque cursor: its encoding may change, so clients must not take it apart.
+fn cursor(position: &ServicePosition) -> String {
+    let required_by = position.precedence.required_by();
+    // No name contains a control character, so a line end separates them safely.
     let plain = format!(
-        "{}\n{}\n{}\n{}",
-        turn.precedence.rank(),
-        turn.placed_at.as_nanosecond(),
-        turn.key.order,
-        turn.key.line
+        "{}\n{}\n{}\n{}\n{}",
+        position.precedence.priority().get(),
+        required_by.map(|day| day.to_string()).unwrap_or_default(),
+        position.placed_at.as_nanosecond(),
+        position.key.order,
+        position.key.line
     );
     plain.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn turn(cursor: &str) -> Result<Turn, &'static str> {
+fn service_position(cursor: &str) -> Result<ServicePosition, &'static str> {
     const WRONG: &str = "must be `next` of the page before";
-    /// The longest that [`cursor`] makes: two numbers and two names of characters of up to four bytes, in
-    /// hex.
-    const LONGEST: usize = 2 * (20 + 24 + 2 * (1 + 4 * earmark_domain::MAX_NAME_CHARS));
+    /// The longest that [`cursor`] makes: two numbers, a day, and two names of characters of up to four bytes, in hex.
+    const LONGEST: usize = 2 * (12 + 12 + 24 + 2 * (1 + 4 * earmark_domain::MAX_NAME_CHARS));
     let read = || {
         if cursor.len() > LONGEST || !cursor.len().is_multiple_of(2) || !cursor.is_ascii() {
             return None;
@@ -223,9 +224,14 @@ fn turn(cursor: &str) -> Result<Turn, &'static str> {
             .step_by(2)
             .map(|at| u8::from_str_radix(&cursor[at..at + 2], 16).ok());
         let plain = String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()?;
-        let mut parts = plain.splitn(4, '\n');
-        Some(Turn {
-            precedence: Precedence::from_rank(parts.next()?.parse().ok()?)?,
+        let mut parts = plain.splitn(5, '\n');
+        let priority = Priority::new(parts.next()?.parse::<i32>().ok()?).ok()?;
+        let required_by = match parts.next()? {
+            "" => None,
+            day => Some(day.parse().ok()?),
+        };
+        Some(ServicePosition {
+            precedence: Precedence::of(priority, required_by),
             placed_at: Timestamp::from_nanosecond(parts.next()?.parse().ok()?).ok()?,
             key: LineKey {
                 order: OrderId::new(parts.next()?).ok()?,
@@ -238,14 +244,13 @@ fn turn(cursor: &str) -> Result<Turn, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::Priority;
     use proptest::prelude::*;
 
     use super::*;
 
     proptest! {
         #[test]
-        fn a_cursor_leads_back_to_its_turn(
+        fn a_cursor_leads_back_to_its_position(
             priority in -1_000_000_i32..=1_000_000,
             required_by in proptest::option::of(1_i16..=9_999),
             nanosecond in 0_i64..4_000_000_000_000_000_000,
@@ -255,17 +260,17 @@ mod tests {
             let (Ok(order), Ok(line)) = (OrderId::new(order), LineId::new(line)) else { return Ok(()) };
             let priority = Priority::new(priority).expect("a priority");
             let required_by = required_by.map(|year| jiff::civil::date(year, 2, 28));
-            let given = Turn {
+            let given = ServicePosition {
                 precedence: Precedence::of(priority, required_by),
                 placed_at: Timestamp::from_nanosecond(i128::from(nanosecond)).expect("an instant"),
                 key: LineKey { order, line },
             };
-            prop_assert_eq!(turn(&cursor(&given)), Ok(given));
+            prop_assert_eq!(service_position(&cursor(&given)), Ok(given));
         }
 
         #[test]
         fn any_text_is_a_cursor_or_refused(text in ".{0,64}") {
-            drop(turn(&text));
+            drop(service_position(&text));
         }
     }
 }

@@ -62,6 +62,11 @@ impl Reply {
         struct Served {
             allocated: usize,
         }
+        /// The body of a message that was processed before, which no request is.
+        #[derive(Serialize)]
+        struct AlreadyProcessed {
+            already_processed: bool,
+        }
         /// The body of an end of holds, which no request asks for.
         #[derive(Serialize)]
         struct Expired {
@@ -108,6 +113,12 @@ impl Reply {
             }
             Outcome::OrderChanged { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
             Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
+            Outcome::AlreadyProcessed => Self::new(
+                StatusCode::OK,
+                &AlreadyProcessed {
+                    already_processed: true,
+                },
+            ),
             Outcome::HoldsExpired { orders } => Self::new(StatusCode::OK, &Expired { orders: *orders }),
             Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
         }

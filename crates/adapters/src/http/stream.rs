@@ -13,7 +13,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{EventFilter, EventPage, WrittenEvent};
+use earmark_application::{EventFilter, EventPage, EncodedEvent};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
@@ -128,7 +128,7 @@ fn follow(
         yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
         while !api.readiness().is_draining() {
             let read = api
-                .ask(|queries| queries.written_events(&filter, after, PAGE))
+                .ask(|ports| ports.events.encoded_events(&filter, after, PAGE))
                 .await
                 .and_then(|page| frames(&page).map(|text| (page, text)));
             let (page, text) = match read {
@@ -159,7 +159,7 @@ fn follow(
 }
 
 /// The events of a page, each as its frame.
-fn frames(page: &EventPage<WrittenEvent>) -> Result<String, Problem> {
+fn frames(page: &EventPage<EncodedEvent>) -> Result<String, Problem> {
     let mut text = String::new();
     for event in &page.events {
         write_event(&mut text, &shown(event)?);
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn an_event_is_one_frame_whatever_its_text() {
-        let event = WrittenEvent {
+        let event = EncodedEvent {
             sequence: 7,
             subject: Subject::Product {
                 sku: Sku::new("LAMP").expect("a name"),

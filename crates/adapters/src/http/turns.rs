@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use earmark_application::CallKey;
+use earmark_application::IdempotencyKey;
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard};
 
 /// Those under way. Cheap to clone: clones are one and the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<CallKey, Arc<Queue<()>>>>>);
+pub(super) struct Turns(Arc<Mutex<HashMap<IdempotencyKey, Arc<Queue<()>>>>>);
 
 /// A turn that has come. Dropped, it goes to the next.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ pub(super) struct Turn {
 #[derive(Debug)]
 struct Place {
     turns: Turns,
-    key: CallKey,
+    key: IdempotencyKey,
 }
 
 impl Turns {
     /// Waits for the turn of a key. To be given up at any time.
-    pub(super) async fn wait_for(&self, key: CallKey) -> Turn {
+    pub(super) async fn wait_for(&self, key: IdempotencyKey) -> Turn {
         let queue = Arc::clone(self.queues().entry(key.clone()).or_default());
         let place = Place {
             turns: self.clone(),
@@ -45,7 +45,7 @@ impl Turns {
     }
 
     /// Nothing in here panics half way.
-    fn queues(&self) -> MutexGuard<'_, HashMap<CallKey, Arc<Queue<()>>>> {
+    fn queues(&self) -> MutexGuard<'_, HashMap<IdempotencyKey, Arc<Queue<()>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -65,8 +65,8 @@ mod tests {
 
     use super::*;
 
-    fn key(text: &str) -> CallKey {
-        CallKey::new(text).expect("a key")
+    fn key(text: &str) -> IdempotencyKey {
+        IdempotencyKey::new(text).expect("a key")
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, DispatchRecord, Event, LineId, LineKey, LineRecord,
-    LineState, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, SequencedEvent, Sku, Turn, Units,
+    AllocationRecord, BatchRecord, Change, ChangeSet, ReleaseRank, DispatchRecord, Event, LineId, LineKey, LineRecord,
+    LineState, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, SequencedEvent, Sku, ServicePosition, Units,
 };
 use jiff::Timestamp;
 
@@ -29,7 +29,7 @@ pub(super) struct StoredProduct {
     /// Those with something available, in preference order.
     pub(super) live: BTreeMap<Preference, Reference>,
     /// Its lines that wait, in order of service.
-    pub(super) backlog: BTreeSet<Turn>,
+    pub(super) backlog: BTreeSet<ServicePosition>,
     /// Its lines that have a deadline, by that.
     pub(super) deadlines: BTreeSet<(Timestamp, LineKey)>,
     /// The orders that its events concern.
@@ -48,10 +48,10 @@ pub(super) struct StoredBatch {
 
 /// When a line would be asked to leave a batch: the greatest first. That is the weakest claim, of equal claims the latest
 /// allocated, and of those the latest turn.
-pub(super) type Leaving = (Reverse<Claim>, Timestamp, Turn);
+pub(super) type Leaving = (Reverse<ReleaseRank>, Timestamp, ServicePosition);
 
-fn leaving(allocation: &AllocationRecord, turn: Turn) -> Leaving {
-    (Reverse(allocation.claim), allocation.allocated_at, turn)
+fn leaving(allocation: &AllocationRecord, turn: ServicePosition) -> Leaving {
+    (Reverse(allocation.release_rank), allocation.allocated_at, turn)
 }
 
 /// A line, with what it holds and what has left.
@@ -93,7 +93,7 @@ impl Books {
     }
 
     /// Stores a change set that [`check`](Self::check) has passed, all of it.
-    pub(super) fn apply(&mut self, changes: &Changes) {
+    pub(super) fn apply(&mut self, changes: &ChangeSet) {
         let held = changes.released.iter().chain(&changes.earmarked);
         let gone = changes.returned.iter().chain(&changes.dispatched);
         let touched: BTreeSet<&Reference> = held
@@ -175,14 +175,14 @@ impl Books {
     }
 
     fn put_line(&mut self, record: &LineRecord) {
-        let lines = self.lines.entry(record.key.order.clone()).or_default();
-        let line = lines.entry(record.key.line.clone()).or_insert_with(|| StoredLine {
+        let lines = self.lines.entry(record.terms.key.order.clone()).or_default();
+        let line = lines.entry(record.terms.key.line.clone()).or_insert_with(|| StoredLine {
             record: record.clone(),
             allocations: Vec::new(),
             dispatches: Vec::new(),
         });
         let before = std::mem::replace(&mut line.record, record.clone());
-        let (was, is) = (before.turn(), record.turn());
+        let (was, is) = (before.service_position(), record.service_position());
         if was != is {
             // What it goes on holding goes by its new turn.
             for allocation in line.allocations.clone() {
@@ -197,18 +197,18 @@ impl Books {
         if record.state == LineState::Backordered {
             product.backlog.insert(is);
         }
-        if let Some(deadline) = before.hold_until {
-            product.deadlines.remove(&(deadline, before.key));
+        if let Some(deadline) = before.terms.hold_until {
+            product.deadlines.remove(&(deadline, before.terms.key));
         }
-        if let Some(deadline) = record.hold_until {
-            product.deadlines.insert((deadline, record.key.clone()));
+        if let Some(deadline) = record.terms.hold_until {
+            product.deadlines.insert((deadline, record.terms.key.clone()));
         }
     }
 
     fn release(&mut self, allocation: &AllocationRecord) {
         let line = self.line_mut(&allocation.key).expect("the check found the line");
         line.allocations.retain(|held| held.batch != allocation.batch);
-        let turn = line.record.turn();
+        let turn = line.record.service_position();
         let batch = self.batch_mut(&allocation.batch);
         batch.held.remove(&leaving(allocation, turn));
         batch.record.allocated = batch
@@ -221,7 +221,7 @@ impl Books {
     fn earmark(&mut self, allocation: &AllocationRecord) {
         let line = self.line_mut(&allocation.key).expect("the check found the line");
         line.allocations.push(allocation.clone());
-        let turn = line.record.turn();
+        let turn = line.record.service_position();
         let batch = self.batch_mut(&allocation.batch);
         batch.held.insert(leaving(allocation, turn), allocation.quantity);
         batch.record.allocated = batch

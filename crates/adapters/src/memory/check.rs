@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, Change, Changes, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units};
+use earmark_domain::{BatchRecord, Change, ChangeSet, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units};
 
 use super::books::{Books, committed};
 
@@ -22,7 +22,7 @@ impl Books {
     /// # Errors
     /// [`StoreError::Conflict`] for a version or a key that says otherwise; [`StoreError::Corrupt`] for a change that
     /// would break a rule: a batch holding more than its quantity, or a row that belongs to nothing.
-    pub(super) fn check(&self, changes: &Changes) -> Result<(), StoreError> {
+    pub(super) fn check(&self, changes: &ChangeSet) -> Result<(), StoreError> {
         let mut proposal = Proposal {
             books: self,
             products: BTreeSet::new(),
@@ -43,7 +43,7 @@ fn unless_conflict(holds: bool) -> Result<(), StoreError> {
 }
 
 impl<'a> Proposal<'a> {
-    fn products(&mut self, changes: &'a Changes) -> Result<(), StoreError> {
+    fn products(&mut self, changes: &'a ChangeSet) -> Result<(), StoreError> {
         for change in &changes.products {
             let stands = self.books.products.get(&change.record.sku).map(|p| p.record.version);
             unless_conflict(stands == change.read_version)?;
@@ -61,7 +61,7 @@ impl<'a> Proposal<'a> {
         )))
     }
 
-    fn batches(&mut self, changes: &'a Changes) -> Result<(), StoreError> {
+    fn batches(&mut self, changes: &'a ChangeSet) -> Result<(), StoreError> {
         for change in &changes.batches {
             let record = change.value();
             let stored = self.books.batches.get(&record.reference);
@@ -75,7 +75,7 @@ impl<'a> Proposal<'a> {
         Ok(())
     }
 
-    fn orders(&self, changes: &Changes) -> Result<(), StoreError> {
+    fn orders(&self, changes: &ChangeSet) -> Result<(), StoreError> {
         let mut seen = BTreeSet::new();
         for change in &changes.orders {
             let id = &change.value().id;
@@ -85,17 +85,17 @@ impl<'a> Proposal<'a> {
         Ok(())
     }
 
-    fn lines(&mut self, changes: &'a Changes) -> Result<(), StoreError> {
+    fn lines(&mut self, changes: &'a ChangeSet) -> Result<(), StoreError> {
         for change in &changes.lines {
             let record = change.value();
-            let stored = self.books.line(&record.key);
+            let stored = self.books.line(&record.terms.key);
             unless_conflict(match change {
                 Change::New(_) => stored.is_none(),
                 Change::Changed(_) => stored.is_some_and(|line| line.record.sku == record.sku),
             })?;
             self.product_exists(&record.sku)?;
             deadline_fits(record)?;
-            unless_conflict(self.lines.insert(&record.key, record).is_none())?;
+            unless_conflict(self.lines.insert(&record.terms.key, record).is_none())?;
         }
         Ok(())
     }
@@ -126,7 +126,7 @@ impl<'a> Proposal<'a> {
     }
 
     /// What leaves batches and what comes into them, and what has left the building and what has not after all.
-    fn units(&self, changes: &'a Changes) -> Result<(), StoreError> {
+    fn units(&self, changes: &'a ChangeSet) -> Result<(), StoreError> {
         let mut sums = Sums {
             proposal: self,
             batches: BTreeMap::new(),
@@ -178,7 +178,7 @@ impl<'a> Proposal<'a> {
         }
     }
 
-    fn events(&self, changes: &Changes) -> Result<(), StoreError> {
+    fn events(&self, changes: &ChangeSet) -> Result<(), StoreError> {
         let mut versions: BTreeMap<&Sku, u64> = BTreeMap::new();
         for (sku, version) in changes.events.iter().filter_map(|event| event.product()) {
             self.product_exists(sku)?;
@@ -237,9 +237,9 @@ fn more(sum: Units, quantity: Quantity, batch: &Reference) -> Result<Units, Stor
 /// A held line has a deadline, and no line has one that neither is held nor waits.
 fn deadline_fits(line: &LineRecord) -> Result<(), StoreError> {
     let fits = match line.state {
-        LineState::Held => line.hold_until.is_some(),
+        LineState::Held => line.terms.hold_until.is_some(),
         LineState::Backordered => true,
-        _ => line.hold_until.is_none(),
+        _ => line.terms.hold_until.is_none(),
     };
     if fits {
         return Ok(());
@@ -247,7 +247,7 @@ fn deadline_fits(line: &LineRecord) -> Result<(), StoreError> {
     let state = line.state.as_str();
     Err(StoreError::Corrupt(format!(
         "line {} can't be {state} with the deadline {:?}",
-        line.key, line.hold_until
+        line.terms.key, line.terms.hold_until
     )))
 }
 

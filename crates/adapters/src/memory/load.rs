@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, NextHold, OFFER_PAGE, OfferCut, OrderId, Reference,
-    ReleaseLines, ReleaseNeed, Scope, Sku, Turn, Units,
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, NextHold, BATCH_PAGE, BatchPageEnd, OrderId, Reference,
+    ReleaseLines, ReleaseScope, Scope, Sku, ServicePosition, Units,
 };
 
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ impl Books {
         let mut skus: BTreeSet<Sku> = scope.skus.clone();
         for line in scope.orders.iter().flat_map(|order| self.lines_of(order)) {
             skus.insert(line.record.sku.clone());
-            lines.insert(line.record.key.clone());
+            lines.insert(line.record.terms.key.clone());
         }
         let named = scope.batches.iter().filter_map(|reference| self.batches.get(reference));
         skus.extend(named.map(|batch| batch.record.sku.clone()));
@@ -28,13 +28,13 @@ impl Books {
         let mut references: BTreeSet<Reference> = scope.batches.clone();
         for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
             loaded.products.push(product.record.clone());
-            let whole = scope.whole_offers.contains(&product.record.sku);
-            let most = if whole { usize::MAX } else { OFFER_PAGE };
+            let whole = scope.all_batches_of.contains(&product.record.sku);
+            let most = if whole { usize::MAX } else { BATCH_PAGE };
             references.extend(product.live.values().take(most).cloned());
             if product.live.len() > most {
                 loaded
-                    .cut_offers
-                    .extend(product.live.keys().nth(most - 1).map(|last| OfferCut {
+                    .batch_pages_cut
+                    .extend(product.live.keys().nth(most - 1).map(|last| BatchPageEnd {
                         sku: product.record.sku.clone(),
                         after: *last,
                     }));
@@ -59,7 +59,7 @@ impl Books {
             loaded.lines.push(line.record.clone());
             references.extend(line.allocations.iter().map(|allocation| allocation.batch.clone()));
             loaded.allocations.extend(line.allocations.iter().cloned());
-            if scope.dispatches && scope.orders.contains(&line.record.key.order) {
+            if scope.dispatches && scope.orders.contains(&line.record.terms.key.order) {
                 references.extend(line.dispatches.iter().map(|dispatch| dispatch.batch.clone()));
                 loaded.dispatches.extend(line.dispatches.iter().cloned());
             }
@@ -73,7 +73,7 @@ impl Books {
 
     /// The lines that would have to leave a batch, the weakest claim first: no more than cover the excess; or all that
     /// lie in it.
-    fn to_release(&self, need: &ReleaseNeed) -> Vec<LineKey> {
+    fn to_release(&self, need: &ReleaseScope) -> Vec<LineKey> {
         let Some(batch) = self.batches.get(&need.batch) else {
             return Vec::new();
         };
@@ -111,7 +111,7 @@ impl Books {
 }
 
 /// One page of a product's backlog.
-fn backlog_page(product: &StoredProduct, need: BacklogNeed) -> (impl Iterator<Item = &Turn>, BacklogRead) {
+fn backlog_page(product: &StoredProduct, need: BacklogNeed) -> (impl Iterator<Item = &ServicePosition>, BacklogRead) {
     let after = match need {
         BacklogNeed::Resume => product.record.resume_after.clone(),
         BacklogNeed::None | BacklogNeed::FromStart => None,

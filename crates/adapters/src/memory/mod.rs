@@ -11,15 +11,13 @@ mod check;
 mod load;
 mod queries;
 
-use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use async_trait::async_trait;
 use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::{OrderId, Scope, Sku};
-use jiff::Timestamp;
+use earmark_domain::Scope;
 
 use answers::Answers;
 use books::Books;
@@ -83,9 +81,5 @@ impl Store for MemoryStore {
         books.check(&decided.changes)?;
         books.apply(&decided.changes);
         Ok(decided)
-    }
-
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        Ok(self.books()?.due_orders(skus, now, limit))
     }
 }

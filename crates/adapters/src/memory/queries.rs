@@ -5,11 +5,11 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary,
-    Queries, StoreError, WrittenEvent,
+    BatchRead, EventFilter, EventPage, LineFilter, LineEventCheck, LineRead, OrderRead, ProductRead, ProductSummary,
+    Audit, EventFeed, Exports, Health, Views, Worklist, StoreError, EncodedEvent,
 };
 use earmark_domain::{
-    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, Turn,
+    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, ServicePosition,
     Units,
 };
 
@@ -84,7 +84,7 @@ impl Books {
     }
 
     fn summary(&self, product: &StoredProduct, now: Timestamp) -> ProductSummary {
-        let waiting = self.waiting(product, now).map(|line| line.record.quantity.units());
+        let waiting = self.waiting(product, now).map(|line| line.record.terms.quantity.units());
         let batches = self.batches_at(product, now);
         ProductSummary::of(product.record.clone(), batches.iter(), waiting.sum::<Units>())
     }
@@ -95,7 +95,7 @@ impl Books {
         let orders = self.lines.range::<OrderId, _>((from, Bound::Unbounded));
         orders
             .flat_map(|(_, lines)| lines.values())
-            .filter(move |line| after.is_none_or(|after| line.record.key > *after))
+            .filter(move |line| after.is_none_or(|after| line.record.terms.key > *after))
     }
 
     /// The lines of a product that its events and batches lead to.
@@ -115,7 +115,7 @@ impl Books {
     /// The lines of a product that wait at an instant, in order of service.
     fn waiting<'a>(&'a self, product: &'a StoredProduct, now: Timestamp) -> impl Iterator<Item = &'a StoredLine> {
         let lines = product.backlog.iter().filter_map(|turn| self.line(&turn.key));
-        lines.filter(move |line| line.record.hold_until.is_none_or(|deadline| deadline > now))
+        lines.filter(move |line| line.record.terms.hold_until.is_none_or(|deadline| deadline > now))
     }
 }
 
@@ -159,9 +159,9 @@ fn event_page<E>(
 }
 
 /// An event as the stores that last would have written it down.
-fn written(stored: &SequencedEvent) -> WrittenEvent {
+fn written(stored: &SequencedEvent) -> EncodedEvent {
     let event = &stored.event;
-    WrittenEvent {
+    EncodedEvent {
         sequence: stored.sequence,
         subject: event.subject.clone(),
         order: event.order().cloned(),
@@ -174,7 +174,7 @@ fn written(stored: &SequencedEvent) -> WrittenEvent {
 }
 
 #[async_trait]
-impl Queries for MemoryStore {
+impl Views for MemoryStore {
     async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
         let books = self.books()?;
         let read = books.batches.get(reference).and_then(|batch| {
@@ -223,31 +223,37 @@ impl Queries for MemoryStore {
     async fn backlog(
         &self,
         sku: &Sku,
-        after: Option<&Turn>,
+        after: Option<&ServicePosition>,
         now: Timestamp,
         limit: usize,
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         let books = self.books()?;
         Ok(books.products.get(sku).map(|product| {
             let waiting = books.waiting(product, now);
-            let behind = waiting.filter(|line| after.is_none_or(|after| line.record.turn() > *after));
+            let behind = waiting.filter(|line| after.is_none_or(|after| line.record.service_position() > *after));
             behind.take(limit).map(|line| books.read_line(line)).collect()
         }))
     }
+}
 
+#[async_trait]
+impl EventFeed for MemoryStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         Ok(event_page(&*self.books()?, filter, after, limit, SequencedEvent::clone))
     }
 
-    async fn written_events(
+    async fn encoded_events(
         &self,
         filter: &EventFilter,
         after: u64,
         limit: usize,
-    ) -> Result<EventPage<WrittenEvent>, StoreError> {
+    ) -> Result<EventPage<EncodedEvent>, StoreError> {
         Ok(event_page(&*self.books()?, filter, after, limit, written))
     }
+}
 
+#[async_trait]
+impl Exports for MemoryStore {
     async fn lines(
         &self,
         filter: LineFilter,
@@ -272,8 +278,15 @@ impl Queries for MemoryStore {
         let books = self.books()?;
         Ok(behind(&books.orders, after).take(limit).cloned().collect())
     }
+}
 
-    async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+#[async_trait]
+impl Worklist for MemoryStore {
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        Ok(self.books()?.due_orders(skus, now, limit))
+    }
+
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let books = self.books()?;
         let owed = books
             .products
@@ -282,7 +295,7 @@ impl Queries for MemoryStore {
         Ok(owed.take(limit).map(|product| product.record.sku.clone()).collect())
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let books = self.books()?;
         let products = books.products.values().map(|product| &product.record);
         let mut due: Vec<(Timestamp, &Sku)> = products
@@ -292,17 +305,20 @@ impl Queries for MemoryStore {
         due.sort_unstable();
         Ok(due.into_iter().take(limit).map(|(_, sku)| sku.clone()).collect())
     }
+}
 
-    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
+#[async_trait]
+impl Audit for MemoryStore {
+    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineEventCheck>, StoreError> {
         let books = self.books()?;
         let told = |line: &LineRecord| {
             let product = books.products.get(&line.sku);
-            product.is_some_and(|product| product.orders.contains(&line.key.order))
+            product.is_some_and(|product| product.orders.contains(&line.terms.key.order))
         };
         let lines = books.lines_behind(after).take(limit);
         Ok(lines
-            .map(|line| LineProof {
-                told: told(&line.record),
+            .map(|line| LineEventCheck {
+                has_event: told(&line.record),
                 record: line.record.clone(),
             })
             .collect())
@@ -326,7 +342,10 @@ impl Queries for MemoryStore {
             }
         }))
     }
+}
 
+#[async_trait]
+impl Health for MemoryStore {
     async fn ready(&self) -> Result<(), StoreError> {
         self.books().map(drop)
     }

@@ -11,7 +11,7 @@ use diesel::pg::Pg;
 use diesel::query_dsl::CompatibleType;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::pooled_connection::deadpool::Object;
-use earmark_application::{CallKey, Claim, Claimant, Claimed, RememberedAnswers, StoreError};
+use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, IdempotencyStore, StoreError};
 use jiff::Timestamp;
 
 use super::error::store_error;
@@ -65,7 +65,7 @@ impl PostgresStore {
     }
 
     /// Takes the key if nobody has it: it is new, or its time has passed, or its lease has ended without an answer.
-    async fn take(&self, claim: &Claim) -> Result<bool, StoreError> {
+    async fn take(&self, claim: &LeaseRequest) -> Result<bool, StoreError> {
         // A crash of the server may forget a claim, which is a lease that has ended: the commit need not wait for the
         // disk. What is set so holds to the end of the transaction, which is this statement.
         const TAKE: &str = "\
@@ -82,9 +82,9 @@ impl PostgresStore {
                 statement::<Bool>(TAKE)
                     .bind::<Text, _>(claim.key.as_str())
                     .bind::<Binary, _>(&claim.fingerprint.0[..])
-                    .bind::<Binary, _>(&claim.claimant.0[..])
+                    .bind::<Binary, _>(&claim.token.0[..])
                     .bind::<Timestamptz, _>(pg_instant(claim.leased_until))
-                    .bind::<Timestamptz, _>(pg_instant(claim.forget_at))
+                    .bind::<Timestamptz, _>(pg_instant(claim.expires_at))
                     .bind::<Timestamptz, _>(pg_instant(claim.now))
                     .bind::<Timestamptz, _>(pg_instant(claim.now))
             })
@@ -93,7 +93,7 @@ impl PostgresStore {
     }
 
     /// What stands under the key, if it is known.
-    async fn known(&self, claim: &Claim) -> Result<Option<KnownRow>, StoreError> {
+    async fn known(&self, claim: &LeaseRequest) -> Result<Option<KnownRow>, StoreError> {
         const LOOK: &str = "SELECT fingerprint, claimant, leased_until <= ?, answer FROM remembered_answers \
                             WHERE key = ? AND forget_at > ?";
         let now: PgTimestamp = pg_instant(claim.now);
@@ -114,29 +114,29 @@ fn closed() -> StoreError {
 }
 
 #[async_trait]
-impl RememberedAnswers for PostgresStore {
-    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+impl IdempotencyStore for PostgresStore {
+    async fn acquire(&self, claim: &LeaseRequest) -> Result<LeaseOutcome, StoreError> {
         for _ in 0..ATTEMPTS {
             if self.take(claim).await? {
-                return Ok(Claimed::Won);
+                return Ok(LeaseOutcome::Acquired);
             }
             // Between the two, the key may have been given back or swept: then it is there to be taken.
             let Some((fingerprint, _, lapsed, answer)) = self.known(claim).await? else {
                 continue;
             };
             if fingerprint != claim.fingerprint.0 {
-                return Ok(Claimed::Reused);
+                return Ok(LeaseOutcome::Mismatch);
             }
             match answer {
-                Some(answer) => return Ok(Claimed::Answered(answer)),
-                None if !lapsed => return Ok(Claimed::Running),
+                Some(answer) => return Ok(LeaseOutcome::Answered(answer)),
+                None if !lapsed => return Ok(LeaseOutcome::InProgress),
                 None => {}
             }
         }
-        Ok(Claimed::Running)
+        Ok(LeaseOutcome::InProgress)
     }
 
-    async fn keep(&self, key: &CallKey, claimant: Claimant, answer: &[u8]) -> Result<bool, StoreError> {
+    async fn complete(&self, key: &IdempotencyKey, token: LeaseToken, answer: &[u8]) -> Result<bool, StoreError> {
         // To keep it twice is to have kept it.
         const KEEP: &str = "UPDATE remembered_answers SET answer = ? WHERE key = ? AND claimant = ? \
                             AND (answer IS NULL OR answer = ?) RETURNING true";
@@ -145,27 +145,27 @@ impl RememberedAnswers for PostgresStore {
                 statement::<Bool>(KEEP)
                     .bind::<Binary, _>(answer)
                     .bind::<Text, _>(key.as_str())
-                    .bind::<Binary, _>(&claimant.0[..])
+                    .bind::<Binary, _>(&token.0[..])
                     .bind::<Binary, _>(answer)
             })
             .await?;
         Ok(!kept.is_empty())
     }
 
-    async fn give_back(&self, key: &CallKey, claimant: Claimant) -> Result<(), StoreError> {
+    async fn release(&self, key: &IdempotencyKey, token: LeaseToken) -> Result<(), StoreError> {
         const GIVE_BACK: &str = "DELETE FROM remembered_answers WHERE key = ? AND claimant = ? AND answer IS NULL \
                                  RETURNING true";
         let _: Vec<bool> = self
             .answers_rows(|| {
                 statement::<Bool>(GIVE_BACK)
                     .bind::<Text, _>(key.as_str())
-                    .bind::<Binary, _>(&claimant.0[..])
+                    .bind::<Binary, _>(&token.0[..])
             })
             .await?;
         Ok(())
     }
 
-    async fn forget(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         // What another instance sweeps, or somebody claims anew, is left to them.
         const FORGET: &str = "\
             WITH gone AS (DELETE FROM remembered_answers WHERE key = ANY (ARRAY( \

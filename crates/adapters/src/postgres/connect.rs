@@ -113,7 +113,7 @@ impl Address {
             .config
             .connect(NoTls)
             .await
-            .map_err(|why| ConnectionError::BadConnection(told(&why)))?;
+            .map_err(|why| ConnectionError::BadConnection(placing_event(&why)))?;
         let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
         connection
             .batch_execute(SESSION)
@@ -124,9 +124,9 @@ impl Address {
 }
 
 /// What the driver says, with the server's own words where it has any.
-fn told(why: &tokio_postgres::Error) -> String {
+fn placing_event(why: &tokio_postgres::Error) -> String {
     why.as_db_error()
-        .map_or_else(|| why.to_string(), |told| told.message().to_owned())
+        .map_or_else(|| why.to_string(), |placing_event| placing_event.message().to_owned())
 }
 
 #[cfg(test)]
@@ -136,13 +136,13 @@ mod tests {
     #[test]
     fn a_wrong_url_is_told_with_what_is_right() {
         for wrong in ["postgres//shop", "postgres://shop:no-port@here:x/", "mysql://here/shop"] {
-            let told = Address::parse(wrong)
+            let placing_event = Address::parse(wrong)
                 .err()
                 .map(|why| why.to_string())
                 .unwrap_or_default();
             assert!(
-                told.contains("postgres://user:password@host:5432/database"),
-                "{wrong}: {told}"
+                placing_event.contains("postgres://user:password@host:5432/database"),
+                "{wrong}: {placing_event}"
             );
         }
     }

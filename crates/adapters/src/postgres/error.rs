@@ -45,28 +45,28 @@ fn database_error(kind: DatabaseErrorKind, information: &dyn DatabaseErrorInform
         DatabaseErrorKind::CheckViolation
         | DatabaseErrorKind::ForeignKeyViolation
         | DatabaseErrorKind::RestrictViolation
-        | DatabaseErrorKind::NotNullViolation => StoreError::Corrupt(told(information)),
+        | DatabaseErrorKind::NotNullViolation => StoreError::Corrupt(placing_event(information)),
         // The driver hands out no code for a deadlock, only the server's words. A server that speaks another language
         // makes it "unavailable": the command may be sent again then too.
         DatabaseErrorKind::Unknown if information.message() == "deadlock detected" => StoreError::Conflict,
         // What remains is the server's own trouble: it shuts down, lacks memory or space, was told to cancel.
-        _ => StoreError::Unavailable(told(information)),
+        _ => StoreError::Unavailable(placing_event(information)),
     }
 }
 
 /// The server's message with where it happened.
-fn told(information: &dyn DatabaseErrorInformation) -> String {
-    let mut told = information.message().to_owned();
+fn placing_event(information: &dyn DatabaseErrorInformation) -> String {
+    let mut placing_event = information.message().to_owned();
     if let Some(table) = information.table_name() {
-        told.push_str(" (table ");
-        told.push_str(table);
-        told.push(')');
+        placing_event.push_str(" (table ");
+        placing_event.push_str(table);
+        placing_event.push(')');
     }
     if let Some(details) = information.details() {
-        told.push_str(": ");
-        told.push_str(details);
+        placing_event.push_str(": ");
+        placing_event.push_str(details);
     }
-    told
+    placing_event
 }
 
 /// Counts the rows of a conditional write: another number means that the rows are not as they were read.

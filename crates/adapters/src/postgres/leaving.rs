@@ -46,7 +46,7 @@ pub(super) async fn lines_to_release(
             }
             let line = row::line(line)?;
             let held = Quantity::new(held).map_err(|why| {
-                StoreError::Corrupt(format!("allocations {:?}: quantity {why}", line.key.to_string()))
+                StoreError::Corrupt(format!("allocations {:?}: quantity {why}", line.terms.key.to_string()))
             })?;
             excess = excess.saturating_sub(held.units());
             leaving.push(line);
@@ -89,15 +89,15 @@ async fn page(
         "ORDER BY claim, allocated_at DESC, rank DESC, placed_at DESC, order_id DESC, line_id DESC LIMIT ?"
     );
     // No claim is as weak as the one that the first page goes on from.
-    let (claim, allocated_at, rank, placed_at, order, line) = after.map_or(
+    let (release_rank, allocated_at, rank, placed_at, order, line) = after.map_or(
         (i64::MIN, AFTER_ALL, i64::MAX, AFTER_ALL, "", ""),
-        |((order, line, _, _, _, _, placed_at, _, rank, _, _), (_, claim, allocated_at))| {
-            (*claim, *allocated_at, *rank, *placed_at, order.as_str(), line.as_str())
+        |((order, line, _, _, _, _, placed_at, _, rank, _, _), (_, release_rank, allocated_at))| {
+            (*release_rank, *allocated_at, *rank, *placed_at, order.as_str(), line.as_str())
         },
     );
     statement::<LeavingTypes>(LEAVING)
         .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(claim)
+        .bind::<BigInt, _>(release_rank)
         .bind::<Timestamptz, _>(allocated_at)
         .bind::<Timestamptz, _>(allocated_at)
         .bind::<BigInt, _>(rank)
@@ -106,7 +106,7 @@ async fn page(
         .bind::<Text, _>(line)
         .bind::<BigInt, _>(rows_wanted(PAGE))
         .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(claim)
+        .bind::<BigInt, _>(release_rank)
         .bind::<BigInt, _>(rows_wanted(PAGE))
         .bind::<BigInt, _>(rows_wanted(PAGE))
         .rows(conn)

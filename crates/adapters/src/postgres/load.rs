@@ -15,8 +15,8 @@ use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, OFFER_PAGE, OfferCut,
-    ProductRecord, Reference, Scope, Sku, Turn,
+    BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, BATCH_PAGE, BatchPageEnd,
+    ProductRecord, Reference, Scope, Sku, ServicePosition,
 };
 use futures::try_join;
 
@@ -30,20 +30,21 @@ use super::error::store_error;
 use super::leaving::lines_to_release;
 use super::row::{self, BEFORE_ALL, pg_instant};
 use super::statement::statement;
-use crate::recall::Forms;
+use crate::sql::rank;
+use crate::sql::product_cache::BaseVersions;
 
 /// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends, and
 /// their forms.
 ///
 /// In one flight, where the scope itself names all products: the statements are run one after the other, so whatever
 /// stands behind the lock is read under it.
-pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Loaded, Forms), StoreError> {
+pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Loaded, BaseVersions), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
     let from_start = scope.backlog == BacklogNeed::FromStart;
     let waiting_for: Vec<_> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
     let (
         _,
-        (products, forms),
+        (products, base_versions),
         mut offers,
         references,
         orders,
@@ -94,7 +95,7 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         orders_read.push(row::order(order)?);
     }
     let mut batches = Batches::default();
-    let cut_offers = batches.add_offers(offers.0)?;
+    let batch_pages_cut = batches.add_offers(offers.0)?;
     batches.add(offers.1)?;
     batches.add(references)?;
 
@@ -122,7 +123,7 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
     }
     let loaded = Loaded {
         batches: batches.0.into_values().collect(),
-        cut_offers,
+        batch_pages_cut,
         orders: orders_read,
         lines: lines.0.into_values().collect(),
         allocations,
@@ -130,8 +131,9 @@ pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> R
         next_holds,
         backlog,
         products,
+        processed: BTreeSet::new(),
     };
-    Ok((loaded, forms))
+    Ok((loaded, base_versions))
 }
 
 /// Begins a transaction that decides.
@@ -145,7 +147,7 @@ async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
 }
 
 /// Locks the products the scope touches: those it names, those of its batches, and those of its orders' lines.
-async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Vec<ProductRecord>, Forms), StoreError> {
+async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Vec<ProductRecord>, BaseVersions), StoreError> {
     // Sorted below the lock: rows are locked in the order in which they come.
     const LOCK: &str = concat!(
         "SELECT ",
@@ -164,13 +166,13 @@ async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Vec<P
         .rows(conn)
         .await
         .map_err(store_error)?;
-    let (mut products, mut forms) = (Vec::with_capacity(rows.len()), Forms::with_capacity(rows.len()));
-    for (product, form) in rows {
+    let (mut products, mut base_versions) = (Vec::with_capacity(rows.len()), BaseVersions::with_capacity(rows.len()));
+    for (product, base_version) in rows {
         let product = row::product(product)?;
-        forms.insert(product.sku.clone(), row::form(&product.sku, form)?);
+        base_versions.insert(product.sku.clone(), row::base_version(&product.sku, base_version)?);
         products.push(product);
     }
-    Ok((products, forms))
+    Ok((products, base_versions))
 }
 
 /// Holds what was read after the locks against what was locked: a batch or line that came to be in between lies in a
@@ -183,7 +185,7 @@ fn stays_within(locked: &BTreeSet<&Sku>, scope: &Scope, batches: &Batches, lines
         .any(|batch| !locked.contains(&batch.sku));
     // A line that is named by its key alone may be of any product; of a product the scope names it must not be new.
     let line_strays = lines.0.values().any(|line| {
-        !locked.contains(&line.sku) && (scope.orders.contains(&line.key.order) || scope.skus.contains(&line.sku))
+        !locked.contains(&line.sku) && (scope.orders.contains(&line.terms.key.order) || scope.skus.contains(&line.sku))
     });
     if batch_strays || line_strays {
         return Err(StoreError::Conflict);
@@ -206,8 +208,8 @@ async fn offers(
     scope: &Scope,
     skus: Vec<&str>,
 ) -> Result<(Vec<BatchRow>, Vec<BatchRow>), StoreError> {
-    let (whole, first) = skus.into_iter().partition(|sku| scope.whole_offers.contains(*sku));
-    try_join!(first_offers(conn, first), whole_offers(conn, whole))
+    let (whole, first) = skus.into_iter().partition(|sku| scope.all_batches_of.contains(*sku));
+    try_join!(first_offers(conn, first), all_batches_of(conn, whole))
 }
 
 async fn first_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
@@ -221,13 +223,13 @@ async fn first_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<B
     }
     statement::<BatchTypes>(FIRST)
         .array::<Text, _>(skus)
-        .bind::<BigInt, _>(rows_wanted(OFFER_PAGE + 1))
+        .bind::<BigInt, _>(rows_wanted(BATCH_PAGE + 1))
         .rows(conn)
         .await
         .map_err(store_error)
 }
 
-async fn whole_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
+async fn all_batches_of(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
     const OPEN: &str = concat!(
         "SELECT ",
         batch_columns!(),
@@ -307,7 +309,7 @@ async fn lines_by_key(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<Lin
 /// The page of each product's backlog behind a turn, and one line more, which tells whether others wait behind it.
 async fn backlog(
     conn: &AsyncPgConnection,
-    waiting_for: Vec<(&str, Option<&Turn>)>,
+    waiting_for: Vec<(&str, Option<&ServicePosition>)>,
 ) -> Result<Vec<LineRow>, StoreError> {
     const WAITING: &str = concat!(
         "SELECT line.* FROM unnest(?, ?, ?, ?, ?) AS asked (asked_sku, since_rank, since, since_order, since_line) ",
@@ -325,7 +327,7 @@ async fn backlog(
         .map(|(_, turn)| {
             turn.map_or((i64::MIN, BEFORE_ALL, "", ""), |turn| {
                 (
-                    turn.precedence.rank(),
+                    rank::rank(turn.precedence),
                     pg_instant(turn.placed_at),
                     turn.key.order.as_str(),
                     turn.key.line.as_str(),
@@ -427,7 +429,7 @@ impl Batches {
     }
 
     /// Adds what each product offers first, and says which offers go on.
-    fn add_offers(&mut self, rows: Vec<BatchRow>) -> Result<Vec<OfferCut>, StoreError> {
+    fn add_offers(&mut self, rows: Vec<BatchRow>) -> Result<Vec<BatchPageEnd>, StoreError> {
         let mut offers: BTreeMap<Sku, Vec<BatchRecord>> = BTreeMap::new();
         for row in rows {
             let batch = row::batch(row)?;
@@ -436,13 +438,13 @@ impl Batches {
         let mut cuts = Vec::new();
         for (sku, mut offer) in offers {
             offer.sort_by_key(BatchRecord::preference);
-            if offer.len() > OFFER_PAGE {
-                offer.truncate(OFFER_PAGE);
+            if offer.len() > BATCH_PAGE {
+                offer.truncate(BATCH_PAGE);
                 cuts.extend(
                     offer
                         .last()
                         .map(BatchRecord::preference)
-                        .map(|after| OfferCut { sku, after }),
+                        .map(|after| BatchPageEnd { sku, after }),
                 );
             }
             self.0
@@ -473,7 +475,7 @@ impl Lines {
     }
 
     fn insert(&mut self, line: LineRecord) {
-        self.0.insert(line.key.clone(), line);
+        self.0.insert(line.terms.key.clone(), line);
     }
 
     /// Adds each product's page of the backlog, and says how far it reaches.
@@ -498,7 +500,7 @@ impl Lines {
             page.truncate(BACKLOG_PAGE);
             reads.push(BacklogRead {
                 sku: product.sku.clone(),
-                until: page.last().filter(|_| more_wait).map(LineRecord::turn),
+                until: page.last().filter(|_| more_wait).map(LineRecord::service_position),
             });
             page.into_iter().for_each(|line| self.insert(line));
         }

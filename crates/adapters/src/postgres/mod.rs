@@ -27,7 +27,6 @@ mod sums;
 mod transact;
 mod write;
 
-use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -36,9 +35,8 @@ use async_trait::async_trait;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
-use earmark_application::{Announce, Decide, Decided, Store, StoreError};
-use earmark_domain::{OrderId, Scope, Sku};
-use jiff::Timestamp;
+use earmark_application::{InFlightSender, Decide, Decided, Store, StoreError};
+use earmark_domain::Scope;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -46,11 +44,10 @@ pub use self::error::OpenError;
 
 use self::answers::connections_for_answers;
 use self::connect::Address;
-use self::deadlines::due_orders;
 use self::error::store_error;
 use self::lookups::Lookups;
 use self::transact::in_a_task_of_its_own;
-use crate::recall::Recall;
+use crate::sql::product_cache::ProductCache;
 
 /// How long a caller waits for a free connection, the making of a new one included. Longer, and the engine's queues
 /// say "busy" with better reason than the pool.
@@ -75,7 +72,7 @@ pub struct PostgresStore {
     answering: Arc<Semaphore>,
     address: Address,
     /// The products that this program has read or stored last.
-    recall: Arc<Mutex<Recall>>,
+    product_cache: Arc<Mutex<ProductCache>>,
     /// The next mark for a transaction to leave in its session.
     marks: Arc<AtomicU64>,
 }
@@ -123,7 +120,7 @@ impl PostgresStore {
             lookups: Arc::new(Lookups::new(address.clone(), shared)),
             answering: Arc::new(Semaphore::new(connections_for_answers(connections - shared))),
             address,
-            recall: Arc::default(),
+            product_cache: Arc::default(),
             marks: Arc::default(),
         })
     }
@@ -176,12 +173,12 @@ impl PostgresStore {
     }
 
     /// What is remembered. Should a panic ever have torn it, it is forgotten.
-    fn recall(&self) -> MutexGuard<'_, Recall> {
-        self.recall.lock().unwrap_or_else(|torn| {
-            let mut recall = torn.into_inner();
-            recall.forget_all();
-            self.recall.clear_poison();
-            recall
+    fn product_cache(&self) -> MutexGuard<'_, ProductCache> {
+        self.product_cache.lock().unwrap_or_else(|torn| {
+            let mut product_cache = torn.into_inner();
+            product_cache.forget_all();
+            self.product_cache.clear_poison();
+            product_cache
         })
     }
 }
@@ -216,17 +213,12 @@ impl Store for PostgresStore {
         in_a_task_of_its_own(self.clone().run(scope.clone(), decide, None)).await
     }
 
-    async fn transact_and_announce(
+    async fn transact_pipelined(
         &self,
         scope: &Scope,
         decide: Decide,
-        announce: Announce,
+        in_flight: InFlightSender,
     ) -> Result<Decided, StoreError> {
-        in_a_task_of_its_own(self.clone().run(scope.clone(), decide, Some(announce))).await
-    }
-
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        let connection = self.connection().await?;
-        due_orders(&connection, skus, now, limit).await
+        in_a_task_of_its_own(self.clone().run(scope.clone(), decide, Some(in_flight))).await
     }
 }

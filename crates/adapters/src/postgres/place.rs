@@ -11,7 +11,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
-use earmark_domain::{Change, Changes, Footing, LineKey, LineRecord, OrderId, OrderRecord, ProductRecord, Scope, Sku};
+use earmark_domain::{Change, ChangeSet, Precondition, LineKey, LineRecord, OrderId, OrderRecord, ProductRecord, Scope, Sku};
 use jiff::Timestamp;
 
 use super::error::{expect_rows, store_error};
@@ -21,15 +21,16 @@ use super::write::{
     EVENTS_LOCK, bind_allocations, bind_claims, bind_events, bind_first_units, bind_line_terms, bind_lines,
     bind_order_terms, bind_orders,
 };
-use crate::placed::{Placed, PlacedLine};
-use crate::recall::Forms;
+use crate::sql::rank;
+use crate::sql::new_lines::{NewLines, NewLine};
+use crate::sql::product_cache::BaseVersions;
 
 /// What a decision took for granted of a product.
 #[derive(Debug, Clone, Copy)]
 struct Stood {
     version: u64,
     /// Its form: all that it takes for granted of lines that are placed on room alone. `None`: it is not known.
-    form: Option<u64>,
+    base_version: Option<u64>,
     /// When the next hold on it ends: that can change without a new version.
     next_expiry: Option<Timestamp>,
     /// Whether nothing was left of it: its version tells that too.
@@ -75,10 +76,10 @@ impl From<Misplaced> for StoreError {
 
 impl Premise {
     /// That products stand as they were read or remembered.
-    pub(super) fn of(products: &[ProductRecord], forms: &Forms) -> Self {
+    pub(super) fn of(products: &[ProductRecord], base_versions: &BaseVersions) -> Self {
         let stood = |product: &ProductRecord| Stood {
             version: product.version,
-            form: forms.get(&product.sku).copied(),
+            base_version: base_versions.get(&product.sku).copied(),
             next_expiry: product.next_expiry,
             depleted: product.depleted,
         };
@@ -104,7 +105,7 @@ impl Premise {
     }
 
     /// Whether it says of each product that changes how it stood.
-    pub(super) fn covers(&self, changes: &Changes) -> bool {
+    pub(super) fn covers(&self, changes: &ChangeSet) -> bool {
         let mut changed = changes.products.iter();
         changed.all(|change| self.products.contains_key(&change.record.sku))
     }
@@ -183,19 +184,19 @@ pub(super) async fn holds(
 pub(super) async fn place(
     conn: &AsyncPgConnection,
     premise: &Premise,
-    changes: &Changes,
+    changes: &ChangeSet,
     link: Link,
 ) -> Result<(), Misplaced> {
     const PLACE: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?)";
-    let mut placed = Placed::of(changes);
-    placed.lines.sort_by_key(|placed| &placed.line.key);
+    let mut placed = NewLines::of(changes);
+    placed.lines.sort_by_key(|placed| &placed.line.terms.key);
     let lines: Vec<&LineRecord> = placed.lines.iter().map(|placed| placed.line).collect();
     let mut orders: Vec<&OrderRecord> = changes.orders.iter().map(Change::value).collect();
     orders.sort_by_key(|order| &order.id);
     // The keys of those that are stored refuse a second one themselves.
-    let stored: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
+    let stored: BTreeSet<&LineKey> = lines.iter().map(|line| &line.terms.key).collect();
     let absent: Vec<&LineKey> = premise
         .absent_lines
         .iter()
@@ -209,18 +210,18 @@ pub(super) async fn place(
         .map(|change| (&change.record.sku, change))
         .collect();
     let (mut read, mut versions, mut expiries, mut depleted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut forms, mut rooms) = (Vec::new(), Vec::new());
+    let (mut base_versions, mut rooms) = (Vec::new(), Vec::new());
     let mut usual_products = true;
     for (sku, stood) in &premise.products {
         let change = changed.get(sku);
         let read_version = change.map_or(Some(stood.version), |change| change.read_version);
         read.push(counter(read_version.ok_or(Misplaced::Failed(StoreError::Conflict))?));
         versions.push(counter(change.map_or(stood.version, |change| change.record.version)));
-        let room = change.and_then(|change| match &change.footing {
-            Footing::Room(room) => Some((stood.form?, room)),
-            Footing::AsRead => None,
+        let room = change.and_then(|change| match &change.precondition {
+            Precondition::Escrow(room) => Some((stood.base_version?, room)),
+            Precondition::SameVersion => None,
         });
-        forms.push(room.map(|(form, _)| counter(form)));
+        base_versions.push(room.map(|(base_version, _)| counter(base_version)));
         rooms.extend(room.into_iter().flat_map(|(_, room)| room));
         let expiry = change.map_or(stood.next_expiry, |change| change.record.next_expiry);
         expiries.push(expiry.map(pg_instant));
@@ -239,7 +240,7 @@ pub(super) async fn place(
         .list::<Text, _>(premise.products.keys().map(Sku::as_str).collect())
         .list::<BigInt, _>(read)
         .list::<BigInt, _>(versions)
-        .list::<Nullable<BigInt>, _>(forms)
+        .list::<Nullable<BigInt>, _>(base_versions)
         .list::<Nullable<Timestamptz>, _>(read_expiries)
         .list::<Nullable<Timestamptz>, _>(expiries)
         .list::<Bool, _>(depleted)
@@ -267,11 +268,11 @@ pub(super) async fn place(
 }
 
 fn is_usual_order(order: &OrderRecord) -> bool {
-    order.precedence.rank() == 0 && order.hold_until.is_none()
+    rank::rank(order.precedence) == 0 && order.hold_until.is_none()
 }
 
-fn is_usual_line(placed: &PlacedLine<'_>) -> bool {
+fn is_usual_line(placed: &NewLine<'_>) -> bool {
     let line = placed.line;
-    let usual_claim = placed.units.is_none_or(|held| held.claim.strength() == 0);
-    usual_claim && line.precedence.rank() == 0 && line.locations.is_any() && line.hold_until.is_none()
+    let usual_claim = placed.units.is_none_or(|held| rank::release_rank(held.release_rank) == 0);
+    usual_claim && rank::rank(line.terms.precedence) == 0 && line.terms.locations.is_any() && line.terms.hold_until.is_none()
 }

@@ -1,5 +1,7 @@
 //! Questions to the books: pages by key, read from the tables as they stand.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use diesel::data_types::PgDate;
 use diesel::deserialize::FromSqlRow;
@@ -10,10 +12,10 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary,
-    Queries, StoreError, WrittenEvent,
+    BatchRead, EventFilter, EventPage, LineFilter, LineEventCheck, LineRead, OrderRead, ProductRead, ProductSummary,
+    Audit, EventFeed, Exports, Health, Views, Worklist, StoreError, EncodedEvent,
 };
-use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, ServicePosition};
 use futures::try_join;
 use jiff::Timestamp;
 
@@ -21,6 +23,7 @@ use super::columns::{
     BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
     line_columns, order_columns, product_columns,
 };
+use super::deadlines::due_orders;
 use super::error::store_error;
 use super::events::event_page;
 use super::history::history;
@@ -31,6 +34,7 @@ use super::statement::{Statement, statement};
 use super::sums;
 use super::transact::give_up;
 use super::{BEGIN_TO_READ, PostgresStore, roll_back};
+use crate::sql::rank;
 
 /// A line with one of its allocations; without allocations it comes once.
 type LineReadTypes = (LineTypes, (Nullable<Text>, Nullable<Integer>, Nullable<Date>));
@@ -69,14 +73,14 @@ fn line_reads(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     let mut reads: Vec<LineRead> = Vec::new();
     for (line, (batch, quantity, eta)) in rows {
         let record = row::line(line)?;
-        if reads.last().is_none_or(|read| read.record.key != record.key) {
+        if reads.last().is_none_or(|read| read.record.terms.key != record.terms.key) {
             reads.push(LineRead {
                 record,
                 allocations: Vec::new(),
             });
         }
         if let (Some(read), Some(batch), Some(quantity)) = (reads.last_mut(), batch, quantity) {
-            let part = row::part(&read.record.key, &batch, quantity, eta)?;
+            let part = row::part(&read.record.terms.key, &batch, quantity, eta)?;
             read.allocations.push(part);
         }
     }
@@ -116,7 +120,7 @@ impl Lookup for OrderByKey {
         let header = headers.into_iter().next().flatten().map(row::order).transpose()?;
         let lines = line_reads(lines)?;
         Ok(OrderRead {
-            id: lines[0].record.key.order.clone(),
+            id: lines[0].record.terms.key.order.clone(),
             header,
             lines,
         })
@@ -128,7 +132,7 @@ impl Lookup for OrderByKey {
 }
 
 #[async_trait]
-impl Queries for PostgresStore {
+impl Views for PostgresStore {
     async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
         sums::batch(self, reference, now).await
     }
@@ -154,7 +158,7 @@ impl Queries for PostgresStore {
     async fn backlog(
         &self,
         sku: &Sku,
-        after: Option<&Turn>,
+        after: Option<&ServicePosition>,
         now: Timestamp,
         limit: usize,
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
@@ -166,7 +170,7 @@ impl Queries for PostgresStore {
         let connection = self.connection().await?;
         let (rank, placed_at, order, line) = after.map_or((i64::MIN, BEFORE_ALL, "", ""), |turn| {
             (
-                turn.precedence.rank(),
+                rank::rank(turn.precedence),
                 pg_instant(turn.placed_at),
                 turn.key.order.as_str(),
                 turn.key.line.as_str(),
@@ -188,20 +192,26 @@ impl Queries for PostgresStore {
         let known = !lines.is_empty() || product_exists(&connection, sku).await?;
         Ok(known.then_some(lines))
     }
+}
 
+#[async_trait]
+impl EventFeed for PostgresStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         event_page(self, filter, after, limit, row::event).await
     }
 
-    async fn written_events(
+    async fn encoded_events(
         &self,
         filter: &EventFilter,
         after: u64,
         limit: usize,
-    ) -> Result<EventPage<WrittenEvent>, StoreError> {
-        event_page(self, filter, after, limit, row::written_event).await
+    ) -> Result<EventPage<EncodedEvent>, StoreError> {
+        event_page(self, filter, after, limit, row::encoded_event).await
     }
+}
 
+#[async_trait]
+impl Exports for PostgresStore {
     async fn lines(
         &self,
         filter: LineFilter,
@@ -254,8 +264,16 @@ impl Queries for PostgresStore {
         let rows: Vec<OrderRow> = self.page(page).await?;
         rows.into_iter().map(row::order).collect()
     }
+}
 
-    async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+#[async_trait]
+impl Worklist for PostgresStore {
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        let connection = self.connection().await?;
+        due_orders(&connection, skus, now, limit).await
+    }
+
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         const OWED: &str = concat!(
             "SELECT ",
             product_columns!(),
@@ -272,7 +290,7 @@ impl Queries for PostgresStore {
             .collect()
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         const DUE: &str = concat!(
             "SELECT ",
             product_columns!(),
@@ -289,8 +307,11 @@ impl Queries for PostgresStore {
             .map(|due| row::product(due).map(|product| product.sku))
             .collect()
     }
+}
 
-    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
+#[async_trait]
+impl Audit for PostgresStore {
+    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineEventCheck>, StoreError> {
         // By the line's own word, if the event that it names is about it. Else by the order: an order has a few events, a
         // product may have any number. Only by the order can they be found there: no index serves a comparison that NULL
         // may pass.
@@ -313,10 +334,10 @@ impl Queries for PostgresStore {
             .bind::<Text, _>(line)
             .bind::<BigInt, _>(rows_wanted(limit));
         let rows: Vec<(LineRow, bool)> = self.page(page).await?;
-        let proof = |(line, told)| {
-            Ok(LineProof {
+        let proof = |(line, placing_event)| {
+            Ok(LineEventCheck {
                 record: row::line(line)?,
-                told,
+                has_event: placing_event,
             })
         };
         rows.into_iter().map(proof).collect()
@@ -328,7 +349,10 @@ impl Queries for PostgresStore {
         roll_back(connection).await;
         read
     }
+}
 
+#[async_trait]
+impl Health for PostgresStore {
     async fn ready(&self) -> Result<(), StoreError> {
         // A transaction, because its beginning is where a dead connection is replaced.
         let connection = self.begin(BEGIN_TO_READ).await?;

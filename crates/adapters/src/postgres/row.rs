@@ -1,17 +1,17 @@
 //! Rows and the domain's values: each way through the domain's own constructors.
 
 use diesel::data_types::{PgDate, PgTimestamp};
-use earmark_application::{StoreError, WrittenEvent};
+use earmark_application::{StoreError, EncodedEvent};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Claim, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, Location,
+    AllocationRecord, BatchRecord, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, LineTerms, Location,
     Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity, Reference,
-    SequencedEvent, Sku, Turn,
+    SequencedEvent, Sku, ServicePosition,
 };
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::columns::{AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, OrderRow, ProductRow};
-use crate::row::In;
-pub(super) use crate::row::{counter, ended, order_id, units};
+use crate::sql::decode::RowContext;
+pub(super) use crate::sql::decode::{counter, ended, order_id, units};
 use crate::wire;
 
 /// PostgreSQL counts days and microseconds from here on, as does its wire format.
@@ -31,7 +31,7 @@ trait Times {
     fn date(&self, column: &str, value: PgDate) -> Result<civil::Date, StoreError>;
 }
 
-impl Times for In<'_> {
+impl Times for RowContext<'_> {
     fn instant(&self, column: &str, value: PgTimestamp) -> Result<Timestamp, StoreError> {
         let unix = value.0.checked_add(EPOCH_IN_UNIX_MICROSECONDS);
         unix.and_then(|microseconds| Timestamp::from_microsecond(microseconds).ok())
@@ -46,13 +46,13 @@ impl Times for In<'_> {
 
 pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
     let (sku, name, version, batches_created, rank, placed_at, order, line, safety_stock, depleted, next_expiry) = row;
-    let at = In {
+    let at = RowContext {
         table: "products",
         key: &sku,
     };
     let resume_after = match (rank, placed_at, order, line) {
         (None, None, None, None) => None,
-        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(Turn {
+        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(ServicePosition {
             precedence: at.precedence("resume_rank", rank)?,
             placed_at: at.instant("resume_placed_at", placed_at)?,
             key: at.line_key(&order, &line)?,
@@ -74,12 +74,12 @@ pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
 }
 
 /// The form of a product: its version less what `placed` counts.
-pub(super) fn form(sku: &Sku, form: i64) -> Result<u64, StoreError> {
-    let at = In {
+pub(super) fn base_version(sku: &Sku, base_version: i64) -> Result<u64, StoreError> {
+    let at = RowContext {
         table: "products",
         key: sku,
     };
-    at.read("placed", u64::try_from(form))
+    at.read("placed", u64::try_from(base_version))
 }
 
 pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
@@ -96,7 +96,7 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
         eta,
         closed,
     ) = row;
-    let at = In {
+    let at = RowContext {
         table: "batches",
         key: &reference,
     };
@@ -118,30 +118,20 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
 pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
     let (order, line, sku, quantity, state, split, placed_at, placed_with_order, rank, locations, hold_until) = row;
     let shown = format!("{order}/{line}");
-    let at = In {
+    let at = RowContext {
         table: "lines",
         key: &shown,
     };
     Ok(LineRecord {
-        key: at.line_key(&order, &line)?,
-        sku: at.read("sku", Sku::new(sku))?,
-        quantity: at.read("quantity", Quantity::new(quantity))?,
-        state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?,
-        split,
-        placed_at: at.instant("placed_at", placed_at)?,
-        placed_with_order,
-        precedence: at.precedence("rank", rank)?,
-        locations: locations.map_or(Ok(Locations::ANY), |names| at.locations(names))?,
-        hold_until: hold_until
+sku: at.read("sku", Sku::new(sku))?, state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?, terms: LineTerms {key: at.line_key(&order, &line)?, quantity: at.read("quantity", Quantity::new(quantity))?, split, placed_at: at.instant("placed_at", placed_at)?, placed_with_order, precedence: at.precedence("rank", rank)?, locations: locations.map_or(Ok(Locations::ANY), |names| at.locations(names))?, hold_until: hold_until
             .map(|deadline| at.instant("hold_until", deadline))
-            .transpose()?,
-    })
+            .transpose()?}})
 }
 
 pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {
-    let (order, line, batch, quantity, claim, allocated_at) = row;
+    let (order, line, batch, quantity, release_rank, allocated_at) = row;
     let shown = format!("{order}/{line} in {batch}");
-    let at = In {
+    let at = RowContext {
         table: "allocations",
         key: &shown,
     };
@@ -149,7 +139,7 @@ pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreEr
         key: at.line_key(&order, &line)?,
         batch: at.read("batch", Reference::new(&batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
-        claim: Claim::new(claim),
+        release_rank: at.release_rank("release_rank", release_rank)?,
         allocated_at: at.instant("allocated_at", allocated_at)?,
     })
 }
@@ -157,7 +147,7 @@ pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreEr
 pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
     let (order, line, batch, quantity, allocated_at) = row;
     let shown = format!("{order}/{line} from {batch}");
-    let at = In {
+    let at = RowContext {
         table: "dispatches",
         key: &shown,
     };
@@ -170,7 +160,7 @@ pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
 }
 
 pub(super) fn order((id, placed_at, priority, required_by, hold_until): OrderRow) -> Result<OrderRecord, StoreError> {
-    let at = In {
+    let at = RowContext {
         table: "orders",
         key: &id,
     };
@@ -187,7 +177,7 @@ pub(super) fn order((id, placed_at, priority, required_by, hold_until): OrderRow
 
 /// The deadline of a line of a product.
 pub(super) fn deadline(sku: &Sku, deadline: PgTimestamp) -> Result<Timestamp, StoreError> {
-    let at = In {
+    let at = RowContext {
         table: "lines",
         key: sku,
     };
@@ -196,7 +186,7 @@ pub(super) fn deadline(sku: &Sku, deadline: PgTimestamp) -> Result<Timestamp, St
 
 pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
     let (sequence, sku, version, order, kind, occurred_at, actor, correlation_id, data) = row;
-    let at = In {
+    let at = RowContext {
         table: "events",
         key: &sequence,
     };
@@ -216,14 +206,14 @@ pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
 }
 
 /// An event whose data is handed on as it is stored.
-pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
+pub(super) fn encoded_event(row: EventRow) -> Result<EncodedEvent, StoreError> {
     let (sequence, sku, version, order, kind, occurred_at, actor, correlation_id, data) = row;
-    let at = In {
+    let at = RowContext {
         table: "events",
         key: &sequence,
     };
     let order = at.order(order, &kind, &data)?;
-    Ok(WrittenEvent {
+    Ok(EncodedEvent {
         sequence: at.read("sequence", u64::try_from(sequence))?,
         subject: at.subject(sku, version, order.as_ref())?,
         order,
@@ -242,7 +232,7 @@ pub(super) fn part(
     quantity: i32,
     eta: Option<PgDate>,
 ) -> Result<(Part, Option<civil::Date>), StoreError> {
-    let at = In {
+    let at = RowContext {
         table: "allocations",
         key: line,
     };
@@ -302,7 +292,7 @@ mod tests {
 
     #[test]
     fn an_instant_comes_back_to_the_microsecond() {
-        let at = In {
+        let at = RowContext {
             table: "lines",
             key: &"1/1",
         };
@@ -318,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_day_comes_back() {
-        let at = In {
+        let at = RowContext {
             table: "batches",
             key: &"B1",
         };
@@ -354,9 +344,9 @@ mod tests {
     #[test]
     fn an_instant_that_is_none_is_told_with_table_and_key() {
         let infinity = PgTimestamp(i64::MAX);
-        let told = order(("O1".into(), infinity, 0, None, None)).expect_err("infinity is no instant");
+        let placing_event = order(("O1".into(), infinity, 0, None, None)).expect_err("infinity is no instant");
         assert_eq!(
-            told.to_string(),
+            placing_event.to_string(),
             "the stored books are broken: orders \"O1\": placed_at is out of range"
         );
     }

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::pooled_connection::deadpool::Object;
-use earmark_application::{Announce, Decide, Decided, StoreError, Undecided, UnderWay};
+use earmark_application::{InFlightSender, Decide, Decided, StoreError, Undecided, InFlight};
 use earmark_domain::{Loaded, Scope};
 use futures::{poll, try_join};
 
@@ -27,7 +27,7 @@ use super::load::begin_and_load;
 use super::place::{Link, Misplaced, Premise, holds, place};
 use super::statement::statement;
 use super::write::write;
-use crate::recall::{Ahead, Forms, Remembered};
+use crate::sql::product_cache::{PendingProducts, BaseVersions, CachedScope};
 
 /// A transaction that was sent, and has not been answered yet: the next one may be sent behind it.
 struct Sent {
@@ -37,14 +37,14 @@ struct Sent {
     /// The mark that it leaves in the session.
     mark: u64,
     /// The products it changes, as it will have left them.
-    ahead: Ahead,
+    pending: PendingProducts,
 }
 
 #[async_trait]
-impl UnderWay for Sent {
-    async fn follow(self: Box<Self>, scope: &Scope, decide: Decide, announce: Announce) -> Option<Decided> {
+impl InFlight for Sent {
+    async fn transact_next(self: Box<Self>, scope: &Scope, decide: Decide, in_flight: InFlightSender) -> Option<Decided> {
         let scope = scope.clone();
-        in_a_task_of_its_own(async move { Ok(self.run_behind(&scope, &decide, announce).await) })
+        in_a_task_of_its_own(async move { Ok(self.run_behind(&scope, &decide, in_flight).await) })
             .await
             .unwrap_or_else(|why| {
                 tracing::debug!(%why, "not sent behind the transaction before");
@@ -55,23 +55,23 @@ impl UnderWay for Sent {
 
 impl Sent {
     /// One transaction behind this one, decided on what is remembered and on what this one will have left.
-    async fn run_behind(self: Box<Self>, scope: &Scope, decide: &Decide, announce: Announce) -> Option<Decided> {
+    async fn run_behind(self: Box<Self>, scope: &Scope, decide: &Decide, in_flight: InFlightSender) -> Option<Decided> {
         let Self {
             store,
             connection,
             mark,
-            ahead,
+            pending,
         } = *self;
         // It has been answered by now: there is nothing to follow any more.
         let connection = connection.upgrade()?;
-        let remembered = store.recall().recall_behind(&ahead, scope)?;
+        let cached = store.product_cache().recall_behind(&pending, scope)?;
         let behind = Behind {
             connection,
             mark,
-            ahead,
+            pending,
         };
         let decided = store
-            .on_memory(scope, decide, remembered, Some(behind), Some(announce))
+            .on_memory(scope, decide, cached, Some(behind), Some(in_flight))
             .await;
         decided.unwrap_or_else(|why| {
             tracing::debug!(%why, "not stored behind the transaction before");
@@ -84,7 +84,7 @@ impl Sent {
 struct Behind {
     connection: Arc<Object<AsyncPgConnection>>,
     mark: u64,
-    ahead: Ahead,
+    pending: PendingProducts,
 }
 
 /// Runs a transaction in a task of its own: a caller that goes away leaves it to run to its end, so a commit is never cut
@@ -107,11 +107,11 @@ impl PostgresStore {
         self,
         scope: Scope,
         decide: Decide,
-        announce: Option<Announce>,
+        in_flight: Option<InFlightSender>,
     ) -> Result<Decided, StoreError> {
-        let remembered = self.recall().recall(&scope);
-        if let Some(remembered) = remembered
-            && let Some(decided) = self.on_memory(&scope, &decide, remembered, None, announce).await?
+        let cached = self.product_cache().product_cache(&scope);
+        if let Some(cached) = cached
+            && let Some(decided) = self.on_memory(&scope, &decide, cached, None, in_flight).await?
         {
             return Ok(decided);
         }
@@ -123,12 +123,12 @@ impl PostgresStore {
         &self,
         scope: &Scope,
         decide: &Decide,
-        remembered: Remembered,
+        cached: CachedScope,
         behind: Option<Behind>,
-        announce: Option<Announce>,
+        in_flight: Option<InFlightSender>,
     ) -> Result<Option<Decided>, StoreError> {
-        let Remembered { loaded, forms } = remembered;
-        let premise = Premise::of(&loaded.products, &forms).with_nothing_of(scope);
+        let CachedScope { loaded, base_versions } = cached;
+        let premise = Premise::of(&loaded.products, &base_versions).with_nothing_of(scope);
         let decided = match decide(loaded) {
             Ok(decided) => decided,
             // Only what the books say may be called broken.
@@ -136,11 +136,11 @@ impl PostgresStore {
             Err(undecided) => return Err(undecided.into()),
         };
         let follows = behind.as_ref().map(|behind| behind.mark);
-        let (ahead, connection) = match behind {
-            Some(behind) => (behind.ahead, Some(behind.connection)),
-            None => (Ahead::default(), None),
+        let (pending, connection) = match behind {
+            Some(behind) => (behind.pending, Some(behind.connection)),
+            None => (PendingProducts::default(), None),
         };
-        if !premise.covers(&decided.changes) || !self.recall().only_places(&ahead, &decided.changes) {
+        if !premise.covers(&decided.changes) || !self.product_cache().only_places(&pending, &decided.changes) {
             return Ok(None);
         }
         let connection = match connection {
@@ -158,23 +158,23 @@ impl PostgresStore {
                 }
             };
         }
-        let mark = announce.is_some().then(|| self.marks.fetch_add(1, Ordering::Relaxed));
+        let mark = in_flight.is_some().then(|| self.marks.fetch_add(1, Ordering::Relaxed));
         let link = Link { behind: follows, mark };
-        let left = self.recall().left_by(&ahead, &decided.changes);
+        let left = self.product_cache().left_by(&pending, &decided.changes);
         let placed = {
             let mut placing = pin!(place(&connection, &premise, &decided.changes, link));
             match poll!(placing.as_mut()) {
                 Poll::Ready(placed) => placed,
                 Poll::Pending => {
-                    if let (Some(announce), Some(mark)) = (announce, mark) {
+                    if let (Some(in_flight), Some(mark)) = (in_flight, mark) {
                         let sent = Sent {
                             store: self.clone(),
                             connection: Arc::downgrade(&connection),
                             mark,
-                            ahead: left.clone(),
+                            pending: left.clone(),
                         };
                         // Perhaps nobody waits for it any more.
-                        drop(announce.send(Box::new(sent)));
+                        drop(in_flight.send(Box::new(sent)));
                     }
                     placing.await
                 }
@@ -182,7 +182,7 @@ impl PostgresStore {
         };
         match placed {
             Ok(()) => {
-                self.recall().adopt(left);
+                self.product_cache().adopt(left);
                 Ok(Some(decided))
             }
             Err(why) => {
@@ -206,7 +206,7 @@ impl PostgresStore {
             // Behind another transaction that may be for no other reason than that one's failure.
             Misplaced::Failed(StoreError::Conflict | StoreError::Corrupt(_)) if follows.is_none() => {
                 tracing::debug!("the books are not as they were remembered");
-                self.recall().doubt(premise.skus());
+                self.product_cache().doubt(premise.skus());
             }
             Misplaced::Failed(why) => {
                 tracing::debug!(%why, "lines were not placed on what is remembered");
@@ -222,9 +222,9 @@ impl PostgresStore {
 
     /// Reads under locks, decides, and stores.
     async fn on_books(&self, scope: &Scope, decide: &Decide) -> Result<Decided, StoreError> {
-        let (connection, loaded, forms) = self.begin_with(scope).await?;
-        let premise = Premise::of(&loaded.products, &forms);
-        self.recall().learn(&loaded, &forms);
+        let (connection, loaded, base_versions) = self.begin_with(scope).await?;
+        let premise = Premise::of(&loaded.products, &base_versions);
+        self.product_cache().learn(&loaded, &base_versions);
         // A decision that panics must not leave the locks behind: the panic goes on when they are released.
         let decided = match catch_unwind(AssertUnwindSafe(|| decide(loaded))) {
             Ok(Ok(decided)) => decided,
@@ -242,7 +242,7 @@ impl PostgresStore {
             return Ok(decided);
         }
         let stored =
-            if premise.covers(&decided.changes) && self.recall().only_places(&Ahead::default(), &decided.changes) {
+            if premise.covers(&decided.changes) && self.product_cache().only_places(&PendingProducts::default(), &decided.changes) {
                 // It fails where it does not do all it was told, and then the commit behind it is a rollback.
                 let placing = async { Ok(place(&connection, &premise, &decided.changes, Link::default()).await?) };
                 try_join!(placing, commit(&connection)).map(|_| ())
@@ -254,7 +254,7 @@ impl PostgresStore {
             };
         match stored {
             Ok(()) => {
-                self.recall().apply(&decided.changes);
+                self.product_cache().apply(&decided.changes);
                 Ok(decided)
             }
             Err(error) => {
@@ -268,12 +268,12 @@ impl PostgresStore {
     ///
     /// A connection may have died without anybody noticing; nothing has been changed on it yet, so the next one is
     /// tried. Each dead one leaves the pool: after as many as the pool holds, one must be new.
-    async fn begin_with(&self, scope: &Scope) -> Result<(Object<AsyncPgConnection>, Loaded, Forms), StoreError> {
+    async fn begin_with(&self, scope: &Scope) -> Result<(Object<AsyncPgConnection>, Loaded, BaseVersions), StoreError> {
         let mut left = self.pool.status().max_size;
         loop {
             let mut connection = self.connection().await?;
             match begin_and_load(&connection, scope).await {
-                Ok((loaded, forms)) => return Ok((connection, loaded, forms)),
+                Ok((loaded, base_versions)) => return Ok((connection, loaded, base_versions)),
                 Err(_) if left > 0 && connection.is_broken() => {
                     drop(Object::take(connection));
                     left -= 1;

@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, DispatchRecord, Event, LineRecord, OrderRecord, ProductChange,
+    AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineRecord, OrderRecord, ProductChange,
     ProductRecord,
 };
 use futures::try_join;
@@ -21,19 +21,20 @@ use futures::try_join;
 use super::error::{expect_rows, store_error};
 use super::row::{counter, pg_array, pg_date, pg_instant, pg_units};
 use super::statement::{Statement, statement};
-use crate::placed::{Placed, PlacedLine};
+use crate::sql::rank;
+use crate::sql::new_lines::{NewLines, NewLine};
 use crate::wire;
 
 /// Held from the numbering of events to the commit. One lock for the database: the number means nothing else.
 pub(super) const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
 
 /// Writes the change set into the open transaction.
-pub(super) async fn write(conn: &AsyncPgConnection, changes: &Changes) -> Result<(), StoreError> {
+pub(super) async fn write(conn: &AsyncPgConnection, changes: &ChangeSet) -> Result<(), StoreError> {
     let (new_products, changed_products) = split_products(&changes.products);
     let (new_batches, changed_batches) = split(&changes.batches);
     let (new_orders, changed_orders) = split(&changes.orders);
     let (_, changed_lines) = split(&changes.lines);
-    let placed = Placed::of(changes);
+    let placed = NewLines::of(changes);
     let rewrites = !(changes.released.is_empty()
         && changes.returned.is_empty()
         && changed_lines.is_empty()
@@ -141,7 +142,7 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         .array::<BigInt, _>(column(products, |product| counter(product.version)))
         .array::<BigInt, _>(column(products, |product| i64::from(product.batches_created)))
         .array::<Nullable<BigInt>, _>(column(products, |product| {
-            resume(product).map(|turn| turn.precedence.rank())
+            resume(product).map(|turn| rank::rank(turn.precedence))
         }))
         .array::<Nullable<Timestamptz>, _>(column(products, |product| {
             resume(product).map(|turn| pg_instant(turn.placed_at))
@@ -254,31 +255,31 @@ pub(super) fn bind_order_terms<'a>(statement: Statement<'a>, orders: &[&'a Order
 /// Binds what each line has.
 pub(super) fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
     statement
-        .list::<Text, _>(column(lines, |line| line.key.order.as_str()))
-        .list::<Text, _>(column(lines, |line| line.key.line.as_str()))
+        .list::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
+        .list::<Text, _>(column(lines, |line| line.terms.key.line.as_str()))
         .list::<Text, _>(column(lines, |line| line.sku.as_str()))
-        .list::<Integer, _>(column(lines, |line| pg_units(line.quantity.get())))
+        .list::<Integer, _>(column(lines, |line| pg_units(line.terms.quantity.get())))
         .list::<Text, _>(column(lines, |line| line.state.as_str()))
-        .list::<Bool, _>(column(lines, |line| line.split))
-        .list::<Timestamptz, _>(column(lines, |line| pg_instant(line.placed_at)))
-        .list::<Bool, _>(column(lines, |line| line.placed_with_order))
+        .list::<Bool, _>(column(lines, |line| line.terms.split))
+        .list::<Timestamptz, _>(column(lines, |line| pg_instant(line.terms.placed_at)))
+        .list::<Bool, _>(column(lines, |line| line.terms.placed_with_order))
 }
 
 /// Binds what only some lines have.
 pub(super) fn bind_line_terms<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
     statement
-        .list::<BigInt, _>(column(lines, |line| line.precedence.rank()))
-        .list::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.locations)))
-        .list::<Nullable<Timestamptz>, _>(column(lines, |line| line.hold_until.map(pg_instant)))
+        .list::<BigInt, _>(column(lines, |line| rank::rank(line.terms.precedence)))
+        .list::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.terms.locations)))
+        .list::<Nullable<Timestamptz>, _>(column(lines, |line| line.terms.hold_until.map(pg_instant)))
 }
 
 /// Binds the units that new lines are placed with, and which events tell of the lines.
 pub(super) fn bind_first_units<'a>(
     statement: Statement<'a>,
-    lines: &[PlacedLine<'a>],
+    lines: &[NewLine<'a>],
     events: &'a [Event],
 ) -> Statement<'a> {
-    let units = |line: &PlacedLine<'a>| line.units;
+    let units = |line: &NewLine<'a>| line.units;
     statement
         .list::<Nullable<Text>, _>(
             lines
@@ -295,22 +296,22 @@ pub(super) fn bind_first_units<'a>(
         .list::<Nullable<BigInt>, _>(
             lines
                 .iter()
-                .map(|line| line.told_version(events).map(counter))
+                .map(|line| line.placing_version(events).map(counter))
                 .collect(),
         )
 }
 
 /// Binds how strong the claims of new lines are to the units that they are placed with.
-pub(super) fn bind_claims<'a>(statement: Statement<'a>, lines: &[PlacedLine<'a>]) -> Statement<'a> {
+pub(super) fn bind_claims<'a>(statement: Statement<'a>, lines: &[NewLine<'a>]) -> Statement<'a> {
     statement.list::<BigInt, i64>(
         lines
             .iter()
-            .map(|line| line.units.map_or(0, |held| held.claim.strength()))
+            .map(|line| line.units.map_or(0, |held| rank::release_rank(held.release_rank)))
             .collect(),
     )
 }
 
-fn insert_lines<'a>(placed: &[PlacedLine<'a>], events: &'a [Event]) -> Statement<'a> {
+fn insert_lines<'a>(placed: &[NewLine<'a>], events: &'a [Event]) -> Statement<'a> {
     let statement = statement(
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, \
          told, claim, rank, locations, hold_until) \
@@ -334,7 +335,7 @@ fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
          placed_at, placed_with_order, rank, locations, hold_until) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );
-    bind_line_terms(bind_lines(statement, lines), lines).array::<Text, _>(column(lines, |line| line.key.order.as_str()))
+    bind_line_terms(bind_lines(statement, lines), lines).array::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
 }
 
 /// Takes each from where it stands: from its line, which was placed with it, or from beside it.
@@ -402,10 +403,10 @@ pub(super) fn bind_allocations<'a>(statement: Statement<'a>, allocations: &[&'a 
         .list::<Text, _>(column(allocations, |held| held.batch.as_str()))
         .list::<Integer, _>(column(allocations, |held| pg_units(held.quantity.get())))
         .list::<Timestamptz, PgTimestamp>(column(allocations, |held| pg_instant(held.allocated_at)))
-        .list::<BigInt, i64>(column(allocations, |held| held.claim.strength()))
+        .list::<BigInt, i64>(column(allocations, |held| rank::release_rank(held.release_rank)))
 }
 
-fn insert_events<'a>(placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
+fn insert_events<'a>(placed: &NewLines<'a>, events: &'a [Event]) -> Statement<'a> {
     bind_events(
         statement(
             "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
@@ -420,7 +421,7 @@ fn insert_events<'a>(placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> 
 }
 
 /// Binds the columns of events, but for their numbers. An event that is found by its line does not name its order.
-pub(super) fn bind_events<'a>(statement: Statement<'a>, placed: &Placed<'a>, events: &'a [Event]) -> Statement<'a> {
+pub(super) fn bind_events<'a>(statement: Statement<'a>, placed: &NewLines<'a>, events: &'a [Event]) -> Statement<'a> {
     let product = |event: &Event| event.product().map(|(_, version)| counter(version));
     statement
         .list::<Nullable<Text>, _>(

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel::{RunQueryDsl, SqliteConnection};
-use earmark_application::{CallKey, Claim, Claimant, Claimed, RememberedAnswers, StoreError};
+use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, IdempotencyStore, StoreError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -24,14 +24,14 @@ const MOST_GATHERED: usize = 16 * 1024;
 
 /// A change that waits for the writer.
 enum Change {
-    Claim(Claim),
-    Keep(CallKey, Claimant, Vec<u8>),
-    GiveBack(CallKey, Claimant),
+    LeaseRequest(LeaseRequest),
+    Keep(IdempotencyKey, LeaseToken, Vec<u8>),
+    GiveBack(IdempotencyKey, LeaseToken),
 }
 
 /// What came of a change.
 enum Done {
-    Claimed(Claimed),
+    LeaseOutcome(LeaseOutcome),
     /// How many rows it wrote.
     Written(usize),
 }
@@ -53,11 +53,11 @@ impl Errands {
     fn run(&self, connection: Result<&mut SqliteConnection, StoreError>) -> bool {
         let mut gathered = take(&mut *self.gathered());
         // A key that is claimed for nobody would only be in the way of the next who calls.
-        gathered.retain(|(change, told)| !(matches!(change, Change::Claim(_)) && told.is_closed()));
+        gathered.retain(|(change, placing_event)| !(matches!(change, Change::LeaseRequest(_)) && placing_event.is_closed()));
         if gathered.is_empty() {
             return true;
         }
-        let (changes, told): (Vec<Change>, Vec<Told>) = gathered.into_iter().unzip();
+        let (changes, placing_event): (Vec<Change>, Vec<Told>) = gathered.into_iter().unzip();
         let (done, good) = match connection {
             Ok(connection) => in_one_transaction(connection, |connection| {
                 changes.iter().map(|change| change.run(connection)).collect()
@@ -66,15 +66,15 @@ impl Errands {
         };
         match done {
             Ok(done) => {
-                for (told, done) in told.into_iter().zip::<Vec<Done>>(done) {
+                for (placing_event, done) in placing_event.into_iter().zip::<Vec<Done>>(done) {
                     // Nobody waits for it when the caller has gone away meanwhile.
-                    drop(told.send(Ok(done)));
+                    drop(placing_event.send(Ok(done)));
                 }
             }
             Err(error) => {
                 let why = error.to_string();
-                for told in told {
-                    drop(told.send(Err(StoreError::Unavailable(why.clone()))));
+                for placing_event in placing_event {
+                    drop(placing_event.send(Err(StoreError::Unavailable(why.clone()))));
                 }
             }
         }
@@ -105,22 +105,22 @@ impl Change {
         const KEEP: &str = "UPDATE remembered_answers SET answer = ? WHERE key = ? AND claimant = ? AND answer IS NULL";
         const GIVE_BACK: &str = "DELETE FROM remembered_answers WHERE key = ? AND claimant = ? AND answer IS NULL";
         let written = match self {
-            Self::Claim(claim) => return claimed(connection, claim).map(Done::Claimed),
-            Self::Keep(key, claimant, answer) => statement::<()>(KEEP)
+            Self::LeaseRequest(claim) => return claimed(connection, claim).map(Done::LeaseOutcome),
+            Self::Keep(key, token, answer) => statement::<()>(KEEP)
                 .bytes(answer)
                 .text(key.as_str())
-                .bytes(&claimant.0)
+                .bytes(&token.0)
                 .write(connection),
-            Self::GiveBack(key, claimant) => statement::<()>(GIVE_BACK)
+            Self::GiveBack(key, token) => statement::<()>(GIVE_BACK)
                 .text(key.as_str())
-                .bytes(&claimant.0)
+                .bytes(&token.0)
                 .write(connection),
         };
         written.map(Done::Written).map_err(store_error)
     }
 }
 
-fn claimed(connection: &mut SqliteConnection, claim: &Claim) -> Result<Claimed, StoreError> {
+fn claimed(connection: &mut SqliteConnection, claim: &LeaseRequest) -> Result<LeaseOutcome, StoreError> {
     const LOOK: &str = "SELECT fingerprint, claimant, leased_until, answer FROM remembered_answers \
                         WHERE key = ? AND forget_at > ?";
     const CLAIM: &str = "INSERT INTO remembered_answers (key, fingerprint, claimant, leased_until, forget_at) \
@@ -135,26 +135,26 @@ fn claimed(connection: &mut SqliteConnection, claim: &Claim) -> Result<Claimed, 
         .integer(now)
         .load(connection)
         .map_err(store_error)?;
-    if let Some((fingerprint, claimant, leased_until, answer)) = known.into_iter().next() {
+    if let Some((fingerprint, token, leased_until, answer)) = known.into_iter().next() {
         if fingerprint != claim.fingerprint.0 {
-            return Ok(Claimed::Reused);
+            return Ok(LeaseOutcome::Mismatch);
         }
         if let Some(answer) = answer {
-            return Ok(Claimed::Answered(answer));
+            return Ok(LeaseOutcome::Answered(answer));
         }
-        if claimant != claim.claimant.0 && leased_until > now {
-            return Ok(Claimed::Running);
+        if token != claim.token.0 && leased_until > now {
+            return Ok(LeaseOutcome::InProgress);
         }
     }
     statement::<()>(CLAIM)
         .text(claim.key.as_str())
         .bytes(&claim.fingerprint.0)
-        .bytes(&claim.claimant.0)
+        .bytes(&claim.token.0)
         .integer(claim.leased_until.as_microsecond())
-        .integer(claim.forget_at.as_microsecond())
+        .integer(claim.expires_at.as_microsecond())
         .write(connection)
         .map_err(store_error)?;
-    Ok(Claimed::Won)
+    Ok(LeaseOutcome::Acquired)
 }
 
 fn forget(connection: &mut SqliteConnection, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -170,13 +170,13 @@ fn forget(connection: &mut SqliteConnection, now: Timestamp, limit: usize) -> Re
 impl SqliteStore {
     /// Has a change stored together with those that wait beside it.
     async fn store(&self, change: Change) -> Result<Done, StoreError> {
-        let (told, done) = oneshot::channel();
+        let (placing_event, done) = oneshot::channel();
         {
             let mut gathered = self.errands.gathered();
             if gathered.len() >= MOST_GATHERED {
                 return Err(StoreError::Unavailable("too many answers wait to be kept".to_owned()));
             }
-            gathered.push((change, told));
+            gathered.push((change, placing_event));
         }
         // Everybody calls the writer, who finds nothing left to do where it has come for somebody else before: then no
         // change waits for a caller that has gone away.
@@ -188,31 +188,31 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl RememberedAnswers for SqliteStore {
-    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
-        match self.store(Change::Claim(claim.clone())).await? {
-            Done::Claimed(claimed) => Ok(claimed),
+impl IdempotencyStore for SqliteStore {
+    async fn acquire(&self, claim: &LeaseRequest) -> Result<LeaseOutcome, StoreError> {
+        match self.store(Change::LeaseRequest(claim.clone())).await? {
+            Done::LeaseOutcome(claimed) => Ok(claimed),
             Done::Written(_) => Err(StoreError::Corrupt("a claim was answered as something else".to_owned())),
         }
     }
 
-    async fn keep(&self, key: &CallKey, claimant: Claimant, answer: &[u8]) -> Result<bool, StoreError> {
-        let change = Change::Keep(key.clone(), claimant, answer.to_owned());
+    async fn complete(&self, key: &IdempotencyKey, token: LeaseToken, answer: &[u8]) -> Result<bool, StoreError> {
+        let change = Change::Keep(key.clone(), token, answer.to_owned());
         Ok(matches!(self.store(change).await?, Done::Written(1)))
     }
 
-    async fn give_back(&self, key: &CallKey, claimant: Claimant) -> Result<(), StoreError> {
-        self.store(Change::GiveBack(key.clone(), claimant)).await.map(drop)
+    async fn release(&self, key: &IdempotencyKey, token: LeaseToken) -> Result<(), StoreError> {
+        self.store(Change::GiveBack(key.clone(), token)).await.map(drop)
     }
 
-    async fn forget(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let (told, forgotten) = oneshot::channel();
+    async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let (placing_event, forgotten) = oneshot::channel();
         let errand = move |connection: Result<&mut SqliteConnection, StoreError>| {
             let (forgotten, good) = match connection {
                 Ok(connection) => in_one_transaction(connection, |connection| forget(connection, now, limit)),
                 Err(error) => (Err(error), true),
             };
-            drop(told.send(forgotten));
+            drop(placing_event.send(forgotten));
             good
         };
         self.writer.send(Box::new(errand)).await?;

@@ -59,7 +59,7 @@ pub(super) fn store_error(error: Error) -> StoreError {
     }
 }
 
-fn database_error(kind: DatabaseErrorKind, told: &str) -> StoreError {
+fn database_error(kind: DatabaseErrorKind, placing_event: &str) -> StoreError {
     // The driver hands out no code for what follows, only SQLite's words, which are the same in every language.
     const BROKEN: [&str; 2] = ["database disk image is malformed", "file is not a database"];
     match kind {
@@ -67,12 +67,12 @@ fn database_error(kind: DatabaseErrorKind, told: &str) -> StoreError {
         DatabaseErrorKind::UniqueViolation => StoreError::Conflict,
         DatabaseErrorKind::CheckViolation
         | DatabaseErrorKind::ForeignKeyViolation
-        | DatabaseErrorKind::NotNullViolation => StoreError::Corrupt(told.to_owned()),
+        | DatabaseErrorKind::NotNullViolation => StoreError::Corrupt(placing_event.to_owned()),
         // The words of the schema's own triggers.
-        _ if told.contains(" refuses ") => StoreError::Corrupt(told.to_owned()),
-        _ if BROKEN.contains(&told) => StoreError::Corrupt(told.to_owned()),
+        _ if placing_event.contains(" refuses ") => StoreError::Corrupt(placing_event.to_owned()),
+        _ if BROKEN.contains(&placing_event) => StoreError::Corrupt(placing_event.to_owned()),
         // What remains is trouble around the file: another program holds it, the disk is full or fails.
-        _ => StoreError::Unavailable(told.to_owned()),
+        _ => StoreError::Unavailable(placing_event.to_owned()),
     }
 }
 

@@ -22,7 +22,7 @@ use super::load::pair;
 use super::row::counter;
 use super::rows::Insert;
 use super::statement::statement;
-use crate::placed::Placed;
+use crate::sql::new_lines::NewLines;
 
 /// How many events wait, and how many are filed at once.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +92,7 @@ impl Filing {
     pub(super) fn tend(
         &mut self,
         connection: &mut SqliteConnection,
-        placed: &Placed<'_>,
+        placed: &NewLines<'_>,
         events: &[Event],
         last: i64,
     ) -> Result<(), StoreError> {
@@ -124,7 +124,7 @@ impl Filing {
 }
 
 impl Known {
-    fn note(&mut self, placed: &Placed<'_>, events: &[Event]) {
+    fn note(&mut self, placed: &NewLines<'_>, events: &[Event]) {
         for (event, by_line) in placed.events(events) {
             self.seen += 1;
             if let Some((sku, version)) = event.product() {

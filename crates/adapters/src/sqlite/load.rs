@@ -11,8 +11,8 @@ use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{
     AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, DispatchRecord, LineKey, LineRecord, Loaded,
-    NextHold, OFFER_PAGE, OfferCut, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseLines,
-    ReleaseNeed, Scope, Sku, Turn, Units,
+    NextHold, BATCH_PAGE, BatchPageEnd, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseLines,
+    ReleaseScope, Scope, Sku, ServicePosition, Units,
 };
 
 use super::columns::{
@@ -24,6 +24,7 @@ use super::deadlines::next_hold;
 use super::error::store_error;
 use super::row;
 use super::statement::{Statement, statement};
+use crate::sql::rank;
 
 /// Reads the scope's part of the books, in the transaction that is open.
 pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<Loaded, StoreError> {
@@ -37,10 +38,10 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     reader.lines_of_orders(&scope.orders)?;
     reader.named_lines(&scope.lines)?;
     let products = reader.products()?;
-    let mut cut_offers = Vec::new();
+    let mut batch_pages_cut = Vec::new();
     for product in &products {
-        let whole = scope.whole_offers.contains(&product.sku);
-        cut_offers.extend(reader.open_batches(&product.sku, whole)?);
+        let whole = scope.all_batches_of.contains(&product.sku);
+        batch_pages_cut.extend(reader.open_batches(&product.sku, whole)?);
     }
     let mut backlog = Vec::new();
     if scope.backlog != BacklogNeed::None {
@@ -66,13 +67,14 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     Ok(Loaded {
         products,
         batches: reader.batches.into_values().collect(),
-        cut_offers,
+        batch_pages_cut,
         orders,
         lines: reader.lines.into_values().collect(),
         allocations,
         dispatches,
         next_holds,
         backlog,
+        processed: BTreeSet::new(),
     })
 }
 
@@ -117,7 +119,7 @@ impl Reader<'_> {
         let rows: Vec<LineRow> = statement.load(self.connection).map_err(store_error)?;
         for row in rows {
             let line = row::line(row)?;
-            self.lines.insert(line.key.clone(), line);
+            self.lines.insert(line.terms.key.clone(), line);
         }
         Ok(())
     }
@@ -185,14 +187,14 @@ impl Reader<'_> {
 
     /// The first batches of a product that have something available, in preference order, or all of them. Says where
     /// it stopped, if there are more.
-    fn open_batches(&mut self, sku: &Sku, whole: bool) -> Result<Option<OfferCut>, StoreError> {
+    fn open_batches(&mut self, sku: &Sku, whole: bool) -> Result<Option<BatchPageEnd>, StoreError> {
         // The planner must be told the index: it has no figures that say how few of the batches are open.
         const OPEN: &str = concat!(
             "SELECT ",
             batch_columns!(),
             " FROM batches INDEXED BY batches_open WHERE sku = ? AND open ORDER BY eta, ordinal"
         );
-        let most = if whole { usize::MAX } else { OFFER_PAGE };
+        let most = if whole { usize::MAX } else { BATCH_PAGE };
         // One more than is wanted tells whether there are more. Rows that nobody asks for are not made; SQLite would
         // plan a statement anew for each bound that is given to its LIMIT.
         let mut rows = statement::<BatchTypes>(OPEN)
@@ -210,7 +212,7 @@ impl Reader<'_> {
             last = Some(batch.preference());
             self.batches.insert(batch.reference.clone(), batch);
         }
-        Ok(last.filter(|_| more).map(|after| OfferCut {
+        Ok(last.filter(|_| more).map(|after| BatchPageEnd {
             sku: sku.clone(),
             after,
         }))
@@ -246,8 +248,8 @@ impl Reader<'_> {
         let mut last = None;
         for row in rows {
             let line = row::line(row)?;
-            last = Some(line.turn());
-            self.lines.insert(line.key.clone(), line);
+            last = Some(line.service_position());
+            self.lines.insert(line.terms.key.clone(), line);
         }
         Ok(BacklogRead {
             sku: product.sku.clone(),
@@ -257,7 +259,7 @@ impl Reader<'_> {
 
     /// The lines that would have to leave a batch, the weakest claim first: no more than cover what it lacks; or all that
     /// lie in it.
-    fn lines_to_release(&mut self, need: &ReleaseNeed) -> Result<(), StoreError> {
+    fn lines_to_release(&mut self, need: &ReleaseScope) -> Result<(), StoreError> {
         const LEAVING: &str = concat!(
             "SELECT ",
             line_columns!(),
@@ -292,10 +294,10 @@ impl Reader<'_> {
             let (line, (held, ..)) = row.map_err(store_error)?;
             let line = row::line(line)?;
             let held = Quantity::new(held).map_err(|why| {
-                StoreError::Corrupt(format!("allocations {:?}: quantity {why}", line.key.to_string()))
+                StoreError::Corrupt(format!("allocations {:?}: quantity {why}", line.terms.key.to_string()))
             })?;
             lacking = lacking.saturating_sub(held.units());
-            self.lines.insert(line.key.clone(), line);
+            self.lines.insert(line.terms.key.clone(), line);
         }
         Ok(())
     }
@@ -378,10 +380,10 @@ pub(super) fn pair(key: &LineKey) -> [&str; 2] {
 }
 
 /// A turn as it is compared to columns; what comes before all turns where there is none. No name is empty.
-pub(super) fn turn_columns(turn: Option<&Turn>) -> (i64, i64, &str, &str) {
+pub(super) fn turn_columns(turn: Option<&ServicePosition>) -> (i64, i64, &str, &str) {
     turn.map_or((i64::MIN, i64::MIN, "", ""), |turn| {
         (
-            turn.precedence.rank(),
+            rank::rank(turn.precedence),
             turn.placed_at.as_microsecond(),
             turn.key.order.as_str(),
             turn.key.line.as_str(),

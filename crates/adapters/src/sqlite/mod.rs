@@ -31,20 +31,17 @@ mod transact;
 mod write;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Announce, Decide, Decided, Store, StoreError};
-use earmark_domain::{OrderId, Scope, Sku};
-use jiff::Timestamp;
+use earmark_application::{Decide, Decided, Store, StoreError};
+use earmark_domain::Scope;
 
 pub use self::error::OpenError;
 
 use self::answers::Errands;
 use self::connect::Address;
-use self::deadlines::due_orders;
 use self::readers::Readers;
 use self::writer::{Bounds, Writer};
 
@@ -151,22 +148,6 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Store for SqliteStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
-        self.writer.run(scope.clone(), decide, None, None).await
-    }
-
-    async fn transact_and_announce(
-        &self,
-        scope: &Scope,
-        decide: Decide,
-        announce: Announce,
-    ) -> Result<Decided, StoreError> {
-        self.writer.run(scope.clone(), decide, None, Some(announce)).await
-    }
-
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
-        let skus = skus.clone();
-        self.readers
-            .ask_in_one_snapshot(move |conn| due_orders(conn, &skus, now, limit))
-            .await
+        self.writer.run(scope.clone(), decide).await
     }
 }

@@ -3,14 +3,16 @@
 //! A limit is written `+?`: a bare `?` would have SQLite look at its value while it plans, and plan anew each time the
 //! statement gets another, which costs more than reading a page.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineProof, LineRead, OrderRead, ProductRead, ProductSummary,
-    Queries, StoreError, WrittenEvent,
+    BatchRead, EventFilter, EventPage, LineFilter, LineEventCheck, LineRead, OrderRead, ProductRead, ProductSummary,
+    Audit, EventFeed, Exports, Health, Views, Worklist, StoreError, EncodedEvent,
 };
-use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, Turn};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, ServicePosition};
 use jiff::Timestamp;
 
 use super::SqliteStore;
@@ -18,6 +20,7 @@ use super::columns::{
     BatchRow, BatchTypes, LineRow, LineTypes, OrderRow, OrderTypes, ProductRow, ProductTypes, batch_columns,
     line_columns, order_columns, product_columns,
 };
+use super::deadlines::due_orders;
 use super::error::store_error;
 use super::events::event_page;
 use super::history::history;
@@ -72,14 +75,14 @@ fn gathered(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     let mut reads: Vec<LineRead> = Vec::new();
     for (line, (batch, quantity, eta)) in rows {
         let record = row::line(line)?;
-        if reads.last().is_none_or(|read| read.record.key != record.key) {
+        if reads.last().is_none_or(|read| read.record.terms.key != record.terms.key) {
             reads.push(LineRead {
                 record,
                 allocations: Vec::new(),
             });
         }
         if let (Some(read), Some(batch), Some(quantity)) = (reads.last_mut(), batch, quantity) {
-            let part = row::part(&read.record.key, &batch, quantity, eta.as_deref())?;
+            let part = row::part(&read.record.terms.key, &batch, quantity, eta.as_deref())?;
             read.allocations.push(part);
         }
     }
@@ -87,7 +90,7 @@ fn gathered(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
 }
 
 #[async_trait]
-impl Queries for SqliteStore {
+impl Views for SqliteStore {
     async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
         let reference = reference.clone();
         self.ask_at(now, move |conn, ended| sums::batch(conn, &reference, ended))
@@ -142,7 +145,7 @@ impl Queries for SqliteStore {
     async fn backlog(
         &self,
         sku: &Sku,
-        after: Option<&Turn>,
+        after: Option<&ServicePosition>,
         now: Timestamp,
         limit: usize,
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
@@ -177,7 +180,10 @@ impl Queries for SqliteStore {
             })
             .await
     }
+}
 
+#[async_trait]
+impl EventFeed for SqliteStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let filter = filter.clone();
         self.readers
@@ -185,18 +191,21 @@ impl Queries for SqliteStore {
             .await
     }
 
-    async fn written_events(
+    async fn encoded_events(
         &self,
         filter: &EventFilter,
         after: u64,
         limit: usize,
-    ) -> Result<EventPage<WrittenEvent>, StoreError> {
+    ) -> Result<EventPage<EncodedEvent>, StoreError> {
         let filter = filter.clone();
         self.readers
-            .ask(move |conn| event_page(conn, &filter, after, limit, row::written_event))
+            .ask(move |conn| event_page(conn, &filter, after, limit, row::encoded_event))
             .await
     }
+}
 
+#[async_trait]
+impl Exports for SqliteStore {
     async fn lines(
         &self,
         filter: LineFilter,
@@ -261,8 +270,18 @@ impl Queries for SqliteStore {
             })
             .await
     }
+}
 
-    async fn unserved(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+#[async_trait]
+impl Worklist for SqliteStore {
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        let skus = skus.clone();
+        self.readers
+            .ask_in_one_snapshot(move |conn| due_orders(conn, &skus, now, limit))
+            .await
+    }
+
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         const OWED: &str = concat!(
             "SELECT ",
             product_columns!(),
@@ -281,7 +300,7 @@ impl Queries for SqliteStore {
             .await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         const DUE: &str = concat!(
             "SELECT ",
             product_columns!(),
@@ -300,8 +319,11 @@ impl Queries for SqliteStore {
             })
             .await
     }
+}
 
-    async fn line_proofs(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineProof>, StoreError> {
+#[async_trait]
+impl Audit for SqliteStore {
+    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineEventCheck>, StoreError> {
         // By the line's own word, if the event that it names is about it. Else by the order: an order has a few events, a
         // product may have any number, so the plus keeps to the index of the order.
         const PAGE: &str = concat!(
@@ -325,10 +347,10 @@ impl Queries for SqliteStore {
                     .integer(rows_wanted(limit))
                     .load(conn)
                     .map_err(store_error)?;
-                let proof = |(line, told)| {
-                    Ok(LineProof {
+                let proof = |(line, placing_event)| {
+                    Ok(LineEventCheck {
                         record: row::line(line)?,
-                        told: told != 0,
+                        has_event: placing_event != 0,
                     })
                 };
                 rows.into_iter().map(proof).collect()
@@ -340,7 +362,10 @@ impl Queries for SqliteStore {
         let sku = sku.clone();
         self.readers.ask_in_one_snapshot(move |conn| history(conn, &sku)).await
     }
+}
 
+#[async_trait]
+impl Health for SqliteStore {
     async fn ready(&self) -> Result<(), StoreError> {
         self.writer.ready()?;
         self.readers

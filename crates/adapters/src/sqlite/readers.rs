@@ -103,12 +103,12 @@ impl Readers {
             if answer.is_closed() {
                 return Left::Good;
             }
-            let (told, left) = match catch_unwind(AssertUnwindSafe(|| question(connection))) {
-                Ok((told, left)) => (Ok(told), left),
+            let (placing_event, left) = match catch_unwind(AssertUnwindSafe(|| question(connection))) {
+                Ok((placing_event, left)) => (Ok(placing_event), left),
                 Err(panic) => (Err(panic), Left::Torn),
             };
             // Nobody waits for it when the caller has gone away meanwhile.
-            drop(answer.send(told));
+            drop(answer.send(placing_event));
             left
         });
         let questions = self.questions.as_ref().ok_or_else(gone)?;

@@ -1,16 +1,16 @@
 //! Rows and the domain's values: each way through the domain's own constructors.
 
-use earmark_application::{StoreError, WrittenEvent};
+use earmark_application::{StoreError, EncodedEvent};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Claim, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, Location,
+    AllocationRecord, BatchRecord, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, LineTerms, Location,
     Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity, Reference,
-    SequencedEvent, Sku, Turn,
+    SequencedEvent, Sku, ServicePosition,
 };
 use jiff::{Timestamp, civil};
 
 use super::columns::{AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, OrderRow, ProductRow};
-use crate::row::In;
-pub(super) use crate::row::{counter, ended, order_id, units};
+use crate::sql::decode::RowContext;
+pub(super) use crate::sql::decode::{counter, ended, order_id, units};
 use crate::wire;
 
 /// Instants and days as SQLite has them.
@@ -19,7 +19,7 @@ trait Times {
     fn date(&self, column: &str, text: &str) -> Result<civil::Date, StoreError>;
 }
 
-impl Times for In<'_> {
+impl Times for RowContext<'_> {
     fn instant(&self, column: &str, microseconds: i64) -> Result<Timestamp, StoreError> {
         self.read(column, Timestamp::from_microsecond(microseconds))
     }
@@ -31,13 +31,13 @@ impl Times for In<'_> {
 
 pub(super) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
     let (sku, name, version, batches_created, rank, placed_at, order, line, safety_stock, depleted, next_expiry) = row;
-    let at = In {
+    let at = RowContext {
         table: "products",
         key: &sku,
     };
     let resume_after = match (rank, placed_at, order, line) {
         (None, None, None, None) => None,
-        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(Turn {
+        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(ServicePosition {
             precedence: at.precedence("resume_rank", rank)?,
             placed_at: at.instant("resume_placed_at", placed_at)?,
             key: at.line_key(&order, &line)?,
@@ -72,7 +72,7 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
         eta,
         closed,
     ) = row;
-    let at = In {
+    let at = RowContext {
         table: "batches",
         key: &reference,
     };
@@ -93,29 +93,19 @@ pub(super) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
 
 pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
     let (order, line, sku, quantity, state, split, placed_at, placed_with_order, rank, locations, hold_until) = row;
-    let at = In {
+    let at = RowContext {
         table: "lines",
         key: &format_args!("{order}/{line}"),
     };
     Ok(LineRecord {
-        key: at.line_key(&order, &line)?,
-        sku: at.read("sku", Sku::new(sku))?,
-        quantity: at.read("quantity", Quantity::new(quantity))?,
-        state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?,
-        split: split != 0,
-        placed_at: at.instant("placed_at", placed_at)?,
-        placed_with_order: placed_with_order != 0,
-        precedence: at.precedence("rank", rank)?,
-        locations: locations.map_or(Ok(Locations::ANY), |names| {
+sku: at.read("sku", Sku::new(sku))?, state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?, terms: LineTerms {key: at.line_key(&order, &line)?, quantity: at.read("quantity", Quantity::new(quantity))?, split: split != 0, placed_at: at.instant("placed_at", placed_at)?, placed_with_order: placed_with_order != 0, precedence: at.precedence("rank", rank)?, locations: locations.map_or(Ok(Locations::ANY), |names| {
             at.locations(at.read("locations", serde_json::from_str(&names))?)
-        })?,
-        hold_until: hold_until.map(|until| at.instant("hold_until", until)).transpose()?,
-    })
+        })?, hold_until: hold_until.map(|until| at.instant("hold_until", until)).transpose()?}})
 }
 
 pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {
-    let (order, line, batch, quantity, claim, allocated_at) = row;
-    let at = In {
+    let (order, line, batch, quantity, release_rank, allocated_at) = row;
+    let at = RowContext {
         table: "allocations",
         key: &format_args!("{order}/{line} in {batch}"),
     };
@@ -123,14 +113,14 @@ pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreEr
         key: at.line_key(&order, &line)?,
         batch: at.read("batch", Reference::new(&batch))?,
         quantity: at.read("quantity", Quantity::new(quantity))?,
-        claim: Claim::new(claim),
+        release_rank: at.release_rank("release_rank", release_rank)?,
         allocated_at: at.instant("allocated_at", allocated_at)?,
     })
 }
 
 pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
     let (order, line, batch, quantity, allocated_at) = row;
-    let at = In {
+    let at = RowContext {
         table: "dispatches",
         key: &format_args!("{order}/{line} from {batch}"),
     };
@@ -143,7 +133,7 @@ pub(super) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
 }
 
 pub(super) fn order((id, placed_at, priority, required_by, hold_until): OrderRow) -> Result<OrderRecord, StoreError> {
-    let at = In {
+    let at = RowContext {
         table: "orders",
         key: &id,
     };
@@ -164,7 +154,7 @@ pub(super) fn location_names(locations: &Locations) -> Option<String> {
 
 pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
     let (sequence, sku, version, order, kind, occurred_at, actor, correlation_id, data) = row;
-    let at = In {
+    let at = RowContext {
         table: "events",
         key: &sequence,
     };
@@ -184,14 +174,14 @@ pub(super) fn event(row: EventRow) -> Result<SequencedEvent, StoreError> {
 }
 
 /// An event whose data is handed on as it is stored.
-pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
+pub(super) fn encoded_event(row: EventRow) -> Result<EncodedEvent, StoreError> {
     let (sequence, sku, version, order, kind, occurred_at, actor, correlation_id, data) = row;
-    let at = In {
+    let at = RowContext {
         table: "events",
         key: &sequence,
     };
     let order = at.order(order, &kind, &data)?;
-    Ok(WrittenEvent {
+    Ok(EncodedEvent {
         sequence: at.read("sequence", u64::try_from(sequence))?,
         subject: at.subject(sku, version, order.as_ref())?,
         order,
@@ -205,7 +195,7 @@ pub(super) fn written_event(row: EventRow) -> Result<WrittenEvent, StoreError> {
 
 /// The deadline of a line of a product.
 pub(super) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timestamp, StoreError> {
-    let at = In {
+    let at = RowContext {
         table: "lines",
         key: sku,
     };
@@ -219,7 +209,7 @@ pub(super) fn part(
     quantity: i64,
     eta: Option<&str>,
 ) -> Result<(Part, Option<civil::Date>), StoreError> {
-    let at = In {
+    let at = RowContext {
         table: "allocations",
         key: line,
     };

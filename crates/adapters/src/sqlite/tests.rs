@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, Claim, Count, Event, Fact, Footing, LineId, LineKey, LineRecord,
+    AllocationRecord, BatchRecord, Change, ChangeSet, ReleaseRank, Count, Event, Fact, Precondition, LineId, LineKey, LineRecord,
     LineState, Location, Locations, OrderId, OrderRecord, Precedence, ProductChange, ProductName, ProductRecord,
     Quantity, Reference, Scope, Sku, Subject, Units,
 };
@@ -118,10 +118,10 @@ fn named(name: &str, version: u64) -> Event {
 }
 
 /// A product with a batch of ten, an order of four from it, and two events.
-fn a_small_book() -> Changes {
-    Changes {
+fn a_small_book() -> ChangeSet {
+    ChangeSet {
         products: vec![ProductChange {
-            footing: Footing::AsRead,
+            precondition: Precondition::SameVersion,
             read_version: None,
             record: product("Lampe Été", 2),
         }],
@@ -133,44 +133,34 @@ fn a_small_book() -> Changes {
             hold_until: None,
         })],
         lines: vec![Change::New(LineRecord {
-            key: key(),
-            sku: sku(),
-            quantity: quantity(4),
-            state: LineState::Allocated,
-            split: true,
-            placed_at: instant(),
-            placed_with_order: true,
-            precedence: Precedence::default(),
-            locations: Locations::ANY,
-            hold_until: None,
-        })],
+sku: sku(), state: LineState::Allocated, terms: LineTerms {key: key(), quantity: quantity(4), split: true, placed_at: instant(), placed_with_order: true, precedence: Precedence::default(), locations: Locations::ANY, hold_until: None}})],
         earmarked: vec![AllocationRecord {
             key: key(),
             batch: batch_reference(),
             quantity: quantity(4),
-            claim: Claim::new(0),
+            release_rank: ReleaseRank::new(0),
             allocated_at: instant(),
         }],
         events: vec![named("Lamp", 1), named("Lampe Été", 2)],
-        ..Changes::default()
+        ..ChangeSet::default()
     }
 }
 
-fn renamed(read_version: u64) -> Changes {
+fn renamed(read_version: u64) -> ChangeSet {
     let version = read_version + 1;
-    Changes {
+    ChangeSet {
         products: vec![ProductChange {
-            footing: Footing::AsRead,
+            precondition: Precondition::SameVersion,
             read_version: Some(read_version),
             record: product("Lamp", version),
         }],
         events: vec![named("Lamp", version)],
-        ..Changes::default()
+        ..ChangeSet::default()
     }
 }
 
 /// A decision that is taken already.
-fn decided(changes: Changes) -> Decide {
+fn decided(changes: ChangeSet) -> Decide {
     Arc::new(move |_| {
         Ok(Decided {
             changes: changes.clone(),
@@ -179,7 +169,7 @@ fn decided(changes: Changes) -> Decide {
     })
 }
 
-async fn store(store: &SqliteStore, changes: Changes) -> Result<(), StoreError> {
+async fn store(store: &SqliteStore, changes: ChangeSet) -> Result<(), StoreError> {
     let scope = Scope {
         skus: [sku()].into(),
         ..Scope::default()
@@ -205,7 +195,7 @@ async fn the_settings_that_keep_the_books_safe_are_in_force_and_readers_can_not_
     let copied_at_commits = setting(&mut writer, "PRAGMA wal_autocheckpoint");
     assert_eq!(copied_at_commits, 0, "another thread puts the log into the file");
 
-    let told = books
+    let placing_event = books
         .readers
         .ask(move |reader| {
             assert_eq!(setting(reader, "PRAGMA busy_timeout"), 5_000);
@@ -213,7 +203,7 @@ async fn the_settings_that_keep_the_books_safe_are_in_force_and_readers_can_not_
             Ok(reader.batch_execute("DELETE FROM products").is_err())
         })
         .await;
-    assert!(told.expect("an answer"));
+    assert!(placing_event.expect("an answer"));
 }
 
 #[test]
@@ -359,7 +349,7 @@ async fn more_than_a_batch_holds_is_told_as_broken_books_and_leaves_no_trace() {
     let shelf = Shelf::new();
     let books = shelf.open().await;
     store(&books, a_small_book()).await.expect("stored");
-    let shrunk = Changes {
+    let shrunk = ChangeSet {
         batches: vec![Change::Changed(BatchRecord {
             quantity: Count::new(3).expect("a count"),
             ..batch()
@@ -387,7 +377,7 @@ async fn a_decision_taken_on_an_old_version_is_a_conflict() {
 }
 
 /// A decision that says when it is being taken and waits to be let go.
-fn held_up(changes: Changes) -> (Decide, tokio::sync::oneshot::Receiver<()>, mpsc::Sender<()>) {
+fn held_up(changes: ChangeSet) -> (Decide, tokio::sync::oneshot::Receiver<()>, mpsc::Sender<()>) {
     let (begun, begins) = tokio::sync::oneshot::channel();
     let (let_go, held): (mpsc::Sender<()>, Receiver<()>) = mpsc::channel();
     let waits = Mutex::new(Some((begun, held)));

@@ -7,20 +7,20 @@
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, StoreError, Undecided};
-use earmark_domain::{Changes, Loaded, Scope};
+use earmark_domain::{ChangeSet, Loaded, Scope};
 
 use super::error::store_error;
 use super::filing::{Filing, FilingBounds};
 use super::load::{are_new, load};
 use super::statement::statement;
 use super::write::{last_sequence, write};
-use crate::placed::Placed;
-use crate::recall::{Forms, Recall};
+use crate::sql::new_lines::NewLines;
+use crate::sql::product_cache::{BaseVersions, ProductCache};
 
 /// The connection that writes, and what it remembers.
 pub(super) struct Books {
     pub(super) connection: SqliteConnection,
-    recall: Recall,
+    product_cache: ProductCache,
     filing: Filing,
     /// What SQLite said the last time it was asked whether others had changed the file.
     version: Option<i64>,
@@ -30,7 +30,7 @@ impl Books {
     pub(super) fn new(connection: SqliteConnection, bounds: FilingBounds) -> Self {
         Self {
             connection,
-            recall: Recall::default(),
+            product_cache: ProductCache::default(),
             filing: Filing::new(bounds),
             version: None,
         }
@@ -44,13 +44,13 @@ impl Books {
     /// Reads, decides, and stores, within a transaction that is open; answers whether the transaction is committed.
     /// Where it is not, nothing is stored and the transaction is still open.
     pub(super) fn transact(&mut self, scope: &Scope, decide: &Decide) -> Result<(bool, Decided), StoreError> {
-        if let Some(remembered) = self.remembered(scope)? {
-            match decide(remembered) {
+        if let Some(cached) = self.cached(scope)? {
+            match decide(cached) {
                 Ok(decided) => return self.store(decided),
                 // Only what the books say may be called broken.
                 Err(Undecided::Corrupt(why)) => {
                     tracing::warn!(%why, "what was remembered of the books can't be true");
-                    self.recall.forget_all();
+                    self.product_cache.forget_all();
                 }
                 Err(undecided) => return Err(undecided.into()),
             }
@@ -60,7 +60,7 @@ impl Books {
             self.filing.file_all(&mut self.connection)?;
         }
         let loaded = load(&mut self.connection, scope)?;
-        self.recall.learn(&loaded, &Forms::default());
+        self.product_cache.learn(&loaded, &BaseVersions::default());
         let decided = decide(loaded)?;
         self.store(decided)
     }
@@ -79,17 +79,17 @@ impl Books {
     }
 
     /// What the scope would read, if that is known without reading it.
-    fn remembered(&mut self, scope: &Scope) -> Result<Option<Loaded>, StoreError> {
+    fn cached(&mut self, scope: &Scope) -> Result<Option<Loaded>, StoreError> {
         let version: i64 = statement::<BigInt>("PRAGMA data_version")
             .get_result(&mut self.connection)
             .map_err(store_error)?;
         if self.version.replace(version) != Some(version) {
-            self.recall.forget_all();
+            self.product_cache.forget_all();
         }
-        let Some(remembered) = self.recall.recall(scope) else {
+        let Some(cached) = self.product_cache.product_cache(scope) else {
             return Ok(None);
         };
-        Ok(are_new(&mut self.connection, scope)?.then_some(remembered.loaded))
+        Ok(are_new(&mut self.connection, scope)?.then_some(cached.loaded))
     }
 
     fn store(&mut self, decided: Decided) -> Result<(bool, Decided), StoreError> {
@@ -99,15 +99,15 @@ impl Books {
         let stored = self.write(&decided.changes).and_then(|()| self.control("COMMIT"));
         if let Err(why) = stored {
             // It is read anew before it is decided on again.
-            self.recall.forget_all();
+            self.product_cache.forget_all();
             return Err(why);
         }
-        self.recall.apply(&decided.changes);
+        self.product_cache.apply(&decided.changes);
         Ok((true, decided))
     }
 
-    fn write(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        let placed = Placed::of(changes);
+    fn write(&mut self, changes: &ChangeSet) -> Result<(), StoreError> {
+        let placed = NewLines::of(changes);
         let last = last_sequence(&mut self.connection, changes)?;
         write(&mut self.connection, changes, &placed, last)?;
         self.filing.tend(&mut self.connection, &placed, &changes.events, last)

@@ -11,20 +11,21 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, Changes, DispatchRecord, Event, LineRecord, OrderRecord, ProductChange,
-    ProductRecord, Turn,
+    AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineRecord, OrderRecord, ProductChange,
+    ProductRecord, ServicePosition,
 };
 
 use super::error::{expect_rows, store_error};
 use super::row::{counter, location_names};
 use super::rows::Insert;
 use super::statement::{Identity, Statement, statement};
-use crate::placed::{Placed, PlacedLine};
+use crate::sql::rank;
+use crate::sql::new_lines::{NewLines, NewLine};
 use crate::wire;
 
 /// What the statements go by that run for every line.
 struct NewOrder;
-struct NewLine;
+struct NewLineInsert;
 struct NewAllocation;
 struct NewDispatch;
 struct NewEvent;
@@ -37,8 +38,8 @@ impl Identity for ChangedProduct {
 /// Writes the change set, and what it places, into the open transaction. Its events are numbered on from `last`.
 pub(super) fn write(
     connection: &mut SqliteConnection,
-    changes: &Changes,
-    placed: &Placed<'_>,
+    changes: &ChangeSet,
+    placed: &NewLines<'_>,
     last: i64,
 ) -> Result<(), StoreError> {
     for released in &changes.released {
@@ -89,13 +90,13 @@ fn bind_product<'a>(text: &'static str, product: &'a ProductRecord) -> Statement
         depleted,
         next_expiry,
     } = product;
-    let resume: Option<&Turn> = resume_after.as_ref();
+    let resume: Option<&ServicePosition> = resume_after.as_ref();
     statement(text)
         .with_room(12)
         .optional_text(name.as_ref().map(|name| name.as_str()))
         .integer(counter(*version))
         .integer(i64::from(*batches_created))
-        .optional_integer(resume.map(|turn| turn.precedence.rank()))
+        .optional_integer(resume.map(|turn| rank::rank(turn.precedence)))
         .optional_integer(resume.map(|turn| turn.placed_at.as_microsecond()))
         .optional_text(resume.map(|turn| turn.key.order.as_str()))
         .optional_text(resume.map(|turn| turn.key.line.as_str()))
@@ -170,10 +171,10 @@ fn bind_order<'a>(statement: Statement<'a>, order: &'a OrderRecord) -> Statement
 fn write_lines(
     connection: &mut SqliteConnection,
     changes: &[Change<LineRecord>],
-    placed: &[PlacedLine<'_>],
+    placed: &[NewLine<'_>],
     last: i64,
 ) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert<NewLine>> = LazyLock::new(|| {
+    static NEW: LazyLock<Insert<NewLineInsert>> = LazyLock::new(|| {
         Insert::into(
             "lines",
             &[
@@ -204,27 +205,27 @@ fn write_lines(
         }
     }
     NEW.rows(connection, placed, |statement, new| {
-        let told = new.told.and_then(|place| i64::try_from(place).ok());
+        let placing_event = new.placing_event.and_then(|place| i64::try_from(place).ok());
         bind_line(statement, new.line)
             .optional_text(new.units.map(|held| held.batch.as_str()))
             .optional_integer(new.units.map(|held| i64::from(held.quantity.get())))
-            .integer(new.units.map_or(0, |held| held.claim.strength()))
-            .optional_integer(told.map(|place| last + 1 + place))
+            .integer(new.units.map_or(0, |held| rank::release_rank(held.release_rank)))
+            .optional_integer(placing_event.map(|place| last + 1 + place))
     })
 }
 
 fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a> {
     statement
-        .integer(i64::from(line.quantity.get()))
+        .integer(i64::from(line.terms.quantity.get()))
         .text(line.state.as_str())
-        .integer(i64::from(line.split))
-        .integer(line.placed_at.as_microsecond())
-        .integer(i64::from(line.placed_with_order))
-        .integer(line.precedence.rank())
-        .optional_owned_text(location_names(&line.locations))
-        .optional_integer(line.hold_until.map(|deadline| deadline.as_microsecond()))
-        .text(line.key.order.as_str())
-        .text(line.key.line.as_str())
+        .integer(i64::from(line.terms.split))
+        .integer(line.terms.placed_at.as_microsecond())
+        .integer(i64::from(line.terms.placed_with_order))
+        .integer(rank::rank(line.terms.precedence))
+        .optional_owned_text(location_names(&line.terms.locations))
+        .optional_integer(line.terms.hold_until.map(|deadline| deadline.as_microsecond()))
+        .text(line.terms.key.order.as_str())
+        .text(line.terms.key.line.as_str())
         .text(line.sku.as_str())
 }
 
@@ -269,7 +270,7 @@ fn write_allocations(connection: &mut SqliteConnection, further: &[&AllocationRe
             .text(allocation.key.line.as_str())
             .text(allocation.batch.as_str())
             .integer(i64::from(allocation.quantity.get()))
-            .integer(allocation.claim.strength())
+            .integer(rank::release_rank(allocation.release_rank))
             .integer(allocation.allocated_at.as_microsecond())
     })
 }
@@ -293,7 +294,7 @@ fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRec
 
 /// The number of the last event, if any are to be numbered on from it. One transaction writes at a time, so numbers follow
 /// the order of commits; events are never removed, so no number is given twice.
-pub(super) fn last_sequence(connection: &mut SqliteConnection, changes: &Changes) -> Result<i64, StoreError> {
+pub(super) fn last_sequence(connection: &mut SqliteConnection, changes: &ChangeSet) -> Result<i64, StoreError> {
     if changes.events.is_empty() {
         return Ok(0);
     }
@@ -305,7 +306,7 @@ pub(super) fn last_sequence(connection: &mut SqliteConnection, changes: &Changes
 /// Numbers events on from the last. One that is found by its line does not name its order.
 fn write_events(
     connection: &mut SqliteConnection,
-    placed: &Placed<'_>,
+    placed: &NewLines<'_>,
     events: &[Event],
     last: i64,
 ) -> Result<(), StoreError> {

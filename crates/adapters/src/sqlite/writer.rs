@@ -5,13 +5,10 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use async_trait::async_trait;
 use diesel::SqliteConnection;
-use earmark_application::{Announce, Decide, Decided, StoreError, UnderWay};
+use earmark_application::{Decide, Decided, StoreError};
 use earmark_domain::Scope;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,9 +27,6 @@ type Panic = Box<dyn Any + Send>;
 
 type Ended = Result<Result<Decided, StoreError>, Panic>;
 
-/// Whether a transaction was stored. It is read by one that follows it, on the same thread and later.
-type Fate = Arc<AtomicBool>;
-
 /// What the writer leaves for later, and how much of it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bounds {
@@ -45,10 +39,6 @@ enum Job {
     Transact {
         scope: Scope,
         decide: Decide,
-        /// Whether the one that it follows was stored; `None`: it follows none.
-        behind: Option<Fate>,
-        /// Where it says whether it was stored itself.
-        fate: Fate,
         answer: oneshot::Sender<Ended>,
     },
     /// Something else that writes, in transactions of its own.
@@ -86,30 +76,10 @@ impl Writer {
         })
     }
 
-    /// Hands a transaction in and waits for its end. Once it is handed in it is announced: the next may be handed in
-    /// behind it, so that the thread finds it there when it is done.
-    pub(super) async fn run(
-        self: &Arc<Self>,
-        scope: Scope,
-        decide: Decide,
-        behind: Option<Fate>,
-        announce: Option<Announce>,
-    ) -> Result<Decided, StoreError> {
+    /// Hands a transaction in and waits for its end.
+    pub(super) async fn run(&self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
         let (answer, ended) = oneshot::channel();
-        let fate = Fate::default();
-        self.hand_in(Job::Transact {
-            scope,
-            decide,
-            behind,
-            fate: Arc::clone(&fate),
-            answer,
-        })
-        .await?;
-        if let Some(announce) = announce {
-            let writer = Arc::clone(self);
-            // Perhaps nobody waits for it any more.
-            drop(announce.send(Box::new(HandedIn { writer, fate })));
-        }
+        self.hand_in(Job::Transact { scope, decide, answer }).await?;
         match ended.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => resume_unwind(panic),
@@ -133,23 +103,6 @@ impl Writer {
             Some(jobs) if !jobs.is_closed() => Ok(()),
             _ => Err(gone()),
         }
-    }
-}
-
-/// A transaction that was handed in.
-struct HandedIn {
-    writer: Arc<Writer>,
-    fate: Fate,
-}
-
-#[async_trait]
-impl UnderWay for HandedIn {
-    async fn follow(self: Box<Self>, scope: &Scope, decide: Decide, announce: Announce) -> Option<Decided> {
-        let Self { writer, fate } = *self;
-        let decided = writer.run(scope.clone(), decide, Some(fate), Some(announce)).await;
-        decided
-            .inspect_err(|why| tracing::debug!(%why, "not stored behind the transaction before"))
-            .ok()
     }
 }
 
@@ -184,20 +137,8 @@ impl Desk {
     fn work(mut self, mut handed_in: mpsc::Receiver<Job>) {
         while let Some(job) = handed_in.blocking_recv() {
             match job {
-                Job::Transact {
-                    scope,
-                    decide,
-                    behind,
-                    fate,
-                    answer,
-                } => {
-                    let ended = if behind.is_none_or(|before| before.load(Ordering::Relaxed)) {
-                        self.run(&scope, &decide)
-                    } else {
-                        // Who came before comes first, and is run anew.
-                        Ok(Err(StoreError::Conflict))
-                    };
-                    fate.store(matches!(ended, Ok(Ok(_))), Ordering::Relaxed);
+                Job::Transact { scope, decide, answer } => {
+                    let ended = self.run(&scope, &decide);
                     // The decision may hold the caller's own things: they are let go before the caller goes on.
                     drop(decide);
                     if answer.send(ended).is_err() {

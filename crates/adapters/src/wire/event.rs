@@ -1,6 +1,6 @@
 //! The whole event, as readers outside get it.
 
-use earmark_application::WrittenEvent;
+use earmark_application::EncodedEvent;
 use earmark_domain::{EVENT_TYPES, Subject};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -42,7 +42,7 @@ impl<'a> EventJson<'a> {
     /// # Errors
     /// [`WireError`] when its data is not even JSON: shown as it is, it would make nonsense of all that is shown with
     /// it.
-    pub fn of(event: &'a WrittenEvent) -> Result<Self, WireError> {
+    pub fn of(event: &'a EncodedEvent) -> Result<Self, WireError> {
         let (sku, version) = match &event.subject {
             Subject::Product { sku, version } => (Some(sku.as_str()), Some(*version)),
             Subject::Order(_) => (None, None),

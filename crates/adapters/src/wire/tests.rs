@@ -1,8 +1,8 @@
 //! Every fact there and back.
 
-use earmark_application::WrittenEvent;
+use earmark_application::EncodedEvent;
 use earmark_domain::{
-    Count, DeallocationReason, EVENT_TYPES, Fact, Kept, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
+    Count, DeallocationReason, EVENT_TYPES, Fact, ShortageOutcome, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
     MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Reference, Sku, Subject, Units,
 };
 use jiff::Timestamp;
@@ -173,7 +173,7 @@ fn facts() -> Vec<Fact> {
             Fact::OutOfStock {
                 line: terms(name, flag),
                 available: Units::new(u64::MAX),
-                kept: [Kept::Nothing, Kept::Refused, Kept::Backordered][index % 3],
+                kept: [ShortageOutcome::Nothing, ShortageOutcome::Refused, ShortageOutcome::Backordered][index % 3],
             },
             Fact::Backordered {
                 line: terms(name, flag),
@@ -252,8 +252,8 @@ fn an_event_type_that_nobody_knows_is_told() {
     assert_eq!(unknown, Err(WireError::UnknownType("ProductVanished".to_owned())));
 }
 
-fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> WrittenEvent {
-    WrittenEvent {
+fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> EncodedEvent {
+    EncodedEvent {
         sequence: 7,
         subject,
         order,
@@ -265,7 +265,7 @@ fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> WrittenEvent 
     }
 }
 
-fn shown(event: &WrittenEvent) -> String {
+fn shown(event: &EncodedEvent) -> String {
     let event = EventJson::of(event).expect("its data is JSON");
     serde_json::to_string(&event).expect("JSON")
 }
@@ -299,7 +299,7 @@ fn an_event_of_a_whole_order_has_no_sku() {
 fn data_that_is_not_json_is_told_instead_of_shown() {
     let order = OrderId::new("O-1").expect("a name");
     for data in ["", "{", "{} {}", "lamp"] {
-        let told = WrittenEvent {
+        let told = EncodedEvent {
             data: data.to_owned(),
             ..event(Subject::Order(order.clone()), None, &Fact::OrderCancelled)
         };

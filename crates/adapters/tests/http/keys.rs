@@ -9,7 +9,7 @@ use actix_web::test::TestRequest;
 use async_trait::async_trait;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{
-    CallKey, Claim, Claimant, Claimed, Decide, Decided, Fingerprint, LEASE_SECONDS, RememberedAnswers, Store,
+    IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Decide, Decided, Fingerprint, LEASE_SECONDS, IdempotencyStore, Store,
     StoreError,
 };
 use earmark_domain::{OrderId, Scope, Sku};
@@ -78,8 +78,8 @@ impl Store for Moody {
 }
 
 #[async_trait]
-impl RememberedAnswers for Moody {
-    async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+impl IdempotencyStore for Moody {
+    async fn claim(&self, claim: &LeaseRequest) -> Result<LeaseOutcome, StoreError> {
         self.remembered.fetch_add(1, Ordering::Relaxed);
         if self.mute {
             return Err(StoreError::Unavailable("gone for lunch".to_owned()));
@@ -87,14 +87,14 @@ impl RememberedAnswers for Moody {
         self.books.claim(claim).await
     }
 
-    async fn keep(&self, key: &CallKey, claimant: Claimant, answer: &[u8]) -> Result<bool, StoreError> {
+    async fn keep(&self, key: &IdempotencyKey, token: LeaseToken, answer: &[u8]) -> Result<bool, StoreError> {
         self.remembered.fetch_add(1, Ordering::Relaxed);
-        self.books.keep(key, claimant, answer).await
+        self.books.keep(key, token, answer).await
     }
 
-    async fn give_back(&self, key: &CallKey, claimant: Claimant) -> Result<(), StoreError> {
+    async fn release_key(&self, key: &IdempotencyKey, token: LeaseToken) -> Result<(), StoreError> {
         self.remembered.fetch_add(1, Ordering::Relaxed);
-        self.books.give_back(key, claimant).await
+        self.books.release_key(key, token).await
     }
 
     async fn forget(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
@@ -125,10 +125,10 @@ fn told(answer: &Answer) -> (StatusCode, Option<&str>, Option<&str>, &str) {
 }
 
 /// The claim of a process that nobody hears of any more, made so many seconds ago.
-async fn claimed_elsewhere(books: &MemoryStore, key: &str, seconds_ago: i64) -> Claim {
+async fn claimed_elsewhere(books: &MemoryStore, key: &str, seconds_ago: i64) -> LeaseRequest {
     let now = opening() - SignedDuration::from_secs(seconds_ago);
-    let claim = Claim::made(now, CallKey::new(key).expect("a key"), fingerprint(), Claimant([7; 16]));
-    assert_eq!(books.claim(&claim).await.expect("an answer"), Claimed::Won);
+    let claim = LeaseRequest::made(now, IdempotencyKey::new(key).expect("a key"), fingerprint(), LeaseToken([7; 16]));
+    assert_eq!(books.claim(&claim).await.expect("an answer"), LeaseOutcome::Won);
     claim
 }
 
@@ -207,7 +207,7 @@ async fn the_answer_of_another_process_is_waited_for() {
     }
     let answer =
         b"{\"status\":201,\"headers\":[[\"content-type\",\"application/json\"],[\"etag\",\"\\\"1\\\"\"]]}\n{ }";
-    assert!(books.keep(&claim.key, claim.claimant, answer).await.expect("an answer"));
+    assert!(books.keep(&claim.key, claim.token, answer).await.expect("an answer"));
     let heard = call.await;
     assert_eq!((heard.status, heard.text()), (StatusCode::CREATED, "{ }"));
     assert_eq!(heard.header("content-type"), Some("application/json"));
@@ -340,7 +340,7 @@ async fn an_answer_that_somebody_has_forged_is_a_defect() {
     let claim = claimed_elsewhere(&books, "k", 0).await;
     assert!(
         books
-            .keep(&claim.key, claim.claimant, b"no answer")
+            .keep(&claim.key, claim.token, b"no answer")
             .await
             .expect("an answer")
     );

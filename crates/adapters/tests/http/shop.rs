@@ -15,7 +15,7 @@ use actix_web::web::Bytes;
 use async_trait::async_trait;
 use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
 use earmark_adapters::memory::MemoryStore;
-use earmark_application::{Clock, Engine, EngineSettings, Meter, RememberedAnswers, Store};
+use earmark_application::{Clock, Engine, EngineSettings, Meter, IdempotencyStore, Store};
 use earmark_domain::Promising;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl Shop {
     }
 
     /// Opens one whose books are stored, and whose answers are remembered, in another way than they are read.
-    pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn RememberedAnswers>) -> Self {
+    pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn IdempotencyStore>) -> Self {
         let watch = Arc::new(Watch(AtomicI64::new(opening().as_second())));
         let clock: Arc<dyn Clock> = watch.clone();
         let metrics = Arc::new(Metrics::new());

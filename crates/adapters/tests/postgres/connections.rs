@@ -4,7 +4,7 @@ use earmark_adapters::postgres::{OpenError, PostgresStore};
 use earmark_application::{Queries, StoreError};
 
 use crate::database::with_database;
-use crate::shop::{allocate, attempt, create_batch, occasion, run, sku};
+use crate::shop::{allocate, attempt, create_batch, context, run, sku};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_that_start_at_once_dont_trip_over_each_others_migration() {
@@ -83,7 +83,7 @@ async fn a_connection_that_died_is_replaced() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
-        store.product(&sku("LAMP"), occasion().now).await.expect("it answers");
+        store.product(&sku("LAMP"), context().now).await.expect("it answers");
         let killed = database
             .outsider()
             .await
@@ -95,7 +95,7 @@ async fn a_connection_that_died_is_replaced() {
             .await
             .expect("a superuser may");
         assert!(killed.len() >= 2, "one that is shared, and one that is not");
-        let found = store.product(&sku("LAMP"), occasion().now).await.expect("it answers");
+        let found = store.product(&sku("LAMP"), context().now).await.expect("it answers");
         assert!(found.is_some());
         run(&store, allocate("O1", "LAMP", 4)).await;
         store.ready().await.expect("it answers");

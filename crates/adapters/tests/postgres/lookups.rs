@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 
 use crate::database::{Database, somebody_waits, with_database};
 use crate::plans::{rows_read, until_alone};
-use crate::shop::{allocate, create_batch, occasion, place_order, reference, run, sku};
+use crate::shop::{allocate, create_batch, context, place_order, reference, run, sku};
 
 /// Longer than any look-up takes.
 const LONG: Duration = Duration::from_secs(30);
@@ -51,7 +51,7 @@ async fn while_one_waits<T>(
 
 /// The SKU of a product, its version, and its units on hand and available, if there is one.
 async fn product(store: &PostgresStore, name: &str) -> Option<(String, u64, u64, u64)> {
-    let found = store.product(&sku(name), occasion().now).await.expect("it answers")?;
+    let found = store.product(&sku(name), context().now).await.expect("it answers")?;
     let summary = found.summary;
     Some((
         summary.sku.to_string(),
@@ -119,7 +119,7 @@ async fn orders_and_batches_that_are_looked_up_together_keep_their_own_lines_and
         let (one, two) = (Some(("O1", true, 3, 3)), Some(("O2", true, 5, 5)));
         assert_eq!(told, [one, two, Some(("O3", false, 1, 1)), None, two, one]);
 
-        let batch = async |name: &'static str| store.batch(&reference(name), occasion().now).await.expect("it answers");
+        let batch = async |name: &'static str| store.batch(&reference(name), context().now).await.expect("it answers");
         let found = while_one_waits(&database, "batches", ["B2", "B1", "B0"].into_iter().map(batch)).await;
         let told: Vec<Option<(&str, u64)>> = found
             .iter()
@@ -145,7 +145,7 @@ async fn a_store_with_a_single_connection_looks_up_on_that_one() {
         assert_eq!((lamp, rug), (Some(("LAMP".to_owned(), 3, 10, 4)), None));
         let order = store.order(&OrderId::new("O1").expect("an order id")).await;
         assert_eq!(order.expect("it answers").expect("an order").lines.len(), 2);
-        let batch = store.batch(&reference("B1"), occasion().now).await;
+        let batch = store.batch(&reference("B1"), context().now).await;
         assert_eq!(batch.expect("it answers").expect("a batch").version, 3);
     })
     .await;
@@ -190,7 +190,7 @@ async fn a_broken_record_is_told_to_those_alone_who_look_at_it() {
             .await
             .expect("an outsider may");
         let names = ["LAMP", "RUG", "VASE", "RUG"].map(sku);
-        let lookups = names.iter().map(|name| store.product(name, occasion().now));
+        let lookups = names.iter().map(|name| store.product(name, context().now));
         let answers = while_one_waits(&database, "products", lookups).await;
         assert!(
             matches!(

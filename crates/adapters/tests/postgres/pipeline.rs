@@ -1,7 +1,7 @@
 //! Transactions that are sent behind one another on a connection: that they are, and what becomes of the second when the
 //! first is not stored.
 
-use earmark_application::{Decided, Queries, Store, StoreError, UnderWay};
+use earmark_application::{Decided, Queries, Store, StoreError, InFlight};
 use earmark_domain::{Command, LineId, Locations, OrderLine, Quantity, Quote};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use earmark_adapters::postgres::PostgresStore;
 
 use crate::database::{Database, somebody_waits, with_database};
-use crate::shop::{agrees, allocate, create_batch, decision, occasion, run, sku};
+use crate::shop::{agrees, allocate, create_batch, decision, context, run, sku};
 
 /// Ten LAMPs, one of them allocated, and the product remembered.
 async fn ten_lamps(database: &Database) -> PostgresStore {
@@ -21,14 +21,14 @@ async fn ten_lamps(database: &Database) -> PostgresStore {
 }
 
 async fn allocated(store: &PostgresStore) -> u64 {
-    let product = store.product(&sku("LAMP"), occasion().now).await.expect("it answers");
+    let product = store.product(&sku("LAMP"), context().now).await.expect("it answers");
     product.expect("a product").summary.allocated.get()
 }
 
 /// A transaction that is under way.
 struct Waiting {
     running: JoinHandle<Result<Decided, StoreError>>,
-    ahead: Box<dyn UnderWay>,
+    ahead: Box<dyn InFlight>,
 }
 
 /// A transaction on a product that an outsider has locked: it can't be stored yet.
@@ -38,11 +38,11 @@ async fn one_that_waits(database: &Database, store: &PostgresStore, command: Com
         .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'LAMP' FOR UPDATE")
         .await
         .expect("it is locked");
-    let (announce, announced) = oneshot::channel();
+    let (in_flight, announced) = oneshot::channel();
     let store = store.clone();
     let running = tokio::spawn(async move {
         let scope = command.scope();
-        store.transact_and_announce(&scope, decision(command), announce).await
+        store.transact_pipelined(&scope, decision(command), in_flight).await
     });
     let ahead = announced.await.expect("it is announced before it is stored");
     somebody_waits(&database.outsider().await).await;
@@ -58,10 +58,10 @@ struct Pair {
 
 async fn two_that_wait(database: &Database, store: &PostgresStore, first: Command, second: Command) -> Pair {
     let (Waiting { running, ahead }, outsider) = one_that_waits(database, store, first).await;
-    let (announce, announced) = oneshot::channel();
+    let (in_flight, announced) = oneshot::channel();
     let second = tokio::spawn(async move {
         let scope = second.scope();
-        ahead.follow(&scope, decision(second), announce).await
+        ahead.follow(&scope, decision(second), in_flight).await
     });
     // Both are on their way to one connection.
     drop(announced.await.expect("it is announced as well"));
@@ -129,7 +129,7 @@ async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fail
     with_database(async |database| {
         let store = ten_lamps(&database).await;
         let (first, outsider) = one_that_waits(&database, &store, allocate("O1", "LAMP", 4)).await;
-        let (announce, _) = oneshot::channel();
+        let (in_flight, _) = oneshot::channel();
         let quote = Command::Quote(Quote {
             lines: vec![OrderLine {
                 line: LineId::from(&sku("LAMP")),
@@ -142,7 +142,7 @@ async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fail
         let ahead = first.ahead;
         let second = tokio::spawn(async move {
             let scope = quote.scope();
-            ahead.follow(&scope, decision(quote), announce).await
+            ahead.follow(&scope, decision(quote), in_flight).await
         });
         outsider
             .batch_execute("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'; COMMIT")

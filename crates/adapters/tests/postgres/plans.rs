@@ -3,7 +3,7 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    CallKey, Claim, Claimant, Claimed, Fingerprint, LineFilter, Queries, RememberedAnswers, Store,
+    IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Fingerprint, LineFilter, Queries, IdempotencyStore, Store,
 };
 use earmark_domain::{
     Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,
@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 
 use crate::database::with_database;
 use crate::shop::{
-    allocate, attempt, count, create_batch, key, occasion, place_on, place_order, reference, run, sku, waiting,
+    allocate, attempt, count, create_batch, key, context, place_on, place_order, reference, run, sku, waiting,
 };
 
 /// How many rows of each kind the past leaves.
@@ -107,7 +107,7 @@ async fn promises(store: &PostgresStore, part: &str) {
         .await
         .expect("a list");
     assert_eq!(due, [order("H2")]);
-    store.due(distant, 1).await.expect("a list");
+    store.products_with_due_holds(distant, 1).await.expect("a list");
     store.product(&sku("LAMP"), distant).await.expect("it answers");
     store
         .batch(&reference(&named("C1")), distant)
@@ -122,24 +122,24 @@ async fn promises(store: &PostgresStore, part: &str) {
 
 /// Every way that a remembered answer can take.
 async fn every_way_of_an_answer(store: &PostgresStore, part: &str) {
-    let now = occasion().now;
+    let now = context().now;
     let claim = |what: u8, who| {
-        let key = CallKey::new(&format!("key-{part}")).expect("a key");
-        Claim::made(now, key, Fingerprint([what; 32]), Claimant([who; 16]))
+        let key = IdempotencyKey::new(&format!("key-{part}")).expect("a key");
+        LeaseRequest::made(now, key, Fingerprint([what; 32]), LeaseToken([who; 16]))
     };
     let claimed = async |what, who| store.claim(&claim(what, who)).await.expect("it answers");
     let key = claim(1, 1).key;
-    assert_eq!(claimed(1, 1).await, Claimed::Won);
+    assert_eq!(claimed(1, 1).await, LeaseOutcome::Won);
     store
-        .give_back(&key, Claimant([1; 16]))
+        .release_key(&key, LeaseToken([1; 16]))
         .await
         .expect("it is given back");
-    assert_eq!(claimed(1, 2).await, Claimed::Won);
-    assert_eq!(claimed(1, 3).await, Claimed::Running);
-    assert_eq!(claimed(2, 3).await, Claimed::Reused);
-    let kept = store.keep(&key, Claimant([2; 16]), b"a lamp").await;
+    assert_eq!(claimed(1, 2).await, LeaseOutcome::Won);
+    assert_eq!(claimed(1, 3).await, LeaseOutcome::Running);
+    assert_eq!(claimed(2, 3).await, LeaseOutcome::Reused);
+    let kept = store.keep(&key, LeaseToken([2; 16]), b"a lamp").await;
     assert!(kept.expect("it answers"));
-    assert_eq!(claimed(1, 3).await, Claimed::Answered(b"a lamp".to_vec()));
+    assert_eq!(claimed(1, 3).await, LeaseOutcome::Answered(b"a lamp".to_vec()));
     assert_eq!(store.forget(now, 100).await.expect("it answers"), 0);
     let forgotten = store.forget(claim(1, 1).forget_at, 100).await;
     assert_eq!(forgotten.expect("it answers"), 1);
@@ -262,7 +262,7 @@ async fn a_page_reads_its_rows_and_not_the_table() {
         let after = &lines.last().expect("a line").record.key;
         let more = store.lines(LineFilter::In(LineState::Backordered), Some(after), page);
         assert_eq!(more.await.expect("a page").len(), page);
-        assert_eq!(store.line_proofs(None, page).await.expect("a page").len(), page);
+        assert_eq!(store.line_event_checks(None, page).await.expect("a page").len(), page);
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;

@@ -2,13 +2,13 @@
 
 use earmark_application::{EventFilter, Queries};
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseNeed,
+    BACKLOG_PAGE, BacklogNeed, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseScope,
     Scope,
 };
 
 use crate::database::with_database;
 use crate::shop::{
-    agrees, allocate, count, create_batch, look, occasion, of_products, place_on, place_order, reference, run, sku,
+    agrees, allocate, count, create_batch, look, context, of_products, place_on, place_order, reference, run, sku,
     waiting,
 };
 
@@ -28,7 +28,7 @@ async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
         assert_eq!(until.key.line.as_str(), format!("L{:04}", BACKLOG_PAGE - 1));
 
         run(&store, create_batch("B2", "LAMP", 1000)).await;
-        assert_eq!(store.unserved(10).await.expect("it answers"), [sku("LAMP")]);
+        assert_eq!(store.products_with_pending_backlog(10).await.expect("it answers"), [sku("LAMP")]);
         let scope = Scope {
             backlog: BacklogNeed::Resume,
             ..of_products(["LAMP"])
@@ -37,7 +37,7 @@ async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
         assert_eq!(loaded.backlog[0].until, None, "that is the end of it");
         assert_eq!(loaded.lines.len(), 1);
         run(&store, earmark_domain::Command::ServeBacklog(sku("LAMP"))).await;
-        assert_eq!(store.unserved(10).await.expect("it answers"), []);
+        assert_eq!(store.products_with_pending_backlog(10).await.expect("it answers"), []);
         agrees(&store, "LAMP").await;
     })
     .await;
@@ -51,7 +51,7 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
         run(&store, place_order("LATE", "LAMP", 600, 2)).await;
         let leaving = |to: i32| Scope {
             batches: [reference("B1")].into(),
-            release: Some(ReleaseNeed {
+            release: Some(ReleaseScope {
                 batch: reference("B1"),
                 lines: ReleaseLines::Beyond(Count::new(to).expect("a count")),
             }),
@@ -67,7 +67,7 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
 
         run(&store, count("B1", 1195)).await;
         let product = store
-            .product(&sku("LAMP"), occasion().now)
+            .product(&sku("LAMP"), context().now)
             .await
             .expect("it answers")
             .expect("a product");
@@ -96,7 +96,7 @@ async fn the_weakest_claims_to_a_shrinking_batch_are_read_first_however_many_pag
         run(&store, place_on("IDLE", "LAMP", 350, 1, of_priority(-1))).await;
         let leaving = |lines| Scope {
             batches: [reference("B1")].into(),
-            release: Some(ReleaseNeed {
+            release: Some(ReleaseScope {
                 batch: reference("B1"),
                 lines,
             }),
@@ -159,7 +159,7 @@ async fn a_search_takes_wildcards_for_what_they_are_and_finds_any_case() {
         }
         let found = async |search: &str| -> Vec<String> {
             let page = store
-                .products(Some(search), None, occasion().now, 10)
+                .products(Some(search), None, context().now, 10)
                 .await
                 .expect("it answers");
             page.into_iter().map(|product| product.sku.to_string()).collect()

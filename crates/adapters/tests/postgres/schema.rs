@@ -2,12 +2,12 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{Queries, Store, StoreError};
-use earmark_domain::{AllocationRecord, Changes, Claim, ProductHistory, Quantity};
+use earmark_domain::{AllocationRecord, ChangeSet, ReleaseRank, ProductHistory, Quantity};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::database::with_database;
-use crate::shop::{agrees, allocate, always, create_batch, key, occasion, of_products, reference, run, sku};
+use crate::shop::{agrees, allocate, always, create_batch, key, context, of_products, reference, run, sku};
 
 async fn refused(outsider: &Client, sql: &str) {
     let error = outsider.batch_execute(sql).await.expect_err(sql);
@@ -218,15 +218,15 @@ async fn a_decision_that_would_promise_a_unit_twice_is_not_stored() {
         let wrong = store
             .transact(
                 &of_products(["LAMP"]),
-                always(|| Changes {
+                always(|| ChangeSet {
                     earmarked: vec![AllocationRecord {
                         key: key("O2", "LAMP"),
                         batch: reference("B1"),
                         quantity: Quantity::new(1).expect("a quantity"),
-                        claim: Claim::new(0),
-                        allocated_at: occasion().now,
+                        release_rank: ReleaseRank::new(0),
+                        allocated_at: context().now,
                     }],
-                    ..Changes::default()
+                    ..ChangeSet::default()
                 }),
             )
             .await

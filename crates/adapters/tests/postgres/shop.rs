@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
 use earmark_domain::{
-    Allocate, ChangeBatch, Changes, Command, Count, CreateBatch, Ledger, LineId, LineKey, Loaded, Location, Locations,
-    Occasion, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder, Promising, Quantity,
-    Reference, Refusal, Scope, Sku, Wish, audit,
+    Allocate, ChangeBatch, ChangeSet, Command, Count, CreateBatch, UnitOfWork, LineId, LineKey, Loaded, Location, Locations,
+    DecisionContext, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder, Promising, Quantity,
+    Reference, Refusal, Scope, Sku, LineRequest, audit,
 };
 use jiff::Timestamp;
 
 /// The instants of the tests, a millisecond apart.
 static CLOCK: AtomicI64 = AtomicI64::new(1_900_000_000_000);
 
-pub(crate) fn occasion() -> Occasion {
-    Occasion {
+pub(crate) fn context() -> DecisionContext {
+    DecisionContext {
         now: Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).expect("an instant"),
         actor: "tests".into(),
         correlation_id: "a test".into(),
@@ -58,7 +58,7 @@ pub(crate) fn create_batch(batch: &str, of: &str, quantity: i32) -> Command {
 
 pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
     Command::Allocate(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: key(order, of),
             sku: sku(of),
             quantity: Quantity::new(quantity).expect("a quantity"),
@@ -108,17 +108,17 @@ pub(crate) fn count(batch: &str, quantity: i32) -> Command {
 /// A decision on one command.
 pub(crate) fn decision(command: Command) -> Decide {
     Arc::new(move |loaded: Loaded| {
-        let mut ledger = Ledger::open(loaded)?;
-        let answer = ledger.decide(&command, &occasion());
+        let mut unit_of_work = UnitOfWork::open(loaded)?;
+        let answer = unit_of_work.decide(&command, &context());
         Ok(Decided {
-            changes: ledger.close()?,
+            changes: unit_of_work.close()?,
             answers: vec![answer.map_err(Into::into)],
         })
     })
 }
 
 /// Stores a change set whatever was read.
-pub(crate) fn always(changes: impl Fn() -> Changes + Send + Sync + 'static) -> Decide {
+pub(crate) fn always(changes: impl Fn() -> ChangeSet + Send + Sync + 'static) -> Decide {
     Arc::new(move |_| {
         Ok(Decided {
             changes: changes(),
@@ -153,7 +153,7 @@ pub(crate) async fn look(store: &dyn Store, scope: &Scope) -> Loaded {
     let decide: Decide = Arc::new(move |loaded| {
         *keep.lock().expect("nobody panics here") = Some(loaded);
         Ok(Decided {
-            changes: Changes::default(),
+            changes: ChangeSet::default(),
             answers: Vec::new(),
         })
     });

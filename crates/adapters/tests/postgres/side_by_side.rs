@@ -10,7 +10,7 @@ use earmark_domain::{
 use earmark_adapters::postgres::PostgresStore;
 
 use crate::database::{Database, with_database};
-use crate::shop::{agrees, allocate, create_batch, decision, key, occasion, reference, run, sku, waiting};
+use crate::shop::{agrees, allocate, create_batch, decision, key, context, reference, run, sku, waiting};
 
 /// Two services on one database, which both remember LAMP: of batch `B1` so many units, two of them allocated.
 async fn two_services(database: &Database, units: i32) -> [PostgresStore; 2] {
@@ -22,7 +22,7 @@ async fn two_services(database: &Database, units: i32) -> [PostgresStore; 2] {
 }
 
 async fn version(store: &PostgresStore, of: &str) -> u64 {
-    let product = store.product(&sku(of), occasion().now).await.expect("it answers");
+    let product = store.product(&sku(of), context().now).await.expect("it answers");
     product.expect("a product").summary.version
 }
 
@@ -87,7 +87,7 @@ async fn who_places_a_line_overlooks_what_another_has_placed_meanwhile() {
         }
         assert_eq!(version(&one, "LAMP").await, begun + 10);
         agrees(&one, "LAMP").await;
-        let product = one.product(&sku("LAMP"), occasion().now).await.expect("it answers");
+        let product = one.product(&sku("LAMP"), context().now).await.expect("it answers");
         assert_eq!(product.expect("a product").summary.allocated.get(), 27);
     })
     .await;

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
-use earmark_domain::{Changes, Count, Footing, ProductChange, ProductRecord};
+use earmark_domain::{ChangeSet, Count, Precondition, ProductChange, ProductRecord};
 use tokio::task::block_in_place;
 
 use crate::database::{somebody_waits, with_database};
-use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, look, occasion, of_products, run, sku};
+use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, look, context, of_products, run, sku};
 
 /// Decides as `inner` does, but first says that it is asked, and waits to be let on.
 fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {
@@ -118,7 +118,7 @@ async fn products_are_locked_in_the_order_of_their_skus() {
             let store = store.clone();
             async move {
                 store
-                    .transact(&of_products(["A", "B", "C"]), always(Changes::default))
+                    .transact(&of_products(["A", "B", "C"]), always(ChangeSet::default))
                     .await
             }
         });
@@ -177,9 +177,9 @@ async fn a_decision_on_another_version_is_not_stored() {
         let stale = store
             .transact(
                 &of_products(["LAMP"]),
-                always(|| Changes {
+                always(|| ChangeSet {
                     products: vec![ProductChange {
-                        footing: Footing::AsRead,
+                        precondition: Precondition::SameVersion,
                         read_version: Some(7),
                         record: ProductRecord {
                             sku: sku("LAMP"),
@@ -192,7 +192,7 @@ async fn a_decision_on_another_version_is_not_stored() {
                             next_expiry: None,
                         },
                     }],
-                    ..Changes::default()
+                    ..ChangeSet::default()
                 }),
             )
             .await;
@@ -218,7 +218,7 @@ async fn a_change_of_a_product_that_nobody_asked_about_is_stored_whole_or_not_at
         let about_desk: Decide = Arc::new(move |_| honest(of_desk.clone()));
         let stored = store.transact(&of_products(["LAMP"]), about_desk).await;
         let placed = store
-            .product(&sku("DESK"), occasion().now)
+            .product(&sku("DESK"), context().now)
             .await
             .expect("it answers")
             .expect("a product");
@@ -249,7 +249,7 @@ async fn a_caller_that_goes_away_does_not_cut_off_the_transaction() {
         // The next transaction on the product gets its lock when the first has ended.
         run(&store, allocate("O2", "LAMP", 4)).await;
         let batch = store
-            .product(&sku("LAMP"), occasion().now)
+            .product(&sku("LAMP"), context().now)
             .await
             .expect("it answers")
             .expect("a product");
@@ -298,7 +298,7 @@ async fn many_who_want_the_same_products_all_get_their_turn_and_the_books_agree(
         }
         for product in ["A", "B", "C"] {
             let read = store
-                .product(&sku(product), occasion().now)
+                .product(&sku(product), context().now)
                 .await
                 .expect("it answers")
                 .expect("a product");

@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use earmark_domain::{Event, Fact, LineId, LineRecord, OrderId, OrderRecord, OrderStatus, Precedence};
 use jiff::Timestamp;
 
-use super::{PAGE, Report};
-use crate::error::StoreError;
-use crate::port::{EventFilter, Queries};
+use super::{PAGE, Report, VerifyPorts};
+use crate::ports::{EventFeed, EventFilter, Exports};
+use crate::store_error::StoreError;
 
 /// How often an order is looked at that changes each time.
-const LOOKS: usize = 16;
+const MAX_CHECKS: usize = 16;
 
 /// The types of the events that say how an order stands.
-const TELLING: [&str; 5] = [
+const ORDER_EVENTS: [&str; 5] = [
     "OrderPlaced",
     "OrderReplaced",
     "HoldPlaced",
@@ -26,7 +26,7 @@ const TELLING: [&str; 5] = [
 
 /// What the events of an order say of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Told {
+struct OrderProjection {
     placed: usize,
     lines: BTreeSet<LineId>,
     precedence: Precedence,
@@ -35,8 +35,8 @@ struct Told {
     cancelled: bool,
 }
 
-impl Told {
-    fn follow(&mut self, event: &Event) {
+impl OrderProjection {
+    fn apply(&mut self, event: &Event) {
         match &event.fact {
             Fact::OrderPlaced { lines, precedence } => {
                 self.placed += 1;
@@ -65,8 +65,8 @@ impl Told {
         }
         let stand: BTreeSet<LineId> = lines
             .iter()
-            .filter(|line| line.placed_with_order)
-            .map(|line| line.key.line.clone())
+            .filter(|line| line.terms.placed_with_order)
+            .map(|line| line.terms.key.line.clone())
             .collect();
         if stand != self.lines {
             let told = &self.lines;
@@ -83,11 +83,11 @@ impl Told {
                 ));
             }
         }
-        let deadlines = lines.iter().filter_map(|line| line.hold_until);
+        let deadlines = lines.iter().filter_map(|line| line.terms.hold_until);
         for deadline in deadlines.filter(|deadline| Some(*deadline) != self.hold_until) {
             found.push(format!("order {order} has a line that is held until {deadline}"));
         }
-        match OrderStatus::of(lines.iter().map(|line| (line.state, line.hold_until))) {
+        match OrderStatus::of(lines.iter().map(|line| (line.state, line.terms.hold_until))) {
             OrderStatus::Cancelled if !self.cancelled => {
                 found.push(format!("order {order} is cancelled, but no event tells of it"));
             }
@@ -101,35 +101,36 @@ impl Told {
 }
 
 /// Checks all orders.
-pub(super) async fn check(queries: &dyn Queries, report: &mut Report) -> Result<(), StoreError> {
+pub(super) async fn check(ports: VerifyPorts<'_>, report: &mut Report) -> Result<(), StoreError> {
     report.count("orders", 0);
     // The events are read before the tables: what they tell of must stand by then, whatever else is placed meanwhile.
-    let mut told = told(queries).await?;
-    let mut headers = headers(queries, report).await?;
+    let mut told = projections(ports.events).await?;
+    let mut headers = headers(ports.exports, report).await?;
     let mut suspects: BTreeSet<OrderId> = BTreeSet::new();
-    let mut suspect = |order: OrderId, header: Option<OrderRecord>, told: Option<Told>, lines: &[LineRecord]| {
-        let told = told.unwrap_or_default();
-        if !told.contradictions(&order, header.as_ref(), lines).is_empty() {
-            suspects.insert(order);
-        }
-    };
+    let mut suspect =
+        |order: OrderId, header: Option<OrderRecord>, told: Option<OrderProjection>, lines: &[LineRecord]| {
+            let told = told.unwrap_or_default();
+            if !told.contradictions(&order, header.as_ref(), lines).is_empty() {
+                suspects.insert(order);
+            }
+        };
     // Lines come by order: those of the order at hand are all that has to be kept.
     let mut at_hand: Vec<LineRecord> = Vec::new();
     let mut after = None;
     loop {
-        let page = queries.line_proofs(after.as_ref(), PAGE).await?;
+        let page = ports.audit.line_event_checks(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { break };
-        after = Some(last.record.key.clone());
+        after = Some(last.record.terms.key.clone());
         report.count("lines", page.len());
         for line in page {
-            if !line.told {
-                let (key, sku) = (&line.record.key, &line.record.sku);
+            if !line.has_event {
+                let (key, sku) = (&line.record.terms.key, &line.record.sku);
                 report.discrepancies.push(format!(
                     "{sku}: line {key} stands, but no event of {sku} concerns its order"
                 ));
             }
-            if let Some(order) = at_hand.first().map(|line| line.key.order.clone())
-                && order != line.record.key.order
+            if let Some(order) = at_hand.first().map(|line| line.terms.key.order.clone())
+                && order != line.record.terms.key.order
             {
                 suspect(order.clone(), headers.remove(&order), told.remove(&order), &at_hand);
                 at_hand.clear();
@@ -137,27 +138,27 @@ pub(super) async fn check(queries: &dyn Queries, report: &mut Report) -> Result<
             at_hand.push(line.record);
         }
     }
-    if let Some(order) = at_hand.first().map(|line| line.key.order.clone()) {
+    if let Some(order) = at_hand.first().map(|line| line.terms.key.order.clone()) {
         suspect(order.clone(), headers.remove(&order), told.remove(&order), &at_hand);
     }
     // Orders without a line.
     suspects.extend(headers.into_keys().chain(told.into_keys()));
     for order in suspects {
-        report.discrepancies.extend(look_again(queries, &order).await?);
+        report.discrepancies.extend(check_again(ports, &order).await?);
     }
     Ok(())
 }
 
 /// Looks at one order until nothing happened to it meanwhile.
-async fn look_again(queries: &dyn Queries, order: &OrderId) -> Result<Vec<String>, StoreError> {
+async fn check_again(ports: VerifyPorts<'_>, order: &OrderId) -> Result<Vec<String>, StoreError> {
     let filter = EventFilter {
         order: Some(order.clone()),
         ..EventFilter::default()
     };
-    let (mut before, mut told) = follow(queries, &filter).await?;
-    for _ in 0..LOOKS {
-        let read = queries.order(order).await?;
-        let (after, told_since) = follow(queries, &filter).await?;
+    let (mut before, mut told) = project(ports.events, &filter).await?;
+    for _ in 0..MAX_CHECKS {
+        let read = ports.views.order(order).await?;
+        let (after, told_since) = project(ports.events, &filter).await?;
         if before == after {
             let (header, lines) = read.map_or((None, Vec::new()), |read| {
                 let lines = read.lines.into_iter().map(|line| line.record).collect();
@@ -171,13 +172,13 @@ async fn look_again(queries: &dyn Queries, order: &OrderId) -> Result<Vec<String
 }
 
 /// What the events of one order say, and the last of them.
-async fn follow(queries: &dyn Queries, filter: &EventFilter) -> Result<(u64, Told), StoreError> {
-    let (mut told, mut last, mut after) = (Told::default(), 0, 0);
+async fn project(events: &dyn EventFeed, filter: &EventFilter) -> Result<(u64, OrderProjection), StoreError> {
+    let (mut told, mut last, mut after) = (OrderProjection::default(), 0, 0);
     loop {
-        let page = queries.events(filter, after, PAGE).await?;
+        let page = events.events(filter, after, PAGE).await?;
         after = page.next;
         for event in &page.events {
-            told.follow(&event.event);
+            told.apply(&event.event);
             last = event.sequence;
         }
         if page.events.len() < PAGE {
@@ -187,19 +188,19 @@ async fn follow(queries: &dyn Queries, filter: &EventFilter) -> Result<(u64, Tol
 }
 
 /// What the events of all orders say.
-async fn told(queries: &dyn Queries) -> Result<BTreeMap<OrderId, Told>, StoreError> {
+async fn projections(events: &dyn EventFeed) -> Result<BTreeMap<OrderId, OrderProjection>, StoreError> {
     let filter = EventFilter {
-        types: TELLING.iter().map(ToString::to_string).collect(),
+        types: ORDER_EVENTS.iter().map(ToString::to_string).collect(),
         ..EventFilter::default()
     };
-    let mut told: BTreeMap<OrderId, Told> = BTreeMap::new();
+    let mut told: BTreeMap<OrderId, OrderProjection> = BTreeMap::new();
     let mut after = 0;
     loop {
-        let page = queries.events(&filter, after, PAGE).await?;
+        let page = events.events(&filter, after, PAGE).await?;
         after = page.next;
         for event in &page.events {
             if let Some(order) = event.event.order() {
-                told.entry(order.clone()).or_default().follow(&event.event);
+                told.entry(order.clone()).or_default().apply(&event.event);
             }
         }
         if page.events.len() < PAGE {
@@ -208,11 +209,11 @@ async fn told(queries: &dyn Queries) -> Result<BTreeMap<OrderId, Told>, StoreErr
     }
 }
 
-async fn headers(queries: &dyn Queries, report: &mut Report) -> Result<BTreeMap<OrderId, OrderRecord>, StoreError> {
+async fn headers(exports: &dyn Exports, report: &mut Report) -> Result<BTreeMap<OrderId, OrderRecord>, StoreError> {
     let mut headers = BTreeMap::new();
     let mut after = None;
     loop {
-        let page = queries.orders(after.as_ref(), PAGE).await?;
+        let page = exports.orders(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(headers) };
         after = Some(last.id.clone());
         report.count("orders", page.len());

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use earmark_application::{Answer, CommandError, Envelope, Mode, OrderedStream, Ticket};
+use earmark_application::{Answer, CommandError, Envelope, OrderedStream, Principal, Ticket};
 use earmark_domain::{Outcome, Refusal};
 
 use super::Tally;
@@ -71,30 +71,26 @@ impl Link {
 pub(crate) struct EngineLink {
     stream: OrderedStream,
     tickets: VecDeque<Ticket>,
-    actor: Arc<str>,
+    principal: Principal,
     correlation_id: Arc<str>,
 }
 
 impl EngineLink {
     /// A link to the engine of these books. All that comes of one import bears one correlation id.
-    pub(crate) fn new(books: &Books, actor: Arc<str>) -> Self {
-        let begun = books.clock.now().as_microsecond();
-        let correlation_id = Arc::from(format!("{actor}-{begun}"));
+    pub(crate) fn new(books: &Books, principal: Principal) -> Self {
+        let begun = books.ports.clock.now().as_microsecond();
+        let correlation_id = Arc::from(format!("{principal}-{begun}"));
         Self {
             stream: books.engine.ordered(),
             tickets: VecDeque::new(),
-            actor,
+            principal,
             correlation_id,
         }
     }
 
     async fn submit(&mut self, item: &Item) {
-        let envelope = Envelope {
-            command: item.command.clone(),
-            actor: Arc::clone(&self.actor),
-            correlation_id: Arc::clone(&self.correlation_id),
-            mode: Mode::default(),
-        };
+        let correlation_id = Arc::clone(&self.correlation_id);
+        let envelope = Envelope::new(item.command.clone(), self.principal.clone(), correlation_id);
         self.tickets.push_back(self.stream.submit(envelope).await);
     }
 

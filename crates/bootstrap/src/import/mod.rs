@@ -14,9 +14,9 @@ mod tally;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use earmark_adapters::files::Kind;
+use earmark_application::Principal;
 
 use crate::cli::{ImportArgs, KindArg};
 use crate::failure::{EXIT_FAILED, Failure};
@@ -55,7 +55,7 @@ pub(crate) async fn import(args: ImportArgs, settings: &Settings) -> Result<Exit
         Some(url) => run(Link::Bulk(bulk::BulkLink::to(url)?)).await,
         None => {
             let books = Books::open(settings, Use::Change).await?;
-            let outcome = run(Link::Engine(EngineLink::new(&books, Arc::from("import")))).await;
+            let outcome = run(Link::Engine(EngineLink::new(&books, Principal::new("import")))).await;
             books.close().await;
             outcome
         }

@@ -126,9 +126,9 @@ impl Gathered {
         }
         if self.spoiled.is_none() {
             self.lines.push(OrderLine {
-                line: entry.wish.key.line,
-                sku: entry.wish.sku,
-                quantity: entry.wish.quantity,
+                line: entry.line.key.line,
+                sku: entry.line.sku,
+                quantity: entry.line.quantity,
                 locations: entry.locations,
             });
         }
@@ -184,7 +184,7 @@ impl Planner {
                 }));
             }
             Ok(Entry::Line(entry)) if self.terms.whole_orders => {
-                return self.turn_to(&entry.wish.key.order, line, planned).add(entry, line);
+                return self.turn_to(&entry.line.key.order, line, planned).add(entry, line);
             }
             Ok(Entry::Line(entry)) => {
                 // What is said of an order is said when it is placed: a line that is added to one has no say in it.
@@ -196,7 +196,7 @@ impl Planner {
                     }));
                 }
                 Command::Allocate(Allocate {
-                    wish: entry.wish,
+                    line: entry.line,
                     locations: entry.locations,
                     on_shortage: self.terms.on_shortage.into(),
                     split: self.terms.split,
@@ -241,7 +241,7 @@ impl Planner {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{LineKey, Locations, Quantity, Sku, Wish};
+    use earmark_domain::{LineKey, Locations, Quantity, Sku, LineRequest};
 
     use super::*;
 
@@ -255,7 +255,7 @@ mod tests {
         Row {
             line,
             entry: Ok(Entry::Line(LineEntry {
-                wish: Wish { key, sku, quantity },
+                line: LineRequest { key, sku, quantity },
                 locations: Locations::ANY,
                 priority: None,
                 required_by: None,

@@ -25,10 +25,10 @@ pub(super) fn line_of(command: &Command) -> String {
         }}),
         Command::Allocate(allocate) => {
             let mut line = object(json!({
-                "order_id": allocate.wish.key.order.as_str(),
-                "line_id": allocate.wish.key.line.as_str(),
-                "sku": allocate.wish.sku.as_str(),
-                "quantity": allocate.wish.quantity.get(),
+                "order_id": allocate.line.key.order.as_str(),
+                "line_id": allocate.line.key.line.as_str(),
+                "sku": allocate.line.sku.as_str(),
+                "quantity": allocate.line.quantity.get(),
                 "on_shortage": match allocate.on_shortage {
                     OnShortage::Reject => "reject",
                     OnShortage::Backorder => "backorder",
@@ -95,7 +95,7 @@ fn add(fields: &mut Map<String, Value>, name: &str, value: Option<impl Into<Valu
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{Allocate, Count, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, Quantity, Wish};
+    use earmark_domain::{Allocate, Count, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, Quantity, LineRequest};
     use jiff::civil::date;
 
     use super::*;
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_line_alone_may_name_locations() {
         let allocate = Command::Allocate(Allocate {
-            wish: Wish {
+            line: LineRequest {
                 key: earmark_domain::LineKey {
                     order: "O".parse().expect("a name"),
                     line: "1".parse().expect("a name"),

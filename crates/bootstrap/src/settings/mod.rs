@@ -57,7 +57,7 @@ pub(crate) struct LogSettings {
 pub(crate) struct EngineBounds {
     lanes: Option<NonZeroUsize>,
     queue: Option<NonZeroUsize>,
-    patience: Option<Duration>,
+    queue_timeout: Option<Duration>,
     group: Option<NonZeroUsize>,
 }
 
@@ -67,7 +67,7 @@ impl EngineBounds {
         EngineSettings {
             lanes: self.lanes.map_or(others.lanes, NonZeroUsize::get),
             queue: self.queue.map_or(others.queue, NonZeroUsize::get),
-            patience: self.patience.unwrap_or(others.patience),
+            queue_timeout: self.queue_timeout.unwrap_or(others.queue_timeout),
             group: self.group.map_or(others.group, NonZeroUsize::get),
             ..others
         }

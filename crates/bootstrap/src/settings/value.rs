@@ -27,7 +27,7 @@ pub(super) const NAMES: [&str; 11] = [
     "log.level",
     "engine.lanes",
     "engine.queue",
-    "engine.patience_ms",
+    "engine.queue_timeout_ms",
     "engine.group",
 ];
 
@@ -75,9 +75,9 @@ pub(super) fn settings(mut values: BTreeMap<String, Sourced>) -> Result<Settings
         engine: EngineBounds {
             lanes: take.bound("engine.lanes")?,
             queue: take.bound("engine.queue")?,
-            patience: take
-                .optional::<Patience>("engine.patience_ms")?
-                .map(|patience| patience.0),
+            queue_timeout: take
+                .optional::<QueueTimeout>("engine.queue_timeout_ms")?
+                .map(|queue_timeout| queue_timeout.0),
             group: take.bound("engine.group")?,
         },
         told,
@@ -146,7 +146,7 @@ fn unset(name: &str) -> String {
     match name {
         "engine.lanes" => engine.lanes.to_string(),
         "engine.queue" => engine.queue.to_string(),
-        "engine.patience_ms" => engine.patience.as_millis().to_string(),
+        "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
         "promising.overdue_grace_days" => "none".to_owned(),
         _ => "(by adapter)".to_owned(),
@@ -335,9 +335,9 @@ impl FromStr for Days {
     }
 }
 
-struct Patience(Duration);
+struct QueueTimeout(Duration);
 
-impl FromStr for Patience {
+impl FromStr for QueueTimeout {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -4,14 +4,14 @@ use alloc::vec::Vec;
 
 use super::Product;
 use crate::batch::Batch;
+use crate::context::DecisionTime;
 use crate::draft::{Seek, Short};
 use crate::event::{Fact, LineTerms};
-use crate::journal::Journal;
-use crate::line::{Allocation, Line, LineState, Standing, Was};
+use crate::event_recorder::EventRecorder;
+use crate::line::{Allocation, Line, LineSnapshot, LineState, LineStatus};
 use crate::name::Reference;
-use crate::occasion::Moment;
 use crate::quantity::{Quantity, Units};
-use crate::reason::Kept;
+use crate::reason::ShortageOutcome;
 
 impl Product {
     /// Places a line for the first time, where a draft found room for it, and says its place.
@@ -19,7 +19,7 @@ impl Product {
         for allocation in &allocations {
             self.batches[allocation.place].earmark(allocation.part.quantity);
         }
-        let standing = Standing::with(allocations, terms.hold_until);
+        let standing = LineStatus::with(allocations, terms.hold_until);
         self.begin_line(terms, standing)
     }
 
@@ -28,12 +28,12 @@ impl Product {
         &mut self,
         terms: LineTerms,
         available: Units,
-        kept: Kept,
-        journal: &mut Journal<'_>,
+        kept: ShortageOutcome,
+        recorder: &mut EventRecorder<'_>,
     ) -> Option<usize> {
-        let standing = self.miss(&terms, available, kept, journal)?;
+        let standing = self.miss(&terms, available, kept, recorder)?;
         if standing.state == LineState::Backordered {
-            self.backlog.join(terms.turn(), self.lines.len());
+            self.backlog.join(terms.service_position(), self.lines.len());
         }
         Some(self.begin_line(terms, standing))
     }
@@ -43,24 +43,24 @@ impl Product {
         &mut self,
         terms: &LineTerms,
         available: Units,
-        kept: Kept,
-        journal: &mut Journal<'_>,
-    ) -> Option<Standing> {
+        kept: ShortageOutcome,
+        recorder: &mut EventRecorder<'_>,
+    ) -> Option<LineStatus> {
         self.look_beyond();
         let fact = Fact::OutOfStock {
             line: terms.clone(),
             available,
             kept,
         };
-        self.happened(fact, journal);
+        self.happened(fact, recorder);
         match kept {
-            Kept::Nothing => None,
-            Kept::Refused => Some(Standing::empty_handed(LineState::Refused)),
-            Kept::Backordered => Some(Standing::empty_handed(LineState::Backordered)),
+            ShortageOutcome::Nothing => None,
+            ShortageOutcome::Refused => Some(LineStatus::empty_handed(LineState::Refused)),
+            ShortageOutcome::Backordered => Some(LineStatus::empty_handed(LineState::Backordered)),
         }
     }
 
-    fn begin_line(&mut self, mut terms: LineTerms, standing: Standing) -> usize {
+    fn begin_line(&mut self, mut terms: LineTerms, standing: LineStatus) -> usize {
         let place = self.lines.len();
         if !standing.state.is_open() {
             terms.hold_until = None;
@@ -86,25 +86,25 @@ impl Product {
     fn end(&mut self, place: usize, state: LineState) -> bool {
         let stands = self.lines[place].state().is_open();
         if stands {
-            self.stand(place, Standing::empty_handed(state));
+            self.stand(place, LineStatus::empty_handed(state));
         }
         stands
     }
 
     /// Takes a line out of its order, which is placed anew: what it has is free for the lines that come. What it was is
     /// handed out, to be put back should the order be refused.
-    pub(crate) fn set_aside(&mut self, place: usize) -> Was {
+    pub(crate) fn set_aside(&mut self, place: usize) -> LineSnapshot {
         let was = self.lines[place].was();
         let terms = LineTerms {
             placed_with_order: false,
             ..was.terms.clone()
         };
-        self.stand_on(place, terms, Standing::empty_handed(LineState::Cancelled));
+        self.stand_on(place, terms, LineStatus::empty_handed(LineState::Cancelled));
         was
     }
 
     /// Puts a line back that was set aside.
-    pub(crate) fn put_back(&mut self, place: usize, was: Was) {
+    pub(crate) fn put_back(&mut self, place: usize, was: LineSnapshot) {
         self.stand_on(place, was.terms, was.standing);
     }
 
@@ -115,24 +115,24 @@ impl Product {
         place: usize,
         terms: LineTerms,
         mut allocations: Vec<Allocation>,
-        had: &Standing,
+        had: &LineStatus,
     ) {
         for allocation in &mut allocations {
             let before = had.earmarked().iter().find(|held| held.place == allocation.place);
             allocation.allocated_at = before.map_or(allocation.allocated_at, |held| held.allocated_at);
         }
-        let standing = Standing::with(allocations, terms.hold_until);
+        let standing = LineStatus::with(allocations, terms.hold_until);
         self.stand_on(place, terms, standing);
     }
 
     /// Puts the line at a place where it has no stock, on other terms than it had.
-    pub(crate) fn stand_without(&mut self, place: usize, terms: LineTerms, standing: Standing) {
+    pub(crate) fn stand_without(&mut self, place: usize, terms: LineTerms, standing: LineStatus) {
         self.stand_on(place, terms, standing);
     }
 
     /// Makes a held line firm, with all of its units or fewer.
     pub(crate) fn confirm(&mut self, place: usize, quantity: Quantity) {
-        let Was {
+        let LineSnapshot {
             mut terms,
             mut standing,
         } = self.lines[place].was();
@@ -146,7 +146,7 @@ impl Product {
     }
 
     /// Leaves a line no more units than it wants, freeing those with the latest date.
-    fn reduce(&self, standing: &mut Standing, to: Quantity) {
+    fn reduce(&self, standing: &mut LineStatus, to: Quantity) {
         let batches = &self.batches;
         standing
             .allocations
@@ -171,9 +171,9 @@ impl Product {
         &mut self,
         place: usize,
         to: Quantity,
-        moment: Moment,
+        moment: DecisionTime,
     ) -> Result<(), (Quantity, Short)> {
-        let Was {
+        let LineSnapshot {
             mut terms,
             mut standing,
         } = self.lines[place].was();
@@ -206,7 +206,7 @@ impl Product {
     }
 
     /// Gives a line more units, joined to those it has in the same batches.
-    fn add(&self, standing: &mut Standing, added: Vec<Allocation>) {
+    fn add(&self, standing: &mut LineStatus, added: Vec<Allocation>) {
         for more in added {
             match standing.allocations.iter_mut().find(|held| held.place == more.place) {
                 Some(held) => {
@@ -248,6 +248,6 @@ impl Product {
 
     fn change_state(&mut self, place: usize, state: LineState) {
         let allocations = self.lines[place].standing().allocations.clone();
-        self.stand(place, Standing { state, allocations });
+        self.stand(place, LineStatus { state, allocations });
     }
 }

@@ -8,12 +8,12 @@ use jiff::civil::Date;
 use super::{NOTHING, Product, Why};
 use crate::batch::Batch;
 use crate::command::CreateBatch;
+use crate::context::DecisionTime;
 use crate::draft::Seek;
 use crate::event::Fact;
-use crate::journal::Journal;
-use crate::line::{LineState, Standing};
+use crate::event_recorder::EventRecorder;
+use crate::line::{LineState, LineStatus};
 use crate::name::ProductName;
-use crate::occasion::Moment;
 use crate::outcome::Effects;
 use crate::quantity::{Count, Units};
 use crate::record::BatchRecord;
@@ -31,27 +31,27 @@ pub(crate) struct BatchChange {
 
 impl Product {
     /// Names the product; `false` when it bears that name already.
-    pub(crate) fn rename(&mut self, name: &ProductName, journal: &mut Journal<'_>) -> bool {
+    pub(crate) fn rename(&mut self, name: &ProductName, recorder: &mut EventRecorder<'_>) -> bool {
         if self.record.name.as_ref() == Some(name) {
             return false;
         }
         self.record.name = Some(name.clone());
-        self.happened(Fact::ProductNamed { name: name.clone() }, journal);
+        self.happened(Fact::ProductNamed { name: name.clone() }, recorder);
         true
     }
 
     /// Says how many units are kept back from new promises, and serves the backlog where those are fewer than before;
     /// `false` when they are as many.
-    pub(crate) fn keep_back(&mut self, units: Count, journal: &mut Journal<'_>, effects: &mut Effects) -> bool {
+    pub(crate) fn keep_back(&mut self, units: Count, recorder: &mut EventRecorder<'_>, effects: &mut Effects) -> bool {
         let from = core::mem::replace(&mut self.record.safety_stock, units);
         if from == units {
             return false;
         }
-        self.happened(Fact::SafetyStockChanged { from, to: units }, journal);
+        self.happened(Fact::SafetyStockChanged { from, to: units }, recorder);
         if units < from {
-            self.serve_backlog(journal.moment());
+            self.serve_backlog(recorder.moment());
         }
-        self.settle(&Why::NEW_PROMISE, journal, Some(effects));
+        self.settle(&Why::NEW_PROMISE, recorder, Some(effects));
         true
     }
 
@@ -59,7 +59,7 @@ impl Product {
     pub(crate) fn create_batch(
         &mut self,
         create: &CreateBatch,
-        journal: &mut Journal<'_>,
+        recorder: &mut EventRecorder<'_>,
         effects: &mut Effects,
     ) -> usize {
         self.record.batches_created += 1;
@@ -80,10 +80,10 @@ impl Product {
                 quantity: create.quantity,
                 eta: create.eta,
             },
-            journal,
+            recorder,
         );
-        self.serve_backlog(journal.moment());
-        self.settle(&Why::NEW_PROMISE, journal, Some(effects));
+        self.serve_backlog(recorder.moment());
+        self.settle(&Why::NEW_PROMISE, recorder, Some(effects));
         place
     }
 
@@ -105,7 +105,7 @@ impl Product {
         place: usize,
         change: BatchChange,
         why: &Why,
-        journal: &mut Journal<'_>,
+        recorder: &mut EventRecorder<'_>,
         effects: &mut Effects,
     ) {
         let (from, eta_before) = (self.batches[place].quantity(), self.batches[place].eta());
@@ -118,13 +118,13 @@ impl Product {
             }
         }
         let excess = self.batches[place].committed().saturating_sub(to.units());
-        let released: Vec<(usize, Standing)> = self
+        let released: Vec<(usize, LineStatus)> = self
             .to_release(place, excess)
             .into_iter()
             .map(|line| (line, self.lines[line].standing().clone()))
             .collect();
         for (line, _) in &released {
-            self.stand(*line, Standing::empty_handed(LineState::Backordered));
+            self.stand(*line, LineStatus::empty_handed(LineState::Backordered));
         }
         self.batches[place].count(to);
         if change.close {
@@ -133,15 +133,15 @@ impl Product {
         if eta != eta_before {
             self.batches[place].arrive(eta);
             self.rank(place);
-            self.move_to_earlier(place, journal.moment());
+            self.move_to_earlier(place, recorder.moment());
         }
         for (line, had) in released.iter().rev() {
-            self.place_anew(*line, had, journal.moment());
+            self.place_anew(*line, had, recorder.moment());
         }
         if to > from || !released.is_empty() || eta != eta_before {
-            self.serve_backlog(journal.moment());
+            self.serve_backlog(recorder.moment());
         }
-        self.settle(why, journal, Some(effects));
+        self.settle(why, recorder, Some(effects));
     }
 
     /// The lines at hand that hold units in a batch.
@@ -153,16 +153,16 @@ impl Product {
 
     /// Moves the lines of a batch whose ETA changed, in order of service, to other stock where that gives an earlier date.
     /// One whose date is no later than it was stays.
-    fn move_to_earlier(&mut self, batch: usize, moment: Moment) {
+    fn move_to_earlier(&mut self, batch: usize, moment: DecisionTime) {
         let mut lines = self.lines_in(batch);
-        lines.sort_by_cached_key(|place| self.lines[*place].turn());
+        lines.sort_by_cached_key(|place| self.lines[*place].service_position());
         for place in lines {
             let standing = self.lines[place].standing().clone();
             let stays = self.promise(&standing, moment.today);
             if stays <= self.promise_before(&standing, moment.today) {
                 continue;
             }
-            self.stand(place, Standing::empty_handed(LineState::Backordered));
+            self.stand(place, LineStatus::empty_handed(LineState::Backordered));
             let elsewhere = self.find_anew(place, moment);
             let earlier = elsewhere.filter(|found| self.promise(found, moment.today) < stays);
             self.stand(place, earlier.unwrap_or(standing));
@@ -170,7 +170,7 @@ impl Product {
     }
 
     /// Places a line that was released anew, if it fits anywhere. Where that is where it was, it has not moved.
-    fn place_anew(&mut self, line: usize, had: &Standing, moment: Moment) {
+    fn place_anew(&mut self, line: usize, had: &LineStatus, moment: DecisionTime) {
         if let Some(found) = self.find_anew(line, moment) {
             let stays = found.parts() == had.parts();
             self.stand(line, if stays { had.clone() } else { found });
@@ -178,10 +178,10 @@ impl Product {
     }
 
     /// Where a line without stock would have its units, that was promised them before.
-    fn find_anew(&mut self, place: usize, moment: Moment) -> Option<Standing> {
+    fn find_anew(&mut self, place: usize, moment: DecisionTime) -> Option<LineStatus> {
         let terms = self.lines[place].terms();
         let found = self.draft_keeping(NOTHING, moment).fit(Seek::of(terms)).ok();
-        let found = found.map(|allocations| Standing::with(allocations, terms.hold_until));
+        let found = found.map(|allocations| LineStatus::with(allocations, terms.hold_until));
         if found.is_none() || !terms.locations.is_any() {
             self.look_beyond();
         }
@@ -203,7 +203,11 @@ impl Product {
             .filter_map(|(place, line)| {
                 let allocation = line.held_in(batch)?;
                 let units = allocation.part.quantity.units();
-                let leaves = (line.claim(), Reverse(allocation.allocated_at), Reverse(line.turn()));
+                let leaves = (
+                    line.release_rank(),
+                    Reverse(allocation.allocated_at),
+                    Reverse(line.service_position()),
+                );
                 Some((leaves, units, place))
             })
             .collect();

@@ -87,13 +87,23 @@ fn units_that_are_said_to_have_left_and_did_not() {
 #[test]
 fn a_line_that_is_held_without_a_deadline_or_beyond_what_its_product_knows() {
     finds("line held/LAMP is held without a deadline", |books| {
-        books.lines.get_mut(&key("held", "LAMP")).expect("a line").hold_until = None;
+        books
+            .lines
+            .get_mut(&key("held", "LAMP"))
+            .expect("a line")
+            .terms
+            .hold_until = None;
     });
     finds("of which the product does not know", |books| {
         books.products.get_mut(&sku("LAMP")).expect("a product").next_expiry = Some(Timestamp::MAX);
     });
     finds("has a deadline", |books| {
-        books.lines.get_mut(&key("rest", "LAMP")).expect("a line").hold_until = Some(Timestamp::MAX);
+        books
+            .lines
+            .get_mut(&key("rest", "LAMP"))
+            .expect("a line")
+            .terms
+            .hold_until = Some(Timestamp::MAX);
     });
 }
 
@@ -101,14 +111,19 @@ fn a_line_that_is_held_without_a_deadline_or_beyond_what_its_product_knows() {
 fn a_held_line_that_passes_for_allocated() {
     finds("line LineKey", |books| {
         let line = books.lines.get_mut(&key("held", "LAMP")).expect("a line");
-        (line.state, line.hold_until) = (LineState::Allocated, None);
+        (line.state, line.terms.hold_until) = (LineState::Allocated, None);
     });
 }
 
 #[test]
 fn a_place_in_the_queue_that_nobody_gave() {
     finds("line LineKey", |books| {
-        books.lines.get_mut(&key("waits", "LAMP")).expect("a line").precedence = precedence(9, None);
+        books
+            .lines
+            .get_mut(&key("waits", "LAMP"))
+            .expect("a line")
+            .terms
+            .precedence = precedence(9, None);
     });
 }
 

@@ -2,9 +2,9 @@
 
 mod arrivals;
 mod audit;
-mod footing;
 mod holds;
 mod leaving;
+mod precondition;
 mod promises;
 mod rules;
 mod support;

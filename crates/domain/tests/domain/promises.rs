@@ -1,8 +1,8 @@
 //! What may be promised of what there is: stock kept back, locations, quotes, dates. One sentence a test.
 
 use earmark_domain::{
-    Allocate, Command, CreateBatch, LineState, Location, Locations, OnShortage, OrderTerms, Outcome, Promising,
-    Refusal, Remedy, TriedOutcome, Wish, availability,
+    Allocate, Command, CreateBatch, LineRequest, LineState, Location, Locations, OnShortage, OrderTerms, Outcome,
+    Promising, Refusal, Remedy, TriedOutcome, availability,
 };
 
 use crate::support::{
@@ -73,7 +73,7 @@ mod locations {
     fn from(id: &str, quantity: u32, locations: &[&str]) -> Command {
         let location = |name: &&str| Location::new(name).expect("a location");
         Command::Allocate(Allocate {
-            wish: Wish {
+            line: LineRequest {
                 key: key(id, "LAMP"),
                 sku: sku("LAMP"),
                 quantity: units(quantity),

@@ -153,7 +153,7 @@ mod allocate_a_line {
         let Command::Allocate(mut swapped) = allocate("o1", "DESK", 3) else {
             unreachable!()
         };
-        swapped.wish.key = key("o1", "LAMP");
+        swapped.line.key = key("o1", "LAMP");
         assert_eq!(
             books.run(&Command::Allocate(swapped)),
             Err(Refusal::LineExists(key("o1", "LAMP")))

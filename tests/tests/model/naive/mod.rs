@@ -229,7 +229,7 @@ impl Model {
             }
             Command::ChangeBatch(change) => of_batch(&change.reference),
             Command::ReceiveBatch { reference, .. } | Command::CancelBatch(reference) => of_batch(reference),
-            Command::Allocate(allocate) => BTreeSet::from([allocate.wish.sku.clone()]),
+            Command::Allocate(allocate) => BTreeSet::from([allocate.line.sku.clone()]),
             Command::PlaceOrder(place) | Command::ReplaceOrder(place) => {
                 let mut skus = of_order(place.order());
                 skus.extend(place.lines().iter().map(|line| line.sku.clone()));

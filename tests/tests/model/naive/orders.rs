@@ -44,7 +44,7 @@ impl Model {
     }
 
     pub(super) fn allocate(&mut self, allocate: &Allocate) -> Told {
-        let wish = &allocate.wish;
+        let wish = &allocate.line;
         let quantity = u64::from(wish.quantity.get());
         if let Some(line) = self.lines.iter().find(|line| line.key == wish.key) {
             let same = line.sku == wish.sku && line.quantity == quantity;

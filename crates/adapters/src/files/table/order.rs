@@ -68,12 +68,12 @@ impl OrderRow {
     /// whole.
     #[must_use]
     pub fn begin(header: Option<&OrderRecord>, line: LineRead, now: Timestamp) -> Self {
-        let order = line.record.key.order.clone();
+        let order = line.record.terms.key.order.clone();
         let precedence = header.map(|header| header.precedence).unwrap_or_default();
         let mut row = Self {
             order_id: order.to_string(),
             status: OrderStatus::Firm.as_str(),
-            placed_at: line.record.placed_at,
+            placed_at: line.record.terms.placed_at,
             lines: 0,
             allocated: 0,
             backordered: 0,
@@ -97,12 +97,12 @@ impl OrderRow {
     /// Whether a line is of this order.
     #[must_use]
     pub fn holds(&self, line: &LineRead) -> bool {
-        self.order == line.record.key.order
+        self.order == line.record.terms.key.order
     }
 
     /// Adds another line of the order. The order can leave on the day its last line can; never, while one waits.
     pub fn add(&mut self, line: LineRead, now: Timestamp) {
-        self.placed_at = self.placed_at.min(line.record.placed_at);
+        self.placed_at = self.placed_at.min(line.record.terms.placed_at);
         let line = line.view(now);
         let units = match line.state {
             LineState::Held => &mut self.held,

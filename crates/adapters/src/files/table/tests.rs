@@ -21,20 +21,10 @@ fn shortly(seconds: i64) -> Timestamp {
 fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Option<Date>)]) -> LineRead {
     LineRead {
         record: LineRecord {
-            key: LineKey {
+sku: Sku::new("LAMP, small").expect("a name"), state, terms: LineTerms {key: LineKey {
                 order: order.parse().expect("a name"),
                 line: id.parse().expect("a name"),
-            },
-            sku: Sku::new("LAMP, small").expect("a name"),
-            quantity: Quantity::new(10).expect("a quantity"),
-            state,
-            split: true,
-            placed_at: Timestamp::UNIX_EPOCH,
-            placed_with_order: false,
-            precedence: Precedence::default(),
-            locations: Locations::ANY,
-            hold_until: None,
-        },
+            }, quantity: Quantity::new(10).expect("a quantity"), split: true, placed_at: Timestamp::UNIX_EPOCH, placed_with_order: false, precedence: Precedence::default(), locations: Locations::ANY, hold_until: None}},
         allocations: in_batches
             .iter()
             .map(|(batch, quantity, eta)| {
@@ -246,7 +236,7 @@ fn columns_are_named_as_the_fields_of_the_objects_in_the_same_order() {
 
 #[test]
 fn an_event_is_one_record_with_its_data_as_json() {
-    let event = WrittenEvent {
+    let event = EncodedEvent {
         sequence: 7,
         subject: Subject::Product {
             sku: Sku::new("LAMP").expect("a name"),

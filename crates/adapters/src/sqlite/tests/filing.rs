@@ -7,8 +7,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, Queries, Store};
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, Count, CreateBatch, Ledger, LineId, LineKey, LineState, Loaded, Location,
-    Locations, Occasion, OnShortage, OrderId, Promising, Quantity, Reference, Sku, Wish, audit,
+    Allocate, ChangeBatch, Command, Count, CreateBatch, UnitOfWork, LineId, LineKey, LineState, Loaded, Location,
+    Locations, DecisionContext, OnShortage, OrderId, Promising, Quantity, Reference, Sku, LineRequest, audit,
 };
 use jiff::Timestamp;
 
@@ -48,17 +48,17 @@ fn order(number: usize) -> OrderId {
 /// Runs a command, as the engine would, at a second of its own.
 async fn run(store: &SqliteStore, second: usize, command: Command) {
     let scope = command.scope();
-    let occasion = Occasion {
+    let context = DecisionContext {
         now: Timestamp::from_second(1_900_000_000 + i64::try_from(second).expect("few")).expect("an instant"),
         actor: "tests".into(),
         correlation_id: "a test".into(),
         promising: Promising::default(),
     };
     let decide: Decide = Arc::new(move |loaded: Loaded| {
-        let mut ledger = Ledger::open(loaded)?;
-        let answer = ledger.decide(&command, &occasion);
+        let mut unit_of_work = UnitOfWork::open(loaded)?;
+        let answer = unit_of_work.decide(&command, &context);
         Ok(Decided {
-            changes: ledger.close()?,
+            changes: unit_of_work.close()?,
             answers: vec![answer.map_err(Into::into)],
         })
     });
@@ -82,7 +82,7 @@ async fn buy(store: &SqliteStore, units: i32) {
 /// The products of the lines are in no order.
 async fn allocate(store: &SqliteStore, number: usize) {
     let sku = product(number * number % PRODUCTS);
-    let wish = Wish {
+    let wish = LineRequest {
         key: LineKey {
             order: order(number),
             line: LineId::from(&sku),
@@ -126,9 +126,9 @@ async fn each_product_tells_all_of_its_own(store: &SqliteStore) {
             .collect();
         // From the start, from one of its own, and from some event of whatever product.
         for after in [0, own[own.len() / 2].sequence, last / 2, last] {
-            let told = store.events(&filter, after, 10_000).await.expect("events").events;
+            let placing_event = store.events(&filter, after, 10_000).await.expect("events").events;
             let wanted: Vec<_> = own.iter().filter(|one| one.sequence > after).cloned().collect();
-            assert_eq!(told, wanted, "{sku} after {after}");
+            assert_eq!(placing_event, wanted, "{sku} after {after}");
             let page = store.events(&filter, after, 3).await.expect("events").events;
             assert_eq!(page, wanted[..wanted.len().min(3)], "{sku} after {after}");
         }

@@ -58,8 +58,8 @@ async fn a_file_without_a_schema_is_only_opened_by_those_who_may_make_it() {
     let missing = SqliteStore::pending_migrations(shelf.file()).await.expect("an answer");
     assert_eq!(missing.len(), MIGRATIONS.len(), "{missing:?}");
     let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, false).await;
-    let told = refused.expect_err("there is no schema").to_string();
-    assert!(told.contains("earmark migrate"), "{told}");
+    let placing_event = refused.expect_err("there is no schema").to_string();
+    assert!(placing_event.contains("earmark migrate"), "{placing_event}");
     assert!(!shelf.file().exists(), "a look makes no file");
 
     let made = SqliteStore::migrate(shelf.file()).await.expect("migrated");
@@ -91,8 +91,8 @@ async fn a_file_that_is_no_database_is_refused_with_its_name() {
     let shelf = Shelf::new();
     std::fs::write(shelf.file(), "a shopping list, and a long one at that; ".repeat(50)).expect("written");
     let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, true).await;
-    let told = refused.expect_err("it is no database").to_string();
-    assert!(told.contains("books.db") && told.contains("not a database"), "{told}");
+    let placing_event = refused.expect_err("it is no database").to_string();
+    assert!(placing_event.contains("books.db") && placing_event.contains("not a database"), "{placing_event}");
 }
 
 #[tokio::test]

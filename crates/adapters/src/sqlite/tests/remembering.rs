@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use diesel::connection::SimpleConnection;
 use earmark_application::{Decide, Decided, Store};
-use earmark_domain::{Changes, LineKey, Loaded, OrderId, Scope};
+use earmark_domain::{ChangeSet, LineKey, Loaded, OrderId, Scope};
 
 use super::super::SqliteStore;
 use super::{Shelf, a_small_book, key, renamed, sku, store};
@@ -16,7 +16,7 @@ async fn given(books: &SqliteStore, scope: Scope) -> Loaded {
     let decide: Decide = Arc::new(move |loaded| {
         *kept.lock().expect("nobody panicked") = loaded;
         Ok(Decided {
-            changes: Changes::default(),
+            changes: ChangeSet::default(),
             answers: Vec::new(),
         })
     });
@@ -55,10 +55,10 @@ async fn what_is_remembered_is_what_would_be_read() {
     assert_eq!((read.products.len(), read.batches.len()), (1, 1));
     assert_eq!(given(&books, a_new_line()).await, read);
     store(&books, renamed(2)).await.expect("stored");
-    let remembered = given(&books, a_new_line()).await;
-    assert_eq!(remembered.products[0].version, 3);
+    let cached = given(&books, a_new_line()).await;
+    assert_eq!(cached.products[0].version, 3);
     drop(books);
-    assert_eq!(given(&shelf.open().await, a_new_line()).await, remembered);
+    assert_eq!(given(&shelf.open().await, a_new_line()).await, cached);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use earmark_domain::{
-    DeallocationReason, Fact, Kept, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, Units,
+    DeallocationReason, Fact, ShortageOutcome, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -80,9 +80,9 @@ impl From<OutOfStock> for Fact {
             line: told.line.into(),
             available: Units::new(told.available),
             kept: match told.kept {
-                KeptWord::Nothing => Kept::Nothing,
-                KeptWord::Refused => Kept::Refused,
-                KeptWord::Backordered => Kept::Backordered,
+                KeptWord::Nothing => ShortageOutcome::Nothing,
+                KeptWord::Refused => ShortageOutcome::Refused,
+                KeptWord::Backordered => ShortageOutcome::Backordered,
             },
         }
     }

@@ -97,23 +97,23 @@ fn overdue_batches_are_offered_for_good_or_for_some_days() {
 
 #[test]
 fn callers_wait_for_a_place_in_a_full_queue_for_some_milliseconds_or_not_at_all() {
-    const NAME: &str = "engine.patience_ms";
-    let patience = |given: &str| {
-        let settings = read(&format!("[engine]\npatience_ms = {given}\n"), &[], None).expect("settings");
-        settings.engine.or(EngineSettings::default()).patience
+    const NAME: &str = "engine.queue_timeout_ms";
+    let queue_timeout = |given: &str| {
+        let settings = read(&format!("[engine]\nqueue_timeout_ms = {given}\n"), &[], None).expect("settings");
+        settings.engine.or(EngineSettings::default()).queue_timeout
     };
-    assert_eq!(patience("0"), Duration::ZERO);
-    assert_eq!(patience("60000"), Duration::from_secs(60));
+    assert_eq!(queue_timeout("0"), Duration::ZERO);
+    assert_eq!(queue_timeout("60000"), Duration::from_secs(60));
     let settings = read("", &[], None).expect("settings");
     let unset = EngineSettings::default();
-    assert_eq!(settings.engine.or(unset).patience, unset.patience);
+    assert_eq!(settings.engine.or(unset).queue_timeout, unset.queue_timeout);
     assert_eq!(
         told(&settings, NAME),
-        pair(&unset.patience.as_millis().to_string(), "default")
+        pair(&unset.queue_timeout.as_millis().to_string(), "default")
     );
     assert_eq!(
-        refused("", &[("EARMARK__ENGINE__PATIENCE_MS", "60001")]),
-        "setting engine.patience_ms (environment variable EARMARK__ENGINE__PATIENCE_MS) can't be \"60001\": a whole number \
+        refused("", &[("EARMARK__ENGINE__QUEUE_TIMEOUT_MS", "60001")]),
+        "setting engine.queue_timeout_ms (environment variable EARMARK__ENGINE__QUEUE_TIMEOUT_MS) can't be \"60001\": a whole number \
          of milliseconds from 0 to 60000 is allowed"
     );
 }
@@ -125,7 +125,7 @@ fn an_unknown_setting_is_named_with_its_source_and_what_there_is() {
         told,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); there are store.url, \
          store.connections, store.migrate, http.listen, promising.overdue_grace_days, log.format, log.level, \
-         engine.lanes, engine.queue, engine.patience_ms, engine.group"
+         engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
     assert!(refused("[mail]\nurl = \"log:\"\n", &[]).starts_with("unknown setting mail.url ("));
     assert!(refused("store = \"memory:\"\n", &[]).starts_with("unknown setting store ("));

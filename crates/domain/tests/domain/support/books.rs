@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, Change, Changes, Command, DispatchRecord,
-    Event, ExpireHolds, Fact, Ledger, LineKey, LineRecord, LineState, Loaded, NextHold, Occasion, OfferCut, OrderId,
-    OrderRecord, Outcome, ProductHistory, ProductRecord, Promising, Reference, Refusal, ReleaseLines, Scope,
-    SequencedEvent, Sku, Starved, Turn, Units, audit,
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, Change, ChangeSet, Command,
+    DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState, Loaded, NeedsAllBatches,
+    NextHold, OrderId, OrderRecord, Outcome, ProductHistory, ProductRecord, Promising, Reference, Refusal,
+    ReleaseLines, Scope, SequencedEvent, ServicePosition, Sku, UnitOfWork, Units, audit,
 };
 use jiff::Timestamp;
 
@@ -31,7 +31,7 @@ pub(crate) struct Books {
 }
 
 /// What commands came to: what each is told, and what has to be stored.
-pub(crate) type Decided = (Vec<Result<Outcome, Refusal>>, Changes);
+pub(crate) type Decided = (Vec<Result<Outcome, Refusal>>, ChangeSet);
 
 impl Books {
     /// Runs one command in a transaction of its own.
@@ -61,21 +61,21 @@ impl Books {
         let mut scope = Scope::of(commands.iter().copied());
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
-            let mut ledger = Ledger::open(self.load(&scope)).expect("sound books");
-            let due = ledger.due(self.occasion(self.ticks + many).now);
+            let mut unit_of_work = UnitOfWork::open(self.load(&scope)).expect("sound books");
+            let due = unit_of_work.products_with_due_holds(self.context(self.ticks + many).now);
             let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
             if !due.is_empty() && !ends_holds {
                 return Err(due);
             }
             let outcomes = (self.ticks + 1..)
                 .zip(commands)
-                .map(|(tick, command)| ledger.decide(command, &self.occasion(tick)))
+                .map(|(tick, command)| unit_of_work.decide(command, &self.context(tick)))
                 .collect();
-            match ledger.close() {
+            match unit_of_work.close() {
                 Ok(changes) => return Ok((outcomes, changes)),
-                Err(Starved(skus)) => {
-                    assert!(!skus.is_subset(&scope.whole_offers), "starved on whole offers");
-                    scope.whole_offers.extend(skus);
+                Err(NeedsAllBatches(skus)) => {
+                    assert!(!skus.is_subset(&scope.all_batches_of), "starved on whole offers");
+                    scope.all_batches_of.extend(skus);
                 }
             }
         }
@@ -83,15 +83,16 @@ impl Books {
 
     /// Ends the first hold on some products that has ended, and no more: the least a sweep could do at once.
     fn end_holds(&mut self, skus: BTreeSet<Sku>) {
-        let now = self.occasion(self.ticks + 1).now;
-        let due =
-            |line: &&LineRecord| line.hold_until.is_some_and(|deadline| deadline <= now) && skus.contains(&line.sku);
+        let now = self.context(self.ticks + 1).now;
+        let due = |line: &&LineRecord| {
+            line.terms.hold_until.is_some_and(|deadline| deadline <= now) && skus.contains(&line.sku)
+        };
         let orders = self
             .lines
             .values()
             .filter(due)
             .take(1)
-            .map(|line| line.key.order.clone())
+            .map(|line| line.terms.key.order.clone())
             .collect();
         self.run(&Command::ExpireHolds(ExpireHolds { skus, orders }))
             .expect("holds end");
@@ -100,7 +101,7 @@ impl Books {
     /// Makes final that holds have ended.
     pub(crate) fn sweep(&mut self) {
         loop {
-            let now = self.occasion(self.ticks + 1).now;
+            let now = self.context(self.ticks + 1).now;
             let due = self
                 .products
                 .values()
@@ -124,15 +125,15 @@ impl Books {
     }
 
     /// The occasion of the next command.
-    pub(crate) fn next_occasion(&self) -> Occasion {
-        self.occasion(self.ticks + 1)
+    pub(crate) fn next_occasion(&self) -> DecisionContext {
+        self.context(self.ticks + 1)
     }
 
-    fn occasion(&self, tick: i64) -> Occasion {
+    fn context(&self, tick: i64) -> DecisionContext {
         let noon = jiff::tz::Offset::UTC
             .to_timestamp(day(0).at(12, 0, 0, 0))
             .expect("an instant");
-        Occasion {
+        DecisionContext {
             now: Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant"),
             actor: Arc::from("test"),
             correlation_id: Arc::from("test"),
@@ -187,7 +188,7 @@ impl Books {
         skus.extend(
             self.lines
                 .values()
-                .filter(|line| scope.orders.contains(&line.key.order))
+                .filter(|line| scope.orders.contains(&line.terms.key.order))
                 .map(|line| line.sku.clone()),
         );
         let mut backlog = Vec::new();
@@ -197,11 +198,11 @@ impl Books {
                 BacklogNeed::FromStart => None,
                 BacklogNeed::Resume => product.resume_after.clone(),
             };
-            let mut turns: Vec<Turn> = self
+            let mut turns: Vec<ServicePosition> = self
                 .lines
                 .values()
                 .filter(|line| line.sku == product.sku && line.state == LineState::Backordered)
-                .map(LineRecord::turn)
+                .map(LineRecord::service_position)
                 .filter(|turn| start.as_ref().is_none_or(|start| turn > start))
                 .collect();
             turns.sort();
@@ -237,12 +238,12 @@ impl Books {
             at: self
                 .lines
                 .values()
-                .filter(|line| line.sku == *sku && !scope.orders.contains(&line.key.order))
-                .filter_map(|line| line.hold_until)
+                .filter(|line| line.sku == *sku && !scope.orders.contains(&line.terms.key.order))
+                .filter_map(|line| line.terms.hold_until)
                 .min(),
         };
         let mut offered = BTreeSet::new();
-        let mut cut_offers = Vec::new();
+        let mut batch_pages_cut = Vec::new();
         for sku in &skus {
             let mut open: Vec<&BatchRecord> = self
                 .batches
@@ -250,9 +251,9 @@ impl Books {
                 .filter(|batch| batch.sku == *sku && self.available(batch.reference.as_str()) > 0)
                 .collect();
             open.sort_by_key(|batch| batch.preference());
-            if open.len() > OFFER && !scope.whole_offers.contains(sku) {
+            if open.len() > OFFER && !scope.all_batches_of.contains(sku) {
                 open.truncate(OFFER);
-                cut_offers.push(OfferCut {
+                batch_pages_cut.push(BatchPageEnd {
                     sku: sku.clone(),
                     after: open[OFFER - 1].preference(),
                 });
@@ -270,9 +271,10 @@ impl Books {
             .cloned()
             .collect();
         Loaded {
+            processed: BTreeSet::new(),
             products: skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect(),
             batches,
-            cut_offers,
+            batch_pages_cut,
             orders: scope
                 .orders
                 .iter()
@@ -295,7 +297,12 @@ impl Books {
             return Vec::new();
         };
         let mut held: Vec<&AllocationRecord> = self.allocations.values().filter(|a| a.batch == need.batch).collect();
-        held.sort_by_key(|a| (a.claim, std::cmp::Reverse((a.allocated_at, self.lines[&a.key].turn()))));
+        held.sort_by_key(|a| {
+            (
+                a.release_rank,
+                std::cmp::Reverse((a.allocated_at, self.lines[&a.key].service_position())),
+            )
+        });
         let committed = batch.allocated.get() + batch.dispatched.get();
         let mut excess = match need.lines {
             ReleaseLines::All => u64::MAX,
@@ -312,7 +319,7 @@ impl Books {
         chosen
     }
 
-    pub(crate) fn store(&mut self, changes: Changes) {
+    pub(crate) fn store(&mut self, changes: ChangeSet) {
         for change in changes.products {
             let stood = self.products.insert(change.record.sku.clone(), change.record);
             assert_eq!(stood.map(|record| record.version), change.read_version);
@@ -359,7 +366,7 @@ impl Books {
         for change in changes.lines {
             let new = matches!(change, Change::New(_));
             let line = change.value().clone();
-            assert_eq!(self.lines.insert(line.key.clone(), line).is_none(), new);
+            assert_eq!(self.lines.insert(line.terms.key.clone(), line).is_none(), new);
         }
         for earmarked in changes.earmarked {
             let batch = self.batches.get_mut(&earmarked.batch).expect("a batch");
@@ -399,7 +406,7 @@ impl Books {
     fn history(&self, product: &ProductRecord) -> ProductHistory {
         let own = |line: &&LineRecord| line.sku == product.sku;
         let lines: Vec<LineRecord> = self.lines.values().filter(own).cloned().collect();
-        let keys: BTreeSet<&LineKey> = lines.iter().map(|line| &line.key).collect();
+        let keys: BTreeSet<&LineKey> = lines.iter().map(|line| &line.terms.key).collect();
         let told = self.events.iter().zip(1..);
         let told = told.filter(|(event, _)| event.product().is_some_and(|(sku, _)| *sku == product.sku));
         let held = self.allocations.values().filter(|held| keys.contains(&held.key));

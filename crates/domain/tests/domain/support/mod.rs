@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use earmark_domain::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, HoldFor, LineId, LineKey,
-    Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
-    PutProduct, Quantity, Quote, Reference, Sku, Wish,
+    LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
+    Precedence, Priority, PutProduct, Quantity, Quote, Reference, Sku,
 };
 use jiff::civil::Date;
 
@@ -64,7 +64,7 @@ pub(crate) fn create_batch(name: &str, of: &str, quantity: u32, eta: Option<Date
 
 fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, split: bool) -> Command {
     Command::Allocate(Allocate {
-        wish: Wish {
+        line: LineRequest {
             key: key(order_id, of),
             sku: sku(of),
             quantity: units(quantity),

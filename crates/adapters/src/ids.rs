@@ -1,0 +1,18 @@
+//! Ids made at random.
+
+use earmark_application::Ids;
+use uuid::Uuid;
+
+/// Makes UUIDs: version 7 for correlation ids, version 4 for tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn correlation_id(&self) -> [u8; 16] {
+        Uuid::now_v7().into_bytes()
+    }
+
+    fn token(&self) -> [u8; 16] {
+        Uuid::new_v4().into_bytes()
+    }
+}

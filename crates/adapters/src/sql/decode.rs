@@ -1,0 +1,119 @@
+//! What is read alike of any database: a row's values, each through the domain's own constructor, and what is told when one
+//! of them can't be true.
+
+use std::fmt::Display;
+
+use earmark_application::StoreError;
+use earmark_domain::{LineId, LineKey, Location, Locations, OrderId, Precedence, Reference, ReleaseRank, Sku, Subject, Units};
+
+use crate::sql::rank;
+use crate::wire;
+
+/// Names the row a value that can't be one stands in.
+pub(crate) struct RowContext<'a> {
+    pub(crate) table: &'static str,
+    pub(crate) key: &'a dyn Display,
+}
+
+impl RowContext<'_> {
+    /// What is told of a value that can't be true.
+    pub(crate) fn corrupt(&self, why: impl Display) -> StoreError {
+        StoreError::Corrupt(format!("{} {:?}: {why}", self.table, self.key.to_string()))
+    }
+
+    /// Takes a value through its constructor.
+    pub(crate) fn read<T, E: Display>(&self, column: &str, value: Result<T, E>) -> Result<T, StoreError> {
+        value.map_err(|why| self.corrupt(format_args!("{column} {why}")))
+    }
+
+    pub(crate) fn units(&self, column: &str, units: i64) -> Result<Units, StoreError> {
+        self.read(column, u64::try_from(units)).map(Units::new)
+    }
+
+    pub(crate) fn precedence(&self, column: &str, rank: i64) -> Result<Precedence, StoreError> {
+        rank::precedence(rank).ok_or_else(|| self.corrupt(format_args!("{column} {rank} is none")))
+    }
+
+    pub(crate) fn release_rank(&self, column: &str, value: i64) -> Result<ReleaseRank, StoreError> {
+        rank::release_rank_of(value).ok_or_else(|| self.corrupt(format_args!("{column} {value} is none")))
+    }
+
+    pub(crate) fn locations(&self, names: Vec<String>) -> Result<Locations, StoreError> {
+        let locations = names
+            .into_iter()
+            .map(|name| self.read("locations", Location::new(name)))
+            .collect::<Result<_, _>>()?;
+        self.read("locations", Locations::new(locations))
+    }
+
+    pub(crate) fn line_key(&self, order: &str, line: &str) -> Result<LineKey, StoreError> {
+        Ok(LineKey {
+            order: self.read("order_id", OrderId::new(order))?,
+            line: self.read("line_id", LineId::new(line))?,
+        })
+    }
+
+    /// The order that an event concerns. Of one that is found by its line it stands in the data alone.
+    pub(crate) fn order(&self, order: Option<String>, kind: &str, data: &str) -> Result<Option<OrderId>, StoreError> {
+        let order = match order {
+            None if kind == "Allocated" => Some(self.read("data", wire::allocated_order(data))?),
+            order => order,
+        };
+        order
+            .map(|order| self.read("order_id", OrderId::new(order)))
+            .transpose()
+    }
+
+    /// What an event is about.
+    pub(crate) fn subject(
+        &self,
+        sku: Option<String>,
+        version: Option<i64>,
+        order: Option<&OrderId>,
+    ) -> Result<Subject, StoreError> {
+        match (sku, version, order) {
+            (Some(sku), Some(version), _) => Ok(Subject::Product {
+                sku: self.read("sku", Sku::new(sku))?,
+                version: self.read("version", u64::try_from(version))?,
+            }),
+            (None, None, Some(order)) => Ok(Subject::Order(order.clone())),
+            _ => Err(self.corrupt("is neither of a product nor of an order")),
+        }
+    }
+}
+
+/// An order id that stands with a line.
+pub(crate) fn order_id(id: &str) -> Result<OrderId, StoreError> {
+    let at = RowContext {
+        table: "lines",
+        key: &id,
+    };
+    at.read("order_id", OrderId::new(id))
+}
+
+/// A sum of a product's units, as the database made it.
+pub(crate) fn units(sku: &Sku, column: &str, sum: i64) -> Result<Units, StoreError> {
+    let at = RowContext {
+        table: "products",
+        key: sku,
+    };
+    at.units(column, sum)
+}
+
+/// Units of a product in a batch, as the database made a sum of them.
+pub(crate) fn ended((sku, batch, sum): (String, String, i64)) -> Result<(Sku, Reference, Units), StoreError> {
+    let at = RowContext {
+        table: "allocations",
+        key: &batch,
+    };
+    Ok((
+        at.read("sku", Sku::new(sku))?,
+        at.read("batch", Reference::new(&batch))?,
+        at.units("quantity", sum)?,
+    ))
+}
+
+/// A counter that only grows by ones, such as a version or a sequence, as a column keeps it.
+pub(crate) fn counter(count: u64) -> i64 {
+    i64::try_from(count).expect("nobody counts to 2^63 by ones")
+}

@@ -1,0 +1,118 @@
+//! Precedence and release rank as one integer each, so that one indexed column sorts in the domain's order.
+//!
+//! A rank is −(priority · 2³² + urgency). The urgency of a day counts down from 2³¹, so that an earlier day has a larger
+//! one, and every day of the calendar is more urgent than none, which is 0. An order without priority and date has rank 0.
+
+use earmark_domain::{Precedence, Priority, ReleaseRank};
+use jiff::SignedDuration;
+use jiff::civil::{Date, date};
+
+/// The part of a rank that the day takes.
+const DAYS: i64 = 1 << 32;
+/// From here the days are counted down.
+const LAST_DAY: i64 = 1 << 31;
+const EPOCH: Date = date(1970, 1, 1);
+
+/// Below the release rank of every firm line.
+const HELD: i64 = -(1 << 60);
+
+/// The rank of a precedence: the smaller is served first.
+pub(crate) fn rank(precedence: Precedence) -> i64 {
+    let days = |day: Date| day.duration_since(EPOCH).as_hours() / 24;
+    let urgency = precedence.required_by().map_or(0, |day| LAST_DAY - days(day));
+    -(i64::from(precedence.priority().get()) * DAYS + urgency)
+}
+
+/// The precedence of a rank; `None`: it is the rank of none.
+pub(crate) fn precedence(rank: i64) -> Option<Precedence> {
+    let negated = rank.checked_neg()?;
+    let priority = Priority::new(negated.div_euclid(DAYS)).ok()?;
+    let required_by = match negated.rem_euclid(DAYS) {
+        0 => None,
+        urgency => {
+            let since = SignedDuration::from_hours((LAST_DAY - urgency) * 24);
+            Some(EPOCH.checked_add(since).ok()?)
+        }
+    };
+    Some(Precedence::of(priority, required_by))
+}
+
+/// The column value of a release rank: the smaller leaves its batch first. 0 for a firm line without priority and date.
+pub(crate) fn release_rank(release_rank: ReleaseRank) -> i64 {
+    let held = if release_rank.is_held() { HELD } else { 0 };
+    held - rank(release_rank.precedence())
+}
+
+/// The release rank of a column value; `None`: it is the value of none.
+pub(crate) fn release_rank_of(value: i64) -> Option<ReleaseRank> {
+    let held = value < HELD / 2;
+    let firm = if held { value.checked_sub(HELD)? } else { value };
+    Some(ReleaseRank::of(precedence(firm.checked_neg()?)?, held))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAYS_TRIED: [Option<Date>; 6] = [
+        None,
+        Some(Date::MIN),
+        Some(date(1969, 12, 31)),
+        Some(date(2026, 11, 24)),
+        Some(date(2026, 11, 25)),
+        Some(Date::MAX),
+    ];
+
+    fn all() -> Vec<Precedence> {
+        let priorities = [-Priority::MOST, -1, 0, 1, 17, Priority::MOST];
+        let of = |number: i32| Priority::new(number).expect("a priority");
+        let pairs = priorities.into_iter().flat_map(|number| DAYS_TRIED.map(|day| (of(number), day)));
+        pairs.map(|(priority, day)| Precedence::of(priority, day)).collect()
+    }
+
+    #[test]
+    fn ranks_sort_as_precedences_do() {
+        for a in all() {
+            for b in all() {
+                assert_eq!(rank(a).cmp(&rank(b)), a.cmp(&b), "{a:?} and {b:?}");
+            }
+        }
+        assert_eq!(rank(Precedence::default()), 0);
+    }
+
+    #[test]
+    fn release_ranks_sort_as_the_domain_s_do() {
+        let both = [true, false].into_iter().flat_map(|held| {
+            let of = move |precedence| ReleaseRank::of(precedence, held);
+            all().into_iter().map(of)
+        });
+        let ranks: Vec<ReleaseRank> = both.collect();
+        for a in &ranks {
+            for b in &ranks {
+                assert_eq!(release_rank(*a).cmp(&release_rank(*b)), a.cmp(b), "{a:?} and {b:?}");
+            }
+        }
+        assert_eq!(release_rank(ReleaseRank::of(Precedence::default(), false)), 0);
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_the_same() {
+        for one in all() {
+            assert_eq!(precedence(rank(one)), Some(one));
+            for held in [true, false] {
+                let release = ReleaseRank::of(one, held);
+                assert_eq!(release_rank_of(release_rank(release)), Some(release));
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_encodes_nothing_is_refused() {
+        for bad in [i64::MIN, i64::MAX, 1] {
+            assert_eq!(precedence(bad), None, "{bad}");
+        }
+        for bad in [i64::MIN, i64::MAX, HELD / 2 + 1] {
+            assert_eq!(release_rank_of(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Answers: what the caller of a command gets.
+
+use earmark_domain::{Outcome, Refusal};
+
+/// The outcome of a command, or why there is none.
+pub type Answer = Result<Outcome, CommandError>;
+
+/// Why a command has no outcome.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many commands wait, or other transactions changed the same products too often. Send it again later.
+    #[error("the service is busy; send the command again in a moment")]
+    Busy,
+    /// The service is shutting down and takes no new work.
+    #[error("the service is shutting down; send the command again")]
+    ShuttingDown,
+    /// The store does not answer. It is safe to send the command again.
+    #[error("the store does not answer; send the command again, it is safe")]
+    Unavailable,
+    /// A defect of the service. The command has not been stored.
+    #[error("the service failed on this command; it has been logged")]
+    Internal,
+}
+
+impl CommandError {
+    /// A stable word for metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Busy => "busy",
+            Self::ShuttingDown => "shutting_down",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The engine: commands of many callers share one transaction (group commit).
+//!
+//! It keeps a few lanes, each a bounded queue. A lane takes what is waiting, up to a bound, joins the scopes, has the
+//! commands decided one after the other on what the store loads, stores once, and answers each caller. One waiting
+//! command is a group of one: no caller waits for company. While a group is being stored, the next can be pipelined
+//! behind it ([`lane`]). Commands on one SKU share a lane, so they don't contend for its lock; where they meet all the
+//! same (orders over several SKUs, other instances), the store's locks keep them right.
+
+mod decide;
+mod group;
+mod hints;
+mod holds;
+mod job;
+mod lane;
+mod queue;
+mod shared;
+mod transaction;
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use earmark_domain::Command;
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::answer::{Answer, CommandError};
+use crate::envelope::Envelope;
+use crate::ports::{Clock, Meter, Store, Worklist};
+use job::Job;
+use queue::LaneQueue;
+use shared::Shared;
+
+pub(crate) use holds::expire_due_holds;
+pub use lane::Lane;
+pub use shared::EngineSettings;
+
+/// The handle that commands are given to. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    lanes: Arc<[LaneQueue]>,
+    queue_timeout: Duration,
+}
+
+impl Engine {
+    /// An engine, and its lanes for the caller to run on a runtime of its choice.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        worklist: Arc<dyn Worklist>,
+        clock: Arc<dyn Clock>,
+        meter: Arc<dyn Meter>,
+        settings: EngineSettings,
+    ) -> (Self, Vec<Lane>) {
+        let shared = Arc::new(Shared::new(store, worklist, clock, meter, settings.promising));
+        let (queues, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
+            .map(|number| Lane::new(number, &settings, Arc::clone(&shared)))
+            .unzip();
+        let engine = Self {
+            shared,
+            lanes: queues.into(),
+            queue_timeout: settings.queue_timeout,
+        };
+        (engine, lanes)
+    }
+
+    /// Runs one command and answers once its transaction is stored.
+    ///
+    /// Dropping the future does not tear anything: the command is then either stored whole or not run at all.
+    ///
+    /// # Errors
+    /// [`CommandError`]: refused by the rules, or `Busy` when its lane stays full, or a fault of the store.
+    pub async fn execute(&self, envelope: Envelope) -> Answer {
+        let name = envelope.command.name();
+        let (reply, answer) = oneshot::channel();
+        let lane = &self.lanes[self.lane_of(&envelope.command)];
+        let job = Job {
+            envelope,
+            reply,
+            streamed: false,
+        };
+        let error = match lane
+            .send_within(self.queue_timeout, self.shared.clock.as_ref(), job)
+            .await
+        {
+            Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
+            Err(error) => error,
+        };
+        self.shared.meter.answered(name, error.code(), 1);
+        Err(error)
+    }
+
+    /// A stream of commands that are decided strictly in the order they are submitted, whatever they touch.
+    #[must_use]
+    pub fn ordered(&self) -> OrderedStream {
+        let number = self.shared.next_stream.fetch_add(1, Ordering::Relaxed);
+        OrderedStream {
+            lane: self.lanes[number % self.lanes.len()].clone(),
+        }
+    }
+
+    /// Takes no new commands; what waits is still decided, stored and answered. The lanes end when they are empty.
+    pub async fn drain(&self) {
+        self.shared.draining.store(true, Ordering::Relaxed);
+        for lane in self.lanes.iter() {
+            lane.close().await;
+        }
+    }
+
+    /// Whether the engine has stopped taking new commands.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a transaction has left part of a backlog unserved.
+    pub async fn backlog_pending(&self) {
+        self.shared.backlog_pending.notified().await;
+    }
+
+    /// The current instant of the clock that decisions are taken by.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// The lane of a command: that of the first thing it names, so that commands on one SKU share a lane.
+    fn lane_of(&self, command: &Command) -> usize {
+        let lanes = self.lanes.len() as u64;
+        if lanes == 1 {
+            return 0;
+        }
+        let hash = BuildHasherDefault::<DefaultHasher>::default();
+        let code = hash.hash_one(command.foremost_name());
+        usize::try_from(code % lanes).expect("a number of lanes is a usize")
+    }
+}
+
+/// Commands decided strictly in the order they are submitted. A full lane makes the submitter wait instead of
+/// answering busy: the backpressure reaches the sender of the stream.
+pub struct OrderedStream {
+    lane: LaneQueue,
+}
+
+impl OrderedStream {
+    /// Queues a command behind those submitted before; waits for room in the lane.
+    pub async fn submit(&self, envelope: Envelope) -> Ticket {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            envelope,
+            reply,
+            streamed: true,
+        };
+        self.lane.send(job).await;
+        Ticket { answer }
+    }
+}
+
+/// The pending answer to a submitted command.
+#[derive(Debug)]
+pub struct Ticket {
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Ticket {
+    /// The answer, once the command's transaction is stored. To be asked for once. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// As [`Engine::execute`], but never `Busy` for want of room in the queue.
+    pub async fn answer(&mut self) -> Answer {
+        let answer = (&mut self.answer).await;
+        answer.unwrap_or(Err(CommandError::ShuttingDown))
+    }
+
+    /// The answer, if the command's transaction is stored already.
+    pub fn answered(&mut self) -> Option<Answer> {
+        match self.answer.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(CommandError::ShuttingDown)),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the engine's handles and lanes share: the ports, and the instants of decisions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use earmark_domain::{DecisionContext, Promising};
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::envelope::Envelope;
+use crate::ports::{Clock, Meter, Store, Worklist};
+
+/// Bounds of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Groups that are decided and stored side by side; at least 1. A store with one writer wants one.
+    pub lanes: usize,
+    /// The most commands that wait in one lane; at least 1. A full lane does not grow.
+    pub queue: usize,
+    /// How long a command waits for room in a full queue before its caller gets busy. A short rush is served rather than
+    /// refused, and a refused caller does not retry in the same instant. The callers that wait are bounded by the
+    /// connections they came by.
+    pub queue_timeout: Duration,
+    /// The most order lines, or other commands, that share a transaction; at least 1. Bounds how long a transaction
+    /// holds its locks, and how long a caller waits for its neighbours. A single larger order goes alone; commands of a
+    /// stream, which no caller waits for one by one, share a transaction with four times as many.
+    pub group: usize,
+    /// The shop's rules of promising.
+    pub promising: Promising,
+}
+
+impl Default for EngineSettings {
+    /// One lane of at most 1,024 waiting commands, a quarter of a second of queue timeout, 128 commands to a
+    /// transaction: a larger group gains nothing. A second lane halves the groups and so pays the fixed cost of a
+    /// transaction twice as often; it pays off where the database has processors to spare.
+    fn default() -> Self {
+        Self {
+            lanes: 1,
+            queue: 1_024,
+            queue_timeout: Duration::from_millis(250),
+            group: 128,
+            promising: Promising::default(),
+        }
+    }
+}
+
+/// What handles and lanes share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) worklist: Arc<dyn Worklist>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) meter: Arc<dyn Meter>,
+    promising: Promising,
+    /// The last instant given to a decision, in microseconds since the epoch.
+    last_instant: AtomicI64,
+    /// Notified when a transaction left part of a backlog unserved.
+    pub(crate) backlog_pending: Notify,
+    pub(crate) draining: AtomicBool,
+    pub(crate) next_stream: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        worklist: Arc<dyn Worklist>,
+        clock: Arc<dyn Clock>,
+        meter: Arc<dyn Meter>,
+        promising: Promising,
+    ) -> Self {
+        Self {
+            store,
+            worklist,
+            clock,
+            meter,
+            promising,
+            last_instant: AtomicI64::new(0),
+            backlog_pending: Notify::new(),
+            draining: AtomicBool::new(false),
+            next_stream: AtomicUsize::new(0),
+        }
+    }
+
+    /// The current instant.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The context of a decision taken now. Its instant, in the microseconds that stores keep, is later than any given
+    /// before: lines placed one after the other have service positions one after the other, even when the clock stands
+    /// still or steps back.
+    pub(crate) fn decision_context(&self, envelope: &Envelope) -> DecisionContext {
+        let now = self.clock.now().as_microsecond();
+        let last = self
+            .last_instant
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)))
+            .unwrap_or_else(|last| last);
+        DecisionContext {
+            now: Timestamp::from_microsecond(now.max(last + 1)).unwrap_or(Timestamp::MAX),
+            actor: envelope.principal.name().clone(),
+            correlation_id: envelope.correlation_id.clone(),
+            promising: self.promising,
+        }
+    }
+}

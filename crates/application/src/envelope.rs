@@ -1,0 +1,76 @@
+//! The envelope that a command travels in: who asks, in which request, on which conditions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use earmark_domain::{Command, MessageId};
+
+/// Who asks: a user, an API key, a message source, or a part of the service itself. The `actor` of the events that the
+/// command causes. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// A principal of this name.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The service itself: its background jobs.
+    #[must_use]
+    pub fn service() -> Self {
+        Self::new("earmark")
+    }
+
+    /// The name, as events show it.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.0
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A command in its envelope.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// The command.
+    pub command: Command,
+    /// Who asks.
+    pub principal: Principal,
+    /// The id of the request or message: the correlation id of the events it causes.
+    pub correlation_id: Arc<str>,
+    /// The message that carried the command, if it came as one. A message is processed once: its id is stored with the
+    /// changes (inbox pattern).
+    pub message_id: Option<MessageId>,
+    /// The version of the product that the caller has seen, as a precondition; `None`: any.
+    pub if_version: Option<u64>,
+    /// Whether the command is only decided, to show what it would do: nothing of it is stored.
+    pub preview: bool,
+}
+
+impl Envelope {
+    /// A command without message id, preconditions or preview.
+    #[must_use]
+    pub const fn new(command: Command, principal: Principal, correlation_id: Arc<str>) -> Self {
+        Self {
+            command,
+            principal,
+            correlation_id,
+            message_id: None,
+            if_version: None,
+            preview: false,
+        }
+    }
+
+    /// A command of a background job of the service.
+    #[must_use]
+    pub fn from_service(command: Command, correlation_id: &str) -> Self {
+        Self::new(command, Principal::service(), Arc::from(correlation_id))
+    }
+}

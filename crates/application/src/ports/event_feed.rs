@@ -1,0 +1,64 @@
+//! The event feed: the outbox, read with a cursor.
+
+use async_trait::async_trait;
+use earmark_domain::{OrderId, SequencedEvent, Sku, Subject};
+use jiff::Timestamp;
+
+use crate::store_error::StoreError;
+
+/// Which events a reader wants. Empty: all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventFilter {
+    /// Only those of this product.
+    pub sku: Option<Sku>,
+    /// Only those that concern this order.
+    pub order: Option<OrderId>,
+    /// Only those of these types; empty: of every type.
+    pub types: Vec<String>,
+}
+
+/// An event with its data still encoded as it is stored, for readers that pass it on. Readers that need to understand it
+/// ask for [`SequencedEvent`]s.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedEvent {
+    /// Rises in the order of commits; may have gaps.
+    pub sequence: u64,
+    /// What it is about.
+    pub subject: Subject,
+    /// The order it concerns, if it concerns one.
+    pub order: Option<OrderId>,
+    /// Its type, one of [`EVENT_TYPES`](earmark_domain::EVENT_TYPES).
+    pub event_type: &'static str,
+    /// When it was decided.
+    pub occurred_at: Timestamp,
+    /// The principal that caused it.
+    pub actor: String,
+    /// The request or message that caused it.
+    pub correlation_id: String,
+    /// The event's data, in the encoding that all adapters share. The application does not look into it.
+    pub data: String,
+}
+
+/// A page of events, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage<Event = SequencedEvent> {
+    /// The events.
+    pub events: Vec<Event>,
+    /// The cursor to read on from: no event at or before it is ever added later.
+    pub next: u64,
+}
+
+/// Reads events in the order of commits. An event that commits late is never skipped. Pages are bounded by `limit`; a
+/// question may be dropped at any time.
+#[async_trait]
+pub trait EventFeed: Send + Sync {
+    /// Events after a sequence.
+    async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError>;
+    /// The same events, with their data encoded.
+    async fn encoded_events(
+        &self,
+        filter: &EventFilter,
+        after: u64,
+        limit: usize,
+    ) -> Result<EventPage<EncodedEvent>, StoreError>;
+}

@@ -1,0 +1,30 @@
+//! The meter: where the engine's figures go.
+
+use std::time::Duration;
+
+/// Takes the engine's figures. Called on the hot path: implementations must not block.
+pub trait Meter: Send + Sync {
+    /// This many commands of one name were answered with one outcome: `ok`, or the error's code.
+    fn answered(&self, command: &'static str, outcome: &'static str, times: u64);
+    /// One transaction stored a group of commands. `took`: from the decision until it was stored; for a pipelined group
+    /// the wait for its predecessor is part of it.
+    fn stored(&self, commands: usize, events: usize, took: Duration);
+    /// A decision met a conflict and is taken again.
+    fn conflicted(&self);
+    /// How many commands wait in a lane.
+    fn queued(&self, lane: usize, depth: usize);
+}
+
+/// Drops all figures.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMeter;
+
+impl Meter for NoMeter {
+    fn answered(&self, _command: &'static str, _outcome: &'static str, _times: u64) {}
+
+    fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
+
+    fn conflicted(&self) {}
+
+    fn queued(&self, _lane: usize, _depth: usize) {}
+}

@@ -1,0 +1,20 @@
+//! The worklist: what background jobs find to do.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use earmark_domain::{OrderId, Sku};
+use jiff::Timestamp;
+
+use crate::store_error::StoreError;
+
+/// Finds pending work. Every list is bounded by `limit`.
+#[async_trait]
+pub trait Worklist: Send + Sync {
+    /// Products whose backlog has another page to be served.
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError>;
+    /// Products on which a hold may have reached its deadline by `now`, the earliest deadline first.
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError>;
+    /// Orders that have a line of one of these products whose deadline is not after `now`, the earliest deadline first.
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError>;
+}
