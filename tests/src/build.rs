@@ -4,8 +4,8 @@
 
 use earmark_domain::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, ExpireHolds, HoldFor, LineId,
-    LineKey, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence,
-    Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku, LineRequest,
+    LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
+    Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku,
 };
 use jiff::civil::Date;
 

@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Mode, NoMeter, sweep_holds};
+use earmark_application::{
+    Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, Worklist, sweep_holds,
+};
 use earmark_domain::{Command, Outcome, Refusal};
 
 use crate::databases::Db;
@@ -33,22 +35,23 @@ impl Counter {
     /// Opens the counter of a shop.
     #[must_use]
     pub fn of(shop: Shop) -> Self {
+        let worklist = shop.reads.clone();
+        Self::with_worklist(shop, worklist)
+    }
+
+    /// The same, whose engine finds its work in a worklist of the test's own.
+    #[must_use]
+    pub fn with_worklist(shop: Shop, worklist: Arc<dyn Worklist>) -> Self {
         let (clock, meter) = (shop.clock.clone(), Arc::new(NoMeter));
-        let (engine, lanes) = Engine::new(shop.store.clone(), clock, meter, EngineSettings::default());
+        let (engine, lanes) = Engine::new(shop.store.clone(), worklist, clock, meter, EngineSettings::default());
         for lane in lanes {
             tokio::spawn(lane.run());
         }
         Self { engine, shop }
     }
 
-    async fn say(&self, command: &Command, mode: Mode) -> Answer {
-        let envelope = Envelope {
-            command: command.clone(),
-            actor: Arc::from("tester"),
-            correlation_id: Arc::from("counter"),
-            mode,
-        };
-        self.engine.execute(envelope).await
+    fn envelope(command: &Command) -> Envelope {
+        Envelope::new(command.clone(), Principal::new("tester"), Arc::from("counter"))
     }
 
     /// Says a command and hears its answer.
@@ -56,7 +59,7 @@ impl Counter {
     /// # Errors
     /// Why there is no outcome.
     pub async fn ask(&self, command: &Command) -> Answer {
-        self.say(command, Mode::default()).await
+        self.engine.execute(Self::envelope(command)).await
     }
 
     /// Says a command, if the product it is about has a version.
@@ -64,9 +67,11 @@ impl Counter {
     /// # Errors
     /// Why there is no outcome.
     pub async fn ask_on(&self, version: u64, command: &Command) -> Answer {
-        let if_version = Some(version);
-        let preview = false;
-        self.say(command, Mode { preview, if_version }).await
+        let envelope = Envelope {
+            if_version: Some(version),
+            ..Self::envelope(command)
+        };
+        self.engine.execute(envelope).await
     }
 
     /// Asks what a command would come to.
@@ -74,11 +79,11 @@ impl Counter {
     /// # Errors
     /// Why it would have no outcome.
     pub async fn preview(&self, command: &Command) -> Answer {
-        let preview = Mode {
+        let envelope = Envelope {
             preview: true,
-            ..Mode::default()
+            ..Self::envelope(command)
         };
-        self.say(command, preview).await
+        self.engine.execute(envelope).await
     }
 
     /// Says a command that is expected to be done.
@@ -116,10 +121,6 @@ impl Counter {
     /// # Panics
     /// When the store does not let it.
     pub async fn sweep(&self) {
-        while sweep_holds(&self.engine, self.queries.as_ref())
-            .await
-            .expect("holds end")
-            > 0
-        {}
+        while sweep_holds(&self.engine, self.reads.as_ref()).await.expect("holds end") > 0 {}
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter};
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal};
 use earmark_domain::{Command, Promising};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -34,7 +34,13 @@ impl Crew {
     /// Puts an engine to work on a shop's books.
     #[must_use]
     pub fn start(shop: &Shop) -> Self {
-        let (engine, lanes) = Engine::new(shop.store.clone(), shop.clock.clone(), Arc::new(NoMeter), SETTINGS);
+        let (engine, lanes) = Engine::new(
+            shop.store.clone(),
+            shop.reads.clone(),
+            shop.clock.clone(),
+            Arc::new(NoMeter),
+            SETTINGS,
+        );
         Self {
             engine,
             lanes: lanes.into_iter().map(earmark_application::Lane::run).collect(),
@@ -53,9 +59,11 @@ impl Crew {
         async move {
             let envelope = Envelope {
                 command,
-                actor: Arc::from("racer"),
+                principal: Principal::new("racer"),
+                message_id: None,
+                if_version: None,
+                preview: false,
                 correlation_id: Arc::from("race"),
-                mode: Default::default(),
             };
             for _ in 0..MOST_ATTEMPTS {
                 match engine.execute(envelope.clone()).await {

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineEventCheck, OrderRead, ProductRead, Queries,
-    Store, StoreError, Undecided, verify,
+    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineEventCheck, OrderRead, ProductRead,
+    Report, Store, StoreError, Undecided, VerifyPorts, verify,
 };
 use earmark_domain::{
-    ChangeSet, Command, ExpireHolds, UnitOfWork, Loaded, DecisionContext, OrderRecord, Outcome, ProductHistory, Promising, Refusal,
-    Scope, SequencedEvent, Sku, NeedsAllBatches,
+    ChangeSet, Command, DecisionContext, ExpireHolds, Loaded, NeedsAllBatches, OrderRecord, Outcome, ProductHistory,
+    Promising, Refusal, Scope, SequencedEvent, Sku, UnitOfWork,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use crate::build;
-use crate::databases::{Books, Db};
+use crate::databases::{Adapter, Db, ReadPorts};
 use crate::gate::Gate;
 
 /// How often a command is tried again when the state changed under it. Far more than any case has rivals.
@@ -75,6 +75,11 @@ impl Clock for TestClock {
         Timestamp::from_millisecond(millis).expect("an instant")
     }
 
+    fn monotonic(&self) -> Duration {
+        let millis = self.millis.load(Ordering::Relaxed);
+        Duration::from_millis(u64::try_from(millis).expect("after 1970"))
+    }
+
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
@@ -99,7 +104,7 @@ pub struct Shop {
     /// The store.
     pub store: Arc<dyn Store>,
     /// The queries on it.
-    pub queries: Arc<dyn Queries>,
+    pub reads: Arc<dyn ReadPorts>,
     /// The shop's clock.
     pub clock: Arc<TestClock>,
     /// What the shop has settled about its promises.
@@ -118,10 +123,10 @@ impl Shop {
     }
 
     async fn with_clock(db: &Db, clock: Arc<TestClock>) -> Self {
-        let Books { store, queries, .. } = db.open().await;
+        let Adapter { store, reads, .. } = db.open().await;
         Self {
             store,
-            queries,
+            reads,
             clock,
             promising: Promising::default(),
         }
@@ -199,7 +204,7 @@ impl Shop {
     /// Ends the holds on some products that have ended by now, as many as one transaction takes.
     pub async fn end_holds(&self, skus: BTreeSet<Sku>) {
         for _ in 0..MOST_ATTEMPTS {
-            let due = self.store.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
+            let due = self.reads.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
             let command = Command::ExpireHolds(ExpireHolds {
                 skus: skus.clone(),
                 orders: due.expect("a list of orders").into_iter().collect(),
@@ -215,7 +220,11 @@ impl Shop {
     /// Ends all holds that have ended by now, as the sweeper does.
     pub async fn sweep(&self) {
         for _ in 0..MOST_ATTEMPTS {
-            let due = self.queries.products_with_due_holds(self.now(), PAGE).await.expect("a list of products");
+            let due = self
+                .reads
+                .products_with_due_holds(self.now(), PAGE)
+                .await
+                .expect("a list of products");
             if due.is_empty() {
                 return;
             }
@@ -299,7 +308,7 @@ impl Shop {
         let mut events = Vec::new();
         let mut after = 0;
         loop {
-            let page = self.queries.events(&EventFilter::default(), after, PAGE).await;
+            let page = self.reads.events(&EventFilter::default(), after, PAGE).await;
             let page = page.expect("a page of events");
             let last = page.events.len() < PAGE;
             after = page.next;
@@ -312,10 +321,10 @@ impl Shop {
 
     /// All that was ever stored of a product.
     pub async fn history(&self, sku: &Sku) -> ProductHistory {
-        let history = self.queries.history(sku).await.expect("a history");
+        let history = self.reads.history(sku).await.expect("a history");
         let mut history = history.expect("the product is known");
         history.batches.sort_by(|a, b| a.reference.cmp(&b.reference));
-        history.lines.sort_by(|a, b| a.key.cmp(&b.key));
+        history.lines.sort_by(|a, b| a.terms.key.cmp(&b.terms.key));
         history
             .allocations
             .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
@@ -327,19 +336,19 @@ impl Shop {
 
     /// A batch that stands, as it is at present.
     pub async fn batch(&self, reference: &str) -> BatchRead {
-        let read = self.queries.batch(&build::reference(reference), self.now()).await;
+        let read = self.reads.batch(&build::reference(reference), self.now()).await;
         read.expect("a batch").expect("it stands")
     }
 
     /// A product that stands, as it is at present.
     pub async fn product(&self, sku: &str) -> ProductRead {
-        let read = self.queries.product(&build::sku(sku), self.now()).await;
+        let read = self.reads.product(&build::sku(sku), self.now()).await;
         read.expect("a product").expect("it stands")
     }
 
     /// An order that stands.
     pub async fn order(&self, id: &str) -> OrderRead {
-        let read = self.queries.order(&build::order(id)).await;
+        let read = self.reads.order(&build::order(id)).await;
         read.expect("an order").expect("it stands")
     }
 
@@ -347,8 +356,8 @@ impl Shop {
     pub async fn line_event_checks(&self) -> Vec<LineEventCheck> {
         let mut lines: Vec<LineEventCheck> = Vec::new();
         loop {
-            let after = lines.last().map(|line| line.record.key.clone());
-            let page = self.queries.line_event_checks(after.as_ref(), PAGE).await.expect("lines");
+            let after = lines.last().map(|line| line.record.terms.key.clone());
+            let page = self.reads.line_event_checks(after.as_ref(), PAGE).await.expect("lines");
             if page.is_empty() {
                 return lines;
             }
@@ -362,7 +371,7 @@ impl Shop {
         let mut after: Option<Sku> = None;
         loop {
             let page = self
-                .queries
+                .reads
                 .products(None, after.as_ref(), self.now(), PAGE)
                 .await
                 .expect("products");
@@ -375,7 +384,7 @@ impl Shop {
         let mut orders: Vec<OrderRecord> = Vec::new();
         loop {
             let after = orders.last().map(|order| order.id.clone());
-            let page = self.queries.orders(after.as_ref(), PAGE).await.expect("orders");
+            let page = self.reads.orders(after.as_ref(), PAGE).await.expect("orders");
             if page.is_empty() {
                 break;
             }
@@ -389,9 +398,23 @@ impl Shop {
         }
     }
 
-    /// Holds the whole books against themselves: every balance, every event.
+    /// Verifies all that is stored.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    pub async fn verify(&self) -> Result<Report, StoreError> {
+        let ports = VerifyPorts {
+            views: self.reads.as_ref(),
+            events: self.reads.as_ref(),
+            exports: self.reads.as_ref(),
+            audit: self.reads.as_ref(),
+        };
+        verify(ports).await
+    }
+
+    /// Asserts that verify finds nothing: every balance, every event.
     pub async fn assert_sound(&self) {
-        let report = verify(self.queries.as_ref()).await.expect("the books can be read");
+        let report = self.verify().await.expect("the books can be read");
         assert_eq!(
             report.discrepancies,
             Vec::<String>::new(),

@@ -15,11 +15,12 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic time begins now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed to all others")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that is handed to all others"
+    )]
     pub fn new() -> Self {
-        Self {
-            origin: Instant::now(),
-        }
+        Self { origin: Instant::now() }
     }
 }
 
@@ -31,17 +32,26 @@ impl Default for SystemClock {
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed to all others")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that is handed to all others"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed to all others")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that is handed to all others"
+    )]
     fn monotonic(&self) -> Duration {
         self.origin.elapsed()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that is handed to all others")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that is handed to all others"
+    )]
     async fn pause(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use earmark_application::{Clock, Decide, Decided, Engine, EngineSettings, Envelope, Mode, NoMeter, Store, StoreError};
+use earmark_application::{
+    Clock, Decide, Decided, Engine, EngineSettings, Envelope, NoMeter, Principal, Store, StoreError, Worklist,
+};
 use earmark_domain::{
     Allocate, BatchRecord, Command, LineId, LineKey, LineRequest, Loaded, Locations, OnShortage, OrderId,
     ProductRecord, Quantity, Reference, Scope, Sku,
@@ -81,13 +83,27 @@ impl Store for Bottomless {
         }
         Ok(decided)
     }
+}
+
+/// The machine's clock.
+/// No background work is ever found.
+struct NoWork;
+
+#[async_trait]
+impl Worklist for NoWork {
+    async fn products_with_pending_backlog(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn products_with_due_holds(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
 
     async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
         Ok(Vec::new())
     }
 }
 
-/// The machine's clock.
 struct Wall;
 
 #[async_trait]
@@ -95,6 +111,10 @@ impl Clock for Wall {
     fn now(&self) -> Timestamp {
         let since = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
         Timestamp::from_microsecond(i64::try_from(since.as_micros()).expect("of this age")).expect("an instant")
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn pause(&self, time: Duration) {
@@ -124,9 +144,11 @@ fn envelope(number: usize, products: usize) -> Envelope {
             on_shortage: OnShortage::Reject,
             split: false,
         }),
-        actor: Arc::from("api"),
+        principal: Principal::new("api"),
+        message_id: None,
+        if_version: None,
+        preview: false,
         correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
-        mode: Mode::default(),
     }
 }
 
@@ -167,7 +189,7 @@ fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers:
             ..EngineSettings::default()
         };
         let store = Arc::new(Bottomless::new(takes_its_time));
-        let (engine, lanes_to_run) = Engine::new(store, Arc::new(Wall), Arc::new(NoMeter), settings);
+        let (engine, lanes_to_run) = Engine::new(store, Arc::new(NoWork), Arc::new(Wall), Arc::new(NoMeter), settings);
         for lane in lanes_to_run {
             runtime.spawn(lane.run());
         }

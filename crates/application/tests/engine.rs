@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, Mode, NoMeter, Store,
-    StoreError,
+    Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store,
+    StoreError, Worklist,
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location, Locations, OnShortage,
@@ -75,10 +75,6 @@ impl Store for Obedient {
         );
         Ok(decided)
     }
-
-    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
-        Ok(Vec::new())
-    }
 }
 
 fn lamps() -> Loaded {
@@ -101,12 +97,34 @@ fn lamps() -> Loaded {
 }
 
 /// A clock that stands still.
+/// No background work is ever found.
+struct NoWork;
+
+#[async_trait]
+impl Worklist for NoWork {
+    async fn products_with_pending_backlog(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn products_with_due_holds(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 struct Stopped;
 
 #[async_trait]
 impl Clock for Stopped {
     fn now(&self) -> Timestamp {
         Timestamp::from_second(1_900_000_000).expect("an instant")
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn pause(&self, time: Duration) {
@@ -153,9 +171,11 @@ fn create_batch(reference: &str) -> Envelope {
 fn asked(by: &str, command: Command) -> Envelope {
     Envelope {
         command,
-        actor: Arc::from("test"),
+        principal: Principal::new("test"),
+        message_id: None,
+        if_version: None,
+        preview: false,
         correlation_id: Arc::from(by),
-        mode: Mode::default(),
     }
 }
 
@@ -171,8 +191,13 @@ fn house(queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> H
     house_with_patience(Duration::ZERO, queue, instructions, broken)
 }
 
-/// The same, with some patience for whoever finds the queue full.
-fn house_with_patience(patience: Duration, queue: usize, instructions: Vec<Instruction>, broken: Option<Sku>) -> House {
+/// The same, with some queue_timeout for whoever finds the queue full.
+fn house_with_patience(
+    queue_timeout: Duration,
+    queue: usize,
+    instructions: Vec<Instruction>,
+    broken: Option<Sku>,
+) -> House {
     let (started_tx, started) = mpsc::unbounded_channel();
     let store = Arc::new(Obedient {
         instructions: Mutex::new(instructions.into()),
@@ -186,11 +211,17 @@ fn house_with_patience(patience: Duration, queue: usize, instructions: Vec<Instr
     let settings = EngineSettings {
         lanes: 1,
         queue,
-        patience,
+        queue_timeout,
         group: 64,
         ..EngineSettings::default()
     };
-    let (engine, lanes) = Engine::new(store.clone(), Arc::new(Stopped), Arc::new(NoMeter), settings);
+    let (engine, lanes) = Engine::new(
+        store.clone(),
+        Arc::new(NoWork),
+        Arc::new(Stopped),
+        Arc::new(NoMeter),
+        settings,
+    );
     House {
         store,
         engine,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_application::{
     Answer, Clock, CommandError, Decide, Decided, Engine, EngineSettings, Envelope, InFlight, InFlightSender, NoMeter,
-    Store, StoreError,
+    Store, StoreError, Worklist,
 };
 use earmark_domain::{ChangeSet, Command, OrderId, Refusal, Scope, Sku};
 use jiff::Timestamp;
@@ -62,15 +62,11 @@ impl Store for Patient {
     ) -> Result<Decided, StoreError> {
         Ok(self.run("begin", scope, Some(in_flight)).await)
     }
-
-    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
-        Ok(Vec::new())
-    }
 }
 
 #[async_trait]
 impl InFlight for Patient {
-    async fn follow(self: Box<Self>, scope: &Scope, _: Decide, in_flight: InFlightSender) -> Option<Decided> {
+    async fn transact_next(self: Box<Self>, scope: &Scope, _: Decide, in_flight: InFlightSender) -> Option<Decided> {
         if self.lets_follow {
             return Some(self.run("follow", scope, Some(in_flight)).await);
         }
@@ -88,12 +84,34 @@ fn told() -> Answer {
     Err(CommandError::Refused(Refusal::UnknownSku(Vec::new())))
 }
 
+/// No background work is ever found.
+struct NoWork;
+
+#[async_trait]
+impl Worklist for NoWork {
+    async fn products_with_pending_backlog(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn products_with_due_holds(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 struct Wall;
 
 #[async_trait]
 impl Clock for Wall {
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn pause(&self, time: Duration) {
@@ -122,7 +140,13 @@ impl House {
             announces,
         };
         let settings = EngineSettings::default();
-        let (engine, lanes) = Engine::new(Arc::new(store), Arc::new(Wall), Arc::new(NoMeter), settings);
+        let (engine, lanes) = Engine::new(
+            Arc::new(store),
+            Arc::new(NoWork),
+            Arc::new(Wall),
+            Arc::new(NoMeter),
+            settings,
+        );
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -142,7 +166,7 @@ impl House {
             self.asked += 1;
             let engine = self.engine.clone();
             let order = OrderId::new(format!("o-{:03}", self.asked)).expect("an order id");
-            let envelope = Envelope::of_the_service(Command::CancelOrder(order), "test");
+            let envelope = Envelope::from_service(Command::CancelOrder(order), "test");
             let mut asking = Box::pin(async move { engine.execute(envelope).await });
             // Polled once, it stands in the queue.
             let polled = std::future::poll_fn(|context| Poll::Ready(asking.as_mut().poll(context))).await;
@@ -254,7 +278,7 @@ async fn draining_lets_what_follows_end_too() {
     house.ask(1).await;
     house.begun().await;
     house.engine.drain().await;
-    let late = Envelope::of_the_service(Command::CancelOrder(OrderId::new("late").expect("an id")), "test");
+    let late = Envelope::from_service(Command::CancelOrder(OrderId::new("late").expect("an id")), "test");
     let engine = house.engine.clone();
     assert_eq!(house.end(2).await, ["begin 1", "follow 1", "end 1", "end 1"]);
     assert_eq!(engine.execute(late).await, Err(CommandError::ShuttingDown));

@@ -6,9 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{
-    Clock, Engine, IdempotencyStore, Worklist, purge_expired_keys, serve_backlogs, sweep_holds,
-};
+use earmark_application::{Clock, Engine, IdempotencyStore, Worklist, purge_expired_keys, serve_backlogs, sweep_holds};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
@@ -37,7 +35,10 @@ impl Chores {
         let mut chores = JoinSet::new();
         chores.spawn(serve(books.engine.clone(), Arc::clone(&books.ports.worklist)));
         chores.spawn(sweep(books.engine.clone(), Arc::clone(&books.ports.worklist)));
-        chores.spawn(forget(Arc::clone(&books.ports.idempotency), Arc::clone(&books.ports.clock)));
+        chores.spawn(forget(
+            Arc::clone(&books.ports.idempotency),
+            Arc::clone(&books.ports.clock),
+        ));
         Self(chores)
     }
 

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use earmark_application::VerifyPorts;
 use earmark_adapters::http;
+use earmark_application::VerifyPorts;
 
 use crate::failure::{EXIT_FAILED, Failure};
 use crate::output::say;

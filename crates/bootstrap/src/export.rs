@@ -5,7 +5,7 @@ use std::io::{self, StdoutLock};
 
 use earmark_adapters::files::{AllocationRow, BacklogRow, BatchRow, EventRow, Exported, OrderRow, Table};
 use earmark_application::{EventFeed, EventFilter, Exports, LineFilter, LineRead, Views, Worklist};
-use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, Sku, ServicePosition};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ServicePosition, Sku};
 use jiff::Timestamp;
 
 use crate::cli::{ExportArgs, TableArg};

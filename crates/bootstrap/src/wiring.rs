@@ -5,13 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use earmark_adapters::clock::SystemClock;
+use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{DEFAULT_READERS, SqliteStore};
-use earmark_adapters::ids::RandomIds;
-use earmark_application::{
-    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Views, Worklist,
-};
+use earmark_application::{Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Views, Worklist};
 
 use crate::failure::Failure;
 use crate::settings::{StoreSettings, StoreUrl};

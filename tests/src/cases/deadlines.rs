@@ -13,7 +13,7 @@ use crate::shop::Shop;
 
 async fn due(shop: &Shop, of: &[&str], now: Timestamp, limit: usize) -> Vec<String> {
     let skus: BTreeSet<Sku> = of.iter().map(|of| sku(of)).collect();
-    let found = shop.store.due_orders(&skus, now, limit).await.expect("a list");
+    let found = shop.reads.due_orders(&skus, now, limit).await.expect("a list");
     found.into_iter().map(|id| id.to_string()).collect()
 }
 
@@ -47,6 +47,7 @@ pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
     assert_eq!(due(&shop, &["SOFA"], after(900), 9).await, [""; 0]);
     let deadline = shop.order("first").await.lines[0]
         .record
+        .terms
         .hold_until
         .expect("it is held");
     assert_eq!(due(&shop, &["LAMP"], deadline, 9).await, ["first"]);
@@ -54,8 +55,8 @@ pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
     assert_eq!(due(&shop, &["LAMP"], before, 9).await, [""; 0]);
 
     let products = |now, limit| {
-        let queries = shop.queries.clone();
-        async move { queries.products_with_due_holds(now, limit).await.expect("a list") }
+        let reads = shop.reads.clone();
+        async move { reads.products_with_due_holds(now, limit).await.expect("a list") }
     };
     // No hold on lamps ends before the one that was made firm was to end: so it is noted.
     assert_eq!(products(after(51), 9).await, [sku("LAMP")]);
@@ -85,7 +86,7 @@ pub async fn the_next_hold_is_found_but_for_those_of_the_scope(db: Db) {
     .await;
     let deadline = |id| {
         let shop = &shop;
-        async move { shop.order(id).await.lines[0].record.hold_until }
+        async move { shop.order(id).await.lines[0].record.terms.hold_until }
     };
     let (soon, late) = (deadline("soon").await, deadline("late").await);
     for (orders, at) in [(&[][..], soon), (&["soon"], late), (&["soon", "late"], None)] {
@@ -116,31 +117,31 @@ pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(
     let told = |seconds: i64| {
         let (shop, now) = (&shop, shop.now() + SignedDuration::from_secs(seconds));
         async move {
-            let queries = &shop.queries;
-            let product = queries
+            let reads = &shop.reads;
+            let product = reads
                 .product(&sku("LAMP"), now)
                 .await
                 .expect("a product")
                 .expect("it stands");
-            let listed = queries.products(None, None, now, 9).await.expect("products");
+            let listed = reads.products(None, None, now, 9).await.expect("products");
             assert_eq!(listed[1], product.summary);
             assert_eq!(
                 (listed[0].allocated, listed[0].available),
                 (Units::new(1), Units::new(2))
             );
-            let found = queries.products(Some("lamp"), None, now, 9).await.expect("products");
+            let found = reads.products(Some("lamp"), None, now, 9).await.expect("products");
             assert_eq!(found, listed[1..]);
             for batch in &product.batches {
-                let alone = queries
+                let alone = reads
                     .batch(&batch.reference, now)
                     .await
                     .expect("a batch")
                     .expect("it stands");
                 assert_eq!((&alone.record, alone.version), (batch, product.summary.version));
             }
-            let backlog = queries.backlog(&sku("LAMP"), None, now, 9).await.expect("a backlog");
+            let backlog = reads.backlog(&sku("LAMP"), None, now, 9).await.expect("a backlog");
             let backlog = backlog.expect("a product");
-            let waiting: Units = backlog.iter().map(|line| line.record.quantity.units()).sum();
+            let waiting: Units = backlog.iter().map(|line| line.record.terms.quantity.units()).sum();
             assert_eq!(waiting, product.summary.backordered);
             let by_batch: Vec<u64> = product.batches.iter().map(|batch| batch.allocated.get()).collect();
             let sums = product.summary;

@@ -18,8 +18,8 @@ async fn assert_survives(shop: &Shop, name: &str) {
         place(name, &[(name, name, 2)], OnOrderShortage::Reject, false),
     ])
     .await;
-    let queries = shop.queries.as_ref();
-    let batch = queries
+    let reads = shop.reads.as_ref();
+    let batch = reads
         .batch(&reference(name), shop.now())
         .await
         .expect("a batch")
@@ -28,16 +28,16 @@ async fn assert_survives(shop: &Shop, name: &str) {
         (batch.record.reference.as_str(), batch.record.sku.as_str()),
         (name, name)
     );
-    let placed = queries.order(&order(name)).await.expect("an order").expect("it stands");
-    assert_eq!(placed.lines[0].record.key, line(name, name));
+    let placed = reads.order(&order(name)).await.expect("an order").expect("it stands");
+    assert_eq!(placed.lines[0].record.terms.key, line(name, name));
     assert_eq!(placed.lines[0].allocations[0].0.batch, reference(name));
-    let product = queries
+    let product = reads
         .product(&sku(name), shop.now())
         .await
         .expect("a product")
         .expect("it stands");
     assert_eq!(product.summary.name.as_ref().map(|name| name.as_str()), Some(name));
-    let found = queries
+    let found = reads
         .products(Some(name), None, shop.now(), 100)
         .await
         .expect("products");
@@ -50,7 +50,7 @@ async fn assert_survives(shop: &Shop, name: &str) {
         order: Some(order(name)),
         types: Vec::new(),
     };
-    let told = queries.events(&filter, 0, 10).await.expect("events").events;
+    let told = reads.events(&filter, 0, 10).await.expect("events").events;
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].event.fact.line(), Some(&line(name, name)));
 }
@@ -86,7 +86,7 @@ pub async fn names_of_any_script_and_sign_survive(db: Db) {
         assert_survives(&shop, name).await;
     }
     let listed = shop
-        .queries
+        .reads
         .products(None, None, shop.now(), 100)
         .await
         .expect("products");
@@ -105,7 +105,7 @@ pub async fn names_that_look_alike_stay_apart(db: Db) {
     }
     for (number, name) in (1..).zip(names) {
         let batch = shop
-            .queries
+            .reads
             .batch(&reference(name), shop.now())
             .await
             .expect("a batch")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_adapters::wire::fact_from_json;
-use earmark_application::{EventFilter, EventPage, EncodedEvent};
+use earmark_application::{EncodedEvent, EventFilter, EventPage};
 use earmark_domain::{Event, SequencedEvent};
 use tokio::task::JoinHandle;
 
@@ -29,14 +29,14 @@ struct Follower {
 impl Follower {
     fn start(shop: &Shop) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
-        let (queries, last_round) = (shop.queries.clone(), ended.clone());
+        let (reads, last_round) = (shop.reads.clone(), ended.clone());
         let reading = tokio::spawn(async move {
             let mut seen = Vec::new();
             let mut after = 0;
             loop {
                 // Asked before reading: what was stored by then is found by this read.
                 let nothing_more = last_round.load(Ordering::SeqCst);
-                let page = queries
+                let page = reads
                     .events(&EventFilter::default(), after, 3)
                     .await
                     .expect("a page of events");
@@ -141,9 +141,9 @@ pub async fn a_follower_misses_nothing_while_many_write(db: Db) {
 
 /// A page of events, which must be the same as they were written down.
 async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
-    let queries = &shop.queries;
-    let page = queries.events(filter, after, limit).await.expect("a page of events");
-    let written = queries.encoded_events(filter, after, limit).await;
+    let reads = &shop.reads;
+    let page = reads.events(filter, after, limit).await.expect("a page of events");
+    let written = reads.encoded_events(filter, after, limit).await;
     let written = written.expect("a page of events");
     let read = |event: EncodedEvent| SequencedEvent {
         sequence: event.sequence,

@@ -2,10 +2,10 @@
 //!
 //! The rules stand in the domain, and a second time in the store: whatever defect comes between, the books stay right.
 
-use earmark_application::{StoreError, verify};
+use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, ChangeSet, ReleaseRank, Command, Count, DispatchRecord, Event, Fact, Precondition,
-    LineRecord, LineState, OrderRecord, ProductChange, ProductRecord, Subject, Units,
+    AllocationRecord, BatchRecord, Change, ChangeSet, Command, Count, DispatchRecord, Event, Fact, LineKey, LineRecord,
+    LineState, OrderRecord, Precedence, Precondition, ProductChange, ProductRecord, ReleaseRank, Subject, Units,
 };
 
 use crate::build::{
@@ -14,6 +14,13 @@ use crate::build::{
 };
 use crate::databases::Db;
 use crate::shop::Shop;
+
+/// The same line under another key.
+fn under_key(record: &LineRecord, key: LineKey) -> LineRecord {
+    let mut record = record.clone();
+    record.terms.key = key;
+    record
+}
 
 /// A shop with a batch of ten lamps, four of them allocated, and a used-up batch of chairs.
 async fn lamps(db: &Db) -> Shop {
@@ -96,11 +103,7 @@ pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change
         .expect("the rest of it is sound");
 
     for (batch, allocated) in [("b-1", 4), ("b-3", 0)] {
-        let stored = shop
-            .queries
-            .batch(&reference(batch), shop.now())
-            .await
-            .expect("a batch");
+        let stored = shop.reads.batch(&reference(batch), shop.now()).await.expect("a batch");
         assert_eq!(stored.map(|batch| batch.record.allocated.get()), Some(allocated));
     }
     shop.assert_sound().await;
@@ -192,10 +195,7 @@ pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
         .expect("six")
         .clone();
     let mut changes = next_version(&shop, "LAMP", renamed()).await;
-    let newcomer = LineRecord {
-        key: line("o-3", "LAMP"),
-        ..history.lines[1].clone()
-    };
+    let newcomer = under_key(&history.lines[1], line("o-3", "LAMP"));
     changes.lines = vec![
         Change::Changed(LineRecord {
             state: LineState::Cancelled,
@@ -204,7 +204,7 @@ pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
         Change::New(newcomer.clone()),
     ];
     changes.earmarked = vec![AllocationRecord {
-        key: newcomer.key,
+        key: newcomer.terms.key,
         ..leaving.clone()
     }];
     changes.released = vec![leaving];
@@ -289,10 +289,9 @@ pub async fn a_change_of_what_does_not_exist_is_not_stored(db: Db) {
     let Change::New(record) = changes.lines[0].clone() else {
         unreachable!("the line is new")
     };
-    no_line.lines.push(Change::Changed(LineRecord {
-        key: line("nobody", "LAMP"),
-        ..record
-    }));
+    no_line
+        .lines
+        .push(Change::Changed(under_key(&record, line("nobody", "LAMP"))));
     assert_kept_out(&shop, &command, no_line).await;
 
     let mut no_batch = changes;
@@ -313,15 +312,14 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
     changes.products.extend(chairs.products);
     changes.events.extend(chairs.events);
     changes.lines.push(Change::New(LineRecord {
-        key: line("o-9", "chair"),
         sku: sku("CHAIR"),
-        ..changes.lines[0].value().clone()
+        ..under_key(changes.lines[0].value(), line("o-9", "chair"))
     }));
     changes.earmarked.push(AllocationRecord {
         key: line("o-9", "chair"),
         batch: reference("b-2"),
         quantity: units(1),
-        release_rank: ReleaseRank::new(0),
+        release_rank: ReleaseRank::of(Precedence::default(), false),
         allocated_at: shop.context().now,
     });
     assert_kept_out(&shop, &command, changes).await;
@@ -330,28 +328,27 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
 /// Of another product, or of nobody: a line that its product's events do not lead to is told all the same.
 pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
     let shop = lamps(&db).await;
-    assert!(shop.line_event_checks().await.iter().all(|line| line.told));
+    assert!(shop.line_event_checks().await.iter().all(|line| line.has_event));
     let command = allocate("o-9", "LAMP", 1);
     let mut changes = honest(&shop, &command).await;
     // o-2 has events, but of chairs alone.
     let strays = [line("o-2", "x"), line("o-7", "LAMP")];
     for key in &strays {
         changes.lines.push(Change::New(LineRecord {
-            key: key.clone(),
             state: LineState::Cancelled,
-            ..changes.lines[0].value().clone()
+            ..under_key(changes.lines[0].value(), key.clone())
         }));
     }
     shop.forge(&command.scope(), changes).await.expect("no key forbids it");
     let proofs = shop.line_event_checks().await;
-    let untold: Vec<_> = proofs.iter().filter(|line| !line.told).collect();
+    let untold: Vec<_> = proofs.iter().filter(|line| !line.has_event).collect();
     assert_eq!(
-        untold.iter().map(|line| &line.record.key).collect::<Vec<_>>(),
+        untold.iter().map(|line| &line.record.terms.key).collect::<Vec<_>>(),
         [&strays[0], &strays[1]]
     );
     assert_eq!(proofs.len(), 5);
 
-    let report = verify(shop.queries.as_ref()).await.expect("the books can be read");
+    let report = shop.verify().await.expect("the books can be read");
     for key in strays {
         let told = report
             .discrepancies
@@ -442,11 +439,10 @@ pub async fn a_hold_without_a_deadline_is_not_stored(db: Db) {
         (LineState::Expired, Some(shop.now())),
     ] {
         let mut changes = changes.clone();
-        changes.lines = vec![Change::New(LineRecord {
-            state,
-            hold_until,
-            ..changes.lines[0].value().clone()
-        })];
+        let mut record = changes.lines[0].value().clone();
+        record.state = state;
+        record.terms.hold_until = hold_until;
+        changes.lines = vec![Change::New(record)];
         assert_kept_out(&shop, &command, changes).await;
     }
 }

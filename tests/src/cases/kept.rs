@@ -64,11 +64,14 @@ pub(super) async fn assert_stored(shop: &Shop, changes: &ChangeSet) {
     for change in &changes.lines {
         let history = shop.history(&change.value().sku).await;
         assert!(history.lines.contains(change.value()), "{change:?}");
-        let asked = changes.earmarked.iter().filter(|a| a.key == change.value().key);
+        let asked = changes.earmarked.iter().filter(|a| a.key == change.value().terms.key);
         for allocation in asked {
             assert!(history.allocations.contains(allocation), "{allocation:?}");
         }
-        let left = changes.dispatched.iter().filter(|gone| gone.key == change.value().key);
+        let left = changes
+            .dispatched
+            .iter()
+            .filter(|gone| gone.key == change.value().terms.key);
         for dispatch in left {
             assert!(history.dispatches.contains(dispatch), "{dispatch:?}");
         }
@@ -225,12 +228,12 @@ pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(d
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), allocate("first", "LAMP", 5)])
         .await;
-    let placed_at = shop.history(&sku("LAMP")).await.lines[0].placed_at;
+    let placed_at = shop.history(&sku("LAMP")).await.lines[0].terms.placed_at;
     shop.all_done(&[allocate_or_wait("second", "LAMP", 5), count_batch("b-1", 0)])
         .await;
 
     let waiting = shop
-        .queries
+        .reads
         .backlog(&sku("LAMP"), None, shop.now(), 10)
         .await
         .expect("a backlog");
@@ -241,15 +244,15 @@ pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(d
         .collect();
     assert_eq!(waiting.len(), 2);
     assert_eq!(
-        (&waiting[0].key, waiting[0].placed_at),
+        (&waiting[0].terms.key, waiting[0].terms.placed_at),
         (&line("first", "LAMP"), placed_at)
     );
 
     shop.done(&create_batch("b-2", "LAMP", 5)).await;
     let history = shop.history(&sku("LAMP")).await;
     let first = &history.lines[0];
-    assert_eq!((first.state, first.placed_at), (LineState::Allocated, placed_at));
-    assert_eq!((first.quantity, history.allocations.len()), (units(5), 1));
+    assert_eq!((first.state, first.terms.placed_at), (LineState::Allocated, placed_at));
+    assert_eq!((first.terms.quantity, history.allocations.len()), (units(5), 1));
     shop.assert_sound().await;
 }
 

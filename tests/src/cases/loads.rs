@@ -4,7 +4,7 @@
 
 use earmark_application::CommandError;
 use earmark_domain::{
-    BACKLOG_PAGE, BatchRecord, Command, LineKey, Loaded, BATCH_PAGE, BatchPageEnd, OnOrderShortage, Refusal, Scope,
+    BACKLOG_PAGE, BATCH_PAGE, BatchPageEnd, BatchRecord, Command, LineKey, Loaded, OnOrderShortage, Refusal, Scope,
 };
 
 use crate::build::{
@@ -32,7 +32,7 @@ fn skus(loaded: &Loaded) -> Vec<&str> {
 }
 
 fn keys(loaded: &Loaded) -> Vec<LineKey> {
-    let mut found: Vec<_> = loaded.lines.iter().map(|line| line.key.clone()).collect();
+    let mut found: Vec<_> = loaded.lines.iter().map(|line| line.terms.key.clone()).collect();
     found.sort_unstable();
     found
 }
@@ -271,9 +271,9 @@ pub async fn the_backlog_is_read_a_page_at_a_time(db: Db) {
     let last = loaded
         .lines
         .iter()
-        .find(|line| line.key == until.key)
+        .find(|line| line.terms.key == until.key)
         .expect("the last of the page");
-    assert_eq!(until.placed_at, last.placed_at);
+    assert_eq!(until.placed_at, last.terms.placed_at);
 }
 
 /// A full page with nobody behind it is the end.
@@ -298,7 +298,7 @@ pub async fn serving_goes_on_where_it_stopped(db: Db) {
     waiting.insert(0, line("too-much", "LAMP"));
     shop.done(&create_batch("b-1", "LAMP", 1_000)).await;
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE - 1);
-    let owed = shop.queries.products_with_pending_backlog(10).await.expect("a list");
+    let owed = shop.reads.products_with_pending_backlog(10).await.expect("a list");
     assert_eq!(owed, [sku("LAMP")]);
 
     // The one that was passed over still waits, but in front of where serving goes on.
@@ -311,7 +311,13 @@ pub async fn serving_goes_on_where_it_stopped(db: Db) {
 
     shop.done(&serve_backlog("LAMP")).await;
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE + 59);
-    assert!(shop.queries.products_with_pending_backlog(10).await.expect("a list").is_empty());
+    assert!(
+        shop.reads
+            .products_with_pending_backlog(10)
+            .await
+            .expect("a list")
+            .is_empty()
+    );
     shop.assert_sound().await;
 }
 

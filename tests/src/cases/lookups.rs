@@ -13,49 +13,49 @@ use crate::shop::Shop;
 /// Nothing, and no error.
 pub async fn what_does_not_exist_is_not_found(db: Db) {
     let shop = Shop::open(&db).await;
-    let queries = shop.queries.as_ref();
-    queries.ready().await.expect("it answers");
+    let reads = shop.reads.as_ref();
+    reads.ready().await.expect("it answers");
     for round in 0..2 {
         assert!(
-            queries
+            reads
                 .batch(&reference("nowhere"), shop.now())
                 .await
                 .expect("an answer")
                 .is_none()
         );
-        assert!(queries.order(&order("nobody")).await.expect("an answer").is_none());
+        assert!(reads.order(&order("nobody")).await.expect("an answer").is_none());
         assert!(
-            queries
+            reads
                 .product(&sku("nothing"), shop.now())
                 .await
                 .expect("an answer")
                 .is_none()
         );
         assert!(
-            queries
+            reads
                 .backlog(&sku("nothing"), None, shop.now(), 9)
                 .await
                 .expect("an answer")
                 .is_none()
         );
-        assert!(queries.history(&sku("nothing")).await.expect("an answer").is_none());
+        assert!(reads.history(&sku("nothing")).await.expect("an answer").is_none());
         if round == 0 {
             assert!(
-                queries
+                reads
                     .products(None, None, shop.now(), 9)
                     .await
                     .expect("an answer")
                     .is_empty()
             );
             assert!(
-                queries
+                reads
                     .lines(LineFilter::All, None, 9)
                     .await
                     .expect("an answer")
                     .is_empty()
             );
-            assert!(queries.batches(None, 9).await.expect("an answer").is_empty());
-            assert!(queries.orders(None, 9).await.expect("an answer").is_empty());
+            assert!(reads.batches(None, 9).await.expect("an answer").is_empty());
+            assert!(reads.orders(None, 9).await.expect("an answer").is_empty());
             shop.all_done(&[create_batch("b-1", "LAMP", 1), place_order("o-1", &[("LAMP", 1)])])
                 .await;
         }
@@ -64,7 +64,7 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
 
 async fn skus(shop: &Shop, search: Option<&str>, after: Option<&Sku>, limit: usize) -> Vec<String> {
     let found = shop
-        .queries
+        .reads
         .products(search, after, shop.now(), limit)
         .await
         .expect("products");
@@ -170,11 +170,7 @@ pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order
     assert_eq!(read.summary.name.as_ref().map(|name| name.as_str()), Some("A lamp"));
     let order: Vec<_> = read.batches.iter().map(|batch| batch.reference.as_str()).collect();
     assert_eq!(order, ["shelf", "a-shelf", "soon", "soon-too", "late"]);
-    let listed = shop
-        .queries
-        .products(None, None, shop.now(), 9)
-        .await
-        .expect("products");
+    let listed = shop.reads.products(None, None, shop.now(), 9).await.expect("products");
     assert_eq!(listed[1], expected);
 
     shop.done(&name_product("BARE", "Nothing yet")).await;
@@ -214,7 +210,7 @@ pub async fn an_order_is_told_with_its_lines_and_where_their_units_are(db: Db) {
     let states: Vec<_> = read
         .lines
         .iter()
-        .map(|line| (line.record.key.line.as_str(), line.record.state))
+        .map(|line| (line.record.terms.key.line.as_str(), line.record.state))
         .collect();
     let expected = [
         ("LAMP", LineState::Backordered),
@@ -267,7 +263,7 @@ pub async fn a_line_is_promised_for_the_latest_date_among_its_batches(db: Db) {
 }
 
 fn keys(lines: &[LineRead]) -> Vec<LineKey> {
-    lines.iter().map(|line| line.record.key.clone()).collect()
+    lines.iter().map(|line| line.record.terms.key.clone()).collect()
 }
 
 /// The time of first placing, then order and line: a page at a time.
@@ -297,7 +293,7 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     loop {
         let after = seen.last().map(|last| last.record.service_position());
         let page = shop
-            .queries
+            .reads
             .backlog(&sku("LAMP"), after.as_ref(), shop.now(), 2)
             .await
             .expect("a backlog");
@@ -310,7 +306,7 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     assert_eq!(keys(&seen), expected);
     shop.done(&create_batch("c-1", "CHAIR", 1)).await;
     let nobody = shop
-        .queries
+        .reads
         .backlog(&sku("CHAIR"), None, shop.now(), 2)
         .await
         .expect("a backlog");
@@ -342,9 +338,9 @@ pub async fn lines_are_listed_by_order_and_line_a_page_at_a_time(db: Db) {
     for limit in 1..=7 {
         let mut seen: Vec<LineRead> = Vec::new();
         loop {
-            let after = seen.last().map(|last| last.record.key.clone());
+            let after = seen.last().map(|last| last.record.terms.key.clone());
             let page = shop
-                .queries
+                .reads
                 .lines(LineFilter::All, after.as_ref(), limit)
                 .await
                 .expect("lines");
@@ -358,11 +354,11 @@ pub async fn lines_are_listed_by_order_and_line_a_page_at_a_time(db: Db) {
         assert_eq!(parts(&seen[2]), [("b-1", 2)]);
     }
     let held = shop
-        .queries
+        .reads
         .lines(LineFilter::In(LineState::Allocated), Some(&all[1]), 2)
         .await;
     assert_eq!(keys(&held.expect("lines")), all[2..4]);
-    let waiting = shop.queries.lines(LineFilter::In(LineState::Cancelled), None, 9).await;
+    let waiting = shop.reads.lines(LineFilter::In(LineState::Cancelled), None, 9).await;
     assert_eq!(
         keys(&waiting.expect("lines")),
         [line("o-1", "CHAIR"), line("o-2", "CHAIR")][1..]
@@ -380,12 +376,8 @@ pub async fn batches_and_orders_are_listed_a_page_at_a_time(db: Db) {
     }
     shop.done(&allocate("o-1", "LAMP", 1)).await;
 
-    let first = shop.queries.batches(None, 3).await.expect("batches");
-    let rest = shop
-        .queries
-        .batches(Some(&first[2].reference), 3)
-        .await
-        .expect("batches");
+    let first = shop.reads.batches(None, 3).await.expect("batches");
+    let rest = shop.reads.batches(Some(&first[2].reference), 3).await.expect("batches");
     let seen: Vec<_> = first
         .iter()
         .chain(&rest)
@@ -393,15 +385,15 @@ pub async fn batches_and_orders_are_listed_a_page_at_a_time(db: Db) {
         .collect();
     assert_eq!(seen, ["B-1", "b-1", "b-10", "b-2"]);
     assert!(
-        shop.queries
+        shop.reads
             .batches(Some(&reference("b-2")), 3)
             .await
             .expect("batches")
             .is_empty()
     );
 
-    let first = shop.queries.orders(None, 2).await.expect("orders");
-    let rest = shop.queries.orders(Some(&first[1].id), 2).await.expect("orders");
+    let first = shop.reads.orders(None, 2).await.expect("orders");
+    let rest = shop.reads.orders(Some(&first[1].id), 2).await.expect("orders");
     let seen: Vec<_> = first.iter().chain(&rest).map(|header| header.id.as_str()).collect();
     assert_eq!(seen, ["O-1", "o-10", "o-2"]);
 }
@@ -415,14 +407,23 @@ pub async fn products_that_are_owed_service_are_listed(db: Db) {
         let lines: Vec<_> = ids.iter().map(|id| (id.as_str(), of, 1)).collect();
         shop.done(&place(of, &lines, OnOrderShortage::Backorder, false)).await;
     }
-    assert!(shop.queries.products_with_pending_backlog(9).await.expect("a list").is_empty());
+    assert!(
+        shop.reads
+            .products_with_pending_backlog(9)
+            .await
+            .expect("a list")
+            .is_empty()
+    );
     for of in ["LAMP", "CHAIR"] {
         shop.done(&create_batch(of, of, 1_000)).await;
     }
-    let mut owed = shop.queries.products_with_pending_backlog(9).await.expect("a list");
+    let mut owed = shop.reads.products_with_pending_backlog(9).await.expect("a list");
     owed.sort_unstable();
     assert_eq!(owed, [sku("CHAIR"), sku("LAMP")]);
-    assert_eq!(shop.queries.products_with_pending_backlog(1).await.expect("a list").len(), 1);
+    assert_eq!(
+        shop.reads.products_with_pending_backlog(1).await.expect("a list").len(),
+        1
+    );
 }
 
 /// Used-up batches, cancelled lines and all events are still told.

@@ -29,7 +29,8 @@ async fn in_a_pipeline(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
         let (scope, decide) = (command.scope(), shop.decision(command, None));
         let running = match in_flight_before {
             Some(in_flight_before) => {
-                let following = tokio::spawn(async move { in_flight_before.follow(&scope, decide, in_flight).await });
+                let following =
+                    tokio::spawn(async move { in_flight_before.transact_next(&scope, decide, in_flight).await });
                 let before = ahead.take().expect("there is one ahead").0;
                 answers.push(before.await.expect("nobody panics here"));
                 let followed = following.await.expect("nobody panics here");

@@ -41,7 +41,7 @@ impl Counter {
     /// The first line of an order as it is shown now.
     async fn line_of(&self, id: &str) -> earmark_domain::LineView {
         let read = self
-            .queries
+            .reads
             .order(&order(id))
             .await
             .expect("an answer")
@@ -52,7 +52,7 @@ impl Counter {
     /// Units of a batch that can be promised now.
     async fn free(&self, batch: &str) -> u64 {
         let read = self
-            .queries
+            .reads
             .batch(&reference(batch), self.now())
             .await
             .expect("an answer");
@@ -189,7 +189,7 @@ pub async fn a_hold_that_ended_is_free_before_anybody_swept(db: Db) {
     counter.clock.advance_seconds(3);
     assert_eq!(counter.free("B").await, 1);
     let product = counter
-        .queries
+        .reads
         .product(&sku("LAMP"), counter.now())
         .await
         .expect("an answer");
@@ -227,7 +227,7 @@ pub async fn confirming_at_the_very_deadline_against_a_rival_has_exactly_one_out
         counter
             .all_done(&[create_batch(&batch, &of, 1), hold(&held, &[("1", &of, 1)], 60)])
             .await;
-        let read = counter.queries.order(&order(&held)).await.expect("an answer");
+        let read = counter.reads.order(&order(&held)).await.expect("an answer");
         let deadline = read.and_then(|read| read.header).and_then(|header| header.hold_until);
         let deadline = deadline.expect("it is held");
         // A few readings of the clock before the deadline: who reads it first is left to chance.
@@ -421,7 +421,7 @@ pub async fn what_was_dispatched_stays_gone_and_undone_is_allocated_again(db: Db
     for _ in 0..2 {
         counter.done(&cancel_order("o1")).await;
         let batch = counter
-            .queries
+            .reads
             .batch(&reference("B"), counter.now())
             .await
             .expect("an answer");
@@ -499,7 +499,7 @@ pub async fn a_change_on_a_version_that_has_passed_is_refused(db: Db) {
     let counter = Counter::open(&db).await;
     counter.done(&create_batch("B", "LAMP", 5)).await;
     let read = counter
-        .queries
+        .reads
         .batch(&reference("B"), counter.now())
         .await
         .expect("an answer");

@@ -171,7 +171,7 @@ pub async fn cancelling_while_others_wait_gives_each_unit_to_one_line(db: Db) {
     assert!(
         allocated
             .clone()
-            .all(|line| line.key.order.as_str().starts_with("new-"))
+            .all(|line| line.terms.key.order.as_str().starts_with("new-"))
     );
     assert_eq!(allocated.count(), 20);
     shop.assert_sound().await;

@@ -88,7 +88,7 @@ pub async fn what_is_promised_is_read_back_the_same(db: Db) {
     }
     let stands = shop.order("o-1").await;
     assert_eq!(
-        stands.lines[0].record.locations,
+        stands.lines[0].record.terms.locations,
         locations(&["attic", "it's \"here\"", "a\\\\b", "main"])
     );
 }
@@ -106,7 +106,7 @@ pub async fn what_is_promised_stands_when_the_books_are_opened_again(db: Db) {
 }
 
 fn keys(lines: &[LineRead]) -> Vec<LineKey> {
-    lines.iter().map(|line| line.record.key.clone()).collect()
+    lines.iter().map(|line| line.record.terms.key.clone()).collect()
 }
 
 async fn to_release(shop: &Shop, batch: &str, lines: ReleaseLines) -> Vec<LineKey> {
@@ -119,7 +119,7 @@ async fn to_release(shop: &Shop, batch: &str, lines: ReleaseLines) -> Vec<LineKe
         ..Scope::default()
     };
     let loaded = shop.load(&scope).await;
-    let mut found: Vec<_> = loaded.lines.into_iter().map(|line| line.key).collect();
+    let mut found: Vec<_> = loaded.lines.into_iter().map(|line| line.terms.key).collect();
     found.sort_unstable();
     found
 }
@@ -217,7 +217,7 @@ pub async fn the_backlog_goes_by_precedence(db: Db) {
         loop {
             let after = seen.last().map(|last| last.record.service_position());
             let page = shop
-                .queries
+                .reads
                 .backlog(&sku("LAMP"), after.as_ref(), shop.now(), limit)
                 .await;
             let page = page.expect("a backlog").expect("a product");
@@ -229,7 +229,7 @@ pub async fn the_backlog_goes_by_precedence(db: Db) {
         assert_eq!(keys(&seen), expected);
     }
     shop.done(&create_batch("b-1", "LAMP", 7)).await;
-    let waiting = shop.queries.backlog(&sku("LAMP"), None, shop.now(), 9).await;
+    let waiting = shop.reads.backlog(&sku("LAMP"), None, shop.now(), 9).await;
     assert_eq!(keys(&waiting.expect("a backlog").expect("a product")), expected[3..]);
     shop.assert_sound().await;
 }
@@ -290,7 +290,7 @@ pub async fn an_order_that_changes_stands_as_it_is(db: Db) {
     assert_eq!(header.precedence, precedence(4, Some("2026-04-01")));
     assert!(header.hold_until > before.hold_until);
     let loaded = shop.load(&cancel_order("o-1").scope()).await;
-    assert_eq!(loaded.orders, shop.queries.orders(None, 9).await.expect("orders"));
+    assert_eq!(loaded.orders, shop.reads.orders(None, 9).await.expect("orders"));
     assert_eq!(loaded.orders, [header]);
     // A line that was allocated alone brings no header.
     shop.done(&allocate("o-2", "LAMP", 1)).await;
@@ -332,11 +332,7 @@ pub async fn units_kept_back_are_not_available(db: Db) {
         shop.done(&keep_back("LAMP", kept_back)).await;
         let told = shop.product("LAMP").await.summary;
         assert_eq!((told.available.get(), told.safety_stock), (available, count(kept_back)));
-        let listed = shop
-            .queries
-            .products(None, None, shop.now(), 9)
-            .await
-            .expect("products");
+        let listed = shop.reads.products(None, None, shop.now(), 9).await.expect("products");
         assert_eq!(listed, [told]);
     }
     shop.assert_sound().await;

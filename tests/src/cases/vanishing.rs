@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earmark_application::Envelope;
+use earmark_application::{Envelope, Principal};
 use earmark_domain::{Command, LineState};
 
 use crate::build::{allocate, cancel_order, create_batch, place_order};
@@ -83,9 +83,11 @@ pub async fn a_command_whose_caller_leaves_is_whole_or_absent(db: Db) {
         let asking = tokio::spawn(async move {
             let envelope = Envelope {
                 command: asked,
-                actor: Arc::from("leaver"),
+                principal: Principal::new("leaver"),
+                message_id: None,
+                if_version: None,
+                preview: false,
                 correlation_id: Arc::from("vanishing"),
-                mode: Default::default(),
             };
             engine.execute(envelope).await
         });

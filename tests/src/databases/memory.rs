@@ -1,11 +1,11 @@
-//! Books in memory.
+//! Adapter in memory.
 
 use async_trait::async_trait;
 use earmark_adapters::memory::MemoryStore;
 
-use super::{Books, Database, Overlap};
+use super::{Adapter, Database, Overlap};
 
-/// Books in memory: they stand as long as the case runs.
+/// Adapter in memory: they stand as long as the case runs.
 #[derive(Default)]
 pub struct MemoryDatabase {
     books: MemoryStore,
@@ -17,8 +17,8 @@ impl Database for MemoryDatabase {
         Self::default()
     }
 
-    async fn open(&self) -> Books {
-        Books::of(self.books.clone())
+    async fn open(&self) -> Adapter {
+        Adapter::of(self.books.clone())
     }
 
     fn url(&self) -> String {

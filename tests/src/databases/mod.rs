@@ -8,32 +8,37 @@ mod sqlite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Queries, IdempotencyStore, Store};
+use earmark_application::{Audit, EventFeed, Exports, Health, IdempotencyStore, Store, Views, Worklist};
 
 pub use memory::MemoryDatabase;
 #[cfg(feature = "servers")]
 pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
 
-/// What an adapter offers: a store, the queries on it, and the answers it remembers.
+/// All ports that a test reads through. Every adapter that has them is one.
+pub trait ReadPorts: Views + EventFeed + Exports + Audit + Worklist + Health {}
+
+impl<T: Views + EventFeed + Exports + Audit + Worklist + Health + ?Sized> ReadPorts for T {}
+
+/// The ports of a store adapter.
 #[derive(Clone)]
-pub struct Books {
+pub struct Adapter {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// The queries.
-    pub queries: Arc<dyn Queries>,
-    /// The remembered answers.
-    pub answers: Arc<dyn IdempotencyStore>,
+    /// The read ports.
+    pub reads: Arc<dyn ReadPorts>,
+    /// The idempotency store.
+    pub idempotency: Arc<dyn IdempotencyStore>,
 }
 
-impl Books {
-    /// An adapter that is all of them.
-    pub fn of<A: Store + Queries + IdempotencyStore + 'static>(adapter: A) -> Self {
+impl Adapter {
+    /// An adapter that implements all of them.
+    pub fn of<A: Store + ReadPorts + IdempotencyStore + 'static>(adapter: A) -> Self {
         let adapter = Arc::new(adapter);
         Self {
             store: adapter.clone(),
-            queries: adapter.clone(),
-            answers: adapter,
+            reads: adapter.clone(),
+            idempotency: adapter,
         }
     }
 }
@@ -60,7 +65,7 @@ pub trait Database: Send + Sync + 'static {
         Self: Sized;
 
     /// Opens the books, as an instance of the service does when it starts.
-    async fn open(&self) -> Books;
+    async fn open(&self) -> Adapter;
 
     /// Where it is, as the service's setting `store.url` says it.
     fn url(&self) -> String;

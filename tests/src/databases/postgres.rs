@@ -1,4 +1,4 @@
-//! Books in a Postgres database.
+//! Adapter in a Postgres database.
 
 use std::env;
 
@@ -7,7 +7,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use earmark_adapters::postgres::PostgresStore;
 use uuid::Uuid;
 
-use super::{Books, Database, Overlap};
+use super::{Adapter, Database, Overlap};
 
 /// Where the server is told: the address of a database whose user may create others.
 const SERVER: &str = "EARMARK_TEST_POSTGRES";
@@ -43,9 +43,9 @@ impl Database for PostgresDatabase {
         Self { server, name }
     }
 
-    async fn open(&self) -> Books {
+    async fn open(&self) -> Adapter {
         let store = PostgresStore::open(&self.url(), CONNECTIONS, true).await;
-        Books::of(store.expect("the database opens"))
+        Adapter::of(store.expect("the database opens"))
     }
 
     fn url(&self) -> String {

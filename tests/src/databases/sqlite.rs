@@ -1,4 +1,4 @@
-//! Books in a SQLite file.
+//! Adapter in a SQLite file.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use earmark_adapters::sqlite::SqliteStore;
 use tempfile::TempDir;
 
-use super::{Books, Database, Overlap};
+use super::{Adapter, Database, Overlap};
 
 /// How many readers an instance has.
 const READERS: usize = 2;
@@ -30,9 +30,9 @@ impl Database for SqliteDatabase {
         }
     }
 
-    async fn open(&self) -> Books {
+    async fn open(&self) -> Adapter {
         let store = SqliteStore::open(&self.path(), READERS, true).await;
-        Books::of(store.expect("the file opens"))
+        Adapter::of(store.expect("the file opens"))
     }
 
     fn url(&self) -> String {

@@ -1,7 +1,9 @@
 //! Calls that bear an `Idempotency-Key`: sent again, they are answered as they were the first time.
 
 use earmark_adapters::clock::SystemClock;
-use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Clock, Fingerprint, LEASE_SECONDS, IdempotencyStore};
+use earmark_application::{
+    Clock, Fingerprint, IdempotencyKey, IdempotencyStore, LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken,
+};
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, Reply, Service, until};
 use jiff::SignedDuration;
@@ -204,18 +206,21 @@ const CALLED: &str = "9e18124a9fc172cd3599304dd58a1157e13aaacec43661901362a20980
 /// The claim of another service on the key `k` for [`REQUEST`], made so many seconds ago.
 async fn claimed_elsewhere(answers: &dyn IdempotencyStore, seconds_ago: i64) -> LeaseRequest {
     let byte = |at: usize| u8::from_str_radix(&CALLED[2 * at..2 * at + 2], 16).expect("a byte");
-    let claim = LeaseRequest::made(
-        SystemClock.now() - SignedDuration::from_secs(seconds_ago),
+    let claim = LeaseRequest::at(
+        SystemClock::new().now() - SignedDuration::from_secs(seconds_ago),
         IdempotencyKey::new("k").expect("a key"),
         Fingerprint(std::array::from_fn(byte)),
         LeaseToken([9; 16]),
     );
-    assert_eq!(answers.claim(&claim).await.expect("an answer"), LeaseOutcome::Won);
+    assert_eq!(
+        answers.acquire(&claim).await.expect("an answer"),
+        LeaseOutcome::Acquired
+    );
     claim
 }
 
 async fn what_a_service_that_died_has_left_claimed_is_run_again_after_its_lease(desk: Desk) {
-    let answers = desk.db.open().await.answers;
+    let answers = desk.db.open().await.idempotency;
     // It had stored the command, and nobody heard of it.
     desk.buy("B1", "LAMP", 10).await;
     let claim = claimed_elsewhere(&*answers, LEASE_SECONDS).await;
@@ -228,12 +233,12 @@ async fn what_a_service_that_died_has_left_claimed_is_run_again_after_its_lease(
         "the batch is there already, by its own reference"
     );
     assert_same(&call(&desk, Method::POST, "/v1/batches", "k", REQUEST).await, &again);
-    let late = answers.keep(&claim.key, claim.token, b"late").await;
+    let late = answers.complete(&claim.key, claim.token, b"late").await;
     assert!(!late.expect("an answer"));
 }
 
 async fn the_answer_of_another_service_is_waited_for(desk: Desk) {
-    let answers = desk.db.open().await.answers;
+    let answers = desk.db.open().await.idempotency;
     let claim = claimed_elsewhere(&*answers, 0).await;
     let client = desk.client.clone();
     let waiting = tokio::spawn(async move { call(&client, Method::POST, "/v1/batches", "k", REQUEST).await });
@@ -241,7 +246,7 @@ async fn the_answer_of_another_service_is_waited_for(desk: Desk) {
     let other = post(&desk, "/v1/batches", "other", &batch("B2", "LAMP", 1)).await;
     assert_eq!(other.status, 201);
     let answer = b"{\"status\":201,\"headers\":[[\"content-type\",\"application/json\"]]}\n{\"said\": \"elsewhere\"}";
-    let kept = answers.keep(&claim.key, claim.token, answer).await;
+    let kept = answers.complete(&claim.key, claim.token, answer).await;
     assert!(kept.expect("an answer"));
     let heard = waiting.await.expect("it is answered").answers(201);
     assert_eq!(heard, json!({"said": "elsewhere"}));
@@ -368,24 +373,24 @@ async fn answers_whose_day_has_passed_are_swept_while_the_service_runs(desk: Des
     /// More than a step takes away.
     const KEYS: usize = 600;
 
-    let answers = desk.db.open().await.answers;
-    let two_days_ago = SystemClock.now() - SignedDuration::from_hours(48);
+    let answers = desk.db.open().await.idempotency;
+    let two_days_ago = SystemClock::new().now() - SignedDuration::from_hours(48);
     let claim = |at: usize, who: u8| {
         let key = IdempotencyKey::new(&format!("old-{at}")).expect("a key");
         let later = SignedDuration::from_micros(i64::try_from(at).expect("not many"));
-        LeaseRequest::made(two_days_ago + later, key, Fingerprint([1; 32]), LeaseToken([who; 16]))
+        LeaseRequest::at(two_days_ago + later, key, Fingerprint([1; 32]), LeaseToken([who; 16]))
     };
     for at in 0..KEYS {
-        let claimed = answers.claim(&claim(at, 1)).await;
-        assert_eq!(claimed.expect("an answer"), LeaseOutcome::Won);
+        let claimed = answers.acquire(&claim(at, 1)).await;
+        assert_eq!(claimed.expect("an answer"), LeaseOutcome::Acquired);
     }
     // A service sweeps when it starts, and from then on at intervals. The last to be claimed is the last to go.
     let _another = Service::start(&desk.db.url()).await;
     let last = claim(KEYS - 1, 2);
     until("all are taken away", async || {
         // Asked for at the time of its claim, it is under way for as long as it stands.
-        let claimed = answers.claim(&last).await.expect("an answer");
-        (claimed == LeaseOutcome::Won).then_some(())
+        let claimed = answers.acquire(&last).await.expect("an answer");
+        (claimed == LeaseOutcome::Acquired).then_some(())
     })
     .await;
 }

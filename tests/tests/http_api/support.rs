@@ -39,7 +39,7 @@ pub(crate) fn parts(parts: &[(&str, u64)]) -> Value {
 
 /// Today, as the service means it. A case that looks before and after an answer knows that it lies between.
 pub(crate) fn today() -> String {
-    SystemClock.today().to_string()
+    SystemClock::new().today().to_string()
 }
 
 /// Holds a value to be today's date, for an answer that was asked for when it was `before`.

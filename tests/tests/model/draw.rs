@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, HoldFor, LineId, Location, Locations,
-    OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, LineRequest,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, HoldFor, LineId, LineRequest, Location,
+    Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
 };
 use earmark_tests::build::{
     cancel_batch, cancel_line, cancel_order, change_line, count, keep_back, line, order, reference, sku, units,

@@ -17,7 +17,7 @@ use earmark_tests::{Counter, Shop};
 use naive::{Model, Told};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use stingy::Stingy;
+use stingy::{Stingy, StingyWorklist};
 use tokio::runtime::Runtime;
 
 type Stands = BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)>;
@@ -27,7 +27,7 @@ async fn stands(counter: &Counter) -> Stands {
     let mut stands = Stands::new();
     for name in SKUS {
         if counter
-            .queries
+            .reads
             .product(&sku(name), counter.now())
             .await
             .expect("an answer")
@@ -37,7 +37,12 @@ async fn stands(counter: &Counter) -> Stands {
         }
         let history = counter.history(&sku(name)).await;
         let lines = history.lines.iter();
-        stands.extend(lines.map(|line| (line.key.clone(), (line.state, line.quantity.get(), BTreeMap::new()))));
+        stands.extend(lines.map(|line| {
+            (
+                line.terms.key.clone(),
+                (line.state, line.terms.quantity.get(), BTreeMap::new()),
+            )
+        }));
         let held = history
             .allocations
             .iter()
@@ -68,6 +73,7 @@ fn told(answer: &Answer) -> Told {
             | Outcome::LinePlaced { fresh, .. }
             | Outcome::OrderPlaced { fresh, .. },
         ) => *fresh,
+        Ok(Outcome::AlreadyProcessed) => false,
         Ok(Outcome::Quoted { .. } | Outcome::HoldsExpired { .. } | Outcome::BacklogServed { .. }) => true,
     };
     if changed { Told::Done } else { Told::Unchanged }
@@ -77,10 +83,9 @@ fn told(answer: &Answer) -> Told {
 async fn stingy() -> Counter {
     let db: Db = Arc::new(MemoryDatabase::fresh().await);
     let shop = Shop::open(&db).await;
-    Counter::of(Shop {
-        store: Arc::new(Stingy(shop.store.clone())),
-        ..shop
-    })
+    let worklist = Arc::new(StingyWorklist(shop.reads.clone()));
+    let store = Arc::new(Stingy(shop.store.clone()));
+    Counter::with_worklist(Shop { store, ..shop }, worklist)
 }
 
 fn runtime() -> Runtime {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::{BatchRecord, Loaded, BatchPageEnd, OrderId, Reference, Scope, Sku};
+use earmark_application::{Decide, Decided, Store, StoreError, Worklist};
+use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, OrderId, Reference, Scope, Sku};
 use jiff::Timestamp;
 
 /// The store behind it.
@@ -17,6 +17,20 @@ impl Store for Stingy {
         let asked = scope.clone();
         let decide: Decide = Arc::new(move |loaded| decide(shorten(loaded, &asked)));
         self.0.transact(scope, decide).await
+    }
+}
+
+/// A worklist that finds one order at a time.
+pub(crate) struct StingyWorklist(pub(crate) Arc<dyn Worklist>);
+
+#[async_trait]
+impl Worklist for StingyWorklist {
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.0.products_with_pending_backlog(limit).await
+    }
+
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.0.products_with_due_holds(now, limit).await
     }
 
     async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {

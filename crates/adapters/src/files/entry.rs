@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use earmark_domain::{
-    Count, CreateBatch, LineId, LineKey, Location, Locations, MAX_QUANTITY, OrderId, Priority, ProductName, PutProduct,
-    Quantity, Reference, Sku, LineRequest,
+    Count, CreateBatch, LineId, LineKey, LineRequest, Location, Locations, MAX_QUANTITY, OrderId, Priority,
+    ProductName, PutProduct, Quantity, Reference, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};

@@ -5,7 +5,7 @@ mod order;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 
-use earmark_application::{LineRead, EncodedEvent};
+use earmark_application::{EncodedEvent, LineRead};
 use earmark_domain::{BatchRecord, LineView};
 use jiff::Timestamp;
 use jiff::civil::Date;

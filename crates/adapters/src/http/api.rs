@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, HttpResponse};
 use earmark_application::{
-    Answer, Clock, CommandError, Engine, Envelope, EventFeed, Health, IdempotencyStore, Ids, Principal, StoreError, Views,
+    Answer, Clock, CommandError, Engine, Envelope, EventFeed, Health, IdempotencyStore, Ids, Principal, StoreError,
+    Views,
 };
 use earmark_domain::{Command, Outcome, Promising, Refusal, Sku};
 use jiff::Timestamp;
@@ -125,13 +126,7 @@ impl fmt::Debug for Api {
 impl Api {
     /// The interface to an engine and its books.
     #[must_use]
-    pub fn new(
-        engine: Engine,
-        ports: Ports,
-        metrics: Arc<Metrics>,
-        readiness: Readiness,
-        about: About,
-    ) -> Self {
+    pub fn new(engine: Engine, ports: Ports, metrics: Arc<Metrics>, readiness: Readiness, about: About) -> Self {
         Self {
             engine,
             ports,
@@ -196,9 +191,7 @@ impl Api {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        question(&self.ports)
-            .await
-            .map_err(|error| Problem::unanswered(&error))
+        question(&self.ports).await.map_err(|error| Problem::unanswered(&error))
     }
 
     /// A command with who asks for it.

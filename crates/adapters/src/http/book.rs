@@ -12,8 +12,8 @@ use earmark_application::CommandError;
 
 use super::api::Mode;
 use earmark_domain::{
-    Allocate, Command, CreateBatch, LineId, LineKey, Location, Locations, OnShortage, OrderId, Reference, Refusal, Sku,
-    LineRequest,
+    Allocate, Command, CreateBatch, LineId, LineKey, LineRequest, Location, Locations, OnShortage, OrderId, Reference,
+    Refusal, Sku,
 };
 use jiff::civil::Date;
 

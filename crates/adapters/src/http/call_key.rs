@@ -2,7 +2,7 @@
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH};
-use earmark_application::{IdempotencyKey, Fingerprint, MAX_IDEMPOTENCY_KEY_CHARS};
+use earmark_application::{Fingerprint, IdempotencyKey, MAX_IDEMPOTENCY_KEY_CHARS};
 use sha2::{Digest, Sha256};
 
 use super::input::percent_decoded;

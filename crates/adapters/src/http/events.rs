@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode};
-use earmark_application::{EventFilter, EncodedEvent};
+use earmark_application::{EncodedEvent, EventFilter};
 use earmark_domain::{EVENT_TYPES, OrderId, Sku};
 use serde::Serialize;
 
@@ -84,7 +84,9 @@ pub(super) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let read = filter.zip(after).zip(most);
     let ((filter, after), most) = input.finish(read)?;
     let (after, most) = (after.unwrap_or(0), most.unwrap_or(DEFAULT_PAGE));
-    let page = api.ask(|ports| ports.events.encoded_events(&filter, after, most)).await?;
+    let page = api
+        .ask(|ports| ports.events.encoded_events(&filter, after, most))
+        .await?;
     let items = page.events.iter().map(shown).collect::<Result<_, _>>()?;
     Ok(Reply::new(StatusCode::OK, &Page { items, next: page.next }).response())
 }

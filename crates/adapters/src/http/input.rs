@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::api::Mode;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
-use super::api::Mode;
 use futures::StreamExt;
 
 use super::fields::{Faults, Fields};

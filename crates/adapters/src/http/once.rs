@@ -16,7 +16,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::rt;
 use actix_web::web::{Data, Payload};
-use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, CommandError, Fingerprint};
+use earmark_application::{CommandError, Fingerprint, IdempotencyKey, LeaseOutcome, LeaseRequest, LeaseToken};
 use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout_at};

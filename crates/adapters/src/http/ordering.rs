@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::str::FromStr;
 
 use earmark_domain::{
-    Allocate, ConfirmedLine, HoldFor, LineId, LineKey, Location, Locations, MAX_LINES_PER_ORDER, MAX_LOCATIONS,
-    OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, Quote, Sku, LineRequest,
+    Allocate, ConfirmedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations, MAX_LINES_PER_ORDER,
+    MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
+    Quote, Sku,
 };
 
 use super::fields::{Faults, Fields, date, quantity, text, whole_number, word, yes_or_no};

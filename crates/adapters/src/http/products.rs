@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, put};
 use earmark_domain::{
-    Command, LineId, LineKey, LineView, Location, MAX_PRODUCT_NAME_CHARS, OrderId, Precedence, Priority, ProductName, PutProduct,
-    Sku, ServicePosition, availability,
+    Command, LineId, LineKey, LineView, Location, MAX_PRODUCT_NAME_CHARS, OrderId, Precedence, Priority, ProductName,
+    PutProduct, ServicePosition, Sku, availability,
 };
 use jiff::Timestamp;
 
@@ -191,7 +191,10 @@ pub(super) async fn backlog(request: HttpRequest, api: Data<Api>) -> Result<Http
     };
     let more = lines.len() > most;
     lines.truncate(most);
-    let next = lines.last().filter(|_| more).map(|line| cursor(&line.record.service_position()));
+    let next = lines
+        .last()
+        .filter(|_| more)
+        .map(|line| cursor(&line.record.service_position()));
     let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(now)).collect();
     let items = Each::of(&lines);
     Ok(Reply::new(StatusCode::OK, &BacklogPageJson { items, next }).response())

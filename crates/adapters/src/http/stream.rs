@@ -13,7 +13,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{EventFilter, EventPage, EncodedEvent};
+use earmark_application::{EncodedEvent, EventFilter, EventPage};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};

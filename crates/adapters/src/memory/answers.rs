@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Fingerprint, IdempotencyStore, StoreError};
+use earmark_application::{
+    Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, StoreError,
+};
 use jiff::Timestamp;
 
 use super::MemoryStore;

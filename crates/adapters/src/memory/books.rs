@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, ChangeSet, ReleaseRank, DispatchRecord, Event, LineId, LineKey, LineRecord,
-    LineState, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, SequencedEvent, Sku, ServicePosition, Units,
+    AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
+    OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleaseRank, SequencedEvent, ServicePosition,
+    Sku, Units,
 };
 use jiff::Timestamp;
 
@@ -176,11 +177,13 @@ impl Books {
 
     fn put_line(&mut self, record: &LineRecord) {
         let lines = self.lines.entry(record.terms.key.order.clone()).or_default();
-        let line = lines.entry(record.terms.key.line.clone()).or_insert_with(|| StoredLine {
-            record: record.clone(),
-            allocations: Vec::new(),
-            dispatches: Vec::new(),
-        });
+        let line = lines
+            .entry(record.terms.key.line.clone())
+            .or_insert_with(|| StoredLine {
+                record: record.clone(),
+                allocations: Vec::new(),
+                dispatches: Vec::new(),
+            });
         let before = std::mem::replace(&mut line.record, record.clone());
         let (was, is) = (before.service_position(), record.service_position());
         if was != is {

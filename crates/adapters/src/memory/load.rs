@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, Loaded, NextHold, BATCH_PAGE, BatchPageEnd, OrderId, Reference,
-    ReleaseLines, ReleaseScope, Scope, Sku, ServicePosition, Units,
+    BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, LineKey, Loaded, NextHold, OrderId, Reference,
+    ReleaseLines, ReleaseScope, Scope, ServicePosition, Sku, Units,
 };
 
 use jiff::Timestamp;

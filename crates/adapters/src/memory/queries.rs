@@ -5,12 +5,12 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineEventCheck, LineRead, OrderRead, ProductRead, ProductSummary,
-    Audit, EventFeed, Exports, Health, Views, Worklist, StoreError, EncodedEvent,
+    Audit, BatchRead, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Health, LineEventCheck, LineFilter,
+    LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views, Worklist,
 };
 use earmark_domain::{
-    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent, Sku, ServicePosition,
-    Units,
+    BatchRecord, LineKey, LineRecord, OrderId, OrderRecord, Part, ProductHistory, Reference, SequencedEvent,
+    ServicePosition, Sku, Units,
 };
 
 use jiff::Timestamp;
@@ -84,7 +84,9 @@ impl Books {
     }
 
     fn summary(&self, product: &StoredProduct, now: Timestamp) -> ProductSummary {
-        let waiting = self.waiting(product, now).map(|line| line.record.terms.quantity.units());
+        let waiting = self
+            .waiting(product, now)
+            .map(|line| line.record.terms.quantity.units());
         let batches = self.batches_at(product, now);
         ProductSummary::of(product.record.clone(), batches.iter(), waiting.sum::<Units>())
     }
@@ -309,7 +311,11 @@ impl Worklist for MemoryStore {
 
 #[async_trait]
 impl Audit for MemoryStore {
-    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineEventCheck>, StoreError> {
+    async fn line_event_checks(
+        &self,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineEventCheck>, StoreError> {
         let books = self.books()?;
         let told = |line: &LineRecord| {
             let product = books.products.get(&line.sku);

@@ -11,7 +11,7 @@ use diesel::pg::Pg;
 use diesel::query_dsl::CompatibleType;
 use diesel::sql_types::{BigInt, Binary, Bool, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::pooled_connection::deadpool::Object;
-use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, IdempotencyStore, StoreError};
+use earmark_application::{IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, StoreError};
 use jiff::Timestamp;
 
 use super::error::store_error;

@@ -92,7 +92,14 @@ async fn page(
     let (release_rank, allocated_at, rank, placed_at, order, line) = after.map_or(
         (i64::MIN, AFTER_ALL, i64::MAX, AFTER_ALL, "", ""),
         |((order, line, _, _, _, _, placed_at, _, rank, _, _), (_, release_rank, allocated_at))| {
-            (*release_rank, *allocated_at, *rank, *placed_at, order.as_str(), line.as_str())
+            (
+                *release_rank,
+                *allocated_at,
+                *rank,
+                *placed_at,
+                order.as_str(),
+                line.as_str(),
+            )
         },
     );
     statement::<LeavingTypes>(LEAVING)

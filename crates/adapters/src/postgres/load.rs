@@ -15,8 +15,8 @@ use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, LineKey, LineRecord, Loaded, BATCH_PAGE, BatchPageEnd,
-    ProductRecord, Reference, Scope, Sku, ServicePosition,
+    BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, LineKey, LineRecord, Loaded,
+    ProductRecord, Reference, Scope, ServicePosition, Sku,
 };
 use futures::try_join;
 
@@ -30,15 +30,18 @@ use super::error::store_error;
 use super::leaving::lines_to_release;
 use super::row::{self, BEFORE_ALL, pg_instant};
 use super::statement::statement;
-use crate::sql::rank;
 use crate::sql::product_cache::BaseVersions;
+use crate::sql::rank;
 
 /// Begins a transaction and reads the scope's part of the books, with its products locked until the transaction ends, and
 /// their forms.
 ///
 /// In one flight, where the scope itself names all products: the statements are run one after the other, so whatever
 /// stands behind the lock is read under it.
-pub(super) async fn begin_and_load(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Loaded, BaseVersions), StoreError> {
+pub(super) async fn begin_and_load(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> Result<(Loaded, BaseVersions), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
     let from_start = scope.backlog == BacklogNeed::FromStart;
     let waiting_for: Vec<_> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
@@ -147,7 +150,10 @@ async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
 }
 
 /// Locks the products the scope touches: those it names, those of its batches, and those of its orders' lines.
-async fn lock_products(conn: &AsyncPgConnection, scope: &Scope) -> Result<(Vec<ProductRecord>, BaseVersions), StoreError> {
+async fn lock_products(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> Result<(Vec<ProductRecord>, BaseVersions), StoreError> {
     // Sorted below the lock: rows are locked in the order in which they come.
     const LOCK: &str = concat!(
         "SELECT ",

@@ -35,7 +35,7 @@ use async_trait::async_trait;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
-use earmark_application::{InFlightSender, Decide, Decided, Store, StoreError};
+use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
 use earmark_domain::Scope;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;

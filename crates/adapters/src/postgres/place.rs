@@ -11,7 +11,9 @@ use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
-use earmark_domain::{Change, ChangeSet, Precondition, LineKey, LineRecord, OrderId, OrderRecord, ProductRecord, Scope, Sku};
+use earmark_domain::{
+    Change, ChangeSet, LineKey, LineRecord, OrderId, OrderRecord, Precondition, ProductRecord, Scope, Sku,
+};
 use jiff::Timestamp;
 
 use super::error::{expect_rows, store_error};
@@ -21,9 +23,9 @@ use super::write::{
     EVENTS_LOCK, bind_allocations, bind_claims, bind_events, bind_first_units, bind_line_terms, bind_lines,
     bind_order_terms, bind_orders,
 };
-use crate::sql::rank;
-use crate::sql::new_lines::{NewLines, NewLine};
+use crate::sql::new_lines::{NewLine, NewLines};
 use crate::sql::product_cache::BaseVersions;
+use crate::sql::rank;
 
 /// What a decision took for granted of a product.
 #[derive(Debug, Clone, Copy)]
@@ -273,6 +275,11 @@ fn is_usual_order(order: &OrderRecord) -> bool {
 
 fn is_usual_line(placed: &NewLine<'_>) -> bool {
     let line = placed.line;
-    let usual_claim = placed.units.is_none_or(|held| rank::release_rank(held.release_rank) == 0);
-    usual_claim && rank::rank(line.terms.precedence) == 0 && line.terms.locations.is_any() && line.terms.hold_until.is_none()
+    let usual_claim = placed
+        .units
+        .is_none_or(|held| rank::release_rank(held.release_rank) == 0);
+    usual_claim
+        && rank::rank(line.terms.precedence) == 0
+        && line.terms.locations.is_any()
+        && line.terms.hold_until.is_none()
 }

@@ -12,10 +12,10 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SqlType, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineEventCheck, LineRead, OrderRead, ProductRead, ProductSummary,
-    Audit, EventFeed, Exports, Health, Views, Worklist, StoreError, EncodedEvent,
+    Audit, BatchRead, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Health, LineEventCheck, LineFilter,
+    LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views, Worklist,
 };
-use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, ServicePosition};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, ServicePosition, Sku};
 use futures::try_join;
 use jiff::Timestamp;
 
@@ -73,7 +73,10 @@ fn line_reads(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     let mut reads: Vec<LineRead> = Vec::new();
     for (line, (batch, quantity, eta)) in rows {
         let record = row::line(line)?;
-        if reads.last().is_none_or(|read| read.record.terms.key != record.terms.key) {
+        if reads
+            .last()
+            .is_none_or(|read| read.record.terms.key != record.terms.key)
+        {
             reads.push(LineRead {
                 record,
                 allocations: Vec::new(),
@@ -311,7 +314,11 @@ impl Worklist for PostgresStore {
 
 #[async_trait]
 impl Audit for PostgresStore {
-    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineEventCheck>, StoreError> {
+    async fn line_event_checks(
+        &self,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineEventCheck>, StoreError> {
         // By the line's own word, if the event that it names is about it. Else by the order: an order has a few events, a
         // product may have any number. Only by the order can they be found there: no index serves a comparison that NULL
         // may pass.

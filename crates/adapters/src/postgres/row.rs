@@ -1,11 +1,11 @@
 //! Rows and the domain's values: each way through the domain's own constructors.
 
 use diesel::data_types::{PgDate, PgTimestamp};
-use earmark_application::{StoreError, EncodedEvent};
+use earmark_application::{EncodedEvent, StoreError};
 use earmark_domain::{
     AllocationRecord, BatchRecord, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, LineTerms, Location,
     Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity, Reference,
-    SequencedEvent, Sku, ServicePosition,
+    SequencedEvent, ServicePosition, Sku,
 };
 use jiff::{SignedDuration, Timestamp, civil};
 
@@ -123,9 +123,21 @@ pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
         key: &shown,
     };
     Ok(LineRecord {
-sku: at.read("sku", Sku::new(sku))?, state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?, terms: LineTerms {key: at.line_key(&order, &line)?, quantity: at.read("quantity", Quantity::new(quantity))?, split, placed_at: at.instant("placed_at", placed_at)?, placed_with_order, precedence: at.precedence("rank", rank)?, locations: locations.map_or(Ok(Locations::ANY), |names| at.locations(names))?, hold_until: hold_until
-            .map(|deadline| at.instant("hold_until", deadline))
-            .transpose()?}})
+        sku: at.read("sku", Sku::new(sku))?,
+        state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?,
+        terms: LineTerms {
+            key: at.line_key(&order, &line)?,
+            quantity: at.read("quantity", Quantity::new(quantity))?,
+            split,
+            placed_at: at.instant("placed_at", placed_at)?,
+            placed_with_order,
+            precedence: at.precedence("rank", rank)?,
+            locations: locations.map_or(Ok(Locations::ANY), |names| at.locations(names))?,
+            hold_until: hold_until
+                .map(|deadline| at.instant("hold_until", deadline))
+                .transpose()?,
+        },
+    })
 }
 
 pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::pooled_connection::deadpool::Object;
-use earmark_application::{InFlightSender, Decide, Decided, StoreError, Undecided, InFlight};
+use earmark_application::{Decide, Decided, InFlight, InFlightSender, StoreError, Undecided};
 use earmark_domain::{Loaded, Scope};
 use futures::{poll, try_join};
 
@@ -27,7 +27,7 @@ use super::load::begin_and_load;
 use super::place::{Link, Misplaced, Premise, holds, place};
 use super::statement::statement;
 use super::write::write;
-use crate::sql::product_cache::{PendingProducts, BaseVersions, CachedScope};
+use crate::sql::product_cache::{BaseVersions, CachedScope, PendingProducts};
 
 /// A transaction that was sent, and has not been answered yet: the next one may be sent behind it.
 struct Sent {
@@ -42,7 +42,12 @@ struct Sent {
 
 #[async_trait]
 impl InFlight for Sent {
-    async fn transact_next(self: Box<Self>, scope: &Scope, decide: Decide, in_flight: InFlightSender) -> Option<Decided> {
+    async fn transact_next(
+        self: Box<Self>,
+        scope: &Scope,
+        decide: Decide,
+        in_flight: InFlightSender,
+    ) -> Option<Decided> {
         let scope = scope.clone();
         in_a_task_of_its_own(async move { Ok(self.run_behind(&scope, &decide, in_flight).await) })
             .await
@@ -241,17 +246,20 @@ impl PostgresStore {
             give_up(connection).await;
             return Ok(decided);
         }
-        let stored =
-            if premise.covers(&decided.changes) && self.product_cache().only_places(&PendingProducts::default(), &decided.changes) {
-                // It fails where it does not do all it was told, and then the commit behind it is a rollback.
-                let placing = async { Ok(place(&connection, &premise, &decided.changes, Link::default()).await?) };
-                try_join!(placing, commit(&connection)).map(|_| ())
-            } else {
-                match write(&connection, &decided.changes).await {
-                    Ok(()) => commit(&connection).await,
-                    Err(error) => Err(error),
-                }
-            };
+        let stored = if premise.covers(&decided.changes)
+            && self
+                .product_cache()
+                .only_places(&PendingProducts::default(), &decided.changes)
+        {
+            // It fails where it does not do all it was told, and then the commit behind it is a rollback.
+            let placing = async { Ok(place(&connection, &premise, &decided.changes, Link::default()).await?) };
+            try_join!(placing, commit(&connection)).map(|_| ())
+        } else {
+            match write(&connection, &decided.changes).await {
+                Ok(()) => commit(&connection).await,
+                Err(error) => Err(error),
+            }
+        };
         match stored {
             Ok(()) => {
                 self.product_cache().apply(&decided.changes);

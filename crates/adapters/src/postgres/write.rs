@@ -21,8 +21,8 @@ use futures::try_join;
 use super::error::{expect_rows, store_error};
 use super::row::{counter, pg_array, pg_date, pg_instant, pg_units};
 use super::statement::{Statement, statement};
+use crate::sql::new_lines::{NewLine, NewLines};
 use crate::sql::rank;
-use crate::sql::new_lines::{NewLines, NewLine};
 use crate::wire;
 
 /// Held from the numbering of events to the commit. One lock for the database: the number means nothing else.
@@ -335,7 +335,8 @@ fn update_lines<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
          placed_at, placed_with_order, rank, locations, hold_until) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );
-    bind_line_terms(bind_lines(statement, lines), lines).array::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
+    bind_line_terms(bind_lines(statement, lines), lines)
+        .array::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
 }
 
 /// Takes each from where it stands: from its line, which was placed with it, or from beside it.

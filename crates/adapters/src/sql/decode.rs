@@ -4,7 +4,9 @@
 use std::fmt::Display;
 
 use earmark_application::StoreError;
-use earmark_domain::{LineId, LineKey, Location, Locations, OrderId, Precedence, Reference, ReleaseRank, Sku, Subject, Units};
+use earmark_domain::{
+    LineId, LineKey, Location, Locations, OrderId, Precedence, Reference, ReleaseRank, Sku, Subject, Units,
+};
 
 use crate::sql::rank;
 use crate::wire;

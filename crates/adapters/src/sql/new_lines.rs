@@ -49,7 +49,11 @@ impl<'a> NewLines<'a> {
             if let Change::New(line) = change {
                 place.insert(&line.terms.key, lines.len());
                 let (placing_event, units) = (None, None);
-                lines.push(NewLine { line, placing_event, units });
+                lines.push(NewLine {
+                    line,
+                    placing_event,
+                    units,
+                });
             }
         }
         let mut by_line = vec![false; changes.events.len()];
@@ -67,7 +71,9 @@ impl<'a> NewLines<'a> {
         for allocation in &changes.earmarked {
             match place.get(&allocation.key).map(|at| &mut lines[*at]) {
                 Some(new)
-                    if new.placing_event.is_some() && new.units.is_none() && new.line.terms.placed_at == allocation.allocated_at =>
+                    if new.placing_event.is_some()
+                        && new.units.is_none()
+                        && new.line.terms.placed_at == allocation.allocated_at =>
                 {
                     new.units = Some(allocation);
                 }

@@ -14,8 +14,8 @@
 use std::collections::HashMap;
 
 use earmark_domain::{
-    AllocationRecord, BacklogNeed, BatchRecord, Change, ChangeSet, Precondition, LineKey, Loaded, BATCH_PAGE, BatchPageEnd,
-    Preference, ProductRecord, Scope, Sku,
+    AllocationRecord, BATCH_PAGE, BacklogNeed, BatchPageEnd, BatchRecord, Change, ChangeSet, LineKey, Loaded,
+    Precondition, Preference, ProductRecord, Scope, Sku,
 };
 
 /// How many products and batches one generation holds, counted together; there are two. About 10 MiB each when full.
@@ -231,7 +231,9 @@ impl ProductCache {
             let base_version = base_versions.get(&product.sku).copied();
             // Not as it was left here: somebody else is at work on the product, and does more than to place lines.
             let doubts = match self.known(&product.sku) {
-                Some(known) if known.product == *product || (base_version.is_some() && known.base_version == base_version) => {
+                Some(known)
+                    if known.product == *product || (base_version.is_some() && known.base_version == base_version) =>
+                {
                     known.doubts.saturating_sub(1)
                 }
                 Some(_) => DOUBTS,

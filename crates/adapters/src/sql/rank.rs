@@ -66,7 +66,9 @@ mod tests {
     fn all() -> Vec<Precedence> {
         let priorities = [-Priority::MOST, -1, 0, 1, 17, Priority::MOST];
         let of = |number: i32| Priority::new(number).expect("a priority");
-        let pairs = priorities.into_iter().flat_map(|number| DAYS_TRIED.map(|day| (of(number), day)));
+        let pairs = priorities
+            .into_iter()
+            .flat_map(|number| DAYS_TRIED.map(|day| (of(number), day)));
         pairs.map(|(priority, day)| Precedence::of(priority, day)).collect()
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Binary, Nullable};
 use diesel::{RunQueryDsl, SqliteConnection};
-use earmark_application::{IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, IdempotencyStore, StoreError};
+use earmark_application::{IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, StoreError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -53,7 +53,9 @@ impl Errands {
     fn run(&self, connection: Result<&mut SqliteConnection, StoreError>) -> bool {
         let mut gathered = take(&mut *self.gathered());
         // A key that is claimed for nobody would only be in the way of the next who calls.
-        gathered.retain(|(change, placing_event)| !(matches!(change, Change::LeaseRequest(_)) && placing_event.is_closed()));
+        gathered.retain(|(change, placing_event)| {
+            !(matches!(change, Change::LeaseRequest(_)) && placing_event.is_closed())
+        });
         if gathered.is_empty() {
             return true;
         }

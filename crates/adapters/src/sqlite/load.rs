@@ -10,9 +10,9 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchRecord, DispatchRecord, LineKey, LineRecord, Loaded,
-    NextHold, BATCH_PAGE, BatchPageEnd, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseLines,
-    ReleaseScope, Scope, Sku, ServicePosition, Units,
+    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, DispatchRecord,
+    LineKey, LineRecord, Loaded, NextHold, OrderId, OrderRecord, ProductRecord, Quantity, Reference, ReleaseLines,
+    ReleaseScope, Scope, ServicePosition, Sku, Units,
 };
 
 use super::columns::{

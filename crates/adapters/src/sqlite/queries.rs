@@ -9,10 +9,10 @@ use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{
-    BatchRead, EventFilter, EventPage, LineFilter, LineEventCheck, LineRead, OrderRead, ProductRead, ProductSummary,
-    Audit, EventFeed, Exports, Health, Views, Worklist, StoreError, EncodedEvent,
+    Audit, BatchRead, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Health, LineEventCheck, LineFilter,
+    LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views, Worklist,
 };
-use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, Sku, ServicePosition};
+use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ProductHistory, Reference, ServicePosition, Sku};
 use jiff::Timestamp;
 
 use super::SqliteStore;
@@ -75,7 +75,10 @@ fn gathered(rows: Vec<LineReadRow>) -> Result<Vec<LineRead>, StoreError> {
     let mut reads: Vec<LineRead> = Vec::new();
     for (line, (batch, quantity, eta)) in rows {
         let record = row::line(line)?;
-        if reads.last().is_none_or(|read| read.record.terms.key != record.terms.key) {
+        if reads
+            .last()
+            .is_none_or(|read| read.record.terms.key != record.terms.key)
+        {
             reads.push(LineRead {
                 record,
                 allocations: Vec::new(),
@@ -323,7 +326,11 @@ impl Worklist for SqliteStore {
 
 #[async_trait]
 impl Audit for SqliteStore {
-    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize) -> Result<Vec<LineEventCheck>, StoreError> {
+    async fn line_event_checks(
+        &self,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineEventCheck>, StoreError> {
         // By the line's own word, if the event that it names is about it. Else by the order: an order has a few events, a
         // product may have any number, so the plus keeps to the index of the order.
         const PAGE: &str = concat!(

@@ -1,10 +1,10 @@
 //! Rows and the domain's values: each way through the domain's own constructors.
 
-use earmark_application::{StoreError, EncodedEvent};
+use earmark_application::{EncodedEvent, StoreError};
 use earmark_domain::{
     AllocationRecord, BatchRecord, Count, DispatchRecord, Event, LineKey, LineRecord, LineState, LineTerms, Location,
     Locations, OrderId, OrderRecord, Part, Precedence, Priority, ProductName, ProductRecord, Quantity, Reference,
-    SequencedEvent, Sku, ServicePosition,
+    SequencedEvent, ServicePosition, Sku,
 };
 use jiff::{Timestamp, civil};
 
@@ -98,9 +98,21 @@ pub(super) fn line(row: LineRow) -> Result<LineRecord, StoreError> {
         key: &format_args!("{order}/{line}"),
     };
     Ok(LineRecord {
-sku: at.read("sku", Sku::new(sku))?, state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?, terms: LineTerms {key: at.line_key(&order, &line)?, quantity: at.read("quantity", Quantity::new(quantity))?, split: split != 0, placed_at: at.instant("placed_at", placed_at)?, placed_with_order: placed_with_order != 0, precedence: at.precedence("rank", rank)?, locations: locations.map_or(Ok(Locations::ANY), |names| {
-            at.locations(at.read("locations", serde_json::from_str(&names))?)
-        })?, hold_until: hold_until.map(|until| at.instant("hold_until", until)).transpose()?}})
+        sku: at.read("sku", Sku::new(sku))?,
+        state: LineState::parse(&state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?,
+        terms: LineTerms {
+            key: at.line_key(&order, &line)?,
+            quantity: at.read("quantity", Quantity::new(quantity))?,
+            split: split != 0,
+            placed_at: at.instant("placed_at", placed_at)?,
+            placed_with_order: placed_with_order != 0,
+            precedence: at.precedence("rank", rank)?,
+            locations: locations.map_or(Ok(Locations::ANY), |names| {
+                at.locations(at.read("locations", serde_json::from_str(&names))?)
+            })?,
+            hold_until: hold_until.map(|until| at.instant("hold_until", until)).transpose()?,
+        },
+    })
 }
 
 pub(super) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {

@@ -13,9 +13,9 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, LineFilter, Queries, Store, StoreError};
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, ChangeSet, ReleaseRank, Count, Event, Fact, Precondition, LineId, LineKey, LineRecord,
-    LineState, Location, Locations, OrderId, OrderRecord, Precedence, ProductChange, ProductName, ProductRecord,
-    Quantity, Reference, Scope, Sku, Subject, Units,
+    AllocationRecord, BatchRecord, Change, ChangeSet, Count, Event, Fact, LineId, LineKey, LineRecord, LineState,
+    Location, Locations, OrderId, OrderRecord, Precedence, Precondition, ProductChange, ProductName, ProductRecord,
+    Quantity, Reference, ReleaseRank, Scope, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -133,7 +133,19 @@ fn a_small_book() -> ChangeSet {
             hold_until: None,
         })],
         lines: vec![Change::New(LineRecord {
-sku: sku(), state: LineState::Allocated, terms: LineTerms {key: key(), quantity: quantity(4), split: true, placed_at: instant(), placed_with_order: true, precedence: Precedence::default(), locations: Locations::ANY, hold_until: None}})],
+            sku: sku(),
+            state: LineState::Allocated,
+            terms: LineTerms {
+                key: key(),
+                quantity: quantity(4),
+                split: true,
+                placed_at: instant(),
+                placed_with_order: true,
+                precedence: Precedence::default(),
+                locations: Locations::ANY,
+                hold_until: None,
+            },
+        })],
         earmarked: vec![AllocationRecord {
             key: key(),
             batch: batch_reference(),

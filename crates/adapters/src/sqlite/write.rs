@@ -19,8 +19,8 @@ use super::error::{expect_rows, store_error};
 use super::row::{counter, location_names};
 use super::rows::Insert;
 use super::statement::{Identity, Statement, statement};
+use crate::sql::new_lines::{NewLine, NewLines};
 use crate::sql::rank;
-use crate::sql::new_lines::{NewLines, NewLine};
 use crate::wire;
 
 /// What the statements go by that run for every line.

@@ -2,8 +2,9 @@
 
 use earmark_application::EncodedEvent;
 use earmark_domain::{
-    Count, DeallocationReason, EVENT_TYPES, Fact, ShortageOutcome, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
-    MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Reference, Sku, Subject, Units,
+    Count, DeallocationReason, EVENT_TYPES, Fact, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
+    MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Reference, ShortageOutcome, Sku, Subject,
+    Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -173,7 +174,11 @@ fn facts() -> Vec<Fact> {
             Fact::OutOfStock {
                 line: terms(name, flag),
                 available: Units::new(u64::MAX),
-                kept: [ShortageOutcome::Nothing, ShortageOutcome::Refused, ShortageOutcome::Backordered][index % 3],
+                kept: [
+                    ShortageOutcome::Nothing,
+                    ShortageOutcome::Refused,
+                    ShortageOutcome::Backordered,
+                ][index % 3],
             },
             Fact::Backordered {
                 line: terms(name, flag),

@@ -9,8 +9,8 @@ use actix_web::test::TestRequest;
 use async_trait::async_trait;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{
-    IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Decide, Decided, Fingerprint, LEASE_SECONDS, IdempotencyStore, Store,
-    StoreError,
+    Decide, Decided, Fingerprint, IdempotencyKey, IdempotencyStore, LEASE_SECONDS, LeaseOutcome, LeaseRequest,
+    LeaseToken, Store, StoreError,
 };
 use earmark_domain::{OrderId, Scope, Sku};
 use jiff::{SignedDuration, Timestamp};
@@ -127,7 +127,12 @@ fn told(answer: &Answer) -> (StatusCode, Option<&str>, Option<&str>, &str) {
 /// The claim of a process that nobody hears of any more, made so many seconds ago.
 async fn claimed_elsewhere(books: &MemoryStore, key: &str, seconds_ago: i64) -> LeaseRequest {
     let now = opening() - SignedDuration::from_secs(seconds_ago);
-    let claim = LeaseRequest::made(now, IdempotencyKey::new(key).expect("a key"), fingerprint(), LeaseToken([7; 16]));
+    let claim = LeaseRequest::made(
+        now,
+        IdempotencyKey::new(key).expect("a key"),
+        fingerprint(),
+        LeaseToken([7; 16]),
+    );
     assert_eq!(books.claim(&claim).await.expect("an answer"), LeaseOutcome::Won);
     claim
 }

@@ -15,7 +15,7 @@ use actix_web::web::Bytes;
 use async_trait::async_trait;
 use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
 use earmark_adapters::memory::MemoryStore;
-use earmark_application::{Clock, Engine, EngineSettings, Meter, IdempotencyStore, Store};
+use earmark_application::{Clock, Engine, EngineSettings, IdempotencyStore, Meter, Store};
 use earmark_domain::Promising;
 use jiff::Timestamp;
 use serde_json::{Value, json};

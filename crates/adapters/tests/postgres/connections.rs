@@ -4,7 +4,7 @@ use earmark_adapters::postgres::{OpenError, PostgresStore};
 use earmark_application::{Queries, StoreError};
 
 use crate::database::with_database;
-use crate::shop::{allocate, attempt, create_batch, context, run, sku};
+use crate::shop::{allocate, attempt, context, create_batch, run, sku};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn programs_that_start_at_once_dont_trip_over_each_others_migration() {

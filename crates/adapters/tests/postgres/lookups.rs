@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 
 use crate::database::{Database, somebody_waits, with_database};
 use crate::plans::{rows_read, until_alone};
-use crate::shop::{allocate, create_batch, context, place_order, reference, run, sku};
+use crate::shop::{allocate, context, create_batch, place_order, reference, run, sku};
 
 /// Longer than any look-up takes.
 const LONG: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! Transactions that are sent behind one another on a connection: that they are, and what becomes of the second when the
 //! first is not stored.
 
-use earmark_application::{Decided, Queries, Store, StoreError, InFlight};
+use earmark_application::{Decided, InFlight, Queries, Store, StoreError};
 use earmark_domain::{Command, LineId, Locations, OrderLine, Quantity, Quote};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use earmark_adapters::postgres::PostgresStore;
 
 use crate::database::{Database, somebody_waits, with_database};
-use crate::shop::{agrees, allocate, create_batch, decision, context, run, sku};
+use crate::shop::{agrees, allocate, context, create_batch, decision, run, sku};
 
 /// Ten LAMPs, one of them allocated, and the product remembered.
 async fn ten_lamps(database: &Database) -> PostgresStore {

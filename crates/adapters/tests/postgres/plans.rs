@@ -3,7 +3,7 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    IdempotencyKey, LeaseRequest, LeaseToken, LeaseOutcome, Fingerprint, LineFilter, Queries, IdempotencyStore, Store,
+    Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, Queries, Store,
 };
 use earmark_domain::{
     Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,
@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 
 use crate::database::with_database;
 use crate::shop::{
-    allocate, attempt, count, create_batch, key, context, place_on, place_order, reference, run, sku, waiting,
+    allocate, attempt, context, count, create_batch, key, place_on, place_order, reference, run, sku, waiting,
 };
 
 /// How many rows of each kind the past leaves.

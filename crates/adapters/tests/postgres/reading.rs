@@ -8,7 +8,7 @@ use earmark_domain::{
 
 use crate::database::with_database;
 use crate::shop::{
-    agrees, allocate, count, create_batch, look, context, of_products, place_on, place_order, reference, run, sku,
+    agrees, allocate, context, count, create_batch, look, of_products, place_on, place_order, reference, run, sku,
     waiting,
 };
 
@@ -28,7 +28,10 @@ async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
         assert_eq!(until.key.line.as_str(), format!("L{:04}", BACKLOG_PAGE - 1));
 
         run(&store, create_batch("B2", "LAMP", 1000)).await;
-        assert_eq!(store.products_with_pending_backlog(10).await.expect("it answers"), [sku("LAMP")]);
+        assert_eq!(
+            store.products_with_pending_backlog(10).await.expect("it answers"),
+            [sku("LAMP")]
+        );
         let scope = Scope {
             backlog: BacklogNeed::Resume,
             ..of_products(["LAMP"])

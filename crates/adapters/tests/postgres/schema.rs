@@ -2,12 +2,12 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{Queries, Store, StoreError};
-use earmark_domain::{AllocationRecord, ChangeSet, ReleaseRank, ProductHistory, Quantity};
+use earmark_domain::{AllocationRecord, ChangeSet, ProductHistory, Quantity, ReleaseRank};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::database::with_database;
-use crate::shop::{agrees, allocate, always, create_batch, key, context, of_products, reference, run, sku};
+use crate::shop::{agrees, allocate, always, context, create_batch, key, of_products, reference, run, sku};
 
 async fn refused(outsider: &Client, sql: &str) {
     let error = outsider.batch_execute(sql).await.expect_err(sql);

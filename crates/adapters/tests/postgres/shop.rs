@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use earmark_application::{Decide, Decided, Queries, Store, StoreError};
 use earmark_domain::{
-    Allocate, ChangeBatch, ChangeSet, Command, Count, CreateBatch, UnitOfWork, LineId, LineKey, Loaded, Location, Locations,
-    DecisionContext, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder, Promising, Quantity,
-    Reference, Refusal, Scope, Sku, LineRequest, audit,
+    Allocate, ChangeBatch, ChangeSet, Command, Count, CreateBatch, DecisionContext, LineId, LineKey, LineRequest,
+    Loaded, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder,
+    Promising, Quantity, Reference, Refusal, Scope, Sku, UnitOfWork, audit,
 };
 use jiff::Timestamp;
 

@@ -10,7 +10,7 @@ use earmark_domain::{
 use earmark_adapters::postgres::PostgresStore;
 
 use crate::database::{Database, with_database};
-use crate::shop::{agrees, allocate, create_batch, decision, key, context, reference, run, sku, waiting};
+use crate::shop::{agrees, allocate, context, create_batch, decision, key, reference, run, sku, waiting};
 
 /// Two services on one database, which both remember LAMP: of batch `B1` so many units, two of them allocated.
 async fn two_services(database: &Database, units: i32) -> [PostgresStore; 2] {

@@ -7,7 +7,7 @@ use earmark_domain::{ChangeSet, Count, Precondition, ProductChange, ProductRecor
 use tokio::task::block_in_place;
 
 use crate::database::{somebody_waits, with_database};
-use crate::shop::{agrees, allocate, always, attempt, create_batch, decision, look, context, of_products, run, sku};
+use crate::shop::{agrees, allocate, always, attempt, context, create_batch, decision, look, of_products, run, sku};
 
 /// Decides as `inner` does, but first says that it is asked, and waits to be let on.
 fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {

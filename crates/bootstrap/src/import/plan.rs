@@ -241,7 +241,7 @@ impl Planner {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{LineKey, Locations, Quantity, Sku, LineRequest};
+    use earmark_domain::{LineKey, LineRequest, Locations, Quantity, Sku};
 
     use super::*;
 

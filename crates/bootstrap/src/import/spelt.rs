@@ -95,7 +95,9 @@ fn add(fields: &mut Map<String, Value>, name: &str, value: Option<impl Into<Valu
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{Allocate, Count, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, Quantity, LineRequest};
+    use earmark_domain::{
+        Allocate, Count, LineRequest, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, Quantity,
+    };
     use jiff::civil::date;
 
     use super::*;

@@ -21,10 +21,22 @@ fn shortly(seconds: i64) -> Timestamp {
 fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Option<Date>)]) -> LineRead {
     LineRead {
         record: LineRecord {
-sku: Sku::new("LAMP, small").expect("a name"), state, terms: LineTerms {key: LineKey {
-                order: order.parse().expect("a name"),
-                line: id.parse().expect("a name"),
-            }, quantity: Quantity::new(10).expect("a quantity"), split: true, placed_at: Timestamp::UNIX_EPOCH, placed_with_order: false, precedence: Precedence::default(), locations: Locations::ANY, hold_until: None}},
+            sku: Sku::new("LAMP, small").expect("a name"),
+            state,
+            terms: LineTerms {
+                key: LineKey {
+                    order: order.parse().expect("a name"),
+                    line: id.parse().expect("a name"),
+                },
+                quantity: Quantity::new(10).expect("a quantity"),
+                split: true,
+                placed_at: Timestamp::UNIX_EPOCH,
+                placed_with_order: false,
+                precedence: Precedence::default(),
+                locations: Locations::ANY,
+                hold_until: None,
+            },
+        },
         allocations: in_batches
             .iter()
             .map(|(batch, quantity, eta)| {

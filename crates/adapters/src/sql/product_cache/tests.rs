@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_domain::{
-    Allocate, BacklogRead, Command, Count, CreateBatch, DispatchRecord, UnitOfWork, LineId, Location, Locations, DecisionContext,
-    OnShortage, OrderId, Promising, Quantity, Reference, Units, LineRequest,
+    Allocate, BacklogRead, Command, Count, CreateBatch, DecisionContext, DispatchRecord, LineId, LineRequest, Location,
+    Locations, OnShortage, OrderId, Promising, Quantity, Reference, UnitOfWork, Units,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -245,7 +245,10 @@ fn of_two_that_were_stored_the_later_is_kept_whichever_is_told_first() {
     let left_by_second = product_cache.left_by(&left_by_first, &changes);
     product_cache.adopt(left_by_second);
     product_cache.adopt(left_by_first);
-    assert_eq!(product_cache.recalled(&second.scope()), Some(books.load(&second.scope())));
+    assert_eq!(
+        product_cache.recalled(&second.scope()),
+        Some(books.load(&second.scope()))
+    );
 }
 
 #[test]
@@ -366,7 +369,10 @@ fn memory_is_bounded_and_the_longest_unused_is_forgotten_first() {
         assert!(product_cache.recalled(&scope(0)).is_some(), "it is in use");
     }
     assert!(product_cache.young.len() + product_cache.old.len() <= 2 * MOST_ROWS);
-    assert!(product_cache.recalled(&scope(1)).is_none(), "nobody has asked for it for long");
+    assert!(
+        product_cache.recalled(&scope(1)).is_none(),
+        "nobody has asked for it for long"
+    );
 }
 
 #[derive(Debug, Clone)]
@@ -467,7 +473,11 @@ fn a_product_in_which_others_have_placed_lines_is_trusted_still_and_another_form
         let (loaded, base_versions) = read_as(version, base_version);
         product_cache.learn(&loaded, &base_versions);
         let cached = product_cache.product_cache(&scope).map(|cached| cached.base_versions);
-        assert_eq!(cached, trusted.then_some(base_versions), "version {version}, form {base_version}");
+        assert_eq!(
+            cached,
+            trusted.then_some(base_versions),
+            "version {version}, form {base_version}"
+        );
     }
 }
 

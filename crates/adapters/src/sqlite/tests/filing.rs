@@ -7,8 +7,8 @@ use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, EventFilter, Queries, Store};
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, Count, CreateBatch, UnitOfWork, LineId, LineKey, LineState, Loaded, Location,
-    Locations, DecisionContext, OnShortage, OrderId, Promising, Quantity, Reference, Sku, LineRequest, audit,
+    Allocate, ChangeBatch, Command, Count, CreateBatch, DecisionContext, LineId, LineKey, LineRequest, LineState,
+    Loaded, Location, Locations, OnShortage, OrderId, Promising, Quantity, Reference, Sku, UnitOfWork, audit,
 };
 use jiff::Timestamp;
 

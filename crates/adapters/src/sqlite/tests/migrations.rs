@@ -92,7 +92,10 @@ async fn a_file_that_is_no_database_is_refused_with_its_name() {
     std::fs::write(shelf.file(), "a shopping list, and a long one at that; ".repeat(50)).expect("written");
     let refused = SqliteStore::open(shelf.file(), DEFAULT_READERS, true).await;
     let placing_event = refused.expect_err("it is no database").to_string();
-    assert!(placing_event.contains("books.db") && placing_event.contains("not a database"), "{placing_event}");
+    assert!(
+        placing_event.contains("books.db") && placing_event.contains("not a database"),
+        "{placing_event}"
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use earmark_domain::{
-    DeallocationReason, Fact, ShortageOutcome, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, Units,
+    DeallocationReason, Fact, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, ShortageOutcome, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
