@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_tests::architecture::closure::{self, Features};
-use earmark_tests::architecture::edges::EscrowNeed;
+use earmark_tests::architecture::edges::Room;
 use earmark_tests::architecture::house::{self, Package, Workspace};
 use earmark_tests::architecture::migrations::Tree;
 use earmark_tests::architecture::sources::{self, Source};
@@ -24,7 +24,7 @@ fn forged(name: &str) -> (Workspace, Package) {
     (workspace, package)
 }
 
-fn edges_of(name: &str, room: &EscrowNeed) -> Vec<Violation> {
+fn edges_of(name: &str, room: &Room) -> Vec<Violation> {
     let (workspace, package) = forged(name);
     edges::check(&package, &workspace.names(), room)
 }

@@ -10,7 +10,7 @@ use super::house::{Dependency, Kind, Package};
 
 /// What a crate may declare.
 #[derive(Debug, Clone, Copy)]
-pub struct EscrowNeed {
+pub struct Room {
     /// Crates of the workspace, for any purpose.
     pub members: &'static [&'static str],
     /// Published crates, for the crate itself.
@@ -61,7 +61,7 @@ impl Guest {
 
 /// Holds a package's declared dependencies against its room. `members` are the names of the workspace's own packages.
 #[must_use]
-pub fn check(package: &Package, members: &BTreeSet<&str>, room: &EscrowNeed) -> Vec<Violation> {
+pub fn check(package: &Package, members: &BTreeSet<&str>, room: &Room) -> Vec<Violation> {
     package
         .dependencies
         .iter()
@@ -76,7 +76,7 @@ pub fn check(package: &Package, members: &BTreeSet<&str>, room: &EscrowNeed) -> 
         .collect()
 }
 
-fn member_faults(dependency: &Dependency, room: &EscrowNeed) -> Vec<String> {
+fn member_faults(dependency: &Dependency, room: &Room) -> Vec<String> {
     if room.members.contains(&dependency.name.as_str()) {
         Vec::new()
     } else {
@@ -84,7 +84,7 @@ fn member_faults(dependency: &Dependency, room: &EscrowNeed) -> Vec<String> {
     }
 }
 
-fn outsider_faults(package: &Package, dependency: &Dependency, room: &EscrowNeed) -> Vec<String> {
+fn outsider_faults(package: &Package, dependency: &Dependency, room: &Room) -> Vec<String> {
     let outside = match dependency.kind() {
         Kind::Normal => room.normal,
         Kind::Dev => room.dev,

@@ -1,7 +1,7 @@
 //! What each room of the house may touch: the table the architecture tests enforce.
 
 use super::closure::Company;
-use super::edges::{EscrowNeed, Guest, NONE, Outside};
+use super::edges::{Room, Guest, NONE, Outside};
 use super::words::Silence;
 
 /// Libraries that talk to a database. Only driven adapters have them.
@@ -16,7 +16,7 @@ const DATABASES: &[&str] = &[
 ];
 
 /// The rules of stock and promises.
-pub const DOMAIN: EscrowNeed = EscrowNeed {
+pub const DOMAIN: Room = Room {
     members: &[],
     normal: Outside::Only(&[Guest::with("jiff", &["alloc"]), Guest::with("thiserror", &[])]),
     dev: Outside::Only(&[Guest::any("criterion"), Guest::any("proptest")]),
@@ -24,7 +24,7 @@ pub const DOMAIN: EscrowNeed = EscrowNeed {
 };
 
 /// Use cases and ports.
-pub const APPLICATION: EscrowNeed = EscrowNeed {
+pub const APPLICATION: Room = Room {
     members: &["earmark-domain"],
     normal: Outside::Only(&[
         Guest::any("async-trait"),
@@ -39,7 +39,7 @@ pub const APPLICATION: EscrowNeed = EscrowNeed {
 };
 
 /// Where the outside meets the ports. What each adapter brings along is held by [`ADAPTER_COMPANY`].
-pub const ADAPTERS: EscrowNeed = EscrowNeed {
+pub const ADAPTERS: Room = Room {
     members: &["earmark-application", "earmark-domain"],
     normal: Outside::AllBut(&["anyhow", "clap", "config", "indicatif", "tracing-subscriber"]),
     dev: Outside::AllBut(&[]),
@@ -47,7 +47,7 @@ pub const ADAPTERS: EscrowNeed = EscrowNeed {
 };
 
 /// The binary: wiring, and no SQL.
-pub const BOOTSTRAP: EscrowNeed = EscrowNeed {
+pub const BOOTSTRAP: Room = Room {
     members: &["earmark-adapters", "earmark-application", "earmark-domain"],
     normal: Outside::AllBut(DATABASES),
     dev: Outside::AllBut(DATABASES),
@@ -55,7 +55,7 @@ pub const BOOTSTRAP: EscrowNeed = EscrowNeed {
 };
 
 /// What looks at the house from outside.
-pub const TESTS: EscrowNeed = EscrowNeed {
+pub const TESTS: Room = Room {
     members: &["earmark", "earmark-adapters", "earmark-application", "earmark-domain"],
     normal: Outside::AllBut(&[]),
     dev: Outside::AllBut(&[]),
@@ -63,7 +63,7 @@ pub const TESTS: EscrowNeed = EscrowNeed {
 };
 
 /// The chores. They know nothing of the house.
-pub const CHORES: EscrowNeed = EscrowNeed {
+pub const CHORES: Room = Room {
     members: &[],
     normal: Outside::Only(&[
         Guest::any("ctrlc"),
@@ -84,7 +84,7 @@ pub const CHORES: EscrowNeed = EscrowNeed {
 pub const CHORES_COMPANY: Company = Company::AllBut(&["cc", "libsqlite3-sys", "reqwest", "rusqlite", "syn", "tokio"]);
 
 /// Every crate of the workspace with its room.
-pub const ROOMS: &[(&str, EscrowNeed)] = &[
+pub const ROOMS: &[(&str, Room)] = &[
     ("earmark-domain", DOMAIN),
     ("earmark-application", APPLICATION),
     ("earmark-adapters", ADAPTERS),
