@@ -7,7 +7,7 @@ use earmark_domain::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// A line as a query reads it.
+/// A line as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineRead {
     /// The line.
@@ -38,7 +38,7 @@ impl LineRead {
     }
 }
 
-/// An order as a query reads it.
+/// An order as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRead {
     /// Which order.
@@ -58,7 +58,7 @@ impl OrderRead {
     }
 }
 
-/// A batch as a query reads it.
+/// A batch as it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchRead {
     /// The batch. Units held until a deadline that has passed are not counted as allocated.
@@ -80,7 +80,7 @@ impl BatchRead {
 pub struct ProductSummary {
     /// Which product.
     pub sku: Sku,
-    /// What people call it.
+    /// Its name, if it has one.
     pub name: Option<ProductName>,
     /// Its version.
     pub version: u64,
@@ -90,18 +90,18 @@ pub struct ProductSummary {
     pub inbound: Units,
     /// Units earmarked.
     pub allocated: Units,
-    /// Units that have left the building.
+    /// Units that have left the warehouse.
     pub dispatched: Units,
     /// Units kept back from new promises.
     pub safety_stock: Count,
-    /// Units that can be promised: what is available in its batches, but for those kept back.
+    /// Units that can be promised: what is available in its batches, less those kept back.
     pub available: Units,
     /// Units that lines in the backlog wait for.
     pub backordered: Units,
 }
 
 impl ProductSummary {
-    /// A product's sums, as its batches and its backlog make them.
+    /// The sums of a product with these batches and this backlog.
     #[must_use]
     pub fn of<'a>(
         product: ProductRecord,

@@ -5,7 +5,7 @@
 
 use earmark_domain::Command;
 
-use super::job_failed;
+use super::job_failed::job_failed;
 use crate::engine::Engine;
 use crate::envelope::Envelope;
 use crate::ports::Worklist;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::job_failed;
+use super::job_failed::job_failed;
 use crate::engine::{Engine, expire_due_holds};
 use crate::envelope::Envelope;
 use crate::ports::Worklist;
