@@ -84,11 +84,8 @@ impl<'a> Names<'a> {
         if declared.items.contains(name) {
             return Some(Target::Item(module.to_owned()));
         }
-        for import in declared
-            .imports
-            .iter()
-            .filter(|import| import.name.as_ref() == Some(name))
-        {
+        let mut imports = declared.imports.iter();
+        if let Some(import) = imports.find(|import| import.name.as_ref() == Some(name)) {
             return Some(match self.follow(module, &import.path, seen) {
                 Some(Target::Module(imported)) => self.inside(&imported, rest, seen),
                 Some(target) => target,
