@@ -1,24 +1,23 @@
-//! The binary `earmark`: settings, wiring, lifecycle, and the commands of the command line.
+//! The binary `earmark`: settings, wiring, the service and the subcommands.
 //!
-//! The only crate that names concrete adapters, and it names them in one place, [`wiring`]. Business rules, SQL and
-//! HTTP routes live elsewhere.
+//! It is the only crate that names concrete adapters, and only [`wiring`] names concrete stores. Business rules, SQL and
+//! HTTP routes live in the other crates.
 
-mod chores;
+mod app;
+mod background_jobs;
 mod cli;
 mod commands;
-mod demo;
-mod export;
+mod dispatch;
 mod failure;
-mod import;
-mod lifecycle;
 mod output;
-mod run;
+mod service;
 mod settings;
+mod signals;
 mod telemetry;
 mod wiring;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    run::run()
+    dispatch::run()
 }
