@@ -227,10 +227,10 @@ async fn backlog(views: &dyn Views, now: Timestamp, mut table: StdoutTable) -> R
         };
         after = Some(last.sku.clone());
         for product in page.iter().filter(|product| !product.backordered.is_zero()) {
-            let mut after: Option<ServicePosition> = None;
-            while let Some(lines) = views.backlog(&product.sku, after.as_ref(), now, PAGE).await? {
+            let mut position: Option<ServicePosition> = None;
+            while let Some(lines) = views.backlog(&product.sku, position.as_ref(), now, PAGE).await? {
                 let Some(last) = lines.last() else { break };
-                after = Some(last.record.service_position());
+                position = Some(last.record.service_position());
                 for line in &lines {
                     table.write(&BacklogRow::from(line))?;
                 }
