@@ -16,8 +16,8 @@ use crate::settings::{Flag, Layers};
     after_help = "\
 Without a command, earmark runs the service: SQLite in ./earmark.db, on 127.0.0.1:8080.
 
-Settings come from built-in defaults, then earmark.toml in the working directory or --config FILE, then environment \
-variables (EARMARK__SECTION__KEY, as in EARMARK__STORE__URL), then flags. `earmark settings` shows those in force; \
+Settings come from built-in defaults, then earmark.toml in the working directory or --config FILE, then environment
+variables (EARMARK__SECTION__KEY, as in EARMARK__STORE__URL), then flags. `earmark settings` shows those in force;
 `earmark settings --help` explains them.
 
 Examples:
@@ -125,7 +125,7 @@ Examples:
   earmark verify
   earmark verify --store sqlite:/var/lib/earmark/earmark.db
 
-Exit codes: 0 all is sound; 1 there are discrepancies, each of them printed, or the database can't be read; 2 a setting \
+Exit codes: 0 all is sound; 1 there are discrepancies, which are printed, or the database can't be read; 2 a setting \
 is wrong.")]
     Verify,
     /// Bring the schema of the database up to date

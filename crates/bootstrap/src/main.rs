@@ -1,7 +1,19 @@
 //! The binary `earmark`: settings, wiring, the service and the subcommands.
 //!
-//! It is the only crate that names concrete adapters, and only [`wiring`] names concrete stores. Business rules, SQL and
-//! HTTP routes live in the other crates.
+//! This is the only crate that names concrete adapters, and only [`wiring`] names concrete stores. Business rules, SQL
+//! and HTTP routes live in the other crates.
+//!
+//! The modules stand in layers; a module uses only those below it:
+//!
+//! 1. [`dispatch`]: from the command line to an exit code
+//! 2. [`cli`]: the command line and its manual pages
+//! 3. [`commands`]: the subcommands
+//! 4. [`service`]: start, serve, drain
+//! 5. [`background_jobs`]
+//! 6. [`app`]: the opened application, an engine with its ports
+//! 7. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
+//! 8. [`settings`]
+//! 9. [`failure`] and [`output`]
 
 mod app;
 mod background_jobs;

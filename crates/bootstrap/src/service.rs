@@ -98,7 +98,10 @@ impl Service {
                     tracing::info!("drained");
                     Ok(ExitCode::SUCCESS)
                 }
-                Err(_) => Err(Failure::Failed(format!("the drain took longer than {} seconds", DRAIN_TIMEOUT.as_secs()))),
+                Err(_) => Err(Failure::Failed(format!(
+                    "the drain took longer than {} seconds",
+                    DRAIN_TIMEOUT.as_secs()
+                ))),
             },
             () = signals.next() => {
                 tracing::warn!("ended before the drain was complete");

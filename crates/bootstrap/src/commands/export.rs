@@ -138,7 +138,7 @@ async fn orders(exports: &dyn Exports, now: Timestamp, mut table: StdoutTable) -
     Ok(table.finish()?)
 }
 
-/// The headers of the orders of a page of lines, without the order of the page before. They are read after the lines, so
+/// The headers of the orders of a page of lines, without those of the page before. They are read after the lines, so
 /// that an order placed in the meantime has its header too. An order whose lines were allocated one by one has none.
 async fn headers(
     exports: &dyn Exports,
@@ -191,8 +191,8 @@ async fn batches(ports: &Ports, now: Timestamp, mut table: StdoutTable) -> Resul
     }
 }
 
-/// The products with expired holds that no sweep has recorded yet: their batches store units as allocated that no longer
-/// are. Usually there are none, because a running service sweeps every second.
+/// The products with expired holds that no sweep has recorded yet: their batches store units as allocated that no
+/// longer are. Usually there are none, because a running service sweeps every second.
 enum DueProducts {
     These(BTreeSet<Sku>),
     /// Too many to keep in memory: any product may be one.

@@ -2,6 +2,8 @@
 //!
 //! Layers, each outranking the one before: built-in defaults, a file, the environment, flags. An unknown setting or a
 //! wrong value is refused before anything starts, with its name, its source and what is allowed.
+//!
+//! [`layers`] merges the layers into texts, [`values`] and [`store_url`] parse a text, [`effective`] has the result.
 
 mod catalogue;
 mod effective;

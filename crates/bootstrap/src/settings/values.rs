@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-/// The highest count of lanes, connections, places in a queue and commands in a group. A higher number is a typing error:
-/// queues of that length waste memory and save no work.
+/// The highest count of lanes, connections, places in a queue and commands in a group. A higher number is a typing
+/// error: queues of that length waste memory and save no work.
 pub(super) const MAX_COUNT: usize = 1_000_000;
 
 /// The most threads of the engine's runtime: more than the processors of any machine it is likely to run on.

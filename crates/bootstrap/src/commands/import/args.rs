@@ -8,17 +8,18 @@ use earmark_domain::OnShortage;
 
 use crate::commands::file_format::FormatArg;
 
-/// Sends the rows in the order of the file. Sending a row again changes nothing, so an interrupted import can simply be
-/// run again.
+/// The arguments of `earmark import`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Rows are sent in the order of the file. Sending a row again changes nothing: run an interrupted import again.
+
 Columns, in any order, named in a header row (CSV) or as fields (NDJSON); those in brackets are optional:
   products  sku,name[,safety_stock]                         at least one of name and safety_stock has a value
   batches   reference,sku,quantity,eta[,location]           an empty eta means in the warehouse
   orders    order_id[,line_id],sku,quantity[,ordered_at]    line_id defaults to the SKU; ordered_at is checked, but
             [,priority][,required_by][,locations]           lines are placed as of now
 
-priority and required_by belong to an order: they need --whole-orders, and are equal in all rows of the order. \
+priority and required_by belong to an order: they need --whole-orders, and are equal in all rows of the order.
 locations lists where a line's units may come from, the preferred one first, as in north|south.
 
 A bad row is reported on standard error with its file, line and reason, and skipped. A line without enough stock is not
@@ -29,7 +30,7 @@ Examples:
   earmark import orders orders.ndjson --whole-orders --on-shortage reject
   zcat orders.csv.gz | earmark import orders - --to http://localhost:8080
 
-Exit codes: 0 no bad rows; 1 there were bad rows, or the import ended early; 2 the command line or a setting is wrong.")]
+Exit codes: 0 no bad rows; 1 bad rows, or the import ended early; 2 the command line or a setting is wrong.")]
 pub(crate) struct ImportArgs {
     /// What the rows are
     pub(crate) kind: KindArg,

@@ -3,7 +3,7 @@
 use earmark_domain::{Command, Location, Locations, OnOrderShortage, OnShortage, OrderLine, PutProduct};
 use serde_json::{Map, Value, json};
 
-/// A command as a line of the bulk call. A value that is the default is left out where the service has the same default.
+/// A command as a line of the bulk call. Some defaults are left out; the service has the same ones.
 pub(super) fn encode(command: &Command) -> String {
     let line = match command {
         Command::PutProduct(PutProduct {

@@ -21,8 +21,8 @@ const PATH: &str = "v1/bulk";
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an answer may take. A transaction takes milliseconds, and a full queue of them a second: after this time the
-/// service, or something on the way to it, has failed without closing the connection.
+/// How long an answer may take. A transaction takes milliseconds, and a full queue of them a second: after this time
+/// the service, or something on the way to it, has failed without closing the connection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The most lines that wait for the connection. Few: the import's window bounds the lines in flight.
