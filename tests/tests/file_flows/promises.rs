@@ -154,12 +154,12 @@ pub(super) async fn rows_that_promise_what_cannot_be_are_told(desk: Desk) {
     told(
         &run,
         2,
-        "priority: is said of an order that is placed whole (--whole-orders)",
+        "priority: belongs to an order, not to a line; it needs --whole-orders",
     );
     told(
         &run,
         3,
-        "required_by: is said of an order that is placed whole (--whole-orders)",
+        "required_by: belongs to an order, not to a line; it needs --whole-orders",
     );
     told(&run, 4, "locations: location main stands twice");
     told(
@@ -179,12 +179,12 @@ pub(super) async fn rows_that_promise_what_cannot_be_are_told(desk: Desk) {
     told(
         &run,
         2,
-        "order o6 is left out whole: its rows on lines 2 and 3 differ in priority",
+        "order o6 is skipped: its rows on lines 2 and 3 differ in priority",
     );
     told(
         &run,
         4,
-        "order o7 is left out whole: its rows on lines 4 and 5 differ in required_by",
+        "order o7 is skipped: its rows on lines 4 and 5 differ in required_by",
     );
 
     let placed = both(&store, "orders", &["order_id"]).await;

@@ -1,4 +1,4 @@
-//! `earmark demo`: the service on a fresh database, with the demo data in it.
+//! `earmark demo`: the service on a temporary database with demo data.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,66 +9,66 @@ use earmark_adapters::files::{Entry, FileError, Kind, Row, Rows, open};
 use earmark_adapters::http::Metrics;
 use earmark_application::{Envelope, Principal};
 use earmark_domain::{
-    ChangeBatch, Command, HoldFor, Locations, OnOrderShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
-    Quantity, Sku,
+    ChangeBatch, Command, HoldFor, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
+    Precedence, Priority, Quantity, Sku,
 };
 use jiff::Span;
 use jiff::civil::Date;
 
-use crate::cli::ShortageArg;
+use crate::app::App;
+use crate::commands::import::{Counts, EngineSink, Pipeline, Planner, Progress, RowReader, Sink, Terms};
 use crate::failure::Failure;
-use crate::import::{EngineLink, Link, Pipeline, Planner, Progress, Reading, Tally, Terms};
-use crate::lifecycle::{self, Service, Signals};
 use crate::output;
-use crate::run::Books;
+use crate::service::{self, Service};
 use crate::settings::{Settings, StoreSettings, StoreUrl};
-use crate::wiring::{self, Use};
+use crate::signals::Signals;
+use crate::wiring::{self, AccessMode};
 
-/// The demo data, in the order it is loaded. Where it is from: `examples/demo/README.md`.
+/// The demo data, in the order in which it is loaded. `examples/demo/README.md` names its source.
 const FILES: [(Kind, &str, &[u8]); 3] = [
     (
         Kind::Products,
         "products.csv.gz",
-        include_bytes!("../../../examples/demo/products.csv.gz"),
+        include_bytes!("../../../../examples/demo/products.csv.gz"),
     ),
     (
         Kind::Batches,
         "batches.csv.gz",
-        include_bytes!("../../../examples/demo/batches.csv.gz"),
+        include_bytes!("../../../../examples/demo/batches.csv.gz"),
     ),
     (
         Kind::Orders,
         "order_lines.csv.gz",
-        include_bytes!("../../../examples/demo/order_lines.csv.gz"),
+        include_bytes!("../../../../examples/demo/order_lines.csv.gz"),
     ),
 ];
 
-/// A product of the demo data that has many batches and a backlog.
+/// A product of the demo data with many batches and a backlog.
 const PRODUCT: &str = "BK-R93R-56";
 
-/// An order that somebody has in the cart while the demo begins.
+/// An order that a customer holds in the cart when the demo starts.
 const CART: &str = "CART-1";
 
-/// How long it is held: time to look at it and to confirm it.
+/// How long it is held: time to look at it and confirm it.
 const CART_SECONDS: i32 = 15 * 60;
 
-/// By how many days the next delivery of the product is put off.
+/// By how many days the next delivery of the product is late.
 const DELAY_DAYS: i32 = 10;
 
-/// How the lines of the demo data are placed: what does not fit waits, so that there is a backlog to see.
+/// How the lines of the demo data are placed: those without stock wait, so that there is a backlog to see.
 const TERMS: Terms = Terms {
-    on_shortage: ShortageArg::Backorder,
+    on_shortage: OnShortage::Backorder,
     split: false,
     whole_orders: false,
 };
 
-/// Runs the demo until it is told to end; its database goes with it.
+/// Runs the demo until a signal ends it, and removes its database.
 ///
 /// # Errors
-/// When it can't start.
-pub(crate) async fn demo(settings: &Settings) -> Result<ExitCode, Failure> {
-    let mut signals = Signals::begin()?;
-    let listener = lifecycle::listen(&settings.http.listen)?;
+/// When it can't start, fails while it serves, or does not drain in time.
+pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+    let mut signals = Signals::install()?;
+    let listener = service::bind(&settings.http.listen)?;
     let folder = tempfile::Builder::new()
         .prefix("earmark-demo-")
         .tempdir()
@@ -79,19 +79,19 @@ pub(crate) async fn demo(settings: &Settings) -> Result<ExitCode, Failure> {
         migrate: true,
     };
     let metrics = Arc::new(Metrics::new());
-    let ports = wiring::wire(&store, Use::Serve).await?;
-    let books = Books::run(ports, settings, Arc::clone(&metrics) as _);
-    let tally = tokio::select! {
-        tally = fill(&books) => tally?,
+    let ports = wiring::wire(&store, AccessMode::Serve).await?;
+    let app = App::start(ports, settings, Arc::clone(&metrics) as _);
+    let counts = tokio::select! {
+        counts = set_up(&app) => counts?,
         () = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let code = Service {
-        books,
+        app,
         metrics,
         listener,
         signals,
     }
-    .run(|address| greet(address, &tally))
+    .run(|address| print_hints(address, &counts))
     .await;
     folder
         .close()
@@ -99,20 +99,20 @@ pub(crate) async fn demo(settings: &Settings) -> Result<ExitCode, Failure> {
     code
 }
 
-/// Fills the books: with the demo data, and with what has happened to it this morning.
-async fn fill(books: &Books) -> Result<Tally, Failure> {
-    let tally = load(books).await?;
+/// Loads the demo data, and runs commands that make it more interesting.
+async fn set_up(app: &App) -> Result<Counts, Failure> {
+    let counts = load(app).await?;
     let product: Sku = PRODUCT.parse().expect("a well-formed name");
-    for command in morning(books, &product).await? {
-        let answer = books.engine.execute(Envelope::from_service(command, "demo")).await;
+    for command in extra_commands(app, &product).await? {
+        let answer = app.engine.execute(Envelope::from_service(command, "demo")).await;
         answer.map_err(|error| Failure::Failed(format!("the demo can't be set up: {error}")))?;
     }
-    Ok(tally)
+    Ok(counts)
 }
 
-/// An urgent order is in somebody's cart, and the next delivery is late, so that promises have moved.
-async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> {
-    let today = books.ports.clock.today();
+/// An urgent order on hold, and a late delivery that moves promises.
+async fn extra_commands(app: &App, product: &Sku) -> Result<Vec<Command>, Failure> {
+    let today = app.ports.clock.today();
     let terms = OrderTerms {
         on_shortage: OnOrderShortage::Backorder,
         hold_for: HoldFor::seconds(CART_SECONDS).ok(),
@@ -132,7 +132,7 @@ async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> 
     let mut commands = vec![Command::PlaceOrder(
         PlaceOrder::new(order, vec![line], terms).expect("one line"),
     )];
-    let read = books.ports.views.product(product, books.ports.clock.now()).await?;
+    let read = app.ports.views.product(product, app.ports.clock.now()).await?;
     let next = read.and_then(|read| read.batches.into_iter().find(|batch| batch.eta.is_some()));
     if let Some((reference, eta)) = next.and_then(|batch| Some((batch.reference, batch.eta?))) {
         commands.push(Command::ChangeBatch(ChangeBatch {
@@ -144,22 +144,22 @@ async fn morning(books: &Books, product: &Sku) -> Result<Vec<Command>, Failure> 
     Ok(commands)
 }
 
-/// Loads the demo data through the engine, as anybody's data would be.
-async fn load(books: &Books) -> Result<Tally, Failure> {
-    let mut all = Tally::new();
+/// Loads the demo data through the engine, as an import does.
+async fn load(app: &App) -> Result<Counts, Failure> {
+    let mut all = Counts::new();
     for (kind, name, bytes) in FILES {
-        let rows = shifted(kind, bytes, books.ports.clock.today())
+        let rows = shifted(kind, bytes, app.ports.clock.today())
             .map_err(|error| Failure::Failed(format!("the demo data can't be read: {name}: {error}")))?;
-        let link = Link::Engine(EngineLink::new(books, Principal::new("demo")));
-        let pipeline = Pipeline::new(link, Planner::new(TERMS), Progress::none(), name.to_owned(), true);
-        let (tally, end) = pipeline.run(Reading::of_rows(rows)).await;
+        let sink = Sink::Engine(EngineSink::new(app, Principal::new("demo")));
+        let pipeline = Pipeline::new(sink, Planner::new(TERMS), Progress::hidden(), name.to_owned(), true);
+        let (counts, end) = pipeline.run(RowReader::of_rows(rows)).await;
         end?;
-        all += tally;
+        all += counts;
     }
     Ok(all)
 }
 
-/// The rows of a file, all dates moved by the same number of days: the first delivery is due tomorrow.
+/// The rows of a file, with all dates moved by the same number of days so that the first delivery is due tomorrow.
 fn shifted(kind: Kind, bytes: &'static [u8], today: Date) -> Result<Vec<Row>, FileError> {
     let source = open(bytes, None, None).map_err(|error| FileError::Read { line: 1, error })?;
     let mut rows = Rows::begin(source, kind)?.collect::<Result<Vec<_>, _>>()?;
@@ -180,15 +180,16 @@ const fn eta(row: &mut Row) -> Option<&mut Date> {
     }
 }
 
-fn greet(address: SocketAddr, tally: &Tally) -> io::Result<()> {
-    let Tally {
+/// Prints what was loaded and what to try.
+fn print_hints(address: SocketAddr, counts: &Counts) -> io::Result<()> {
+    let Counts {
         created,
         allocated,
         backordered,
         ..
-    } = tally;
+    } = counts;
     let minutes = CART_SECONDS / 60;
-    output::say(format_args!(
+    output::print(format_args!(
         "\
 Loaded {created} batches; {allocated} order lines are allocated, {backordered} wait for stock.
 Order {CART} is held for {minutes} minutes, and a delivery of {PRODUCT} is late.
@@ -211,7 +212,7 @@ mod tests {
     const TODAY: Date = Date::constant(2030, 1, 31);
 
     #[test]
-    fn the_first_delivery_of_the_demo_is_due_tomorrow_and_every_row_is_good() {
+    fn the_first_delivery_is_due_tomorrow_and_no_row_is_bad() {
         for (kind, name, bytes) in FILES {
             let mut rows = shifted(kind, bytes, TODAY).expect("the file that is built in");
             assert!(rows.iter().all(|row| row.entry.is_ok()), "{name}");
@@ -223,10 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn the_demo_shows_a_product_that_its_orders_ask_for() {
+    fn the_shown_product_is_in_the_orders() {
         let (kind, _, bytes) = FILES[2];
         let rows = shifted(kind, bytes, TODAY).expect("the file that is built in");
-        let asked = |row: &Row| matches!(&row.entry, Ok(Entry::Line(line)) if line.line.sku.as_str() == PRODUCT);
-        assert!(rows.iter().any(asked));
+        let is_ordered = |row: &Row| matches!(&row.entry, Ok(Entry::Line(line)) if line.line.sku.as_str() == PRODUCT);
+        assert!(rows.iter().any(is_ordered));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading: a file's rows, read on a thread of their own, a bounded number of them ahead.
+//! The reader: reads the rows of a file on a thread of its own, a bounded number of rows ahead.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,30 +11,30 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 
-/// How many rows are handed over at once: enough that handing over costs nothing beside reading them.
-const ROWS_A_CHUNK: usize = 256;
+/// Rows in a chunk: enough that passing a chunk to another thread costs little compared with reading it.
+const CHUNK_ROWS: usize = 256;
 
-/// How many chunks may be read ahead. Some thousand rows keep the engine supplied; more would only be memory.
+/// Chunks read ahead. Some thousand rows keep the engine busy; more would only use memory.
 const CHUNKS_AHEAD: usize = 8;
 
-/// Rows on their way.
-pub(crate) struct Reading {
+/// The rows of a file, while it is being read.
+pub(crate) struct RowReader {
     /// The rows, in the order of the file.
-    pub(crate) chunks: mpsc::Receiver<Result<Vec<Row>, FileError>>,
-    /// How many bytes of the file have been read.
-    pub(crate) read: Arc<AtomicU64>,
-    /// How many bytes the file has, where that is known.
-    pub(crate) size: Option<u64>,
+    pub(super) chunks: mpsc::Receiver<Result<Vec<Row>, FileError>>,
+    /// The number of bytes read so far.
+    pub(super) bytes_read: Arc<AtomicU64>,
+    /// The size of the file in bytes, if known.
+    pub(super) size: Option<u64>,
 }
 
-impl Reading {
-    /// Begins to read a file, or standard input for `-`.
+impl RowReader {
+    /// Starts to read a file, or standard input for `-`.
     ///
     /// # Errors
     /// When the file can't be opened.
-    pub(crate) fn of_file(path: &Path, kind: Kind, format: Option<Format>) -> Result<Self, Failure> {
+    pub(super) fn open(path: &Path, kind: Kind, format: Option<Format>) -> Result<Self, Failure> {
         if path.as_os_str() == "-" {
-            return Ok(Self::of(io::stdin(), None, None, kind, format));
+            return Ok(Self::start(io::stdin(), None, None, kind, format));
         }
         let unreadable = |error: io::Error| Failure::Failed(format!("can't read {}: {error}", path.display()));
         let file = File::open(path).map_err(unreadable)?;
@@ -45,12 +45,12 @@ impl Reading {
                 path.display()
             )));
         }
-        // A pipe has no size that would tell how far it has been read.
+        // The size of a pipe says nothing about its contents.
         let size = metadata.is_file().then_some(metadata.len());
-        Ok(Self::of(file, size, Some(path), kind, format))
+        Ok(Self::start(file, size, Some(path), kind, format))
     }
 
-    /// Rows that have been read already.
+    /// Rows that are in memory already.
     pub(crate) fn of_rows(rows: Vec<Row>) -> Self {
         let (sender, chunks) = mpsc::channel(1);
         sender
@@ -58,13 +58,12 @@ impl Reading {
             .expect("an empty channel has room for one chunk");
         Self {
             chunks,
-            read: Arc::default(),
+            bytes_read: Arc::default(),
             size: None,
         }
     }
 
-    /// Begins to read bytes from anywhere.
-    fn of(
+    fn start(
         bytes: impl Read + Send + 'static,
         size: Option<u64>,
         path: Option<&Path>,
@@ -72,30 +71,34 @@ impl Reading {
         format: Option<Format>,
     ) -> Self {
         let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD);
-        let read = Arc::new(AtomicU64::new(0));
-        let counting = Counting {
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let counting = CountingReader {
             bytes,
-            read: Arc::clone(&read),
+            count: Arc::clone(&bytes_read),
         };
         let path = path.map(Path::to_owned);
-        // Files are read with calls that block; the runtime has threads for that.
+        // Reading a file blocks, so it takes a blocking thread of the runtime.
         tokio::task::spawn_blocking(move || {
-            let begun = open(counting, path.as_deref(), format).map_err(|error| FileError::Read { line: 1, error });
-            match begun.and_then(|source| Rows::begin(source, kind)) {
-                Ok(rows) => hand_over(rows, &sender),
-                // Nobody listens any more: the import has ended early.
+            let source = open(counting, path.as_deref(), format).map_err(|error| FileError::Read { line: 1, error });
+            match source.and_then(|source| Rows::begin(source, kind)) {
+                Ok(rows) => send_chunks(rows, &sender),
+                // A closed channel means that the import ended early: the error has no receiver.
                 Err(error) => drop(sender.blocking_send(Err(error))),
             }
         });
-        Self { chunks, read, size }
+        Self {
+            chunks,
+            bytes_read,
+            size,
+        }
     }
 }
 
-fn hand_over(mut rows: Rows, to: &mpsc::Sender<Result<Vec<Row>, FileError>>) {
+fn send_chunks(mut rows: Rows, to: &mpsc::Sender<Result<Vec<Row>, FileError>>) {
     loop {
-        let mut chunk = Vec::with_capacity(ROWS_A_CHUNK);
+        let mut chunk = Vec::with_capacity(CHUNK_ROWS);
         let mut end = None;
-        while chunk.len() < ROWS_A_CHUNK && end.is_none() {
+        while chunk.len() < CHUNK_ROWS && end.is_none() {
             match rows.next() {
                 Some(Ok(row)) => chunk.push(row),
                 Some(Err(error)) => end = Some(Some(error)),
@@ -113,16 +116,16 @@ fn hand_over(mut rows: Rows, to: &mpsc::Sender<Result<Vec<Row>, FileError>>) {
     }
 }
 
-/// Counts the bytes that are read, for those who show how far it is.
-struct Counting<R> {
+/// Counts the bytes that pass through it.
+struct CountingReader<R> {
     bytes: R,
-    read: Arc<AtomicU64>,
+    count: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counting<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.bytes.read(into)?;
-        self.read.fetch_add(read as u64, Ordering::Relaxed);
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }
 }

@@ -1,4 +1,4 @@
-//! A folder to run the binary in, with a database of its own.
+//! A temporary folder to run the binary in, with a database of its own.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,35 +10,35 @@ use tempfile::TempDir;
 /// The binary under test.
 pub(crate) const EARMARK: &str = env!("CARGO_BIN_EXE_earmark");
 
-/// Sixty order lines with the answer.
+/// Sixty order lines with the expected batches.
 pub(crate) const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/tiny");
 
-/// A folder with a database in it, or none yet.
-pub(crate) struct Shop {
+/// A temporary folder with a database, or without one yet.
+pub(crate) struct Sandbox {
     folder: TempDir,
 }
 
-/// What a run of the binary came to.
+/// A completed run of the binary.
 pub(crate) struct Run {
     code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Shop {
-    /// A folder with nothing in it.
+impl Sandbox {
+    /// An empty folder.
     pub(crate) fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
         }
     }
 
-    /// A folder with a database that has the tiny data's products and batches.
+    /// A folder with a database of the tiny data's products and batches.
     pub(crate) fn stocked() -> Self {
-        let shop = Self::empty();
-        shop.imports("products", "products.csv").says("named", 9);
-        shop.imports("batches", "batches.csv").says("created", 20);
-        shop
+        let sandbox = Self::empty();
+        sandbox.imports("products", "products.csv").reports("named", 9);
+        sandbox.imports("batches", "batches.csv").reports("created", 20);
+        sandbox
     }
 
     /// The folder.
@@ -46,19 +46,19 @@ impl Shop {
         self.folder.path()
     }
 
-    /// Where the database is, once there is one.
+    /// The path of the database; the file may not exist yet.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("earmark.db")
     }
 
-    /// Puts a file into the folder.
+    /// Writes a file into the folder, and returns its path.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
         let path = self.folder.path().join(name);
         fs::write(&path, text).expect("a file");
         path.to_str().expect("a path").to_owned()
     }
 
-    /// The binary with these arguments, in the folder, without settings of the environment that the tests run in.
+    /// The binary with these arguments, in the folder, without the settings of the tests' own environment.
     pub(crate) fn command(&self, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Command {
         let mut command = Command::new(EARMARK);
         command
@@ -85,7 +85,7 @@ impl Shop {
         }
     }
 
-    /// Imports a file of the tiny data, without a bad row.
+    /// Imports a file of the tiny data, which has no bad rows.
     pub(crate) fn imports(&self, kind: &str, file: &str) -> Run {
         self.run(["import", kind, &format!("{TINY}/{file}")]).succeeds()
     }
@@ -101,15 +101,19 @@ impl Run {
         self
     }
 
-    /// Whether the summary has this figure.
-    pub(crate) fn says(self, what: &str, count: u64) -> Self {
+    /// Asserts that the summary has this figure.
+    pub(crate) fn reports(self, what: &str, count: u64) -> Self {
         let line = format!("{what:<14}{count:>10}");
-        assert!(self.out.lines().any(|said| said == line), "not {line:?}:\n{}", self.out);
+        assert!(
+            self.out.lines().any(|printed| printed == line),
+            "not {line:?}:\n{}",
+            self.out
+        );
         self
     }
 }
 
-/// The fields of a CSV line that needs no quotes.
+/// The fields of a CSV line without quotes.
 pub(crate) fn column<const N: usize>(line: &str) -> [&str; N] {
     let fields: Vec<&str> = line.split(',').collect();
     fields

@@ -1,4 +1,4 @@
-//! The tally: what became of the rows.
+//! Counts: the rows of an import by their result.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -7,31 +7,31 @@ use std::time::Duration;
 use earmark_adapters::files::Kind;
 use earmark_domain::LineState;
 
-/// Rows, by what became of them.
+/// The number of rows by result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tally {
-    /// All that were read.
+pub(crate) struct Counts {
+    /// All rows that were read.
     pub(crate) rows: u64,
     /// Batches created.
     pub(crate) created: u64,
-    /// Products named, or told how much of them is kept back.
+    /// Products whose name or safety stock was set.
     pub(crate) named: u64,
-    /// Lines that got their stock.
+    /// Lines with stock.
     pub(crate) allocated: u64,
-    /// Lines that wait for stock.
+    /// Lines in the backlog.
     pub(crate) backordered: u64,
-    /// Lines refused for want of stock.
+    /// Lines refused because stock was short.
     pub(crate) refused: u64,
-    /// What had been there before.
+    /// Rows that changed nothing.
     pub(crate) unchanged: u64,
-    /// Rows that made no sense, or that contradict what is there.
+    /// Rows that are malformed or contradict the stored state.
     pub(crate) bad: u64,
-    /// How long it took.
+    /// The duration of the import.
     pub(crate) took: Duration,
 }
 
-impl Tally {
-    /// Nothing yet.
+impl Counts {
+    /// All zero.
     pub(crate) const fn new() -> Self {
         Self {
             rows: 0,
@@ -46,27 +46,27 @@ impl Tally {
         }
     }
 
-    /// Lines that this command placed, each by where it stands.
-    pub(crate) fn placed(states: impl IntoIterator<Item = LineState>) -> Self {
-        let mut tally = Self::new();
+    /// The counts of lines that a command placed, by their states.
+    pub(super) fn of_lines(states: impl IntoIterator<Item = LineState>) -> Self {
+        let mut counts = Self::new();
         for state in states {
             match state {
-                LineState::Held | LineState::Allocated => tally.allocated += 1,
-                LineState::Backordered => tally.backordered += 1,
-                LineState::Refused => tally.refused += 1,
-                LineState::Cancelled | LineState::Expired | LineState::Dispatched => tally.unchanged += 1,
+                LineState::Held | LineState::Allocated => counts.allocated += 1,
+                LineState::Backordered => counts.backordered += 1,
+                LineState::Refused => counts.refused += 1,
+                LineState::Cancelled | LineState::Expired | LineState::Dispatched => counts.unchanged += 1,
             }
         }
-        tally
+        counts
     }
 
-    /// The summary that an import ends with.
-    pub(crate) fn summary(&self, kind: Kind) -> Summary<'_> {
-        Summary { tally: self, kind }
+    /// The summary that an import of this kind prints at its end.
+    pub(super) const fn summary(&self, kind: Kind) -> Summary<'_> {
+        Summary { counts: self, kind }
     }
 }
 
-impl AddAssign for Tally {
+impl AddAssign for Counts {
     fn add_assign(&mut self, more: Self) {
         self.rows += more.rows;
         self.created += more.created;
@@ -80,15 +80,15 @@ impl AddAssign for Tally {
     }
 }
 
-/// A tally for people, a figure a line, with the words that a kind of file has.
-pub(crate) struct Summary<'a> {
-    tally: &'a Tally,
+/// Displays the counts that a kind of file has, one a line.
+pub(super) struct Summary<'a> {
+    counts: &'a Counts,
     kind: Kind,
 }
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tally {
+        let Counts {
             rows,
             created,
             named,
@@ -98,8 +98,8 @@ impl fmt::Display for Summary<'_> {
             unchanged,
             bad,
             took,
-        } = *self.tally;
-        let done: &[(&str, u64)] = match self.kind {
+        } = *self.counts;
+        let by_kind: &[(&str, u64)] = match self.kind {
             Kind::Products => &[("named", named)],
             Kind::Batches => &[("created", created)],
             Kind::Orders => &[
@@ -108,13 +108,13 @@ impl fmt::Display for Summary<'_> {
                 ("refused", refused),
             ],
         };
-        let figures = [("rows", rows)].into_iter().chain(done.iter().copied());
+        let figures = [("rows", rows)].into_iter().chain(by_kind.iter().copied());
         for (what, count) in figures.chain([("unchanged", unchanged), ("bad", bad)]) {
             writeln!(f, "{what:<14}{count:>10}")?;
         }
         let seconds = took.as_secs_f64();
         writeln!(f, "{:<14}{seconds:>10.2}", "seconds")?;
-        // Where no time passed that could be measured, there is no rate either.
+        // An import too short to measure has no rate.
         let rate = if seconds > 0.0 {
             f64::from(u32::try_from(rows).unwrap_or(u32::MAX)) / seconds
         } else {

@@ -1,10 +1,10 @@
-//! How commands are spelt as lines of the bulk call.
+//! Encoding: commands as JSON lines of the bulk call, the reverse of what the HTTP interface reads.
 
 use earmark_domain::{Command, Location, Locations, OnOrderShortage, OnShortage, OrderLine, PutProduct};
 use serde_json::{Map, Value, json};
 
-/// A command as a line of the bulk call. What a command does not say is left out: the service has the same defaults.
-pub(super) fn line_of(command: &Command) -> String {
+/// A command as a line of the bulk call. Some defaults are left out; the service has the same ones.
+pub(super) fn encode(command: &Command) -> String {
     let line = match command {
         Command::PutProduct(PutProduct {
             sku,
@@ -57,7 +57,7 @@ pub(super) fn line_of(command: &Command) -> String {
             json!({"place_order": order})
         }
         other => unreachable!(
-            "files have products, batches and order lines alone, not {}",
+            "files have only products, batches and order lines, not {}",
             other.name()
         ),
     };
@@ -65,16 +65,16 @@ pub(super) fn line_of(command: &Command) -> String {
 }
 
 fn order_line(line: &OrderLine) -> Value {
-    let mut told = object(json!({
+    let mut fields = object(json!({
         "line_id": line.line.as_str(),
         "sku": line.sku.as_str(),
         "quantity": line.quantity.get(),
     }));
-    add(&mut told, "locations", names(&line.locations));
-    Value::Object(told)
+    add(&mut fields, "locations", names(&line.locations));
+    Value::Object(fields)
 }
 
-/// The names of locations; `None` where any will do.
+/// The names of the locations; `None` if any location will do.
 fn names(locations: &Locations) -> Option<Vec<&str>> {
     let named = locations.as_slice().iter().map(Location::as_str).collect();
     (!locations.is_any()).then_some(named)
@@ -83,7 +83,7 @@ fn names(locations: &Locations) -> Option<Vec<&str>> {
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
-        other => unreachable!("an object is written above, not {other}"),
+        other => unreachable!("callers pass objects, not {other}"),
     }
 }
 
@@ -102,8 +102,8 @@ mod tests {
 
     use super::*;
 
-    fn spelt(command: &Command) -> Value {
-        serde_json::from_str(&line_of(command)).expect("a line of JSON")
+    fn encoded(command: &Command) -> Value {
+        serde_json::from_str(&encode(command)).expect("a line of JSON")
     }
 
     fn order(terms: OrderTerms, locations: Locations) -> Command {
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn an_order_says_what_goes_before_the_time_of_placing_and_where_its_units_come_from() {
+    fn an_order_has_its_priority_its_day_and_its_locations() {
         let terms = OrderTerms {
             precedence: Precedence::of(Priority::new(-3).expect("a priority"), Some(date(2030, 1, 31))),
             ..OrderTerms::default()
         };
         assert_eq!(
-            spelt(&order(terms, two_locations())),
+            encoded(&order(terms, two_locations())),
             json!({"place_order": {
                 "order_id": "O",
                 "lines": [{"line_id": "1", "sku": "LAMP", "quantity": 2, "locations": ["north", "south"]}],
@@ -141,15 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_as_usual_is_left_out() {
-        let plain = spelt(&order(OrderTerms::default(), Locations::ANY));
+    fn defaults_are_left_out() {
+        let plain = encoded(&order(OrderTerms::default(), Locations::ANY));
         let fields = plain["place_order"].as_object().expect("an order");
         assert!(!fields.contains_key("priority") && !fields.contains_key("required_by"));
         assert_eq!(plain["place_order"]["lines"][0].get("locations"), None);
     }
 
     #[test]
-    fn a_line_alone_may_name_locations() {
+    fn a_single_line_may_name_locations() {
         let allocate = Command::Allocate(Allocate {
             line: LineRequest {
                 key: earmark_domain::LineKey {
@@ -163,13 +163,13 @@ mod tests {
             on_shortage: OnShortage::Backorder,
             split: true,
         });
-        assert_eq!(spelt(&allocate)["allocate"]["locations"], json!(["north", "south"]));
+        assert_eq!(encoded(&allocate)["allocate"]["locations"], json!(["north", "south"]));
     }
 
     #[test]
-    fn a_product_is_named_or_told_how_much_of_it_is_kept_back() {
+    fn a_product_has_a_name_a_safety_stock_or_both() {
         let put = |name: Option<&str>, safety_stock: Option<u32>| {
-            spelt(&Command::PutProduct(PutProduct {
+            encoded(&Command::PutProduct(PutProduct {
                 sku: "LAMP".parse().expect("a name"),
                 name: name.map(|name| ProductName::new(name).expect("a name")),
                 safety_stock: safety_stock.map(|count| Count::new(count).expect("a count")),

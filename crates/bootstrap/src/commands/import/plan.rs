@@ -1,75 +1,75 @@
-//! The plan: which command a row becomes, and which rows become one order.
+//! The plan: which command each row becomes, and which rows become one order.
 
 use earmark_adapters::files::{BadRow, Entry, LineEntry, Row};
 use earmark_domain::{
-    Allocate, Command, MAX_LINES_PER_ORDER, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
+    Allocate, Command, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
+    Precedence, Priority,
 };
 use jiff::civil::Date;
 
-use crate::cli::ShortageArg;
-
-/// On which terms the lines of a file are placed.
+/// How the lines of a file are placed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Terms {
-    /// What becomes of what does not fit.
-    pub(crate) on_shortage: ShortageArg,
-    /// Whether a line may be spread over several batches.
+    /// What happens to a line that lacks stock.
+    pub(crate) on_shortage: OnShortage,
+    /// Whether a line may be split over several batches.
     pub(crate) split: bool,
-    /// Whether lines of one order that stand together are placed as one order.
+    /// Whether adjacent lines of one order are placed as one order.
     pub(crate) whole_orders: bool,
 }
 
-/// A command to be sent.
+/// A command to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Item {
-    /// The line of the file that it begins on.
-    pub(crate) line: u64,
-    /// How many rows it is made of.
-    pub(crate) rows: u64,
+pub(super) struct PlannedCommand {
+    /// The line of the file on which its first row begins.
+    pub(super) line: u64,
+    /// The number of rows that it comes from.
+    pub(super) rows: u64,
     /// The command.
-    pub(crate) command: Command,
+    pub(super) command: Command,
 }
 
 /// Rows that become no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Bad {
-    /// The line of the file.
-    pub(crate) line: u64,
-    /// How many rows are lost with it.
-    pub(crate) rows: u64,
-    /// Why.
-    pub(crate) why: String,
+pub(super) struct BadRows {
+    /// The line of the file on which the first of them begins.
+    pub(super) line: u64,
+    /// How many rows.
+    pub(super) rows: u64,
+    /// The reason.
+    pub(super) why: String,
 }
 
-pub(crate) type Planned = Result<Item, Bad>;
+pub(super) type Planned = Result<PlannedCommand, BadRows>;
 
-/// Makes commands of rows, in their order.
+/// Turns rows into commands, in the order of the rows.
 pub(crate) struct Planner {
     terms: Terms,
-    gathered: Option<Gathered>,
+    /// With whole orders: the order whose rows are being read.
+    order: Option<OrderRows>,
 }
 
-/// An order whose lines are being gathered.
-struct Gathered {
+/// The rows of one order, as far as they have been read.
+struct OrderRows {
     order: OrderId,
-    /// The line of the file that its first row stands on.
+    /// The line of the file on which the first row begins.
     first: u64,
     lines: Vec<OrderLine>,
     rows: u64,
-    /// What its first row says of the order, and the line of the file that it stands on.
-    wanted: Option<(Wanted, u64)>,
-    /// Why it can't be placed whole, once that is known.
-    spoiled: Option<String>,
+    /// The order's columns in its first good row, and the line of the file on which that row begins.
+    columns: Option<(OrderColumns, u64)>,
+    /// Why the order can't be placed, once that is known.
+    fault: Option<String>,
 }
 
-/// What a row says of its order.
+/// The columns of a row that belong to the order rather than to the line.
 #[derive(Debug, Clone, Copy)]
-struct Wanted {
+struct OrderColumns {
     priority: Option<Priority>,
     required_by: Option<Date>,
 }
 
-impl Wanted {
+impl OrderColumns {
     const fn of(line: &LineEntry) -> Self {
         Self {
             priority: line.priority,
@@ -77,16 +77,16 @@ impl Wanted {
         }
     }
 
-    /// The column in which two rows of one order differ.
-    fn differs(self, other: Self) -> Option<&'static str> {
+    /// The first column in which two rows of one order differ.
+    fn difference(self, other: Self) -> Option<&'static str> {
         if self.priority != other.priority {
             return Some("priority");
         }
         (self.required_by != other.required_by).then_some("required_by")
     }
 
-    /// The column that says something.
-    const fn says(self) -> Option<&'static str> {
+    /// The first column with a value.
+    const fn first_set(self) -> Option<&'static str> {
         match (self.priority, self.required_by) {
             (Some(_), _) => Some("priority"),
             (None, Some(_)) => Some("required_by"),
@@ -99,32 +99,32 @@ impl Wanted {
     }
 }
 
-impl Gathered {
-    fn begin(order: OrderId, first: u64) -> Self {
+impl OrderRows {
+    const fn new(order: OrderId, first: u64) -> Self {
         Self {
             order,
             first,
             lines: Vec::new(),
             rows: 0,
-            wanted: None,
-            spoiled: None,
+            columns: None,
+            fault: None,
         }
     }
 
     fn add(&mut self, entry: LineEntry, line: u64) {
         self.rows += 1;
-        let wanted = Wanted::of(&entry);
-        let (first, of) = *self.wanted.get_or_insert((wanted, line));
-        if let Some(column) = first.differs(wanted) {
-            self.spoiled
-                .get_or_insert_with(|| format!("its rows on lines {of} and {line} differ in {column}"));
+        let columns = OrderColumns::of(&entry);
+        let (first, first_line) = *self.columns.get_or_insert((columns, line));
+        if let Some(column) = first.difference(columns) {
+            self.fault
+                .get_or_insert_with(|| format!("its rows on lines {first_line} and {line} differ in {column}"));
         }
-        // Nothing more is kept of an order that can't be placed, however many lines it has.
         if self.lines.len() == MAX_LINES_PER_ORDER {
-            self.spoiled
+            self.fault
                 .get_or_insert_with(|| format!("it has more than {MAX_LINES_PER_ORDER} lines"));
         }
-        if self.spoiled.is_none() {
+        // An order that can't be placed keeps no more lines in memory, however many rows it has.
+        if self.fault.is_none() {
             self.lines.push(OrderLine {
                 line: entry.line.key.line,
                 sku: entry.line.sku,
@@ -134,108 +134,114 @@ impl Gathered {
         }
     }
 
-    fn planned(self, terms: Terms) -> Option<Planned> {
+    fn plan(self, terms: Terms) -> Option<Planned> {
         if self.rows == 0 {
             return None;
         }
         let (line, rows, order) = (self.first, self.rows, self.order.clone());
         let terms = OrderTerms {
-            on_shortage: terms.on_shortage.into(),
+            on_shortage: match terms.on_shortage {
+                OnShortage::Reject => OnOrderShortage::Reject,
+                OnShortage::Backorder => OnOrderShortage::Backorder,
+            },
             split: terms.split,
             hold_for: None,
-            precedence: self.wanted.map(|(wanted, _)| wanted.precedence()).unwrap_or_default(),
+            precedence: self
+                .columns
+                .map(|(columns, _)| columns.precedence())
+                .unwrap_or_default(),
         };
-        let placed = match self.spoiled {
+        let placed = match self.fault {
             Some(why) => Err(why),
             None => PlaceOrder::new(self.order, self.lines, terms).map_err(|error| error.to_string()),
         };
         Some(match placed {
-            Ok(place) => Ok(Item {
+            Ok(place) => Ok(PlannedCommand {
                 line,
                 rows,
                 command: Command::PlaceOrder(place),
             }),
-            Err(why) => Err(Bad {
+            Err(why) => Err(BadRows {
                 line,
                 rows,
-                why: format!("order {order} is left out whole: {why}"),
+                why: format!("order {order} is skipped: {why}"),
             }),
         })
     }
 }
 
 impl Planner {
+    /// A planner that places lines on these terms.
     pub(crate) const fn new(terms: Terms) -> Self {
-        Self { terms, gathered: None }
+        Self { terms, order: None }
     }
 
-    /// Takes a row; adds what is ready to be sent.
-    pub(crate) fn take(&mut self, row: Row, planned: &mut Vec<Planned>) {
+    /// Adds a row. Appends to `planned` what is complete.
+    pub(super) fn add(&mut self, row: Row, planned: &mut Vec<Planned>) {
         let line = row.line;
         let command = match row.entry {
             Err(bad) => {
                 if self.terms.whole_orders {
-                    self.spoil(&bad, line, planned);
+                    self.fail_order(&bad, line, planned);
                 }
-                return planned.push(Err(Bad {
+                return planned.push(Err(BadRows {
                     line,
                     rows: 1,
                     why: bad.why,
                 }));
             }
             Ok(Entry::Line(entry)) if self.terms.whole_orders => {
-                return self.turn_to(&entry.line.key.order, line, planned).add(entry, line);
+                return self.order_rows(&entry.line.key.order, line, planned).add(entry, line);
             }
             Ok(Entry::Line(entry)) => {
-                // What is said of an order is said when it is placed: a line that is added to one has no say in it.
-                if let Some(column) = Wanted::of(&entry).says() {
-                    return planned.push(Err(Bad {
+                // The order's columns are set when the order is placed; a line that is added alone can't set them.
+                if let Some(column) = OrderColumns::of(&entry).first_set() {
+                    return planned.push(Err(BadRows {
                         line,
                         rows: 1,
-                        why: format!("{column}: is said of an order that is placed whole (--whole-orders)"),
+                        why: format!("{column}: belongs to an order, not to a line; it needs --whole-orders"),
                     }));
                 }
                 Command::Allocate(Allocate {
                     line: entry.line,
                     locations: entry.locations,
-                    on_shortage: self.terms.on_shortage.into(),
+                    on_shortage: self.terms.on_shortage,
                     split: self.terms.split,
                 })
             }
             Ok(Entry::Batch(batch)) => Command::CreateBatch(batch),
             Ok(Entry::Product(put)) => Command::PutProduct(put),
         };
-        planned.push(Ok(Item { line, rows: 1, command }));
+        planned.push(Ok(PlannedCommand { line, rows: 1, command }));
     }
 
-    /// There are no more rows: adds what is left.
-    pub(crate) fn finish(&mut self, planned: &mut Vec<Planned>) {
-        if let Some(gathered) = self.gathered.take() {
-            planned.extend(gathered.planned(self.terms));
+    /// Ends the plan. Appends to `planned` the last order.
+    pub(super) fn finish(&mut self, planned: &mut Vec<Planned>) {
+        if let Some(order) = self.order.take() {
+            planned.extend(order.plan(self.terms));
         }
     }
 
-    /// An order with a bad row is not placed without that row: placed short, it could not be placed right any more.
-    /// A row that does not even tell its order is taken for one of the order it stands in.
-    fn spoil(&mut self, bad: &BadRow, line: u64, planned: &mut Vec<Planned>) {
-        let spoiled = match &bad.order {
-            Some(order) => Some(self.turn_to(order, line, planned)),
-            None => self.gathered.as_mut(),
+    /// Records that an order has a bad row. Such an order is not placed at all: placed without the row, it could not be
+    /// completed later. A row whose order can't be read counts as a row of the order around it.
+    fn fail_order(&mut self, bad: &BadRow, line: u64, planned: &mut Vec<Planned>) {
+        let order = match &bad.order {
+            Some(order) => Some(self.order_rows(order, line, planned)),
+            None => self.order.as_mut(),
         };
-        if let Some(order) = spoiled {
+        if let Some(order) = order {
             order
-                .spoiled
+                .fault
                 .get_or_insert_with(|| format!("its row on line {line} is bad"));
         }
     }
 
-    /// The order being gathered: where it is another one, that is complete.
-    fn turn_to(&mut self, order: &OrderId, line: u64, planned: &mut Vec<Planned>) -> &mut Gathered {
-        if self.gathered.as_ref().is_some_and(|gathered| gathered.order != *order) {
+    /// The rows of this order. If another order was being read, that one is complete.
+    fn order_rows(&mut self, order: &OrderId, line: u64, planned: &mut Vec<Planned>) -> &mut OrderRows {
+        if self.order.as_ref().is_some_and(|rows| rows.order != *order) {
             self.finish(planned);
         }
-        self.gathered
-            .get_or_insert_with(|| Gathered::begin(order.clone(), line))
+        self.order.get_or_insert_with(|| OrderRows::new(order.clone(), line))
     }
 }
 
@@ -263,8 +269,8 @@ mod tests {
         }
     }
 
-    /// The row, saying how important its order is, or by which day of January it is required.
-    fn saying(row: Row, priority: Option<i32>, day: Option<i8>) -> Row {
+    /// The row, with the priority of its order, or the day of January by which the order is required.
+    fn with_columns(row: Row, priority: Option<i32>, day: Option<i8>) -> Row {
         let Ok(Entry::Line(entry)) = row.entry else {
             unreachable!("a line of an order")
         };
@@ -291,29 +297,29 @@ mod tests {
 
     fn planned(whole_orders: bool, rows: impl IntoIterator<Item = Row>) -> Vec<Planned> {
         let mut planner = Planner::new(Terms {
-            on_shortage: ShortageArg::Backorder,
+            on_shortage: OnShortage::Backorder,
             split: false,
             whole_orders,
         });
         let mut planned = Vec::new();
         for row in rows {
-            planner.take(row, &mut planned);
+            planner.add(row, &mut planned);
         }
         planner.finish(&mut planned);
         planned
     }
 
-    /// What rows become: `LINE+ROWS` for a command, `LINE!ROWS` for what becomes none.
+    /// The plan of some rows: `LINE+ROWS` for a command, `LINE!ROWS` for bad rows.
     fn plan(whole_orders: bool, rows: impl IntoIterator<Item = Row>) -> Vec<String> {
-        let told = planned(whole_orders, rows).into_iter().map(|planned| match planned {
-            Ok(item) => format!("{}+{}", item.line, item.rows),
+        let entries = planned(whole_orders, rows).into_iter().map(|planned| match planned {
+            Ok(command) => format!("{}+{}", command.line, command.rows),
             Err(bad) => format!("{}!{}", bad.line, bad.rows),
         });
-        told.collect()
+        entries.collect()
     }
 
     #[test]
-    fn line_by_line_each_row_is_a_command_and_a_bad_one_is_none() {
+    fn line_by_line_each_good_row_becomes_a_command() {
         assert_eq!(
             plan(false, [row(2, "A", "X"), bad(3, Some("A")), row(4, "A", "Y")]),
             ["2+1", "3!1", "4+1"]
@@ -321,13 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_an_order_that_stand_together_are_one_order() {
+    fn adjacent_lines_of_an_order_become_one_order() {
         let rows = [row(2, "A", "X"), row(3, "A", "Y"), row(4, "B", "X"), row(5, "A", "Z")];
         assert_eq!(plan(true, rows), ["2+2", "4+1", "5+1"]);
     }
 
     #[test]
-    fn an_order_with_a_bad_row_is_left_out_whole_wherever_the_row_stands() {
+    fn an_order_with_a_bad_row_is_skipped_wherever_the_row_is() {
         let first = [row(2, "A", "X"), bad(3, Some("B")), row(4, "B", "X"), row(5, "C", "X")];
         assert_eq!(plan(true, first), ["2+1", "3!1", "3!1", "5+1"]);
         let last = [row(2, "A", "X"), row(3, "A", "Y"), bad(4, None), row(5, "B", "X")];
@@ -336,28 +342,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_an_order_needs_the_whole_order() {
+    fn the_columns_of_an_order_need_whole_orders() {
         let rows = [
-            saying(row(2, "A", "X"), Some(0), None),
-            saying(row(3, "A", "Y"), None, Some(31)),
+            with_columns(row(2, "A", "X"), Some(0), None),
+            with_columns(row(3, "A", "Y"), None, Some(31)),
             row(4, "A", "Z"),
         ];
         let why: Vec<_> = planned(false, rows).into_iter().filter_map(Result::err).collect();
-        let told = |line: u64, column: &str| Bad {
+        let bad = |line: u64, column: &str| BadRows {
             line,
             rows: 1,
-            why: format!("{column}: is said of an order that is placed whole (--whole-orders)"),
+            why: format!("{column}: belongs to an order, not to a line; it needs --whole-orders"),
         };
-        assert_eq!(why, [told(2, "priority"), told(3, "required_by")]);
+        assert_eq!(why, [bad(2, "priority"), bad(3, "required_by")]);
     }
 
     #[test]
-    fn rows_that_agree_say_what_goes_before_the_time_of_placing() {
-        let rows = ["X", "Y"].map(|sku| saying(row(2, "A", sku), Some(5), Some(31)));
-        let [Ok(item)] = &*planned(true, rows) else {
+    fn the_columns_of_an_order_set_its_precedence() {
+        let rows = ["X", "Y"].map(|sku| with_columns(row(2, "A", sku), Some(5), Some(31)));
+        let [Ok(planned)] = &*planned(true, rows) else {
             unreachable!("one command")
         };
-        let Command::PlaceOrder(place) = &item.command else {
+        let Command::PlaceOrder(place) = &planned.command else {
             unreachable!("an order")
         };
         let precedence = place.terms().precedence;
@@ -368,36 +374,36 @@ mod tests {
     }
 
     #[test]
-    fn an_order_whose_rows_differ_in_what_they_say_of_it_is_left_out_whole() {
+    fn an_order_whose_rows_disagree_is_skipped() {
         let rows = [
-            saying(row(2, "A", "X"), Some(5), None),
+            with_columns(row(2, "A", "X"), Some(5), None),
             row(3, "A", "Y"),
             row(4, "B", "X"),
-            saying(row(5, "B", "Y"), None, Some(30)),
-            saying(row(6, "C", "X"), Some(1), Some(30)),
+            with_columns(row(5, "B", "Y"), None, Some(30)),
+            with_columns(row(6, "C", "X"), Some(1), Some(30)),
         ];
         let planned = planned(true, rows);
-        let told: Vec<_> = planned
+        let reasons: Vec<_> = planned
             .iter()
             .filter_map(|planned| planned.as_ref().err().map(|bad| bad.why.as_str()))
             .collect();
         assert_eq!(
-            told,
+            reasons,
             [
-                "order A is left out whole: its rows on lines 2 and 3 differ in priority",
-                "order B is left out whole: its rows on lines 4 and 5 differ in required_by",
+                "order A is skipped: its rows on lines 2 and 3 differ in priority",
+                "order B is skipped: its rows on lines 4 and 5 differ in required_by",
             ]
         );
         assert_eq!(planned.len(), 3);
     }
 
     #[test]
-    fn an_order_that_names_a_line_twice_is_left_out_whole() {
+    fn an_order_that_names_a_line_twice_is_skipped() {
         assert_eq!(plan(true, [row(2, "A", "X"), row(3, "A", "X")]), ["2!2"]);
     }
 
     #[test]
-    fn an_order_with_too_many_lines_is_left_out_whole_and_not_kept_in_memory() {
+    fn an_order_with_too_many_lines_is_skipped_and_not_kept_in_memory() {
         let rows = (0..=MAX_LINES_PER_ORDER).map(|i| row(i as u64 + 2, "A", &format!("S-{i}")));
         assert_eq!(plan(true, rows), [format!("2!{}", MAX_LINES_PER_ORDER + 1)]);
     }
