@@ -61,14 +61,14 @@ fn a_date_that_a_line_was_told_and_that_its_batch_did_not_have() {
 
 #[test]
 fn a_batch_that_arrives_on_another_day_than_was_told() {
-    finds("batch Reference(ship) stands as", |books| {
+    finds("batch Reference(ship) is stored as", |books| {
         books.batches.get_mut(&reference("ship")).expect("a batch").eta = Some(day(3));
     });
 }
 
 #[test]
 fn a_cancelled_batch_that_holds_more_than_has_left_it() {
-    finds("batch gone was cancelled and holds 2 units", |books| {
+    finds("batch gone was cancelled and has 2 units", |books| {
         books.batches.get_mut(&reference("gone")).expect("a batch").quantity = Count::new(2).expect("a count");
     });
 }
@@ -94,7 +94,7 @@ fn a_line_that_is_held_without_a_deadline_or_beyond_what_its_product_knows() {
             .terms
             .hold_until = None;
     });
-    finds("of which the product does not know", |books| {
+    finds("but the product's next expiry is later or missing", |books| {
         books.products.get_mut(&sku("LAMP")).expect("a product").next_expiry = Some(Timestamp::MAX);
     });
     finds("has a deadline", |books| {
@@ -129,12 +129,12 @@ fn a_place_in_the_queue_that_nobody_gave() {
 
 #[test]
 fn stock_that_is_kept_back_or_has_run_out_unknown_to_the_events() {
-    finds("1 units are kept back, the events say 0", |books| {
+    finds("the safety stock is 1, the events say 0", |books| {
         books
             .events
             .retain(|event| !matches!(event.fact, Fact::SafetyStockChanged { .. }));
     });
-    finds("whether the product ran out", |books| {
+    finds("whether the product is depleted", |books| {
         let product = books.products.get_mut(&sku("LAMP")).expect("a product");
         product.depleted = !product.depleted;
     });
