@@ -45,7 +45,7 @@ impl OverdueLimit {
     }
 }
 
-/// Units that may be promised anew, of those that are available: all but the safety stock.
+/// Units that may be promised to new lines, of those that are available: all but the safety stock.
 #[must_use]
 pub const fn promisable(available: Units, safety_stock: Count) -> Units {
     available.saturating_sub(safety_stock.units())

@@ -283,7 +283,7 @@ impl Product {
         };
     }
 
-    /// Units of the offered batches that may be promised anew.
+    /// Units of the offered batches that may be promised to new lines.
     fn promisable(&self, time: DecisionTime) -> Units {
         let offered = self.offered().iter().map(|batch| &self.batches[*batch]);
         let timely = offered.filter(|batch| time.offers(batch.eta()));

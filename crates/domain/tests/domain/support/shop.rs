@@ -1,4 +1,4 @@
-//! The book-keeper: keeps records in maps, loads what a scope names, stores what a ledger comes to.
+//! A shop with a store in memory: it keeps records in maps, loads what a scope names, and stores change sets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use jiff::Timestamp;
 
 use super::{day, key, reference};
 
-/// How many batches with something available are read at first: the least, so that the stories run into it.
-const OFFER: usize = 1;
+/// How many batches with available units are read at first. The least there can be, so that decisions often need more.
+const FIRST_PAGE: usize = 1;
 
 /// All records, and a clock that ticks with each command.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Books {
+pub(crate) struct Shop {
     pub(crate) products: BTreeMap<Sku, ProductRecord>,
     pub(crate) batches: BTreeMap<Reference, BatchRecord>,
     pub(crate) orders: BTreeMap<OrderId, OrderRecord>,
@@ -30,10 +30,10 @@ pub(crate) struct Books {
     ticks: i64,
 }
 
-/// What commands came to: what each is told, and what has to be stored.
+/// The outcome of each command, and what has to be stored.
 pub(crate) type Decided = (Vec<Result<Outcome, Refusal>>, ChangeSet);
 
-impl Books {
+impl Shop {
     /// Runs one command in a transaction of its own.
     pub(crate) fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
         self.run_together(&[command]).remove(0)
@@ -55,13 +55,15 @@ impl Books {
         }
     }
 
-    /// Decides commands in one transaction, at the next ticks, and stores nothing; or tells the products on which holds
-    /// have to be ended before.
+    /// Decides commands in one transaction, at the next ticks, and stores nothing.
+    ///
+    /// # Errors
+    /// The products with due holds, which have to be ended first.
     pub(crate) fn decide_together(&self, commands: &[&Command]) -> Result<Decided, BTreeSet<Sku>> {
         let mut scope = Scope::of(commands.iter().copied());
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
-            let mut unit_of_work = UnitOfWork::open(self.load(&scope)).expect("sound books");
+            let mut unit_of_work = UnitOfWork::open(self.load(&scope)).expect("sound records");
             let due = unit_of_work.products_with_due_holds(self.context(self.ticks + many).now);
             let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
             if !due.is_empty() && !ends_holds {
@@ -74,14 +76,17 @@ impl Books {
             match unit_of_work.close() {
                 Ok(changes) => return Ok((outcomes, changes)),
                 Err(NeedsAllBatches(skus)) => {
-                    assert!(!skus.is_subset(&scope.all_batches_of), "starved on whole offers");
+                    assert!(
+                        !skus.is_subset(&scope.all_batches_of),
+                        "more batches are needed although all were read"
+                    );
                     scope.all_batches_of.extend(skus);
                 }
             }
         }
     }
 
-    /// Ends the first hold on some products that has ended, and no more: the least a sweep could do at once.
+    /// Ends one due hold on these products: the least that a sweep can do in one transaction.
     fn end_holds(&mut self, skus: BTreeSet<Sku>) {
         let now = self.context(self.ticks + 1).now;
         let due = |line: &&LineRecord| {
@@ -98,7 +103,7 @@ impl Books {
             .expect("holds end");
     }
 
-    /// Makes final that holds have ended.
+    /// Ends all due holds.
     pub(crate) fn sweep(&mut self) {
         loop {
             let now = self.context(self.ticks + 1).now;
@@ -114,18 +119,18 @@ impl Books {
         }
     }
 
-    /// Sets the clock as it is set in other books.
-    pub(crate) const fn set_clock_by(&mut self, others: &Self) {
-        self.ticks = others.ticks;
+    /// Sets the clock to the time of another shop.
+    pub(crate) const fn set_clock_by(&mut self, other: &Self) {
+        self.ticks = other.ticks;
     }
 
     /// Lets time pass.
-    pub(crate) fn pass(&mut self, seconds: i64) {
+    pub(crate) fn advance_clock(&mut self, seconds: i64) {
         self.ticks += seconds * 1_000_000;
     }
 
-    /// The occasion of the next command.
-    pub(crate) fn next_occasion(&self) -> DecisionContext {
+    /// The context of the next command.
+    pub(crate) fn next_context(&self) -> DecisionContext {
         self.context(self.ticks + 1)
     }
 
@@ -141,8 +146,8 @@ impl Books {
         }
     }
 
-    /// What happened since the `n`th event, by name and line.
-    pub(crate) fn told_since(&self, n: usize) -> Vec<String> {
+    /// The events after the first `n`, each by name and order.
+    pub(crate) fn events_since(&self, n: usize) -> Vec<String> {
         self.events[n..]
             .iter()
             .map(|event| match event.fact.line() {
@@ -161,8 +166,8 @@ impl Books {
         self.lines.get(&key(order_id, line)).map(|line| line.state)
     }
 
-    /// The batches a line lies in, with the units in each, by reference.
-    pub(crate) fn held(&self, order_id: &str, line: &str) -> Vec<(String, u32)> {
+    /// The units of a line, by batch.
+    pub(crate) fn units_of(&self, order_id: &str, line: &str) -> Vec<(String, u32)> {
         self.allocations
             .values()
             .filter(|allocation| allocation.key == key(order_id, line))
@@ -198,21 +203,21 @@ impl Books {
                 BacklogNeed::FromStart => None,
                 BacklogNeed::Resume => product.resume_after.clone(),
             };
-            let mut turns: Vec<ServicePosition> = self
+            let mut positions: Vec<ServicePosition> = self
                 .lines
                 .values()
                 .filter(|line| line.sku == product.sku && line.state == LineState::Backordered)
                 .map(LineRecord::service_position)
-                .filter(|turn| start.as_ref().is_none_or(|start| turn > start))
+                .filter(|position| start.as_ref().is_none_or(|start| position > start))
                 .collect();
-            turns.sort();
-            let more = turns.len() > BACKLOG_PAGE;
-            turns.truncate(BACKLOG_PAGE);
+            positions.sort();
+            let more = positions.len() > BACKLOG_PAGE;
+            positions.truncate(BACKLOG_PAGE);
             backlog.push(BacklogRead {
                 sku: product.sku.clone(),
-                until: turns.last().filter(|_| more).cloned(),
+                until: positions.last().filter(|_| more).cloned(),
             });
-            keys.extend(turns.into_iter().map(|turn| turn.key));
+            keys.extend(positions.into_iter().map(|position| position.key));
         }
         keys.extend(self.to_release(scope));
         let lines: Vec<LineRecord> = keys.iter().filter_map(|key| self.lines.get(key).cloned()).collect();
@@ -225,13 +230,13 @@ impl Books {
         let dispatches: Vec<DispatchRecord> = self
             .dispatches
             .values()
-            .filter(|gone| scope.dispatches && scope.orders.contains(&gone.key.order))
+            .filter(|dispatch| scope.dispatches && scope.orders.contains(&dispatch.key.order))
             .cloned()
             .collect();
-        let lain_in: BTreeSet<&Reference> = allocations
+        let batches_of_lines: BTreeSet<&Reference> = allocations
             .iter()
             .map(|allocation| &allocation.batch)
-            .chain(dispatches.iter().map(|gone| &gone.batch))
+            .chain(dispatches.iter().map(|dispatch| &dispatch.batch))
             .collect();
         let next_hold = |sku: &Sku| NextHold {
             sku: sku.clone(),
@@ -242,7 +247,7 @@ impl Books {
                 .filter_map(|line| line.terms.hold_until)
                 .min(),
         };
-        let mut offered = BTreeSet::new();
+        let mut first_page = BTreeSet::new();
         let mut batch_pages_cut = Vec::new();
         for sku in &skus {
             let mut open: Vec<&BatchRecord> = self
@@ -251,22 +256,22 @@ impl Books {
                 .filter(|batch| batch.sku == *sku && self.available(batch.reference.as_str()) > 0)
                 .collect();
             open.sort_by_key(|batch| batch.preference());
-            if open.len() > OFFER && !scope.all_batches_of.contains(sku) {
-                open.truncate(OFFER);
+            if open.len() > FIRST_PAGE && !scope.all_batches_of.contains(sku) {
+                open.truncate(FIRST_PAGE);
                 batch_pages_cut.push(BatchPageEnd {
                     sku: sku.clone(),
-                    after: open[OFFER - 1].preference(),
+                    after: open[FIRST_PAGE - 1].preference(),
                 });
             }
-            offered.extend(open.into_iter().map(|batch| &batch.reference));
+            first_page.extend(open.into_iter().map(|batch| &batch.reference));
         }
         let batches = self
             .batches
             .values()
             .filter(|batch| {
-                offered.contains(&batch.reference)
+                first_page.contains(&batch.reference)
                     || scope.batches.contains(&batch.reference)
-                    || lain_in.contains(&batch.reference)
+                    || batches_of_lines.contains(&batch.reference)
             })
             .cloned()
             .collect();
@@ -296,8 +301,9 @@ impl Books {
         else {
             return Vec::new();
         };
-        let mut held: Vec<&AllocationRecord> = self.allocations.values().filter(|a| a.batch == need.batch).collect();
-        held.sort_by_key(|a| {
+        let mut candidates: Vec<&AllocationRecord> =
+            self.allocations.values().filter(|a| a.batch == need.batch).collect();
+        candidates.sort_by_key(|a| {
             (
                 a.release_rank,
                 std::cmp::Reverse((a.allocated_at, self.lines[&a.key].service_position())),
@@ -309,7 +315,7 @@ impl Books {
             ReleaseLines::Beyond(to) => committed.saturating_sub(to.units().get()),
         };
         let mut chosen = Vec::new();
-        for allocation in held {
+        for allocation in candidates {
             if excess == 0 {
                 break;
             }
@@ -321,22 +327,22 @@ impl Books {
 
     pub(crate) fn store(&mut self, changes: ChangeSet) {
         for change in changes.products {
-            let stood = self.products.insert(change.record.sku.clone(), change.record);
-            assert_eq!(stood.map(|record| record.version), change.read_version);
+            let before = self.products.insert(change.record.sku.clone(), change.record);
+            assert_eq!(before.map(|record| record.version), change.read_version);
         }
         for released in changes.released {
             self.batches.get_mut(&released.batch).expect("a batch").allocated = self.batches[&released.batch]
                 .allocated
                 .checked_sub(released.quantity.units())
                 .expect("units");
-            let gone = self.allocations.remove(&(released.key.clone(), released.batch.clone()));
-            assert_eq!(gone, Some(released));
+            let removed = self.allocations.remove(&(released.key.clone(), released.batch.clone()));
+            assert_eq!(removed, Some(released));
         }
         for returned in changes.returned {
             let batch = self.batches.get_mut(&returned.batch).expect("a batch");
             batch.dispatched = batch.dispatched.checked_sub(returned.quantity.units()).expect("units");
-            let gone = self.dispatches.remove(&(returned.key.clone(), returned.batch.clone()));
-            assert_eq!(gone, Some(returned));
+            let removed = self.dispatches.remove(&(returned.key.clone(), returned.batch.clone()));
+            assert_eq!(removed, Some(returned));
         }
         for change in changes.batches {
             match change {
@@ -349,10 +355,10 @@ impl Books {
                     assert_eq!(self.batches.insert(fresh.reference.clone(), fresh), None);
                 }
                 Change::Changed(batch) => {
-                    let stands = self.batches.get_mut(&batch.reference).expect("a batch");
-                    *stands = BatchRecord {
-                        allocated: stands.allocated,
-                        dispatched: stands.dispatched,
+                    let stored = self.batches.get_mut(&batch.reference).expect("a batch");
+                    *stored = BatchRecord {
+                        allocated: stored.allocated,
+                        dispatched: stored.dispatched,
                         ..batch
                     };
                 }
@@ -371,8 +377,8 @@ impl Books {
         for earmarked in changes.earmarked {
             let batch = self.batches.get_mut(&earmarked.batch).expect("a batch");
             batch.allocated = batch.allocated.checked_add(earmarked.quantity.units()).expect("units");
-            let place = (earmarked.key.clone(), earmarked.batch.clone());
-            assert_eq!(self.allocations.insert(place, earmarked), None);
+            let id = (earmarked.key.clone(), earmarked.batch.clone());
+            assert_eq!(self.allocations.insert(id, earmarked), None);
         }
         for dispatched in changes.dispatched {
             let batch = self.batches.get_mut(&dispatched.batch).expect("a batch");
@@ -380,13 +386,13 @@ impl Books {
                 .dispatched
                 .checked_add(dispatched.quantity.units())
                 .expect("units");
-            let place = (dispatched.key.clone(), dispatched.batch.clone());
-            assert_eq!(self.dispatches.insert(place, dispatched), None);
+            let id = (dispatched.key.clone(), dispatched.batch.clone());
+            assert_eq!(self.dispatches.insert(id, dispatched), None);
         }
         self.events.extend(changes.events);
     }
 
-    /// Holds the records to every invariant, and to what the events tell.
+    /// Checks the records against every invariant and against the events.
     pub(crate) fn check(&self) {
         let found = self.discrepancies();
         assert!(found.is_empty(), "{found:#?}");
@@ -397,7 +403,7 @@ impl Books {
         assert_eq!(placed.count(), self.orders.len());
     }
 
-    /// What in the records can't be true, or is not what the events tell.
+    /// What the audit finds in the records.
     pub(crate) fn discrepancies(&self) -> Vec<String> {
         let found = self.products.values().flat_map(|product| audit(&self.history(product)));
         found.map(|discrepancy| discrepancy.0).collect()
@@ -407,17 +413,20 @@ impl Books {
         let own = |line: &&LineRecord| line.sku == product.sku;
         let lines: Vec<LineRecord> = self.lines.values().filter(own).cloned().collect();
         let keys: BTreeSet<&LineKey> = lines.iter().map(|line| &line.terms.key).collect();
-        let told = self.events.iter().zip(1..);
-        let told = told.filter(|(event, _)| event.product().is_some_and(|(sku, _)| *sku == product.sku));
-        let held = self.allocations.values().filter(|held| keys.contains(&held.key));
-        let gone = self.dispatches.values().filter(|gone| keys.contains(&gone.key));
+        let events = self.events.iter().zip(1..);
+        let events = events.filter(|(event, _)| event.product().is_some_and(|(sku, _)| *sku == product.sku));
+        let allocations = self
+            .allocations
+            .values()
+            .filter(|allocation| keys.contains(&allocation.key));
+        let dispatches = self.dispatches.values().filter(|dispatch| keys.contains(&dispatch.key));
         let batches = self.batches.values().filter(|batch| batch.sku == product.sku);
         ProductHistory {
             product: product.clone(),
             batches: batches.cloned().collect(),
-            allocations: held.cloned().collect(),
-            dispatches: gone.cloned().collect(),
-            events: told
+            allocations: allocations.cloned().collect(),
+            dispatches: dispatches.cloned().collect(),
+            events: events
                 .map(|(event, sequence)| SequencedEvent {
                     sequence,
                     event: event.clone(),
