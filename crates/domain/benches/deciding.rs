@@ -1,8 +1,8 @@
 //! The cost of deciding, without a store: from the records that were read to the changes that are to be stored.
 //!
-//! Each figure is for one whole transaction: the unit of work is opened, the commands are decided one after the other, the
-//! unit of work is closed, and the result is dropped. Rates count lines, so groups of different sizes can be compared by
-//! the cost of one line.
+//! Each figure is for one whole transaction: the unit of work is opened, the commands are decided one after the other,
+//! the unit of work is closed, and the result is dropped. Rates count lines, so groups of different sizes can be
+//! compared by the cost of one line.
 
 use std::hint::black_box;
 use std::sync::Arc;

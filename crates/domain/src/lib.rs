@@ -1,8 +1,9 @@
 //! Earmark's domain: the rules of stock and promises.
 //!
-//! A shop has stock in batches, in the warehouse or on its way with a date. Order lines get units of those batches: stock
-//! in the warehouse first, then the earliest date. No unit is promised twice. This crate decides what a command does, in
-//! the words of the shop. It has no I/O, no clock and no randomness, and it is `no_std`, so none of them can slip in.
+//! A shop has stock in batches, in the warehouse or on its way with a date. Order lines get units of those batches:
+//! stock in the warehouse first, then the earliest date. No unit is promised twice. This crate decides what a command
+//! does, in the words of the shop. It has no I/O, no clock and no randomness, and it is `no_std`, so none of them can
+//! slip in.
 //!
 //! A transaction is load, decide, store. A store reads what the [`Scope`] of a command names into [`Loaded`].
 //! [`UnitOfWork::open`] makes aggregates of it, [`UnitOfWork::decide`] decides one [`Command`] after the other, and
@@ -10,11 +11,11 @@
 //!
 //! # Layers
 //!
-//! The modules stand in layers, the lowest first. A file uses files of the layers above it in this list, and no two files
-//! use each other:
+//! The modules stand in layers, the lowest first. A file uses files of the layers above it in this list, and no two
+//! files use each other:
 //!
-//! 1. `language`: the shop's words as values. Names, quantities and messages; precedence, locations and reasons; the terms
-//!    of a line.
+//! 1. `language`: the shop's words as values. Names, quantities and messages; precedence, locations and reasons; the
+//!    terms of a line.
 //! 2. `promising`: which batches are offered, how much of them, and for which day.
 //! 3. `context`: when and for whom a command is decided.
 //! 4. `events`: facts, events, and the recorder that collects them.

@@ -102,8 +102,8 @@ pub enum Outcome {
         /// Whether this command placed it.
         fresh: bool,
     },
-    /// The order, or a line of it, was changed as asked: confirmed, dispatched, a dispatch undone, cancelled, or another
-    /// quantity.
+    /// The order, or a line of it, was changed as asked: confirmed, dispatched, a dispatch undone, cancelled, or
+    /// another quantity.
     OrderChanged {
         /// The order in its current state.
         order: OrderView,

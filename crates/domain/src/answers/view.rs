@@ -73,8 +73,8 @@ pub enum OrderStatus {
 impl OrderStatus {
     /// The status of an order with lines in these states, each with its deadline, if it has one.
     ///
-    /// An order is held while one of its open lines has a deadline, and firm while it has any other line that is open or
-    /// dispatched. Refused lines don't count.
+    /// An order is held while one of its open lines has a deadline, and firm while it has any other line that is open
+    /// or dispatched. Refused lines don't count.
     #[must_use]
     pub fn of(lines: impl IntoIterator<Item = (LineState, Option<Timestamp>)>) -> Self {
         let (mut firm, mut expired, mut cancelled) = (false, false, false);

@@ -193,8 +193,8 @@ impl Command {
         }
     }
 
-    /// Whether it can share a transaction with other commands. A command that can't has a scope that is only right for the
-    /// state before the transaction.
+    /// Whether it can share a transaction with other commands. A command that can't has a scope that is only right for
+    /// the state before the transaction.
     #[must_use]
     pub const fn is_joinable(&self) -> bool {
         match self {

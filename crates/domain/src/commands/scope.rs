@@ -13,10 +13,11 @@ use crate::language::quantity::Count;
 /// This bounds the time a transaction holds its locks: some hundred lines are a few milliseconds of work.
 pub const BACKLOG_PAGE: usize = 200;
 
-/// How many batches with available units are read of a product, in preference order, unless a decision needs all of them.
+/// How many batches with available units are read of a product, in preference order, unless a decision needs all of
+/// them.
 ///
-/// Most lines fit the first few batches. So a decision on a product with a thousand batches costs no more than on one with
-/// ten.
+/// Most lines fit the first few batches. So a decision on a product with a thousand batches costs no more than on one
+/// with ten.
 pub const BATCH_PAGE: usize = 16;
 
 /// How much of the backlog of its products a command may serve.
@@ -34,8 +35,8 @@ pub enum BacklogNeed {
 /// Which lines of a batch are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReleaseLines {
-    /// The lines that leave first, by release rank (ties: the latest allocated, then the last in order of service), until
-    /// they hold as many units as the batch has committed beyond this quantity.
+    /// The lines that leave first, by release rank (ties: the latest allocated, then the last in order of service),
+    /// until they hold as many units as the batch has committed beyond this quantity.
     Beyond(Count),
     /// All lines with units in the batch: the promise date of each may change.
     All,
@@ -55,8 +56,8 @@ pub struct ReleaseScope {
 pub struct Scope {
     /// Products: the record, and the first [`BATCH_PAGE`] batches with available units, in preference order.
     pub skus: BTreeSet<Sku>,
-    /// Products of which all batches with available units are read, if the scope touches them: a decision on the first page
-    /// of batches found too few units.
+    /// Products of which all batches with available units are read, if the scope touches them: a decision on the first
+    /// page of batches found too few units.
     pub all_batches_of: BTreeSet<Sku>,
     /// Lines, by their identity.
     pub lines: BTreeSet<LineKey>,

@@ -1,7 +1,7 @@
 //! Events: facts with what they are about, when they occurred, and who caused them.
 //!
-//! An event is stored with the change that caused it. Events are never altered and never removed, and they are enough to
-//! rebuild every balance.
+//! An event is stored with the change that caused it. Events are never altered and never removed, and they are enough
+//! to rebuild every balance.
 
 use alloc::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Names: SKU, batch reference, location, order id, line id.
 //!
-//! Each name has a type of its own, so a reference can't be passed where a SKU is meant. A value of such a type is proof
-//! that the text is well-formed: 1–64 Unicode characters, no control characters, no space at either end. Names are
-//! case-sensitive.
+//! Each name has a type of its own, so a reference can't be passed where a SKU is meant. A value of such a type is
+//! proof that the text is well-formed: 1–64 Unicode characters, no control characters, no space at either end. Names
+//! are case-sensitive.
 
 use alloc::string::String;
 use alloc::sync::Arc;

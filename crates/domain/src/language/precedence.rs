@@ -101,8 +101,8 @@ pub struct ServicePosition {
 }
 
 /// Which lines leave a batch first when it no longer holds them all: held lines, then the lowest priority, then the
-/// latest `required_by` (none counts as latest). The smaller rank leaves first; equal ranks leave by time of allocation,
-/// the latest first.
+/// latest `required_by` (none counts as latest). The smaller rank leaves first; equal ranks leave by time of
+/// allocation, the latest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReleaseRank {
     // Compared in this order; `false` sorts before `true`.

@@ -81,7 +81,8 @@ pub struct BatchRecord {
 }
 
 impl BatchRecord {
-    /// The `ordinal`th batch of a product when it is created: nothing of it is allocated, and its location is the default.
+    /// The `ordinal`th batch of a product when it is created: nothing of it is allocated, and its location is the
+    /// default.
     #[must_use]
     pub fn new(reference: Reference, sku: Sku, ordinal: u32, quantity: Quantity, eta: Option<Date>) -> Self {
         Self {

@@ -35,8 +35,8 @@ pub struct BacklogRead {
 pub struct NextHold {
     /// Of which product.
     pub sku: Sku,
-    /// The earliest deadline of its lines that are held or wait in a held order, the lines of the scope's orders left out.
-    /// `None`: there is none.
+    /// The earliest deadline of its lines that are held or wait in a held order, the lines of the scope's orders left
+    /// out. `None`: there is none.
     pub at: Option<Timestamp>,
 }
 

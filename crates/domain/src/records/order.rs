@@ -29,8 +29,8 @@ pub struct LineRecord {
     pub sku: Sku,
     /// Its state.
     pub state: LineState,
-    /// The terms it was placed on, or was changed to. `hold_until` is set while the line is held, or waits in a held order:
-    /// from that deadline on it does not count.
+    /// The terms it was placed on, or was changed to. `hold_until` is set while the line is held, or waits in a held
+    /// order: from that deadline on it does not count.
     pub terms: LineTerms,
 }
 

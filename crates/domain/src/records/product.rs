@@ -17,14 +17,15 @@ pub struct ProductRecord {
     pub version: u64,
     /// How many batches were ever created for it: the next batch's ordinal is one more.
     pub batches_created: u32,
-    /// Where a bounded transaction stopped serving the backlog: no line after this position has been tried since the last
-    /// gain of stock. `None`: the backlog has been served.
+    /// Where a bounded transaction stopped serving the backlog: no line after this position has been tried since the
+    /// last gain of stock. `None`: the backlog has been served.
     pub resume_after: Option<ServicePosition>,
     /// Units kept back from new promises.
     pub safety_stock: Count,
     /// Whether the last crossing event of the product was `StockDepleted`.
     pub depleted: bool,
-    /// No hold on its stock ends before this instant; `None`: there is no hold. The hold that was to end then may be gone.
+    /// No hold on its stock ends before this instant; `None`: there is no hold. The hold that was to end then may be
+    /// gone.
     pub next_expiry: Option<Timestamp>,
 }
 

@@ -118,7 +118,8 @@ impl Audit<'_> {
         }
         for (batch, (allocated, dispatched)) in in_batch {
             self.report(format!(
-                "{allocated} units are allocated and {dispatched} dispatched in batch {batch}, which is not of this product"
+                "{allocated} units are allocated and {dispatched} dispatched in batch {batch}, which is not of this \
+                 product"
             ));
         }
         for line in &history.lines {
@@ -144,7 +145,7 @@ impl Audit<'_> {
         }
         for (key, (allocated, dispatched)) in of_line {
             self.report(format!(
-                "{allocated} units are allocated to and {dispatched} dispatched for line {key}, which is not of this product"
+                "{allocated} units are allocated and {dispatched} dispatched for line {key}, which is not of this product"
             ));
         }
     }

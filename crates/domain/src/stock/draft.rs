@@ -221,8 +221,8 @@ impl<'p> Draft<'p> {
         allocations
     }
 
-    /// The batches that [`fit`](Self::fit) would try for a line, in order, with the result for each. Batches that the line
-    /// may not get units of come first.
+    /// The batches that [`fit`](Self::fit) would try for a line, in order, with the result for each. Batches that the
+    /// line may not get units of come first.
     pub(crate) fn tried(&self, search: Search<'_>) -> Vec<Tried> {
         let wanted = search.wanted.units();
         let within_limit = self.limit().is_none_or(|most| wanted <= most);

@@ -1,5 +1,5 @@
-//! Typed indices: products, batches and lines are known by their position while a transaction lasts, and the position of
-//! one kind can't be used for another.
+//! Typed indices: products, batches and lines are known by their position while a transaction lasts, and the position
+//! of one kind can't be used for another.
 
 use alloc::vec::{self, Vec};
 use core::marker::PhantomData;

@@ -182,7 +182,8 @@ impl UnitOfWork {
         Ok(self.apply_to_batch(at, facts, change, reason, context))
     }
 
-    /// Records the facts of a change of a batch, and applies it to the batch and its lines. Without facts nothing changes.
+    /// Records the facts of a change of a batch, and applies it to the batch and its lines. Without facts nothing
+    /// changes.
     fn apply_to_batch(
         &mut self,
         at: BatchAt,

@@ -65,8 +65,8 @@ impl UnitOfWork {
         keys.map(|key| self.named_line(&key)).collect()
     }
 
-    /// The chosen lines in the state `from`. Lines that are in the state `to` already are left out. Refuses the command if a
-    /// line it names is in neither state, or if it names no lines and all of the order's are in neither.
+    /// The chosen lines in the state `from`. Lines that are in the state `to` already are left out. Refuses the command
+    /// if a line it names is in neither state, or if it names no lines and all of the order's are in neither.
     fn lines_to_change(
         &self,
         from: LineState,

@@ -67,7 +67,7 @@ struct Header {
     stored: Option<OrderRecord>,
 }
 
-/// The aggregates that one transaction loaded, and what has changed about them. See the [module](self).
+/// The aggregates that one transaction loaded, and what has changed about them.
 #[derive(Debug, Clone, Default)]
 pub struct UnitOfWork {
     products: IndexedVec<ProductIndex, Product>,
@@ -145,8 +145,8 @@ impl UnitOfWork {
     /// Decides a command like [`decide`](Self::decide), if the product it is about has this version.
     ///
     /// # Errors
-    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if the product has another version. Nothing has changed
-    /// then.
+    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if the product has another version. Nothing has
+    /// changed then.
     pub fn decide_on(
         &mut self,
         version: u64,
@@ -177,8 +177,8 @@ impl UnitOfWork {
         Ok(outcome)
     }
 
-    /// The version of the product that a command on a product or a batch is about; 0 if the product does not exist. `None`
-    /// for other commands, and for a batch that does not exist.
+    /// The version of the product that a command on a product or a batch is about; 0 if the product does not exist.
+    /// `None` for other commands, and for a batch that does not exist.
     fn version_of(&mut self, command: &Command) -> Option<u64> {
         match command {
             Command::PutProduct(put) => Some(self.version_of_sku(&put.sku)),

@@ -131,7 +131,8 @@ impl UnitOfWork {
         }
     }
 
-    /// The lines of an order that a replacement may place again: those placed with it, and those dropped from it before.
+    /// The lines of an order that a replacement may place again: those placed with it, and those dropped from it
+    /// before.
     fn replaceable_lines(&self, order: &OrderId) -> BTreeMap<LineKey, LineAt> {
         let lines = self.lines_of(order).filter_map(|(key, at)| Some((key.clone(), at?)));
         lines

@@ -53,7 +53,8 @@ mod serving {
         let mut shop = shop(&[create_batch("a", "LAMP", 1, None)]);
         let waiting = BACKLOG_PAGE * 2 + 50;
         for n in 0..waiting {
-            // The lines of the first page are too large for the new stock: they are passed over, and the others are served.
+            // The lines of the first page are too large for the new stock: they are passed over, and the others are
+            // served.
             let size = if n < BACKLOG_PAGE { 5_000 } else { 1 };
             shop.run(&backorder(&format!("o{n:04}"), "LAMP", size + 1))
                 .expect("waits");

@@ -84,7 +84,8 @@ fn the_line_allocated_last_moves_when_a_batch_shrinks() {
 
 #[test]
 fn no_more_lines_are_released_than_needed() {
-    // In release order: o3 (5), o2 (20), o1 (20). To free 20 of 45 units, o3 and o2 are chosen; o3 still fits and stays.
+    // In release order: o3 (5), o2 (20), o1 (20). To free 20 of 45 units, o3 and o2 are chosen; o3 still fits and
+    // stays.
     let mut shop = shop(&[
         create_batch("B1", "LAMP", 45, None),
         allocate("o1", "LAMP", 20),

@@ -1,5 +1,5 @@
-//! Preconditions of a change: which changes are stored under escrow, and that a decision whose precondition holds is the
-//! decision the rules would take on the current state.
+//! Preconditions of a change: which changes are stored under escrow, and that a decision whose precondition holds is
+//! the decision the rules would take on the current state.
 
 use std::cell::Cell;
 
@@ -15,8 +15,8 @@ use crate::support::{
     reference, shop, sku, units,
 };
 
-/// The escrow needs of the change of LAMP if these commands are decided in one transaction, by batch. `None`: the product
-/// must have the same version.
+/// The escrow needs of the change of LAMP if these commands are decided in one transaction, by batch. `None`: the
+/// product must have the same version.
 fn escrow_of(shop: &Shop, commands: &[&Command]) -> Option<Vec<(String, u64)>> {
     let (_, changes) = shop.decide_together(commands).expect("no hold ends");
     let lamp = changes.products.iter().find(|change| change.record.sku == sku("LAMP"));
@@ -200,8 +200,8 @@ fn raise(event: &mut Event, of: &earmark_domain::ProductChange, by: u64) {
     }
 }
 
-/// Whether the preconditions of a decision hold in a later state. `beyond`: products that have since changed by more than
-/// placings under escrow.
+/// Whether the preconditions of a decision hold in a later state. `beyond`: products that have since changed by more
+/// than placings under escrow.
 fn holds(changes: &ChangeSet, before: &Shop, later: &Shop, beyond: &[&str]) -> bool {
     let untouched = before.products.values().filter(|product| {
         let mut changed = changes.products.iter();

@@ -89,9 +89,9 @@ impl Product {
         self.by_preference.insert(position, batch);
     }
 
-    /// Changes a batch. Lines that no longer fit are released and placed again, best first. If the batch arrives later, its
-    /// lines move to other stock that arrives earlier. What is available then serves the backlog. The quantity must not be
-    /// below what has been dispatched.
+    /// Changes a batch. Lines that no longer fit are released and placed again, best first. If the batch arrives later,
+    /// its lines move to other stock that arrives earlier. What is available then serves the backlog. The quantity must
+    /// not be below what has been dispatched.
     pub(crate) fn change_batch(
         &mut self,
         batch: BatchIndex,
@@ -143,8 +143,8 @@ impl Product {
         with_units.map(|(line, _)| line).collect()
     }
 
-    /// Moves the lines of a batch whose ETA changed, in order of service, to other stock if that gives an earlier date. A
-    /// line whose date is no later than before stays.
+    /// Moves the lines of a batch whose ETA changed, in order of service, to other stock if that gives an earlier date.
+    /// A line whose date is no later than before stays.
     fn move_to_earlier_stock(&mut self, batch: BatchIndex, time: DecisionTime) {
         let mut lines = self.lines_in(batch);
         lines.sort_by_cached_key(|line| self.lines[*line].service_position());
@@ -180,8 +180,8 @@ impl Product {
         found
     }
 
-    /// The lines that have to leave a batch so that it loses `excess` units, in the order they leave: the lowest release
-    /// rank first, then the most recently allocated, then the last in order of service.
+    /// The lines that have to leave a batch so that it loses `excess` units, in the order they leave: the lowest
+    /// release rank first, then the most recently allocated, then the last in order of service.
     ///
     /// No more lines than needed: of the chosen lines those that still fit stay, best first.
     fn lines_to_release(&self, batch: BatchIndex, excess: Units) -> Vec<LineIndex> {

@@ -17,8 +17,8 @@ use crate::stock::index::LineIndex;
 use crate::stock::line::LineSnapshot;
 
 impl Product {
-    /// Emits the events of the command: those of its lines, then StockDepleted or StockReplenished if the product crossed
-    /// that line. Adds the effects on lines to `effects`, for the command's outcome.
+    /// Emits the events of the command: those of its lines, then StockDepleted or StockReplenished if the product
+    /// crossed that line. Adds the effects on lines to `effects`, for the command's outcome.
     pub(crate) fn emit_events(
         &mut self,
         cause: &Cause,
@@ -29,8 +29,8 @@ impl Product {
         self.emit_stock_crossing(recorder);
     }
 
-    /// Emits the net events of each line that the command changed; an unchanged line has none. For a command that is not
-    /// done with the product: the product's own events follow later.
+    /// Emits the net events of each line that the command changed; an unchanged line has none. For a command that is
+    /// not done with the product: the product's own events follow later.
     pub(crate) fn emit_line_events(
         &mut self,
         cause: &Cause,
@@ -77,8 +77,8 @@ impl Product {
         }
     }
 
-    /// Whether any units of the product can be promised. A product that never had a batch counts as in stock: it has not
-    /// run out. `None`: batches that were not read decide it.
+    /// Whether any units of the product can be promised. A product that never had a batch counts as in stock: it has
+    /// not run out. `None`: batches that were not read decide it.
     fn is_in_stock(&self) -> Option<bool> {
         let mut available = Units::ZERO;
         for batch in self.offered() {

@@ -92,8 +92,8 @@ impl Product {
         is_open
     }
 
-    /// Takes a line out of an order that is being replaced: its units are free for the new lines. Returns the line as it
-    /// was, for [`put_back`](Self::put_back) if the order is refused.
+    /// Takes a line out of an order that is being replaced: its units are free for the new lines. Returns the line as
+    /// it was, for [`put_back`](Self::put_back) if the order is refused.
     pub(crate) fn set_aside(&mut self, line: LineIndex) -> LineSnapshot {
         let before = self.lines[line].snapshot();
         let terms = LineTerms {
@@ -162,8 +162,8 @@ impl Product {
         allocations.sort_by_key(|allocation| self.batches[allocation.batch].preference());
     }
 
-    /// Changes the quantity of an open line. A smaller quantity frees the units with the latest date. For a larger one only
-    /// the difference is looked for; if the line may not be split, in the batch it is in.
+    /// Changes the quantity of an open line. A smaller quantity frees the units with the latest date. For a larger one
+    /// only the difference is looked for; if the line may not be split, in the batch it is in.
     ///
     /// # Errors
     /// The difference does not fit; the line is unchanged.

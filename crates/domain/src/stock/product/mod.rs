@@ -33,8 +33,8 @@ use crate::records::product::ProductRecord;
 
 /// A product: a SKU, an optional name, its batches, its backlog, and a version that rises with each event.
 ///
-/// It is loaded as far as the transaction's scope asks, not with its whole past: batches with available units, the lines
-/// that commands name, the batches those lines are in, and a page of the backlog.
+/// It is loaded as far as the transaction's scope asks, not with its whole past: batches with available units, the
+/// lines that commands name, the batches those lines are in, and a page of the backlog.
 #[derive(Debug, Clone)]
 pub struct Product {
     record: ProductRecord,
@@ -146,8 +146,8 @@ impl Product {
         &self.lines[line]
     }
 
-    /// The batches that lines may get units of, in preference order. Batches behind the page that was read are loaded for
-    /// other reasons and are not offered: there may be others before them.
+    /// The batches that lines may get units of, in preference order. Batches behind the page that was read are loaded
+    /// for other reasons and are not offered: there may be others before them.
     fn offered(&self) -> &[BatchIndex] {
         let end = self.batch_page_end.map_or(self.by_preference.len(), |last| {
             self.by_preference
@@ -171,7 +171,8 @@ impl Product {
         self.needs_all_batches
     }
 
-    /// Records that a decision needs all batches with available units, for example for a line that does not fit the page.
+    /// Records that a decision needs all batches with available units, for example for a line that does not fit the
+    /// page.
     pub(crate) const fn require_all_batches(&mut self) {
         self.needs_all_batches |= self.batch_page_end.is_some();
     }
@@ -369,8 +370,8 @@ impl Product {
         })
     }
 
-    /// Adds what has changed since the product was read. `same_version`: whether something in the transaction depends on
-    /// all that was read, so that escrow is not enough.
+    /// Adds what has changed since the product was read. `same_version`: whether something in the transaction depends
+    /// on all that was read, so that escrow is not enough.
     pub(crate) fn close(self, same_version: bool, changes: &mut ChangeSet) {
         if self.stored.as_ref() != Some(&self.record) {
             changes.products.push(ProductChange {
