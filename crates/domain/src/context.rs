@@ -45,7 +45,8 @@ pub(crate) struct DecisionTime {
     pub(crate) now: Timestamp,
     /// The day.
     pub(crate) today: Date,
-    overdue_limit: OverdueLimit,
+    /// Which batches are offered for new promises.
+    pub(crate) overdue_limit: OverdueLimit,
 }
 
 impl DecisionTime {

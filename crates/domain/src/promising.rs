@@ -40,8 +40,12 @@ pub(crate) struct OverdueLimit {
 
 impl OverdueLimit {
     /// Whether a batch with this ETA is offered. Stock in the warehouse always is.
+    #[inline]
     pub(crate) fn offers(self, eta: Option<Date>) -> bool {
-        eta.is_none_or(|eta| Some(eta) >= self.earliest_eta)
+        match (eta, self.earliest_eta) {
+            (Some(eta), Some(earliest)) => eta >= earliest,
+            _ => true,
+        }
     }
 }
 

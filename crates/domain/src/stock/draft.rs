@@ -159,7 +159,7 @@ impl<'p> Draft<'p> {
     /// The positions of the batches that a line may get units of, in the order in which they are tried: location by
     /// location as the line prefers, and in preference order within a location.
     fn candidates<'t>(&self, locations: &'t Locations) -> impl Iterator<Item = usize> + use<'t, 'p> {
-        let (batches, offered, time) = (self.batches, self.offered, self.time);
+        let (batches, offered, limit) = (self.batches, self.offered, self.time.overdue_limit);
         let any = [None];
         let named = locations.as_slice().iter().map(Some);
         // One pass over the batches for any location, else one pass for each location.
@@ -168,7 +168,7 @@ impl<'p> Draft<'p> {
             (0..offered.len()).filter(move |position| {
                 let batch = &batches[offered[*position]];
                 let is_here = location.is_none_or(|location| *location == batch.record().location);
-                is_here && time.offers(batch.eta())
+                is_here && limit.offers(batch.eta())
             })
         })
     }
