@@ -54,7 +54,10 @@ pub(super) async fn wrap(
         let problem = Problem::condition_not_supported(condition);
         request.into_response(problem.error_response())
     } else {
-        match idempotency::middleware::serve(request, next).instrument(span.clone()).await {
+        match idempotency::middleware::serve(request, next)
+            .instrument(span.clone())
+            .await
+        {
             Ok(response) => response,
             Err(error) => {
                 // Handlers answer with problems. An error of the framework is not passed on as it is.

@@ -1,4 +1,4 @@
-//! Orders: one row of a table for all the lines of an order, gathered one after the other.
+//! The rows of the table of orders: one row for all lines of an order.
 
 use std::collections::BTreeSet;
 
@@ -8,42 +8,39 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Exported, optional_text, text};
+use super::table::Exported;
+use crate::wire::Text;
 
-/// An order, gathered line by line. What is named after a state of lines are units.
+/// An order, built line by line. The fields named after states of lines are units.
 #[derive(Debug, Serialize)]
 pub struct OrderRow {
     order_id: String,
     status: &'static str,
-    #[serde(serialize_with = "text")]
-    placed_at: Timestamp,
+    placed_at: Text<Timestamp>,
     lines: u64,
     allocated: u64,
     backordered: u64,
     refused: u64,
     cancelled: u64,
-    #[serde(serialize_with = "optional_text")]
-    promised_on: Option<Date>,
+    promised_on: Option<Text<Date>>,
     held: u64,
     expired: u64,
     dispatched: u64,
-    #[serde(serialize_with = "optional_text")]
-    hold_expires_at: Option<Timestamp>,
+    hold_expires_at: Option<Text<Timestamp>>,
     priority: i32,
-    #[serde(serialize_with = "optional_text")]
-    required_by: Option<Date>,
+    required_by: Option<Text<Date>>,
     #[serde(skip)]
     order: OrderId,
-    /// The deadline in its header, which is shown only of an order that is held, or was until then.
+    /// The deadline in its header, which is shown only for an order that is held, or was until then.
     #[serde(skip)]
     deadline: Option<Timestamp>,
-    /// What its status follows from: few, however many lines there are.
+    /// The states of its lines, from which its status follows: few, however many lines there are.
     #[serde(skip)]
     states: BTreeSet<(LineState, Option<Timestamp>)>,
 }
 
 impl Exported for OrderRow {
-    /// The later ones stand at the end: whoever counts columns finds the others where they were.
+    /// New columns come last, so that the positions of the others stay the same.
     const COLUMNS: &'static [&'static str] = &[
         "order_id",
         "status",
@@ -64,8 +61,8 @@ impl Exported for OrderRow {
 }
 
 impl OrderRow {
-    /// The row of an order, of which this is the first line, as it is shown at an instant; `header` if it was placed
-    /// whole.
+    /// The row of an order with its first line, at an instant. `header`: the order's own record, if it was placed as an
+    /// order.
     #[must_use]
     pub fn begin(header: Option<&OrderRecord>, line: LineRead, now: Timestamp) -> Self {
         let order = line.record.terms.key.order.clone();
@@ -73,7 +70,7 @@ impl OrderRow {
         let mut row = Self {
             order_id: order.to_string(),
             status: OrderStatus::Firm.as_str(),
-            placed_at: line.record.terms.placed_at,
+            placed_at: Text(line.record.terms.placed_at),
             lines: 0,
             allocated: 0,
             backordered: 0,
@@ -85,7 +82,7 @@ impl OrderRow {
             dispatched: 0,
             hold_expires_at: None,
             priority: precedence.priority().get(),
-            required_by: precedence.required_by(),
+            required_by: precedence.required_by().map(Text),
             order,
             deadline: header.and_then(|header| header.hold_until),
             states: BTreeSet::new(),
@@ -100,9 +97,10 @@ impl OrderRow {
         self.order == line.record.terms.key.order
     }
 
-    /// Adds another line of the order. The order can leave on the day its last line can; never, while one waits.
+    /// Adds another line of the order. The order is promised for the day of its last line, and for none while a line is in the
+    /// backlog.
     pub fn add(&mut self, line: LineRead, now: Timestamp) {
-        self.placed_at = self.placed_at.min(line.record.terms.placed_at);
+        self.placed_at = Text(self.placed_at.0.min(line.record.terms.placed_at));
         let line = line.view(now);
         let units = match line.state {
             LineState::Held => &mut self.held,
@@ -119,9 +117,9 @@ impl OrderRow {
         let status = OrderStatus::of(self.states.iter().copied());
         self.status = status.as_str();
         let was_held = matches!(status, OrderStatus::Held | OrderStatus::Expired);
-        self.hold_expires_at = self.deadline.filter(|_| was_held);
+        self.hold_expires_at = self.deadline.filter(|_| was_held).map(Text);
         self.promised_on = match self.backordered {
-            0 => self.promised_on.max(line.promised_on),
+            0 => self.promised_on.map(|day| day.0).max(line.promised_on).map(Text),
             _ => None,
         };
     }

@@ -1,20 +1,10 @@
-//! Tables: what is exported, row by row, as CSV or NDJSON.
+//! A table that is written row by row, as CSV or NDJSON.
 
-mod order;
-
-use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
 
-use earmark_application::{EncodedEvent, LineRead};
-use earmark_domain::{BatchRecord, LineView};
-use jiff::Timestamp;
-use jiff::civil::Date;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::Format;
-use crate::wire::{EventJson, WireError};
-
-pub use order::OrderRow;
+use crate::files::format::Format;
 
 /// A row that can be exported: an object of NDJSON, and a record of CSV.
 pub trait Exported: Serialize {
@@ -30,7 +20,7 @@ pub trait Exported: Serialize {
     }
 }
 
-/// A table being written. Nothing is held back but a buffer of a few KiB.
+/// A table that is being written. It buffers a few KiB only.
 pub struct Table<W: Write>(Writer<W>);
 
 enum Writer<W: Write> {
@@ -39,7 +29,7 @@ enum Writer<W: Write> {
 }
 
 impl<W: Write> Table<W> {
-    /// Begins a table of rows of this type; CSV gets its header, even if no row follows.
+    /// Begins a table of rows of this type. CSV gets its header even if no row follows.
     ///
     /// # Errors
     /// When the writer fails.
@@ -69,7 +59,7 @@ impl<W: Write> Table<W> {
         Ok(())
     }
 
-    /// Hands on what is still in the buffer.
+    /// Writes what is left in the buffer.
     ///
     /// # Errors
     /// When the writer fails.
@@ -81,206 +71,10 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// Units of a line in one batch; without a batch for a line that has none.
-#[derive(Debug, Serialize)]
-pub struct AllocationRow<'a> {
-    order_id: &'a str,
-    line_id: &'a str,
-    sku: &'a str,
-    quantity: u32,
-    status: &'static str,
-    batch: Option<&'a str>,
-    allocated: Option<u32>,
-    #[serde(serialize_with = "optional_text")]
-    promised_on: Option<Date>,
-}
-
-impl Exported for AllocationRow<'_> {
-    const COLUMNS: &'static [&'static str] = &[
-        "order_id",
-        "line_id",
-        "sku",
-        "quantity",
-        "status",
-        "batch",
-        "allocated",
-        "promised_on",
-    ];
-}
-
-impl<'a> AllocationRow<'a> {
-    /// The rows of a line: one for each batch it has units in, or one without a batch.
-    pub fn of(line: &'a LineView) -> impl Iterator<Item = Self> {
-        let parts = line.allocations.iter().map(Some);
-        let none = line.allocations.is_empty().then_some(None);
-        parts.chain(none).map(move |part| Self {
-            order_id: line.key.order.as_str(),
-            line_id: line.key.line.as_str(),
-            sku: line.sku.as_str(),
-            quantity: line.quantity.get(),
-            status: line.state.as_str(),
-            batch: part.map(|part| part.batch.as_str()),
-            allocated: part.map(|part| part.quantity.get()),
-            promised_on: line.promised_on,
-        })
-    }
-}
-
-/// A batch as it is shown on a day.
-#[derive(Debug, Serialize)]
-pub struct BatchRow {
-    reference: String,
-    sku: String,
-    location: String,
-    quantity: u32,
-    allocated: u64,
-    dispatched: u64,
-    available: u64,
-    #[serde(serialize_with = "optional_text")]
-    eta: Option<Date>,
-    status: &'static str,
-}
-
-impl Exported for BatchRow {
-    const COLUMNS: &'static [&'static str] = &[
-        "reference",
-        "sku",
-        "location",
-        "quantity",
-        "allocated",
-        "dispatched",
-        "available",
-        "eta",
-        "status",
-    ];
-}
-
-impl BatchRow {
-    /// The row of a batch.
-    #[must_use]
-    pub fn of(batch: &BatchRecord, today: Date) -> Self {
-        Self {
-            reference: batch.reference.to_string(),
-            sku: batch.sku.to_string(),
-            location: batch.location.to_string(),
-            quantity: batch.quantity.get(),
-            allocated: batch.allocated.get(),
-            dispatched: batch.dispatched.get(),
-            available: batch.available().get(),
-            eta: batch.eta,
-            status: batch.status(today).as_str(),
-        }
-    }
-}
-
-/// A line that waits for stock.
-#[derive(Debug, Serialize)]
-pub struct BacklogRow<'a> {
-    sku: &'a str,
-    order_id: &'a str,
-    line_id: &'a str,
-    quantity: u32,
-    split: bool,
-    #[serde(serialize_with = "text")]
-    placed_at: Timestamp,
-    priority: i32,
-    #[serde(serialize_with = "optional_text")]
-    required_by: Option<Date>,
-}
-
-impl Exported for BacklogRow<'_> {
-    const COLUMNS: &'static [&'static str] = &[
-        "sku",
-        "order_id",
-        "line_id",
-        "quantity",
-        "split",
-        "placed_at",
-        "priority",
-        "required_by",
-    ];
-}
-
-impl<'a> From<&'a LineRead> for BacklogRow<'a> {
-    fn from(line: &'a LineRead) -> Self {
-        Self {
-            sku: line.record.sku.as_str(),
-            order_id: line.record.terms.key.order.as_str(),
-            line_id: line.record.terms.key.line.as_str(),
-            quantity: line.record.terms.quantity.get(),
-            split: line.record.terms.split,
-            placed_at: line.record.terms.placed_at,
-            priority: line.record.terms.precedence.priority().get(),
-            required_by: line.record.terms.precedence.required_by(),
-        }
-    }
-}
-
-/// An event. As CSV its `data` is one field of JSON.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub struct EventRow<'a>(EventJson<'a>);
-
-impl<'a> EventRow<'a> {
-    /// An event as a row.
-    ///
-    /// # Errors
-    /// [`WireError`] when what was stored of it is not even JSON.
-    pub fn of(event: &'a EncodedEvent) -> Result<Self, WireError> {
-        EventJson::of(event).map(Self)
-    }
-}
-
-impl Exported for EventRow<'_> {
-    const COLUMNS: &'static [&'static str] = &[
-        "sequence",
-        "id",
-        "type",
-        "sku",
-        "version",
-        "order_id",
-        "occurred_at",
-        "actor",
-        "correlation_id",
-        "data",
-    ];
-
-    fn write_csv<W: Write>(&self, writer: &mut csv::Writer<W>) -> csv::Result<()> {
-        let event = &self.0;
-        let sequence = event.sequence.to_string();
-        writer.write_record([
-            &*sequence,
-            &*sequence,
-            event.event_type,
-            event.sku.unwrap_or_default(),
-            &event.version.map(|version| version.to_string()).unwrap_or_default(),
-            event.order_id.unwrap_or_default(),
-            &event.occurred_at.to_string(),
-            event.actor,
-            event.correlation_id,
-            event.data(),
-        ])
-    }
-}
-
-/// The writer's own error, which says whether a pipe was closed: wrapped, it would not.
+/// The error of the writer itself: unlike the wrapped one, it shows whether a pipe was closed.
 fn plain(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),
     }
 }
-
-fn text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn optional_text<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

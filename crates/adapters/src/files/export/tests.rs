@@ -1,15 +1,19 @@
-//! What tables look like.
+//! The rows of all tables, in both formats.
 
+use earmark_application::{EncodedEvent, LineRead};
 use earmark_domain::{
-    LineKey, LineRecord, LineState, Locations, OrderRecord, Part, Precedence, Priority, Quantity, Reference, Sku,
-    Subject,
+    BatchRecord, LineKey, LineRecord, LineState, LineTerms, Locations, OrderRecord, Part, Precedence, Priority,
+    Quantity, Reference, Sku, Subject,
 };
+use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::*;
+use crate::files::format::Format;
 
 const TODAY: Date = Date::constant(2030, 1, 31);
 
-/// A moment of that day.
+/// An instant of that day.
 fn now() -> Timestamp {
     "2030-01-31T12:00:00Z".parse().expect("an instant")
 }
@@ -53,13 +57,10 @@ fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Optio
     }
 }
 
-/// A line that is held until then, or waits in an order that is.
-fn held(line: LineRead, until: Timestamp) -> LineRead {
-    let record = LineRecord {
-        hold_until: Some(until),
-        ..line.record
-    };
-    LineRead { record, ..line }
+/// A line of an order that is held until then.
+fn held(mut line: LineRead, until: Timestamp) -> LineRead {
+    line.record.terms.hold_until = Some(until);
+    line
 }
 
 fn urgent() -> Precedence {
@@ -102,9 +103,9 @@ fn an_allocation_has_a_row_for_each_batch_and_one_where_there_is_none() {
         LineState::Allocated,
         &[("B-1", 4, None), ("B-2", 6, Some(TODAY.tomorrow().expect("a day")))],
     );
-    let waits = line("O-1", "2", LineState::Backordered, &[]);
-    let (split, waits) = (split.view(now()), waits.view(now()));
-    let rows = || AllocationRow::of(&split).chain(AllocationRow::of(&waits));
+    let waiting = line("O-1", "2", LineState::Backordered, &[]);
+    let (split, waiting) = (split.view(now()), waiting.view(now()));
+    let rows = || AllocationRow::of(&split).chain(AllocationRow::of(&waiting));
 
     assert_eq!(
         written(Format::Csv, rows()),
@@ -133,7 +134,7 @@ fn an_empty_table_still_names_its_columns() {
 }
 
 #[test]
-fn an_order_can_leave_with_its_last_line_and_has_no_day_while_a_line_waits() {
+fn an_order_is_promised_with_its_last_line_and_not_while_a_line_is_in_the_backlog() {
     let here = line("O-1", "1", LineState::Allocated, &[("B-1", 10, None)]);
     let later = line(
         "O-1",
@@ -141,12 +142,12 @@ fn an_order_can_leave_with_its_last_line_and_has_no_day_while_a_line_waits() {
         LineState::Allocated,
         &[("B-2", 10, Some(TODAY.tomorrow().expect("a day")))],
     );
-    let waits = line("O-1", "3", LineState::Backordered, &[]);
+    let waiting = line("O-1", "3", LineState::Backordered, &[]);
 
     let mut row = OrderRow::begin(None, here.clone(), now());
     row.add(later, now());
     assert!(row_of(row).contains(",0,0,0,2030-02-01,"));
-    let mut row = OrderRow::begin(None, waits, now());
+    let mut row = OrderRow::begin(None, waiting, now());
     row.add(here, now());
     assert_eq!(row_of(row), "O-1,firm,1970-01-01T00:00:00Z,2,10,10,0,0,,0,0,0,,0,");
 }
@@ -155,9 +156,9 @@ fn an_order_can_leave_with_its_last_line_and_has_no_day_while_a_line_waits() {
 fn an_order_is_held_until_its_deadline_and_expired_from_then_on() {
     let row = |deadline: Timestamp| {
         let got = held(line("O-1", "1", LineState::Held, &[("B-1", 10, None)]), deadline);
-        let waits = held(line("O-1", "2", LineState::Backordered, &[]), deadline);
+        let waiting = held(line("O-1", "2", LineState::Backordered, &[]), deadline);
         let mut row = OrderRow::begin(Some(&header(Some(deadline))), got, now());
-        row.add(waits, now());
+        row.add(waiting, now());
         row_of(row)
     };
     assert_eq!(
@@ -171,7 +172,7 @@ fn an_order_is_held_until_its_deadline_and_expired_from_then_on() {
 }
 
 #[test]
-fn an_order_that_was_confirmed_shows_no_deadline_and_one_that_has_left_is_firm() {
+fn a_confirmed_order_has_no_deadline_and_a_dispatched_one_is_firm() {
     let confirmed = line("O-1", "1", LineState::Allocated, &[("B-1", 10, None)]);
     let gone = line("O-1", "2", LineState::Dispatched, &[]);
     let mut row = OrderRow::begin(Some(&header(Some(shortly(60)))), confirmed, now());
@@ -196,21 +197,17 @@ fn a_line_past_its_deadline_has_nothing_allocated() {
 }
 
 #[test]
-fn who_waits_is_shown_with_what_goes_before_the_time_of_placing() {
-    let waits = line("O-1", "1", LineState::Backordered, &[]);
-    let record = LineRecord {
-        precedence: urgent(),
-        ..waits.record
-    };
-    let waits = LineRead { record, ..waits };
+fn a_line_in_the_backlog_has_its_precedence() {
+    let mut waiting = line("O-1", "1", LineState::Backordered, &[]);
+    waiting.record.terms.precedence = urgent();
     assert_eq!(
-        written(Format::Csv, [BacklogRow::from(&waits)]).lines().last(),
+        written(Format::Csv, [BacklogRow::from(&waiting)]).lines().last(),
         Some("\"LAMP, small\",O-1,1,10,true,1970-01-01T00:00:00Z,7,2030-01-31")
     );
 }
 
 #[test]
-fn a_batch_that_was_cancelled_is_closed() {
+fn a_cancelled_batch_is_closed() {
     let mut batch = BatchRecord::new(
         "B-1".parse().expect("a name"),
         Sku::new("LAMP").expect("a name"),

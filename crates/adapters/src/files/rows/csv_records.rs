@@ -1,4 +1,4 @@
-//! CSV records: fields by line, with line numbers that stay right through quoted line breaks and blank lines.
+//! CSV records, with line numbers that stay right across quoted line breaks and blank lines.
 
 use std::io::{self, BufRead, Chain, Read};
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use csv::{ByteRecord, Terminator};
 
-use super::{FileError, MAX_RECORD_BYTES};
+use super::error::{FileError, MAX_RECORD_BYTES};
 
-/// What the CSV reader asks for at once. It reads ahead by as much, which the bound on a record has to allow for.
+/// How much the CSV reader reads at once, and so how far it reads ahead: the bound on a record has to allow for it.
 const READ_AHEAD_BYTES: usize = 16 * 1024;
 
-/// What is put behind the text, so that its last record ends like every other.
+/// Added behind the text, so that its last record ends as every other.
 const LAST_LINE_END: &[u8] = b"\n";
 
-/// The text, with an allowance: the bytes that may be read before the record in hand has to be complete.
+/// The text with an allowance: the bytes that may be read until the present record is complete.
 struct Rationed {
     text: Chain<Box<dyn BufRead + Send>, &'static [u8]>,
     allowance: Arc<AtomicUsize>,
@@ -51,8 +51,8 @@ impl CsvRecords {
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(READ_AHEAD_BYTES)
-            // Only the line feed ends a record, so that the reader's count of lines is exact; the carriage return
-            // before it is taken off the last field below.
+            // Only the line feed ends a record, so that the reader's line count is exact. The carriage return before it is
+            // removed from the last field below.
             .terminator(Terminator::Any(b'\n'))
             .from_reader(rationed);
         Self {
@@ -81,7 +81,7 @@ impl CsvRecords {
         Ok(Some((line, &self.record)))
     }
 
-    /// Counted back from where the record ended: from where it was begun, blank lines would count as its own.
+    /// Counted back from the end of the record: its beginning, as the reader reports it, includes blank lines before it.
     fn first_line(&self) -> u64 {
         let breaks = self.record.iter().flatten().filter(|byte| **byte == b'\n').count();
         self.reader.position().line() - 1 - breaks as u64
@@ -89,10 +89,10 @@ impl CsvRecords {
 
     fn drop_carriage_return(&mut self) {
         let last = self.record.len().checked_sub(1).and_then(|last| self.record.get(last));
-        if let Some([kept @ .., b'\r']) = last {
-            let kept = kept.to_vec();
+        if let Some([rest @ .., b'\r']) = last {
+            let rest = rest.to_vec();
             self.record.truncate(self.record.len() - 1);
-            self.record.push_field(&kept);
+            self.record.push_field(&rest);
         }
     }
 }
@@ -101,7 +101,7 @@ fn broken(error: csv::Error, line: u64) -> FileError {
     match error.into_kind() {
         csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => FileError::Endless { line },
         csv::ErrorKind::Io(error) => FileError::Read { line, error },
-        // Records of any length and bytes of any kind are asked for, so nothing else can be wrong with them.
+        // The reader is configured to accept records of any length and bytes of any kind, so no other error is expected.
         other => FileError::Read {
             line,
             error: io::Error::other(format!("{other:?}")),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carriage_return_before_the_line_end_is_no_part_of_a_field() {
+    fn a_carriage_return_before_the_line_end_is_not_part_of_a_field() {
         let fields = |text| lines_of(text).remove(0).1;
         assert_eq!(fields("a,b\r\n"), ["a", "b"]);
         assert_eq!(fields("a,\"b, \"\"c\"\"\"\r\n"), ["a", "b, \"c\""]);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_mark_that_is_never_closed_ends_the_file_with_the_line_it_stands_on() {
+    fn an_open_quotation_mark_is_an_error_with_its_line() {
         let text = format!("a,b\nc,d\ne,\"{}", "no end\n".repeat(MAX_RECORD_BYTES));
         let mut records = CsvRecords::new(Box::new(io::Cursor::new(text)));
         assert!(matches!(records.next(), Ok(Some((1, _)))));

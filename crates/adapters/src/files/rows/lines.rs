@@ -1,21 +1,21 @@
-//! Lines of text, each bounded: the ground that NDJSON is read on.
+//! Lines of text of bounded length, for NDJSON.
 
 use std::io::{self, BufRead, Read};
 
-use super::MAX_RECORD_BYTES;
+use super::error::MAX_RECORD_BYTES;
 
-/// A line as it was found.
+/// The next line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// It is in the buffer, without its line end.
     Line,
-    /// It is longer than a record may be, and has been passed over.
+    /// It is longer than a record may be, and was skipped.
     TooLong,
-    /// There is no more.
+    /// There are no more lines.
     End,
 }
 
-/// Reads the next line into `buffer`, which never grows past the bound.
+/// Reads the next line into `buffer`, which never exceeds the bound.
 pub(super) fn next_line(text: &mut dyn BufRead, buffer: &mut Vec<u8>) -> io::Result<Found> {
     buffer.clear();
     // One byte more than a record may have, for the line end.
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_without_an_end_is_passed_over_and_the_next_one_is_read() {
+    fn a_line_that_is_too_long_is_skipped_and_the_next_one_is_read() {
         let long = format!("{}\nshort\r\nlast", "x".repeat(MAX_RECORD_BYTES * 3));
         let (mut text, mut buffer) = (long.as_bytes(), Vec::new());
 

@@ -1,4 +1,4 @@
-//! Rows: the records of a source, one at a time, as entries.
+//! Rows: the records of a source as entries, one at a time.
 
 use std::borrow::Cow;
 use std::io::BufRead;
@@ -7,21 +7,24 @@ use csv::ByteRecord;
 use serde_json::{Map, Value};
 
 use super::csv_records::CsvRecords;
-use super::entry::{BETWEEN_LOCATIONS, BadRow, Entry, Fields, Kind};
+use super::entry::{BadRow, Entry, Fields};
+use super::error::{FileError, MAX_RECORD_BYTES};
+use super::kind::Kind;
 use super::lines::{Found, next_line};
 use super::source::Source;
-use super::{FileError, Format, MAX_RECORD_BYTES};
+use super::values::BETWEEN_LOCATIONS;
+use crate::files::format::Format;
 
 /// A row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The line it begins on, counted from 1; the header is a line too.
+    /// The line it begins on, counted from 1, the header included.
     pub line: u64,
-    /// What it says, or why it makes no sense.
+    /// The entry, or why the row is invalid.
     pub entry: Result<Entry, BadRow>,
 }
 
-/// Reads the rows of a source. Blank lines are passed over; after an error there is nothing more to read.
+/// Reads the rows of a source. Blank lines are skipped; after an error there are no more rows.
 pub struct Rows {
     kind: Kind,
     records: Records,
@@ -41,10 +44,10 @@ enum Records {
 }
 
 impl Rows {
-    /// Begins to read: a CSV header is read and checked at once.
+    /// Starts reading: a CSV header is read and checked at once.
     ///
     /// # Errors
-    /// [`FileError`] when the header can't be read, or does not fit what the file was said to hold.
+    /// [`FileError`] when the header can't be read, or does not fit the kind.
     pub fn begin(source: Source, kind: Kind) -> Result<Self, FileError> {
         let records = match source.format {
             Format::Csv => {
@@ -103,63 +106,63 @@ impl Iterator for Rows {
     }
 }
 
-/// Which field of a record stands in which column.
+/// The column of each field of a record.
 struct Header {
-    places: Vec<usize>,
+    columns: Vec<usize>,
 }
 
 impl Header {
     fn read(header: &ByteRecord, kind: Kind) -> Result<Self, FileError> {
-        let columns = kind.columns();
-        let mut places = Vec::with_capacity(columns.len());
+        let known_columns = kind.columns();
+        let mut indexes = Vec::with_capacity(known_columns.len());
         for field in header {
             let given = String::from_utf8_lossy(field).trim().to_owned();
-            let Some(place) = kind.place_of(&given) else {
+            let Some(index) = kind.index_of(&given) else {
                 return Err(FileError::UnknownColumn {
                     given,
                     kind,
                     known: known(kind),
                 });
             };
-            if places.contains(&place) {
+            if indexes.contains(&index) {
                 return Err(FileError::ColumnTwice(given));
             }
-            places.push(place);
+            indexes.push(index);
         }
-        let lacking = columns
+        let missing = known_columns
             .iter()
             .enumerate()
-            .find(|(place, column)| !column.optional && !places.contains(place));
-        match lacking {
+            .find(|(index, column)| !column.optional && !indexes.contains(index));
+        match missing {
             Some((_, column)) => Err(FileError::MissingColumn {
                 missing: column.name,
                 kind,
                 known: known(kind),
             }),
-            None => Ok(Self { places }),
+            None => Ok(Self { columns: indexes }),
         }
     }
 
     fn fields<'a>(&self, record: &'a ByteRecord) -> Result<Fields<'a>, BadRow> {
-        if record.len() != self.places.len() {
-            let (given, named) = (record.len(), self.places.len());
+        if record.len() != self.columns.len() {
+            let (given, named) = (record.len(), self.columns.len());
             return Err(BadRow::new(format!("has {given} fields, the header names {named}")));
         }
         let mut fields = Fields::default();
-        for (place, field) in self.places.iter().zip(record) {
+        for (index, field) in self.columns.iter().zip(record) {
             let text = std::str::from_utf8(field).map_err(|_| BadRow::new("is not UTF-8"))?;
-            fields[*place] = (!text.is_empty()).then_some(Cow::Borrowed(text));
+            fields[*index] = (!text.is_empty()).then_some(Cow::Borrowed(text));
         }
         Ok(fields)
     }
 }
 
 fn known(kind: Kind) -> String {
-    let told = kind.columns().iter().map(|column| match column.optional {
+    let names = kind.columns().iter().map(|column| match column.optional {
         true => format!("{} (optional)", column.name),
         false => column.name.to_owned(),
     });
-    told.collect::<Vec<_>>().join(", ")
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn read_object(kind: Kind, line: &[u8]) -> Result<Entry, BadRow> {
@@ -167,15 +170,15 @@ fn read_object(kind: Kind, line: &[u8]) -> Result<Entry, BadRow> {
         serde_json::from_slice(line).map_err(|error| BadRow::new(format!("is not a JSON object: {error}")))?;
     let mut fields = Fields::default();
     for (name, value) in object {
-        let place = kind
-            .place_of(&name)
+        let index = kind
+            .index_of(&name)
             .ok_or_else(|| BadRow::new(format!("unknown field {name:?}; {kind} have {}", known(kind))))?;
-        fields[place] = match value {
+        fields[index] = match value {
             Value::Null => None,
             Value::String(text) if text.is_empty() => None,
             Value::String(text) => Some(Cow::Owned(text)),
             Value::Number(number) => Some(Cow::Owned(number.to_string())),
-            Value::Array(locations) if name == "locations" => Some(Cow::Owned(together(&locations)?)),
+            Value::Array(locations) if name == "locations" => Some(Cow::Owned(joined(&locations)?)),
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
                 return Err(BadRow::new(format!("{name}: must be text or a whole number")));
             }
@@ -184,8 +187,8 @@ fn read_object(kind: Kind, line: &[u8]) -> Result<Entry, BadRow> {
     Entry::read(kind, &fields)
 }
 
-/// Locations as a list, the way the service's own objects have them, as the one text that a table has.
-fn together(locations: &[Value]) -> Result<String, BadRow> {
+/// A list of locations, as the service's own objects have it, as the one text of a table.
+fn joined(locations: &[Value]) -> Result<String, BadRow> {
     let name = |location: &Value| match location.as_str() {
         Some(name) if !name.contains(BETWEEN_LOCATIONS) => Ok(name.to_owned()),
         _ => Err(BadRow::new(format!(
@@ -194,7 +197,7 @@ fn together(locations: &[Value]) -> Result<String, BadRow> {
     };
     let names: Vec<String> = locations.iter().map(name).collect::<Result<_, _>>()?;
     match names.as_slice() {
-        // A list that happens to be empty should not mean that any location will do.
+        // A list that happens to be empty must not mean any location.
         [] => Err(BadRow::new("locations: must not be an empty list")),
         names => Ok(names.join(&BETWEEN_LOCATIONS.to_string())),
     }
@@ -236,13 +239,13 @@ mod tests {
     const TWO_PRODUCTS: &str = "sku,name\nLAMP,\"Lamp, small\"\nRUG,Rug\n";
 
     #[test]
-    fn columns_may_stand_in_any_order() {
+    fn columns_may_be_in_any_order() {
         let turned = rows("name,sku\n\"Lamp, small\",LAMP\nRug,RUG\n", Kind::Products).expect("rows");
         assert_eq!(turned, rows(TWO_PRODUCTS, Kind::Products).expect("rows"));
     }
 
     #[test]
-    fn plain_gzip_spreadsheet_and_json_files_say_the_same() {
+    fn plain_gzip_spreadsheet_and_json_files_have_the_same_rows() {
         let plain = rows(TWO_PRODUCTS, Kind::Products).expect("rows");
         assert_eq!(rows(gzip(TWO_PRODUCTS), Kind::Products).expect("rows"), plain);
         assert_eq!(
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_members_one_after_the_other_are_one_file() {
+    fn consecutive_gzip_members_are_one_file() {
         let mut packed = gzip("sku,name\nLAMP,Lamp\n");
         packed.extend(gzip("RUG,Rug\n"));
         assert_eq!(rows(packed, Kind::Products).expect("rows").len(), 2);
@@ -275,9 +278,9 @@ mod tests {
 
     #[test]
     fn bad_rows_are_told_by_line_and_the_others_are_read() {
-        let told = lines_and_reasons("sku,name\nLAMP,Lamp\nRUG\n\n,Nameless\n\"MAT\",Mat\n", Kind::Products);
+        let read = lines_and_reasons("sku,name\nLAMP,Lamp\nRUG\n\n,Nameless\n\"MAT\",Mat\n", Kind::Products);
         assert_eq!(
-            told,
+            read,
             [
                 (2, None),
                 (3, Some("has 1 fields, the header names 2".to_owned())),
@@ -288,23 +291,23 @@ mod tests {
     }
 
     #[test]
-    fn bad_json_lines_are_told_by_line_and_the_others_are_read() {
-        let told = lines_and_reasons(
+    fn invalid_json_lines_are_reported_and_the_others_are_read() {
+        let read = lines_and_reasons(
             "{\"sku\":\"LAMP\",\"name\":\"Lamp\"}\n\n[1]\n{\"sku\":\"RUG\",\"name\":true}\n{\"sku\":\"RUG\",\"colour\":\"red\"}\n",
             Kind::Products,
         );
-        let lines: Vec<u64> = told.iter().map(|(line, _)| *line).collect();
+        let lines: Vec<u64> = read.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 3, 4, 5]);
-        assert_eq!(told[0].1, None);
+        assert_eq!(read[0].1, None);
         assert!(
-            told[1]
+            read[1]
                 .1
                 .as_deref()
                 .is_some_and(|why| why.starts_with("is not a JSON object"))
         );
-        assert_eq!(told[2].1.as_deref(), Some("name: must be text or a whole number"));
+        assert_eq!(read[2].1.as_deref(), Some("name: must be text or a whole number"));
         assert_eq!(
-            told[3].1.as_deref(),
+            read[3].1.as_deref(),
             Some("unknown field \"colour\"; products have sku, name, safety_stock (optional)")
         );
     }
@@ -318,46 +321,46 @@ mod tests {
         let list = read(r#"["north","south"]"#);
         assert!(list.is_ok());
         assert_eq!(list, read(r#""north|south""#));
-        for (locations, told) in [
+        for (locations, reason) in [
             ("[]", "locations: must not be an empty list"),
             ("[1]", "locations: must be names without |, one is 1"),
             (r#"["a|b"]"#, r#"locations: must be names without |, one is "a|b""#),
         ] {
-            assert_eq!(read(locations).map_err(|bad| bad.why), Err(told.to_owned()));
+            assert_eq!(read(locations).map_err(|bad| bad.why), Err(reason.to_owned()));
         }
     }
 
     #[test]
-    fn a_row_that_is_not_utf_8_is_bad_alone() {
-        let told = rows(b"sku,name\nLAMP,L\xffmp\nRUG,Rug\n", Kind::Products).expect("rows");
-        assert_eq!(told[0].entry, Err(BadRow::new("is not UTF-8")));
-        assert!(told[1].entry.is_ok());
+    fn a_row_that_is_not_utf_8_fails_alone() {
+        let read = rows(b"sku,name\nLAMP,L\xffmp\nRUG,Rug\n", Kind::Products).expect("rows");
+        assert_eq!(read[0].entry, Err(BadRow::new("is not UTF-8")));
+        assert!(read[1].entry.is_ok());
     }
 
     #[test]
-    fn a_header_with_an_unknown_a_missing_or_a_doubled_column_is_told() {
-        let told = |text, kind| rows(text, kind).expect_err("a header that does not fit").to_string();
+    fn a_header_with_an_unknown_missing_or_repeated_column_is_an_error() {
+        let error = |text, kind| rows(text, kind).expect_err("a header that does not fit").to_string();
         assert_eq!(
-            told("sku,colour\n", Kind::Products),
+            error("sku,colour\n", Kind::Products),
             "unknown column \"colour\" in the header; products have sku, name, safety_stock (optional)"
         );
         assert_eq!(
-            told("sku,quantity\n", Kind::Orders),
+            error("sku,quantity\n", Kind::Orders),
             "the header lacks column \"order_id\"; orders have order_id, line_id (optional), sku, quantity, \
              ordered_at (optional), priority (optional), required_by (optional), locations (optional)"
         );
         assert_eq!(
-            told("sku,name,sku\n", Kind::Products),
-            "column \"sku\" stands twice in the header"
+            error("sku,name,sku\n", Kind::Products),
+            "column \"sku\" occurs twice in the header"
         );
         assert_eq!(
-            told("", Kind::Products),
+            error("", Kind::Products),
             "the file is empty: a header row is expected, such as sku,name,safety_stock"
         );
     }
 
     #[test]
-    fn the_format_asked_for_outranks_the_name_and_the_name_outranks_the_look() {
+    fn the_given_format_precedes_the_name_and_the_name_precedes_the_content() {
         let format = |name: &str, asked| {
             open("{".as_bytes(), Some(Path::new(name)), asked)
                 .expect("bytes in memory")

@@ -1,19 +1,19 @@
-//! Sources: bytes from anywhere, unpacked, with the format they are in.
+//! Sources: bytes, unpacked, with their format.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::Format;
+use crate::files::format::Format;
 
-/// What a gzip stream begins with.
+/// The first bytes of a gzip stream.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// What some spreadsheets put before the first character of a UTF-8 file.
+/// What some spreadsheets write before the first character of a UTF-8 file.
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
-/// How many bytes are asked of the file at once: large enough that system calls cost nothing beside parsing.
+/// How many bytes are read at once: enough that system calls cost little beside parsing.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Text to read rows from.
@@ -22,9 +22,9 @@ pub struct Source {
     pub(super) format: Format,
 }
 
-/// Makes a source of bytes: unpacks gzip, which is known by its first bytes whatever the name says; drops a byte order
-/// mark; and settles the format. That is the one asked for, else the one its name speaks of, else NDJSON where the
-/// first character is a brace, else CSV.
+/// Makes a source from bytes: unpacks gzip, recognised by its first bytes and not by the name; drops a byte order mark; and
+/// determines the format. That is the given one, else the one in the name, else NDJSON if the first character is a brace,
+/// else CSV.
 ///
 /// # Errors
 /// When the first bytes can't be read.
@@ -50,10 +50,10 @@ pub fn open(bytes: impl Read + Send + 'static, name: Option<&Path>, format: Opti
     })
 }
 
-/// Looks at the first bytes, fewer where there are no more, and gives back a reader that still has them.
+/// Reads the first bytes, fewer if there are no more, and returns them with a reader that still has them.
 fn peek<const N: usize>(mut bytes: impl Read + Send) -> io::Result<(Vec<u8>, impl BufRead + Send)> {
     let mut head = Vec::with_capacity(N);
-    // A pipe may hand over one byte at a time; `take` goes on until it has them all.
+    // A pipe may return one byte at a time; `read_to_end` goes on until it has them all.
     bytes.by_ref().take(N as u64).read_to_end(&mut head)?;
     Ok((
         head.clone(),

@@ -18,7 +18,12 @@ pub(crate) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempot
 /// # Errors
 /// A problem unless there is exactly one key.
 pub(crate) fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
-    let wrong = |message: &str| Problem::new(&kinds::INVALID_IDEMPOTENCY_KEY, format!("the Idempotency-Key {message}"));
+    let wrong = |message: &str| {
+        Problem::new(
+            &kinds::INVALID_IDEMPOTENCY_KEY,
+            format!("the Idempotency-Key {message}"),
+        )
+    };
     let mut given = headers.get_all(&IDEMPOTENCY_KEY);
     let (Some(value), None) = (given.next(), given.next()) else {
         return Err(wrong("must occur once"));
@@ -29,8 +34,11 @@ pub(crate) fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, Problem> {
     let Some(text) = unquoted(value) else {
         return Err(wrong("begins with a double quote and is not a quoted text"));
     };
-    IdempotencyKey::new(&text)
-        .map_err(|_| wrong(&format!("must have 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters")))
+    IdempotencyKey::new(&text).map_err(|_| {
+        wrong(&format!(
+            "must have 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters"
+        ))
+    })
 }
 
 /// A text without the quotes around it, if it has any. `None`: the quotes don't match.
@@ -74,7 +82,9 @@ pub(crate) fn fingerprint(request: &ServiceRequest, body: &[u8]) -> Fingerprint 
 
 /// Whether a query asks for a preview.
 pub(crate) fn is_preview(query: &str) -> bool {
-    pairs(query).flatten().any(|(name, value)| name == "preview" && value == "true")
+    pairs(query)
+        .flatten()
+        .any(|(name, value)| name == "preview" && value == "true")
 }
 
 #[cfg(test)]

@@ -20,15 +20,15 @@ use earmark_application::{CommandError, Fingerprint, IdempotencyKey, LeaseOutcom
 use futures::FutureExt;
 use tracing::Instrument;
 
+use super::in_flight::KeyedCall;
+use super::key::{IDEMPOTENCY_KEY, fingerprint, is_preview, key_of};
+use super::stored_response;
 use crate::http::api::Api;
 use crate::http::openapi::description::ApiDescription;
 use crate::http::request::body::whole_body;
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::timeout::timeout;
-use super::in_flight::KeyedCall;
-use super::key::{IDEMPOTENCY_KEY, fingerprint, is_preview, key_of};
-use super::stored_response;
 
 /// How long a call waits for another under its key. Shorter than the lease: a call that waits for a crashed one gets an
 /// answer before its lease ends.

@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
-use crate::http::response::problem::PROBLEM_JSON;
-use crate::http::response::problem_kinds::{self as kinds, Kind};
 use super::schema::Problem;
 use super::write_operations::is_conditional;
+use crate::http::response::problem::PROBLEM_JSON;
+use crate::http::response::problem_kinds::{self as kinds, Kind};
 
 /// The problems of every operation under `/v1` and of the book's API.
 const ALWAYS: &[&Kind] = &[&kinds::INVALID_REQUEST, &kinds::INTERNAL, &kinds::UNAVAILABLE];

@@ -7,10 +7,10 @@ use actix_web::web::Payload;
 use bytes::Bytes;
 use earmark_application::Clock;
 
-use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
 use super::body::{require_media_type, whole_body};
 use super::query::{Query, percent_decoded};
+use crate::http::response::problem::Problem;
+use crate::http::response::problem_kinds as kinds;
 use crate::wire::reading::faults::{Faults, shortened};
 use crate::wire::reading::json::{Json, JsonError, parse};
 

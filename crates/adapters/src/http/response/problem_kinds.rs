@@ -61,7 +61,7 @@ kinds! {
     BATCH_EXISTS = "batch_exists", CONFLICT, "The reference is taken",
         "A batch with this reference exists with other content. The same content sent again is answered with 200.";
     LINE_EXISTS = "line_exists", CONFLICT, "The line exists",
-        "The order has a line with this id with another SKU or quantity. The same line sent again is answered with 200.";
+        "The order has a line with this id that has another SKU or quantity. The same line sent again is answered with 200.";
     ORDER_EXISTS = "order_exists", CONFLICT, "The order exists",
         "The order was placed with other content. The same content sent again is answered with 200.";
     OUT_OF_STOCK = "out_of_stock", CONFLICT, "Out of stock",

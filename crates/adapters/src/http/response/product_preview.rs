@@ -45,7 +45,11 @@ pub(crate) fn previewed(change: &ProductChange<'_>, stored: Option<ProductRead>)
         (read.summary.backordered, read.batches)
     });
     for batch in &mut batches {
-        if let Some(changed) = change.batches.iter().find(|changed| changed.reference == batch.reference) {
+        if let Some(changed) = change
+            .batches
+            .iter()
+            .find(|changed| changed.reference == batch.reference)
+        {
             batch.clone_from(changed);
         }
     }

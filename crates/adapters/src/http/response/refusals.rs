@@ -4,8 +4,8 @@ use earmark_application::CommandError;
 use earmark_domain::{LineKey, OrderId, Reference, Refusal, Remedy, Shortage};
 use serde_json::{Map, Value, json};
 
-use super::problem_kinds::{self as kinds, Kind};
 use super::problem::Problem;
+use super::problem_kinds::{self as kinds, Kind};
 use crate::wire::views::shortages::ShortageJson;
 
 impl From<&CommandError> for Problem {

@@ -29,11 +29,7 @@ use crate::wire::views::orders::OrderJson;
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
 )]
 #[patch("/v1/orders/{order_id}/lines/{line_id}")]
-pub(crate) async fn change(
-    request: HttpRequest,
-    payload: Payload,
-    api: Data<Api>,
-) -> Result<HttpResponse, Problem> {
+pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.clock(), payload).await?;
     let json = json(&body)?;

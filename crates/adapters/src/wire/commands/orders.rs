@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::str::FromStr;
 
 use earmark_domain::{
-    Allocate, ConfirmOrder, ConfirmedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations, MAX_LINES_PER_ORDER,
-    MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
-    Quantity, Quote, Sku,
+    Allocate, ConfirmOrder, ConfirmedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations,
+    MAX_LINES_PER_ORDER, MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
+    Precedence, Priority, Quantity, Quote, Sku,
 };
 
 use crate::wire::reading::faults::Faults;

@@ -16,7 +16,10 @@ pub struct Fault {
     #[cfg_attr(feature = "schema", schema(example = "lines[2].quantity"))]
     pub field: String,
     /// What is wrong with it.
-    #[cfg_attr(feature = "schema", schema(example = "must be a whole number from 1 to 1000000000, is 0"))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(example = "must be a whole number from 1 to 1000000000, is 0")
+    )]
     pub message: String,
 }
 

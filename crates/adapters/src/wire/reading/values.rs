@@ -10,9 +10,7 @@ use super::faults::shortened;
 use super::json::Json;
 
 /// A name, or any other type that is made from text.
-pub fn text<T, E: Display>(
-    new: impl FnOnce(&str) -> Result<T, E>,
-) -> impl FnOnce(&Json<'_>) -> Result<T, String> {
+pub fn text<T, E: Display>(new: impl FnOnce(&str) -> Result<T, E>) -> impl FnOnce(&Json<'_>) -> Result<T, String> {
     move |json| match json {
         Json::Text(text) => new(text).map_err(|error| error.to_string()),
         other => Err(format!("must be text, is {}", other.kind())),

@@ -35,7 +35,10 @@ pub struct BatchJson<'a> {
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
     eta: Option<Text<Date>>,
     /// Its status: `overdue` is inbound with an ETA that has passed, `closed` was cancelled.
-    #[cfg_attr(feature = "schema", schema(example = "inbound", pattern = "^(in_warehouse|inbound|overdue|closed)$"))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(example = "inbound", pattern = "^(in_warehouse|inbound|overdue|closed)$")
+    )]
     status: &'static str,
 }
 

@@ -46,7 +46,13 @@ pub struct LineJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = 3, minimum = 1, maximum = 1_000_000_000))]
     quantity: u32,
     /// Its status.
-    #[cfg_attr(feature = "schema", schema(example = "allocated", pattern = "^(held|allocated|backordered|refused|cancelled|expired|dispatched)$"))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(
+            example = "allocated",
+            pattern = "^(held|allocated|backordered|refused|cancelled|expired|dispatched)$"
+        )
+    )]
     status: &'static str,
     /// Where its units are, in the order batches are preferred in.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
@@ -78,7 +84,10 @@ pub struct OrderJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = "order-7"))]
     order_id: &'a str,
     /// The order's status; each line has its own.
-    #[cfg_attr(feature = "schema", schema(example = "firm", pattern = "^(held|firm|expired|cancelled)$"))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(example = "firm", pattern = "^(held|firm|expired|cancelled)$")
+    )]
     status: &'static str,
     /// The deadline of an order that is held, or was until then, in UTC; null for any other.
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime, example = "2026-02-01T09:45:00Z", required))]

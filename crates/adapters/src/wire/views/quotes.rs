@@ -26,7 +26,13 @@ pub struct TriedJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = 2))]
     available: u64,
     /// The outcome for the line.
-    #[cfg_attr(feature = "schema", schema(example = "too_small", pattern = "^(taken|too_small|kept_back|overdue|other_location)$"))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(
+            example = "too_small",
+            pattern = "^(taken|too_small|kept_back|overdue|other_location)$"
+        )
+    )]
     outcome: &'static str,
 }
 

@@ -206,8 +206,14 @@ mod tests {
     #[test]
     fn a_line_is_a_command_or_fails_with_the_status_of_the_single_call() {
         for (line, expected) in [
-            (r#"{"create_batch": {"reference": "b", "sku": "s", "quantity": 1}}"#, Ok("create_batch")),
-            (r#"{"allocate": {"order_id": "o", "sku": "s", "quantity": 0}}"#, Err(422)),
+            (
+                r#"{"create_batch": {"reference": "b", "sku": "s", "quantity": 1}}"#,
+                Ok("create_batch"),
+            ),
+            (
+                r#"{"allocate": {"order_id": "o", "sku": "s", "quantity": 0}}"#,
+                Err(422),
+            ),
             ("[]", Err(422)),
             ("{", Err(400)),
         ] {

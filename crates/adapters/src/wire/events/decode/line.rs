@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::{Deserialize, Deserializer, Error};
 
-use super::values::{PrecedenceJson, MoveReasonJson, locations, optional_text, parts, quantity, text};
+use super::values::{MoveReasonJson, PrecedenceJson, locations, optional_text, parts, quantity, text};
 
 #[derive(serde::Deserialize)]
 pub(super) struct Allocated {
