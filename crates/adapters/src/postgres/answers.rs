@@ -31,7 +31,7 @@ pub(super) const fn connections_for_answers(pool: usize) -> usize {
     }
 }
 
-/// A key that stands, as a look finds it: its fingerprint, its claimant, whether its lease has ended, its answer.
+/// A key that stands, as a look finds it: its fingerprint, its token, whether its lease has ended, its answer.
 type KnownTypes = (Binary, Binary, Bool, Nullable<Binary>);
 type KnownRow = (Vec<u8>, Vec<u8>, bool, Option<Vec<u8>>);
 
@@ -70,12 +70,12 @@ impl PostgresStore {
         // disk. What is set so holds to the end of the transaction, which is this statement.
         const TAKE: &str = "\
             WITH lax AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS setting) \
-            INSERT INTO remembered_answers AS known (key, fingerprint, claimant, leased_until, forget_at) \
+            INSERT INTO idempotency_keys AS known (key, fingerprint, token, leased_until, expires_at) \
             SELECT ?, ?, ?, ?, ? FROM lax WHERE setting = 'off' \
-            ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, claimant = excluded.claimant, \
-                leased_until = excluded.leased_until, forget_at = excluded.forget_at, answer = NULL \
-             WHERE known.forget_at <= ? OR (known.answer IS NULL AND known.fingerprint = excluded.fingerprint \
-                   AND (known.leased_until <= ? OR known.claimant = excluded.claimant)) \
+            ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, token = excluded.token, \
+                leased_until = excluded.leased_until, expires_at = excluded.expires_at, answer = NULL \
+             WHERE known.expires_at <= ? OR (known.answer IS NULL AND known.fingerprint = excluded.fingerprint \
+                   AND (known.leased_until <= ? OR known.token = excluded.token)) \
             RETURNING true";
         let taken: Vec<bool> = self
             .answers_rows(|| {
@@ -94,8 +94,8 @@ impl PostgresStore {
 
     /// What stands under the key, if it is known.
     async fn known(&self, claim: &LeaseRequest) -> Result<Option<KnownRow>, StoreError> {
-        const LOOK: &str = "SELECT fingerprint, claimant, leased_until <= ?, answer FROM remembered_answers \
-                            WHERE key = ? AND forget_at > ?";
+        const LOOK: &str = "SELECT fingerprint, token, leased_until <= ?, answer FROM idempotency_keys \
+                            WHERE key = ? AND expires_at > ?";
         let now: PgTimestamp = pg_instant(claim.now);
         let known: Vec<KnownRow> = self
             .answers_rows(|| {
@@ -138,7 +138,7 @@ impl IdempotencyStore for PostgresStore {
 
     async fn complete(&self, key: &IdempotencyKey, token: LeaseToken, answer: &[u8]) -> Result<bool, StoreError> {
         // To keep it twice is to have kept it.
-        const KEEP: &str = "UPDATE remembered_answers SET answer = ? WHERE key = ? AND claimant = ? \
+        const KEEP: &str = "UPDATE idempotency_keys SET answer = ? WHERE key = ? AND token = ? \
                             AND (answer IS NULL OR answer = ?) RETURNING true";
         let kept: Vec<bool> = self
             .answers_rows(|| {
@@ -153,7 +153,7 @@ impl IdempotencyStore for PostgresStore {
     }
 
     async fn release(&self, key: &IdempotencyKey, token: LeaseToken) -> Result<(), StoreError> {
-        const GIVE_BACK: &str = "DELETE FROM remembered_answers WHERE key = ? AND claimant = ? AND answer IS NULL \
+        const GIVE_BACK: &str = "DELETE FROM idempotency_keys WHERE key = ? AND token = ? AND answer IS NULL \
                                  RETURNING true";
         let _: Vec<bool> = self
             .answers_rows(|| {
@@ -168,8 +168,8 @@ impl IdempotencyStore for PostgresStore {
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         // What another instance sweeps, or somebody claims anew, is left to them.
         const FORGET: &str = "\
-            WITH gone AS (DELETE FROM remembered_answers WHERE key = ANY (ARRAY( \
-                SELECT key FROM remembered_answers WHERE forget_at <= ? ORDER BY forget_at LIMIT ? \
+            WITH gone AS (DELETE FROM idempotency_keys WHERE key = ANY (ARRAY( \
+                SELECT key FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ? \
                    FOR UPDATE SKIP LOCKED)) RETURNING 1) \
             SELECT count(*) FROM gone";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -25,7 +25,7 @@ macro_rules! line_columns {
 /// The columns of [`AllocationRow`].
 macro_rules! allocation_columns {
     () => {
-        "order_id, line_id, batch, quantity, claim, allocated_at"
+        "order_id, line_id, batch, quantity, release_rank, allocated_at"
     };
 }
 /// The columns of [`DispatchRow`].

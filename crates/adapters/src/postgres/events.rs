@@ -74,7 +74,7 @@ async fn event_rows(
         event_columns!(),
         " FROM (SELECT * FROM events WHERE order_id = ? UNION ALL ",
         "SELECT event.* FROM lines CROSS JOIN LATERAL (SELECT * FROM events ",
-        "WHERE events.sku = lines.sku AND events.version = lines.told AND events.order_id IS NULL LIMIT 1) AS event ",
+        "WHERE events.sku = lines.sku AND events.version = lines.placed_version AND events.order_id IS NULL LIMIT 1) AS event ",
         "WHERE lines.order_id = ?) AS event ",
         "WHERE sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) AND (? OR sku = ?) ORDER BY sequence LIMIT ?"
     );

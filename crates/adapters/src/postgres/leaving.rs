@@ -70,23 +70,23 @@ async fn page(
     const LEAVING: &str = concat!(
         "SELECT ",
         line_columns!(),
-        ", held, claim, allocated_at FROM (",
-        "(SELECT line.*, held.quantity AS held, held.claim, held.allocated_at FROM allocations AS held ",
+        ", held, release_rank, allocated_at FROM (",
+        "(SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at FROM allocations AS held ",
         "CROSS JOIN LATERAL (SELECT ",
         line_columns!(),
         " FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line ",
-        "WHERE held.batch = ? AND held.claim = ? AND held.allocated_at <= ? ",
+        "WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_at <= ? ",
         "AND (held.allocated_at, line.rank, line.placed_at, line.order_id, line.line_id) < (?, ?, ?, ?, ?) ",
         "ORDER BY held.allocated_at DESC, line.rank DESC, line.placed_at DESC, line.order_id DESC, line.line_id DESC ",
         "LIMIT ?) UNION ALL ",
-        "(SELECT line.*, held.quantity AS held, held.claim, held.allocated_at FROM allocations AS held ",
+        "(SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at FROM allocations AS held ",
         "CROSS JOIN LATERAL (SELECT ",
         line_columns!(),
         " FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line ",
-        "WHERE held.batch = ? AND held.claim > ? ",
-        "ORDER BY held.claim, held.allocated_at DESC, line.rank DESC, line.placed_at DESC, line.order_id DESC, ",
+        "WHERE held.batch = ? AND held.release_rank > ? ",
+        "ORDER BY held.release_rank, held.allocated_at DESC, line.rank DESC, line.placed_at DESC, line.order_id DESC, ",
         "line.line_id DESC LIMIT ?)) AS leaving ",
-        "ORDER BY claim, allocated_at DESC, rank DESC, placed_at DESC, order_id DESC, line_id DESC LIMIT ?"
+        "ORDER BY release_rank, allocated_at DESC, rank DESC, placed_at DESC, order_id DESC, line_id DESC LIMIT ?"
     );
     // No claim is as weak as the one that the first page goes on from.
     let (release_rank, allocated_at, rank, placed_at, order, line) = after.map_or(

@@ -158,7 +158,7 @@ async fn lock_products(
     const LOCK: &str = concat!(
         "SELECT ",
         product_columns!(),
-        ", version - placed FROM products WHERE sku = ANY (? ",
+        ", version - escrow_commits FROM products WHERE sku = ANY (? ",
         "|| ARRAY(SELECT batch.sku FROM unnest(?) AS named (one) ",
         "CROSS JOIN LATERAL (SELECT sku FROM batches WHERE reference = one LIMIT 1) AS batch) ",
         "|| ARRAY(SELECT line.sku FROM unnest(?) AS named (one) ",

@@ -160,8 +160,8 @@ pub(super) async fn holds(
          (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line) \
          AND NOT EXISTS (SELECT FROM unnest(?, ?) AS named (one_order, one_line) CROSS JOIN LATERAL \
          (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line) \
-         AND coalesce(current_setting('earmark.mark', true), '') \
-         = coalesce(?, current_setting('earmark.mark', true), '')";
+         AND coalesce(current_setting('earmark.pipeline_token', true), '') \
+         = coalesce(?, current_setting('earmark.pipeline_token', true), '')";
     let orders = || premise.absent_orders.iter().map(OrderId::as_str).collect::<Vec<&str>>();
     let lines = &premise.absent_lines;
     let found: Vec<bool> = premise

@@ -314,11 +314,11 @@ pub(super) fn bind_claims<'a>(statement: Statement<'a>, lines: &[NewLine<'a>]) -
 fn insert_lines<'a>(placed: &[NewLine<'a>], events: &'a [Event]) -> Statement<'a> {
     let statement = statement(
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, \
-         told, claim, rank, locations, hold_until) \
-         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, told, \
-         claim, rank, locations::text[], hold_until \
+         placed_version, release_rank, rank, locations, hold_until) \
+         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, placed_version, \
+         release_rank, rank, locations::text[], hold_until \
          FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
-         placed_at, placed_with_order, batch, units, told, claim, rank, locations, hold_until) \
+         placed_at, placed_with_order, batch, units, placed_version, release_rank, rank, locations, hold_until) \
          ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
     );
     let lines: Vec<&LineRecord> = placed.iter().map(|line| line.line).collect();
@@ -389,7 +389,7 @@ fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
 fn earmark<'a>(allocations: &[&'a AllocationRecord]) -> Statement<'a> {
     bind_allocations(
         statement(
-            "INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, claim) \
+            "INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, release_rank) \
              SELECT * FROM unnest(?, ?, ?, ?, ?, ?)",
         ),
         allocations,
