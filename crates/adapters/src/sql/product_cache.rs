@@ -108,12 +108,12 @@ pub(crate) struct ProductCache {
 impl ProductCache {
     /// What a scope would read, if all of it is remembered and may be trusted. The scope's lines and orders are taken
     /// to be new: whoever stores a decision on this has to check it, and the versions.
-    pub(crate) fn product_cache(&mut self, scope: &Scope) -> Option<CachedScope> {
-        self.recall_behind(&PendingProducts::default(), scope)
+    pub(crate) fn get(&mut self, scope: &Scope) -> Option<CachedScope> {
+        self.get_behind(&PendingProducts::default(), scope)
     }
 
     /// The same, behind a transaction that is under way: its products as it will have left them.
-    pub(crate) fn recall_behind(&mut self, pending: &PendingProducts, scope: &Scope) -> Option<CachedScope> {
+    pub(crate) fn get_behind(&mut self, pending: &PendingProducts, scope: &Scope) -> Option<CachedScope> {
         let asks_for_more = scope.backlog != BacklogNeed::None
             || scope.release.is_some()
             || scope.dispatches
@@ -196,7 +196,7 @@ impl ProductCache {
             reason = "a store with one writer takes note of what it has stored in order"
         )
     )]
-    pub(crate) fn adopt(&mut self, stored: PendingProducts) {
+    pub(crate) fn apply_pending(&mut self, stored: PendingProducts) {
         for (sku, left) in stored.products {
             let present = self.known(&sku).map(|known| (known.product.version, known.doubts));
             match (left, present) {
@@ -210,7 +210,7 @@ impl ProductCache {
     }
 
     /// Takes note of what was read, under its locks.
-    pub(crate) fn learn(&mut self, loaded: &Loaded, base_versions: &BaseVersions) {
+    pub(crate) fn fill(&mut self, loaded: &Loaded, base_versions: &BaseVersions) {
         let mut offers: HashMap<&Sku, Vec<&BatchRecord>> = HashMap::new();
         for batch in &loaded.batches {
             offers.entry(&batch.sku).or_default().push(batch);
@@ -293,7 +293,7 @@ impl ProductCache {
         not(any(feature = "postgres", test)),
         expect(dead_code, reason = "a store with one writer knows that nobody else was at work")
     )]
-    pub(crate) fn doubt<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
+    pub(crate) fn distrust<'a>(&mut self, skus: impl IntoIterator<Item = &'a Sku>) {
         for sku in skus {
             if let Some(known) = self.known(sku) {
                 known.doubts = DOUBTS;

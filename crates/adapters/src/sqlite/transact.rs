@@ -60,7 +60,7 @@ impl Books {
             self.filing.file_all(&mut self.connection)?;
         }
         let loaded = load(&mut self.connection, scope)?;
-        self.product_cache.learn(&loaded, &BaseVersions::default());
+        self.product_cache.fill(&loaded, &BaseVersions::default());
         let decided = decide(loaded)?;
         self.store(decided)
     }
@@ -86,7 +86,7 @@ impl Books {
         if self.version.replace(version) != Some(version) {
             self.product_cache.forget_all();
         }
-        let Some(cached) = self.product_cache.product_cache(scope) else {
+        let Some(cached) = self.product_cache.get(scope) else {
             return Ok(None);
         };
         Ok(are_new(&mut self.connection, scope)?.then_some(cached.loaded))

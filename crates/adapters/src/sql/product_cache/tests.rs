@@ -96,11 +96,11 @@ impl ProductCache {
 
     /// Takes note of what was read, as a store that has one writer does.
     fn read(&mut self, loaded: &Loaded) {
-        self.learn(loaded, &BaseVersions::default());
+        self.fill(loaded, &BaseVersions::default());
     }
 
     fn recalled_behind(&mut self, pending: &PendingProducts, scope: &Scope) -> Option<Loaded> {
-        self.recall_behind(pending, scope).map(|cached| cached.loaded)
+        self.get_behind(pending, scope).map(|cached| cached.loaded)
     }
 }
 
@@ -199,7 +199,7 @@ fn a_product_that_somebody_else_changes_is_not_trusted_until_it_is_found_unchang
     let scope = allocate(1, "LAMP", 1, false).scope();
     // Somebody else's, of which nothing is noted here.
     books.run(&allocate(7, "LAMP", 1, false), books.load(&scope));
-    product_cache.doubt([&sku("LAMP")]);
+    product_cache.distrust([&sku("LAMP")]);
     assert_eq!(product_cache.recalled(&scope), None);
     product_cache.read(&books.load(&scope));
     for _ in 0..DOUBTS {
@@ -228,7 +228,7 @@ fn behind_a_transaction_that_is_under_way_its_products_are_as_it_will_have_left_
     );
     let behind = product_cache.recalled_behind(&left, &next);
     assert_eq!(behind, Some(books.load(&next)));
-    product_cache.adopt(left);
+    product_cache.apply_pending(left);
     assert_eq!(product_cache.recalled(&next), behind, "and everybody once it is stored");
 }
 
@@ -243,8 +243,8 @@ fn of_two_that_were_stored_the_later_is_kept_whichever_is_told_first() {
         .run(&second, books.load(&second.scope()))
         .expect("it is allocated");
     let left_by_second = product_cache.left_by(&left_by_first, &changes);
-    product_cache.adopt(left_by_second);
-    product_cache.adopt(left_by_first);
+    product_cache.apply_pending(left_by_second);
+    product_cache.apply_pending(left_by_first);
     assert_eq!(
         product_cache.recalled(&second.scope()),
         Some(books.load(&second.scope()))
@@ -261,7 +261,7 @@ fn who_follows_one_that_leaves_a_product_unknown_does_not_guess() {
     let left = product_cache.left_by(&PendingProducts::default(), &changes);
     let next = allocate(8, "LAMP", 1, false).scope();
     assert_eq!(product_cache.recalled_behind(&left, &next), None);
-    product_cache.adopt(left);
+    product_cache.apply_pending(left);
     assert_eq!(product_cache.recalled(&next), None);
 }
 
@@ -411,7 +411,7 @@ proptest! {
             });
             if loaded.products != read.products {
                 // The store finds out, and reads.
-                product_cache.doubt(&scope.skus);
+                product_cache.distrust(&scope.skus);
                 product_cache.read(&read);
                 loaded = read.clone();
             }
@@ -471,8 +471,8 @@ fn a_product_in_which_others_have_placed_lines_is_trusted_still_and_another_form
     let mut product_cache = ProductCache::default();
     for (version, base_version, trusted) in [(5, 2, true), (8, 2, true), (9, 3, false)] {
         let (loaded, base_versions) = read_as(version, base_version);
-        product_cache.learn(&loaded, &base_versions);
-        let cached = product_cache.product_cache(&scope).map(|cached| cached.base_versions);
+        product_cache.fill(&loaded, &base_versions);
+        let cached = product_cache.get(&scope).map(|cached| cached.base_versions);
         assert_eq!(
             cached,
             trusted.then_some(base_versions),
@@ -490,11 +490,11 @@ fn what_does_more_than_to_place_lines_leaves_another_form() {
     for (number, quantity, rises) in [(1, 1, 0), (2, 3, 1)] {
         let command = allocate(number, "LAMP", quantity, true);
         let loaded = books.load(&command.scope());
-        product_cache.learn(&loaded, &BaseVersions::from([(sku("LAMP"), base_version)]));
+        product_cache.fill(&loaded, &BaseVersions::from([(sku("LAMP"), base_version)]));
         let changes = books.run(&command, loaded).expect("it fits");
         product_cache.apply(&changes);
         base_version += rises;
-        let cached = product_cache.product_cache(&command.scope()).expect("it is remembered");
+        let cached = product_cache.get(&command.scope()).expect("it is remembered");
         assert_eq!(cached.base_versions[&sku("LAMP")], base_version);
     }
 }
