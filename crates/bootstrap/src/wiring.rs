@@ -62,7 +62,9 @@ pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<P
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
-            let store = PostgresStore::open(url, connections, migrate).await.map_err(failed)?;
+            let store = PostgresStore::open(url, connections, migrate, Arc::new(SystemClock::new()))
+                .await
+                .map_err(failed)?;
             Ok(ports(Arc::new(store), "PostgreSQL"))
         }
         StoreUrl::Memory if mode == AccessMode::Serve => Ok(ports(Arc::new(MemoryStore::new()), "memory")),
@@ -96,7 +98,7 @@ where
 pub(crate) async fn pending_migrations(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::pending_migrations(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1)
+        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .pending_migrations()
             .await
@@ -112,7 +114,7 @@ pub(crate) async fn pending_migrations(settings: &StoreSettings) -> Result<Vec<S
 pub(crate) async fn migrate(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::migrate(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1)
+        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .migrate()
             .await

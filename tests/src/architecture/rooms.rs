@@ -1,7 +1,7 @@
 //! What each room of the house may touch: the table the architecture tests enforce.
 
 use super::closure::Company;
-use super::edges::{Room, Guest, NONE, Outside};
+use super::edges::{Guest, NONE, Outside, Room};
 use super::words::Silence;
 
 /// Libraries that talk to a database. Only driven adapters have them.
