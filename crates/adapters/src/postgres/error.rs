@@ -15,12 +15,13 @@ pub enum OpenError {
     /// The database does not answer.
     #[error("the PostgreSQL database can't be reached: {0}")]
     Unreachable(String),
-    /// The schema is older than this program, which was told not to migrate it.
+    /// The schema is older than this program, which was not allowed to migrate it.
     #[error("the database schema is not up to date (missing: {}); run `earmark migrate`", .0.join(", "))]
     Pending(Vec<String>),
     /// The schema is newer than this program.
     #[error(
-        "the database schema is newer than this program (unknown: {}); run the earmark that brought it there, or a later one",
+        "the database schema is newer than this program (unknown: {}); \
+         run the earmark that brought it there, or a later one",
         .0.join(", ")
     )]
     Newer(Vec<String>),
@@ -49,7 +50,7 @@ fn database_error(kind: DatabaseErrorKind, information: &dyn DatabaseErrorInform
         // The driver has no error kind for a deadlock, only the server's message. A server with another language makes
         // it `Unavailable`: the command may be sent again then, too.
         DatabaseErrorKind::Unknown if information.message() == "deadlock detected" => StoreError::Conflict,
-        // The rest is the server's own trouble: it shuts down, lacks memory or space, was asked to cancel.
+        // The rest is a fault of the server: it shuts down, lacks memory or space, or cancels.
         _ => StoreError::Unavailable(message(information)),
     }
 }

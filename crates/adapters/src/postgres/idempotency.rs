@@ -1,6 +1,7 @@
 //! The idempotency store: each step is one statement, and so a transaction of its own that no caller can cut off.
 //!
-//! The steps use few of the connections at once, so that however many callers send keys, their commands find a connection.
+//! The steps use few of the connections at once, so that however many callers send keys, their commands find a
+//! connection.
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
@@ -19,8 +20,8 @@ use super::schema::idempotency_keys;
 use super::statement::{load, row_limit, statement};
 use super::store::PostgresStore;
 
-/// How often a lease is requested that is neither free nor taken, because other callers change the key at the same time.
-/// A second look is nearly always enough.
+/// How often a lease is requested that is neither free nor taken, because other callers change the key at the same
+/// time. A second look is nearly always enough.
 const ATTEMPTS: usize = 8;
 
 /// A row of `idempotency_keys`.
@@ -42,7 +43,8 @@ trait Step: Sync {
 impl PostgresStore {
     /// Runs a step on a connection of the pool, within the limit for idempotency keys.
     ///
-    /// A connection may have died unnoticed: the next one is tried, and after as many as the pool holds, one must be new.
+    /// A connection may have died unnoticed: the next one is tried, and after as many as the pool holds, one must be
+    /// new.
     async fn run_step<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let _slot = self.idempotency_slots.acquire().await.map_err(|_| closed())?;
         let mut left = self.pool_size();
@@ -67,8 +69,8 @@ impl Step for TakeLease<'_> {
 
     async fn run(&self, conn: &AsyncPgConnection) -> QueryResult<bool> {
         // A crash of the server may lose a lease, which has then ended early: the commit need not wait for the disk. By
-        // hand, because the setting is made in the statement that inserts: it lasts until the transaction ends, which is
-        // this statement.
+        // hand, because the setting is made in the statement that inserts: it lasts until the transaction ends, which
+        // is this statement.
         const TAKE: &str = "\
             WITH settings AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true) AS synchronous) \
             INSERT INTO idempotency_keys AS known (key, fingerprint, token, leased_until, expires_at) \

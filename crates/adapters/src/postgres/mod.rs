@@ -2,9 +2,9 @@
 //!
 //! [`PostgresStore`] implements the ports:
 //!
-//! - `store`: transactions (the `Store`). They lock the products they touch, load, ask for the decision, and write. Row locks
-//!   in the order of SKUs, and each product's version, keep several instances right. Lines are mostly placed without
-//!   reading anything first, on cached products, and validated by the one statement that stores them.
+//! - `store`: transactions (the `Store`). They lock the products they touch, load, call the decision, and write. Row
+//!   locks in the order of SKUs, and each product's version, keep several instances right. Lines are mostly placed
+//!   without reading anything first, on cached products, and validated by the one statement that stores them.
 //! - `read`: views, exports, the event feed, the worklist and the audit. They lock nothing. Look-ups by key are batched
 //!   (`lookups`, `batcher`).
 //! - `idempotency`: answers under idempotency keys.

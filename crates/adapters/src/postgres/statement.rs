@@ -1,8 +1,9 @@
 //! Statements: SQL by hand with typed values and rows, for what Diesel's query builder can't say.
 //!
-//! These are the set-based writes from arrays (`unnest`), the look-ups of many keys whose LATERAL with a LIMIT keeps the
-//! plan a look-up, and session settings. Diesel's own raw queries are prepared anew each time they run. A [`Statement`]
-//! is known to the connection's cache by its text: it is prepared once a connection, and running it is one round trip.
+//! These are the set-based writes from arrays (`unnest`), the look-ups of many keys whose LATERAL with a LIMIT keeps
+//! the plan a look-up, and session settings. Diesel's own raw queries are prepared anew each time they run. A
+//! [`Statement`] is known to the connection's cache by its text: it is prepared once a connection, and running it is
+//! one round trip.
 //!
 //! Column lists come from the row structs, as in the query builder, so that a row and its columns can't differ.
 

@@ -151,8 +151,8 @@ pub(crate) async fn live_tables(client: &Client) -> Tables {
     tables
 }
 
-/// Where known tables differ from those of the database: in their names, or in a column's place, name, type or whether it
-/// may be NULL.
+/// Where known tables differ from those of the database: in their names, or in a column's place, name, type or whether
+/// it may be NULL.
 pub(crate) fn differences(known: &Tables, live: &Tables) -> Vec<String> {
     let mut differences = Vec::new();
     let names: BTreeSet<&String> = known.keys().chain(live.keys()).collect();

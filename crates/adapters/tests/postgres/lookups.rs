@@ -170,7 +170,8 @@ async fn a_product_with_a_thousand_look_ups_is_read_once_or_twice() {
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;
-        // Some rows are read when a store is opened, and a few by each statement. One fetch for each caller would read thousands.
+        // Some rows are read when a store is opened, and a few by each statement. One fetch for each caller would read
+        // thousands.
         assert!((2..100).contains(&read), "{read} rows were read");
     })
     .await;

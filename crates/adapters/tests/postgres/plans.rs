@@ -1,5 +1,5 @@
-//! A connection keeps its plans. A plan that was made while a table filled a single page must still be a look-up when the
-//! table is large. The server's own counts of rows read show it.
+//! A connection keeps its plans. A plan that was made while a table filled a single page must still be a look-up when
+//! the table is large. The server's own counts of rows read show it.
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
@@ -189,18 +189,23 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
+             INSERT INTO lines \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
              FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO further_allocations SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO further_allocations \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true \
              FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO dispatches SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO dispatches \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
-             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', '{{}}' \
+             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', \
+             '{{}}' \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO idempotency_keys \
-             SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), 'infinity', 'past' \
+             SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), \
+             'infinity', 'past' \
              FROM generate_series(1, {PAST}) AS n"
         );
         outsider.batch_execute(&past).await.expect("the rows are valid");
@@ -212,7 +217,10 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
 
         run_every_statement(&store, "large").await;
         run_every_idempotency_step(&store, "large").await;
-        outsider.batch_execute("ANALYZE").await.expect("all tables are analyzed");
+        outsider
+            .batch_execute("ANALYZE")
+            .await
+            .expect("all tables are analyzed");
         outsider
             .batch_execute("SELECT pg_stat_force_next_flush()")
             .await

@@ -100,8 +100,8 @@ async fn what_a_batch_has_allocated_is_never_written_directly() {
         }
         let line = |batch: &str, units: i32| {
             format!(
-                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, \
-                 units) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units})"
+                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+                 batch, units) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units})"
             )
         };
         refused(&outsider, &line("B1", 7)).await;

@@ -323,7 +323,7 @@ CREATE TRIGGER dispatches_subtract AFTER DELETE ON dispatches
 
 -- Refusals ------------------------------------------------------------------------------------------------------------
 
--- A refusal has the error code of a violated check: whoever reads the error handles both in the same way.
+-- A refusal has the error code of a violated check: a program handles both in the same way.
 CREATE FUNCTION refuse_to_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% refuses %: %', TG_TABLE_NAME, TG_OP, TG_ARGV[0] USING ERRCODE = 'check_violation';

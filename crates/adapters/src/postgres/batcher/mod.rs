@@ -1,16 +1,16 @@
 //! A request batcher: requests for single values, fetched together. The pattern is known as DataLoader.
 //!
-//! A request that comes while no fetch is running starts one at once, for its own key. Requests that come meanwhile wait
-//! in a queue; when the fetch ends, the next one takes all of their keys. So nothing ever waits for company, a fetch
-//! costs the less per request the more requests there are, and a thousand requests for one key share one fetch.
+//! A request that comes while no fetch is running starts one at once, for its own key. Requests that come meanwhile
+//! wait in a queue; when the fetch ends, the next one takes all of their keys. So nothing ever waits for company, a
+//! fetch costs the less per request the more requests there are, and a thousand requests for one key share one fetch.
 //!
 //! ```text
 //! get(a) ──▶ fetch [a] ─────────▶
 //!      get(b), get(c), get(b) ──▶ fetch [b, c] ──▶
 //! ```
 //!
-//! A [`Batcher`] knows nothing of what it fetches: a [`Fetch`] does. It is an optimisation that can be taken out. Without
-//! it each caller would call [`Fetch::fetch`] with its own key, and everything else would stay as it is.
+//! A [`Batcher`] knows nothing of what it fetches: a [`Fetch`] does. It is an optimisation that can be taken out.
+//! Without it each caller would call [`Fetch::fetch`] with its own key, and everything else would stay as it is.
 //!
 //! What holds:
 //! - A caller that goes away disturbs no other. The fetch runs in a task of its own, and keys that no caller waits for
@@ -46,14 +46,14 @@ pub(super) trait Fetch: Send + Sync + 'static {
     ///
     /// # Errors
     /// For all keys, or within the result for a single one.
-    fn fetch(
-        &self,
-        keys: Vec<&Self::Key>,
-    ) -> impl Future<Output = Result<BTreeMap<Self::Key, Result<Self::Value, Self::Error>>, Self::Error>> + Send;
+    fn fetch(&self, keys: Vec<&Self::Key>) -> impl Future<Output = Result<Fetched<Self>, Self::Error>> + Send;
 
     /// The error of a request whose fetch died each time.
     fn aborted() -> Self::Error;
 }
+
+/// What was fetched, by key.
+pub(super) type Fetched<F> = BTreeMap<<F as Fetch>::Key, Result<<F as Fetch>::Value, <F as Fetch>::Error>>;
 
 /// What a request comes to: `None` if the key has no value.
 type Answer<F> = Result<Option<<F as Fetch>::Value>, <F as Fetch>::Error>;

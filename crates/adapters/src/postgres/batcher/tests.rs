@@ -33,7 +33,7 @@ impl Fetch for Squares {
 
     const MAX_KEYS: usize = 4;
 
-    async fn fetch(&self, keys: Vec<&u32>) -> Result<BTreeMap<u32, Result<u32, &'static str>>, &'static str> {
+    async fn fetch(&self, keys: Vec<&u32>) -> Result<Fetched<Self>, &'static str> {
         let keys: Vec<u32> = keys.into_iter().copied().collect();
         self.fetches.lock().expect("no test panics with it").push(keys.clone());
         self.permits.0.acquire().await.map_err(|_| "closed")?.forget();

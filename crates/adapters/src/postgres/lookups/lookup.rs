@@ -9,7 +9,7 @@ use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use tokio::sync::Mutex;
 
-use crate::postgres::batcher::Fetch;
+use crate::postgres::batcher::{Fetch, Fetched};
 use crate::postgres::connect::{Address, CONNECTION_WAIT, at_most, no_free_connection};
 use crate::postgres::error::{is_lost, store_error};
 
@@ -64,7 +64,7 @@ impl<L: Lookup> Fetch for ByKey<L> {
 
     const MAX_KEYS: usize = 64;
 
-    async fn fetch(&self, keys: Vec<&String>) -> Result<BTreeMap<String, Result<L::Value, StoreError>>, StoreError> {
+    async fn fetch(&self, keys: Vec<&String>) -> Result<Fetched<Self>, StoreError> {
         let keys: Vec<&str> = keys.into_iter().map(String::as_str).collect();
         // The connection may have died unnoticed. A look-up may be repeated, so it is tried again, once, on a new one.
         let mut may_try_again = true;
@@ -86,7 +86,7 @@ impl<L: Lookup> Fetch for ByKey<L> {
 }
 
 /// Converts the rows of each key. A corrupt row is an error for its own key alone.
-fn by_key<L: Lookup>(rows: Vec<L::Row>) -> BTreeMap<String, Result<L::Value, StoreError>> {
+fn by_key<L: Lookup>(rows: Vec<L::Row>) -> Fetched<ByKey<L>> {
     let mut of_keys = BTreeMap::<String, Vec<L::Row>>::new();
     for row in rows {
         match of_keys.get_mut(L::key(&row)) {

@@ -1,8 +1,8 @@
 //! Look-ups by key: orders, batches and products, one at a time to the caller, batched for the database.
 //!
 //! Look-ups have a few connections of their own, which they share. Each connection has a [`Batcher`] for each kind of
-//! look-up. Whatever may take longer, a page or a transaction, has a connection of the pool to itself, so that no look-up
-//! waits behind it.
+//! look-up. Whatever may take longer, a page or a transaction, has a connection of the pool to itself, so that no
+//! look-up waits behind it.
 
 pub(super) mod batch;
 pub(super) mod lookup;

@@ -16,9 +16,10 @@ use crate::sql::decode::units;
 
 type StockTypes = (TypesOf<ProductRow>, BigInt, Nullable<TypesOf<BatchRow>>);
 
-/// SQL that reads products with the units that their backlogs wait for, joined with their batches in preference order. A
-/// product without batches has one row. `$asked` and `$sku` say which products, `$counted` which waiting lines count. The
-/// `{}` in it stand for the columns of [`ProductRow`] and [`BatchRow`]. By hand: each product is looked up in a LATERAL.
+/// SQL that reads products with the units that their backlogs wait for, joined with their batches in preference order.
+/// A product without batches has one row. `$asked` and `$sku` say which products, `$counted` which waiting lines count.
+/// The `{}` in it stand for the columns of [`ProductRow`] and [`BatchRow`]. By hand: each product is looked up in a
+/// LATERAL.
 macro_rules! stocks {
     ($counted:expr, $asked:expr, $sku:expr) => {
         concat!(

@@ -18,9 +18,9 @@ impl Audit for PostgresStore {
         after: Option<&LineKey>,
         limit: usize,
     ) -> Result<Vec<LineEventCheck>, StoreError> {
-        // By hand: a comparison of rows, and LATERAL. A line's event is the one that the line names, if that is about the
-        // line; else one of its order and product. The second is looked up by order: an order has a few events, a product
-        // may have any number, and no index serves a comparison that NULL may pass.
+        // By hand: a comparison of rows, and LATERAL. A line's event is the one that the line names, if that is about
+        // the line; else one of its order and product. The second is looked up by order: an order has a few events, a
+        // product may have any number, and no index serves a comparison that NULL may pass.
         const PAGE: &str = "SELECT line.*, event.found IS NOT NULL FROM \
              (SELECT {}, placed_version FROM lines WHERE (order_id, line_id) > (?, ?) \
              ORDER BY order_id, line_id LIMIT ?) AS line \

@@ -44,8 +44,8 @@ impl PostgresStore {
         Event: TryFrom<EventRow, Error = StoreError> + Send,
     {
         let connection = self.connection().await?;
-        // The head is read before the page. Numbers follow the order of commits, so the page finds all that stands at or
-        // before the head: a page that is not full reaches at least to the head.
+        // The head is read before the page. Numbers follow the order of commits, so the page finds all that stands at
+        // or before the head: a page that is not full reaches at least to the head.
         let head = events::table.select(max(events::sequence));
         let (heads, rows) = try_join!(
             load::<_, Option<i64>>(head, &connection),

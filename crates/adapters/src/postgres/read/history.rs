@@ -14,9 +14,9 @@ use crate::postgres::statement::{TypesOf, load, statement};
 
 /// Reads it, in the open transaction: one snapshot.
 pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
-    // By hand: LATERAL. The product's orders are those that its events concern, and those that hold units of its batches.
-    // So an allocation of one product in a batch of another is found from both sides. OFFSET keeps each step to the index
-    // that it is written for.
+    // By hand: LATERAL. The product's orders are those that its events concern, and those that hold units of its
+    // batches. So an allocation of one product in a batch of another is found from both sides. OFFSET keeps each step
+    // to the index that it is written for.
     const LINES: &str = "SELECT line.* FROM (\
          SELECT order_id FROM (SELECT order_id FROM events WHERE sku = ? OFFSET 0) AS event \
          WHERE order_id IS NOT NULL UNION SELECT held.order_id FROM batches CROSS JOIN LATERAL (\

@@ -12,9 +12,9 @@ use crate::postgres::store::roll_back;
 
 /// Reads a page in one round trip. `rows` is the read on this connection, not yet polled.
 ///
-/// A plan is made for pages of any length, which the planner takes for a tenth of the table. In a large table that seems
-/// cheaper when it is gathered through a bitmap and sorted, which reads all of it for each page. So that plan is switched
-/// off for the transaction.
+/// A plan is made for pages of any length, which the planner takes for a tenth of the table. In a large table that
+/// seems cheaper when it is gathered through a bitmap and sorted, which reads all of it for each page. So that plan is
+/// switched off for the transaction.
 pub(super) async fn page<Row>(
     conn: &AsyncPgConnection,
     rows: impl Future<Output = QueryResult<Vec<Row>>>,

@@ -14,8 +14,9 @@ use crate::postgres::statement::{Statement, TypesOf, row_limit, statement};
 use crate::postgres::store::{PostgresStore, end_snapshot};
 use crate::sql::decode::units;
 
-/// SQL that reads a page of products with the sums over their batches (on hand, inbound, allocated, dispatched, available)
-/// and over their backlogs at an instant. The `{}` in it stands for the columns of [`ProductRow`]. By hand: LATERAL.
+/// SQL that reads a page of products with the sums over their batches (on hand, inbound, allocated, dispatched,
+/// available) and over their backlogs at an instant. The `{}` in it stands for the columns of [`ProductRow`]. By hand:
+/// LATERAL.
 macro_rules! summaries {
     ($page:expr) => {
         concat!(

@@ -1,7 +1,7 @@
 //! Views: batches, orders, products and backlogs.
 //!
-//! A view of an instant does not count the units of holds that have ended by then. Only if a product knows of such a hold,
-//! it is read again, with the ended holds, in one snapshot.
+//! A view of an instant does not count the units of holds that have ended by then. Only if a product knows of such a
+//! hold, it is read again, with the ended holds, in one snapshot.
 
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Text, Timestamptz};

@@ -1,7 +1,7 @@
 //! Rows: a struct for each table, and its conversion into the domain's record.
 //!
-//! Each conversion goes through the domain's own constructors. A value that can't be true is reported with its table and
-//! key ([`RowContext`](crate::sql::decode::RowContext)).
+//! Each conversion goes through the domain's own constructors. A value that can't be true is reported with its table
+//! and key ([`RowContext`](crate::sql::decode::RowContext)).
 
 mod allocation;
 mod batch;

@@ -1,9 +1,9 @@
 //! The fast path: stores new lines that were decided on cached products, in one statement and one round trip.
 //!
-//! This is optimistic concurrency: a decision keeps its [`ReadSet`], and the transaction that stores it validates that in
-//! the same transaction. The statement is a function of the schema, `place_lines`. It locks the products in the order of
-//! their SKUs, checks their versions and that what was taken to be new is new, and only then writes. If the read set no
-//! longer holds, the function fails with a conflict, and nothing is stored.
+//! This is optimistic concurrency: a decision keeps its [`ReadSet`], and the transaction that stores it validates that
+//! in the same transaction. The statement is a function of the schema, `place_lines`. It locks the products in the
+//! order of their SKUs, checks their versions and that what was taken to be new is new, and only then writes. If the
+//! read set no longer holds, the function fails with a conflict, and nothing is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -179,8 +179,8 @@ pub(super) async fn is_valid(
     Ok(found == [true])
 }
 
-/// Stores a change set that only places new lines of products in the read set, if the read set holds and the predecessor
-/// was stored. It is sent when it is first polled.
+/// Stores a change set that only places new lines of products in the read set, if the read set holds and the
+/// predecessor was stored. It is sent when it is first polled.
 ///
 /// # Errors
 /// If they do not hold; nothing is stored then.

@@ -110,8 +110,8 @@ impl PostgresStore {
         })
     }
 
-    /// Brings the schema up to date, and returns the migrations that were missing. They run under a lock of the database,
-    /// so that two programs that start at once do not interfere.
+    /// Brings the schema up to date, and returns the migrations that were missing. They run under a lock of the
+    /// database, so that two programs that start at once do not interfere.
     ///
     /// # Errors
     /// [`OpenError`]; a migration that fails is rolled back.
@@ -136,7 +136,8 @@ impl PostgresStore {
         }
     }
 
-    /// How many connections the pool has at most: so many may be found dead, one after the other, before one must be new.
+    /// How many connections the pool has at most: so many may be found dead, one after the other, before one must be
+    /// new.
     pub(super) fn pool_size(&self) -> usize {
         self.pool.status().max_size
     }

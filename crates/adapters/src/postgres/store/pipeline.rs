@@ -1,8 +1,8 @@
 //! Decisions on cached products, and the pipeline of their transactions.
 //!
-//! A transaction on the fast path can have a successor before it is answered. The successor is sent behind it on the same
-//! connection, is decided on the products as the predecessor will leave them ([`PendingProducts`]), and is stored only if
-//! the predecessor was.
+//! A transaction on the fast path can have a successor before it is answered. The successor is sent behind it on the
+//! same connection, is decided on the products as the predecessor will leave them ([`PendingProducts`]), and is stored
+//! only if the predecessor was.
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;

@@ -96,8 +96,8 @@ impl PostgresStore {
 
     /// A connection with a transaction begun on it, and what the scope reads, with the base versions of its products.
     ///
-    /// A connection may have died unnoticed. Nothing was changed on it yet, so the next one is tried. Each dead one leaves
-    /// the pool: after as many as the pool holds, one must be new.
+    /// A connection may have died unnoticed. Nothing was changed on it yet, so the next one is tried. Each dead one
+    /// leaves the pool: after as many as the pool holds, one must be new.
     async fn begin_and_load(
         &self,
         scope: &Scope,

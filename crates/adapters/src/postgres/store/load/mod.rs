@@ -2,12 +2,12 @@
 //!
 //! Product rows are the locks: a transaction that changes a product's batches, lines or allocations holds its row. One
 //! statement locks and reads them, in the order of their SKUs, so that two transactions never wait for each other. All
-//! else is read by later statements, whose snapshots are taken under the locks. Statements that do not need each other's
-//! results are pipelined.
+//! else is read by later statements, whose snapshots are taken under the locks. Statements that do not need each
+//! other's results are pipelined.
 //!
-//! A connection keeps its plans, and a plan made while a table was small must remain a look-up when it is large. So most
-//! statements are written by hand: keys are looked up one by one in a LATERAL whose LIMIT or OFFSET keeps it a look-up. A
-//! join, or a list of keys, could be planned as a walk through a whole index that happened to be short.
+//! A connection keeps its plans, and a plan made while a table was small must remain a look-up when it is large. So
+//! most statements are written by hand: keys are looked up one by one in a LATERAL whose LIMIT or OFFSET keeps it a
+//! look-up. A join, or a list of keys, could be planned as a walk through a whole index that happened to be short.
 
 mod batches;
 mod holds;
@@ -34,8 +34,8 @@ use lines::{BacklogRequest, Lines};
 /// Begins a transaction and reads what the scope names, with its products locked until the transaction ends, and their
 /// base versions.
 ///
-/// All statements are in one flight if the scope itself names all products. The server runs them one after the other, so
-/// what stands behind the lock is read under it.
+/// All statements are in one flight if the scope itself names all products. The server runs them one after the other,
+/// so what stands behind the lock is read under it.
 pub(super) async fn begin_and_load(
     conn: &AsyncPgConnection,
     scope: &Scope,
@@ -152,8 +152,8 @@ fn check_locked(locked: &BTreeSet<&Sku>, scope: &Scope, batches: &Batches, lines
         .iter()
         .filter_map(|reference| batches.get(reference))
         .any(|batch| !locked.contains(&batch.sku));
-    // A line that is named by its key alone may be of any product. A line of a product that the scope names, but that did
-    // not exist when products were locked, is new.
+    // A line that is named by its key alone may be of any product. A line of a product that the scope names, but that
+    // did not exist when products were locked, is new.
     let line_strays = lines.iter().any(|line| {
         !locked.contains(&line.sku) && (scope.orders.contains(&line.terms.key.order) || scope.skus.contains(&line.sku))
     });

@@ -19,8 +19,8 @@ const PAGE: usize = 500;
 type ReleaseTypes = (TypesOf<LineRow>, (Integer, BigInt, Timestamptz));
 type ReleaseRow = (LineRow, (i32, i64, PgTimestamp));
 
-/// The lines of a batch that is to shrink, the lowest release rank first, until they hold what exceeds its new quantity;
-/// or all that lie in it.
+/// The lines of a batch that is to shrink, the lowest release rank first, until they hold what exceeds its new
+/// quantity; or all that lie in it.
 pub(super) async fn lines_to_release(
     conn: &AsyncPgConnection,
     batch: &BatchRecord,
@@ -66,8 +66,8 @@ async fn page(
     after: Option<&ReleaseRow>,
 ) -> Result<Vec<ReleaseRow>, StoreError> {
     // By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank ascends and all else
-    // descends, so a page goes on with the lines of the same rank, and then with those of higher ranks. Within a rank the
-    // first comparison of `allocated_at` is the one that an index serves; the second goes on within one instant.
+    // descends, so a page goes on with the lines of the same rank, and then with those of higher ranks. Within a rank
+    // the first comparison of `allocated_at` is the one that an index serves; the second goes on within one instant.
     const LEAVING: &str = "SELECT leaving.* FROM (\
          (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at FROM allocations AS held \
          CROSS JOIN LATERAL \

@@ -77,12 +77,13 @@ pub(in crate::postgres::store) fn bind_release_ranks<'a>(
 /// Inserts new lines, each with its first units.
 pub(super) fn insert<'a>(new: &[NewLine<'a>], events: &'a [Event]) -> Statement<'a> {
     let statement = statement(
-        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, \
-         placed_version, release_rank, rank, locations, hold_until) \
-         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units, placed_version, \
-         release_rank, rank, locations::text[], hold_until \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
-         placed_at, placed_with_order, batch, units, placed_version, release_rank, rank, locations, hold_until) \
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+         batch, units, placed_version, release_rank, rank, locations, hold_until) \
+         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+         batch, units, placed_version, release_rank, rank, locations::text[], hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         AS new (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+         batch, units, placed_version, release_rank, rank, locations, hold_until) \
          ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
     );
     let lines: Vec<&LineRecord> = new.iter().map(|line| line.line).collect();

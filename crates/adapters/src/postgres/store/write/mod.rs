@@ -1,11 +1,12 @@
 //! Stores a change set: a few set-based statements, pipelined.
 //!
-//! They are sent in the order in which they must take effect, and the server runs them one after the other. Released units
-//! leave their batch before it shrinks; what others refer to is stored before them; events come last, under the lock that
-//! makes their numbers follow the order of commits. Within a statement rows are written in the order of their keys, so
-//! that two transactions never wait for each other.
+//! They are sent in the order in which they must take effect, and the server runs them one after the other. Released
+//! units leave their batch before it shrinks; what others refer to is stored before them; events come last, under the
+//! lock that makes their numbers follow the order of commits. Within a statement rows are written in the order of their
+//! keys, so that two transactions never wait for each other.
 //!
-//! Each statement must write as many rows as it was given. If it does not, the state is not the one that was decided on.
+//! Each statement must write as many rows as it was given. If it does not, the state is not the one that was decided
+//! on.
 //!
 //! The statements are written by hand. Diesel can insert many rows, but in a text of its own for each number of rows,
 //! which would be prepared each time. Here a statement takes one array a column, and has one text.
@@ -61,8 +62,8 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &ChangeSet) -> Resu
     Ok(())
 }
 
-/// Keeps the statements that find their rows by a list of keys from walking through a whole index, as they would while it
-/// is short, and would still do when it is long. The scans that remain go by the keys.
+/// Keeps the statements that find their rows by a list of keys from walking through a whole index, as they would while
+/// it is short, and would still do when it is long. The scans that remain go by the keys.
 async fn avoid_index_scans(conn: &AsyncPgConnection, needed: bool) -> Result<(), StoreError> {
     if !needed {
         return Ok(());
