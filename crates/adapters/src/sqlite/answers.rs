@@ -104,8 +104,8 @@ fn in_one_transaction<T>(
 
 impl Change {
     fn run(&self, connection: &mut SqliteConnection) -> Result<Done, StoreError> {
-        const KEEP: &str = "UPDATE remembered_answers SET answer = ? WHERE key = ? AND claimant = ? AND answer IS NULL";
-        const GIVE_BACK: &str = "DELETE FROM remembered_answers WHERE key = ? AND claimant = ? AND answer IS NULL";
+        const KEEP: &str = "UPDATE idempotency_keys SET answer = ? WHERE key = ? AND token = ? AND answer IS NULL";
+        const GIVE_BACK: &str = "DELETE FROM idempotency_keys WHERE key = ? AND token = ? AND answer IS NULL";
         let written = match self {
             Self::LeaseRequest(claim) => return claimed(connection, claim).map(Done::LeaseOutcome),
             Self::Keep(key, token, answer) => statement::<()>(KEEP)
@@ -123,12 +123,12 @@ impl Change {
 }
 
 fn claimed(connection: &mut SqliteConnection, claim: &LeaseRequest) -> Result<LeaseOutcome, StoreError> {
-    const LOOK: &str = "SELECT fingerprint, claimant, leased_until, answer FROM remembered_answers \
-                        WHERE key = ? AND forget_at > ?";
-    const CLAIM: &str = "INSERT INTO remembered_answers (key, fingerprint, claimant, leased_until, forget_at) \
+    const LOOK: &str = "SELECT fingerprint, token, leased_until, answer FROM idempotency_keys \
+                        WHERE key = ? AND expires_at > ?";
+    const CLAIM: &str = "INSERT INTO idempotency_keys (key, fingerprint, token, leased_until, expires_at) \
                          VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, \
-                         claimant = excluded.claimant, leased_until = excluded.leased_until, \
-                         forget_at = excluded.forget_at, answer = NULL";
+                         token = excluded.token, leased_until = excluded.leased_until, \
+                         expires_at = excluded.expires_at, answer = NULL";
     type Types = (Binary, Binary, BigInt, Nullable<Binary>);
     type Row = (Vec<u8>, Vec<u8>, i64, Option<Vec<u8>>);
     let now = claim.now.as_microsecond();
@@ -160,8 +160,8 @@ fn claimed(connection: &mut SqliteConnection, claim: &LeaseRequest) -> Result<Le
 }
 
 fn forget(connection: &mut SqliteConnection, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-    const FORGET: &str = "DELETE FROM remembered_answers WHERE rowid IN \
-                          (SELECT rowid FROM remembered_answers WHERE forget_at <= ? ORDER BY forget_at LIMIT ?)";
+    const FORGET: &str = "DELETE FROM idempotency_keys WHERE rowid IN \
+                          (SELECT rowid FROM idempotency_keys WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
     statement::<()>(FORGET)
         .integer(now.as_microsecond())
         .integer(i64::try_from(limit).unwrap_or(i64::MAX))

@@ -27,13 +27,13 @@ macro_rules! line_columns {
 /// The columns of [`AllocationRow`].
 macro_rules! allocation_columns {
     () => {
-        "held.order_id, held.line_id, held.batch, held.quantity, held.claim, held.allocated_at"
+        "held.order_id, held.line_id, held.batch, held.quantity, held.release_rank, held.allocated_at"
     };
 }
 /// The columns of [`AllocationRow`], of the units that a line was placed with.
 macro_rules! first_units_columns {
     () => {
-        "lines.order_id, lines.line_id, lines.batch, lines.units, lines.claim, lines.placed_at"
+        "lines.order_id, lines.line_id, lines.batch, lines.units, lines.release_rank, lines.placed_at"
     };
 }
 /// The columns of [`DispatchRow`].

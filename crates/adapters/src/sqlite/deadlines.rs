@@ -18,7 +18,7 @@ pub(super) fn next_hold(
     sku: &Sku,
     but_for: &BTreeSet<OrderId>,
 ) -> Result<Option<Timestamp>, StoreError> {
-    const NEXT: &str = "SELECT hold_until FROM lines INDEXED BY lines_deadlines \
+    const NEXT: &str = "SELECT hold_until FROM lines INDEXED BY lines_hold_until \
          WHERE sku = ? AND hold_until IS NOT NULL AND order_id NOT IN (SELECT value FROM json_each(?)) \
          ORDER BY hold_until LIMIT 1";
     let found: Vec<i64> = statement::<BigInt>(NEXT)
@@ -36,7 +36,7 @@ pub(super) fn due_orders(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<OrderId>, StoreError> {
-    const DUE: &str = "SELECT DISTINCT hold_until, order_id FROM lines INDEXED BY lines_deadlines \
+    const DUE: &str = "SELECT DISTINCT hold_until, order_id FROM lines INDEXED BY lines_hold_until \
          WHERE sku = ? AND hold_until <= ? ORDER BY hold_until, order_id";
     let mut due: Vec<(i64, String)> = Vec::new();
     for sku in skus {
@@ -79,7 +79,7 @@ impl Ended {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         const ENDED: &str = "WITH ended AS MATERIALIZED (SELECT lines.* FROM json_each(?) AS named \
-             CROSS JOIN lines INDEXED BY lines_deadlines ON lines.sku = named.value AND lines.hold_until <= ?) \
+             CROSS JOIN lines INDEXED BY lines_hold_until ON lines.sku = named.value AND lines.hold_until <= ?) \
              SELECT sku, batch, sum(units) FROM (\
              SELECT sku, batch, units FROM ended WHERE batch IS NOT NULL UNION ALL \
              SELECT ended.sku, held.batch, held.quantity FROM ended \

@@ -37,17 +37,17 @@ pub(super) fn event_page<E>(
         event_columns!(),
         " FROM (SELECT * FROM (SELECT events.* FROM events_of_products AS filed ",
         "CROSS JOIN events ON events.sequence = filed.sequence ",
-        "WHERE filed.sku = ? AND filed.sequence > ? AND filed.sequence <= (SELECT until FROM filing) ",
+        "WHERE filed.sku = ? AND filed.sequence > ? AND filed.sequence <= (SELECT until FROM deferred_index) ",
         "AND filed.version > coalesce((SELECT version FROM events WHERE sequence = ? AND sku = ?), 0) ",
         "AND events.sku = filed.sku AND (? OR type IN (SELECT value FROM json_each(?))) ",
         "ORDER BY filed.version LIMIT +?) ",
-        "UNION ALL SELECT * FROM events WHERE sequence > max(?, (SELECT until FROM filing)) AND sku = ? ",
+        "UNION ALL SELECT * FROM events WHERE sequence > max(?, (SELECT until FROM deferred_index)) AND sku = ? ",
         "AND (? OR type IN (SELECT value FROM json_each(?)))) ORDER BY sequence LIMIT +?"
     );
     // Those that name the order, and those that its lines name.
     const OF_ORDER: &str = concat!(
         "WITH named AS MATERIALIZED (SELECT sequence FROM events INDEXED BY events_order WHERE order_id = ? ",
-        "UNION SELECT told FROM lines WHERE order_id = ? AND told IS NOT NULL) SELECT ",
+        "UNION SELECT placed_sequence FROM lines WHERE order_id = ? AND placed_sequence IS NOT NULL) SELECT ",
         event_columns!(),
         " FROM named CROSS JOIN events USING (sequence) WHERE sequence > ? ",
         "AND (? OR type IN (SELECT value FROM json_each(?))) AND (? OR sku = ?) ORDER BY sequence LIMIT +?"

@@ -147,7 +147,7 @@ impl Known {
 
     /// Files so many of the round, or what is left of it.
     fn file(&mut self, connection: &mut SqliteConnection, most: usize) -> Result<(), StoreError> {
-        const DONE: &str = "UPDATE filing SET until = max(until, ?) WHERE id = 1";
+        const DONE: &str = "UPDATE deferred_index SET until = max(until, ?) WHERE id = 1";
         if self.round.is_empty() {
             return Ok(());
         }
@@ -167,7 +167,7 @@ fn read(connection: &mut SqliteConnection) -> Result<Known, StoreError> {
     const UNFILED: &str = "SELECT sequence, sku, version, \
          CASE WHEN order_id IS NULL AND type = 'Allocated' AND json_valid(data) THEN data ->> 'order_id' END, \
          CASE WHEN order_id IS NULL AND type = 'Allocated' AND json_valid(data) THEN data ->> 'line_id' END \
-         FROM events WHERE sequence > (SELECT until FROM filing) ORDER BY sequence";
+         FROM events WHERE sequence > (SELECT until FROM deferred_index) ORDER BY sequence";
     type Types = (BigInt, Nullable<Text>, Nullable<BigInt>, Nullable<Text>, Nullable<Text>);
     type Row = (i64, Option<String>, Option<i64>, Option<String>, Option<String>);
     let rows: Vec<Row> = statement::<Types>(UNFILED).load(connection).map_err(store_error)?;
@@ -204,8 +204,8 @@ fn file(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), Stor
         )
     });
     // A line that has let its units go meanwhile has no place among those that have some.
-    const LINES: &str = "INSERT OR IGNORE INTO lines_in_batches (batch, claim, since, order_id, line_id) \
-         SELECT lines.batch, lines.claim, lines.placed_at, lines.order_id, lines.line_id FROM json_each(?) AS named \
+    const LINES: &str = "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, since, order_id, line_id) \
+         SELECT lines.batch, lines.release_rank, lines.placed_at, lines.order_id, lines.line_id FROM json_each(?) AS named \
          CROSS JOIN lines ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1 \
          WHERE lines.batch IS NOT NULL";
     NEW.rows(connection, entries, |statement, entry| {

@@ -17,8 +17,8 @@ use super::statement::statement;
 macro_rules! events_of_product {
     () => {
         "SELECT events.* FROM events_of_products AS filed CROSS JOIN events ON events.sequence = filed.sequence \
-         WHERE filed.sku = ? AND filed.sequence <= (SELECT until FROM filing) AND events.sku = filed.sku UNION ALL \
-         SELECT * FROM events WHERE sequence > (SELECT until FROM filing) AND sku = ?"
+         WHERE filed.sku = ? AND filed.sequence <= (SELECT until FROM deferred_index) AND events.sku = filed.sku UNION ALL \
+         SELECT * FROM events WHERE sequence > (SELECT until FROM deferred_index) AND sku = ?"
     };
 }
 /// The orders that the events of a product concern, which is twice named.

@@ -263,10 +263,10 @@ impl Reader<'_> {
         const LEAVING: &str = concat!(
             "SELECT ",
             line_columns!(),
-            ", held.quantity, held.claim AS strength, held.allocated_at AS since FROM further_allocations AS held ",
+            ", held.quantity, held.release_rank AS strength, held.allocated_at AS since FROM further_allocations AS held ",
             "CROSS JOIN lines USING (order_id, line_id) WHERE held.batch = ? UNION ALL SELECT ",
             line_columns!(),
-            ", lines.units, filed.claim, filed.since FROM lines_in_batches AS filed ",
+            ", lines.units, filed.release_rank, filed.since FROM lines_in_batches AS filed ",
             "CROSS JOIN lines USING (order_id, line_id) WHERE filed.batch = ? AND lines.batch = filed.batch ",
             "ORDER BY strength, since DESC, lines.rank DESC, lines.placed_at DESC, lines.order_id DESC, ",
             "lines.line_id DESC"

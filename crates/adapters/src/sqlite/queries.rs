@@ -336,7 +336,7 @@ impl Audit for SqliteStore {
         const PAGE: &str = concat!(
             "SELECT ",
             line_columns!(),
-            ", EXISTS (SELECT 1 FROM events WHERE events.sequence = lines.told AND events.sku = lines.sku ",
+            ", EXISTS (SELECT 1 FROM events WHERE events.sequence = lines.placed_sequence AND events.sku = lines.sku ",
             "AND events.data ->> 'order_id' = lines.order_id AND events.data ->> 'line_id' = lines.line_id) ",
             "OR EXISTS (SELECT 1 FROM events INDEXED BY events_order ",
             "WHERE events.order_id = lines.order_id AND +events.sku = lines.sku) ",

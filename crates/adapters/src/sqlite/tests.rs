@@ -288,7 +288,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whoever_asks() {
         // A line lets its units go as a whole, and gets others apart.
         "UPDATE lines SET units = 3 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-9' WHERE batch = 'B-1'",
-        "UPDATE lines SET claim = 7 WHERE batch = 'B-1'",
+        "UPDATE lines SET release_rank = 7 WHERE batch = 'B-1'",
         "UPDATE lines SET placed_at = 7 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = NULL WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",

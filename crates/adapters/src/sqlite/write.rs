@@ -191,8 +191,8 @@ fn write_lines(
                 "sku",
                 "batch",
                 "units",
-                "claim",
-                "told",
+                "release_rank",
+                "placed_sequence",
             ],
         )
     });
@@ -261,7 +261,7 @@ fn write_allocations(connection: &mut SqliteConnection, further: &[&AllocationRe
     static NEW: LazyLock<Insert<NewAllocation>> = LazyLock::new(|| {
         Insert::into(
             "further_allocations",
-            &["order_id", "line_id", "batch", "quantity", "claim", "allocated_at"],
+            &["order_id", "line_id", "batch", "quantity", "release_rank", "allocated_at"],
         )
     });
     NEW.rows(connection, further, |statement, allocation| {

@@ -152,11 +152,11 @@ fn all_is_filed(shelf: &Shelf) {
         "SELECT count(*) FROM events_of_products AS filed \
          WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.sequence = filed.sequence)",
         "SELECT count(*) FROM lines WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM lines_in_batches AS filed \
-         WHERE filed.batch = lines.batch AND filed.claim = lines.claim AND filed.since = lines.placed_at \
+         WHERE filed.batch = lines.batch AND filed.release_rank = lines.release_rank AND filed.since = lines.placed_at \
          AND filed.order_id = lines.order_id AND filed.line_id = lines.line_id)",
         "SELECT count(*) FROM lines_in_batches AS filed WHERE NOT EXISTS (SELECT 1 FROM lines \
          WHERE lines.order_id = filed.order_id AND lines.line_id = filed.line_id AND lines.batch = filed.batch)",
-        "SELECT max(sequence) - (SELECT until FROM filing) FROM events",
+        "SELECT max(sequence) - (SELECT until FROM deferred_index) FROM events",
     ] {
         assert_eq!(number(&mut stranger, astray), 0, "{astray}");
     }
@@ -168,11 +168,11 @@ fn waiting_and_filed(shelf: &Shelf) -> (i64, i64) {
     (
         number(
             &mut stranger,
-            "SELECT count(*) FROM events WHERE sequence > (SELECT until FROM filing)",
+            "SELECT count(*) FROM events WHERE sequence > (SELECT until FROM deferred_index)",
         ),
         number(
             &mut stranger,
-            "SELECT count(*) FROM events_of_products WHERE sequence > (SELECT until FROM filing)",
+            "SELECT count(*) FROM events_of_products WHERE sequence > (SELECT until FROM deferred_index)",
         ),
     )
 }
