@@ -20,8 +20,8 @@ impl Tables {
     /// Checks a change set against the tables.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] for a version that has moved or a key that is taken; [`StoreError::Corrupt`] for a change that
-    /// would break a rule: a batch holding more than its quantity, or a row that belongs to nothing.
+    /// [`StoreError::Conflict`] for a version that has moved or a key that is taken; [`StoreError::Corrupt`] for a
+    /// change that would break a rule: a batch holding more than its quantity, or a row that belongs to nothing.
     pub(super) fn check(&self, changes: &ChangeSet) -> Result<(), StoreError> {
         let mut proposal = Proposal {
             tables: self,

@@ -46,8 +46,8 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
         let read = self.tables()?.load(scope);
-        // No lock is held from here on, and the task yields on purpose: the decisions of a test should meet the conflicts
-        // that decisions on a database meet.
+        // No lock is held from here on, and the task yields on purpose: the decisions of a test should meet the
+        // conflicts that decisions on a database meet.
         let mut yielded = false;
         poll_fn(|context| {
             if yielded {

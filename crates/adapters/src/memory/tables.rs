@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
-    MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleaseRank, SequencedEvent, ServicePosition,
-    Sku, Units,
+    MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleaseRank, SequencedEvent,
+    ServicePosition, Sku, Units,
 };
 use jiff::Timestamp;
 
@@ -49,8 +49,8 @@ pub(super) struct StoredBatch {
     pub(super) held: BTreeMap<ReleaseOrder, Quantity>,
 }
 
-/// The order in which lines leave a batch: the greatest first. That is the lowest release rank, of equal ranks the latest
-/// allocated, and of those the latest position in the order of service.
+/// The order in which lines leave a batch: the greatest first. That is the lowest release rank, of equal ranks the
+/// latest allocated, and of those the latest position in the order of service.
 pub(super) type ReleaseOrder = (Reverse<ReleaseRank>, Timestamp, ServicePosition);
 
 fn release_order(allocation: &AllocationRecord, position: ServicePosition) -> ReleaseOrder {

@@ -1,10 +1,12 @@
-//! What Diesel's query builder lacks for SQLite: look-ups by a list of keys, comparisons of row values, a few functions,
-//! updates that stay prepared, and pages.
+//! What Diesel's query builder lacks for SQLite: look-ups by a list of keys, comparisons of row values, a few
+//! functions, updates that stay prepared, and pages.
 //!
 //! Each piece has a static query id, so the connection knows a query made of them by its type and prepares it once.
 
-use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
+};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::Sqlite;
@@ -27,8 +29,8 @@ extern "SQL" {
     fn total(units: BigInt) -> Nullable<BigInt>;
 }
 
-/// A JSON array for a statement to take apart by `json_each`: one text serves lists of every length, where an `IN` with a
-/// `?` for each value would be prepared anew each time and runs into the bound on values.
+/// A JSON array for a statement to take apart by `json_each`: one text serves lists of every length, where an `IN` with
+/// a `?` for each value would be prepared anew each time and runs into the bound on values.
 pub(super) fn json_list<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
     let values: Vec<T> = values.into_iter().collect();
     serde_json::to_string(&values).expect("lists of text are always JSON")
@@ -153,8 +155,8 @@ impl<Columns: QueryFragment<Sqlite>, Values: QueryFragment<Sqlite>> QueryFragmen
     }
 }
 
-/// `'backordered'`, written out: the planner must see the very predicate of the partial index on the backlog, and sees no
-/// bound value.
+/// `'backordered'`, written out: the planner must see the very predicate of the partial index on the backlog, and sees
+/// no bound value.
 #[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
 pub(super) struct Backordered;
 
@@ -169,6 +171,43 @@ impl<From> SelectableExpression<From> for Backordered {}
 impl QueryFragment<Sqlite> for Backordered {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql("'backordered'");
+        Ok(())
+    }
+}
+
+/// A subquery of one row and one column, such as a sum, as a value.
+///
+/// Diesel's own `single_value` adds a LIMIT, and SQLite plans a statement anew each time a value is bound to that.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(super) struct Scalar<Select> {
+    select: Select,
+}
+
+/// The one value of a subquery.
+pub(super) const fn scalar<Select>(select: Select) -> Scalar<Select> {
+    Scalar { select }
+}
+
+impl<Select: SelectQuery> Expression for Scalar<Select>
+where
+    Select::SqlType: TypedExpressionType,
+{
+    type SqlType = Select::SqlType;
+}
+
+impl<From, Select> AppearsOnTable<From> for Scalar<Select> where Self: Expression {}
+
+impl<From, Select> SelectableExpression<From> for Scalar<Select> where Self: Expression {}
+
+impl<Group, Select> ValidGrouping<Group> for Scalar<Select> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<Select: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Scalar<Select> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.select.walk_ast(out.reborrow())?;
+        out.push_sql(")");
         Ok(())
     }
 }
@@ -215,8 +254,8 @@ impl<Id, Write: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Prepared<Id, Wr
 
 /// The first rows of a query.
 ///
-/// Rows that nobody reads are not made. A LIMIT would cost more: SQLite plans a statement anew each time a value is bound
-/// to it.
+/// Rows that nobody reads are not made. A LIMIT would cost more: SQLite plans a statement anew each time a value is
+/// bound to it.
 pub(super) fn first_rows<Row>(
     rows: QueryResult<impl Iterator<Item = QueryResult<Row>>>,
     limit: usize,

@@ -41,7 +41,8 @@ pub enum OpenError {
     Pending(Vec<String>),
     /// The schema is newer than this program.
     #[error(
-        "the database schema is newer than this program (unknown: {}); run the earmark that brought it there, or a later one",
+        "the database schema is newer than this program (unknown: {}); run the earmark that brought it \
+         there, or a later one",
         .0.join(", ")
     )]
     Newer(Vec<String>),

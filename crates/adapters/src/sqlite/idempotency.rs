@@ -16,8 +16,8 @@ impl SqliteStore {
     async fn store(&self, write: Write) -> Result<Outcome, StoreError> {
         let (reply, outcome) = oneshot::channel();
         self.idempotency_queue.push(write, reply)?;
-        // Each call queues a task, which finds nothing left to do where an earlier one took its write along: so no write
-        // waits for a caller that has gone away.
+        // Each call queues a task, which finds nothing left to do where an earlier one took its write along: so no
+        // write waits for a caller that has gone away.
         let waiting = Arc::clone(&self.idempotency_queue);
         self.writer.write(move |connection| waiting.run(connection)).await?;
         outcome.await.map_err(|_| gone())?

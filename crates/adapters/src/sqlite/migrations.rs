@@ -32,8 +32,8 @@ pub(super) fn pending(connection: &mut SqliteConnection) -> Result<Vec<String>, 
     Ok(names(&missing(connection)?))
 }
 
-/// Runs the migrations that are missing, and answers their names. Two programs may start at once: the check and the work are
-/// one transaction, and the second program waits for it.
+/// Runs the migrations that are missing, and answers their names. Two programs may start at once: the check and the
+/// work are one transaction, and the second program waits for it.
 pub(super) fn run(connection: &mut SqliteConnection) -> Result<Vec<String>, OpenError> {
     connection
         .immediate_transaction(|connection| {

@@ -5,8 +5,8 @@
 //! `read`), each on the state that was stored last. The tables enforce the first rule of stock themselves: see the
 //! migration.
 //!
-//! The file has a write-ahead log, and every commit reaches the disk before it is answered. A further thread copies the log
-//! into the file (`connection::checkpoint`).
+//! The file has a write-ahead log, and every commit reaches the disk before it is answered. A further thread copies the
+//! log into the file (`connection::checkpoint`).
 //!
 //! The query builder says what it can (`schema`, `rows`, `builder`); SQL by hand is for the rest (`statement`).
 

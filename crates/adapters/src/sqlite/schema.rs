@@ -74,8 +74,8 @@ diesel::table! {
     }
 }
 
-// The view. SQLite reports that each of its columns may be NULL; a row of the lines is in it only with a batch, and then
-// has units.
+// The view. SQLite reports that each of its columns may be NULL; a row of the lines is in it only with a batch, and
+// then has units.
 diesel::table! {
     allocations (order_id, line_id, batch) {
         order_id -> Text,

@@ -74,8 +74,8 @@ impl SqliteStore {
         .await
     }
 
-    /// Brings the schema of a file up to date, and answers the migrations that were missing. The file is created if it is
-    /// not there.
+    /// Brings the schema of a file up to date, and answers the migrations that were missing. The file is created if it
+    /// is not there.
     ///
     /// # Errors
     /// [`OpenError`]; a migration that fails is rolled back, and those before it with it.

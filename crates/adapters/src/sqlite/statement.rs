@@ -1,8 +1,9 @@
 //! Statements by hand: SQL written out, with typed values and rows, kept prepared by the connection.
 //!
-//! They are for what the query builder can't say, and for statements of the hot path that it would prepare anew each time;
-//! the place of each gives the reason. A [`Statement`] is known to the connection's cache by its text, so each is prepared
-//! once a connection; those that run for every line are known by a type, so that their text need not even be compared.
+//! They are for what the query builder can't say, and for statements of the hot path that it would prepare anew each
+//! time; the place of each gives the reason. A [`Statement`] is known to the connection's cache by its text, so each is
+//! prepared once a connection; those that run for every line are known by a type, so that their text need not even be
+//! compared.
 
 use std::marker::PhantomData;
 

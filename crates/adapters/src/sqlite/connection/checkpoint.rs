@@ -1,10 +1,10 @@
 //! Checkpoints: how the write-ahead log gets into the file without a transaction waiting for that.
 //!
-//! A second thread with a connection of its own copies pages from the log into the file while the writer goes on appending.
-//! Under load it never gets to the end, and only a log that has been copied to its end restarts; so the writer copies what
-//! is left when it stops, some hundred pages, between two transactions and after the answer to the first. SQLite writes the
-//! file to the disk only when the end is reached, and that would be the writer's part; so the other thread does it for the
-//! pages it has copied.
+//! A second thread with a connection of its own copies pages from the log into the file while the writer goes on
+//! appending. Under load it never gets to the end, and only a log that has been copied to its end restarts; so the
+//! writer copies what is left when it stops, some hundred pages, between two transactions and after the answer to the
+//! first. SQLite writes the file to the disk only when the end is reached, and that would be the writer's part; so the
+//! other thread does it for the pages it has copied.
 
 use std::fs::File;
 use std::io;
@@ -23,8 +23,8 @@ use super::connect::Address;
 /// How long the log may grow, in pages.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sqlite) struct CheckpointBounds {
-    /// From here on pages are copied into the file. The more there are at once, the more of them are the same page changed
-    /// by many commits, which is copied once.
+    /// From here on pages are copied into the file. The more there are at once, the more of them are the same page
+    /// changed by many commits, which is copied once.
     pub(super) start: i64,
     /// What the writer may be left with: more takes it longer than a transaction does.
     pub(super) left_over: i64,
@@ -43,8 +43,8 @@ impl Default for CheckpointBounds {
     }
 }
 
-/// How often pages are copied before the rest is the writer's: each time fewer are left, unless it writes faster than they
-/// can be copied.
+/// How often pages are copied before the rest is the writer's: each time fewer are left, unless it writes faster than
+/// they can be copied.
 const MOST_PASSES: usize = 6;
 
 /// How long the log is, in pages, and how many of them are in the file.
@@ -110,8 +110,8 @@ impl Checkpoint {
         })
     }
 
-    /// The writer calls this between two transactions. A log that can't be copied is reported and goes on growing: that is
-    /// no reason to store nothing.
+    /// The writer calls this between two transactions. A log that can't be copied is reported and goes on growing: that
+    /// is no reason to store nothing.
     pub(super) fn advance(&mut self, connection: &mut SqliteConnection) {
         if let Err(why) = self.bound(connection) {
             tracing::warn!(%why, "the log of the SQLite file can't be copied into it");

@@ -21,9 +21,9 @@ const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 
 /// More settings of the writer. Its page cache (64 MiB) holds the hot end of the tables and indexes. No commit runs a
-/// checkpoint, which is another thread's work (`checkpoint`); a log that a long read let grow beyond its bound is cut to it
-/// (128 MiB) when it restarts. What it takes to undo a statement of many rows stays in memory: it is some hundred pages,
-/// and would otherwise be written to a file each time.
+/// checkpoint, which is another thread's work (`checkpoint`); a log that a long read let grow beyond its bound is cut
+/// to it (128 MiB) when it restarts. What it takes to undo a statement of many rows stays in memory: it is some hundred
+/// pages, and would otherwise be written to a file each time.
 const WRITER_SETTINGS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 0; \
      PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY";
 

@@ -1,7 +1,7 @@
 //! The file itself, held open, so that the system can be asked to write it to the disk apart from SQLite.
 //!
-//! When a process closes a file, POSIX drops every lock that the process has on it, SQLite's among them. So each file is
-//! opened once a process, however many stores there are on it, and closed after the connections of the last of them.
+//! When a process closes a file, POSIX drops every lock that the process has on it, SQLite's among them. So each file
+//! is opened once a process, however many stores there are on it, and closed after the connections of the last of them.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

@@ -1,7 +1,7 @@
 //! The readers: a few threads, each with a connection of its own.
 //!
-//! A thread keeps its connection and the statements that it has prepared, and takes one query after the other. A query costs
-//! one hand-over each way, and a caller that goes away interrupts nothing.
+//! A thread keeps its connection and the statements that it has prepared, and takes one query after the other. A query
+//! costs one hand-over each way, and a caller that goes away interrupts nothing.
 
 use std::any::Any;
 use std::fs::File;
@@ -17,8 +17,8 @@ use super::super::error::{OpenError, store_error};
 use super::super::statement::{Statement, statement};
 use super::connect::Address;
 
-/// How many queries wait for a reader; beyond that their callers wait to queue them. A query takes some ten microseconds,
-/// so these are a few milliseconds' worth.
+/// How many queries wait for a reader; beyond that their callers wait to queue them. A query takes some ten
+/// microseconds, so these are a few milliseconds' worth.
 const WAITING: usize = 256;
 
 /// A query with the channel for its result. Answers the state in which it leaves the connection.

@@ -1,7 +1,7 @@
 //! The writer: a thread with the only connection that changes the tables.
 //!
-//! A transaction runs on that thread from its beginning to its end. The caller only waits for the result, so a caller that
-//! goes away interrupts nothing.
+//! A transaction runs on that thread from its beginning to its end. The caller only waits for the result, so a caller
+//! that goes away interrupts nothing.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,8 +17,8 @@ use super::super::store::{DeferredIndexBounds, WriteConnection};
 use super::checkpoint::{Checkpoint, CheckpointBounds};
 use super::connect::Address;
 
-/// How many jobs wait for the writer; beyond that their callers wait to queue them. The engine has at most one transaction
-/// for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
+/// How many jobs wait for the writer; beyond that their callers wait to queue them. The engine has at most one
+/// transaction for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
 const WAITING: usize = 64;
 
 /// The payload of a decision's panic.
@@ -44,8 +44,8 @@ enum Job {
     Write(WriteTask),
 }
 
-/// A write beside the commands. It gets the connection outside any transaction, or the reason why there is none, and leaves
-/// it outside any; `false`: it could not, and the connection must not be used any more.
+/// A write beside the commands. It gets the connection outside any transaction, or the reason why there is none, and
+/// leaves it outside any; `false`: it could not, and the connection must not be used any more.
 type WriteTask = Box<dyn FnOnce(Result<&mut SqliteConnection, StoreError>) -> bool + Send>;
 
 /// The handle on the thread. Dropped, it lets the thread finish what is queued, and waits for that.

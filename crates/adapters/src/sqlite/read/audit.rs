@@ -81,8 +81,8 @@ fn history(conn: &mut SqliteConnection, sku: &Sku) -> Result<Option<ProductHisto
         .load(conn)
         .map_err(store_error)?;
     let events = events_of_product(conn, sku)?;
-    // The orders that the product's events concern, and those that hold units of its batches: an allocation of a line of
-    // one product in a batch of another is seen from both sides.
+    // The orders that the product's events concern, and those that hold units of its batches: an allocation of a line
+    // of one product in a batch of another is seen from both sides.
     let mut orders: BTreeSet<OrderId> = events.iter().filter_map(|event| event.event.order().cloned()).collect();
     let mut allocations = allocations_in_batches_of(conn, sku)?;
     orders.extend(allocations.keys().map(|(key, _)| key.order.clone()));

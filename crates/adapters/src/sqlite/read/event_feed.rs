@@ -45,8 +45,8 @@ fn event_page<E>(
     limit: usize,
     decode: impl Fn(EventRow) -> Result<E, StoreError>,
 ) -> Result<EventPage<E>, StoreError> {
-    // The newest event is read before the page. Numbers follow the order of commits, so the page finds all that is up to
-    // there: a page that is not full reaches the newest event at least.
+    // The newest event is read before the page. Numbers follow the order of commits, so the page finds all that is up
+    // to there: a page that is not full reaches the newest event at least.
     let newest = newest_event(conn).map_err(store_error)?;
     // A cursor past all numbers has read everything.
     let from = i64::try_from(after).unwrap_or(i64::MAX);
@@ -93,8 +93,8 @@ fn of_all<T: AsRef<str>>(
 
 /// The events of a product: those that the deferred index has, and then those among the newest that it may not have.
 ///
-/// A product's versions rise with the sequence, and its entries are in the order of versions. A cursor is mostly one of the
-/// product's own events, whose version is looked up; from another cursor the product's events are walked.
+/// A product's versions rise with the sequence, and its entries are in the order of versions. A cursor is mostly one of
+/// the product's own events, whose version is looked up; from another cursor the product's events are walked.
 fn of_product<T: AsRef<str>>(
     conn: &mut SqliteConnection,
     sku: &Sku,

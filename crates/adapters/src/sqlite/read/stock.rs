@@ -1,7 +1,7 @@
 //! A product's stock: its batches, and the sums over them and over its backlog.
 //!
-//! A query for an instant is answered without the units of holds that have ended by then. Only where a product has such a
-//! hold are they looked for, in a second try.
+//! A query for an instant is answered without the units of holds that have ended by then. Only where a product has such
+//! a hold are they looked for, in a second try.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use earmark_application::{BatchRead, ProductRead, ProductSummary, StoreError};
 use earmark_domain::{BatchRecord, Count, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
 
-use super::super::builder::{Backordered, contains_in_any_case, first_rows, one_of, total};
+use super::super::builder::{Backordered, contains_in_any_case, first_rows, one_of, scalar, total};
 use super::super::error::store_error;
 use super::super::rows::{self, BatchRow, ProductRow};
 use super::super::schema::{batches, lines, products};
@@ -132,7 +132,7 @@ pub(super) fn product(
     sku: &Sku,
     ended: &mut EndedHolds,
 ) -> Result<Option<ProductRead>, StoreError> {
-    let backordered = lines::table
+    let waiting = lines::table
         .filter(lines::sku.eq(products::sku))
         .filter(lines::state.eq(Backordered))
         .filter(
@@ -140,14 +140,17 @@ pub(super) fn product(
                 .is_null()
                 .or(lines::hold_until.gt(ended.now().as_microsecond())),
         )
-        .select(total(lines::quantity))
-        .single_value();
+        .select(total(lines::quantity));
     // A product without batches comes once. No ETA goes first: NULL is the smallest value.
     let found: Vec<(ProductRow, Option<i64>, Option<BatchRow>)> = products::table
         .left_join(batches::table)
         .filter(products::sku.eq(sku.as_str()))
         .order((batches::eta, batches::ordinal))
-        .select((ProductRow::as_select(), backordered, Option::<BatchRow>::as_select()))
+        .select((
+            ProductRow::as_select(),
+            scalar(waiting),
+            Option::<BatchRow>::as_select(),
+        ))
         .load(conn)
         .map_err(store_error)?;
     let Some((product, backordered, _)) = found.first().cloned() else {
@@ -165,7 +168,8 @@ pub(super) fn product(
     }))
 }
 
-/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, available. NULL is no units.
+/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, available. NULL is no
+/// units.
 #[derive(Debug, Default, Queryable)]
 struct StockSums {
     on_hand: Option<i64>,
@@ -288,7 +292,8 @@ fn summary(
     })
 }
 
-/// The units that can be promised: what is available, with the units that ended holds have freed, less the safety stock.
+/// The units that can be promised: what is available, with the units that ended holds have freed, less the safety
+/// stock.
 fn promisable(available: Units, ended: Units, safety_stock: Count) -> Units {
     let free: Units = [available, ended].into_iter().sum();
     free.saturating_sub(safety_stock.units())

@@ -52,7 +52,8 @@ fn skus(names: &[String]) -> Result<Vec<Sku>, StoreError> {
     names.iter().map(|name| decode::sku(name)).collect()
 }
 
-/// Orders that have a line of one of these products whose deadline is not after an instant, the earliest deadline first.
+/// Orders that have a line of one of these products whose deadline is not after an instant, the earliest deadline
+/// first.
 fn due_orders(
     conn: &mut SqliteConnection,
     skus: &BTreeSet<Sku>,

@@ -2,28 +2,30 @@
 //!
 //! # What it is
 //!
-//! Two questions need an index beside the tables' keys: which events a product has (`events_of_products`, by version), and
-//! which lines hold the units of a batch they were placed with (`lines_in_batches`, in the order in which they leave).
-//! Kept with each line, either entry would be written to a page of its own somewhere among all products. So the writer
-//! does what a log-structured merge tree does. The newest events are the memtable: they are in the table `events`, in the
-//! order of commits, and in memory here. Once enough are waiting, they are sorted, and the sorted run is written slice by
-//! slice, each in a transaction that stores something anyway. In a run the entries of a product share a page.
+//! Two questions need an index beside the tables' keys: which events a product has (`events_of_products`, by version),
+//! and which lines hold the units of a batch they were placed with (`lines_in_batches`, in the order in which they
+//! leave). Kept with each line, either entry would be written to a page of its own somewhere among all products. So the
+//! writer does what a log-structured merge tree does. The newest events are the memtable: they are in the table
+//! `events`, in the order of commits, and in memory here. Once enough are waiting, they are sorted, and the sorted run
+//! is written slice by slice, each in a transaction that stores something anyway. In a run the entries of a product
+//! share a page.
 //!
-//! The table `deferred_index` says up to which event all entries are written. A reader takes the entries up to there and
-//! scans the newer events (`read::event_feed`, `read::audit`). A decision that needs to know which lines leave a batch has
-//! all pending entries written first. A crash loses nothing, because all entries follow from the events; another program on
-//! the same file is noticed by the number of its last event, and the pending events are read from the table again.
+//! The table `deferred_index` says up to which event all entries are written. A reader takes the entries up to there
+//! and scans the newer events (`read::event_feed`, `read::audit`). A decision that needs to know which lines leave a
+//! batch has all pending entries written first. A crash loses nothing, because all entries follow from the events;
+//! another program on the same file is noticed by the number of its last event, and the pending events are read from
+//! the table again.
 //!
 //! # What it earns
 //!
 //! Over 1,000 products 16,300 allocations a second instead of 9,300: a group of 32 lines changes 43 pages, not 110
-//! (docs/adr/0020). Lines of one product share their pages anyway, so one hot product gains nothing. It costs a scan of at
-//! most two runs of events, a few milliseconds, for each question about the events of a product.
+//! (docs/adr/0020). Lines of one product share their pages anyway, so one hot product gains nothing. It costs a scan of
+//! at most two runs of events, a few milliseconds, for each question about the events of a product.
 //!
 //! # How to take it out
 //!
-//! Write both entries where the events and lines are written (`write`), drop the table `deferred_index`, this module and
-//! its calls in `write_connection`, and read `events_of_products` alone in the two readers.
+//! Write both entries where the events and lines are written (`write`), drop the table `deferred_index`, this module
+//! and its calls in `write_connection`, and read `events_of_products` alone in the two readers.
 
 use std::mem;
 use std::sync::LazyLock;
@@ -47,11 +49,11 @@ use crate::sql::new_lines::NewLines;
 /// How many events wait, and how many entries are written at once.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sqlite) struct DeferredIndexBounds {
-    /// So many events of products make a run: the more there are, the more of them are of the same product. Twice as many
-    /// may have to be scanned, and the events of whole orders among them.
+    /// So many events of products make a run: the more there are, the more of them are of the same product. Twice as
+    /// many may have to be scanned, and the events of whole orders among them.
     pub(in crate::sqlite) run: usize,
-    /// So many at least of a run are written in a transaction, and twice as many as events are stored in it: a run has been
-    /// written by the time that half of the next one waits.
+    /// So many at least of a run are written in a transaction, and twice as many as events are stored in it: a run has
+    /// been written by the time that half of the next one waits.
     pub(in crate::sqlite) slice: usize,
 }
 

@@ -1,8 +1,8 @@
 //! Idempotency keys: leased, completed and released by the connection that writes.
 //!
-//! Each of these writes has to be stored before its caller goes on, and a commit of its own would delay the commands of all
-//! others. So they gather while the writer is busy, and one transaction stores all that have gathered when it turns to
-//! them.
+//! Each of these writes has to be stored before its caller goes on, and a commit of its own would delay the commands of
+//! all others. So they gather while the writer is busy, and one transaction stores all that have gathered when it turns
+//! to them.
 
 use std::mem::take;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -98,8 +98,8 @@ impl IdempotencyQueue {
     }
 }
 
-/// Runs a step in a transaction of its own: stored whole, or not at all. Answers its result, and whether the connection is
-/// still good.
+/// Runs a step in a transaction of its own: stored whole, or not at all. Answers its result, and whether the connection
+/// is still good.
 pub(in crate::sqlite) fn in_one_transaction<T>(
     connection: &mut SqliteConnection,
     step: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,

@@ -12,9 +12,9 @@ use earmark_application::StoreError;
 use super::super::error::{expect_rows, store_error};
 use super::super::statement::{Identity, Statement, statement};
 
-/// How many rows a statement inserts: as many as it can of the first size, the rest by the second, and the last few one by
-/// one. The fixed cost of a statement is shared by its rows, and the connection keeps three statements a table prepared,
-/// not one for each number of rows.
+/// How many rows a statement inserts: as many as it can of the first size, the rest by the second, and the last few one
+/// by one. The fixed cost of a statement is shared by its rows, and the connection keeps three statements a table
+/// prepared, not one for each number of rows.
 const MANY: usize = 32;
 const SOME: usize = 8;
 const ONE: usize = 1;
@@ -53,8 +53,8 @@ pub(super) use insert_into;
 impl<Into: 'static> Insert<Into> {
     /// An INSERT into these columns, and what it does where there is such a row; see [`insert_into`].
     ///
-    /// A row that is refused leaves those before it in place (`OR FAIL`): the caller rolls the whole transaction back, so
-    /// SQLite need not prepare to undo the statement alone.
+    /// A row that is refused leaves those before it in place (`OR FAIL`): the caller rolls the whole transaction back,
+    /// so SQLite need not prepare to undo the statement alone.
     pub(super) fn new(table: &str, columns: &[&str], on_conflict: &str) -> Self {
         let row = format!("({})", list(repeat_n("?", columns.len())));
         let text = |rows| {

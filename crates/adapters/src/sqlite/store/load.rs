@@ -1,7 +1,7 @@
 //! Reads what a scope names, and no more.
 //!
-//! Every look-up goes by the leading columns of an index, so the cost follows the scope and not the tables; `tests::plans`
-//! checks that the planner sees it the same way.
+//! Every look-up goes by the leading columns of an index, so the cost follows the scope and not the tables;
+//! `tests::plans` checks that the planner sees it the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,8 +83,8 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
 
 /// Whether none of the lines and orders that the scope names exist.
 ///
-/// By hand: it runs for each line that is placed, and a join costs less than the temporary table of an `IN`. Its order is
-/// fixed (`CROSS JOIN`): the keys are the outer side.
+/// By hand: it runs for each line that is placed, and a join costs less than the temporary table of an `IN`. Its order
+/// is fixed (`CROSS JOIN`): the keys are the outer side.
 pub(super) fn are_new(connection: &mut SqliteConnection, scope: &Scope) -> Result<bool, StoreError> {
     const LINE: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named CROSS JOIN lines \
          ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1)";
@@ -187,8 +187,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Lines by their keys. Their products are not read for it: a line only matters with the product that the scope names,
-    /// or because its key is taken.
+    /// Lines by their keys. Their products are not read for it: a line only matters with the product that the scope
+    /// names, or because its key is taken.
     fn named_lines(&mut self, keys: &BTreeSet<LineKey>) -> Result<(), StoreError> {
         if keys.is_empty() {
             return Ok(());
@@ -214,8 +214,8 @@ impl Reader<'_> {
         found.into_iter().map(rows::product).collect()
     }
 
-    /// The first batches of a product that have something available, in preference order, or all of them. Answers where it
-    /// stopped, if there are more.
+    /// The first batches of a product that have something available, in preference order, or all of them. Answers where
+    /// it stopped, if there are more.
     fn open_batches(&mut self, sku: &Sku, all: bool) -> Result<Option<BatchPageEnd>, StoreError> {
         let most = if all { usize::MAX } else { BATCH_PAGE };
         // One more than is wanted shows whether there are more.

@@ -14,11 +14,11 @@ use super::super::schema::{further_allocations, lines, lines_in_batches};
 /// A line with the units it holds in the batch, their release rank, and since when it holds them.
 type Held = (LineRow, i64, i64, i64);
 
-/// The lines that would have to leave a batch, the lowest release rank first: no more than cover what it lacks; or all that
-/// hold units there.
+/// The lines that would have to leave a batch, the lowest release rank first: no more than cover what it lacks; or all
+/// that hold units there.
 ///
-/// The deferred index has to be complete. Each of the two ways by which a line holds units is read in order as far as it
-/// alone would cover what is lacking, and no further.
+/// The deferred index has to be complete. Each of the two ways by which a line holds units is read in order as far as
+/// it alone would cover what is lacking, and no further.
 pub(super) fn lines_to_release(
     connection: &mut SqliteConnection,
     batch: &BatchRecord,

@@ -1,9 +1,9 @@
 //! Stores a change set.
 //!
-//! Statements run in the order in which they must take effect: released units leave their batch before the batch shrinks,
-//! and a row is written before those that refer to it. Each must write the rows it is about; where it does not, the state
-//! is not the one that was decided on. New rows of the larger tables go in many at a time (`insert`); a row that changes
-//! has a statement of its own, which costs little: the database lives in this process.
+//! Statements run in the order in which they must take effect: released units leave their batch before the batch
+//! shrinks, and a row is written before those that refer to it. Each must write the rows it is about; where it does
+//! not, the state is not the one that was decided on. New rows of the larger tables go in many at a time (`insert`); a
+//! row that changes has a statement of its own, which costs little: the database lives in this process.
 
 use std::sync::LazyLock;
 
@@ -136,7 +136,8 @@ fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord
     })
 }
 
-/// Writes lines. A new one names the event that says it was placed: those of this change set get the numbers after `last`.
+/// Writes lines. A new one names the event that says it was placed: those of this change set get the numbers after
+/// `last`.
 fn write_lines(
     connection: &mut SqliteConnection,
     changes: &[Change<LineRecord>],
@@ -242,8 +243,8 @@ fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRec
     })
 }
 
-/// The number of the last event, if any are to be numbered after it. One transaction writes at a time, so numbers follow
-/// the order of commits; events are never removed, so no number is used twice.
+/// The number of the last event, if any are to be numbered after it. One transaction writes at a time, so numbers
+/// follow the order of commits; events are never removed, so no number is used twice.
 pub(super) fn last_sequence(connection: &mut SqliteConnection, changes: &ChangeSet) -> Result<i64, StoreError> {
     if changes.events.is_empty() {
         return Ok(0);

@@ -1,8 +1,9 @@
 //! The connection that writes: one transaction, from its beginning to its commit.
 //!
 //! What a decision needs of the products it places lines of, their records and the first of their open batches, this
-//! connection has mostly just read or written itself. SQLite reports whether another connection has changed the file since;
-//! if none has, the product cache holds the current state, and only the lines and orders that are named are looked for.
+//! connection has mostly just read or written itself. SQLite reports whether another connection has changed the file
+//! since; if none has, the product cache holds the current state, and only the lines and orders that are named are
+//! looked for.
 
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
@@ -41,8 +42,8 @@ impl WriteConnection {
         self.control("BEGIN IMMEDIATE")
     }
 
-    /// Reads, decides, and stores, within an open transaction; answers whether the transaction is committed. Where it is
-    /// not, nothing is stored and the transaction is still open.
+    /// Reads, decides, and stores, within an open transaction; answers whether the transaction is committed. Where it
+    /// is not, nothing is stored and the transaction is still open.
     pub(in crate::sqlite) fn transact(
         &mut self,
         scope: &Scope,

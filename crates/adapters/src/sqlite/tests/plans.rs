@@ -1,20 +1,21 @@
 //! The planner's choices: no query scans a table that grows, or sorts what an index has in order.
 //!
-//! The statements are those that the store really runs, recorded while it runs them. SQLite plans without statistics here, as
-//! it does in the store, so a few rows are enough.
+//! The statements are those that the store really runs, recorded while it runs them. SQLite plans without statistics
+//! here, as it does in the store, so a few rows are enough.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use diesel::connection::{Connection, InstrumentationEvent};
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
     Audit, Decide, Decided, EventFeed, EventFilter, Exports, LineFilter, Store, Views, Worklist,
 };
-use earmark_domain::{BacklogNeed, ChangeSet, ReleaseLines, ReleaseScope, Scope};
+use earmark_domain::{BacklogNeed, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
 
 use super::super::SqliteStore;
+use super::super::statement::statement;
 use super::{ShopFile, a_small_shop, batch_reference, instant, key, sku, store};
 
 /// What EXPLAIN QUERY PLAN says of a step.
@@ -66,7 +67,7 @@ async fn load(shop: &SqliteStore, scope: Scope) {
 
 /// Runs a query of every kind.
 async fn run_all(shop: &SqliteStore) {
-    for release in [ReleaseLines::All, ReleaseLines::Beyond(earmark_domain::Count::ZERO)] {
+    for release in [ReleaseLines::All, ReleaseLines::Beyond(Count::ZERO)] {
         load(
             shop,
             Scope {
@@ -81,7 +82,7 @@ async fn run_all(shop: &SqliteStore) {
                     lines: release,
                 }),
                 holds: [sku()].into(),
-                messages: [earmark_domain::MessageId::new("orders", "1").expect("a message id")].into(),
+                messages: [MessageId::new("orders", "1").expect("a message id")].into(),
                 ..Scope::default()
             },
         )
@@ -95,7 +96,7 @@ async fn run_all(shop: &SqliteStore) {
     shop.products(None, None, far, 10).await.expect("an answer");
     shop.backlog(&sku(), None, instant(), 10).await.expect("an answer");
     shop.lines(LineFilter::All, Some(&key()), 10).await.expect("an answer");
-    shop.lines(LineFilter::In(earmark_domain::LineState::Allocated), Some(&key()), 10)
+    shop.lines(LineFilter::In(LineState::Allocated), Some(&key()), 10)
         .await
         .expect("an answer");
     shop.batches(Some(&batch_reference()), 10).await.expect("an answer");
@@ -127,14 +128,13 @@ fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
     steps.into_iter().map(|step| step.detail).collect()
 }
 
-/// Whether a step reads more than it needs. A scan of a partial index that ends at the page's limit is no fault, nor is one
-/// of a list of keys. Events after a mark are found by their number.
+/// Whether a step reads more than it needs: it scans a table, or sorts what a page is taken from. A list of keys is
+/// scanned, and so is the one row of the deferred index.
 fn is_fault(step: &str) -> bool {
-    let scans = step.starts_with("SCAN ") && !step.contains("json_each") && !step.contains("CONSTANT ROW");
-    let by_index = step.contains("USING INDEX products_pending_backlog")
-        || step.contains("USING COVERING INDEX products_pending_backlog");
-    let sorts = step == "USE TEMP B-TREE FOR ORDER BY";
-    (scans && !by_index) || sorts
+    let scans = step.starts_with("SCAN ") && !step.contains(" json_each ") && step != "SCAN deferred_index";
+    // A partial index of the products that a page of the worklist is read from.
+    let worklist = step.ends_with("INDEX products_pending_backlog");
+    (scans && !worklist) || step == "USE TEMP B-TREE FOR ORDER BY"
 }
 
 #[tokio::test]
@@ -145,18 +145,29 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
     record_all(&shop, &statements).await;
     store(&shop, a_small_shop()).await.expect("stored");
     run_all(&shop).await;
-    let statements = statements.lock().expect("no thread panicked").clone();
-    assert!(statements.len() > 40, "{}", statements.len());
+    drop(shop);
+    let statements = statements.lock().expect("no thread panicked");
+    let queries = statements.iter().filter(|text| text.starts_with("SELECT"));
+    let queries: Vec<&String> = queries.collect();
+    assert!(queries.len() > 40, "{}", queries.len());
     let mut other = file.other_program();
-    for statement in &statements {
-        println!("{statement}");
-        let plan = if statement.starts_with("SELECT") || statement.starts_with("UPDATE") || statement.starts_with("DELETE") {
-            plan(&mut other, statement)
-        } else {
-            Vec::new()
-        };
-        for step in plan {
-            println!("    {step}{}", if is_fault(&step) { " <<<<<<" } else { "" });
-        }
+    for query in queries {
+        // LIMIT has SQLite plan anew each time a value is bound to it.
+        assert!(!query.contains("LIMIT ?"), "{query}");
+        // One product's batches are sorted by preference, all of which the view shows.
+        let product_view = query.contains("LEFT OUTER JOIN `batches` ON (`batches`.`sku` = `products`.`sku`)");
+        let plan = plan(&mut other, query);
+        let faults: Vec<&String> = plan.iter().filter(|step| is_fault(step) && !product_view).collect();
+        assert!(faults.is_empty(), "{query}\n{plan:#?}");
     }
+}
+
+#[test]
+fn a_query_that_scans_or_sorts_is_noticed() {
+    let file = ShopFile::new();
+    let mut other = file.other_program();
+    let table = "CREATE TABLE notes (note TEXT NOT NULL)";
+    statement::<()>(table).write(&mut other).expect("a table");
+    let plan = plan(&mut other, "SELECT note FROM notes ORDER BY note");
+    assert_eq!(plan.iter().filter(|step| is_fault(step)).count(), 2, "{plan:?}");
 }
