@@ -93,6 +93,19 @@ pub(crate) fn order_id(id: &str) -> Result<OrderId, StoreError> {
     at.read("order_id", OrderId::new(id))
 }
 
+/// A product's SKU.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "the other store reads whole products")
+)]
+pub(crate) fn sku(sku: &str) -> Result<Sku, StoreError> {
+    let at = RowContext {
+        table: "products",
+        key: &sku,
+    };
+    at.read("sku", Sku::new(sku))
+}
+
 /// A sum of a product's units that the database has made.
 pub(crate) fn units(sku: &Sku, column: &str, sum: i64) -> Result<Units, StoreError> {
     let at = RowContext {
