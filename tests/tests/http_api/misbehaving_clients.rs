@@ -1,14 +1,14 @@
-//! Clients that hang up, trickle, or talk nonsense: the service does nothing it was not wholly asked for, and goes on.
+//! Clients that disconnect, trickle, or send malformed data: incomplete requests are not executed, and others are served.
 
 use earmark_tests::databases::SqliteDatabase;
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, at_the_desk};
 use serde_json::json;
 
-/// A whole command, which must not be taken for more than the part of a body that it is.
+/// A valid command, sent as the first part of a longer body.
 const BATCH: &str = r#"{"reference": "B1", "sku": "LAMP", "quantity": 1}"#;
 
-async fn a_body_that_breaks_off_is_not_executed_even_if_it_reads_as_a_whole_one(desk: Desk) {
+async fn a_body_that_is_cut_off_is_not_executed_even_if_it_is_valid_json(desk: Desk) {
     for path in ["/v1/batches", "/add_batch"] {
         let mut cut = desk.raw().await;
         cut.begin_post(path, "content-length: 500\r\n").await;
@@ -26,7 +26,7 @@ async fn a_body_that_breaks_off_is_not_executed_even_if_it_reads_as_a_whole_one(
     assert_eq!(desk.books().await.events.len(), 0);
 }
 
-async fn lines_of_a_bulk_that_came_whole_are_executed_and_a_half_one_is_not(desk: Desk) {
+async fn complete_lines_of_an_interrupted_bulk_stream_are_executed_and_a_partial_one_is_not(desk: Desk) {
     let mut cut = desk.raw().await;
     cut.begin_bulk().await;
     let whole = json!({"create_batch": {"reference": "B1", "sku": "LAMP", "quantity": 1}});
@@ -44,7 +44,7 @@ async fn lines_of_a_bulk_that_came_whole_are_executed_and_a_half_one_is_not(desk
     let _ = desk.get("/v1/batches/B2").await.refuses(404, "unknown_batch");
 }
 
-async fn a_client_that_leaves_before_the_answer_has_still_been_served_whole_or_not_at_all(desk: Desk) {
+async fn the_command_of_a_client_that_leaves_runs_completely_or_not_at_all(desk: Desk) {
     desk.buy("B1", "LAMP", 1_000).await;
     desk.buy("B2", "CHAIR", 1_000).await;
     for at in 0..50 {
@@ -57,7 +57,7 @@ async fn a_client_that_leaves_before_the_answer_has_still_been_served_whole_or_n
         leaving.send(order).await;
         drop(leaving);
     }
-    // Whatever is still under way has its place before this one.
+    // Commands that are still queued come before this one.
     let last = json!({"order_id": "last", "lines": [{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 1}]});
     let _ = desk.post("/v1/orders", &last).await.answers(201);
     for at in 0..50 {
@@ -68,8 +68,8 @@ async fn a_client_that_leaves_before_the_answer_has_still_been_served_whole_or_n
     }
 }
 
-async fn nonsense_on_the_wire_ends_its_own_connection_only(desk: Desk) {
-    for nonsense in [
+async fn malformed_http_ends_its_own_connection_only(desk: Desk) {
+    for malformed in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"HELO desk\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
@@ -79,7 +79,7 @@ async fn nonsense_on_the_wire_ends_its_own_connection_only(desk: Desk) {
         b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ] {
         let mut connection = desk.raw().await;
-        connection.send(nonsense).await;
+        connection.send(malformed).await;
         connection.hang_up().await;
         let rest = connection.rest().await;
         assert!(!rest.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&rest));
@@ -89,7 +89,7 @@ async fn nonsense_on_the_wire_ends_its_own_connection_only(desk: Desk) {
         "GET / HTTP/1.1\r\nhost: desk\r\nx-much: {}\r\n\r\n",
         "x".repeat(1024 * 1024)
     );
-    // The service may close before it has read all of that.
+    // The service may close the connection before it has read all of that.
     drop(connection.try_send(head).await);
     drop(connection.rest().await);
     assert_eq!(desk.get("/health/ready").await.status, 200);
@@ -114,7 +114,7 @@ async fn two_requests_on_one_connection_are_answered_in_their_order(desk: Desk) 
     assert_eq!(statuses, [200, 404, 200]);
 }
 
-async fn a_client_that_asks_before_it_sends_is_told_to_go_on(desk: Desk) {
+async fn a_client_that_expects_continue_gets_it(desk: Desk) {
     let mut asking = desk.raw().await;
     let headers = format!("content-length: {}\r\nexpect: 100-continue\r\n", BATCH.len());
     asking.begin_post("/v1/batches", &headers).await;
@@ -142,16 +142,16 @@ async fn trickle(desk: Desk) {
 }
 
 on_each_database! {
-    a_body_that_breaks_off_is_not_executed_even_if_it_reads_as_a_whole_one,
-    lines_of_a_bulk_that_came_whole_are_executed_and_a_half_one_is_not,
-    a_client_that_leaves_before_the_answer_has_still_been_served_whole_or_not_at_all,
-    nonsense_on_the_wire_ends_its_own_connection_only,
+    a_body_that_is_cut_off_is_not_executed_even_if_it_is_valid_json,
+    complete_lines_of_an_interrupted_bulk_stream_are_executed_and_a_partial_one_is_not,
+    the_command_of_a_client_that_leaves_runs_completely_or_not_at_all,
+    malformed_http_ends_its_own_connection_only,
     two_requests_on_one_connection_are_answered_in_their_order,
-    a_client_that_asks_before_it_sends_is_told_to_go_on,
+    a_client_that_expects_continue_gets_it,
 }
 
-// The books have no part in this one, and it lasts as long as the service is patient.
+// One database is enough here: the case takes as long as the service waits for a head.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_trickle_a_head_do_not_keep_others_out_and_are_closed_in_the_end() {
+async fn clients_that_trickle_a_head_do_not_block_others_and_are_disconnected() {
     at_the_desk::<SqliteDatabase, _>(trickle).await;
 }

@@ -1,4 +1,4 @@
-//! Counting batches, and what a count does to promises.
+//! Changes of a batch's quantity, and their effects on order lines.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{FAR, FARTHER, parts};
 
-/// No line was touched.
+/// No line was changed.
 fn no_effects() -> Value {
     json!({"reallocated": [], "backordered": [], "allocated": [], "promise_changed": []})
 }
 
-async fn a_count_that_disturbs_nobody_changes_the_batch_alone(desk: Desk) {
+async fn a_quantity_above_the_allocations_changes_the_batch_only(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
     for quantity in [12, 5, 4] {
@@ -29,15 +29,15 @@ async fn a_count_that_disturbs_nobody_changes_the_batch_alone(desk: Desk) {
     assert_eq!(desk.event_types("&type=BatchQuantityChanged").await.len(), 3);
 }
 
-async fn the_same_count_again_changes_nothing(desk: Desk) {
+async fn the_same_quantity_again_changes_nothing(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let first = desk.count("B1", 7).await.answers(200);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     assert_eq!(desk.count("B1", 7).await.answers(200), first);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_batch_can_be_counted_to_nothing(desk: Desk) {
+async fn the_quantity_of_a_batch_can_fall_to_zero(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
     let change = desk.count("B1", 0).await.answers(200);
@@ -49,7 +49,7 @@ async fn a_batch_can_be_counted_to_nothing(desk: Desk) {
     assert_eq!(desk.backlog("LAMP").await.len(), 1);
 }
 
-async fn a_shortfall_releases_the_latest_promises_and_no_more_than_needed(desk: Desk) {
+async fn a_shortfall_releases_the_latest_lines_and_no_more_than_needed(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     desk.buy_inbound("B2", "LAMP", 3, FARTHER).await;
     for (order, quantity) in [("first", 4), ("second", 3), ("third", 3)] {
@@ -63,7 +63,7 @@ async fn a_shortfall_releases_the_latest_promises_and_no_more_than_needed(desk: 
             "order_id": "second", "line_id": "LAMP", "from": parts(&[("B1", 3)]), "to": parts(&[("B2", 3)]),
             "promised_from": FAR, "promised_to": FARTHER,
         }]),
-        "whoever was promised first is placed anew first"
+        "the line that was placed first is reallocated first"
     );
     assert_eq!(
         change["effects"]["backordered"],
@@ -80,18 +80,18 @@ async fn a_shortfall_releases_the_latest_promises_and_no_more_than_needed(desk: 
     assert_eq!(
         desk.event_types("&order_id=first").await,
         ["Allocated"],
-        "nobody hears of what did not touch him"
+        "a line that was not changed has no event"
     );
     assert_eq!(desk.event_types("&order_id=second").await, ["Allocated", "Reallocated"]);
     assert_eq!(desk.event_types("&order_id=third").await, ["Allocated", "Backordered"]);
 }
 
-async fn a_small_promise_is_put_back_where_a_large_one_made_room(desk: Desk) {
+async fn a_small_line_is_reallocated_where_a_large_one_made_room(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     for (order, quantity) in [("large", 8), ("small", 1)] {
         let _ = desk.allocate(order, "LAMP", quantity).await.answers(201);
     }
-    // Two units are missing: the small one goes first and is not enough, the large one follows, the small one fits.
+    // Two units are missing: the small line is released first and is not enough, then the large one; the small one fits.
     let change = desk.count("B1", 7).await.answers(200);
     assert_eq!(change["effects"]["backordered"][0]["order_id"], "large");
     assert_eq!(change["effects"]["backordered"].as_array().map(Vec::len), Some(1));
@@ -101,7 +101,7 @@ async fn a_small_promise_is_put_back_where_a_large_one_made_room(desk: Desk) {
     );
 }
 
-async fn a_promise_that_lost_its_stock_keeps_its_place_in_the_queue(desk: Desk) {
+async fn a_line_that_lost_its_stock_keeps_its_position_in_the_backlog(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 5, FAR).await;
     let _ = desk.allocate("first", "LAMP", 5).await.answers(201);
     let _ = desk.allocate_or_wait("second", "LAMP", 5).await.answers(202);
@@ -124,7 +124,7 @@ async fn a_promise_that_lost_its_stock_keeps_its_place_in_the_queue(desk: Desk) 
     assert_eq!(desk.order("second").await["lines"][0]["status"], "backordered");
 }
 
-async fn a_surplus_serves_the_backlog_and_passes_over_what_does_not_fit(desk: Desk) {
+async fn a_surplus_serves_the_backlog_and_skips_what_does_not_fit(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
     for (order, quantity) in [("large", 50), ("small", 3), ("late", 2)] {
         let _ = desk.allocate_or_wait(order, "LAMP", quantity).await.answers(202);
@@ -141,21 +141,21 @@ async fn a_surplus_serves_the_backlog_and_passes_over_what_does_not_fit(desk: De
     assert_eq!(desk.backlog("LAMP").await.len(), 1);
 }
 
-async fn a_batch_nobody_bought_can_not_be_counted(desk: Desk) {
+async fn the_quantity_of_an_unknown_batch_can_not_be_changed(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let problem = desk.count("B2", 5).await.refuses(404, "unknown_batch");
     assert_eq!(problem["reference"], "B2");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 on_each_database! {
-    a_count_that_disturbs_nobody_changes_the_batch_alone,
-    the_same_count_again_changes_nothing,
-    a_batch_can_be_counted_to_nothing,
-    a_shortfall_releases_the_latest_promises_and_no_more_than_needed,
-    a_small_promise_is_put_back_where_a_large_one_made_room,
-    a_promise_that_lost_its_stock_keeps_its_place_in_the_queue,
-    a_surplus_serves_the_backlog_and_passes_over_what_does_not_fit,
-    a_batch_nobody_bought_can_not_be_counted,
+    a_quantity_above_the_allocations_changes_the_batch_only,
+    the_same_quantity_again_changes_nothing,
+    the_quantity_of_a_batch_can_fall_to_zero,
+    a_shortfall_releases_the_latest_lines_and_no_more_than_needed,
+    a_small_line_is_reallocated_where_a_large_one_made_room,
+    a_line_that_lost_its_stock_keeps_its_position_in_the_backlog,
+    a_surplus_serves_the_backlog_and_skips_what_does_not_fit,
+    the_quantity_of_an_unknown_batch_can_not_be_changed,
 }
