@@ -23,17 +23,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run all tests.
+    /// Run all tests, or those that match: `cargo xtask test [FILTER] [-- ARGS]`.
     ///
     /// Starts a throwaway PostgreSQL server for the tests that need one, and stops it at the end. Installs PostgreSQL
     /// and Chromium if they are missing (Debian packages, as root; otherwise says what to install).
     Test {
-        /// Arguments of `cargo test`, such as a filter: `cargo xtask test store_contract`.
-        #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+        /// Arguments of `cargo test`: a filter, or options such as `--test NAME`; after `--`, those of the test programs.
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
-        /// Arguments of the test programs.
-        #[arg(value_name = "ARGS", last = true)]
-        harness: Vec<OsString>,
     },
     /// Measure the service over HTTP against the same work done directly in its database.
     ///
@@ -62,7 +59,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     let interruptions = Interruptions::listen()?;
     match command {
-        Command::Test { arguments, harness } => test::run(&arguments, &harness, &interruptions),
+        Command::Test { arguments } => test::run(&arguments, &interruptions),
         Command::Bench { arguments } => bench::run(&arguments, &interruptions),
         Command::Lint => lint::run(&interruptions),
     }
@@ -87,16 +84,10 @@ mod tests {
 
     #[test]
     fn test_passes_a_filter_and_the_arguments_of_the_test_programs() {
-        let Command::Test { arguments, harness } = parse("xtask test --test events expired -- --nocapture") else {
+        let Command::Test { arguments } = parse("xtask test --test events expired -- --nocapture") else {
             unreachable!("the subcommand is `test`")
         };
-        assert_eq!(arguments, ["--test", "events", "expired"]);
-        assert_eq!(harness, ["--nocapture"]);
-        let Command::Test { arguments, harness } = parse("xtask test -- --nocapture") else {
-            unreachable!("the subcommand is `test`")
-        };
-        assert!(arguments.is_empty());
-        assert_eq!(harness, ["--nocapture"]);
+        assert_eq!(arguments, ["--test", "events", "expired", "--", "--nocapture"]);
     }
 
     #[test]

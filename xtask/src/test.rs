@@ -14,8 +14,8 @@ const BROWSER: &str = "chromium";
 /// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
 
-/// Runs `cargo test` on the workspace; `arguments` are its own, `harness` those of the test programs.
-pub(crate) fn run(arguments: &[OsString], harness: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
+/// Runs `cargo test` on the workspace with these arguments.
+pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
     if folder_of(BROWSER, &[]).is_none() {
         install(BROWSER, interruptions)?;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &[OsString], harness: &[OsString], interruptions: &
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--features", FEATURES]);
     // One run shows all failures.
-    tests.arg("--no-fail-fast").args(arguments).arg("--").args(harness);
+    tests.arg("--no-fail-fast").args(arguments);
     tests.env(POSTGRES, server.url());
     let outcome = interruptions.step(&mut tests);
     drop(server);
