@@ -62,16 +62,25 @@ pub const TESTS: Room = Room {
     build: Outside::AllBut(&[]),
 };
 
-/// The chores. They know nothing of the house.
+/// The developer commands. They know nothing of the service's crates.
 pub const CHORES: Room = Room {
     members: &[],
+    normal: Outside::Only(&[Guest::any("clap"), Guest::any("ctrlc"), Guest::any("tempfile")]),
+    dev: NONE,
+    build: NONE,
+};
+
+/// The bench. It knows the service by its HTTP interface, its command line and its tables, not by its crates.
+pub const BENCH: Room = Room {
+    members: &["xtask"],
     normal: Outside::Only(&[
-        Guest::any("ctrlc"),
-        // What the bench loads the service with and measures it against. Behind a feature: see `CHORES_COMPANY`.
+        Guest::any("clap"),
+        Guest::any("comfy-table"),
         Guest::any("futures"),
+        Guest::any("httparse"),
+        Guest::with("plotters", &["svg_backend"]),
         Guest::any("reqwest"),
         Guest::any("rusqlite"),
-        Guest::any("serde_json"),
         Guest::any("tempfile"),
         Guest::any("tokio"),
     ]),
@@ -79,9 +88,17 @@ pub const CHORES: Room = Room {
     build: NONE,
 };
 
-/// What may not come along with the chores by default: they compile before anything else does, and nobody who runs the
-/// tests waits for a database to be built twice.
-pub const CHORES_COMPANY: Company = Company::AllBut(&["cc", "libsqlite3-sys", "reqwest", "rusqlite", "syn", "tokio"]);
+/// What may not come along with the developer commands: Cargo compiles them before anything else. Their slowest part is
+/// the derive macro of clap.
+pub const CHORES_COMPANY: Company = Company::AllBut(&[
+    "cc",
+    "libsqlite3-sys",
+    "plotters",
+    "reqwest",
+    "rusqlite",
+    "serde",
+    "tokio",
+]);
 
 /// Every crate of the workspace with its room.
 pub const ROOMS: &[(&str, Room)] = &[
@@ -91,6 +108,7 @@ pub const ROOMS: &[(&str, Room)] = &[
     ("earmark", BOOTSTRAP),
     ("earmark-tests", TESTS),
     ("xtask", CHORES),
+    ("earmark-bench", BENCH),
 ];
 
 /// With whatever features it has: it runs at compile time only, or none of its features reaches outside.
