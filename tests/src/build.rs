@@ -1,6 +1,6 @@
-//! Builders: the shortest way to say a command or a name in a test.
+//! Builders: the shortest way to write a command or a name in a test.
 //!
-//! Each takes plain text and numbers and fails the test when they are not what the domain allows.
+//! Each takes plain text and numbers, and fails the test when the domain does not accept them.
 
 use earmark_domain::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, ExpireHolds, HoldFor, LineId,
@@ -48,6 +48,14 @@ pub fn date(text: &str) -> Date {
     text.parse().expect("a date")
 }
 
+/// Day `n` of the test calendar: the test clock starts on day 0.
+#[must_use]
+pub fn day(n: i8) -> Date {
+    jiff::civil::date(2026, 3, 1)
+        .checked_add(jiff::Span::new().days(n))
+        .expect("a date")
+}
+
 /// A number of units, which may be none.
 #[must_use]
 pub fn count(number: u32) -> Count {
@@ -61,7 +69,7 @@ pub fn locations(names: &[&str]) -> Locations {
     Locations::new(names.collect()).expect("a list of locations")
 }
 
-/// A place in the order of service.
+/// A precedence.
 #[must_use]
 pub fn precedence(priority: i32, required_by: Option<&str>) -> Precedence {
     let priority = Priority::new(priority).expect("a priority");
@@ -78,7 +86,7 @@ pub fn name_product(of: &str, name: &str) -> Command {
     })
 }
 
-/// Keeps units of a product back from new promises.
+/// Changes the safety stock of a product.
 #[must_use]
 pub fn keep_back(of: &str, units: u32) -> Command {
     Command::PutProduct(PutProduct {
@@ -124,7 +132,7 @@ pub fn create_at(batch: &str, of: &str, quantity: u32, location: &str) -> Comman
     })
 }
 
-/// Counts a batch.
+/// Changes the quantity of a batch.
 #[must_use]
 pub fn count_batch(batch: &str, quantity: u32) -> Command {
     Command::ChangeBatch(ChangeBatch {
@@ -134,7 +142,7 @@ pub fn count_batch(batch: &str, quantity: u32) -> Command {
     })
 }
 
-/// Says when a batch arrives.
+/// Changes the date on which a batch is expected.
 #[must_use]
 pub fn expect_batch(batch: &str, eta: &str) -> Command {
     Command::ChangeBatch(ChangeBatch {
@@ -144,7 +152,7 @@ pub fn expect_batch(batch: &str, eta: &str) -> Command {
     })
 }
 
-/// Receives a batch as it was expected.
+/// Receives a batch with the expected quantity.
 #[must_use]
 pub fn receive_batch(batch: &str) -> Command {
     Command::ReceiveBatch {
@@ -172,25 +180,25 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
     })
 }
 
-/// Allocates a line whole, or is refused. The line is known by its SKU.
+/// Allocates a line in one batch, or is refused. The line's id is its SKU.
 #[must_use]
 pub fn allocate(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Reject, false)
 }
 
-/// Allocates a line spread over as many batches as it takes, or is refused.
+/// Allocates a line over as many batches as necessary, or is refused.
 #[must_use]
 pub fn allocate_split(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Reject, true)
 }
 
-/// Allocates a line whole, or lets it wait.
+/// Allocates a line in one batch, or backorders it.
 #[must_use]
 pub fn allocate_or_wait(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Backorder, false)
 }
 
-/// Allocates a line whole under an id of its own, or is refused.
+/// Allocates a line with an id of its own in one batch, or is refused.
 #[must_use]
 pub fn allocate_line(key: LineKey, of: &str, quantity: u32) -> Command {
     Command::Allocate(Allocate {
@@ -205,7 +213,7 @@ pub fn allocate_line(key: LineKey, of: &str, quantity: u32) -> Command {
     })
 }
 
-/// Allocates a line from these locations, the preferred one first, or lets it wait. The line is known by its SKU.
+/// Allocates a line from these locations, the preferred one first, or backorders it. The line's id is its SKU.
 #[must_use]
 pub fn allocate_from(order_id: &str, of: &str, quantity: u32, from: &[&str]) -> Command {
     Command::Allocate(Allocate {
@@ -236,7 +244,7 @@ pub fn order_on(order_id: &str, lines: &[(&str, &str, u32)], terms: OrderTerms) 
     PlaceOrder::new(order(order_id), order_lines(lines), terms).expect("an order")
 }
 
-/// Terms on which an order is held for a number of seconds.
+/// Terms of an order that is held for a number of seconds.
 #[must_use]
 pub fn held_for(seconds: u32) -> OrderTerms {
     OrderTerms {
@@ -256,7 +264,8 @@ pub fn place(order_id: &str, lines: &[(&str, &str, u32)], on_shortage: OnOrderSh
     Command::PlaceOrder(order_on(order_id, lines, terms))
 }
 
-/// Places an order of lines `(line id, SKU, quantity)` that is held for a number of seconds; what does not fit waits.
+/// Places an order of lines `(line id, SKU, quantity)` that is held for a number of seconds; lines that don't fit are
+/// backordered.
 #[must_use]
 pub fn hold(order_id: &str, lines: &[(&str, &str, u32)], seconds: u32) -> Command {
     let terms = OrderTerms {
@@ -266,7 +275,7 @@ pub fn hold(order_id: &str, lines: &[(&str, &str, u32)], seconds: u32) -> Comman
     Command::PlaceOrder(order_on(order_id, lines, terms))
 }
 
-/// Places an order of lines `(line id, SKU, quantity)` with a place in the order of service; what does not fit waits.
+/// Places an order of lines `(line id, SKU, quantity)` with a precedence; lines that don't fit are backordered.
 #[must_use]
 pub fn place_before(order_id: &str, lines: &[(&str, &str, u32)], precedence: Precedence) -> Command {
     let terms = OrderTerms {
@@ -277,7 +286,7 @@ pub fn place_before(order_id: &str, lines: &[(&str, &str, u32)], precedence: Pre
     Command::PlaceOrder(order_on(order_id, lines, terms))
 }
 
-/// Places a held order anew, for a number of seconds from now on; what does not fit waits.
+/// Replaces a held order, for a number of seconds from now on; lines that don't fit are backordered.
 #[must_use]
 pub fn replace(order_id: &str, lines: &[(&str, &str, u32)], seconds: u32) -> Command {
     let terms = OrderTerms {
@@ -287,7 +296,7 @@ pub fn replace(order_id: &str, lines: &[(&str, &str, u32)], seconds: u32) -> Com
     Command::ReplaceOrder(order_on(order_id, lines, terms))
 }
 
-/// Makes a held order firm.
+/// Confirms a held order.
 #[must_use]
 pub fn confirm(order_id: &str) -> Command {
     Command::ConfirmOrder(ConfirmOrder {
@@ -297,7 +306,7 @@ pub fn confirm(order_id: &str) -> Command {
     })
 }
 
-/// Makes some lines `(line id, quantity)` of a held order firm, and lets go of the rest.
+/// Confirms some lines `(line id, quantity)` of a held order, and releases the rest.
 #[must_use]
 pub fn confirm_some(order_id: &str, lines: &[(&str, u32)]) -> Command {
     let line = |(id, quantity): &(&str, u32)| ConfirmedLine {
@@ -311,7 +320,7 @@ pub fn confirm_some(order_id: &str, lines: &[(&str, u32)]) -> Command {
     })
 }
 
-/// Wants another quantity of a line.
+/// Changes the quantity of a line.
 #[must_use]
 pub fn change_line(order_id: &str, line_id: &str, quantity: u32) -> Command {
     Command::ChangeLineQuantity {
@@ -320,7 +329,7 @@ pub fn change_line(order_id: &str, line_id: &str, quantity: u32) -> Command {
     }
 }
 
-/// Sends an order out of the building.
+/// Dispatches an order.
 #[must_use]
 pub fn dispatch(order_id: &str) -> Command {
     Command::Dispatch {
@@ -329,7 +338,7 @@ pub fn dispatch(order_id: &str) -> Command {
     }
 }
 
-/// Takes an order back that has not left the building after all.
+/// Undoes the dispatch of an order.
 #[must_use]
 pub fn undo_dispatch(order_id: &str) -> Command {
     Command::UndoDispatch {
@@ -338,7 +347,7 @@ pub fn undo_dispatch(order_id: &str) -> Command {
     }
 }
 
-/// Asks what an order of lines `(line id, SKU, quantity)` would get.
+/// Quotes an order of lines `(line id, SKU, quantity)`.
 #[must_use]
 pub fn quote(lines: &[(&str, &str, u32)]) -> Command {
     Command::Quote(Quote {
@@ -347,7 +356,7 @@ pub fn quote(lines: &[(&str, &str, u32)]) -> Command {
     })
 }
 
-/// Ends the holds of orders on products.
+/// Expires the holds of orders on products.
 #[must_use]
 pub fn expire_holds(of: &[&str], orders: &[&str]) -> Command {
     Command::ExpireHolds(ExpireHolds {
@@ -356,7 +365,7 @@ pub fn expire_holds(of: &[&str], orders: &[&str]) -> Command {
     })
 }
 
-/// Places an order of lines `(SKU, quantity)`, all or nothing. The lines are known by their SKUs.
+/// Places an order of lines `(SKU, quantity)`, all or nothing. The lines' ids are their SKUs.
 #[must_use]
 pub fn place_order(order_id: &str, lines: &[(&str, u32)]) -> Command {
     let lines: Vec<_> = lines.iter().map(|(of, quantity)| (*of, *of, *quantity)).collect();
@@ -375,7 +384,7 @@ pub fn cancel_order(order_id: &str) -> Command {
     Command::CancelOrder(order(order_id))
 }
 
-/// Goes on serving a backlog.
+/// Serves the next page of a backlog.
 #[must_use]
 pub fn serve_backlog(of: &str) -> Command {
     Command::ServeBacklog(sku(of))

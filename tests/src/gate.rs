@@ -1,10 +1,10 @@
-//! A gate: holds a decision open until the test says otherwise, without any sleep.
+//! A gate: holds a decision until the test opens it, without any sleep.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-/// A place where decisions wait. Closed at first; once open it stays open.
+/// Where a decision waits. Closed at first; once open it stays open.
 #[derive(Debug, Default)]
 pub struct Gate {
     open: Mutex<bool>,
@@ -12,15 +12,15 @@ pub struct Gate {
     reached: Notify,
 }
 
-/// A closed gate. Opens when it is dropped, so that a failing test does not leave a thread waiting for ever.
+/// A closed gate. Opens when it is dropped, so that a failing test leaves no waiting thread.
 #[derive(Debug, Default)]
-pub struct HeldOpen(Arc<Gate>);
+pub struct ClosedGate(Arc<Gate>);
 
 impl Gate {
-    /// Waits until the gate is open. To be called inside a decision; tells that it has been reached.
+    /// Waits until the gate is open. To be called inside a decision; notifies [`ClosedGate::reached`].
     pub fn pass(&self) {
         self.reached.notify_one();
-        // The thread may be one of the runtime's: its other tasks have to go elsewhere meanwhile.
+        // The thread may belong to the runtime, which has to move its other tasks meanwhile.
         tokio::task::block_in_place(|| {
             let closed = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             drop(
@@ -37,25 +37,25 @@ impl Gate {
     }
 }
 
-impl HeldOpen {
+impl ClosedGate {
     /// A handle for the decision to wait at.
     #[must_use]
     pub fn gate(&self) -> Arc<Gate> {
         self.0.clone()
     }
 
-    /// Waits until a decision stands at the gate.
+    /// Waits until a decision waits at the gate.
     pub async fn reached(&self) {
         self.0.reached.notified().await;
     }
 
-    /// Lets everybody through, now and later.
+    /// Opens the gate for all decisions, now and later.
     pub fn open(self) {
         drop(self);
     }
 }
 
-impl Drop for HeldOpen {
+impl Drop for ClosedGate {
     fn drop(&mut self) {
         self.0.open();
     }

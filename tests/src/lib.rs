@@ -1,18 +1,19 @@
-//! What the tests share: words to say commands with, a shop to say them to, and the cases every store must pass.
+//! Test support: builders for commands, a shop to run them in, a client of the running service, and the architecture
+//! rules.
 //!
-//! The contract that all stores keep is written once, in [`cases`], and expanded for each of them by [`contract!`].
+//! The contract of all stores is written once, in [`cases`], and expanded for each store by [`contract!`].
 
 pub mod architecture;
 pub mod build;
 pub mod cases;
-mod counter;
-mod crew;
 pub mod databases;
 mod gate;
+mod instance;
 pub mod service;
 mod shop;
+mod shop_engine;
 
-pub use counter::Counter;
-pub use crew::{Crew, race};
-pub use gate::{Gate, HeldOpen};
+pub use gate::{ClosedGate, Gate};
+pub use instance::{Instance, race, race_deliveries};
 pub use shop::{Shop, Snapshot, TestClock};
+pub use shop_engine::ShopEngine;

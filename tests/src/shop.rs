@@ -1,4 +1,4 @@
-//! A shop on some store: says one command at a time, straight through the ports, and looks at what is stored.
+//! A shop on a store: runs one command at a time, directly through the ports, and reads what is stored.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::build;
 use crate::databases::{Adapter, Db, ReadPorts};
 use crate::gate::Gate;
 
-/// How often a command is tried again when the state changed under it. Far more than any case has rivals.
-const MOST_ATTEMPTS: usize = 1_000;
+/// How often a command is run again after a conflict: far more than any case has concurrent commands.
+const MAX_ATTEMPTS: usize = 1_000;
 
-/// How many orders' holds are ended at once: few, so that a case meets the bound.
+/// How many orders' holds are expired at once: few, so that a case reaches the bound.
 const HOLDS_A_TRANSACTION: usize = 3;
 
-/// How many rows a look at the books asks for at once: small, so that every look turns pages.
+/// How many rows are read at once: few, so that reading needs several pages.
 const PAGE: usize = 100;
 
-/// A clock that moves by a millisecond each time it is read, from 2026-03-01T09:00:00Z on, and can be put forward.
+/// A clock that starts at 2026-03-01T09:00:00Z, moves by a millisecond each time it is read, and can be advanced.
 #[derive(Debug)]
 pub struct TestClock {
     millis: AtomicI64,
@@ -45,24 +45,24 @@ impl Default for TestClock {
 }
 
 impl TestClock {
-    /// The instant that is read next. Looking moves nothing.
+    /// The instant that is read next. Does not move the clock.
     #[must_use]
     pub fn next(&self) -> Timestamp {
         Timestamp::from_millisecond(self.millis.load(Ordering::Relaxed)).expect("an instant")
     }
 
-    /// Puts the clock forward.
+    /// Advances the clock.
     pub fn advance(&self, by: SignedDuration) {
         let millis = i64::try_from(by.as_millis()).expect("a time that a test can wait for");
         self.millis.fetch_add(millis, Ordering::Relaxed);
     }
 
-    /// Puts the clock forward by seconds.
+    /// Advances the clock by seconds.
     pub fn advance_seconds(&self, seconds: i64) {
         self.advance(SignedDuration::from_secs(seconds));
     }
 
-    /// Puts the clock to an instant.
+    /// Sets the clock to an instant.
     pub fn set(&self, instant: Timestamp) {
         self.millis.store(instant.as_millisecond(), Ordering::Relaxed);
     }
@@ -85,39 +85,39 @@ impl Clock for TestClock {
     }
 }
 
-/// Everything that is stored, read through the queries.
+/// Everything that is stored, read through the ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// Every product with all that is its own, by SKU; rows in the order of their keys.
+    /// The history of every product, by SKU; rows in the order of their keys.
     pub histories: Vec<ProductHistory>,
     /// The headers of all orders.
     pub orders: Vec<OrderRecord>,
-    /// All lines, each held against the events.
+    /// All lines, each checked against the events.
     pub lines: Vec<LineEventCheck>,
     /// All events.
     pub events: Vec<SequencedEvent>,
 }
 
-/// A shop with its books open.
+/// A shop on an open store.
 #[derive(Clone)]
 pub struct Shop {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// The queries on it.
+    /// The read ports.
     pub reads: Arc<dyn ReadPorts>,
-    /// The shop's clock.
+    /// The clock.
     pub clock: Arc<TestClock>,
-    /// What the shop has settled about its promises.
+    /// The rules of promising.
     pub promising: Promising,
 }
 
 impl Shop {
-    /// Opens the books of a database.
+    /// Opens a database.
     pub async fn open(db: &Db) -> Self {
         Self::with_clock(db, Arc::default()).await
     }
 
-    /// Opens the same database a second time, as another instance of the service would.
+    /// Opens the same database again, as another instance of the service would.
     pub async fn another(&self, db: &Db) -> Self {
         Self::with_clock(db, self.clock.clone()).await
     }
@@ -132,13 +132,13 @@ impl Shop {
         }
     }
 
-    /// The present instant; to ask for it moves nothing.
+    /// The current instant. Does not move the clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.next()
     }
 
-    /// The occasion of a command said now.
+    /// The context of a command that is decided now.
     #[must_use]
     pub fn context(&self) -> DecisionContext {
         DecisionContext {
@@ -149,7 +149,7 @@ impl Shop {
         }
     }
 
-    /// The decision of one command, said now; it waits at the gate before it is taken.
+    /// The decision of one command now. It waits at the gate first.
     pub fn decision(&self, command: &Command, gate: Option<Arc<Gate>>) -> Decide {
         let (command, context) = (command.clone(), self.context());
         Arc::new(move |loaded| {
@@ -169,19 +169,19 @@ impl Shop {
         })
     }
 
-    /// Runs one command in one transaction, once; holds that have ended are ended first, and offers that were read too
-    /// short are read wholly.
+    /// Runs one command in one transaction, once. Due holds are expired first, and all batches are loaded where the
+    /// decision needs them.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store answers.
     pub async fn transact(&self, command: &Command) -> Result<Decided, StoreError> {
         self.transact_by(command, self.decision(command, None)).await
     }
 
-    /// Runs one command in one transaction, once, and waits at a gate before it decides.
+    /// The same, and waits at a gate before the decision.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store answers.
     pub async fn transact_at(&self, gate: Arc<Gate>, command: &Command) -> Result<Decided, StoreError> {
         self.transact_by(command, self.decision(command, Some(gate))).await
     }
@@ -190,7 +190,7 @@ impl Shop {
         let mut scope = command.scope();
         loop {
             match self.store.transact(&scope, decision.clone()).await {
-                Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => self.end_holds(skus).await,
+                Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => self.expire_holds(skus).await,
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
                     if !skus.is_subset(&scope.all_batches_of) =>
                 {
@@ -201,9 +201,9 @@ impl Shop {
         }
     }
 
-    /// Ends the holds on some products that have ended by now, as many as one transaction takes.
-    pub async fn end_holds(&self, skus: BTreeSet<Sku>) {
-        for _ in 0..MOST_ATTEMPTS {
+    /// Expires the due holds on some products, as many as one transaction takes.
+    pub async fn expire_holds(&self, skus: BTreeSet<Sku>) {
+        for _ in 0..MAX_ATTEMPTS {
             let due = self.reads.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
             let command = Command::ExpireHolds(ExpireHolds {
                 skus: skus.clone(),
@@ -211,15 +211,15 @@ impl Shop {
             });
             match Box::pin(self.transact(&command)).await {
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
-                stored => return drop(stored.expect("the end of holds is stored")),
+                stored => return drop(stored.expect("the holds are expired")),
             }
         }
         unreachable!("the state kept changing under holds on {skus:?}")
     }
 
-    /// Ends all holds that have ended by now, as the sweeper does.
+    /// Expires all due holds, as the background job does.
     pub async fn sweep(&self) {
-        for _ in 0..MOST_ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let due = self
                 .reads
                 .products_with_due_holds(self.now(), PAGE)
@@ -229,15 +229,15 @@ impl Shop {
                 return;
             }
             for sku in due {
-                self.end_holds(BTreeSet::from([sku])).await;
+                self.expire_holds(BTreeSet::from([sku])).await;
             }
         }
-        unreachable!("holds go on being due")
+        unreachable!("there are always due holds")
     }
 
-    /// Runs one command, again as long as the state changes under it.
+    /// Runs one command, again after each conflict.
     pub async fn decide(&self, command: &Command) -> Decided {
-        for _ in 0..MOST_ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             match self.transact(command).await {
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
                 stored => return stored.expect("the store stores what the domain decides"),
@@ -246,26 +246,26 @@ impl Shop {
         unreachable!("the state kept changing under {command:?}")
     }
 
-    /// Runs one command and tells its answer.
+    /// Runs one command and returns its answer.
     pub async fn ask(&self, command: &Command) -> Answer {
         let mut decided = self.decide(command).await;
         decided.answers.pop().expect("one command has one answer")
     }
 
-    /// Runs one command that is expected to be done.
+    /// Runs one command that must succeed.
     pub async fn done(&self, command: &Command) -> Outcome {
         let answer = self.ask(command).await;
         answer.unwrap_or_else(|error| unreachable!("{command:?} is answered with {error}"))
     }
 
-    /// Runs commands that are expected to be done, one after the other.
+    /// Runs commands that must succeed, one after the other.
     pub async fn all_done(&self, commands: &[Command]) {
         for command in commands {
             self.done(command).await;
         }
     }
 
-    /// Runs one command that is expected to be refused.
+    /// Runs one command that must be refused.
     pub async fn refused(&self, command: &Command) -> Refusal {
         match self.ask(command).await {
             Err(CommandError::Refused(refusal)) => refusal,
@@ -273,26 +273,26 @@ impl Shop {
         }
     }
 
-    /// What a store reads for a scope.
+    /// What the store loads for a scope.
     pub async fn load(&self, scope: &Scope) -> Loaded {
         let seen = Arc::new(std::sync::Mutex::new(None));
-        let keep = seen.clone();
+        let loaded_by_store = seen.clone();
         let decide: Decide = Arc::new(move |loaded| {
-            *keep.lock().expect("nobody panics here") = Some(loaded);
+            *loaded_by_store.lock().expect("not poisoned") = Some(loaded);
             Ok(Decided {
                 changes: ChangeSet::default(),
                 answers: Vec::new(),
             })
         });
-        self.store.transact(scope, decide).await.expect("a look at the books");
-        let loaded = seen.lock().expect("nobody panics here").take();
+        self.store.transact(scope, decide).await.expect("the scope is loaded");
+        let loaded = seen.lock().expect("not poisoned").take();
         loaded.expect("the decision was taken")
     }
 
-    /// Stores a change set that no domain has decided on.
+    /// Stores a change set that the domain has not decided.
     ///
     /// # Errors
-    /// What the store says.
+    /// What the store answers.
     pub async fn forge(&self, scope: &Scope, changes: ChangeSet) -> Result<Decided, StoreError> {
         let decide: Decide = Arc::new(move |_| {
             Ok(Decided {
@@ -319,7 +319,7 @@ impl Shop {
         }
     }
 
-    /// All that was ever stored of a product.
+    /// The history of a product.
     pub async fn history(&self, sku: &Sku) -> ProductHistory {
         let history = self.reads.history(sku).await.expect("a history");
         let mut history = history.expect("the product is known");
@@ -334,25 +334,25 @@ impl Shop {
         history
     }
 
-    /// A batch that stands, as it is at present.
+    /// A batch that exists, as it is now.
     pub async fn batch(&self, reference: &str) -> BatchRead {
         let read = self.reads.batch(&build::reference(reference), self.now()).await;
-        read.expect("a batch").expect("it stands")
+        read.expect("a batch").expect("it exists")
     }
 
-    /// A product that stands, as it is at present.
+    /// A product that exists, as it is now.
     pub async fn product(&self, sku: &str) -> ProductRead {
         let read = self.reads.product(&build::sku(sku), self.now()).await;
-        read.expect("a product").expect("it stands")
+        read.expect("a product").expect("it exists")
     }
 
-    /// An order that stands.
+    /// An order that exists.
     pub async fn order(&self, id: &str) -> OrderRead {
         let read = self.reads.order(&build::order(id)).await;
-        read.expect("an order").expect("it stands")
+        read.expect("an order").expect("it exists")
     }
 
-    /// All lines, each held against the events, read a page at a time.
+    /// All lines, each checked against the events, read a page at a time.
     pub async fn line_event_checks(&self) -> Vec<LineEventCheck> {
         let mut lines: Vec<LineEventCheck> = Vec::new();
         loop {
@@ -401,7 +401,7 @@ impl Shop {
     /// Verifies all that is stored.
     ///
     /// # Errors
-    /// When the store can't be asked.
+    /// When the store fails.
     pub async fn verify(&self) -> Result<Report, StoreError> {
         let ports = VerifyPorts {
             views: self.reads.as_ref(),
@@ -414,7 +414,7 @@ impl Shop {
 
     /// Asserts that verify finds nothing: every balance, every event.
     pub async fn assert_sound(&self) {
-        let report = self.verify().await.expect("the books can be read");
+        let report = self.verify().await.expect("the store can be read");
         assert_eq!(
             report.discrepancies,
             Vec::<String>::new(),

@@ -1,67 +1,69 @@
-//! The boundaries of the house, held against the house itself. That each of these rules bites is shown next door, in
-//! `architecture_bites`, against forged violations.
+//! The architecture rules, checked on this workspace. `architecture_bites` checks that each of them finds forged violations.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use earmark_tests::architecture::closure::{self, Features};
-use earmark_tests::architecture::house::{self, Workspace};
+use earmark_tests::architecture::modules::{Layers, ModuleGraph};
 use earmark_tests::architecture::sources::{self, Source};
-use earmark_tests::architecture::{Violation, edges, licences, lints, migrations, rooms, structure, words};
+use earmark_tests::architecture::workspace::{self, Workspace};
+use earmark_tests::architecture::{
+    Violation, edges, forbidden_words, licences, lints, migrations, module_layers, rules, structure,
+};
 
 #[track_caller]
 fn assert_none(violations: impl IntoIterator<Item = Violation>) {
-    let told: Vec<String> = violations.into_iter().map(|violation| violation.to_string()).collect();
-    assert!(told.is_empty(), "boundaries are crossed:\n{}", told.join("\n"));
+    let found: Vec<String> = violations.into_iter().map(|violation| violation.to_string()).collect();
+    assert!(found.is_empty(), "rules are broken:\n{}", found.join("\n"));
 }
 
 fn members() -> Workspace {
-    Workspace::members_of(&house::root()).expect("Cargo reads the workspace")
+    Workspace::members_of(&workspace::root()).expect("Cargo reads the workspace")
 }
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(house::root().join(path)).expect("the file can be read")
+    std::fs::read_to_string(workspace::root().join(path)).expect("the file can be read")
 }
 
 fn sources_in(folder: &str) -> Vec<Source> {
-    sources::below(&house::root(), folder).expect("the sources can be read")
+    sources::below(&workspace::root(), folder).expect("the sources can be read")
 }
 
 #[test]
-fn every_crate_has_a_room() {
+fn every_crate_has_a_rule() {
     let workspace = members();
-    let with_a_room: BTreeSet<&str> = rooms::ROOMS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(workspace.names(), with_a_room);
+    let with_a_rule: BTreeSet<&str> = rules::CRATE_RULES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(workspace.names(), with_a_rule);
 }
 
 #[test]
-fn every_crate_depends_only_on_what_its_room_permits() {
+fn every_crate_depends_only_on_what_its_rule_permits() {
     let workspace = members();
     let members = workspace.names();
-    assert_none(rooms::ROOMS.iter().flat_map(|(name, room)| {
+    assert_none(rules::CRATE_RULES.iter().flat_map(|(name, rule)| {
         let package = workspace.package(name).expect("the crate is in the workspace");
-        edges::check(package, &members, room)
+        edges::check(package, &members, rule)
     }));
 }
 
 #[test]
-fn nothing_comes_along_with_the_domain_but_dates_and_errors() {
-    let closure = closure::of(&house::root(), "earmark-domain", Features::All).expect("Cargo resolves it");
-    assert_none(closure::check("earmark-domain", &closure, &rooms::DOMAIN_COMPANY));
+fn the_domain_depends_on_dates_and_errors_only() {
+    let closure = closure::of(&workspace::root(), "earmark-domain", Features::All).expect("Cargo resolves it");
+    assert_none(closure::check("earmark-domain", &closure, &rules::DOMAIN_CLOSURE));
 }
 
 #[test]
-fn nothing_comes_along_with_the_application_that_reaches_outside() {
-    let closure = closure::of(&house::root(), "earmark-application", Features::All).expect("Cargo resolves it");
+fn the_application_depends_on_nothing_that_does_io() {
+    let closure = closure::of(&workspace::root(), "earmark-application", Features::All).expect("Cargo resolves it");
     assert_none(closure::check(
         "earmark-application",
         &closure,
-        &rooms::APPLICATION_COMPANY,
+        &rules::APPLICATION_CLOSURE,
     ));
 }
 
 #[test]
-fn an_adapter_brings_along_its_own_driver_and_no_other() {
+fn an_adapter_depends_on_its_own_driver_and_no_other() {
     let adapters = members()
         .package("earmark-adapters")
         .expect("the adapters are a crate")
@@ -70,29 +72,59 @@ fn an_adapter_brings_along_its_own_driver_and_no_other() {
         .features
         .keys()
         .map(String::as_str)
-        .filter(|name| !rooms::NOT_ADAPTERS.contains(name))
+        .filter(|name| !rules::NOT_ADAPTERS.contains(name))
         .collect();
-    let with_a_rule: BTreeSet<&str> = rooms::ADAPTER_COMPANY.iter().map(|(feature, _)| *feature).collect();
+    let with_a_rule: BTreeSet<&str> = rules::ADAPTER_CLOSURES.iter().map(|(feature, _)| *feature).collect();
     assert_eq!(features, with_a_rule, "every adapter has a rule");
 
-    assert_none(rooms::ADAPTER_COMPANY.iter().flat_map(|(feature, company)| {
-        let alone = closure::of(&house::root(), "earmark-adapters", Features::Alone(feature));
-        closure::check(feature, &alone.expect("Cargo resolves it"), company)
+    assert_none(rules::ADAPTER_CLOSURES.iter().flat_map(|(feature, rule)| {
+        let alone = closure::of(&workspace::root(), "earmark-adapters", Features::Alone(feature));
+        closure::check(feature, &alone.expect("Cargo resolves it"), rule)
     }));
 }
 
 #[test]
-fn the_chores_compile_quickly() {
-    let closure = closure::of(&house::root(), "xtask", Features::Default).expect("Cargo resolves it");
-    assert_none(closure::check("xtask", &closure, &rooms::CHORES_COMPANY));
+fn xtask_compiles_quickly() {
+    let closure = closure::of(&workspace::root(), "xtask", Features::Default).expect("Cargo resolves it");
+    assert_none(closure::check("xtask", &closure, &rules::XTASK_CLOSURE));
 }
 
 #[test]
-fn the_domain_does_without_the_standard_library() {
+fn the_domain_does_not_use_the_standard_library() {
     assert_none(structure::without_std(
         &sources_in("crates/domain/src"),
         "crates/domain/src/lib.rs",
     ));
+}
+
+fn graph_of(layers: &Layers) -> ModuleGraph {
+    ModuleGraph::of(&sources_in(layers.folder), layers.folder)
+}
+
+#[test]
+fn no_two_files_of_a_crate_need_each_other() {
+    let folders: BTreeSet<&str> = module_layers::LAYERS.iter().map(|layers| layers.folder).collect();
+    assert_none(
+        folders
+            .into_iter()
+            .flat_map(|folder| ModuleGraph::of(&sources_in(folder), folder).cycles()),
+    );
+}
+
+#[test]
+fn the_modules_of_a_crate_stand_in_layers() {
+    for layers in module_layers::LAYERS {
+        let graph = graph_of(layers);
+        let violations = graph.check(layers);
+        let found: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        assert!(
+            found.is_empty(),
+            "modules need others of higher layers:\n{}\n\nthe code of `{}` suggests the layers\n{}",
+            found.join("\n"),
+            layers.folder,
+            graph.proposal(layers.module)
+        );
+    }
 }
 
 #[test]
@@ -100,15 +132,17 @@ fn no_entity_has_a_public_field() {
     assert_none(structure::closed_entities(
         &sources_in("crates/domain/src"),
         "earmark-domain",
-        rooms::ENTITIES,
+        rules::ENTITIES,
     ));
 }
 
 #[test]
-fn no_room_speaks_of_another() {
-    assert_none(rooms::SILENCES.iter().flat_map(|silence| {
-        let sources = sources_in(silence.folder);
-        sources.into_iter().flat_map(|source| words::check(&source, silence))
+fn no_crate_or_adapter_contains_forbidden_words() {
+    assert_none(rules::FORBIDDEN_WORDS.iter().flat_map(|forbidden| {
+        let sources = sources_in(forbidden.folder);
+        sources
+            .into_iter()
+            .flat_map(|source| forbidden_words::check(&source, forbidden))
     }));
 }
 
@@ -127,25 +161,27 @@ fn the_workspace_forbids_unsafe_code_and_switches_no_lint_off() {
 }
 
 #[test]
-fn no_source_weakens_a_lint_or_skips_a_test() {
+fn no_source_weakens_a_lint_or_ignores_a_test() {
     let folders = ["crates", "tests/src", "tests/tests", "xtask"];
     let sources = folders.into_iter().flat_map(sources_in);
     assert_none(sources.flat_map(|source| lints::unweakened(&source)));
 }
 
 #[test]
-fn the_two_databases_migrate_in_step() {
+fn the_two_databases_have_the_same_migrations() {
     let tree = |engine: &str| {
-        let folder = house::root().join(Path::new("crates/adapters/migrations")).join(engine);
+        let folder = workspace::root()
+            .join(Path::new("crates/adapters/migrations"))
+            .join(engine);
         migrations::read(&folder).expect("the migrations can be read")
     };
     assert_none(migrations::check(&tree("sqlite"), &tree("postgres")));
 }
 
 #[test]
-fn everything_the_house_is_built_from_may_be_used() {
+fn every_dependency_has_a_permitted_licence() {
     let permitted = licences::permitted(&read("deny.toml")).expect("deny.toml can be read");
-    let all = Workspace::all_of(&house::root()).expect("Cargo resolves the workspace");
+    let all = Workspace::all_of(&workspace::root()).expect("Cargo resolves the workspace");
     assert_none(
         all.packages
             .iter()

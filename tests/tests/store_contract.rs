@@ -10,25 +10,25 @@ use earmark_tests::{contract, with_every_case};
 contract!(memory: MemoryDatabase, sqlite: SqliteDatabase);
 
 macro_rules! names {
-    (() $($theme:ident::$case:ident,)+) => {
-        [$(concat!(stringify!($theme), "::", stringify!($case))),+]
+    (() $($module:ident::$case:ident,)+) => {
+        [$(concat!(stringify!($module), "::", stringify!($case))),+]
     };
 }
 
-/// A case that stands in no list would be run on no store.
+/// A case that is not in the list is run on no store.
 #[test]
-fn every_case_that_is_written_is_listed() {
+fn every_case_is_listed() {
     let mut written = BTreeSet::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cases");
     for entry in fs::read_dir(folder).expect("the folder of the cases") {
         let path = entry.expect("a file").path();
-        let theme = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let module = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).expect("a text");
         for line in text.lines() {
             let case = line
                 .strip_prefix("pub async fn ")
                 .and_then(|rest| rest.split('(').next());
-            written.extend(case.map(|case| format!("{theme}::{case}")));
+            written.extend(case.map(|case| format!("{module}::{case}")));
         }
     }
     let names = with_every_case!(names!());

@@ -1,4 +1,4 @@
-//! The contract of the stores, on Postgres: a real server, a database for each case.
+//! The contract of the stores, on a PostgreSQL server, with a database for each case.
 
 use earmark_tests::contract;
 use earmark_tests::databases::PostgresDatabase;

@@ -40,10 +40,6 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the clock that is handed to all others"
-    )]
     fn monotonic(&self) -> Duration {
         self.origin.elapsed()
     }

@@ -7,6 +7,10 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these are the ids that are handed to all others"
+)]
 impl Ids for RandomIds {
     fn correlation_id(&self) -> [u8; 16] {
         Uuid::now_v7().into_bytes()

@@ -1,8 +1,10 @@
-//! What the engine costs, without a database: the queue, the group, the decision and the answer.
+//! The cost of the engine without a database: the queue, the group, the decision and the answer.
 //!
-//! A number of callers ask, each for one command at a time, on a runtime with two threads. The figure is the time that
-//! one command takes of all, so its rate is the engine's throughput. The store either answers at once, which leaves the
-//! engine's own cost, or takes as long as a transaction of a database does, which tells how well groups form.
+//! Some callers send one command at a time each, on a runtime with two threads. The figure is the elapsed time per
+//! command, so its rate is the engine's throughput. The store either answers at once, which leaves the engine's own cost,
+//! or takes as long as a database transaction does, which shows how well groups form.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,23 +25,23 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinSet, spawn_blocking};
 
-/// How many products there are.
+/// The number of products.
 const PRODUCTS: usize = 1_000;
 
-/// How long a transaction of the store that takes its time lasts, and how much longer with each command in it: about
-/// what a database on the same machine was seen to take.
+/// How long a transaction of the slow store takes, and how much longer for each command in it: about what a database on
+/// the same machine takes.
 const TRANSACTION: Duration = Duration::from_micros(1_500);
 const COMMAND: Duration = Duration::from_micros(30);
 
-/// A store whose products never run out: what it is to store, it forgets.
-struct Bottomless {
+/// A store whose products never run out: it stores nothing.
+struct EndlessStock {
     products: BTreeMap<Sku, (ProductRecord, BatchRecord)>,
-    /// Whether a transaction takes as long as that of a database.
-    takes_its_time: bool,
+    /// Whether a transaction takes as long as one of a database.
+    is_slow: bool,
 }
 
-impl Bottomless {
-    fn new(takes_its_time: bool) -> Self {
+impl EndlessStock {
+    fn new(is_slow: bool) -> Self {
         let products = (0..PRODUCTS)
             .map(|number| {
                 let sku = sku(number);
@@ -58,15 +60,12 @@ impl Bottomless {
                 (sku, (product, batch))
             })
             .collect();
-        Self {
-            products,
-            takes_its_time,
-        }
+        Self { products, is_slow }
     }
 }
 
 #[async_trait]
-impl Store for Bottomless {
+impl Store for EndlessStock {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
         let mut loaded = Loaded::default();
         for (product, batch) in scope.skus.iter().filter_map(|sku| self.products.get(sku)) {
@@ -74,7 +73,7 @@ impl Store for Bottomless {
             loaded.batches.push(batch.clone());
         }
         let decided = decide(loaded)?;
-        if self.takes_its_time {
+        if self.is_slow {
             let commands = u32::try_from(decided.answers.len()).expect("a small number");
             // A thread's sleep: the timers of a runtime are good to a millisecond only.
             spawn_blocking(move || thread::sleep(TRANSACTION + COMMAND * commands))
@@ -85,8 +84,7 @@ impl Store for Bottomless {
     }
 }
 
-/// The machine's clock.
-/// No background work is ever found.
+/// A worklist without work.
 struct NoWork;
 
 #[async_trait]
@@ -104,10 +102,11 @@ impl Worklist for NoWork {
     }
 }
 
-struct Wall;
+/// The system clock.
+struct SystemClock;
 
 #[async_trait]
-impl Clock for Wall {
+impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
         Timestamp::from_microsecond(i64::try_from(since.as_micros()).expect("of this age")).expect("an instant")
@@ -126,56 +125,51 @@ fn sku(number: usize) -> Sku {
     Sku::new(format!("SKU-{number:05}")).expect("a SKU")
 }
 
-/// The command of the `number`th request: one unit of one of so many products.
+/// The command of the `number`th request: it allocates one unit of one of so many products.
 fn envelope(number: usize, products: usize) -> Envelope {
-    // A stride that meets every product.
+    // A stride that reaches every product.
     let sku = sku(number * 7 % products);
-    Envelope {
-        command: Command::Allocate(Allocate {
-            line: LineRequest {
-                key: LineKey {
-                    order: OrderId::new(format!("ORDER-{number:012}")).expect("an order id"),
-                    line: LineId::from(&sku),
-                },
-                sku,
-                quantity: Quantity::new(1).expect("a quantity"),
+    let command = Command::Allocate(Allocate {
+        line: LineRequest {
+            key: LineKey {
+                order: OrderId::new(format!("ORDER-{number:012}")).expect("an order id"),
+                line: LineId::from(&sku),
             },
-            locations: Locations::ANY,
-            on_shortage: OnShortage::Reject,
-            split: false,
-        }),
-        principal: Principal::new("api"),
-        message_id: None,
-        if_version: None,
-        preview: false,
-        correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
-    }
+            sku,
+            quantity: Quantity::new(1).expect("a quantity"),
+        },
+        locations: Locations::ANY,
+        on_shortage: OnShortage::Reject,
+        split: false,
+    });
+    let correlation_id = Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}"));
+    Envelope::new(command, Principal::new("api"), correlation_id)
 }
 
-/// How long so many callers take for so many commands between them.
-fn ask(runtime: &Runtime, engine: &Engine, callers: usize, products: usize, commands: u64) -> Duration {
+/// How long so many callers take for so many commands together.
+fn run(runtime: &Runtime, engine: &Engine, callers: usize, products: usize, commands: u64) -> Duration {
     let left = Arc::new(AtomicUsize::new(usize::try_from(commands).expect("a usize")));
     runtime.block_on(async {
-        let mut asking = JoinSet::new();
+        let mut running = JoinSet::new();
         let begun = Instant::now();
         for _ in 0..callers {
             let (engine, left) = (engine.clone(), Arc::clone(&left));
-            asking.spawn(async move {
+            running.spawn(async move {
                 let next = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
                 while let Ok(number) = next() {
                     let answer = engine.execute(envelope(number, products)).await;
-                    answer.expect("there is always enough");
+                    answer.expect("stock is endless");
                 }
             });
         }
-        while let Some(ended) = asking.join_next().await {
-            ended.expect("asking does not fail");
+        while let Some(ended) = running.join_next().await {
+            ended.expect("a caller does not panic");
         }
         begun.elapsed()
     })
 }
 
-fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers: &[usize]) {
+fn measure(criterion: &mut Criterion, name: &str, is_slow: bool, callers: &[usize]) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -188,8 +182,14 @@ fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers:
             lanes,
             ..EngineSettings::default()
         };
-        let store = Arc::new(Bottomless::new(takes_its_time));
-        let (engine, lanes_to_run) = Engine::new(store, Arc::new(NoWork), Arc::new(Wall), Arc::new(NoMeter), settings);
+        let store = Arc::new(EndlessStock::new(is_slow));
+        let (engine, lanes_to_run) = Engine::new(
+            store,
+            Arc::new(NoWork),
+            Arc::new(SystemClock),
+            Arc::new(NoMeter),
+            settings,
+        );
         for lane in lanes_to_run {
             runtime.spawn(lane.run());
         }
@@ -197,7 +197,7 @@ fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers:
             for &callers in callers {
                 let id = BenchmarkId::new(format!("{load}/{lanes}_lanes"), callers);
                 group.bench_function(id, |bencher| {
-                    bencher.iter_custom(|commands| ask(&runtime, &engine, callers, products, commands));
+                    bencher.iter_custom(|commands| run(&runtime, &engine, callers, products, commands));
                 });
             }
         }
@@ -206,13 +206,13 @@ fn measure(criterion: &mut Criterion, name: &str, takes_its_time: bool, callers:
     group.finish();
 }
 
-fn answers_at_once(criterion: &mut Criterion) {
+fn instant_store(criterion: &mut Criterion) {
     measure(criterion, "store_that_answers_at_once", false, &[1, 64, 256]);
 }
 
-fn takes_its_time(criterion: &mut Criterion) {
-    measure(criterion, "store_that_takes_its_time", true, &[1, 8, 64, 256]);
+fn slow_store(criterion: &mut Criterion) {
+    measure(criterion, "store_that_is_slow", true, &[1, 8, 64, 256]);
 }
 
-criterion_group!(engine, answers_at_once, takes_its_time);
+criterion_group!(engine, instant_store, slow_store);
 criterion_main!(engine);

@@ -1,37 +1,37 @@
-//! Resolved dependencies: what comes along with a crate, however far down.
+//! Resolved dependencies: the transitive closure of what a crate depends on.
 //!
-//! Cargo resolves one crate alone with its own features, so that what a neighbour turns on does not blur the answer.
+//! Cargo resolves one crate alone with its own features, so that features another crate turns on don't count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Violation;
-use super::house::{Unreadable, cargo};
+use super::workspace::{Unreadable, cargo};
 
-/// The packages a crate brings along, itself included, with the features each has.
+/// The packages in a crate's closure, itself included, with the features each has.
 pub type Closure = BTreeMap<String, BTreeSet<String>>;
 
-/// Which features of a crate are looked at.
+/// The features a crate is resolved with.
 #[derive(Debug, Clone, Copy)]
 pub enum Features<'a> {
     /// All of them at once.
     All,
-    /// Those that are on unless somebody turns them off.
+    /// The default features.
     Default,
     /// One alone, without the defaults.
     Alone(&'a str),
 }
 
-/// What may come along with a crate.
+/// What a crate's closure may contain.
 #[derive(Debug, Clone, Copy)]
-pub enum Company {
-    /// These alone, with the features they may have (`None`: any).
+pub enum ClosureRule {
+    /// Only these packages, with only these features (`None`: any).
     Only(&'static [(&'static str, Option<&'static [&'static str]>)]),
-    /// All but these.
+    /// Any package but these.
     AllBut(&'static [&'static str]),
 }
 
-/// What `package`, of the workspace at `root`, brings along when it is used (not tested) on this machine's platform.
+/// The closure of `package`, of the workspace at `root`, when it is used (not tested) on this machine's platform.
 ///
 /// # Errors
 /// When Cargo can't resolve it.
@@ -47,9 +47,9 @@ pub fn of(root: &Path, package: &str, features: Features<'_>) -> Result<Closure,
 }
 
 /// Reads lines such as `tokio v1.47.0|rt,sync|`.
-fn parse(told: &str) -> Result<Closure, Unreadable> {
+fn parse(output: &str) -> Result<Closure, Unreadable> {
     let mut closure = Closure::new();
-    for line in told.lines().filter(|line| !line.is_empty()) {
+    for line in output.lines().filter(|line| !line.is_empty()) {
         let mut fields = line.split('|');
         let (Some(package), Some(features)) = (fields.next(), fields.next()) else {
             return Err(format!("can't read `{line}`").into());
@@ -64,25 +64,25 @@ fn parse(told: &str) -> Result<Closure, Unreadable> {
     Ok(closure)
 }
 
-/// Holds what comes along with a crate against what may.
+/// Checks a crate's closure against its rule.
 #[must_use]
-pub fn check(place: &str, closure: &Closure, company: &Company) -> Vec<Violation> {
-    let faults: Vec<String> = match company {
-        Company::AllBut(banned) => banned
+pub fn check(place: &str, closure: &Closure, rule: &ClosureRule) -> Vec<Violation> {
+    let faults: Vec<String> = match rule {
+        ClosureRule::AllBut(banned) => banned
             .iter()
             .filter(|name| closure.contains_key(**name))
-            .map(|name| format!("must not bring {name} along"))
+            .map(|name| format!("must not depend on {name} transitively"))
             .collect(),
-        Company::Only(permitted) => closure
+        ClosureRule::Only(permitted) => closure
             .iter()
             .flat_map(
-                |(name, features)| match permitted.iter().find(|(guest, _)| guest == name) {
-                    None => vec![format!("must not bring {name} along")],
+                |(name, features)| match permitted.iter().find(|(package, _)| package == name) {
+                    None => vec![format!("must not depend on {name} transitively")],
                     Some((_, None)) => Vec::new(),
                     Some((_, Some(most))) => features
                         .iter()
                         .filter(|feature| !most.contains(&feature.as_str()))
-                        .map(|feature| format!("must not bring {name} along with its feature `{feature}`"))
+                        .map(|feature| format!("must not depend on {name} with its feature `{feature}` transitively"))
                         .collect(),
                 },
             )

@@ -1,55 +1,55 @@
 //! Declared dependencies: which packages a crate may name in its manifest, and with which features.
 //!
-//! Declarations are read, not what a build happens to use: an edge counts on whatever platform, for whatever purpose,
-//! under whatever name and behind whatever feature it is declared.
+//! What counts is the declaration, not what a build happens to use: an edge is found whatever its platform, its purpose,
+//! its name in the manifest, and the feature that turns it on.
 
 use std::collections::BTreeSet;
 
 use super::Violation;
-use super::house::{Dependency, Kind, Package};
+use super::workspace::{Dependency, Kind, Package};
 
 /// What a crate may declare.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct CrateRule {
     /// Crates of the workspace, for any purpose.
     pub members: &'static [&'static str],
     /// Published crates, for the crate itself.
-    pub normal: Outside,
+    pub normal: External,
     /// Published crates, for its tests.
-    pub dev: Outside,
+    pub dev: External,
     /// Published crates, for its build script.
-    pub build: Outside,
+    pub build: External,
 }
 
-/// Which published crates are permitted.
+/// The published crates that are permitted.
 #[derive(Debug, Clone, Copy)]
-pub enum Outside {
-    /// These alone.
-    Only(&'static [Guest]),
-    /// All but these.
+pub enum External {
+    /// Only these.
+    Only(&'static [PermittedCrate]),
+    /// Any but these.
     AllBut(&'static [&'static str]),
 }
 
-/// No published crate at all.
-pub const NONE: Outside = Outside::Only(&[]);
+/// No published crate.
+pub const NONE: External = External::Only(&[]);
 
-/// A published crate and how it may be used.
+/// A published crate and the features it may be used with.
 #[derive(Debug, Clone, Copy)]
-pub struct Guest {
+pub struct PermittedCrate {
     /// Its name.
     pub name: &'static str,
     /// The features it may be declared with (its default features off); `None` for any.
     pub features: Option<&'static [&'static str]>,
 }
 
-impl Guest {
+impl PermittedCrate {
     /// A crate with any features.
     #[must_use]
     pub const fn any(name: &'static str) -> Self {
         Self { name, features: None }
     }
 
-    /// A crate without its default features, and with no others than these.
+    /// A crate without its default features, and with only these.
     #[must_use]
     pub const fn with(name: &'static str, features: &'static [&'static str]) -> Self {
         Self {
@@ -59,51 +59,51 @@ impl Guest {
     }
 }
 
-/// Holds a package's declared dependencies against its room. `members` are the names of the workspace's own packages.
+/// Checks a package's declared dependencies. `members` are the names of the workspace's own packages.
 #[must_use]
-pub fn check(package: &Package, members: &BTreeSet<&str>, room: &Room) -> Vec<Violation> {
+pub fn check(package: &Package, members: &BTreeSet<&str>, rule: &CrateRule) -> Vec<Violation> {
     package
         .dependencies
         .iter()
         .flat_map(|dependency| {
             if members.contains(dependency.name.as_str()) {
-                member_faults(dependency, room)
+                member_faults(dependency, rule)
             } else {
-                outsider_faults(package, dependency, room)
+                external_faults(package, dependency, rule)
             }
         })
         .map(|fault| Violation::new(&package.name, fault))
         .collect()
 }
 
-fn member_faults(dependency: &Dependency, room: &Room) -> Vec<String> {
-    if room.members.contains(&dependency.name.as_str()) {
+fn member_faults(dependency: &Dependency, rule: &CrateRule) -> Vec<String> {
+    if rule.members.contains(&dependency.name.as_str()) {
         Vec::new()
     } else {
         vec![format!("must not depend on {}", describe(dependency))]
     }
 }
 
-fn outsider_faults(package: &Package, dependency: &Dependency, room: &Room) -> Vec<String> {
-    let outside = match dependency.kind() {
-        Kind::Normal => room.normal,
-        Kind::Dev => room.dev,
-        Kind::Build => room.build,
+fn external_faults(package: &Package, dependency: &Dependency, rule: &CrateRule) -> Vec<String> {
+    let external = match dependency.kind() {
+        Kind::Normal => rule.normal,
+        Kind::Dev => rule.dev,
+        Kind::Build => rule.build,
     };
     let refused = || vec![format!("must not depend on {}", describe(dependency))];
-    match outside {
-        Outside::AllBut(banned) if banned.contains(&dependency.name.as_str()) => refused(),
-        Outside::AllBut(_) => Vec::new(),
-        Outside::Only(guests) => match guests.iter().find(|guest| guest.name == dependency.name) {
+    match external {
+        External::AllBut(banned) if banned.contains(&dependency.name.as_str()) => refused(),
+        External::AllBut(_) => Vec::new(),
+        External::Only(crates) => match crates.iter().find(|permitted| permitted.name == dependency.name) {
             None => refused(),
-            Some(guest) => guest
+            Some(permitted) => permitted
                 .features
                 .map_or_else(Vec::new, |permitted| feature_faults(package, dependency, permitted)),
         },
     }
 }
 
-/// Features come from the declaration itself, and from features of the package that turn them on.
+/// Features are turned on by the declaration itself, and by features of the package.
 fn feature_faults(package: &Package, dependency: &Dependency, permitted: &[&str]) -> Vec<String> {
     let declared = dependency.features.iter().map(String::as_str);
     let relayed = package.features.values().flatten().filter_map(|what| {
@@ -119,7 +119,7 @@ fn feature_faults(package: &Package, dependency: &Dependency, permitted: &[&str]
         .collect()
 }
 
-/// Names a dependency with all that could hide it.
+/// A dependency's name, with what is special about its declaration.
 fn describe(dependency: &Dependency) -> String {
     let mut text = dependency.name.clone();
     match dependency.kind() {

@@ -1,13 +1,13 @@
-//! Licences: every package the house is built from may be used under one that is on the list.
+//! Licences: every package that the workspace is built from has a permitted licence.
 //!
-//! The list is `deny.toml`'s own, so that there is one.
+//! The list of permitted licences is the one in `deny.toml`, so that there is one list.
 
 use std::collections::BTreeSet;
 
 use toml::{Table, Value};
 
 use super::Violation;
-use super::house::{Package, Unreadable};
+use super::workspace::{Package, Unreadable};
 
 /// The licences `deny.toml` permits.
 ///
@@ -19,18 +19,18 @@ pub fn permitted(deny: &str) -> Result<BTreeSet<String>, Unreadable> {
         .get("licenses")
         .and_then(|licences| licences.get("allow"))
         .and_then(Value::as_array);
-    let list = list.ok_or("deny.toml permits no licence at all")?;
+    let list = list.ok_or("deny.toml permits no licence")?;
     Ok(list.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// Holds a package against the permitted licences, and against the rule that what is not ours comes published.
+/// Checks a package's licence, and that a package from outside the workspace is a published release.
 #[must_use]
 pub fn check(package: &Package, permitted: &BTreeSet<String>) -> Vec<Violation> {
     let mut violations = Vec::new();
     match package.license.as_deref() {
-        None => violations.push(Violation::new(&package.name, "does not say its licence")),
+        None => violations.push(Violation::new(&package.name, "declares no licence")),
         Some(expression) if !permits(expression, permitted) => {
-            let fault = format!("may not be used under `{expression}`");
+            let fault = format!("has the licence `{expression}`, which is not permitted");
             violations.push(Violation::new(&package.name, fault));
         }
         Some(_) => {}
@@ -42,16 +42,16 @@ pub fn check(package: &Package, permitted: &BTreeSet<String>) -> Vec<Violation> 
     {
         violations.push(Violation::new(
             &package.name,
-            "comes from a repository, not from a release",
+            "comes from a repository, not from a published release",
         ));
     }
     violations
 }
 
-/// Whether an SPDX expression offers a way to use the package under permitted licences. What can't be read permits
-/// nothing.
+/// Whether an SPDX expression lets the package be used under permitted licences alone. An expression that can't be
+/// parsed permits nothing.
 fn permits(expression: &str, permitted: &BTreeSet<String>) -> bool {
-    // Packages older than the SPDX rule write `MIT/Apache-2.0` and mean a choice.
+    // Packages older than the SPDX rule write `MIT/Apache-2.0` for a choice.
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut reader = Reader {
@@ -115,16 +115,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_permitted_choice_is_enough_and_every_part_of_a_sum_is_needed() {
+    fn of_a_choice_one_licence_must_be_permitted_of_a_conjunction_all() {
         let permitted = BTreeSet::from(["MIT".to_owned(), "Zlib".to_owned()]);
-        for fine in [
+        for permitted_expression in [
             "MIT",
             "GPL-3.0 OR MIT",
             "GPL-3.0/MIT",
             "MIT AND Zlib",
             "(GPL-3.0 OR MIT) AND Zlib",
         ] {
-            assert!(permits(fine, &permitted), "{fine}");
+            assert!(permits(permitted_expression, &permitted), "{permitted_expression}");
         }
         for refused in [
             "GPL-3.0",

@@ -1,12 +1,12 @@
-//! The lints: inherited by every crate, weakened by none, and no test that is switched off.
+//! The lints: every crate inherits them, none weakens them, and no test is switched off.
 
 use toml::{Table, Value};
 
 use super::Violation;
-use super::house::Unreadable;
 use super::sources::{Source, Token};
+use super::workspace::Unreadable;
 
-/// Holds a member's manifest against the rule that it takes the workspace's lints, all of them.
+/// Checks that a member's manifest inherits all of the workspace's lints.
 ///
 /// # Errors
 /// When the manifest is not TOML.
@@ -17,7 +17,7 @@ pub fn inherited(place: &str, manifest: &str) -> Result<Vec<Violation>, Unreadab
     Ok(violations.into_iter().collect())
 }
 
-/// Holds the workspace's manifest against the lints that must stand: no unsafe code, and no lint switched off for all.
+/// Checks that the workspace's manifest forbids unsafe code and switches no lint off.
 ///
 /// # Errors
 /// When the manifest is not TOML.
@@ -47,8 +47,8 @@ pub fn strict(place: &str, manifest: &str) -> Result<Vec<Violation>, Unreadable>
     Ok(violations)
 }
 
-/// Holds a source against the rules for attributes: nothing is allowed that the lints refuse, an exception is expected
-/// and says why, every test runs, and every module is where its name says.
+/// Checks the attributes of a source: no `allow`, a reason with each `expect`, no ignored test, and no module whose file
+/// is not where its name says.
 #[must_use]
 pub fn unweakened(source: &Source) -> Vec<Violation> {
     let attributes = attributes(&source.tokens);
@@ -58,7 +58,7 @@ pub fn unweakened(source: &Source) -> Vec<Violation> {
     let mut violations: Vec<Violation> = faults
         .map(|(first, fault)| Violation::new(source.place(first.line), fault))
         .collect();
-    violations.extend(examples_that_never_run(source));
+    violations.extend(ignored_examples(source));
     violations
 }
 
@@ -71,19 +71,19 @@ fn fault(attribute: &[Token]) -> Option<&'static str> {
     let conditional = first == Some("cfg_attr");
     let is = |name: &str| first == Some(name) || (conditional && attribute.iter().any(|token| token.text == name));
     if called("allow") {
-        Some("allows what the lints refuse")
+        Some("allows a lint")
     } else if called("expect") && !attribute.iter().any(|token| token.text == "reason") {
         Some("expects a lint without a reason")
     } else if is("ignore") {
-        Some("is a test that never runs")
+        Some("is an ignored test")
     } else if is("path") {
-        Some("is a module from elsewhere, which the checks would not see")
+        Some("is a module with a path of its own, which the checks would not see")
     } else {
         None
     }
 }
 
-/// The insides of all attributes, those in macros too.
+/// The contents of all attributes, those in macros too.
 fn attributes(tokens: &[Token]) -> Vec<&[Token]> {
     let mut found = Vec::new();
     for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.text == "#") {
@@ -113,13 +113,13 @@ fn attributes(tokens: &[Token]) -> Vec<&[Token]> {
     found
 }
 
-/// Examples in the documentation that rustdoc is told to skip. They are comments, so the text is searched.
-fn examples_that_never_run(source: &Source) -> impl Iterator<Item = Violation> {
+/// Examples in the documentation that rustdoc skips. They are comments, so the text is searched.
+fn ignored_examples(source: &Source) -> impl Iterator<Item = Violation> {
     let lines = source.text.lines().enumerate();
     let skipped = lines.filter(|(_, line)| {
         let line = line.trim_start();
         let documentation = line.strip_prefix("///").or_else(|| line.strip_prefix("//!"));
         documentation.is_some_and(|text| text.trim_start().starts_with("```") && text.contains("ignore"))
     });
-    skipped.map(|(at, _)| Violation::new(source.place(at + 1), "is an example that never runs"))
+    skipped.map(|(at, _)| Violation::new(source.place(at + 1), "is an ignored example"))
 }

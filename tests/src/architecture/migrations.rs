@@ -1,10 +1,10 @@
-//! The twin trees of migrations: what changes the schema of one database changes the other's, under the same number.
+//! The twin trees of migrations: each migration of one database has a counterpart of the same number for the other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Violation;
-use super::house::Unreadable;
+use super::workspace::Unreadable;
 
 /// A tree of migrations: each folder's name with the sizes in bytes of the files in it.
 pub type Tree = BTreeMap<String, BTreeMap<String, u64>>;
@@ -27,7 +27,7 @@ pub fn read(folder: &Path) -> Result<Tree, Unreadable> {
     Ok(tree)
 }
 
-/// Holds two trees against each other.
+/// Compares two trees.
 #[must_use]
 pub fn check(sqlite: &Tree, postgres: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -36,12 +36,12 @@ pub fn check(sqlite: &Tree, postgres: &Tree) -> Vec<Violation> {
         ("postgres", postgres, "sqlite", sqlite),
     ] {
         if tree.is_empty() {
-            violations.push(Violation::new(here, "has no migrations at all"));
+            violations.push(Violation::new(here, "has no migrations"));
         }
         let mut numbers: Vec<&str> = tree.keys().map(|name| number(name)).collect();
         numbers.dedup();
         if numbers.len() < tree.len() {
-            violations.push(Violation::new(here, "has two migrations under one number"));
+            violations.push(Violation::new(here, "has two migrations of the same number"));
         }
         for (name, files) in tree {
             let place = format!("{here}/{name}");
@@ -49,14 +49,14 @@ pub fn check(sqlite: &Tree, postgres: &Tree) -> Vec<Violation> {
                 violations.push(Violation::new(&place, "has no up.sql"));
             }
             if !twin.keys().any(|other| number(other) == number(name)) {
-                violations.push(Violation::new(&place, format!("has no twin in {there}")));
+                violations.push(Violation::new(&place, format!("has no counterpart in {there}")));
             }
         }
     }
     violations
 }
 
-/// What comes before the first underscore.
+/// The part before the first underscore.
 fn number(migration: &str) -> &str {
     migration.split_once('_').map_or(migration, |(number, _)| number)
 }

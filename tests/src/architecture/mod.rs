@@ -1,28 +1,30 @@
-//! The house's boundaries, as rules that can be held against any workspace.
+//! The architecture as rules that can be checked on any workspace.
 //!
-//! The rules are plain functions over what Cargo declares and what the sources say, so the same code that guards the
-//! house is held against forged violations, and has to find them. [`rooms`] says what each crate and each adapter may
-//! touch; the other modules know how to look.
+//! The rules are plain functions over what Cargo declares and what the sources contain. So the code that guards this
+//! workspace is also run on forged violations, and has to find them. [`rules`] says what each crate and each adapter may
+//! depend on, [`module_layers`] in which order the modules of a crate stand; the other modules do the checking.
 
 pub mod closure;
+#[cfg(doctest)]
+pub mod compile_fail;
 pub mod edges;
-pub mod house;
+pub mod forbidden_words;
 pub mod licences;
 pub mod lints;
 pub mod migrations;
-#[cfg(doctest)]
-pub mod promises;
-pub mod rooms;
+pub mod module_layers;
+pub mod modules;
+pub mod rules;
 pub mod sources;
 pub mod structure;
-pub mod words;
+pub mod workspace;
 
 use std::fmt;
 
-/// A boundary that is crossed, and where.
+/// A broken rule, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
-    /// The package, file or folder, with the line where there is one.
+    /// The package, file or folder, with the line if there is one.
     pub place: String,
     /// What is wrong with it.
     pub fault: String,

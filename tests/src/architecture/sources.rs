@@ -1,12 +1,11 @@
-//! Rust sources, read as Rust: comments and documentation are out of the way, and neither a macro nor a line break
-//! hides anything.
+//! Rust sources, parsed: comments and documentation are left out, and neither a macro nor a line break hides anything.
 
 use std::path::Path;
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use walkdir::WalkDir;
 
-use super::house::Unreadable;
+use super::workspace::Unreadable;
 
 /// One Rust file.
 pub struct Source {
@@ -16,22 +15,22 @@ pub struct Source {
     pub text: String,
     /// Its structure.
     pub file: syn::File,
-    /// Its tokens in the order they stand in, macros and attributes included, documentation left out.
+    /// Its tokens in order, those of macros and attributes included, documentation left out.
     pub tokens: Vec<Token>,
 }
 
-/// A piece of Rust.
+/// A token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
-    /// What sort of piece.
+    /// Its kind.
     pub kind: TokenKind,
-    /// The piece as written; the content for a text; without `r#` for a name. `::` is one piece.
+    /// As written; a string without its quotes, a name without `r#`. `::` is one token.
     pub text: String,
-    /// The line it begins in, from 1.
+    /// The line it begins on, from 1.
     pub line: usize,
 }
 
-/// A sort of token.
+/// A kind of token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
     /// A name or a keyword.
@@ -43,7 +42,7 @@ pub enum TokenKind {
 }
 
 impl Source {
-    /// Reads a text as Rust.
+    /// Parses a text as Rust.
     ///
     /// # Errors
     /// When it is not Rust.
@@ -61,22 +60,22 @@ impl Source {
         })
     }
 
-    /// The file and a line of it.
+    /// A line of the file, as violations name it.
     #[must_use]
     pub fn place(&self, line: usize) -> String {
         format!("{}:{line}", self.path)
     }
 
-    /// Where a run of tokens stands that read like this: pieces divided by spaces, `*` for any one piece.
+    /// The first tokens of all runs that match a phrase: tokens divided by spaces, `*` for any one token.
     #[must_use]
     pub fn find(&self, phrase: &str) -> Vec<&Token> {
-        let pieces: Vec<&str> = phrase.split(' ').collect();
+        let wanted: Vec<&str> = phrase.split(' ').collect();
         self.tokens
-            .windows(pieces.len())
+            .windows(wanted.len())
             .filter(|run| {
                 run.iter()
-                    .zip(&pieces)
-                    .all(|(token, piece)| *piece == "*" || (token.kind != TokenKind::Text && token.text == *piece))
+                    .zip(&wanted)
+                    .all(|(token, text)| *text == "*" || (token.kind != TokenKind::Text && token.text == *text))
             })
             .filter_map(|run| run.first())
             .collect()
@@ -98,7 +97,7 @@ pub fn below(root: &Path, folder: &str) -> Result<Vec<Source>, Unreadable> {
         }
     }
     if sources.is_empty() {
-        return Err(format!("no Rust file in {folder}: the check would look at nothing").into());
+        return Err(format!("no Rust file in {folder}: there is nothing to check").into());
     }
     Ok(sources)
 }
@@ -150,14 +149,14 @@ fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
     }
 }
 
-/// Whether these are the insides of `#[doc = …]`, which is also what `///` becomes.
+/// Whether these are the contents of `#[doc = …]`, which is also what `///` becomes.
 fn is_documentation(attribute: &TokenStream) -> bool {
     let mut trees = attribute.clone().into_iter();
     matches!(trees.next(), Some(TokenTree::Ident(name)) if name == "doc")
         && matches!(trees.next(), Some(TokenTree::Punct(mark)) if mark.as_char() == '=')
 }
 
-/// What is between a string's quotes, escapes as written. `None` for other literals.
+/// The content of a string literal, with escapes as written. `None` for other literals.
 fn content(literal: &str) -> Option<String> {
     let start = literal.find('"')?;
     let prefix = &literal[..start];
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_documentation_are_not_read() {
+    fn comments_and_documentation_are_left_out() {
         let source = read("//! diesel\n/// diesel\n#[doc = \"diesel\"]\nfn a() { /* diesel */ } // diesel\n");
         assert!(texts(&source).is_empty());
         assert!(source.find("diesel").is_empty());
@@ -191,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_a_macro_is_read() {
+    fn tokens_in_a_macro_are_read() {
         let source = read("macro_rules! m { () => { extern crate std; } }\nm!(\"SELECT 1\");");
         assert_eq!(source.find("extern crate *").len(), 1);
         assert_eq!(texts(&source), ["SELECT 1"]);
     }
 
     #[test]
-    fn a_raw_name_and_a_raw_text_are_read_like_any() {
+    fn raw_names_and_raw_strings_are_read_like_others() {
         let source = read("fn a() { r#std::b(r#\"x\"#, b\"y\", 'z', '\"', 7); }");
         assert_eq!(source.find("std :: b").len(), 1);
         assert_eq!(texts(&source), ["x", "y"]);

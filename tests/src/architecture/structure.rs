@@ -1,4 +1,4 @@
-//! How the domain is built: without the standard library, and with entities that keep to themselves.
+//! The structure of the domain: no standard library, and entities without public fields.
 
 use syn::visit::{self, Visit};
 use syn::{ItemStruct, Meta, Visibility};
@@ -6,10 +6,10 @@ use syn::{ItemStruct, Meta, Visibility};
 use super::Violation;
 use super::sources::Source;
 
-/// Holds a crate against its promise to do without the standard library. `root` is the path of its `lib.rs`.
+/// Checks that a crate does not use the standard library. `root` is the path of its `lib.rs`.
 ///
-/// The crate has to say `#![no_std]` without a condition, and to name `std` nowhere: `extern crate std` takes it back,
-/// under another name or behind a feature as well.
+/// The crate has to say `#![no_std]` without a condition, and must not name `std`: `extern crate std` would bring it back,
+/// under another name or behind a feature too.
 #[must_use]
 pub fn without_std(sources: &[Source], root: &str) -> Vec<Violation> {
     let says_so = |source: &Source| {
@@ -27,8 +27,8 @@ pub fn without_std(sources: &[Source], root: &str) -> Vec<Violation> {
     violations
 }
 
-/// Holds the named structs against the rule that an entity has no public field. One that can't be found is a violation
-/// too: the check would look at nothing.
+/// Checks that the named structs have no public field. A struct that can't be found is a violation too: nothing would
+/// be checked.
 #[must_use]
 pub fn closed_entities(sources: &[Source], place: &str, entities: &[&str]) -> Vec<Violation> {
     let mut search = Search {

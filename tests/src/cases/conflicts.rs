@@ -1,7 +1,7 @@
-//! Two decisions on the same state: at most one of them counts.
+//! Conflicts: of two decisions on the same state at most one is stored.
 //!
-//! One transaction is held open in the midst of its decision while a rival comes. Stores that lock make the rival
-//! wait, others let it by and refuse the first; either is right. What is asserted is what stands in the end.
+//! One transaction is held open while it decides, and a second one begins. A store that locks makes the second wait,
+//! another stores it and answers the first with a conflict; both are right. The cases assert the final state.
 
 use earmark_application::{Answer, CommandError, Decided, StoreError};
 use earmark_domain::{Command, LineState, OrderStatus, Outcome, Refusal};
@@ -10,39 +10,39 @@ use crate::build::{
     allocate, allocate_line, cancel_order, count_batch, create_batch, line, order, place_order, reference, sku,
 };
 use crate::databases::{Db, Overlap};
-use crate::gate::HeldOpen;
+use crate::gate::ClosedGate;
 use crate::shop::Shop;
 
-/// Holds a command open while a rival is run, then lets it go on, and runs it again if it met a conflict. Tells the
-/// answers to both.
-async fn overtaken(shop: &Shop, db: &Db, held: &Command, rival: &Command) -> (Answer, Answer) {
-    let door = HeldOpen::default();
-    let (asker, command, gate) = (shop.clone(), held.clone(), door.gate());
-    let first = tokio::spawn(async move { asker.transact_at(gate, &command).await });
-    door.reached().await;
-    let (asker, command) = (shop.clone(), rival.clone());
-    let second = tokio::spawn(async move { asker.ask(&command).await });
+/// Holds a command open while a second one is run, then lets it go on, and runs it again if it met a conflict. Returns
+/// both answers.
+async fn run_both(shop: &Shop, db: &Db, held: &Command, rival: &Command) -> (Answer, Answer) {
+    let gate = ClosedGate::default();
+    let (other, command, handle) = (shop.clone(), held.clone(), gate.gate());
+    let first = tokio::spawn(async move { other.transact_at(handle, &command).await });
+    gate.reached().await;
+    let (other, command) = (shop.clone(), rival.clone());
+    let second = tokio::spawn(async move { other.ask(&command).await });
 
     let (first, second) = if db.overlap() == Overlap::Always {
-        let second = second.await.expect("the rival is answered");
-        door.open();
+        let second = second.await.expect("the second is answered");
+        gate.open();
         let first = first.await.expect("the first is answered");
         assert!(
             matches!(first, Err(StoreError::Conflict)),
-            "the state moved under {held:?}, and yet: {first:?}"
+            "the state changed, yet {held:?} is answered with {first:?}"
         );
         (first, second)
     } else {
-        door.open();
+        gate.open();
         let first = first.await.expect("the first is answered");
-        (first, second.await.expect("the rival is answered"))
+        (first, second.await.expect("the second is answered"))
     };
-    let first = settled(shop, held, first).await;
+    let first = final_answer(shop, held, first).await;
     shop.assert_sound().await;
     (first, second)
 }
 
-async fn settled(shop: &Shop, held: &Command, first: Result<Decided, StoreError>) -> Answer {
+async fn final_answer(shop: &Shop, held: &Command, first: Result<Decided, StoreError>) -> Answer {
     match first {
         Ok(mut decided) => decided.answers.pop().expect("one command has one answer"),
         Err(StoreError::Conflict) => shop.ask(held).await,
@@ -57,24 +57,24 @@ fn done(answers: &(Answer, Answer)) -> usize {
 fn refusal(answers: (Answer, Answer)) -> Refusal {
     match answers {
         (Err(CommandError::Refused(refusal)), Ok(_)) | (Ok(_), Err(CommandError::Refused(refusal))) => refusal,
-        answers => unreachable!("one is done and one refused, not {answers:?}"),
+        answers => unreachable!("one is done and one is refused, not {answers:?}"),
     }
 }
 
-/// The unit that both saw goes to one of them.
+/// The last unit goes to one of two orders.
 pub async fn two_decisions_on_the_last_unit_are_never_both_stored(db: Db) {
     let shop = Shop::open(&db).await;
     shop.done(&create_batch("b-1", "LAMP", 1)).await;
-    let answers = overtaken(&shop, &db, &allocate("o-1", "LAMP", 1), &allocate("o-2", "LAMP", 1)).await;
+    let answers = run_both(&shop, &db, &allocate("o-1", "LAMP", 1), &allocate("o-2", "LAMP", 1)).await;
     assert!(matches!(refusal(answers), Refusal::OutOfStock(_)));
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), 1);
 }
 
-/// Neither saw the product, both made it: it is one product with two batches.
-pub async fn two_first_batches_of_a_new_product_both_stand(db: Db) {
+/// Both decisions create the product: it is one product with two batches.
+pub async fn two_first_batches_of_a_new_product_are_both_stored(db: Db) {
     let shop = Shop::open(&db).await;
     let (held, rival) = (create_batch("b-1", "LAMP", 1), create_batch("b-2", "LAMP", 2));
-    let answers = overtaken(&shop, &db, &held, &rival).await;
+    let answers = run_both(&shop, &db, &held, &rival).await;
     assert_eq!(done(&answers), 2, "{answers:?}");
     let history = shop.history(&sku("LAMP")).await;
     let mut ordinals: Vec<_> = history.batches.iter().map(|batch| batch.ordinal).collect();
@@ -82,45 +82,45 @@ pub async fn two_first_batches_of_a_new_product_both_stand(db: Db) {
     assert_eq!((ordinals, history.product.batches_created), (vec![1, 2], 2));
 }
 
-/// A reference is unique in the whole system, not within a product.
+/// A reference is unique in the whole system, not only within a product.
 pub async fn a_reference_goes_to_one_of_two_products(db: Db) {
     let shop = Shop::open(&db).await;
     let (held, rival) = (create_batch("b-1", "LAMP", 1), create_batch("b-1", "CHAIR", 1));
-    let answers = overtaken(&shop, &db, &held, &rival).await;
+    let answers = run_both(&shop, &db, &held, &rival).await;
     assert_eq!(refusal(answers), Refusal::BatchExists(reference("b-1")));
     let snapshot = shop.snapshot().await;
     assert_eq!((snapshot.histories.len(), snapshot.events.len()), (1, 1));
 }
 
-/// The line was looked for and not found under either product.
+/// Both decisions find no such line.
 pub async fn a_line_goes_to_one_of_two_products(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), create_batch("b-2", "CHAIR", 5)])
         .await;
     let held = allocate_line(line("o-1", "1"), "LAMP", 1);
     let rival = allocate_line(line("o-1", "1"), "CHAIR", 1);
-    let answers = overtaken(&shop, &db, &held, &rival).await;
+    let answers = run_both(&shop, &db, &held, &rival).await;
     assert_eq!(refusal(answers), Refusal::LineExists(line("o-1", "1")));
     let placed = shop.order("o-1").await;
     assert_eq!(placed.lines.len(), 1);
 }
 
-/// The order's header was looked for and not found.
-pub async fn an_order_is_placed_by_one_of_two(db: Db) {
+/// Both decisions find no such order.
+pub async fn an_order_is_placed_by_one_of_two_commands(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), create_batch("b-2", "CHAIR", 5)])
         .await;
     let (held, rival) = (place_order("o-1", &[("LAMP", 1)]), place_order("o-1", &[("CHAIR", 1)]));
-    let answers = overtaken(&shop, &db, &held, &rival).await;
+    let answers = run_both(&shop, &db, &held, &rival).await;
     assert_eq!(refusal(answers), Refusal::OrderExists(order("o-1")));
     assert_eq!(shop.snapshot().await.orders.len(), 1);
 }
 
-/// "Unknown" is told of a product that did not exist, and no longer than that.
-pub async fn a_product_that_appears_meanwhile_is_found(db: Db) {
+/// A decision that found no product is not stored after the product was created.
+pub async fn a_product_that_is_created_meanwhile_is_found(db: Db) {
     let shop = Shop::open(&db).await;
     let (held, rival) = (allocate("o-1", "LAMP", 1), create_batch("b-1", "LAMP", 1));
-    let (held_answer, rival_answer) = overtaken(&shop, &db, &held, &rival).await;
+    let (held_answer, rival_answer) = run_both(&shop, &db, &held, &rival).await;
     assert!(rival_answer.is_ok(), "{rival_answer:?}");
     match held_answer {
         Ok(Outcome::LinePlaced { fresh: true, .. }) => {}
@@ -132,7 +132,7 @@ pub async fn a_product_that_appears_meanwhile_is_found(db: Db) {
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), 1);
 }
 
-/// The line that came in between is cancelled with its order, or placed after it: never lost, never half.
+/// The line that is added meanwhile is cancelled with its order, or placed after that: never lost.
 pub async fn an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -142,7 +142,7 @@ pub async fn an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole
     ])
     .await;
     let (held, rival) = (cancel_order("o-1"), allocate("o-1", "CHAIR", 1));
-    let answers = overtaken(&shop, &db, &held, &rival).await;
+    let answers = run_both(&shop, &db, &held, &rival).await;
     assert_eq!(done(&answers), 2, "{answers:?}");
     let Outcome::OrderChanged { order: view, .. } = shop.done(&held).await else {
         unreachable!("an order is cancelled")
@@ -152,19 +152,19 @@ pub async fn an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole
     shop.assert_sound().await;
 }
 
-/// What was counted away under the decision is not promised by it.
-pub async fn a_batch_counted_down_meanwhile_is_not_promised(db: Db) {
+/// Units that are counted away during a decision are not promised by it.
+pub async fn a_batch_that_is_counted_down_meanwhile_is_not_promised(db: Db) {
     let shop = Shop::open(&db).await;
     shop.done(&create_batch("b-1", "LAMP", 5)).await;
     let (held, rival) = (allocate("o-1", "LAMP", 5), count_batch("b-1", 4));
-    let (held_answer, rival_answer) = overtaken(&shop, &db, &held, &rival).await;
+    let (held_answer, rival_answer) = run_both(&shop, &db, &held, &rival).await;
     assert!(rival_answer.is_ok(), "{rival_answer:?}");
     let history = shop.history(&sku("LAMP")).await;
     assert!(history.allocations.is_empty());
     match held_answer {
-        // It was first, and lost its stock to the count.
+        // It was first, and the count took its stock.
         Ok(_) => assert_eq!(history.lines[0].state, LineState::Backordered),
-        // It was second, and found too little.
+        // It was second, and there was too little.
         Err(error) => assert_eq!((error.code(), history.lines.len()), ("out_of_stock", 0)),
     }
 }

@@ -1,4 +1,4 @@
-//! Names and numbers at the edges of what is allowed.
+//! Names and numbers at the limits of what is allowed.
 
 use earmark_application::EventFilter;
 use earmark_domain::{MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, MAX_QUANTITY, OnOrderShortage};
@@ -10,7 +10,7 @@ use crate::build::{
 use crate::databases::Db;
 use crate::shop::Shop;
 
-/// Uses a name for everything that has one, and finds it again.
+/// Uses a name for everything that has one, and reads it back.
 async fn assert_survives(shop: &Shop, name: &str) {
     shop.all_done(&[
         name_product(name, name),
@@ -23,19 +23,19 @@ async fn assert_survives(shop: &Shop, name: &str) {
         .batch(&reference(name), shop.now())
         .await
         .expect("a batch")
-        .expect("it stands");
+        .expect("it exists");
     assert_eq!(
         (batch.record.reference.as_str(), batch.record.sku.as_str()),
         (name, name)
     );
-    let placed = reads.order(&order(name)).await.expect("an order").expect("it stands");
+    let placed = reads.order(&order(name)).await.expect("an order").expect("it exists");
     assert_eq!(placed.lines[0].record.terms.key, line(name, name));
     assert_eq!(placed.lines[0].allocations[0].0.batch, reference(name));
     let product = reads
         .product(&sku(name), shop.now())
         .await
         .expect("a product")
-        .expect("it stands");
+        .expect("it exists");
     assert_eq!(product.summary.name.as_ref().map(|name| name.as_str()), Some(name));
     let found = reads
         .products(Some(name), None, shop.now(), 100)
@@ -50,13 +50,13 @@ async fn assert_survives(shop: &Shop, name: &str) {
         order: Some(order(name)),
         types: Vec::new(),
     };
-    let told = reads.events(&filter, 0, 10).await.expect("events").events;
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].event.fact.line(), Some(&line(name, name)));
+    let events = reads.events(&filter, 0, 10).await.expect("events").events;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].event.fact.line(), Some(&line(name, name)));
 }
 
-/// No sign has a meaning of its own.
-pub async fn names_of_any_script_and_sign_survive(db: Db) {
+/// No character has a special meaning.
+pub async fn names_of_any_characters_are_stored(db: Db) {
     let shop = Shop::open(&db).await;
     let names = [
         "it's",
@@ -94,8 +94,8 @@ pub async fn names_of_any_script_and_sign_survive(db: Db) {
     shop.assert_sound().await;
 }
 
-/// Case, accents, and where one name ends and the next begins.
-pub async fn names_that_look_alike_stay_apart(db: Db) {
+/// Names that differ in case, in accents, or in where one of two names ends.
+pub async fn similar_names_are_different(db: Db) {
     let shop = Shop::open(&db).await;
     let names = [
         "lamp", "Lamp", "LAMP", "\u{e9}", "e\u{301}", "e", "ß", "ss", "ẞ", "1", "01", "１",
@@ -109,7 +109,7 @@ pub async fn names_that_look_alike_stay_apart(db: Db) {
             .batch(&reference(name), shop.now())
             .await
             .expect("a batch")
-            .expect("it stands");
+            .expect("it exists");
         assert_eq!((batch.record.sku, batch.record.quantity.get()), (sku(name), number));
     }
     let pairs = [
@@ -134,7 +134,7 @@ pub async fn names_that_look_alike_stay_apart(db: Db) {
 }
 
 /// Sixty-four characters of four bytes each, and two hundred in a product's name.
-pub async fn the_longest_names_survive(db: Db) {
+pub async fn the_longest_names_are_stored(db: Db) {
     let shop = Shop::open(&db).await;
     assert_survives(&shop, &"🪔".repeat(MAX_NAME_CHARS)).await;
     assert_survives(&shop, &"\u{10FFFD}".repeat(MAX_NAME_CHARS)).await;
@@ -146,8 +146,8 @@ pub async fn the_longest_names_survive(db: Db) {
     shop.assert_sound().await;
 }
 
-/// A thousand million a time, and sums past what 32 bits hold.
-pub async fn the_largest_quantities_add_up(db: Db) {
+/// Quantities of a thousand million, with sums that need more than 32 bits.
+pub async fn the_largest_quantities_are_added_without_overflow(db: Db) {
     const BATCHES: u32 = 12;
     let most = u64::from(MAX_QUANTITY);
     let shop = Shop::open(&db).await;

@@ -1,6 +1,6 @@
-//! Change sets that no domain decides on: a store must not believe them.
+//! Forged change sets, which the domain would never decide: a store must not store them.
 //!
-//! The rules stand in the domain, and a second time in the store: whatever defect comes between, the books stay right.
+//! The invariants are checked in the domain and a second time in the store, so that a defect in between does no harm.
 
 use earmark_application::StoreError;
 use earmark_domain::{
@@ -35,17 +35,17 @@ async fn lamps(db: &Db) -> Shop {
     shop
 }
 
-/// What the domain would store for a command, for a test to bend.
-async fn honest(shop: &Shop, command: &Command) -> ChangeSet {
+/// What the domain decides for a command, for a test to change.
+async fn decided(shop: &Shop, command: &Command) -> ChangeSet {
     let loaded = shop.load(&command.scope()).await;
-    let mut unit_of_work = earmark_domain::UnitOfWork::open(loaded).expect("sound books");
-    let decided = unit_of_work.decide(command, &shop.context());
-    assert!(decided.is_ok(), "{decided:?}");
-    unit_of_work.close().expect("a few batches are read wholly")
+    let mut unit_of_work = earmark_domain::UnitOfWork::open(loaded).expect("sound records");
+    let outcome = unit_of_work.decide(command, &shop.context());
+    assert!(outcome.is_ok(), "{outcome:?}");
+    unit_of_work.close().expect("all batches are loaded")
 }
 
-/// The store says no, and everything is as it was.
-async fn assert_kept_out(shop: &Shop, command: &Command, changes: ChangeSet) {
+/// The store refuses the change set and stores nothing of it.
+async fn assert_not_stored(shop: &Shop, command: &Command, changes: ChangeSet) {
     let before = shop.snapshot().await;
     let stored = shop.forge(&command.scope(), changes.clone()).await;
     assert!(
@@ -56,34 +56,34 @@ async fn assert_kept_out(shop: &Shop, command: &Command, changes: ChangeSet) {
     shop.assert_sound().await;
 }
 
-/// The database itself refuses the eleventh of ten.
-pub async fn a_change_that_asks_for_more_than_a_batch_holds_is_not_stored(db: Db) {
+/// The store checks the batch's quantity itself.
+pub async fn an_allocation_beyond_a_batchs_quantity_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = allocate("o-9", "LAMP", 6);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     changes.earmarked[0].quantity = units(7);
-    assert_kept_out(&shop, &command, changes).await;
+    assert_not_stored(&shop, &command, changes).await;
     shop.done(&command).await;
 }
 
-/// Nor can the shelf be pulled away from under a line.
-pub async fn a_change_that_counts_a_batch_below_its_allocations_is_not_stored(db: Db) {
+/// A batch can't be smaller than its allocations.
+pub async fn a_count_below_a_batchs_allocations_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = count_batch("b-1", 4);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     let Change::Changed(batch) = &mut changes.batches[0] else {
         unreachable!("the batch exists")
     };
     batch.quantity = Count::new(3).expect("a count");
-    assert_kept_out(&shop, &command, changes).await;
+    assert_not_stored(&shop, &command, changes).await;
     shop.done(&command).await;
 }
 
-/// Counters are derived, never taken over.
-pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change_says(db: Db) {
+/// The store derives the sum itself.
+pub async fn a_batchs_allocated_units_are_the_sum_of_its_allocations(db: Db) {
     let shop = lamps(&db).await;
     let command = count_batch("b-1", 20);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     let Change::Changed(batch) = &mut changes.batches[0] else {
         unreachable!("the batch exists")
     };
@@ -93,7 +93,7 @@ pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change
         .expect("the rest of it is sound");
 
     let command = create_batch("b-3", "LAMP", 5);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     let Change::New(batch) = &mut changes.batches[0] else {
         unreachable!("the batch is new")
     };
@@ -109,7 +109,7 @@ pub async fn what_is_allocated_is_the_sum_of_the_allocations_whatever_the_change
     shop.assert_sound().await;
 }
 
-/// Changes of one product, one event higher, for a forger to fill.
+/// A change set of one product with one event, for a test to fill.
 async fn next_version(shop: &Shop, of: &str, fact: Fact) -> ChangeSet {
     let record = shop.history(&sku(of)).await.product;
     let context = shop.context();
@@ -137,26 +137,26 @@ fn renamed() -> Fact {
     }
 }
 
-/// The same line in the same batch, at another time: first out, then in.
-pub async fn an_allocation_made_anew_takes_the_place_of_the_one_released(db: Db) {
+/// The same line in the same batch, at another time: it is released and allocated again.
+pub async fn an_allocation_that_is_released_and_made_again_is_stored(db: Db) {
     let shop = lamps(&db).await;
-    let stands = shop.history(&sku("LAMP")).await.allocations[0].clone();
-    let anew = AllocationRecord {
+    let released = shop.history(&sku("LAMP")).await.allocations[0].clone();
+    let again = AllocationRecord {
         allocated_at: shop.context().now,
-        ..stands.clone()
+        ..released.clone()
     };
     let mut changes = next_version(&shop, "LAMP", renamed()).await;
-    changes.released.push(stands);
-    changes.earmarked.push(anew.clone());
+    changes.released.push(released);
+    changes.earmarked.push(again.clone());
     let scope = allocate("o-1", "LAMP", 4).scope();
     shop.forge(&scope, changes).await.expect("it is sound");
     let history = shop.history(&sku("LAMP")).await;
-    assert_eq!(history.allocations, [anew]);
+    assert_eq!(history.allocations, [again]);
     assert_eq!(history.batches[0].allocated, Units::new(4));
 }
 
-/// One of a line's parts moves to another batch; the others stay where they are.
-pub async fn a_part_that_is_released_leaves_the_other_parts(db: Db) {
+/// One part of a line moves to another batch; the others stay.
+pub async fn a_released_part_leaves_the_other_parts_of_its_line(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 1),
@@ -183,8 +183,8 @@ pub async fn a_part_that_is_released_leaves_the_other_parts(db: Db) {
     assert_eq!(allocated, [1, 0, 3, 2]);
 }
 
-/// Ten of ten are taken, and one line's become another's: no state on the way holds more than ten.
-pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
+/// Ten of ten units are allocated, and one line's go to another: the batch never has more than ten.
+pub async fn units_of_a_full_batch_go_from_one_line_to_another(db: Db) {
     let shop = lamps(&db).await;
     shop.done(&allocate("o-2", "LAMP", 6)).await;
     let history = shop.history(&sku("LAMP")).await;
@@ -195,16 +195,16 @@ pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
         .expect("six")
         .clone();
     let mut changes = next_version(&shop, "LAMP", renamed()).await;
-    let newcomer = under_key(&history.lines[1], line("o-3", "LAMP"));
+    let new_line = under_key(&history.lines[1], line("o-3", "LAMP"));
     changes.lines = vec![
         Change::Changed(LineRecord {
             state: LineState::Cancelled,
             ..history.lines[1].clone()
         }),
-        Change::New(newcomer.clone()),
+        Change::New(new_line.clone()),
     ];
     changes.earmarked = vec![AllocationRecord {
-        key: newcomer.terms.key,
+        key: new_line.terms.key,
         ..leaving.clone()
     }];
     changes.released = vec![leaving];
@@ -214,76 +214,76 @@ pub async fn units_pass_from_line_to_line_in_a_batch_that_is_full(db: Db) {
     assert_eq!(batch.allocated, Units::new(10));
 }
 
-/// A decision counts only on the version it was taken on.
+/// A decision is valid for the version it was taken on.
 pub async fn a_change_decided_on_another_version_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = allocate("o-9", "LAMP", 1);
     for forged in [None, Some(0), Some(1), Some(3), Some(u64::from(u32::MAX))] {
-        let mut changes = honest(&shop, &command).await;
+        let mut changes = decided(&shop, &command).await;
         assert_eq!(changes.products[0].read_version, Some(2));
         changes.products[0].read_version = forged;
-        assert_kept_out(&shop, &command, changes).await;
+        assert_not_stored(&shop, &command, changes).await;
     }
 }
 
-/// What is there can't be made a second time, whatever else it comes with.
-pub async fn a_change_that_makes_what_exists_is_not_stored(db: Db) {
+/// A new row must not exist yet.
+pub async fn a_new_row_that_exists_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = place_order("o-9", &[("LAMP", 1)]);
-    let changes = honest(&shop, &command).await;
+    let changes = decided(&shop, &command).await;
 
     let mut same_line = changes.clone();
-    let there = shop.history(&sku("LAMP")).await.lines[0].clone();
-    same_line.lines.push(Change::New(there));
-    assert_kept_out(&shop, &command, same_line).await;
+    let existing = shop.history(&sku("LAMP")).await.lines[0].clone();
+    same_line.lines.push(Change::New(existing));
+    assert_not_stored(&shop, &command, same_line).await;
 
     let mut same_order = changes.clone();
     let Change::New(order) = &mut same_order.orders[0] else {
         unreachable!("the order is new")
     };
     order.id = crate::build::order("o-1");
-    assert_kept_out(&shop, &command, same_order).await;
+    assert_not_stored(&shop, &command, same_order).await;
 
     let mut same_batch = changes.clone();
-    let there = shop.history(&sku("CHAIR")).await.batches[0].clone();
+    let existing = shop.history(&sku("CHAIR")).await.batches[0].clone();
     same_batch.batches.push(Change::New(BatchRecord {
         sku: sku("LAMP"),
         ordinal: 9,
-        ..there
+        ..existing
     }));
-    assert_kept_out(&shop, &command, same_batch).await;
+    assert_not_stored(&shop, &command, same_batch).await;
 
     let mut same_allocation = changes.clone();
-    let there = shop.history(&sku("LAMP")).await.allocations[0].clone();
-    same_allocation.earmarked.push(there);
-    assert_kept_out(&shop, &command, same_allocation).await;
+    let existing = shop.history(&sku("LAMP")).await.allocations[0].clone();
+    same_allocation.earmarked.push(existing);
+    assert_not_stored(&shop, &command, same_allocation).await;
 
     let mut twice = changes;
     twice.lines.push(twice.lines[0].clone());
-    assert_kept_out(&shop, &command, twice).await;
+    assert_not_stored(&shop, &command, twice).await;
 }
 
-/// What is not there can't be changed, released or allocated in.
+/// A row that is changed, released or allocated in must exist.
 pub async fn a_change_of_what_does_not_exist_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = allocate("o-9", "LAMP", 1);
-    let changes = honest(&shop, &command).await;
+    let changes = decided(&shop, &command).await;
 
     let mut in_no_batch = changes.clone();
     in_no_batch.earmarked[0].batch = reference("nowhere");
-    assert_kept_out(&shop, &command, in_no_batch).await;
+    assert_not_stored(&shop, &command, in_no_batch).await;
 
     let mut to_no_line = changes.clone();
-    to_no_line.earmarked[0].key = line("nobody", "LAMP");
-    assert_kept_out(&shop, &command, to_no_line).await;
+    to_no_line.earmarked[0].key = line("unknown", "LAMP");
+    assert_not_stored(&shop, &command, to_no_line).await;
 
     let mut no_allocation = changes.clone();
     let released = AllocationRecord {
-        key: line("nobody", "LAMP"),
+        key: line("unknown", "LAMP"),
         ..changes.earmarked[0].clone()
     };
     no_allocation.released.push(released);
-    assert_kept_out(&shop, &command, no_allocation).await;
+    assert_not_stored(&shop, &command, no_allocation).await;
 
     let mut no_line = changes.clone();
     let Change::New(record) = changes.lines[0].clone() else {
@@ -291,23 +291,23 @@ pub async fn a_change_of_what_does_not_exist_is_not_stored(db: Db) {
     };
     no_line
         .lines
-        .push(Change::Changed(under_key(&record, line("nobody", "LAMP"))));
-    assert_kept_out(&shop, &command, no_line).await;
+        .push(Change::Changed(under_key(&record, line("unknown", "LAMP"))));
+    assert_not_stored(&shop, &command, no_line).await;
 
     let mut no_batch = changes;
-    let there = shop.history(&sku("LAMP")).await.batches[0].clone();
+    let existing = shop.history(&sku("LAMP")).await.batches[0].clone();
     no_batch.batches.push(Change::Changed(BatchRecord {
         reference: reference("nowhere"),
-        ..there
+        ..existing
     }));
-    assert_kept_out(&shop, &command, no_batch).await;
+    assert_not_stored(&shop, &command, no_batch).await;
 }
 
-/// Nine sound rows and a bad one: none of them is stored.
-pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
+/// Of nine sound rows and a bad one none is stored.
+pub async fn one_bad_row_prevents_the_whole_change_set(db: Db) {
     let shop = lamps(&db).await;
     let command = place_order("o-9", &[("LAMP", 6)]);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     let chairs = next_version(&shop, "CHAIR", renamed()).await;
     changes.products.extend(chairs.products);
     changes.events.extend(chairs.events);
@@ -322,16 +322,16 @@ pub async fn one_bad_row_keeps_the_whole_change_out(db: Db) {
         release_rank: ReleaseRank::of(Precedence::default(), false),
         allocated_at: shop.context().now,
     });
-    assert_kept_out(&shop, &command, changes).await;
+    assert_not_stored(&shop, &command, changes).await;
 }
 
-/// Of another product, or of nobody: a line that its product's events do not lead to is told all the same.
-pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
+/// A line without an event of its product is reported, whether its order has other events or none.
+pub async fn a_line_without_an_event_is_found(db: Db) {
     let shop = lamps(&db).await;
     assert!(shop.line_event_checks().await.iter().all(|line| line.has_event));
     let command = allocate("o-9", "LAMP", 1);
-    let mut changes = honest(&shop, &command).await;
-    // o-2 has events, but of chairs alone.
+    let mut changes = decided(&shop, &command).await;
+    // o-2 has events, but only of the CHAIR.
     let strays = [line("o-2", "x"), line("o-7", "LAMP")];
     for key in &strays {
         changes.lines.push(Change::New(LineRecord {
@@ -340,29 +340,32 @@ pub async fn a_line_that_no_event_tells_of_is_found(db: Db) {
         }));
     }
     shop.forge(&command.scope(), changes).await.expect("no key forbids it");
-    let proofs = shop.line_event_checks().await;
-    let untold: Vec<_> = proofs.iter().filter(|line| !line.has_event).collect();
+    let checks = shop.line_event_checks().await;
+    let without_event: Vec<_> = checks.iter().filter(|line| !line.has_event).collect();
     assert_eq!(
-        untold.iter().map(|line| &line.record.terms.key).collect::<Vec<_>>(),
+        without_event
+            .iter()
+            .map(|line| &line.record.terms.key)
+            .collect::<Vec<_>>(),
         [&strays[0], &strays[1]]
     );
-    assert_eq!(proofs.len(), 5);
+    assert_eq!(checks.len(), 5);
 
-    let report = shop.verify().await.expect("the books can be read");
+    let report = shop.verify().await.expect("the store can be read");
     for key in strays {
-        let told = report
+        let found = report
             .discrepancies
             .iter()
-            .any(|found| found.contains(&key.to_string()));
-        assert!(told, "{key} is not among {:?}", report.discrepancies);
+            .any(|discrepancy| discrepancy.contains(&key.to_string()));
+        assert!(found, "{key} is not among {:?}", report.discrepancies);
     }
 }
 
-/// Nobody says how much has left: it follows from what left.
-pub async fn what_has_left_is_the_sum_of_the_dispatches_whatever_the_change_says(db: Db) {
+/// The store derives the sum itself.
+pub async fn a_batchs_dispatched_units_are_the_sum_of_its_dispatches(db: Db) {
     let shop = lamps(&db).await;
     let command = count_batch("b-1", 20);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     let Change::Changed(batch) = &mut changes.batches[0] else {
         unreachable!("the batch exists")
     };
@@ -371,7 +374,7 @@ pub async fn what_has_left_is_the_sum_of_the_dispatches_whatever_the_change_says
         .await
         .expect("the rest of it is sound");
     let command = create_batch("b-3", "LAMP", 5);
-    let mut changes = honest(&shop, &command).await;
+    let mut changes = decided(&shop, &command).await;
     let Change::New(batch) = &mut changes.batches[0] else {
         unreachable!("the batch is new")
     };
@@ -385,54 +388,54 @@ pub async fn what_has_left_is_the_sum_of_the_dispatches_whatever_the_change_says
     shop.assert_sound().await;
 }
 
-/// More than is there, twice, of nothing, from nowhere: and nothing comes back that has not left.
-pub async fn a_dispatch_that_can_not_be_is_not_stored(db: Db) {
+/// A dispatch of too many units, of no line, from no batch, or a second time; and a return without a dispatch.
+pub async fn an_impossible_dispatch_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = dispatch("o-1");
-    let changes = honest(&shop, &command).await;
-    let with = |bend: &dyn Fn(&mut DispatchRecord)| {
+    let changes = decided(&shop, &command).await;
+    let with = |forge: &dyn Fn(&mut DispatchRecord)| {
         let mut changes = changes.clone();
-        bend(&mut changes.dispatched[0]);
+        forge(&mut changes.dispatched[0]);
         changes
     };
-    let too_much = with(&|gone| gone.quantity = units(11));
-    assert_kept_out(&shop, &command, too_much).await;
-    let from_nowhere = with(&|gone| gone.batch = reference("nowhere"));
-    assert_kept_out(&shop, &command, from_nowhere).await;
-    let to_nobody = with(&|gone| gone.key = line("nobody", "LAMP"));
-    assert_kept_out(&shop, &command, to_nobody).await;
-    // It leaves without leaving the batch: six are free, and four lie there for it still.
-    let mut both = with(&|gone| gone.quantity = units(7));
+    let too_much = with(&|dispatch| dispatch.quantity = units(11));
+    assert_not_stored(&shop, &command, too_much).await;
+    let from_nowhere = with(&|dispatch| dispatch.batch = reference("nowhere"));
+    assert_not_stored(&shop, &command, from_nowhere).await;
+    let to_no_line = with(&|dispatch| dispatch.key = line("unknown", "LAMP"));
+    assert_not_stored(&shop, &command, to_no_line).await;
+    // The units are dispatched and stay allocated: six units are available, and four are allocated to the line.
+    let mut both = with(&|dispatch| dispatch.quantity = units(7));
     both.released.clear();
-    assert_kept_out(&shop, &command, both).await;
+    assert_not_stored(&shop, &command, both).await;
     let mut twice = changes.clone();
     twice.dispatched.push(twice.dispatched[0].clone());
-    assert_kept_out(&shop, &command, twice).await;
+    assert_not_stored(&shop, &command, twice).await;
     let mut never_left = changes.clone();
     never_left.returned = never_left.dispatched.clone();
-    assert_kept_out(&shop, &command, never_left).await;
+    assert_not_stored(&shop, &command, never_left).await;
     let mut no_order = changes.clone();
     no_order.orders.push(Change::Changed(OrderRecord {
-        id: crate::build::order("nobody"),
+        id: crate::build::order("unknown"),
         placed_at: shop.now(),
         precedence: earmark_domain::Precedence::default(),
         hold_until: None,
     }));
-    assert_kept_out(&shop, &command, no_order).await;
+    assert_not_stored(&shop, &command, no_order).await;
 
     shop.done(&command).await;
     let command = undo_dispatch("o-1");
-    let mut other = honest(&shop, &command).await;
+    let mut other = decided(&shop, &command).await;
     other.returned[0].quantity = units(3);
-    assert_kept_out(&shop, &command, other).await;
+    assert_not_stored(&shop, &command, other).await;
     shop.done(&command).await;
 }
 
-/// A held line says until when, and a line that is neither held nor waits has no deadline.
+/// A held line has a deadline, and a line that is neither held nor backordered has none.
 pub async fn a_hold_without_a_deadline_is_not_stored(db: Db) {
     let shop = lamps(&db).await;
     let command = allocate("o-9", "LAMP", 1);
-    let changes = honest(&shop, &command).await;
+    let changes = decided(&shop, &command).await;
     for (state, hold_until) in [
         (LineState::Held, None),
         (LineState::Allocated, Some(shop.now())),
@@ -443,6 +446,6 @@ pub async fn a_hold_without_a_deadline_is_not_stored(db: Db) {
         record.state = state;
         record.terms.hold_until = hold_until;
         changes.lines = vec![Change::New(record)];
-        assert_kept_out(&shop, &command, changes).await;
+        assert_not_stored(&shop, &command, changes).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What a store keeps of the terms of promises: precedence, claims, locations, units kept back, and what has left.
+//! Terms of promises: precedence, release ranks, deadlines, locations, safety stock and dispatches are stored and loaded.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use earmark_domain::{
     Change, Command, LineKey, LineState, OnOrderShortage, OrderTerms, Outcome, ReleaseLines, ReleaseScope, Scope, Units,
 };
 
-use super::kept::assert_stored;
+use super::storing::assert_stored;
 use crate::build::{
     allocate, allocate_from, allocate_or_wait, cancel_batch, cancel_line, cancel_order, change_line, confirm,
     confirm_some, count, count_batch, create_at, create_batch, create_inbound, dispatch, expect_batch, hold, keep_back,
@@ -17,8 +17,8 @@ use crate::build::{
 use crate::databases::Db;
 use crate::shop::Shop;
 
-/// A week in which everything is promised in every way: each command, and what it is followed by in seconds.
-fn a_week_of_promises() -> Vec<(Command, i64)> {
+/// A history with promises on all kinds of terms: each command, with the seconds that pass after it.
+fn history() -> Vec<(Command, i64)> {
     let everything = OrderTerms {
         on_shortage: OnOrderShortage::Backorder,
         split: true,
@@ -57,7 +57,7 @@ fn a_week_of_promises() -> Vec<(Command, i64)> {
         (undo_dispatch("o-2"), 0),
         (dispatch("o-2"), 0),
         (count_batch("shelf", 5), 100_000),
-        // All holds have ended by now.
+        // All holds have expired by now.
         (hold("h-4", &[("a", "LAMP", 1)], 60), 0),
         (confirm("h-4"), 0),
         (cancel_line("o-1", "LAMP"), 0),
@@ -69,34 +69,34 @@ fn a_week_of_promises() -> Vec<(Command, i64)> {
     ]
 }
 
-async fn live_through_a_week(shop: &Shop) {
-    for (command, seconds) in a_week_of_promises() {
+async fn run_history(shop: &Shop) {
+    for (command, seconds) in history() {
         shop.done(&command).await;
         shop.clock.advance_seconds(seconds);
     }
 }
 
-/// Deadlines, ranks, claims, locations, dispatches: nothing is rounded, cut or swapped on its way.
-pub async fn what_is_promised_is_read_back_the_same(db: Db) {
+/// Deadlines, precedences, release ranks, locations, dispatches: nothing is rounded, cut or swapped.
+pub async fn promises_are_read_back_as_they_were_stored(db: Db) {
     let shop = Shop::open(&db).await;
-    for (command, seconds) in a_week_of_promises() {
+    for (command, seconds) in history() {
         let decided = shop.decide(&command).await;
         assert!(decided.answers[0].is_ok(), "{command:?}: {:?}", decided.answers);
         assert_stored(&shop, &decided.changes).await;
         shop.assert_sound().await;
         shop.clock.advance_seconds(seconds);
     }
-    let stands = shop.order("o-1").await;
+    let stored = shop.order("o-1").await;
     assert_eq!(
-        stands.lines[0].record.terms.locations,
+        stored.lines[0].record.terms.locations,
         locations(&["attic", "it's \"here\"", "a\\\\b", "main"])
     );
 }
 
 /// A restart loses no promise.
-pub async fn what_is_promised_stands_when_the_books_are_opened_again(db: Db) {
+pub async fn promises_survive_a_restart(db: Db) {
     let shop = Shop::open(&db).await;
-    live_through_a_week(&shop).await;
+    run_history(&shop).await;
     let before = shop.snapshot().await;
     assert!(before.histories[0].dispatches.len() >= 2);
     let shop = shop.another(&db).await;
@@ -124,8 +124,9 @@ async fn to_release(shop: &Shop, batch: &str, lines: ReleaseLines) -> Vec<LineKe
     found
 }
 
-/// A batch of twelve with lines of every claim: held, of low and usual and high priority, with a day and without.
-async fn claims(db: &Db) -> Shop {
+/// A batch of twelve with lines of every release rank: held, of low, default and high priority, with a required date
+/// and without.
+async fn lines_of_every_release_rank(db: &Db) -> Shop {
     let shop = Shop::open(db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 12),
@@ -140,9 +141,9 @@ async fn claims(db: &Db) -> Shop {
     shop
 }
 
-/// Held lines, then by priority, then by day, then the latest.
-pub async fn the_weakest_claims_are_loaded_to_be_released(db: Db) {
-    let shop = claims(&db).await;
+/// Held lines leave first, then the lowest priority, then the latest required date, then the latest allocation.
+pub async fn lines_are_loaded_for_release_by_their_release_rank(db: Db) {
+    let shop = lines_of_every_release_rank(&db).await;
     let leaving = [
         line("held", "a"),
         line("low", "a"),
@@ -166,7 +167,7 @@ pub async fn the_weakest_claims_are_loaded_to_be_released(db: Db) {
     assert_eq!(states("usual").await, LineState::Backordered);
     assert_eq!(states("dated").await, LineState::Allocated);
     shop.assert_sound().await;
-    // Firm by now, it has a stronger claim than what was placed with a low priority.
+    // Confirmed, it leaves later than a line of low priority.
     shop.all_done(&[create_batch("b-2", "LAMP", 8), confirm("held")]).await;
     assert_eq!(
         to_release(&shop, "b-2", ReleaseLines::Beyond(count(6))).await,
@@ -175,9 +176,9 @@ pub async fn the_weakest_claims_are_loaded_to_be_released(db: Db) {
     shop.assert_sound().await;
 }
 
-/// Another date is told to everybody who lies in the batch.
-pub async fn all_that_lie_in_a_batch_are_loaded_where_each_may_be_told(db: Db) {
-    let shop = claims(&db).await;
+/// A new date may change the promise of each line in the batch.
+pub async fn all_lines_of_a_batch_are_loaded_when_its_date_changes(db: Db) {
+    let shop = lines_of_every_release_rank(&db).await;
     shop.all_done(&[create_batch("b-2", "LAMP", 1), allocate("other", "LAMP", 1)])
         .await;
     let found = to_release(&shop, "b-1", ReleaseLines::All).await;
@@ -186,8 +187,8 @@ pub async fn all_that_lie_in_a_batch_are_loaded_where_each_may_be_told(db: Db) {
     assert_eq!(to_release(&shop, "nowhere", ReleaseLines::All).await, []);
 }
 
-/// Who is more important is served first, and stands first in the list, page by page.
-pub async fn the_backlog_goes_by_precedence(db: Db) {
+/// The line of higher precedence is served first and listed first, page by page.
+pub async fn the_backlog_is_ordered_by_precedence(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         keep_back("LAMP", 0),
@@ -234,8 +235,8 @@ pub async fn the_backlog_goes_by_precedence(db: Db) {
     shop.assert_sound().await;
 }
 
-/// With the batches that it left, used up as they may be.
-pub async fn what_has_left_is_loaded_to_come_back(db: Db) {
+/// With the batches that the units left, even used-up ones.
+pub async fn dispatches_are_loaded_to_be_undone(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 2),
@@ -247,8 +248,8 @@ pub async fn what_has_left_is_loaded_to_come_back(db: Db) {
         dispatch("o-2"),
     ])
     .await;
-    let gone = shop.history(&sku("LAMP")).await.dispatches;
-    assert_eq!(gone.len(), 3);
+    let dispatches = shop.history(&sku("LAMP")).await.dispatches;
+    assert_eq!(dispatches.len(), 3);
     let batch = shop.batch("b-1").await.record;
     assert_eq!((batch.allocated, batch.dispatched), (Units::ZERO, Units::new(2)));
 
@@ -256,9 +257,9 @@ pub async fn what_has_left_is_loaded_to_come_back(db: Db) {
     loaded
         .dispatches
         .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
-    assert_eq!(loaded.dispatches, gone[..2]);
-    let left: BTreeSet<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
-    assert!(left.is_superset(&["b-1", "b-2"].into()), "{left:?}");
+    assert_eq!(loaded.dispatches, dispatches[..2]);
+    let batches: BTreeSet<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
+    assert!(batches.is_superset(&["b-1", "b-2"].into()), "{batches:?}");
     assert_eq!(shop.load(&cancel_order("o-1").scope()).await.dispatches, []);
 
     let decided = shop.decide(&undo_dispatch("o-1")).await.changes;
@@ -267,22 +268,22 @@ pub async fn what_has_left_is_loaded_to_come_back(db: Db) {
     assert_eq!((history.dispatches.len(), history.allocations.len()), (1, 2));
     assert_eq!(shop.batch("b-1").await.record.allocated, Units::new(2));
     shop.assert_sound().await;
-    // What is shipped leaves nothing on offer, and what is received is.
+    // Dispatched units are not on hand.
     shop.done(&dispatch("o-1")).await;
     assert_eq!(shop.product("LAMP").await.summary.on_hand, Units::new(1));
 }
 
-/// A held order that is placed anew has another deadline and another place, and no second header.
-pub async fn an_order_that_changes_stands_as_it_is(db: Db) {
+/// A replaced order has another deadline and another precedence, and no second header.
+pub async fn the_header_of_a_replaced_order_is_changed(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 9), hold("o-1", &[("a", "LAMP", 2)], 100)])
         .await;
     let before = shop.order("o-1").await.header.expect("it was placed");
-    let anew = OrderTerms {
+    let terms = OrderTerms {
         precedence: precedence(4, Some("2026-04-01")),
         ..crate::build::held_for(900)
     };
-    let command = Command::ReplaceOrder(order_on("o-1", &[("a", "LAMP", 3), ("b", "LAMP", 1)], anew));
+    let command = Command::ReplaceOrder(order_on("o-1", &[("a", "LAMP", 3), ("b", "LAMP", 1)], terms));
     let changes = shop.decide(&command).await.changes;
     assert!(matches!(&changes.orders[..], [Change::Changed(_)]));
     let header = shop.order("o-1").await.header.expect("it was placed");
@@ -292,14 +293,14 @@ pub async fn an_order_that_changes_stands_as_it_is(db: Db) {
     let loaded = shop.load(&cancel_order("o-1").scope()).await;
     assert_eq!(loaded.orders, shop.reads.orders(None, 9).await.expect("orders"));
     assert_eq!(loaded.orders, [header]);
-    // A line that was allocated alone brings no header.
+    // A line that is allocated on its own has no order header.
     shop.done(&allocate("o-2", "LAMP", 1)).await;
     assert_eq!(shop.order("o-2").await.header, None);
     shop.assert_sound().await;
 }
 
-/// Nothing of a quote is stored, and it sees what was stored before it, by whomever.
-pub async fn what_a_quote_is_told_is_what_stands(db: Db) {
+/// A quote stores nothing, and sees what was stored before it by any instance.
+pub async fn a_quote_reads_the_current_state(db: Db) {
     let shop = Shop::open(&db).await;
     let rival = shop.another(&db).await;
     shop.done(&create_batch("b-1", "LAMP", 40)).await;
@@ -308,7 +309,7 @@ pub async fn what_a_quote_is_told_is_what_stands(db: Db) {
         let quoted = shop.done(&quote(&[("a", "LAMP", 1)])).await;
         assert_eq!(shop.snapshot().await, before);
         let Outcome::Quoted { lines, .. } = quoted else {
-            unreachable!("a quote is told")
+            unreachable!("a quote is answered")
         };
         lines[0].tried[0].available.get()
     };
@@ -323,17 +324,20 @@ pub async fn what_a_quote_is_told_is_what_stands(db: Db) {
     shop.assert_sound().await;
 }
 
-/// In the product's sums, wherever they are told.
-pub async fn units_kept_back_are_not_available(db: Db) {
+/// In a product's sums, in the product's view and in the list.
+pub async fn safety_stock_is_not_available(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 9), allocate("o-1", "LAMP", 4)])
         .await;
-    for (kept_back, available) in [(0, 5), (2, 3), (5, 0), (8, 0)] {
-        shop.done(&keep_back("LAMP", kept_back)).await;
-        let told = shop.product("LAMP").await.summary;
-        assert_eq!((told.available.get(), told.safety_stock), (available, count(kept_back)));
+    for (safety_stock, available) in [(0, 5), (2, 3), (5, 0), (8, 0)] {
+        shop.done(&keep_back("LAMP", safety_stock)).await;
+        let summary = shop.product("LAMP").await.summary;
+        assert_eq!(
+            (summary.available.get(), summary.safety_stock),
+            (available, count(safety_stock))
+        );
         let listed = shop.reads.products(None, None, shop.now(), 9).await.expect("products");
-        assert_eq!(listed, [told]);
+        assert_eq!(listed, [summary]);
     }
     shop.assert_sound().await;
 }

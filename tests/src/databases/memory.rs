@@ -1,14 +1,14 @@
-//! Adapter in memory.
+//! The store in memory.
 
 use async_trait::async_trait;
 use earmark_adapters::memory::MemoryStore;
 
 use super::{Adapter, Database, Overlap};
 
-/// Adapter in memory: they stand as long as the case runs.
+/// A store in memory, which lasts as long as the case.
 #[derive(Default)]
 pub struct MemoryDatabase {
-    books: MemoryStore,
+    store: MemoryStore,
 }
 
 #[async_trait]
@@ -18,7 +18,7 @@ impl Database for MemoryDatabase {
     }
 
     async fn open(&self) -> Adapter {
-        Adapter::of(self.books.clone())
+        Adapter::of(self.store.clone())
     }
 
     fn url(&self) -> String {

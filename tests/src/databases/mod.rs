@@ -1,4 +1,4 @@
-//! The databases that stores keep their books in: a fresh one for each case, gone afterwards.
+//! The databases that the stores are tested on: a fresh one for each case, deleted afterwards.
 
 mod memory;
 #[cfg(feature = "servers")]
@@ -43,44 +43,44 @@ impl Adapter {
     }
 }
 
-/// Whether transactions of a store decide side by side.
+/// Whether transactions of a store decide concurrently.
 ///
-/// A case that holds one transaction open has to know whether to wait for the others meanwhile.
+/// A case that holds one transaction open has to know whether the others can go on meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Overlap {
-    /// They wait for each other: there is one writer at a time.
+    /// Never: there is one writer at a time.
     Never,
-    /// They wait for each other on the same product only.
+    /// On different products only.
     OnOtherProducts,
-    /// They never wait for each other.
+    /// Always.
     Always,
 }
 
-/// One database, empty at first. Books can be opened on it any number of times.
+/// One database, empty at first. It can be opened any number of times.
 #[async_trait]
 pub trait Database: Send + Sync + 'static {
-    /// Makes an empty database.
+    /// Creates an empty database.
     async fn fresh() -> Self
     where
         Self: Sized;
 
-    /// Opens the books, as an instance of the service does when it starts.
+    /// Opens it, as an instance of the service does when it starts.
     async fn open(&self) -> Adapter;
 
-    /// Where it is, as the service's setting `store.url` says it.
+    /// Its address, as in the service's setting `store.url`.
     fn url(&self) -> String;
 
-    /// Whether its transactions decide side by side.
+    /// Whether its transactions decide concurrently.
     fn overlap(&self) -> Overlap;
 
-    /// Takes the database away.
+    /// Deletes the database.
     async fn discard(&self);
 }
 
 /// A database that a case is run on.
 pub type Db = Arc<dyn Database>;
 
-/// Runs a case on a fresh database, and takes the database away whether the case passed or not.
+/// Runs a case on a fresh database, and deletes the database whether the case passed or not.
 pub async fn on_fresh<D, F>(case: impl FnOnce(Db) -> F)
 where
     D: Database,

@@ -1,4 +1,4 @@
-//! Adapter in a Postgres database.
+//! The store on PostgreSQL.
 
 use std::env;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::{Adapter, Database, Overlap};
 
-/// Where the server is told: the address of a database whose user may create others.
+/// The variable with the address of a database whose user may create others.
 const SERVER: &str = "EARMARK_TEST_POSTGRES";
 
-/// How many connections an instance has: fewer than most cases have racers, so that they meet the bound.
+/// How many connections an instance has: fewer than most cases have concurrent commands, so that they reach the bound.
 const CONNECTIONS: usize = 6;
 
 /// A database on a throwaway server.
@@ -28,7 +28,7 @@ impl PostgresDatabase {
         let mut connection = AsyncPgConnection::establish(server)
             .await
             .expect("the test server answers");
-        connection.batch_execute(sql).await.expect("the test server obeys");
+        connection.batch_execute(sql).await.expect("the statement runs");
     }
 }
 
@@ -60,7 +60,7 @@ impl Database for PostgresDatabase {
     }
 
     async fn discard(&self) {
-        // By force: the books a case had open may take a moment to close their connections.
+        // By force: the stores that a case opened may take a moment to close their connections.
         Self::run(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }
 }

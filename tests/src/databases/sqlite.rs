@@ -1,4 +1,4 @@
-//! Adapter in a SQLite file.
+//! The store on SQLite.
 
 use std::path::PathBuf;
 
@@ -11,14 +11,14 @@ use super::{Adapter, Database, Overlap};
 /// How many readers an instance has.
 const READERS: usize = 2;
 
-/// A SQLite file in a folder of its own, which goes with it.
+/// A SQLite file in a temporary folder of its own.
 pub struct SqliteDatabase {
     folder: TempDir,
 }
 
 impl SqliteDatabase {
     fn path(&self) -> PathBuf {
-        self.folder.path().join("books.db")
+        self.folder.path().join("earmark.db")
     }
 }
 

@@ -1,4 +1,4 @@
-//! The binary under test: built from the sources as they stand, then run.
+//! The binary under test: built from the current sources, then run.
 
 use std::env;
 use std::fs;
@@ -11,17 +11,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-/// Where the binary is. The first caller has it built if need be, so that no test ever meets a stale one: Cargo builds
-/// the binaries of a test's own package only.
+/// The path of the binary. The first caller builds it if it is stale: Cargo builds only the binaries of a test's own
+/// package.
 fn binary() -> &'static Path {
-    // A failure is kept too: one attempt is enough.
+    // A failure is stored as well: one attempt is enough.
     static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let binary = BINARY.get_or_init(|| {
         let test = env::current_exe().expect("the test has a path");
         // <target>[/<triple>]/<profile>/deps/<test>
         let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");
         let binary = profile.join(format!("earmark{}", env::consts::EXE_SUFFIX));
-        // A run of all tests has built it already, and would wait for its like to be built with other features.
+        // A run of all tests has built it already; building it again with other features would take time.
         if is_fresh(&binary).unwrap_or(false) {
             Some(binary)
         } else {
@@ -31,21 +31,21 @@ fn binary() -> &'static Path {
     binary.as_deref().expect("the binary can be built")
 }
 
-/// Whether the binary is younger than all that it is made of, as Cargo tells it in a file beside it.
+/// Whether the binary is newer than all of its sources, which Cargo lists in a file beside it.
 fn is_fresh(binary: &Path) -> io::Result<bool> {
     let built = binary.metadata()?.modified()?;
-    let told = fs::read_to_string(binary.with_extension("d"))?;
-    let (_, sources) = told.split_once(": ").unwrap_or_default();
-    // A space within a path is told as a backslash and a space.
+    let list = fs::read_to_string(binary.with_extension("d"))?;
+    let (_, sources) = list.split_once(": ").unwrap_or_default();
+    // A space within a path is written as a backslash and a space.
     let sources = sources.trim_end().replace("\\ ", "\0");
     let sources = sources
         .split(' ')
         .map(|source| PathBuf::from(source.replace('\0', " ")));
 
-    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut manifests = vec![house.join("Cargo.toml"), house.join("Cargo.lock")];
-    for room in fs::read_dir(house.join("crates"))? {
-        manifests.push(room?.path().join("Cargo.toml"));
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut manifests = vec![workspace.join("Cargo.toml"), workspace.join("Cargo.lock")];
+    for member in fs::read_dir(workspace.join("crates"))? {
+        manifests.push(member?.path().join("Cargo.toml"));
     }
     for source in sources.chain(manifests) {
         if source.metadata()?.modified()? >= built {
@@ -55,10 +55,10 @@ fn is_fresh(binary: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Builds the binary in the target folder and the profile that this very test was built in. `None`: it can't be built,
-/// and Cargo has said why.
+/// Builds the binary in the target folder and the profile of this test. `None`: it can't be built, and Cargo has printed
+/// why.
 fn build(profile: &Path) -> Option<PathBuf> {
-    let above = profile.parent().expect("a profile lies in a target folder");
+    let target = profile.parent().expect("a profile lies in a target folder");
     let name = |path: &Path| {
         path.file_name()
             .expect("a folder has a name")
@@ -82,18 +82,18 @@ fn build(profile: &Path) -> Option<PathBuf> {
             cargo.args(["--profile", other]);
         }
     }
-    if above.join("CACHEDIR.TAG").exists() {
-        cargo.arg("--target-dir").arg(above);
+    if target.join("CACHEDIR.TAG").exists() {
+        cargo.arg("--target-dir").arg(target);
     } else {
-        cargo.args(["--target", &name(above), "--target-dir"]);
-        cargo.arg(above.parent().expect("a triple lies in a target folder"));
+        cargo.args(["--target", &name(target), "--target-dir"]);
+        cargo.arg(target.parent().expect("a triple lies in a target folder"));
     }
 
     let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
     if !built.status.success() {
         return None;
     }
-    let messages = String::from_utf8(built.stdout).expect("cargo speaks UTF-8");
+    let messages = String::from_utf8(built.stdout).expect("the output is UTF-8");
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -101,8 +101,7 @@ fn build(profile: &Path) -> Option<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// The binary as a command, in a folder of its own and with nothing set in its environment: no setting of the person
-/// who runs the tests reaches it.
+/// The binary as a command, in a folder of its own and without settings from the environment.
 pub(super) fn bare(folder: &TempDir) -> Command {
     let mut command = Command::new(binary());
     command.current_dir(folder.path());
@@ -113,14 +112,14 @@ pub(super) fn bare(folder: &TempDir) -> Command {
     command
 }
 
-/// A run of the binary that has come to its end.
+/// A finished run of the binary.
 #[derive(Debug)]
 pub struct Finished {
-    /// Its exit code; `None`: a signal ended it.
+    /// Its exit code; `None`: it was ended by a signal.
     pub code: Option<i32>,
-    /// What it said on standard output.
+    /// Its standard output.
     pub out: String,
-    /// What it said on standard error.
+    /// Its standard error.
     pub err: String,
 }
 
@@ -142,7 +141,7 @@ impl Finished {
         self.out
     }
 
-    /// The run, which ended with this exit code.
+    /// Asserts that the run ended with this exit code.
     ///
     /// # Panics
     /// When it ended with another one.
@@ -160,10 +159,10 @@ impl Finished {
     }
 }
 
-/// Runs `earmark` with these arguments on the books at `store`, to its end.
+/// Runs `earmark` with these arguments on the database at `store`, to its end.
 ///
 /// # Panics
-/// When it can't be run, or does not speak UTF-8.
+/// When it can't be run, or prints something that is not UTF-8.
 pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
     let store = store.to_owned();
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
@@ -179,7 +178,7 @@ pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
     let output = super::in_time("a run of the binary", spawn_blocking(run))
         .await
         .expect("the run is awaited");
-    let text = |bytes| String::from_utf8(bytes).expect("the binary speaks UTF-8");
+    let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
     Finished {
         code: output.status.code(),
         out: text(output.stdout),

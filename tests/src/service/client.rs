@@ -1,4 +1,4 @@
-//! The polite client: JSON over kept-alive connections.
+//! A well-behaved client: JSON over keep-alive connections.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::wait::PATIENCE;
 
-/// A request's answer, or that none came.
+/// The reply to a request, or why there is none.
 pub type Sent = Result<Reply, reqwest::Error>;
 
 /// A client of the service. Cheap to clone: clones share the connections.
@@ -22,7 +22,7 @@ pub struct Client {
 /// A text as one segment of a path.
 ///
 /// # Panics
-/// Never: the URL it is put into is a good one.
+/// Never: the URL is valid.
 #[must_use]
 pub fn segment(text: &str) -> String {
     let mut url = Url::parse("http://localhost").expect("a URL");
@@ -34,10 +34,10 @@ impl Client {
     /// A client of the service at an address.
     ///
     /// # Panics
-    /// When the system lacks what a client needs.
+    /// When no client can be created.
     #[must_use]
     pub fn of(address: SocketAddr) -> Self {
-        // Nothing between the client and the service, whatever the environment says of proxies.
+        // No proxy, whatever the environment says.
         let http = reqwest::Client::builder()
             .no_proxy()
             .timeout(PATIENCE)
@@ -55,18 +55,18 @@ impl Client {
         &self.base
     }
 
-    /// A request in the making, for those who want the reply as a stream.
+    /// A request builder, for a reply that is read as a stream.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
-    /// Sends a request with headers and a body, and answers the whole reply, or that none came.
+    /// Sends a request with headers and a body, and returns the whole reply.
     ///
     /// # Errors
-    /// When the connection broke first.
+    /// When the connection breaks.
     ///
     /// # Panics
-    /// When a header can't be sent.
+    /// When a header is invalid.
     pub async fn try_send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Sent {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -84,19 +84,19 @@ impl Client {
         })
     }
 
-    /// Sends a request and answers the reply.
+    /// Sends a request and returns the reply.
     ///
     /// # Panics
-    /// When none comes.
+    /// When there is none.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Reply {
         let sent = self.try_send(method.clone(), path, headers, body.into()).await;
         sent.unwrap_or_else(|error| panic!("{method} {path} was not answered: {error:?}"))
     }
 
-    /// Sends JSON and answers the reply, or that none came.
+    /// Sends JSON and returns the reply.
     ///
     /// # Errors
-    /// When the connection broke first.
+    /// When the connection breaks.
     pub async fn try_json(&self, method: Method, path: &str, body: &Value) -> Sent {
         let headers = [("content-type", "application/json")];
         self.try_send(method, path, &headers, body.to_string().into_bytes())
@@ -133,10 +133,10 @@ impl Client {
         self.send(Method::DELETE, path, &[], Vec::new()).await
     }
 
-    /// Sends lines to `/v1/bulk`, and answers what each was answered.
+    /// Sends lines to `/v1/bulk`, and returns the answer to each.
     ///
     /// # Panics
-    /// When the reply is no stream of answers.
+    /// When the reply is not a stream of answers.
     pub async fn bulk(&self, lines: &[Value]) -> Vec<Value> {
         let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let request = self
@@ -152,25 +152,25 @@ impl Client {
             .collect()
     }
 
-    /// Buys a batch that lies in the warehouse.
+    /// Creates a batch on hand.
     ///
     /// # Panics
-    /// When it is not new.
+    /// When it exists already.
     pub async fn buy(&self, reference: &str, sku: &str, quantity: u64) -> Value {
         let batch = json!({"reference": reference, "sku": sku, "quantity": quantity});
         self.post("/v1/batches", &batch).await.answers(201)
     }
 
-    /// Buys a batch that arrives on a date.
+    /// Creates a batch that arrives on a date.
     ///
     /// # Panics
-    /// When it is not new.
+    /// When it exists already.
     pub async fn buy_inbound(&self, reference: &str, sku: &str, quantity: u64, eta: &str) -> Value {
         let batch = json!({"reference": reference, "sku": sku, "quantity": quantity, "eta": eta});
         self.post("/v1/batches", &batch).await.answers(201)
     }
 
-    /// Asks for units of one line, whole, or to be refused.
+    /// Allocates a line in one batch, or is refused.
     pub async fn allocate(&self, order: &str, sku: &str, quantity: u64) -> Reply {
         self.post(
             "/v1/allocations",
@@ -179,13 +179,13 @@ impl Client {
         .await
     }
 
-    /// Asks for units of one line, whole, or to wait.
+    /// Allocates a line in one batch, or backorders it.
     pub async fn allocate_or_wait(&self, order: &str, sku: &str, quantity: u64) -> Reply {
         let line = json!({"order_id": order, "sku": sku, "quantity": quantity, "on_shortage": "backorder"});
         self.post("/v1/allocations", &line).await
     }
 
-    /// Counts a batch.
+    /// Changes the quantity of a batch.
     pub async fn count(&self, reference: &str, quantity: u64) -> Reply {
         self.patch(
             &format!("/v1/batches/{}", segment(reference)),
@@ -194,7 +194,7 @@ impl Client {
         .await
     }
 
-    /// A product as it stands.
+    /// A product.
     ///
     /// # Panics
     /// When there is none.
@@ -202,7 +202,7 @@ impl Client {
         self.get(&format!("/v1/products/{}", segment(sku))).await.answers(200)
     }
 
-    /// A batch as it stands.
+    /// A batch.
     ///
     /// # Panics
     /// When there is none.
@@ -212,7 +212,7 @@ impl Client {
             .answers(200)
     }
 
-    /// An order as it stands.
+    /// An order.
     ///
     /// # Panics
     /// When there is none.

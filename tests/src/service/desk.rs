@@ -1,4 +1,4 @@
-//! The desk: a service on a fresh database, and a client that stands in front of it.
+//! The desk: a service on a fresh database, with a client.
 
 use std::ops::Deref;
 
@@ -14,7 +14,7 @@ pub struct Desk {
     pub service: Service,
     /// A client of it.
     pub client: Client,
-    /// Where its books are.
+    /// The database.
     pub db: Db,
 }
 
@@ -27,7 +27,7 @@ impl Deref for Desk {
 }
 
 impl Desk {
-    /// Opens a desk on a database.
+    /// Starts a service on a database.
     pub async fn open(db: Db) -> Self {
         let service = Service::start(&db.url()).await;
         Self {
@@ -37,18 +37,18 @@ impl Desk {
         }
     }
 
-    /// The service after a crash: another one, on the same books.
+    /// Starts another service on the same database, as after a crash.
     pub async fn restart(&mut self) {
         self.service = Service::start(&self.db.url()).await;
         self.client = self.service.client();
     }
 
-    /// A bare connection to the service.
+    /// A raw connection to the service.
     pub async fn raw(&self) -> RawConnection {
         RawConnection::open(self.service.address()).await
     }
 
-    /// Holds the books to every rule, as `earmark verify` does.
+    /// Runs `earmark verify` on the database.
     ///
     /// # Panics
     /// When it finds a discrepancy.
@@ -57,10 +57,10 @@ impl Desk {
     }
 }
 
-/// Runs a case at a desk of its own, and then holds the books that it leaves to every rule.
+/// Runs a case with a desk of its own, and then `earmark verify` on its database.
 ///
 /// # Panics
-/// When the case does, or when its books don't hold.
+/// When the case does, or when there is a discrepancy.
 pub async fn at_the_desk<D, F>(case: fn(Desk) -> F)
 where
     D: Database,
@@ -73,7 +73,7 @@ where
     .await;
 }
 
-/// Expands cases, which take a [`Desk`], for every database there is: those that need a server only where there is one.
+/// Expands cases that take a [`Desk`] for every database; with a server only under the feature `servers`.
 #[macro_export]
 macro_rules! on_each_database {
     ($($case:ident,)+) => {

@@ -1,27 +1,27 @@
-//! The whole service, from outside: the real binary as a child process, and two clients to talk to it.
+//! The running service from outside: the real binary as a child process, and two clients.
 //!
-//! [`Client`] is polite and speaks JSON; [`RawConnection`] writes bytes and is as rude as a case needs. A case that is
-//! written for a [`Desk`] is expanded for every database by [`on_each_database!`](crate::on_each_database).
+//! [`Client`] sends well-formed HTTP with JSON; [`RawConnection`] sends any bytes. A case that takes a [`Desk`] is expanded
+//! for every database by [`on_each_database!`](crate::on_each_database).
 
 #![expect(
     clippy::panic,
-    reason = "what a case relies on and does not get fails the case, with what came instead"
+    reason = "a helper fails the case with what it got instead of what the case needs"
 )]
 
 mod binary;
-mod books;
 mod client;
 mod desk;
 mod process;
 mod raw;
 mod reply;
+mod state;
 mod wait;
 
 pub use binary::{Finished, earmark};
-pub use books::Books;
 pub use client::{Client, Sent, segment};
 pub use desk::{Desk, at_the_desk};
 pub use process::Service;
 pub use raw::RawConnection;
 pub use reply::Reply;
+pub use state::State;
 pub use wait::{PATIENCE, in_time, until};

@@ -1,4 +1,4 @@
-//! The service as a child process: started, asked, told to stop, or killed.
+//! The service as a child process: started, terminated, or killed.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -14,8 +14,8 @@ use super::binary::bare;
 use super::client::Client;
 use super::wait::{in_time, until};
 
-/// How much of the log is kept to be told when a case fails.
-const KEPT_LINES: usize = 200;
+/// How many lines of the log are printed when a case fails.
+const LOG_LINES: usize = 200;
 
 /// The last lines of a log.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ struct Tail(Arc<Mutex<VecDeque<String>>>);
 impl Tail {
     fn push(&self, line: String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == KEPT_LINES {
+        if lines.len() == LOG_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
@@ -35,8 +35,8 @@ impl Tail {
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// Reads a pipe to its end, so that the child never waits for a reader.
-    fn follow(&self, pipe: impl Read + Send + 'static, mut each: impl FnMut(&str) + Send + 'static) {
+    /// Reads a pipe to its end, so that the child never blocks on it.
+    fn read_all(&self, pipe: impl Read + Send + 'static, mut each: impl FnMut(&str) + Send + 'static) {
         let tail = self.clone();
         thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
@@ -47,7 +47,7 @@ impl Tail {
     }
 }
 
-/// A running service. Killed when it is dropped; what it logged last is told when that is because a case failed.
+/// A running service. Killed when it is dropped; its last log lines are printed if the case failed.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
@@ -58,7 +58,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the service on the books at `store`, on a free port, and waits until it is ready.
+    /// Starts the service on the database at `store`, on a free port, and waits until it is ready.
     ///
     /// # Panics
     /// When it ends instead, or is not ready in time.
@@ -77,15 +77,12 @@ impl Service {
             .env("EARMARK__STORE__URL", store)
             .env("EARMARK__HTTP__LISTEN", "127.0.0.1:0");
         command.envs(settings.iter().copied()).arg("serve");
-        let (mut child, log, told) = spawn(command);
-        let address = match in_time("the service tells its address", told).await {
+        let (mut child, log, address) = spawn(command);
+        let address = match in_time("the service prints its address", address).await {
             Ok(address) => address,
             Err(_) => {
                 let ended = child.wait().expect("the service can be waited for");
-                panic!(
-                    "the service ended with {ended} instead of telling its address\n{}",
-                    log.text()
-                );
+                panic!("the service ended with {ended} and printed no address\n{}", log.text());
             }
         };
         let service = Self {
@@ -106,7 +103,7 @@ impl Service {
         service
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -118,16 +115,16 @@ impl Service {
         Client::of(self.address)
     }
 
-    /// What it logged last.
+    /// Its last log lines.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
     }
 
-    /// The memory it has in use, in KiB.
+    /// Its resident memory, in KiB.
     ///
     /// # Panics
-    /// Where the system does not tell it, as only Linux does.
+    /// Where the system is not Linux.
     #[must_use]
     pub fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
@@ -138,7 +135,7 @@ impl Service {
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
-    /// Ends it on the spot, as a power cut does.
+    /// Kills it at once, as a power cut does.
     ///
     /// # Panics
     /// When it can't be killed.
@@ -147,13 +144,13 @@ impl Service {
         self.child.wait().expect("the service can be waited for");
     }
 
-    /// Asks it to drain: SIGTERM.
+    /// Sends SIGTERM, so that it drains.
     ///
     /// # Panics
     /// When the signal can't be sent.
     pub fn terminate(&self) {
         let pid = self.child.id().to_string();
-        // The standard library sends no signal but SIGKILL; every shell does.
+        // The standard library can only send SIGKILL; a shell can send any signal.
         let sent = Command::new("sh")
             .args(["-c", "kill -TERM \"$0\"", &pid])
             .status()
@@ -186,21 +183,21 @@ fn spawn(mut command: Command) -> (Child, Tail, oneshot::Receiver<SocketAddr>) {
         .spawn()
         .expect("the service starts");
     let log = Tail::default();
-    let (tell, told) = oneshot::channel();
-    let mut tell = Some(tell);
-    log.follow(child.stdout.take().expect("a pipe"), move |line| {
+    let (sender, address) = oneshot::channel();
+    let mut sender = Some(sender);
+    log.read_all(child.stdout.take().expect("a pipe"), move |line| {
         if let Some(address) = address_in(line)
-            && let Some(tell) = tell.take()
+            && let Some(sender) = sender.take()
         {
-            // Nobody listens any more when the start was given up.
-            let _ = tell.send(address);
+            // The receiver is gone when the start has timed out.
+            let _ = sender.send(address);
         }
     });
-    log.follow(child.stderr.take().expect("a pipe"), |_| {});
-    (child, log, told)
+    log.read_all(child.stderr.take().expect("a pipe"), |_| {});
+    (child, log, address)
 }
 
-/// The address in a line that tells where the dashboard is.
+/// The address in the line that says where the dashboard is.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("http://")?;
     let end = rest
@@ -210,13 +207,13 @@ fn address_in(line: &str) -> Option<SocketAddr> {
 }
 
 impl Drop for Service {
-    #[expect(clippy::print_stderr, reason = "a failing test tells what the service logged")]
+    #[expect(clippy::print_stderr, reason = "a failing test prints the log of the service")]
     fn drop(&mut self) {
-        // Fails when it has ended already, which is as good.
+        // Fails when it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
         if thread::panicking() {
-            eprintln!("--- the service's last words\n{}---", self.log.text());
+            eprintln!("--- the last log lines of the service\n{}---", self.log.text());
         }
     }
 }

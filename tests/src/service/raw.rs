@@ -1,4 +1,4 @@
-//! The rude client: bytes on a connection, and what comes back.
+//! A client that may misbehave: it sends any bytes on a connection, and reads what comes back.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,12 +11,12 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::reply::Reply;
 use super::wait::in_time;
 
-/// A connection on which nothing is checked before it is sent.
+/// A connection that sends bytes unchecked.
 #[derive(Debug)]
 pub struct RawConnection {
     read: BufReader<OwnedReadHalf>,
     write: OwnedWriteHalf,
-    /// What came of a line that is not whole yet.
+    /// The beginning of a line that is not complete yet.
     pending: Vec<u8>,
 }
 
@@ -24,7 +24,7 @@ impl RawConnection {
     /// Connects.
     ///
     /// # Panics
-    /// When nobody listens.
+    /// When the service does not listen.
     pub async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the service listens");
         stream.set_nodelay(true).expect("a TCP connection");
@@ -51,21 +51,21 @@ impl RawConnection {
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         in_time("the service reads", self.try_send(bytes))
             .await
-            .expect("the connection stands");
+            .expect("the connection is open");
     }
 
-    /// Asks for a path exactly as it is spelt, and answers the reply.
+    /// Sends a GET of exactly this path, and returns the reply.
     pub async fn get(&mut self, path: &str) -> Reply {
         self.send(format!("GET {path} HTTP/1.1\r\nhost: desk\r\n\r\n")).await;
         self.reply().await
     }
 
-    /// Sends the head of a POST with a body of JSON that is still to come, and some more headers.
+    /// Sends the head of a POST with more headers; the JSON body is to follow.
     pub async fn begin_post(&mut self, path: &str, headers: &str) {
         self.begin(path, "application/json", headers).await;
     }
 
-    /// Sends the head of a bulk request whose lines are still to come, in chunks.
+    /// Sends the head of a bulk request; its lines are to follow in chunks.
     pub async fn begin_bulk(&mut self) {
         self.begin("/v1/bulk", "application/x-ndjson", "transfer-encoding: chunked\r\n")
             .await;
@@ -94,7 +94,7 @@ impl RawConnection {
     pub async fn chunk(&mut self, bytes: impl AsRef<[u8]>) {
         in_time("the service reads", self.try_chunk(bytes))
             .await
-            .expect("the connection stands");
+            .expect("the connection is open");
     }
 
     /// Ends a chunked body.
@@ -102,18 +102,18 @@ impl RawConnection {
         self.send("0\r\n\r\n").await;
     }
 
-    /// Sends no more, but goes on listening.
+    /// Closes the sending half; the receiving half stays open.
     ///
     /// # Panics
-    /// When the connection is gone.
+    /// When the connection is closed.
     pub async fn hang_up(&mut self) {
-        self.write.shutdown().await.expect("the connection stands");
+        self.write.shutdown().await.expect("the connection is open");
     }
 
     /// The status and the headers of a reply.
     ///
     /// # Panics
-    /// When something else comes.
+    /// When something else is received.
     pub async fn head(&mut self) -> Reply {
         let first = self.line().await;
         let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -134,10 +134,10 @@ impl RawConnection {
         }
     }
 
-    /// A whole reply.
+    /// A complete reply.
     ///
     /// # Panics
-    /// When something else comes.
+    /// When something else is received.
     pub async fn reply(&mut self) -> Reply {
         let mut reply = self.head().await;
         if reply.header("transfer-encoding") == Some("chunked") {
@@ -147,32 +147,32 @@ impl RawConnection {
         } else if let Some(length) = reply.header("content-length") {
             reply.body = vec![0; length.parse().expect("a length")];
             let whole = self.read.read_exact(&mut reply.body);
-            in_time("the body arrives", whole).await.expect("a whole body");
+            in_time("the body arrives", whole).await.expect("a complete body");
         } else {
             reply.body = self.rest().await;
         }
         reply
     }
 
-    /// The next chunk of a chunked reply; `None`: that was all.
+    /// The next chunk of a chunked reply; `None` at its end.
     ///
     /// # Panics
-    /// When something else comes.
+    /// When something else is received.
     pub async fn next_chunk(&mut self) -> Option<Vec<u8>> {
         let length = self.line().await;
         let length = usize::from_str_radix(&length, 16).unwrap_or_else(|_| panic!("no chunk: {length:?}"));
         let mut chunk = vec![0; length];
         in_time("a chunk arrives", self.read.read_exact(&mut chunk))
             .await
-            .expect("a whole chunk");
+            .expect("a complete chunk");
         assert_eq!(self.line().await, "", "a chunk ends with an empty line");
         (length > 0).then_some(chunk)
     }
 
-    /// The next line of a chunked reply; `None`: that was all.
+    /// The next line of a chunked reply; `None` at its end.
     ///
     /// # Panics
-    /// When something else comes, or the reply ends amid a line.
+    /// When something else is received, or the reply ends within a line.
     pub async fn next_line(&mut self) -> Option<String> {
         loop {
             if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
@@ -182,17 +182,17 @@ impl RawConnection {
             match self.next_chunk().await {
                 Some(chunk) => self.pending.extend(chunk),
                 None => {
-                    assert!(self.pending.is_empty(), "the last line has an end");
+                    assert!(self.pending.is_empty(), "the last line is terminated");
                     return None;
                 }
             }
         }
     }
 
-    /// All that still comes, until the other side closes.
+    /// The bytes that are received until the other side closes.
     pub async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
-        // A connection that is reset is closed as well.
+        // A reset closes the connection as well.
         drop(in_time("the service closes", self.read.read_to_end(&mut rest)).await);
         rest
     }
@@ -200,7 +200,7 @@ impl RawConnection {
     async fn line(&mut self) -> String {
         let mut line = Vec::new();
         let read = in_time("a line arrives", self.read.read_until(b'\n', &mut line)).await;
-        let length = read.expect("the connection stands");
+        let length = read.expect("the connection is open");
         assert!(length > 0, "the service closed the connection");
         let line = String::from_utf8(line).expect("a line in UTF-8");
         line.trim_end_matches(['\r', '\n']).to_owned()

@@ -1,4 +1,4 @@
-//! A reply, and what is asked of every reply.
+//! A reply, and the checks that hold for every reply.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The value of a header, if it stands once and is text.
+    /// The value of a header that occurs once and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
@@ -57,7 +57,7 @@ impl Reply {
         }
     }
 
-    /// The JSON of a reply with this status. Its request id and media type are looked at too.
+    /// The JSON of a reply with this status. Also checks its request id and its media type.
     ///
     /// # Panics
     /// When the reply is another one.
@@ -68,12 +68,12 @@ impl Reply {
         assert_eq!(self.media_type(), "application/json");
         assert!(
             self.header("x-request-id").is_some_and(|id| !id.is_empty()),
-            "every reply bears a request id"
+            "every reply has a request id"
         );
         self.json()
     }
 
-    /// The problem that a reply with this status and code tells, whole as RFC 9457 has it.
+    /// The problem of a reply with this status and code. Also checks that it is complete by RFC 9457.
     ///
     /// # Panics
     /// When the reply is another one, or something is missing.
@@ -89,14 +89,14 @@ impl Reply {
         );
         assert!(
             self.header("x-request-id").is_some_and(|id| !id.is_empty()),
-            "every reply bears a request id"
+            "every reply has a request id"
         );
         let problem = self.json();
         assert_problem(&problem, status, code);
         problem
     }
 
-    /// The fields at fault that an invalid request is told, in the order they are told.
+    /// The fields at fault of an invalid request, in order.
     ///
     /// # Panics
     /// When the reply is another one.
@@ -116,10 +116,10 @@ impl Reply {
     }
 }
 
-/// Holds the JSON of a problem to what every problem has.
+/// Checks the JSON of a problem.
 ///
 /// # Panics
-/// When something is missing or another.
+/// When something is missing or different.
 #[track_caller]
 pub(super) fn assert_problem(problem: &Value, status: u16, code: &str) {
     assert_eq!(problem["code"], code, "{problem}");
@@ -134,9 +134,9 @@ pub(super) fn assert_problem(problem: &Value, status: u16, code: &str) {
     if status == 503 {
         return;
     }
-    // What the database calls its things is nobody's business.
-    let told = problem["detail"].as_str().unwrap_or_default().to_lowercase();
+    // A problem shows no internals of the service.
+    let detail = problem["detail"].as_str().unwrap_or_default().to_lowercase();
     for inside in ["sqlite", "postgres", "constraint", "serializ", "deadlock", "panicked"] {
-        assert!(!told.contains(inside), "{problem}");
+        assert!(!detail.contains(inside), "{problem}");
     }
 }

@@ -1,42 +1,42 @@
-//! Waiting, never for ever and never blindly: for something to finish, or for something to become true.
+//! Waiting with a deadline: for something to finish, or for a condition to become true.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long anything may take before a case gives up on it. Generous: the machine may be busy with other things, and a
-/// case that passes never waits this long.
+/// How long a case waits for anything before it fails. Long, because the machine may be busy; a case that passes never
+/// waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to let others work before looking again.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+/// The pause between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits for something to finish.
 ///
 /// # Panics
-/// When it has not after [`PATIENCE`]; `what` is told.
+/// When it has not finished after [`PATIENCE`]; `what` is in the message.
 pub async fn in_time<T>(what: &str, waiting: impl Future<Output = T>) -> T {
     match timeout(PATIENCE, waiting).await {
         Ok(done) => done,
-        Err(_) => panic!("waited {} seconds in vain: {what}", PATIENCE.as_secs()),
+        Err(_) => panic!("{what}: not within {} seconds", PATIENCE.as_secs()),
     }
 }
 
-/// Looks until there is something to see.
+/// Polls until there is a result.
 ///
 /// # Panics
-/// When there is nothing after [`PATIENCE`]; `what` is told.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+/// When there is none after [`PATIENCE`]; `what` is in the message.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut poll: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(seen) = look().await {
-            return seen;
+        if let Some(found) = poll().await {
+            return found;
         }
         assert!(
             Instant::now() < deadline,
-            "waited {} seconds in vain: {what}",
+            "{what}: not within {} seconds",
             PATIENCE.as_secs()
         );
-        sleep(BETWEEN_LOOKS).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

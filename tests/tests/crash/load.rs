@@ -1,4 +1,4 @@
-//! Load: clients that ask and keep a record of what they asked and what they were told.
+//! Load: clients that send requests and record them with their answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,38 +7,38 @@ use earmark_tests::service::{Client, Reply, Sent, segment};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Products that everybody wants.
+/// Products that all clients order.
 pub(crate) const PRODUCTS: usize = 6;
 
-/// The SKU of one of them.
+/// The SKU of one of these products.
 pub(crate) fn sku(at: usize) -> String {
     format!("SKU{}", at % PRODUCTS)
 }
 
-/// One command.
+/// One request.
 #[derive(Debug, Clone)]
-pub(crate) enum Ask {
-    /// A batch.
+pub(crate) enum Request {
+    /// Creates a batch.
     Create { batch: String, sku: String, quantity: u64 },
-    /// A count of a batch.
+    /// Counts a batch.
     Count { batch: String, quantity: u64 },
-    /// An order of these lines, each known by its SKU.
+    /// Places an order of these lines; their ids are their SKUs.
     Place {
         order: String,
         lines: Vec<(String, u64)>,
         on_shortage: &'static str,
     },
-    /// A line of an order.
+    /// Allocates a line of an order.
     Allocate {
         order: String,
         line: (String, u64),
         on_shortage: &'static str,
     },
-    /// No order any more.
+    /// Cancels an order.
     Cancel { order: String },
 }
 
-impl Ask {
+impl Request {
     /// Sends it.
     pub(crate) async fn send(&self, client: &Client) -> Sent {
         let line = |(sku, quantity): &(String, u64)| json!({"sku": sku, "quantity": quantity});
@@ -78,28 +78,28 @@ impl Ask {
     }
 }
 
-/// A command with what it was answered; `None`: nothing that says whether it was done.
+/// A request with its answer; `None`: no answer says whether it was done.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    /// What was asked.
-    pub(crate) ask: Ask,
-    /// What was answered.
+    /// The request.
+    pub(crate) request: Request,
+    /// The answer.
     pub(crate) answer: Option<Reply>,
 }
 
 impl Entry {
-    /// Sends a command and writes down what comes of it.
-    pub(crate) async fn of(ask: Ask, client: &Client) -> Self {
-        let answer = match ask.send(client).await {
+    /// Sends a request and records the answer.
+    pub(crate) async fn of(request: Request, client: &Client) -> Self {
+        let answer = match request.send(client).await {
             Ok(reply) if reply.status == 503 => {
                 let problem = reply.json();
-                // The one answer that leaves open what became of the command.
+                // The only answer that does not say whether the command was done.
                 (problem["code"] != "unavailable").then_some(reply)
             }
             Ok(reply) => Some(reply),
             Err(_) => None,
         };
-        Self { ask, answer }
+        Self { request, answer }
     }
 
     /// Whether it was answered with one of the statuses of a command that is done.
@@ -109,53 +109,55 @@ impl Entry {
             .is_some_and(|answer| (200..300).contains(&answer.status))
     }
 
-    /// Whether the service would not take it on: it is going down, or busy.
+    /// Whether the service did not take it, because it shuts down or is busy.
     fn is_turned_away(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.status == 503)
     }
 }
 
-/// A client that asks one thing after the other until it gets no answer, or is turned away. What it names bears its
-/// own name, so that nobody else asks for the same.
+/// A client that sends one request after the other until one is not answered or not taken. Its name is part of all names
+/// it uses, so that no two clients use the same.
 pub(crate) async fn work(name: String, client: Client, answered: Arc<AtomicUsize>) -> Vec<Entry> {
     let mut record: Vec<Entry> = Vec::new();
     let own = format!("B-{name}");
-    let mut standing: Vec<String> = Vec::new();
+    let mut placed: Vec<String> = Vec::new();
     for at in 0.. {
         let on_shortage = if at % 2 == 0 { "backorder" } else { "reject" };
         let order = format!("o-{name}-{at}");
         let quantity = 1 + at as u64 % 3;
-        let ask = match at % 8 {
-            0 => Ask::Create {
+        let request = match at % 8 {
+            0 => Request::Create {
                 batch: format!("{own}-{at}"),
                 sku: sku(at / 8),
                 quantity: 12,
             },
-            1 | 2 | 5 => Ask::Allocate {
+            1 | 2 | 5 => Request::Allocate {
                 order,
                 line: (sku(at), quantity),
                 on_shortage,
             },
             3 | 6 => {
                 let lines = (0..3).map(|line| (sku(at + line), quantity)).collect();
-                Ask::Place {
+                Request::Place {
                     order,
                     lines,
                     on_shortage,
                 }
             }
-            4 => Ask::Count {
+            4 => Request::Count {
                 batch: format!("{own}-{}", at - 4),
                 quantity: at as u64 % 11,
             },
-            _ => match standing.pop() {
-                Some(order) => Ask::Cancel { order },
+            _ => match placed.pop() {
+                Some(order) => Request::Cancel { order },
                 None => continue,
             },
         };
-        let entry = Entry::of(ask, &client).await;
-        if let (true, Ask::Allocate { order, .. } | Ask::Place { order, .. }) = (entry.is_done(), &entry.ask) {
-            standing.push(order.clone());
+        let entry = Entry::of(request, &client).await;
+        if let (true, Request::Allocate { order, .. } | Request::Place { order, .. }) =
+            (entry.is_done(), &entry.request)
+        {
+            placed.push(order.clone());
         }
         let ended = entry.answer.is_none() || entry.is_turned_away();
         record.push(entry);

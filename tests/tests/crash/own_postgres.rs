@@ -1,4 +1,4 @@
-//! A PostgreSQL server of one case's own, to be crashed and started again.
+//! A PostgreSQL server for one case, which crashes it and starts it again.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,28 +8,28 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::postgres::PostgresStore;
-use earmark_tests::databases::{Books, Database, Overlap};
+use earmark_tests::databases::{Adapter, Database, Overlap};
 use earmark_tests::service::in_time;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-/// PostgreSQL refuses to run as root: there it runs as the user that its package makes.
+/// PostgreSQL refuses to run as root. It then runs as the user that its package creates.
 const USER: &str = "postgres";
 
 /// How long the server may take to start or stop, in seconds.
 const PATIENCE: &str = "50";
 
-/// How many connections an instance of the books has.
+/// How many connections an instance has.
 const CONNECTIONS: usize = 4;
 
-/// A server in a temporary folder, on a port of the loopback. Everybody on this machine may connect: it holds nothing
-/// but what the case puts there.
+/// A server in a temporary folder, on a loopback port. Any process on this machine may connect: it contains test data
+/// only.
 pub(crate) struct OwnPostgres {
     folder: TempDir,
     port: u16,
 }
 
-/// Where PostgreSQL's programs are: Debian keeps them off the search path, in a folder for each version.
+/// The folder with PostgreSQL's programs. Debian has a folder for each version, which is not on the search path.
 fn programs() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin")).collect();
@@ -41,14 +41,14 @@ fn programs() -> PathBuf {
         .expect("PostgreSQL's programs are here: `cargo xtask test` installs them")
 }
 
-/// Whether this runs as root, as tests in containers do.
+/// Whether the tests run as root, as in containers.
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().expect("every system has `id`");
     id.stdout == b"0\n"
 }
 
 impl OwnPostgres {
-    /// Makes a server with empty books, and starts it.
+    /// Creates an empty server, and starts it.
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         if is_root() {
@@ -81,7 +81,7 @@ impl OwnPostgres {
         server
     }
 
-    /// Starts it, again if need be, and waits until it answers.
+    /// Starts it, and waits until it answers.
     pub(crate) async fn launch(&self) {
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=on",
@@ -105,7 +105,7 @@ impl OwnPostgres {
         .await;
     }
 
-    /// Ends it on the spot: nothing is written out, and it has to recover when it is started.
+    /// Stops it at once: nothing is flushed, and it has to recover when it is started.
     pub(crate) async fn crash(&self) {
         self.run(
             "pg_ctl",
@@ -126,7 +126,7 @@ impl OwnPostgres {
     }
 }
 
-/// One of PostgreSQL's programs, on the data in a folder, as a user who may run it.
+/// One of PostgreSQL's programs, on the data in a folder, as a user that may run it.
 fn command(program: &str, folder: &Path) -> Command {
     let program = programs().join(program);
     let mut command = if is_root() {
@@ -137,7 +137,7 @@ fn command(program: &str, folder: &Path) -> Command {
         Command::new(program)
     };
     command.current_dir(folder).arg("--pgdata").arg(folder.join("data"));
-    // The server would inherit what it prints to, and keep whoever reads that waiting for its end.
+    // The server would inherit the pipes, and their reader would wait until it ends.
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
@@ -148,9 +148,9 @@ impl Database for OwnPostgres {
         Self::start().await
     }
 
-    async fn open(&self) -> Books {
+    async fn open(&self) -> Adapter {
         let store = PostgresStore::open(&self.url(), CONNECTIONS, true, Arc::new(SystemClock::new())).await;
-        Books::of(store.expect("the database opens"))
+        Adapter::of(store.expect("the database opens"))
     }
 
     fn url(&self) -> String {
@@ -170,7 +170,7 @@ impl Drop for OwnPostgres {
     fn drop(&mut self) {
         let mut stop = command("pg_ctl", self.folder.path());
         stop.args(["stop", "--mode", "immediate", "--wait", "--timeout", PATIENCE]);
-        // Fails when it does not run, which is as good.
+        // Fails when it does not run.
         drop(stop.status());
     }
 }

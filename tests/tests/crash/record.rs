@@ -1,124 +1,130 @@
-//! The record held against the books: what was acknowledged is there whole, and nothing is there in part.
+//! Checks a record of requests against the state: acknowledged commands are stored whole, and none in part.
 
 use std::collections::BTreeMap;
 
 use earmark_tests::service::{Client, Desk, earmark, segment, until};
 use serde_json::Value;
 
-use crate::load::{Ask, Entry};
+use crate::load::{Entry, Request};
 
-/// What is known from outside of whether something was done.
+/// What the answers say about whether something was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Known {
     /// It was acknowledged.
     Done,
-    /// It was refused, or never taken on.
+    /// It was refused, or not taken.
     NotDone,
-    /// No answer came.
-    Open,
+    /// There is no answer.
+    Unknown,
 }
 
-/// What is known of an order.
+/// What is expected of an order.
 #[derive(Debug)]
-struct OrderFate {
+struct ExpectedOrder {
     lines: Vec<(String, u64)>,
     placed: Known,
     cancelled: Known,
 }
 
-/// What is known of a batch.
+/// What is expected of a batch.
 #[derive(Debug)]
-struct BatchFate {
+struct ExpectedBatch {
     sku: String,
     created: Known,
     /// The quantities it may have.
     quantities: Vec<u64>,
 }
 
-/// What is known of all that clients named.
+/// What is expected of all orders and batches.
 #[derive(Debug, Default)]
-pub(crate) struct Fates {
-    orders: BTreeMap<String, OrderFate>,
-    batches: BTreeMap<String, BatchFate>,
+pub(crate) struct Expectations {
+    orders: BTreeMap<String, ExpectedOrder>,
+    batches: BTreeMap<String, ExpectedBatch>,
 }
 
-impl Fates {
-    /// Reads a record. `unanswered`: what is known of a command that got no answer.
+impl Expectations {
+    /// The expectations from a record. `unanswered`: what is known of a command without an answer.
     pub(crate) fn of(record: &[Entry], unanswered: Known) -> Self {
-        let mut fates = Self::default();
+        let mut expectations = Self::default();
         for entry in record {
             let known = match &entry.answer {
                 Some(answer) if (200..300).contains(&answer.status) => Known::Done,
                 Some(answer) if matches!(answer.status, 409 | 503) => Known::NotDone,
-                Some(answer) => unreachable!("{:?} was answered {}: {}", entry.ask, answer.status, answer.text()),
+                Some(answer) => unreachable!("{:?} was answered {}: {}", entry.request, answer.status, answer.text()),
                 None => unanswered,
             };
-            fates.learn(&entry.ask, known);
+            expectations.add(&entry.request, known);
         }
-        fates
+        expectations
     }
 
-    fn learn(&mut self, ask: &Ask, known: Known) {
-        match ask {
-            Ask::Create { batch, sku, quantity } => {
-                let fate = self.batches.entry(batch.clone()).or_insert_with(|| BatchFate {
+    fn add(&mut self, request: &Request, known: Known) {
+        match request {
+            Request::Create { batch, sku, quantity } => {
+                let expected = self.batches.entry(batch.clone()).or_insert_with(|| ExpectedBatch {
                     sku: sku.clone(),
                     created: known,
                     quantities: vec![*quantity],
                 });
-                fate.created = known;
+                expected.created = known;
             }
-            Ask::Count { batch, quantity } => {
-                let fate = self.batches.get_mut(batch).expect("only what was bought is counted");
+            Request::Count { batch, quantity } => {
+                let expected = self
+                    .batches
+                    .get_mut(batch)
+                    .expect("a batch is created before it is counted");
                 match known {
-                    Known::Done => fate.quantities = vec![*quantity],
-                    Known::Open => fate.quantities.push(*quantity),
+                    Known::Done => expected.quantities = vec![*quantity],
+                    Known::Unknown => expected.quantities.push(*quantity),
                     Known::NotDone => {}
                 }
             }
-            Ask::Place { order, lines, .. } => self.place(order, lines, known),
-            Ask::Allocate { order, line, .. } => self.place(order, std::slice::from_ref(line), known),
-            Ask::Cancel { order } => {
-                let fate = self.orders.get_mut(order).expect("only what stands is cancelled");
+            Request::Place { order, lines, .. } => self.place(order, lines, known),
+            Request::Allocate { order, line, .. } => self.place(order, std::slice::from_ref(line), known),
+            Request::Cancel { order } => {
+                let expected = self
+                    .orders
+                    .get_mut(order)
+                    .expect("an order is placed before it is cancelled");
                 if known != Known::NotDone {
-                    fate.cancelled = known;
+                    expected.cancelled = known;
                 }
             }
         }
     }
 
     fn place(&mut self, order: &str, lines: &[(String, u64)], placed: Known) {
-        let fate = self.orders.entry(order.to_owned()).or_insert_with(|| OrderFate {
+        let expected = self.orders.entry(order.to_owned()).or_insert_with(|| ExpectedOrder {
             lines: lines.to_vec(),
             placed,
             cancelled: Known::NotDone,
         });
-        fate.placed = placed;
+        expected.placed = placed;
     }
 
-    /// Holds the books to what is known of each order and each batch.
-    pub(crate) async fn hold(&self, client: &Client) {
-        for (order, fate) in &self.orders {
+    /// Checks each order and each batch.
+    pub(crate) async fn check(&self, client: &Client) {
+        for (order, expected) in &self.orders {
             let reply = client.get(&format!("/v1/orders/{}", segment(order))).await;
-            match (reply.status, fate.placed) {
-                (200, Known::Done | Known::Open) => fate.hold(order, &reply.answers(200)),
-                (404, Known::NotDone | Known::Open) => {}
+            match (reply.status, expected.placed) {
+                (200, Known::Done | Known::Unknown) => expected.check(order, &reply.answers(200)),
+                (404, Known::NotDone | Known::Unknown) => {}
                 (status, known) => unreachable!("order {order} is answered {status}, and was {known:?}"),
             }
         }
-        for (batch, fate) in &self.batches {
+        for (batch, expected) in &self.batches {
             let reply = client.get(&format!("/v1/batches/{}", segment(batch))).await;
-            match (reply.status, fate.created) {
-                (200, Known::Done | Known::Open) => fate.hold(batch, &reply.answers(200)),
-                (404, Known::NotDone | Known::Open) => {}
+            match (reply.status, expected.created) {
+                (200, Known::Done | Known::Unknown) => expected.check(batch, &reply.answers(200)),
+                (404, Known::NotDone | Known::Unknown) => {}
                 (status, known) => unreachable!("batch {batch} is answered {status}, and was {known:?}"),
             }
         }
     }
 }
 
-impl OrderFate {
-    fn hold(&self, order: &str, shown: &Value) {
+impl ExpectedOrder {
+    fn check(&self, order: &str, shown: &Value) {
         let mut lines: Vec<(String, u64)> = Vec::new();
         let mut cancelled = 0;
         for line in shown["lines"].as_array().expect("lines") {
@@ -131,7 +137,7 @@ impl OrderFate {
                 .filter_map(|part| part["quantity"].as_u64())
                 .sum();
             match line["status"].as_str() {
-                Some("allocated") => assert_eq!(held, quantity, "wholly or not at all: {line}"),
+                Some("allocated") => assert_eq!(held, quantity, "allocated in part: {line}"),
                 Some("backordered") => assert_eq!(held, 0, "{line}"),
                 Some("cancelled") => {
                     assert_eq!(held, 0, "{line}");
@@ -141,14 +147,14 @@ impl OrderFate {
             }
             lines.push((sku, quantity));
         }
-        let mut wanted = self.lines.clone();
-        wanted.sort_unstable();
+        let mut expected = self.lines.clone();
+        expected.sort_unstable();
         lines.sort_unstable();
-        assert_eq!(lines, wanted, "order {order} has all of its lines");
+        assert_eq!(lines, expected, "order {order} has all of its lines");
         match self.cancelled {
             Known::Done => assert_eq!(cancelled, lines.len(), "order {order} is cancelled"),
-            Known::NotDone => assert_eq!(cancelled, 0, "order {order} stands"),
-            Known::Open => assert!(
+            Known::NotDone => assert_eq!(cancelled, 0, "order {order} is not cancelled"),
+            Known::Unknown => assert!(
                 cancelled == 0 || cancelled == lines.len(),
                 "order {order} is cancelled in part"
             ),
@@ -156,8 +162,8 @@ impl OrderFate {
     }
 }
 
-impl BatchFate {
-    fn hold(&self, batch: &str, shown: &Value) {
+impl ExpectedBatch {
+    fn check(&self, batch: &str, shown: &Value) {
         assert_eq!(shown["sku"], self.sku.as_str());
         let quantity = shown["quantity"].as_u64().expect("a quantity");
         assert!(
@@ -168,7 +174,7 @@ impl BatchFate {
     }
 }
 
-/// Waits until nobody waits for stock that is there: what a crash left owed has been served.
+/// Waits until no backordered line fits a batch: a backlog that was pending at a crash is served.
 pub(crate) async fn wait_until_served(client: &Client) {
     until("the backlog is served", async || {
         for product in client.pages("/v1/products?limit=100").await {
@@ -192,8 +198,8 @@ pub(crate) async fn wait_until_served(client: &Client) {
     .await;
 }
 
-/// Holds each batch to the lines in it, and each product to its events. Nothing is sold twice.
-pub(crate) async fn hold_balances(desk: &Desk) {
+/// Checks each batch against its lines, and each product against its events: no unit is allocated twice.
+pub(crate) async fn check_balances(desk: &Desk) {
     let exported = earmark(&desk.db.url(), &["export", "allocations", "--format", "ndjson"])
         .await
         .succeeded();
@@ -204,8 +210,8 @@ pub(crate) async fn hold_balances(desk: &Desk) {
             *held.entry(batch.to_owned()).or_default() += allocated;
         }
     }
-    let books = desk.books().await;
-    for product in &books.products {
+    let state = desk.state().await;
+    for product in &state.products {
         for batch in product["batches"].as_array().expect("batches") {
             let number = |member: &str| batch[member].as_u64().expect("a number of units");
             let reference = batch["reference"].as_str().expect("a reference");
@@ -218,32 +224,36 @@ pub(crate) async fn hold_balances(desk: &Desk) {
         }
     }
     let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
-    for event in &books.events {
+    for event in &state.events {
         if let (Some(sku), Some(version)) = (event["sku"].as_str(), event["version"].as_u64()) {
             let last = versions.insert(sku, version).unwrap_or(0);
-            assert_eq!(version, last + 1, "no event of {sku} is lost or told twice");
+            assert_eq!(version, last + 1, "no event of {sku} is missing or repeated");
         }
     }
-    for product in &books.products {
+    for product in &state.products {
         let sku = product["sku"].as_str().expect("a SKU");
         assert_eq!(product["version"].as_u64(), versions.get(sku).copied(), "{sku}");
     }
 }
 
-/// Sends again what was done, and holds the answers to those that were given, and the books to be as they were.
-pub(crate) async fn send_again(record: &[Entry], client: &Client) {
+/// Repeats the commands that were done: the answers are the same, and nothing changes.
+pub(crate) async fn repeat(record: &[Entry], client: &Client) {
     let before = client.events().await.len();
     let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in record.iter().filter(|entry| entry.is_done()) {
-        if let Ask::Count { batch, quantity } = &entry.ask {
-            // An earlier count sent again would be a new one.
+        if let Request::Count { batch, quantity } = &entry.request {
+            // Only the last count of a batch can be repeated without a change.
             counted.insert(batch, *quantity);
             continue;
         }
-        let again = entry.ask.send(client).await.expect("the service stands").answers(200);
-        let first = entry.answer.as_ref().expect("what is done was answered").json();
+        let again = entry.request.send(client).await.expect("the service runs").answers(200);
+        let first = entry
+            .answer
+            .as_ref()
+            .expect("a command that is done was answered")
+            .json();
         for member in ["reference", "order_id", "line_id", "sku"] {
-            assert_eq!(again[member], first[member], "{:?}", entry.ask);
+            assert_eq!(again[member], first[member], "{:?}", entry.request);
         }
     }
     for (batch, quantity) in counted {
@@ -256,14 +266,14 @@ pub(crate) async fn send_again(record: &[Entry], client: &Client) {
     assert_eq!(
         client.events().await.len(),
         before,
-        "what is sent again changes nothing"
+        "a repeated command changes nothing"
     );
 }
 
-/// Sends what is open once more: now it gets an answer.
+/// Repeats the commands without an answer: now each is answered.
 pub(crate) async fn settle(record: &mut [Entry], client: &Client) {
     for entry in record.iter_mut().filter(|entry| entry.answer.is_none()) {
-        *entry = Entry::of(entry.ask.clone(), client).await;
-        assert!(entry.answer.is_some(), "{:?} is not answered", entry.ask);
+        *entry = Entry::of(entry.request.clone(), client).await;
+        assert!(entry.answer.is_some(), "{:?} is not answered", entry.request);
     }
 }

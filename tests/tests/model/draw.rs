@@ -1,4 +1,4 @@
-//! What may happen, drawn at random: few names and small numbers, so that things meet.
+//! Random steps: few names and small numbers, so that commands meet.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use earmark_domain::{
     Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
 };
 use earmark_tests::build::{
-    cancel_batch, cancel_line, cancel_order, change_line, count, keep_back, line, order, reference, sku, units,
+    cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku, units,
 };
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -16,17 +16,10 @@ fn precedence(priority: i32, required_by: Option<Date>) -> Precedence {
     Precedence::of(Priority::new(priority).expect("a priority"), required_by)
 }
 
-/// Day `n` of the test's calendar; day 0 is the one on which its clock starts.
-pub(crate) fn day(n: i8) -> Date {
-    jiff::civil::date(2026, 3, 1)
-        .checked_add(jiff::Span::new().days(n))
-        .expect("a date")
-}
-
-/// What happens: a command is given, or time passes, or the service makes it final that holds have ended.
+/// A step: a command, or time that passes, or a sweep of due holds.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    Give(Command),
+    Run(Command),
     Pass(i64),
     Sweep,
 }
@@ -193,7 +186,7 @@ pub(crate) fn a_command() -> impl Strategy<Value = Command> {
 
 pub(crate) fn a_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        20 => a_command().prop_map(Step::Give),
+        20 => a_command().prop_map(Step::Run),
         4 => (1..12_i64).prop_map(Step::Pass),
         1 => Just(Step::Sweep),
     ]

@@ -1,9 +1,8 @@
-//! The whole of it against a naive model: random commands under a clock that jumps, at the counter of a shop, and after
-//! them the same answers and the same books.
+//! Random commands, under a clock that jumps, on an engine and on a naive model: answers and state must be equal.
 
 mod draw;
+mod minimal;
 mod naive;
-mod stingy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,31 +12,31 @@ use earmark_application::{Answer, CommandError};
 use earmark_domain::{Command, Fact, LineKey, LineState, OrderTerms, Outcome, PlaceOrder, Quote, Reference, Refusal};
 use earmark_tests::build::{order, sku};
 use earmark_tests::databases::{Database, Db, MemoryDatabase, SqliteDatabase};
-use earmark_tests::{Counter, Shop};
-use naive::{Model, Told};
+use earmark_tests::{Shop, ShopEngine};
+use minimal::{MinimalStore, MinimalWorklist};
+use naive::{Answered, Model};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
-use stingy::{Stingy, StingyWorklist};
 use tokio::runtime::Runtime;
 
-type Stands = BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)>;
+type LineStates = BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)>;
 
-/// How the books stand, line by line.
-async fn stands(counter: &Counter) -> Stands {
-    let mut stands = Stands::new();
+/// The state of every line.
+async fn line_states(shop: &ShopEngine) -> LineStates {
+    let mut states = LineStates::new();
     for name in SKUS {
-        if counter
+        if shop
             .reads
-            .product(&sku(name), counter.now())
+            .product(&sku(name), shop.now())
             .await
             .expect("an answer")
             .is_none()
         {
             continue;
         }
-        let history = counter.history(&sku(name)).await;
+        let history = shop.history(&sku(name)).await;
         let lines = history.lines.iter();
-        stands.extend(lines.map(|line| {
+        states.extend(lines.map(|line| {
             (
                 line.terms.key.clone(),
                 (line.state, line.terms.quantity.get(), BTreeMap::new()),
@@ -47,21 +46,21 @@ async fn stands(counter: &Counter) -> Stands {
             .allocations
             .iter()
             .map(|held| (&held.key, &held.batch, held.quantity));
-        let gone = history
+        let dispatched = history
             .dispatches
             .iter()
-            .map(|gone| (&gone.key, &gone.batch, gone.quantity));
-        for (key, batch, quantity) in held.chain(gone) {
-            let line = stands.get_mut(key).expect("a line");
+            .map(|dispatch| (&dispatch.key, &dispatch.batch, dispatch.quantity));
+        for (key, batch, quantity) in held.chain(dispatched) {
+            let line = states.get_mut(key).expect("a line");
             line.2.insert(batch.clone(), u64::from(quantity.get()));
         }
     }
-    stands
+    states
 }
 
-fn told(answer: &Answer) -> Told {
+fn answered(answer: &Answer) -> Answered {
     let changed = match answer {
-        Err(CommandError::Refused(refusal)) => return Told::Refused(refusal.code()),
+        Err(CommandError::Refused(refusal)) => return Answered::Refused(refusal.code()),
         Err(error) => unreachable!("{error}"),
         Ok(
             Outcome::ProductPut { changed, .. }
@@ -76,16 +75,16 @@ fn told(answer: &Answer) -> Told {
         Ok(Outcome::AlreadyProcessed) => false,
         Ok(Outcome::Quoted { .. } | Outcome::HoldsExpired { .. } | Outcome::BacklogServed { .. }) => true,
     };
-    if changed { Told::Done } else { Told::Unchanged }
+    if changed { Answered::Done } else { Answered::Unchanged }
 }
 
-/// A shop in memory, with a store that reads as little as it can get away with.
-async fn stingy() -> Counter {
+/// A shop in memory, whose store loads as little as it may.
+async fn minimal_shop() -> ShopEngine {
     let db: Db = Arc::new(MemoryDatabase::fresh().await);
     let shop = Shop::open(&db).await;
-    let worklist = Arc::new(StingyWorklist(shop.reads.clone()));
-    let store = Arc::new(Stingy(shop.store.clone()));
-    Counter::with_worklist(Shop { store, ..shop }, worklist)
+    let worklist = Arc::new(MinimalWorklist(shop.reads.clone()));
+    let store = Arc::new(MinimalStore(shop.store.clone()));
+    ShopEngine::with_worklist(Shop { store, ..shop }, worklist)
 }
 
 fn runtime() -> Runtime {
@@ -95,116 +94,122 @@ fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-/// Goes a number of steps, at the counter and in the model.
-async fn go(counter: &Counter, model: &mut Model, steps: &[Step], each: bool) -> TestCaseResult {
+/// Runs steps on the engine and on the model.
+async fn run(shop: &ShopEngine, model: &mut Model, steps: &[Step], each: bool) -> TestCaseResult {
     for (number, step) in steps.iter().enumerate() {
         match step {
             Step::Pass(seconds) => {
-                counter.clock.advance_seconds(*seconds);
+                shop.clock.advance_seconds(*seconds);
                 model.pass(*seconds);
             }
-            // It changes nothing that anybody could notice: what it makes final counted so before.
+            // It changes nothing visible: the due holds have counted zero already.
             Step::Sweep => {
-                counter.sweep().await;
+                shop.sweep().await;
                 model.sweep();
             }
-            Step::Give(command) => {
+            Step::Run(command) => {
                 let expected = model.run(command);
-                let answer = counter.ask(command).await;
-                prop_assert_eq!(told(&answer), expected, "step {}: {:?}", number, command);
+                let answer = shop.ask(command).await;
+                prop_assert_eq!(answered(&answer), expected, "step {}: {:?}", number, command);
             }
         }
         if each {
-            prop_assert_eq!(stands(counter).await, model.stands(), "step {}: {:?}", number, step);
+            prop_assert_eq!(
+                line_states(shop).await,
+                model.line_states(),
+                "step {}: {:?}",
+                number,
+                step
+            );
         }
     }
-    prop_assert_eq!(stands(counter).await, model.stands());
-    counter.assert_sound().await;
+    prop_assert_eq!(line_states(shop).await, model.line_states());
+    shop.assert_sound().await;
     Ok(())
 }
 
-/// Goes steps whose answers nobody looks at.
-async fn warm_up(counter: &Counter, steps: &[Step]) {
+/// Runs steps without checks.
+async fn warm_up(shop: &ShopEngine, steps: &[Step]) {
     for step in steps {
         match step {
-            Step::Pass(seconds) => counter.clock.advance_seconds(*seconds),
-            Step::Sweep => counter.sweep().await,
-            Step::Give(command) => drop(counter.ask(command).await),
+            Step::Pass(seconds) => shop.clock.advance_seconds(*seconds),
+            Step::Sweep => shop.sweep().await,
+            Step::Run(command) => drop(shop.ask(command).await),
         }
     }
-    counter.sweep().await;
+    shop.sweep().await;
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn in_memory_random_commands_leave_the_books_as_the_naive_model_says(steps in prop::collection::vec(a_step(), 1..50)) {
+    fn in_memory_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {
         runtime().block_on(async {
-            go(&stingy().await, &mut Model::default(), &steps, true).await
+            run(&minimal_shop().await, &mut Model::default(), &steps, true).await
         })?;
     }
 
     #[test]
-    fn each_preview_equals_the_command_that_follows_it(
+    fn a_preview_equals_the_command_after_it(
         before in prop::collection::vec(a_step(), 0..25),
         command in a_command(),
     ) {
         runtime().block_on(async {
-            let counter = stingy().await;
-            warm_up(&counter, &before).await;
-            let stood = counter.snapshot().await;
-            let preview = counter.preview(&command).await;
-            prop_assert_eq!(&counter.snapshot().await, &stood);
-            let answer = counter.ask(&command).await;
+            let shop = minimal_shop().await;
+            warm_up(&shop, &before).await;
+            let state = shop.snapshot().await;
+            let preview = shop.preview(&command).await;
+            prop_assert_eq!(&shop.snapshot().await, &state);
+            let answer = shop.ask(&command).await;
             prop_assert_eq!(timeless(preview), timeless(answer));
             Ok(())
         })?;
     }
 
     #[test]
-    fn a_refused_command_changes_nothing_but_tells_of_the_shortage(
+    fn a_refused_command_stores_out_of_stock_events_alone(
         before in prop::collection::vec(a_step(), 0..25),
         command in a_command(),
     ) {
         runtime().block_on(async {
-            let counter = stingy().await;
-            warm_up(&counter, &before).await;
-            let stood = counter.snapshot().await;
-            if counter.ask(&command).await.is_err() {
-                let stands = counter.snapshot().await;
-                let told = stands.events[stood.events.len()..].iter();
-                prop_assert!(told.clone().all(|event| matches!(event.event.fact, Fact::OutOfStock { .. })), "{:?}", told);
-                prop_assert_eq!((stands.orders, stands.lines), (stood.orders, stood.lines));
+            let shop = minimal_shop().await;
+            warm_up(&shop, &before).await;
+            let state = shop.snapshot().await;
+            if shop.ask(&command).await.is_err() {
+                let after = shop.snapshot().await;
+                let new = after.events[state.events.len()..].iter();
+                prop_assert!(new.clone().all(|event| matches!(event.event.fact, Fact::OutOfStock { .. })), "{:?}", new);
+                prop_assert_eq!((after.orders, after.lines), (state.orders, state.lines));
             }
-            counter.assert_sound().await;
+            shop.assert_sound().await;
             Ok(())
         })?;
     }
 
     #[test]
-    fn the_same_command_again_changes_nothing(
+    fn a_repeated_command_changes_nothing(
         before in prop::collection::vec(a_step(), 0..25),
         command in a_command(),
     ) {
-        // To place a held order anew with a deadline is to put the deadline off each time.
-        let puts_off = matches!(&command, Command::ReplaceOrder(place) if place.terms().hold_for.is_some());
+        // To replace a held order moves its deadline each time.
+        let moves_deadline = matches!(&command, Command::ReplaceOrder(place) if place.terms().hold_for.is_some());
         runtime().block_on(async {
-            let counter = stingy().await;
-            warm_up(&counter, &before).await;
-            if !puts_off && counter.ask(&command).await.is_ok() {
-                let stood = counter.snapshot().await;
-                let again = counter.ask(&command).await;
+            let shop = minimal_shop().await;
+            warm_up(&shop, &before).await;
+            if !moves_deadline && shop.ask(&command).await.is_ok() {
+                let state = shop.snapshot().await;
+                let again = shop.ask(&command).await;
                 prop_assert!(again.is_ok(), "{:?}", again);
-                prop_assert_eq!(counter.snapshot().await, stood);
+                prop_assert_eq!(shop.snapshot().await, state);
             }
             Ok(())
         })?;
     }
 
     #[test]
-    fn each_crossing_is_told_exactly_once(steps in prop::collection::vec(a_step(), 1..50)) {
-        runtime().block_on(crossings(&steps))?;
+    fn running_out_of_stock_and_replenishment_are_reported_once_each(steps in prop::collection::vec(a_step(), 1..50)) {
+        runtime().block_on(stock_events(&steps))?;
     }
 
     #[test]
@@ -214,14 +219,14 @@ proptest! {
         split in any::<bool>(),
     ) {
         runtime().block_on(async {
-            let counter = stingy().await;
-            warm_up(&counter, &before).await;
-            let events = counter.events().await.len();
-            let quoted = counter.ask(&Command::Quote(Quote { lines: lines.clone(), split })).await;
-            prop_assert_eq!(counter.events().await.len(), events);
+            let shop = minimal_shop().await;
+            warm_up(&shop, &before).await;
+            let events = shop.events().await.len();
+            let quoted = shop.ask(&Command::Quote(Quote { lines: lines.clone(), split })).await;
+            prop_assert_eq!(shop.events().await.len(), events);
             let terms = OrderTerms { split, ..OrderTerms::default() };
             let place = PlaceOrder::new(order("new"), lines, terms).expect("an order");
-            agree(quoted, counter.ask(&Command::PlaceOrder(place)).await)
+            agree(quoted, shop.ask(&Command::PlaceOrder(place)).await)
         })?;
     }
 }
@@ -231,17 +236,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn on_sqlite_random_commands_leave_the_books_as_the_naive_model_says(steps in prop::collection::vec(a_step(), 1..50)) {
+    fn on_sqlite_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {
         runtime().block_on(async {
             let db: Db = Arc::new(SqliteDatabase::fresh().await);
-            let told = go(&Counter::open(&db).await, &mut Model::default(), &steps, false).await;
+            let result = run(&ShopEngine::open(&db).await, &mut Model::default(), &steps, false).await;
             db.discard().await;
-            told
+            result
         })?;
     }
 }
 
-/// An answer without the instants in it, which no two have in common.
+/// An answer without its instants, in which equal commands differ.
 fn timeless(answer: Answer) -> Answer {
     let mut answer = answer;
     if let Ok(Outcome::OrderPlaced { order, .. } | Outcome::OrderChanged { order, .. }) = &mut answer {
@@ -253,39 +258,39 @@ fn timeless(answer: Answer) -> Answer {
     answer
 }
 
-/// Holds what is told of running out and coming back against what can be promised, step by step.
-async fn crossings(steps: &[Step]) -> TestCaseResult {
-    let counter = stingy().await;
+/// Compares the events about stock with the units that can be promised, step by step.
+async fn stock_events(steps: &[Step]) -> TestCaseResult {
+    let shop = minimal_shop().await;
     let mut model = Model::default();
-    let mut had: BTreeMap<String, bool> = BTreeMap::new();
+    let mut in_stock: BTreeMap<String, bool> = BTreeMap::new();
     let mut seen = 0;
     for step in steps {
-        go(&counter, &mut model, std::slice::from_ref(step), false).await?;
-        counter.sweep().await;
+        run(&shop, &mut model, std::slice::from_ref(step), false).await?;
+        shop.sweep().await;
         model.sweep();
-        let mut told = had.clone();
-        let events = counter.events().await;
+        let mut reported = in_stock.clone();
+        let events = shop.events().await;
         for event in &events[seen..] {
             let something = match event.event.fact {
                 Fact::StockDepleted => false,
                 Fact::StockReplenished => true,
                 _ => continue,
             };
-            let (sku, _) = event.event.product().expect("a crossing is of a product");
-            let before = told.insert(sku.to_string(), something).unwrap_or(true);
+            let (sku, _) = event.event.product().expect("the event is of a product");
+            let before = reported.insert(sku.to_string(), something).unwrap_or(true);
             prop_assert_eq!(before, !something, "{} of {}", event.event.fact.name(), sku);
         }
         seen = events.len();
-        for name in SKUS.into_iter().filter(|name| model.has_had(&sku(name))) {
+        for name in SKUS.into_iter().filter(|name| model.has_batches(&sku(name))) {
             let something = model.promisable(&sku(name)) > 0;
-            prop_assert_eq!(told.get(name).copied().unwrap_or(true), something, "{}", name);
-            had.insert(name.to_owned(), something);
+            prop_assert_eq!(reported.get(name).copied().unwrap_or(true), something, "{}", name);
+            in_stock.insert(name.to_owned(), something);
         }
     }
     Ok(())
 }
 
-/// Holds a quote against what became of the order.
+/// Compares a quote with the order after it.
 fn agree(quoted: Answer, placed: Answer) -> TestCaseResult {
     match (quoted, placed) {
         (Ok(Outcome::Quoted { lines }), Ok(Outcome::OrderPlaced { order, .. })) => {

@@ -1,5 +1,5 @@
-//! A naive model of the shop: it keeps nothing but batches and lines with what they hold, counts everything anew each
-//! time, in the plainest way, and shares no code with the domain but the types of the commands.
+//! A naive model of the domain: it stores batches and lines with their allocations, computes everything from them each
+//! time, in the simplest way, and shares no code with the domain but the types of the commands.
 
 mod orders;
 mod stock;
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use earmark_domain::{Command, LineKey, LineState, Location, OrderId, Reference, Sku};
 use jiff::civil::Date;
 
-use crate::draw::day;
+use earmark_tests::build::day;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
@@ -22,7 +22,7 @@ pub(crate) struct Batch {
     closed: bool,
 }
 
-/// Units in a batch, and when they were earmarked there.
+/// Units in a batch, and when they were allocated there.
 type Held = (Reference, u64, usize);
 
 #[derive(Debug, Clone)]
@@ -33,13 +33,13 @@ pub(crate) struct Line {
     split: bool,
     whole: bool,
     placed: usize,
-    /// The higher first, then the earlier day, none last.
+    /// Priority and required date.
     precedence: (i32, Option<Date>),
     locations: Vec<Location>,
     /// In seconds.
     deadline: Option<i64>,
     state: LineState,
-    /// Once it is dispatched: where its units were.
+    /// Its allocations; once it is dispatched, its dispatches.
     held: Vec<Held>,
 }
 
@@ -49,9 +49,9 @@ pub(crate) struct Header {
     deadline: Option<i64>,
 }
 
-/// What a command comes to, as far as the model tells.
+/// The answer to a command, as far as the model knows it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Answered {
     Done,
     Unchanged,
     Refused(&'static str),
@@ -63,15 +63,15 @@ pub(crate) struct Model {
     batches: Vec<Batch>,
     lines: Vec<Line>,
     headers: BTreeMap<OrderId, Header>,
-    kept_back: BTreeMap<Sku, u64>,
-    /// Commands so far.
+    safety_stock: BTreeMap<Sku, u64>,
+    /// The number of commands so far.
     now: usize,
-    /// Seconds so far.
+    /// The seconds that have passed.
     seconds: i64,
 }
 
-/// The earlier is served first: the higher priority, then the earlier day, none last, then the time of placing.
-fn service(line: &Line) -> (i32, Date, usize, LineKey) {
+/// The order of service: by priority, the highest first, then by required date, none last, then by the time of placing.
+fn service_position(line: &Line) -> (i32, Date, usize, LineKey) {
     let (priority, required_by) = line.precedence;
     (
         -priority,
@@ -107,14 +107,14 @@ impl Model {
         self.seconds += seconds;
     }
 
-    fn free(&self, batch: &Batch) -> u64 {
+    fn available(&self, batch: &Batch) -> u64 {
         let held = self.lines.iter().flat_map(|line| &line.held);
         let here = held.filter(|(reference, ..)| *reference == batch.reference);
         let committed: u64 = here.map(|(_, units, _)| units).sum();
         batch.quantity.checked_sub(committed).expect("never more than it holds")
     }
 
-    fn gone(&self, reference: &Reference) -> u64 {
+    fn dispatched(&self, reference: &Reference) -> u64 {
         let lines = self.lines.iter().filter(|line| line.state == LineState::Dispatched);
         let held = lines.flat_map(|line| &line.held);
         held.filter(|(batch, ..)| batch == reference)
@@ -122,8 +122,8 @@ impl Model {
             .sum()
     }
 
-    /// Batches of a SKU with what is free, in the order they are tried for a line.
-    fn offer(&self, sku: &Sku, locations: &[Location]) -> Vec<(Reference, u64)> {
+    /// Batches of a SKU with their available units, in the order they are tried for a line.
+    fn candidates(&self, sku: &Sku, locations: &[Location]) -> Vec<(Reference, u64)> {
         let mut own: Vec<&Batch> = self.batches.iter().filter(|batch| batch.sku == *sku).collect();
         own.sort_by_key(|batch| batch.eta.map_or((0, None), |eta| (1, Some(eta))));
         let rank = |batch: &Batch| locations.iter().position(|location| *location == batch.location);
@@ -132,33 +132,33 @@ impl Model {
             own.sort_by_key(|batch| rank(batch));
         }
         own.iter()
-            .map(|batch| (batch.reference.clone(), self.free(batch)))
+            .map(|batch| (batch.reference.clone(), self.available(batch)))
             .collect()
     }
 
-    /// Units that may be promised anew, if so many are kept back.
+    /// Units that may be promised: the available ones beyond the safety stock.
     pub(crate) fn promisable(&self, sku: &Sku) -> u64 {
-        let total: u64 = self.offer(sku, &[]).iter().map(|(_, free)| free).sum();
-        total.saturating_sub(self.kept_back.get(sku).copied().unwrap_or(0))
+        let total: u64 = self.candidates(sku, &[]).iter().map(|(_, free)| free).sum();
+        total.saturating_sub(self.safety_stock.get(sku).copied().unwrap_or(0))
     }
 
-    /// Whether there ever was a batch of it.
-    pub(crate) fn has_had(&self, sku: &Sku) -> bool {
+    /// Whether there ever was a batch of a product.
+    pub(crate) fn has_batches(&self, sku: &Sku) -> bool {
         self.batches.iter().any(|batch| batch.sku == *sku)
     }
 
-    fn room(&self, line: &Line, wanted: u64, is_new: bool) -> Option<Vec<(Reference, u64)>> {
+    fn parts_for(&self, line: &Line, wanted: u64, is_new: bool) -> Option<Vec<(Reference, u64)>> {
         if is_new && wanted > self.promisable(&line.sku) {
             return None;
         }
-        let offer = self.offer(&line.sku, &line.locations);
+        let candidates = self.candidates(&line.sku, &line.locations);
         if !line.split {
-            let found = offer.into_iter().find(|(_, free)| *free >= wanted);
+            let found = candidates.into_iter().find(|(_, free)| *free >= wanted);
             return found.map(|(batch, _)| vec![(batch, wanted)]);
         }
         let mut left = wanted;
         let mut parts = Vec::new();
-        for (batch, free) in offer {
+        for (batch, free) in candidates {
             let given = free.min(left);
             if given > 0 {
                 parts.push((batch, given));
@@ -168,10 +168,10 @@ impl Model {
         (left == 0).then_some(parts)
     }
 
-    /// Gives a line its units, if there is room. `is_new`: it was not promised them before.
+    /// Allocates a line if it fits. `is_new`: its units were not promised before.
     fn try_line(&mut self, at: usize, is_new: bool) -> bool {
         let line = &self.lines[at];
-        let Some(parts) = self.room(line, line.quantity, is_new) else {
+        let Some(parts) = self.parts_for(line, line.quantity, is_new) else {
             return false;
         };
         let now = self.now;
@@ -190,14 +190,14 @@ impl Model {
             .filter(|at| self.lines[*at].sku == *sku && self.lines[*at].state == LineState::Backordered)
             .filter(|at| self.lines[*at].deadline.is_none_or(|deadline| deadline > self.seconds))
             .collect();
-        waiting.sort_by_key(|at| service(&self.lines[*at]));
+        waiting.sort_by_key(|at| service_position(&self.lines[*at]));
         for at in waiting {
             self.try_line(at, true);
         }
     }
 
     fn knows(&self, sku: &Sku) -> bool {
-        self.kept_back.contains_key(sku)
+        self.safety_stock.contains_key(sku)
     }
 
     fn of_order(&self, order: &OrderId) -> Vec<usize> {
@@ -207,7 +207,7 @@ impl Model {
         own
     }
 
-    /// The products that a command looks at.
+    /// The products that a command touches.
     fn touched(&self, command: &Command) -> BTreeSet<Sku> {
         let of_order = |order: &OrderId| {
             let lines = self.of_order(order).into_iter();
@@ -240,11 +240,11 @@ impl Model {
             Command::CancelOrder(order) | Command::Dispatch { order, .. } | Command::UndoDispatch { order, .. } => {
                 of_order(order)
             }
-            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not drawn"),
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not generated"),
         }
     }
 
-    /// Ends the holds on a product that have ended, all of them at once, and gives away what they had.
+    /// Expires all due holds on a product, and serves its backlog.
     fn expire(&mut self, sku: &Sku) {
         let seconds = self.seconds;
         let is_due = move |line: &Line| line.is_open() && line.deadline.is_some_and(|deadline| deadline <= seconds);
@@ -258,19 +258,19 @@ impl Model {
         self.serve(sku);
     }
 
-    /// Ends all holds that have ended.
+    /// Expires all due holds.
     pub(crate) fn sweep(&mut self) {
-        let skus: Vec<Sku> = self.kept_back.keys().cloned().collect();
+        let skus: Vec<Sku> = self.safety_stock.keys().cloned().collect();
         for sku in &skus {
             self.expire(sku);
         }
-        // An order that ended for one product may have freed units of another.
+        // An order that expired for one product may have freed units of another.
         for sku in &skus {
             self.serve(sku);
         }
     }
 
-    pub(crate) fn run(&mut self, command: &Command) -> Told {
+    pub(crate) fn run(&mut self, command: &Command) -> Answered {
         self.now += 1;
         for sku in self.touched(command) {
             self.expire(&sku);
@@ -291,16 +291,16 @@ impl Model {
                 Err(refused) => refused,
             },
             Command::CancelOrder(order) => match self.of_order(order) {
-                lines if lines.is_empty() => Told::Refused("unknown_order"),
+                lines if lines.is_empty() => Answered::Refused("unknown_order"),
                 lines => self.cancel(&lines),
             },
             Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref()),
             Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref()),
-            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not drawn"),
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not generated"),
         }
     }
 
-    /// When a line can leave, if its batches arrive as `eta` says.
+    /// When a line can be dispatched, if its batches arrive as `eta` says.
     fn date(line: &Line, eta: impl Fn(&Reference) -> Option<Date>) -> Option<Date> {
         let dates = line
             .held
@@ -309,13 +309,13 @@ impl Model {
         dates.max()
     }
 
-    /// Line by line: its state, what it wants, and what it holds, or has dispatched, where.
-    pub(crate) fn stands(&self) -> BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)> {
-        let stand = self.lines.iter().map(|line| {
+    /// Each line's state, quantity, and allocations or dispatches by batch.
+    pub(crate) fn line_states(&self) -> BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)> {
+        let states = self.lines.iter().map(|line| {
             let held = line.held.iter().map(|(batch, units, _)| (batch.clone(), *units));
-            let wants = u32::try_from(line.quantity).expect("a quantity");
-            (line.key.clone(), (line.state, wants, held.collect()))
+            let quantity = u32::try_from(line.quantity).expect("a quantity");
+            (line.key.clone(), (line.state, quantity, held.collect()))
         });
-        stand.collect()
+        states.collect()
     }
 }

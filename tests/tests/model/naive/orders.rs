@@ -1,4 +1,4 @@
-//! Lines and orders, naively.
+//! The naive model's lines and orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use earmark_domain::{
     Sku,
 };
 
-use super::{Header, Line, Model, Told};
+use super::{Answered, Header, Line, Model};
 
-/// How an order stands.
+/// The status of an order.
 #[derive(Debug, PartialEq, Eq)]
 enum Status {
     Held,
@@ -19,12 +19,12 @@ enum Status {
 }
 
 impl Model {
-    pub(super) fn named(&self, key: &LineKey) -> Result<usize, Told> {
+    pub(super) fn named(&self, key: &LineKey) -> Result<usize, Answered> {
         if self.of_order(&key.order).is_empty() {
-            return Err(Told::Refused("unknown_order"));
+            return Err(Answered::Refused("unknown_order"));
         }
         let found = self.lines.iter().position(|line| line.key == *key);
-        found.ok_or(Told::Refused("unknown_line"))
+        found.ok_or(Answered::Refused("unknown_line"))
     }
 
     fn status(&self, order: &OrderId) -> Status {
@@ -43,23 +43,23 @@ impl Model {
         }
     }
 
-    pub(super) fn allocate(&mut self, allocate: &Allocate) -> Told {
-        let wish = &allocate.line;
-        let quantity = u64::from(wish.quantity.get());
-        if let Some(line) = self.lines.iter().find(|line| line.key == wish.key) {
-            let same = line.sku == wish.sku && line.quantity == quantity;
+    pub(super) fn allocate(&mut self, allocate: &Allocate) -> Answered {
+        let request = &allocate.line;
+        let quantity = u64::from(request.quantity.get());
+        if let Some(line) = self.lines.iter().find(|line| line.key == request.key) {
+            let same = line.sku == request.sku && line.quantity == quantity;
             return if same {
-                Told::Unchanged
+                Answered::Unchanged
             } else {
-                Told::Refused("line_exists")
+                Answered::Refused("line_exists")
             };
         }
-        if !self.knows(&wish.sku) {
-            return Told::Refused("unknown_sku");
+        if !self.knows(&request.sku) {
+            return Answered::Refused("unknown_sku");
         }
         self.lines.push(Line {
-            key: wish.key.clone(),
-            sku: wish.sku.clone(),
+            key: request.key.clone(),
+            sku: request.sku.clone(),
             quantity,
             split: allocate.split,
             whole: false,
@@ -73,29 +73,29 @@ impl Model {
         let fits = self.try_line(self.lines.len() - 1, true);
         if !fits && allocate.on_shortage == OnShortage::Reject {
             self.lines.pop();
-            return Told::Refused("out_of_stock");
+            return Answered::Refused("out_of_stock");
         }
-        Told::Done
+        Answered::Done
     }
 
     fn has_lines_of(&self, place: &PlaceOrder, whole: bool) -> bool {
         let lines = self.of_order(place.order()).into_iter().map(|at| &self.lines[at]);
-        let stand: BTreeMap<&LineId, (&Sku, u64)> = lines
+        let stored: BTreeMap<&LineId, (&Sku, u64)> = lines
             .filter(|line| line.whole == whole)
             .map(|line| (&line.key.line, (&line.sku, line.quantity)))
             .collect();
-        let asked = place.lines().iter();
-        let asked: BTreeMap<&LineId, (&Sku, u64)> = asked
+        let requested = place.lines().iter();
+        let requested: BTreeMap<&LineId, (&Sku, u64)> = requested
             .map(|line| (&line.line, (&line.sku, u64::from(line.quantity.get()))))
             .collect();
-        stand == asked
+        stored == requested
     }
 
-    fn was_placed_as(&self, place: &PlaceOrder) -> bool {
-        let anew = self.header(place);
+    fn was_placed_like(&self, place: &PlaceOrder) -> bool {
+        let new = self.header(place);
         let header = self.headers.get(place.order());
         let same = header.is_none_or(|header| {
-            header.precedence == anew.precedence && header.deadline.is_some() == anew.deadline.is_some()
+            header.precedence == new.precedence && header.deadline.is_some() == new.deadline.is_some()
         });
         same && self.has_lines_of(place, header.is_some())
     }
@@ -127,13 +127,13 @@ impl Model {
         }
     }
 
-    pub(super) fn place(&mut self, place: &PlaceOrder) -> Told {
+    pub(super) fn place(&mut self, place: &PlaceOrder) -> Answered {
         if !self.of_order(place.order()).is_empty() {
-            let same = self.was_placed_as(place);
+            let same = self.was_placed_like(place);
             return if same {
-                Told::Unchanged
+                Answered::Unchanged
             } else {
-                Told::Refused("order_exists")
+                Answered::Refused("order_exists")
             };
         }
         let header = self.header(place);
@@ -141,13 +141,13 @@ impl Model {
         if refused.is_none() {
             self.headers.insert(place.order().clone(), header);
         }
-        refused.unwrap_or(Told::Done)
+        refused.unwrap_or(Answered::Done)
     }
 
-    /// Puts the lines of an order into the books, those that are there already anew, if it is not refused.
-    fn put_lines(&mut self, place: &PlaceOrder, header: &Header) -> Option<Told> {
+    /// Stores the lines of an order, in place of those that exist already, unless the order is refused.
+    fn put_lines(&mut self, place: &PlaceOrder, header: &Header) -> Option<Answered> {
         if place.lines().iter().any(|line| !self.knows(&line.sku)) {
-            return Some(Told::Refused("unknown_sku"));
+            return Some(Answered::Refused("unknown_sku"));
         }
         let before = self.lines.clone();
         let mut fitted = 0;
@@ -155,12 +155,12 @@ impl Model {
             let mut line = self.line(place, line, header);
             let at = match self.lines.iter().position(|other| other.key == line.key) {
                 Some(at) => {
-                    let stood = before
+                    let replaced = before
                         .iter()
                         .find(|other| other.key == line.key)
                         .filter(|other| other.is_open());
-                    // A line that stands keeps its time of placing.
-                    line.placed = stood.map_or(line.placed, |stood| stood.placed);
+                    // An open line keeps its time of placing.
+                    line.placed = replaced.map_or(line.placed, |replaced| replaced.placed);
                     self.lines[at] = line;
                     at
                 }
@@ -173,8 +173,6 @@ impl Model {
                 fitted += 1;
             } else if place.terms().on_shortage == OnOrderShortage::Partial {
                 self.lines[at].end(LineState::Refused);
-            } else {
-                // It must not be in the way of those behind it, nor they be given what it would have got.
             }
         }
         let refused = match place.terms().on_shortage {
@@ -184,29 +182,29 @@ impl Model {
         };
         if refused {
             self.lines = before;
-            return Some(Told::Refused("out_of_stock"));
+            return Some(Answered::Refused("out_of_stock"));
         }
         None
     }
 
-    pub(super) fn replace(&mut self, place: &PlaceOrder) -> Told {
+    pub(super) fn replace(&mut self, place: &PlaceOrder) -> Answered {
         let order = place.order();
         if self.of_order(order).is_empty() {
             return self.place(place);
         }
         match self.status(order) {
             Status::Held if self.headers.contains_key(order) => {}
-            Status::Expired => return Told::Refused("hold_expired"),
-            _ if self.was_placed_as(place) => return Told::Unchanged,
-            _ => return Told::Refused("not_held"),
+            Status::Expired => return Answered::Refused("hold_expired"),
+            _ if self.was_placed_like(place) => return Answered::Unchanged,
+            _ => return Answered::Refused("not_held"),
         }
-        let stands = self.headers[order].clone();
-        let anew = self.header(place);
-        if stands.precedence == anew.precedence && anew.deadline.is_none() && self.has_lines_of(place, true) {
-            return Told::Unchanged;
+        let stored = self.headers[order].clone();
+        let new = self.header(place);
+        if stored.precedence == new.precedence && new.deadline.is_none() && self.has_lines_of(place, true) {
+            return Answered::Unchanged;
         }
         if place.lines().iter().any(|line| !self.knows(&line.sku)) {
-            return Told::Refused("unknown_sku");
+            return Answered::Refused("unknown_sku");
         }
         let own: BTreeSet<LineKey> = self
             .of_order(order)
@@ -221,20 +219,20 @@ impl Model {
                 .iter()
                 .find(|other| other.key.order == *order && other.key.line == line.line);
             if named.is_some_and(|other| !own.contains(&other.key) || other.sku != line.sku) {
-                return Told::Refused("line_exists");
+                return Answered::Refused("line_exists");
             }
         }
         let header = Header {
-            deadline: anew.deadline.or(stands.deadline),
-            ..anew
+            deadline: new.deadline.or(stored.deadline),
+            ..new
         };
         let before = self.clone();
         let mut touched: BTreeSet<Sku> = place.lines().iter().map(|line| line.sku.clone()).collect();
-        let asked: BTreeSet<&LineId> = place.lines().iter().map(|line| &line.line).collect();
+        let requested: BTreeSet<&LineId> = place.lines().iter().map(|line| &line.line).collect();
         for line in self.lines.iter_mut().filter(|line| own.contains(&line.key)) {
             touched.insert(line.sku.clone());
             line.held.clear();
-            if !asked.contains(&line.key.line) {
+            if !requested.contains(&line.key.line) {
                 line.end(LineState::Cancelled);
                 line.whole = false;
             } else if !line.is_open() {
@@ -249,14 +247,14 @@ impl Model {
         for sku in &touched {
             self.serve(sku);
         }
-        Told::Unchanged
+        Answered::Unchanged
     }
 
-    pub(super) fn confirm(&mut self, confirm: &ConfirmOrder) -> Told {
+    pub(super) fn confirm(&mut self, confirm: &ConfirmOrder) -> Answered {
         let order = &confirm.order;
         let lines = self.of_order(order);
         if lines.is_empty() {
-            return Told::Refused("unknown_order");
+            return Answered::Refused("unknown_order");
         }
         let mut wanted: BTreeMap<usize, u64> = BTreeMap::new();
         match &confirm.lines {
@@ -272,27 +270,27 @@ impl Model {
                         Err(refused) => return refused,
                     };
                     let held = self.lines[at].quantity;
-                    let asked = line.quantity.map_or(held, |units| u64::from(units.get()));
-                    if asked > held {
-                        return Told::Refused("exceeds_hold");
+                    let quantity = line.quantity.map_or(held, |units| u64::from(units.get()));
+                    if quantity > held {
+                        return Answered::Refused("exceeds_hold");
                     }
-                    wanted.insert(at, asked);
+                    wanted.insert(at, quantity);
                 }
             }
         }
         match self.status(order) {
-            Status::Firm => return Told::Unchanged,
-            Status::Cancelled => return Told::Refused("not_held"),
+            Status::Firm => return Answered::Unchanged,
+            Status::Cancelled => return Answered::Refused("not_held"),
             Status::Expired if confirm.reacquire => {
                 if confirm.lines.is_some() && wanted.keys().any(|at| self.lines[*at].state != LineState::Expired) {
-                    return Told::Refused("line_ended");
+                    return Answered::Refused("line_ended");
                 }
                 return self.reacquire(&wanted);
             }
-            Status::Expired => return Told::Refused("hold_expired"),
+            Status::Expired => return Answered::Refused("hold_expired"),
             Status::Held => {
                 if confirm.lines.is_some() && wanted.keys().any(|at| !self.lines[*at].is_open()) {
-                    return Told::Refused("line_ended");
+                    return Answered::Refused("line_ended");
                 }
             }
         }
@@ -317,10 +315,10 @@ impl Model {
         for sku in &touched {
             self.serve(sku);
         }
-        Told::Done
+        Answered::Done
     }
 
-    fn reacquire(&mut self, wanted: &BTreeMap<usize, u64>) -> Told {
+    fn reacquire(&mut self, wanted: &BTreeMap<usize, u64>) -> Answered {
         let before = self.lines.clone();
         for (at, quantity) in wanted {
             if self.lines[*at].state != LineState::Expired {
@@ -330,13 +328,13 @@ impl Model {
             self.lines[*at].deadline = None;
             if !self.try_line(*at, true) {
                 self.lines = before;
-                return Told::Refused("hold_expired");
+                return Answered::Refused("hold_expired");
             }
         }
-        Told::Done
+        Answered::Done
     }
 
-    /// Leaves a line no more than so many units, those that come first.
+    /// Reduces a line to so many units, those of its earliest batches.
     fn reduce(&mut self, at: usize, to: u64) {
         let etas: BTreeMap<_, _> = self
             .batches
@@ -355,20 +353,20 @@ impl Model {
         line.held.retain(|(_, units, _)| *units > 0);
     }
 
-    pub(super) fn change_quantity(&mut self, key: &LineKey, to: u64) -> Told {
+    pub(super) fn change_quantity(&mut self, key: &LineKey, to: u64) -> Answered {
         let at = match self.named(key) {
             Ok(at) => at,
             Err(refused) => return refused,
         };
         let line = self.lines[at].clone();
         if line.quantity == to {
-            return Told::Unchanged;
+            return Answered::Unchanged;
         }
         if line.state == LineState::Dispatched {
-            return Told::Refused("already_dispatched");
+            return Answered::Refused("already_dispatched");
         }
         if !line.is_open() {
-            return Told::Refused("line_ended");
+            return Answered::Refused("line_ended");
         }
         if to < line.quantity || line.state == LineState::Backordered {
             self.reduce(at, to);
@@ -377,18 +375,18 @@ impl Model {
             let now = self.now;
             let parts = match (&line.held[..], line.split) {
                 ([(batch, ..)], false) => {
-                    let lies_in = self
+                    let own_batch = self
                         .batches
                         .iter()
                         .find(|other| other.reference == *batch)
                         .expect("a batch");
-                    let fits = self.free(lies_in) >= more && self.promisable(&line.sku) >= more;
+                    let fits = self.available(own_batch) >= more && self.promisable(&line.sku) >= more;
                     fits.then(|| vec![(batch.clone(), more)])
                 }
-                _ => self.room(&line, more, true),
+                _ => self.parts_for(&line, more, true),
             };
             let Some(parts) = parts else {
-                return Told::Refused("out_of_stock");
+                return Answered::Refused("out_of_stock");
             };
             let line = &mut self.lines[at];
             line.quantity = to;
@@ -400,12 +398,12 @@ impl Model {
             }
         }
         self.serve(&line.sku);
-        Told::Done
+        Answered::Done
     }
 
-    pub(super) fn cancel(&mut self, lines: &[usize]) -> Told {
+    pub(super) fn cancel(&mut self, lines: &[usize]) -> Answered {
         if lines.iter().all(|at| self.lines[*at].state == LineState::Dispatched) {
-            return Told::Refused("already_dispatched");
+            return Answered::Refused("already_dispatched");
         }
         let mut touched = BTreeSet::new();
         for at in lines {
@@ -419,16 +417,16 @@ impl Model {
             self.serve(sku);
         }
         if touched.is_empty() {
-            Told::Unchanged
+            Answered::Unchanged
         } else {
-            Told::Done
+            Answered::Done
         }
     }
 
-    fn chosen(&self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Result<Vec<usize>, Told> {
+    fn chosen(&self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Result<Vec<usize>, Answered> {
         let all = self.of_order(order);
         if all.is_empty() {
-            return Err(Told::Refused("unknown_order"));
+            return Err(Answered::Refused("unknown_order"));
         }
         let Some(lines) = lines else { return Ok(all) };
         let named = lines.iter().map(|line| {
@@ -440,7 +438,7 @@ impl Model {
         named.collect()
     }
 
-    pub(super) fn dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Told {
+    pub(super) fn dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Answered {
         let chosen = match self.chosen(order, lines) {
             Ok(chosen) => chosen,
             Err(refused) => return refused,
@@ -450,11 +448,11 @@ impl Model {
             .iter()
             .any(|at| self.lines[*at].is_open() && self.lines[*at].deadline.is_some())
         {
-            return Told::Refused("not_firm");
+            return Answered::Refused("not_firm");
         }
-        let fine = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
-        if !chosen.iter().any(fine) || (lines.is_some() && !chosen.iter().all(fine)) {
-            return Told::Refused("not_allocated");
+        let may_leave = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
+        if !chosen.iter().any(may_leave) || (lines.is_some() && !chosen.iter().all(may_leave)) {
+            return Answered::Refused("not_allocated");
         }
         let leaving: Vec<usize> = chosen
             .into_iter()
@@ -468,30 +466,30 @@ impl Model {
                     .any(|other| other.reference == *batch && other.eta.is_none())
             };
             if !held.all(|(batch, ..)| here(batch)) {
-                return Told::Refused("not_in_warehouse");
+                return Answered::Refused("not_in_warehouse");
             }
         }
         for at in &leaving {
             self.lines[*at].state = LineState::Dispatched;
         }
         if leaving.is_empty() {
-            Told::Unchanged
+            Answered::Unchanged
         } else {
-            Told::Done
+            Answered::Done
         }
     }
 
-    pub(super) fn undo_dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Told {
+    pub(super) fn undo_dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Answered {
         let chosen = match self.chosen(order, lines) {
             Ok(chosen) => chosen,
             Err(refused) => return refused,
         };
         let state = |at: &usize| self.lines[*at].state;
-        let fine = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
-        if !chosen.iter().any(fine) || (lines.is_some() && !chosen.iter().all(fine)) {
-            return Told::Refused("not_allocated");
+        let may_leave = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
+        if !chosen.iter().any(may_leave) || (lines.is_some() && !chosen.iter().all(may_leave)) {
+            return Answered::Refused("not_allocated");
         }
-        let coming: Vec<usize> = chosen
+        let returning: Vec<usize> = chosen
             .into_iter()
             .filter(|at| state(at) == LineState::Dispatched)
             .collect();
@@ -500,15 +498,19 @@ impl Model {
                 .iter()
                 .any(|other| other.reference == *batch && other.closed)
         };
-        if coming
+        if returning
             .iter()
             .any(|at| self.lines[*at].held.iter().any(|(batch, ..)| closed(batch)))
         {
-            return Told::Refused("batch_closed");
+            return Answered::Refused("batch_closed");
         }
-        for at in &coming {
+        for at in &returning {
             self.lines[*at].state = LineState::Allocated;
         }
-        if coming.is_empty() { Told::Unchanged } else { Told::Done }
+        if returning.is_empty() {
+            Answered::Unchanged
+        } else {
+            Answered::Done
+        }
     }
 }

@@ -1,15 +1,15 @@
-//! Products and batches, naively.
+//! The naive model's products and batches.
 
 use std::cmp::Reverse;
 
 use earmark_domain::{ChangeBatch, Count, CreateBatch, LineState, PutProduct, Reference};
 use jiff::civil::Date;
 
-use super::{Batch, Line, Model, Told, service};
+use super::{Answered, Batch, Line, Model, service_position};
 
-/// What leaves a batch first: held lines, then the lowest priority, then the latest day required by, none counting as
-/// latest, then the most recently earmarked.
-fn leaves(line: &Line, reference: &Reference) -> impl Ord + use<> {
+/// Which lines leave a batch first: held lines, then those of the lowest priority, then of the latest required date, where
+/// none counts as the latest, then the latest allocated.
+fn release_rank(line: &Line, reference: &Reference) -> impl Ord + use<> {
     let (priority, required_by) = line.precedence;
     let since = line.in_batch(reference).map(|(_, _, since)| *since);
     (
@@ -17,35 +17,35 @@ fn leaves(line: &Line, reference: &Reference) -> impl Ord + use<> {
         priority,
         Reverse(required_by.unwrap_or(Date::MAX)),
         Reverse(since),
-        Reverse(service(line)),
+        Reverse(service_position(line)),
     )
 }
 
 impl Model {
-    pub(super) fn put(&mut self, put: &PutProduct) -> Told {
+    pub(super) fn put(&mut self, put: &PutProduct) -> Answered {
         let to = put.safety_stock.map(|units| u64::from(units.get()));
-        let from = *self.kept_back.entry(put.sku.clone()).or_insert(0);
+        let from = *self.safety_stock.entry(put.sku.clone()).or_insert(0);
         let Some(to) = to.filter(|to| *to != from) else {
-            return Told::Unchanged;
+            return Answered::Unchanged;
         };
-        self.kept_back.insert(put.sku.clone(), to);
+        self.safety_stock.insert(put.sku.clone(), to);
         if to < from {
             self.serve(&put.sku);
         }
-        Told::Done
+        Answered::Done
     }
 
-    pub(super) fn create(&mut self, create: &CreateBatch) -> Told {
+    pub(super) fn create(&mut self, create: &CreateBatch) -> Answered {
         let created = (u64::from(create.quantity.get()), create.eta);
         if let Some(batch) = self.batches.iter().find(|batch| batch.reference == create.reference) {
             let same = (&batch.sku, batch.created, &batch.location) == (&create.sku, created, &create.location);
             return if same {
-                Told::Unchanged
+                Answered::Unchanged
             } else {
-                Told::Refused("batch_exists")
+                Answered::Refused("batch_exists")
             };
         }
-        self.kept_back.entry(create.sku.clone()).or_insert(0);
+        self.safety_stock.entry(create.sku.clone()).or_insert(0);
         self.batches.push(Batch {
             reference: create.reference.clone(),
             sku: create.sku.clone(),
@@ -56,24 +56,24 @@ impl Model {
             closed: false,
         });
         self.serve(&create.sku);
-        Told::Done
+        Answered::Done
     }
 
     fn batch(&self, reference: &Reference) -> Option<usize> {
         self.batches.iter().position(|batch| batch.reference == *reference)
     }
 
-    fn may_count(&self, at: usize, to: u64) -> Option<Told> {
+    fn may_count(&self, at: usize, to: u64) -> Option<Answered> {
         let batch = &self.batches[at];
         if batch.closed && to != batch.quantity {
-            return Some(Told::Refused("batch_closed"));
+            return Some(Answered::Refused("batch_closed"));
         }
-        (to < self.gone(&batch.reference)).then_some(Told::Refused("below_dispatched"))
+        (to < self.dispatched(&batch.reference)).then_some(Answered::Refused("below_dispatched"))
     }
 
-    pub(super) fn change(&mut self, change: &ChangeBatch) -> Told {
+    pub(super) fn change(&mut self, change: &ChangeBatch) -> Answered {
         let Some(at) = self.batch(&change.reference) else {
-            return Told::Refused("unknown_batch");
+            return Answered::Refused("unknown_batch");
         };
         let batch = self.batches[at].clone();
         let to = change.quantity.map_or(batch.quantity, |units| u64::from(units.get()));
@@ -84,66 +84,66 @@ impl Model {
         }
         let eta = change.eta.map_or(batch.eta, Some);
         if batch.closed && eta != batch.eta {
-            return Told::Refused("batch_closed");
+            return Answered::Refused("batch_closed");
         }
-        self.carry_through(at, to, eta)
+        self.change_batch(at, to, eta)
     }
 
-    pub(super) fn receive(&mut self, reference: &Reference, counted: Option<Count>) -> Told {
+    pub(super) fn receive(&mut self, reference: &Reference, counted: Option<Count>) -> Answered {
         let Some(at) = self.batch(reference) else {
-            return Told::Refused("unknown_batch");
+            return Answered::Refused("unknown_batch");
         };
         let batch = self.batches[at].clone();
         if batch.closed {
-            return Told::Refused("batch_closed");
+            return Answered::Refused("batch_closed");
         }
         if batch.eta.is_none() {
-            return Told::Unchanged;
+            return Answered::Unchanged;
         }
         let to = counted.map_or(batch.quantity, |units| u64::from(units.get()));
         if let Some(refused) = self.may_count(at, to) {
             return refused;
         }
-        self.carry_through(at, to, None)
+        self.change_batch(at, to, None)
     }
 
-    pub(super) fn cancel_batch(&mut self, reference: &Reference) -> Told {
+    pub(super) fn cancel_batch(&mut self, reference: &Reference) -> Answered {
         let Some(at) = self.batch(reference) else {
-            return Told::Refused("unknown_batch");
+            return Answered::Refused("unknown_batch");
         };
         if self.batches[at].closed {
-            return Told::Unchanged;
+            return Answered::Unchanged;
         }
         self.batches[at].closed = true;
-        let (gone, eta) = (self.gone(reference), self.batches[at].eta);
-        self.carry_through(at, gone, eta);
-        Told::Done
+        let (dispatched, eta) = (self.dispatched(reference), self.batches[at].eta);
+        self.change_batch(at, dispatched, eta);
+        Answered::Done
     }
 
-    /// Gives a batch another quantity and another day, and sees to its lines.
-    fn carry_through(&mut self, at: usize, to: u64, eta: Option<Date>) -> Told {
+    /// Changes the quantity and the date of a batch, and reallocates its lines.
+    fn change_batch(&mut self, at: usize, to: u64, eta: Option<Date>) -> Answered {
         let before = self.batches[at].clone();
         let reference = &before.reference;
         if (before.quantity, before.eta) == (to, eta) {
-            return Told::Unchanged;
+            return Answered::Unchanged;
         }
         let here = |line: &Line| line.in_batch(reference).map(|(_, units, _)| *units);
-        let mut worst_first: Vec<usize> = (0..self.lines.len())
+        let mut by_release_rank: Vec<usize> = (0..self.lines.len())
             .filter(|at| here(&self.lines[*at]).is_some())
             .collect();
-        worst_first.sort_by_cached_key(|at| leaves(&self.lines[*at], reference));
-        // All that may have to go, then back with all that fits, best first.
-        let mut left = before.quantity - self.free(&before);
-        let mut gone = Vec::new();
-        for at in worst_first {
+        by_release_rank.sort_by_cached_key(|at| release_rank(&self.lines[*at], reference));
+        // Release until the rest fits, then put back what fits, the last released first.
+        let mut left = before.quantity - self.available(&before);
+        let mut released = Vec::new();
+        for at in by_release_rank {
             if left <= to {
                 break;
             }
             left -= here(&self.lines[at]).expect("held");
-            gone.push(at);
+            released.push(at);
         }
         let mut leaving = Vec::new();
-        for at in gone.into_iter().rev() {
+        for at in released.into_iter().rev() {
             let units = here(&self.lines[at]).expect("held");
             if left + units <= to {
                 left += units;
@@ -151,7 +151,7 @@ impl Model {
                 leaving.push(at);
             }
         }
-        let stood = self.lines.clone();
+        let before_release = self.lines.clone();
         for at in &leaving {
             self.lines[*at].held.clear();
             self.lines[*at].state = LineState::Backordered;
@@ -167,24 +167,24 @@ impl Model {
                     .map(|(batch, units, _)| (batch.clone(), *units))
                     .collect::<Vec<_>>()
             };
-            // A line that is where it was has not moved.
-            if self.try_line(*at, false) && parts(&self.lines[*at]) == parts(&stood[*at]) {
-                self.lines[*at] = stood[*at].clone();
+            // A line that gets the same allocations again has not moved.
+            if self.try_line(*at, false) && parts(&self.lines[*at]) == parts(&before_release[*at]) {
+                self.lines[*at] = before_release[*at].clone();
             }
         }
         if to > before.quantity || !leaving.is_empty() || eta != before.eta {
             self.serve(&before.sku);
         }
-        Told::Done
+        Answered::Done
     }
 
-    /// Moves lines of a batch that comes later to stock that is there earlier.
+    /// Moves lines of a batch that arrives later to batches that arrive earlier.
     fn move_to_earlier(&mut self, before: &Batch) {
         let all = 0..self.lines.len();
         let mut lines: Vec<usize> = all
             .filter(|at| self.lines[*at].in_batch(&before.reference).is_some())
             .collect();
-        lines.sort_by_key(|at| service(&self.lines[*at]));
+        lines.sort_by_key(|at| service_position(&self.lines[*at]));
         for at in lines {
             let etas: Vec<_> = self
                 .batches

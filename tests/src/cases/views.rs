@@ -1,4 +1,4 @@
-//! Questions to the books.
+//! Views, exports and the worklist.
 
 use earmark_application::{LineFilter, LineRead, ProductSummary};
 use earmark_domain::{BACKLOG_PAGE, Count, LineKey, LineState, OnOrderShortage, Sku, Units};
@@ -10,7 +10,7 @@ use crate::build::{
 use crate::databases::Db;
 use crate::shop::Shop;
 
-/// Nothing, and no error.
+/// The answer is empty, and no error.
 pub async fn what_does_not_exist_is_not_found(db: Db) {
     let shop = Shop::open(&db).await;
     let reads = shop.reads.as_ref();
@@ -23,22 +23,22 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
                 .expect("an answer")
                 .is_none()
         );
-        assert!(reads.order(&order("nobody")).await.expect("an answer").is_none());
+        assert!(reads.order(&order("unknown")).await.expect("an answer").is_none());
         assert!(
             reads
-                .product(&sku("nothing"), shop.now())
+                .product(&sku("unknown"), shop.now())
                 .await
                 .expect("an answer")
                 .is_none()
         );
         assert!(
             reads
-                .backlog(&sku("nothing"), None, shop.now(), 9)
+                .backlog(&sku("unknown"), None, shop.now(), 9)
                 .await
                 .expect("an answer")
                 .is_none()
         );
-        assert!(reads.history(&sku("nothing")).await.expect("an answer").is_none());
+        assert!(reads.history(&sku("unknown")).await.expect("an answer").is_none());
         if round == 0 {
             assert!(
                 reads
@@ -71,8 +71,8 @@ async fn skus(shop: &Shop, search: Option<&str>, after: Option<&Sku>, limit: usi
     found.into_iter().map(|product| product.sku.to_string()).collect()
 }
 
-/// In the order of the names as they are written, whatever language the machine speaks.
-pub async fn products_are_listed_by_sku_a_page_at_a_time(db: Db) {
+/// In the order of the code points, whatever the locale.
+pub async fn products_are_listed_by_sku_page_by_page(db: Db) {
     let shop = Shop::open(&db).await;
     let mut all = ["b", "B-1", "B1", "a", "Ä", "~", "_", "日本", "z-1", "Z"];
     for of in all {
@@ -93,12 +93,12 @@ pub async fn products_are_listed_by_sku_a_page_at_a_time(db: Db) {
     assert_eq!(skus(&shop, None, None, 1).await, all[..1]);
     assert_eq!(skus(&shop, None, None, 100).await.len(), all.len());
     assert!(skus(&shop, None, None, 0).await.is_empty());
-    // The cursor need not be a product.
+    // A cursor need not be an existing SKU.
     assert_eq!(skus(&shop, None, Some(&sku("B-2")), 1).await, ["B1"]);
     assert_eq!(skus(&shop, Some("b"), Some(&sku("B-1")), 2).await, ["B1", "b"]);
 }
 
-/// In any case, and with signs that mean nothing but themselves.
+/// In any case, and without wildcards.
 pub async fn products_are_found_by_any_part_of_their_sku_or_name(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -136,8 +136,8 @@ pub async fn products_are_found_by_any_part_of_their_sku_or_name(db: Db) {
     assert_eq!(skus(&shop, Some("lamp"), None, 1).await, ["LAMP-1"]);
 }
 
-/// On hand, inbound, allocated, available, waited for.
-pub async fn a_product_is_told_with_its_sums_and_its_batches_in_preference_order(db: Db) {
+/// On hand, inbound, allocated, available, backordered.
+pub async fn a_product_has_its_sums_and_its_batches_in_preference_order(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_inbound("late", "LAMP", 7, "2026-06-01"),
@@ -189,8 +189,8 @@ fn parts(line: &LineRead) -> Vec<(&str, u32)> {
         .collect()
 }
 
-/// By line id, with the batches in preference order.
-pub async fn an_order_is_told_with_its_lines_and_where_their_units_are(db: Db) {
+/// Lines by their ids, with their batches in preference order.
+pub async fn an_order_has_its_lines_and_their_allocations(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_inbound("z-soon", "LAMP", 2, "2026-04-01"),
@@ -227,7 +227,7 @@ pub async fn an_order_is_told_with_its_lines_and_where_their_units_are(db: Db) {
     );
 }
 
-/// Today for what is here or overdue, else the date of the last to arrive.
+/// Today for batches that are on hand or overdue, otherwise the date of the last to arrive.
 pub async fn a_line_is_promised_for_the_latest_date_among_its_batches(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -266,7 +266,7 @@ fn keys(lines: &[LineRead]) -> Vec<LineKey> {
     lines.iter().map(|line| line.record.terms.key.clone()).collect()
 }
 
-/// The time of first placing, then order and line: a page at a time.
+/// By the time of placing, then by order and line, page by page.
 pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -305,16 +305,16 @@ pub async fn the_backlog_is_listed_in_order_of_service(db: Db) {
     }
     assert_eq!(keys(&seen), expected);
     shop.done(&create_batch("c-1", "CHAIR", 1)).await;
-    let nobody = shop
+    let empty = shop
         .reads
         .backlog(&sku("CHAIR"), None, shop.now(), 2)
         .await
         .expect("a backlog");
-    assert_eq!(nobody, Some(Vec::new()));
+    assert_eq!(empty, Some(Vec::new()));
 }
 
-/// Every line there is, or those in one state.
-pub async fn lines_are_listed_by_order_and_line_a_page_at_a_time(db: Db) {
+/// All lines, or those in one state.
+pub async fn lines_are_listed_by_order_and_line_page_by_page(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 100),
@@ -365,8 +365,8 @@ pub async fn lines_are_listed_by_order_and_line_a_page_at_a_time(db: Db) {
     );
 }
 
-/// By reference and by order id. Orders that were only allocated into have no header.
-pub async fn batches_and_orders_are_listed_a_page_at_a_time(db: Db) {
+/// By reference and by order id. An order whose lines were allocated one by one has no header.
+pub async fn batches_and_orders_are_listed_page_by_page(db: Db) {
     let shop = Shop::open(&db).await;
     for batch in ["b-2", "B-1", "b-10", "b-1"] {
         shop.done(&create_batch(batch, "LAMP", 10)).await;
@@ -398,8 +398,8 @@ pub async fn batches_and_orders_are_listed_a_page_at_a_time(db: Db) {
     assert_eq!(seen, ["O-1", "o-10", "o-2"]);
 }
 
-/// Stock came, and more wait than one transaction looks at.
-pub async fn products_that_are_owed_service_are_listed(db: Db) {
+/// Stock arrived, and the backlog is longer than one page.
+pub async fn products_with_a_pending_backlog_are_listed(db: Db) {
     let shop = Shop::open(&db).await;
     let ids: Vec<String> = (0..=BACKLOG_PAGE).map(|number| format!("l-{number}")).collect();
     for of in ["LAMP", "CHAIR", "SOFA"] {
@@ -417,16 +417,16 @@ pub async fn products_that_are_owed_service_are_listed(db: Db) {
     for of in ["LAMP", "CHAIR"] {
         shop.done(&create_batch(of, of, 1_000)).await;
     }
-    let mut owed = shop.reads.products_with_pending_backlog(9).await.expect("a list");
-    owed.sort_unstable();
-    assert_eq!(owed, [sku("CHAIR"), sku("LAMP")]);
+    let mut pending = shop.reads.products_with_pending_backlog(9).await.expect("a list");
+    pending.sort_unstable();
+    assert_eq!(pending, [sku("CHAIR"), sku("LAMP")]);
     assert_eq!(
         shop.reads.products_with_pending_backlog(1).await.expect("a list").len(),
         1
     );
 }
 
-/// Used-up batches, cancelled lines and all events are still told.
+/// Used-up batches, cancelled lines and all events are part of it.
 pub async fn a_history_is_complete(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -445,7 +445,7 @@ pub async fn a_history_is_complete(db: Db) {
         (history.batches.len(), history.lines.len(), history.allocations.len()),
         (2, 2, 1)
     );
-    let told: Vec<_> = history.events.iter().map(|stored| stored.event.fact.name()).collect();
+    let events: Vec<_> = history.events.iter().map(|stored| stored.event.fact.name()).collect();
     let expected = [
         "BatchCreated",
         "Allocated",
@@ -458,6 +458,6 @@ pub async fn a_history_is_complete(db: Db) {
         "Backordered",
         "Deallocated",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(events, expected);
     assert!(earmark_domain::audit(&history).is_empty());
 }

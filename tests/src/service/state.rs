@@ -1,25 +1,25 @@
-//! The books as they show from outside: all of them, to be compared.
+//! The whole state as the API shows it, to be compared.
 
 use serde_json::Value;
 
 use super::client::{Client, segment};
 
-/// All that can be seen of the books.
+/// All that the API shows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Books {
+pub struct State {
     /// Every product with its batches, by SKU.
     pub products: Vec<Value>,
-    /// Every waiting line: product by product, in order of service.
+    /// Every backordered line: product by product, in order of service.
     pub waiting: Vec<Value>,
-    /// Every event, ascending.
+    /// Every event, in ascending order.
     pub events: Vec<Value>,
 }
 
 impl Client {
-    /// Reads a list to its end, page by page. `path` has its query begun, as in `/v1/products?limit=10`.
+    /// Reads a list to its end, page by page. `path` begins its query, as in `/v1/products?limit=10`.
     ///
     /// # Panics
-    /// When a page is none.
+    /// When a reply is not a page.
     pub async fn pages(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
@@ -36,10 +36,10 @@ impl Client {
         }
     }
 
-    /// Every event after a sequence, of those that a filter such as `&sku=LAMP` lets through.
+    /// Every event after a sequence number that a filter such as `&sku=LAMP` matches.
     ///
     /// # Panics
-    /// When a page is none, or does not ascend.
+    /// When a reply is not a page, or events are out of order.
     pub async fn events_after(&self, sequence: u64, filter: &str) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
         let mut after = sequence;
@@ -51,11 +51,11 @@ impl Client {
             let items = page["items"].as_array().expect("a page has items");
             for event in items {
                 let sequence = event["sequence"].as_u64().expect("a sequence");
-                assert!(sequence > after, "events ascend: {sequence} stands after {after}");
+                assert!(sequence > after, "event {sequence} comes after {after}");
                 after = sequence;
             }
-            let next = page["next"].as_u64().expect("a page says where to read on");
-            assert!(next >= after, "the next page begins behind this one");
+            let next = page["next"].as_u64().expect("a page has a cursor");
+            assert!(next >= after, "the next page begins after this one");
             after = next;
             if items.is_empty() {
                 return events;
@@ -69,7 +69,7 @@ impl Client {
         self.events_after(0, "").await
     }
 
-    /// The types of all events that a filter lets through.
+    /// The types of all events that a filter matches.
     ///
     /// # Panics
     /// When an event has none.
@@ -81,27 +81,27 @@ impl Client {
             .collect()
     }
 
-    /// The lines that wait for a product, in order of service.
+    /// The backlog of a product, in order of service.
     pub async fn backlog(&self, sku: &str) -> Vec<Value> {
         self.pages(&format!("/v1/products/{}/backlog?limit=100", segment(sku)))
             .await
     }
 
-    /// All of the books.
+    /// All that the API shows.
     ///
     /// # Panics
     /// When a product has no SKU.
-    pub async fn books(&self) -> Books {
-        let mut books = Books {
+    pub async fn state(&self) -> State {
+        let mut state = State {
             products: Vec::new(),
             waiting: Vec::new(),
             events: self.events().await,
         };
         for summary in self.pages("/v1/products?limit=100").await {
             let sku = summary["sku"].as_str().expect("a product has a SKU");
-            books.products.push(self.product(sku).await);
-            books.waiting.extend(self.backlog(sku).await);
+            state.products.push(self.product(sku).await);
+            state.waiting.extend(self.backlog(sku).await);
         }
-        books
+        state
     }
 }

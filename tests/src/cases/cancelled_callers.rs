@@ -1,4 +1,4 @@
-//! Callers that leave before they are answered. What they asked for is done whole, or not at all.
+//! Callers that leave before they are answered: their command is done whole or not at all.
 
 use std::sync::Arc;
 
@@ -6,35 +6,35 @@ use earmark_application::{Envelope, Principal};
 use earmark_domain::{Command, LineState};
 
 use crate::build::{allocate, cancel_order, create_batch, place_order};
-use crate::crew::Crew;
 use crate::databases::Db;
+use crate::instance::Instance;
 use crate::shop::Shop;
 
-/// How many callers leave in each case, each a little later than the one before.
+/// How many callers leave in each case, each a little later than the previous one.
 const CALLERS: u32 = 48;
 
-/// Polls for other work a number of times: how long a caller stays.
-async fn turns(count: u32) {
+/// Yields to other tasks a number of times.
+async fn yields(count: u32) {
     for _ in 0..count {
         tokio::task::yield_now().await;
     }
 }
 
-/// The moment at which a caller leaves: from at once to long after the answer.
-fn patience(caller: u32) -> u32 {
+/// After how many yields a caller leaves: from at once to long after the answer.
+fn stay(caller: u32) -> u32 {
     caller * caller * caller / 4
 }
 
-fn basket(caller: u32) -> (String, Command) {
+fn order_of_two(caller: u32) -> (String, Command) {
     let id = format!("o-{caller}");
     let command = place_order(&id, &[("LAMP", 1), ("CHAIR", 1)]);
     (id, command)
 }
 
-/// Whole: two lines allocated. Absent: no line at all. Sent again, it is whole.
+/// Whole: two allocated lines. Absent: no line. Sent again, it is whole.
 async fn assert_whole_or_absent(shop: &Shop, id: &str, command: &Command) {
     shop.assert_sound().await;
-    // Whatever the caller left behind may still be at work; the same order asked for again waits for it.
+    // The command may still be running; the same order sent again waits for it.
     shop.done(command).await;
     let placed = shop.order(id).await;
     assert_eq!(placed.lines.len(), 2);
@@ -55,16 +55,16 @@ async fn stock(shop: &Shop) {
     .await;
 }
 
-/// Straight at the store: its future is dropped in the midst.
+/// The future of the store is dropped.
 pub async fn a_transaction_whose_caller_leaves_is_whole_or_absent(db: Db) {
     let shop = Shop::open(&db).await;
     stock(&shop).await;
     for caller in 0..CALLERS {
-        let (id, command) = basket(caller);
+        let (id, command) = order_of_two(caller);
         tokio::select! {
             biased;
             answer = shop.transact(&command) => assert!(answer.is_ok(), "{answer:?}"),
-            () = turns(patience(caller)) => {}
+            () = yields(stay(caller)) => {}
         }
         assert_whole_or_absent(&shop, &id, &command).await;
     }
@@ -72,34 +72,27 @@ pub async fn a_transaction_whose_caller_leaves_is_whole_or_absent(db: Db) {
     shop.assert_sound().await;
 }
 
-/// Through an engine: the asking task is aborted.
+/// Through an engine: the calling task is aborted.
 pub async fn a_command_whose_caller_leaves_is_whole_or_absent(db: Db) {
     let shop = Shop::open(&db).await;
-    let crew = Crew::start(&shop);
+    let instance = Instance::start(&shop);
     stock(&shop).await;
     for caller in 0..CALLERS {
-        let (id, command) = basket(caller);
-        let (engine, asked) = (crew.engine(), command.clone());
-        let asking = tokio::spawn(async move {
-            let envelope = Envelope {
-                command: asked,
-                principal: Principal::new("leaver"),
-                message_id: None,
-                if_version: None,
-                preview: false,
-                correlation_id: Arc::from("vanishing"),
-            };
+        let (id, command) = order_of_two(caller);
+        let (engine, sent) = (instance.engine(), command.clone());
+        let calling = tokio::spawn(async move {
+            let envelope = Envelope::new(sent, Principal::new("tester"), Arc::from("cancelled"));
             engine.execute(envelope).await
         });
-        turns(patience(caller)).await;
-        asking.abort();
-        if let Ok(answer) = asking.await {
+        yields(stay(caller)).await;
+        calling.abort();
+        if let Ok(answer) = calling.await {
             assert!(answer.is_ok(), "{answer:?}");
         }
         assert_whole_or_absent(&shop, &id, &command).await;
     }
-    let answer = crew.ask(allocate("last", "LAMP", 1)).await;
+    let answer = instance.ask(allocate("last", "LAMP", 1)).await;
     assert!(answer.is_ok(), "{answer:?}");
-    crew.stop().await;
+    instance.stop().await;
     shop.assert_sound().await;
 }

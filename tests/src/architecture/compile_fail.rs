@@ -1,5 +1,5 @@
-//! What the types promise, shown by code that does not compile. Each forbidden example stands below one that compiles
-//! and differs from it in the forbidden step alone, so that it can't fail for another reason.
+//! Guarantees of the domain's types, shown by code that does not compile. Each forbidden example comes after one that
+//! compiles and differs in the forbidden step alone, so that it can't fail for another reason.
 //!
 //! # A batch can be read but not changed from outside
 //!
@@ -14,21 +14,21 @@
 //! }
 //! ```
 //!
-//! # Where a line stands is decided in the ledger
+//! # Only the unit of work changes a line's state
 //!
 //! ```
-//! fn place(line: &earmark_domain::Line) -> earmark_domain::LineState {
+//! fn state(line: &earmark_domain::Line) -> earmark_domain::LineState {
 //!     line.state()
 //! }
 //! ```
 //! ```compile_fail,E0616
-//! fn place(line: &mut earmark_domain::Line) -> earmark_domain::LineState {
+//! fn state(line: &mut earmark_domain::Line) -> earmark_domain::LineState {
 //!     line.standing.state = earmark_domain::LineState::Allocated;
 //!     line.state()
 //! }
 //! ```
 //!
-//! # A product's version moves only with a change
+//! # A product's version changes only with the product
 //!
 //! ```
 //! fn version(product: &earmark_domain::Product) -> u64 {
@@ -42,36 +42,36 @@
 //! }
 //! ```
 //!
-//! # A ledger that is closed decides nothing any more
+//! # A closed unit of work decides nothing more
 //!
 //! ```
-//! use earmark_domain::{Changes, Command, Ledger, Occasion, Starved};
-//! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Result<Changes, Starved> {
-//!     let _ = ledger.decide(command, occasion);
-//!     ledger.close()
+//! use earmark_domain::{ChangeSet, Command, DecisionContext, NeedsAllBatches, UnitOfWork};
+//! fn run(mut work: UnitOfWork, command: &Command, context: &DecisionContext) -> Result<ChangeSet, NeedsAllBatches> {
+//!     let _ = work.decide(command, context);
+//!     work.close()
 //! }
 //! ```
 //! ```compile_fail,E0382
-//! use earmark_domain::{Changes, Command, Ledger, Occasion, Starved};
-//! fn run(mut ledger: Ledger, command: &Command, occasion: &Occasion) -> Result<Changes, Starved> {
-//!     let changes = ledger.close();
-//!     let _ = ledger.decide(command, occasion);
+//! use earmark_domain::{ChangeSet, Command, DecisionContext, NeedsAllBatches, UnitOfWork};
+//! fn run(mut work: UnitOfWork, command: &Command, context: &DecisionContext) -> Result<ChangeSet, NeedsAllBatches> {
+//!     let changes = work.close();
+//!     let _ = work.decide(command, context);
 //!     changes
 //! }
 //! ```
 //!
-//! # A decision that needs more to be read can't be stored
+//! # A decision that needs more batches can't be stored
 //!
 //! ```
-//! use earmark_domain::{Changes, Ledger, Starved};
-//! fn end(ledger: Ledger) -> Result<Changes, Starved> {
-//!     ledger.close()
+//! use earmark_domain::{ChangeSet, NeedsAllBatches, UnitOfWork};
+//! fn end(work: UnitOfWork) -> Result<ChangeSet, NeedsAllBatches> {
+//!     work.close()
 //! }
 //! ```
 //! ```compile_fail,E0308
-//! use earmark_domain::{Changes, Ledger};
-//! fn end(ledger: Ledger) -> Changes {
-//!     ledger.close()
+//! use earmark_domain::{ChangeSet, UnitOfWork};
+//! fn end(work: UnitOfWork) -> ChangeSet {
+//!     work.close()
 //! }
 //! ```
 //!
@@ -90,7 +90,7 @@
 //! }
 //! ```
 //!
-//! # Nor is an unread text
+//! # Nor is an unchecked text
 //!
 //! ```
 //! fn sku(text: std::sync::Arc<str>) -> Result<earmark_domain::Sku, earmark_domain::NameError> {
@@ -103,7 +103,7 @@
 //! }
 //! ```
 //!
-//! # A quantity is checked before it is one
+//! # A quantity is always checked
 //!
 //! ```
 //! fn three() -> Result<earmark_domain::Quantity, earmark_domain::QuantityError> {
@@ -116,7 +116,7 @@
 //! }
 //! ```
 //!
-//! # Quantities of different kinds are not added by accident
+//! # Quantities of different types are not added by accident
 //!
 //! ```
 //! fn sum(free: earmark_domain::Units, wanted: earmark_domain::Quantity) -> Option<earmark_domain::Units> {

@@ -1,6 +1,6 @@
-//! What a store reads for a scope: all of it, and no more.
+//! Loading: a store reads all that a scope names, and no more.
 //!
-//! The cost of a command must not grow with what has long been sold, so these cases count rows.
+//! The cost of a command must not grow with the history of its products, so these cases count rows.
 
 use earmark_application::CommandError;
 use earmark_domain::{
@@ -11,8 +11,8 @@ use crate::build::{
     allocate, allocate_line, allocate_or_wait, allocate_split, cancel_order, count_batch, create_batch, create_inbound,
     line, order, place, place_order, serve_backlog, sku,
 };
-use crate::crew::Crew;
 use crate::databases::Db;
+use crate::instance::Instance;
 use crate::shop::Shop;
 
 async fn load(shop: &Shop, command: &Command) -> Loaded {
@@ -37,7 +37,7 @@ fn keys(loaded: &Loaded) -> Vec<LineKey> {
     found
 }
 
-/// Past batches and past lines don't matter to the next one.
+/// Used-up batches and past lines are not loaded.
 pub async fn only_batches_with_something_available_are_loaded(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -59,12 +59,12 @@ pub async fn only_batches_with_something_available_are_loaded(db: Db) {
     assert!(loaded.lines.is_empty() && loaded.allocations.is_empty() && loaded.orders.is_empty());
     assert!(
         loaded.backlog.is_empty(),
-        "an allocation frees no stock and reads no backlog"
+        "an allocation frees no stock and needs no backlog"
     );
 }
 
-/// A line is loaded with all it holds.
-pub async fn a_used_up_batch_is_loaded_with_the_line_that_lies_in_it(db: Db) {
+/// A line is loaded with all of its batches.
+pub async fn a_used_up_batch_is_loaded_with_a_line_that_is_allocated_in_it(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 2),
@@ -81,8 +81,8 @@ pub async fn a_used_up_batch_is_loaded_with_the_line_that_lies_in_it(db: Db) {
     assert_eq!(loaded.allocations.len(), 3);
 }
 
-/// Whoever names a batch means its product.
-pub async fn a_named_batch_brings_its_product(db: Db) {
+/// A batch is part of its product.
+pub async fn a_batch_is_loaded_with_its_product(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 1),
@@ -100,8 +100,8 @@ pub async fn a_named_batch_brings_its_product(db: Db) {
     );
 }
 
-/// An order may span products: all of them are the command's business.
-pub async fn an_order_brings_its_lines_and_their_products(db: Db) {
+/// An order may span products.
+pub async fn an_order_is_loaded_with_its_lines_and_their_products(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 9),
@@ -128,8 +128,8 @@ pub async fn an_order_brings_its_lines_and_their_products(db: Db) {
     assert_eq!(loaded.backlog.len(), 2);
 }
 
-/// The key is taken, whatever product it was taken for.
-pub async fn a_line_named_under_another_product_is_found(db: Db) {
+/// A line's key is unique, whatever its product.
+pub async fn a_line_is_found_under_another_product(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 1),
@@ -143,13 +143,13 @@ pub async fn a_line_named_under_another_product_is_found(db: Db) {
     assert!(skus(&loaded).contains(&"LAMP"));
 }
 
-/// A product with many batches costs a decision no more than one with a few: the first in preference order are read,
-/// unless a decision has asked for all.
+/// A product with many batches costs a decision no more than one with a few: the first in preference order are loaded,
+/// unless a decision needs all of them.
 pub async fn of_many_batches_the_first_in_preference_order_are_loaded(db: Db) {
     let shop = Shop::open(&db).await;
     let batches = u32::try_from(BATCH_PAGE).expect("a small number") + 4;
     for number in (1..=batches).rev() {
-        // Created last, arrives first.
+        // The batch that is created last arrives first.
         let (name, eta) = (format!("ship-{number:02}"), format!("2026-05-{number:02}"));
         shop.done(&create_inbound(&name, "LAMP", 2, &eta)).await;
     }
@@ -184,30 +184,30 @@ pub async fn of_many_batches_the_first_in_preference_order_are_loaded(db: Db) {
     assert!(loaded.batch_pages_cut.is_empty());
 }
 
-/// A line that fits none of the first batches gets the one that it fits, however far behind.
-pub async fn a_line_that_fits_only_the_last_of_many_batches_gets_it(db: Db) {
+/// A line that fits none of the first batches is allocated in the first that it fits.
+pub async fn a_line_that_fits_only_the_last_of_many_batches_is_allocated_in_it(db: Db) {
     let shop = Shop::open(&db).await;
     for number in 0..BATCH_PAGE + 4 {
         shop.done(&create_batch(&format!("small-{number}"), "LAMP", 1)).await;
     }
     shop.done(&create_inbound("large", "LAMP", 9, "2026-05-01")).await;
-    let crew = Crew::start(&shop);
-    let answer = crew.ask(allocate("o-1", "LAMP", 9)).await;
+    let instance = Instance::start(&shop);
+    let answer = instance.ask(allocate("o-1", "LAMP", 9)).await;
     assert!(answer.is_ok(), "{answer:?}");
-    let short = crew.ask(allocate("o-2", "LAMP", 2)).await;
+    let short = instance.ask(allocate("o-2", "LAMP", 2)).await;
     let Err(CommandError::Refused(Refusal::OutOfStock(shortage))) = short else {
-        unreachable!("two units fit nowhere: {short:?}")
+        unreachable!("no batch has two units: {short:?}")
     };
     assert_eq!(
         shortage.available.get(),
         BATCH_PAGE as u64 + 4,
-        "all that there is was counted"
+        "all batches are counted"
     );
-    crew.stop().await;
+    instance.stop().await;
     shop.assert_sound().await;
 }
 
-/// Nothing is made up.
+/// A scope may name what does not exist.
 pub async fn what_does_not_exist_is_not_loaded(db: Db) {
     let shop = Shop::open(&db).await;
     assert_eq!(shop.load(&Scope::default()).await, Loaded::default());
@@ -226,11 +226,11 @@ pub async fn what_does_not_exist_is_not_loaded(db: Db) {
     }
 }
 
-/// Lets a number of lines of one unit wait, and tells them in order of service.
+/// Backorders a number of lines of one unit, and returns them in order of service.
 ///
-/// They come in orders of fifty, each order's lines placed at one instant: among them it goes by line id. Order ids
-/// fall as time goes on, so that whoever sorts by them is found out.
-async fn let_wait(shop: &Shop, count: usize) -> Vec<LineKey> {
+/// They are placed in orders of fifty lines. The lines of an order are placed at one instant and served by their ids.
+/// Later orders have lower ids, so that a store that sorts by them is found out.
+async fn backorder(shop: &Shop, count: usize) -> Vec<LineKey> {
     let ids: Vec<String> = (0..count).map(|number| format!("l-{number:04}")).collect();
     let mut keys = Vec::new();
     for (number, ids) in ids.chunks(50).enumerate() {
@@ -243,12 +243,12 @@ async fn let_wait(shop: &Shop, count: usize) -> Vec<LineKey> {
     keys
 }
 
-/// A product whose only batch is gone, and a number of lines that wait for it, in order of service.
-async fn waiting_room(db: &Db, count: usize) -> (Shop, Vec<LineKey>) {
+/// A product without stock, and a number of lines in its backlog, in order of service.
+async fn product_with_backlog(db: &Db, count: usize) -> (Shop, Vec<LineKey>) {
     let shop = Shop::open(db).await;
     shop.all_done(&[create_batch("gone", "LAMP", 1), count_batch("gone", 0)])
         .await;
-    let keys = let_wait(&shop, count).await;
+    let keys = backorder(&shop, count).await;
     (shop, keys)
 }
 
@@ -258,15 +258,15 @@ fn sorted(keys: &[LineKey]) -> Vec<LineKey> {
     keys
 }
 
-/// However many wait, a transaction looks at a page of them, in order of service.
-pub async fn the_backlog_is_read_a_page_at_a_time(db: Db) {
-    let (shop, waiting) = waiting_room(&db, BACKLOG_PAGE + 5).await;
+/// A transaction loads one page of a backlog of any length, in order of service.
+pub async fn the_backlog_is_loaded_page_by_page(db: Db) {
+    let (shop, waiting) = product_with_backlog(&db, BACKLOG_PAGE + 5).await;
     let loaded = load(&shop, &create_batch("b-1", "LAMP", 1)).await;
     assert_eq!(keys(&loaded), sorted(&waiting[..BACKLOG_PAGE]));
     let [read] = loaded.backlog.as_slice() else {
         unreachable!("one product was read: {:?}", loaded.backlog)
     };
-    let until = read.until.as_ref().expect("more wait behind the page");
+    let until = read.until.as_ref().expect("there is another page");
     assert_eq!(until.key, waiting[BACKLOG_PAGE - 1]);
     let last = loaded
         .lines
@@ -276,17 +276,17 @@ pub async fn the_backlog_is_read_a_page_at_a_time(db: Db) {
     assert_eq!(until.placed_at, last.terms.placed_at);
 }
 
-/// A full page with nobody behind it is the end.
-pub async fn a_backlog_that_fits_the_page_is_read_to_its_end(db: Db) {
-    let (shop, waiting) = waiting_room(&db, BACKLOG_PAGE).await;
+/// A full page without a next one is the end.
+pub async fn a_backlog_of_exactly_one_page_is_loaded_to_its_end(db: Db) {
+    let (shop, waiting) = product_with_backlog(&db, BACKLOG_PAGE).await;
     let loaded = load(&shop, &create_batch("b-1", "LAMP", 1)).await;
     assert_eq!(keys(&loaded), sorted(&waiting));
     assert_eq!(loaded.backlog.len(), 1);
     assert_eq!(loaded.backlog[0].until, None);
 }
 
-/// What one transaction left is served by the next, from there on and not again from the start.
-pub async fn serving_goes_on_where_it_stopped(db: Db) {
+/// The next transaction serves the next page and does not begin again.
+pub async fn serving_a_backlog_goes_on_with_the_next_page(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("gone", "LAMP", 1),
@@ -294,14 +294,14 @@ pub async fn serving_goes_on_where_it_stopped(db: Db) {
         allocate_or_wait("too-much", "LAMP", 9_999),
     ])
     .await;
-    let mut waiting = let_wait(&shop, BACKLOG_PAGE + 59).await;
+    let mut waiting = backorder(&shop, BACKLOG_PAGE + 59).await;
     waiting.insert(0, line("too-much", "LAMP"));
     shop.done(&create_batch("b-1", "LAMP", 1_000)).await;
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), BACKLOG_PAGE - 1);
-    let owed = shop.reads.products_with_pending_backlog(10).await.expect("a list");
-    assert_eq!(owed, [sku("LAMP")]);
+    let pending = shop.reads.products_with_pending_backlog(10).await.expect("a list");
+    assert_eq!(pending, [sku("LAMP")]);
 
-    // The one that was passed over still waits, but in front of where serving goes on.
+    // The line that was too large still waits, but on a page that was served.
     let loaded = load(&shop, &serve_backlog("LAMP")).await;
     assert_eq!(keys(&loaded), sorted(&waiting[BACKLOG_PAGE..]));
     assert_eq!(
@@ -321,7 +321,7 @@ pub async fn serving_goes_on_where_it_stopped(db: Db) {
     shop.assert_sound().await;
 }
 
-/// The least that has to be released is read, however many lie in the batch.
+/// Only the lines that have to leave are loaded, however many the batch has.
 pub async fn counting_down_a_batch_of_a_thousand_lines_by_one_loads_one_line(db: Db) {
     let shop = Shop::open(&db).await;
     shop.done(&create_batch("b-1", "LAMP", 1_000)).await;
@@ -330,7 +330,7 @@ pub async fn counting_down_a_batch_of_a_thousand_lines_by_one_loads_one_line(db:
     shop.done(&place("o-1", &lines, OnOrderShortage::Reject, false)).await;
 
     let loaded = load(&shop, &count_batch("b-1", 999)).await;
-    // All were allocated at one instant: the latest turn is the one to leave.
+    // All were allocated at one instant: the last service position leaves first.
     assert_eq!(keys(&loaded), [line("o-1", "l-0999")]);
     assert_eq!((loaded.allocations.len(), loaded.batches.len()), (1, 1));
 
@@ -340,8 +340,8 @@ pub async fn counting_down_a_batch_of_a_thousand_lines_by_one_loads_one_line(db:
     shop.assert_sound().await;
 }
 
-/// Latest first, until what they hold reaches the excess.
-pub async fn the_latest_allocated_are_loaded_to_be_released(db: Db) {
+/// The latest first, until their units reach the excess.
+pub async fn the_latest_allocations_are_loaded_for_release(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 20),

@@ -1,4 +1,4 @@
-//! Reading a workspace: what Cargo declares and resolves, and the folders the sources are in.
+//! Reads a workspace: what Cargo declares and resolves, and the folders with the sources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-/// What went wrong while reading: told as it is, because it means the check could not be made.
+/// Why something could not be read, so that the check could not be made.
 pub type Unreadable = Box<dyn std::error::Error + Send + Sync>;
 
-/// A workspace as `cargo metadata` tells it.
+/// A workspace as `cargo metadata` describes it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Workspace {
     /// The packages: the members alone, or everything they resolve to.
@@ -25,7 +25,7 @@ pub struct Package {
     pub name: String,
     /// Its licence, as an SPDX expression.
     pub license: Option<String>,
-    /// Where it comes from; `None` for a folder of this machine.
+    /// Its source; `None` for a folder of this machine.
     pub source: Option<String>,
     /// Its manifest.
     pub manifest_path: PathBuf,
@@ -40,7 +40,7 @@ pub struct Package {
 pub struct Dependency {
     /// The package's real name.
     pub name: String,
-    /// The name it goes by in the package that declares it, if that is another.
+    /// Its name in the package that declares it, if it is renamed.
     pub rename: Option<String>,
     kind: Option<Kind>,
     /// The platform it is declared for; `None` for all.
@@ -64,13 +64,13 @@ pub enum Kind {
 }
 
 impl Dependency {
-    /// What it is for. (Cargo tells a normal one by leaving the kind out.)
+    /// What it is for. (Cargo leaves the kind of a normal one out.)
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind.unwrap_or(Kind::Normal)
     }
 
-    /// The name it goes by in the package that declares it.
+    /// Its name in the package that declares it.
     #[must_use]
     pub fn local_name(&self) -> &str {
         self.rename.as_deref().unwrap_or(&self.name)
@@ -83,12 +83,12 @@ impl Workspace {
     /// # Errors
     /// When Cargo can't read the workspace.
     pub fn members_of(root: &Path) -> Result<Self, Unreadable> {
-        let told = cargo(root, &["metadata", "--format-version", "1", "--no-deps"])?;
-        Ok(serde_json::from_str(&told)?)
+        let output = cargo(root, &["metadata", "--format-version", "1", "--no-deps"])?;
+        Ok(serde_json::from_str(&output)?)
     }
 
-    /// Everything the workspace at `root` resolves to on this machine's platform, members included. (The other
-    /// platforms' packages are not on a machine that never builds for them.)
+    /// Everything the workspace at `root` resolves to on this machine's platform, members included. (A
+    /// machine that never builds for another platform has not downloaded that platform's packages.)
     ///
     /// # Errors
     /// When Cargo can't read or resolve the workspace.
@@ -131,23 +131,23 @@ pub fn forged() -> PathBuf {
     root().join("tests/fixtures/forged")
 }
 
-/// Runs Cargo in a folder and answers what it printed.
+/// Runs Cargo in a folder and returns what it printed.
 pub(super) fn cargo(root: &Path, args: &[&str]) -> Result<String, Unreadable> {
-    // Cargo tells its children where it is, so a test uses the toolchain it was built with.
+    // Cargo sets `CARGO` for its children, so a test uses the toolchain it was built with.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    answer(Command::new(cargo).args(args).current_dir(root))
+    output_of(Command::new(cargo).args(args).current_dir(root))
 }
 
 fn platform() -> Result<String, Unreadable> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let told = answer(Command::new(rustc).arg("-vV"))?;
-    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    let version = output_of(Command::new(rustc).arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host
         .ok_or("rustc does not say which platform it builds for")?
         .to_owned())
 }
 
-fn answer(command: &mut Command) -> Result<String, Unreadable> {
+fn output_of(command: &mut Command) -> Result<String, Unreadable> {
     let output = command.output()?;
     if !output.status.success() {
         return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)).into());

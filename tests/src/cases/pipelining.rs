@@ -1,5 +1,5 @@
-//! Transactions handed in behind one another, before the first is stored: to the books, and to whoever is answered, it is
-//! as if each had waited for the end of the one before.
+//! Pipelining: transactions that are sent before their predecessor is stored have the same effects and the same answers as
+//! if each had waited for the end of its predecessor.
 
 use std::sync::Arc;
 
@@ -12,39 +12,38 @@ use crate::build::{allocate, cancel_line, create_batch};
 use crate::databases::Db;
 use crate::shop::Shop;
 
-/// Where it is said that a transaction is under way.
-type Announced = oneshot::Receiver<Box<dyn InFlight>>;
+/// Receives the handle of a transaction in flight.
+type Handle = oneshot::Receiver<Box<dyn InFlight>>;
 
-/// Runs commands, each in a transaction handed in behind that of the one before; where a store has it that one can't be,
-/// it is run when all before are settled. Answers them in order.
-async fn in_a_pipeline(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
+/// Runs each command in a transaction that is pipelined behind its predecessor's, or after it where that is not possible.
+/// Returns the answers in order.
+async fn run_pipelined(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
     let mut answers = Vec::new();
-    let mut ahead: Option<(JoinHandle<Answer>, Announced)> = None;
+    let mut predecessor: Option<(JoinHandle<Answer>, Handle)> = None;
     for command in commands {
-        let (in_flight, announced) = oneshot::channel();
-        let in_flight_before = match &mut ahead {
-            Some((_, announced)) => announced.await.ok(),
+        let (in_flight, handle) = oneshot::channel();
+        let before_it = match &mut predecessor {
+            Some((_, handle)) => handle.await.ok(),
             None => None,
         };
         let (scope, decide) = (command.scope(), shop.decision(command, None));
-        let running = match in_flight_before {
-            Some(in_flight_before) => {
-                let following =
-                    tokio::spawn(async move { in_flight_before.transact_next(&scope, decide, in_flight).await });
-                let before = ahead.take().expect("there is one ahead").0;
-                answers.push(before.await.expect("nobody panics here"));
-                let followed = following.await.expect("nobody panics here");
+        let running = match before_it {
+            Some(before_it) => {
+                let pipelined = tokio::spawn(async move { before_it.transact_next(&scope, decide, in_flight).await });
+                let before = predecessor.take().expect("there is a predecessor").0;
+                answers.push(before.await.expect("no panic"));
+                let pipelined = pipelined.await.expect("no panic");
                 let (shop, command) = (shop.clone(), command.clone());
                 tokio::spawn(async move {
-                    match followed {
+                    match pipelined {
                         Some(decided) => only_answer(decided),
                         None => shop.ask(&command).await,
                     }
                 })
             }
             None => {
-                if let Some((before, _)) = ahead.take() {
-                    answers.push(before.await.expect("nobody panics here"));
+                if let Some((before, _)) = predecessor.take() {
+                    answers.push(before.await.expect("no panic"));
                 }
                 let store = Arc::clone(&shop.store);
                 let (shop, command) = (shop.clone(), command.clone());
@@ -56,10 +55,10 @@ async fn in_a_pipeline(shop: &Shop, commands: &[Command]) -> Vec<Answer> {
                 })
             }
         };
-        ahead = Some((running, announced));
+        predecessor = Some((running, handle));
     }
-    if let Some((last, _)) = ahead {
-        answers.push(last.await.expect("nobody panics here"));
+    if let Some((last, _)) = predecessor {
+        answers.push(last.await.expect("no panic"));
     }
     answers
 }
@@ -76,20 +75,20 @@ fn out_of_stock(answer: &Answer) -> bool {
     matches!(answer, Err(CommandError::Refused(Refusal::OutOfStock(_))))
 }
 
-/// Twenty units and thirty buyers, each behind the other: the first twenty get one.
-pub async fn each_is_decided_on_what_the_one_before_will_have_left(db: Db) {
+/// Twenty units and thirty pipelined orders: the first twenty get one unit each.
+pub async fn each_is_decided_on_the_state_that_its_predecessor_leaves(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 21), allocate("first", "LAMP", 1)])
         .await;
-    let buyers: Vec<Command> = (0..30).map(|n| allocate(&format!("o-{n:02}"), "LAMP", 1)).collect();
-    let answers = in_a_pipeline(&shop, &buyers).await;
+    let orders: Vec<Command> = (0..30).map(|n| allocate(&format!("o-{n:02}"), "LAMP", 1)).collect();
+    let answers = run_pipelined(&shop, &orders).await;
     assert!(answers[..20].iter().all(placed), "{answers:?}");
     assert!(answers[20..].iter().all(out_of_stock), "{answers:?}");
     shop.assert_sound().await;
 }
 
-/// Commands that need not be of the kind that can follow another, on products that do not run out together.
-pub async fn whatever_follows_finds_the_books_as_they_were_left(db: Db) {
+/// Commands that may not be pipelined, on products that don't run out together.
+pub async fn any_command_sees_what_its_predecessors_stored(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 5),
@@ -108,10 +107,10 @@ pub async fn whatever_follows_finds_the_books_as_they_were_left(db: Db) {
         allocate("o-4", "CHAIR", 3),
         allocate("o-5", "LAMP", 2),
     ];
-    let answers = in_a_pipeline(&shop, &commands).await;
+    let answers = run_pipelined(&shop, &commands).await;
     assert!(
         matches!(answers[2], Ok(Outcome::LinePlaced { fresh: false, .. })),
-        "the same again: {answers:?}"
+        "a repeated command: {answers:?}"
     );
     let done = [0, 1, 3, 4, 5, 6];
     assert!(done.iter().all(|number| answers[*number].is_ok()), "{answers:?}");
@@ -119,15 +118,15 @@ pub async fn whatever_follows_finds_the_books_as_they_were_left(db: Db) {
     shop.assert_sound().await;
 }
 
-/// Somebody else has changed the product, by as many versions as the first would have: so the second finds the version
-/// that it was decided on, and other stock behind it. It is not to be stored before the first.
-pub async fn a_version_made_by_somebody_else_is_not_taken_for_that_of_the_one_before(db: Db) {
+/// Another instance has raised the product's version by as much as the first transaction would have. So the second
+/// finds the version that it was decided on, but with other stock. It must not be stored without the first.
+pub async fn a_version_from_another_instance_is_not_taken_for_the_predecessors(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 11), allocate("first", "LAMP", 1)])
         .await;
-    let rival = Shop::open(&db).await;
-    rival.done(&allocate("rival", "LAMP", 3)).await;
-    let answers = in_a_pipeline(&shop, &[allocate("o-1", "LAMP", 6), allocate("o-2", "LAMP", 4)]).await;
+    let other = Shop::open(&db).await;
+    other.done(&allocate("other", "LAMP", 3)).await;
+    let answers = run_pipelined(&shop, &[allocate("o-1", "LAMP", 6), allocate("o-2", "LAMP", 4)]).await;
     assert!(placed(&answers[0]), "{answers:?}");
     assert!(out_of_stock(&answers[1]), "{answers:?}");
     shop.assert_sound().await;

@@ -1,4 +1,4 @@
-//! Deadlines: which holds have ended, which ends next, and what is told of a product meanwhile.
+//! Holds: which have reached their deadline, which is next, and what views show of a product meanwhile.
 
 use std::collections::BTreeSet;
 
@@ -17,8 +17,8 @@ async fn due(shop: &Shop, of: &[&str], now: Timestamp, limit: usize) -> Vec<Stri
     found.into_iter().map(|id| id.to_string()).collect()
 }
 
-/// Each once, of the products that were asked about, whether it holds units or waits.
-pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
+/// Each order of the given products once, whether its lines are held or backordered.
+pub async fn due_orders_are_listed_by_their_deadlines(db: Db) {
     let shop = Shop::open(&db).await;
     let begin = shop.now();
     shop.all_done(&[
@@ -58,7 +58,7 @@ pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
         let reads = shop.reads.clone();
         async move { reads.products_with_due_holds(now, limit).await.expect("a list") }
     };
-    // No hold on lamps ends before the one that was made firm was to end: so it is noted.
+    // The noted deadline is that of the confirmed order: no hold on LAMPs expires before it.
     assert_eq!(products(after(51), 9).await, [sku("LAMP")]);
     assert_eq!(products(after(900), 9).await, [sku("LAMP"), sku("CHAIR")]);
     assert_eq!(products(after(900), 1).await, [sku("LAMP")]);
@@ -74,8 +74,8 @@ pub async fn orders_that_are_due_are_told_the_earliest_first(db: Db) {
     shop.assert_sound().await;
 }
 
-/// Those who end holds have to know which comes next.
-pub async fn the_next_hold_is_found_but_for_those_of_the_scope(db: Db) {
+/// The next deadline among the holds that the command does not expire.
+pub async fn the_next_hold_is_loaded_without_those_of_the_scope(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 9),
@@ -96,12 +96,12 @@ pub async fn the_next_hold_is_found_but_for_those_of_the_scope(db: Db) {
         let expected = [(sku("LAMP"), at), (sku("CHAIR"), None)];
         assert_eq!(found, expected.map(|(sku, at)| NextHold { sku, at }));
     }
-    let unasked = shop.load(&cancel_order("soon").scope()).await;
-    assert_eq!(unasked.next_holds, []);
+    let not_requested = shop.load(&cancel_order("soon").scope()).await;
+    assert_eq!(not_requested.next_holds, []);
 }
 
-/// Whoever asks for an instant behind the deadline hears of a product without the hold.
-pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(db: Db) {
+/// A view at an instant from the deadline on shows the product without the hold.
+pub async fn from_its_deadline_on_a_hold_counts_zero_before_any_sweep(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 6),
@@ -114,7 +114,7 @@ pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(
         allocate("firm", "CHAIR", 1),
     ])
     .await;
-    let told = |seconds: i64| {
+    let sums_after = |seconds: i64| {
         let (shop, now) = (&shop, shop.now() + SignedDuration::from_secs(seconds));
         async move {
             let reads = &shop.reads;
@@ -122,7 +122,7 @@ pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(
                 .product(&sku("LAMP"), now)
                 .await
                 .expect("a product")
-                .expect("it stands");
+                .expect("it exists");
             let listed = reads.products(None, None, now, 9).await.expect("products");
             assert_eq!(listed[1], product.summary);
             assert_eq!(
@@ -136,7 +136,7 @@ pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(
                     .batch(&batch.reference, now)
                     .await
                     .expect("a batch")
-                    .expect("it stands");
+                    .expect("it exists");
                 assert_eq!((&alone.record, alone.version), (batch, product.summary.version));
             }
             let backlog = reads.backlog(&sku("LAMP"), None, now, 9).await.expect("a backlog");
@@ -154,20 +154,20 @@ pub async fn from_its_deadline_on_a_hold_counts_nothing_though_nobody_has_swept(
         }
     };
     let before = shop.snapshot().await;
-    assert_eq!(told(50).await, (vec![6, 4], 10, 0, 120));
-    assert_eq!(told(200).await, (vec![1, 1], 2, 8, 50));
-    assert_eq!(told(600).await, (vec![0, 1], 1, 9, 20));
-    assert_eq!(shop.snapshot().await, before, "to ask is not to sweep");
+    assert_eq!(sums_after(50).await, (vec![6, 4], 10, 0, 120));
+    assert_eq!(sums_after(200).await, (vec![1, 1], 2, 8, 50));
+    assert_eq!(sums_after(600).await, (vec![0, 1], 1, 9, 20));
+    assert_eq!(shop.snapshot().await, before, "a view changes nothing");
     let view = shop
         .order("short")
         .await
         .view(shop.now() + SignedDuration::from_secs(200));
     assert_eq!(view.status, OrderStatus::Expired);
 
-    // And whoever decides ends them first.
+    // A decision expires due holds first.
     shop.clock.advance_seconds(200);
     shop.done(&place_order("next", &[("LAMP", 5)])).await;
-    let stands = shop.order("short").await;
-    assert!(stands.lines.iter().all(|line| line.record.state == LineState::Expired));
+    let expired = shop.order("short").await;
+    assert!(expired.lines.iter().all(|line| line.record.state == LineState::Expired));
     shop.assert_sound().await;
 }

@@ -1,10 +1,11 @@
-//! What each room of the house may touch: the table the architecture tests enforce.
+//! What each crate and each adapter may depend on, and which words it must not contain: the tables that the architecture
+//! tests enforce.
 
-use super::closure::Company;
-use super::edges::{Guest, NONE, Outside, Room};
-use super::words::Silence;
+use super::closure::ClosureRule;
+use super::edges::{CrateRule, External, NONE, PermittedCrate};
+use super::forbidden_words::ForbiddenWords;
 
-/// Libraries that talk to a database. Only driven adapters have them.
+/// Database libraries. Only driven adapters have them.
 const DATABASES: &[&str] = &[
     "diesel",
     "diesel-async",
@@ -15,74 +16,81 @@ const DATABASES: &[&str] = &[
     "tokio-postgres",
 ];
 
-/// The rules of stock and promises.
-pub const DOMAIN: Room = Room {
+/// The domain: the rules of stock and promises.
+pub const DOMAIN: CrateRule = CrateRule {
     members: &[],
-    normal: Outside::Only(&[Guest::with("jiff", &["alloc"]), Guest::with("thiserror", &[])]),
-    dev: Outside::Only(&[Guest::any("criterion"), Guest::any("proptest")]),
-    build: NONE,
-};
-
-/// Use cases and ports.
-pub const APPLICATION: Room = Room {
-    members: &["earmark-domain"],
-    normal: Outside::Only(&[
-        Guest::any("async-trait"),
-        Guest::with("jiff", &["alloc"]),
-        Guest::with("thiserror", &["std"]),
-        // `sync` is queues and locks; `macros` is `select!`. Whatever starts threads, timers or sockets is not here.
-        Guest::with("tokio", &["macros", "sync"]),
-        Guest::any("tracing"),
+    normal: External::Only(&[
+        PermittedCrate::with("jiff", &["alloc"]),
+        PermittedCrate::with("thiserror", &[]),
     ]),
-    dev: Outside::Only(&[Guest::any("criterion"), Guest::any("proptest"), Guest::any("tokio")]),
+    dev: External::Only(&[PermittedCrate::any("criterion"), PermittedCrate::any("proptest")]),
     build: NONE,
 };
 
-/// Where the outside meets the ports. What each adapter brings along is held by [`ADAPTER_COMPANY`].
-pub const ADAPTERS: Room = Room {
+/// The application layer: use cases and ports.
+pub const APPLICATION: CrateRule = CrateRule {
+    members: &["earmark-domain"],
+    normal: External::Only(&[
+        PermittedCrate::any("async-trait"),
+        PermittedCrate::with("jiff", &["alloc"]),
+        PermittedCrate::with("thiserror", &["std"]),
+        // `sync` is queues and locks; `macros` is `select!`. What starts threads, timers or sockets is not permitted.
+        PermittedCrate::with("tokio", &["macros", "sync"]),
+        PermittedCrate::any("tracing"),
+    ]),
+    dev: External::Only(&[
+        PermittedCrate::any("criterion"),
+        PermittedCrate::any("proptest"),
+        PermittedCrate::any("tokio"),
+    ]),
+    build: NONE,
+};
+
+/// The adapters. What each of them depends on transitively is limited by [`ADAPTER_CLOSURES`].
+pub const ADAPTERS: CrateRule = CrateRule {
     members: &["earmark-application", "earmark-domain"],
-    normal: Outside::AllBut(&["anyhow", "clap", "config", "indicatif", "tracing-subscriber"]),
-    dev: Outside::AllBut(&[]),
-    build: Outside::AllBut(&[]),
+    normal: External::AllBut(&["anyhow", "clap", "config", "indicatif", "tracing-subscriber"]),
+    dev: External::AllBut(&[]),
+    build: External::AllBut(&[]),
 };
 
 /// The binary: wiring, and no SQL.
-pub const BOOTSTRAP: Room = Room {
+pub const BOOTSTRAP: CrateRule = CrateRule {
     members: &["earmark-adapters", "earmark-application", "earmark-domain"],
-    normal: Outside::AllBut(DATABASES),
-    dev: Outside::AllBut(DATABASES),
+    normal: External::AllBut(DATABASES),
+    dev: External::AllBut(DATABASES),
     build: NONE,
 };
 
-/// What looks at the house from outside.
-pub const TESTS: Room = Room {
+/// The tests of the whole workspace.
+pub const TESTS: CrateRule = CrateRule {
     members: &["earmark", "earmark-adapters", "earmark-application", "earmark-domain"],
-    normal: Outside::AllBut(&[]),
-    dev: Outside::AllBut(&[]),
-    build: Outside::AllBut(&[]),
+    normal: External::AllBut(&[]),
+    dev: External::AllBut(&[]),
+    build: External::AllBut(&[]),
 };
 
-/// The developer commands. They know nothing of the service's crates.
-pub const CHORES: Room = Room {
+/// The development tasks. They don't depend on the other crates.
+pub const XTASK: CrateRule = CrateRule {
     members: &[],
-    normal: Outside::Only(&[Guest::any("clap"), Guest::any("ctrlc"), Guest::any("tempfile")]),
+    normal: External::Only(&[PermittedCrate::any("clap"), PermittedCrate::any("ctrlc"), PermittedCrate::any("tempfile")]),
     dev: NONE,
     build: NONE,
 };
 
 /// The bench. It knows the service by its HTTP interface, its command line and its tables, not by its crates.
-pub const BENCH: Room = Room {
+pub const BENCH: CrateRule = CrateRule {
     members: &["xtask"],
-    normal: Outside::Only(&[
-        Guest::any("clap"),
-        Guest::any("comfy-table"),
-        Guest::any("futures"),
-        Guest::any("httparse"),
-        Guest::with("plotters", &["svg_backend"]),
-        Guest::any("reqwest"),
-        Guest::any("rusqlite"),
-        Guest::any("tempfile"),
-        Guest::any("tokio"),
+    normal: External::Only(&[
+        PermittedCrate::any("clap"),
+        PermittedCrate::any("comfy-table"),
+        PermittedCrate::any("futures"),
+        PermittedCrate::any("httparse"),
+        PermittedCrate::with("plotters", &["svg_backend"]),
+        PermittedCrate::any("reqwest"),
+        PermittedCrate::any("rusqlite"),
+        PermittedCrate::any("tempfile"),
+        PermittedCrate::any("tokio"),
     ]),
     dev: NONE,
     build: NONE,
@@ -90,7 +98,7 @@ pub const BENCH: Room = Room {
 
 /// What may not come along with the developer commands: Cargo compiles them before anything else. Their slowest part is
 /// the derive macro of clap.
-pub const CHORES_COMPANY: Company = Company::AllBut(&[
+pub const XTASK_CLOSURE: ClosureRule = ClosureRule::AllBut(&[
     "cc",
     "libsqlite3-sys",
     "plotters",
@@ -100,22 +108,22 @@ pub const CHORES_COMPANY: Company = Company::AllBut(&[
     "tokio",
 ]);
 
-/// Every crate of the workspace with its room.
-pub const ROOMS: &[(&str, Room)] = &[
+/// Every crate of the workspace with its rule.
+pub const CRATE_RULES: &[(&str, CrateRule)] = &[
     ("earmark-domain", DOMAIN),
     ("earmark-application", APPLICATION),
     ("earmark-adapters", ADAPTERS),
     ("earmark", BOOTSTRAP),
     ("earmark-tests", TESTS),
-    ("xtask", CHORES),
+    ("xtask", XTASK),
     ("earmark-bench", BENCH),
 ];
 
-/// With whatever features it has: it runs at compile time only, or none of its features reaches outside.
+/// Any features: the package runs at compile time only, or none of its features does any I/O.
 const ANY: Option<&[&str]> = None;
 
-/// What may come along with the domain. (jiff uses portable-atomic where the machine has no 64-bit atomics.)
-pub const DOMAIN_COMPANY: Company = Company::Only(&[
+/// The closure of the domain. (jiff uses portable-atomic where the machine has no 64-bit atomics.)
+pub const DOMAIN_CLOSURE: ClosureRule = ClosureRule::Only(&[
     ("earmark-domain", ANY),
     ("jiff", Some(&["alloc"])),
     ("jiff-core", Some(&["alloc"])),
@@ -129,8 +137,8 @@ pub const DOMAIN_COMPANY: Company = Company::Only(&[
     ("unicode-ident", ANY),
 ]);
 
-/// What may come along with the application layer: no runtime, no sockets, no serialisation.
-pub const APPLICATION_COMPANY: Company = Company::Only(&[
+/// The closure of the application layer: no runtime, no sockets, no serialisation.
+pub const APPLICATION_CLOSURE: ClosureRule = ClosureRule::Only(&[
     ("async-trait", ANY),
     ("earmark-application", ANY),
     ("earmark-domain", ANY),
@@ -153,15 +161,15 @@ pub const APPLICATION_COMPANY: Company = Company::Only(&[
     ("unicode-ident", ANY),
 ]);
 
-/// Each adapter's feature with what may not come along with it when it is the only one.
-pub const ADAPTER_COMPANY: &[(&str, Company)] = &[
+/// Each adapter's feature with the closure it may have when it is the only one.
+pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
     (
         "http",
-        Company::AllBut(&["csv", "diesel", "diesel-async", "libsqlite3-sys", "tokio-postgres"]),
+        ClosureRule::AllBut(&["csv", "diesel", "diesel-async", "libsqlite3-sys", "tokio-postgres"]),
     ),
     (
         "files",
-        Company::AllBut(&[
+        ClosureRule::AllBut(&[
             "actix-web",
             "diesel",
             "diesel-async",
@@ -171,16 +179,16 @@ pub const ADAPTER_COMPANY: &[(&str, Company)] = &[
     ),
     (
         "memory",
-        Company::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
+        ClosureRule::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
     ),
-    ("sqlite", Company::AllBut(&["actix-web", "csv", "tokio-postgres"])),
+    ("sqlite", ClosureRule::AllBut(&["actix-web", "csv", "tokio-postgres"])),
     (
         "postgres",
-        Company::AllBut(&["actix-web", "csv", "libsqlite3-sys", "pq-sys", "rusqlite"]),
+        ClosureRule::AllBut(&["actix-web", "csv", "libsqlite3-sys", "pq-sys", "rusqlite"]),
     ),
     (
         "clock",
-        Company::AllBut(&[
+        ClosureRule::AllBut(&[
             "actix-web",
             "csv",
             "diesel",
@@ -191,20 +199,20 @@ pub const ADAPTER_COMPANY: &[(&str, Company)] = &[
     ),
     (
         "wire",
-        Company::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
+        ClosureRule::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
     ),
 ];
 
-/// Features of the adapters that are none: they turn nothing on but tests.
+/// Features of the adapters crate that are no adapters.
 pub const NOT_ADAPTERS: &[&str] = &["default", "test-servers"];
 
-/// The aggregates' parts, whose fields nobody outside the domain may see.
-pub const ENTITIES: &[&str] = &["Batch", "Ledger", "Line", "Product"];
+/// The unit of work and the parts of the aggregates, which have no public fields.
+pub const ENTITIES: &[&str] = &["Batch", "Line", "Product", "UnitOfWork"];
 
-/// What each room must not say. A driven adapter names no other, a driving one names none; the layers within name no
-/// technology of the layers without.
-pub const SILENCES: &[Silence] = &[
-    Silence {
+/// What each layer and each adapter must not contain. A driven adapter names no other adapter, a driving one names no
+/// driven one; the inner layers name no technology of the outer ones.
+pub const FORBIDDEN_WORDS: &[ForbiddenWords] = &[
+    ForbiddenWords {
         folder: "crates/domain/src",
         words: &["actix", "diesel", "http", "json", "serde", "sql", "tokio", "tracing"],
         words_in_names: &[],
@@ -225,7 +233,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: true,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/application/src",
         words: &[
             "actix", "anyhow", "axum", "diesel", "http", "hyper", "json", "postgres", "reqwest", "rusqlite", "serde",
@@ -245,7 +253,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: true,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/adapters/src/http",
         words: &["diesel", "postgres", "sqlite", "sql"],
         words_in_names: &["transact", "transaction"],
@@ -253,7 +261,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: true,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/adapters/src/files",
         words: &[
             "actix",
@@ -269,7 +277,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: true,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/adapters/src/memory",
         words: &["actix", "diesel", "http", "postgres", "sqlite", "sql"],
         words_in_names: &[],
@@ -277,7 +285,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: true,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/adapters/src/sqlite",
         words: &["actix", "http", "postgres"],
         words_in_names: &[],
@@ -285,7 +293,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: false,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/adapters/src/postgres",
         words: &["actix", "http", "sqlite"],
         words_in_names: &[],
@@ -293,7 +301,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: false,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/adapters/src/wire",
         words: &["actix", "diesel", "postgres", "sqlite", "sql"],
         words_in_names: &[],
@@ -301,7 +309,7 @@ pub const SILENCES: &[Silence] = &[
         phrases: CLOCKS,
         no_sql: true,
     },
-    Silence {
+    ForbiddenWords {
         folder: "crates/bootstrap/src",
         words: &["diesel"],
         words_in_names: &[],
@@ -311,5 +319,5 @@ pub const SILENCES: &[Silence] = &[
     },
 ];
 
-/// Ways round the clock that is handed in.
+/// Ways to read the time without the clock that is handed in.
 const CLOCKS: &[&str] = &["Timestamp :: now", "Zoned :: now", "SystemTime :: now"];

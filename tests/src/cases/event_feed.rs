@@ -1,7 +1,7 @@
-//! Following the events with a cursor: every one of them, once, in ascending order.
+//! The event feed: a reader with a cursor sees every event once, in ascending order.
 //!
-//! A sequence that is taken before its transaction commits can be passed over by a reader. These cases hold
-//! transactions open while somebody reads.
+//! A sequence number that is taken before its transaction commits can be skipped by a reader. These cases hold
+//! transactions open while a reader reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,18 +15,18 @@ use crate::build::{
     allocate, allocate_line, allocate_or_wait, allocate_split, cancel_line, cancel_order, change_line, count_batch,
     create_batch, line, name_product, order, place_order, sku,
 };
-use crate::crew::{Crew, race};
 use crate::databases::{Db, Overlap};
-use crate::gate::HeldOpen;
+use crate::gate::ClosedGate;
+use crate::instance::{Instance, race};
 use crate::shop::Shop;
 
-/// Reads events a few at a time, on and on, until it is told that there will be no more.
-struct Follower {
+/// Reads events in small pages until it is told that no more will be stored.
+struct FeedReader {
     ended: Arc<AtomicBool>,
     reading: JoinHandle<Vec<SequencedEvent>>,
 }
 
-impl Follower {
+impl FeedReader {
     fn start(shop: &Shop) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let (reads, last_round) = (shop.reads.clone(), ended.clone());
@@ -34,7 +34,7 @@ impl Follower {
             let mut seen = Vec::new();
             let mut after = 0;
             loop {
-                // Asked before reading: what was stored by then is found by this read.
+                // Checked before reading: what was stored by then is found by this read.
                 let nothing_more = last_round.load(Ordering::SeqCst);
                 let page = reads
                     .events(&EventFilter::default(), after, 3)
@@ -53,73 +53,77 @@ impl Follower {
         Self { ended, reading }
     }
 
-    /// Everything the follower saw, held against what stands.
+    /// Everything the reader saw, compared with what is stored.
     async fn end(self, shop: &Shop) -> Vec<SequencedEvent> {
         self.ended.store(true, Ordering::SeqCst);
-        let seen = self.reading.await.expect("the follower reads on");
+        let seen = self.reading.await.expect("the reader does not panic");
         assert!(
             seen.is_sorted_by(|a, b| a.sequence < b.sequence),
             "ascending, each once"
         );
-        assert_eq!(seen, shop.events().await, "what was followed is what stands");
+        assert_eq!(seen, shop.events().await, "the reader saw all that is stored");
         seen
     }
 }
 
-/// Two transactions on two products; the first to begin is held open until the second has come as far as it can.
+/// Two transactions on two products. The first to begin is held open until the second has come as far as it can.
 async fn two_commits(db: &Db, first_commits_first: bool) {
     let shop = Shop::open(db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), create_batch("b-2", "CHAIR", 5)])
         .await;
-    let follower = Follower::start(&shop);
+    let reader = FeedReader::start(&shop);
     let overlaps = db.overlap() >= Overlap::OnOtherProducts;
 
-    let (first_door, second_door) = (HeldOpen::default(), HeldOpen::default());
-    let (first_gate, second_gate) = (first_door.gate(), second_door.gate());
-    let asker = shop.clone();
-    let first = tokio::spawn(async move { asker.transact_at(first_gate, &allocate("o-1", "LAMP", 1)).await });
-    first_door.reached().await;
-    let asker = shop.clone();
-    let second = tokio::spawn(async move { asker.transact_at(second_gate, &allocate("o-2", "CHAIR", 1)).await });
+    let (first_gate, second_gate) = (ClosedGate::default(), ClosedGate::default());
+    let (first_gate_handle, second_gate_handle) = (first_gate.gate(), second_gate.gate());
+    let other = shop.clone();
+    let first = tokio::spawn(async move { other.transact_at(first_gate_handle, &allocate("o-1", "LAMP", 1)).await });
+    first_gate.reached().await;
+    let other = shop.clone();
+    let second = tokio::spawn(async move {
+        other
+            .transact_at(second_gate_handle, &allocate("o-2", "CHAIR", 1))
+            .await
+    });
     if overlaps {
-        second_door.reached().await;
+        second_gate.reached().await;
     }
     let (first, second) = if overlaps && !first_commits_first {
-        second_door.open();
+        second_gate.open();
         let second = second.await;
-        // The second is stored, the first still open: now a reader could pass it over.
+        // The second is stored and the first is still open: now a reader could skip it.
         assert_eq!(shop.events().await.len(), 3);
-        first_door.open();
+        first_gate.open();
         (first.await, second)
     } else {
-        first_door.open();
+        first_gate.open();
         let first = first.await;
-        second_door.open();
+        second_gate.open();
         (first, second.await)
     };
     first.expect("no panic").expect("the first is stored");
     second.expect("no panic").expect("the second is stored");
-    let seen = follower.end(&shop).await;
+    let seen = reader.end(&shop).await;
     assert_eq!(seen.len(), 4);
     shop.assert_sound().await;
 }
 
-/// The transaction that began first commits last: its event is not passed over.
-pub async fn a_follower_misses_nothing_when_the_first_to_begin_commits_last(db: Db) {
+/// The transaction that began first commits last: its event is not skipped.
+pub async fn a_reader_misses_nothing_when_the_first_to_begin_commits_last(db: Db) {
     two_commits(&db, false).await;
 }
 
-/// And the other way round.
-pub async fn a_follower_misses_nothing_when_the_first_to_begin_commits_first(db: Db) {
+/// The transactions commit in the order they began.
+pub async fn a_reader_misses_nothing_when_the_first_to_begin_commits_first(db: Db) {
     two_commits(&db, true).await;
 }
 
-/// Two instances, many products, one follower.
-pub async fn a_follower_misses_nothing_while_many_write(db: Db) {
+/// Two instances, many products, one reader.
+pub async fn a_reader_misses_nothing_during_many_writes(db: Db) {
     let shop = Shop::open(&db).await;
     let other = shop.another(&db).await;
-    let (left, right) = (Crew::start(&shop), Crew::start(&other));
-    let follower = Follower::start(&other);
+    let (left, right) = (Instance::start(&shop), Instance::start(&other));
+    let reader = FeedReader::start(&other);
     for round in 0..8 {
         let commands = (0..20).map(|number| {
             let (batch, of) = (format!("b-{round}-{number}"), format!("SKU-{}", number % 10));
@@ -132,20 +136,20 @@ pub async fn a_follower_misses_nothing_while_many_write(db: Db) {
             assert!(answer.is_ok(), "{answer:?}");
         }
     }
-    let seen = follower.end(&shop).await;
+    let seen = reader.end(&shop).await;
     assert_eq!(seen.len(), 160);
     shop.assert_sound().await;
     left.stop().await;
     right.stop().await;
 }
 
-/// A page of events, which must be the same as they were written down.
+/// A page of events, which must be equal to the same page of encoded events.
 async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> EventPage {
     let reads = &shop.reads;
     let page = reads.events(filter, after, limit).await.expect("a page of events");
-    let written = reads.encoded_events(filter, after, limit).await;
-    let written = written.expect("a page of events");
-    let read = |event: EncodedEvent| SequencedEvent {
+    let encoded = reads.encoded_events(filter, after, limit).await;
+    let encoded = encoded.expect("a page of events");
+    let decode = |event: EncodedEvent| SequencedEvent {
         sequence: event.sequence,
         event: Event {
             subject: event.subject,
@@ -155,19 +159,19 @@ async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> Ev
             fact: fact_from_json(event.event_type, &event.data).expect("a fact"),
         },
     };
-    let orders: Vec<_> = written.events.iter().map(|event| event.order.clone()).collect();
-    let written = EventPage {
-        events: written.events.into_iter().map(read).collect(),
-        next: written.next,
+    let orders: Vec<_> = encoded.events.iter().map(|event| event.order.clone()).collect();
+    let decoded = EventPage {
+        events: encoded.events.into_iter().map(decode).collect(),
+        next: encoded.next,
     };
-    assert_eq!(written, page);
+    assert_eq!(decoded, page);
     let concerned = page.events.iter().map(|stored| stored.event.order().cloned());
     assert_eq!(orders, concerned.collect::<Vec<_>>());
     page
 }
 
-/// A full page ends with its last event; one that is not full, with the last event looked at.
-pub async fn events_are_told_in_pages_that_say_where_to_read_on(db: Db) {
+/// The cursor of a full page is its last event; that of a shorter page, the last event in the store.
+pub async fn a_page_of_events_says_where_the_next_one_begins(db: Db) {
     let shop = Shop::open(&db).await;
     let everything = EventFilter::default();
     assert_eq!(
@@ -205,7 +209,7 @@ pub async fn events_are_told_in_pages_that_say_where_to_read_on(db: Db) {
     assert_eq!(
         (not_full.events.len(), not_full.next),
         (5, highest),
-        "the chair was looked at too"
+        "the cursor is behind the event of the CHAIR"
     );
     let ahead = page(&shop, &everything, highest + 10, 5).await;
     assert_eq!(
@@ -215,8 +219,8 @@ pub async fn events_are_told_in_pages_that_say_where_to_read_on(db: Db) {
     );
 }
 
-/// Any of the filters, and all of them together.
-pub async fn events_can_be_asked_for_by_product_order_and_type(db: Db) {
+/// Each of the filters, and all of them together.
+pub async fn events_are_filtered_by_product_order_and_type(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         name_product("LAMP", "A lamp"),
@@ -228,7 +232,7 @@ pub async fn events_can_be_asked_for_by_product_order_and_type(db: Db) {
         cancel_order("o-1"),
     ])
     .await;
-    let told = |by_sku: Option<&str>, by_order: Option<&str>, types: &[&str]| {
+    let names = |by_sku: Option<&str>, by_order: Option<&str>, types: &[&str]| {
         let filter = EventFilter {
             sku: by_sku.map(sku),
             order: by_order.map(order),
@@ -237,39 +241,39 @@ pub async fn events_can_be_asked_for_by_product_order_and_type(db: Db) {
         let shop = &shop;
         async move {
             let found = page(shop, &filter, 0, 100).await.events;
-            let names = found.iter().map(|stored| stored.event.fact.name());
-            names.collect::<Vec<_>>()
+            let found = found.iter().map(|stored| stored.event.fact.name());
+            found.collect::<Vec<_>>()
         }
     };
     assert_eq!(
-        told(Some("CHAIR"), None, &[]).await,
+        names(Some("CHAIR"), None, &[]).await,
         ["BatchCreated", "Allocated", "Deallocated"]
     );
-    let of_order = told(None, Some("o-1"), &[]).await;
+    let of_order = names(None, Some("o-1"), &[]).await;
     assert_eq!(of_order.first().copied(), Some("OrderPlaced"));
     assert_eq!(of_order.iter().filter(|name| **name == "Allocated").count(), 2);
     assert_eq!(of_order.iter().filter(|name| **name == "Deallocated").count(), 2);
     assert_eq!(of_order.iter().filter(|name| **name == "Backordered").count(), 1);
     assert_eq!(of_order.iter().filter(|name| **name == "OrderCancelled").count(), 1);
     assert_eq!(of_order.len(), 7);
-    assert_eq!(told(None, Some("o-2"), &[]).await, ["OutOfStock", "Backordered"]);
-    assert_eq!(told(None, None, &["BatchCreated"]).await.len(), 2);
+    assert_eq!(names(None, Some("o-2"), &[]).await, ["OutOfStock", "Backordered"]);
+    assert_eq!(names(None, None, &["BatchCreated"]).await.len(), 2);
     assert_eq!(
-        told(None, None, &["OutOfStock", "ProductNamed"]).await,
+        names(None, None, &["OutOfStock", "ProductNamed"]).await,
         ["ProductNamed", "OutOfStock"]
     );
-    assert_eq!(told(Some("LAMP"), Some("o-1"), &["Allocated"]).await, ["Allocated"]);
-    assert!(told(Some("SOFA"), None, &[]).await.is_empty());
-    assert!(told(None, Some("o-9"), &[]).await.is_empty());
-    assert!(told(None, None, &["NoSuchType"]).await.is_empty());
+    assert_eq!(names(Some("LAMP"), Some("o-1"), &["Allocated"]).await, ["Allocated"]);
+    assert!(names(Some("SOFA"), None, &[]).await.is_empty());
+    assert!(names(None, Some("o-9"), &[]).await.is_empty());
+    assert!(names(None, None, &["NoSuchType"]).await.is_empty());
     assert!(
-        told(Some("lamp"), None, &[]).await.is_empty(),
+        names(Some("lamp"), None, &[]).await.is_empty(),
         "names are case-sensitive"
     );
 }
 
-/// Whether an event is found by its order or by one of its lines, it stands in its place, from wherever one reads on.
-pub async fn an_orders_events_are_those_that_concern_it_from_wherever_they_are_read(db: Db) {
+/// Events of the order itself and of its lines, in order, from any cursor on.
+pub async fn the_events_of_an_order_are_those_that_concern_it(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("b-1", "LAMP", 5),
@@ -277,7 +281,7 @@ pub async fn an_orders_events_are_those_that_concern_it_from_wherever_they_are_r
         create_batch("b-3", "CHAIR", 5),
         place_order("o-1", &[("LAMP", 2), ("CHAIR", 1)]),
         allocate("o-2", "LAMP", 1),
-        // Over both batches; and less of a line, and none of one.
+        // Over both batches; then a line is reduced and another is cancelled.
         allocate_split("o-3", "LAMP", 4),
         change_line("o-1", "LAMP", 1),
         cancel_line("o-1", "CHAIR"),

@@ -1,4 +1,4 @@
-//! A store that reads as little as it may: of each offer the first batch alone, until it is asked for all of them.
+//! A store that loads as little as it may: only the first available batch of each product, until a decision needs all.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use earmark_application::{Decide, Decided, Store, StoreError, Worklist};
 use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, OrderId, Reference, Scope, Sku};
 use jiff::Timestamp;
 
-/// The store behind it.
-pub(crate) struct Stingy(pub(crate) Arc<dyn Store>);
+/// Wraps a store.
+pub(crate) struct MinimalStore(pub(crate) Arc<dyn Store>);
 
 #[async_trait]
-impl Store for Stingy {
+impl Store for MinimalStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
-        let asked = scope.clone();
-        let decide: Decide = Arc::new(move |loaded| decide(shorten(loaded, &asked)));
+        let scope_of_command = scope.clone();
+        let decide: Decide = Arc::new(move |loaded| decide(shorten(loaded, &scope_of_command)));
         self.0.transact(scope, decide).await
     }
 }
 
 /// A worklist that finds one order at a time.
-pub(crate) struct StingyWorklist(pub(crate) Arc<dyn Worklist>);
+pub(crate) struct MinimalWorklist(pub(crate) Arc<dyn Worklist>);
 
 #[async_trait]
-impl Worklist for StingyWorklist {
+impl Worklist for MinimalWorklist {
     async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.0.products_with_pending_backlog(limit).await
     }
@@ -38,26 +38,30 @@ impl Worklist for StingyWorklist {
     }
 }
 
-/// What was read, as if no more than the first batch of each offer had been.
+/// What was loaded, without all but the first available batch of each product.
 fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
-    let lain_in = loaded.allocations.iter().map(|held| &held.batch);
-    let left = loaded.dispatches.iter().map(|gone| &gone.batch);
-    let needed: BTreeSet<Reference> = lain_in.chain(left).chain(&scope.batches).cloned().collect();
+    let allocated_in = loaded.allocations.iter().map(|held| &held.batch);
+    let dispatched_from = loaded.dispatches.iter().map(|dispatch| &dispatch.batch);
+    let needed: BTreeSet<Reference> = allocated_in
+        .chain(dispatched_from)
+        .chain(&scope.batches)
+        .cloned()
+        .collect();
     for product in &loaded.products {
         let sku = &product.sku;
         if scope.all_batches_of.contains(sku) {
             continue;
         }
-        let offered = loaded
+        let available = loaded
             .batches
             .iter()
             .filter(|batch| batch.sku == *sku && !batch.available().is_zero());
-        let mut offered: Vec<_> = offered.map(BatchRecord::preference).collect();
-        offered.sort();
-        if offered.len() < 2 {
+        let mut available: Vec<_> = available.map(BatchRecord::preference).collect();
+        available.sort();
+        if available.len() < 2 {
             continue;
         }
-        let after = offered[0];
+        let after = available[0];
         loaded.batch_pages_cut.retain(|cut| cut.sku != *sku);
         loaded.batch_pages_cut.push(BatchPageEnd {
             sku: sku.clone(),

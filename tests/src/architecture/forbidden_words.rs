@@ -1,60 +1,63 @@
-//! Words a room must not say: names and texts that belong to another room.
+//! Forbidden words: names and texts that belong to another layer or another adapter.
 
 use super::Violation;
 use super::sources::{Source, Token, TokenKind};
 
-/// What the sources in a folder must not say.
+/// What must not occur in the sources of a folder.
 #[derive(Debug, Clone, Copy)]
-pub struct Silence {
-    /// The folder or file, below the workspace.
+pub struct ForbiddenWords {
+    /// The folder or file, below the workspace's root.
     pub folder: &'static str,
-    /// Words that must stand in no name and no text, alone or as a part: `sqlite` is in `SqliteStore` and `open_sqlite`.
+    /// Words that must not occur in a name or a string, alone or as a part: `sqlite` is in `SqliteStore` and `open_sqlite`.
     pub words: &'static [&'static str],
-    /// Words that must stand in no name, alone or as a part. A text may say them: people read it.
+    /// Words that must not occur in a name, alone or as a part. A string may contain them: people read it.
     pub words_in_names: &'static [&'static str],
-    /// Names that must not occur as they stand here.
+    /// Names that must not occur exactly like this.
     pub names: &'static [&'static str],
-    /// Runs of tokens that must not occur, as [`Source::find`] takes them.
+    /// Phrases that must not occur, as [`Source::find`] takes them.
     pub phrases: &'static [&'static str],
-    /// Whether its texts must be free of SQL.
+    /// Whether its strings must be free of SQL.
     pub no_sql: bool,
 }
 
-/// Holds a source against what it must not say.
+/// Checks a source.
 #[must_use]
-pub fn check(source: &Source, silence: &Silence) -> Vec<Violation> {
+pub fn check(source: &Source, forbidden: &ForbiddenWords) -> Vec<Violation> {
     let mut violations = Vec::new();
     for token in &source.tokens {
         let mut report = |fault| violations.push(Violation::new(source.place(token.line), fault));
-        if let Some(word) = silence.words.iter().find(|word| mentions(token, word)) {
-            report(format!("says `{word}`, in `{}`", token.text));
+        if let Some(word) = forbidden.words.iter().find(|word| mentions(token, word)) {
+            report(format!("contains `{word}`, in `{}`", token.text));
         }
-        let mut in_names = silence.words_in_names.iter().filter(|_| token.kind == TokenKind::Name);
+        let mut in_names = forbidden
+            .words_in_names
+            .iter()
+            .filter(|_| token.kind == TokenKind::Name);
         if let Some(word) = in_names.find(|word| mentions(token, word)) {
-            report(format!("says `{word}`, in `{}`", token.text));
+            report(format!("contains `{word}`, in `{}`", token.text));
         }
-        if token.kind == TokenKind::Name && silence.names.contains(&token.text.as_str()) {
-            report(format!("says `{}`", token.text));
+        if token.kind == TokenKind::Name && forbidden.names.contains(&token.text.as_str()) {
+            report(format!("contains `{}`", token.text));
         }
-        if silence.no_sql && token.kind == TokenKind::Text && is_sql(&token.text) {
+        if forbidden.no_sql && token.kind == TokenKind::Text && is_sql(&token.text) {
             report(format!("contains SQL: `{}`", token.text));
         }
     }
-    for phrase in silence.phrases {
+    for phrase in forbidden.phrases {
         let found = source.find(phrase).into_iter();
-        violations.extend(found.map(|token| Violation::new(source.place(token.line), format!("says `{phrase}`"))));
+        violations.extend(found.map(|token| Violation::new(source.place(token.line), format!("contains `{phrase}`"))));
     }
     violations
 }
 
 fn mentions(token: &Token, word: &str) -> bool {
     match token.kind {
-        TokenKind::Name | TokenKind::Text => words(&token.text).iter().any(|said| said == word),
+        TokenKind::Name | TokenKind::Text => words(&token.text).iter().any(|part| part == word),
         TokenKind::Other => false,
     }
 }
 
-/// The words of a name or text in lower case: `SqliteStore` and `sqlite_store` are both `sqlite` and `store`.
+/// The words of a name or a string in lower case: `SqliteStore` and `sqlite_store` are both `sqlite` and `store`.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for run in text.split(|c: char| !c.is_alphanumeric()) {
@@ -79,10 +82,10 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// Whether a text reads as a statement to a database. Capitals mark a keyword that is also an English word; the pairs
-/// are SQL however they are written.
+/// Whether a string looks like an SQL statement. A keyword that is also an English word counts in capitals only; the
+/// pairs count in any case.
 fn is_sql(text: &str) -> bool {
-    const SHOUTED: [&str; 8] = [
+    const KEYWORDS: [&str; 8] = [
         "SELECT", "INSERT", "UPDATE", "PRAGMA", "COMMIT", "ROLLBACK", "TRUNCATE", "BEGIN",
     ];
     const PAIRS: [(&str, &str); 8] = [
@@ -95,12 +98,12 @@ fn is_sql(text: &str) -> bool {
         ("select", "*"),
         ("begin", "immediate"),
     ];
-    let said: Vec<&str> = text
+    let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || matches!(c, ';' | '(' | ')'))
         .filter(|word| !word.is_empty())
         .collect();
-    said.iter().any(|word| SHOUTED.contains(word))
-        || said.windows(2).any(|pair| {
+    words.iter().any(|word| KEYWORDS.contains(word))
+        || words.windows(2).any(|pair| {
             let is = |(first, second): &(&str, &str)| {
                 pair[0].eq_ignore_ascii_case(first) && pair[1].eq_ignore_ascii_case(second)
             };
@@ -113,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_fall_apart_into_words() {
+    fn names_are_split_into_words() {
         assert_eq!(words("SqliteStore"), ["sqlite", "store"]);
         assert_eq!(words("HTTPServer"), ["http", "server"]);
         assert_eq!(words("serde_json"), ["serde", "json"]);
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn sql_is_told_from_english() {
+    fn sql_is_distinguished_from_english() {
         for sql in [
             "SELECT 1",
             "insert into lines values (1)",

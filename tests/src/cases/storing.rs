@@ -1,4 +1,4 @@
-//! What is stored stays stored, as it was decided, and nothing else is.
+//! Storing: a store stores exactly what was decided, all of it or nothing.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::build::{
 use crate::databases::Db;
 use crate::shop::Shop;
 
-/// A week of a small shop: every command, every state of a line, moves, and two products.
-fn a_busy_week() -> Vec<Command> {
+/// A history with every command, every state of a line, reallocations, and two products.
+fn history() -> Vec<Command> {
     vec![
         name_product("LAMP", "A lamp, brass"),
         create_batch("shelf", "LAMP", 10),
@@ -46,13 +46,13 @@ fn a_busy_week() -> Vec<Command> {
     ]
 }
 
-async fn live_through_a_busy_week(shop: &Shop) {
-    for command in a_busy_week() {
+async fn run_history(shop: &Shop) {
+    for command in history() {
         shop.done(&command).await;
     }
 }
 
-/// Every row that a decision asks to be stored is found as it asks.
+/// Asserts that every row of a change set is stored as it is.
 pub(super) async fn assert_stored(shop: &Shop, changes: &ChangeSet) {
     for change in &changes.products {
         assert_eq!(shop.history(&change.record.sku).await.product, change.record);
@@ -64,26 +64,26 @@ pub(super) async fn assert_stored(shop: &Shop, changes: &ChangeSet) {
     for change in &changes.lines {
         let history = shop.history(&change.value().sku).await;
         assert!(history.lines.contains(change.value()), "{change:?}");
-        let asked = changes.earmarked.iter().filter(|a| a.key == change.value().terms.key);
-        for allocation in asked {
+        let allocations = changes.earmarked.iter().filter(|a| a.key == change.value().terms.key);
+        for allocation in allocations {
             assert!(history.allocations.contains(allocation), "{allocation:?}");
         }
-        let left = changes
+        let dispatches = changes
             .dispatched
             .iter()
-            .filter(|gone| gone.key == change.value().terms.key);
-        for dispatch in left {
+            .filter(|dispatch| dispatch.key == change.value().terms.key);
+        for dispatch in dispatches {
             assert!(history.dispatches.contains(dispatch), "{dispatch:?}");
         }
     }
     for returned in &changes.returned {
-        let mut stand = shop.snapshot().await.histories.into_iter().flat_map(|h| h.dispatches);
-        assert!(!stand.any(|dispatch| dispatch == *returned), "{returned:?}");
+        let mut stored = shop.snapshot().await.histories.into_iter().flat_map(|h| h.dispatches);
+        assert!(!stored.any(|dispatch| dispatch == *returned), "{returned:?}");
     }
     for released in &changes.released {
-        let stands = shop.snapshot().await.histories.into_iter().flat_map(|h| h.allocations);
+        let stored = shop.snapshot().await.histories.into_iter().flat_map(|h| h.allocations);
         assert!(
-            !stands.into_iter().any(|allocation| allocation == *released),
+            !stored.into_iter().any(|allocation| allocation == *released),
             "{released:?}"
         );
     }
@@ -99,10 +99,10 @@ pub(super) async fn assert_stored(shop: &Shop, changes: &ChangeSet) {
     assert_eq!(last, changes.events);
 }
 
-/// Rows, keys, instants, dates, actors: nothing is rounded, cut or swapped on its way.
-pub async fn what_is_stored_is_read_back_the_same(db: Db) {
+/// Rows, keys, instants, dates, actors: nothing is rounded, cut or swapped.
+pub async fn a_change_set_is_read_back_as_it_was_stored(db: Db) {
     let shop = Shop::open(&db).await;
-    for command in a_busy_week() {
+    for command in history() {
         let Decided { changes, answers } = shop.decide(&command).await;
         assert!(answers[0].is_ok(), "{command:?}: {answers:?}");
         assert!(!changes.is_empty(), "{command:?}");
@@ -111,10 +111,10 @@ pub async fn what_is_stored_is_read_back_the_same(db: Db) {
     shop.assert_sound().await;
 }
 
-/// A restart loses nothing, and the next decision goes on from there.
-pub async fn what_is_stored_stands_when_the_books_are_opened_again(db: Db) {
+/// A restart loses nothing, and the next decision builds on it.
+pub async fn the_state_survives_a_restart(db: Db) {
     let shop = Shop::open(&db).await;
-    live_through_a_busy_week(&shop).await;
+    run_history(&shop).await;
     let before = shop.snapshot().await;
     drop(shop);
     let shop = Shop::open(&db).await;
@@ -123,8 +123,8 @@ pub async fn what_is_stored_stands_when_the_books_are_opened_again(db: Db) {
     shop.assert_sound().await;
 }
 
-/// A shortage is told, and leaves no line, no order and no allocation behind.
-pub async fn a_refused_command_keeps_its_out_of_stock_events_and_nothing_else(db: Db) {
+/// A shortage is recorded, and leaves no line, no order and no allocation.
+pub async fn a_refused_command_stores_its_out_of_stock_events_and_nothing_else(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), create_batch("b-2", "CHAIR", 5)])
         .await;
@@ -133,8 +133,8 @@ pub async fn a_refused_command_keeps_its_out_of_stock_events_and_nothing_else(db
     shop.refused(&allocate("o-3", "SOFA", 1)).await;
 
     let snapshot = shop.snapshot().await;
-    let told: Vec<_> = snapshot.events.iter().map(|stored| stored.event.fact.name()).collect();
-    assert_eq!(told, ["BatchCreated", "BatchCreated", "OutOfStock", "OutOfStock"]);
+    let names: Vec<_> = snapshot.events.iter().map(|stored| stored.event.fact.name()).collect();
+    assert_eq!(names, ["BatchCreated", "BatchCreated", "OutOfStock", "OutOfStock"]);
     assert_eq!(snapshot.orders, []);
     for history in &snapshot.histories {
         assert!(history.lines.is_empty() && history.allocations.is_empty());
@@ -143,26 +143,26 @@ pub async fn a_refused_command_keeps_its_out_of_stock_events_and_nothing_else(db
     shop.assert_sound().await;
 }
 
-/// Whoever could not decide has decided nothing.
-pub async fn a_decision_that_was_not_taken_stores_nothing(db: Db) {
+/// A decision that fails has no change set.
+pub async fn a_failed_decision_stores_nothing(db: Db) {
     let shop = Shop::open(&db).await;
     shop.done(&create_batch("b-1", "LAMP", 5)).await;
     let before = shop.snapshot().await;
     for reason in [
-        Undecided::Corrupt(Corrupt("a book with torn pages".into())),
+        Undecided::Corrupt(Corrupt("a torn page".into())),
         Undecided::Panicked { command: 0 },
     ] {
         let scope = allocate("o-1", "LAMP", 1).scope();
         let given = reason.clone();
         let answer = shop.store.transact(&scope, Arc::new(move |_| Err(given.clone()))).await;
-        assert!(matches!(answer, Err(StoreError::Undecided(told)) if told == reason));
+        assert!(matches!(answer, Err(StoreError::Undecided(undecided)) if undecided == reason));
     }
     assert_eq!(shop.snapshot().await, before);
     shop.done(&allocate("o-1", "LAMP", 1)).await;
 }
 
-/// To look is not to touch.
-pub async fn an_empty_change_stores_nothing_and_moves_no_version(db: Db) {
+/// Loading alone changes nothing.
+pub async fn an_empty_change_set_stores_nothing_and_changes_no_version(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), place_order("o-1", &[("LAMP", 1)])])
         .await;
@@ -173,8 +173,8 @@ pub async fn an_empty_change_stores_nothing_and_moves_no_version(db: Db) {
     assert_eq!(shop.snapshot().await, before);
 }
 
-/// Natural keys make every command safe to send twice.
-pub async fn the_same_command_again_changes_nothing(db: Db) {
+/// Natural keys make every command idempotent.
+pub async fn a_repeated_command_changes_nothing(db: Db) {
     let shop = Shop::open(&db).await;
     let commands = [
         name_product("LAMP", "A lamp"),
@@ -195,7 +195,7 @@ pub async fn the_same_command_again_changes_nothing(db: Db) {
     }
 }
 
-/// However many rows a change has, it is one change.
+/// A change set is stored whole, however many rows it has.
 pub async fn an_order_of_the_largest_size_is_stored_whole(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -223,8 +223,8 @@ pub async fn an_order_of_the_largest_size_is_stored_whole(db: Db) {
     shop.assert_sound().await;
 }
 
-/// Moved out, made to wait, served again: the line is still the first in the queue.
-pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(db: Db) {
+/// Deallocated, backordered and allocated again, the line is still the first to be served.
+pub async fn a_line_keeps_its_service_position_through_every_reallocation(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), allocate("first", "LAMP", 5)])
         .await;
@@ -257,9 +257,9 @@ pub async fn a_line_keeps_its_place_in_the_order_of_service_through_every_move(d
 }
 
 /// 1, 2, 3, …: each event of a product raises its version by one.
-pub async fn the_versions_of_a_product_s_events_have_no_gap(db: Db) {
+pub async fn the_versions_of_a_products_events_have_no_gap(db: Db) {
     let shop = Shop::open(&db).await;
-    live_through_a_busy_week(&shop).await;
+    run_history(&shop).await;
     shop.refused(&allocate("o-9", "LAMP", 1_000)).await;
     for of in ["LAMP", "CHAIR"] {
         let history = shop.history(&sku(of)).await;

@@ -1,0 +1,46 @@
+//! Commands that share a transaction.
+
+use earmark_application::CommandError;
+use earmark_domain::Refusal;
+
+use crate::support::{Setup, all, allocate, allocations};
+
+#[tokio::test]
+async fn commands_that_wait_while_a_transaction_runs_share_the_next_one() {
+    let mut fixture = Setup::default().build();
+    let answers = fixture.queue_behind_the_first(allocations(11)).await;
+    fixture.let_store();
+    assert!(all(answers).await.iter().all(Result::is_ok));
+    assert_eq!(*fixture.store.groups.lock().expect("not poisoned"), [1, 10]);
+}
+
+#[tokio::test]
+async fn a_refused_command_does_not_affect_the_others_of_its_group() {
+    let mut fixture = Setup::default().build();
+    let answers = fixture
+        .queue_behind_the_first(vec![
+            allocate("o0", "LAMP", 1),
+            allocate("o1", "LAMP", 600),
+            allocate("o2", "LAMP", 600),
+            allocate("o3", "DESK", 1),
+            allocate("o4", "LAMP", 400),
+        ])
+        .await;
+    fixture.let_store();
+    let answers = all(answers).await;
+    assert!(answers[1].is_ok());
+    assert!(matches!(answers[2], Err(CommandError::Refused(Refusal::OutOfStock(_)))));
+    assert!(matches!(answers[3], Err(CommandError::Refused(Refusal::UnknownSku(_)))));
+    assert!(answers[4].is_ok());
+}
+
+#[tokio::test]
+async fn no_two_commands_share_an_instant_even_when_the_clock_stands_still() {
+    let mut fixture = Setup::default().build();
+    let answers = fixture.queue_behind_the_first(allocations(20)).await;
+    fixture.let_store();
+    all(answers).await;
+    let events = fixture.store.events.lock().expect("not poisoned");
+    assert_eq!(events.len(), 20);
+    assert!(events.windows(2).all(|pair| pair[0].1 < pair[1].1));
+}

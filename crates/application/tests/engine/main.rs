@@ -1,0 +1,9 @@
+//! The engine, with stores whose every step a test controls.
+
+mod failures;
+mod groups;
+mod inbox;
+mod pipelining;
+mod queue;
+mod stream;
+mod support;
