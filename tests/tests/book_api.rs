@@ -1,10 +1,10 @@
-//! The book's API to the letter: the allocation service of "Architecture Patterns with Python" as its clients know it.
+//! The book's API: the allocation service of "Architecture Patterns with Python", exactly as its clients know it.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, Reply};
 use serde_json::{Value, json};
 
-/// What the book answers to a command that it took.
+/// Asserts the book's answer to an accepted command.
 #[track_caller]
 fn assert_ok(reply: &Reply, status: u16) {
     assert_eq!((reply.status, reply.text()), (status, "OK"));
@@ -21,7 +21,7 @@ async fn allocate(desk: &Desk, order: &str, sku: &str, quantity: u64) -> Reply {
         .await
 }
 
-/// Where an order has its stock, if anywhere.
+/// The allocations of an order, if it has any.
 async fn allocations(desk: &Desk, order: &str) -> Option<Value> {
     let reply = desk.get(&format!("/allocations/{order}")).await;
     match reply.status {
@@ -30,7 +30,7 @@ async fn allocations(desk: &Desk, order: &str) -> Option<Value> {
     }
 }
 
-async fn an_order_goes_to_the_batch_that_arrives_first_and_its_allocation_can_be_looked_up(desk: Desk) {
+async fn an_order_is_allocated_to_the_batch_that_arrives_first_and_its_allocation_is_shown(desk: Desk) {
     add_batch(&desk, "later", "SOFA", 100, Some("2011-01-02")).await;
     add_batch(&desk, "earlier", "SOFA", 100, Some("2011-01-01")).await;
     add_batch(&desk, "other", "TABLE", 100, None).await;
@@ -42,29 +42,29 @@ async fn an_order_goes_to_the_batch_that_arrives_first_and_its_allocation_can_be
     assert_eq!(desk.batch("earlier").await["available"], 97);
 }
 
-async fn an_order_for_a_sku_nobody_bought_is_told_so_and_leaves_nothing_to_look_up(desk: Desk) {
+async fn an_order_for_an_unknown_sku_is_refused_and_has_no_allocations(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 100, None).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let reply = allocate(&desk, "order-1", "SOFFA", 20).await;
     assert_eq!(reply.answers(400), json!({"message": "Invalid sku SOFFA"}));
     assert_eq!(allocations(&desk, "order-1").await, None);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_shortage_is_accepted_and_told_by_an_event(desk: Desk) {
+async fn a_shortage_is_accepted_and_reported_by_an_event(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 11).await, 202);
     assert_eq!(allocations(&desk, "order-1").await, None);
-    let told = desk.events_after(0, "&type=OutOfStock").await;
-    assert_eq!(told.len(), 1);
+    let events = desk.events_after(0, "&type=OutOfStock").await;
+    assert_eq!(events.len(), 1);
     assert_eq!(
-        (&told[0]["sku"], &told[0]["order_id"]),
+        (&events[0]["sku"], &events[0]["order_id"]),
         (&json!("SOFA"), &json!("order-1"))
     );
     assert_eq!(desk.batch("b1").await["available"], 10);
 }
 
-async fn stock_in_the_warehouse_goes_before_stock_on_its_way(desk: Desk) {
+async fn stock_in_the_warehouse_is_preferred_to_inbound_stock(desk: Desk) {
     add_batch(&desk, "shipping", "SOFA", 100, Some("2199-01-01T00:00:00")).await;
     add_batch(&desk, "here", "SOFA", 100, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 10).await, 202);
@@ -74,7 +74,7 @@ async fn stock_in_the_warehouse_goes_before_stock_on_its_way(desk: Desk) {
     );
 }
 
-async fn each_line_of_an_order_is_looked_up_with_it(desk: Desk) {
+async fn the_allocations_of_an_order_have_all_its_lines(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     add_batch(&desk, "b2", "TABLE", 10, None).await;
     for sku in ["TABLE", "SOFA"] {
@@ -90,7 +90,7 @@ async fn each_line_of_an_order_is_looked_up_with_it(desk: Desk) {
     );
 }
 
-async fn a_date_may_have_a_time_with_it_or_be_none(desk: Desk) {
+async fn an_eta_may_have_a_time_or_be_null(desk: Desk) {
     for (reference, eta, day) in [
         ("b1", json!("2199-03-04"), json!("2199-03-04")),
         ("b2", json!("2199-03-04T00:00:00"), json!("2199-03-04")),
@@ -106,33 +106,33 @@ async fn a_date_may_have_a_time_with_it_or_be_none(desk: Desk) {
         assert_ok(&reply, 201);
         assert_eq!(desk.batch(reference).await["eta"], day, "{eta}");
     }
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for eta in ["2199-02-30", "2199-03-04T25:00:00", "tomorrow", ""] {
         let reply = desk
             .post("/add_batch", &json!({"ref": "b9", "sku": "SOFA", "qty": 1, "eta": eta}))
             .await;
         assert_eq!(reply.fields_at_fault(), ["eta"], "{eta}");
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn what_is_sent_again_is_accepted_again_and_changes_nothing(desk: Desk) {
+async fn a_repeated_call_is_accepted_and_changes_nothing(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 4).await, 202);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 4).await, 202);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn where_the_book_is_silent_the_answer_is_a_problem_and_nothing_changes(desk: Desk) {
+async fn what_the_book_does_not_define_is_a_problem_and_changes_nothing(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 4).await, 202);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let other = json!({"ref": "b1", "sku": "SOFA", "qty": 11, "eta": null});
     let _ = desk.post("/add_batch", &other).await.refuses(409, "batch_exists");
     let _ = allocate(&desk, "order-1", "SOFA", 5).await.refuses(409, "line_exists");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for (path, body) in [
         ("/add_batch", json!({"ref": "b2", "sku": "SOFA", "qty": 0, "eta": null})),
         (
@@ -147,10 +147,10 @@ async fn where_the_book_is_silent_the_answer_is_a_problem_and_nothing_changes(de
     ] {
         let mut fields = desk.post(path, &body).await.fields_at_fault();
         fields.sort_unstable();
-        told.push(fields);
+        reported.push(fields);
     }
     assert_eq!(
-        told,
+        reported,
         [
             vec!["qty"],
             vec!["ref", "reference"],
@@ -158,16 +158,16 @@ async fn where_the_book_is_silent_the_answer_is_a_problem_and_nothing_changes(de
             vec!["on_shortage", "qty"]
         ]
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 on_each_database! {
-    an_order_goes_to_the_batch_that_arrives_first_and_its_allocation_can_be_looked_up,
-    an_order_for_a_sku_nobody_bought_is_told_so_and_leaves_nothing_to_look_up,
-    a_shortage_is_accepted_and_told_by_an_event,
-    stock_in_the_warehouse_goes_before_stock_on_its_way,
-    each_line_of_an_order_is_looked_up_with_it,
-    a_date_may_have_a_time_with_it_or_be_none,
-    what_is_sent_again_is_accepted_again_and_changes_nothing,
-    where_the_book_is_silent_the_answer_is_a_problem_and_nothing_changes,
+    an_order_is_allocated_to_the_batch_that_arrives_first_and_its_allocation_is_shown,
+    an_order_for_an_unknown_sku_is_refused_and_has_no_allocations,
+    a_shortage_is_accepted_and_reported_by_an_event,
+    stock_in_the_warehouse_is_preferred_to_inbound_stock,
+    the_allocations_of_an_order_have_all_its_lines,
+    an_eta_may_have_a_time_or_be_null,
+    a_repeated_call_is_accepted_and_changes_nothing,
+    what_the_book_does_not_define_is_a_problem_and_changes_nothing,
 }

@@ -1,4 +1,4 @@
-//! The page and the explorer, in a real browser.
+//! The dashboard and the explorer, in a real browser.
 
 use std::env;
 use std::path::PathBuf;
@@ -9,18 +9,18 @@ use earmark_tests::service::{Desk, at_the_desk, in_time};
 use serde_json::json;
 use tokio::task::spawn_blocking;
 
-/// How long the page's scripts may think they have: the browser winds its clock on while nothing is under way.
+/// The virtual time for the page's scripts: the browser advances its clock while nothing is in progress.
 const SCRIPT_TIME: &str = "--virtual-time-budget=20000";
 
 /// A page after its scripts have run.
 struct Shown {
     /// The document, as HTML.
     dom: String,
-    /// What the scripts, and the browser about them, had to say.
+    /// The messages of the scripts, and of the browser about them.
     console: Vec<String>,
 }
 
-/// Where Chromium is.
+/// The path of Chromium.
 fn chromium() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
@@ -78,12 +78,12 @@ async fn show(desk: &Desk, path: &str) -> Shown {
 /// The row of the table that names a product.
 fn row<'a>(dom: &'a str, name: &str) -> &'a str {
     let at = dom.find(name).unwrap_or_else(|| unreachable!("no {name} in {dom}"));
-    let begin = dom[..at].rfind("<tr").expect("it stands in a row");
+    let begin = dom[..at].rfind("<tr").expect("it is in a row");
     let end = dom[at..].find("</tr>").expect("the row has an end");
     &dom[begin..at + end]
 }
 
-/// The numbers of a row, as they are read.
+/// The numbers of a row, as displayed.
 fn numbers(row: &str) -> Vec<String> {
     let cells = row.split("<td").skip(1);
     cells
@@ -91,7 +91,7 @@ fn numbers(row: &str) -> Vec<String> {
         .collect()
 }
 
-async fn the_stock_is_shown_with_its_numbers_and_names_stay_text(desk: Desk) {
+async fn the_dashboard_shows_the_stock_and_escapes_names(desk: Desk) {
     desk.buy("B1", "LAMP", 1_200).await;
     desk.buy_inbound("B2", "LAMP", 34, "2199-01-01").await;
     let _ = desk.allocate("o1", "LAMP", 56).await.answers(201);
@@ -115,7 +115,7 @@ async fn the_stock_is_shown_with_its_numbers_and_names_stay_text(desk: Desk) {
     assert_eq!(shown.console, [] as [String; 0]);
 }
 
-async fn a_shop_without_a_product_says_how_to_begin(desk: Desk) {
+async fn an_empty_dashboard_shows_how_to_begin(desk: Desk) {
     let shown = show(&desk, "/").await;
     assert!(shown.dom.contains("curl -X POST"), "{}", shown.dom);
     assert_eq!(shown.console, [] as [String; 0]);
@@ -141,13 +141,13 @@ async fn the_explorer_shows_every_call_and_loads_nothing_from_elsewhere(desk: De
     }
     let shown = show(&desk, "/docs/").await;
     for call in ["/v1/batches", "/v1/orders", "/add_batch"] {
-        // It breaks long paths with invisible spaces.
+        // The explorer breaks long paths with invisible spaces.
         assert!(shown.dom.replace('\u{200b}', "").contains(call), "{call}");
     }
     assert_eq!(shown.console, [] as [String; 0]);
 }
 
-/// Expands cases: the database has no part in them.
+/// Expands cases, on one database only.
 macro_rules! in_a_browser {
     ($($case:ident,)+) => {
         mod in_a_browser {
@@ -162,7 +162,7 @@ macro_rules! in_a_browser {
 }
 
 in_a_browser! {
-    the_stock_is_shown_with_its_numbers_and_names_stay_text,
-    a_shop_without_a_product_says_how_to_begin,
+    the_dashboard_shows_the_stock_and_escapes_names,
+    an_empty_dashboard_shows_how_to_begin,
     the_explorer_shows_every_call_and_loads_nothing_from_elsewhere,
 }

@@ -1,18 +1,14 @@
-//! `cargo xtask lint`: what can be said about the sources without running the service.
+//! `cargo xtask lint`: the checks that need no running service.
 
-use crate::Failure;
-use crate::system::{Interruptions, cargo, say};
+use xtask::{Failure, Interruptions, cargo, say};
+
 use crate::test::FEATURES;
 
-/// The adapters' features. Each has to compile with no other beside it.
+/// The features of the adapters crate. Each must compile without the others.
 const ADAPTERS: [&str; 7] = ["http", "files", "memory", "sqlite", "postgres", "clock", "wire"];
 
-/// Runs all checks; the first that fails ends it.
-pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    if let Some(argument) = arguments.first() {
-        return Err(format!("lint takes no arguments, and was given `{argument}`").into());
-    }
-    let interruptions = Interruptions::listen()?;
+/// Runs all checks up to the first failure.
+pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     let step = |arguments: &[&str]| interruptions.step(cargo().args(arguments));
 
     step(&["fmt", "--all", "--check"])?;
@@ -25,7 +21,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         "--deny",
         "warnings",
     ])?;
-    // Built just as `cargo xtask test` builds them, so that the house is compiled once for both.
+    // The same features as in `cargo xtask test`, so that Cargo compiles the workspace once for both.
     step(&[
         "test",
         "--workspace",
@@ -40,6 +36,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         let alone = ["--no-default-features", "--features", adapter];
         step(&[&["check", "--package", "earmark-adapters"], &alone[..]].concat())?;
     }
-    say("\nNothing to complain about.");
+    say("\nAll checks passed.");
     Ok(())
 }

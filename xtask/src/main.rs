@@ -1,57 +1,100 @@
-//! The project's own chores.
+//! `cargo xtask`: the workspace's developer commands, one module each.
 //!
-//! One module a chore. A chore that needs a server or a program starts it, installs it or says what to install; it
-//! leaves nothing running and nothing lying about.
+//! A command starts the servers and programs it needs, and installs them or says what to install. It leaves nothing
+//! running and no files behind.
 
 mod bench;
 mod lint;
-mod server;
-mod system;
 mod test;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-const HELP: &str = "\
-The project's own chores: cargo xtask CHORE [ARGUMENT...]
+use clap::{Parser, Subcommand};
+use xtask::{Failure, Interruptions, say};
 
-  test [FILTER] [-- ARGUMENT...]
-         Runs every test there is. Starts a throwaway PostgreSQL for those that need one, and stops it again; installs
-         it, and Chromium, first where they are missing (Debian packages, as root; otherwise says what to install).
-         What follows `test` goes to `cargo test`: `cargo xtask test store_contract` runs the tests with that in their
-         name.
-  bench [--quick] [--scenario NAME[,NAME…]] [--only sqlite|postgres] [--rounds N] [--past LINES] [--out FILE]
-         Measures the service over HTTP against the same work done raw in the database, on PostgreSQL and on SQLite.
-         Prints tables with what was hoped for, and writes them as Markdown with charts beside. Everything, or the
-         scenarios named: allocations, slow-disk, streams, orders, instances, reads, overload, curves, growth.
-  lint   Checks the formatting, runs clippy without mercy, holds the crates to their boundaries and compiles each
-         adapter alone.
-  help   Prints this.
-";
+/// The workspace's developer commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", flatten_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
-/// Why a chore ended badly: told to whoever ran it.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run all tests, or those that match: `cargo xtask test [FILTER] [-- ARGS]`.
+    ///
+    /// Starts a throwaway PostgreSQL server for the tests that need one, and stops it at the end. Installs PostgreSQL
+    /// and Chromium if they are missing (Debian packages, as root; otherwise says what to install).
+    Test {
+        /// Arguments of `cargo test`: a filter, or options such as `--test NAME`; after `--`, those of the test programs.
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Measure the service over HTTP against the same work done directly in its database.
+    ///
+    /// Builds `earmark-bench` with optimisations and runs it. `cargo xtask bench --help` lists its options.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Options of the bench; `--help` lists them.
+        #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Check formatting, lints, architecture rules, and that each adapter compiles alone.
+    Lint,
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (chore, rest) = match arguments.split_first() {
-        Some((chore, rest)) => (chore.as_str(), rest),
-        None => ("help", &[][..]),
-    };
-    let outcome = match chore {
-        "test" => test::run(rest),
-        "bench" => bench::run(rest),
-        "lint" => lint::run(rest),
-        "help" | "--help" | "-h" => {
-            system::say(HELP);
-            Ok(())
-        }
-        other => Err(format!("there is no chore `{other}`\n\n{HELP}").into()),
-    };
-    match outcome {
+    let cli = Cli::parse();
+    match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            system::say(&format!("xtask: {failure}"));
+            say(&format!("xtask: {failure}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let interruptions = Interruptions::listen()?;
+    match command {
+        Command::Test { arguments } => test::run(&arguments, &interruptions),
+        Command::Bench { arguments } => bench::run(&arguments, &interruptions),
+        Command::Lint => lint::run(&interruptions),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Command {
+        Cli::try_parse_from(line.split_whitespace())
+            .expect("valid arguments")
+            .command
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn test_passes_a_filter_and_the_arguments_of_the_test_programs() {
+        let Command::Test { arguments } = parse("xtask test --test events expired -- --nocapture") else {
+            unreachable!("the subcommand is `test`")
+        };
+        assert_eq!(arguments, ["--test", "events", "expired", "--", "--nocapture"]);
+    }
+
+    #[test]
+    fn bench_passes_all_its_options() {
+        let Command::Bench { arguments } = parse("xtask bench --quick --only sqlite --help") else {
+            unreachable!("the subcommand is `bench`")
+        };
+        assert_eq!(arguments, ["--quick", "--only", "sqlite", "--help"]);
     }
 }

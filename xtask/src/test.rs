@@ -1,47 +1,40 @@
-//! `cargo xtask test`: every test there is, with the servers they need.
+//! `cargo xtask test`: all tests, with the servers they need.
 
+use std::ffi::OsString;
 use std::time::Instant;
 
-use crate::Failure;
-use crate::server::Server;
-use crate::system::{self, Interruptions, cargo, say};
+use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
-/// Where the tests look for the server to use.
+/// The environment variable that tells the tests which server to use.
 const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
 
-/// The browser that shows the page in tests.
+/// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
 
-/// What turns on the tests that need a server, in each crate that has some.
+/// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
 
-/// Runs all tests, or those that `arguments` leave of them: they go to `cargo test`.
-pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
-    let interruptions = Interruptions::listen()?;
-    let begun = Instant::now();
-
-    if system::folder_of(BROWSER, &[]).is_none() {
-        system::install(BROWSER, &interruptions)?;
+/// Runs `cargo test` on the workspace with these arguments.
+pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
+    let started = Instant::now();
+    if folder_of(BROWSER, &[]).is_none() {
+        install(BROWSER, interruptions)?;
     }
-    let server = Server::start(&interruptions)?;
-    say(&format!("A throwaway PostgreSQL answers at {}", server.url()));
+    let server = Server::start(interruptions)?;
+    say(&format!("A throwaway PostgreSQL server listens at {}", server.url()));
 
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--features", FEATURES]);
-    // With everything run in spite of a failure, one run tells all there is to mend.
+    // One run shows all failures.
     tests.arg("--no-fail-fast").args(arguments);
     tests.env(POSTGRES, server.url());
     let outcome = interruptions.step(&mut tests);
     drop(server);
 
-    let seconds = begun.elapsed().as_secs();
-    match outcome {
-        Ok(()) => {
-            say(&format!(
-                "\nAll tests passed, in {seconds} s. The throwaway PostgreSQL is stopped and gone."
-            ));
-            Ok(())
-        }
-        Err(failure) => Err(format!("after {seconds} s: {failure}").into()),
-    }
+    let seconds = started.elapsed().as_secs();
+    outcome.map_err(|failure| format!("after {seconds} s: {failure}"))?;
+    say(&format!(
+        "\nAll tests passed, in {seconds} s. The throwaway PostgreSQL server is stopped and removed."
+    ));
+    Ok(())
 }

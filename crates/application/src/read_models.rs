@@ -121,7 +121,7 @@ impl ProductSummary {
             allocated: batches.clone().map(|batch| batch.allocated).sum(),
             dispatched: batches.map(|batch| batch.dispatched).sum(),
             safety_stock: product.safety_stock,
-            available: available.saturating_sub(product.safety_stock.units()),
+            available: earmark_domain::promisable(available, product.safety_stock),
             backordered,
         }
     }

@@ -1,42 +1,44 @@
-//! Failures: what ends a command, told in one sentence, with the exit code it ends with.
+//! Failures: why a command ended early, in one sentence, and the exit code.
 
 use std::io;
 use std::process::ExitCode;
 
 use earmark_application::StoreError;
 
-/// The command did not do what was asked, or found what should not be.
+/// The command failed, or found something that should not be there.
 pub(crate) const EXIT_FAILED: u8 = 1;
 
-/// The command line or a setting is wrong; nothing was begun. The same code that the command-line parser uses.
+/// The command line or a setting is wrong; nothing was started. The same code as the command-line parser's.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
-/// Ended by a second signal before the drain was over: 128 and the number of SIGINT, as shells have it.
+/// A second signal ended the service during the drain: 128 plus the number of SIGINT, as in shells.
 pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
-/// What ends a command.
+/// Why a command ended early.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Asked for in a way that can't be.
+    /// The arguments or the settings are wrong.
     #[error("{0}")]
     Usage(String),
-    /// Asked for rightly, but it did not work.
+    /// The arguments are right, but the command did not succeed.
     #[error("{0}")]
     Failed(String),
-    /// Standard output takes no more.
+    /// Writing to standard output failed.
     #[error("can't write to standard output: {0}")]
     Output(#[from] io::Error),
-    /// The books can't be asked.
+    /// A call to the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Failure {
-    /// A reader that has seen enough, as in `earmark export … | head`, is no failure.
+    /// Whether the reader of standard output closed the pipe early, as in `earmark export … | head`. The command then
+    /// counts as successful.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
+    /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(EXIT_USAGE),

@@ -1,24 +1,35 @@
-//! The binary `earmark`: settings, wiring, lifecycle, and the commands of the command line.
+//! The binary `earmark`: settings, wiring, the service and the subcommands.
 //!
-//! The only crate that names concrete adapters, and it names them in one place, [`wiring`]. Business rules, SQL and
-//! HTTP routes live elsewhere.
+//! This is the only crate that names concrete adapters, and only [`wiring`] names concrete stores. Business rules, SQL
+//! and HTTP routes live in the other crates.
+//!
+//! The modules stand in layers; a module uses only those below it:
+//!
+//! 1. [`dispatch`]: from the command line to an exit code
+//! 2. [`cli`]: the command line and its manual pages
+//! 3. [`commands`]: the subcommands
+//! 4. [`service`]: start, serve, drain
+//! 5. [`background_jobs`]
+//! 6. [`app`]: the opened application, an engine with its ports
+//! 7. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
+//! 8. [`settings`]
+//! 9. [`failure`] and [`output`]
 
-mod chores;
+mod app;
+mod background_jobs;
 mod cli;
 mod commands;
-mod demo;
-mod export;
+mod dispatch;
 mod failure;
-mod import;
-mod lifecycle;
 mod output;
-mod run;
+mod service;
 mod settings;
+mod signals;
 mod telemetry;
 mod wiring;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    run::run()
+    dispatch::run()
 }

@@ -1,20 +1,23 @@
-//! Output: what commands say on standard output, and what they tell people on standard error.
+//! Output: results on standard output, messages on standard error.
 //!
-//! Standard output carries results alone, so that it can be piped; a failed write is an error like any other.
+//! Standard output carries results only, so that it can be piped; a failed write there is an error like any other.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Writes one line of a result.
-pub(crate) fn say(line: impl Display) -> io::Result<()> {
+/// Writes one line of a result to standard output.
+///
+/// # Errors
+/// When standard output is closed or full.
+pub(crate) fn print(line: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
-    // A reader on a pipe should have the line now: it may be the address that it waits for.
+    // The reader of a pipe may be waiting for this line, for example for the address of the service.
     out.flush()
 }
 
-/// Tells people something on standard error.
-pub(crate) fn tell(line: impl Display) {
-    // Where standard error is gone there is nobody left to be told so.
+/// Writes one line of a message to standard error.
+pub(crate) fn eprint(line: impl Display) {
+    // When standard error is closed, there is no other place to report it.
     drop(writeln!(io::stderr().lock(), "{line}"));
 }

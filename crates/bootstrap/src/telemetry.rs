@@ -1,4 +1,4 @@
-//! Telemetry: where the log goes.
+//! Telemetry: the log, on standard error.
 
 use std::io::{self, IsTerminal};
 
@@ -8,11 +8,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::failure::Failure;
 use crate::settings::{LogFormat, LogSettings};
 
-/// Begins to log, on standard error, so that standard output stays free for results.
+/// Starts the log on standard error, so that standard output stays free for results.
 ///
 /// # Errors
-/// When something logs already.
-pub(crate) fn begin(settings: &LogSettings) -> Result<(), Failure> {
+/// When a log has been started before.
+pub(crate) fn start(settings: &LogSettings) -> Result<(), Failure> {
     let pretty = match settings.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Pretty => true,
@@ -21,9 +21,10 @@ pub(crate) fn begin(settings: &LogSettings) -> Result<(), Failure> {
     let log = fmt()
         .with_env_filter(settings.level.filter())
         .with_writer(io::stderr)
-        // A log that nobody reads any more is no reason to end: told of on standard error, it would be one.
+        // A failed write to the log must not end the process. Reported on standard error, it would: that is the same
+        // closed pipe.
         .log_internal_errors(false);
-    let begun = match pretty {
+    let started = match pretty {
         true => log
             .with_ansi(io::stderr().is_terminal())
             .with_target(false)
@@ -37,5 +38,5 @@ pub(crate) fn begin(settings: &LogSettings) -> Result<(), Failure> {
             .finish()
             .try_init(),
     };
-    begun.map_err(|error| Failure::Failed(format!("can't begin to log: {error}")))
+    started.map_err(|error| Failure::Failed(format!("can't start the log: {error}")))
 }

@@ -1,4 +1,4 @@
-//! Wiring: settings become ports, here and nowhere else. The only module that names concrete stores.
+//! Wiring: builds the ports from the settings. The only module that names concrete stores.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -14,18 +14,18 @@ use earmark_application::{Audit, Clock, EventFeed, Exports, Health, IdempotencyS
 use crate::failure::Failure;
 use crate::settings::{StoreSettings, StoreUrl};
 
-/// How many connections to Postgres where nobody says otherwise: one for each lane of the engine, the others for
-/// questions. A few are plenty, because commands travel in groups.
+/// The default number of connections to PostgreSQL: one for each lane of the engine, the others for queries. A few are
+/// enough, because one transaction carries a group of commands.
 const POSTGRES_CONNECTIONS: usize = 8;
 
-/// What the books are opened for.
+/// What a command opens the store for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// To serve: books that are not there are begun.
+pub(crate) enum AccessMode {
+    /// To serve requests: a missing database is created.
     Serve,
-    /// To change them from the command line: as to serve, but they have to outlast the process.
-    Change,
-    /// To read them: they have to be there, and are not touched.
+    /// To write from the command line: a missing database is created, and the data must outlast the process.
+    Write,
+    /// To read: the database must exist, and its schema is left as it is.
     Read,
 }
 
@@ -41,19 +41,19 @@ pub(crate) struct Ports {
     pub(crate) idempotency: Arc<dyn IdempotencyStore>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
-    /// The kind of store, for people.
+    /// The name of the store's kind, for display.
     pub(crate) kind: &'static str,
 }
 
-/// Opens the books that the settings name, and puts an adapter behind every port.
+/// Opens the store of the settings, and puts an adapter behind every port.
 ///
 /// # Errors
-/// When they can't be opened, told in one sentence.
-pub(crate) async fn wire(settings: &StoreSettings, to: Use) -> Result<Ports, Failure> {
-    let migrate = settings.migrate && to != Use::Read;
+/// When the store can't be opened.
+pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<Ports, Failure> {
+    let migrate = settings.migrate && mode != AccessMode::Read;
     match &settings.url {
         StoreUrl::Sqlite(path) => {
-            if to == Use::Read {
+            if mode == AccessMode::Read {
                 must_exist(path)?;
             }
             let readers = settings.connections.map_or(DEFAULT_READERS, NonZeroUsize::get);
@@ -62,11 +62,13 @@ pub(crate) async fn wire(settings: &StoreSettings, to: Use) -> Result<Ports, Fai
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
-            let store = PostgresStore::open(url, connections, migrate).await.map_err(failed)?;
+            let store = PostgresStore::open(url, connections, migrate, Arc::new(SystemClock::new()))
+                .await
+                .map_err(failed)?;
             Ok(ports(Arc::new(store), "PostgreSQL"))
         }
-        StoreUrl::Memory if to == Use::Serve => Ok(ports(Arc::new(MemoryStore::new()), "memory")),
-        StoreUrl::Memory => Err(nothing_in_memory()),
+        StoreUrl::Memory if mode == AccessMode::Serve => Ok(ports(Arc::new(MemoryStore::new()), "memory")),
+        StoreUrl::Memory => Err(memory_is_not_shared()),
     }
 }
 
@@ -89,39 +91,39 @@ where
     }
 }
 
-/// The migrations that the books are missing. Changes nothing.
+/// The migrations that the database lacks. Changes nothing.
 ///
 /// # Errors
-/// When the books can't be asked, or have no schema.
+/// When the database can't be read, or the store has no schema.
 pub(crate) async fn pending_migrations(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::pending_migrations(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1)
+        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .pending_migrations()
             .await
             .map_err(failed),
-        StoreUrl::Memory => Err(nothing_in_memory()),
+        StoreUrl::Memory => Err(memory_is_not_shared()),
     }
 }
 
-/// Runs the migrations that the books are missing, and says which.
+/// Runs the migrations that the database lacks, and returns their names.
 ///
 /// # Errors
-/// When the books can't be brought up to date, or have no schema.
+/// When a migration fails, or the store has no schema.
 pub(crate) async fn migrate(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::migrate(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1)
+        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .migrate()
             .await
             .map_err(failed),
-        StoreUrl::Memory => Err(nothing_in_memory()),
+        StoreUrl::Memory => Err(memory_is_not_shared()),
     }
 }
 
-/// Reading what is not there would leave an empty database behind, and an answer that means nothing.
+/// Checks that the database exists. Opening a missing one to read would create an empty file and report on nothing.
 fn must_exist(path: &Path) -> Result<(), Failure> {
     match path.try_exists() {
         Ok(true) => Ok(()),
@@ -133,9 +135,9 @@ fn must_exist(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn nothing_in_memory() -> Failure {
+fn memory_is_not_shared() -> Failure {
     Failure::Usage(
-        "memory: keeps its books in the process that serves them, so there is nothing here for this command; \
+        "memory: keeps its data in the process of the service, so this command can't reach it; \
          name a database with --store, or a running service with `earmark import --to URL`"
             .to_owned(),
     )

@@ -1,8 +1,8 @@
-//! What deciding costs, without a store: from the records that were read to the changes that are to be stored.
+//! The cost of deciding, without a store: from the records that were read to the changes that are to be stored.
 //!
-//! Each figure is for the whole way that one transaction goes: the ledger is opened, the commands are decided one after
-//! the other, the ledger is closed, and what came of it is thrown away. A rate counts lines, so that groups of different
-//! sizes can be told apart by what one line costs in them.
+//! Each figure is for one whole transaction: the unit of work is opened, the commands are decided one after the other,
+//! the unit of work is closed, and the result is dropped. Rates count lines, so groups of different sizes can be
+//! compared by the cost of one line.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use earmark_domain::{
 use jiff::Timestamp;
 use jiff::civil::date;
 
-/// The products of a shop with many.
+/// The number of products of a large shop.
 const MANY: usize = 1_000;
 
-/// Units in a batch: more than any of these commands takes.
+/// Units in a batch: more than these commands take.
 const PLENTY: u32 = 1_000_000;
 
 fn sku(number: usize) -> Sku {
@@ -47,7 +47,7 @@ fn units(units: u32) -> Quantity {
     Quantity::new(units).expect("a quantity")
 }
 
-/// Rises with its number, as the occasions of one engine do.
+/// An instant that rises with its number, as in the decisions of one engine.
 fn instant(number: usize) -> Timestamp {
     let number = i64::try_from(number).expect("a small number");
     Timestamp::from_microsecond(1_900_000_000_000_000 + number).expect("an instant")
@@ -70,14 +70,14 @@ fn batch(product: usize, number: usize, quantity: u32, allocated: u32) -> BatchR
     }
 }
 
-/// What a store reads for commands on these products: each with as many batches.
+/// What a store reads for commands on these products, each with this number of batches.
 fn shelf(products: impl IntoIterator<Item = usize>, batches: usize, quantity: u32) -> Loaded {
     let mut loaded = Loaded::default();
     for number in products {
         loaded.products.push(product(number));
         loaded
             .batches
-            .extend((0..batches).map(|place| batch(number, place, quantity, 0)));
+            .extend((0..batches).map(|index| batch(number, index, quantity, 0)));
     }
     loaded
 }
@@ -112,7 +112,7 @@ fn allocate(order: usize, of: usize, quantity: u32, split: bool) -> Command {
     })
 }
 
-/// Commands, each of another caller, at instants that rise.
+/// Commands of different callers, at rising instants.
 fn asked(commands: impl IntoIterator<Item = Command>) -> Vec<(Command, DecisionContext)> {
     let actor: Arc<str> = Arc::from("api");
     commands
@@ -158,11 +158,11 @@ fn measure(
     });
 }
 
-/// Lines that travel together, each of another order.
+/// Lines of different orders in one transaction.
 fn groups(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("group");
     for size in [1, 32, 64, 128] {
-        // A stride through the products: as many different ones as there are lines.
+        // A stride through the products: each line is of another product.
         let spread: Vec<usize> = (0..size).map(|number| number * 7 % MANY).collect();
         let commands = asked(spread.iter().map(|of| allocate(*of, *of, 1, false)));
         let loaded = shelf(spread.iter().copied(), 2, PLENTY);
@@ -186,7 +186,7 @@ fn groups(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One product with ever more batches, and 64 lines that fit the first, the last, or none of them.
+/// One product with a growing number of batches, and 64 lines that fit the first batch, the last, or none.
 fn offers(criterion: &mut Criterion) {
     const LINES: usize = 64;
     let mut group = criterion.benchmark_group("offer");
@@ -222,7 +222,7 @@ fn offers(criterion: &mut Criterion) {
             &commands,
         );
     }
-    // Each line takes what is left of some, and all of the others: 1,000 batches are used up by 50 lines.
+    // Each line takes 20 batches of one unit: 50 lines use up 1,000 batches.
     let commands = asked((0..50).map(|number| allocate(number, 0, 20, true)));
     measure(
         &mut group,
@@ -234,7 +234,7 @@ fn offers(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A page of lines that wait, and a batch that serves them all.
+/// A page of waiting lines, and a batch that serves them all.
 fn backlogs(criterion: &mut Criterion) {
     let mut loaded = shelf([0], 0, 1);
     loaded.lines = (0..BACKLOG_PAGE)
@@ -257,7 +257,7 @@ fn backlogs(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A batch that turns out to be empty: its lines leave it for another.
+/// A batch that is counted down to zero: its lines move to another.
 fn releases(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("release");
     for lines in [10, 200, 2_000] {
@@ -293,7 +293,7 @@ fn releases(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One order with ever more lines, each of another product.
+/// One order with a growing number of lines, each of another product.
 fn orders(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("order");
     for lines in [5, 500] {

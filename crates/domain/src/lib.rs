@@ -1,72 +1,80 @@
 //! Earmark's domain: the rules of stock and promises.
 //!
-//! A shop has stock in batches, in the warehouse or on its way with a date. Order lines are earmarked in those batches,
-//! warehouse first, then the earliest date, and no unit is ever promised twice. This crate says what may happen and
-//! what follows from it, in the words of the shop; it does no I/O, knows no clock and no randomness, and is `no_std`,
-//! so none of that can slip in.
+//! A shop has stock in batches, in the warehouse or on its way with a date. Order lines get units of those batches:
+//! stock in the warehouse first, then the earliest date. No unit is promised twice. This crate decides what a command
+//! does, in the words of the shop. It has no I/O, no clock and no randomness, and it is `no_std`, so none of them can
+//! slip in.
 //!
-//! A transaction is load, decide, store: a store reads what a command's [`Scope`] names into [`Loaded`],
-//! [`UnitOfWork::open`] makes aggregates of it, [`UnitOfWork::decide`] takes one [`Command`] after the other, and
-//! [`UnitOfWork::close`] says what has to be stored.
+//! A transaction is load, decide, store. A store reads what the [`Scope`] of a command names into [`Loaded`].
+//! [`UnitOfWork::open`] makes aggregates of it, [`UnitOfWork::decide`] decides one [`Command`] after the other, and
+//! [`UnitOfWork::close`] returns the [`ChangeSet`] to store.
+//!
+//! # Layers
+//!
+//! The modules stand in layers, the lowest first. A file uses files of the layers above it in this list, and no two
+//! files use each other:
+//!
+//! 1. `language`: the shop's words as values. Names, quantities and messages; precedence, locations and reasons; the
+//!    terms of a line.
+//! 2. `promising`: which batches are offered, how much of them, and for which day.
+//! 3. `context`: when and for whom a command is decided.
+//! 4. `events`: facts, events, and the recorder that collects them.
+//! 5. `records`: what a store loads and stores.
+//! 6. `answers`: outcomes, refusals, explanations, views.
+//! 7. `commands`: what can be asked, and the scope of it.
+//! 8. `stock`: the product aggregate. Batches, lines, the backlog, drafts of new promises, then the product itself.
+//! 9. `unit_of_work`: the aggregates of a transaction, and the decision of each command.
+//! 10. `replay`: the audit of records against events.
 #![no_std]
 
 extern crate alloc;
 
-mod availability;
-mod backlog;
-mod batch;
-mod command;
+mod answers;
+mod commands;
 mod context;
-mod draft;
-mod event;
-mod event_recorder;
-mod explain;
-mod line;
-mod message;
-mod name;
-mod outcome;
-mod place_order;
-mod precedence;
-mod precondition;
-mod product;
-mod quantity;
-mod reason;
-mod record;
-mod refusal;
+mod events;
+mod language;
+mod promising;
+mod records;
 mod replay;
-mod scope;
+mod stock;
 mod unit_of_work;
-mod view;
 
-pub use availability::{Availability, AvailableOn, availability};
-pub use batch::{Batch, BatchStatus, promise_date};
-pub use command::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, ExpireHolds, PutProduct, Quote,
+pub use answers::availability::{Availability, AvailableOn, availability};
+pub use answers::explain::{QuotedLine, Remedy, Tried, TriedOutcome};
+pub use answers::outcome::{Effects, Moved, Outcome, PromiseMoved};
+pub use answers::refusal::{Refusal, Shortage};
+pub use answers::view::{BatchView, LineView, OrderStatus, OrderView};
+pub use commands::command::{
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, ExpireHolds, LineRequest, PutProduct,
+    Quote,
 };
-pub use context::{DecisionContext, Promising, day_of};
-pub use event::{EVENT_TYPES, Event, Fact, LineTerms, SequencedEvent, Subject};
-pub use explain::{QuotedLine, Remedy, Tried, TriedOutcome};
-pub use line::{Line, LineRequest, LineState, Part, ServicePosition};
-pub use message::{MAX_MESSAGE_ID_CHARS, MessageId, MessageIdError};
-pub use name::{
+pub use commands::place_order::{
+    HoldFor, HoldForError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderLine,
+    OrderLinesError, OrderTerms, PlaceOrder,
+};
+pub use commands::scope::{BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, ReleaseLines, ReleaseScope, Scope};
+pub use context::DecisionContext;
+pub use events::event::{Event, SequencedEvent, Subject};
+pub use events::fact::{EVENT_TYPES, Fact};
+pub use language::line_terms::{LineState, LineTerms, Part};
+pub use language::locations::{Locations, LocationsError, MAX_LOCATIONS};
+pub use language::message::{MAX_MESSAGE_ID_CHARS, MessageId, MessageIdError};
+pub use language::name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
 };
-pub use outcome::{Effects, Moved, Outcome, PromiseMoved};
-pub use place_order::{
-    HoldFor, HoldForError, Locations, LocationsError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, MAX_LOCATIONS,
-    OnOrderShortage, OnShortage, OrderLine, OrderLinesError, OrderTerms, PlaceOrder,
-};
-pub use precedence::{Precedence, Priority, PriorityError, ReleaseRank};
-pub use precondition::{EscrowNeed, Precondition};
-pub use product::Product;
-pub use quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
-pub use reason::{DeallocationReason, MoveReason, ShortageOutcome};
-pub use record::{
-    AllocationRecord, BacklogRead, BatchPageEnd, BatchRecord, Change, ChangeSet, DispatchRecord, LineRecord, Loaded,
-    NextHold, OrderRecord, Preference, ProductChange, ProductRecord,
-};
-pub use refusal::{Refusal, Shortage};
-pub use replay::{Discrepancy, ProductHistory, audit};
-pub use scope::{BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, ReleaseLines, ReleaseScope, Scope};
+pub use language::precedence::{Precedence, Priority, PriorityError, ReleaseRank, ServicePosition};
+pub use language::quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
+pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
+pub use promising::{Promising, day_of, promisable, promise_date};
+pub use records::batch::{BatchRecord, BatchStatus, Preference};
+pub use records::change_set::{Change, ChangeSet, ProductChange};
+pub use records::loaded::{BacklogRead, BatchPageEnd, Loaded, NextHold};
+pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
+pub use records::precondition::{EscrowNeed, Precondition};
+pub use records::product::ProductRecord;
+pub use replay::audit::{Discrepancy, ProductHistory, audit};
+pub use stock::batch::Batch;
+pub use stock::line::Line;
+pub use stock::product::Product;
 pub use unit_of_work::{Corrupt, NeedsAllBatches, UnitOfWork};
-pub use view::{BatchView, LineView, OrderStatus, OrderView};

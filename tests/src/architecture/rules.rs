@@ -73,13 +73,22 @@ pub const TESTS: CrateRule = CrateRule {
 /// The development tasks. They don't depend on the other crates.
 pub const XTASK: CrateRule = CrateRule {
     members: &[],
+    normal: External::Only(&[PermittedCrate::any("clap"), PermittedCrate::any("ctrlc"), PermittedCrate::any("tempfile")]),
+    dev: NONE,
+    build: NONE,
+};
+
+/// The bench. It knows the service by its HTTP interface, its command line and its tables, not by its crates.
+pub const BENCH: CrateRule = CrateRule {
+    members: &["xtask"],
     normal: External::Only(&[
-        PermittedCrate::any("ctrlc"),
-        // The load generator of the benchmarks. Behind a feature: see `XTASK_CLOSURE`.
+        PermittedCrate::any("clap"),
+        PermittedCrate::any("comfy-table"),
         PermittedCrate::any("futures"),
+        PermittedCrate::any("httparse"),
+        PermittedCrate::with("plotters", &["svg_backend"]),
         PermittedCrate::any("reqwest"),
         PermittedCrate::any("rusqlite"),
-        PermittedCrate::any("serde_json"),
         PermittedCrate::any("tempfile"),
         PermittedCrate::any("tokio"),
     ]),
@@ -87,10 +96,17 @@ pub const XTASK: CrateRule = CrateRule {
     build: NONE,
 };
 
-/// The closure of the development tasks by default: they are compiled before anything else, and a test run should not
-/// compile a database twice.
-pub const XTASK_CLOSURE: ClosureRule =
-    ClosureRule::AllBut(&["cc", "libsqlite3-sys", "reqwest", "rusqlite", "syn", "tokio"]);
+/// What may not come along with the developer commands: Cargo compiles them before anything else. Their slowest part is
+/// the derive macro of clap.
+pub const XTASK_CLOSURE: ClosureRule = ClosureRule::AllBut(&[
+    "cc",
+    "libsqlite3-sys",
+    "plotters",
+    "reqwest",
+    "rusqlite",
+    "serde",
+    "tokio",
+]);
 
 /// Every crate of the workspace with its rule.
 pub const CRATE_RULES: &[(&str, CrateRule)] = &[
@@ -100,6 +116,7 @@ pub const CRATE_RULES: &[(&str, CrateRule)] = &[
     ("earmark", BOOTSTRAP),
     ("earmark-tests", TESTS),
     ("xtask", XTASK),
+    ("earmark-bench", BENCH),
 ];
 
 /// Any features: the package runs at compile time only, or none of its features does any I/O.

@@ -1,9 +1,11 @@
 //! The store on PostgreSQL.
 
 use std::env;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use earmark_adapters::clock::SystemClock;
 use earmark_adapters::postgres::PostgresStore;
 use uuid::Uuid;
 
@@ -44,7 +46,7 @@ impl Database for PostgresDatabase {
     }
 
     async fn open(&self) -> Adapter {
-        let store = PostgresStore::open(&self.url(), CONNECTIONS, true).await;
+        let store = PostgresStore::open(&self.url(), CONNECTIONS, true, Arc::new(SystemClock::new())).await;
         Adapter::of(store.expect("the database opens"))
     }
 

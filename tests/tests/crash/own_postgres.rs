@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use earmark_adapters::clock::SystemClock;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_tests::databases::{Adapter, Database, Overlap};
 use earmark_tests::service::in_time;
@@ -147,7 +149,7 @@ impl Database for OwnPostgres {
     }
 
     async fn open(&self) -> Adapter {
-        let store = PostgresStore::open(&self.url(), CONNECTIONS, true).await;
+        let store = PostgresStore::open(&self.url(), CONNECTIONS, true, Arc::new(SystemClock::new())).await;
         Adapter::of(store.expect("the database opens"))
     }
 

@@ -1,4 +1,4 @@
-//! Forged books: somebody with the database's password alters what the service wrote. `earmark verify` tells.
+//! Forged tables: a user with access to the database changes what the service wrote. `earmark verify` finds it.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ struct Trigger {
     name: String,
 }
 
-/// What is done to the books, and what `earmark verify` has to name.
+/// Statements that forge the tables, each with what `earmark verify` has to name.
 const FORGERIES: [(&str, &str); 20] = [
     (
         "UPDATE lines SET batch = NULL, units = NULL WHERE order_id = 'o1'",
@@ -27,7 +27,7 @@ const FORGERIES: [(&str, &str); 20] = [
         "UPDATE further_allocations SET quantity = quantity + 1 WHERE order_id = 'o5'",
         "B3",
     ),
-    // No event tells of it, by its own word; or one that tells of another.
+    // The line names no event that placed it, or one that placed another line.
     ("UPDATE lines SET told = NULL WHERE order_id = 'o1'", "o1/LAMP"),
     (
         "UPDATE lines SET told = (SELECT told FROM lines WHERE order_id = 'o2' AND sku = 'LAMP') WHERE order_id = 'o1'",
@@ -44,7 +44,7 @@ const FORGERIES: [(&str, &str); 20] = [
     ("UPDATE lines SET state = 'cancelled' WHERE order_id = 'o1'", "o1"),
     ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
     ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
-    // Of an order with other lines of the product; of an order that other products have lines in; of no order at all.
+    // A line of an order with other lines of the product; of an order with lines of other products; of no order at all.
     (
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
          SELECT order_id, 'x', sku, quantity, 'cancelled', split, placed_at, placed_with_order \
@@ -77,17 +77,17 @@ const FORGERIES: [(&str, &str); 20] = [
     ("DELETE FROM events WHERE type = 'OrderCancelled'", "o4"),
 ];
 
-/// Takes the tables' own guards away, and does something to the books.
+/// Removes the triggers that guard the tables, and runs a statement.
 async fn forge(url: &str, statement: &str) {
     if let Some(path) = url.strip_prefix("sqlite:") {
         let mut connection = SqliteConnection::establish(path).expect("the file opens");
         let guards = sql_query("SELECT name FROM sqlite_master WHERE type = 'trigger'");
-        for Trigger { name } in guards.load(&mut connection).expect("the triggers are told") {
+        for Trigger { name } in guards.load(&mut connection).expect("the triggers are listed") {
             connection
                 .batch_execute(&format!("DROP TRIGGER {name}"))
                 .expect("a trigger is dropped");
         }
-        connection.batch_execute(statement).expect("the books are forged");
+        connection.batch_execute(statement).expect("the tables are forged");
         return;
     }
     #[cfg(feature = "servers")]
@@ -99,11 +99,14 @@ async fn forge(url: &str, statement: &str) {
             let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
             connection.batch_execute(&unguard).await.expect("the guards are off");
         }
-        connection.batch_execute(statement).await.expect("the books are forged");
+        connection
+            .batch_execute(statement)
+            .await
+            .expect("the tables are forged");
     }
 }
 
-/// Honest books: a count, a line, an order, somebody who waits, and somebody who no longer wants it.
+/// Sound tables: a changed quantity, a line, an order, a backordered line, a cancelled order.
 async fn trade(desk: &Desk) {
     desk.buy("B1", "LAMP", 12).await;
     desk.buy("B2", "CHAIR", 5).await;
@@ -128,31 +131,31 @@ async fn catch<D: Database>() {
             assert!(desk.verify().await.contains("all is sound"));
             desk.service.kill();
             forge(&db.url(), statement).await;
-            let told = earmark(&db.url(), &["verify"]).await;
-            let named = told
+            let verified = earmark(&db.url(), &["verify"]).await;
+            let named = verified
                 .out
                 .lines()
                 .any(|line| line.starts_with("discrepancy") && line.contains(name));
-            if told.code != Some(1) || !named {
+            if verified.code != Some(1) || !named {
                 undetected
                     .lock()
-                    .expect("nobody panics holding it")
-                    .push((statement, told));
+                    .expect("the lock is not poisoned")
+                    .push((statement, verified));
             }
         })
         .await;
     }
-    let undetected = undetected.lock().expect("nobody panics holding it");
-    assert!(undetected.is_empty(), "not found out, or not named: {undetected:#?}");
+    let undetected = undetected.lock().expect("the lock is not poisoned");
+    assert!(undetected.is_empty(), "not detected, or not named: {undetected:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forged_book_in_sqlite_is_found_out() {
+async fn verify_finds_every_forgery_in_sqlite() {
     catch::<earmark_tests::databases::SqliteDatabase>().await;
 }
 
 #[cfg(feature = "servers")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forged_book_in_postgres_is_found_out() {
+async fn verify_finds_every_forgery_in_postgres() {
     catch::<earmark_tests::databases::PostgresDatabase>().await;
 }

@@ -1,4 +1,4 @@
-//! Files in and out: the shop's tables imported and exported, and books that somebody has tampered with.
+//! Imports and exports of files, and forged tables.
 
 mod forgery;
 mod promises;
@@ -14,15 +14,15 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-/// A file of the examples.
+/// The path of a file of the examples.
 fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
     path.to_str().expect("a path in UTF-8").to_owned()
 }
 
-/// Imports the tiny example, in the shop's order, with some more arguments, and tells what each import said.
+/// Imports the tiny example with further arguments. Returns the output of each import.
 async fn import_tiny(store: &str, arguments: &[&str]) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     for (kind, file) in [
         ("products", "products"),
         ("batches", "batches"),
@@ -30,9 +30,9 @@ async fn import_tiny(store: &str, arguments: &[&str]) -> Vec<String> {
     ] {
         let file = example(&format!("tiny/{file}.csv"));
         let run = earmark(store, &[&["import", kind, &file], arguments].concat()).await;
-        said.push(run.err.clone() + &run.succeeded());
+        outputs.push(run.err.clone() + &run.succeeded());
     }
-    said
+    outputs
 }
 
 /// A table as rows of `(column, value)`s.
@@ -44,7 +44,7 @@ async fn table(store: &str, what: &str) -> Vec<csv::StringRecord> {
         .expect("CSV")
 }
 
-/// What each line got, without the dates: they move with the day.
+/// The allocations of each line, without the dates, which depend on the day.
 async fn promises(store: &str) -> Vec<Vec<String>> {
     let rows = table(store, "allocations").await;
     rows.iter()
@@ -60,28 +60,28 @@ async fn each_line_of_the_tiny_example_gets_the_batch_that_is_expected(desk: Des
         .map(|row| row.expect("CSV").iter().map(str::to_owned).collect())
         .collect();
     assert_eq!(expected.len(), 60);
-    // The export is in the order of orders and lines; the answer in the order of sale.
+    // The export is in the order of orders and lines, the expected file in the order of placing.
     expected.sort();
-    let mut told: Vec<Vec<String>> = promises(&desk.db.url())
+    let mut exported: Vec<Vec<String>> = promises(&desk.db.url())
         .await
         .into_iter()
         .map(|row| vec![row[0].clone(), row[2].clone(), row[3].clone(), row[5].clone()])
         .collect();
-    told.sort();
-    assert_eq!(told, expected);
+    exported.sort();
+    assert_eq!(exported, expected);
 }
 
 async fn importing_again_changes_nothing(desk: Desk) {
     import_tiny(&desk.db.url(), &[]).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let rows = table(&desk.db.url(), "orders").await;
-    let said = import_tiny(&desk.db.url(), &[]).await;
-    assert!(said.iter().all(|said| said.contains("unchanged")), "{said:?}");
-    assert_eq!(desk.books().await, books);
+    let outputs = import_tiny(&desk.db.url(), &[]).await;
+    assert!(outputs.iter().all(|output| output.contains("unchanged")), "{outputs:?}");
+    assert_eq!(desk.books().await, stored);
     assert_eq!(table(&desk.db.url(), "orders").await, rows);
 }
 
-async fn sending_to_a_running_service_is_as_good_as_writing_to_its_books(desk: Desk) {
+async fn importing_through_a_service_equals_importing_into_its_store(desk: Desk) {
     let nowhere = "sqlite:there-is-nothing-here.db";
     import_tiny(nowhere, &["--to", desk.base()]).await;
     let direct = SqliteDatabase::fresh().await;
@@ -94,13 +94,13 @@ async fn sending_to_a_running_service_is_as_good_as_writing_to_its_books(desk: D
     assert!(!batches[0].is_empty());
     let [sent, written] = &mut batches;
     assert_eq!(sent, written);
-    // And once more, now that all of it is known.
-    let books = desk.books().await;
+    // Once more, now that all of it exists.
+    let stored = desk.books().await;
     import_tiny(nowhere, &["--to", desk.base()]).await;
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_file_may_be_compressed_or_lines_of_json(desk: Desk) {
+async fn a_file_may_be_gzip_or_ndjson(desk: Desk) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, bytes: &[u8]| -> PathBuf {
         let path = folder.path().join(name);
@@ -133,7 +133,7 @@ async fn a_file_may_be_compressed_or_lines_of_json(desk: Desk) {
     );
 }
 
-async fn a_bad_row_is_told_with_file_and_line_and_the_others_are_taken(desk: Desk) {
+async fn an_invalid_row_is_reported_with_file_and_line_and_the_others_are_imported(desk: Desk) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("stock.csv");
     let rows = "reference,sku,quantity,eta\nB1,LAMP,10,\nB2,LAMP,0,\nB3,LAMP,ten,\nB4,LAMP,5,2026-02-30\n,LAMP,5,\nB5,LAMP,5,\nB1,LAMP,11,\n";
@@ -145,7 +145,7 @@ async fn a_bad_row_is_told_with_file_and_line_and_the_others_are_taken(desk: Des
             .ended_with(1);
         for line in [3, 4, 5, 6, 8] {
             let place = format!("stock.csv: line {line}:");
-            assert!(run.err.contains(&place), "{place} is not told: {}", run.err);
+            assert!(run.err.contains(&place), "{place} is not reported: {}", run.err);
         }
         for line in [2, 7] {
             assert!(!run.err.contains(&format!("stock.csv: line {line}:")), "{}", run.err);
@@ -155,7 +155,7 @@ async fn a_bad_row_is_told_with_file_and_line_and_the_others_are_taken(desk: Des
     assert_eq!(desk.events().await.len(), 2);
 }
 
-async fn what_is_exported_is_what_the_service_shows(desk: Desk) {
+async fn exports_equal_what_the_service_shows(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy_inbound("B2", "LAMP", 10, "2199-01-01").await;
     let split = json!({"order_id": "o,1", "sku": "LAMP", "quantity": 15, "split": true});
@@ -206,7 +206,7 @@ async fn what_is_exported_is_what_the_service_shows(desk: Desk) {
     );
 }
 
-async fn the_demo_data_goes_in_whole_and_nothing_of_it_is_promised_twice(desk: Desk) {
+async fn the_demo_data_is_imported_completely_and_no_unit_is_promised_twice(desk: Desk) {
     for (kind, file) in [
         ("products", "products"),
         ("batches", "batches"),
@@ -228,7 +228,7 @@ async fn the_demo_data_goes_in_whole_and_nothing_of_it_is_promised_twice(desk: D
     }
 }
 
-async fn verify_looks_at_books_that_are_being_written_and_finds_them_sound(desk: Desk) {
+async fn verify_finds_no_discrepancy_during_writes(desk: Desk) {
     desk.buy("B1", "LAMP", 1_000_000).await;
     let client = desk.client.clone();
     let writer = tokio::spawn(async move {
@@ -238,8 +238,8 @@ async fn verify_looks_at_books_that_are_being_written_and_finds_them_sound(desk:
     });
     let mut checks = 0;
     while !writer.is_finished() {
-        let said = desk.verify().await;
-        assert!(said.contains("all is sound"), "{said}");
+        let report = desk.verify().await;
+        assert!(report.contains("all is sound"), "{report}");
         checks += 1;
     }
     writer.await.expect("the writer is served");
@@ -247,20 +247,20 @@ async fn verify_looks_at_books_that_are_being_written_and_finds_them_sound(desk:
 }
 
 use promises::{
-    a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_them_after_it, rows_that_promise_what_cannot_be_are_told,
-    what_is_asked_for_in_files_is_in_the_tables,
+    a_hold_is_exported_until_its_deadline_and_not_after_it, rows_with_invalid_terms_are_reported,
+    terms_in_imported_files_are_in_the_exports,
 };
 
 on_each_database! {
-    a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_them_after_it,
-    rows_that_promise_what_cannot_be_are_told,
-    what_is_asked_for_in_files_is_in_the_tables,
+    a_hold_is_exported_until_its_deadline_and_not_after_it,
+    rows_with_invalid_terms_are_reported,
+    terms_in_imported_files_are_in_the_exports,
     each_line_of_the_tiny_example_gets_the_batch_that_is_expected,
     importing_again_changes_nothing,
-    sending_to_a_running_service_is_as_good_as_writing_to_its_books,
-    a_file_may_be_compressed_or_lines_of_json,
-    a_bad_row_is_told_with_file_and_line_and_the_others_are_taken,
-    what_is_exported_is_what_the_service_shows,
-    the_demo_data_goes_in_whole_and_nothing_of_it_is_promised_twice,
-    verify_looks_at_books_that_are_being_written_and_finds_them_sound,
+    importing_through_a_service_equals_importing_into_its_store,
+    a_file_may_be_gzip_or_ndjson,
+    an_invalid_row_is_reported_with_file_and_line_and_the_others_are_imported,
+    exports_equal_what_the_service_shows,
+    the_demo_data_is_imported_completely_and_no_unit_is_promised_twice,
+    verify_finds_no_discrepancy_during_writes,
 }

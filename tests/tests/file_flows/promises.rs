@@ -1,11 +1,11 @@
-//! Promises in files: what may be asked for goes in, and what became of it comes out.
+//! Terms of orders in files: imported, and exported with their results.
 
 use std::fs;
 
 use earmark_tests::service::{Desk, Finished, earmark, until};
 use serde_json::{Value, json};
 
-/// Imports rows of a kind, with some more arguments.
+/// Imports rows of a kind, with further arguments.
 async fn import(store: &str, kind: &str, rows: &str, arguments: &[&str]) -> Finished {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(if rows.starts_with('{') {
@@ -28,7 +28,7 @@ async fn objects(store: &str, what: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The fields of a table's first rows under these names, in the order of the names: of its CSV, and of its NDJSON.
+/// The fields with these names of a table's rows, from the CSV export. Asserts that the NDJSON export has the same.
 async fn both(store: &str, what: &str, names: &[&str]) -> Vec<Vec<String>> {
     let text = earmark(store, &["export", what]).await.succeeded();
     let mut csv = csv::Reader::from_reader(text.as_bytes());
@@ -42,22 +42,22 @@ async fn both(store: &str, what: &str, names: &[&str]) -> Vec<Vec<String>> {
         .map(|row| row.expect("CSV"))
         .map(|row| places.iter().map(|place| row[*place].to_owned()).collect())
         .collect();
-    let told = objects(store, what).await;
-    assert_eq!(told.len(), rows.len());
-    for (object, row) in told.iter().zip(&rows) {
+    let exported = objects(store, what).await;
+    assert_eq!(exported.len(), rows.len());
+    for (object, row) in exported.iter().zip(&rows) {
         for (name, field) in names.iter().zip(row) {
-            let said = match &object[*name] {
+            let value = match &object[*name] {
                 Value::Null => String::new(),
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
-            assert_eq!(said, *field, "{name}");
+            assert_eq!(value, *field, "{name}");
         }
     }
     rows
 }
 
-pub(super) async fn what_is_asked_for_in_files_is_in_the_tables(desk: Desk) {
+pub(super) async fn terms_in_imported_files_are_in_the_exports(desk: Desk) {
     let store = desk.db.url();
     let products = "sku,name,safety_stock\nLAMP,Lamp,2\nRUG,Rug,\nLAMP,,3\n";
     let batches = "reference,sku,quantity,eta,location\nB1,LAMP,10,,north\nB2,LAMP,10,,south\nB3,RUG,1,,\n";
@@ -76,7 +76,7 @@ pub(super) async fn what_is_asked_for_in_files_is_in_the_tables(desk: Desk) {
     let south = json!([{"batch": "B2", "quantity": 4}]);
     assert_eq!(desk.order("soon").await["lines"][1]["allocations"], south);
 
-    // By product, and each in order of service.
+    // By product, in order of service.
     let names = ["sku", "order_id", "priority", "required_by"];
     assert_eq!(
         both(&store, "backlog", &names).await,
@@ -96,9 +96,9 @@ pub(super) async fn what_is_asked_for_in_files_is_in_the_tables(desk: Desk) {
         "required_by",
         "hold_expires_at",
     ];
-    let told = both(&store, "orders", &names).await;
+    let exported = both(&store, "orders", &names).await;
     assert_eq!(
-        told,
+        exported,
         [
             ["far", "firm", "1", "0", "", ""],
             ["late", "firm", "1", "0", "2199-12-31", ""],
@@ -107,8 +107,8 @@ pub(super) async fn what_is_asked_for_in_files_is_in_the_tables(desk: Desk) {
             ["vip", "firm", "1", "7", "", ""],
         ]
     );
-    // And once more, by way of the service, as lines of JSON: nothing changes.
-    let books = desk.books().await;
+    // Once more as NDJSON, into the store and through the service: nothing changes.
+    let stored = desk.books().await;
     let soon = [
         json!({"order_id": "soon", "line_id": "1", "sku": "RUG", "quantity": 9, "required_by": "2199-01-01"}),
         json!({"order_id": "soon", "line_id": "2", "sku": "LAMP", "quantity": 4, "required_by": "2199-01-01",
@@ -116,29 +116,29 @@ pub(super) async fn what_is_asked_for_in_files_is_in_the_tables(desk: Desk) {
     ];
     let soon: String = soon.iter().map(|line| format!("{line}\n")).collect();
     for to in [&["--whole-orders"][..], &["--whole-orders", "--to", desk.base()]] {
-        let said = import(&store, "orders", &soon, to).await.succeeded();
-        assert!(said.contains(&format!("{:<14}{:>10}", "unchanged", 2)), "{said}");
+        let output = import(&store, "orders", &soon, to).await.succeeded();
+        assert!(output.contains(&format!("{:<14}{:>10}", "unchanged", 2)), "{output}");
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-pub(super) async fn rows_that_promise_what_cannot_be_are_told(desk: Desk) {
+pub(super) async fn rows_with_invalid_terms_are_reported(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let store = desk.db.url();
-    let told = |run: &Finished, line: u32, why: &str| {
-        let told = format!("rows.csv: line {line}: {why}");
-        assert!(run.err.contains(&told), "{told} is not told: {}", run.err);
+    let assert_reported = |run: &Finished, line: u32, reason: &str| {
+        let message = format!("rows.csv: line {line}: {reason}");
+        assert!(run.err.contains(&message), "{message} is not reported: {}", run.err);
     };
 
     let products = "sku,name,safety_stock\nLAMP,,\nLAMP,,-1\nLAMP,,some\n";
     let run = import(&store, "products", products, &[]).await.ended_with(1);
-    told(&run, 2, "name: must not be empty where there is no safety_stock either");
-    told(
+    assert_reported(&run, 2, "name: must not be empty where there is no safety_stock either");
+    assert_reported(
         &run,
         3,
         "safety_stock: must be a whole number from 0 to 1000000000, is -1",
     );
-    told(
+    assert_reported(
         &run,
         4,
         "safety_stock: must be a whole number from 0 to 1000000000, is \"some\"",
@@ -151,18 +151,18 @@ pub(super) async fn rows_that_promise_what_cannot_be_are_told(desk: Desk) {
                   o4,1,LAMP,1,urgent,,\n\
                   o5,1,LAMP,1,,,main\n";
     let run = import(&store, "orders", orders, &[]).await.ended_with(1);
-    told(
+    assert_reported(
         &run,
         2,
-        "priority: is said of an order that is placed whole (--whole-orders)",
+        "priority: belongs to an order, not to a line; it needs --whole-orders",
     );
-    told(
+    assert_reported(
         &run,
         3,
-        "required_by: is said of an order that is placed whole (--whole-orders)",
+        "required_by: belongs to an order, not to a line; it needs --whole-orders",
     );
-    told(&run, 4, "locations: location main stands twice");
-    told(
+    assert_reported(&run, 4, "locations: location main ");
+    assert_reported(
         &run,
         5,
         "priority: must be a whole number from -1000000 to 1000000, is \"urgent\"",
@@ -176,25 +176,25 @@ pub(super) async fn rows_that_promise_what_cannot_be_are_told(desk: Desk) {
     let run = import(&store, "orders", orders, &["--whole-orders"])
         .await
         .ended_with(1);
-    told(
+    assert_reported(
         &run,
         2,
-        "order o6 is left out whole: its rows on lines 2 and 3 differ in priority",
+        "order o6 is skipped: its rows on lines 2 and 3 differ in priority",
     );
-    told(
+    assert_reported(
         &run,
         4,
-        "order o7 is left out whole: its rows on lines 4 and 5 differ in required_by",
+        "order o7 is skipped: its rows on lines 4 and 5 differ in required_by",
     );
 
     let placed = both(&store, "orders", &["order_id"]).await;
     assert_eq!(placed, [["o5"]]);
 }
 
-/// How long the hold lasts: the service is gone well before.
+/// How long the hold lasts: longer than the service runs.
 const HOLD_SECONDS: u32 = 4;
 
-pub(super) async fn a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_them_after_it(mut desk: Desk) {
+pub(super) async fn a_hold_is_exported_until_its_deadline_and_not_after_it(mut desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "LAMP", 1).await;
     let _ = desk.delete("/v1/batches/B2").await.answers(200);
@@ -203,7 +203,7 @@ pub(super) async fn a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_th
         "lines": [{"line_id": "1", "sku": "LAMP", "quantity": 4}, {"line_id": "2", "sku": "LAMP", "quantity": 9}],
     });
     let placed = desk.post("/v1/orders", &order).await.answers(201);
-    // Nobody is left who could see to it that the hold ends.
+    // No service is left that could expire the hold.
     desk.service.kill();
 
     let (store, deadline) = (desk.db.url(), placed["hold_expires_at"].as_str().expect("a deadline"));
@@ -220,7 +220,7 @@ pub(super) async fn a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_th
     if held[0][1] == "held" {
         assert_eq!(held, [["o1", "held", "4", "0", "9", "3", deadline]]);
     }
-    until("the hold ends", async || {
+    until("the hold expires", async || {
         let orders = objects(&store, "orders").await;
         (orders[0]["status"] == "expired").then_some(())
     })
@@ -238,6 +238,6 @@ pub(super) async fn a_hold_is_in_the_tables_until_its_deadline_and_in_none_of_th
         [["B1", "0", "10", "in_warehouse"], ["B2", "0", "0", "closed"]]
     );
     assert!(both(&store, "backlog", &["order_id"]).await.is_empty());
-    let told = objects(&store, "events").await;
-    assert!(told.iter().all(|event| event["type"] != "HoldExpired"), "{told:?}");
+    let events = objects(&store, "events").await;
+    assert!(events.iter().all(|event| event["type"] != "HoldExpired"), "{events:?}");
 }

@@ -23,7 +23,7 @@ async fn a_line_that_fits_gets_its_units_and_its_date(desk: Desk) {
     assert_eq!((&batch["allocated"], &batch["available"]), (&json!(4), &json!(6)));
 }
 
-async fn a_line_without_an_id_is_known_by_its_sku(desk: Desk) {
+async fn the_id_of_a_line_without_one_is_its_sku(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     for (order, line_id) in [("o1", None), ("o2", Some(Value::Null))] {
         let mut sent = json!({"order_id": order, "sku": "LAMP", "quantity": 1});
@@ -37,7 +37,7 @@ async fn a_line_without_an_id_is_known_by_its_sku(desk: Desk) {
     }
 }
 
-async fn what_lies_in_the_warehouse_or_is_overdue_leaves_today(desk: Desk) {
+async fn stock_in_the_warehouse_or_overdue_is_promised_for_today(desk: Desk) {
     desk.buy("HERE", "LAMP", 1).await;
     desk.buy_inbound("DUE", "CHAIR", 1, PAST).await;
     for sku in ["LAMP", "CHAIR"] {
@@ -58,7 +58,7 @@ async fn batches_are_tried_in_the_warehouse_first_then_by_date_then_by_age(desk:
     }
 }
 
-async fn a_line_goes_whole_into_the_first_batch_that_can_take_it(desk: Desk) {
+async fn a_line_is_allocated_to_the_first_batch_that_has_enough_for_all_of_it(desk: Desk) {
     desk.buy("SMALL", "LAMP", 3).await;
     desk.buy_inbound("LARGE", "LAMP", 10, FAR).await;
     let line = desk.allocate("o1", "LAMP", 4).await.answers(201);
@@ -66,7 +66,7 @@ async fn a_line_goes_whole_into_the_first_batch_that_can_take_it(desk: Desk) {
     assert_eq!(line["promised_on"], FAR);
 }
 
-async fn a_line_that_may_be_split_is_spread_in_preference_order_and_leaves_with_its_last_part(desk: Desk) {
+async fn a_line_that_may_be_split_is_spread_in_order_of_preference_and_promised_with_its_last_part(desk: Desk) {
     desk.buy("SMALL", "LAMP", 3).await;
     desk.buy_inbound("LARGE", "LAMP", 10, FAR).await;
     let sent = json!({"order_id": "o1", "sku": "LAMP", "quantity": 5, "split": true});
@@ -75,7 +75,7 @@ async fn a_line_that_may_be_split_is_spread_in_preference_order_and_leaves_with_
     assert_eq!(line["promised_on"], FAR);
 }
 
-async fn a_line_that_does_not_fit_is_refused_with_what_there_is_and_nothing_of_it_is_kept(desk: Desk) {
+async fn a_line_that_does_not_fit_is_refused_with_the_available_units_and_not_stored(desk: Desk) {
     desk.buy("B1", "LAMP", 3).await;
     desk.buy("B2", "LAMP", 2).await;
     let before = desk.books().await;
@@ -88,20 +88,20 @@ async fn a_line_that_does_not_fit_is_refused_with_what_there_is_and_nothing_of_i
     let after = desk.books().await;
     assert_eq!(after.products[0]["batches"], before.products[0]["batches"]);
     assert_eq!(after.waiting, before.waiting);
-    // That it did not fit is a fact all the same.
-    let [told] = &after.events[before.events.len()..] else {
+    // The shortage itself is reported by an event.
+    let [event] = &after.events[before.events.len()..] else {
         unreachable!("one event: {:?}", after.events)
     };
     assert_eq!(
-        (&told["type"], &told["data"]["kept"]),
+        (&event["type"], &event["data"]["kept"]),
         (&json!("OutOfStock"), &json!("nothing"))
     );
-    // And as nothing is kept, the same line may be asked for anew.
+    // Nothing is stored, so the same line may be sent again.
     desk.buy("B3", "LAMP", 9).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
 }
 
-async fn a_line_that_may_wait_is_accepted_to_wait(desk: Desk) {
+async fn a_line_that_may_be_backordered_is_accepted_into_the_backlog(desk: Desk) {
     desk.buy("B1", "LAMP", 3).await;
     let reply = desk.allocate_or_wait("o1", "LAMP", 4).await;
     let line = json!({
@@ -115,13 +115,13 @@ async fn a_line_that_may_wait_is_accepted_to_wait(desk: Desk) {
     assert_eq!(desk.product("LAMP").await["backordered"], 4);
 }
 
-async fn the_same_line_again_changes_nothing_wherever_it_stands(desk: Desk) {
+async fn the_same_line_again_changes_nothing_in_any_status(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 3, FAR).await;
     let allocated = desk.allocate("o1", "LAMP", 2).await.answers(201);
     let waiting = desk.allocate_or_wait("o2", "LAMP", 2).await.answers(202);
     let cancelled = desk.allocate("o3", "LAMP", 1).await.answers(201);
     let _ = desk.delete("/v1/orders/o3").await.answers(200);
-    let books = desk.books().await;
+    let stored = desk.books().await;
 
     let again = desk.allocate("o1", "LAMP", 2).await;
     assert_eq!(again.answers(200), allocated);
@@ -130,17 +130,17 @@ async fn the_same_line_again_changes_nothing_wherever_it_stands(desk: Desk) {
     assert_eq!(
         desk.allocate("o2", "LAMP", 2).await.answers(200),
         waiting,
-        "it waits, whatever is asked the second time"
+        "it is in the backlog, whatever the second request says"
     );
     let still = desk.allocate("o3", "LAMP", 1).await.answers(200);
     assert_eq!(
         (&still["line_id"], &still["status"]),
         (&cancelled["line_id"], &json!("cancelled"))
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_line_can_not_become_another_one(desk: Desk) {
+async fn a_line_can_not_be_placed_again_with_other_content(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "CHAIR", 10).await;
     let _ = desk
@@ -150,7 +150,7 @@ async fn a_line_can_not_become_another_one(desk: Desk) {
         )
         .await
         .answers(201);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for (sku, quantity) in [("LAMP", 3), ("CHAIR", 2), ("LAMP", 100), ("NOBODY", 2)] {
         let other = json!({"order_id": "o1", "line_id": "l1", "sku": sku, "quantity": quantity});
         let problem = desk.post("/v1/allocations", &other).await.refuses(409, "line_exists");
@@ -159,21 +159,21 @@ async fn a_line_can_not_become_another_one(desk: Desk) {
             (&json!("o1"), &json!("l1"))
         );
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 async fn an_unknown_sku_is_unknown_and_never_out_of_stock(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for on_shortage in ["reject", "backorder"] {
         let sent = json!({"order_id": "o1", "sku": "lamp", "quantity": 1, "on_shortage": on_shortage});
         let problem = desk.post("/v1/allocations", &sent).await.refuses(404, "unknown_sku");
         assert_eq!(problem["skus"], json!(["lamp"]));
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn lines_of_one_order_can_come_one_by_one(desk: Desk) {
+async fn lines_of_one_order_can_be_allocated_one_by_one(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "CHAIR", 10).await;
     let _ = desk.allocate("o1", "LAMP", 1).await.answers(201);
@@ -186,7 +186,7 @@ async fn lines_of_one_order_can_come_one_by_one(desk: Desk) {
     );
 }
 
-async fn one_line_can_be_cancelled_and_the_others_stand(desk: Desk) {
+async fn one_line_can_be_cancelled_and_the_others_stay(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     for line in ["l 1", "l2"] {
         let sent = json!({"order_id": "o1", "line_id": line, "sku": "LAMP", "quantity": 5});
@@ -205,7 +205,7 @@ async fn one_line_can_be_cancelled_and_the_others_stand(desk: Desk) {
     assert_eq!(order["lines"][1]["status"], "allocated");
     assert_eq!(desk.product("LAMP").await["available"], 5);
 
-    let books = desk.books().await;
+    let stored = desk.books().await;
     assert_eq!(
         desk.delete(&path).await.answers(200),
         order,
@@ -220,7 +220,7 @@ async fn one_line_can_be_cancelled_and_the_others_stand(desk: Desk) {
         .delete("/v1/orders/o2/lines/l2")
         .await
         .refuses(404, "unknown_order");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 
     assert_eq!(
         desk.delete("/v1/orders/o1/lines/l2").await.answers(200)["status"],
@@ -230,16 +230,16 @@ async fn one_line_can_be_cancelled_and_the_others_stand(desk: Desk) {
 
 on_each_database! {
     a_line_that_fits_gets_its_units_and_its_date,
-    a_line_without_an_id_is_known_by_its_sku,
-    what_lies_in_the_warehouse_or_is_overdue_leaves_today,
+    the_id_of_a_line_without_one_is_its_sku,
+    stock_in_the_warehouse_or_overdue_is_promised_for_today,
     batches_are_tried_in_the_warehouse_first_then_by_date_then_by_age,
-    a_line_goes_whole_into_the_first_batch_that_can_take_it,
-    a_line_that_may_be_split_is_spread_in_preference_order_and_leaves_with_its_last_part,
-    a_line_that_does_not_fit_is_refused_with_what_there_is_and_nothing_of_it_is_kept,
-    a_line_that_may_wait_is_accepted_to_wait,
-    the_same_line_again_changes_nothing_wherever_it_stands,
-    a_line_can_not_become_another_one,
+    a_line_is_allocated_to_the_first_batch_that_has_enough_for_all_of_it,
+    a_line_that_may_be_split_is_spread_in_order_of_preference_and_promised_with_its_last_part,
+    a_line_that_does_not_fit_is_refused_with_the_available_units_and_not_stored,
+    a_line_that_may_be_backordered_is_accepted_into_the_backlog,
+    the_same_line_again_changes_nothing_in_any_status,
+    a_line_can_not_be_placed_again_with_other_content,
     an_unknown_sku_is_unknown_and_never_out_of_stock,
-    lines_of_one_order_can_come_one_by_one,
-    one_line_can_be_cancelled_and_the_others_stand,
+    lines_of_one_order_can_be_allocated_one_by_one,
+    one_line_can_be_cancelled_and_the_others_stay,
 }

@@ -1,4 +1,4 @@
-//! The backlog: who waits, in which order, and how it is served.
+//! The backlog: its lines, their order, and how they are served.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, until};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{column, line, on_shortage, order};
 
-/// Orders `first..last` wait for one unit each.
+/// Backorders one unit for each of the orders `first..last`.
 async fn queue(desk: &Desk, first: usize, last: usize) {
     let lines: Vec<Value> = (first..last)
         .map(|at| json!({"allocate": {"order_id": format!("o{at:04}"), "sku": "LAMP", "quantity": 1, "on_shortage": "backorder"}}))
@@ -16,7 +16,7 @@ async fn queue(desk: &Desk, first: usize, last: usize) {
     }
 }
 
-async fn nobody_waits_for_a_product_that_is_there(desk: Desk) {
+async fn the_backlog_of_a_product_with_stock_is_empty(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
     assert_eq!(
         desk.get("/v1/products/LAMP/backlog").await.answers(200),
@@ -24,7 +24,7 @@ async fn nobody_waits_for_a_product_that_is_there(desk: Desk) {
     );
 }
 
-async fn whoever_was_placed_first_stands_first_whatever_his_name(desk: Desk) {
+async fn the_backlog_is_in_the_order_of_placing_and_not_of_names(desk: Desk) {
     let _ = desk
         .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
         .await
@@ -80,7 +80,7 @@ async fn a_backlog_longer_than_a_transaction_serves_is_served_to_its_end(desk: D
         .answers(200);
     queue(&desk, 0, 650).await;
     desk.buy("B1", "LAMP", 640).await;
-    until("all stock is given out", async || {
+    until("all stock is allocated", async || {
         (desk.batch("B1").await["available"] == 0).then_some(())
     })
     .await;
@@ -90,7 +90,7 @@ async fn a_backlog_longer_than_a_transaction_serves_is_served_to_its_end(desk: D
     assert_eq!(waiting, last, "in order of service");
 }
 
-async fn a_line_at_the_very_end_is_found_behind_many_that_do_not_fit(desk: Desk) {
+async fn the_last_line_is_served_behind_many_that_do_not_fit(desk: Desk) {
     let _ = desk
         .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
         .await
@@ -111,9 +111,9 @@ async fn a_line_at_the_very_end_is_found_behind_many_that_do_not_fit(desk: Desk)
 }
 
 on_each_database! {
-    nobody_waits_for_a_product_that_is_there,
-    whoever_was_placed_first_stands_first_whatever_his_name,
+    the_backlog_of_a_product_with_stock_is_empty,
+    the_backlog_is_in_the_order_of_placing_and_not_of_names,
     the_backlog_is_read_page_by_page_in_order_of_service,
     a_backlog_longer_than_a_transaction_serves_is_served_to_its_end,
-    a_line_at_the_very_end_is_found_behind_many_that_do_not_fit,
+    the_last_line_is_served_behind_many_that_do_not_fit,
 }

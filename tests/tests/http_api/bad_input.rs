@@ -1,4 +1,4 @@
-//! Bad input of every kind: it is told, field by field, and nothing has changed afterwards.
+//! Invalid input of every kind: each fault is reported by field, and nothing is stored.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Books, Desk};
@@ -9,7 +9,7 @@ use crate::support::line;
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
-/// Numbers that are no quantity, as they are written in JSON.
+/// JSON values that are not quantities.
 const NO_QUANTITIES: [&str; 16] = [
     "-1",
     "0.5",
@@ -29,7 +29,7 @@ const NO_QUANTITIES: [&str; 16] = [
     "{}",
 ];
 
-/// Texts that are no names, as they are written in JSON.
+/// JSON values that are not names.
 const NO_NAMES: [&str; 12] = [
     "\"\"",
     "\" \"",
@@ -45,7 +45,7 @@ const NO_NAMES: [&str; 12] = [
     "{\"x\": 1}",
 ];
 
-/// Texts that are no dates, as they are written in JSON.
+/// JSON values that are not dates.
 const NO_DATES: [&str; 12] = [
     "\"2026-02-30\"",
     "\"2026-13-01\"",
@@ -61,7 +61,7 @@ const NO_DATES: [&str; 12] = [
     "false",
 ];
 
-/// A shop with something in it that bad input could harm.
+/// A shop with state that invalid input could change.
 async fn shop(desk: &Desk) -> Books {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "CHAIR", 10).await;
@@ -70,9 +70,15 @@ async fn shop(desk: &Desk) -> Books {
     desk.books().await
 }
 
-/// Sends each of these values as one field of a call that is else in order, and holds the answer to naming that field
-/// and the books to have stayed as they were.
-async fn refuse(desk: &Desk, books: &Books, (method, path, body): (Method, &str, Value), field: &str, values: &[&str]) {
+/// Sends each of these values as one field of an otherwise valid call. Asserts that the answer names the field and that the
+/// stored state is unchanged.
+async fn refuse(
+    desk: &Desk,
+    stored: &Books,
+    (method, path, body): (Method, &str, Value),
+    field: &str,
+    values: &[&str],
+) {
     let pointer = format!("/{}", field.replace(['.', '['], "/").replace(']', ""));
     for value in values {
         let mut body = body.clone();
@@ -85,7 +91,7 @@ async fn refuse(desk: &Desk, books: &Books, (method, path, body): (Method, &str,
         let reply = desk.send(method.clone(), path, &JSON, text.clone()).await;
         assert_eq!(reply.fields_at_fault(), [field], "{method} {path} {text}");
     }
-    assert_eq!(desk.books().await, *books, "{method} {path} with a wrong {field}");
+    assert_eq!(desk.books().await, *stored, "{method} {path} with a wrong {field}");
 }
 
 fn batch() -> (Method, &'static str, Value) {
@@ -155,7 +161,7 @@ fn quote() -> (Method, &'static str, Value) {
 }
 
 async fn a_quantity_is_a_whole_number_within_bounds(desk: Desk) {
-    let books = shop(&desk).await;
+    let stored = shop(&desk).await;
     for (call, field) in [
         (batch(), "quantity"),
         (allocation(), "quantity"),
@@ -163,23 +169,23 @@ async fn a_quantity_is_a_whole_number_within_bounds(desk: Desk) {
         (quote(), "lines[0].quantity"),
         (change_of_a_line(), "quantity"),
     ] {
-        refuse(&desk, &books, call.clone(), field, &NO_QUANTITIES).await;
-        refuse(&desk, &books, call, field, &["0", "-0", "0.0"]).await;
+        refuse(&desk, &stored, call.clone(), field, &NO_QUANTITIES).await;
+        refuse(&desk, &stored, call, field, &["0", "-0", "0.0"]).await;
     }
-    refuse(&desk, &books, count(), "quantity", &NO_QUANTITIES).await;
-    refuse(&desk, &books, product(), "safety_stock", &NO_QUANTITIES).await;
-    // These may be left out, and null says so.
+    refuse(&desk, &stored, count(), "quantity", &NO_QUANTITIES).await;
+    refuse(&desk, &stored, product(), "safety_stock", &NO_QUANTITIES).await;
+    // These are optional, and null counts as absent.
     let given: Vec<&str> = NO_QUANTITIES.into_iter().filter(|text| *text != "null").collect();
-    refuse(&desk, &books, receipt(), "quantity", &given).await;
-    refuse(&desk, &books, confirmation(), "lines[0].quantity", &given).await;
-    refuse(&desk, &books, order(), "hold_seconds", &given).await;
-    refuse(&desk, &books, order(), "hold_seconds", &["0", "2592001"]).await;
+    refuse(&desk, &stored, receipt(), "quantity", &given).await;
+    refuse(&desk, &stored, confirmation(), "lines[0].quantity", &given).await;
+    refuse(&desk, &stored, order(), "hold_seconds", &given).await;
+    refuse(&desk, &stored, order(), "hold_seconds", &["0", "2592001"]).await;
     let no_priorities = ["0.5", "1000001", "-1000001", "1e400", "true", "\"5\"", "[1]", "{}"];
-    refuse(&desk, &books, order(), "priority", &no_priorities).await;
+    refuse(&desk, &stored, order(), "priority", &no_priorities).await;
 }
 
 async fn locations_are_named_each_once_and_not_too_many(desk: Desk) {
-    let books = shop(&desk).await;
+    let stored = shop(&desk).await;
     let many: Vec<String> = (0..17).map(|at| format!("\"l{at}\"")).collect();
     let many = format!("[{}]", many.join(","));
     let wrong = ["[]", "{}", "\"main\"", "7", "[\"a\", \"b\", \"a\"]", &many];
@@ -190,19 +196,19 @@ async fn locations_are_named_each_once_and_not_too_many(desk: Desk) {
         (quote(), "locations"),
         (quote(), "lines[0].locations"),
     ] {
-        refuse(&desk, &books, call, field, &wrong).await;
+        refuse(&desk, &stored, call, field, &wrong).await;
     }
-    refuse(&desk, &books, quote(), "locations[1]", &NO_NAMES).await;
+    refuse(&desk, &stored, quote(), "locations[1]", &NO_NAMES).await;
 }
 
 async fn lines_are_named_each_once(desk: Desk) {
-    let books = shop(&desk).await;
+    let stored = shop(&desk).await;
     let wrong = ["[]", "{}", "\"LAMP\"", "7"];
     for call in [dispatch(), confirmation()] {
-        refuse(&desk, &books, call, "lines", &wrong).await;
+        refuse(&desk, &stored, call, "lines", &wrong).await;
     }
-    refuse(&desk, &books, dispatch(), "lines[0]", &NO_NAMES).await;
-    refuse(&desk, &books, confirmation(), "lines[0].line_id", &NO_NAMES).await;
+    refuse(&desk, &stored, dispatch(), "lines[0]", &NO_NAMES).await;
+    refuse(&desk, &stored, confirmation(), "lines[0].line_id", &NO_NAMES).await;
     for (path, lines, field) in [
         ("/v1/orders/o1/dispatch", json!(["a", "LAMP", "a"]), "lines[2]"),
         (
@@ -216,11 +222,11 @@ async fn lines_are_named_each_once(desk: Desk) {
             [field]
         );
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_name_has_some_signs_none_of_them_unprintable_and_no_space_around(desk: Desk) {
-    let books = shop(&desk).await;
+async fn a_name_is_not_empty_has_no_control_characters_and_no_space_around_it(desk: Desk) {
+    let stored = shop(&desk).await;
     let long = format!("\"{}\"", "é".repeat(65));
     let names: Vec<&str> = NO_NAMES.into_iter().chain([long.as_str()]).collect();
     for (call, fields) in [
@@ -229,23 +235,23 @@ async fn a_name_has_some_signs_none_of_them_unprintable_and_no_space_around(desk
         (order(), vec!["order_id", "lines[0].sku"]),
     ] {
         for field in fields {
-            refuse(&desk, &books, call.clone(), field, &names).await;
+            refuse(&desk, &stored, call.clone(), field, &names).await;
         }
     }
-    // These may be left out, and null says so.
+    // These are optional, and null counts as absent.
     let given: Vec<&str> = names.iter().copied().filter(|name| *name != "null").collect();
     for (call, field) in [
         (batch(), "location"),
         (allocation(), "line_id"),
         (order(), "lines[0].line_id"),
     ] {
-        refuse(&desk, &books, call, field, &given).await;
+        refuse(&desk, &stored, call, field, &given).await;
     }
     let name = (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"}));
     let long = format!("\"{}\"", "x".repeat(10_000));
     refuse(
         &desk,
-        &books,
+        &stored,
         name,
         "name",
         &["\"\"", "\" x\"", "\"a\\tb\"", "7", "null", &long],
@@ -253,29 +259,29 @@ async fn a_name_has_some_signs_none_of_them_unprintable_and_no_space_around(desk
     .await;
 }
 
-async fn a_date_exists_and_is_spelt_as_dates_are(desk: Desk) {
-    let books = shop(&desk).await;
-    refuse(&desk, &books, batch(), "eta", &NO_DATES).await;
-    refuse(&desk, &books, order(), "required_by", &NO_DATES).await;
-    refuse(&desk, &books, count(), "eta", &NO_DATES).await;
-    // That a batch has arrived is told in another way.
-    refuse(&desk, &books, count(), "eta", &["null"]).await;
+async fn a_date_exists_and_is_written_as_iso_8601(desk: Desk) {
+    let stored = shop(&desk).await;
+    refuse(&desk, &stored, batch(), "eta", &NO_DATES).await;
+    refuse(&desk, &stored, order(), "required_by", &NO_DATES).await;
+    refuse(&desk, &stored, count(), "eta", &NO_DATES).await;
+    // The arrival of a batch is another call.
+    refuse(&desk, &stored, count(), "eta", &["null"]).await;
 }
 
-async fn a_choice_is_one_of_those_there_are(desk: Desk) {
-    let books = shop(&desk).await;
+async fn an_enum_field_takes_its_known_words_only(desk: Desk) {
+    let stored = shop(&desk).await;
     let words = ["\"Reject\"", "\"\"", "\"wait\"", "7", "true", "[]"];
-    refuse(&desk, &books, allocation(), "on_shortage", &words).await;
-    refuse(&desk, &books, allocation(), "on_shortage", &["\"partial\""]).await;
-    refuse(&desk, &books, order(), "on_shortage", &words).await;
-    refuse(&desk, &books, confirmation(), "reacquire", &["\"true\"", "1", "{}"]).await;
+    refuse(&desk, &stored, allocation(), "on_shortage", &words).await;
+    refuse(&desk, &stored, allocation(), "on_shortage", &["\"partial\""]).await;
+    refuse(&desk, &stored, order(), "on_shortage", &words).await;
+    refuse(&desk, &stored, confirmation(), "reacquire", &["\"true\"", "1", "{}"]).await;
     for call in [allocation(), order(), quote()] {
-        refuse(&desk, &books, call, "split", &["\"true\"", "1", "\"\"", "{}"]).await;
+        refuse(&desk, &stored, call, "split", &["\"true\"", "1", "\"\"", "{}"]).await;
     }
 }
 
-async fn a_field_that_does_not_exist_is_never_ignored(desk: Desk) {
-    let books = shop(&desk).await;
+async fn an_unknown_field_is_never_ignored(desk: Desk) {
+    let stored = shop(&desk).await;
     for (call, fields) in [
         (batch(), vec!["Quantity", "qty", "ETA", "status", "available", ""]),
         (
@@ -312,21 +318,21 @@ async fn a_field_that_does_not_exist_is_never_ignored(desk: Desk) {
             let reply = desk.send(method, path, &JSON, body.to_string()).await;
             assert_eq!(reply.fields_at_fault(), [field], "{path}");
         }
-        assert_eq!(desk.books().await, books);
+        assert_eq!(desk.books().await, stored);
     }
 }
 
-async fn a_field_that_stands_twice_is_told_whichever_was_meant(desk: Desk) {
-    let books = shop(&desk).await;
+async fn a_repeated_field_is_a_fault(desk: Desk) {
+    let stored = shop(&desk).await;
     let twice = r#"{"reference": "B9", "sku": "LAMP", "quantity": 1, "quantity": 2}"#;
     let reply = desk.send(Method::POST, "/v1/batches", &JSON, twice).await;
     assert_eq!(reply.fields_at_fault(), ["quantity"]);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn every_fault_is_told_at_once(desk: Desk) {
-    let books = shop(&desk).await;
-    let mut told = Vec::new();
+async fn every_fault_is_reported_at_once(desk: Desk) {
+    let stored = shop(&desk).await;
+    let mut reported = Vec::new();
     for (path, body) in [
         (
             "/v1/batches",
@@ -341,10 +347,10 @@ async fn every_fault_is_told_at_once(desk: Desk) {
     ] {
         let mut fields = desk.post(path, &body).await.fields_at_fault();
         fields.sort_unstable();
-        told.push(fields);
+        reported.push(fields);
     }
     assert_eq!(
-        told,
+        reported,
         [
             vec!["colour", "eta", "quantity", "reference", "sku"],
             vec![
@@ -368,13 +374,13 @@ async fn every_fault_is_told_at_once(desk: Desk) {
     let mut fields = reply.fields_at_fault();
     fields.sort_unstable();
     assert_eq!(fields, ["preview", "reference"], "the query counts too");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn the_lines_of_an_order_are_a_list_of_lines_each_with_an_id_of_its_own(desk: Desk) {
-    let books = shop(&desk).await;
-    refuse(&desk, &books, order(), "lines", &["[]", "{}", "null", "7", "\"LAMP\""]).await;
-    refuse(&desk, &books, order(), "lines[0]", &["[]", "null", "7", "\"LAMP\""]).await;
+async fn the_lines_of_an_order_are_a_list_with_unique_ids(desk: Desk) {
+    let stored = shop(&desk).await;
+    refuse(&desk, &stored, order(), "lines", &["[]", "{}", "null", "7", "\"LAMP\""]).await;
+    refuse(&desk, &stored, order(), "lines[0]", &["[]", "null", "7", "\"LAMP\""]).await;
     for lines in [
         vec![line("LAMP", 1), line("LAMP", 2)],
         vec![
@@ -397,7 +403,7 @@ async fn the_lines_of_an_order_are_a_list_of_lines_each_with_an_id_of_its_own(de
             .fields_at_fault(),
         ["lines"]
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 async fn numbers_may_be_written_as_json_writes_whole_ones(desk: Desk) {
@@ -412,12 +418,12 @@ on_each_database! {
     a_quantity_is_a_whole_number_within_bounds,
     locations_are_named_each_once_and_not_too_many,
     lines_are_named_each_once,
-    a_name_has_some_signs_none_of_them_unprintable_and_no_space_around,
-    a_date_exists_and_is_spelt_as_dates_are,
-    a_choice_is_one_of_those_there_are,
-    a_field_that_does_not_exist_is_never_ignored,
-    a_field_that_stands_twice_is_told_whichever_was_meant,
-    every_fault_is_told_at_once,
-    the_lines_of_an_order_are_a_list_of_lines_each_with_an_id_of_its_own,
+    a_name_is_not_empty_has_no_control_characters_and_no_space_around_it,
+    a_date_exists_and_is_written_as_iso_8601,
+    an_enum_field_takes_its_known_words_only,
+    an_unknown_field_is_never_ignored,
+    a_repeated_field_is_a_fault,
+    every_fault_is_reported_at_once,
+    the_lines_of_an_order_are_a_list_with_unique_ids,
     numbers_may_be_written_as_json_writes_whole_ones,
 }

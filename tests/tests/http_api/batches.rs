@@ -1,4 +1,4 @@
-//! Buying batches, and looking at them.
+//! Creating and showing batches.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, segment};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{FAR, PAST, on_shortage, order};
 
-async fn a_batch_that_is_bought_can_be_looked_at_where_the_answer_says(desk: Desk) {
+async fn a_created_batch_is_shown_at_its_location_header(desk: Desk) {
     let sent = json!({"reference": "PO-1", "sku": "LAMP", "quantity": 10, "eta": FAR, "location": "north"});
     let reply = desk.post("/v1/batches", &sent).await;
     let batch = reply.answers(201);
@@ -19,7 +19,7 @@ async fn a_batch_that_is_bought_can_be_looked_at_where_the_answer_says(desk: Des
     assert_eq!(desk.get("/v1/batches/PO-1").await.answers(200), whole);
 }
 
-async fn a_batch_without_a_date_lies_in_the_warehouse_at_the_main_location(desk: Desk) {
+async fn a_batch_without_a_date_is_in_the_warehouse_at_the_main_location(desk: Desk) {
     let batch = desk.buy("B1", "LAMP", 10).await;
     assert_eq!(
         (&batch["eta"], &batch["status"], &batch["location"]),
@@ -30,22 +30,22 @@ async fn a_batch_without_a_date_lies_in_the_warehouse_at_the_main_location(desk:
     assert_eq!((&batch["eta"], &batch["location"]), (&json!(null), &json!("main")));
 }
 
-async fn a_batch_that_should_have_arrived_is_overdue(desk: Desk) {
+async fn a_batch_past_its_eta_is_overdue(desk: Desk) {
     let batch = desk.buy_inbound("B1", "LAMP", 10, PAST).await;
     assert_eq!(batch["status"], "overdue");
 }
 
-async fn the_same_batch_again_changes_nothing_and_answers_as_it_did(desk: Desk) {
+async fn the_same_batch_again_changes_nothing_and_has_the_same_answer(desk: Desk) {
     let batch = json!({"reference": "B1", "sku": "LAMP", "quantity": 10, "eta": FAR});
     let first = desk.post("/v1/batches", &batch).await.answers(201);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let again = desk.post("/v1/batches", &batch).await;
     assert_eq!(again.answers(200), first);
     assert_eq!(again.header("location"), None);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_batch_that_was_counted_since_is_still_the_one_that_was_bought(desk: Desk) {
+async fn a_batch_is_compared_by_the_quantity_it_was_created_with(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let _ = desk.count("B1", 7).await.answers(200);
     let again = json!({"reference": "B1", "sku": "LAMP", "quantity": 10});
@@ -56,7 +56,7 @@ async fn a_batch_that_was_counted_since_is_still_the_one_that_was_bought(desk: D
 
 async fn a_reference_is_taken_by_a_batch_with_any_other_content(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for other in [
         json!({"reference": "B1", "sku": "LAMP", "quantity": 11, "eta": FAR}),
         json!({"reference": "B1", "sku": "CHAIR", "quantity": 10, "eta": FAR}),
@@ -67,10 +67,14 @@ async fn a_reference_is_taken_by_a_batch_with_any_other_content(desk: Desk) {
         let problem = desk.post("/v1/batches", &other).await.refuses(409, "batch_exists");
         assert_eq!(problem["reference"], "B1", "{other}");
     }
-    assert_eq!(desk.books().await, books, "not even the other product exists");
+    assert_eq!(
+        desk.books().await,
+        stored,
+        "the other product has not been created either"
+    );
 }
 
-async fn a_batch_nobody_bought_is_unknown(desk: Desk) {
+async fn a_batch_that_was_never_created_is_unknown(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     for reference in ["B2", "b1", "b 1", "%", "B1%00"] {
         let reply = desk.get(&format!("/v1/batches/{}", segment(reference))).await;
@@ -79,7 +83,7 @@ async fn a_batch_nobody_bought_is_unknown(desk: Desk) {
     }
 }
 
-async fn names_are_kept_to_the_letter_whatever_letters_they_have(desk: Desk) {
+async fn names_are_stored_exactly_in_any_script(desk: Desk) {
     let longest = "ß".repeat(64);
     for (at, name) in [
         "a/b",
@@ -114,7 +118,7 @@ async fn names_are_kept_to_the_letter_whatever_letters_they_have(desk: Desk) {
     }
 }
 
-/// A path segment with everything encoded: a client's library would take `..` for the folder above.
+/// A path segment with every byte encoded: a client library would resolve `..`.
 fn encoded(name: &str) -> String {
     name.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
@@ -126,14 +130,14 @@ async fn names_that_differ_in_case_only_are_different(desk: Desk) {
     assert_eq!(desk.product("LAMP").await["available"], 2);
 }
 
-async fn the_largest_batch_has_a_thousand_million_units(desk: Desk) {
+async fn the_largest_batch_has_a_billion_units(desk: Desk) {
     for at in 0..5 {
         desk.buy(&format!("B{at}"), "LAMP", 1_000_000_000).await;
     }
     assert_eq!(
         desk.product("LAMP").await["available"],
         5_000_000_000_u64,
-        "sums don't wrap"
+        "sums do not overflow"
     );
     let all = json!({"order_id": "o1", "sku": "LAMP", "quantity": 1_000_000_000});
     let _ = desk.post("/v1/allocations", &all).await.answers(201);
@@ -157,15 +161,15 @@ async fn new_stock_serves_the_backlog_at_once(desk: Desk) {
 }
 
 on_each_database! {
-    a_batch_that_is_bought_can_be_looked_at_where_the_answer_says,
-    a_batch_without_a_date_lies_in_the_warehouse_at_the_main_location,
-    a_batch_that_should_have_arrived_is_overdue,
-    the_same_batch_again_changes_nothing_and_answers_as_it_did,
-    a_batch_that_was_counted_since_is_still_the_one_that_was_bought,
+    a_created_batch_is_shown_at_its_location_header,
+    a_batch_without_a_date_is_in_the_warehouse_at_the_main_location,
+    a_batch_past_its_eta_is_overdue,
+    the_same_batch_again_changes_nothing_and_has_the_same_answer,
+    a_batch_is_compared_by_the_quantity_it_was_created_with,
     a_reference_is_taken_by_a_batch_with_any_other_content,
-    a_batch_nobody_bought_is_unknown,
-    names_are_kept_to_the_letter_whatever_letters_they_have,
+    a_batch_that_was_never_created_is_unknown,
+    names_are_stored_exactly_in_any_script,
     names_that_differ_in_case_only_are_different,
-    the_largest_batch_has_a_thousand_million_units,
+    the_largest_batch_has_a_billion_units,
     new_stock_serves_the_backlog_at_once,
 }

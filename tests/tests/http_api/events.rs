@@ -1,4 +1,4 @@
-//! The history: what happened, in order, to be read in pages and by filter.
+//! Events, in pages and by filter.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{FAR, column, line, on_shortage, order};
 
-/// A little history: two products, three orders.
+/// A few events: two products, three orders.
 async fn happen(desk: &Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     desk.buy_inbound("B2", "CHAIR", 1, FAR).await;
@@ -28,7 +28,7 @@ async fn happen(desk: &Desk) {
     let _ = desk.delete("/v1/orders/o1").await.answers(200);
 }
 
-async fn each_event_tells_what_happened_to_what_when_and_because_of_whom(desk: Desk) {
+async fn each_event_has_its_subject_time_and_cause(desk: Desk) {
     let sent = json!({"reference": "B1", "sku": "LAMP", "quantity": 10, "eta": FAR, "location": "north"});
     let reply = desk.post("/v1/batches", &sent).await;
     let request = reply.header("x-request-id").expect("a request id").to_owned();
@@ -101,7 +101,7 @@ async fn versions_of_a_product_rise_by_one_with_each_of_its_events(desk: Desk) {
     }
 }
 
-async fn a_reader_can_ask_for_a_product_an_order_or_a_type(desk: Desk) {
+async fn events_are_filtered_by_product_order_and_type(desk: Desk) {
     happen(&desk).await;
     let all = desk.events().await;
     let picked = |member: &str, value: &str| -> Vec<Value> {
@@ -128,13 +128,13 @@ async fn a_reader_can_ask_for_a_product_an_order_or_a_type(desk: Desk) {
     }
 }
 
-async fn a_type_that_does_not_exist_is_told_rather_than_never_found(desk: Desk) {
+async fn an_unknown_event_type_is_a_fault(desk: Desk) {
     for path in ["/v1/events?type=Alocated", "/v1/events/stream?type=Alocated"] {
         assert_eq!(desk.get(path).await.fields_at_fault(), ["type"], "{path}");
     }
 }
 
-async fn the_history_is_read_page_by_page_without_a_gap(desk: Desk) {
+async fn events_are_read_in_pages_without_a_gap(desk: Desk) {
     happen(&desk).await;
     let all = desk.events().await;
     for limit in [1, 2, 3, all.len()] {
@@ -157,7 +157,7 @@ async fn the_history_is_read_page_by_page_without_a_gap(desk: Desk) {
     }
 }
 
-async fn whoever_has_read_all_is_told_where_to_read_on(desk: Desk) {
+async fn a_reader_that_has_read_all_gets_the_cursor_to_continue(desk: Desk) {
     happen(&desk).await;
     let last = desk
         .events()
@@ -173,7 +173,7 @@ async fn whoever_has_read_all_is_told_where_to_read_on(desk: Desk) {
     assert_eq!(column(&page["items"], "type"), ["BatchCreated"]);
 }
 
-async fn nonsense_in_the_query_is_told(desk: Desk) {
+async fn invalid_query_parameters_are_faults(desk: Desk) {
     for (query, field) in [
         ("after=-1", "after"),
         ("after=x", "after"),
@@ -192,11 +192,11 @@ async fn nonsense_in_the_query_is_told(desk: Desk) {
 }
 
 on_each_database! {
-    each_event_tells_what_happened_to_what_when_and_because_of_whom,
+    each_event_has_its_subject_time_and_cause,
     versions_of_a_product_rise_by_one_with_each_of_its_events,
-    a_reader_can_ask_for_a_product_an_order_or_a_type,
-    a_type_that_does_not_exist_is_told_rather_than_never_found,
-    the_history_is_read_page_by_page_without_a_gap,
-    whoever_has_read_all_is_told_where_to_read_on,
-    nonsense_in_the_query_is_told,
+    events_are_filtered_by_product_order_and_type,
+    an_unknown_event_type_is_a_fault,
+    events_are_read_in_pages_without_a_gap,
+    a_reader_that_has_read_all_gets_the_cursor_to_continue,
+    invalid_query_parameters_are_faults,
 }

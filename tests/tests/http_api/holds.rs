@@ -1,4 +1,4 @@
-//! Orders that are held: confirmed in time, placed anew, or ended by their deadline.
+//! Orders that are held: confirmed in time, replaced, or expired.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, until};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{FAR, column, line, order};
 
-/// Ten lamps and ten chairs, and nothing else.
+/// Ten lamps and ten chairs.
 async fn stock(desk: &Desk) {
     desk.buy_inbound("L1", "LAMP", 10, FAR).await;
     desk.buy_inbound("C1", "CHAIR", 10, FAR).await;
@@ -27,7 +27,7 @@ async fn available(desk: &Desk, sku: &str) -> Value {
     desk.product(sku).await["available"].clone()
 }
 
-async fn a_held_order_counts_and_is_firm_once_it_is_confirmed(desk: Desk) {
+async fn a_held_order_keeps_its_units_and_is_firm_once_it_is_confirmed(desk: Desk) {
     stock(&desk).await;
     let sent = held(lamps_and_chairs("o1"), 900);
     let placed = desk.post("/v1/orders", &sent).await.answers(201);
@@ -44,24 +44,24 @@ async fn a_held_order_counts_and_is_firm_once_it_is_confirmed(desk: Desk) {
     );
     assert_eq!(column(&confirmed["lines"], "status"), ["allocated", "allocated"]);
     assert_eq!(desk.order("o1").await, confirmed);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let again = desk
         .post("/v1/orders/o1/confirmation", &json!({"reacquire": true}))
         .await;
     assert_eq!(again.answers(200), confirmed);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_hold_ends_by_itself_and_those_who_wait_get_its_stock(desk: Desk) {
+async fn a_hold_expires_by_itself_and_the_backlog_gets_its_stock(desk: Desk) {
     stock(&desk).await;
     let _ = desk
         .post("/v1/orders", &held(lamps_and_chairs("o1"), 1))
         .await
         .answers(201);
     let _ = desk.allocate_or_wait("o2", "LAMP", 9).await.answers(202);
-    until("the hold has ended, and the line that waited is served", async || {
-        let waited = desk.order("o2").await["lines"][0]["status"] == "allocated";
-        (waited && desk.order("o1").await["status"] == "expired").then_some(())
+    until("the hold has expired, and the backordered line is served", async || {
+        let served = desk.order("o2").await["lines"][0]["status"] == "allocated";
+        (served && desk.order("o1").await["status"] == "expired").then_some(())
     })
     .await;
     let types = desk.event_types("&order_id=o1").await;
@@ -71,21 +71,21 @@ async fn a_hold_ends_by_itself_and_those_who_wait_get_its_stock(desk: Desk) {
         .await
         .refuses(409, "hold_expired");
     assert_eq!((&problem["order_id"], problem.get("shortages")), (&json!("o1"), None));
-    let anew = desk
+    let reacquired = desk
         .post("/v1/orders/o1/confirmation", &json!({"reacquire": true}))
         .await;
-    let problem = anew.refuses(409, "hold_expired");
+    let problem = reacquired.refuses(409, "hold_expired");
     assert_eq!(
         problem["shortages"],
         json!([{"line_id": "LAMP", "sku": "LAMP", "requested": 4, "available": 1, "largest_batch": 1,
                 "remedy": {"quantity": 1}}])
     );
     let _ = desk.delete("/v1/orders/o2").await.answers(200);
-    let anew = desk
+    let reacquired = desk
         .post("/v1/orders/o1/confirmation", &json!({"reacquire": true}))
         .await
         .answers(200);
-    assert_eq!(anew["status"], "firm");
+    assert_eq!(reacquired["status"], "firm");
     assert_eq!(available(&desk, "LAMP").await, 6);
 }
 
@@ -95,7 +95,7 @@ async fn part_of_a_hold_is_confirmed_and_no_more_than_is_held(desk: Desk) {
         .post("/v1/orders", &held(lamps_and_chairs("o1"), 900))
         .await
         .answers(201);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let of = |quantity: u64| json!({"lines": [{"line_id": "LAMP", "quantity": quantity}]});
     let problem = desk
         .post("/v1/orders/o1/confirmation", &of(5))
@@ -111,7 +111,7 @@ async fn part_of_a_hold_is_confirmed_and_no_more_than_is_held(desk: Desk) {
         .post("/v1/orders/o9/confirmation", &json!({}))
         .await
         .refuses(404, "unknown_order");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let confirmed = desk.post("/v1/orders/o1/confirmation", &of(3)).await.answers(200);
     assert_eq!(column(&confirmed["lines"], "status"), ["cancelled", "allocated"]);
     assert_eq!(
@@ -120,14 +120,14 @@ async fn part_of_a_hold_is_confirmed_and_no_more_than_is_held(desk: Desk) {
     );
 }
 
-async fn a_held_order_is_placed_anew_and_where_it_does_not_fit_it_stays(desk: Desk) {
+async fn a_held_order_is_replaced_and_stays_where_the_new_lines_do_not_fit(desk: Desk) {
     stock(&desk).await;
     let _ = desk
         .post("/v1/orders", &held(lamps_and_chairs("o1"), 900))
         .await
         .answers(201);
-    let anew = json!({"lines": [line("LAMP", 10)], "priority": 3, "required_by": FAR});
-    let replaced = desk.put("/v1/orders/o1", &anew).await.answers(200);
+    let replacement = json!({"lines": [line("LAMP", 10)], "priority": 3, "required_by": FAR});
+    let replaced = desk.put("/v1/orders/o1", &replacement).await.answers(200);
     assert_eq!(
         (&replaced["status"], &replaced["priority"], &replaced["required_by"]),
         (&json!("held"), &json!(3), &json!(FAR))
@@ -140,7 +140,7 @@ async fn a_held_order_is_placed_anew_and_where_it_does_not_fit_it_stays(desk: De
     assert_eq!(desk.order("o1").await, replaced);
 }
 
-async fn an_order_that_is_not_there_is_placed_under_its_id_and_a_firm_one_stays(desk: Desk) {
+async fn a_replacement_places_a_new_order_and_does_not_change_a_firm_one(desk: Desk) {
     stock(&desk).await;
     let content = json!({"lines": [line("LAMP", 1)]});
     let reply = desk.put("/v1/orders/o%201", &content).await;
@@ -150,18 +150,18 @@ async fn an_order_that_is_not_there_is_placed_under_its_id_and_a_firm_one_stays(
         (&placed["order_id"], &placed["status"]),
         (&json!("o 1"), &json!("firm"))
     );
-    let books = desk.books().await;
+    let stored = desk.books().await;
     assert_eq!(desk.put("/v1/orders/o%201", &content).await.answers(200), placed);
     let other = json!({"lines": [line("LAMP", 2)]});
     let problem = desk.put("/v1/orders/o%201", &other).await.refuses(409, "not_held");
     assert_eq!(problem["order_id"], "o 1");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 on_each_database! {
-    a_held_order_counts_and_is_firm_once_it_is_confirmed,
-    a_hold_ends_by_itself_and_those_who_wait_get_its_stock,
+    a_held_order_keeps_its_units_and_is_firm_once_it_is_confirmed,
+    a_hold_expires_by_itself_and_the_backlog_gets_its_stock,
     part_of_a_hold_is_confirmed_and_no_more_than_is_held,
-    a_held_order_is_placed_anew_and_where_it_does_not_fit_it_stays,
-    an_order_that_is_not_there_is_placed_under_its_id_and_a_firm_one_stays,
+    a_held_order_is_replaced_and_stays_where_the_new_lines_do_not_fit,
+    a_replacement_places_a_new_order_and_does_not_change_a_firm_one,
 }

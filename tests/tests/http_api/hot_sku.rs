@@ -1,4 +1,4 @@
-//! The hot SKU: everybody wants the same thing at once.
+//! The hot SKU: many concurrent orders for one product.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use serde_json::json;
 
 use crate::support::parts;
 
-/// Connections side by side.
+/// Concurrent connections.
 const CONNECTIONS: usize = 64;
 
-/// Units there are, in two batches.
+/// Units in stock, in two batches.
 const STOCK: usize = 1_000;
 
 /// Buyers of one unit each.
 const BUYERS: usize = 3_000;
 
-/// One connection's worth of buyers: each is answered before the next comes. Tells how often each status came.
+/// The buyers of one connection, one after the other. Returns how often each status occurred.
 async fn queue(client: Client, next: Arc<AtomicUsize>) -> BTreeMap<u16, usize> {
     let mut statuses = BTreeMap::new();
     loop {
@@ -45,7 +45,7 @@ async fn every_unit_is_sold_once_and_none_twice(desk: Desk) {
     desk.buy("B1", "HOT", 400).await;
     desk.buy("B2", "HOT", 600).await;
     let next = Arc::new(AtomicUsize::new(0));
-    // A client of its own for each, so that each has a connection of its own.
+    // One client for each, so that each has its own connection.
     let queues: Vec<_> = (0..CONNECTIONS)
         .map(|_| tokio::spawn(queue(desk.service.client(), next.clone())))
         .collect();
@@ -67,7 +67,7 @@ async fn every_unit_is_sold_once_and_none_twice(desk: Desk) {
     desk.verify().await;
 }
 
-async fn the_last_unit_goes_to_exactly_one_of_many_who_ask_for_it_at_once(desk: Desk) {
+async fn the_last_unit_goes_to_exactly_one_of_many_concurrent_orders(desk: Desk) {
     for round in 0..10 {
         let (batch, sku) = (format!("B{round}"), format!("LAST{round}"));
         desk.buy(&batch, &sku, 1).await;
@@ -109,8 +109,8 @@ async fn the_same_order_sent_many_times_at_once_is_placed_once(desk: Desk) {
     assert_eq!(desk.product("LAMP").await["available"], 97);
 }
 
-async fn orders_over_the_same_products_in_any_order_all_come_through(desk: Desk) {
-    /// Each order wants one of each product, in an order of its own.
+async fn orders_for_the_same_products_in_any_order_do_not_deadlock(desk: Desk) {
+    /// Each order has one unit of each product, in another sequence.
     const PRODUCTS: usize = 5;
     for at in 0..PRODUCTS {
         desk.buy(&format!("B{at}"), &format!("SKU{at}"), 60).await;
@@ -140,19 +140,19 @@ async fn orders_over_the_same_products_in_any_order_all_come_through(desk: Desk)
     }
 }
 
-/// As little room as there can be, and so many milliseconds for whoever waits for it.
-fn no_room(patience: &str) -> [(&str, &str); 4] {
+/// The smallest queue, and a queue timeout in milliseconds.
+fn smallest_queue(queue_timeout: &str) -> [(&str, &str); 4] {
     [
         ("EARMARK__ENGINE__LANES", "1"),
         ("EARMARK__ENGINE__QUEUE", "1"),
         ("EARMARK__ENGINE__GROUP", "1"),
-        ("EARMARK__ENGINE__QUEUE_TIMEOUT_MS", patience),
+        ("EARMARK__ENGINE__QUEUE_TIMEOUT_MS", queue_timeout),
     ]
 }
 
-async fn a_rush_that_finds_no_room_waits_for_it_and_is_served(mut desk: Desk) {
+async fn commands_wait_for_room_in_a_full_queue_and_are_served(mut desk: Desk) {
     desk.buy("B1", "LAMP", 1_000).await;
-    desk.service = Service::start_with(&desk.db.url(), &no_room("60000")).await;
+    desk.service = Service::start_with(&desk.db.url(), &smallest_queue("60000")).await;
     let buyers: Vec<_> = (0..CONNECTIONS)
         .map(|buyer| {
             let client = desk.service.client();
@@ -165,13 +165,13 @@ async fn a_rush_that_finds_no_room_waits_for_it_and_is_served(mut desk: Desk) {
     assert_eq!(desk.service.client().product("LAMP").await["allocated"], CONNECTIONS);
 }
 
-async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut desk: Desk) {
+async fn a_busy_service_says_when_to_retry_and_has_not_run_the_command(mut desk: Desk) {
     desk.buy("B1", "LAMP", 1_000).await;
-    desk.service = Service::start_with(&desk.db.url(), &no_room("0")).await;
-    let turned_away = Arc::new(AtomicUsize::new(0));
+    desk.service = Service::start_with(&desk.db.url(), &smallest_queue("0")).await;
+    let rejected = Arc::new(AtomicUsize::new(0));
     let buyers: Vec<_> = (0..CONNECTIONS)
         .map(|buyer| {
-            let (client, turned_away) = (desk.service.client(), turned_away.clone());
+            let (client, rejected) = (desk.service.client(), rejected.clone());
             tokio::spawn(async move {
                 for at in 0..5 {
                     let status = until("a buyer is served", async || {
@@ -183,12 +183,12 @@ async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut 
                         let seconds = reply
                             .header("retry-after")
                             .and_then(|seconds| seconds.parse::<u64>().ok());
-                        assert!(seconds.is_some_and(|seconds| seconds > 0), "when to come again is told");
-                        turned_away.fetch_add(1, Ordering::Relaxed);
+                        assert!(seconds.is_some_and(|seconds| seconds > 0), "the time to retry is sent");
+                        rejected.fetch_add(1, Ordering::Relaxed);
                         None
                     })
                     .await;
-                    assert_eq!(status, 201, "what was turned away had not been done");
+                    assert_eq!(status, 201, "a rejected command had not been run");
                 }
             })
         })
@@ -197,8 +197,8 @@ async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut 
         buyer.await.expect("a buyer is served");
     }
     assert!(
-        turned_away.load(Ordering::Relaxed) > 0,
-        "nobody was turned away: the case proves nothing"
+        rejected.load(Ordering::Relaxed) > 0,
+        "no call was rejected: the case proves nothing"
     );
     assert_eq!(
         desk.service.client().product("LAMP").await["allocated"],
@@ -208,9 +208,9 @@ async fn a_service_without_room_says_when_to_come_again_and_forgets_nothing(mut 
 
 on_each_database! {
     every_unit_is_sold_once_and_none_twice,
-    the_last_unit_goes_to_exactly_one_of_many_who_ask_for_it_at_once,
+    the_last_unit_goes_to_exactly_one_of_many_concurrent_orders,
     the_same_order_sent_many_times_at_once_is_placed_once,
-    orders_over_the_same_products_in_any_order_all_come_through,
-    a_rush_that_finds_no_room_waits_for_it_and_is_served,
-    a_service_without_room_says_when_to_come_again_and_forgets_nothing,
+    orders_for_the_same_products_in_any_order_do_not_deadlock,
+    commands_wait_for_room_in_a_full_queue_and_are_served,
+    a_busy_service_says_when_to_retry_and_has_not_run_the_command,
 }

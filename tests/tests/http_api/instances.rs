@@ -1,4 +1,4 @@
-//! Several services on the same books: none sells what another has sold, and readers miss nothing.
+//! Several services on one database: no unit is promised twice, and readers miss no event.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, Service, until};
 use serde_json::{Value, json};
 
-/// Asks for one unit of each of two products, again while the service is busy. Tells whether it got them.
+/// Orders one unit of each of two products, again while the service is busy. Returns whether the order was placed.
 async fn order(client: Client, id: String, skus: [&str; 2]) -> bool {
     let lines = skus.map(|sku| json!({"sku": sku, "quantity": 1}));
     let order = json!({"order_id": id, "lines": lines});
@@ -24,7 +24,7 @@ async fn order(client: Client, id: String, skus: [&str; 2]) -> bool {
     .await
 }
 
-async fn what_one_service_has_sold_no_other_sells(desk: Desk) {
+async fn two_services_never_promise_the_same_unit(desk: Desk) {
     let other = Service::start(&desk.db.url()).await;
     desk.buy("B1", "LAMP", 60).await;
     other.client().buy("B2", "CHAIR", 60).await;
@@ -46,7 +46,7 @@ async fn what_one_service_has_sold_no_other_sells(desk: Desk) {
     assert_eq!(sold, 60);
     for client in &clients {
         for sku in ["LAMP", "CHAIR"] {
-            assert_eq!(client.product(sku).await["available"], 0, "both show the same books");
+            assert_eq!(client.product(sku).await["available"], 0, "both show the same state");
         }
     }
     desk.verify().await;
@@ -90,11 +90,11 @@ async fn a_reader_of_one_service_misses_nothing_that_others_write(desk: Desk) {
             })
         })
         .collect();
-    // Each look goes on where the last one ended, however short it was.
+    // Each read continues where the last one ended.
     let mut read: Vec<Value> = Vec::new();
     while read.len() < 2 * COMMANDS {
         let after = read.last().and_then(|event| event["sequence"].as_u64()).unwrap_or(0);
-        let news = until("something new is told", async || {
+        let news = until("there is a new event", async || {
             let news = desk.events_after(after, "").await;
             (!news.is_empty()).then_some(news)
         });
@@ -106,7 +106,7 @@ async fn a_reader_of_one_service_misses_nothing_that_others_write(desk: Desk) {
     assert_eq!(
         read,
         desk.events().await,
-        "an event that was committed late was passed over"
+        "an event that was committed late was skipped"
     );
     let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
     for event in &read {
@@ -117,7 +117,7 @@ async fn a_reader_of_one_service_misses_nothing_that_others_write(desk: Desk) {
 }
 
 on_each_database! {
-    what_one_service_has_sold_no_other_sells,
+    two_services_never_promise_the_same_unit,
     the_same_order_sent_to_two_services_is_placed_once,
     a_reader_of_one_service_misses_nothing_that_others_write,
 }

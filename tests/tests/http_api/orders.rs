@@ -1,4 +1,4 @@
-//! Placing orders whole, and cancelling them.
+//! Placing and cancelling orders.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{FAR, column, line, on_shortage, order, parts};
 
-/// Lamps enough, few chairs, no tables.
+/// Enough lamps, few chairs, no tables.
 async fn stock(desk: &Desk) {
     desk.buy_inbound("L1", "LAMP", 100, FAR).await;
     desk.buy_inbound("C1", "CHAIR", 3, FAR).await;
@@ -16,7 +16,7 @@ async fn stock(desk: &Desk) {
         .answers(200);
 }
 
-async fn an_order_that_fits_is_allocated_whole(desk: Desk) {
+async fn an_order_that_fits_is_allocated_completely(desk: Desk) {
     stock(&desk).await;
     let reply = desk
         .post("/v1/orders", &order("o 1", &[line("LAMP", 2), line("CHAIR", 3)]))
@@ -36,7 +36,7 @@ async fn an_order_that_fits_is_allocated_whole(desk: Desk) {
     );
 }
 
-async fn an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_behind(desk: Desk) {
+async fn a_refused_order_names_every_short_line_and_is_not_stored(desk: Desk) {
     stock(&desk).await;
     let before = desk.books().await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
@@ -46,18 +46,18 @@ async fn an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_be
         .refuses(409, "out_of_stock");
     let mut shortages = problem["shortages"].as_array().expect("shortages").clone();
     shortages.sort_by_key(|shortage| shortage["sku"].to_string());
-    let told: Vec<_> = shortages
+    let reported: Vec<_> = shortages
         .iter()
         .map(|s| [&s["line_id"], &s["sku"], &s["requested"], &s["available"]])
         .collect();
-    assert_eq!(told[0], [&json!("CHAIR"), &json!("CHAIR"), &json!(4), &json!(3)]);
-    assert_eq!(told[1], [&json!("TABLE"), &json!("TABLE"), &json!(1), &json!(0)]);
-    assert_eq!(told.len(), 2);
+    assert_eq!(reported[0], [&json!("CHAIR"), &json!("CHAIR"), &json!(4), &json!(3)]);
+    assert_eq!(reported[1], [&json!("TABLE"), &json!("TABLE"), &json!(1), &json!(0)]);
+    assert_eq!(reported.len(), 2);
 
     let _ = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
     let after = desk.books().await;
-    let batches = |books: &earmark_tests::service::Books| -> Vec<Value> {
-        books
+    let batches = |stored: &earmark_tests::service::Books| -> Vec<Value> {
+        stored
             .products
             .iter()
             .map(|product| product["batches"].clone())
@@ -67,7 +67,7 @@ async fn an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_be
     assert_eq!(desk.event_types("&order_id=o1").await, ["OutOfStock", "OutOfStock"]);
 }
 
-async fn an_order_that_may_wait_waits_with_what_does_not_fit(desk: Desk) {
+async fn an_order_may_be_backordered_with_the_lines_that_do_not_fit(desk: Desk) {
     stock(&desk).await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
     let placed = desk
@@ -90,7 +90,7 @@ async fn an_order_that_may_wait_waits_with_what_does_not_fit(desk: Desk) {
     );
 }
 
-async fn an_order_taken_in_part_goes_without_what_does_not_fit(desk: Desk) {
+async fn a_partial_order_refuses_the_lines_that_do_not_fit(desk: Desk) {
     stock(&desk).await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
     let placed = desk
@@ -100,12 +100,12 @@ async fn an_order_taken_in_part_goes_without_what_does_not_fit(desk: Desk) {
     assert_eq!(column(&placed["lines"], "status"), ["refused", "allocated", "refused"]);
     assert_eq!(desk.order("o1").await, placed);
     assert_eq!(desk.backlog("CHAIR").await, [] as [Value; 0]);
-    // What was refused does not come back when stock does.
+    // A refused line stays refused when stock arrives.
     desk.buy("T1", "TABLE", 10).await;
     assert_eq!(desk.order("o1").await, placed);
 }
 
-async fn an_order_of_which_nothing_fits_is_refused_even_in_part(desk: Desk) {
+async fn a_partial_order_of_which_nothing_fits_is_refused(desk: Desk) {
     stock(&desk).await;
     let lines = [line("CHAIR", 4), line("TABLE", 1)];
     let problem = desk
@@ -144,7 +144,7 @@ async fn an_order_that_may_be_split_is_spread_over_batches(desk: Desk) {
 
 async fn every_unknown_sku_of_an_order_is_named(desk: Desk) {
     stock(&desk).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let lines = [line("SOFA", 1), line("LAMP", 1), line("BED", 1)];
     for word in ["reject", "backorder", "partial"] {
         let problem = desk
@@ -153,17 +153,17 @@ async fn every_unknown_sku_of_an_order_is_named(desk: Desk) {
             .refuses(404, "unknown_sku");
         assert_eq!(problem["skus"], json!(["BED", "SOFA"]));
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn the_same_order_again_changes_nothing_in_whatever_order_its_lines_come(desk: Desk) {
+async fn the_same_order_again_changes_nothing_in_any_order_of_lines(desk: Desk) {
     stock(&desk).await;
     let lines = [line("LAMP", 2), line("TABLE", 1)];
     let placed = desk
         .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
         .await
         .answers(201);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let again = desk
         .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
         .await;
@@ -176,16 +176,16 @@ async fn the_same_order_again_changes_nothing_in_whatever_order_its_lines_come(d
             .answers(200),
         placed
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn an_order_can_not_become_another_one(desk: Desk) {
+async fn an_order_can_not_be_placed_again_with_other_content(desk: Desk) {
     stock(&desk).await;
     let _ = desk
         .post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 1)]))
         .await
         .answers(201);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for lines in [
         vec![line("LAMP", 2)],
         vec![line("LAMP", 2), line("CHAIR", 2)],
@@ -201,7 +201,7 @@ async fn an_order_can_not_become_another_one(desk: Desk) {
             .refuses(409, "order_exists");
         assert_eq!(problem["order_id"], "o1");
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 async fn an_order_may_have_five_hundred_lines_and_no_more(desk: Desk) {
@@ -209,16 +209,16 @@ async fn an_order_may_have_five_hundred_lines_and_no_more(desk: Desk) {
     let lines: Vec<Value> = (0..501)
         .map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1}))
         .collect();
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let reply = desk.post("/v1/orders", &order("o1", &lines)).await;
     assert_eq!(reply.fields_at_fault(), ["lines"]);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let placed = desk.post("/v1/orders", &order("o1", &lines[..500])).await.answers(201);
     assert_eq!(placed["lines"].as_array().map(Vec::len), Some(500));
     assert_eq!(desk.product("LAMP").await["available"], 1);
 }
 
-async fn a_cancelled_order_frees_its_stock_for_those_who_wait(desk: Desk) {
+async fn a_cancelled_order_frees_its_stock_for_the_backlog(desk: Desk) {
     stock(&desk).await;
     let _ = desk
         .post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 3)]))
@@ -234,19 +234,19 @@ async fn a_cancelled_order_frees_its_stock_for_those_who_wait(desk: Desk) {
     assert_eq!(
         desk.order("o2").await["lines"][0]["allocations"],
         parts(&[("C1", 2)]),
-        "whoever waited longest"
+        "the line that was placed first"
     );
     assert_eq!(desk.order("o3").await["lines"][0]["status"], "backordered");
     let types = desk.event_types("&order_id=o1").await;
     assert_eq!(types[3..], ["Deallocated", "Deallocated", "OrderCancelled"]);
 
-    let books = desk.books().await;
+    let stored = desk.books().await;
     assert_eq!(
         desk.delete("/v1/orders/o1").await.answers(200),
         cancelled,
         "cancelling again changes nothing"
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 async fn a_cancelled_order_leaves_the_backlog(desk: Desk) {
@@ -262,28 +262,28 @@ async fn a_cancelled_order_leaves_the_backlog(desk: Desk) {
     assert_eq!(desk.books().await.waiting, [] as [Value; 0]);
 }
 
-async fn an_order_nobody_placed_is_unknown(desk: Desk) {
+async fn an_order_that_was_never_placed_is_unknown(desk: Desk) {
     stock(&desk).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let problem = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
     assert_eq!(problem["order_id"], "o1");
     let _ = desk.delete("/v1/orders/o1").await.refuses(404, "unknown_order");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 on_each_database! {
-    an_order_that_fits_is_allocated_whole,
-    an_order_that_does_not_fit_names_every_short_line_and_leaves_nothing_behind,
-    an_order_that_may_wait_waits_with_what_does_not_fit,
-    an_order_taken_in_part_goes_without_what_does_not_fit,
-    an_order_of_which_nothing_fits_is_refused_even_in_part,
+    an_order_that_fits_is_allocated_completely,
+    a_refused_order_names_every_short_line_and_is_not_stored,
+    an_order_may_be_backordered_with_the_lines_that_do_not_fit,
+    a_partial_order_refuses_the_lines_that_do_not_fit,
+    a_partial_order_of_which_nothing_fits_is_refused,
     lines_of_one_sku_are_counted_together,
     an_order_that_may_be_split_is_spread_over_batches,
     every_unknown_sku_of_an_order_is_named,
-    the_same_order_again_changes_nothing_in_whatever_order_its_lines_come,
-    an_order_can_not_become_another_one,
+    the_same_order_again_changes_nothing_in_any_order_of_lines,
+    an_order_can_not_be_placed_again_with_other_content,
     an_order_may_have_five_hundred_lines_and_no_more,
-    a_cancelled_order_frees_its_stock_for_those_who_wait,
+    a_cancelled_order_frees_its_stock_for_the_backlog,
     a_cancelled_order_leaves_the_backlog,
-    an_order_nobody_placed_is_unknown,
+    an_order_that_was_never_placed_is_unknown,
 }

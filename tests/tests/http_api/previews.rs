@@ -1,4 +1,4 @@
-//! Previews: the same answer, and nothing behind it.
+//! Previews: the same answer, with nothing stored.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, Reply};
@@ -17,7 +17,7 @@ async fn send(desk: &Desk, method: &Method, path: &str, body: &Value) -> Reply {
     desk.send(method.clone(), path, headers, text).await
 }
 
-/// Every write there is, each on what those before have left.
+/// Every write, each on the state after those before.
 fn writes() -> Vec<(Method, &'static str, Value)> {
     let lines = [line("LAMP", 2), line("CHAIR", 1)];
     let mut held = order("o4", &lines);
@@ -69,7 +69,7 @@ fn writes() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
-/// The instants of holds apart, which are counted from when they are placed.
+/// A body without the deadline of its hold, which depends on the time of the call.
 fn without_instants(mut body: Value) -> Value {
     if let Some(at) = body.get_mut("hold_expires_at").filter(|at| !at.is_null()) {
         *at = json!("some time");
@@ -77,33 +77,33 @@ fn without_instants(mut body: Value) -> Value {
     body
 }
 
-async fn a_preview_of_every_write_is_the_answer_of_the_write_that_follows_and_leaves_no_trace(desk: Desk) {
+async fn a_preview_is_the_answer_of_the_write_that_follows_and_stores_nothing(desk: Desk) {
     for (method, path, body) in writes() {
-        let told = format!("{method} {path} {body}");
-        let books = desk.books().await;
+        let call = format!("{method} {path} {body}");
+        let stored = desk.books().await;
         let preview = send(&desk, &method, &format!("{path}?preview=true"), &body).await;
-        assert_eq!(preview.header("x-earmark-preview"), Some("true"), "{told}");
+        assert_eq!(preview.header("x-earmark-preview"), Some("true"), "{call}");
         assert_eq!(
             (preview.header("location"), preview.header("etag")),
             (None, None),
-            "{told}"
+            "{call}"
         );
-        assert_eq!(desk.books().await, books, "{told}");
+        assert_eq!(desk.books().await, stored, "{call}");
         let write = send(&desk, &method, path, &body).await;
-        assert_eq!(write.header("x-earmark-preview"), None, "{told}");
+        assert_eq!(write.header("x-earmark-preview"), None, "{call}");
         assert_eq!(
             without_instants(preview.json()),
             without_instants(write.json()),
-            "{told}"
+            "{call}"
         );
         let status = if write.status < 300 { 200 } else { write.status };
-        assert_eq!(preview.status, status, "{told}");
+        assert_eq!(preview.status, status, "{call}");
     }
 }
 
-async fn a_preview_is_asked_for_by_true_or_false(desk: Desk) {
+async fn a_preview_is_requested_with_true_or_false(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 3});
     for bad in [
         "preview",
@@ -115,11 +115,11 @@ async fn a_preview_is_asked_for_by_true_or_false(desk: Desk) {
         let reply = desk.post(&format!("/v1/allocations?{bad}"), &line).await;
         assert_eq!(reply.fields_at_fault(), ["preview"], "{bad}");
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let _ = desk.post("/v1/allocations?preview=false", &line).await.answers(201);
 }
 
 on_each_database! {
-    a_preview_of_every_write_is_the_answer_of_the_write_that_follows_and_leaves_no_trace,
-    a_preview_is_asked_for_by_true_or_false,
+    a_preview_is_the_answer_of_the_write_that_follows_and_stores_nothing,
+    a_preview_is_requested_with_true_or_false,
 }

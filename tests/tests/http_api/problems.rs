@@ -1,11 +1,11 @@
-//! What goes wrong before any command is read: every answer is a problem as RFC 9457 has it.
+//! Errors before any command is read: every answer is a problem document (RFC 9457).
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
 use reqwest::Method;
 use serde_json::json;
 
-/// Every call that takes a body of JSON and can't do without.
+/// Every call that requires a JSON body.
 const WRITES: [(Method, &str); 10] = [
     (Method::POST, "/v1/batches"),
     (Method::PATCH, "/v1/batches/B1"),
@@ -19,7 +19,7 @@ const WRITES: [(Method, &str); 10] = [
     (Method::POST, "/allocate"),
 ];
 
-/// Every call that can do without its body.
+/// Every call with an optional body.
 const BARE_WRITES: [(Method, &str); 4] = [
     (Method::POST, "/v1/batches/B1/receipt"),
     (Method::POST, "/v1/orders/o1/confirmation"),
@@ -27,7 +27,7 @@ const BARE_WRITES: [(Method, &str); 4] = [
     (Method::DELETE, "/v1/orders/o1/dispatch"),
 ];
 
-/// A body that each call but a few would take.
+/// A valid body for creating a batch.
 const BATCH: &str = r#"{"reference": "B1", "sku": "LAMP", "quantity": 1}"#;
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
@@ -51,7 +51,7 @@ async fn a_path_that_does_not_exist_is_not_found(desk: Desk) {
     assert_eq!(desk.books().await.events.len(), 0);
 }
 
-async fn a_method_that_does_not_exist_is_told_with_those_that_do(desk: Desk) {
+async fn an_unknown_method_is_answered_with_the_allowed_ones(desk: Desk) {
     for (method, path, allowed) in [
         (Method::GET, "/v1/batches", vec!["POST"]),
         (Method::PUT, "/v1/batches/B1", vec!["DELETE", "GET", "HEAD", "PATCH"]),
@@ -80,9 +80,9 @@ async fn a_method_that_does_not_exist_is_told_with_those_that_do(desk: Desk) {
         let reply = desk.send(method.clone(), path, &JSON, BATCH).await;
         let _ = reply.refuses(405, "method_not_allowed");
         let allow = reply.header("allow").expect("the methods that are allowed");
-        let mut told: Vec<&str> = allow.split(',').map(str::trim).collect();
-        told.sort_unstable();
-        assert_eq!(told, allowed, "{method} {path}");
+        let mut methods: Vec<&str> = allow.split(',').map(str::trim).collect();
+        methods.sort_unstable();
+        assert_eq!(methods, allowed, "{method} {path}");
     }
 }
 
@@ -107,11 +107,14 @@ async fn a_body_of_another_media_type_is_not_supported(desk: Desk) {
         .await
         .refuses(415, "unsupported_media_type");
     assert_eq!(desk.books().await.events.len(), 0);
-    let spelt = [("content-type", "Application/JSON; charset=utf-8")];
-    assert_eq!(desk.send(Method::POST, "/v1/batches", &spelt, BATCH).await.status, 201);
+    let mixed_case = [("content-type", "Application/JSON; charset=utf-8")];
+    assert_eq!(
+        desk.send(Method::POST, "/v1/batches", &mixed_case, BATCH).await.status,
+        201
+    );
 }
 
-async fn a_call_that_can_do_without_a_body_takes_none_for_an_empty_object(desk: Desk) {
+async fn an_absent_optional_body_counts_as_an_empty_object(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let _ = desk.allocate("o1", "LAMP", 1).await.answers(201);
     for (method, path) in BARE_WRITES {
@@ -163,7 +166,7 @@ async fn a_body_that_is_not_json_is_malformed(desk: Desk) {
     assert_eq!(desk.books().await.events.len(), 0);
 }
 
-async fn json_that_is_no_object_is_not_valid(desk: Desk) {
+async fn json_that_is_not_an_object_is_invalid(desk: Desk) {
     for body in [
         "null",
         "[]",
@@ -180,7 +183,7 @@ async fn json_that_is_no_object_is_not_valid(desk: Desk) {
     assert_eq!(desk.books().await.events.len(), 0);
 }
 
-async fn a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes(desk: Desk) {
+async fn a_body_of_more_than_a_mebibyte_is_too_large_in_any_encoding(desk: Desk) {
     let padded = |bytes: usize| format!("{}{BATCH}", " ".repeat(bytes - BATCH.len()));
     for (method, path) in WRITES {
         let _ = desk
@@ -200,7 +203,7 @@ async fn a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes(desk: Desk
     chunked.last_chunk().await;
     let _ = chunked.reply().await.refuses(413, "payload_too_large");
 
-    // One that is announced to be immense is refused before it comes.
+    // A body that is announced to be huge is refused before it arrives.
     let mut announced = desk.raw().await;
     announced
         .begin_post("/v1/batches", "content-length: 1000000000000\r\n")
@@ -212,10 +215,10 @@ async fn a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes(desk: Desk
     assert_eq!(largest.status, 201);
 }
 
-async fn a_query_parameter_that_does_not_exist_is_never_ignored(desk: Desk) {
+async fn an_unknown_query_parameter_is_never_ignored(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let _ = desk.allocate("o1", "LAMP", 1).await.answers(201);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let fresh = json!({"reference": "B2", "sku": "LAMP", "quantity": 1});
     for (method, path, body) in [
         (Method::POST, "/v1/batches", fresh.clone()),
@@ -264,7 +267,7 @@ async fn a_query_parameter_that_does_not_exist_is_never_ignored(desk: Desk) {
     }
     let line = json!({"orderid": "o2", "sku": "LAMP", "qty": 1});
     let book = desk.post("/allocate?preview=true", &line).await;
-    assert_eq!(book.fields_at_fault(), ["preview"], "the book knows no previews");
+    assert_eq!(book.fields_at_fault(), ["preview"], "the book has no previews");
     let bulk = [("content-type", "application/x-ndjson")];
     let bulk = desk.send(Method::POST, "/v1/bulk?preview=true", &bulk, "").await;
     assert_eq!(bulk.fields_at_fault(), ["preview"]);
@@ -279,13 +282,13 @@ async fn a_query_parameter_that_does_not_exist_is_never_ignored(desk: Desk) {
         let reply = desk.get(&format!("{path}?colour=red")).await;
         assert_eq!(reply.fields_at_fault(), ["colour"], "{path}");
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-/// A client that sends a condition counts on nothing happening unless it holds.
-async fn a_write_on_a_condition_that_cannot_be_checked_is_not_executed(desk: Desk) {
+/// A client that sends a condition relies on it.
+async fn a_write_with_an_unsupported_condition_is_not_executed(desk: Desk) {
     let _ = desk.buy("B1", "LAMP", 10).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for condition in ["if-match", "if-unmodified-since"] {
         for (method, path) in WRITES {
             let is_checked = path.starts_with("/v1/batches/") || path.starts_with("/v1/products/");
@@ -298,10 +301,10 @@ async fn a_write_on_a_condition_that_cannot_be_checked_is_not_executed(desk: Des
             let _ = reply.refuses(501, "condition_not_supported");
         }
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
-async fn a_path_that_is_badly_encoded_or_no_name_is_told(desk: Desk) {
+async fn a_name_in_the_path_is_well_encoded_and_valid(desk: Desk) {
     for (path, field) in [
         ("/v1/batches/%FF", "reference"),
         ("/v1/batches/%20B1", "reference"),
@@ -315,7 +318,7 @@ async fn a_path_that_is_badly_encoded_or_no_name_is_told(desk: Desk) {
     assert_eq!(desk.get(&long).await.fields_at_fault(), ["order_id"]);
 }
 
-async fn what_a_problem_means_can_be_read_where_its_type_leads(desk: Desk) {
+async fn the_type_of_a_problem_is_the_path_of_its_page(desk: Desk) {
     for code in [
         "out_of_stock",
         "unknown_sku",
@@ -340,7 +343,7 @@ async fn what_a_problem_means_can_be_read_where_its_type_leads(desk: Desk) {
     let _ = desk.get("/problems/none").await.refuses(404, "not_found");
 }
 
-async fn a_service_that_stands_says_that_it_is_alive_and_ready(desk: Desk) {
+async fn a_running_service_is_alive_and_ready(desk: Desk) {
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(desk.get(path).await.status, 200);
     }
@@ -349,7 +352,7 @@ async fn a_service_that_stands_says_that_it_is_alive_and_ready(desk: Desk) {
     assert!(figures.text().contains("# EOF"), "OpenMetrics text has an end");
 }
 
-async fn what_can_be_got_can_be_asked_about(desk: Desk) {
+async fn every_get_has_a_head(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
     for path in [
         "/v1/batches/B1",
@@ -372,7 +375,7 @@ async fn what_can_be_got_can_be_asked_about(desk: Desk) {
     assert_eq!((missing.status, missing.body.len()), (404, 0));
 }
 
-async fn the_document_describes_every_call_there_is(desk: Desk) {
+async fn the_document_describes_every_call(desk: Desk) {
     let document = desk.get("/openapi.json").await.answers(200);
     assert!(
         document["openapi"]
@@ -418,17 +421,17 @@ async fn the_document_describes_every_call_there_is(desk: Desk) {
 
 on_each_database! {
     a_path_that_does_not_exist_is_not_found,
-    a_method_that_does_not_exist_is_told_with_those_that_do,
+    an_unknown_method_is_answered_with_the_allowed_ones,
     a_body_of_another_media_type_is_not_supported,
-    a_call_that_can_do_without_a_body_takes_none_for_an_empty_object,
+    an_absent_optional_body_counts_as_an_empty_object,
     a_body_that_is_not_json_is_malformed,
-    json_that_is_no_object_is_not_valid,
-    a_body_of_more_than_a_mebibyte_is_too_large_however_it_comes,
-    a_query_parameter_that_does_not_exist_is_never_ignored,
-    a_write_on_a_condition_that_cannot_be_checked_is_not_executed,
-    a_path_that_is_badly_encoded_or_no_name_is_told,
-    what_a_problem_means_can_be_read_where_its_type_leads,
-    a_service_that_stands_says_that_it_is_alive_and_ready,
-    what_can_be_got_can_be_asked_about,
-    the_document_describes_every_call_there_is,
+    json_that_is_not_an_object_is_invalid,
+    a_body_of_more_than_a_mebibyte_is_too_large_in_any_encoding,
+    an_unknown_query_parameter_is_never_ignored,
+    a_write_with_an_unsupported_condition_is_not_executed,
+    a_name_in_the_path_is_well_encoded_and_valid,
+    the_type_of_a_problem_is_the_path_of_its_page,
+    a_running_service_is_alive_and_ready,
+    every_get_has_a_head,
+    the_document_describes_every_call,
 }

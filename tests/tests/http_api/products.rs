@@ -1,4 +1,4 @@
-//! Naming products, listing them, and looking at their sums.
+//! Naming, listing and showing products.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, segment};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{FAR, FARTHER, PAST, column};
 
-async fn a_product_shows_its_sums_and_its_batches_in_preference_order(desk: Desk) {
+async fn a_product_shows_its_totals_and_its_batches_in_order_of_preference(desk: Desk) {
     desk.buy_inbound("LATE", "LAMP", 40, FARTHER).await;
     desk.buy_inbound("SOON", "LAMP", 30, FAR).await;
     desk.buy("HERE", "LAMP", 20).await;
@@ -39,7 +39,7 @@ async fn a_product_shows_its_sums_and_its_batches_in_preference_order(desk: Desk
     );
 }
 
-async fn a_name_makes_a_product_that_was_never_bought(desk: Desk) {
+async fn a_name_creates_a_product_without_batches(desk: Desk) {
     let product = desk
         .put("/v1/products/LAMP", &json!({"name": "A lamp, 40 cm"}))
         .await
@@ -60,19 +60,19 @@ async fn a_product_without_a_name_has_none(desk: Desk) {
     assert_eq!(desk.product("LAMP").await["name"], Value::Null);
 }
 
-async fn the_same_name_again_changes_nothing_and_another_one_does(desk: Desk) {
+async fn the_same_name_again_changes_nothing_and_another_name_does(desk: Desk) {
     let named = desk
         .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
         .await
         .answers(200);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     assert_eq!(
         desk.put("/v1/products/LAMP", &json!({"name": "A lamp"}))
             .await
             .answers(200),
         named
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let renamed = desk
         .put("/v1/products/LAMP", &json!({"name": "The lamp"}))
         .await
@@ -81,7 +81,7 @@ async fn the_same_name_again_changes_nothing_and_another_one_does(desk: Desk) {
     assert_eq!(desk.event_types("").await, ["ProductNamed", "ProductNamed"]);
 }
 
-async fn a_product_nobody_named_or_bought_is_unknown(desk: Desk) {
+async fn a_product_without_name_and_batches_is_unknown(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
     for path in ["/v1/products/lamp", "/v1/products/lamp/backlog"] {
         let problem = desk.get(path).await.refuses(404, "unknown_sku");
@@ -89,7 +89,7 @@ async fn a_product_nobody_named_or_bought_is_unknown(desk: Desk) {
     }
 }
 
-async fn the_list_is_read_page_by_page_in_the_order_of_skus(desk: Desk) {
+async fn products_are_read_in_pages_in_the_order_of_skus(desk: Desk) {
     for sku in ["E", "B", "a", "D", "C", "é", "A"] {
         desk.buy(&format!("of {sku}"), sku, 1).await;
     }
@@ -116,14 +116,14 @@ async fn the_list_is_read_page_by_page_in_the_order_of_skus(desk: Desk) {
     assert_eq!(page, json!({"items": [], "next": null}));
 }
 
-async fn a_page_that_holds_all_there_is_says_that_it_is_the_last(desk: Desk) {
+async fn a_page_with_all_products_is_the_last(desk: Desk) {
     for sku in ["A", "B"] {
         desk.buy(&format!("of {sku}"), sku, 1).await;
     }
     assert_eq!(desk.get("/v1/products?limit=2").await.answers(200)["next"], Value::Null);
 }
 
-async fn a_search_finds_skus_and_names_in_any_case_and_takes_every_sign_literally(desk: Desk) {
+async fn a_search_finds_skus_and_names_in_any_case_and_takes_every_character_literally(desk: Desk) {
     for (sku, name) in [
         ("LAMP-RED", "Desk light"),
         ("CHAIR", "Red chair"),
@@ -163,7 +163,7 @@ async fn a_search_finds_skus_and_names_in_any_case_and_takes_every_sign_literall
     );
 }
 
-async fn a_page_is_never_longer_than_it_may_be(desk: Desk) {
+async fn a_limit_out_of_bounds_is_a_fault(desk: Desk) {
     for limit in ["0", "-1", "1000000", "ten", "1.5", ""] {
         let reply = desk.get(&format!("/v1/products?limit={limit}")).await;
         assert_eq!(reply.fields_at_fault(), ["limit"], "{limit}");
@@ -171,13 +171,13 @@ async fn a_page_is_never_longer_than_it_may_be(desk: Desk) {
 }
 
 on_each_database! {
-    a_product_shows_its_sums_and_its_batches_in_preference_order,
-    a_name_makes_a_product_that_was_never_bought,
+    a_product_shows_its_totals_and_its_batches_in_order_of_preference,
+    a_name_creates_a_product_without_batches,
     a_product_without_a_name_has_none,
-    the_same_name_again_changes_nothing_and_another_one_does,
-    a_product_nobody_named_or_bought_is_unknown,
-    the_list_is_read_page_by_page_in_the_order_of_skus,
-    a_page_that_holds_all_there_is_says_that_it_is_the_last,
-    a_search_finds_skus_and_names_in_any_case_and_takes_every_sign_literally,
-    a_page_is_never_longer_than_it_may_be,
+    the_same_name_again_changes_nothing_and_another_name_does,
+    a_product_without_name_and_batches_is_unknown,
+    products_are_read_in_pages_in_the_order_of_skus,
+    a_page_with_all_products_is_the_last,
+    a_search_finds_skus_and_names_in_any_case_and_takes_every_character_literally,
+    a_limit_out_of_bounds_is_a_fault,
 }

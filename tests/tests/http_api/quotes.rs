@@ -1,4 +1,4 @@
-//! Quotes: what an order would come to, and why; and orders that may be served from some locations only.
+//! Quotes, and orders with locations.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
@@ -11,11 +11,11 @@ async fn buy_at(desk: &Desk, location: &str, reference: &str, quantity: u64) {
     let _ = desk.post("/v1/batches", &batch).await.answers(201);
 }
 
-async fn a_quote_tells_what_was_tried_and_leaves_nothing_behind(desk: Desk) {
+async fn a_quote_shows_what_was_tried_and_stores_nothing(desk: Desk) {
     desk.buy("SMALL", "LAMP", 3).await;
     desk.buy_inbound("NEXT", "LAMP", 9, FAR).await;
     desk.buy_inbound("LAST", "LAMP", 9, FARTHER).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let quote = desk
         .post("/v1/quotes", &json!({"lines": [line("LAMP", 4)]}))
         .await
@@ -28,12 +28,12 @@ async fn a_quote_tells_what_was_tried_and_leaves_nothing_behind(desk: Desk) {
                 {"batch": "SMALL", "location": "main", "eta": null, "available": 3, "outcome": "too_small"},
                 {"batch": "NEXT", "location": "main", "eta": FAR, "available": 9, "outcome": "taken"}]}]})
     );
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let problem = desk.post("/v1/quotes", &json!({"lines": [line("SOFA", 1)]})).await;
     assert_eq!(problem.refuses(404, "unknown_sku")["skus"], json!(["SOFA"]));
 }
 
-async fn an_order_that_follows_comes_to_what_the_quote_said(desk: Desk) {
+async fn an_order_gets_what_its_quote_shows(desk: Desk) {
     desk.buy("L1", "LAMP", 3).await;
     desk.buy_inbound("DUE", "LAMP", 2, PAST).await;
     desk.buy_inbound("L2", "LAMP", 9, FAR).await;
@@ -146,8 +146,8 @@ async fn lines_are_served_from_the_locations_that_they_name_in_that_order(desk: 
 }
 
 on_each_database! {
-    a_quote_tells_what_was_tried_and_leaves_nothing_behind,
-    an_order_that_follows_comes_to_what_the_quote_said,
+    a_quote_shows_what_was_tried_and_stores_nothing,
+    an_order_gets_what_its_quote_shows,
     every_remedy_is_one_that_helps,
     lines_are_served_from_the_locations_that_they_name_in_that_order,
 }

@@ -1,4 +1,4 @@
-//! Batches that arrive, are put off, or are given up; and what can be promised of them by when.
+//! Batches that arrive, are delayed or cancelled; availability.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{FAR, FARTHER, assert_today, line, parts, today};
 
-async fn a_batch_that_has_arrived_leaves_today(desk: Desk) {
+async fn a_received_batch_is_promised_for_today(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
     let before = today();
@@ -26,17 +26,17 @@ async fn a_batch_that_has_arrived_leaves_today(desk: Desk) {
     );
     assert_today(&moved["to"], &before);
     assert_eq!(desk.batch("B1").await, *batch);
-    let books = desk.books().await;
+    let stored = desk.books().await;
     let again = desk.post("/v1/batches/B1/receipt", &json!({})).await.answers(200);
     assert_eq!(again["batch"], *batch);
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let _ = desk
         .post("/v1/batches/B9/receipt", &json!({}))
         .await
         .refuses(404, "unknown_batch");
 }
 
-async fn lines_of_a_batch_that_is_put_off_move_where_it_helps_and_are_told_of_their_date_where_not(desk: Desk) {
+async fn lines_of_a_delayed_batch_move_where_it_helps_and_else_get_a_new_date(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     desk.buy_inbound("B2", "LAMP", 4, FARTHER).await;
     for id in ["o1", "o2"] {
@@ -58,7 +58,7 @@ async fn lines_of_a_batch_that_is_put_off_move_where_it_helps_and_are_told_of_th
     assert_eq!(desk.order("o2").await["lines"][0]["promised_on"], "2199-03-01");
 }
 
-async fn a_batch_that_is_given_up_is_closed_and_its_lines_wait(desk: Desk) {
+async fn a_cancelled_batch_is_closed_and_its_lines_go_to_the_backlog(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
     let _ = desk.allocate("o2", "LAMP", 1).await.answers(201);
@@ -70,7 +70,7 @@ async fn a_batch_that_is_given_up_is_closed_and_its_lines_wait(desk: Desk) {
         "what has been dispatched remains"
     );
     assert_eq!(cancelled["effects"]["backordered"][0]["order_id"], "o1");
-    let books = desk.books().await;
+    let stored = desk.books().await;
     assert_eq!(
         desk.delete("/v1/batches/B1").await.answers(200)["batch"],
         cancelled["batch"]
@@ -88,11 +88,11 @@ async fn a_batch_that_is_given_up_is_closed_and_its_lines_wait(desk: Desk) {
         .post("/v1/batches/B1/receipt", &json!({}))
         .await
         .refuses(409, "batch_closed");
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
     let _ = desk.delete("/v1/batches/B9").await.refuses(404, "unknown_batch");
 }
 
-async fn what_is_kept_back_is_neither_available_nor_promised(desk: Desk) {
+async fn the_safety_stock_is_neither_available_nor_promised(desk: Desk) {
     desk.buy("HERE", "LAMP", 5).await;
     desk.buy_inbound("SOON", "LAMP", 7, FAR).await;
     let batch = json!({"reference": "NORTH", "sku": "LAMP", "quantity": 4, "eta": FARTHER, "location": "north"});
@@ -131,8 +131,8 @@ async fn what_is_kept_back_is_neither_available_nor_promised(desk: Desk) {
 }
 
 on_each_database! {
-    a_batch_that_has_arrived_leaves_today,
-    lines_of_a_batch_that_is_put_off_move_where_it_helps_and_are_told_of_their_date_where_not,
-    a_batch_that_is_given_up_is_closed_and_its_lines_wait,
-    what_is_kept_back_is_neither_available_nor_promised,
+    a_received_batch_is_promised_for_today,
+    lines_of_a_delayed_batch_move_where_it_helps_and_else_get_a_new_date,
+    a_cancelled_batch_is_closed_and_its_lines_go_to_the_backlog,
+    the_safety_stock_is_neither_available_nor_promised,
 }

@@ -1,4 +1,4 @@
-//! Request ids: every answer bears one, and it is the correlation id of the events that the request caused.
+//! Request ids: every response has one, and it is the correlation id of the events that the request caused.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
@@ -16,7 +16,7 @@ async fn correlation_ids(desk: &Desk) -> Vec<Value> {
         .collect()
 }
 
-async fn the_callers_id_comes_back_and_stands_with_all_that_it_caused(desk: Desk) {
+async fn the_callers_id_is_returned_and_stored_with_its_events(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
     desk.buy("B2", "CHAIR", 1).await;
     let seen = desk.events().await.len();
@@ -26,11 +26,11 @@ async fn the_callers_id_comes_back_and_stands_with_all_that_it_caused(desk: Desk
     assert_eq!(reply.status, 201);
     assert_eq!(reply.header(REQUEST_ID), Some("basket-0815/3"));
     let ids = correlation_ids(&desk).await;
-    // It is placed, both of its lines are allocated, and nothing is left of either.
+    // The order is placed, both lines are allocated, and both products are depleted.
     assert_eq!(ids[seen..], ["basket-0815/3"; 5]);
 }
 
-async fn a_request_without_an_id_gets_one_of_its_own(desk: Desk) {
+async fn a_request_without_an_id_gets_a_new_one(desk: Desk) {
     let mut made = Vec::new();
     for reference in ["B1", "B2"] {
         let reply = desk
@@ -45,7 +45,7 @@ async fn a_request_without_an_id_gets_one_of_its_own(desk: Desk) {
     assert_eq!(correlation_ids(&desk).await, made);
 }
 
-async fn an_id_that_is_not_sane_is_replaced(desk: Desk) {
+async fn an_invalid_request_id_is_replaced(desk: Desk) {
     let long = "x".repeat(5_000);
     for (at, bad) in ["two words", "", long.as_str(), "ümlaut", "tab\there"]
         .into_iter()
@@ -63,7 +63,7 @@ async fn an_id_that_is_not_sane_is_replaced(desk: Desk) {
     }
 }
 
-async fn answers_that_say_no_bear_an_id_too(desk: Desk) {
+async fn errors_have_a_request_id_too(desk: Desk) {
     for (method, path) in [
         (Method::GET, "/nowhere"),
         (Method::DELETE, "/v1/batches"),
@@ -81,8 +81,8 @@ async fn answers_that_say_no_bear_an_id_too(desk: Desk) {
 }
 
 on_each_database! {
-    the_callers_id_comes_back_and_stands_with_all_that_it_caused,
-    a_request_without_an_id_gets_one_of_its_own,
-    an_id_that_is_not_sane_is_replaced,
-    answers_that_say_no_bear_an_id_too,
+    the_callers_id_is_returned_and_stored_with_its_events,
+    a_request_without_an_id_gets_a_new_one,
+    an_invalid_request_id_is_replaced,
+    errors_have_a_request_id_too,
 }

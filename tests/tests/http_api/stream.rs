@@ -1,4 +1,4 @@
-//! The stream of events, as a subscriber reads it: live, resumed, and without a gap or a repeat.
+//! The event stream: live, resumed, and without a gap or a repeat.
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, in_time};
@@ -13,9 +13,9 @@ struct Subscriber {
     pending: Vec<u8>,
 }
 
-/// One event as it came.
+/// One event as received.
 #[derive(Debug, Clone, PartialEq)]
-struct Told {
+struct Received {
     id: u64,
     event: String,
     data: Value,
@@ -33,7 +33,7 @@ impl Subscriber {
         assert!(reply.headers().contains_key("x-request-id"));
         let chunks = reply
             .bytes_stream()
-            .map(|chunk| chunk.expect("the stream stands").to_vec());
+            .map(|chunk| chunk.expect("the stream is open").to_vec());
         Self {
             chunks: chunks.boxed(),
             pending: Vec::new(),
@@ -48,12 +48,12 @@ impl Subscriber {
                 return Some(String::from_utf8(block).expect("events in UTF-8"));
             }
             self.pending
-                .extend(in_time("something is told", self.chunks.next()).await?);
+                .extend(in_time("an event arrives", self.chunks.next()).await?);
         }
     }
 
     /// The next event.
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> Received {
         loop {
             let block = self.block().await.expect("the stream goes on");
             let field = |name: &str| {
@@ -62,9 +62,9 @@ impl Subscriber {
                     .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
                 Some(value.strip_prefix(' ').unwrap_or(value).to_owned())
             };
-            // A comment or a hint when to come again.
+            // A comment, or the time until a reconnect.
             let Some(data) = field("data") else { continue };
-            return Told {
+            return Received {
                 id: field("id").and_then(|id| id.parse().ok()).expect("an event has an id"),
                 event: field("event").expect("an event has a type"),
                 data: serde_json::from_str(&data).expect("an event is JSON"),
@@ -73,43 +73,43 @@ impl Subscriber {
     }
 }
 
-fn told(event: &Value) -> Told {
-    Told {
+fn received(event: &Value) -> Received {
+    Received {
         id: event["sequence"].as_u64().expect("a sequence"),
         event: event["type"].as_str().expect("a type").to_owned(),
         data: event.clone(),
     }
 }
 
-async fn a_subscriber_hears_what_was_and_then_what_happens(desk: Desk) {
+async fn a_subscriber_gets_past_events_and_then_new_ones(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let mut subscriber = Subscriber::open(&desk, "", None).await;
-    assert_eq!(subscriber.next().await, told(&desk.events().await[0]));
+    assert_eq!(subscriber.next().await, received(&desk.events().await[0]));
     for order in ["o1", "o2", "o3"] {
         let _ = desk.allocate(order, "LAMP", 1).await.answers(201);
-        let heard = subscriber.next().await;
-        assert_eq!(heard, told(desk.events().await.last().expect("an event")));
-        assert_eq!(heard.data["order_id"], order);
+        let event = subscriber.next().await;
+        assert_eq!(event, received(desk.events().await.last().expect("an event")));
+        assert_eq!(event.data["order_id"], order);
     }
 }
 
-async fn a_subscriber_that_comes_again_hears_only_what_he_missed(desk: Desk) {
+async fn a_subscriber_that_reconnects_gets_only_what_it_missed(desk: Desk) {
     for at in 0..5 {
         desk.buy(&format!("B{at}"), "LAMP", 1).await;
     }
-    let all: Vec<Told> = desk.events().await.iter().map(told).collect();
+    let all: Vec<Received> = desk.events().await.iter().map(received).collect();
     for seen in 0..4 {
         let mut subscriber = Subscriber::open(&desk, "", Some(all[seen].id)).await;
         assert_eq!(subscriber.next().await, all[seen + 1]);
     }
-    // His own memory goes before what the address says, as a browser repeats the address.
+    // `Last-Event-ID` precedes `after`, since a browser reconnects with the same address.
     let mut subscriber = Subscriber::open(&desk, "?after=0", Some(all[3].id)).await;
     assert_eq!(subscriber.next().await, all[4]);
     let mut subscriber = Subscriber::open(&desk, &format!("?after={}", all[1].id), None).await;
     assert_eq!(subscriber.next().await, all[2]);
 }
 
-async fn a_subscriber_may_choose_what_to_hear(desk: Desk) {
+async fn a_subscriber_may_filter_events(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "CHAIR", 10).await;
     let mut lamps = Subscriber::open(&desk, "?sku=LAMP&type=Allocated", None).await;
@@ -117,19 +117,19 @@ async fn a_subscriber_may_choose_what_to_hear(desk: Desk) {
     for (id, sku) in [("o1", "CHAIR"), ("o1", "LAMP"), ("o2", "CHAIR"), ("o2", "LAMP")] {
         let _ = desk.allocate(id, sku, 1).await.answers(201);
     }
-    for (subscriber, heard) in [
+    for (subscriber, expected) in [
         (&mut lamps, [("o1", "LAMP"), ("o2", "LAMP")]),
         (&mut order, [("o2", "CHAIR"), ("o2", "LAMP")]),
     ] {
-        for (id, sku) in heard {
-            let told = subscriber.next().await;
-            assert_eq!((&told.data["order_id"], &told.data["sku"]), (&json!(id), &json!(sku)));
+        for (id, sku) in expected {
+            let event = subscriber.next().await;
+            assert_eq!((&event.data["order_id"], &event.data["sku"]), (&json!(id), &json!(sku)));
         }
     }
 }
 
-async fn nothing_is_missed_or_repeated_over_reconnects_while_writes_go_on(desk: Desk) {
-    /// Clients that write side by side.
+async fn no_event_is_missed_or_repeated_over_reconnects_during_writes(desk: Desk) {
+    /// Concurrent writers.
     const WRITERS: usize = 4;
     /// Commands of each; some cause two events.
     const COMMANDS: usize = 60;
@@ -150,29 +150,28 @@ async fn nothing_is_missed_or_repeated_over_reconnects_while_writes_go_on(desk: 
         })
         .collect();
 
-    // Eighty lines fit, and the last of each product tells that nothing is left; each of the others tells that it did
-    // not fit, and that it waits.
+    // Eighty lines fit, and the last of each product depletes it. Each of the others causes a shortage and a backorder.
     let expected = WRITERS + 80 + WRITERS + 2 * (WRITERS * COMMANDS - 80);
-    let mut heard: Vec<Told> = Vec::new();
-    let mut patience = 0;
-    while heard.len() < expected {
-        let last = heard.last().map_or(0, |told| told.id);
+    let mut read: Vec<Received> = Vec::new();
+    let mut before_reconnect = 0;
+    while read.len() < expected {
+        let last = read.last().map_or(0, |event| event.id);
         let mut subscriber = Subscriber::open(&desk, "", Some(last)).await;
-        // Each time a little more, so that the cut falls here and there.
-        patience += 7;
-        for _ in 0..patience.min(expected - heard.len()) {
-            heard.push(subscriber.next().await);
+        // A little more each time, so that the reconnects are at various events.
+        before_reconnect += 7;
+        for _ in 0..before_reconnect.min(expected - read.len()) {
+            read.push(subscriber.next().await);
         }
     }
     for writer in writers {
         writer.await.expect("a writer is served");
     }
-    let all: Vec<Told> = desk.events().await.iter().map(told).collect();
+    let all: Vec<Received> = desk.events().await.iter().map(received).collect();
     assert_eq!(all.len(), expected);
-    assert_eq!(heard, all);
+    assert_eq!(read, all);
 }
 
-async fn an_event_that_was_never_told_can_not_be_the_last_one(desk: Desk) {
+async fn an_invalid_last_event_id_is_a_fault(desk: Desk) {
     for bad in ["x", "-1", "1.5", "99999999999999999999"] {
         let reply = desk
             .send(Method::GET, "/v1/events/stream", &[("last-event-id", bad)], "")
@@ -181,7 +180,7 @@ async fn an_event_that_was_never_told_can_not_be_the_last_one(desk: Desk) {
     }
 }
 
-async fn many_subscribers_hear_the_same(desk: Desk) {
+async fn many_subscribers_get_the_same_events(desk: Desk) {
     let mut subscribers = Vec::new();
     for _ in 0..20 {
         subscribers.push(Subscriber::open(&desk, "", None).await);
@@ -189,10 +188,10 @@ async fn many_subscribers_hear_the_same(desk: Desk) {
     for at in 0..5 {
         desk.buy(&format!("B{at}"), "LAMP", 1).await;
     }
-    let all: Vec<Told> = desk.events().await.iter().map(told).collect();
+    let all: Vec<Received> = desk.events().await.iter().map(received).collect();
     for subscriber in &mut subscribers {
-        for told in &all {
-            assert_eq!(&subscriber.next().await, told);
+        for event in &all {
+            assert_eq!(&subscriber.next().await, event);
         }
     }
 }
@@ -207,11 +206,11 @@ async fn streams_end_when_the_service_drains(mut desk: Desk) {
 }
 
 on_each_database! {
-    a_subscriber_hears_what_was_and_then_what_happens,
-    a_subscriber_that_comes_again_hears_only_what_he_missed,
-    a_subscriber_may_choose_what_to_hear,
-    nothing_is_missed_or_repeated_over_reconnects_while_writes_go_on,
-    an_event_that_was_never_told_can_not_be_the_last_one,
-    many_subscribers_hear_the_same,
+    a_subscriber_gets_past_events_and_then_new_ones,
+    a_subscriber_that_reconnects_gets_only_what_it_missed,
+    a_subscriber_may_filter_events,
+    no_event_is_missed_or_repeated_over_reconnects_during_writes,
+    an_invalid_last_event_id_is_a_fault,
+    many_subscribers_get_the_same_events,
     streams_end_when_the_service_drains,
 }

@@ -1,29 +1,29 @@
-//! Words that the cases share.
+//! Helpers that the cases share.
 
 use earmark_adapters::clock::SystemClock;
 use earmark_application::Clock;
 use serde_json::{Value, json};
 
-/// A day that has not come, whenever the tests run.
+/// A day in the future, whenever the tests run.
 pub(crate) const FAR: &str = "2199-01-01";
 
 /// A day after [`FAR`].
 pub(crate) const FARTHER: &str = "2199-02-01";
 
-/// A day that has passed, whenever the tests run.
+/// A day in the past, whenever the tests run.
 pub(crate) const PAST: &str = "2020-01-01";
 
-/// A line of an order, known by its SKU.
+/// A line of an order, whose id is its SKU.
 pub(crate) fn line(sku: &str, quantity: u64) -> Value {
     json!({"sku": sku, "quantity": quantity})
 }
 
-/// An order with these lines, all or nothing.
+/// An order with these lines, which is refused if one does not fit.
 pub(crate) fn order(id: &str, lines: &[Value]) -> Value {
     json!({"order_id": id, "lines": lines})
 }
 
-/// The same order, with something else to become of what does not fit.
+/// The same order with another handling of shortages.
 pub(crate) fn on_shortage(mut order: Value, word: &str) -> Value {
     order["on_shortage"] = word.into();
     order
@@ -37,19 +37,19 @@ pub(crate) fn parts(parts: &[(&str, u64)]) -> Value {
         .collect()
 }
 
-/// Today, as the service means it. A case that looks before and after an answer knows that it lies between.
+/// Today, in the service's time zone. A case that reads it before and after a call knows that the answer lies between.
 pub(crate) fn today() -> String {
     SystemClock::new().today().to_string()
 }
 
-/// Holds a value to be today's date, for an answer that was asked for when it was `before`.
+/// Asserts that a value is today's date, in an answer to a call that was made on the day `before`.
 #[track_caller]
 pub(crate) fn assert_today(value: &Value, before: &str) {
     let date = value.as_str().expect("a date");
     assert!((before..=today().as_str()).contains(&date), "{date} is not today");
 }
 
-/// The members of a list, each as one of its members: `column(&order["lines"], "status")`.
+/// One member of each item of a list: `column(&order["lines"], "status")`.
 #[track_caller]
 pub(crate) fn column(list: &Value, member: &str) -> Vec<Value> {
     list.as_array()

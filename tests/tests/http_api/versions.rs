@@ -1,4 +1,4 @@
-//! Versions: what bears an ETag, and writes that are held to one.
+//! Versions: ETags, and writes with conditions.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::FAR;
 
-/// Each write that can be held to a version, on the batch B1 of LAMP.
+/// Each write that can have a condition, on the batch B1 of LAMP.
 fn writes() -> [(Method, &'static str, Value); 4] {
     [
         (Method::PUT, "/v1/products/LAMP", json!({"safety_stock": 1})),
@@ -28,17 +28,17 @@ async fn etag(desk: &Desk, path: &str) -> String {
     desk.get(path).await.header("etag").expect("an ETag").to_owned()
 }
 
-async fn a_write_is_executed_on_the_version_that_was_seen_and_on_no_other(desk: Desk) {
+async fn a_write_is_executed_on_the_version_in_its_condition_only(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     for write in writes() {
         let seen = etag(&desk, "/v1/products/LAMP").await;
         assert_eq!(etag(&desk, "/v1/batches/B1").await, seen);
-        let books = desk.books().await;
+        let stored = desk.books().await;
         for stale in ["\"999\"".to_owned(), format!("W/{seen}"), "\"x\", \"998\"".to_owned()] {
             let problem = send_if(&desk, &stale, &write).await.refuses(412, "stale_version");
             assert_eq!(format!("\"{}\"", problem["version"]), seen);
         }
-        assert_eq!(desk.books().await, books);
+        assert_eq!(desk.books().await, stored);
         let reply = send_if(&desk, &format!("\"999\", {seen}"), &write).await;
         let _ = reply.answers(200);
         let now = etag(&desk, "/v1/products/LAMP").await;
@@ -48,7 +48,7 @@ async fn a_write_is_executed_on_the_version_that_was_seen_and_on_no_other(desk: 
     }
 }
 
-async fn of_many_that_saw_the_same_version_one_is_executed(desk: Desk) {
+async fn of_concurrent_writes_on_one_version_one_is_executed(desk: Desk) {
     desk.buy("B1", "LAMP", 1_000).await;
     let seen = etag(&desk, "/v1/batches/B1").await;
     let desk = Arc::new(desk);
@@ -70,7 +70,7 @@ async fn of_many_that_saw_the_same_version_one_is_executed(desk: Desk) {
     assert!(statuses[1..].iter().all(|status| *status == 412), "{statuses:?}");
 }
 
-async fn a_star_asks_for_something_to_write_on(desk: Desk) {
+async fn a_star_requires_an_existing_resource(desk: Desk) {
     let put = (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"}));
     let problem = send_if(&desk, "*", &put).await.refuses(412, "stale_version");
     assert_eq!(problem["version"], 0);
@@ -81,20 +81,20 @@ async fn a_star_asks_for_something_to_write_on(desk: Desk) {
     let _ = send_if(&desk, "*", &put).await.answers(200);
 }
 
-async fn a_condition_that_can_not_be_read_is_told(desk: Desk) {
+async fn a_malformed_condition_is_a_problem(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
-    let books = desk.books().await;
+    let stored = desk.books().await;
     for bad in ["1", "\"1", "*, \"1\"", "w/\"1\""] {
         for write in writes() {
             let _ = send_if(&desk, bad, &write).await.refuses(400, "malformed_condition");
         }
     }
-    assert_eq!(desk.books().await, books);
+    assert_eq!(desk.books().await, stored);
 }
 
 on_each_database! {
-    a_write_is_executed_on_the_version_that_was_seen_and_on_no_other,
-    of_many_that_saw_the_same_version_one_is_executed,
-    a_star_asks_for_something_to_write_on,
-    a_condition_that_can_not_be_read_is_told,
+    a_write_is_executed_on_the_version_in_its_condition_only,
+    of_concurrent_writes_on_one_version_one_is_executed,
+    a_star_requires_an_existing_resource,
+    a_malformed_condition_is_a_problem,
 }

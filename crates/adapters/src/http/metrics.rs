@@ -1,4 +1,4 @@
-//! The service's figures, for Prometheus: what the engine reports through its port, and what this interface counts.
+//! Metrics for Prometheus: what the engine reports through its port, and what this interface counts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -15,14 +15,14 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// The media type that [`Metrics::text`] is written in.
-pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// From a store in memory to a request that has waited in a queue, in seconds.
 const SECONDS: [f64; 13] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
-/// From a command that travels alone to the largest group.
+/// From a single command to the largest group.
 const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -49,23 +49,23 @@ struct RouteLabels {
     route: String,
 }
 
-/// The methods that have figures of their own. A client may invent methods, but not series: any other is the last.
+/// The methods with series of their own. All others share the last, so that a client can't create series.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
 
 /// The classes of status, from the hundreds up.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// The figures of one route, each looked up by its labels when it first counts: to look them up for every request would
-/// cost several times the counting.
+/// The series of one route, each looked up by its labels once: a look-up for every request would cost several times the
+/// counting.
 #[derive(Debug, Default)]
-struct RouteFigures {
+struct RouteSeries {
     /// By method.
     seconds: [OnceLock<Histogram>; METHODS.len()],
     /// By method and class of status.
     requests: [[OnceLock<Counter>; CLASSES.len()]; METHODS.len()],
 }
 
-/// All figures. One of these is both the engine's [`Meter`] and the source of `/metrics`.
+/// All metrics: the engine's [`Meter`] and the source of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -77,8 +77,8 @@ pub struct Metrics {
     events: Counter,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    /// The figures of the routes that were asked for so far.
-    routes: RwLock<HashMap<String, Arc<RouteFigures>>>,
+    /// The series of the routes that have been requested.
+    routes: RwLock<HashMap<String, Arc<RouteSeries>>>,
     streams: Gauge,
 }
 
@@ -89,7 +89,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Figures that stand at zero.
+    /// Metrics at zero.
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("earmark");
@@ -104,14 +104,14 @@ impl Metrics {
         let store_seconds = Histogram::new(SECONDS);
         registry.register_with_unit(
             "store",
-            "Time that a group's transaction took, retries and the wait for the group before included",
+            "Time that a group's transaction took, with retries and the wait for the group before",
             Unit::Seconds,
             store_seconds.clone(),
         );
         let conflicts = Counter::default();
         registry.register(
             "conflicts",
-            "Decisions taken anew because the state had changed",
+            "Decisions taken again because the state had changed",
             conflicts.clone(),
         );
         let queued = Family::default();
@@ -148,7 +148,7 @@ impl Metrics {
         }
     }
 
-    /// All figures as OpenMetrics text, which Prometheus reads.
+    /// All metrics as OpenMetrics text, which Prometheus reads.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -157,11 +157,11 @@ impl Metrics {
     }
 
     /// Counts an answered request. `route` is a pattern, never a path: the number of series is bounded by the routes.
-    pub(super) fn requested(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
-        let figures = self.figures_of(route);
-        let method = method_place(method);
-        let class = class_place(status);
-        figures.requests[method][class]
+    pub(crate) fn requested(&self, method: &Method, route: &str, status: StatusCode, took: Duration) {
+        let series = self.series_of(route);
+        let method = method_index(method);
+        let class = class_index(status);
+        series.requests[method][class]
             .get_or_init(|| {
                 self.requests.get_or_create_owned(&RequestLabels {
                     method: METHODS[method],
@@ -170,7 +170,7 @@ impl Metrics {
                 })
             })
             .inc();
-        figures.seconds[method]
+        series.seconds[method]
             .get_or_init(|| {
                 self.request_seconds.get_or_create_owned(&RouteLabels {
                     method: METHODS[method],
@@ -180,8 +180,8 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    fn figures_of(&self, route: &str) -> Arc<RouteFigures> {
-        // Nothing is left half done under these locks, so one that was poisoned is as good as any.
+    fn series_of(&self, route: &str) -> Arc<RouteSeries> {
+        // Nothing panics with these locks held, so a poisoned one is as good as any.
         let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = routes.get(route) {
             return Arc::clone(known);
@@ -192,7 +192,7 @@ impl Metrics {
     }
 
     /// The number of open event streams.
-    pub(super) const fn streams(&self) -> &Gauge {
+    pub(crate) const fn streams(&self) -> &Gauge {
         &self.streams
     }
 }
@@ -204,7 +204,7 @@ impl Meter for Metrics {
     }
 
     fn stored(&self, commands: usize, events: usize, took: Duration) {
-        // A group has some hundred commands at most: no bit of it is lost in a float.
+        // A group has some hundred commands at most, which a float holds exactly.
         self.group_size
             .observe(u32::try_from(commands).map_or(f64::INFINITY, f64::from));
         self.events.inc_by(u64::try_from(events).unwrap_or(u64::MAX));
@@ -222,14 +222,14 @@ impl Meter for Metrics {
     }
 }
 
-/// A method's place among [`METHODS`].
-fn method_place(method: &Method) -> usize {
+/// The index of a method in [`METHODS`].
+fn method_index(method: &Method) -> usize {
     let known = METHODS.iter().position(|known| *known == method.as_str());
     known.unwrap_or(METHODS.len() - 1)
 }
 
-/// A status's place among [`CLASSES`].
-fn class_place(status: StatusCode) -> usize {
+/// The index of a status in [`CLASSES`].
+fn class_index(status: StatusCode) -> usize {
     usize::from(status.as_u16() / 100).clamp(1, CLASSES.len()) - 1
 }
 
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_engine_reports_can_be_read() {
+    fn the_reports_of_the_engine_are_in_the_text() {
         let metrics = Metrics::new();
         metrics.answered("allocate", "ok", 1);
         metrics.answered("allocate", "out_of_stock", 1);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_can_not_invent_series() {
+    fn a_client_can_not_create_series() {
         let metrics = Metrics::new();
         for method in ["BREW", "STEEP"] {
             let method = Method::from_bytes(method.as_bytes()).expect("a method");

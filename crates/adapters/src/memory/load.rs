@@ -10,9 +10,9 @@ use earmark_domain::{
 
 use jiff::Timestamp;
 
-use super::books::{Books, StoredProduct, committed};
+use super::tables::{StoredProduct, Tables, committed};
 
-impl Books {
+impl Tables {
     /// A consistent copy of what a scope names.
     pub(super) fn load(&self, scope: &Scope) -> Loaded {
         let mut lines: BTreeSet<LineKey> = scope.lines.clone();
@@ -24,12 +24,16 @@ impl Books {
         let named = scope.batches.iter().filter_map(|reference| self.batches.get(reference));
         skus.extend(named.map(|batch| batch.record.sku.clone()));
 
-        let mut loaded = Loaded::default();
+        let processed = scope.messages.intersection(&self.inbox).cloned().collect();
+        let mut loaded = Loaded {
+            processed,
+            ..Loaded::default()
+        };
         let mut references: BTreeSet<Reference> = scope.batches.clone();
         for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
             loaded.products.push(product.record.clone());
-            let whole = scope.all_batches_of.contains(&product.record.sku);
-            let most = if whole { usize::MAX } else { BATCH_PAGE };
+            let all = scope.all_batches_of.contains(&product.record.sku);
+            let most = if all { usize::MAX } else { BATCH_PAGE };
             references.extend(product.live.values().take(most).cloned());
             if product.live.len() > most {
                 loaded
@@ -40,8 +44,8 @@ impl Books {
                     }));
             }
             if scope.backlog != BacklogNeed::None {
-                let (turns, read) = backlog_page(product, scope.backlog);
-                lines.extend(turns.map(|turn| turn.key.clone()));
+                let (positions, read) = backlog_page(product, scope.backlog);
+                lines.extend(positions.map(|position| position.key.clone()));
                 loaded.backlog.push(read);
             }
             if scope.holds.contains(&product.record.sku) {
@@ -71,8 +75,8 @@ impl Books {
         loaded
     }
 
-    /// The lines that would have to leave a batch, the weakest claim first: no more than cover the excess; or all that
-    /// lie in it.
+    /// The lines that would have to leave a batch, the lowest release rank first: no more than cover the excess; or all
+    /// that hold units there.
     fn to_release(&self, need: &ReleaseScope) -> Vec<LineKey> {
         let Some(batch) = self.batches.get(&need.batch) else {
             return Vec::new();
@@ -81,15 +85,15 @@ impl Books {
             ReleaseLines::Beyond(quantity) => committed(&batch.record).saturating_sub(quantity.units()),
             ReleaseLines::All => Units::new(u64::MAX),
         };
-        let mut leaving = Vec::new();
-        for ((_, _, turn), quantity) in batch.held.iter().rev() {
+        let mut keys = Vec::new();
+        for ((_, _, position), quantity) in batch.held.iter().rev() {
             if excess == Units::ZERO {
                 break;
             }
             excess = excess.saturating_sub(quantity.units());
-            leaving.push(turn.key.clone());
+            keys.push(position.key.clone());
         }
-        leaving
+        keys
     }
 
     /// Orders that have a line of one of these products whose deadline is not after an instant, the earliest first.

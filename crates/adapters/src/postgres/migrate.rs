@@ -1,4 +1,4 @@
-//! The schema: what is missing of it, and bringing it up to date.
+//! Migrations: which are missing, and running them.
 
 use std::collections::BTreeSet;
 
@@ -15,27 +15,27 @@ use super::statement::statement;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Held while migrations run, the look at what is missing included. It falls with the connection.
+/// An advisory lock that is held while migrations are looked up and run. It is released with the connection.
 const LOCK: &str = "SELECT pg_advisory_lock(x'4541524d4d494752'::bigint)";
 
-/// A connection as the migrations need it: one that blocks its thread.
+/// A connection as Diesel's migrations need it: one that blocks its thread.
 type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
 
-/// The names of the migrations that are missing. Changes nothing, not even where there is no schema at all.
+/// The names of the missing migrations. Changes nothing, even where there is no schema at all.
 pub(super) async fn pending(connection: AsyncPgConnection) -> Result<Vec<String>, OpenError> {
-    // Asking diesel makes its table, which a mere look must not do.
-    const BEGUN: &str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
-    let begun: Vec<bool> = statement::<Bool>(BEGUN)
+    // Diesel creates its own table when it is asked for the applied migrations, so that is only asked if there is one.
+    const HAS_TABLE: &str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    let has_table: Vec<bool> = statement::<Bool>(HAS_TABLE)
         .rows(&connection)
         .await
         .map_err(|why| OpenError::Unreachable(store_error(why).to_string()))?;
-    if begun != [true] {
+    if has_table != [true] {
         return names(&known()?);
     }
     blocking(connection, |connection| names(&missing(connection)?)).await
 }
 
-/// Runs the migrations that are missing, and answers their names.
+/// Runs the missing migrations, and returns their names.
 pub(super) async fn run(connection: AsyncPgConnection) -> Result<Vec<String>, OpenError> {
     blocking(connection, |connection| {
         connection.batch_execute(LOCK).map_err(failed)?;
@@ -46,7 +46,7 @@ pub(super) async fn run(connection: AsyncPgConnection) -> Result<Vec<String>, Op
     .await
 }
 
-/// Diesel's migrations block the thread they run on: one that may be blocked.
+/// Diesel's migrations block their thread, so they run on one that may be blocked.
 async fn blocking<T: Send + 'static>(
     connection: AsyncPgConnection,
     work: impl FnOnce(&mut Blocking) -> Result<T, OpenError> + Send + 'static,
@@ -62,7 +62,7 @@ fn known() -> Result<Migrations, OpenError> {
     MIGRATIONS.migrations().map_err(failed)
 }
 
-/// What this program knows and the database lacks, in order.
+/// The migrations that this program has and the database lacks, in order.
 fn missing(connection: &mut Blocking) -> Result<Migrations, OpenError> {
     let applied = connection.applied_migrations().map_err(failed)?;
     let known = known()?;

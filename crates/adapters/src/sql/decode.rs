@@ -1,5 +1,5 @@
-//! What is read alike of any database: a row's values, each through the domain's own constructor, and what is told when one
-//! of them can't be true.
+//! Values of a row as the domain's values, whatever the database. Each goes through the domain's own constructor, and a
+//! value that can't be true is reported with its table and key.
 
 use std::fmt::Display;
 
@@ -11,19 +11,19 @@ use earmark_domain::{
 use crate::sql::rank;
 use crate::wire;
 
-/// Names the row a value that can't be one stands in.
+/// The row that values are read from, to name it in errors.
 pub(crate) struct RowContext<'a> {
     pub(crate) table: &'static str,
     pub(crate) key: &'a dyn Display,
 }
 
 impl RowContext<'_> {
-    /// What is told of a value that can't be true.
+    /// The error of a value that can't be true.
     pub(crate) fn corrupt(&self, why: impl Display) -> StoreError {
         StoreError::Corrupt(format!("{} {:?}: {why}", self.table, self.key.to_string()))
     }
 
-    /// Takes a value through its constructor.
+    /// The result of a value's constructor, with the row named in an error.
     pub(crate) fn read<T, E: Display>(&self, column: &str, value: Result<T, E>) -> Result<T, StoreError> {
         value.map_err(|why| self.corrupt(format_args!("{column} {why}")))
     }
@@ -55,7 +55,7 @@ impl RowContext<'_> {
         })
     }
 
-    /// The order that an event concerns. Of one that is found by its line it stands in the data alone.
+    /// The order that an event concerns. An event that is found through its line has it in the data alone.
     pub(crate) fn order(&self, order: Option<String>, kind: &str, data: &str) -> Result<Option<OrderId>, StoreError> {
         let order = match order {
             None if kind == "Allocated" => Some(self.read("data", wire::allocated_order(data))?),
@@ -84,7 +84,7 @@ impl RowContext<'_> {
     }
 }
 
-/// An order id that stands with a line.
+/// The order id of a line.
 pub(crate) fn order_id(id: &str) -> Result<OrderId, StoreError> {
     let at = RowContext {
         table: "lines",
@@ -93,7 +93,20 @@ pub(crate) fn order_id(id: &str) -> Result<OrderId, StoreError> {
     at.read("order_id", OrderId::new(id))
 }
 
-/// A sum of a product's units, as the database made it.
+/// A product's SKU.
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(dead_code, reason = "the other store reads whole products")
+)]
+pub(crate) fn sku(sku: &str) -> Result<Sku, StoreError> {
+    let at = RowContext {
+        table: "products",
+        key: &sku,
+    };
+    at.read("sku", Sku::new(sku))
+}
+
+/// A sum of a product's units that the database has made.
 pub(crate) fn units(sku: &Sku, column: &str, sum: i64) -> Result<Units, StoreError> {
     let at = RowContext {
         table: "products",
@@ -102,7 +115,7 @@ pub(crate) fn units(sku: &Sku, column: &str, sum: i64) -> Result<Units, StoreErr
     at.units(column, sum)
 }
 
-/// Units of a product in a batch, as the database made a sum of them.
+/// Units of a product in a batch whose hold has ended: a sum that the database has made.
 pub(crate) fn ended((sku, batch, sum): (String, String, i64)) -> Result<(Sku, Reference, Units), StoreError> {
     let at = RowContext {
         table: "allocations",
@@ -115,7 +128,7 @@ pub(crate) fn ended((sku, batch, sum): (String, String, i64)) -> Result<(Sku, Re
     ))
 }
 
-/// A counter that only grows by ones, such as a version or a sequence, as a column keeps it.
+/// A counter that grows by ones, such as a version or a sequence, as it is stored.
 pub(crate) fn counter(count: u64) -> i64 {
-    i64::try_from(count).expect("nobody counts to 2^63 by ones")
+    i64::try_from(count).expect("no counter that grows by ones reaches 2^63")
 }

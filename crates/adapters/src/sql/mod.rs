@@ -1,5 +1,9 @@
-//! What the SQL stores share: the product cache, what a new line's row holds, how rows are decoded, and how precedence
-//! is encoded as one sortable number.
+//! What the SQL stores share.
+//!
+//! - [`rank`]: precedence and release rank as one sortable number each.
+//! - [`decode`]: values of a row as the domain's values.
+//! - [`new_lines`]: what the row of a new line stores beside the line.
+//! - [`product_cache`]: an optimisation that can be taken out.
 
 pub(crate) mod decode;
 pub(crate) mod new_lines;

@@ -1,19 +1,20 @@
 //! Precedence and release rank as one integer each, so that one indexed column sorts in the domain's order.
 //!
-//! A rank is −(priority · 2³² + urgency). The urgency of a day counts down from 2³¹, so that an earlier day has a larger
-//! one, and every day of the calendar is more urgent than none, which is 0. An order without priority and date has rank 0.
+//! A rank is −(priority · 2³² + urgency). The urgency of a day counts down from 2³¹, so that an earlier day has a
+//! larger one, and every day of the calendar is more urgent than none, which is 0. An order without priority and date
+//! has rank 0.
 
 use earmark_domain::{Precedence, Priority, ReleaseRank};
 use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 
-/// The part of a rank that the day takes.
+/// The range of urgencies: a priority's step.
 const DAYS: i64 = 1 << 32;
-/// From here the days are counted down.
+/// Urgency counts down from here.
 const LAST_DAY: i64 = 1 << 31;
 const EPOCH: Date = date(1970, 1, 1);
 
-/// Below the release rank of every firm line.
+/// The offset of held lines: below the release ranks of all firm lines.
 const HELD: i64 = -(1 << 60);
 
 /// The rank of a precedence: the smaller is served first.
@@ -23,7 +24,7 @@ pub(crate) fn rank(precedence: Precedence) -> i64 {
     -(i64::from(precedence.priority().get()) * DAYS + urgency)
 }
 
-/// The precedence of a rank; `None`: it is the rank of none.
+/// The precedence of a rank; `None`: the number is no rank.
 pub(crate) fn precedence(rank: i64) -> Option<Precedence> {
     let negated = rank.checked_neg()?;
     let priority = Priority::new(negated.div_euclid(DAYS)).ok()?;
@@ -43,7 +44,7 @@ pub(crate) fn release_rank(release_rank: ReleaseRank) -> i64 {
     held - rank(release_rank.precedence())
 }
 
-/// The release rank of a column value; `None`: it is the value of none.
+/// The release rank of a column value; `None`: the number is no release rank.
 pub(crate) fn release_rank_of(value: i64) -> Option<ReleaseRank> {
     let held = value < HELD / 2;
     let firm = if held { value.checked_sub(HELD)? } else { value };
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn release_ranks_sort_as_the_domain_s_do() {
+    fn release_ranks_sort_as_in_the_domain() {
         let both = [true, false].into_iter().flat_map(|held| {
             let of = move |precedence| ReleaseRank::of(precedence, held);
             all().into_iter().map(of)
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_is_decoded_the_same() {
+    fn a_rank_is_decoded_as_it_was_encoded() {
         for one in all() {
             assert_eq!(precedence(rank(one)), Some(one));
             for held in [true, false] {

@@ -1,4 +1,4 @@
-//! What SQLite answers, in the words of the port.
+//! SQLite's errors as the errors of the ports.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use earmark_application::StoreError;
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A path that SQLite can't be given.
+    /// SQLite takes UTF-8 paths only.
     #[error("the path {} is not UTF-8", .0.display())]
     Path(PathBuf),
-    /// A store without readers could answer no question.
+    /// A store without readers can't answer any query.
     #[error("a SQLite store needs at least one reader")]
     NoReaders,
     /// The file can't be opened, or is not a SQLite database.
@@ -22,7 +22,7 @@ pub enum OpenError {
         /// What SQLite says.
         why: String,
     },
-    /// The file system does not allow the write-ahead log, without which readers and the writer would block each other.
+    /// The file system does not allow a write-ahead log, without which readers and the writer block each other.
     #[error(
         "the SQLite database {} can't keep a write-ahead log (journal mode is {mode}); put it on a local disk",
         .path.display()
@@ -33,15 +33,16 @@ pub enum OpenError {
         /// The journal mode that SQLite chose instead.
         mode: String,
     },
-    /// The program could not see it through: no thread could be started, or the runtime is shutting down.
+    /// Opening was interrupted: no thread could be started, or the runtime is shutting down.
     #[error("opening the SQLite database was cut short: {0}")]
     CutShort(String),
-    /// The schema is older than this program, which was told not to touch it.
+    /// The schema is older than this program, and the caller does not allow a migration.
     #[error("the database schema is not up to date (missing: {}); run `earmark migrate`", .0.join(", "))]
     Pending(Vec<String>),
     /// The schema is newer than this program.
     #[error(
-        "the database schema is newer than this program (unknown: {}); run the earmark that brought it there, or a later one",
+        "the database schema is newer than this program (unknown: {}); run the earmark that brought it \
+         there, or a later one",
         .0.join(", ")
     )]
     Newer(Vec<String>),
@@ -50,7 +51,7 @@ pub enum OpenError {
     Migration(String),
 }
 
-/// Tells an error of a statement apart by what the caller can do about it.
+/// Classifies the error of a statement by what the caller can do about it.
 pub(super) fn store_error(error: Error) -> StoreError {
     match error {
         Error::DatabaseError(kind, information) => database_error(kind, information.message()),
@@ -59,26 +60,27 @@ pub(super) fn store_error(error: Error) -> StoreError {
     }
 }
 
-fn database_error(kind: DatabaseErrorKind, placing_event: &str) -> StoreError {
-    // The driver hands out no code for what follows, only SQLite's words, which are the same in every language.
+fn database_error(kind: DatabaseErrorKind, message: &str) -> StoreError {
+    // For these the driver has no code, only SQLite's message, which is the same in every language.
     const BROKEN: [&str; 2] = ["database disk image is malformed", "file is not a database"];
     match kind {
-        // Somebody else stored the same key first.
+        // Another transaction stored the same key first.
         DatabaseErrorKind::UniqueViolation => StoreError::Conflict,
         DatabaseErrorKind::CheckViolation
         | DatabaseErrorKind::ForeignKeyViolation
-        | DatabaseErrorKind::NotNullViolation => StoreError::Corrupt(placing_event.to_owned()),
-        // The words of the schema's own triggers.
-        _ if placing_event.contains(" refuses ") => StoreError::Corrupt(placing_event.to_owned()),
-        _ if BROKEN.contains(&placing_event) => StoreError::Corrupt(placing_event.to_owned()),
-        // What remains is trouble around the file: another program holds it, the disk is full or fails.
-        _ => StoreError::Unavailable(placing_event.to_owned()),
+        | DatabaseErrorKind::NotNullViolation => StoreError::Corrupt(message.to_owned()),
+        // A message of the schema's own triggers.
+        _ if message.contains(" refuses ") => StoreError::Corrupt(message.to_owned()),
+        _ if BROKEN.contains(&message) => StoreError::Corrupt(message.to_owned()),
+        // The rest is about the file: another program has it locked, the disk is full or fails.
+        _ => StoreError::Unavailable(message.to_owned()),
     }
 }
 
-/// Counts the rows of a conditional write: another number means that the rows are not as they were read.
-pub(super) fn expect_rows(wanted: usize, written: usize) -> Result<(), StoreError> {
-    if written == wanted {
+/// Checks the number of rows that a conditional write wrote: another number means that the rows have changed since they
+/// were read.
+pub(super) fn expect_rows(expected: usize, written: usize) -> Result<(), StoreError> {
+    if written == expected {
         Ok(())
     } else {
         Err(StoreError::Conflict)

@@ -1,28 +1,29 @@
-//! Statements: SQL written out, with typed values and rows, kept prepared by the connection.
+//! Statements by hand: SQL written out, with typed values and rows, kept prepared by the connection.
 //!
-//! Look-ups by lists of keys can't be said in diesel's query builder, and its raw queries are prepared anew each time
-//! they run, which costs more than most of them do. A [`Statement`] is known to the connection's cache by its text, so
-//! each is prepared once a connection; those that run for every line are known by a type, so that their text need not
-//! even be looked at.
+//! They are for what the query builder can't say, and for statements of the hot path that it would prepare anew each
+//! time; the place of each gives the reason. A [`Statement`] is known to the connection's cache by its text, so each is
+//! prepared once a connection; those that run for every line are known by a type, so that their text need not even be
+//! compared.
 
 use std::marker::PhantomData;
 
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, SqliteConnection};
+
+use super::builder::json_list;
 
 /// A value for a `?`.
 enum Value<'a> {
     Text(&'a str),
     OwnedText(String),
     Integer(i64),
-    Bytes(&'a [u8]),
     Null,
 }
 
-/// What the connection's cache knows a statement by.
+/// By what the connection's cache knows a statement.
 pub(super) trait Identity: 'static {
     /// Whether by this type. Then no other text may ever go by it.
     const OF_ITS_OWN: bool;
@@ -62,8 +63,8 @@ impl<'a, Row, Id: Identity> Statement<'a, Row, Id> {
         }
     }
 
-    /// Makes room for that many values.
-    pub(super) fn with_room(mut self, values: usize) -> Self {
+    /// Reserves memory for that many values.
+    pub(super) fn with_capacity(mut self, values: usize) -> Self {
         self.values.reserve_exact(values);
         self
     }
@@ -78,7 +79,7 @@ impl<'a, Row, Id: Identity> Statement<'a, Row, Id> {
         self.bind(Value::Text(value))
     }
 
-    /// Gives the next `?` a text that nobody else keeps.
+    /// Gives the next `?` a text that the statement owns.
     pub(super) fn owned_text(self, value: String) -> Self {
         self.bind(Value::OwnedText(value))
     }
@@ -88,17 +89,12 @@ impl<'a, Row, Id: Identity> Statement<'a, Row, Id> {
         self.bind(Value::Integer(value))
     }
 
-    /// Gives the next `?` bytes.
-    pub(super) fn bytes(self, value: &'a [u8]) -> Self {
-        self.bind(Value::Bytes(value))
-    }
-
     /// Gives the next `?` a text or NULL.
     pub(super) fn optional_text(self, value: Option<&'a str>) -> Self {
         self.bind(value.map_or(Value::Null, Value::Text))
     }
 
-    /// Gives the next `?` a text that nobody else keeps, or NULL.
+    /// Gives the next `?` a text that the statement owns, or NULL.
     pub(super) fn optional_owned_text(self, value: Option<String>) -> Self {
         self.bind(value.map_or(Value::Null, Value::OwnedText))
     }
@@ -108,11 +104,9 @@ impl<'a, Row, Id: Identity> Statement<'a, Row, Id> {
         self.bind(value.map_or(Value::Null, Value::Integer))
     }
 
-    /// Gives the next `?` a list, as a JSON array that the statement takes apart by `json_each`: one statement text
-    /// serves lists of every length, and no length runs into the bound on values.
+    /// Gives the next `?` a list, for the statement to take apart by `json_each`.
     pub(super) fn list<T: serde::Serialize>(self, values: impl IntoIterator<Item = T>) -> Self {
-        let values: Vec<T> = values.into_iter().collect();
-        self.owned_text(serde_json::to_string(&values).expect("lists of text are always JSON"))
+        self.owned_text(json_list(values))
     }
 
     /// Runs it and answers how many rows it wrote, those that triggers wrote not among them.
@@ -144,7 +138,6 @@ impl<Row, Id> QueryFragment<Sqlite> for Statement<'_, Row, Id> {
                 Value::Text(text) => out.push_bind_param::<Text, str>(text)?,
                 Value::OwnedText(text) => out.push_bind_param::<Text, str>(text)?,
                 Value::Integer(number) => out.push_bind_param::<BigInt, i64>(number)?,
-                Value::Bytes(bytes) => out.push_bind_param::<Binary, [u8]>(bytes)?,
                 Value::Null => out.push_bind_param::<Nullable<Text>, Option<&str>>(NULL)?,
             }
             out.push_sql(piece);

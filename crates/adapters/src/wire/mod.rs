@@ -1,16 +1,21 @@
-//! The domain's words as JSON: one spelling of the events for the databases that store them, the HTTP interface that
-//! shows them, and the files they are exported to.
+//! The wire format: commands, views and events as JSON, in one spelling for every adapter that reads or writes them.
 //!
-//! What happened ([`Fact`](earmark_domain::Fact)) becomes an event's `data` object by [`fact_to_json`] and comes back by
-//! [`fact_from_json`]. Nothing is lost on the way, and nothing comes back that the domain would not have let in.
-//! [`EventJson`] is the whole event as readers get it; for them the stored `data` is handed on as it was written.
+//! - [`commands`] reads commands. Single calls, bulk lines and messages share its readers, and so accept the same fields
+//!   and report the same faults.
+//! - [`views`] writes batches, orders, products, quotes and what a command did to order lines.
+//! - [`events`] writes and reads the `data` of events as the databases store it, and writes the whole event as readers
+//!   outside get it. What comes back passes the domain's own constructors, so nothing enters that the domain would
+//!   refuse.
+//! - [`reading`] parses JSON into a tree and walks it field by field, so that every fault is reported and not only the
+//!   first.
+//!
+//! Nothing here knows a transport. With the feature `schema` the types also describe themselves for OpenAPI.
 
-mod decode;
-mod encode;
-mod event;
-#[cfg(test)]
-mod tests;
+pub mod commands;
+pub mod events;
+pub mod reading;
+mod text;
+pub mod views;
 
-pub use decode::{WireError, allocated_order, fact_from_json};
-pub use encode::{Text, fact_to_json};
-pub use event::{EventJson, event_type};
+pub use events::{EventJson, WireError, allocated_order, event_type, fact_from_json, fact_to_json};
+pub use text::Text;

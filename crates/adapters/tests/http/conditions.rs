@@ -1,4 +1,4 @@
-//! Versions: what bears an ETag, and writes that are held to one.
+//! Versions: ETags, and writes with conditions.
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn etag(answer: &Answer) -> String {
 }
 
 #[actix_web::test]
-async fn a_batch_and_its_product_bear_the_version_of_the_product_wherever_they_are_shown() {
+async fn a_batch_and_its_product_have_the_version_of_the_product_as_etag() {
     let shop = Shop::open().await;
     let batch = json!({"reference": "B1", "sku": "LAMP", "quantity": 10, "eta": "2026-03-01"});
     let created = shop.post("/v1/batches", &batch).await;
@@ -41,7 +41,7 @@ async fn a_batch_and_its_product_bear_the_version_of_the_product_wherever_they_a
     }
 }
 
-/// Each write that can be held to a version, on a shop with the batch B1 of LAMP.
+/// Each write that can have a condition, for a shop with the batch B1 of LAMP.
 fn writes() -> [(&'static str, &'static str, Value); 4] {
     [
         ("PUT", "/v1/products/LAMP", json!({"name": "A lamp"})),
@@ -52,10 +52,10 @@ fn writes() -> [(&'static str, &'static str, Value); 4] {
 }
 
 #[actix_web::test]
-async fn a_write_on_another_version_than_stands_is_not_executed() {
+async fn a_write_on_a_stale_version_is_not_executed() {
     let shop = Shop::open().await;
     shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
-    let stands = shop.get("/v1/products/LAMP").await;
+    let current = shop.get("/v1/products/LAMP").await;
     let events = shop.events().await;
     for (method, uri, body) in writes() {
         for stale in ["\"999\"", "W/\"1\"", "\"a\", \"b\"", "\"0\"", "\"999\", \"998\""] {
@@ -65,14 +65,14 @@ async fn a_write_on_another_version_than_stands_is_not_executed() {
                 (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned()),
                 "{method} {uri} {stale}"
             );
-            assert_eq!(answer.json()["version"], stands.json()["version"]);
+            assert_eq!(answer.json()["version"], current.json()["version"]);
         }
     }
     assert_eq!(shop.events().await, events);
 }
 
 #[actix_web::test]
-async fn a_write_on_the_version_that_stands_is_executed_whichever_of_the_tags_names_it() {
+async fn a_write_is_executed_if_any_of_its_tags_has_the_current_version() {
     let shop = Shop::open().await;
     shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
     for (method, uri, body) in writes() {
@@ -85,7 +85,7 @@ async fn a_write_on_the_version_that_stands_is_executed_whichever_of_the_tags_na
 }
 
 #[actix_web::test]
-async fn a_star_asks_for_something_to_write_on() {
+async fn a_star_requires_an_existing_resource() {
     let shop = Shop::open().await;
     let star = ("if-match", "*");
     let named = json!({"name": "A lamp"});
@@ -95,7 +95,7 @@ async fn a_star_asks_for_something_to_write_on() {
         (StatusCode::PRECONDITION_FAILED, &json!(0))
     );
     assert_eq!(shop.get("/v1/products/LAMP").await.code(), "unknown_sku");
-    // What the call would not find without the condition, it does not find with it.
+    // A batch that is unknown without the condition is unknown with it.
     for (method, uri, body) in &writes()[1..] {
         for condition in ["*", "\"17\""] {
             let answer = shop.with_header(method, uri, ("if-match", condition), body).await;
@@ -110,7 +110,7 @@ async fn a_star_asks_for_something_to_write_on() {
 }
 
 #[actix_web::test]
-async fn a_condition_that_can_not_be_read_or_checked_is_told_and_nothing_is_executed() {
+async fn a_write_with_a_malformed_or_unsupported_condition_is_not_executed() {
     let shop = Shop::open().await;
     shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
     let events = shop.events().await;
@@ -135,7 +135,7 @@ async fn a_condition_that_can_not_be_read_or_checked_is_told_and_nothing_is_exec
 }
 
 #[actix_web::test]
-async fn a_preview_can_be_held_to_a_version_too() {
+async fn a_preview_can_have_a_condition_too() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 10).await;
     let count = json!({"quantity": 9});

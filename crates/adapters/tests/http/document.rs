@@ -1,4 +1,4 @@
-//! The OpenAPI document, held against the routes and the readers.
+//! The OpenAPI document, checked against the routes and the readers.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn document() -> Value {
     serde_json::from_str(&openapi()).expect("JSON")
 }
 
-/// Every operation: its method, its path, and what is written of it.
+/// Every operation: its method, its path and its description.
 fn operations() -> Vec<(String, String, Value)> {
     let document = document();
     let paths = document["paths"].as_object().expect("paths");
@@ -28,14 +28,20 @@ fn operations() -> Vec<(String, String, Value)> {
 
 /// The routes as the sources declare them.
 fn declared() -> BTreeSet<(String, String)> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let mut declared = BTreeSet::new();
-    for entry in std::fs::read_dir(sources).expect("the sources") {
-        let path = entry.expect("a source").path();
-        if path.is_dir() {
-            // No route stands deeper: one that did would be documented, and not found here.
-            continue;
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the sources") {
+            let path = entry.expect("a source").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                sources.push(path);
+            }
         }
+    }
+    for path in sources {
         let source = std::fs::read_to_string(&path).expect("a source");
         let by_hand = [".route(", "web::resource", "web::scope"]
             .iter()
@@ -66,7 +72,7 @@ fn every_route_is_documented_and_nothing_else_is() {
         .map(|(method, path, _)| (method, path))
         .collect();
     let mut declared = declared();
-    // The explorer shows the document; it is not in it.
+    // The explorer shows the document and is not part of it.
     for path in ["/docs", "/docs/{file:.*}"] {
         assert!(declared.remove(&("GET".to_owned(), path.to_owned())));
     }
@@ -98,7 +104,7 @@ async fn every_documented_path_answers_by_its_methods_and_only_by_those() {
 }
 
 #[actix_web::test]
-async fn no_call_ignores_a_parameter_it_does_not_know() {
+async fn no_call_ignores_an_unknown_parameter() {
     let shop = Shop::open().await;
     for (method, path, operation) in operations() {
         if operation["tags"] == json!(["Operations"]) {
@@ -117,7 +123,7 @@ async fn no_call_ignores_a_parameter_it_does_not_know() {
 }
 
 #[actix_web::test]
-async fn every_write_of_the_document_can_be_previewed_and_nothing_else() {
+async fn exactly_the_documented_writes_can_be_previewed() {
     let shop = Shop::open().await;
     for (method, path, operation) in operations() {
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
@@ -133,8 +139,8 @@ async fn every_write_of_the_document_can_be_previewed_and_nothing_else() {
             let uri = format!("{}?preview=maybe", path.replace(['{', '}'], ""));
             let request = shop.request(&method, &uri).insert_header(("content-type", kind));
             let body = if method == "GET" { "" } else { "{}" };
-            let told = shop.send(request.set_payload(body)).await.json();
-            let errors = told["errors"].as_array().expect("errors");
+            let answer = shop.send(request.set_payload(body)).await.json();
+            let errors = answer["errors"].as_array().expect("errors");
             let error = errors
                 .iter()
                 .find(|error| error["field"] == "preview")
@@ -150,7 +156,7 @@ async fn every_write_of_the_document_can_be_previewed_and_nothing_else() {
 }
 
 #[actix_web::test]
-async fn the_writes_that_look_at_a_condition_are_those_that_the_document_says() {
+async fn the_writes_that_check_a_condition_are_documented() {
     let shop = Shop::open().await;
     for (method, path, operation) in operations() {
         if method == "GET" {
@@ -160,7 +166,7 @@ async fn the_writes_that_look_at_a_condition_are_those_that_the_document_says() 
         let documented = parameters.iter().any(|parameter| parameter["name"] == "If-Match");
         let uri = path.replace(['{', '}'], "");
         let answer = shop
-            .with_header(&method, &uri, ("if-match", "rubbish"), &json!({}))
+            .with_header(&method, &uri, ("if-match", "malformed"), &json!({}))
             .await;
         let code = if documented {
             "malformed_condition"
@@ -172,7 +178,7 @@ async fn the_writes_that_look_at_a_condition_are_those_that_the_document_says() 
 }
 
 #[actix_web::test]
-async fn the_reader_of_each_body_knows_the_fields_that_the_document_names_and_no_other() {
+async fn the_reader_of_each_body_has_the_fields_of_the_document() {
     let shop = Shop::open().await;
     let document = document();
     for (method, path, operation) in operations() {
@@ -203,7 +209,7 @@ async fn the_reader_of_each_body_knows_the_fields_that_the_document_names_and_no
             .expect("a fault");
         let (_, known) = unknown["message"]
             .as_str()
-            .and_then(|told| told.split_once("are "))
+            .and_then(|message| message.split_once("are "))
             .expect("a list");
         assert_eq!(
             known.split(", ").collect::<BTreeSet<_>>(),
@@ -214,7 +220,7 @@ async fn the_reader_of_each_body_knows_the_fields_that_the_document_names_and_no
 }
 
 #[actix_web::test]
-async fn a_body_is_optional_where_the_document_says_so() {
+async fn a_body_is_optional_where_it_is_documented_so() {
     let shop = Shop::open().await;
     for (method, path, operation) in operations() {
         if operation["requestBody"].is_null() || path == "/v1/bulk" {
@@ -228,7 +234,7 @@ async fn a_body_is_optional_where_the_document_says_so() {
 }
 
 #[test]
-fn the_document_is_openapi_3_1_and_whole() {
+fn the_document_is_openapi_3_1_and_complete() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     let schemas = document["components"]["schemas"].as_object().expect("schemas");
@@ -262,10 +268,10 @@ fn the_document_is_openapi_3_1_and_whole() {
             assert!(!operation[member].is_null(), "{method} {path} has no {member}");
         }
         let problems = operation["responses"].as_object().expect("responses");
-        let told = problems.keys().any(|status| status.starts_with('4'));
+        let has_problem = problems.keys().any(|status| status.starts_with('4'));
         assert!(
-            told || operation["tags"] == json!(["Operations"]),
-            "{method} {path} tells of no problem"
+            has_problem || operation["tags"] == json!(["Operations"]),
+            "{method} {path} has no problem"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Orders that are held, confirmed, placed anew, changed and dispatched.
+//! Orders that are held, confirmed, replaced, changed and dispatched.
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ async fn an_order_shows_its_deadline_its_priority_and_the_day_it_is_required_by(
 }
 
 #[actix_web::test]
-async fn the_terms_of_an_order_are_within_bounds_or_told() {
+async fn terms_of_an_order_out_of_bounds_are_faults() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 10).await;
     let events = shop.events().await;
@@ -122,7 +122,7 @@ async fn the_terms_of_an_order_are_within_bounds_or_told() {
 }
 
 #[actix_web::test]
-async fn a_held_order_is_confirmed_whole_and_again_without_change() {
+async fn a_held_order_is_confirmed_and_again_without_change() {
     let shop = with_a_hold().await;
     let confirmed = shop.send(shop.request("POST", "/v1/orders/o1/confirmation")).await;
     assert_eq!(
@@ -149,7 +149,7 @@ async fn part_of_an_order_is_confirmed_and_the_rest_released() {
 }
 
 #[actix_web::test]
-async fn what_can_not_be_confirmed_is_told() {
+async fn an_impossible_confirmation_is_a_problem() {
     let shop = with_a_hold().await;
     let confirm = async |body: Value| shop.post("/v1/orders/o1/confirmation", &body).await;
     let more = confirm(json!({"lines": [{"line_id": "LAMP", "quantity": 5}]})).await;
@@ -197,7 +197,7 @@ async fn what_can_not_be_confirmed_is_told() {
 }
 
 #[actix_web::test]
-async fn a_hold_counts_nothing_from_its_deadline_on_and_may_be_had_anew() {
+async fn a_hold_expires_at_its_deadline_and_can_be_reacquired() {
     let shop = with_a_hold().await;
     assert_eq!(available(&shop, "LAMP").await, 6);
     shop.pass(901);
@@ -235,7 +235,7 @@ async fn a_hold_counts_nothing_from_its_deadline_on_and_may_be_had_anew() {
 }
 
 #[actix_web::test]
-async fn a_held_order_is_placed_anew_under_its_id() {
+async fn a_held_order_is_replaced_under_its_id() {
     let shop = with_a_hold().await;
     let anew = json!({"lines": [{"sku": "LAMP", "quantity": 10}], "hold_seconds": 60, "priority": 3});
     let replaced = shop.put("/v1/orders/o1", &anew).await;
@@ -256,7 +256,7 @@ async fn a_held_order_is_placed_anew_under_its_id() {
 }
 
 #[actix_web::test]
-async fn an_order_that_is_not_there_is_placed_and_one_that_is_firm_stays() {
+async fn a_replacement_places_a_new_order_and_does_not_change_a_firm_one() {
     let shop = with_a_hold().await;
     let content = json!({"lines": [{"sku": "LAMP", "quantity": 1}]});
     let placed = shop.put("/v1/orders/o%2F2", &content).await;
@@ -279,7 +279,7 @@ async fn an_order_that_is_not_there_is_placed_and_one_that_is_firm_stays() {
 }
 
 #[actix_web::test]
-async fn a_line_wants_fewer_units_or_more_if_they_are_there() {
+async fn the_quantity_of_a_line_falls_and_rises_within_the_stock() {
     let shop = with_a_hold().await;
     let change = async |quantity: u32| {
         shop.patch("/v1/orders/o1/lines/LAMP", &json!({"quantity": quantity}))
@@ -327,7 +327,7 @@ async fn a_line_wants_fewer_units_or_more_if_they_are_there() {
 }
 
 #[actix_web::test]
-async fn what_is_allocated_leaves_the_building_and_comes_back_if_it_has_not() {
+async fn allocated_units_are_dispatched_and_the_dispatch_is_undone() {
     let shop = with_a_hold().await;
     let dispatch = "/v1/orders/o1/dispatch";
     assert_eq!(shop.post(dispatch, &json!({})).await.code(), "not_firm");
@@ -365,7 +365,7 @@ async fn what_is_allocated_leaves_the_building_and_comes_back_if_it_has_not() {
 }
 
 #[actix_web::test]
-async fn what_can_not_leave_is_told() {
+async fn an_impossible_dispatch_is_a_problem() {
     let shop = Shop::open().await;
     shop.inbound("L1", "LAMP", 10, "2026-03-01").await;
     let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 4});
@@ -409,7 +409,7 @@ async fn what_can_not_leave_is_told() {
 }
 
 #[actix_web::test]
-async fn a_backlog_is_read_in_order_of_service_over_pages_of_one() {
+async fn a_backlog_is_read_in_order_of_service_in_pages_of_one_line() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 1).await;
     for (order, terms) in [

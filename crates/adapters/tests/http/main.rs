@@ -1,9 +1,9 @@
-//! The HTTP interface as one piece: over an engine with its books in memory.
+//! The HTTP interface as a whole, over an engine with a store in memory.
 
 mod conditions;
 mod document;
 mod holds;
-mod keys;
+mod idempotency_keys;
 mod previews;
 mod quotes;
 mod shop;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use shop::Shop;
 
 #[actix_web::test]
-async fn a_batch_is_created_once_and_the_same_again_changes_nothing() {
+async fn a_batch_is_created_once_and_a_repeated_request_changes_nothing() {
     let shop = Shop::open().await;
     let batch = json!({"reference": "PO/1 é", "sku": "LAMP", "quantity": 10});
     let first = shop.post("/v1/batches", &batch).await;
@@ -40,7 +40,7 @@ async fn a_batch_is_created_once_and_the_same_again_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn a_line_is_allocated_or_waits_or_is_refused_with_what_is_there() {
+async fn a_line_is_allocated_or_backordered_or_refused_with_the_available_units() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 6).await;
     shop.stock("B2", "LAMP", 6).await;
@@ -108,7 +108,7 @@ async fn an_order_is_placed_shown_and_cancelled() {
 }
 
 #[actix_web::test]
-async fn a_count_tells_what_it_did_to_lines_and_a_batch_may_be_counted_to_nothing() {
+async fn a_lower_quantity_reports_its_effects_and_may_be_zero() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 6).await;
     let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 4});
@@ -125,7 +125,7 @@ async fn a_count_tells_what_it_did_to_lines_and_a_batch_may_be_counted_to_nothin
 }
 
 #[actix_web::test]
-async fn products_are_named_listed_by_page_and_shown_with_their_version() {
+async fn products_are_named_listed_in_pages_and_shown_with_their_version() {
     let shop = Shop::open().await;
     for sku in ["A", "B", "C"] {
         shop.stock(&format!("of-{sku}"), sku, 5).await;
@@ -178,7 +178,7 @@ async fn the_backlog_is_read_page_by_page_in_order_of_service() {
 }
 
 #[actix_web::test]
-async fn events_bear_the_id_of_the_request_that_caused_them() {
+async fn events_have_the_id_of_the_request_that_caused_them() {
     let shop = Shop::open().await;
     let request = shop
         .request("POST", "/v1/batches")
@@ -199,7 +199,7 @@ async fn events_bear_the_id_of_the_request_that_caused_them() {
 }
 
 #[actix_web::test]
-async fn a_stream_gives_the_events_after_the_last_one_seen_and_ends_when_the_service_drains() {
+async fn a_stream_sends_the_events_after_the_last_one_seen_and_ends_when_the_service_drains() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 1).await;
     shop.stock("B2", "LAMP", 1).await;
@@ -260,7 +260,7 @@ async fn a_bulk_stream_answers_each_line_in_the_order_sent_as_the_single_call_wo
 }
 
 #[actix_web::test]
-async fn a_bulk_stream_ends_when_the_service_drains_and_says_from_where_to_send_again() {
+async fn a_bulk_stream_ends_when_the_service_drains_and_shows_from_where_to_send_again() {
     let shop = Shop::open().await;
     shop.readiness.drain();
     let line = r#"{"create_batch": {"reference": "B1", "sku": "LAMP", "quantity": 10}}"#;
@@ -268,16 +268,16 @@ async fn a_bulk_stream_ends_when_the_service_drains_and_says_from_where_to_send_
         .request("POST", "/v1/bulk")
         .insert_header(("content-type", "application/x-ndjson"));
     let answer = shop.send(request.set_payload(line)).await;
-    let told: Value = serde_json::from_str(answer.text()).expect("one line of JSON");
+    let answer: Value = serde_json::from_str(answer.text()).expect("one line of JSON");
     assert_eq!(
-        (&told["status"], &told["body"]["code"]),
+        (&answer["status"], &answer["body"]["code"]),
         (&json!(503), &json!("shutting_down"))
     );
     assert_eq!(shop.get("/v1/batches/B1").await.code(), "unknown_batch");
 }
 
 #[actix_web::test]
-async fn the_books_api_answers_to_the_letter() {
+async fn the_books_api_answers_exactly_as_in_the_book() {
     let shop = Shop::open().await;
     let added = json!({"ref": "b1", "sku": "TABLE", "qty": 3, "eta": "2026-02-02T00:00:00"});
     let added = shop.post("/add_batch", &added).await;
@@ -303,7 +303,7 @@ async fn the_books_api_answers_to_the_letter() {
 }
 
 #[actix_web::test]
-async fn everything_that_goes_wrong_is_told_as_a_problem() {
+async fn every_error_is_a_problem() {
     let shop = Shop::open().await;
     let json_type = ("content-type", "application/json");
     let post = || shop.request("POST", "/v1/orders").insert_header(json_type);
@@ -350,13 +350,13 @@ async fn everything_that_goes_wrong_is_told_as_a_problem() {
 }
 
 #[actix_web::test]
-async fn the_page_shows_what_runs_and_nothing_is_loaded_from_elsewhere() {
+async fn the_dashboard_shows_what_runs_and_loads_nothing_from_elsewhere() {
     let shop = Shop::open().await;
     let page = shop.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(
         page.text().contains("memory &lt;of&gt; a test"),
-        "what comes from outside is escaped"
+        "text from outside is escaped"
     );
     assert!(
         page.header("content-security-policy")

@@ -1,4 +1,4 @@
-//! Previews: the same answer, and nothing behind it.
+//! Previews: the same answer, with nothing stored.
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ async fn send(shop: &Shop, method: &str, uri: &str, body: &Value) -> Answer {
     shop.send(request).await
 }
 
-/// Every write there is, each on what those before have left.
+/// Every write, each on the state after those before.
 fn writes() -> Vec<(&'static str, &'static str, Value)> {
     let lines = json!([{"sku": "LAMP", "quantity": 2}, {"sku": "CHAIR", "quantity": 1}]);
     let waits = json!({"order_id": "o3", "sku": "LAMP", "quantity": 90, "on_shortage": "backorder"});
@@ -83,7 +83,7 @@ fn writes() -> Vec<(&'static str, &'static str, Value)> {
     ]
 }
 
-/// The instants of holds apart, which are counted from when they are placed.
+/// A body without the deadline of its hold, which depends on the time of the call.
 fn without_instants(mut body: Value) -> Value {
     if let Some(at) = body.get_mut("hold_expires_at").filter(|at| !at.is_null()) {
         *at = json!("some time");
@@ -92,37 +92,37 @@ fn without_instants(mut body: Value) -> Value {
 }
 
 #[actix_web::test]
-async fn a_preview_of_every_write_is_the_answer_of_the_write_that_follows_and_leaves_no_trace() {
+async fn a_preview_is_the_answer_of_the_write_that_follows_and_stores_nothing() {
     let shop = Shop::open().await;
     for (method, uri, body) in writes() {
-        let told = format!("{method} {uri} {body}");
+        let call = format!("{method} {uri} {body}");
         let before = shop.events().await;
         let preview = send(&shop, method, &format!("{uri}?preview=true"), &body).await;
-        assert_eq!(preview.header("x-earmark-preview"), Some("true"), "{told}");
+        assert_eq!(preview.header("x-earmark-preview"), Some("true"), "{call}");
         assert_eq!(
             (preview.header("location"), preview.header("etag")),
             (None, None),
-            "{told}"
+            "{call}"
         );
-        assert_eq!(shop.events().await, before, "{told}");
+        assert_eq!(shop.events().await, before, "{call}");
         let write = send(&shop, method, &format!("{uri}?preview=false"), &body).await;
-        assert_eq!(write.header("x-earmark-preview"), None, "{told}");
+        assert_eq!(write.header("x-earmark-preview"), None, "{call}");
         assert_eq!(
             without_instants(preview.json()),
             without_instants(write.json()),
-            "{told}"
+            "{call}"
         );
         let status = if write.status.is_success() {
             StatusCode::OK
         } else {
             write.status
         };
-        assert_eq!(preview.status, status, "{told}");
+        assert_eq!(preview.status, status, "{call}");
     }
 }
 
 #[actix_web::test]
-async fn a_preview_of_a_new_product_shows_it_empty_and_it_is_not_there() {
+async fn a_preview_of_a_new_product_shows_it_empty_and_does_not_create_it() {
     let shop = Shop::open().await;
     let put = json!({"name": "A lamp", "safety_stock": 5});
     let preview = shop.put("/v1/products/LAMP?preview=true", &put).await;
@@ -135,7 +135,7 @@ async fn a_preview_of_a_new_product_shows_it_empty_and_it_is_not_there() {
 }
 
 #[actix_web::test]
-async fn a_preview_of_less_kept_back_shows_the_lines_that_would_be_served() {
+async fn a_preview_of_a_lower_safety_stock_shows_the_lines_that_would_be_served() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 10).await;
     shop.put("/v1/products/LAMP", &json!({"safety_stock": 8})).await;
@@ -153,7 +153,7 @@ async fn a_preview_of_less_kept_back_shows_the_lines_that_would_be_served() {
 }
 
 #[actix_web::test]
-async fn a_preview_is_asked_for_by_true_or_false_and_where_there_is_one() {
+async fn a_preview_is_requested_with_true_or_false_and_only_where_there_is_one() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 10).await;
     let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 3});

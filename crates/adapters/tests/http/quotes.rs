@@ -1,4 +1,4 @@
-//! Quotes: what an order would come to, and why.
+//! Quotes: what an order would get, and why.
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn column<'v>(list: &'v Value, member: &str) -> Vec<&'v Value> {
 }
 
 #[actix_web::test]
-async fn a_quote_tells_where_each_line_would_have_its_units_and_when() {
+async fn a_quote_shows_the_batches_and_the_date_of_each_line() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 3).await;
     shop.inbound("L2", "LAMP", 9, "2026-03-01").await;
@@ -34,11 +34,11 @@ async fn a_quote_tells_where_each_line_would_have_its_units_and_when() {
              "tried": [{"batch": "L1", "location": "main", "eta": null, "available": 3, "outcome": "too_small"},
                        {"batch": "L2", "location": "main", "eta": "2026-03-01", "available": 9, "outcome": "taken"}]}]})
     );
-    assert_eq!(shop.events().await, events, "a quote leaves nothing behind");
+    assert_eq!(shop.events().await, events, "a quote stores nothing");
 }
 
 #[actix_web::test]
-async fn every_batch_that_is_not_taken_is_told_with_the_reason() {
+async fn every_batch_that_is_not_taken_has_a_reason() {
     let shop = Shop::open().await;
     shop.inbound("LOST", "LAMP", 50, "2026-01-20").await;
     shop.stock("GONE", "LAMP", 50).await;
@@ -58,7 +58,7 @@ async fn every_batch_that_is_not_taken_is_told_with_the_reason() {
     assert_eq!(outcome("SOUTH"), "other_location");
     assert_eq!(outcome("SMALL"), "too_small");
     assert_eq!(outcome("NEXT"), "taken");
-    // A batch that was cancelled is no stock any more, and not tried.
+    // A cancelled batch is no stock and is not tried.
     assert_eq!(outcome("GONE"), Value::Null);
     shop.put("/v1/products/LAMP", &json!({"safety_stock": 118})).await;
     let kept = shop.post("/v1/quotes", &json!({"lines": lines})).await.json();
@@ -70,7 +70,7 @@ async fn every_batch_that_is_not_taken_is_told_with_the_reason() {
 }
 
 #[actix_web::test]
-async fn a_quote_that_does_not_fit_tells_the_remedy_that_the_refusal_tells() {
+async fn a_quote_that_does_not_fit_has_the_same_remedy_as_the_refusal() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 3).await;
     shop.stock("L2", "LAMP", 4).await;
@@ -113,7 +113,7 @@ async fn a_quote_that_does_not_fit_tells_the_remedy_that_the_refusal_tells() {
 }
 
 #[actix_web::test]
-async fn an_order_that_follows_comes_to_what_the_quote_said() {
+async fn an_order_gets_what_its_quote_shows() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 3).await;
     shop.inbound("L2", "LAMP", 9, "2026-03-01").await;
@@ -137,7 +137,7 @@ async fn an_order_that_follows_comes_to_what_the_quote_said() {
 }
 
 #[actix_web::test]
-async fn the_locations_of_an_order_are_those_of_its_lines_that_name_none() {
+async fn the_locations_of_an_order_apply_to_its_lines_without_locations() {
     let shop = Shop::open().await;
     for (reference, location) in [("M1", "main"), ("N1", "north"), ("S1", "south")] {
         let batch = json!({"reference": reference, "sku": "LAMP", "quantity": 5, "location": location});
@@ -184,7 +184,7 @@ async fn the_locations_of_an_order_are_those_of_its_lines_that_name_none() {
 }
 
 #[actix_web::test]
-async fn what_can_not_be_quoted_is_told() {
+async fn an_invalid_quote_has_faults() {
     let shop = Shop::open().await;
     shop.stock("L1", "LAMP", 3).await;
     let many: Vec<Value> = (0..501)

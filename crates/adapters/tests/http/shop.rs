@@ -1,4 +1,4 @@
-//! A shop to send requests to: the whole interface, an engine, and books in memory.
+//! A shop to send requests to: the whole interface, an engine and a store in memory.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,14 +13,16 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
 use async_trait::async_trait;
-use earmark_adapters::http::{About, Api, Metrics, Readiness, app};
+use earmark_adapters::http::{About, Api, Metrics, Ports, Readiness, app};
+use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{Clock, Engine, EngineSettings, IdempotencyStore, Meter, Store};
 use earmark_domain::Promising;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-/// What every shop has settled: a batch that is overdue for more than three days is not offered.
+/// The settings of every shop: a batch that is overdue for more than three days is not offered.
 const PROMISING: Promising = Promising {
     overdue_grace_days: Some(3),
 };
@@ -33,13 +35,30 @@ pub(crate) fn opening() -> Timestamp {
     format!("{TODAY}T09:00:00Z").parse().expect("an instant")
 }
 
-/// A clock that stands still but for what is said to pass: seconds since the epoch.
-struct Watch(AtomicI64);
+/// A clock whose date stands still until a test advances it, in seconds since the epoch. Its monotonic time and its pauses
+/// are those of the runtime, so a test that pauses the runtime's clock controls both.
+struct ManualClock {
+    seconds: AtomicI64,
+    origin: Instant,
+}
+
+impl ManualClock {
+    fn at_opening() -> Self {
+        Self {
+            seconds: AtomicI64::new(opening().as_second()),
+            origin: Instant::now(),
+        }
+    }
+}
 
 #[async_trait]
-impl Clock for Watch {
+impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.load(Ordering::Relaxed)).expect("an instant")
+        Timestamp::from_second(self.seconds.load(Ordering::Relaxed)).expect("an instant")
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.origin.elapsed()
     }
 
     async fn pause(&self, time: Duration) {
@@ -50,22 +69,25 @@ impl Clock for Watch {
 /// A shop that is open.
 pub(crate) struct Shop {
     api: Arc<Api>,
-    watch: Arc<Watch>,
+    clock: Arc<ManualClock>,
     pub(crate) readiness: Readiness,
 }
 
 impl Shop {
-    /// Opens one with empty books.
+    /// A shop with an empty store.
     pub(crate) async fn open() -> Self {
-        let books = MemoryStore::new();
-        let store = Arc::new(books.clone());
-        Self::with(books, store.clone(), store).await
+        let store = Arc::new(MemoryStore::new());
+        Self::with((*store).clone(), store.clone(), store).await
     }
 
-    /// Opens one whose books are stored, and whose answers are remembered, in another way than they are read.
-    pub(crate) async fn with(books: MemoryStore, store: Arc<dyn Store>, answers: Arc<dyn IdempotencyStore>) -> Self {
-        let watch = Arc::new(Watch(AtomicI64::new(opening().as_second())));
-        let clock: Arc<dyn Clock> = watch.clone();
+    /// A shop that reads from `reads`, and stores commands and answers through other ports.
+    pub(crate) async fn with(
+        reads: MemoryStore,
+        store: Arc<dyn Store>,
+        idempotency: Arc<dyn IdempotencyStore>,
+    ) -> Self {
+        let manual_clock = Arc::new(ManualClock::at_opening());
+        let clock: Arc<dyn Clock> = manual_clock.clone();
         let metrics = Arc::new(Metrics::new());
         let readiness = Readiness::new();
         let settings = EngineSettings {
@@ -76,7 +98,8 @@ impl Shop {
             ..EngineSettings::default()
         };
         let meter: Arc<dyn Meter> = metrics.clone();
-        let (engine, lanes) = Engine::new(store, clock.clone(), meter, settings);
+        let reads = Arc::new(reads);
+        let (engine, lanes) = Engine::new(store, reads.clone(), clock.clone(), meter, settings);
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -86,40 +109,40 @@ impl Shop {
             started: clock.now(),
             promising: PROMISING,
         };
-        let api = Api::new(
-            engine,
-            Arc::new(books),
-            answers,
+        let ports = Ports {
+            views: reads.clone(),
+            events: reads.clone(),
+            health: reads,
+            idempotency,
             clock,
-            metrics,
-            readiness.clone(),
-            about,
-        );
+            ids: Arc::new(RandomIds),
+        };
+        let api = Api::new(engine, ports, metrics, readiness.clone(), about);
         Self {
             api: Arc::new(api),
-            watch,
+            clock: manual_clock,
             readiness,
         }
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn pass(&self, seconds: i64) {
-        self.watch.0.fetch_add(seconds, Ordering::Relaxed);
+        self.clock.seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    /// Buys a batch that arrives on a day.
+    /// Creates a batch that arrives on a day.
     pub(crate) async fn inbound(&self, reference: &str, sku: &str, quantity: u32, eta: &str) {
         let batch = json!({"reference": reference, "sku": sku, "quantity": quantity, "eta": eta});
         assert_eq!(self.post("/v1/batches", &batch).await.status, StatusCode::CREATED);
     }
 
-    /// Puts stock of a product into the warehouse.
+    /// Creates a batch in the warehouse.
     pub(crate) async fn stock(&self, reference: &str, sku: &str, quantity: u32) {
         let batch = json!({"reference": reference, "sku": sku, "quantity": quantity});
         assert_eq!(self.post("/v1/batches", &batch).await.status, StatusCode::CREATED);
     }
 
-    /// A request to be filled in.
+    /// A request without headers and body.
     pub(crate) fn request(&self, method: &str, uri: &str) -> TestRequest {
         let method = method.parse().expect("a method");
         TestRequest::default().method(method).uri(uri)
@@ -145,7 +168,7 @@ impl Shop {
         self.send(self.request("PATCH", uri).set_json(body)).await
     }
 
-    /// Every event there is.
+    /// Every event.
     pub(crate) async fn events(&self) -> Value {
         self.get("/v1/events?limit=1000").await.json()
     }
@@ -171,7 +194,7 @@ impl Shop {
         Answer { status, headers, body }
     }
 
-    /// Sends a request and leaves its answer to be read bit by bit.
+    /// Sends a request and leaves its answer to be read in parts.
     pub(crate) async fn open_stream(&self, request: TestRequest) -> Stream {
         let (status, _, stream) = self.begin(request).await;
         assert_eq!(status, StatusCode::OK);
@@ -219,7 +242,7 @@ impl Answer {
         self.json()["code"].as_str().expect("a code").to_owned()
     }
 
-    /// The fields that a problem says are at fault.
+    /// The fields at fault of a problem.
     pub(crate) fn fields(&self) -> Vec<String> {
         let body = self.json();
         let errors = body["errors"].as_array().expect("errors");

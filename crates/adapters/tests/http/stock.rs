@@ -1,4 +1,4 @@
-//! Batches that are put off, received and cancelled; what is kept back; what can be promised by when.
+//! Batches that are delayed, received and cancelled; safety stock; availability.
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::shop::{Shop, TODAY};
 
 #[actix_web::test]
-async fn a_batch_that_arrives_later_tells_whose_promise_has_changed() {
+async fn a_delayed_batch_reports_the_changed_promises() {
     let shop = Shop::open().await;
     shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
     shop.post(
@@ -38,7 +38,7 @@ async fn a_batch_that_arrives_later_tells_whose_promise_has_changed() {
 }
 
 #[actix_web::test]
-async fn a_change_of_a_batch_says_at_least_one_thing_and_no_arrival() {
+async fn a_change_of_a_batch_has_at_least_one_field_and_is_not_a_receipt() {
     let shop = Shop::open().await;
     shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
     let events = shop.events().await;
@@ -54,13 +54,13 @@ async fn a_change_of_a_batch_says_at_least_one_thing_and_no_arrival() {
         assert_eq!(shop.patch("/v1/batches/B1", &body).await.fields(), fields, "{body}");
     }
     let arrived = shop.patch("/v1/batches/B1", &json!({"eta": null})).await.json();
-    let told = arrived["errors"][0]["message"].as_str().expect("a text");
-    assert!(told.contains("/receipt"), "{told}");
+    let message = arrived["errors"][0]["message"].as_str().expect("a text");
+    assert!(message.contains("/receipt"), "{message}");
     assert_eq!(shop.events().await, events);
 }
 
 #[actix_web::test]
-async fn a_batch_is_received_with_what_was_counted_and_again_without_change() {
+async fn a_batch_is_received_with_the_counted_quantity_and_again_without_change() {
     let shop = Shop::open().await;
     shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
     shop.inbound("B2", "LAMP", 10, "2026-03-02").await;
@@ -106,7 +106,7 @@ async fn a_batch_is_received_with_what_was_counted_and_again_without_change() {
 }
 
 #[actix_web::test]
-async fn a_cancelled_batch_is_closed_and_changes_no_more() {
+async fn a_cancelled_batch_is_closed_and_can_not_be_changed() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 10).await;
     shop.post(
@@ -143,7 +143,7 @@ async fn a_cancelled_batch_is_closed_and_changes_no_more() {
 }
 
 #[actix_web::test]
-async fn what_is_kept_back_is_not_promised() {
+async fn the_safety_stock_is_not_promised() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 10).await;
     let put = shop.put("/v1/products/LAMP", &json!({"safety_stock": 3})).await;
@@ -180,7 +180,7 @@ async fn what_is_kept_back_is_not_promised() {
 }
 
 #[actix_web::test]
-async fn availability_is_told_by_date_with_what_is_kept_back_and_by_location() {
+async fn availability_is_shown_by_date_and_location_less_the_safety_stock() {
     let shop = Shop::open().await;
     shop.stock("HERE", "LAMP", 5).await;
     shop.inbound("SOON", "LAMP", 7, "2026-03-01").await;

@@ -4,15 +4,18 @@ use std::env;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use earmark_adapters::clock::SystemClock;
 use earmark_adapters::postgres::PostgresStore;
+use earmark_application::Clock;
 use futures::FutureExt;
 use tokio_postgres::{Client, Config, NoTls};
 
 static MADE: AtomicU32 = AtomicU32::new(0);
 
-/// A database that nobody else uses.
+/// A database that no other test uses.
 pub(crate) struct Database {
     server: Config,
     name: String,
@@ -26,18 +29,23 @@ impl Database {
         format!("{before}/{}", self.name)
     }
 
-    /// The store on it, with its schema.
+    /// The store on it, migrated.
     pub(crate) async fn store(&self) -> PostgresStore {
-        PostgresStore::open(&self.url(), 4, true)
+        PostgresStore::open(&self.url(), 4, true, clock())
             .await
             .expect("the database opens")
     }
 
-    /// A connection of somebody who goes round the store.
+    /// A connection that bypasses the store.
     pub(crate) async fn outsider(&self) -> Client {
         let mut config = self.server.clone();
         connect(config.dbname(&self.name).application_name("outsider")).await
     }
+}
+
+/// The machine's clock, for waits.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
 }
 
 async fn connect(config: &Config) -> Client {
@@ -46,7 +54,7 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-/// Runs a test on a database of its own, which is dropped whatever comes of the test.
+/// Runs a test on a database of its own, which is dropped even if the test fails.
 pub(crate) async fn with_database<T, F: Future<Output = ()>>(test: T)
 where
     T: FnOnce(std::sync::Arc<Database>) -> F,
@@ -60,7 +68,7 @@ where
     admin
         .batch_execute(&format!("CREATE DATABASE {name}"))
         .await
-        .expect("a database is made");
+        .expect("the database is created");
     let database = std::sync::Arc::new(Database {
         server,
         name: name.clone(),
@@ -75,8 +83,8 @@ where
     }
 }
 
-/// Waits until somebody in this database waits for a lock.
-pub(crate) async fn somebody_waits(outsider: &Client) {
+/// Waits until a session of this database waits for a lock.
+pub(crate) async fn a_lock_is_awaited(outsider: &Client) {
     loop {
         let waiting: i64 = outsider
             .query_one(
@@ -84,7 +92,7 @@ pub(crate) async fn somebody_waits(outsider: &Client) {
                 &[],
             )
             .await
-            .expect("the server tells")
+            .expect("the server answers")
             .get(0);
         if waiting > 0 {
             return;

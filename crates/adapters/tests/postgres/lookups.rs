@@ -1,11 +1,11 @@
-//! Look-ups that are asked together: each is answered as if it had been asked alone.
+//! Look-ups that are batched: each is answered as if it were alone.
 
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use earmark_adapters::postgres::PostgresStore;
-use earmark_application::{Queries, StoreError};
+use earmark_application::{StoreError, Views};
 use earmark_domain::OrderId;
 use futures::future::join_all;
 use futures::poll;
@@ -14,37 +14,36 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-use crate::database::{Database, somebody_waits, with_database};
+use crate::database::{Database, a_lock_is_awaited, clock, with_database};
 use crate::plans::{rows_read, until_alone};
 use crate::shop::{allocate, context, create_batch, place_order, reference, run, sku};
 
 /// Longer than any look-up takes.
 const LONG: Duration = Duration::from_secs(30);
 
-/// Holds a table, so that whoever looks into it waits. Ends with the transaction of the outsider, who sees nothing new
-/// meanwhile.
-async fn close(outsider: &Client, table: &str) {
+/// Locks a table, so that reads of it wait, until the outsider commits.
+async fn lock(outsider: &Client, table: &str) {
     outsider
         .batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
         .await
         .expect("it is locked");
 }
 
-async fn open(outsider: &Client) {
-    outsider.batch_execute("COMMIT").await.expect("it is given back");
+async fn unlock(outsider: &Client) {
+    outsider.batch_execute("COMMIT").await.expect("it is unlocked");
 }
 
-/// Many look-ups that meet: one is being answered while all others come.
+/// Many look-ups at once: one is being fetched while all others come.
 async fn while_one_waits<T>(
     database: &Database,
     table: &str,
     lookups: impl Iterator<Item = impl Future<Output = T>>,
 ) -> Vec<T> {
     let (holder, watcher) = (database.outsider().await, database.outsider().await);
-    close(&holder, table).await;
+    lock(&holder, table).await;
     let (answers, ()) = tokio::join!(join_all(lookups), async {
-        somebody_waits(&watcher).await;
-        open(&holder).await;
+        a_lock_is_awaited(&watcher).await;
+        unlock(&holder).await;
     });
     answers
 }
@@ -62,7 +61,7 @@ async fn product(store: &PostgresStore, name: &str) -> Option<(String, u64, u64,
 }
 
 #[tokio::test]
-async fn many_who_look_at_once_are_each_told_of_what_they_look_for() {
+async fn many_look_ups_at_once_are_each_answered_with_their_own_product() {
     with_database(async |database| {
         let store = database.store().await;
         for number in 1..=150 {
@@ -94,7 +93,7 @@ async fn many_who_look_at_once_are_each_told_of_what_they_look_for() {
 }
 
 #[tokio::test]
-async fn orders_and_batches_that_are_looked_up_together_keep_their_own_lines_and_products() {
+async fn orders_and_batches_that_are_fetched_together_keep_their_own_lines_and_products() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 100)).await;
@@ -106,9 +105,9 @@ async fn orders_and_batches_that_are_looked_up_together_keep_their_own_lines_and
             let id = OrderId::new(name).expect("an order id");
             store.order(&id).await.expect("it answers")
         };
-        let asked = ["O1", "O2", "O3", "NOBODYS", "O2", "O1"];
+        let asked = ["O1", "O2", "O3", "UNKNOWN", "O2", "O1"];
         let found = while_one_waits(&database, "lines", asked.into_iter().map(order)).await;
-        let told: Vec<Option<(&str, bool, usize, usize)>> = found
+        let answers: Vec<Option<(&str, bool, usize, usize)>> = found
             .iter()
             .map(|found| {
                 let found = found.as_ref()?;
@@ -117,26 +116,26 @@ async fn orders_and_batches_that_are_looked_up_together_keep_their_own_lines_and
             })
             .collect();
         let (one, two) = (Some(("O1", true, 3, 3)), Some(("O2", true, 5, 5)));
-        assert_eq!(told, [one, two, Some(("O3", false, 1, 1)), None, two, one]);
+        assert_eq!(answers, [one, two, Some(("O3", false, 1, 1)), None, two, one]);
 
         let batch = async |name: &'static str| store.batch(&reference(name), context().now).await.expect("it answers");
         let found = while_one_waits(&database, "batches", ["B2", "B1", "B0"].into_iter().map(batch)).await;
-        let told: Vec<Option<(&str, u64)>> = found
+        let answers: Vec<Option<(&str, u64)>> = found
             .iter()
             .map(|found| {
                 let record = &found.as_ref()?.record;
                 Some((record.sku.as_str(), record.allocated.get()))
             })
             .collect();
-        assert_eq!(told, [Some(("RUG", 9)), Some(("LAMP", 6)), None]);
+        assert_eq!(answers, [Some(("RUG", 9)), Some(("LAMP", 6)), None]);
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_store_with_a_single_connection_looks_up_on_that_one() {
+async fn a_store_with_a_single_connection_uses_it_for_look_ups() {
     with_database(async |database| {
-        let store = PostgresStore::open(&database.url(), 1, true)
+        let store = PostgresStore::open(&database.url(), 1, true, clock())
             .await
             .expect("the database opens");
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -152,7 +151,7 @@ async fn a_store_with_a_single_connection_looks_up_on_that_one() {
 }
 
 #[tokio::test]
-async fn a_product_that_a_thousand_look_at_is_read_once_or_twice() {
+async fn a_product_with_a_thousand_look_ups_is_read_once_or_twice() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -171,14 +170,15 @@ async fn a_product_that_a_thousand_look_at_is_read_once_or_twice() {
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;
-        // Some are read when a store is opened, and a few for each statement: one for each who asks would be thousands.
+        // Some rows are read when a store is opened, and a few by each statement. One fetch for each caller would read
+        // thousands.
         assert!((2..100).contains(&read), "{read} rows were read");
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_broken_record_is_told_to_those_alone_who_look_at_it() {
+async fn a_corrupt_record_is_reported_to_its_own_look_ups_alone() {
     with_database(async |database| {
         let store = database.store().await;
         for name in ["LAMP", "RUG", "VASE"] {
@@ -209,13 +209,13 @@ async fn a_broken_record_is_told_to_those_alone_who_look_at_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_leaves_in_the_midst_of_a_look_up_leaves_nobody_waiting() {
+async fn a_caller_that_leaves_during_a_look_up_leaves_no_other_waiting() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
         let (holder, watcher) = (database.outsider().await, database.outsider().await);
-        close(&holder, "products").await;
-        // The first sees to it that all are asked for, on a runtime that ends with it.
+        lock(&holder, "products").await;
+        // The first caller runs the fetch for all, on a runtime that ends with it.
         let (leave, left) = oneshot::channel();
         let first = std::thread::spawn({
             let store = store.clone();
@@ -227,13 +227,13 @@ async fn whoever_leaves_in_the_midst_of_a_look_up_leaves_nobody_waiting() {
                 runtime.block_on(async {
                     tokio::select! {
                         biased;
-                        left = left => left.expect("it is told to leave"),
-                        found = product(&store, "LAMP") => panic!("{found:?} was read in a table that is closed"),
+                        left = left => left.expect("it is made to leave"),
+                        found = product(&store, "LAMP") => panic!("{found:?} was read from a locked table"),
                     }
                 });
             }
         });
-        somebody_waits(&watcher).await;
+        a_lock_is_awaited(&watcher).await;
         let mut second = pin!(product(&store, "LAMP"));
         assert!(poll!(second.as_mut()).is_pending(), "it waits in the same queue");
         leave.send(()).expect("the first is there");
@@ -241,10 +241,10 @@ async fn whoever_leaves_in_the_midst_of_a_look_up_leaves_nobody_waiting() {
             .await
             .expect("no panic")
             .expect("no panic");
-        open(&holder).await;
-        let found = timeout(LONG, second).await.expect("somebody sees to it");
+        unlock(&holder).await;
+        let found = timeout(LONG, second).await.expect("it is fetched");
         assert!(found.is_some());
-        assert!(product(&store, "LAMP").await.is_some(), "and whoever comes later");
+        assert!(product(&store, "LAMP").await.is_some(), "and later callers");
     })
     .await;
 }

@@ -1,7 +1,7 @@
-//! Transactions that are sent behind one another on a connection: that they are, and what becomes of the second when the
-//! first is not stored.
+//! The pipeline: transactions are sent behind one another on a connection, and a successor is stored only if its
+//! predecessor was.
 
-use earmark_application::{Decided, InFlight, Queries, Store, StoreError};
+use earmark_application::{Decided, InFlight, Store, StoreError, Views};
 use earmark_domain::{Command, LineId, Locations, OrderLine, Quantity, Quote};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -9,10 +9,10 @@ use tokio_postgres::Client;
 
 use earmark_adapters::postgres::PostgresStore;
 
-use crate::database::{Database, somebody_waits, with_database};
-use crate::shop::{agrees, allocate, context, create_batch, decision, run, sku};
+use crate::database::{Database, a_lock_is_awaited, clock, with_database};
+use crate::shop::{allocate, assert_sound, context, create_batch, decision, run, sku};
 
-/// Ten LAMPs, one of them allocated, and the product remembered.
+/// Ten LAMPs, one of them allocated, and the product cached.
 async fn ten_lamps(database: &Database) -> PostgresStore {
     let store = database.store().await;
     run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -25,28 +25,28 @@ async fn allocated(store: &PostgresStore) -> u64 {
     product.expect("a product").summary.allocated.get()
 }
 
-/// A transaction that is under way.
+/// A transaction in flight.
 struct Waiting {
     running: JoinHandle<Result<Decided, StoreError>>,
-    ahead: Box<dyn InFlight>,
+    handle: Box<dyn InFlight>,
 }
 
-/// A transaction on a product that an outsider has locked: it can't be stored yet.
+/// A transaction on a product that an outsider has locked, so that it can't be stored yet.
 async fn one_that_waits(database: &Database, store: &PostgresStore, command: Command) -> (Waiting, Client) {
     let outsider = database.outsider().await;
     outsider
         .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'LAMP' FOR UPDATE")
         .await
         .expect("it is locked");
-    let (in_flight, announced) = oneshot::channel();
+    let (in_flight, handle_received) = oneshot::channel();
     let store = store.clone();
     let running = tokio::spawn(async move {
         let scope = command.scope();
         store.transact_pipelined(&scope, decision(command), in_flight).await
     });
-    let ahead = announced.await.expect("it is announced before it is stored");
-    somebody_waits(&database.outsider().await).await;
-    (Waiting { running, ahead }, outsider)
+    let handle = handle_received.await.expect("the handle comes before it is stored");
+    a_lock_is_awaited(&database.outsider().await).await;
+    (Waiting { running, handle }, outsider)
 }
 
 /// Two transactions, the second behind the first; neither can be stored yet.
@@ -57,14 +57,14 @@ struct Pair {
 }
 
 async fn two_that_wait(database: &Database, store: &PostgresStore, first: Command, second: Command) -> Pair {
-    let (Waiting { running, ahead }, outsider) = one_that_waits(database, store, first).await;
-    let (in_flight, announced) = oneshot::channel();
+    let (Waiting { running, handle }, outsider) = one_that_waits(database, store, first).await;
+    let (in_flight, handle_received) = oneshot::channel();
     let second = tokio::spawn(async move {
         let scope = second.scope();
-        ahead.follow(&scope, decision(second), in_flight).await
+        handle.transact_next(&scope, decision(second), in_flight).await
     });
-    // Both are on their way to one connection.
-    drop(announced.await.expect("it is announced as well"));
+    // Both are in flight on one connection.
+    drop(handle_received.await.expect("a handle comes as well"));
     Pair {
         first: running,
         second,
@@ -73,33 +73,33 @@ async fn two_that_wait(database: &Database, store: &PostgresStore, first: Comman
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_transaction_is_sent_behind_another_before_that_is_stored() {
+async fn a_successor_is_sent_before_its_predecessor_is_stored() {
     with_database(async |database| {
         let store = ten_lamps(&database).await;
         let pair = two_that_wait(&database, &store, allocate("O1", "LAMP", 4), allocate("O2", "LAMP", 5)).await;
         assert_eq!(allocated(&store).await, 1, "neither is stored");
         pair.outsider.batch_execute("ROLLBACK").await.expect("it is free");
         assert!(pair.first.await.expect("no panic").expect("it is stored").answers[0].is_ok());
-        let second = pair.second.await.expect("no panic").expect("it is stored behind it");
+        let second = pair.second.await.expect("no panic").expect("it is stored");
         assert!(second.answers[0].is_ok());
         assert_eq!(allocated(&store).await, 10);
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn what_was_sent_behind_a_transaction_that_fails_is_not_stored() {
+async fn a_successor_of_a_transaction_that_fails_is_not_stored() {
     with_database(async |database| {
         let store = ten_lamps(&database).await;
         let pair = two_that_wait(&database, &store, allocate("O1", "LAMP", 4), allocate("O2", "LAMP", 5)).await;
-        // The version that the first would have made, by somebody else.
+        // The version that the first would have made, made by another transaction.
         pair.outsider
             .batch_execute("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'; COMMIT")
             .await
             .expect("it is changed");
         assert!(pair.second.await.expect("no panic").is_none());
-        // The first is decided anew on the books, all within the store.
+        // The first takes the general path, within the store.
         assert!(pair.first.await.expect("no panic").expect("it is stored").answers[0].is_ok());
         assert_eq!(allocated(&store).await, 5);
     })
@@ -107,10 +107,12 @@ async fn what_was_sent_behind_a_transaction_that_fails_is_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_might_follow_keeps_no_connection_from_the_one_that_has_to_be_run_anew() {
+async fn a_handle_keeps_no_connection_from_a_transaction_that_has_to_run_again() {
     with_database(async |database| {
         drop(ten_lamps(&database).await);
-        let only_one = PostgresStore::open(&database.url(), 1, false).await.expect("it opens");
+        let only_one = PostgresStore::open(&database.url(), 1, false, clock())
+            .await
+            .expect("it opens");
         run(&only_one, allocate("O1", "LAMP", 1)).await;
         let (first, outsider) = one_that_waits(&database, &only_one, allocate("O2", "LAMP", 4)).await;
         outsider
@@ -119,13 +121,13 @@ async fn who_might_follow_keeps_no_connection_from_the_one_that_has_to_be_run_an
             .expect("it is changed");
         assert!(first.running.await.expect("no panic").expect("it is stored").answers[0].is_ok());
         assert_eq!(allocated(&only_one).await, 6);
-        drop(first.ahead);
+        drop(first.handle);
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fails() {
+async fn a_quote_behind_a_transaction_that_fails_is_not_answered() {
     with_database(async |database| {
         let store = ten_lamps(&database).await;
         let (first, outsider) = one_that_waits(&database, &store, allocate("O1", "LAMP", 4)).await;
@@ -139,10 +141,10 @@ async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fail
             }],
             split: false,
         });
-        let ahead = first.ahead;
+        let handle = first.handle;
         let second = tokio::spawn(async move {
             let scope = quote.scope();
-            ahead.follow(&scope, decision(quote), in_flight).await
+            handle.transact_next(&scope, decision(quote), in_flight).await
         });
         outsider
             .batch_execute("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'; COMMIT")
@@ -155,7 +157,7 @@ async fn who_is_told_what_a_transaction_would_leave_is_told_nothing_when_it_fail
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_whose_connection_is_lost_neither_is_lost_and_neither_is_stored_twice() {
+async fn of_two_transactions_on_a_lost_connection_each_is_stored_once() {
     with_database(async |database| {
         let store = ten_lamps(&database).await;
         let (one, other) = (allocate("O1", "LAMP", 4), allocate("O2", "LAMP", 5));
@@ -174,7 +176,7 @@ async fn of_two_whose_connection_is_lost_neither_is_lost_and_neither_is_stored_t
         assert!(pair.first.await.expect("no panic").expect("it is stored").answers[0].is_ok());
         run(&store, other).await;
         assert_eq!(allocated(&store).await, 10);
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }

@@ -1,9 +1,10 @@
-//! A connection keeps its plans. One that was made while a table filled a single page must still be a look-up when the
-//! table is large: the server's own counts of rows read tell.
+//! A connection keeps its plans. A plan that was made while a table filled a single page must still be a look-up when
+//! the table is large. The server's own counts of rows read show it.
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, Queries, Store,
+    Audit, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
+    Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,
@@ -12,32 +13,33 @@ use tokio_postgres::Client;
 
 use crate::database::with_database;
 use crate::shop::{
-    allocate, attempt, context, count, create_batch, key, place_on, place_order, reference, run, sku, waiting,
+    allocate, attempt, backorder_and_split, context, count, create_batch, key, place_on, place_order, reference, run,
+    sku,
 };
 
-/// How many rows of each kind the past leaves.
+/// How many rows of each table are inserted between the runs.
 const PAST: i64 = 20_000;
 
-/// Far more rows than all the commands of one way through have to look at, and far fewer than the past has.
+/// Far more rows than one run of all commands has to read, and far fewer than are inserted.
 const FEW: i64 = PAST / 5;
 
-/// Every way that a command's statements can take. `part` makes the names new.
-async fn every_way(store: &PostgresStore, part: &str) {
+/// Runs commands that use every statement. `part` makes the names new.
+async fn run_every_statement(store: &PostgresStore, part: &str) {
     let named = |name: &str| format!("{name}-{part}");
     run(store, create_batch(&named("B1"), "LAMP", 40)).await;
     run(store, create_batch(&named("B2"), "LAMP", 40)).await;
-    // Read first, then remembered.
+    // The first is loaded, the others are cached.
     for order in ["O1", "O2", "O3"] {
         run(store, allocate(&named(order), "LAMP", 2)).await;
     }
     for order in ["P1", "P2"] {
         run(store, place_order(&named(order), "LAMP", 3, 2)).await;
     }
-    // Again: found by their keys.
+    // Repeated commands are found by their keys.
     run(store, allocate(&named("O1"), "LAMP", 2)).await;
     run(store, place_order(&named("P1"), "LAMP", 3, 2)).await;
     run(store, create_batch(&named("B1"), "LAMP", 40)).await;
-    // Some leave their batch, and wait; some of those who wait are served; some leave for good.
+    // Some lines leave their batch and wait; some that wait are served; some are cancelled.
     run(store, count(&named("B2"), 0)).await;
     run(store, count(&named("B1"), 9)).await;
     run(store, create_batch(&named("B3"), "LAMP", 40)).await;
@@ -47,24 +49,24 @@ async fn every_way(store: &PostgresStore, part: &str) {
     run(store, Command::CancelOrder(order)).await;
     attempt(
         store,
-        Command::CancelOrder(OrderId::new("nobody").expect("an order id")),
+        Command::CancelOrder(OrderId::new("unknown").expect("an order id")),
     )
     .await
     .expect("it answers")
     .expect_err("there is no such order");
 }
 
-/// Ways of orders that are held, that go before others, and that leave the building.
+/// Orders that are held, that have priority, and that are dispatched.
 async fn promises(store: &PostgresStore, part: &str) {
     let named = |name: &str| format!("{name}-{part}");
     let order = |name: &str| OrderId::new(named(name)).expect("an order id");
     let held = |seconds: i64| OrderTerms {
         hold_for: Some(HoldFor::seconds(seconds).expect("a time")),
-        ..waiting()
+        ..backorder_and_split()
     };
     let urgent = OrderTerms {
         precedence: Precedence::of(Priority::new(5).expect("a priority"), None),
-        ..waiting()
+        ..backorder_and_split()
     };
     run(store, create_batch(&named("C1"), "LAMP", 60)).await;
     for name in ["H1", "H2", "H3"] {
@@ -81,7 +83,6 @@ async fn promises(store: &PostgresStore, part: &str) {
         }),
     )
     .await;
-    // What does not lie in the warehouse can't leave it, and what has not left can't come back: the answers don't matter.
     for command in [
         Command::Dispatch {
             order: order("D1"),
@@ -120,32 +121,29 @@ async fn promises(store: &PostgresStore, part: &str) {
     run(store, Command::CancelBatch(reference(&named("C1")))).await;
 }
 
-/// Every way that a remembered answer can take.
-async fn every_way_of_an_answer(store: &PostgresStore, part: &str) {
+/// Runs every statement of the idempotency store.
+async fn run_every_idempotency_step(store: &PostgresStore, part: &str) {
     let now = context().now;
-    let claim = |what: u8, who| {
+    let request = |call: u8, token| {
         let key = IdempotencyKey::new(&format!("key-{part}")).expect("a key");
-        LeaseRequest::made(now, key, Fingerprint([what; 32]), LeaseToken([who; 16]))
+        LeaseRequest::at(now, key, Fingerprint([call; 32]), LeaseToken([token; 16]))
     };
-    let claimed = async |what, who| store.claim(&claim(what, who)).await.expect("it answers");
-    let key = claim(1, 1).key;
-    assert_eq!(claimed(1, 1).await, LeaseOutcome::Won);
-    store
-        .release_key(&key, LeaseToken([1; 16]))
-        .await
-        .expect("it is given back");
-    assert_eq!(claimed(1, 2).await, LeaseOutcome::Won);
-    assert_eq!(claimed(1, 3).await, LeaseOutcome::Running);
-    assert_eq!(claimed(2, 3).await, LeaseOutcome::Reused);
-    let kept = store.keep(&key, LeaseToken([2; 16]), b"a lamp").await;
-    assert!(kept.expect("it answers"));
-    assert_eq!(claimed(1, 3).await, LeaseOutcome::Answered(b"a lamp".to_vec()));
-    assert_eq!(store.forget(now, 100).await.expect("it answers"), 0);
-    let forgotten = store.forget(claim(1, 1).forget_at, 100).await;
-    assert_eq!(forgotten.expect("it answers"), 1);
+    let acquire = async |call, token| store.acquire(&request(call, token)).await.expect("it answers");
+    let key = request(1, 1).key;
+    assert_eq!(acquire(1, 1).await, LeaseOutcome::Acquired);
+    store.release(&key, LeaseToken([1; 16])).await.expect("it is released");
+    assert_eq!(acquire(1, 2).await, LeaseOutcome::Acquired);
+    assert_eq!(acquire(1, 3).await, LeaseOutcome::InProgress);
+    assert_eq!(acquire(2, 3).await, LeaseOutcome::Mismatch);
+    let stored = store.complete(&key, LeaseToken([2; 16]), b"a lamp").await;
+    assert!(stored.expect("it answers"));
+    assert_eq!(acquire(1, 3).await, LeaseOutcome::Answered(b"a lamp".to_vec()));
+    assert_eq!(store.purge_expired(now, 100).await.expect("it answers"), 0);
+    let purged = store.purge_expired(request(1, 1).expires_at, 100).await;
+    assert_eq!(purged.expect("it answers"), 1);
 }
 
-/// Rows that were read of all tables so far, by whatever scan, as far as it has been told.
+/// The rows of all tables that were read so far by any scan, as far as the sessions have reported.
 pub(crate) async fn rows_read(outsider: &Client) -> i64 {
     outsider
         .query_one(
@@ -158,7 +156,7 @@ pub(crate) async fn rows_read(outsider: &Client) -> i64 {
         .get(0)
 }
 
-/// Waits until the store's connections are gone: by then each has told what it has read.
+/// Waits until the store's connections are gone: a session that ends has reported what it read.
 pub(crate) async fn until_alone(outsider: &Client) {
     loop {
         let others: i64 = outsider
@@ -168,7 +166,7 @@ pub(crate) async fn until_alone(outsider: &Client) {
                 &[],
             )
             .await
-            .expect("the server tells")
+            .expect("the server answers")
             .get(0);
         if others == 0 {
             return;
@@ -181,8 +179,8 @@ pub(crate) async fn until_alone(outsider: &Client) {
 async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
     with_database(async |database| {
         let store = database.store().await;
-        every_way(&store, "small").await;
-        every_way_of_an_answer(&store, "small").await;
+        run_every_statement(&store, "small").await;
+        run_every_idempotency_step(&store, "small").await;
 
         let outsider = database.outsider().await;
         let past = format!(
@@ -191,36 +189,44 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
+             INSERT INTO lines \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
              FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO further_allocations SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO further_allocations \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true \
              FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO dispatches SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO dispatches \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
-             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', '{{}}' \
+             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', \
+             '{{}}' \
              FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO remembered_answers \
-             SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), 'infinity', 'past' \
+             INSERT INTO idempotency_keys \
+             SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), \
+             'infinity', 'past' \
              FROM generate_series(1, {PAST}) AS n"
         );
-        outsider.batch_execute(&past).await.expect("it is a sound past");
+        outsider.batch_execute(&past).await.expect("the rows are valid");
         outsider
             .batch_execute("SELECT pg_stat_force_next_flush()")
             .await
-            .expect("it tells");
+            .expect("it flushes");
         let before = rows_read(&outsider).await;
 
-        every_way(&store, "large").await;
-        every_way_of_an_answer(&store, "large").await;
-        outsider.batch_execute("ANALYZE").await.expect("it has a look at all tables");
+        run_every_statement(&store, "large").await;
+        run_every_idempotency_step(&store, "large").await;
+        outsider
+            .batch_execute("ANALYZE")
+            .await
+            .expect("all tables are analyzed");
         outsider
             .batch_execute("SELECT pg_stat_force_next_flush()")
             .await
-            .expect("it tells");
-        every_way(&store, "analyzed").await;
-        every_way_of_an_answer(&store, "analyzed").await;
+            .expect("it flushes");
+        run_every_statement(&store, "analyzed").await;
+        run_every_idempotency_step(&store, "analyzed").await;
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;
@@ -234,7 +240,7 @@ async fn a_page_reads_its_rows_and_not_the_table() {
     with_database(async |database| {
         drop(database.store().await);
         let outsider = database.outsider().await;
-        // Helpers come for nothing, so that the planner does here what it does with millions of rows.
+        // Parallel workers cost nothing, so that the planner does here what it does with millions of rows.
         let free = "DO $$ BEGIN \
              EXECUTE format('ALTER DATABASE %I SET min_parallel_table_scan_size = 0', current_database()); \
              EXECUTE format('ALTER DATABASE %I SET parallel_setup_cost = 0', current_database()); \
@@ -252,14 +258,14 @@ async fn a_page_reads_its_rows_and_not_the_table() {
              FROM generate_series(1, {PAST}) AS n; \
              SELECT pg_stat_force_next_flush()"
         );
-        outsider.batch_execute(&past).await.expect("it is a sound past");
+        outsider.batch_execute(&past).await.expect("the rows are valid");
         let before = rows_read(&outsider).await;
         let store = database.store().await;
         let page = 10;
         assert_eq!(store.orders(None, page).await.expect("a page").len(), page);
         assert_eq!(store.batches(None, page).await.expect("a page").len(), page);
         let lines = store.lines(LineFilter::All, None, page).await.expect("a page");
-        let after = &lines.last().expect("a line").record.key;
+        let after = &lines.last().expect("a line").record.terms.key;
         let more = store.lines(LineFilter::In(LineState::Backordered), Some(after), page);
         assert_eq!(more.await.expect("a page").len(), page);
         assert_eq!(store.line_event_checks(None, page).await.expect("a page").len(), page);

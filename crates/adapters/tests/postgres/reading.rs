@@ -1,6 +1,6 @@
-//! What is read for a scope, where PostgreSQL reads it in pages of its own.
+//! What is loaded for a scope in pages, and what views and the event feed read.
 
-use earmark_application::{EventFilter, Queries};
+use earmark_application::{EventFeed, EventFilter, Exports, LineFilter, Views, Worklist};
 use earmark_domain::{
     BACKLOG_PAGE, BacklogNeed, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseScope,
     Scope,
@@ -8,12 +8,12 @@ use earmark_domain::{
 
 use crate::database::with_database;
 use crate::shop::{
-    agrees, allocate, context, count, create_batch, look, of_products, place_on, place_order, reference, run, sku,
-    waiting,
+    allocate, assert_sound, backorder_and_split, context, count, create_batch, look, of_products, place_on,
+    place_order, reference, run, sku,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
+async fn the_page_of_a_backlog_says_whether_there_are_more_lines() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 1)).await;
@@ -24,7 +24,7 @@ async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
         };
         let loaded = look(&store, &scope).await;
         assert_eq!(loaded.lines.len(), BACKLOG_PAGE);
-        let until = loaded.backlog[0].until.clone().expect("one waits behind the page");
+        let until = loaded.backlog[0].until.clone().expect("there is one more line");
         assert_eq!(until.key.line.as_str(), format!("L{:04}", BACKLOG_PAGE - 1));
 
         run(&store, create_batch("B2", "LAMP", 1000)).await;
@@ -37,17 +37,17 @@ async fn the_page_of_a_backlog_says_whether_others_wait_behind_it() {
             ..of_products(["LAMP"])
         };
         let loaded = look(&store, &scope).await;
-        assert_eq!(loaded.backlog[0].until, None, "that is the end of it");
+        assert_eq!(loaded.backlog[0].until, None, "the page reaches the end");
         assert_eq!(loaded.lines.len(), 1);
         run(&store, earmark_domain::Command::ServeBacklog(sku("LAMP"))).await;
         assert_eq!(store.products_with_pending_backlog(10).await.expect("it answers"), []);
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
+async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_loaded() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 1200)).await;
@@ -61,8 +61,12 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
             ..Scope::default()
         };
         let loaded = look(&store, &leaving(1195)).await;
-        let lines: Vec<_> = loaded.lines.iter().map(|line| line.key.line.as_str()).collect();
-        assert_eq!(lines, ["L0597", "L0598", "L0599"], "of one instant, the latest turns");
+        let lines: Vec<_> = loaded.lines.iter().map(|line| line.key().line.as_str()).collect();
+        assert_eq!(
+            lines,
+            ["L0597", "L0598", "L0599"],
+            "of one instant, the last in the order of service"
+        );
         assert_eq!(loaded.allocations.len(), 3);
         // More of them than a page, and the page ends within an instant.
         assert_eq!(look(&store, &leaving(20)).await.lines.len(), 590);
@@ -75,27 +79,27 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_read() {
             .expect("it answers")
             .expect("a product");
         assert_eq!(product.summary.allocated.get(), 1194);
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_weakest_claims_to_a_shrinking_batch_are_read_first_however_many_pages_that_takes() {
+async fn the_lowest_release_ranks_in_a_shrinking_batch_are_loaded_first_over_many_pages() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 2100)).await;
         let of_priority = |priority: i32| OrderTerms {
             precedence: Precedence::of(Priority::new(priority).expect("a priority"), None),
-            ..waiting()
+            ..backorder_and_split()
         };
         let held = OrderTerms {
             hold_for: Some(HoldFor::seconds(600).expect("a time")),
-            ..waiting()
+            ..backorder_and_split()
         };
         run(&store, place_on("HELD", "LAMP", 700, 1, held)).await;
         run(&store, place_on("URGENT", "LAMP", 700, 1, of_priority(3))).await;
-        run(&store, place_on("USUAL", "LAMP", 350, 1, waiting())).await;
+        run(&store, place_on("USUAL", "LAMP", 350, 1, backorder_and_split())).await;
         run(&store, place_on("IDLE", "LAMP", 350, 1, of_priority(-1))).await;
         let leaving = |lines| Scope {
             batches: [reference("B1")].into(),
@@ -116,7 +120,7 @@ async fn the_weakest_claims_to_a_shrinking_batch_are_read_first_however_many_pag
                 loaded
                     .lines
                     .iter()
-                    .filter(|line| line.key.order.as_str() == order)
+                    .filter(|line| line.key().order.as_str() == order)
                     .count()
             };
             assert_eq!(
@@ -132,7 +136,7 @@ async fn the_weakest_claims_to_a_shrinking_batch_are_read_first_however_many_pag
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn used_up_batches_are_read_only_with_the_lines_that_lie_in_them() {
+async fn used_up_batches_are_loaded_only_with_the_lines_that_lie_in_them() {
     with_database(async |database| {
         let store = database.store().await;
         for used_up in 0..5 {
@@ -154,7 +158,7 @@ async fn used_up_batches_are_read_only_with_the_lines_that_lie_in_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_takes_wildcards_for_what_they_are_and_finds_any_case() {
+async fn a_search_takes_wildcards_literally_and_ignores_case() {
     with_database(async |database| {
         let store = database.store().await;
         for product in ["100%-WOOL", "1000-PIECES", "LAMP_A", "LAMPXA"] {
@@ -175,7 +179,7 @@ async fn a_search_takes_wildcards_for_what_they_are_and_finds_any_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_of_few_events_is_carried_past_those_it_does_not_want() {
+async fn the_cursor_of_a_filtered_feed_moves_past_events_that_do_not_match() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -206,7 +210,7 @@ async fn a_reader_of_few_events_is_carried_past_those_it_does_not_want() {
         let page = store.events(&of_order, 0, 100).await.expect("events");
         assert_eq!((page.events.len(), page.next), (1, head));
         let waiting = store
-            .lines(earmark_application::LineFilter::In(LineState::Backordered), None, 10)
+            .lines(LineFilter::In(LineState::Backordered), None, 10)
             .await
             .expect("it answers");
         assert_eq!(waiting, []);

@@ -1,13 +1,13 @@
-//! What the tables refuse, whoever writes.
+//! The schema: what its tables refuse, whichever program writes, and that Diesel's tables are those of the database.
 
-use earmark_adapters::postgres::PostgresStore;
-use earmark_application::{Queries, Store, StoreError};
-use earmark_domain::{AllocationRecord, ChangeSet, ProductHistory, Quantity, ReleaseRank};
+use earmark_application::{EventFeed, Store, StoreError};
+use earmark_domain::{AllocationRecord, ChangeSet, Precedence, Quantity, ReleaseRank};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use crate::catalogue::{Column, Tables, differences, known_tables, live_tables};
 use crate::database::with_database;
-use crate::shop::{agrees, allocate, always, context, create_batch, key, of_products, reference, run, sku};
+use crate::shop::{allocate, always, context, create_batch, key, of_products, reference, run};
 
 async fn refused(outsider: &Client, sql: &str) {
     let error = outsider.batch_execute(sql).await.expect_err(sql);
@@ -23,7 +23,7 @@ async fn allocated(outsider: &Client, batch: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_them() {
+async fn what_a_batch_has_allocated_follows_from_its_allocations() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -53,7 +53,7 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_
         outsider
             .batch_execute("UPDATE lines SET batch = NULL, units = NULL")
             .await
-            .expect("a line may let them go");
+            .expect("a line may release them");
         assert_eq!(
             (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
             (0, 2)
@@ -72,7 +72,7 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations_whoever_writes_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
+async fn what_a_batch_has_allocated_is_never_written_directly() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -88,11 +88,11 @@ async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
         .await;
         refused(&outsider, "UPDATE further_allocations SET quantity = 3").await;
         refused(&outsider, "TRUNCATE further_allocations").await;
-        // A line lets its units go as a whole, and gets others apart.
+        // A line releases its units as a whole, and gets others apart.
         for altered in [
             "units = 3",
             "batch = 'B2'",
-            "claim = 7",
+            "release_rank = 7",
             "placed_at = placed_at - INTERVAL '1 day'",
             "batch = NULL",
         ] {
@@ -100,8 +100,8 @@ async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
         }
         let line = |batch: &str, units: i32| {
             format!(
-                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, \
-                 units) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units})"
+                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+                 batch, units) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units})"
             )
         };
         refused(&outsider, &line("B1", 7)).await;
@@ -123,7 +123,7 @@ async fn nobody_writes_what_a_batch_has_allocated_by_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_left_a_batch_follows_from_its_dispatches_and_nobody_writes_it_by_hand() {
+async fn what_a_batch_has_dispatched_follows_from_its_dispatches_and_is_never_written_directly() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -162,7 +162,7 @@ async fn what_has_left_a_batch_follows_from_its_dispatches_and_nobody_writes_it_
         outsider
             .batch_execute("DELETE FROM dispatches")
             .await
-            .expect("they may come back");
+            .expect("a dispatch may be undone");
         let left = outsider
             .query_one("SELECT dispatched, open FROM batches", &[])
             .await
@@ -189,7 +189,7 @@ async fn a_held_line_has_a_deadline_and_no_firm_line_has_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_batch_ever_holds_more_than_its_quantity() {
+async fn no_batch_ever_commits_more_than_its_quantity() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -223,7 +223,7 @@ async fn a_decision_that_would_promise_a_unit_twice_is_not_stored() {
                         key: key("O2", "LAMP"),
                         batch: reference("B1"),
                         quantity: Quantity::new(1).expect("a quantity"),
-                        release_rank: ReleaseRank::new(0),
+                        release_rank: ReleaseRank::of(Precedence::default(), false),
                         allocated_at: context().now,
                     }],
                     ..ChangeSet::default()
@@ -240,86 +240,89 @@ async fn a_decision_that_would_promise_a_unit_twice_is_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happened_is_never_altered_and_never_removed() {
+async fn events_are_never_changed_or_deleted() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
         let outsider = database.outsider().await;
-        refused(&outsider, "UPDATE events SET actor = 'nobody'").await;
+        refused(&outsider, "UPDATE events SET actor = 'another'").await;
         refused(&outsider, "DELETE FROM events").await;
         refused(&outsider, "TRUNCATE events").await;
     })
     .await;
 }
 
-/// All that is stored of lamps, in the order of its keys.
-async fn stands(store: &PostgresStore) -> ProductHistory {
-    let history = store.history(&sku("LAMP")).await.expect("it answers");
-    let mut history = history.expect("a product");
-    history
-        .allocations
-        .sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
-    history
-}
-
-/// Takes the schema back to that of the second release, as its programs left it.
-async fn back_to_the_second_release(outsider: &Client) {
-    for down in [
-        include_str!("../../migrations/postgres/0008_sums_in_a_loop/down.sql"),
-        include_str!("../../migrations/postgres/0007_side_by_side/down.sql"),
-        include_str!("../../migrations/postgres/0006_first_units/down.sql"),
-        include_str!("../../migrations/postgres/0005_followed_statements/down.sql"),
-        include_str!("../../migrations/postgres/0004_remembered_answers/down.sql"),
-        include_str!("../../migrations/postgres/0003_promises/down.sql"),
-        "DELETE FROM __diesel_schema_migrations WHERE version > '0002'",
-    ] {
-        outsider.batch_execute(down).await.expect("it goes back");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_books_of_the_second_release_are_carried_over() {
+#[tokio::test]
+async fn the_baseline_is_taken_back_whole() {
     with_database(async |database| {
-        let store = database.store().await;
-        run(&store, create_batch("B1", "LAMP", 10)).await;
-        run(&store, create_batch("B2", "LAMP", 3)).await;
-        for order in ["O1", "O2", "O3"] {
-            run(&store, allocate(order, "LAMP", 4)).await;
-        }
-        run(&store, allocate("O4", "LAMP", 9)).await;
-        let before = stands(&store).await;
-        drop(store);
+        drop(database.store().await);
         let outsider = database.outsider().await;
-        back_to_the_second_release(&outsider).await;
         outsider
-            .batch_execute(
-                "UPDATE products SET resume_placed_at = now(), resume_order_id = 'O3', resume_line_id = 'LAMP'; \
-                 UPDATE batches SET eta = '2031-05-06' WHERE reference = 'B2'",
-            )
+            .batch_execute(include_str!("../../migrations/postgres/0001_baseline/down.sql"))
             .await
-            .expect("a page is owed, and a batch is on its way");
-
-        let store = database.store().await;
-        let owed = outsider.query_one("SELECT resume_rank FROM products", &[]).await;
-        assert_eq!(owed.expect("a product").get::<_, Option<i64>>(0), Some(0));
-        let created = outsider
-            .query_one(
-                "SELECT count(*) FROM batches WHERE created_eta IS NOT DISTINCT FROM eta",
+            .expect("it is taken back");
+        let left = outsider
+            .query(
+                "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+                 AND relname NOT LIKE '%diesel_schema_migrations%' \
+                 UNION ALL SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
                 &[],
             )
-            .await;
-        assert_eq!(created.expect("batches").get::<_, i64>(0), 2);
-        outsider
-            .batch_execute(
-                "UPDATE products SET resume_rank = NULL, resume_placed_at = NULL, resume_order_id = NULL, \
-                 resume_line_id = NULL; UPDATE batches SET eta = NULL, created_eta = NULL",
-            )
             .await
-            .expect("as it was");
-        assert_eq!(stands(&store).await, before);
-        run(&store, create_batch("B3", "LAMP", 20)).await;
-        run(&store, allocate("O5", "LAMP", 4)).await;
-        agrees(&store, "LAMP").await;
+            .expect("the server answers");
+        let left: Vec<String> = left.iter().map(|row| row.get(0)).collect();
+        assert_eq!(left, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_tables_that_diesel_knows_are_those_of_the_database() {
+    with_database(async |database| {
+        drop(database.store().await);
+        let live = live_tables(&database.outsider().await).await;
+        assert_eq!(differences(&known_tables(), &live), Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_that_diesel_knows_wrongly_is_found() {
+    with_database(async |database| {
+        drop(database.store().await);
+        let live = live_tables(&database.outsider().await).await;
+        let forged = |forge: &dyn Fn(&mut Tables)| {
+            let mut tables = known_tables();
+            forge(&mut tables);
+            differences(&tables, &live).len()
+        };
+        let column = |tables: &mut Tables, at: usize, column: Column| {
+            tables.get_mut("orders").expect("a table")[at] = column;
+        };
+        assert_eq!(forged(&|_| {}), 0);
+        assert_eq!(forged(&|tables| drop(tables.remove("orders"))), 1, "a table is missing");
+        assert_eq!(
+            forged(&|tables| drop(tables.insert("guests".to_owned(), Vec::new()))),
+            1,
+            "there is no such table"
+        );
+        assert_eq!(
+            forged(&|tables| tables.get_mut("orders").expect("a table").swap(1, 2)),
+            2,
+            "the order is wrong"
+        );
+        assert_eq!(
+            forged(&|tables| drop(tables.get_mut("orders").expect("a table").pop())),
+            1,
+            "a column is missing"
+        );
+        for wrong in [
+            ("placed", "timestamp with time zone", Some(false)),
+            ("placed_at", "date", Some(false)),
+            ("placed_at", "timestamp with time zone", Some(true)),
+        ] {
+            assert_eq!(forged(&|tables| column(tables, 1, Column::of(wrong))), 1, "{wrong:?}");
+        }
     })
     .await;
 }

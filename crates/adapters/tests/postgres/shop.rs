@@ -1,9 +1,9 @@
-//! The shop's commands, run on a store as the engine would run them, one a transaction.
+//! The shop's commands, run on a store as the engine would run them, one per transaction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use earmark_application::{Decide, Decided, Queries, Store, StoreError};
+use earmark_application::{Audit, Decide, Decided, Store, StoreError};
 use earmark_domain::{
     Allocate, ChangeBatch, ChangeSet, Command, Count, CreateBatch, DecisionContext, LineId, LineKey, LineRequest,
     Loaded, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder,
@@ -71,11 +71,11 @@ pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
 
 /// An order of so many lines of one product, each of the same quantity: `L0000`, `L0001`, ….
 pub(crate) fn place_order(order: &str, of: &str, lines: usize, quantity: i32) -> Command {
-    place_on(order, of, lines, quantity, waiting())
+    place_on(order, of, lines, quantity, backorder_and_split())
 }
 
-/// Terms on which lines that do not fit wait, and those that do may be spread.
-pub(crate) fn waiting() -> OrderTerms {
+/// Terms on which a line may be split, and waits in the backlog if it does not fit.
+pub(crate) fn backorder_and_split() -> OrderTerms {
     OrderTerms {
         on_shortage: OnOrderShortage::Backorder,
         split: true,
@@ -83,7 +83,7 @@ pub(crate) fn waiting() -> OrderTerms {
     }
 }
 
-/// The same on other terms.
+/// The same on given terms.
 pub(crate) fn place_on(order: &str, of: &str, lines: usize, quantity: i32, terms: OrderTerms) -> Command {
     let lines = (0..lines)
         .map(|line| OrderLine {
@@ -117,7 +117,7 @@ pub(crate) fn decision(command: Command) -> Decide {
     })
 }
 
-/// Stores a change set whatever was read.
+/// A decision for a change set, whatever was read.
 pub(crate) fn always(changes: impl Fn() -> ChangeSet + Send + Sync + 'static) -> Decide {
     Arc::new(move |_| {
         Ok(Decided {
@@ -151,19 +151,19 @@ pub(crate) async fn look(store: &dyn Store, scope: &Scope) -> Loaded {
     let seen = Arc::new(std::sync::Mutex::new(None));
     let keep = Arc::clone(&seen);
     let decide: Decide = Arc::new(move |loaded| {
-        *keep.lock().expect("nobody panics here") = Some(loaded);
+        *keep.lock().expect("no other test code panics with it") = Some(loaded);
         Ok(Decided {
             changes: ChangeSet::default(),
             answers: Vec::new(),
         })
     });
     store.transact(scope, decide).await.expect("it is read");
-    let loaded = seen.lock().expect("nobody panics here").take();
-    loaded.expect("the decision was asked for")
+    let loaded = seen.lock().expect("no other test code panics with it").take();
+    loaded.expect("the decision was called")
 }
 
-/// Holds a product's tables against its events.
-pub(crate) async fn agrees(store: &dyn Queries, of: &str) {
+/// Checks a product's tables against its events.
+pub(crate) async fn assert_sound(store: &dyn Audit, of: &str) {
     let history = store.history(&sku(of)).await.expect("it answers").expect("a product");
     assert_eq!(audit(&history), []);
 }

@@ -1,37 +1,39 @@
-//! What is locked, in which order, for how long; and when events get their numbers.
+//! What is locked, in which order and for how long; and when events get their numbers.
 
 use std::sync::{Arc, Barrier, Mutex, mpsc};
 
-use earmark_application::{Decide, Decided, Queries, Store, StoreError};
+use earmark_application::{Decide, Decided, EventFeed, Store, StoreError, Views};
 use earmark_domain::{ChangeSet, Count, Precondition, ProductChange, ProductRecord};
 use tokio::task::block_in_place;
 
-use crate::database::{somebody_waits, with_database};
-use crate::shop::{agrees, allocate, always, attempt, context, create_batch, decision, look, of_products, run, sku};
+use crate::database::{a_lock_is_awaited, with_database};
+use crate::shop::{
+    allocate, always, assert_sound, attempt, context, create_batch, decision, look, of_products, run, sku,
+};
 
-/// Decides as `inner` does, but first says that it is asked, and waits to be let on.
-fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {
-    let (asked, is_asked) = mpsc::channel();
-    let (let_on, may_go_on) = mpsc::channel::<()>();
+/// Decides as `inner` does, but first reports that it was called, and waits to be continued.
+pub(crate) fn held(inner: Decide) -> (Decide, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let (call, called) = mpsc::channel();
+    let (go_on, may_go_on) = mpsc::channel::<()>();
     let may_go_on = Mutex::new(may_go_on);
     let decide: Decide = Arc::new(move |loaded| {
-        asked.send(()).expect("the test listens");
-        // Blocks its thread: said, so that the runtime gives the thread's other tasks to somebody else.
-        block_in_place(|| may_go_on.lock().expect("asked once at a time").recv()).expect("the test lets it on");
+        call.send(()).expect("the test listens");
+        // The runtime moves the other tasks of the blocked thread to another.
+        block_in_place(|| may_go_on.lock().expect("called once at a time").recv()).expect("the test continues it");
         inner(loaded)
     });
-    (decide, is_asked, let_on)
+    (decide, called, go_on)
 }
 
-async fn until_asked(is_asked: mpsc::Receiver<()>) {
-    tokio::task::spawn_blocking(move || is_asked.recv())
+pub(crate) async fn until_called(called: mpsc::Receiver<()>) {
+    tokio::task::spawn_blocking(move || called.recv())
         .await
-        .expect("nobody panics here")
-        .expect("the decision is asked for");
+        .expect("no other test code panics with it")
+        .expect("the decision is called");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_reader_with_a_cursor_passes_no_event_whose_decision_took_long() {
+async fn a_reader_with_a_cursor_misses_no_event_of_a_slow_transaction() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
@@ -40,16 +42,16 @@ async fn a_reader_with_a_cursor_passes_no_event_whose_decision_took_long() {
 
         let slow = allocate("SLOW", "LAMP", 1);
         let scope = slow.scope();
-        let (decide, is_asked, let_on) = held(decision(slow));
+        let (decide, called, go_on) = held(decision(slow));
         let transacting = tokio::spawn({
             let store = store.clone();
             async move { store.transact(&scope, decide).await }
         });
-        until_asked(is_asked).await;
+        until_called(called).await;
         run(&store, allocate("FAST", "DESK", 1)).await;
         let page = store.events(&Default::default(), start, 100).await.expect("events");
         assert_eq!(page.events.len(), 1, "the fast one's");
-        let_on.send(()).expect("it waits");
+        go_on.send(()).expect("it waits");
         transacting.await.expect("no panic").expect("it is stored");
         let page = store.events(&Default::default(), page.next, 100).await.expect("events");
         assert_eq!(page.events.len(), 1, "the slow one's, after the cursor");
@@ -62,12 +64,12 @@ async fn a_reader_with_a_cursor_passes_no_event_whose_decision_took_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_numbers_events_between_the_numbering_and_the_commit_of_another() {
+async fn no_transaction_numbers_events_between_the_numbering_and_the_commit_of_another() {
     with_database(async |database| {
         let store = database.store().await;
         run(&store, create_batch("B1", "LAMP", 10)).await;
         let start = store.events(&Default::default(), 0, 100).await.expect("events").next;
-        // Somebody who has numbered an event and is slow to commit: it holds the lock that the store takes.
+        // A transaction that has numbered an event and is slow to commit holds the lock that the store takes.
         let outsider = database.outsider().await;
         outsider
             .batch_execute(
@@ -81,13 +83,9 @@ async fn nobody_numbers_events_between_the_numbering_and_the_commit_of_another()
             let store = store.clone();
             async move { run(&store, allocate("LATE", "LAMP", 1)).await }
         });
-        somebody_waits(&database.outsider().await).await;
+        a_lock_is_awaited(&database.outsider().await).await;
         let page = store.events(&Default::default(), start, 100).await.expect("events");
-        assert_eq!(
-            (page.events.len(), page.next),
-            (0, start),
-            "nothing is there to pass over"
-        );
+        assert_eq!((page.events.len(), page.next), (0, start), "there is nothing to miss");
         outsider.batch_execute("COMMIT").await.expect("it is stored");
         transacting.await.expect("it is stored too");
         let page = store.events(&Default::default(), start, 100).await.expect("events");
@@ -105,7 +103,7 @@ async fn nobody_numbers_events_between_the_numbering_and_the_commit_of_another()
 async fn products_are_locked_in_the_order_of_their_skus() {
     with_database(async |database| {
         let store = database.store().await;
-        // Made in another order, so that the order of the table is not the order of the SKUs.
+        // Created in another order, so that the order of the table is not that of the SKUs.
         for product in ["C", "A", "B"] {
             run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
         }
@@ -123,7 +121,7 @@ async fn products_are_locked_in_the_order_of_their_skus() {
             }
         });
         let other = database.outsider().await;
-        somebody_waits(&other).await;
+        a_lock_is_awaited(&other).await;
         other
             .batch_execute("BEGIN; SELECT FROM products WHERE sku = 'C' FOR UPDATE NOWAIT; ROLLBACK")
             .await
@@ -133,13 +131,13 @@ async fn products_are_locked_in_the_order_of_their_skus() {
             .await
             .expect_err("A comes before B, and is locked");
         outsider.batch_execute("ROLLBACK").await.expect("B is free");
-        transacting.await.expect("no panic").expect("nobody waits for ever");
+        transacting.await.expect("no panic").expect("there is no deadlock");
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_who_create_a_product_at_once_one_decides_anew() {
+async fn of_two_transactions_that_create_a_product_at_once_one_has_a_conflict() {
     with_database(async |database| {
         let store = database.store().await;
         let both = Arc::new(Barrier::new(2));
@@ -164,7 +162,7 @@ async fn of_two_who_create_a_product_at_once_one_decides_anew() {
                 .any(|outcome| matches!(outcome, Err(StoreError::Conflict))),
             "{outcomes:?}"
         );
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }
@@ -197,18 +195,18 @@ async fn a_decision_on_another_version_is_not_stored() {
             )
             .await;
         assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_a_product_that_nobody_asked_about_is_stored_whole_or_not_at_all() {
+async fn a_change_of_a_product_outside_the_scope_is_stored_whole_or_not_at_all() {
     with_database(async |database| {
         let store = database.store().await;
         for product in ["LAMP", "DESK"] {
             run(&store, create_batch(&format!("OF-{product}"), product, 10)).await;
-            // Twice, so that the product is remembered.
+            // Twice, so that the product is cached.
             for order in ["O1", "O2"] {
                 run(&store, allocate(&format!("{order}-{product}"), product, 1)).await;
             }
@@ -224,8 +222,8 @@ async fn a_change_of_a_product_that_nobody_asked_about_is_stored_whole_or_not_at
             .expect("a product");
         let allocated = if stored.is_ok() { 3 } else { 2 };
         assert_eq!(placed.summary.allocated.get(), allocated, "{stored:?}");
-        agrees(&store, "DESK").await;
-        agrees(&store, "LAMP").await;
+        assert_sound(&store, "DESK").await;
+        assert_sound(&store, "LAMP").await;
     })
     .await;
 }
@@ -237,15 +235,15 @@ async fn a_caller_that_goes_away_does_not_cut_off_the_transaction() {
         run(&store, create_batch("B1", "LAMP", 10)).await;
         let command = allocate("O1", "LAMP", 4);
         let scope = command.scope();
-        let (decide, is_asked, let_on) = held(decision(command));
+        let (decide, called, go_on) = held(decision(command));
         let caller = tokio::spawn({
             let store = store.clone();
             async move { store.transact(&scope, decide).await }
         });
-        until_asked(is_asked).await;
+        until_called(called).await;
         caller.abort();
         assert!(caller.await.expect_err("it went away").is_cancelled());
-        let_on.send(()).expect("the transaction is still there");
+        go_on.send(()).expect("the transaction is still there");
         // The next transaction on the product gets its lock when the first has ended.
         run(&store, allocate("O2", "LAMP", 4)).await;
         let batch = store
@@ -276,13 +274,13 @@ async fn a_decision_that_panics_leaves_no_lock_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_who_want_the_same_products_all_get_their_turn_and_the_books_agree() {
+async fn many_transactions_on_the_same_products_are_all_stored_and_the_tables_are_sound() {
     with_database(async |database| {
         let store = database.store().await;
         for product in ["A", "B", "C"] {
             run(&store, create_batch(&format!("OF-{product}"), product, 40)).await;
         }
-        let wishes: Vec<_> = (0..48)
+        let transactions: Vec<_> = (0..48)
             .map(|order| {
                 let store = store.clone();
                 let product = ["C", "A", "B"][order % 3];
@@ -290,8 +288,9 @@ async fn many_who_want_the_same_products_all_get_their_turn_and_the_books_agree(
                 tokio::spawn(async move { attempt(&store, command).await })
             })
             .collect();
-        for wish in wishes {
-            wish.await
+        for transaction in transactions {
+            transaction
+                .await
                 .expect("no panic")
                 .expect("it is stored")
                 .expect("the rules allow it");
@@ -303,7 +302,7 @@ async fn many_who_want_the_same_products_all_get_their_turn_and_the_books_agree(
                 .expect("it answers")
                 .expect("a product");
             assert_eq!((read.summary.allocated.get(), read.summary.backordered.get()), (39, 9));
-            agrees(&store, product).await;
+            assert_sound(&store, product).await;
         }
     })
     .await;

@@ -5,74 +5,51 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
-use super::value::NAMES;
-use super::{SettingsError, Source};
+use super::catalogue::{DEFAULTS, PREFIX, SEPARATOR, misspelled, variable};
+use super::error::SettingsError;
+use super::source::{Source, Sourced};
 
-/// The file that is read where none is named, if it is there.
+/// The file that is read, if it exists, when no other is named.
 const FILE: &str = "earmark.toml";
-
-/// What the environment variables of settings begin with.
-const PREFIX: &str = "EARMARK";
-
-/// What stands between the parts of such a variable's name.
-const SEPARATOR: &str = "__";
-
-/// The values that stand where nobody says otherwise. Settings that depend on the adapter have none.
-const DEFAULTS: [(&str, &str); 5] = [
-    ("store.url", "sqlite:earmark.db"),
-    ("store.migrate", "true"),
-    ("http.listen", "127.0.0.1:8080"),
-    ("log.format", "auto"),
-    // The web server tells of its own workers at every start and end; the lifecycle says what matters of it.
-    ("log.level", "info,actix_server=warn"),
-];
 
 /// A setting given by a flag.
 #[derive(Debug, Clone)]
 pub(crate) struct Flag {
-    /// As it is typed, such as `--listen`.
+    /// The flag as typed, such as `--listen`.
     pub(crate) flag: &'static str,
-    /// The setting it stands for.
+    /// The name of the setting.
     pub(crate) setting: &'static str,
     /// The value.
     pub(crate) value: String,
 }
 
-/// What settings are read from.
+/// Where settings are read from.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
-    /// The working directory, where `earmark.toml` is looked for.
+    /// The working directory, searched for `earmark.toml`.
     pub(crate) directory: PathBuf,
-    /// The file asked for instead.
+    /// The file to read instead; it must exist.
     pub(crate) file: Option<PathBuf>,
-    /// The environment to read; `None`: that of the process.
+    /// The environment variables; `None`: those of the process.
     pub(crate) environment: Option<Map<String, String>>,
-    /// Flags.
+    /// The flags.
     pub(crate) flags: Vec<Flag>,
 }
 
-/// A value with where it came from.
-#[derive(Debug, Clone)]
-pub(super) struct Sourced {
-    pub(super) value: ValueKind,
-    pub(super) source: Source,
-}
-
 impl Layers {
-    /// The values in force, by name.
+    /// Merges the layers: the value in force for each name.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when a layer can't be read or an environment variable is misspelled.
     pub(super) fn merge(self) -> Result<BTreeMap<String, Sourced>, SettingsError> {
-        let mut merged: BTreeMap<_, _> = DEFAULTS
-            .into_iter()
-            .map(|(name, value)| {
-                (
-                    name.to_owned(),
-                    Sourced {
-                        value: value.into(),
-                        source: Source::Default,
-                    },
-                )
-            })
-            .collect();
+        let defaults = DEFAULTS.into_iter().map(|(name, value)| {
+            let sourced = Sourced {
+                value: value.into(),
+                source: Source::Default,
+            };
+            (name.to_owned(), sourced)
+        });
+        let mut merged: BTreeMap<_, _> = defaults.collect();
         if let Some(path) = self.path()? {
             let file = Config::builder()
                 .add_source(File::new(&path.to_string_lossy(), FileFormat::Toml))
@@ -83,13 +60,13 @@ impl Layers {
         }
         let names: Vec<String> = match &self.environment {
             Some(given) => given.keys().cloned().collect(),
-            // What is no text is the name of no setting.
+            // A name that is not text is not the name of a setting.
             None => std::env::vars_os()
                 .filter_map(|(name, _)| name.into_string().ok())
                 .collect(),
         };
-        if let Some((name, given)) = names.iter().find_map(|given| Some((nearly(given)?, given.clone()))) {
-            return Err(SettingsError::Misspelt { name, given });
+        if let Some((name, given)) = names.iter().find_map(|given| Some((misspelled(given)?, given.clone()))) {
+            return Err(SettingsError::Misspelled { name, given });
         }
         let environment = Environment::with_prefix(PREFIX)
             .prefix_separator(SEPARATOR)
@@ -109,7 +86,7 @@ impl Layers {
         Ok(merged)
     }
 
-    /// The file to read, if there is one.
+    /// The file to read, if any.
     fn path(&self) -> Result<Option<PathBuf>, SettingsError> {
         let unreadable = |path: &Path, why: String| SettingsError::Unreadable {
             from: path.display().to_string(),
@@ -123,26 +100,12 @@ impl Layers {
             None => {
                 let path = self.directory.join(FILE);
                 match path.try_exists() {
-                    Ok(there) => Ok(there.then_some(path)),
+                    Ok(exists) => Ok(exists.then_some(path)),
                     Err(error) => Err(unreadable(&path, error.to_string())),
                 }
             }
         }
     }
-}
-
-/// The environment variable that a setting is set by.
-pub(super) fn variable(name: &str) -> String {
-    format!("{PREFIX}{SEPARATOR}{}", name.to_uppercase().replace('.', SEPARATOR))
-}
-
-/// The setting that a variable would set if its underscores were doubled where they have to be; `None` where they are, or
-/// there is no such setting.
-fn nearly(given: &str) -> Option<&'static str> {
-    let letters = |name: &str| name.replace('_', "").to_uppercase();
-    let meant = letters(given);
-    let name = NAMES.iter().find(|name| letters(&variable(name)) == meant)?;
-    (!given.to_uppercase().starts_with(&format!("{PREFIX}{SEPARATOR}"))).then_some(name)
 }
 
 fn add(
@@ -162,8 +125,8 @@ fn add(
     Ok(())
 }
 
-/// Tables become dotted names.
-fn flatten(name: String, value: Value, found: &mut impl FnMut(String, ValueKind)) {
+/// Visits the leaves of a table, by their dotted names.
+fn flatten(name: String, value: Value, visit: &mut impl FnMut(String, ValueKind)) {
     match value.kind {
         ValueKind::Table(table) => {
             for (part, value) in table {
@@ -172,9 +135,9 @@ fn flatten(name: String, value: Value, found: &mut impl FnMut(String, ValueKind)
                 } else {
                     format!("{name}.{part}")
                 };
-                flatten(name, value, found);
+                flatten(name, value, visit);
             }
         }
-        leaf => found(name, leaf),
+        leaf => visit(name, leaf),
     }
 }

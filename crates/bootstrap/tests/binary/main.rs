@@ -1,5 +1,5 @@
-//! The binary `earmark`, from outside.
+//! Tests of the binary `earmark` as a process.
 
 mod command_line;
+mod sandbox;
 mod service;
-mod shop;

@@ -1,33 +1,33 @@
-//! The service from outside: it starts, answers, and ends when it is told to.
+//! The service as a process: it starts, answers requests, and ends on a signal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
-use crate::shop::{Shop, TINY};
+use crate::sandbox::{Sandbox, TINY};
 
-/// How long anything may take: the machine may be busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a test waits. Generous, because the machine may be busy.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A service that listens.
+/// A running service.
 struct Service {
     process: Child,
     address: String,
 }
 
 impl Service {
-    fn start(shop: &Shop, arguments: &[&str]) -> Self {
-        let mut command = shop.command(arguments);
+    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        let mut command = sandbox.command(arguments);
         let mut process = command
             .args(["--listen", "127.0.0.1:0"])
-            // What a command leaves behind, it leaves here.
-            .env("TMPDIR", shop.folder())
+            // A temporary file that is not removed is then found by the test.
+            .env("TMPDIR", sandbox.folder())
             .spawn()
             .expect("the binary");
-        let mut said = BufReader::new(process.stdout.as_mut().expect("a pipe"));
+        let mut out = BufReader::new(process.stdout.as_mut().expect("a pipe"));
         let mut line = String::new();
-        said.read_line(&mut line).expect("a line");
+        out.read_line(&mut line).expect("a line");
         let address = line
             .trim()
             .strip_prefix("Earmark listens on http://")
@@ -38,7 +38,7 @@ impl Service {
         Self { process, address }
     }
 
-    /// The answer to a GET, head and all.
+    /// The response to a GET, with its head.
     fn get(&self, path: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         write!(
@@ -51,7 +51,7 @@ impl Service {
         answer
     }
 
-    /// The answer to a POST of JSON, head and all.
+    /// The response to a POST of JSON, with its head.
     fn post(&self, path: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         let length = body.len();
@@ -66,23 +66,23 @@ impl Service {
         answer
     }
 
-    /// Follows the events of one kind until there is one.
+    /// Follows the events of one type, and returns the first.
     fn wait_for(&self, event: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
-        connection.set_read_timeout(Some(PATIENCE)).expect("a time");
+        connection.set_read_timeout(Some(TIMEOUT)).expect("a time");
         write!(
             connection,
             "GET /v1/events/stream?type={event} HTTP/1.1\r\nhost: shop\r\n\r\n"
         )
         .expect("a reader");
-        let (begun, mut lines) = (Instant::now(), BufReader::new(connection).lines());
+        let (started, mut lines) = (Instant::now(), BufReader::new(connection).lines());
         loop {
             let line = lines.next().expect("a stream has no end").expect("text, in time");
             if line.starts_with("data:") {
                 return line;
             }
-            // A stream says that it is alive even where it has nothing to say.
-            assert!(begun.elapsed() < PATIENCE, "waited in vain for {event}");
+            // The stream also has heartbeats, so reading a line never times out.
+            assert!(started.elapsed() < TIMEOUT, "no {event} arrived");
         }
     }
 
@@ -104,18 +104,18 @@ fn code(output: &Output) -> Option<i32> {
 }
 
 #[test]
-fn the_service_is_ready_and_ends_with_0_when_it_is_told_to() {
-    let shop = Shop::stocked();
-    let service = Service::start(&shop, &[]);
+fn the_service_is_ready_and_a_signal_ends_it_with_0() {
+    let sandbox = Sandbox::stocked();
+    let service = Service::start(&sandbox, &[]);
     assert!(service.get("/health/ready").starts_with("HTTP/1.1 200 "));
     assert!(service.get("/v1/products/CL-9009").contains("\"available\":36"));
     assert_eq!(code(&service.end()), Some(0));
 }
 
 #[test]
-fn ctrl_c_ends_it_as_well_and_connections_that_idle_do_not_hold_it_up() {
-    let shop = Shop::empty();
-    let service = Service::start(&shop, &["serve", "--store", "memory:"]);
+fn ctrl_c_ends_it_too_and_idle_connections_do_not_delay_it() {
+    let sandbox = Sandbox::empty();
+    let service = Service::start(&sandbox, &["serve", "--store", "memory:"]);
     let idle = TcpStream::connect(&service.address).expect("a listener");
     service.signal("-INT");
     let output = service.process.wait_with_output().expect("an end");
@@ -124,63 +124,66 @@ fn ctrl_c_ends_it_as_well_and_connections_that_idle_do_not_hold_it_up() {
 }
 
 #[test]
-fn rows_are_sent_to_a_running_service_and_it_says_what_became_of_them() {
-    let shop = Shop::empty();
-    let service = Service::start(&shop, &["serve"]);
+fn an_import_sends_rows_to_a_running_service_and_counts_the_results() {
+    let sandbox = Sandbox::empty();
+    let service = Service::start(&sandbox, &["serve"]);
     let to = format!("http://{}", service.address);
     let imports = |kind: &str, file: &str| {
-        shop.run(["import", kind, &format!("{TINY}/{file}"), "--to", &to])
+        sandbox
+            .run(["import", kind, &format!("{TINY}/{file}"), "--to", &to])
             .succeeds()
     };
 
-    imports("products", "products.csv").says("named", 9);
-    imports("batches", "batches.csv").says("created", 20);
+    imports("products", "products.csv").reports("named", 9);
+    imports("batches", "batches.csv").reports("created", 20);
     imports("orders", "order_lines.csv")
-        .says("allocated", 48)
-        .says("backordered", 12)
-        .says("bad", 0);
-    imports("orders", "order_lines.csv").says("unchanged", 60);
+        .reports("allocated", 48)
+        .reports("backordered", 12)
+        .reports("bad", 0);
+    imports("orders", "order_lines.csv").reports("unchanged", 60);
 
-    let file = shop.file("orders.csv", "order_id,sku,quantity\nO-1,NONE-SUCH,1\n");
-    let run = shop
+    let file = sandbox.file("orders.csv", "order_id,sku,quantity\nO-1,NONE-SUCH,1\n");
+    let run = sandbox
         .run(["import", "orders", &file, "--to", &to])
         .fails_with(1)
-        .says("bad", 1);
+        .reports("bad", 1);
     assert!(
         run.err.contains(&format!("{file}: line 2: ")) && run.err.contains("NONE-SUCH"),
         "{}",
         run.err
     );
 
-    let file = shop.file("stock.csv", "sku,name,safety_stock\nCL-9009,,7\nRUG,Rug,\n,Nameless,\n");
-    shop.run(["import", "products", &file, "--to", &to])
+    let file = sandbox.file("stock.csv", "sku,name,safety_stock\nCL-9009,,7\nRUG,Rug,\n,Nameless,\n");
+    sandbox
+        .run(["import", "products", &file, "--to", &to])
         .fails_with(1)
-        .says("named", 2)
-        .says("bad", 1);
+        .reports("named", 2)
+        .reports("bad", 1);
     assert!(service.get("/v1/products/CL-9009").contains("\"safety_stock\":7"));
-    let file = shop.file(
+    let file = sandbox.file(
         "urgent.csv",
         "order_id,sku,quantity,priority,required_by,locations\nO-2,CL-9009,900,5,2030-01-31,main|annex\n",
     );
-    shop.run(["import", "orders", &file, "--whole-orders", "--to", &to])
+    sandbox
+        .run(["import", "orders", &file, "--whole-orders", "--to", &to])
         .succeeds()
-        .says("backordered", 1);
+        .reports("backordered", 1);
     let order = service.get("/v1/orders/O-2");
     assert!(
         order.contains("\"priority\":5,\"required_by\":\"2030-01-31\""),
         "{order}"
     );
 
-    // Beside the running service, and after it.
-    shop.run(["verify"]).succeeds();
+    // While the service runs, and after it has ended.
+    sandbox.run(["verify"]).succeeds();
     assert_eq!(code(&service.end()), Some(0));
-    shop.run(["verify"]).succeeds();
+    sandbox.run(["verify"]).succeeds();
 }
 
 #[test]
-fn a_hold_that_nobody_confirms_ends_for_good_while_nobody_asks() {
-    let shop = Shop::stocked();
-    let service = Service::start(&shop, &["serve"]);
+fn a_hold_that_is_not_confirmed_expires_without_a_request() {
+    let sandbox = Sandbox::stocked();
+    let service = Service::start(&sandbox, &["serve"]);
     let order = r#"{"order_id":"O-1","lines":[{"sku":"CL-9009","quantity":6}],"hold_seconds":1}"#;
     let answer = service.post("/v1/orders", order);
     assert!(
@@ -191,34 +194,34 @@ fn a_hold_that_nobody_confirms_ends_for_good_while_nobody_asks() {
     let ended = service.wait_for("HoldExpired");
     assert!(ended.contains("\"order_id\":\"O-1\""), "{ended}");
     assert_eq!(code(&service.end()), Some(0));
-    let orders = shop.run(["export", "orders"]).succeeds().out;
+    let orders = sandbox.run(["export", "orders"]).succeeds().out;
     assert!(
         orders.lines().any(|order| order.starts_with("O-1,expired,")),
         "{orders}"
     );
-    shop.run(["verify"]).succeeds();
+    sandbox.run(["verify"]).succeeds();
 }
 
 #[test]
-fn a_hold_that_ended_while_no_service_ran_ends_for_good_with_the_next() {
-    let shop = Shop::stocked();
-    let service = Service::start(&shop, &["serve"]);
+fn a_hold_that_expired_while_no_service_ran_is_swept_by_the_next() {
+    let sandbox = Sandbox::stocked();
+    let service = Service::start(&sandbox, &["serve"]);
     let order = r#"{"order_id":"O-1","lines":[{"sku":"CL-9009","quantity":6}],"hold_seconds":2}"#;
     service.post("/v1/orders", order);
     assert_eq!(code(&service.end()), Some(0));
 
-    let service = Service::start(&shop, &["serve"]);
+    let service = Service::start(&sandbox, &["serve"]);
     let ended = service.wait_for("HoldExpired");
     assert!(ended.contains("\"order_id\":\"O-1\""), "{ended}");
     assert_eq!(code(&service.end()), Some(0));
 }
 
 #[test]
-fn an_address_that_is_not_earmarks_ends_an_import_at_once() {
-    let shop = Shop::empty();
-    let service = Service::start(&shop, &["serve", "--store", "memory:"]);
+fn an_address_of_another_service_ends_an_import_at_once() {
+    let sandbox = Sandbox::empty();
+    let service = Service::start(&sandbox, &["serve", "--store", "memory:"]);
     let to = format!("http://{}/elsewhere", service.address);
-    let run = shop
+    let run = sandbox
         .run(["import", "batches", &format!("{TINY}/batches.csv"), "--to", &to])
         .fails_with(1);
     assert!(run.err.contains("answers 404"), "{}", run.err);
@@ -226,20 +229,20 @@ fn an_address_that_is_not_earmarks_ends_an_import_at_once() {
 }
 
 #[test]
-fn an_address_in_use_is_told_in_one_sentence() {
-    let shop = Shop::empty();
+fn an_address_in_use_is_reported_in_one_sentence() {
+    let sandbox = Sandbox::empty();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let run = shop.run(["serve", "--listen", &address]).fails_with(1);
+    let run = sandbox.run(["serve", "--listen", &address]).fails_with(1);
     assert_eq!(
         run.err,
-        format!("earmark: can't listen on {address}: the address is in use; --listen names another\n")
+        format!("earmark: can't listen on {address}: the address is in use; choose another with --listen\n")
     );
 }
 
 #[test]
-fn a_database_that_cannot_be_had_is_told_in_one_sentence() {
-    let shop = Shop::empty();
+fn an_unreachable_database_is_reported_in_one_sentence() {
+    let sandbox = Sandbox::empty();
     let port = TcpListener::bind("127.0.0.1:0")
         .expect("a port")
         .local_addr()
@@ -249,19 +252,19 @@ fn a_database_that_cannot_be_had_is_told_in_one_sentence() {
         format!("postgres://shop:s3cret@127.0.0.1:{port}/shop"),
         "sqlite:no/such/folder/shop.db".to_owned(),
     ] {
-        let run = shop
+        let run = sandbox
             .run(["serve", "--listen", "127.0.0.1:0", "--store", &store])
             .fails_with(1);
-        let told: Vec<&str> = run.err.lines().collect();
-        assert!(told.len() == 1 && told[0].starts_with("earmark: "), "{}", run.err);
+        let lines: Vec<&str> = run.err.lines().collect();
+        assert!(lines.len() == 1 && lines[0].starts_with("earmark: "), "{}", run.err);
         assert!(!run.err.contains("s3cret"), "{}", run.err);
     }
 }
 
 #[test]
-fn the_demo_has_stock_on_its_way_and_leaves_nothing_behind() {
-    let shop = Shop::empty();
-    let service = Service::start(&shop, &["demo"]);
+fn the_demo_has_inbound_stock_and_removes_its_database() {
+    let sandbox = Sandbox::empty();
+    let service = Service::start(&sandbox, &["demo"]);
     let product = service.get("/v1/products/BK-R93R-56");
     assert!(product.contains("\"status\":\"inbound\""), "{product}");
     assert!(!product.contains("\"status\":\"overdue\""), "{product}");
@@ -273,14 +276,14 @@ fn the_demo_has_stock_on_its_way_and_leaves_nothing_behind() {
     let late = service.get("/v1/events?type=BatchEtaChanged");
     assert!(late.contains("\"type\":\"BatchEtaChanged\""), "{late}");
     assert_eq!(code(&service.end()), Some(0));
-    let left: Vec<_> = std::fs::read_dir(shop.folder()).expect("a folder").collect();
+    let left: Vec<_> = std::fs::read_dir(sandbox.folder()).expect("a folder").collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
 const BATCH: &str = r#"{"reference":"B-1","sku":"LAMP","quantity":1}"#;
 
-/// A request that the service has taken and waits to read the body of.
-fn begin_request(service: &Service) -> BufReader<TcpStream> {
+/// Starts a request: the service has accepted it and waits for its body.
+fn start_request(service: &Service) -> BufReader<TcpStream> {
     let mut connection = TcpStream::connect(&service.address).expect("a listener");
     let length = BATCH.len();
     write!(
@@ -294,8 +297,8 @@ fn begin_request(service: &Service) -> BufReader<TcpStream> {
     answer
 }
 
-/// Tells the service to end, and waits until it drains.
-fn begin_to_end(service: &mut Service) {
+/// Sends SIGTERM, and waits until the service drains.
+fn start_drain(service: &mut Service) {
     service.signal("-TERM");
     read_until(
         &mut BufReader::new(service.process.stderr.take().expect("a pipe")),
@@ -303,7 +306,7 @@ fn begin_to_end(service: &mut Service) {
     );
 }
 
-/// Reads lines until one has this text in it.
+/// Reads lines until one contains this text.
 fn read_until(from: &mut impl BufRead, text: &str) -> String {
     let mut line = String::new();
     while !line.contains(text) {
@@ -314,30 +317,30 @@ fn read_until(from: &mut impl BufRead, text: &str) -> String {
 }
 
 #[test]
-fn what_is_in_flight_when_the_service_is_told_to_end_is_finished_and_answered() {
-    let shop = Shop::empty();
-    let mut service = Service::start(&shop, &["serve"]);
-    let mut request = begin_request(&service);
-    begin_to_end(&mut service);
+fn a_request_in_flight_at_the_signal_is_finished_and_answered() {
+    let sandbox = Sandbox::empty();
+    let mut service = Service::start(&sandbox, &["serve"]);
+    let mut request = start_request(&service);
+    start_drain(&mut service);
 
     write!(request.get_mut(), "{BATCH}").expect("a reader");
     read_until(&mut request, "HTTP/1.1 201 ");
     let output = service.process.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(0));
-    let batches = shop.run(["export", "batches"]).succeeds().out;
+    let batches = sandbox.run(["export", "batches"]).succeeds().out;
     assert!(batches.contains("B-1,LAMP,"), "{batches}");
 }
 
 #[test]
 fn a_second_signal_ends_the_service_at_once() {
-    let shop = Shop::empty();
-    let mut service = Service::start(&shop, &["serve"]);
-    // Never ended: the drain waits for it.
-    let held = begin_request(&service);
-    begin_to_end(&mut service);
+    let sandbox = Sandbox::empty();
+    let mut service = Service::start(&sandbox, &["serve"]);
+    // This request never ends, so the drain waits for it.
+    let held = start_request(&service);
+    start_drain(&mut service);
     service.signal("-TERM");
     let output = service.process.wait_with_output().expect("an end");
     assert_eq!(output.status.code(), Some(130));
     drop(held);
-    shop.run(["verify"]).succeeds();
+    sandbox.run(["verify"]).succeeds();
 }

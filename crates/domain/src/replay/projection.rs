@@ -1,4 +1,4 @@
-//! What the events of a product say, followed one after the other.
+//! The projection of a product's events: the state they lead to when they are applied one after the other.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -7,33 +7,34 @@ use alloc::string::String;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::batch::promise_date;
-use crate::context::day_of;
-use crate::event::{Event, Fact, LineTerms, Subject};
-use crate::line::{LineState, Part};
-use crate::name::{LineKey, ProductName, Reference, Sku};
-use crate::precedence::{Precedence, ReleaseRank};
-use crate::quantity::{Count, Quantity};
-use crate::reason::{DeallocationReason, ShortageOutcome};
-use crate::record::{AllocationRecord, BatchRecord, DispatchRecord, LineRecord};
+use crate::events::event::{Event, Subject};
+use crate::events::fact::Fact;
+use crate::language::line_terms::{LineState, LineTerms, Part};
+use crate::language::name::{LineKey, ProductName, Reference, Sku};
+use crate::language::precedence::{Precedence, ReleaseRank};
+use crate::language::quantity::{Count, Quantity};
+use crate::language::reason::{DeallocationReason, ShortageOutcome};
+use crate::promising::{day_of, promise_date};
+use crate::records::batch::BatchRecord;
+use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
 
-/// Units of a line in a batch, and since when.
-type Held = BTreeMap<(LineKey, Reference), (Quantity, Timestamp)>;
+/// Units by line and batch, with the time they were allocated there.
+type UnitsByLine = BTreeMap<(LineKey, Reference), (Quantity, Timestamp)>;
 
-/// What the events say.
+/// The state that events lead to.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Projection {
     pub(super) name: Option<ProductName>,
     pub(super) safety_stock: Count,
     pub(super) depleted: bool,
     pub(super) batches: BTreeMap<Reference, BatchRecord>,
     pub(super) lines: BTreeMap<LineKey, LineRecord>,
-    held: Held,
-    gone: Held,
+    allocated: UnitsByLine,
+    dispatched: UnitsByLine,
 }
 
-impl Told {
-    /// The allocations that stand.
+impl Projection {
+    /// The allocations.
     pub(super) fn allocations(&self) -> BTreeMap<(LineKey, Reference), AllocationRecord> {
         let record = |((key, batch), (quantity, allocated_at)): (&(LineKey, Reference), &(Quantity, Timestamp))| {
             let line = self.lines.get(key);
@@ -47,10 +48,10 @@ impl Told {
             };
             ((key.clone(), batch.clone()), record)
         };
-        self.held.iter().map(record).collect()
+        self.allocated.iter().map(record).collect()
     }
 
-    /// The units that have left the building.
+    /// The dispatches.
     pub(super) fn dispatches(&self) -> BTreeMap<(LineKey, Reference), DispatchRecord> {
         let record = |((key, batch), (quantity, allocated_at)): (&(LineKey, Reference), &(Quantity, Timestamp))| {
             let record = DispatchRecord {
@@ -61,14 +62,14 @@ impl Told {
             };
             ((key.clone(), batch.clone()), record)
         };
-        self.gone.iter().map(record).collect()
+        self.dispatched.iter().map(record).collect()
     }
 
-    /// Follows one more event.
+    /// Applies the next event.
     ///
     /// # Errors
-    /// Why it can't have happened, told for people.
-    pub(super) fn follow(&mut self, event: &Event) -> Result<(), String> {
+    /// Why the event contradicts those before it, as a sentence.
+    pub(super) fn apply(&mut self, event: &Event) -> Result<(), String> {
         let Subject::Product { sku, .. } = &event.subject else {
             return Err("it is not of a product".into());
         };
@@ -76,7 +77,7 @@ impl Told {
             Fact::ProductNamed { name } => self.name = Some(name.clone()),
             Fact::SafetyStockChanged { from, to } => {
                 if self.safety_stock != *from {
-                    return Err(format!("{} units are kept back, not {from}", self.safety_stock));
+                    return Err(format!("the safety stock is {}, not {from}", self.safety_stock));
                 }
                 self.safety_stock = *to;
             }
@@ -86,14 +87,9 @@ impl Told {
             | Fact::BatchQuantityChanged { .. }
             | Fact::BatchEtaChanged { .. }
             | Fact::BatchReceived { .. }
-            | Fact::BatchCancelled { .. } => self.follow_batch(sku, &event.fact)?,
+            | Fact::BatchCancelled { .. } => self.apply_to_batch(sku, &event.fact)?,
             Fact::Allocated { line, allocations, .. } => {
-                let state = if line.hold_until.is_some() {
-                    LineState::Held
-                } else {
-                    LineState::Allocated
-                };
-                self.stand(sku, line, state);
+                self.set_line(sku, line, LineState::with_units(line.hold_until));
                 self.earmark(event.occurred_at, &line.key, allocations)?;
             }
             Fact::Reallocated {
@@ -105,11 +101,11 @@ impl Told {
             } => {
                 self.free(key, from)?;
                 self.earmark(event.occurred_at, key, to)?;
-                self.is_promised(event, key, *promised_to)?;
+                self.check_promise(event, key, *promised_to)?;
             }
             Fact::Backordered { line, from, .. } => {
                 self.free(&line.key, from)?;
-                self.stand(sku, line, LineState::Backordered);
+                self.set_line(sku, line, LineState::Backordered);
             }
             Fact::Deallocated { key, from, why, left } => {
                 self.free(key, from)?;
@@ -126,7 +122,7 @@ impl Told {
             }
             Fact::OutOfStock { line, kept, .. } => {
                 if *kept == ShortageOutcome::Refused {
-                    self.stand(sku, line, LineState::Refused);
+                    self.set_line(sku, line, LineState::Refused);
                 }
             }
             Fact::Confirmed { key } => {
@@ -139,7 +135,7 @@ impl Told {
             Fact::Dispatched { key, from } => self.dispatch(key, from)?,
             Fact::DispatchUndone { key, to } => self.undo_dispatch(key, to)?,
             Fact::PromiseChanged { key, to, .. } | Fact::PromiseBroken { key, to, .. } => {
-                self.is_promised(event, key, *to)?;
+                self.check_promise(event, key, *to)?;
             }
             Fact::OrderPlaced { .. }
             | Fact::OrderReplaced { .. }
@@ -151,28 +147,29 @@ impl Told {
         Ok(())
     }
 
-    /// Holds the date that a line was told of against the days on which its batches arrived, as was known then.
-    fn is_promised(&self, event: &Event, key: &LineKey, told: Date) -> Result<(), String> {
+    /// Checks the promise date of a line against the ETAs of its batches.
+    fn check_promise(&self, event: &Event, key: &LineKey, date: Date) -> Result<(), String> {
         let first = (key.clone(), Reference::before_any());
-        let held = self.held.range(first..).take_while(|((line, _), _)| line == key);
-        let etas = held.filter_map(|((_, batch), _)| self.batches.get(batch).map(|batch| batch.eta));
+        let allocated = self.allocated.range(first..).take_while(|((line, _), _)| line == key);
+        let etas = allocated.filter_map(|((_, batch), _)| self.batches.get(batch).map(|batch| batch.eta));
         let today = day_of(event.occurred_at);
         match promise_date(etas, today) {
-            Some(date) if date == told => Ok(()),
-            Some(date) => Err(format!("line {key} was promised for {date}, not {told}")),
-            None => Err(format!("line {key} holds nothing and can't be promised")),
+            Some(expected) if expected == date => Ok(()),
+            Some(expected) => Err(format!("line {key} was promised for {expected}, not {date}")),
+            None => Err(format!("line {key} has no units and can't be promised")),
         }
     }
 
+    /// Records that the product ran out, or is in stock again.
     fn cross(&mut self, depleted: bool) -> Result<(), String> {
         if self.depleted == depleted {
-            return Err("it crosses to where the product was".into());
+            return Err("the product was on that side already".into());
         }
         self.depleted = depleted;
         Ok(())
     }
 
-    fn follow_batch(&mut self, sku: &Sku, fact: &Fact) -> Result<(), String> {
+    fn apply_to_batch(&mut self, sku: &Sku, fact: &Fact) -> Result<(), String> {
         match fact {
             Fact::BatchCreated {
                 reference,
@@ -197,20 +194,14 @@ impl Told {
             Fact::BatchEtaChanged { reference, from, to } => {
                 let batch = self.batch(reference)?;
                 if batch.eta != *from {
-                    return Err(format!(
-                        "batch {reference} was to arrive on {:?}, not {from:?}",
-                        batch.eta
-                    ));
+                    return Err(format!("batch {reference} had the ETA {:?}, not {from:?}", batch.eta));
                 }
                 batch.eta = Some(*to);
             }
             Fact::BatchReceived { reference, eta } => {
                 let batch = self.batch(reference)?;
                 if batch.eta != *eta {
-                    return Err(format!(
-                        "batch {reference} was to arrive on {:?}, not {eta:?}",
-                        batch.eta
-                    ));
+                    return Err(format!("batch {reference} had the ETA {:?}, not {eta:?}", batch.eta));
                 }
                 batch.eta = None;
             }
@@ -232,33 +223,33 @@ impl Told {
     fn count(&mut self, reference: &Reference, from: Count, to: Count) -> Result<(), String> {
         let batch = self.batch(reference)?;
         if batch.quantity != from {
-            return Err(format!("batch {reference} holds {}, not {from}", batch.quantity));
+            return Err(format!("batch {reference} has {} units, not {from}", batch.quantity));
         }
         batch.quantity = to;
         Ok(())
     }
 
-    fn stand(&mut self, sku: &Sku, terms: &LineTerms, state: LineState) {
+    fn set_line(&mut self, sku: &Sku, terms: &LineTerms, state: LineState) {
         let mut terms = terms.clone();
         terms.hold_until = terms.hold_until.filter(|_| state.is_open());
         let sku = sku.clone();
         self.lines.insert(terms.key.clone(), LineRecord { sku, state, terms });
     }
 
-    /// Adds units to what a line holds. Units it has in the same batch already keep their time.
+    /// Allocates units to a line. Units that it has in the same batch keep their time of allocation.
     fn earmark(&mut self, at: Timestamp, key: &LineKey, parts: &[Part]) -> Result<(), String> {
         for part in parts {
             let batch = self.batch(&part.batch)?;
             let allocated = batch.allocated.checked_add(part.quantity.units());
             batch.allocated = allocated.ok_or_else(|| format!("the units of batch {} overflow", part.batch))?;
-            add(&mut self.held, key, part, at)?;
+            add(&mut self.allocated, key, part, at)?;
         }
         Ok(())
     }
 
     fn free(&mut self, key: &LineKey, parts: &[Part]) -> Result<(), String> {
         for part in parts {
-            take(&mut self.held, key, part)?;
+            take(&mut self.allocated, key, part)?;
             let batch = self.batch(&part.batch)?;
             let allocated = batch.allocated.checked_sub(part.quantity.units());
             batch.allocated = allocated.ok_or_else(|| format!("batch {} has fewer units allocated", part.batch))?;
@@ -270,14 +261,14 @@ impl Told {
         self.line(key)?.state = LineState::Dispatched;
         for part in parts {
             let since = self
-                .held
+                .allocated
                 .get(&(key.clone(), part.batch.clone()))
                 .map(|(_, since)| *since);
             self.free(key, core::slice::from_ref(part))?;
             let batch = self.batch(&part.batch)?;
             let dispatched = batch.dispatched.checked_add(part.quantity.units());
             batch.dispatched = dispatched.ok_or_else(|| format!("the units of batch {} overflow", part.batch))?;
-            add(&mut self.gone, key, part, since.unwrap_or_default())?;
+            add(&mut self.dispatched, key, part, since.unwrap_or_default())?;
         }
         Ok(())
     }
@@ -285,42 +276,43 @@ impl Told {
     fn undo_dispatch(&mut self, key: &LineKey, parts: &[Part]) -> Result<(), String> {
         self.line(key)?.state = LineState::Allocated;
         for part in parts {
-            let since = take(&mut self.gone, key, part)?;
+            let since = take(&mut self.dispatched, key, part)?;
             let batch = self.batch(&part.batch)?;
             let dispatched = batch.dispatched.checked_sub(part.quantity.units());
-            batch.dispatched = dispatched.ok_or_else(|| format!("fewer units have left batch {}", part.batch))?;
+            batch.dispatched =
+                dispatched.ok_or_else(|| format!("fewer units of batch {} are dispatched", part.batch))?;
             self.earmark(since, key, core::slice::from_ref(part))?;
         }
         Ok(())
     }
 }
 
-/// Adds units to those of a line.
-fn add(held: &mut Held, key: &LineKey, part: &Part, at: Timestamp) -> Result<(), String> {
-    let place = (key.clone(), part.batch.clone());
-    let (before, since) = held.get(&place).map_or((0, at), |(units, since)| (units.get(), *since));
+/// Adds units of a line in a batch.
+fn add(units: &mut UnitsByLine, key: &LineKey, part: &Part, at: Timestamp) -> Result<(), String> {
+    let id = (key.clone(), part.batch.clone());
+    let (before, since) = units.get(&id).map_or((0, at), |(units, since)| (units.get(), *since));
     let sum = Quantity::new(i128::from(before) + i128::from(part.quantity.get()));
     let sum = sum.map_err(|_| format!("the units of line {key} in batch {} overflow", part.batch))?;
-    held.insert(place, (sum, since));
+    units.insert(id, (sum, since));
     Ok(())
 }
 
-/// Takes units from those of a line, and says since when it had them.
-fn take(held: &mut Held, key: &LineKey, part: &Part) -> Result<Timestamp, String> {
-    let place = (key.clone(), part.batch.clone());
+/// Takes units of a line in a batch, and returns when they were allocated.
+fn take(units: &mut UnitsByLine, key: &LineKey, part: &Part) -> Result<Timestamp, String> {
+    let id = (key.clone(), part.batch.clone());
     let fewer = || {
         format!(
-            "line {key} does not hold {} units in batch {}",
+            "line {key} has fewer than {} units in batch {}",
             part.quantity, part.batch
         )
     };
-    let (units, since) = *held.get(&place).ok_or_else(fewer)?;
-    match i128::from(units.get()) - i128::from(part.quantity.get()) {
+    let (before, since) = *units.get(&id).ok_or_else(fewer)?;
+    match i128::from(before.get()) - i128::from(part.quantity.get()) {
         0 => {
-            held.remove(&place);
+            units.remove(&id);
         }
         left => {
-            held.insert(place, (Quantity::new(left).map_err(|_| fewer())?, since));
+            units.insert(id, (Quantity::new(left).map_err(|_| fewer())?, since));
         }
     }
     Ok(since)

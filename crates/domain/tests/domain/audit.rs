@@ -1,16 +1,16 @@
-//! The audit bites: books that can't be true, each forged in one place, are found.
+//! The audit finds corrupt data: each test corrupts sound data in one place.
 
 use earmark_domain::{Count, Fact, LineState, OrderTerms, Units};
 use jiff::Timestamp;
 
 use crate::support::{
-    Books, allocate, backorder, cancel_batch, create_batch, day, dispatch, hold, keep_back, key, place_on, precedence,
+    Shop, allocate, backorder, cancel_batch, create_batch, day, dispatch, hold, keep_back, key, place_on, precedence,
     put_off, reference, sku,
 };
 
-/// Books with a bit of everything in them, which are sound.
-fn books() -> Books {
-    let mut books = Books::default();
+/// A shop with some of everything, and sound data.
+fn shop() -> Shop {
+    let mut shop = Shop::default();
     let needed = OrderTerms {
         precedence: precedence(3, Some(day(5))),
         ..OrderTerms::default()
@@ -29,77 +29,75 @@ fn books() -> Books {
         backorder("waits", "LAMP", 9),
         keep_back("LAMP", 1),
     ] {
-        books.run(&command).expect("the story so far");
+        shop.run(&command).expect("an accepted command");
     }
-    assert_eq!(books.discrepancies(), Vec::<String>::new());
-    books
+    assert_eq!(shop.discrepancies(), Vec::<String>::new());
+    shop
 }
 
-/// What is found once something has been forged.
-fn found(forge: impl FnOnce(&mut Books)) -> String {
-    let mut books = books();
-    forge(&mut books);
-    books.discrepancies().join("\n")
+/// The discrepancies in a shop whose data has been corrupted.
+fn found(corrupt: impl FnOnce(&mut Shop)) -> String {
+    let mut shop = shop();
+    corrupt(&mut shop);
+    shop.discrepancies().join("\n")
 }
 
 #[track_caller]
-fn finds(told: &str, forge: impl FnOnce(&mut Books)) {
-    let found = found(forge);
-    assert!(found.contains(told), "{told:?} is not told, but: {found}");
+fn finds(message: &str, corrupt: impl FnOnce(&mut Shop)) {
+    let found = found(corrupt);
+    assert!(found.contains(message), "{message:?} is not reported, but: {found}");
 }
 
 #[test]
-fn a_date_that_a_line_was_told_and_that_its_batch_did_not_have() {
-    finds("was promised for", |books| {
-        let told = books.events.iter_mut().find_map(|event| match &mut event.fact {
+fn a_promise_date_that_is_not_the_eta_of_the_batch() {
+    finds("was promised for", |shop| {
+        let date = shop.events.iter_mut().find_map(|event| match &mut event.fact {
             Fact::PromiseChanged { to, .. } => Some(to),
             _ => None,
         });
-        *told.expect("a promise changed") = day(9);
+        *date.expect("a promise changed") = day(9);
     });
 }
 
 #[test]
-fn a_batch_that_arrives_on_another_day_than_was_told() {
-    finds("batch Reference(ship) stands as", |books| {
-        books.batches.get_mut(&reference("ship")).expect("a batch").eta = Some(day(3));
+fn a_batch_with_another_eta_than_its_events_say() {
+    finds("batch Reference(ship) is stored as", |shop| {
+        shop.batches.get_mut(&reference("ship")).expect("a batch").eta = Some(day(3));
     });
 }
 
 #[test]
-fn a_cancelled_batch_that_holds_more_than_has_left_it() {
-    finds("batch gone was cancelled and holds 2 units", |books| {
-        books.batches.get_mut(&reference("gone")).expect("a batch").quantity = Count::new(2).expect("a count");
+fn a_cancelled_batch_with_more_units_than_were_dispatched() {
+    finds("batch gone was cancelled and has 2 units", |shop| {
+        shop.batches.get_mut(&reference("gone")).expect("a batch").quantity = Count::new(2).expect("a count");
     });
 }
 
 #[test]
-fn units_that_are_said_to_have_left_and_did_not() {
+fn dispatched_units_without_a_dispatch() {
     finds(
         "batch shelf says 4 units are dispatched, its dispatches say 3",
-        |books| {
-            books.batches.get_mut(&reference("shelf")).expect("a batch").dispatched = Units::new(4);
+        |shop| {
+            shop.batches.get_mut(&reference("shelf")).expect("a batch").dispatched = Units::new(4);
         },
     );
-    finds("line sent/LAMP is dispatched", |books| books.dispatches.clear());
+    finds("line sent/LAMP is dispatched", |shop| shop.dispatches.clear());
 }
 
 #[test]
-fn a_line_that_is_held_without_a_deadline_or_beyond_what_its_product_knows() {
-    finds("line held/LAMP is held without a deadline", |books| {
-        books
-            .lines
+fn a_held_line_without_a_deadline_or_with_one_its_product_does_not_know() {
+    finds("line held/LAMP is held without a deadline", |shop| {
+        shop.lines
             .get_mut(&key("held", "LAMP"))
             .expect("a line")
             .terms
             .hold_until = None;
     });
-    finds("of which the product does not know", |books| {
-        books.products.get_mut(&sku("LAMP")).expect("a product").next_expiry = Some(Timestamp::MAX);
+    finds("but the product's next expiry is later or missing", |shop| {
+        shop.products.get_mut(&sku("LAMP")).expect("a product").next_expiry = Some(Timestamp::MAX);
     });
-    finds("has a deadline", |books| {
-        books
-            .lines
+    finds("has a deadline", |shop| {
+        shop.lines
             .get_mut(&key("rest", "LAMP"))
             .expect("a line")
             .terms
@@ -108,18 +106,17 @@ fn a_line_that_is_held_without_a_deadline_or_beyond_what_its_product_knows() {
 }
 
 #[test]
-fn a_held_line_that_passes_for_allocated() {
-    finds("line LineKey", |books| {
-        let line = books.lines.get_mut(&key("held", "LAMP")).expect("a line");
+fn a_held_line_that_is_stored_as_allocated() {
+    finds("line LineKey", |shop| {
+        let line = shop.lines.get_mut(&key("held", "LAMP")).expect("a line");
         (line.state, line.terms.hold_until) = (LineState::Allocated, None);
     });
 }
 
 #[test]
-fn a_place_in_the_queue_that_nobody_gave() {
-    finds("line LineKey", |books| {
-        books
-            .lines
+fn a_precedence_that_no_event_gave() {
+    finds("line LineKey", |shop| {
+        shop.lines
             .get_mut(&key("waits", "LAMP"))
             .expect("a line")
             .terms
@@ -128,14 +125,13 @@ fn a_place_in_the_queue_that_nobody_gave() {
 }
 
 #[test]
-fn stock_that_is_kept_back_or_has_run_out_unknown_to_the_events() {
-    finds("1 units are kept back, the events say 0", |books| {
-        books
-            .events
+fn a_safety_stock_or_depletion_that_no_event_records() {
+    finds("the safety stock is 1, the events say 0", |shop| {
+        shop.events
             .retain(|event| !matches!(event.fact, Fact::SafetyStockChanged { .. }));
     });
-    finds("whether the product ran out", |books| {
-        let product = books.products.get_mut(&sku("LAMP")).expect("a product");
+    finds("whether the product is depleted", |shop| {
+        let product = shop.products.get_mut(&sku("LAMP")).expect("a product");
         product.depleted = !product.depleted;
     });
 }

@@ -1,10 +1,14 @@
-//! The rules of the shop, one sentence a test.
+//! The rules of the shop: one sentence a test.
 
+mod allocating;
 mod arrivals;
 mod audit;
+mod backlog;
+mod batches;
+mod dispatch;
 mod holds;
-mod leaving;
+mod orders;
 mod precondition;
 mod promises;
-mod rules;
+mod quantity;
 mod support;

@@ -1,4 +1,4 @@
-//! What may be promised of what there is: stock kept back, locations, quotes, dates. One sentence a test.
+//! What may be promised: safety stock, locations, overdue stock, quotes, dates. One sentence a test.
 
 use earmark_domain::{
     Allocate, Command, CreateBatch, LineRequest, LineState, Location, Locations, OnShortage, OrderTerms, Outcome,
@@ -6,54 +6,52 @@ use earmark_domain::{
 };
 
 use crate::support::{
-    Books, allocate, allocate_split, backorder, books, count, create_batch, day, keep_back, key, place_on, quote,
-    reference, sku, units,
+    Shop, allocate, allocate_split, backorder, count, create_batch, day, keep_back, key, place_on, quote, reference,
+    shop, sku, units,
 };
 
-mod stock_kept_back {
+mod safety_stock {
     use super::*;
 
     #[test]
-    fn is_not_promised_anew() {
-        let mut books = books(&[create_batch("b", "LAMP", 10, None), keep_back("LAMP", 4)]);
-        let Err(Refusal::OutOfStock(shortage)) = books.run(&allocate("o1", "LAMP", 7)) else {
+    fn is_kept_back_from_new_promises() {
+        let mut shop = shop(&[create_batch("b", "LAMP", 10, None), keep_back("LAMP", 4)]);
+        let Err(Refusal::OutOfStock(shortage)) = shop.run(&allocate("o1", "LAMP", 7)) else {
             panic!("short");
         };
         assert_eq!(shortage.available.get(), 6);
         assert_eq!(shortage.remedy, Remedy::SafetyStock(crate::support::units_counted(3)));
-        books
-            .run(&allocate("o1", "LAMP", 6))
-            .expect("all that is not kept back");
+        shop.run(&allocate("o1", "LAMP", 6)).expect("all that is not kept back");
     }
 
     #[test]
-    fn takes_nothing_from_those_who_have_it_when_there_is_more_of_it() {
-        let mut books = books(&[create_batch("b", "LAMP", 10, None), allocate("o1", "LAMP", 9)]);
-        books.run(&keep_back("LAMP", 5)).expect("kept back");
-        assert_eq!(books.held("o1", "LAMP"), [("b".into(), 9)]);
+    fn takes_no_units_from_lines_when_it_is_raised() {
+        let mut shop = shop(&[create_batch("b", "LAMP", 10, None), allocate("o1", "LAMP", 9)]);
+        shop.run(&keep_back("LAMP", 5)).expect("kept back");
+        assert_eq!(shop.units_of("o1", "LAMP"), [("b".into(), 9)]);
     }
 
     #[test]
-    fn serves_those_who_wait_when_there_is_less_of_it() {
-        let mut books = books(&[
+    fn serves_the_backlog_when_it_is_lowered() {
+        let mut shop = shop(&[
             create_batch("b", "LAMP", 10, None),
             keep_back("LAMP", 5),
             backorder("o1", "LAMP", 7),
         ]);
-        books.run(&keep_back("LAMP", 3)).expect("kept back");
-        assert_eq!(books.held("o1", "LAMP"), [("b".into(), 7)]);
+        shop.run(&keep_back("LAMP", 3)).expect("kept back");
+        assert_eq!(shop.units_of("o1", "LAMP"), [("b".into(), 7)]);
     }
 
     #[test]
-    fn is_there_for_a_line_that_has_to_move() {
-        let mut books = books(&[
+    fn is_offered_to_a_line_that_has_to_move() {
+        let mut shop = shop(&[
             create_batch("b", "LAMP", 5, None),
             create_batch("c", "LAMP", 5, None),
             allocate("o1", "LAMP", 5),
             keep_back("LAMP", 5),
         ]);
-        books.run(&count("b", 0)).expect("counted");
-        assert_eq!(books.held("o1", "LAMP"), [("c".into(), 5)]);
+        shop.run(&count("b", 0)).expect("counted");
+        assert_eq!(shop.units_of("o1", "LAMP"), [("c".into(), 5)]);
     }
 }
 
@@ -86,17 +84,17 @@ mod locations {
 
     #[test]
     fn are_tried_in_the_order_the_line_prefers() {
-        let mut books = books(&[batch_at("n", "north", 5), batch_at("s", "south", 5)]);
-        books.run(&from("o1", 3, &["south", "north"])).expect("fits");
-        books.run(&from("o2", 3, &["south", "north"])).expect("fits");
-        assert_eq!(books.held("o1", "LAMP"), [("s".into(), 3)]);
-        assert_eq!(books.held("o2", "LAMP"), [("n".into(), 3)]);
+        let mut shop = shop(&[batch_at("n", "north", 5), batch_at("s", "south", 5)]);
+        shop.run(&from("o1", 3, &["south", "north"])).expect("fits");
+        shop.run(&from("o2", 3, &["south", "north"])).expect("fits");
+        assert_eq!(shop.units_of("o1", "LAMP"), [("s".into(), 3)]);
+        assert_eq!(shop.units_of("o2", "LAMP"), [("n".into(), 3)]);
     }
 
     #[test]
     fn that_a_line_does_not_name_are_not_offered() {
-        let mut books = books(&[batch_at("n", "north", 5), batch_at("s", "south", 1)]);
-        let Err(Refusal::OutOfStock(shortage)) = books.run(&from("o1", 3, &["south"])) else {
+        let mut shop = shop(&[batch_at("n", "north", 5), batch_at("s", "south", 1)]);
+        let Err(Refusal::OutOfStock(shortage)) = shop.run(&from("o1", 3, &["south"])) else {
             panic!("short");
         };
         assert_eq!(shortage.available.get(), 1);
@@ -107,78 +105,73 @@ mod locations {
     }
 
     #[test]
-    fn hold_for_a_line_that_has_to_move() {
-        let mut books = books(&[
+    fn bind_a_line_that_has_to_move_too() {
+        let mut shop = shop(&[
             batch_at("s", "south", 5),
             batch_at("n", "north", 5),
             from("o1", 3, &["south"]),
             count("s", 1),
         ]);
-        assert_eq!(books.state("o1", "LAMP"), Some(LineState::Backordered));
-        books.run(&batch_at("s2", "south", 5)).expect("bought");
-        assert_eq!(books.held("o1", "LAMP"), [("s2".into(), 3)]);
+        assert_eq!(shop.state("o1", "LAMP"), Some(LineState::Backordered));
+        shop.run(&batch_at("s2", "south", 5)).expect("bought");
+        assert_eq!(shop.units_of("o1", "LAMP"), [("s2".into(), 3)]);
     }
 }
 
 #[test]
-fn a_batch_that_is_overdue_for_too_long_is_not_offered_but_keeps_its_lines() {
-    let mut books = books(&[create_batch("b", "LAMP", 9, Some(day(-3))), allocate("o1", "LAMP", 4)]);
-    books.promising = Promising {
+fn a_batch_that_is_overdue_beyond_the_grace_period_is_not_offered_but_keeps_its_lines() {
+    let mut shop = shop(&[create_batch("b", "LAMP", 9, Some(day(-3))), allocate("o1", "LAMP", 4)]);
+    shop.promising = Promising {
         overdue_grace_days: Some(2),
     };
-    assert!(books.run(&allocate("o2", "LAMP", 1)).is_err());
-    assert_eq!(books.held("o1", "LAMP"), [("b".into(), 4)]);
-    books.promising = Promising {
+    assert!(shop.run(&allocate("o2", "LAMP", 1)).is_err());
+    assert_eq!(shop.units_of("o1", "LAMP"), [("b".into(), 4)]);
+    shop.promising = Promising {
         overdue_grace_days: Some(3),
     };
-    books.run(&allocate("o2", "LAMP", 1)).expect("within the days of grace");
+    shop.run(&allocate("o2", "LAMP", 1)).expect("within the grace period");
 }
 
 #[test]
-fn a_product_runs_out_and_comes_back_once_a_crossing() {
-    let mut books = books(&[create_batch("b", "LAMP", 5, None)]);
-    let crossings = |books: &Books| -> Vec<String> {
-        let names = books.told_since(0).into_iter();
+fn a_product_has_one_event_each_time_it_is_depleted_or_replenished() {
+    let mut shop = shop(&[create_batch("b", "LAMP", 5, None)]);
+    let crossings = |shop: &Shop| -> Vec<String> {
+        let names = shop.events_since(0).into_iter();
         names.filter(|name| name.starts_with("Stock")).collect()
     };
-    books.run(&allocate("o1", "LAMP", 3)).expect("fits");
-    books.run(&allocate("o2", "LAMP", 2)).expect("fits");
-    assert_eq!(crossings(&books), ["StockDepleted"]);
-    books.run(&create_batch("c", "LAMP", 10, None)).expect("bought");
-    assert_eq!(crossings(&books), ["StockDepleted", "StockReplenished"]);
-    books.run(&create_batch("d", "LAMP", 5, None)).expect("bought");
-    assert_eq!(crossings(&books).len(), 2);
+    shop.run(&allocate("o1", "LAMP", 3)).expect("fits");
+    shop.run(&allocate("o2", "LAMP", 2)).expect("fits");
+    assert_eq!(crossings(&shop), ["StockDepleted"]);
+    shop.run(&create_batch("c", "LAMP", 10, None)).expect("bought");
+    assert_eq!(crossings(&shop), ["StockDepleted", "StockReplenished"]);
+    shop.run(&create_batch("d", "LAMP", 5, None)).expect("bought");
+    assert_eq!(crossings(&shop).len(), 2);
     let split = OrderTerms {
         split: true,
-        ..crate::support::held(60)
+        ..crate::support::hold_terms(60)
     };
-    books
-        .run(&place_on("o3", &[("LAMP", "LAMP", 15)], split))
-        .expect("held");
-    assert_eq!(
-        crossings(&books),
-        ["StockDepleted", "StockReplenished", "StockDepleted"]
-    );
+    shop.run(&place_on("o3", &[("LAMP", "LAMP", 15)], split)).expect("held");
+    assert_eq!(crossings(&shop), ["StockDepleted", "StockReplenished", "StockDepleted"]);
 }
 
 mod a_quote {
     use super::*;
 
-    fn quoted(books: &mut Books, wanted: &[(&str, &str, u32)], split: bool) -> Vec<earmark_domain::QuotedLine> {
-        let Ok(Outcome::Quoted { lines }) = books.run(&quote(wanted, split)) else {
+    fn quoted(shop: &mut Shop, wanted: &[(&str, &str, u32)], split: bool) -> Vec<earmark_domain::QuotedLine> {
+        let Ok(Outcome::Quoted { lines }) = shop.run(&quote(wanted, split)) else {
             unreachable!("every SKU is known");
         };
         lines
     }
 
     #[test]
-    fn tells_which_batches_were_tried_and_why_each_was_refused() {
-        let mut books = books(&[
+    fn lists_the_batches_that_were_tried_with_the_result_for_each() {
+        let mut shop = shop(&[
             create_batch("small", "LAMP", 2, None),
             create_batch("big", "LAMP", 9, Some(day(3))),
             create_batch("bigger", "LAMP", 20, Some(day(9))),
         ]);
-        let lines = quoted(&mut books, &[("1", "LAMP", 5)], false);
+        let lines = quoted(&mut shop, &[("1", "LAMP", 5)], false);
         let tried: Vec<_> = lines[0]
             .tried
             .iter()
@@ -190,31 +183,31 @@ mod a_quote {
 
     #[test]
     fn counts_its_lines_of_one_product_together() {
-        let mut books = books(&[create_batch("b", "LAMP", 8, None)]);
-        let lines = quoted(&mut books, &[("1", "LAMP", 5), ("2", "LAMP", 5)], false);
+        let mut shop = shop(&[create_batch("b", "LAMP", 8, None)]);
+        let lines = quoted(&mut shop, &[("1", "LAMP", 5), ("2", "LAMP", 5)], false);
         assert_eq!(lines[0].remedy, None);
         assert_eq!(lines[1].remedy, Some(Remedy::Quantity(units(3))));
-        assert_eq!(books.available("b"), 8);
+        assert_eq!(shop.available("b"), 8);
     }
 
     #[test]
     fn names_the_smallest_change_that_would_help() {
-        let mut books = books(&[create_batch("a", "LAMP", 4, None), create_batch("b", "LAMP", 3, None)]);
-        let remedy = |books: &mut Books, quantity, split| {
-            let lines = quoted(books, &[("1", "LAMP", quantity)], split);
+        let mut shop = shop(&[create_batch("a", "LAMP", 4, None), create_batch("b", "LAMP", 3, None)]);
+        let remedy = |shop: &mut Shop, quantity, split| {
+            let lines = quoted(shop, &[("1", "LAMP", quantity)], split);
             lines[0].remedy.clone()
         };
-        assert_eq!(remedy(&mut books, 6, false), Some(Remedy::Split));
-        assert_eq!(remedy(&mut books, 8, true), Some(Remedy::Quantity(units(7))));
-        books.run(&allocate_split("o1", "LAMP", 7)).expect("fits");
+        assert_eq!(remedy(&mut shop, 6, false), Some(Remedy::Split));
+        assert_eq!(remedy(&mut shop, 8, true), Some(Remedy::Quantity(units(7))));
+        shop.run(&allocate_split("o1", "LAMP", 7)).expect("fits");
         let more = earmark_domain::Units::new(8);
-        assert_eq!(remedy(&mut books, 8, true), Some(Remedy::MoreStock(more)));
+        assert_eq!(remedy(&mut shop, 8, true), Some(Remedy::MoreStock(more)));
     }
 }
 
 #[test]
-fn what_can_be_promised_by_a_date_is_what_has_arrived_by_then_but_for_what_is_kept_back() {
-    let books = books(&[
+fn availability_by_date_is_the_stock_that_has_arrived_by_then_less_the_safety_stock() {
+    let shop = shop(&[
         create_batch("shelf", "LAMP", 5, None),
         create_batch("overdue", "LAMP", 2, Some(day(-4))),
         create_batch("ship", "LAMP", 10, Some(day(7))),
@@ -224,7 +217,7 @@ fn what_can_be_promised_by_a_date_is_what_has_arrived_by_then_but_for_what_is_ke
     ]);
     let now = |promising| {
         let found = availability(
-            books.batches.values(),
+            shop.batches.values(),
             crate::support::units_counted(4),
             None,
             promising,

@@ -1,6 +1,6 @@
-//! The shortest ways to say a command or a name, and a book-keeper who carries the commands out.
+//! Short constructors for names and commands, and a shop that runs them on records in maps.
 
-mod books;
+mod shop;
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,15 @@ use earmark_domain::{
 };
 use jiff::civil::Date;
 
-pub(crate) use books::Books;
+pub(crate) use shop::Shop;
 
-/// Books that these commands have been carried out on.
-pub(crate) fn books(commands: &[Command]) -> Books {
-    let mut books = Books::default();
+/// A shop after these commands.
+pub(crate) fn shop(commands: &[Command]) -> Shop {
+    let mut shop = Shop::default();
     for command in commands {
-        books.run(command).expect("the story so far");
+        shop.run(command).expect("an accepted command");
     }
-    books
+    shop
 }
 
 pub(crate) fn sku(text: &str) -> Sku {
@@ -75,7 +75,7 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
     })
 }
 
-/// A line known by its SKU, whole, refused when short.
+/// Allocates a line whole, or refuses it. The SKU is its id.
 pub(crate) fn allocate(order_id: &str, of: &str, quantity: u32) -> Command {
     allocation(order_id, of, quantity, OnShortage::Reject, false)
 }
@@ -111,17 +111,17 @@ pub(crate) fn place(id: &str, wanted: &[(&str, &str, u32)], on_shortage: OnOrder
     place_on(id, wanted, terms)
 }
 
-/// Terms of an order that is held for some seconds.
-pub(crate) fn held(seconds: i64) -> OrderTerms {
+/// The terms of an order that is held for some seconds.
+pub(crate) fn hold_terms(seconds: i64) -> OrderTerms {
     OrderTerms {
-        hold_for: Some(HoldFor::seconds(seconds).expect("a time to hold")),
+        hold_for: Some(HoldFor::seconds(seconds).expect("the length of a hold")),
         ..OrderTerms::default()
     }
 }
 
-/// A held order of one line, known by its SKU.
+/// A held order of one line, with the SKU as its id.
 pub(crate) fn hold(id: &str, of: &str, quantity: u32, seconds: i64) -> Command {
-    place_on(id, &[(of, of, quantity)], held(seconds))
+    place_on(id, &[(of, of, quantity)], hold_terms(seconds))
 }
 
 pub(crate) fn replace(id: &str, wanted: &[(&str, &str, u32)], terms: OrderTerms) -> Command {
@@ -144,7 +144,7 @@ pub(crate) fn reacquire(id: &str) -> Command {
     })
 }
 
-/// Confirms some lines, each with how much of it.
+/// Confirms some lines, each with a quantity.
 pub(crate) fn confirm_some(id: &str, lines: &[(&str, Option<u32>)]) -> Command {
     let line = |(line, quantity): &(&str, Option<u32>)| ConfirmedLine {
         line: LineId::new(line).expect("a line id"),
@@ -157,7 +157,7 @@ pub(crate) fn confirm_some(id: &str, lines: &[(&str, Option<u32>)]) -> Command {
     })
 }
 
-pub(crate) fn want(order_id: &str, line: &str, quantity: u32) -> Command {
+pub(crate) fn change_quantity(order_id: &str, line: &str, quantity: u32) -> Command {
     Command::ChangeLineQuantity {
         key: key(order_id, line),
         quantity: units(quantity),

@@ -1,0 +1,6 @@
+DROP FUNCTION place_lines;
+DROP VIEW allocations;
+DROP TABLE inbox, idempotency_keys, events, dispatches, further_allocations, lines, orders, batches, products;
+DROP SEQUENCE events_sequence;
+DROP FUNCTION further_allocations_add, further_allocations_subtract, lines_add, lines_subtract, dispatches_add,
+    dispatches_subtract, refuse_to_change;

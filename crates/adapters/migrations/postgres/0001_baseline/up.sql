@@ -1,0 +1,531 @@
+-- The schema: products, their batches, orders and their lines, the units that lines hold in batches, what has been
+-- dispatched, the events, and the keys by which repeated calls and messages are recognised.
+--
+-- Names compare by their bytes (COLLATE "C"): the order of a page is the order of names everywhere in the service.
+
+-- Tables --------------------------------------------------------------------------------------------------------------
+
+-- Every command rewrites the rows of its products and batches. The fill factor leaves room in each page, and no index
+-- covers a column that commands change often, so a new row version stays in the page of the old one and touches no
+-- index (a heap-only tuple).
+CREATE TABLE products (
+    sku text COLLATE "C" NOT NULL PRIMARY KEY,
+    name text,
+    version bigint NOT NULL CHECK (version >= 0),
+    batches_created integer NOT NULL CHECK (batches_created >= 0),
+    -- The service position after which the backlog is to be served next; NULL: nothing is pending.
+    resume_placed_at timestamptz,
+    resume_order_id text COLLATE "C",
+    resume_line_id text COLLATE "C",
+    resume_rank bigint,
+    safety_stock integer NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
+    depleted boolean NOT NULL DEFAULT false,
+    next_expiry timestamptz,
+    -- How many of the product's versions only placed lines under escrow. `version - escrow_commits` is the base
+    -- version: as long as it stands, other transactions have done nothing but place lines in the product.
+    escrow_commits bigint NOT NULL DEFAULT 0,
+    CONSTRAINT products_resume_is_whole
+        CHECK (num_nulls(resume_rank, resume_placed_at, resume_order_id, resume_line_id) IN (0, 4)),
+    CONSTRAINT products_escrow_commits_are_versions CHECK (escrow_commits BETWEEN 0 AND version)
+) WITH (fillfactor = 60);
+
+-- The products whose backlog is to be served further.
+CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_at IS NOT NULL;
+-- The products with holds, in the order in which the next one ends. A change of a product touches this index only when
+-- that instant changes.
+CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
+
+CREATE TABLE batches (
+    reference text COLLATE "C" NOT NULL PRIMARY KEY,
+    sku text COLLATE "C" NOT NULL REFERENCES products (sku),
+    location text NOT NULL,
+    ordinal integer NOT NULL CHECK (ordinal >= 1),
+    -- What the batch was created with: a repeated creation is compared with it.
+    created_quantity integer NOT NULL CHECK (created_quantity BETWEEN 1 AND 1000000000),
+    quantity integer NOT NULL CHECK (quantity BETWEEN 0 AND 1000000000),
+    -- The sums of the batch's allocations and dispatches. Triggers keep them.
+    allocated bigint NOT NULL DEFAULT 0 CHECK (allocated >= 0),
+    dispatched bigint NOT NULL DEFAULT 0 CHECK (dispatched >= 0),
+    eta date,
+    -- Whether anything is available. An index predicate on `allocated` itself would make every allocation touch the
+    -- index; this column changes only when a batch runs out or gets units back.
+    open boolean NOT NULL GENERATED ALWAYS AS (allocated + dispatched < quantity) STORED,
+    created_eta date,
+    closed boolean NOT NULL DEFAULT false,
+    CONSTRAINT batches_sku_ordinal UNIQUE (sku, ordinal),
+    CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity)
+) WITH (fillfactor = 60);
+
+-- The batches with something available, in preference order, however many a product has used up.
+CREATE INDEX batches_open ON batches (sku, eta NULLS FIRST, ordinal) WHERE open;
+
+CREATE TABLE orders (
+    order_id text COLLATE "C" NOT NULL PRIMARY KEY,
+    placed_at timestamptz NOT NULL,
+    priority integer NOT NULL DEFAULT 0 CHECK (priority BETWEEN -1000000 AND 1000000),
+    required_by date,
+    hold_until timestamptz
+);
+
+-- There is no foreign key to orders, because lines that are allocated one by one have no order header; and none to
+-- products, because a foreign key checks and locks row by row. A line's product exists because the transaction that
+-- stores the line raises the product's version.
+CREATE TABLE lines (
+    order_id text COLLATE "C" NOT NULL,
+    line_id text COLLATE "C" NOT NULL,
+    sku text COLLATE "C" NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    state text NOT NULL
+        CHECK (state IN ('held', 'allocated', 'backordered', 'refused', 'cancelled', 'expired', 'dispatched')),
+    split boolean NOT NULL,
+    placed_at timestamptz NOT NULL,
+    placed_with_order boolean NOT NULL,
+    -- Precedence as one number: the lower is served first, before the instant of placing. 0 for most lines.
+    rank bigint NOT NULL DEFAULT 0,
+    -- The preferred location first; NULL: any.
+    locations text[],
+    hold_until timestamptz,
+    -- Nearly every line is placed with units of one batch. They are stored in the line itself, for as long as it holds
+    -- them: that saves a row and two index entries for each line. Units that it gets later, or in more batches, are
+    -- rows of `further_allocations`.
+    batch text COLLATE "C",
+    units integer,
+    -- The release rank of these units: the lower leaves the batch first.
+    release_rank bigint NOT NULL DEFAULT 0,
+    -- The version of the product whose event reports the placing. That event has no order_id: it is found through the
+    -- line, and needs no entry in the index of the events by order.
+    placed_version bigint,
+    PRIMARY KEY (order_id, line_id),
+    CONSTRAINT lines_held_have_a_deadline CHECK (
+        CASE WHEN hold_until IS NULL THEN state <> 'held' ELSE state IN ('held', 'backordered') END
+    ),
+    CONSTRAINT lines_units_lie_in_a_batch CHECK (
+        CASE WHEN batch IS NULL THEN units IS NULL ELSE coalesce(units, 0) BETWEEN 1 AND quantity END
+    )
+);
+
+-- The backlog in order of service.
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_at, order_id, line_id) WHERE state = 'backordered';
+-- The holds on a product, in the order in which they end.
+CREATE INDEX lines_holds ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
+-- Which lines leave a batch first when it shrinks. The index is read backwards: a line that is allocated later is then
+-- inserted behind the others, and pages stay full.
+CREATE INDEX lines_release ON lines (batch, release_rank DESC, placed_at) WHERE batch IS NOT NULL;
+
+-- The allocations that are not stored in their line.
+CREATE TABLE further_allocations (
+    order_id text COLLATE "C" NOT NULL,
+    line_id text COLLATE "C" NOT NULL,
+    batch text COLLATE "C" NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    allocated_at timestamptz NOT NULL,
+    release_rank bigint NOT NULL DEFAULT 0,
+    PRIMARY KEY (order_id, line_id, batch)
+);
+
+-- As `lines_release`.
+CREATE INDEX further_allocations_release ON further_allocations (batch, release_rank DESC, allocated_at);
+
+-- All allocations, wherever they are stored.
+CREATE VIEW allocations AS
+SELECT order_id, line_id, batch, quantity, allocated_at, release_rank FROM further_allocations
+UNION ALL
+SELECT order_id, line_id, batch, units, placed_at, release_rank FROM lines WHERE batch IS NOT NULL;
+
+-- Units that have left the building.
+CREATE TABLE dispatches (
+    order_id text COLLATE "C" NOT NULL,
+    line_id text COLLATE "C" NOT NULL,
+    batch text COLLATE "C" NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    allocated_at timestamptz NOT NULL,
+    PRIMARY KEY (order_id, line_id, batch)
+);
+
+-- The events, which are the outbox as well. `data` is json, not jsonb: it is checked once and then stored and returned
+-- byte for byte. No query searches it, so parsing it into jsonb would be wasted work.
+CREATE TABLE events (
+    sequence bigint NOT NULL PRIMARY KEY,
+    sku text COLLATE "C",
+    version bigint,
+    order_id text COLLATE "C",
+    type text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    actor text NOT NULL,
+    correlation_id text NOT NULL,
+    data json NOT NULL,
+    CONSTRAINT events_sku_version UNIQUE (sku, version),
+    CONSTRAINT events_product_is_whole CHECK (num_nulls(sku, version) IN (0, 2))
+);
+
+CREATE INDEX events_order ON events (order_id, sequence) WHERE order_id IS NOT NULL;
+
+-- Numbers are drawn under an advisory lock that is held until the commit, so they follow the order of commits.
+CREATE SEQUENCE events_sequence AS bigint;
+
+-- Answers to calls, by the idempotency keys that callers chose. Each row is written twice: when the lease is acquired,
+-- and when the answer is stored, which touches no index. The fill factor leaves room for the second write.
+CREATE TABLE idempotency_keys (
+    key text COLLATE "C" PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 255),
+    fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
+    token bytea NOT NULL CHECK (length(token) = 16),
+    leased_until timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    answer bytea
+) WITH (fillfactor = 50);
+
+CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
+
+-- The messages that were processed (inbox pattern): a message that is delivered again is recognised by its row.
+CREATE TABLE inbox (
+    source text COLLATE "C" NOT NULL,
+    message_id text COLLATE "C" NOT NULL,
+    PRIMARY KEY (source, message_id)
+);
+
+-- Sums ----------------------------------------------------------------------------------------------------------------
+
+-- `batches.allocated` is the sum of the batch's allocations, `batches.dispatched` that of its dispatches. Triggers keep
+-- both, whatever program writes. They also check, once for all rows of a statement, what foreign keys would check row
+-- by row: that the batch and the line exist.
+--
+-- A connection keeps its plans, and a plan made while a table is small must remain a look-up when the table is large.
+-- Each function therefore switches off the plans that would read a whole table or index. Batches are found by a list of
+-- keys (a bitmap scan), or one by one (a nested loop); lines by a LATERAL whose LIMIT keeps it a look-up.
+
+CREATE FUNCTION further_allocations_add() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+DECLARE
+    found bigint;
+BEGIN
+    UPDATE batches
+       SET allocated = batches.allocated + sums.units
+      FROM (SELECT batch, sum(quantity)::bigint AS units FROM added GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM added));
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found <> (SELECT count(DISTINCT batch) FROM added) THEN
+        RAISE EXCEPTION 'allocations refuses INSERT: there is no such batch' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    IF (SELECT count(*) FROM added CROSS JOIN LATERAL
+            (SELECT batch FROM lines WHERE lines.order_id = added.order_id AND lines.line_id = added.line_id LIMIT 1)
+            AS line
+         WHERE line.batch IS DISTINCT FROM added.batch)
+       <> (SELECT count(*) FROM added) THEN
+        RAISE EXCEPTION 'allocations refuses INSERT: there is no such line, or it holds units of that batch itself'
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION further_allocations_subtract() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+BEGIN
+    UPDATE batches
+       SET allocated = batches.allocated - sums.units
+      FROM (SELECT batch, sum(quantity)::bigint AS units FROM removed GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM removed));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER further_allocations_add AFTER INSERT ON further_allocations
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION further_allocations_add();
+CREATE TRIGGER further_allocations_subtract AFTER DELETE ON further_allocations
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION further_allocations_subtract();
+
+-- One batch after the other, by its key: this runs for every line that is placed, mostly for one batch, and is faster
+-- than looking up all keys first and matching the result with the sums.
+CREATE FUNCTION lines_add() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    found bigint;
+BEGIN
+    UPDATE batches SET allocated = batches.allocated + sums.units
+      FROM (SELECT batch, sum(units)::bigint AS units FROM added WHERE batch IS NOT NULL GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch;
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found <> (SELECT count(DISTINCT batch) FROM added) THEN
+        RAISE EXCEPTION 'lines refuses INSERT: there is no such batch' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- A line releases the units stored in it as a whole, and gets no others there.
+CREATE FUNCTION lines_subtract() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+BEGIN
+    UPDATE batches
+       SET allocated = batches.allocated - sums.units
+      FROM (SELECT batch, sum(units)::bigint AS units FROM (
+                SELECT batch, units FROM before UNION ALL SELECT batch, -units FROM after) AS both_sides
+             WHERE batch IS NOT NULL GROUP BY batch HAVING sum(units) <> 0) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM before));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER lines_add AFTER INSERT ON lines
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION lines_add();
+CREATE TRIGGER lines_subtract AFTER UPDATE ON lines
+    REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION lines_subtract();
+
+CREATE FUNCTION dispatches_add() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+DECLARE
+    found bigint;
+BEGIN
+    UPDATE batches
+       SET dispatched = batches.dispatched + sums.units
+      FROM (SELECT batch, sum(quantity)::bigint AS units FROM added GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM added));
+    GET DIAGNOSTICS found = ROW_COUNT;
+    IF found <> (SELECT count(DISTINCT batch) FROM added) THEN
+        RAISE EXCEPTION 'dispatches refuses INSERT: there is no such batch' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    IF (SELECT count(*) FROM added CROSS JOIN LATERAL
+            (SELECT FROM lines WHERE lines.order_id = added.order_id AND lines.line_id = added.line_id LIMIT 1) AS line)
+       <> (SELECT count(*) FROM added) THEN
+        RAISE EXCEPTION 'dispatches refuses INSERT: there is no such line' USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION dispatches_subtract() RETURNS trigger LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+BEGIN
+    UPDATE batches
+       SET dispatched = batches.dispatched - sums.units
+      FROM (SELECT batch, sum(quantity)::bigint AS units FROM removed GROUP BY batch) AS sums
+     WHERE batches.reference = sums.batch
+       AND batches.reference = ANY (ARRAY(SELECT batch FROM removed));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER dispatches_add AFTER INSERT ON dispatches
+    REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION dispatches_add();
+CREATE TRIGGER dispatches_subtract AFTER DELETE ON dispatches
+    REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION dispatches_subtract();
+
+-- Refusals ------------------------------------------------------------------------------------------------------------
+
+-- A refusal has the error code of a violated check: a program handles both in the same way.
+CREATE FUNCTION refuse_to_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% refuses %: %', TG_TABLE_NAME, TG_OP, TG_ARGV[0] USING ERRCODE = 'check_violation';
+END
+$$;
+
+CREATE TRIGGER events_are_facts BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('events are facts');
+CREATE TRIGGER further_allocations_are_never_altered BEFORE UPDATE OR TRUNCATE ON further_allocations
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('an allocation is deleted and made anew');
+CREATE TRIGGER dispatches_are_never_altered BEFORE UPDATE OR TRUNCATE ON dispatches
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a dispatch is deleted and made anew');
+
+-- Only the triggers above write the sums: within them the trigger depth is not 0. A row trigger's condition is
+-- evaluated without a call; a statement trigger costs nothing unless the statement names the column.
+CREATE TRIGGER batches_begin_unallocated BEFORE INSERT ON batches
+    FOR EACH ROW WHEN (NEW.allocated <> 0)
+    EXECUTE FUNCTION refuse_to_change('allocated follows from the allocations');
+CREATE TRIGGER batches_begin_undispatched BEFORE INSERT ON batches
+    FOR EACH ROW WHEN (NEW.dispatched <> 0)
+    EXECUTE FUNCTION refuse_to_change('dispatched follows from the dispatches');
+CREATE TRIGGER batches_allocated_follows BEFORE UPDATE OF allocated ON batches
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION refuse_to_change('allocated follows from the allocations');
+CREATE TRIGGER batches_dispatched_follows BEFORE UPDATE OF dispatched ON batches
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0)
+    EXECUTE FUNCTION refuse_to_change('dispatched follows from the dispatches');
+
+-- The other side of the missing foreign keys: rows that others refer to stay, and keep their keys.
+CREATE TRIGGER products_stay BEFORE DELETE OR TRUNCATE ON products
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('products stay');
+CREATE TRIGGER batches_stay BEFORE DELETE OR TRUNCATE ON batches
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('batches stay');
+CREATE TRIGGER lines_stay BEFORE DELETE OR TRUNCATE ON lines
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('lines stay');
+CREATE TRIGGER products_keep_their_sku BEFORE UPDATE OF sku ON products
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a SKU stays');
+CREATE TRIGGER batches_keep_their_reference BEFORE UPDATE OF reference, sku ON batches
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a reference stays, and its SKU');
+CREATE TRIGGER lines_keep_their_key BEFORE UPDATE OF order_id, line_id, sku ON lines
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a key stays, and its SKU');
+CREATE TRIGGER lines_keep_their_units BEFORE UPDATE OF batch, units, release_rank, placed_at ON lines
+    FOR EACH ROW WHEN (NEW.batch IS NOT NULL
+                       AND (NEW.batch, NEW.units, NEW.release_rank, NEW.placed_at)
+                       IS DISTINCT FROM (OLD.batch, OLD.units, OLD.release_rank, OLD.placed_at))
+    EXECUTE FUNCTION refuse_to_change('a line releases its units as a whole, and gets others apart');
+
+-- The fast path -------------------------------------------------------------------------------------------------------
+
+-- Stores new lines in one statement, which is a transaction of its own. The function decides nothing. It checks the
+-- read set of a decision that was taken on cached products: the versions of the products, and that the orders and lines
+-- did not exist. If the check fails, nothing is stored. Under escrow other transactions may have placed lines in a
+-- product since it was read: then each batch only has to have the units that the decision needs.
+--
+-- Rows are built from the arrays by subscript. Within the function an array is unpacked once; `unnest` would first copy
+-- each column into a store of its own. An empty array is passed as NULL, which costs nothing and is NULL at every
+-- subscript.
+CREATE FUNCTION place_lines(
+    -- Of each product: its SKU; the version that was read, and the new one, which is the same if the product does not
+    -- change; its base version as it was read, if it may have been changed under escrow since, else NULL; when the next
+    -- hold on it ended as it was read, and when it ends now; whether it is depleted now. The last three are NULL if
+    -- none of the products has a hold and none was depleted or refilled.
+    skus text[], read_versions bigint[], new_versions bigint[], base_versions bigint[],
+    read_expiries timestamptz[], new_expiries timestamptz[], depleted_now boolean[],
+    -- The units that have to be available in batches if other transactions have placed lines since.
+    escrow_batches text[], escrow_units bigint[],
+    -- Orders that must have neither header nor line yet, and lines that must not exist and are not among the new.
+    absent_orders text[], absent_line_orders text[], absent_line_ids text[],
+    -- Orders and lines in the order of their keys: two transactions with the same keys then never wait for each other.
+    -- Priorities, dates and deadlines are NULL if all orders have the usual.
+    order_ids text[], order_placed_at timestamptz[], order_priorities integer[], order_required_by date[],
+    order_hold_until timestamptz[],
+    line_orders text[], line_ids text[], line_skus text[], line_quantities integer[], line_states text[],
+    line_splits boolean[], line_placed_at timestamptz[], line_with_order boolean[],
+    -- The units that a line is placed with, and the version of the product whose event reports the placing.
+    line_batches text[], line_units integer[], line_placed_versions bigint[],
+    -- NULL if all lines have the usual. The locations of a line are one text, written as an array.
+    line_release_ranks bigint[], line_ranks bigint[], line_locations text[], line_hold_until timestamptz[],
+    -- Units in a second batch, and in more.
+    further_orders text[], further_lines text[], further_batches text[], further_quantities integer[],
+    further_allocated_at timestamptz[], further_release_ranks bigint[],
+    event_skus text[], event_versions bigint[], event_orders text[], event_types text[],
+    event_occurred_at timestamptz[], event_actors text[], event_correlation_ids text[], event_data text[],
+    -- The advisory lock that is held from the numbering of events to the commit.
+    events_lock bigint,
+    -- The pipeline token that the predecessor on this connection leaves in the session, and the one that this
+    -- transaction leaves. NULL: there is no predecessor, or no successor.
+    predecessor text, pipeline_token text
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+-- The plans do not depend on what the arrays hold. With short arrays the planner would plan anew each time.
+SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    valid bigint;
+    token_set text;
+    locked boolean;
+    -- The products in which other transactions have placed lines since they were read, and by how many versions; NULL
+    -- if there is none.
+    escrowed_skus text[];
+    escrowed_commits bigint[];
+    short boolean;
+BEGIN
+    -- A rollback also takes back the token: the predecessor was stored if its token is there.
+    IF current_setting('earmark.pipeline_token', true)
+       IS DISTINCT FROM coalesce(predecessor, current_setting('earmark.pipeline_token', true)) THEN
+        RAISE EXCEPTION 'the predecessor was not stored' USING ERRCODE = 'serialization_failure';
+    END IF;
+    IF pipeline_token IS NOT NULL THEN
+        token_set := set_config('earmark.pipeline_token', pipeline_token, false);
+    END IF;
+
+    -- Locks row by row in the order of SKUs, so that two transactions never wait for each other: the planner is left
+    -- with nothing but a loop over the array. A product that was changed under escrow is reported by a setting that
+    -- lasts until the transaction ends, so that only then it is looked at more closely.
+    UPDATE products
+       SET version = products.version + new.raised_by,
+           escrow_commits = products.escrow_commits + CASE WHEN new.base_version IS NULL THEN 0 ELSE new.raised_by END,
+           next_expiry = new.expiry, depleted = coalesce(new.depleted, products.depleted)
+      FROM (SELECT skus[at] AS sku, read_versions[at] AS read_version,
+                   new_versions[at] - read_versions[at] AS raised_by, base_versions[at] AS base_version,
+                   read_expiries[at] AS read_expiry, new_expiries[at] AS expiry, depleted_now[at] AS depleted
+              FROM generate_series(1, cardinality(skus)) AS at
+             WHERE new_versions[at] <> read_versions[at] ORDER BY skus[at] COLLATE "C") AS new
+     WHERE products.sku = new.sku AND products.next_expiry IS NOT DISTINCT FROM new.read_expiry
+       AND (products.version = new.read_version
+            OR products.version > new.read_version AND products.version - products.escrow_commits = new.base_version
+               AND set_config('earmark.escrowed', 'true', true) = 'true');
+    GET DIAGNOSTICS valid = ROW_COUNT;
+    IF valid < cardinality(skus) THEN
+        -- Add the products that the decision read and did not change.
+        valid := valid + (
+            SELECT count(*) FROM unnest(skus, read_versions, new_versions, read_expiries)
+                AS read (one, read_version, new_version, read_expiry)
+             CROSS JOIN LATERAL
+                (SELECT products.version, products.next_expiry FROM products WHERE products.sku = one LIMIT 1)
+                AS product
+             WHERE read.new_version = read.read_version AND product.version = read.read_version
+               AND product.next_expiry IS NOT DISTINCT FROM read.read_expiry);
+        IF valid < cardinality(skus) THEN
+            RAISE EXCEPTION 'a product has changed' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
+
+    IF current_setting('earmark.escrowed', true) = 'true' THEN
+        -- This transaction comes after the others, and its versions are moved up by theirs. A transaction that changes
+        -- a batch holds its product, so the units stay available until the commit.
+        SELECT array_agg(raised.sku), array_agg(product.version - raised.version),
+               EXISTS (SELECT FROM unnest(escrow_batches, escrow_units) AS need (one, units) CROSS JOIN LATERAL
+                   (SELECT quantity - allocated - dispatched AS available FROM batches WHERE reference = one LIMIT 1)
+                    AS batch
+                    WHERE batch.available < need.units)
+          INTO escrowed_skus, escrowed_commits, short
+          FROM unnest(skus, new_versions) AS raised (sku, version) CROSS JOIN LATERAL
+            (SELECT products.version FROM products WHERE products.sku = raised.sku LIMIT 1) AS product
+         WHERE product.version > raised.version;
+        IF short THEN
+            RAISE EXCEPTION 'a batch has too few units available' USING ERRCODE = 'serialization_failure';
+        END IF;
+    END IF;
+
+    IF cardinality(absent_orders) > 0 AND (
+        EXISTS (SELECT FROM unnest(absent_orders) AS named (one) CROSS JOIN LATERAL
+                    (SELECT FROM orders WHERE order_id = one LIMIT 1) AS header)
+        OR EXISTS (SELECT FROM unnest(absent_orders) AS named (one) CROSS JOIN LATERAL
+                    (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line))
+       OR cardinality(absent_line_orders) > 0 AND
+        EXISTS (SELECT FROM unnest(absent_line_orders, absent_line_ids) AS named (one_order, one_line)
+                    CROSS JOIN LATERAL
+                    (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line) THEN
+        RAISE EXCEPTION 'an order or a line is not new' USING ERRCODE = 'unique_violation';
+    END IF;
+
+    IF cardinality(order_ids) > 0 THEN
+        INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until)
+        SELECT order_ids[at], order_placed_at[at], coalesce(order_priorities[at], 0), order_required_by[at],
+               order_hold_until[at]
+          FROM generate_series(1, cardinality(order_ids)) AS at;
+    END IF;
+    IF cardinality(line_orders) > 0 THEN
+        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units,
+                           placed_version, release_rank, rank, locations, hold_until)
+        SELECT line_orders[at], line_ids[at], line_skus[at], line_quantities[at], line_states[at], line_splits[at],
+               line_placed_at[at], line_with_order[at], line_batches[at], line_units[at],
+               line_placed_versions[at] + coalesce(escrowed_commits[array_position(escrowed_skus, line_skus[at])], 0),
+               coalesce(line_release_ranks[at], 0), coalesce(line_ranks[at], 0), line_locations[at]::text[],
+               line_hold_until[at]
+          FROM generate_series(1, cardinality(line_orders)) AS at;
+    END IF;
+    IF cardinality(further_orders) > 0 THEN
+        INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, release_rank)
+        SELECT further_orders[at], further_lines[at], further_batches[at], further_quantities[at],
+               further_allocated_at[at], further_release_ranks[at]
+          FROM generate_series(1, cardinality(further_orders)) AS at;
+    END IF;
+    IF cardinality(event_types) > 0 THEN
+        locked := pg_advisory_xact_lock(events_lock) IS NOT NULL;
+        INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data)
+        SELECT nextval('events_sequence'), event_skus[at],
+               event_versions[at] + coalesce(escrowed_commits[array_position(escrowed_skus, event_skus[at])], 0),
+               event_orders[at], event_types[at], event_occurred_at[at], event_actors[at], event_correlation_ids[at],
+               event_data[at]::json
+          FROM generate_series(1, cardinality(event_types)) AS at;
+    END IF;
+END
+$$;

@@ -1,0 +1,373 @@
+-- Products, their batches, orders and their lines, the units that lines hold in batches, and the events.
+--
+-- Names compare by their bytes, so a page has the same order everywhere in the service. Instants are microseconds since
+-- 1970; days are text (YYYY-MM-DD). Most tables are kept in the order of their keys (WITHOUT ROWID), so a look-up by
+-- key walks one tree and not two.
+
+CREATE TABLE products (
+    sku TEXT NOT NULL PRIMARY KEY,
+    name TEXT,
+    version INTEGER NOT NULL CHECK (version >= 0),
+    batches_created INTEGER NOT NULL CHECK (batches_created >= 0),
+    -- The service position after which the backlog is served next; NULL: no page of it is pending.
+    resume_rank INTEGER,
+    resume_placed_at INTEGER,
+    resume_order_id TEXT,
+    resume_line_id TEXT,
+    safety_stock INTEGER NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
+    depleted INTEGER NOT NULL DEFAULT FALSE CHECK (depleted IN (0, 1)),
+    -- When the next hold on the product ends.
+    next_expiry INTEGER,
+    CONSTRAINT products_resume_is_whole CHECK (
+        (resume_placed_at IS NULL) = (resume_rank IS NULL)
+        AND (resume_placed_at IS NULL) = (resume_order_id IS NULL)
+        AND (resume_placed_at IS NULL) = (resume_line_id IS NULL)
+    )
+) STRICT, WITHOUT ROWID;
+
+-- The products whose backlog has a page pending.
+CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_at IS NOT NULL;
+-- The holds that end next. Only a change of that instant touches it.
+CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
+
+CREATE TABLE batches (
+    reference TEXT NOT NULL PRIMARY KEY,
+    sku TEXT NOT NULL REFERENCES products (sku),
+    location TEXT NOT NULL,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 1),
+    -- What the batch was created with: a repeated request to create it is compared to this.
+    created_quantity INTEGER NOT NULL CHECK (created_quantity BETWEEN 1 AND 1000000000),
+    created_eta TEXT,
+    quantity INTEGER NOT NULL CHECK (quantity BETWEEN 0 AND 1000000000),
+    -- The sum of its allocations, and of its dispatches. Triggers keep both.
+    allocated INTEGER NOT NULL DEFAULT 0 CHECK (allocated >= 0),
+    dispatched INTEGER NOT NULL DEFAULT 0 CHECK (dispatched >= 0),
+    eta TEXT,
+    closed INTEGER NOT NULL DEFAULT FALSE CHECK (closed IN (0, 1)),
+    -- Whether something is available. An index whose predicate names `allocated` is touched by every allocation; one on
+    -- this column is touched when the batch runs out or comes back. The check ties it to the numbers.
+    open INTEGER NOT NULL DEFAULT TRUE CHECK (open = (allocated + dispatched < quantity)),
+    CONSTRAINT batches_sku_ordinal UNIQUE (sku, ordinal),
+    CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity)
+) STRICT, WITHOUT ROWID;
+
+-- The batches that a decision looks at, in the order it tries them (no ETA goes first).
+CREATE INDEX batches_open ON batches (sku, eta, ordinal) WHERE open;
+
+CREATE TABLE orders (
+    order_id TEXT NOT NULL PRIMARY KEY,
+    placed_at INTEGER NOT NULL,
+    priority INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN -1000000 AND 1000000),
+    required_by TEXT,
+    hold_until INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- No foreign key to orders: a line that was allocated alone has no order header.
+CREATE TABLE lines (
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    sku TEXT NOT NULL REFERENCES products (sku),
+    quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    state TEXT NOT NULL CHECK (
+        state IN ('held', 'allocated', 'backordered', 'refused', 'cancelled', 'expired', 'dispatched')
+    ),
+    split INTEGER NOT NULL CHECK (split IN (0, 1)),
+    placed_at INTEGER NOT NULL,
+    placed_with_order INTEGER NOT NULL CHECK (placed_with_order IN (0, 1)),
+    -- The precedence as one number: the smaller is served first, and 0 is the usual.
+    rank INTEGER NOT NULL DEFAULT 0,
+    -- A JSON array of names, the preferred location first; NULL: any location will do.
+    locations TEXT,
+    hold_until INTEGER,
+    -- The units that the line was placed with, all of one batch, for as long as it holds them. Nearly every line is
+    -- placed like this, and needs no row in further_allocations.
+    batch TEXT,
+    units INTEGER CHECK (CASE WHEN batch IS NULL THEN units IS NULL ELSE coalesce(units, 0) BETWEEN 1 AND quantity END),
+    -- Which lines leave a batch first: the smallest. 0 is the usual, which takes no room.
+    release_rank INTEGER NOT NULL DEFAULT 0,
+    -- The sequence of the event that says that the line was placed. That event has no order_id: it is found by its
+    -- line.
+    placed_sequence INTEGER,
+    PRIMARY KEY (order_id, line_id),
+    CONSTRAINT lines_held_have_a_deadline CHECK (state <> 'held' OR hold_until IS NOT NULL),
+    CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered'))
+) STRICT, WITHOUT ROWID;
+
+-- The backlog in order of service.
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_at, order_id, line_id) WHERE state = 'backordered';
+-- The holds on a product, in the order in which they end.
+CREATE INDEX lines_hold_until ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
+
+-- The allocations of a line beyond those it was placed with.
+CREATE TABLE further_allocations (
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    batch TEXT NOT NULL REFERENCES batches (reference),
+    quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    allocated_at INTEGER NOT NULL,
+    release_rank INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (order_id, line_id, batch),
+    FOREIGN KEY (order_id, line_id) REFERENCES lines (order_id, line_id)
+) STRICT, WITHOUT ROWID;
+
+-- Which allocations leave a batch first. It is read backwards, so that it grows at one end of each batch's part.
+CREATE INDEX further_allocations_release ON further_allocations (batch, release_rank DESC, allocated_at);
+
+CREATE VIEW allocations (order_id, line_id, batch, quantity, allocated_at, release_rank) AS
+SELECT order_id, line_id, batch, quantity, allocated_at, release_rank FROM further_allocations
+UNION ALL
+SELECT order_id, line_id, batch, units, placed_at, release_rank FROM lines WHERE batch IS NOT NULL;
+
+-- Units that have left the building. No foreign key to batches: it would need an index, so that a batch can be changed;
+-- a trigger looks for the batch instead.
+CREATE TABLE dispatches (
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    batch TEXT NOT NULL,
+    quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
+    allocated_at INTEGER NOT NULL,
+    PRIMARY KEY (order_id, line_id, batch),
+    FOREIGN KEY (order_id, line_id) REFERENCES lines (order_id, line_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+    sequence INTEGER NOT NULL PRIMARY KEY,
+    sku TEXT,
+    version INTEGER,
+    order_id TEXT,
+    type TEXT NOT NULL,
+    occurred_at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    correlation_id TEXT NOT NULL,
+    data TEXT NOT NULL,
+    CONSTRAINT events_product_is_whole CHECK ((sku IS NULL) = (version IS NULL))
+) STRICT;
+
+-- By sequence within an order: the row number, which the sequence is, ends every entry of an index.
+CREATE INDEX events_order ON events (order_id) WHERE order_id IS NOT NULL;
+
+-- The deferred index. An entry by product and one by batch, made with each line, would each cost a page of its own. The
+-- store writes these entries later, many at a time and in the order of their keys; until then it scans the newest
+-- events.
+
+-- The last event up to which all entries are written. Some of later events may be.
+CREATE TABLE deferred_index (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    until INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO deferred_index (id, until) VALUES (1, 0);
+
+-- The events of a product, by version.
+CREATE TABLE events_of_products (
+    sku TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (sku, version)
+) STRICT, WITHOUT ROWID;
+
+-- The lines that hold the units they were placed with, in the order in which they leave the batch. It is read
+-- backwards. `since`: when the line was placed.
+CREATE TABLE lines_in_batches (
+    batch TEXT NOT NULL,
+    release_rank INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    order_id TEXT NOT NULL,
+    line_id TEXT NOT NULL,
+    PRIMARY KEY (batch, release_rank DESC, since, order_id, line_id)
+) STRICT, WITHOUT ROWID;
+
+-- Answers that are given again when a caller repeats a request under the same key. Kept by row and not by key: an
+-- answer may be long, and a walk down a tree of long rows is long, too.
+CREATE TABLE idempotency_keys (
+    key TEXT NOT NULL UNIQUE CHECK (length(key) BETWEEN 1 AND 255),
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    token BLOB NOT NULL CHECK (length(token) = 16),
+    -- A key without an answer is leased until then.
+    leased_until INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    -- The last column: SQLite would have to skip its bytes to find a column behind it.
+    answer BLOB
+) STRICT;
+
+CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
+
+-- The messages that have been processed, so that a message that is delivered twice takes effect once.
+CREATE TABLE inbox (
+    source TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    PRIMARY KEY (source, message_id)
+) STRICT, WITHOUT ROWID;
+
+-- What a batch has allocated and dispatched are sums, and the tables keep them, whoever writes. A trigger can't tell
+-- which statement fires it. So the triggers that follow the allocations first record the value that `allocated` is
+-- about to take, and a trigger on the batches refuses any other value. The record may stay: by then the batch has that
+-- value.
+CREATE TABLE expected_allocated (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    batch TEXT,
+    allocated INTEGER
+) STRICT;
+
+INSERT INTO expected_allocated (id) VALUES (1);
+
+-- The same for `dispatched`.
+CREATE TABLE expected_dispatched (
+    id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    batch TEXT,
+    dispatched INTEGER
+) STRICT;
+
+INSERT INTO expected_dispatched (id) VALUES (1);
+
+-- `open` is written only where it changes, which takes two UPDATEs; at most one of them finds the batch. A batch that
+-- has too little is refused before them: unlike a failed check, RAISE can't be ignored by the statement that fires the
+-- trigger.
+CREATE TRIGGER further_allocations_inserted AFTER INSERT ON further_allocations BEGIN
+    UPDATE expected_allocated
+       SET batch = NEW.batch,
+           allocated = (
+               SELECT CASE WHEN allocated + dispatched + NEW.quantity <= quantity THEN allocated + NEW.quantity
+                      ELSE RAISE (ABORT, 'batches refuses UPDATE: a batch holds what is committed') END
+                 FROM batches WHERE reference = NEW.batch
+           )
+     WHERE id = 1;
+    UPDATE batches SET allocated = allocated + NEW.quantity, open = FALSE
+     WHERE reference = NEW.batch AND allocated + dispatched + NEW.quantity = quantity;
+    UPDATE batches SET allocated = allocated + NEW.quantity
+     WHERE reference = NEW.batch AND allocated + dispatched + NEW.quantity < quantity;
+END;
+
+CREATE TRIGGER further_allocations_deleted AFTER DELETE ON further_allocations BEGIN
+    UPDATE expected_allocated
+       SET batch = OLD.batch,
+           allocated = (SELECT allocated - OLD.quantity FROM batches WHERE reference = OLD.batch)
+     WHERE id = 1;
+    UPDATE batches SET allocated = allocated - OLD.quantity WHERE reference = OLD.batch AND open;
+    UPDATE batches SET allocated = allocated - OLD.quantity, open = TRUE WHERE reference = OLD.batch AND NOT open;
+END;
+
+CREATE TRIGGER further_allocations_are_never_altered BEFORE UPDATE ON further_allocations BEGIN
+    SELECT RAISE (ABORT, 'allocations refuses UPDATE: an allocation is deleted and made anew');
+END;
+
+-- A line has at most one allocation in a batch: its own, or a further one.
+CREATE TRIGGER further_allocations_are_further BEFORE INSERT ON further_allocations
+WHEN EXISTS (
+    SELECT 1 FROM lines WHERE order_id = NEW.order_id AND line_id = NEW.line_id AND batch = NEW.batch
+)
+BEGIN
+    SELECT RAISE (ABORT, 'allocations refuses INSERT: the line was placed with units of that batch');
+END;
+
+-- No foreign key from lines to batches either; the trigger looks for the batch.
+CREATE TRIGGER lines_inserted AFTER INSERT ON lines WHEN NEW.batch IS NOT NULL BEGIN
+    UPDATE expected_allocated
+       SET batch = NEW.batch,
+           allocated = coalesce(
+               (SELECT CASE WHEN allocated + dispatched + NEW.units <= quantity THEN allocated + NEW.units
+                       ELSE RAISE (ABORT, 'batches refuses UPDATE: a batch holds what is committed') END
+                  FROM batches WHERE reference = NEW.batch),
+               RAISE (ABORT, 'lines refuses INSERT: there is no such batch')
+           )
+     WHERE id = 1;
+    UPDATE batches SET allocated = allocated + NEW.units, open = FALSE
+     WHERE reference = NEW.batch AND allocated + dispatched + NEW.units = quantity;
+    UPDATE batches SET allocated = allocated + NEW.units
+     WHERE reference = NEW.batch AND allocated + dispatched + NEW.units < quantity;
+END;
+
+-- A line releases the units it was placed with as a whole.
+CREATE TRIGGER lines_released AFTER UPDATE OF batch ON lines WHEN OLD.batch IS NOT NULL AND NEW.batch IS NULL BEGIN
+    UPDATE expected_allocated
+       SET batch = OLD.batch,
+           allocated = (SELECT allocated - OLD.units FROM batches WHERE reference = OLD.batch)
+     WHERE id = 1;
+    DELETE FROM lines_in_batches
+     WHERE batch = OLD.batch AND release_rank = OLD.release_rank AND since = OLD.placed_at
+       AND order_id = OLD.order_id AND line_id = OLD.line_id;
+    UPDATE batches SET allocated = allocated - OLD.units WHERE reference = OLD.batch AND open;
+    UPDATE batches SET allocated = allocated - OLD.units, open = TRUE WHERE reference = OLD.batch AND NOT open;
+END;
+
+CREATE TRIGGER lines_keep_their_units BEFORE UPDATE OF batch, units, release_rank, placed_at ON lines
+WHEN NEW.batch IS NOT NULL
+    AND (NEW.batch IS NOT OLD.batch OR NEW.units IS NOT OLD.units OR NEW.release_rank <> OLD.release_rank
+         OR NEW.placed_at <> OLD.placed_at)
+BEGIN
+    SELECT RAISE (ABORT, 'lines refuses UPDATE: a line releases its units as a whole; others are further allocations');
+END;
+
+CREATE TRIGGER dispatches_inserted AFTER INSERT ON dispatches BEGIN
+    SELECT RAISE (ABORT, 'dispatches refuses INSERT: there is no such batch')
+     WHERE NOT EXISTS (SELECT 1 FROM batches WHERE reference = NEW.batch);
+    UPDATE expected_dispatched
+       SET batch = NEW.batch,
+           dispatched = (
+               SELECT CASE WHEN allocated + dispatched + NEW.quantity <= quantity THEN dispatched + NEW.quantity
+                      ELSE RAISE (ABORT, 'batches refuses UPDATE: a batch holds what is committed') END
+                 FROM batches WHERE reference = NEW.batch
+           )
+     WHERE id = 1;
+    UPDATE batches SET dispatched = dispatched + NEW.quantity, open = FALSE
+     WHERE reference = NEW.batch AND allocated + dispatched + NEW.quantity = quantity;
+    UPDATE batches SET dispatched = dispatched + NEW.quantity
+     WHERE reference = NEW.batch AND allocated + dispatched + NEW.quantity < quantity;
+END;
+
+CREATE TRIGGER dispatches_deleted AFTER DELETE ON dispatches BEGIN
+    UPDATE expected_dispatched
+       SET batch = OLD.batch,
+           dispatched = (SELECT dispatched - OLD.quantity FROM batches WHERE reference = OLD.batch)
+     WHERE id = 1;
+    UPDATE batches SET dispatched = dispatched - OLD.quantity WHERE reference = OLD.batch AND open;
+    UPDATE batches SET dispatched = dispatched - OLD.quantity, open = TRUE WHERE reference = OLD.batch AND NOT open;
+END;
+
+CREATE TRIGGER dispatches_are_never_altered BEFORE UPDATE ON dispatches BEGIN
+    SELECT RAISE (ABORT, 'dispatches refuses UPDATE: a dispatch is deleted and made anew');
+END;
+
+CREATE TRIGGER batches_begin_unallocated BEFORE INSERT ON batches WHEN NEW.allocated <> 0 BEGIN
+    SELECT RAISE (ABORT, 'batches refuses INSERT: allocated follows from the allocations');
+END;
+
+CREATE TRIGGER batches_allocated_follows BEFORE UPDATE OF allocated ON batches
+WHEN NEW.allocated <> OLD.allocated
+    AND NOT EXISTS (SELECT 1 FROM expected_allocated WHERE batch = NEW.reference AND allocated = NEW.allocated)
+BEGIN
+    SELECT RAISE (ABORT, 'batches refuses UPDATE: allocated follows from the allocations');
+END;
+
+CREATE TRIGGER batches_begin_undispatched BEFORE INSERT ON batches WHEN NEW.dispatched <> 0 BEGIN
+    SELECT RAISE (ABORT, 'batches refuses INSERT: dispatched follows from the dispatches');
+END;
+
+CREATE TRIGGER batches_dispatched_follows BEFORE UPDATE OF dispatched ON batches
+WHEN NEW.dispatched <> OLD.dispatched
+    AND NOT EXISTS (SELECT 1 FROM expected_dispatched WHERE batch = NEW.reference AND dispatched = NEW.dispatched)
+BEGIN
+    SELECT RAISE (ABORT, 'batches refuses UPDATE: dispatched follows from the dispatches');
+END;
+
+-- Rows that others refer to without a foreign key stay.
+CREATE TRIGGER batches_stay BEFORE DELETE ON batches BEGIN
+    SELECT RAISE (ABORT, 'batches refuses DELETE: batches stay');
+END;
+
+CREATE TRIGGER batches_keep_their_reference BEFORE UPDATE OF reference ON batches
+WHEN NEW.reference <> OLD.reference BEGIN
+    SELECT RAISE (ABORT, 'batches refuses UPDATE: a reference stays');
+END;
+
+CREATE TRIGGER lines_stay BEFORE DELETE ON lines BEGIN
+    SELECT RAISE (ABORT, 'lines refuses DELETE: lines stay');
+END;
+
+CREATE TRIGGER events_are_never_altered BEFORE UPDATE ON events BEGIN
+    SELECT RAISE (ABORT, 'events refuses UPDATE: events are facts');
+END;
+
+CREATE TRIGGER events_are_never_removed BEFORE DELETE ON events BEGIN
+    SELECT RAISE (ABORT, 'events refuses DELETE: events are facts');
+END;

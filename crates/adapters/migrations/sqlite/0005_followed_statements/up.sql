@@ -1,1 +1,0 @@
--- Nothing to change: here a transaction that follows another runs on the same thread, which knows what became of that one.

@@ -1,1 +1,0 @@
--- Nothing to change: here there is one writer, who knows what was stored before.

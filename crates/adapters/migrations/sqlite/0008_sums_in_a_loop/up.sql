@@ -1,1 +1,0 @@
--- Nothing to change: sums are added up row by row here.

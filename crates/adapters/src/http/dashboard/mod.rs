@@ -1,0 +1,3 @@
+//! The dashboard at `/`: what runs, links to the interfaces, and the stock. One document that loads nothing from elsewhere.
+
+pub(crate) mod page;

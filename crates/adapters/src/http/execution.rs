@@ -1,0 +1,157 @@
+//! Running commands: from a request to the engine, and from the outcome to the response.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use earmark_application::{Answer, CommandError, Envelope};
+use earmark_domain::{Command, Outcome, Refusal, Sku};
+
+use super::api::Api;
+use super::request::context::RequestContext;
+use super::request::if_match::{IfMatch, NO_VERSION};
+use super::request::input::Mode;
+use super::response::problem::Problem;
+use super::response::problem_kinds as kinds;
+use super::response::product_preview::{ProductChange, previewed};
+use super::response::reply::Reply;
+use crate::wire::views::products::ProductJson;
+
+/// A command in the envelope of the request that brought it.
+pub(super) fn envelope(command: Command, context: RequestContext, mode: Mode) -> Envelope {
+    Envelope {
+        if_version: mode.if_version,
+        preview: mode.preview,
+        ..Envelope::new(command, context.principal, context.id)
+    }
+}
+
+/// The problem for an unknown product.
+pub(super) fn unknown_sku(sku: &Sku) -> Problem {
+    Problem::new(&kinds::UNKNOWN_SKU, format!("unknown SKU: {sku}")).with("skus", vec![sku.as_str()])
+}
+
+impl Api {
+    /// Runs a command and answers the request.
+    ///
+    /// # Errors
+    /// The refusal or the failure, as a problem.
+    pub(super) async fn run(
+        &self,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<HttpResponse, Problem> {
+        let answer = self.execute(request, command, mode).await;
+        self.respond(answer, mode).await
+    }
+
+    /// Runs a command on a product or a batch, under the condition of the request.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and when the condition does not hold.
+    pub(super) async fn run_if(
+        &self,
+        condition: Option<IfMatch>,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<HttpResponse, Problem> {
+        let mut versions = match condition {
+            None => return self.run(request, command, mode).await,
+            Some(IfMatch::Any) => {
+                self.require_existing(&command)
+                    .await
+                    .map_err(|problem| problem.of_preview_if(mode.preview))?;
+                return self.run(request, command, mode).await;
+            }
+            Some(IfMatch::Versions(versions)) => versions,
+        };
+        // The engine takes one version. A refusal has the current one, which may be another of those in the condition.
+        let mut version = versions.pop().unwrap_or(NO_VERSION);
+        loop {
+            let if_version = Some(version);
+            let answer = self
+                .execute(request, command.clone(), Mode { if_version, ..mode })
+                .await;
+            let current = match &answer {
+                Err(CommandError::Refused(Refusal::StaleVersion { version })) => *version,
+                _ => return self.respond(answer, mode).await,
+            };
+            let Some(other) = versions.iter().position(|version| *version == current) else {
+                return self.respond(answer, mode).await;
+            };
+            version = versions.swap_remove(other);
+        }
+    }
+
+    /// Checks the condition `*`. Of the commands with a condition only one would create what it writes on. A product that
+    /// exists is never deleted, so it can be checked before the command runs.
+    async fn require_existing(&self, command: &Command) -> Result<(), Problem> {
+        let Command::PutProduct(put) = command else {
+            return Ok(());
+        };
+        let now = self.now();
+        match self.read(|ports| ports.views.product(&put.sku, now)).await? {
+            Some(_) => Ok(()),
+            None => Err(Problem::from(&CommandError::Refused(Refusal::StaleVersion {
+                version: 0,
+            }))),
+        }
+    }
+
+    /// Runs a command.
+    pub(super) async fn execute(&self, request: &HttpRequest, command: Command, mode: Mode) -> Answer {
+        let envelope = envelope(command, RequestContext::of(request), mode);
+        self.engine().execute(envelope).await
+    }
+
+    async fn respond(&self, answer: Answer, mode: Mode) -> Result<HttpResponse, Problem> {
+        let reply = match answer {
+            Ok(outcome) if mode.preview => self.preview(&outcome).await.map(Reply::of_preview),
+            Ok(outcome) => self.reply(&outcome).await,
+            Err(error) => Err(Problem::from(&error)),
+        };
+        match reply {
+            Ok(reply) => Ok(reply.response()),
+            Err(problem) => Err(problem.of_preview_if(mode.preview)),
+        }
+    }
+
+    /// The reply to an outcome. A product is read whole, since its outcome does not have all of it.
+    ///
+    /// # Errors
+    /// A problem when the product can't be read.
+    pub(super) async fn reply(&self, outcome: &Outcome) -> Result<Reply, Problem> {
+        match outcome {
+            Outcome::ProductPut { sku, .. } => self.product(sku).await,
+            other => Ok(Reply::of(other)),
+        }
+    }
+
+    /// The reply to an outcome that is not stored.
+    async fn preview(&self, outcome: &Outcome) -> Result<Reply, Problem> {
+        let Some(change) = ProductChange::of(outcome) else {
+            return Ok(Reply::of(outcome));
+        };
+        let now = self.now();
+        let stored = self.read(|ports| ports.views.product(change.sku, now)).await?;
+        let product = previewed(&change, stored);
+        let batches = product.batch_views(self.today());
+        let json = ProductJson::of(&product.summary, &batches);
+        Ok(Reply::new(StatusCode::OK, &json))
+    }
+
+    /// A product with its batches.
+    ///
+    /// # Errors
+    /// A problem when it is unknown or can't be read.
+    pub(super) async fn product(&self, sku: &Sku) -> Result<Reply, Problem> {
+        let now = self.now();
+        let product = self.read(|ports| ports.views.product(sku, now)).await?;
+        let Some(product) = product else {
+            return Err(unknown_sku(sku));
+        };
+        let batches = product.batch_views(self.today());
+        let json = ProductJson::of(&product.summary, &batches);
+        Ok(Reply::new(StatusCode::OK, &json).versioned(product.summary.version))
+    }
+}

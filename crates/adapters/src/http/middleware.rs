@@ -1,0 +1,144 @@
+//! The outermost layer: gives every request its context, a span and a count, and every response the same form.
+
+use std::time::Duration;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody, None as NoBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use tracing::{Instrument, Span};
+
+use super::api::Api;
+use super::auth::principal;
+use super::idempotency;
+use super::metrics::Metrics;
+use super::openapi::description::ApiDescription;
+use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
+use super::response::problem::Problem;
+
+/// The route that requests to no route are counted under.
+const UNMATCHED: &str = "unmatched";
+
+/// The paths below which every write checks `If-Match`.
+const VERSIONED_PATHS: [&str; 2] = ["/v1/batches/", "/v1/products/"];
+
+/// Wraps every request.
+pub(super) async fn wrap(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(api) = request.app_data::<Data<Api>>().cloned() else {
+        let problem = Problem::defect(&"the application has been built without its data");
+        problem.log();
+        return Err(problem.into());
+    };
+    let began = api.clock().monotonic();
+    let id = request_id(request.headers(), api.ids());
+    let principal = principal(request.request());
+    request.extensions_mut().insert(RequestContext {
+        id: id.clone(),
+        principal,
+    });
+    let method = request.method().clone();
+    let is_head = method == Method::HEAD;
+    if is_head {
+        // HEAD is GET without the body, which is removed below.
+        request.head_mut().method = Method::GET;
+    }
+    // At the level of debug: a span for every request would cost more than reading the request.
+    let span = tracing::debug_span!("request", %method, request_id = %id);
+    let mut response = if let Some(condition) = unsupported_condition(&request) {
+        let problem = Problem::condition_not_supported(condition);
+        request.into_response(problem.error_response())
+    } else {
+        match idempotency::middleware::serve(request, next)
+            .instrument(span.clone())
+            .await
+        {
+            Ok(response) => response,
+            Err(error) => {
+                // Handlers answer with problems. An error of the framework is not passed on as it is.
+                tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
+                return Err(Problem::internal().into());
+            }
+        }
+    };
+    let took = api.clock().monotonic().saturating_sub(began);
+    record(api.metrics(), &method, &id, &span, &response, took);
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(X_REQUEST_ID.clone(), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_head {
+        // A body of known size stays, for its length; the codec does not write it.
+        response = response.map_body(|_, body| match body.size() {
+            BodySize::Sized(_) => body,
+            BodySize::None | BodySize::Stream => BoxBody::new(NoBody::new()),
+        });
+    }
+    Ok(response)
+}
+
+/// Logs and counts a response.
+fn record(
+    metrics: &Metrics,
+    method: &Method,
+    id: &str,
+    span: &Span,
+    response: &ServiceResponse<BoxBody>,
+    took: Duration,
+) {
+    let pattern = response.request().match_pattern();
+    let route = pattern.as_deref().unwrap_or(UNMATCHED);
+    let status = response.status();
+    let ms = took.as_secs_f64() * 1_000.0;
+    let problem = response.response().error().and_then(Error::as_error::<Problem>);
+    // Overload is not a failure, and a line in the log for each refusal would add to it.
+    let overloaded = status == StatusCode::SERVICE_UNAVAILABLE && problem.is_some_and(|problem| !problem.has_cause());
+    if status.is_server_error() && !overloaded {
+        // A failure is logged with its request at every level.
+        tracing::warn_span!(parent: None, "request", %method, request_id = %id).in_scope(|| {
+            if let Some(problem) = problem {
+                problem.log();
+            }
+            tracing::warn!(route, status = status.as_u16(), ms, "answered");
+        });
+    } else {
+        span.in_scope(|| tracing::debug!(route, status = status.as_u16(), ms, "answered"));
+    }
+    metrics.requested(method, route, status, took);
+}
+
+/// The header of a condition that is not checked where the write is read. A client that sends a condition relies on it, so
+/// it must not be ignored.
+fn unsupported_condition(request: &ServiceRequest) -> Option<&'static str> {
+    if request.method().is_safe() {
+        return None;
+    }
+    let headers = request.headers();
+    let is_versioned = VERSIONED_PATHS.iter().any(|folder| request.path().starts_with(folder));
+    if headers.contains_key(header::IF_MATCH) && !is_versioned {
+        return Some("If-Match");
+    }
+    headers
+        .contains_key(header::IF_UNMODIFIED_SINCE)
+        .then_some("If-Unmodified-Since")
+}
+
+/// Answers a request that matches no route: 405 where the path exists, else 404.
+pub(super) async fn no_route(request: HttpRequest, description: Data<ApiDescription>) -> HttpResponse {
+    let mut allowed: Vec<&str> = description.methods_at(request.path()).collect();
+    if allowed.is_empty() {
+        return Problem::not_found(request.path()).error_response();
+    }
+    if allowed.contains(&"GET") {
+        allowed.push("HEAD");
+    }
+    allowed.sort_unstable();
+    allowed.dedup();
+    Problem::method_not_allowed(request.method().as_str(), allowed.join(", ")).error_response()
+}

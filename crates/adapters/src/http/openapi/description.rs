@@ -1,0 +1,71 @@
+//! The description of the interface at run time: its document, and which path has which methods.
+
+use actix_web::dev::ResourceDef;
+use actix_web::http::Method;
+use utoipa::openapi::PathItem;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::document::document;
+
+/// The paths of the explorer, which is not part of the document it shows.
+const EXPLORER: [&str; 2] = ["/docs", "/docs/{file:.*}"];
+
+/// The description of the interface.
+pub(crate) struct ApiDescription {
+    text: String,
+    routes: Vec<Route>,
+}
+
+/// A path, and the methods it has.
+struct Route {
+    path: ResourceDef,
+    methods: Vec<&'static str>,
+}
+
+impl ApiDescription {
+    /// The description of the routes that `register` registers.
+    pub(crate) fn of(register: fn(&mut ServiceConfig<'_>)) -> Self {
+        let document = document(register);
+        let documented = document.paths.paths.iter().map(|(path, item)| Route {
+            path: ResourceDef::new(path.as_str()),
+            methods: methods(item),
+        });
+        let explorer = EXPLORER.map(|path| Route {
+            path: ResourceDef::new(path),
+            methods: vec!["GET"],
+        });
+        let routes = documented.chain(explorer).collect();
+        let mut text = document.to_pretty_json().expect("a document is always JSON");
+        text.push('\n');
+        Self { text, routes }
+    }
+
+    /// The OpenAPI document as JSON.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a path has a method.
+    pub(crate) fn has_route(&self, path: &str, method: &Method) -> bool {
+        self.methods_at(path).any(|known| known == method.as_str())
+    }
+
+    /// The methods of a path: none where there is no such path.
+    pub(crate) fn methods_at(&self, path: &str) -> impl Iterator<Item = &'static str> {
+        let matching = self.routes.iter().filter(move |route| route.path.is_match(path));
+        matching.flat_map(|route| route.methods.iter().copied())
+    }
+}
+
+fn methods(item: &PathItem) -> Vec<&'static str> {
+    [
+        ("DELETE", &item.delete),
+        ("GET", &item.get),
+        ("PATCH", &item.patch),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| operation.is_some().then_some(method))
+    .collect()
+}

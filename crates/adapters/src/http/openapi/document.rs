@@ -1,0 +1,96 @@
+//! The OpenAPI document, made from the routes, their types and their problems.
+
+use actix_web::App;
+use earmark_application::MAX_IDEMPOTENCY_KEY_CHARS;
+use serde_json::json;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{Components, ObjectBuilder, Type};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::problems::add_problems;
+use super::schema::Problem;
+use super::write_operations::describe_writes;
+
+/// The groups of operations, in the order shown.
+const TAGS: [&str; 7] = [
+    "Batches",
+    "Orders",
+    "Products",
+    "Events",
+    "Bulk",
+    "The book's API",
+    "Operations",
+];
+
+/// The document of the routes that `register` registers.
+pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
+    let (_, mut document) = App::new().into_utoipa_app().configure(register).split_for_parts();
+    document.info = InfoBuilder::new()
+        .title("Earmark")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Promises orders against stock, in the warehouse and on its way, and never promises the same unit twice.\n\n\
+             Every command is idempotent by its natural key: sent again, it changes nothing and shows the present \
+             state. With an `Idempotency-Key` a repeated request gets the first answer, byte for byte, for a day. \
+             Errors are `application/problem+json`; `code` is for machines, `detail` for people. Every response has \
+             `x-request-id`, the caller's if it sent one of 1 to 64 visible ASCII characters: the \
+             `correlation_id` of the events that the request caused.",
+        ))
+        .license(Some(
+            LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+        ))
+        .build();
+    document.tags = Some(TAGS.map(|name| TagBuilder::new().name(name).build()).to_vec());
+    let components = document.components.get_or_insert_with(Components::new);
+    add_schema::<Problem>(components);
+    describe_writes(&mut document);
+    for (path, item) in &mut document.paths.paths {
+        for (changes, operation) in [
+            (true, &mut item.delete),
+            (false, &mut item.get),
+            (true, &mut item.patch),
+            (true, &mut item.post),
+            (true, &mut item.put),
+        ] {
+            let Some(operation) = operation else { continue };
+            let takes_key = changes && path.starts_with("/v1/") && operation.operation_id.as_deref() != Some("bulk");
+            if takes_key {
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .push(RefOr::T(key_parameter()));
+            }
+            add_problems(operation, takes_key);
+        }
+    }
+    document
+}
+
+fn add_schema<T: ToSchema + PartialSchema>(components: &mut Components) {
+    let mut schemas = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+}
+
+/// The `Idempotency-Key` header.
+fn key_parameter() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(MAX_IDEMPOTENCY_KEY_CHARS));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "A key that the client makes for this request, of visible ASCII characters, with or without double quotes. The \
+             same request sent again with it within a day gets the first answer, byte for byte; while the first is in \
+             progress it waits for that answer. An answer of 500 and more is not stored.",
+        ))
+        .schema(Some(key))
+        .example(Some(json!("8e03978e-40d5-43dd-bc93-6894a57f9324")))
+        .build()
+}

@@ -1,0 +1,206 @@
+//! The problems that each operation can answer with.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
+
+use super::schema::Problem;
+use super::write_operations::is_conditional;
+use crate::http::response::problem::PROBLEM_JSON;
+use crate::http::response::problem_kinds::{self as kinds, Kind};
+
+/// The problems of every operation under `/v1` and of the book's API.
+const ALWAYS: &[&Kind] = &[&kinds::INVALID_REQUEST, &kinds::INTERNAL, &kinds::UNAVAILABLE];
+
+/// The further problems of an operation with a JSON body.
+const WITH_BODY: &[&Kind] = &[
+    &kinds::MALFORMED_JSON,
+    &kinds::BROKEN_BODY,
+    &kinds::REQUEST_TIMEOUT,
+    &kinds::PAYLOAD_TOO_LARGE,
+    &kinds::UNSUPPORTED_MEDIA_TYPE,
+];
+
+/// The further problems of an operation that runs a command.
+const COMMAND: &[&Kind] = &[&kinds::BUSY, &kinds::SHUTTING_DOWN];
+
+/// The further problems of a write with `If-Match`.
+const CONDITIONAL: &[&Kind] = &[&kinds::MALFORMED_CONDITION, &kinds::STALE_VERSION];
+
+/// The further problems of an operation that takes an `Idempotency-Key`.
+const WITH_KEY: &[&Kind] = &[
+    &kinds::INVALID_IDEMPOTENCY_KEY,
+    &kinds::IDEMPOTENCY_KEY_IN_USE,
+    &kinds::IDEMPOTENCY_KEY_REUSED,
+    // The body is read before it is known whether the operation has one.
+    &kinds::BROKEN_BODY,
+    &kinds::REQUEST_TIMEOUT,
+    &kinds::PAYLOAD_TOO_LARGE,
+];
+
+/// The problems of single operations.
+const OWN: &[(&str, &[&Kind])] = &[
+    ("create_batch", &[&kinds::BATCH_EXISTS]),
+    ("show_batch", &[&kinds::UNKNOWN_BATCH]),
+    (
+        "change_batch",
+        &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED, &kinds::BATCH_CLOSED],
+    ),
+    (
+        "receive_batch",
+        &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED, &kinds::BATCH_CLOSED],
+    ),
+    ("cancel_batch", &[&kinds::UNKNOWN_BATCH]),
+    (
+        "allocate",
+        &[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS],
+    ),
+    (
+        "place_order",
+        &[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::ORDER_EXISTS],
+    ),
+    (
+        "replace_order",
+        &[
+            &kinds::UNKNOWN_SKU,
+            &kinds::OUT_OF_STOCK,
+            &kinds::NOT_HELD,
+            &kinds::HOLD_EXPIRED,
+            &kinds::LINE_EXISTS,
+            &kinds::ORDER_EXISTS,
+        ],
+    ),
+    ("show_order", &[&kinds::UNKNOWN_ORDER]),
+    (
+        "confirm_order",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::HOLD_EXPIRED,
+            &kinds::EXCEEDS_HOLD,
+            &kinds::NOT_HELD,
+            &kinds::LINE_ENDED,
+        ],
+    ),
+    (
+        "dispatch_order",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::NOT_IN_WAREHOUSE,
+            &kinds::NOT_FIRM,
+            &kinds::NOT_ALLOCATED,
+        ],
+    ),
+    (
+        "undo_dispatch",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::NOT_ALLOCATED,
+            &kinds::BATCH_CLOSED,
+        ],
+    ),
+    (
+        "change_line",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LINE,
+            &kinds::OUT_OF_STOCK,
+            &kinds::ALREADY_DISPATCHED,
+            &kinds::LINE_ENDED,
+        ],
+    ),
+    ("cancel_order", &[&kinds::UNKNOWN_ORDER, &kinds::ALREADY_DISPATCHED]),
+    (
+        "cancel_line",
+        &[&kinds::UNKNOWN_ORDER, &kinds::UNKNOWN_LINE, &kinds::ALREADY_DISPATCHED],
+    ),
+    ("quote", &[&kinds::UNKNOWN_SKU]),
+    ("show_product", &[&kinds::UNKNOWN_SKU]),
+    ("show_availability", &[&kinds::UNKNOWN_SKU]),
+    ("show_backlog", &[&kinds::UNKNOWN_SKU]),
+    ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),
+    (
+        "bulk",
+        &[
+            &kinds::UNSUPPORTED_MEDIA_TYPE,
+            &kinds::INVALID_IDEMPOTENCY_KEY,
+            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
+        ],
+    ),
+    ("book_add_batch", &[&kinds::BATCH_EXISTS]),
+    ("book_allocate", &[&kinds::LINE_EXISTS]),
+    ("book_allocations", &[&kinds::NO_ALLOCATIONS]),
+    ("ready", &[&kinds::SHUTTING_DOWN, &kinds::UNAVAILABLE]),
+    ("problem", &[&kinds::NOT_FOUND]),
+];
+
+/// Adds the problems of an operation to its responses: those of one status under one response.
+pub(crate) fn add_problems(operation: &mut Operation, takes_key: bool) {
+    let id = operation.operation_id.clone().unwrap_or_default();
+    let has_common_problems = !operation.tags.iter().flatten().any(|tag| tag == "Operations");
+    let own = OWN
+        .iter()
+        .filter(|(operation, _)| *operation == id)
+        .flat_map(|(_, kinds)| *kinds);
+    let mut of_operation: Vec<&Kind> = own.copied().collect();
+    if has_common_problems {
+        of_operation.extend(ALWAYS);
+    }
+    let has_body = operation.request_body.is_some();
+    if has_body && id != "bulk" {
+        of_operation.extend(WITH_BODY);
+    }
+    if (has_body && id != "bulk") || id.starts_with("cancel_") {
+        of_operation.extend(COMMAND);
+    }
+    if is_conditional(&id) {
+        of_operation.extend(CONDITIONAL);
+    }
+    if takes_key {
+        of_operation.extend(WITH_KEY);
+    }
+    let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
+    for kind in of_operation {
+        let kinds = by_status.entry(kind.status.as_u16()).or_default();
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    for (status, kinds) in by_status {
+        let response = operation
+            .responses
+            .responses
+            .entry(status.to_string())
+            .or_insert_with(|| RefOr::T(ResponseBuilder::new().build()));
+        let RefOr::T(response) = response else { continue };
+        let descriptions: Vec<String> = kinds
+            .iter()
+            .map(|kind| format!("`{}`: {}", kind.code, kind.title))
+            .collect();
+        if !response.description.is_empty() {
+            response.description.push_str("; ");
+        }
+        response.description.push_str(&descriptions.join("; "));
+        response
+            .content
+            .insert(PROBLEM_JSON.to_owned(), RefOr::T(content(kinds[0])));
+    }
+}
+
+fn content(kind: &Kind) -> Content {
+    ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name(Problem::name())))
+        .example(Some(json!({
+            "type": format!("/problems/{}", kind.code),
+            "title": kind.title,
+            "status": kind.status.as_u16(),
+            "detail": kind.meaning,
+            "code": kind.code,
+        })))
+        .build()
+}

@@ -1,0 +1,23 @@
+//! The bodies of requests as a client writes them, and the answers that are no views.
+//!
+//! The OpenAPI document is made from these types, and a client can serialise them. The service itself reads requests field
+//! by field, so that it reports every fault; a test checks the document against the readers.
+
+mod batches;
+mod book;
+mod bulk;
+mod health;
+mod orders;
+mod problem;
+mod products;
+
+pub use batches::{ChangeBatch, CreateBatch, Receipt};
+pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
+pub use bulk::{BulkAnswer, BulkCommand};
+pub use health::Health;
+pub use orders::{
+    Allocate, ChangeLine, Confirmation, ConfirmedLine, LinesNamed, OnOrderShortage, OnShortage, OrderContent,
+    OrderLine, PlaceOrder, Quote,
+};
+pub use problem::Problem;
+pub use products::{NamedProduct, PutProduct};

@@ -1,0 +1,28 @@
+//! The bodies of requests about products.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The change of a product: at least one of these. What is left out stays unchanged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PutProduct {
+    /// Its name from now on.
+    #[schema(example = "Red desk lamp", min_length = 1, max_length = 200, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Units kept back from new promises from now on.
+    #[schema(example = 5, minimum = 0, maximum = 1_000_000_000, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub safety_stock: Option<u32>,
+}
+
+/// A product and its name, in a bulk line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NamedProduct {
+    /// The product; created if it is new.
+    #[schema(example = "LAMP-RED", min_length = 1, max_length = 64)]
+    pub sku: String,
+    /// Its name from now on.
+    #[schema(example = "Red desk lamp", min_length = 1, max_length = 200)]
+    pub name: String,
+}

@@ -1,0 +1,112 @@
+//! Bodies: their media type, and the whole body within its bounds of size and time.
+
+use std::time::Duration;
+
+use actix_web::error::PayloadError;
+use actix_web::http::header;
+use actix_web::web::Payload;
+use actix_web::{HttpMessage, HttpRequest};
+use bytes::{Bytes, BytesMut};
+use earmark_application::Clock;
+use futures::StreamExt;
+
+use crate::http::response::problem::Problem;
+use crate::http::response::problem_kinds as kinds;
+use crate::http::timeout::timeout;
+use crate::wire::reading::faults::shortened;
+
+/// The largest body of a single call. The largest order, 500 lines with the longest names, is a third of it.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// How long a body may take to arrive: 1 MiB over the slowest mobile line. A client that trickles can't hold a connection
+/// for longer.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of a body that is too large is still read, so that the client gets the answer and not a reset connection.
+const MAX_DRAINED_BYTES: usize = 8 * MAX_BODY_BYTES;
+
+/// Checks the media type of a request.
+///
+/// # Errors
+/// 415 for any other, none, or a compressed body.
+pub(crate) fn require_media_type(request: &HttpRequest, allowed: &[&str]) -> Result<(), Problem> {
+    let wrong = |detail: String| Err(Problem::new(&kinds::UNSUPPORTED_MEDIA_TYPE, detail));
+    if let Some(encoding) = request.headers().get(header::CONTENT_ENCODING)
+        && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+    {
+        return wrong("the body must not be compressed".to_owned());
+    }
+    if !request.headers().contains_key(header::CONTENT_TYPE) {
+        return wrong(format!("the Content-Type must be {}, is missing", allowed[0]));
+    }
+    let given = request.content_type();
+    if allowed.iter().any(|allowed| given.eq_ignore_ascii_case(allowed)) {
+        Ok(())
+    } else {
+        wrong(format!(
+            "the Content-Type must be {}, is {}",
+            allowed[0],
+            shortened(given)
+        ))
+    }
+}
+
+/// The whole body.
+///
+/// # Errors
+/// A problem when it is too large, or does not arrive whole and in time.
+pub(crate) async fn whole_body(
+    clock: &dyn Clock,
+    request: &HttpRequest,
+    mut payload: Payload,
+) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(&kinds::PAYLOAD_TOO_LARGE, "the body has more than 1 MiB").closing();
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok())
+        .and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_DRAINED_BYTES) {
+        return Err(too_large());
+    }
+    let read = async {
+        let Some(first) = payload.next().await else {
+            return Ok(Bytes::new());
+        };
+        let first = first.map_err(|error| cut_off(&error))?;
+        // Most bodies arrive together with their head.
+        if announced == Some(first.len()) && first.len() <= MAX_BODY_BYTES {
+            return Ok(first);
+        }
+        let mut length = first.len();
+        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(MAX_BODY_BYTES));
+        if length <= MAX_BODY_BYTES {
+            body.extend_from_slice(&first);
+        }
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| cut_off(&error))?;
+            length += chunk.len();
+            if length > MAX_DRAINED_BYTES {
+                break;
+            }
+            if length <= MAX_BODY_BYTES {
+                body.extend_from_slice(&chunk);
+            }
+        }
+        if length > MAX_BODY_BYTES {
+            Err(too_large())
+        } else {
+            Ok(body.freeze())
+        }
+    };
+    timeout(clock, BODY_TIMEOUT, read).await.unwrap_or_else(|| {
+        let detail = "the body did not arrive whole within 30 seconds";
+        Err(Problem::new(&kinds::REQUEST_TIMEOUT, detail).closing())
+    })
+}
+
+/// The problem for a body that was cut off.
+pub(crate) fn cut_off(error: &PayloadError) -> Problem {
+    tracing::debug!(%error, "a body was cut off");
+    Problem::new(&kinds::BROKEN_BODY, "the body did not arrive whole").closing()
+}

@@ -1,0 +1,69 @@
+//! The context of a request: its id and its principal, which travel with every command that it causes.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{HttpMessage, HttpRequest};
+use earmark_application::{Ids, Principal};
+use uuid::Uuid;
+
+/// The header of a request's id, in requests and responses.
+pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is accepted from a caller: it is stored with every event that the request causes.
+const MAX_REQUEST_ID: usize = 64;
+
+/// The context of a request. The middleware stores it in the extensions of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestContext {
+    /// The id of the request: the correlation id of the events it causes.
+    pub(crate) id: Arc<str>,
+    /// Who asks.
+    pub(crate) principal: Principal,
+}
+
+impl RequestContext {
+    /// The context of a request that has passed the middleware.
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        let context = request.extensions().get::<Self>().cloned();
+        context.expect("the middleware gives every request its context")
+    }
+}
+
+/// The id of a request: the caller's, if it sent a valid one, else a new one.
+pub(crate) fn request_id(headers: &HeaderMap, ids: &dyn Ids) -> Arc<str> {
+    callers_id(headers).unwrap_or_else(|| {
+        let mut text = Uuid::encode_buffer();
+        let id = Uuid::from_bytes(ids.correlation_id());
+        Arc::from(&*id.hyphenated().encode_lower(&mut text))
+    })
+}
+
+/// The caller's id, if it can safely be stored and logged.
+fn callers_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let id = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
+    let valid = (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    valid.then(|| Arc::from(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn id_of(value: &[u8]) -> Option<Arc<str>> {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(value).expect("a header value");
+        headers.insert(X_REQUEST_ID.clone(), value);
+        callers_id(&headers)
+    }
+
+    #[test]
+    fn a_callers_id_is_accepted_if_it_is_short_and_visible() {
+        assert_eq!(id_of(b"abc-123").as_deref(), Some("abc-123"));
+        for bad in [&b""[..], b"two words", b"tab\there", b"\xc3\xa9", &[b'x'; 65]] {
+            assert_eq!(id_of(bad), None);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Requests: what comes before the decision. Path, query, conditions and body are read here, with every fault collected.
+
+pub(crate) mod body;
+pub(crate) mod context;
+pub(crate) mod if_match;
+pub(crate) mod input;
+pub(crate) mod query;

@@ -1,0 +1,140 @@
+//! Batches: create, show, change, receive, cancel.
+
+use std::str::FromStr;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
+use earmark_domain::{Command, Reference};
+
+use crate::http::api::Api;
+use crate::http::openapi::schema;
+use crate::http::request::if_match::IfMatch;
+use crate::http::request::input::{Input, json};
+use crate::http::response::problem::Problem;
+use crate::http::response::problem_kinds as kinds;
+use crate::http::response::reply::Reply;
+use crate::wire::commands::batches::{change_batch, create_batch, receipt};
+use crate::wire::reading::fields::object;
+use crate::wire::views::batches::BatchJson;
+use crate::wire::views::effects::BatchChangeJson;
+
+/// Create a batch
+///
+/// Creates the product too when its SKU is new, and serves its backlog. The same content sent again is answered with 200
+/// and changes nothing.
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "create_batch",
+    request_body = schema::CreateBatch,
+    responses(
+        (status = 201, description = "The batch is created", body = BatchJson<'static>,
+            headers(("location" = String, description = "The path of the batch"))),
+        (status = 200, description = "The batch existed, with the same content", body = BatchJson<'static>),
+    )
+)]
+#[post("/v1/batches")]
+pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let body = input.body(api.clock(), payload).await?;
+    let json = json(&body)?;
+    let create = object(&json, "", &mut input.faults, create_batch);
+    let create = input.finish(create)?;
+    api.run(&request, Command::CreateBatch(create), mode).await
+}
+
+/// Show a batch
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "show_batch",
+    params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
+    responses((status = 200, description = "The batch", body = BatchJson<'static>))
+)]
+#[get("/v1/batches/{reference}")]
+pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let mut input = Input::without_query(&request);
+    let reference = input.path("reference", Reference::from_str);
+    let reference = input.finish(reference)?;
+    let now = api.now();
+    let batch = api.read(|ports| ports.views.batch(&reference, now)).await?;
+    let Some(batch) = batch else {
+        return Err(
+            Problem::new(&kinds::UNKNOWN_BATCH, format!("there is no batch {reference}"))
+                .with("reference", reference.as_str()),
+        );
+    };
+    let view = batch.view(api.today());
+    let reply = Reply::new(StatusCode::OK, &BatchJson::from(&view));
+    Ok(reply.versioned(view.version).response())
+}
+
+/// Change a batch
+///
+/// Changes its quantity, its ETA, or both. If the quantity falls below what is allocated, lines are released, the last in
+/// the order of service first, and reallocated where they fit; else they go to the backlog. If it arrives later, lines move
+/// to other stock that is there earlier. More stock serves the backlog.
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "change_batch",
+    params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
+    request_body = schema::ChangeBatch,
+    responses((status = 200, description = "The batch, and what the change did to lines", body = BatchChangeJson<'static>))
+)]
+#[patch("/v1/batches/{reference}")]
+pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let body = input.body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
+    let json = json(&body)?;
+    let reference = input.path("reference", Reference::from_str);
+    let change = object(&json, "", &mut input.faults, |fields, faults| {
+        change_batch(reference, fields, faults)
+    });
+    let change = input.finish(change)?;
+    api.run_if(condition, &request, Command::ChangeBatch(change), mode)
+        .await
+}
+
+/// Receive a batch
+///
+/// The batch is in the warehouse from now on, with the counted quantity, or the expected one where none is given. Receiving
+/// it again changes nothing.
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "receive_batch",
+    params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
+    request_body = schema::Receipt,
+    responses((status = 200, description = "The batch, and what its arrival did to lines", body = BatchChangeJson<'static>))
+)]
+#[post("/v1/batches/{reference}/receipt")]
+pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let body = input.body_if_any(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
+    let json = json(&body)?;
+    let reference = input.path("reference", Reference::from_str);
+    let quantity = object(&json, "", &mut input.faults, receipt);
+    let (reference, quantity) = input.finish(reference.zip(quantity))?;
+    let receive = Command::ReceiveBatch { reference, quantity };
+    api.run_if(condition, &request, receive, mode).await
+}
+
+/// Cancel a batch
+///
+/// The batch will not arrive, or is given up: it is closed with only what has been dispatched from it. Its lines are
+/// reallocated where they fit; else they go to the backlog. Cancelling it again changes nothing.
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "cancel_batch",
+    params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
+    responses((status = 200, description = "The batch, and what the change did to its lines", body = BatchChangeJson<'static>))
+)]
+#[delete("/v1/batches/{reference}")]
+pub(crate) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let condition = IfMatch::of(&request)?;
+    let reference = input.path("reference", Reference::from_str);
+    let reference = input.finish(reference)?;
+    api.run_if(condition, &request, Command::CancelBatch(reference), mode)
+        .await
+}

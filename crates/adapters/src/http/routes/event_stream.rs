@@ -1,0 +1,185 @@
+//! The stream of events: server-sent events, from a sequence on and for as long as the client listens.
+//!
+//! A stream reads the store page by page, and only when its client has taken the page before, so a slow client reads later
+//! and costs no memory. It polls at an interval instead of waiting for a signal of this process, because other processes
+//! write to the same store.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, get};
+use async_stream::stream;
+use bytes::Bytes;
+use earmark_application::{EncodedEvent, EventFilter, EventPage};
+
+use super::events::{FILTER, event_json, filter};
+use crate::http::api::Api;
+use crate::http::open_streams::OpenStream;
+use crate::http::request::context::RequestContext;
+use crate::http::request::input::Input;
+use crate::http::request::query::sequence;
+use crate::http::response::problem::Problem;
+use crate::http::response::problem_kinds as kinds;
+use crate::wire::EventJson;
+
+/// The events of one page: what a stream holds in memory until its client takes it.
+const PAGE: usize = 256;
+
+/// The interval at which a stream looks for new events: short enough to seem live, long enough for an idle stream to cost
+/// almost nothing.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// After how long without an event a comment is sent, so that proxies keep the connection and a client that has left is
+/// detected.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// After how many milliseconds a client that lost its stream reconnects.
+const RETRY_MILLISECONDS: u32 = 1_000;
+
+/// Follow events
+///
+/// Server-sent events: `id` is the sequence, `event` the type, `data` the event. Begins after `Last-Event-ID`, else after
+/// `after`, else with the first event; ends when the service shuts down.
+#[utoipa::path(
+    tag = "Events",
+    operation_id = "follow_events",
+    params(
+        ("Last-Event-ID" = Option<u64>, Header, description = "Only those after this sequence; takes precedence over `after`"),
+        ("after" = Option<u64>, Query, description = "Only those after this sequence"),
+        ("sku" = Option<String>, Query, description = "Only those of this product"),
+        ("order_id" = Option<String>, Query, description = "Only those that concern this order"),
+        ("type" = Option<String>, Query, description = "Only those of these types, separated by commas"),
+    ),
+    responses((status = 200, description = "Events as they happen", content_type = "text/event-stream", body = String))
+)]
+#[get("/v1/events/stream")]
+pub(crate) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let [sku, order_id, kind] = FILTER;
+    let (mut input, query) = Input::of(&request, &["after", sku, order_id, kind]);
+    let filter = filter(&query, &mut input.faults);
+    let after = query.optional("after", &mut input.faults, sequence);
+    let resumed = request
+        .headers()
+        .get("last-event-id")
+        .filter(|id| !id.is_empty())
+        .map(|id| {
+            id.to_str()
+                .map_err(|_| "must be a sequence number".to_owned())
+                .and_then(sequence)
+                .map_err(|message| input.faults.add("Last-Event-ID", message))
+        });
+    let (filter, after) = input.finish(filter.zip(after))?;
+    let after = resumed.and_then(Result::ok).or(after).unwrap_or(0);
+    if api.readiness().is_draining() {
+        return Err(Problem::new(
+            &kinds::SHUTTING_DOWN,
+            "the service is shutting down; connect again",
+        ));
+    }
+    let Some(open) = api.streams().open() else {
+        let detail = "too many event streams are open; connect again later";
+        return Err(Problem::new(&kinds::BUSY, detail));
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        // Asks buffering proxies to pass events on at once.
+        .insert_header(("x-accel-buffering", "no"))
+        .streaming(follow(api, filter, after, open, RequestContext::of(&request).id)))
+}
+
+fn follow(
+    api: Data<Api>,
+    filter: EventFilter,
+    mut after: u64,
+    open: OpenStream,
+    request_id: Arc<str>,
+) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
+    stream! {
+        let _open = open;
+        let mut last_sent = api.clock().monotonic();
+        yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
+        while !api.readiness().is_draining() {
+            let read = api
+                .read(|ports| ports.events.encoded_events(&filter, after, PAGE))
+                .await
+                .and_then(|page| frames(&page).map(|text| (page, text)));
+            let (page, text) = match read {
+                Ok(read) => read,
+                Err(problem) => {
+                    // The client reconnects, after the last event it has.
+                    tracing::error_span!("request", %request_id).in_scope(|| problem.log());
+                    break;
+                }
+            };
+            let advanced = page.next > after;
+            after = after.max(page.next);
+            if !page.events.is_empty() {
+                yield Ok(Bytes::from(text));
+                last_sent = api.clock().monotonic();
+            } else if api.clock().monotonic().saturating_sub(last_sent) >= KEEP_ALIVE {
+                yield Ok(Bytes::from_static(b": nothing new\n\n"));
+                last_sent = api.clock().monotonic();
+            }
+            if page.events.is_empty() || !advanced {
+                tokio::select! {
+                    () = api.clock().pause(POLL_INTERVAL) => {}
+                    () = api.readiness().draining() => {}
+                }
+            }
+        }
+    }
+}
+
+/// The events of a page as frames.
+fn frames(page: &EventPage<EncodedEvent>) -> Result<String, Problem> {
+    let mut text = String::new();
+    for event in &page.events {
+        write_event(&mut text, &event_json(event)?);
+    }
+    Ok(text)
+}
+
+/// Writes one event. The JSON has no line ends, so nothing breaks the frame.
+fn write_event(text: &mut String, event: &EventJson<'_>) {
+    let data = serde_json::to_string(event).expect("text, numbers and lists of them are always JSON");
+    text.push_str(&format!(
+        "id: {}\nevent: {}\ndata: {data}\n\n",
+        event.sequence, event.event_type
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use earmark_domain::{Sku, Subject};
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_frame_with_any_text() {
+        let event = EncodedEvent {
+            sequence: 7,
+            subject: Subject::Product {
+                sku: Sku::new("LAMP").expect("a name"),
+                version: 1,
+            },
+            order: None,
+            event_type: "ProductNamed",
+            occurred_at: jiff::Timestamp::UNIX_EPOCH,
+            actor: "http".to_owned(),
+            correlation_id: "c".to_owned(),
+            data: "{\"name\":\"a \u{2028} \\\"b\\\" \\\\n\"}".to_owned(),
+        };
+        let mut text = String::new();
+        write_event(&mut text, &event_json(&event).expect("JSON"));
+        let lines: Vec<&str> = text.split('\n').collect();
+        assert_eq!(lines.len(), 5, "{text}");
+        assert_eq!(lines[..2], ["id: 7", "event: ProductNamed"]);
+        let data = lines[2].strip_prefix("data: ").expect("data");
+        let data: serde_json::Value = serde_json::from_str(data).expect("JSON");
+        assert_eq!(data["data"]["name"], "a \u{2028} \"b\" \\n");
+    }
+}

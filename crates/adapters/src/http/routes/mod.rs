@@ -1,0 +1,59 @@
+//! The routes, by resource.
+
+pub(crate) mod allocations;
+pub(crate) mod backlog;
+pub(crate) mod batches;
+pub(crate) mod book;
+pub(crate) mod bulk;
+pub(crate) mod event_stream;
+pub(crate) mod events;
+pub(crate) mod fulfilment;
+pub(crate) mod operations;
+pub(crate) mod order_lines;
+pub(crate) mod orders;
+pub(crate) mod products;
+pub(crate) mod quotes;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::dashboard::page;
+
+/// Registers every documented route, each as a service: only services get into the document. The router tries them in this
+/// order, so the most frequent ones come first.
+pub(crate) fn register(config: &mut ServiceConfig<'_>) {
+    config
+        .service(allocations::allocate)
+        .service(orders::place)
+        .service(orders::show)
+        .service(products::show)
+        .service(events::list)
+        .service(batches::create)
+        .service(batches::show)
+        .service(batches::change)
+        .service(batches::receive)
+        .service(batches::cancel)
+        .service(fulfilment::confirm)
+        .service(fulfilment::dispatch)
+        .service(fulfilment::undo_dispatch)
+        .service(quotes::quote)
+        .service(orders::replace)
+        .service(order_lines::change)
+        .service(orders::cancel)
+        .service(order_lines::cancel)
+        .service(products::list)
+        .service(products::put)
+        .service(products::availability)
+        .service(backlog::show)
+        .service(event_stream::stream)
+        .service(bulk::stream::bulk)
+        .service(book::add_batch)
+        .service(book::allocate)
+        .service(book::allocations)
+        .service(operations::health::live)
+        .service(operations::health::ready)
+        .service(operations::metrics::metrics)
+        .service(operations::explorer::document)
+        .service(operations::problems::problem_page)
+        .service(page::favicon)
+        .service(page::page);
+}

@@ -1,0 +1,43 @@
+//! The probes: whether the service is alive, and whether it is ready.
+
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+
+use crate::http::api::Api;
+use crate::http::openapi::schema::Health;
+use crate::http::response::problem::Problem;
+use crate::http::response::problem_kinds as kinds;
+use crate::http::timeout::timeout;
+
+/// How long the store may take to answer a probe: less than the interval at which probes are usually sent.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Liveness
+#[utoipa::path(
+    tag = "Operations",
+    operation_id = "live",
+    responses((status = 200, description = "The process answers", body = Health))
+)]
+#[get("/health/live")]
+pub(crate) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "live" })
+}
+
+/// Readiness
+#[utoipa::path(
+    tag = "Operations",
+    operation_id = "ready",
+    responses((status = 200, description = "The store answers, and the service takes work", body = Health))
+)]
+#[get("/health/ready")]
+pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
+    if api.readiness().is_draining() {
+        return Err(Problem::new(&kinds::SHUTTING_DOWN, "the service is shutting down"));
+    }
+    match timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await {
+        Some(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),
+        None => Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer in time")),
+    }
+}

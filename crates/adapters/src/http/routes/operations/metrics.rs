@@ -1,0 +1,18 @@
+//! The metrics.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, get};
+
+use crate::http::api::Api;
+use crate::http::metrics::OPENMETRICS;
+
+/// Metrics for Prometheus
+#[utoipa::path(
+    tag = "Operations",
+    operation_id = "metrics",
+    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String))
+)]
+#[get("/metrics")]
+pub(crate) async fn metrics(api: Data<Api>) -> HttpResponse {
+    HttpResponse::Ok().content_type(OPENMETRICS).body(api.metrics().text())
+}

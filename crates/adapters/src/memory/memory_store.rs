@@ -1,0 +1,81 @@
+//! The handle on the store, and its transactions.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
+
+use async_trait::async_trait;
+use earmark_application::{Decide, Decided, Health, Store, StoreError};
+use earmark_domain::Scope;
+
+use super::idempotency::IdempotencyKeys;
+use super::tables::Tables;
+
+/// A store in memory.
+///
+/// A clone is another handle on the same tables, as a second instance of the service on one database would be.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    idempotency_keys: Arc<Mutex<IdempotencyKeys>>,
+}
+
+impl MemoryStore {
+    /// A store with empty tables.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The tables, for as long as one step takes: never across a decision.
+    pub(super) fn tables(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        self.tables
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the tables in memory panicked half-way".to_owned()))
+    }
+
+    /// The idempotency keys, likewise.
+    pub(super) fn idempotency_keys(&self) -> Result<MutexGuard<'_, IdempotencyKeys>, StoreError> {
+        self.idempotency_keys
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the idempotency keys in memory panicked half-way".to_owned()))
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
+        let read = self.tables()?.load(scope);
+        // No lock is held from here on, and the task yields on purpose: the decisions of a test should meet the
+        // conflicts that decisions on a database meet.
+        let mut yielded = false;
+        poll_fn(|context| {
+            if yielded {
+                return Poll::Ready(());
+            }
+            yielded = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        let decided = decide(read.clone())?;
+
+        // From here to the end there is no await: a caller that goes away leaves all of the change or none.
+        let mut tables = self.tables()?;
+        // Read again, the scope must say what it said. That covers versions, and what was looked for and not found: a
+        // product, a line under another SKU, an order's header, one more line of an order, a message.
+        if tables.load(scope) != read {
+            return Err(StoreError::Conflict);
+        }
+        tables.check(&decided.changes)?;
+        tables.apply(&decided.changes);
+        Ok(decided)
+    }
+}
+
+#[async_trait]
+impl Health for MemoryStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.tables().map(drop)
+    }
+}

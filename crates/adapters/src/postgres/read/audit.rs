@@ -1,0 +1,56 @@
+//! The audit: what `verify` reads to check the tables against the events.
+
+use async_trait::async_trait;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use earmark_application::{Audit, LineEventCheck, StoreError};
+use earmark_domain::{LineKey, ProductHistory, Sku};
+
+use super::history::history;
+use super::page::{finish, page};
+use crate::postgres::rows::LineRow;
+use crate::postgres::statement::{TypesOf, row_limit, statement};
+use crate::postgres::store::{PostgresStore, end_snapshot};
+
+#[async_trait]
+impl Audit for PostgresStore {
+    async fn line_event_checks(
+        &self,
+        after: Option<&LineKey>,
+        limit: usize,
+    ) -> Result<Vec<LineEventCheck>, StoreError> {
+        // By hand: a comparison of rows, and LATERAL. A line's event is the one that the line names, if that is about
+        // the line; else one of its order and product. The second is looked up by order: an order has a few events, a
+        // product may have any number, and no index serves a comparison that NULL may pass.
+        const PAGE: &str = "SELECT line.*, event.found IS NOT NULL FROM \
+             (SELECT {}, placed_version FROM lines WHERE (order_id, line_id) > (?, ?) \
+             ORDER BY order_id, line_id LIMIT ?) AS line \
+             LEFT JOIN LATERAL (SELECT true AS found FROM events WHERE events.sku = line.sku \
+             AND events.version = line.placed_version AND events.data ->> 'order_id' = line.order_id \
+             AND events.data ->> 'line_id' = line.line_id \
+             UNION ALL SELECT true AS found FROM events WHERE events.order_id = line.order_id \
+             AND events.sku IS NOT DISTINCT FROM line.sku LIMIT 1) AS event ON true \
+             ORDER BY line.order_id, line.line_id";
+        let (order, line) = after.map_or(("", ""), |key| (key.order.as_str(), key.line.as_str()));
+        let lines = statement::<(TypesOf<LineRow>, Nullable<BigInt>, Bool)>(PAGE)
+            .columns::<LineRow>()
+            .bind::<Text, _>(order)
+            .bind::<Text, _>(line)
+            .bind::<BigInt, _>(row_limit(limit));
+        let connection = self.connection().await?;
+        let rows = page(&connection, lines.rows::<(LineRow, Option<i64>, bool)>(&connection)).await;
+        let check = |(line, _, has_event): (LineRow, Option<i64>, bool)| {
+            Ok(LineEventCheck {
+                record: line.try_into()?,
+                has_event,
+            })
+        };
+        finish(connection, rows).await?.into_iter().map(check).collect()
+    }
+
+    async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
+        let connection = self.snapshot().await?;
+        let read = history(&connection, sku).await;
+        end_snapshot(connection).await;
+        read
+    }
+}

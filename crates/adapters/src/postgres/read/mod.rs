@@ -1,0 +1,12 @@
+//! Reads: the ports that lock nothing and read the tables as they stand.
+
+mod audit;
+mod event_feed;
+mod expired_holds;
+mod exports;
+mod health;
+mod history;
+mod page;
+mod summaries;
+mod views;
+mod worklist;

@@ -1,0 +1,163 @@
+//! Summaries: pages of products with the sums over their batches and backlogs.
+
+use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel_async::AsyncPgConnection;
+use earmark_application::{ProductSummary, StoreError};
+use earmark_domain::{ProductRecord, Sku, Units};
+use jiff::Timestamp;
+
+use super::expired_holds::{ExpiredHolds, is_due};
+use crate::postgres::error::store_error;
+use crate::postgres::rows::ProductRow;
+use crate::postgres::rows::values::pg_bound;
+use crate::postgres::statement::{Statement, TypesOf, row_limit, statement};
+use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::sql::decode::units;
+
+/// SQL that reads a page of products with the sums over their batches (on hand, inbound, allocated, dispatched,
+/// available) and over their backlogs at an instant. The `{}` in it stands for the columns of [`ProductRow`]. By hand:
+/// LATERAL.
+macro_rules! summaries {
+    ($page:expr) => {
+        concat!(
+            "SELECT product.*, ",
+            "coalesce(stock.on_hand, 0)::bigint, coalesce(stock.inbound, 0)::bigint, ",
+            "coalesce(stock.allocated, 0)::bigint, coalesce(stock.dispatched, 0)::bigint, ",
+            "coalesce(stock.available, 0)::bigint, coalesce(backlog.units, 0)::bigint ",
+            "FROM (SELECT {} FROM products WHERE ",
+            $page,
+            ") AS product CROSS JOIN LATERAL (SELECT ",
+            "sum(quantity - dispatched) FILTER (WHERE eta IS NULL) AS on_hand, ",
+            "sum(quantity - dispatched) FILTER (WHERE eta IS NOT NULL) AS inbound, ",
+            "sum(allocated) AS allocated, sum(dispatched) AS dispatched, ",
+            "sum(quantity - allocated - dispatched) AS available ",
+            "FROM batches WHERE batches.sku = product.sku) AS stock ",
+            "CROSS JOIN LATERAL (SELECT sum(quantity) AS units FROM lines ",
+            "WHERE lines.sku = product.sku AND state = 'backordered' ",
+            "AND (hold_until IS NULL OR hold_until > ?)) AS backlog ",
+            "ORDER BY product.sku"
+        )
+    };
+}
+
+type SummaryTypes = (TypesOf<ProductRow>, (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt));
+type Sums = (i64, i64, i64, i64, i64, i64);
+
+impl PostgresStore {
+    /// Products by SKU, with their sums.
+    pub(super) async fn summaries(
+        &self,
+        search: Option<&str>,
+        after: Option<&Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ProductSummary>, StoreError> {
+        let pattern = search.filter(|search| !search.is_empty()).map(containing);
+        let page = || page(pattern.as_deref(), after, now, limit);
+        let conn = self.connection().await?;
+        let mut products = read(page(), &conn).await?;
+        drop(conn);
+        let mut expired = ExpiredHolds::default();
+        if products.iter().any(|(product, _)| is_due(product, now)) {
+            let conn = self.snapshot().await?;
+            let again = async {
+                let found = read(page(), &conn).await?;
+                let expired = ExpiredHolds::of(&conn, found.iter().map(|(product, _)| product), now).await?;
+                Ok::<_, StoreError>((found, expired))
+            };
+            let again = again.await;
+            end_snapshot(conn).await;
+            (products, expired) = again?;
+        }
+        products
+            .into_iter()
+            .map(|(product, sums)| summary(product, sums, &expired))
+            .collect()
+    }
+}
+
+fn page<'a>(
+    pattern: Option<&'a str>,
+    after: Option<&'a Sku>,
+    now: Timestamp,
+    limit: usize,
+) -> Statement<'a, SummaryTypes> {
+    const ALL: &str = summaries!("sku > ? ORDER BY sku LIMIT ?");
+    // The order is that of bytes, but letter case is folded by a collation that knows letters.
+    const FOUND: &str = summaries!(
+        "sku > ? AND (sku COLLATE \"und-x-icu\" ILIKE ? OR name COLLATE \"und-x-icu\" ILIKE ?) ORDER BY sku LIMIT ?"
+    );
+    // No SKU is empty, so each comes after the empty text.
+    let after = after.map_or("", Sku::as_str);
+    let page = match pattern {
+        None => statement(ALL).columns::<ProductRow>().bind::<Text, _>(after),
+        Some(pattern) => statement(FOUND)
+            .columns::<ProductRow>()
+            .bind::<Text, _>(after)
+            .bind::<Text, _>(pattern)
+            .bind::<Text, _>(pattern),
+    };
+    page.bind::<BigInt, _>(row_limit(limit))
+        .bind::<Timestamptz, _>(pg_bound(now))
+}
+
+async fn read(
+    page: Statement<'_, SummaryTypes>,
+    conn: &AsyncPgConnection,
+) -> Result<Vec<(ProductRecord, Sums)>, StoreError> {
+    let rows: Vec<(ProductRow, Sums)> = page.rows(conn).await.map_err(store_error)?;
+    rows.into_iter()
+        .map(|(product, sums)| Ok((product.try_into()?, sums)))
+        .collect()
+}
+
+fn summary(product: ProductRecord, sums: Sums, expired: &ExpiredHolds) -> Result<ProductSummary, StoreError> {
+    let (on_hand, inbound, allocated, dispatched, available, backordered) = sums;
+    let ProductRecord {
+        sku,
+        name,
+        version,
+        safety_stock,
+        ..
+    } = product;
+    let units = |column, sum| units(&sku, column, sum);
+    let expired = expired.of_product(&sku);
+    // Expired holds have freed their units; the safety stock is kept back.
+    let free: Units = [units("available", available)?, expired].into_iter().sum();
+    Ok(ProductSummary {
+        on_hand: units("on_hand", on_hand)?,
+        inbound: units("inbound", inbound)?,
+        allocated: units("allocated", allocated)?.saturating_sub(expired),
+        dispatched: units("dispatched", dispatched)?,
+        available: free.saturating_sub(safety_stock.units()),
+        backordered: units("backordered", backordered)?,
+        safety_stock,
+        name,
+        version,
+        sku,
+    })
+}
+
+/// A search as a LIKE pattern, in which wildcards stand for themselves.
+fn containing(search: &str) -> String {
+    let mut pattern = String::with_capacity(search.len() + 2);
+    pattern.push('%');
+    for character in search.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_in_a_search_stand_for_themselves() {
+        assert_eq!(containing(r"50%_a\b"), r"%50\%\_a\\b%");
+    }
+}

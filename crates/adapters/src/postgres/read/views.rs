@@ -1,0 +1,152 @@
+//! Views: batches, orders, products and backlogs.
+//!
+//! A view of an instant does not count the units of holds that have ended by then. Only if a product knows of such a
+//! hold, it is read again, with the ended holds, in one snapshot.
+
+use async_trait::async_trait;
+use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::{ExpressionMethods, QueryDsl};
+use earmark_application::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views};
+use earmark_domain::{BatchRecord, OrderId, ProductRecord, Reference, ServicePosition, Sku};
+use jiff::Timestamp;
+
+use super::expired_holds::{ExpiredHolds, is_due};
+use crate::postgres::error::store_error;
+use crate::postgres::lookups::batch::BatchByReference;
+use crate::postgres::lookups::lookup::look_up;
+use crate::postgres::lookups::product::{Stock, stock_at};
+use crate::postgres::rows::values::{BEFORE_ALL, pg_bound, pg_instant};
+use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, line_reads, read_lines};
+use crate::postgres::schema::products;
+use crate::postgres::statement::{load, row_limit, statement};
+use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::sql::rank;
+
+#[async_trait]
+impl Views for PostgresStore {
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
+        let reference = reference.as_str();
+        let mut found = self.look_up(reference, |lookups| &lookups.batches).await?;
+        if let Some((_, product)) = &found
+            && is_due(product, now)
+        {
+            found = self.batch_without_expired(reference, now).await?.or(found);
+        }
+        Ok(found.map(|(record, product)| BatchRead {
+            record,
+            version: product.version,
+        }))
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        self.look_up(id.as_str(), |lookups| &lookups.orders).await
+    }
+
+    async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {
+        let mut found = self.look_up(sku.as_str(), |lookups| &lookups.products).await?;
+        if let Some(stock) = &found
+            && is_due(&stock.product, now)
+        {
+            found = self.stock_without_expired(sku, now).await?.or(found);
+        }
+        Ok(found.map(|stock| ProductRead {
+            summary: ProductSummary::of(stock.product, stock.batches.iter(), stock.backordered),
+            batches: stock.batches,
+        }))
+    }
+
+    async fn products(
+        &self,
+        search: Option<&str>,
+        after: Option<&Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ProductSummary>, StoreError> {
+        self.summaries(search, after, now, limit).await
+    }
+
+    async fn backlog(
+        &self,
+        sku: &Sku,
+        after: Option<&ServicePosition>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Vec<LineRead>>, StoreError> {
+        // By hand: a comparison of rows, and LATERAL.
+        const PAGE: &str = line_reads!(
+            "state = 'backordered' AND sku = ? AND (rank, placed_at, order_id, line_id) > (?, ?, ?, ?) \
+             AND (hold_until IS NULL OR hold_until > ?) ORDER BY rank, placed_at, order_id, line_id LIMIT ?",
+            "line.rank, line.placed_at, line.order_id, line.line_id"
+        );
+        let connection = self.connection().await?;
+        let (rank, placed_at, order, line) = after.map_or((i64::MIN, BEFORE_ALL, "", ""), |position| {
+            (
+                rank::rank(position.precedence),
+                pg_instant(position.placed_at),
+                position.key.order.as_str(),
+                position.key.line.as_str(),
+            )
+        });
+        let rows: Vec<LineReadRow> = statement::<LineReadTypes>(PAGE)
+            .columns::<LineRow>()
+            .bind::<Text, _>(sku.as_str())
+            .bind::<BigInt, _>(rank)
+            .bind::<Timestamptz, _>(placed_at)
+            .bind::<Text, _>(order)
+            .bind::<Text, _>(line)
+            .bind::<Timestamptz, _>(pg_bound(now))
+            .bind::<BigInt, _>(row_limit(limit))
+            .rows(&connection)
+            .await
+            .map_err(store_error)?;
+        let lines = read_lines(rows)?;
+        if !lines.is_empty() {
+            return Ok(Some(lines));
+        }
+        // Products are never deleted, so this second statement needs no common snapshot.
+        let product = products::table
+            .filter(products::sku.eq(sku.as_str()))
+            .select(products::version)
+            .limit(1);
+        let known: Vec<i64> = load(product, &connection).await.map_err(store_error)?;
+        Ok((!known.is_empty()).then_some(lines))
+    }
+}
+
+impl PostgresStore {
+    /// A batch with its product, without the units of holds that have ended.
+    async fn batch_without_expired(
+        &self,
+        reference: &str,
+        now: Timestamp,
+    ) -> Result<Option<(BatchRecord, ProductRecord)>, StoreError> {
+        let conn = self.snapshot().await?;
+        let read = async {
+            let found = look_up::<BatchByReference>(reference, &conn).await?;
+            let expired = ExpiredHolds::of(&conn, found.iter().map(|(_, product)| product), now).await?;
+            Ok::<_, StoreError>(found.map(|(mut batch, product)| {
+                expired.subtract_from(&mut batch);
+                (batch, product)
+            }))
+        };
+        let read = read.await;
+        end_snapshot(conn).await;
+        read
+    }
+
+    /// A product with its batches and backlog, without holds that have ended.
+    async fn stock_without_expired(&self, sku: &Sku, now: Timestamp) -> Result<Option<Stock>, StoreError> {
+        let conn = self.snapshot().await?;
+        let read = async {
+            let mut found = stock_at(sku, now, &conn).await?;
+            if let Some(stock) = &mut found {
+                let expired = ExpiredHolds::of(&conn, std::iter::once(&stock.product), now).await?;
+                stock.batches.iter_mut().for_each(|batch| expired.subtract_from(batch));
+            }
+            Ok::<_, StoreError>(found)
+        };
+        let read = read.await;
+        end_snapshot(conn).await;
+        read
+    }
+}

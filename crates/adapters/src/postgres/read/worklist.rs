@@ -1,0 +1,74 @@
+//! The worklist: what background jobs find to do.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use diesel::data_types::PgTimestamp;
+use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
+use earmark_application::{StoreError, Worklist};
+use earmark_domain::{OrderId, ProductRecord, Sku};
+use jiff::Timestamp;
+
+use crate::postgres::error::store_error;
+use crate::postgres::rows::ProductRow;
+use crate::postgres::rows::values::pg_bound;
+use crate::postgres::schema::products;
+use crate::postgres::statement::{load, row_limit, statement};
+use crate::postgres::store::PostgresStore;
+use crate::sql::decode::order_id;
+
+#[async_trait]
+impl Worklist for PostgresStore {
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        let pending = products::table
+            .filter(products::resume_placed_at.is_not_null())
+            .order(products::sku)
+            .limit(row_limit(limit))
+            .select(ProductRow::as_select());
+        let connection = self.connection().await?;
+        skus(load(pending, &connection).await.map_err(store_error)?)
+    }
+
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        let due = products::table
+            .filter(products::next_expiry.le(pg_bound(now)))
+            .order((products::next_expiry, products::sku))
+            .limit(row_limit(limit))
+            .select(ProductRow::as_select());
+        let connection = self.connection().await?;
+        skus(load(due, &connection).await.map_err(store_error)?)
+    }
+
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        // By hand: LATERAL. Of each product as many are read as are wanted of all. An order that comes twice has two
+        // deadlines; no order has more than a few.
+        const DUE: &str = "SELECT due.* FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL \
+             (SELECT DISTINCT hold_until, order_id FROM lines WHERE sku = asked_sku AND hold_until <= ? \
+             ORDER BY hold_until, order_id LIMIT ?) AS due";
+        let connection = self.connection().await?;
+        let mut rows: Vec<(PgTimestamp, String)> = statement::<(Timestamptz, Text)>(DUE)
+            .array::<Text, _>(skus.iter().map(Sku::as_str).collect())
+            .bind::<Timestamptz, _>(pg_bound(now))
+            .bind::<BigInt, _>(row_limit(limit))
+            .rows(&connection)
+            .await
+            .map_err(store_error)?;
+        drop(connection);
+        rows.sort_unstable_by(|(a, one), (b, other)| (a.0, one).cmp(&(b.0, other)));
+        let mut seen = BTreeSet::new();
+        rows.iter()
+            .map(|(_, order)| order.as_str())
+            .filter(|order| seen.insert(*order))
+            .take(limit)
+            .map(order_id)
+            .collect()
+    }
+}
+
+/// The SKUs of products. The whole row is read, so that a corrupt product is reported and not worked on.
+fn skus(rows: Vec<ProductRow>) -> Result<Vec<Sku>, StoreError> {
+    rows.into_iter()
+        .map(|row| ProductRecord::try_from(row).map(|product| product.sku))
+        .collect()
+}

@@ -1,0 +1,70 @@
+//! Units in batches: earmarked for a line, or dispatched.
+
+use diesel::data_types::PgTimestamp;
+use diesel::{Queryable, Selectable};
+use earmark_application::StoreError;
+use earmark_domain::{AllocationRecord, DispatchRecord, Quantity, Reference};
+
+use super::values::Times;
+use crate::postgres::schema::{allocations, dispatches};
+use crate::sql::decode::RowContext;
+
+/// A row of the view `allocations`.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = allocations, check_for_backend(diesel::pg::Pg))]
+pub(in crate::postgres) struct AllocationRow {
+    order_id: String,
+    line_id: String,
+    batch: String,
+    quantity: i32,
+    allocated_at: PgTimestamp,
+    release_rank: i64,
+}
+
+impl TryFrom<AllocationRow> for AllocationRecord {
+    type Error = StoreError;
+
+    fn try_from(row: AllocationRow) -> Result<Self, StoreError> {
+        let key = format!("{}/{} in {}", row.order_id, row.line_id, row.batch);
+        let at = RowContext {
+            table: "allocations",
+            key: &key,
+        };
+        Ok(Self {
+            key: at.line_key(&row.order_id, &row.line_id)?,
+            batch: at.read("batch", Reference::new(&row.batch))?,
+            quantity: at.read("quantity", Quantity::new(row.quantity))?,
+            release_rank: at.release_rank("release_rank", row.release_rank)?,
+            allocated_at: at.instant("allocated_at", row.allocated_at)?,
+        })
+    }
+}
+
+/// A row of `dispatches`.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = dispatches, check_for_backend(diesel::pg::Pg))]
+pub(in crate::postgres) struct DispatchRow {
+    order_id: String,
+    line_id: String,
+    batch: String,
+    quantity: i32,
+    allocated_at: PgTimestamp,
+}
+
+impl TryFrom<DispatchRow> for DispatchRecord {
+    type Error = StoreError;
+
+    fn try_from(row: DispatchRow) -> Result<Self, StoreError> {
+        let key = format!("{}/{} from {}", row.order_id, row.line_id, row.batch);
+        let at = RowContext {
+            table: "dispatches",
+            key: &key,
+        };
+        Ok(Self {
+            key: at.line_key(&row.order_id, &row.line_id)?,
+            batch: at.read("batch", Reference::new(&row.batch))?,
+            quantity: at.read("quantity", Quantity::new(row.quantity))?,
+            allocated_at: at.instant("allocated_at", row.allocated_at)?,
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! Order lines.
+
+use diesel::data_types::PgTimestamp;
+use diesel::{Queryable, Selectable};
+use earmark_application::StoreError;
+use earmark_domain::{LineRecord, LineState, LineTerms, Locations, Quantity, Sku};
+
+use super::values::Times;
+use crate::postgres::schema::lines;
+use crate::sql::decode::RowContext;
+
+/// A row of `lines`, without the units that are stored in it: the view `allocations` has those.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = lines, check_for_backend(diesel::pg::Pg))]
+pub(in crate::postgres) struct LineRow {
+    pub(in crate::postgres) order_id: String,
+    pub(in crate::postgres) line_id: String,
+    sku: String,
+    quantity: i32,
+    state: String,
+    split: bool,
+    pub(in crate::postgres) placed_at: PgTimestamp,
+    placed_with_order: bool,
+    pub(in crate::postgres) rank: i64,
+    locations: Option<Vec<String>>,
+    hold_until: Option<PgTimestamp>,
+}
+
+impl TryFrom<LineRow> for LineRecord {
+    type Error = StoreError;
+
+    fn try_from(row: LineRow) -> Result<Self, StoreError> {
+        let key = format!("{}/{}", row.order_id, row.line_id);
+        let at = RowContext {
+            table: "lines",
+            key: &key,
+        };
+        let state = LineState::parse(&row.state);
+        let locations = row.locations.map(|names| at.locations(names)).transpose()?;
+        Ok(Self {
+            sku: at.read("sku", Sku::new(row.sku))?,
+            state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
+            terms: LineTerms {
+                key: at.line_key(&row.order_id, &row.line_id)?,
+                quantity: at.read("quantity", Quantity::new(row.quantity))?,
+                split: row.split,
+                placed_at: at.instant("placed_at", row.placed_at)?,
+                placed_with_order: row.placed_with_order,
+                precedence: at.precedence("rank", row.rank)?,
+                locations: locations.unwrap_or(Locations::ANY),
+                hold_until: at.instant_if_any("hold_until", row.hold_until)?,
+            },
+        })
+    }
+}

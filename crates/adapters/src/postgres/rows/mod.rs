@@ -1,0 +1,31 @@
+//! Rows: a struct for each table, and its conversion into the domain's record.
+//!
+//! Each conversion goes through the domain's own constructors. A value that can't be true is reported with its table
+//! and key ([`RowContext`](crate::sql::decode::RowContext)).
+
+mod allocation;
+mod batch;
+mod event;
+mod line;
+mod line_read;
+mod order;
+mod product;
+pub(super) mod values;
+
+use earmark_application::StoreError;
+
+pub(super) use allocation::{AllocationRow, DispatchRow};
+pub(super) use batch::BatchRow;
+pub(super) use event::EventRow;
+pub(super) use line::LineRow;
+pub(super) use line_read::{LineReadRow, LineReadTypes, line_reads, read_lines};
+pub(super) use order::OrderRow;
+pub(super) use product::ProductRow;
+
+/// Converts rows into records.
+pub(super) fn records<Row, Record>(rows: Vec<Row>) -> Result<Vec<Record>, StoreError>
+where
+    Record: TryFrom<Row, Error = StoreError>,
+{
+    rows.into_iter().map(Record::try_from).collect()
+}

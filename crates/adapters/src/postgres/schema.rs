@@ -1,0 +1,133 @@
+//! The tables and the view as Diesel knows them. A test compares this with the catalogue of a migrated database.
+
+// Columns in the order of the tables. `events.type` is named as the field of its row, because `type` is a keyword.
+
+diesel::table! {
+    products (sku) {
+        sku -> Text,
+        name -> Nullable<Text>,
+        version -> BigInt,
+        batches_created -> Integer,
+        resume_placed_at -> Nullable<Timestamptz>,
+        resume_order_id -> Nullable<Text>,
+        resume_line_id -> Nullable<Text>,
+        resume_rank -> Nullable<BigInt>,
+        safety_stock -> Integer,
+        depleted -> Bool,
+        next_expiry -> Nullable<Timestamptz>,
+        escrow_commits -> BigInt,
+    }
+}
+
+diesel::table! {
+    batches (reference) {
+        reference -> Text,
+        sku -> Text,
+        location -> Text,
+        ordinal -> Integer,
+        created_quantity -> Integer,
+        quantity -> Integer,
+        allocated -> BigInt,
+        dispatched -> BigInt,
+        eta -> Nullable<Date>,
+        open -> Bool,
+        created_eta -> Nullable<Date>,
+        closed -> Bool,
+    }
+}
+
+diesel::table! {
+    orders (order_id) {
+        order_id -> Text,
+        placed_at -> Timestamptz,
+        priority -> Integer,
+        required_by -> Nullable<Date>,
+        hold_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    lines (order_id, line_id) {
+        order_id -> Text,
+        line_id -> Text,
+        sku -> Text,
+        quantity -> Integer,
+        state -> Text,
+        split -> Bool,
+        placed_at -> Timestamptz,
+        placed_with_order -> Bool,
+        rank -> BigInt,
+        locations -> Nullable<Array<Text>>,
+        hold_until -> Nullable<Timestamptz>,
+        batch -> Nullable<Text>,
+        units -> Nullable<Integer>,
+        release_rank -> BigInt,
+        placed_version -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    further_allocations (order_id, line_id, batch) {
+        order_id -> Text,
+        line_id -> Text,
+        batch -> Text,
+        quantity -> Integer,
+        allocated_at -> Timestamptz,
+        release_rank -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// A view: the units that stand in the lines, and those of `further_allocations`.
+    allocations (order_id, line_id, batch) {
+        order_id -> Text,
+        line_id -> Text,
+        batch -> Text,
+        quantity -> Integer,
+        allocated_at -> Timestamptz,
+        release_rank -> BigInt,
+    }
+}
+
+diesel::table! {
+    dispatches (order_id, line_id, batch) {
+        order_id -> Text,
+        line_id -> Text,
+        batch -> Text,
+        quantity -> Integer,
+        allocated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    events (sequence) {
+        sequence -> BigInt,
+        sku -> Nullable<Text>,
+        version -> Nullable<BigInt>,
+        order_id -> Nullable<Text>,
+        #[sql_name = "type"]
+        event_type -> Text,
+        occurred_at -> Timestamptz,
+        actor -> Text,
+        correlation_id -> Text,
+        data -> Json,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (key) {
+        key -> Text,
+        fingerprint -> Binary,
+        token -> Binary,
+        leased_until -> Timestamptz,
+        expires_at -> Timestamptz,
+        answer -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    inbox (source, message_id) {
+        source -> Text,
+        message_id -> Text,
+    }
+}

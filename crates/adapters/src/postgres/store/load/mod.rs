@@ -1,0 +1,164 @@
+//! Locks and reads what a scope names.
+//!
+//! Product rows are the locks: a transaction that changes a product's batches, lines or allocations holds its row. One
+//! statement locks and reads them, in the order of their SKUs, so that two transactions never wait for each other. All
+//! else is read by later statements, whose snapshots are taken under the locks. Statements that do not need each
+//! other's results are pipelined.
+//!
+//! A connection keeps its plans, and a plan made while a table was small must remain a look-up when it is large. So
+//! most statements are written by hand: keys are looked up one by one in a LATERAL whose LIMIT or OFFSET keeps it a
+//! look-up. A join, or a list of keys, could be planned as a walk through a whole index that happened to be short.
+
+mod batches;
+mod holds;
+mod lines;
+mod orders;
+mod products;
+mod release;
+
+use std::collections::BTreeSet;
+
+use diesel_async::AsyncPgConnection;
+use earmark_application::StoreError;
+use earmark_domain::{BacklogNeed, Loaded, ProductRecord, Scope, Sku};
+use futures::try_join;
+
+use super::inbox::processed;
+use crate::postgres::error::store_error;
+use crate::postgres::rows::records;
+use crate::postgres::statement::statement;
+use crate::sql::product_cache::BaseVersions;
+use batches::Batches;
+use lines::{BacklogRequest, Lines};
+
+/// Begins a transaction and reads what the scope names, with its products locked until the transaction ends, and their
+/// base versions.
+///
+/// All statements are in one flight if the scope itself names all products. The server runs them one after the other,
+/// so what stands behind the lock is read under it.
+pub(super) async fn begin_and_load(
+    conn: &AsyncPgConnection,
+    scope: &Scope,
+) -> Result<(Loaded, BaseVersions), StoreError> {
+    let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
+    let from_start = scope.backlog == BacklogNeed::FromStart;
+    let named_backlogs: Vec<BacklogRequest<'_>> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
+    let (
+        _,
+        (products, base_versions),
+        mut offers,
+        named_batches,
+        orders,
+        lines_by_key,
+        lines_by_order,
+        dispatches,
+        batches_dispatched_from,
+        next_holds,
+        mut backlogs,
+        processed,
+    ) = try_join!(
+        begin(conn),
+        products::lock(conn, scope),
+        batches::offers(conn, scope, named),
+        batches::named(conn, scope),
+        orders::headers(conn, scope),
+        lines::by_key(conn, scope),
+        lines::by_order(conn, scope),
+        orders::dispatches(conn, scope),
+        batches::dispatched_from(conn, scope),
+        holds::next(conn, scope),
+        lines::backlog(conn, named_backlogs),
+        processed(conn, &scope.messages),
+    )?;
+    // Products that only the locked batches and orders have led to.
+    let found: Vec<&ProductRecord> = products
+        .iter()
+        .filter(|product| !scope.skus.contains(&product.sku))
+        .collect();
+    let resume = scope.backlog == BacklogNeed::Resume;
+    if !found.is_empty() || resume {
+        let found_backlogs: Vec<BacklogRequest<'_>> = match scope.backlog {
+            BacklogNeed::None => Vec::new(),
+            BacklogNeed::FromStart => found.iter().map(|product| (product.sku.as_str(), None)).collect(),
+            BacklogNeed::Resume => products
+                .iter()
+                .map(|product| (product.sku.as_str(), product.resume_after.as_ref()))
+                .collect(),
+        };
+        let found = found.iter().map(|product| product.sku.as_str()).collect();
+        let (more_offers, more_backlogs) = try_join!(
+            batches::offers(conn, scope, found),
+            lines::backlog(conn, found_backlogs)
+        )?;
+        offers.extend(more_offers);
+        backlogs.extend(more_backlogs);
+    }
+
+    let mut batches = Batches::default();
+    let batch_pages_cut = batches.add_pages(offers.pages)?;
+    batches.add(offers.whole)?;
+    batches.add(named_batches)?;
+
+    let mut lines = Lines::default();
+    lines.add(lines_by_key)?;
+    lines.add(lines_by_order)?;
+    let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
+    check_locked(&locked, scope, &batches, &lines)?;
+    let backlog = lines.add_backlog(scope.backlog, &products, backlogs)?;
+    if let Some(need) = &scope.release
+        && let Some(batch) = batches.get(&need.batch)
+    {
+        for line in release::lines_to_release(conn, batch, need.lines).await? {
+            lines.insert(line);
+        }
+    }
+    batches.add(batches_dispatched_from)?;
+
+    let mut allocations = Vec::new();
+    if !lines.is_empty() {
+        let (held, batches_of_lines) = try_join!(lines::allocations(conn, &lines), batches::of_lines(conn, &lines))?;
+        allocations = records(held)?;
+        batches.add(batches_of_lines)?;
+    }
+    let loaded = Loaded {
+        batches: batches.into_records(),
+        batch_pages_cut,
+        orders: records(orders)?,
+        lines: lines.into_records(),
+        allocations,
+        dispatches: records(dispatches)?,
+        next_holds,
+        backlog,
+        products,
+        processed,
+    };
+    Ok((loaded, base_versions))
+}
+
+async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
+    // The isolation level is named, because a database may have another default.
+    statement::<()>("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(store_error)
+}
+
+/// Checks that what was read after the locks belongs to locked products: a batch or line that was stored in between may
+/// belong to a product that is not locked.
+fn check_locked(locked: &BTreeSet<&Sku>, scope: &Scope, batches: &Batches, lines: &Lines) -> Result<(), StoreError> {
+    let batch_strays = scope
+        .batches
+        .iter()
+        .filter_map(|reference| batches.get(reference))
+        .any(|batch| !locked.contains(&batch.sku));
+    // A line that is named by its key alone may be of any product. A line of a product that the scope names, but that
+    // did not exist when products were locked, is new.
+    let line_strays = lines.iter().any(|line| {
+        !locked.contains(&line.sku) && (scope.orders.contains(&line.terms.key.order) || scope.skus.contains(&line.sku))
+    });
+    if batch_strays || line_strays {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
+}

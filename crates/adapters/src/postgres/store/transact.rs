@@ -1,0 +1,129 @@
+//! Transactions: the fast path if the cache serves the scope, else the general path.
+//!
+//! The general path reads under locks: a flight of look-ups, the decision, a flight of writes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use async_trait::async_trait;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::pooled_connection::deadpool::Object;
+use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
+use earmark_domain::{Loaded, Scope};
+use futures::try_join;
+
+use super::detached::run_to_end;
+use super::fast_path::{PipelineLink, ReadSet, place_lines};
+use super::load::begin_and_load;
+use super::write::write;
+use super::{PostgresStore, roll_back};
+use crate::postgres::error::store_error;
+use crate::postgres::statement::statement;
+use crate::sql::product_cache::{BaseVersions, PendingProducts};
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
+        run_to_end(self.clone().run(scope.clone(), decide, None)).await
+    }
+
+    async fn transact_pipelined(
+        &self,
+        scope: &Scope,
+        decide: Decide,
+        in_flight: InFlightSender,
+    ) -> Result<Decided, StoreError> {
+        run_to_end(self.clone().run(scope.clone(), decide, Some(in_flight))).await
+    }
+}
+
+impl PostgresStore {
+    async fn run(self, scope: Scope, decide: Decide, in_flight: Option<InFlightSender>) -> Result<Decided, StoreError> {
+        let cached = self.product_cache().get(&scope);
+        if let Some(cached) = cached
+            && let Some(decided) = self.transact_cached(&scope, &decide, cached, None, in_flight).await?
+        {
+            return Ok(decided);
+        }
+        self.transact_loaded(&scope, &decide).await
+    }
+
+    /// The general path.
+    async fn transact_loaded(&self, scope: &Scope, decide: &Decide) -> Result<Decided, StoreError> {
+        let (connection, loaded, base_versions) = self.begin_and_load(scope).await?;
+        let read_set = ReadSet::of(&loaded.products, &base_versions);
+        self.product_cache().fill(&loaded, &base_versions);
+        // A decision that panics must not leave its locks behind: the panic goes on when they are released.
+        let decided = match catch_unwind(AssertUnwindSafe(|| decide(loaded))) {
+            Ok(Ok(decided)) => decided,
+            Ok(Err(undecided)) => {
+                roll_back(connection).await;
+                return Err(undecided.into());
+            }
+            Err(panic) => {
+                roll_back(connection).await;
+                resume_unwind(panic);
+            }
+        };
+        let changes = &decided.changes;
+        if changes.is_empty() {
+            roll_back(connection).await;
+            return Ok(decided);
+        }
+        let only_places =
+            read_set.covers(changes) && self.product_cache().only_places(&PendingProducts::default(), changes);
+        let stored = if only_places {
+            // One statement writes all of it. If it fails, the COMMIT that is pipelined behind it is a rollback.
+            let storing = async { Ok(place_lines(&connection, &read_set, changes, PipelineLink::default()).await?) };
+            try_join!(storing, commit(&connection)).map(|_| ())
+        } else {
+            match write(&connection, changes).await {
+                Ok(()) => commit(&connection).await,
+                Err(error) => Err(error),
+            }
+        };
+        match stored {
+            Ok(()) => {
+                self.product_cache().apply(changes);
+                Ok(decided)
+            }
+            Err(error) => {
+                roll_back(connection).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A connection with a transaction begun on it, and what the scope reads, with the base versions of its products.
+    ///
+    /// A connection may have died unnoticed. Nothing was changed on it yet, so the next one is tried. Each dead one
+    /// leaves the pool: after as many as the pool holds, one must be new.
+    async fn begin_and_load(
+        &self,
+        scope: &Scope,
+    ) -> Result<(Object<AsyncPgConnection>, Loaded, BaseVersions), StoreError> {
+        let mut left = self.pool_size();
+        loop {
+            let mut connection = self.connection().await?;
+            match begin_and_load(&connection, scope).await {
+                Ok((loaded, base_versions)) => return Ok((connection, loaded, base_versions)),
+                Err(_) if left > 0 && connection.is_broken() => {
+                    drop(Object::take(connection));
+                    left -= 1;
+                }
+                Err(error) => {
+                    roll_back(connection).await;
+                    return Err(error);
+                }
+            }
+        }
+    }
+}
+
+async fn commit(conn: &AsyncPgConnection) -> Result<(), StoreError> {
+    statement::<()>("COMMIT")
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(store_error)
+}

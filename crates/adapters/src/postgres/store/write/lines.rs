@@ -1,0 +1,106 @@
+//! Lines.
+
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
+use earmark_domain::{Event, LineRecord};
+
+use crate::postgres::rows::values::{pg_array, pg_instant, pg_units};
+use crate::postgres::statement::{Statement, column, statement};
+use crate::sql::decode::counter;
+use crate::sql::new_lines::NewLine;
+use crate::sql::rank;
+
+/// Binds the columns that every line has.
+pub(in crate::postgres::store) fn bind_lines<'a>(statement: Statement<'a>, lines: &[&'a LineRecord]) -> Statement<'a> {
+    statement
+        .array_or_null::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
+        .array_or_null::<Text, _>(column(lines, |line| line.terms.key.line.as_str()))
+        .array_or_null::<Text, _>(column(lines, |line| line.sku.as_str()))
+        .array_or_null::<Integer, _>(column(lines, |line| pg_units(line.terms.quantity.get())))
+        .array_or_null::<Text, _>(column(lines, |line| line.state.as_str()))
+        .array_or_null::<Bool, _>(column(lines, |line| line.terms.split))
+        .array_or_null::<Timestamptz, _>(column(lines, |line| pg_instant(line.terms.placed_at)))
+        .array_or_null::<Bool, _>(column(lines, |line| line.terms.placed_with_order))
+}
+
+/// Binds the columns in which only some lines differ from the usual.
+pub(in crate::postgres::store) fn bind_line_terms<'a>(
+    statement: Statement<'a>,
+    lines: &[&'a LineRecord],
+) -> Statement<'a> {
+    statement
+        .array_or_null::<BigInt, _>(column(lines, |line| rank::rank(line.terms.precedence)))
+        .array_or_null::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.terms.locations)))
+        .array_or_null::<Nullable<Timestamptz>, _>(column(lines, |line| line.terms.hold_until.map(pg_instant)))
+}
+
+/// Binds the units that new lines are placed with, and the versions whose events report the placing.
+pub(in crate::postgres::store) fn bind_first_units<'a>(
+    statement: Statement<'a>,
+    lines: &[NewLine<'a>],
+    events: &'a [Event],
+) -> Statement<'a> {
+    let units = |line: &NewLine<'a>| line.units;
+    statement
+        .array_or_null::<Nullable<Text>, _>(
+            lines
+                .iter()
+                .map(|line| units(line).map(|held| held.batch.as_str()))
+                .collect(),
+        )
+        .array_or_null::<Nullable<Integer>, _>(
+            lines
+                .iter()
+                .map(|line| units(line).map(|held| pg_units(held.quantity.get())))
+                .collect(),
+        )
+        .array_or_null::<Nullable<BigInt>, _>(
+            lines
+                .iter()
+                .map(|line| line.placing_version(events).map(counter))
+                .collect(),
+        )
+}
+
+/// Binds the release ranks of these units.
+pub(in crate::postgres::store) fn bind_release_ranks<'a>(
+    statement: Statement<'a>,
+    lines: &[NewLine<'a>],
+) -> Statement<'a> {
+    statement.array_or_null::<BigInt, i64>(
+        lines
+            .iter()
+            .map(|line| line.units.map_or(0, |held| rank::release_rank(held.release_rank)))
+            .collect(),
+    )
+}
+
+/// Inserts new lines, each with its first units.
+pub(super) fn insert<'a>(new: &[NewLine<'a>], events: &'a [Event]) -> Statement<'a> {
+    let statement = statement(
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+         batch, units, placed_version, release_rank, rank, locations, hold_until) \
+         SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+         batch, units, placed_version, release_rank, rank, locations::text[], hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         AS new (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+         batch, units, placed_version, release_rank, rank, locations, hold_until) \
+         ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
+    );
+    let lines: Vec<&LineRecord> = new.iter().map(|line| line.line).collect();
+    let statement = bind_first_units(bind_lines(statement, &lines), new, events);
+    bind_line_terms(bind_release_ranks(statement, new), &lines)
+}
+
+/// Updates lines. Their units are released and added apart.
+pub(super) fn update<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
+    let statement = statement(
+        "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
+         placed_at = new.placed_at, placed_with_order = new.placed_with_order, rank = new.rank, \
+         locations = new.locations::text[], hold_until = new.hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
+         placed_at, placed_with_order, rank, locations, hold_until) \
+         WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
+    );
+    bind_line_terms(bind_lines(statement, lines), lines)
+        .array::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
+}

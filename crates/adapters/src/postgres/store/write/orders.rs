@@ -1,0 +1,51 @@
+//! Order headers.
+
+use diesel::data_types::PgDate;
+use diesel::sql_types::{Date, Integer, Nullable, Text, Timestamptz};
+use earmark_domain::OrderRecord;
+
+use crate::postgres::rows::values::{pg_date, pg_instant};
+use crate::postgres::statement::{Statement, column, statement};
+
+/// Inserts new order headers.
+pub(super) fn insert<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
+    let statement = statement(
+        "INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
+    );
+    bind_order_terms(bind_orders(statement, orders), orders)
+}
+
+/// Updates order headers.
+pub(super) fn update<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
+    let statement = statement(
+        "UPDATE orders SET placed_at = new.placed_at, priority = new.priority, required_by = new.required_by, \
+         hold_until = new.hold_until \
+         FROM unnest(?, ?, ?, ?, ?) AS new (order_id, placed_at, priority, required_by, hold_until) \
+         WHERE orders.order_id = new.order_id AND orders.order_id = ANY (?)",
+    );
+    bind_order_terms(bind_orders(statement, orders), orders).array::<Text, _>(column(orders, |order| order.id.as_str()))
+}
+
+/// Binds the columns that every order has.
+pub(in crate::postgres::store) fn bind_orders<'a>(
+    statement: Statement<'a>,
+    orders: &[&'a OrderRecord],
+) -> Statement<'a> {
+    statement
+        .array_or_null::<Text, _>(column(orders, |order| order.id.as_str()))
+        .array_or_null::<Timestamptz, _>(column(orders, |order| pg_instant(order.placed_at)))
+}
+
+/// Binds the columns in which only some orders differ from the usual.
+pub(in crate::postgres::store) fn bind_order_terms<'a>(
+    statement: Statement<'a>,
+    orders: &[&'a OrderRecord],
+) -> Statement<'a> {
+    statement
+        .array_or_null::<Integer, _>(column(orders, |order| order.precedence.priority().get()))
+        .array_or_null::<Nullable<Date>, _>(
+            column(orders, |order| order.precedence.required_by().map(pg_date)) as Vec<Option<PgDate>>
+        )
+        .array_or_null::<Nullable<Timestamptz>, _>(column(orders, |order| order.hold_until.map(pg_instant)))
+}

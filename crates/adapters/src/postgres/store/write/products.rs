@@ -1,0 +1,68 @@
+//! Products.
+
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
+use earmark_domain::ProductRecord;
+
+use crate::postgres::rows::values::{pg_instant, pg_units};
+use crate::postgres::statement::{Statement, column, statement};
+use crate::sql::decode::counter;
+use crate::sql::rank;
+
+/// Binds the columns that new and changed products share.
+fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -> Statement<'a> {
+    let resume = |product: &'a ProductRecord| product.resume_after.as_ref();
+    statement
+        .array::<Text, _>(column(products, |product| product.sku.as_str()))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            product.name.as_ref().map(|name| name.as_str())
+        }))
+        .array::<BigInt, _>(column(products, |product| counter(product.version)))
+        .array::<BigInt, _>(column(products, |product| i64::from(product.batches_created)))
+        .array::<Nullable<BigInt>, _>(column(products, |product| {
+            resume(product).map(|position| rank::rank(position.precedence))
+        }))
+        .array::<Nullable<Timestamptz>, _>(column(products, |product| {
+            resume(product).map(|position| pg_instant(position.placed_at))
+        }))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            resume(product).map(|position| position.key.order.as_str())
+        }))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            resume(product).map(|position| position.key.line.as_str())
+        }))
+        .array::<Integer, _>(column(products, |product| pg_units(product.safety_stock.get())))
+        .array::<Bool, _>(column(products, |product| product.depleted))
+        .array::<Nullable<Timestamptz>, _>(column(products, |product| product.next_expiry.map(pg_instant)))
+}
+
+/// Inserts new products.
+pub(super) fn insert<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
+    bind_products(
+        statement(
+            "INSERT INTO products \
+             (sku, name, version, batches_created, resume_rank, resume_placed_at, resume_order_id, resume_line_id, \
+             safety_stock, depleted, next_expiry) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
+        ),
+        products,
+    )
+}
+
+/// Updates products that still have the version that was read.
+pub(super) fn update<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a> {
+    let records: Vec<&ProductRecord> = products.iter().map(|(_, record)| *record).collect();
+    bind_products(
+        statement(
+            "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
+             resume_rank = new.resume_rank, resume_placed_at = new.resume_placed_at, \
+             resume_order_id = new.resume_order_id, resume_line_id = new.resume_line_id, \
+             safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_rank, \
+             resume_placed_at, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, read_version) \
+             WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
+        ),
+        &records,
+    )
+    .array::<BigInt, _>(products.iter().map(|(read, _)| counter(*read)).collect())
+    .array::<Text, _>(column(&records, |product| product.sku.as_str()))
+}

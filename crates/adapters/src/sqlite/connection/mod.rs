@@ -1,0 +1,11 @@
+//! Connections to the file, and the threads that own them: one that writes, a few that read, and one that checkpoints.
+
+mod checkpoint;
+mod connect;
+mod held_file;
+mod readers;
+mod writer_thread;
+
+pub(super) use self::connect::Address;
+pub(super) use self::readers::Readers;
+pub(super) use self::writer_thread::{Writer, WriterBounds, gone};

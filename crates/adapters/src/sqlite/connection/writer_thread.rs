@@ -1,0 +1,217 @@
+//! The writer: a thread with the only connection that changes the tables.
+//!
+//! A transaction runs on that thread from its beginning to its end. The caller only waits for the result, so a caller
+//! that goes away interrupts nothing.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread::{self, JoinHandle};
+
+use diesel::SqliteConnection;
+use earmark_application::{Decide, Decided, StoreError};
+use earmark_domain::Scope;
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::error::OpenError;
+use super::super::store::{DeferredIndexBounds, WriteConnection};
+use super::checkpoint::{Checkpoint, CheckpointBounds};
+use super::connect::Address;
+
+/// How many jobs wait for the writer; beyond that their callers wait to queue them. The engine has at most one
+/// transaction for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
+const WAITING: usize = 64;
+
+/// The payload of a decision's panic.
+type Panic = Box<dyn Any + Send>;
+
+type Ended = Result<Result<Decided, StoreError>, Panic>;
+
+/// How much work the writer may defer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::sqlite) struct WriterBounds {
+    pub(in crate::sqlite) checkpoint: CheckpointBounds,
+    pub(in crate::sqlite) deferred_index: DeferredIndexBounds,
+}
+
+enum Job {
+    /// A decision to be taken and stored.
+    Transact {
+        scope: Scope,
+        decide: Decide,
+        reply: oneshot::Sender<Ended>,
+    },
+    /// A write beside the commands, in transactions of its own.
+    Write(WriteTask),
+}
+
+/// A write beside the commands. It gets the connection outside any transaction, or the reason why there is none, and
+/// leaves it outside any; `false`: it could not, and the connection must not be used any more.
+type WriteTask = Box<dyn FnOnce(Result<&mut SqliteConnection, StoreError>) -> bool + Send>;
+
+/// The handle on the thread. Dropped, it lets the thread finish what is queued, and waits for that.
+pub(in crate::sqlite) struct Writer {
+    /// `None` only while it is being dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread on a connection that is set up.
+    pub(in crate::sqlite) fn start(
+        address: Address,
+        connection: SqliteConnection,
+        bounds: WriterBounds,
+    ) -> Result<Self, OpenError> {
+        let (jobs, queue) = mpsc::channel(WAITING);
+        let writer = WriterThread {
+            checkpoint: Checkpoint::start(&address, bounds.checkpoint)?,
+            address,
+            connection: Some(WriteConnection::new(connection, bounds.deferred_index)),
+            deferred_index: bounds.deferred_index,
+        };
+        let thread = thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|why| OpenError::CutShort(why.to_string()))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Queues a transaction and waits for its end.
+    pub(in crate::sqlite) async fn transact(&self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
+        let (reply, ended) = oneshot::channel();
+        self.queue(Job::Transact { scope, decide, reply }).await?;
+        match ended.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    /// Queues a write beside the commands, and does not wait for its end.
+    pub(in crate::sqlite) async fn write(
+        &self,
+        task: impl FnOnce(Result<&mut SqliteConnection, StoreError>) -> bool + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.queue(Job::Write(Box::new(task))).await
+    }
+
+    async fn queue(&self, job: Job) -> Result<(), StoreError> {
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send(job).await.map_err(|_| gone())
+    }
+
+    /// Whether the writer still takes transactions.
+    pub(in crate::sqlite) fn ready(&self) -> Result<(), StoreError> {
+        match &self.jobs {
+            Some(jobs) if !jobs.is_closed() => Ok(()),
+            _ => Err(gone()),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without a sender the thread ends once the queue is empty.
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A decision may hold the last handle, and be dropped on the very thread: that one can't wait for itself.
+            let waits = thread.thread().id() != thread::current().id();
+            if waits && thread.join().is_err() {
+                tracing::error!("the thread that writes to the SQLite file panicked");
+            }
+        }
+    }
+}
+
+pub(in crate::sqlite) fn gone() -> StoreError {
+    StoreError::Unavailable("the thread that writes to the SQLite file has ended".to_owned())
+}
+
+/// The thread's own state.
+struct WriterThread {
+    checkpoint: Checkpoint,
+    address: Address,
+    deferred_index: DeferredIndexBounds,
+    /// `None` after a transaction that could not even be rolled back: the next one opens another.
+    connection: Option<WriteConnection>,
+}
+
+impl WriterThread {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        while let Some(job) = queue.blocking_recv() {
+            match job {
+                Job::Transact { scope, decide, reply } => {
+                    let ended = self.transact(&scope, &decide);
+                    // The decision may hold things of the caller: they are dropped before the caller goes on.
+                    drop(decide);
+                    if reply.send(ended).is_err() {
+                        tracing::debug!("the caller of a transaction went away before its result");
+                    }
+                }
+                Job::Write(task) => self.write(task),
+            }
+            if let Some(writes) = &mut self.connection {
+                self.checkpoint.advance(&mut writes.connection);
+            }
+        }
+        if let Some(mut writes) = self.connection {
+            // No caller waits any more. Readers find events without an entry all the same.
+            if let Err(why) = writes.complete_index() {
+                tracing::debug!(%why, "the newest events are left without entries in the deferred index");
+            }
+            self.checkpoint.close(writes.connection);
+        }
+    }
+
+    /// One transaction.
+    fn transact(&mut self, scope: &Scope, decide: &Decide) -> Ended {
+        let mut writes = match self.connected() {
+            Ok(writes) => writes,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = writes.begin() {
+            self.connection = Some(writes);
+            return Ok(Err(error));
+        }
+        let ended = catch_unwind(AssertUnwindSafe(|| writes.transact(scope, decide)));
+        let (stored, ended) = match ended {
+            Ok(Ok((stored, decided))) => (stored, Ok(Ok(decided))),
+            Ok(Err(error)) => (false, Ok(Err(error))),
+            Err(panic) => (false, Err(panic)),
+        };
+        if stored || writes.roll_back() {
+            self.connection = Some(writes);
+        }
+        ended
+    }
+
+    /// One write beside the commands.
+    fn write(&mut self, task: WriteTask) {
+        match self.connected() {
+            Ok(mut writes) => {
+                let good = catch_unwind(AssertUnwindSafe(|| task(Ok(&mut writes.connection))));
+                if good.is_ok_and(|good| good) {
+                    self.connection = Some(writes);
+                }
+            }
+            Err(error) => {
+                task(Err(error));
+            }
+        }
+    }
+
+    /// The connection, opened again where there is none.
+    fn connected(&mut self) -> Result<WriteConnection, StoreError> {
+        match self.connection.take() {
+            Some(writes) => Ok(writes),
+            None => self
+                .address
+                .open_writer()
+                .map(|connection| WriteConnection::new(connection, self.deferred_index))
+                .map_err(|why| StoreError::Unavailable(why.to_string())),
+        }
+    }
+}

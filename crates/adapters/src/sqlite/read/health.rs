@@ -1,0 +1,23 @@
+//! Health: whether the store takes transactions and answers queries.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use earmark_application::{Health, StoreError};
+
+use super::super::builder::first_rows;
+use super::super::schema::products;
+use super::super::sqlite_store::SqliteStore;
+
+#[async_trait]
+impl Health for SqliteStore {
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writer.ready()?;
+        self.readers
+            .query(|conn| {
+                // Of a table: a query that needs no page of the file succeeds without the file.
+                let any = products::table.select(products::version);
+                first_rows::<i64>(any.load_iter(conn), 1).map(drop)
+            })
+            .await
+    }
+}

@@ -1,0 +1,11 @@
+//! The read side: pages by key and single records, read from the tables as they are.
+
+mod audit;
+mod event_feed;
+mod exports;
+mod health;
+mod holds;
+mod line_reads;
+mod stock;
+mod views;
+mod worklist;

@@ -1,0 +1,300 @@
+//! A product's stock: its batches, and the sums over them and over its backlog.
+//!
+//! A query for an instant is answered without the units of holds that have ended by then. Only where a product has such
+//! a hold are they looked for, in a second try.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use earmark_application::{BatchRead, ProductRead, ProductSummary, StoreError};
+use earmark_domain::{BatchRecord, Count, ProductRecord, Reference, Sku, Units};
+use jiff::Timestamp;
+
+use super::super::builder::{Backordered, contains_in_any_case, first_rows, one_of, scalar, total};
+use super::super::error::store_error;
+use super::super::rows::{self, BatchRow, ProductRow};
+use super::super::schema::{batches, lines, products};
+use super::super::sqlite_store::SqliteStore;
+use super::holds::Ended;
+use crate::sql::decode;
+
+/// How a query deals with holds that have ended.
+pub(super) enum EndedHolds {
+    /// As if there were none; it notes whether there may be one.
+    Note { now: Timestamp, due: bool },
+    /// It looks for them.
+    LookUp { now: Timestamp },
+}
+
+impl EndedHolds {
+    const fn now(&self) -> Timestamp {
+        let (Self::Note { now, .. } | Self::LookUp { now }) = self;
+        *now
+    }
+
+    /// What has to be subtracted for these products.
+    fn of<'a>(
+        &mut self,
+        conn: &mut SqliteConnection,
+        products: impl Iterator<Item = &'a ProductRecord>,
+    ) -> Result<Ended, StoreError> {
+        match self {
+            Self::Note { now, due } => {
+                let mut deadlines = products.filter_map(|product| product.next_expiry);
+                *due |= deadlines.any(|deadline| deadline <= *now);
+                Ok(Ended::default())
+            }
+            Self::LookUp { now } => {
+                let due = products.filter(|product| product.next_expiry.is_some_and(|deadline| deadline <= *now));
+                Ended::of(conn, due.map(|product| &product.sku), *now)
+            }
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Runs a query of one statement for an instant: once, if no hold on what it is about has ended by then.
+    pub(super) async fn query_at<T, Q>(&self, now: Timestamp, query: Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, query) = self.readers.query(move |conn| first_try(conn, now, query)).await?;
+        self.second_try(now, answer, query).await
+    }
+
+    /// The same for a query of several statements.
+    pub(super) async fn query_snapshot_at<T, Q>(&self, now: Timestamp, query: Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, query) = self
+            .readers
+            .query_snapshot(move |conn| first_try(conn, now, query))
+            .await?;
+        self.second_try(now, answer, query).await
+    }
+
+    async fn second_try<T, Q>(&self, now: Timestamp, answer: T, query: Option<Q>) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Some(query) = query else { return Ok(answer) };
+        self.readers
+            .query_snapshot(move |conn| query(conn, &mut EndedHolds::LookUp { now }))
+            .await
+    }
+}
+
+/// The answer of a query, and the query again if a hold may have ended.
+fn first_try<T, Q>(conn: &mut SqliteConnection, now: Timestamp, query: Q) -> Result<(T, Option<Q>), StoreError>
+where
+    Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError>,
+{
+    let mut ended = EndedHolds::Note { now, due: false };
+    let answer = query(conn, &mut ended)?;
+    let again = matches!(ended, EndedHolds::Note { due: true, .. });
+    Ok((answer, again.then_some(query)))
+}
+
+fn without(ended: &Ended, batch: &mut BatchRecord) {
+    batch.allocated = batch.allocated.saturating_sub(ended.in_batch(&batch.reference));
+}
+
+/// One batch, with its product.
+pub(super) fn batch(
+    conn: &mut SqliteConnection,
+    reference: &Reference,
+    ended: &mut EndedHolds,
+) -> Result<Option<BatchRead>, StoreError> {
+    let found: Option<(BatchRow, ProductRow)> = batches::table
+        .inner_join(products::table)
+        .filter(batches::reference.eq(reference.as_str()))
+        .select((BatchRow::as_select(), ProductRow::as_select()))
+        .get_result(conn)
+        .optional()
+        .map_err(store_error)?;
+    let Some((batch, product)) = found else {
+        return Ok(None);
+    };
+    let (mut record, product) = (rows::batch(batch)?, rows::product(product)?);
+    let ended = ended.of(conn, std::iter::once(&product))?;
+    without(&ended, &mut record);
+    let version = product.version;
+    Ok(Some(BatchRead { record, version }))
+}
+
+/// One product with its batches, in preference order.
+pub(super) fn product(
+    conn: &mut SqliteConnection,
+    sku: &Sku,
+    ended: &mut EndedHolds,
+) -> Result<Option<ProductRead>, StoreError> {
+    let waiting = lines::table
+        .filter(lines::sku.eq(products::sku))
+        .filter(lines::state.eq(Backordered))
+        .filter(
+            lines::hold_until
+                .is_null()
+                .or(lines::hold_until.gt(ended.now().as_microsecond())),
+        )
+        .select(total(lines::quantity));
+    // A product without batches comes once. No ETA goes first: NULL is the smallest value.
+    let found: Vec<(ProductRow, Option<i64>, Option<BatchRow>)> = products::table
+        .left_join(batches::table)
+        .filter(products::sku.eq(sku.as_str()))
+        .order((batches::eta, batches::ordinal))
+        .select((
+            ProductRow::as_select(),
+            scalar(waiting),
+            Option::<BatchRow>::as_select(),
+        ))
+        .load(conn)
+        .map_err(store_error)?;
+    let Some((product, backordered, _)) = found.first().cloned() else {
+        return Ok(None);
+    };
+    let product = rows::product(product)?;
+    let backordered = decode::units(sku, "backordered", backordered.unwrap_or_default())?;
+    let batches = found.into_iter().filter_map(|(_, _, batch)| batch);
+    let mut batches: Vec<BatchRecord> = batches.map(rows::batch).collect::<Result<_, _>>()?;
+    let ended = ended.of(conn, std::iter::once(&product))?;
+    batches.iter_mut().for_each(|batch| without(&ended, batch));
+    Ok(Some(ProductRead {
+        summary: ProductSummary::of(product, batches.iter(), backordered),
+        batches,
+    }))
+}
+
+/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, available. NULL is no
+/// units.
+#[derive(Debug, Default, Queryable)]
+struct StockSums {
+    on_hand: Option<i64>,
+    inbound: Option<i64>,
+    allocated: Option<i64>,
+    dispatched: Option<i64>,
+    available: Option<i64>,
+}
+
+/// Products by SKU, with their sums. `folded`: those whose SKU or name contains it, in any case.
+pub(super) fn summaries(
+    conn: &mut SqliteConnection,
+    folded: Option<&str>,
+    after: Option<&Sku>,
+    limit: usize,
+    ended: &mut EndedHolds,
+) -> Result<Vec<ProductSummary>, StoreError> {
+    // No SKU is empty, so each comes after the empty text.
+    let page = products::table
+        .filter(products::sku.gt(after.map_or("", Sku::as_str)))
+        .order(products::sku)
+        .select(ProductRow::as_select());
+    let page: Vec<ProductRow> = match folded {
+        None => first_rows(page.load_iter(conn), limit)?,
+        // LIKE knows the cases of ASCII alone.
+        Some(folded) => {
+            let in_name = contains_in_any_case(products::name.assume_not_null(), folded);
+            let found =
+                page.filter(contains_in_any_case(products::sku, folded).or(products::name.is_not_null().and(in_name)));
+            first_rows(found.load_iter(conn), limit)?
+        }
+    };
+    let page = page.into_iter().map(rows::product).collect::<Result<Vec<_>, _>>()?;
+    let mut stock = stock_sums(conn, &page)?;
+    let mut backordered = backlog_sums(conn, &page, ended.now())?;
+    let ended = ended.of(conn, page.iter())?;
+    page.into_iter()
+        .map(|product| {
+            let sums = stock.remove(product.sku.as_str()).unwrap_or_default();
+            let backordered = backordered.remove(product.sku.as_str()).flatten();
+            summary(product, &sums, backordered, &ended)
+        })
+        .collect()
+}
+
+fn skus(products: &[ProductRecord]) -> impl Iterator<Item = &str> {
+    products.iter().map(|product| product.sku.as_str())
+}
+
+fn stock_sums(
+    conn: &mut SqliteConnection,
+    products: &[ProductRecord],
+) -> Result<HashMap<String, StockSums>, StoreError> {
+    let present = || total(batches::quantity - batches::dispatched);
+    batches::table
+        .filter(one_of(batches::sku, skus(products)))
+        .group_by(batches::sku)
+        .select((
+            batches::sku,
+            (
+                present().aggregate_filter(batches::eta.is_null()),
+                present().aggregate_filter(batches::eta.is_not_null()),
+                total(batches::allocated),
+                total(batches::dispatched),
+                total(batches::quantity - batches::allocated - batches::dispatched),
+            ),
+        ))
+        .load_iter::<(String, StockSums), _>(conn)
+        .and_then(Iterator::collect)
+        .map_err(store_error)
+}
+
+/// The units that wait at an instant.
+fn backlog_sums(
+    conn: &mut SqliteConnection,
+    products: &[ProductRecord],
+    now: Timestamp,
+) -> Result<HashMap<String, Option<i64>>, StoreError> {
+    lines::table
+        .filter(one_of(lines::sku, skus(products)))
+        .filter(lines::state.eq(Backordered))
+        .filter(
+            lines::hold_until
+                .is_null()
+                .or(lines::hold_until.gt(now.as_microsecond())),
+        )
+        .group_by(lines::sku)
+        .select((lines::sku, total(lines::quantity)))
+        .load_iter::<(String, Option<i64>), _>(conn)
+        .and_then(Iterator::collect)
+        .map_err(store_error)
+}
+
+fn summary(
+    product: ProductRecord,
+    sums: &StockSums,
+    backordered: Option<i64>,
+    ended: &Ended,
+) -> Result<ProductSummary, StoreError> {
+    let ProductRecord {
+        sku,
+        name,
+        version,
+        safety_stock,
+        ..
+    } = product;
+    let units = |column, sum: Option<i64>| decode::units(&sku, column, sum.unwrap_or_default());
+    let ended = ended.of_product(&sku);
+    Ok(ProductSummary {
+        on_hand: units("on_hand", sums.on_hand)?,
+        inbound: units("inbound", sums.inbound)?,
+        allocated: units("allocated", sums.allocated)?.saturating_sub(ended),
+        dispatched: units("dispatched", sums.dispatched)?,
+        available: promisable(units("available", sums.available)?, ended, safety_stock),
+        backordered: units("backordered", backordered)?,
+        safety_stock,
+        name,
+        version,
+        sku,
+    })
+}
+
+/// The units that can be promised: what is available, with the units that ended holds have freed, less the safety
+/// stock.
+fn promisable(available: Units, ended: Units, safety_stock: Count) -> Units {
+    let free: Units = [available, ended].into_iter().sum();
+    free.saturating_sub(safety_stock.units())
+}

@@ -1,0 +1,108 @@
+//! Views: batches, orders and products as callers ask for them.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use earmark_application::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views};
+use earmark_domain::{OrderId, Reference, ServicePosition, Sku};
+use jiff::Timestamp;
+
+use super::super::builder::{Backordered, first_rows};
+use super::super::cursors::served_after;
+use super::super::error::store_error;
+use super::super::rows::{self, LineRow, OrderRow};
+use super::super::schema::{batches, further_allocations, lines, orders, products};
+use super::super::sqlite_store::SqliteStore;
+use super::line_reads::{
+    FurtherPart, LineReads, PlacedIn, further_batches, line_read_columns, line_reads, lines_with_allocations,
+};
+use super::stock;
+
+#[async_trait]
+impl Views for SqliteStore {
+    async fn batch(&self, reference: &Reference, now: Timestamp) -> Result<Option<BatchRead>, StoreError> {
+        let reference = reference.clone();
+        self.query_at(now, move |conn, ended| stock::batch(conn, &reference, ended))
+            .await
+    }
+
+    async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        let id = id.clone();
+        self.readers
+            .query(move |conn| {
+                // The header comes with each row, if there is one.
+                let rows: Vec<(LineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>)> =
+                    lines_with_allocations!()
+                        .left_join(orders::table.on(orders::order_id.eq(lines::order_id)))
+                        .filter(lines::order_id.eq(id.as_str()))
+                        .order(lines::line_id)
+                        .select(line_read_columns!(Option::<OrderRow>::as_select()))
+                        .load(conn)
+                        .map_err(store_error)?;
+                let (mut reads, mut header) = (LineReads::default(), None);
+                for (line, placed_in, further, order) in rows {
+                    reads.add((line, placed_in, further))?;
+                    header = order;
+                }
+                let lines = reads.end();
+                let header = header.map(rows::order).transpose()?;
+                Ok((!lines.is_empty()).then_some(OrderRead { id, header, lines }))
+            })
+            .await
+    }
+
+    async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {
+        let sku = sku.clone();
+        self.query_at(now, move |conn, ended| stock::product(conn, &sku, ended))
+            .await
+    }
+
+    async fn products(
+        &self,
+        search: Option<&str>,
+        after: Option<&Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ProductSummary>, StoreError> {
+        let folded = search.filter(|search| !search.is_empty()).map(str::to_lowercase);
+        let after = after.cloned();
+        self.query_snapshot_at(now, move |conn, ended| {
+            stock::summaries(conn, folded.as_deref(), after.as_ref(), limit, ended)
+        })
+        .await
+    }
+
+    async fn backlog(
+        &self,
+        sku: &Sku,
+        after: Option<&ServicePosition>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Vec<LineRead>>, StoreError> {
+        let (sku, after) = (sku.clone(), after.cloned());
+        self.readers
+            .query(move |conn| {
+                let waiting = lines_with_allocations!()
+                    .filter(lines::sku.eq(sku.as_str()))
+                    .filter(lines::state.eq(Backordered))
+                    .filter(served_after(after.as_ref()))
+                    .filter(
+                        lines::hold_until
+                            .is_null()
+                            .or(lines::hold_until.gt(now.as_microsecond())),
+                    )
+                    .order((lines::rank, lines::placed_at, lines::order_id, lines::line_id))
+                    .select(line_read_columns!());
+                let waiting = line_reads(waiting.load_iter(conn), limit)?;
+                if !waiting.is_empty() {
+                    return Ok(Some(waiting));
+                }
+                // Products are never deleted, so the second look needs no snapshot.
+                let named = products::table
+                    .filter(products::sku.eq(sku.as_str()))
+                    .select(products::version);
+                let known = first_rows::<i64>(named.load_iter(conn), 1)?;
+                Ok((!known.is_empty()).then_some(waiting))
+            })
+            .await
+    }
+}

@@ -1,0 +1,91 @@
+//! The worklist: what background jobs find to do.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use earmark_application::{StoreError, Worklist};
+use earmark_domain::{OrderId, Sku};
+use jiff::Timestamp;
+
+use super::super::builder::first_rows;
+use super::super::error::store_error;
+use super::super::schema::{lines, products};
+use super::super::sqlite_store::SqliteStore;
+use crate::sql::decode;
+
+#[async_trait]
+impl Worklist for SqliteStore {
+    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.readers
+            .query(move |conn| {
+                let pending = products::table
+                    .filter(products::resume_placed_at.is_not_null())
+                    .order(products::sku)
+                    .select(products::sku);
+                skus(&first_rows(pending.load_iter(conn), limit)?)
+            })
+            .await
+    }
+
+    async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.readers
+            .query(move |conn| {
+                let due = products::table
+                    .filter(products::next_expiry.le(now.as_microsecond()))
+                    .order((products::next_expiry, products::sku))
+                    .select(products::sku);
+                skus(&first_rows(due.load_iter(conn), limit)?)
+            })
+            .await
+    }
+
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+        let skus = skus.clone();
+        self.readers
+            .query_snapshot(move |conn| due_orders(conn, &skus, now, limit))
+            .await
+    }
+}
+
+fn skus(names: &[String]) -> Result<Vec<Sku>, StoreError> {
+    names.iter().map(|name| decode::sku(name)).collect()
+}
+
+/// Orders that have a line of one of these products whose deadline is not after an instant, the earliest deadline
+/// first.
+fn due_orders(
+    conn: &mut SqliteConnection,
+    skus: &BTreeSet<Sku>,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<OrderId>, StoreError> {
+    let mut due: Vec<(i64, String)> = Vec::new();
+    for sku in skus {
+        let holds = lines::table
+            .filter(lines::sku.eq(sku.as_str()))
+            .filter(lines::hold_until.le(now.as_microsecond()))
+            .order((lines::hold_until, lines::order_id))
+            .select((lines::hold_until.assume_not_null(), lines::order_id))
+            .distinct();
+        // As many of each product as are wanted of all of them; rows that nobody reads are not made.
+        let mut seen = BTreeSet::new();
+        for row in holds.load_iter::<(i64, String), _>(conn).map_err(store_error)? {
+            let (deadline, order) = row.map_err(store_error)?;
+            if seen.len() >= limit {
+                break;
+            }
+            if seen.insert(order.clone()) {
+                due.push((deadline, order));
+            }
+        }
+    }
+    due.sort_unstable();
+    let mut seen = BTreeSet::new();
+    due.iter()
+        .map(|(_, order)| order.as_str())
+        .filter(|order| seen.insert(*order))
+        .take(limit)
+        .map(decode::order_id)
+        .collect()
+}

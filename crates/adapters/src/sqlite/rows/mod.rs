@@ -1,0 +1,33 @@
+//! Rows as structs, and the domain's records: each way through the domain's own constructors.
+
+mod events;
+mod orders;
+mod stock;
+
+use earmark_application::StoreError;
+use jiff::{Timestamp, civil};
+
+use crate::sql::decode::RowContext;
+
+pub(super) use self::events::{EventRow, encoded_event, event, message};
+pub(super) use self::orders::{
+    AllocationRow, DispatchRow, LineRow, OrderRow, allocation, deadline, dispatch, line, line_values, order,
+    order_values, part, units_in_batch,
+};
+pub(super) use self::stock::{BatchRow, ProductRow, batch, batch_values, product, product_values};
+
+/// Instants and days as SQLite has them.
+trait Times {
+    fn instant(&self, column: &str, microseconds: i64) -> Result<Timestamp, StoreError>;
+    fn date(&self, column: &str, text: &str) -> Result<civil::Date, StoreError>;
+}
+
+impl Times for RowContext<'_> {
+    fn instant(&self, column: &str, microseconds: i64) -> Result<Timestamp, StoreError> {
+        self.read(column, Timestamp::from_microsecond(microseconds))
+    }
+
+    fn date(&self, column: &str, text: &str) -> Result<civil::Date, StoreError> {
+        self.read(column, text.parse())
+    }
+}

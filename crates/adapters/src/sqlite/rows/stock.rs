@@ -1,0 +1,173 @@
+//! Products and batches.
+
+use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
+use diesel::sqlite::Sqlite;
+use earmark_application::StoreError;
+use earmark_domain::{
+    BatchRecord, Count, Location, ProductName, ProductRecord, Quantity, Reference, ServicePosition, Sku,
+};
+use jiff::Timestamp;
+
+use super::super::schema::{batches, products};
+use super::Times;
+use crate::sql::decode::{RowContext, counter};
+use crate::sql::rank;
+
+/// A product as it is read.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = products, check_for_backend(Sqlite))]
+pub(in crate::sqlite) struct ProductRow {
+    sku: String,
+    name: Option<String>,
+    version: i64,
+    batches_created: i64,
+    resume_rank: Option<i64>,
+    resume_placed_at: Option<i64>,
+    resume_order_id: Option<String>,
+    resume_line_id: Option<String>,
+    safety_stock: i64,
+    depleted: bool,
+    next_expiry: Option<i64>,
+}
+
+/// A product's record.
+pub(in crate::sqlite) fn product(row: ProductRow) -> Result<ProductRecord, StoreError> {
+    let at = RowContext {
+        table: "products",
+        key: &row.sku,
+    };
+    let resume = (
+        row.resume_rank,
+        row.resume_placed_at,
+        row.resume_order_id,
+        row.resume_line_id,
+    );
+    let resume_after = match resume {
+        (None, None, None, None) => None,
+        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(ServicePosition {
+            precedence: at.precedence("resume_rank", rank)?,
+            placed_at: at.instant("resume_placed_at", placed_at)?,
+            key: at.line_key(&order, &line)?,
+        }),
+        _ => return Err(at.corrupt("the position to resume the backlog at is not whole")),
+    };
+    let expiry = |until| at.instant("next_expiry", until);
+    Ok(ProductRecord {
+        name: at.read("name", row.name.map(ProductName::new).transpose())?,
+        version: at.read("version", u64::try_from(row.version))?,
+        batches_created: at.read("batches_created", u32::try_from(row.batches_created))?,
+        resume_after,
+        safety_stock: at.read("safety_stock", Count::new(row.safety_stock))?,
+        depleted: row.depleted,
+        next_expiry: row.next_expiry.map(expiry).transpose()?,
+        sku: at.read("sku", Sku::new(&row.sku))?,
+    })
+}
+
+/// A product as it is written, whole: `None` is NULL.
+#[derive(Debug, Insertable, AsChangeset)]
+#[diesel(table_name = products, primary_key(sku))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(in crate::sqlite) struct ProductValues<'a> {
+    sku: &'a str,
+    name: Option<&'a str>,
+    version: i64,
+    batches_created: i64,
+    resume_rank: Option<i64>,
+    resume_placed_at: Option<i64>,
+    resume_order_id: Option<&'a str>,
+    resume_line_id: Option<&'a str>,
+    safety_stock: i64,
+    depleted: bool,
+    next_expiry: Option<i64>,
+}
+
+/// A product's row.
+pub(in crate::sqlite) fn product_values(product: &ProductRecord) -> ProductValues<'_> {
+    let resume = product.resume_after.as_ref();
+    ProductValues {
+        sku: product.sku.as_str(),
+        name: product.name.as_ref().map(ProductName::as_str),
+        version: counter(product.version),
+        batches_created: i64::from(product.batches_created),
+        resume_rank: resume.map(|position| rank::rank(position.precedence)),
+        resume_placed_at: resume.map(|position| position.placed_at.as_microsecond()),
+        resume_order_id: resume.map(|position| position.key.order.as_str()),
+        resume_line_id: resume.map(|position| position.key.line.as_str()),
+        safety_stock: i64::from(product.safety_stock.get()),
+        depleted: product.depleted,
+        next_expiry: product.next_expiry.map(Timestamp::as_microsecond),
+    }
+}
+
+/// A batch as it is read.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = batches, check_for_backend(Sqlite))]
+pub(in crate::sqlite) struct BatchRow {
+    reference: String,
+    sku: String,
+    location: String,
+    ordinal: i64,
+    created_quantity: i64,
+    created_eta: Option<String>,
+    quantity: i64,
+    allocated: i64,
+    dispatched: i64,
+    eta: Option<String>,
+    closed: bool,
+}
+
+/// A batch's record.
+pub(in crate::sqlite) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError> {
+    let at = RowContext {
+        table: "batches",
+        key: &row.reference,
+    };
+    let day = |column, day: Option<String>| day.map(|day| at.date(column, &day)).transpose();
+    Ok(BatchRecord {
+        sku: at.read("sku", Sku::new(row.sku))?,
+        location: at.read("location", Location::new(row.location))?,
+        ordinal: at.read("ordinal", u32::try_from(row.ordinal))?,
+        created_quantity: at.read("created_quantity", Quantity::new(row.created_quantity))?,
+        created_eta: day("created_eta", row.created_eta)?,
+        quantity: at.read("quantity", Count::new(row.quantity))?,
+        allocated: at.units("allocated", row.allocated)?,
+        dispatched: at.units("dispatched", row.dispatched)?,
+        eta: day("eta", row.eta)?,
+        closed: row.closed,
+        reference: at.read("reference", Reference::new(&row.reference))?,
+    })
+}
+
+/// A new batch as it is written. The sums over its allocations and dispatches begin at 0 by themselves.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = batches, treat_none_as_default_value = false)]
+pub(in crate::sqlite) struct BatchValues<'a> {
+    reference: &'a str,
+    sku: &'a str,
+    location: &'a str,
+    ordinal: i64,
+    created_quantity: i64,
+    created_eta: Option<String>,
+    quantity: i64,
+    eta: Option<String>,
+    closed: bool,
+    open: bool,
+}
+
+/// A new batch's row.
+pub(in crate::sqlite) fn batch_values(batch: &BatchRecord) -> BatchValues<'_> {
+    BatchValues {
+        reference: batch.reference.as_str(),
+        sku: batch.sku.as_str(),
+        location: batch.location.as_str(),
+        ordinal: i64::from(batch.ordinal),
+        created_quantity: i64::from(batch.created_quantity.get()),
+        created_eta: batch.created_eta.map(|eta| eta.to_string()),
+        quantity: i64::from(batch.quantity.get()),
+        eta: batch.eta.map(|eta| eta.to_string()),
+        closed: batch.closed,
+        // Nothing of it is allocated yet.
+        open: batch.quantity.get() > 0,
+    }
+}

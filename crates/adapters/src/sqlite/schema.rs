@@ -1,0 +1,187 @@
+//! The tables and the view as Diesel sees them. A test compares them with the catalogue of a migrated database.
+
+diesel::table! {
+    products (sku) {
+        sku -> Text,
+        name -> Nullable<Text>,
+        version -> BigInt,
+        batches_created -> BigInt,
+        resume_rank -> Nullable<BigInt>,
+        resume_placed_at -> Nullable<BigInt>,
+        resume_order_id -> Nullable<Text>,
+        resume_line_id -> Nullable<Text>,
+        safety_stock -> BigInt,
+        depleted -> Bool,
+        next_expiry -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    batches (reference) {
+        reference -> Text,
+        sku -> Text,
+        location -> Text,
+        ordinal -> BigInt,
+        created_quantity -> BigInt,
+        created_eta -> Nullable<Text>,
+        quantity -> BigInt,
+        allocated -> BigInt,
+        dispatched -> BigInt,
+        eta -> Nullable<Text>,
+        closed -> Bool,
+        open -> Bool,
+    }
+}
+
+diesel::table! {
+    orders (order_id) {
+        order_id -> Text,
+        placed_at -> BigInt,
+        priority -> BigInt,
+        required_by -> Nullable<Text>,
+        hold_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    lines (order_id, line_id) {
+        order_id -> Text,
+        line_id -> Text,
+        sku -> Text,
+        quantity -> BigInt,
+        state -> Text,
+        split -> Bool,
+        placed_at -> BigInt,
+        placed_with_order -> Bool,
+        rank -> BigInt,
+        locations -> Nullable<Text>,
+        hold_until -> Nullable<BigInt>,
+        batch -> Nullable<Text>,
+        units -> Nullable<BigInt>,
+        release_rank -> BigInt,
+        placed_sequence -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    further_allocations (order_id, line_id, batch) {
+        order_id -> Text,
+        line_id -> Text,
+        batch -> Text,
+        quantity -> BigInt,
+        allocated_at -> BigInt,
+        release_rank -> BigInt,
+    }
+}
+
+// The view. SQLite reports that each of its columns may be NULL; a row of the lines is in it only with a batch, and
+// then has units.
+diesel::table! {
+    allocations (order_id, line_id, batch) {
+        order_id -> Text,
+        line_id -> Text,
+        batch -> Text,
+        quantity -> BigInt,
+        allocated_at -> BigInt,
+        release_rank -> BigInt,
+    }
+}
+
+diesel::table! {
+    dispatches (order_id, line_id, batch) {
+        order_id -> Text,
+        line_id -> Text,
+        batch -> Text,
+        quantity -> BigInt,
+        allocated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    events (sequence) {
+        sequence -> BigInt,
+        sku -> Nullable<Text>,
+        version -> Nullable<BigInt>,
+        order_id -> Nullable<Text>,
+        #[sql_name = "type"]
+        event_type -> Text,
+        occurred_at -> BigInt,
+        actor -> Text,
+        correlation_id -> Text,
+        data -> Text,
+    }
+}
+
+diesel::table! {
+    deferred_index (id) {
+        id -> BigInt,
+        until -> BigInt,
+    }
+}
+
+diesel::table! {
+    events_of_products (sku, version) {
+        sku -> Text,
+        version -> BigInt,
+        sequence -> BigInt,
+    }
+}
+
+diesel::table! {
+    lines_in_batches (batch, release_rank, since, order_id, line_id) {
+        batch -> Text,
+        release_rank -> BigInt,
+        since -> BigInt,
+        order_id -> Text,
+        line_id -> Text,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (key) {
+        key -> Text,
+        fingerprint -> Binary,
+        token -> Binary,
+        leased_until -> BigInt,
+        expires_at -> BigInt,
+        answer -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    inbox (source, message_id) {
+        source -> Text,
+        message_id -> Text,
+    }
+}
+
+diesel::table! {
+    expected_allocated (id) {
+        id -> BigInt,
+        batch -> Nullable<Text>,
+        allocated -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    expected_dispatched (id) {
+        id -> BigInt,
+        batch -> Nullable<Text>,
+        dispatched -> Nullable<BigInt>,
+    }
+}
+
+diesel::joinable!(batches -> products (sku));
+diesel::allow_tables_to_appear_in_same_query!(
+    products,
+    batches,
+    orders,
+    lines,
+    further_allocations,
+    allocations,
+    dispatches,
+    events,
+    events_of_products,
+    lines_in_batches,
+);
+diesel::allow_columns_to_appear_in_same_group_by_clause!(lines::sku, further_allocations::batch);

@@ -1,0 +1,331 @@
+//! Reads what a scope names, and no more.
+//!
+//! Every look-up goes by the leading columns of an index, so the cost follows the scope and not the tables;
+//! `tests::plans` checks that the planner sees it the same way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::dsl::not;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use earmark_application::StoreError;
+use earmark_domain::{
+    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, DispatchRecord,
+    LineKey, LineRecord, Loaded, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, Scope,
+    ServicePosition, Sku,
+};
+use jiff::Timestamp;
+
+use super::super::builder::{Backordered, first_rows, one_of, pair_one_of};
+use super::super::cursors::served_after;
+use super::super::error::store_error;
+use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, LineRow, OrderRow, ProductRow};
+use super::super::schema::{batches, dispatches, further_allocations, inbox, lines, orders, products};
+use super::super::statement::{Statement, statement};
+use super::release::lines_to_release;
+
+/// Reads the scope's part of the tables, in the open transaction.
+pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<Loaded, StoreError> {
+    let mut reader = Reader {
+        connection,
+        skus: scope.skus.clone(),
+        batches: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        placed_with: BTreeMap::new(),
+    };
+    let processed = reader.processed(&scope.messages)?;
+    reader.named_batches(&scope.batches)?;
+    reader.lines_of_orders(&scope.orders)?;
+    reader.named_lines(&scope.lines)?;
+    let products = reader.products()?;
+    let mut batch_pages_cut = Vec::new();
+    for product in &products {
+        let all = scope.all_batches_of.contains(&product.sku);
+        batch_pages_cut.extend(reader.open_batches(&product.sku, all)?);
+    }
+    let mut backlog = Vec::new();
+    if scope.backlog != BacklogNeed::None {
+        for product in &products {
+            backlog.push(reader.backlog(product, scope.backlog)?);
+        }
+    }
+    if let Some(need) = &scope.release
+        && let Some(batch) = reader.batches.get(&need.batch)
+    {
+        let leaving = lines_to_release(reader.connection, batch, need.lines)?;
+        reader.add_lines(leaving)?;
+    }
+    let mut next_holds = Vec::new();
+    for product in products.iter().filter(|product| scope.holds.contains(&product.sku)) {
+        next_holds.push(NextHold {
+            at: next_hold(reader.connection, &product.sku, &scope.orders)?,
+            sku: product.sku.clone(),
+        });
+    }
+    let allocations = reader.allocations()?;
+    let dispatches = reader.dispatches(scope)?;
+    let held = allocations.iter().map(|allocation| &allocation.batch);
+    reader.batches_of(held.chain(dispatches.iter().map(|dispatch| &dispatch.batch)))?;
+    let orders = reader.orders(&scope.orders)?;
+    Ok(Loaded {
+        products,
+        batches: reader.batches.into_values().collect(),
+        batch_pages_cut,
+        orders,
+        lines: reader.lines.into_values().collect(),
+        allocations,
+        dispatches,
+        next_holds,
+        backlog,
+        processed,
+    })
+}
+
+/// Whether none of the lines and orders that the scope names exist.
+///
+/// By hand: it runs for each line that is placed, and a join costs less than the temporary table of an `IN`. Its order
+/// is fixed (`CROSS JOIN`): the keys are the outer side.
+pub(super) fn are_new(connection: &mut SqliteConnection, scope: &Scope) -> Result<bool, StoreError> {
+    const LINE: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named CROSS JOIN lines \
+         ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1)";
+    // A line that was allocated alone has no order header.
+    const ORDER: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named \
+         WHERE EXISTS (SELECT 1 FROM orders WHERE orders.order_id = named.value) \
+         OR EXISTS (SELECT 1 FROM lines WHERE lines.order_id = named.value))";
+    let lines = (!scope.lines.is_empty()).then(|| statement(LINE).list(scope.lines.iter().map(pair)));
+    let orders = (!scope.orders.is_empty()).then(|| statement(ORDER).list(scope.orders.iter().map(OrderId::as_str)));
+    for named in [lines, orders].into_iter().flatten() {
+        let found: i64 = Statement::<BigInt>::get_result(named, connection).map_err(store_error)?;
+        if found != 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// When the next hold on a product ends, except those of these orders.
+fn next_hold(
+    connection: &mut SqliteConnection,
+    sku: &Sku,
+    except: &BTreeSet<OrderId>,
+) -> Result<Option<Timestamp>, StoreError> {
+    let holds = lines::table
+        .filter(lines::sku.eq(sku.as_str()))
+        .filter(lines::hold_until.is_not_null())
+        .filter(not(one_of(lines::order_id, except.iter().map(OrderId::as_str))))
+        .order(lines::hold_until)
+        .select(lines::hold_until.assume_not_null());
+    let first = first_rows::<i64>(holds.load_iter(connection), 1)?;
+    first.first().map(|until| rows::deadline(sku, *until)).transpose()
+}
+
+/// What has been read so far: each thing once, whatever ways lead to it, and in the order of its key.
+struct Reader<'c> {
+    connection: &'c mut SqliteConnection,
+    skus: BTreeSet<Sku>,
+    batches: BTreeMap<Reference, BatchRecord>,
+    lines: BTreeMap<LineKey, LineRecord>,
+    /// What these lines hold of what they were placed with.
+    placed_with: BTreeMap<LineKey, AllocationRecord>,
+}
+
+impl Reader<'_> {
+    fn add_batches(&mut self, found: Vec<BatchRow>) -> Result<(), StoreError> {
+        for row in found {
+            let batch = rows::batch(row)?;
+            self.batches.insert(batch.reference.clone(), batch);
+        }
+        Ok(())
+    }
+
+    /// Adds lines, and answers the position of the last.
+    fn add_lines(&mut self, found: Vec<LineRow>) -> Result<Option<ServicePosition>, StoreError> {
+        let mut last = None;
+        for row in found {
+            let (line, placed_with) = rows::line(row)?;
+            if let Some(placed_with) = placed_with {
+                self.placed_with.insert(line.terms.key.clone(), placed_with);
+            }
+            last = Some(line.service_position());
+            self.lines.insert(line.terms.key.clone(), line);
+        }
+        Ok(last)
+    }
+
+    /// Those of these messages that were processed before.
+    fn processed(&mut self, messages: &BTreeSet<MessageId>) -> Result<BTreeSet<MessageId>, StoreError> {
+        if messages.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let pairs = messages.iter().map(|message| [message.source(), message.id()]);
+        let found: Vec<(String, String)> = inbox::table
+            .filter(pair_one_of((inbox::source, inbox::message_id), pairs))
+            .load(self.connection)
+            .map_err(store_error)?;
+        found.iter().map(|(source, id)| rows::message(source, id)).collect()
+    }
+
+    /// Batches by reference, with their products.
+    fn named_batches(&mut self, references: &BTreeSet<Reference>) -> Result<(), StoreError> {
+        self.batches_of(references.iter())?;
+        self.skus.extend(self.batches.values().map(|batch| batch.sku.clone()));
+        Ok(())
+    }
+
+    /// All lines of orders, with their products.
+    fn lines_of_orders(&mut self, orders: &BTreeSet<OrderId>) -> Result<(), StoreError> {
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let found = lines::table
+            .filter(one_of(lines::order_id, orders.iter().map(OrderId::as_str)))
+            .select(LineRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        self.add_lines(found)?;
+        self.skus.extend(self.lines.values().map(|line| line.sku.clone()));
+        Ok(())
+    }
+
+    /// Lines by their keys. Their products are not read for it: a line only matters with the product that the scope
+    /// names, or because its key is taken.
+    fn named_lines(&mut self, keys: &BTreeSet<LineKey>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let found = lines::table
+            .filter(pair_one_of((lines::order_id, lines::line_id), keys.iter().map(pair)))
+            .select(LineRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        self.add_lines(found).map(drop)
+    }
+
+    fn products(&mut self) -> Result<Vec<ProductRecord>, StoreError> {
+        if self.skus.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = products::table
+            .filter(one_of(products::sku, self.skus.iter().map(Sku::as_str)))
+            .order(products::sku)
+            .select(ProductRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        found.into_iter().map(rows::product).collect()
+    }
+
+    /// The first batches of a product that have something available, in preference order, or all of them. Answers where
+    /// it stopped, if there are more.
+    fn open_batches(&mut self, sku: &Sku, all: bool) -> Result<Option<BatchPageEnd>, StoreError> {
+        let most = if all { usize::MAX } else { BATCH_PAGE };
+        // One more than is wanted shows whether there are more.
+        let open = batches::table
+            .filter(batches::sku.eq(sku.as_str()))
+            .filter(batches::open)
+            .order((batches::eta, batches::ordinal))
+            .select(BatchRow::as_select());
+        let mut found = first_rows::<BatchRow>(open.load_iter(self.connection), most.saturating_add(1))?;
+        let more = found.len() > most;
+        found.truncate(most);
+        let mut last = None;
+        for row in found {
+            let batch = rows::batch(row)?;
+            last = Some(batch.preference());
+            self.batches.insert(batch.reference.clone(), batch);
+        }
+        Ok(last.filter(|_| more).map(|after| BatchPageEnd {
+            sku: sku.clone(),
+            after,
+        }))
+    }
+
+    /// A page of a product's backlog, in order of service.
+    fn backlog(&mut self, product: &ProductRecord, need: BacklogNeed) -> Result<BacklogRead, StoreError> {
+        let after = match need {
+            BacklogNeed::Resume => product.resume_after.as_ref(),
+            BacklogNeed::None | BacklogNeed::FromStart => None,
+        };
+        // One more than is wanted shows whether more wait.
+        let waiting = lines::table
+            .filter(lines::sku.eq(product.sku.as_str()))
+            .filter(lines::state.eq(Backordered))
+            .filter(served_after(after))
+            .order((lines::rank, lines::placed_at, lines::order_id, lines::line_id))
+            .select(LineRow::as_select());
+        let mut found = first_rows::<LineRow>(waiting.load_iter(self.connection), BACKLOG_PAGE + 1)?;
+        let more = found.len() > BACKLOG_PAGE;
+        found.truncate(BACKLOG_PAGE);
+        let last = self.add_lines(found)?;
+        Ok(BacklogRead {
+            sku: product.sku.clone(),
+            until: last.filter(|_| more),
+        })
+    }
+
+    /// What all lines that have been read hold.
+    fn allocations(&mut self) -> Result<Vec<AllocationRecord>, StoreError> {
+        if self.lines.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = (further_allocations::order_id, further_allocations::line_id);
+        let further = further_allocations::table
+            .filter(pair_one_of(key, self.lines.keys().map(pair)))
+            .select(AllocationRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        let mut held: Vec<AllocationRecord> = std::mem::take(&mut self.placed_with).into_values().collect();
+        for row in further {
+            held.push(rows::allocation(row)?);
+        }
+        held.sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
+        Ok(held)
+    }
+
+    /// What the lines of the scope's orders have dispatched, where the scope asks for it.
+    fn dispatches(&mut self, scope: &Scope) -> Result<Vec<DispatchRecord>, StoreError> {
+        if !scope.dispatches || scope.orders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = dispatches::table
+            .filter(one_of(dispatches::order_id, scope.orders.iter().map(OrderId::as_str)))
+            .order((dispatches::order_id, dispatches::line_id, dispatches::batch))
+            .select(DispatchRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        found.into_iter().map(rows::dispatch).collect()
+    }
+
+    /// Those of these batches that have not been read yet.
+    fn batches_of<'a>(&mut self, references: impl Iterator<Item = &'a Reference>) -> Result<(), StoreError> {
+        let unread: BTreeSet<&Reference> = references
+            .filter(|reference| !self.batches.contains_key(*reference))
+            .collect();
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let found = batches::table
+            .filter(one_of(batches::reference, unread.into_iter().map(Reference::as_str)))
+            .select(BatchRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        self.add_batches(found)
+    }
+
+    fn orders(&mut self, ids: &BTreeSet<OrderId>) -> Result<Vec<OrderRecord>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = orders::table
+            .filter(one_of(orders::order_id, ids.iter().map(OrderId::as_str)))
+            .order(orders::order_id)
+            .select(OrderRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        found.into_iter().map(rows::order).collect()
+    }
+}
+
+/// A line's key as the lists of keys have it.
+pub(super) fn pair(key: &LineKey) -> [&str; 2] {
+    [key.order.as_str(), key.line.as_str()]
+}

@@ -1,0 +1,14 @@
+//! The write side: a transaction that loads, decides and stores, and what it is made of.
+
+mod deferred_index;
+mod idempotency;
+mod insert;
+mod load;
+mod release;
+mod write;
+mod write_connection;
+
+pub(super) use self::deferred_index::{DeferredIndexBounds, indexed_until};
+pub(super) use self::idempotency::{IdempotencyQueue, Outcome, Write, in_one_transaction, purge};
+pub(super) use self::write::newest_event;
+pub(super) use self::write_connection::WriteConnection;

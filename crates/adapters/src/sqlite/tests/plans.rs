@@ -1,0 +1,173 @@
+//! The planner's choices: no query scans a table that grows, or sorts what an index has in order.
+//!
+//! The statements are those that the store really runs, recorded while it runs them. SQLite plans without statistics
+//! here, as it does in the store, so a few rows are enough.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use diesel::connection::{Connection, InstrumentationEvent};
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
+use earmark_application::{
+    Audit, Decide, Decided, EventFeed, EventFilter, Exports, LineFilter, Store, Views, Worklist,
+};
+use earmark_domain::{BacklogNeed, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
+
+use super::super::SqliteStore;
+use super::super::statement::statement;
+use super::{ShopFile, a_small_shop, batch_reference, instant, key, sku, store};
+
+/// What EXPLAIN QUERY PLAN says of a step.
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// The statements that readers and the writer have prepared.
+type Statements = Arc<Mutex<BTreeSet<String>>>;
+
+/// Has a connection record its statements.
+fn record(connection: &mut SqliteConnection, statements: &Statements) {
+    let statements = Arc::clone(statements);
+    connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string();
+            let text = text.split(" -- binds:").next().unwrap_or_default();
+            statements.lock().expect("no thread panicked").insert(text.to_owned());
+        }
+    });
+}
+
+/// Records all statements of a store with one reader from now on.
+async fn record_all(shop: &SqliteStore, statements: &Statements) {
+    let (reader, writer) = (Arc::clone(statements), Arc::clone(statements));
+    let recorded = shop.readers.query(move |connection| {
+        record(connection, &reader);
+        Ok(())
+    });
+    recorded.await.expect("a reader");
+    let recorded = shop.writer.write(move |connection| {
+        record(connection.expect("a connection"), &writer);
+        true
+    });
+    recorded.await.expect("the writer");
+}
+
+async fn load(shop: &SqliteStore, scope: Scope) {
+    let decide: Decide = Arc::new(|_| {
+        Ok(Decided {
+            changes: ChangeSet::default(),
+            answers: Vec::new(),
+        })
+    });
+    shop.transact(&scope, decide).await.expect("nothing is stored");
+}
+
+/// Runs a query of every kind.
+async fn run_all(shop: &SqliteStore) {
+    for release in [ReleaseLines::All, ReleaseLines::Beyond(Count::ZERO)] {
+        load(
+            shop,
+            Scope {
+                skus: [sku()].into(),
+                lines: [key()].into(),
+                orders: [key().order].into(),
+                dispatches: true,
+                batches: [batch_reference()].into(),
+                backlog: BacklogNeed::FromStart,
+                release: Some(ReleaseScope {
+                    batch: batch_reference(),
+                    lines: release,
+                }),
+                holds: [sku()].into(),
+                messages: [MessageId::new("orders", "1").expect("a message id")].into(),
+                ..Scope::default()
+            },
+        )
+        .await;
+    }
+    let far = "2090-01-01T00:00:00Z".parse().expect("an instant");
+    shop.batch(&batch_reference(), far).await.expect("an answer");
+    shop.order(&key().order).await.expect("an answer");
+    shop.product(&sku(), far).await.expect("an answer");
+    shop.products(None, Some(&sku()), far, 10).await.expect("an answer");
+    shop.products(None, None, far, 10).await.expect("an answer");
+    shop.backlog(&sku(), None, instant(), 10).await.expect("an answer");
+    shop.lines(LineFilter::All, Some(&key()), 10).await.expect("an answer");
+    shop.lines(LineFilter::In(LineState::Allocated), Some(&key()), 10)
+        .await
+        .expect("an answer");
+    shop.batches(Some(&batch_reference()), 10).await.expect("an answer");
+    shop.orders(Some(&key().order), 10).await.expect("an answer");
+    for order in [None, Some(key().order)] {
+        for of in [None, Some(sku())] {
+            for types in [Vec::new(), vec!["Allocated".to_owned()]] {
+                let filter = EventFilter {
+                    order: order.clone(),
+                    sku: of.clone(),
+                    types,
+                };
+                shop.events(&filter, 1, 10).await.expect("an answer");
+            }
+        }
+    }
+    shop.due_orders(&[sku()].into(), far, 10).await.expect("an answer");
+    shop.products_with_due_holds(far, 10).await.expect("an answer");
+    shop.products_with_pending_backlog(10).await.expect("an answer");
+    shop.line_event_checks(Some(&key()), 10).await.expect("an answer");
+    shop.history(&sku()).await.expect("an answer");
+}
+
+/// The steps of a statement's plan.
+fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
+    let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
+        .load(connection)
+        .expect(statement);
+    steps.into_iter().map(|step| step.detail).collect()
+}
+
+/// Whether a step reads more than it needs: it scans a table, or sorts what a page is taken from. A list of keys is
+/// scanned, and so is the one row of the deferred index.
+fn is_fault(step: &str) -> bool {
+    let scans = step.starts_with("SCAN ") && !step.contains(" json_each ") && step != "SCAN deferred_index";
+    // A partial index of the products that a page of the worklist is read from.
+    let worklist = step.ends_with("INDEX products_pending_backlog");
+    (scans && !worklist) || step == "USE TEMP B-TREE FOR ORDER BY"
+}
+
+#[tokio::test]
+async fn no_query_scans_a_table_or_sorts_a_page() {
+    let file = ShopFile::new();
+    let shop = SqliteStore::open(file.file(), 1, true).await.expect("the file opens");
+    let statements = Statements::default();
+    record_all(&shop, &statements).await;
+    store(&shop, a_small_shop()).await.expect("stored");
+    run_all(&shop).await;
+    drop(shop);
+    let statements = statements.lock().expect("no thread panicked");
+    let queries = statements.iter().filter(|text| text.starts_with("SELECT"));
+    let queries: Vec<&String> = queries.collect();
+    assert!(queries.len() > 40, "{}", queries.len());
+    let mut other = file.other_program();
+    for query in queries {
+        // LIMIT has SQLite plan anew each time a value is bound to it.
+        assert!(!query.contains("LIMIT ?"), "{query}");
+        // One product's batches are sorted by preference, all of which the view shows.
+        let product_view = query.contains("LEFT OUTER JOIN `batches` ON (`batches`.`sku` = `products`.`sku`)");
+        let plan = plan(&mut other, query);
+        let faults: Vec<&String> = plan.iter().filter(|step| is_fault(step) && !product_view).collect();
+        assert!(faults.is_empty(), "{query}\n{plan:#?}");
+    }
+}
+
+#[test]
+fn a_query_that_scans_or_sorts_is_noticed() {
+    let file = ShopFile::new();
+    let mut other = file.other_program();
+    let table = "CREATE TABLE notes (note TEXT NOT NULL)";
+    statement::<()>(table).write(&mut other).expect("a table");
+    let plan = plan(&mut other, "SELECT note FROM notes ORDER BY note");
+    assert_eq!(plan.iter().filter(|step| is_fault(step)).count(), 2, "{plan:?}");
+}

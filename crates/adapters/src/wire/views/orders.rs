@@ -1,0 +1,117 @@
+//! Orders, their lines and allocations.
+
+use earmark_domain::{LineView, OrderView, Part};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::list::Each;
+use crate::wire::text::Text;
+
+/// Units of a line, allocated in one batch.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Allocation))]
+pub struct AllocationJson<'a> {
+    /// The batch's reference.
+    #[cfg_attr(feature = "schema", schema(example = "PO-1042"))]
+    batch: &'a str,
+    /// Units of it.
+    #[cfg_attr(feature = "schema", schema(example = 3, minimum = 1))]
+    quantity: u32,
+}
+
+impl<'a> From<&'a Part> for AllocationJson<'a> {
+    fn from(part: &'a Part) -> Self {
+        Self {
+            batch: part.batch.as_str(),
+            quantity: part.quantity.get(),
+        }
+    }
+}
+
+/// An order line.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Line))]
+pub struct LineJson<'a> {
+    /// The order it belongs to.
+    #[cfg_attr(feature = "schema", schema(example = "order-7"))]
+    order_id: &'a str,
+    /// Identifies it within the order; the SKU where no id was given.
+    #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
+    line_id: &'a str,
+    /// Its product.
+    #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
+    sku: &'a str,
+    /// Its quantity.
+    #[cfg_attr(feature = "schema", schema(example = 3, minimum = 1, maximum = 1_000_000_000))]
+    quantity: u32,
+    /// Its status.
+    #[cfg_attr(
+        feature = "schema",
+        schema(
+            example = "allocated",
+            pattern = "^(held|allocated|backordered|refused|cancelled|expired|dispatched)$"
+        )
+    )]
+    status: &'static str,
+    /// Where its units are, in the order batches are preferred in.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
+    allocations: Each<'a, Part, AllocationJson<'a>>,
+    /// When it can leave; null for a line without stock.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    promised_on: Option<Text<Date>>,
+}
+
+impl<'a> From<&'a LineView> for LineJson<'a> {
+    fn from(view: &'a LineView) -> Self {
+        Self {
+            order_id: view.key.order.as_str(),
+            line_id: view.key.line.as_str(),
+            sku: view.sku.as_str(),
+            quantity: view.quantity.get(),
+            status: view.state.as_str(),
+            allocations: Each::of(&view.allocations),
+            promised_on: view.promised_on.map(Text),
+        }
+    }
+}
+
+/// An order with its lines.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Order))]
+pub struct OrderJson<'a> {
+    /// Identifies the order.
+    #[cfg_attr(feature = "schema", schema(example = "order-7"))]
+    order_id: &'a str,
+    /// The order's status; each line has its own.
+    #[cfg_attr(
+        feature = "schema",
+        schema(example = "firm", pattern = "^(held|firm|expired|cancelled)$")
+    )]
+    status: &'static str,
+    /// The deadline of an order that is held, or was until then, in UTC; null for any other.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime, example = "2026-02-01T09:45:00Z", required))]
+    hold_expires_at: Option<Text<Timestamp>>,
+    /// Orders of higher priority are served first.
+    #[cfg_attr(feature = "schema", schema(example = 0, minimum = -1_000_000, maximum = 1_000_000))]
+    priority: i32,
+    /// The day it is required by; null where none was given.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    required_by: Option<Text<Date>>,
+    /// Its lines, by line id.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<LineJson<'static>>))]
+    lines: Each<'a, LineView, LineJson<'a>>,
+}
+
+impl<'a> From<&'a OrderView> for OrderJson<'a> {
+    fn from(view: &'a OrderView) -> Self {
+        Self {
+            order_id: view.id.as_str(),
+            status: view.status.as_str(),
+            hold_expires_at: view.hold_expires_at.map(Text),
+            priority: view.precedence.priority().get(),
+            required_by: view.precedence.required_by().map(Text),
+            lines: Each::of(&view.lines),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Pages of lists.
+
+use earmark_application::ProductSummary;
+use earmark_domain::LineView;
+use serde::Serialize;
+
+use super::list::Each;
+use super::orders::LineJson;
+use super::products::SummaryJson;
+use crate::wire::events::EventJson;
+
+/// A page of products.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ProductPage))]
+pub struct ProductPageJson<'a> {
+    /// Products, by SKU.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<SummaryJson<'static>>))]
+    pub items: Each<'a, ProductSummary, SummaryJson<'a>>,
+    /// `after` of the next page; null: this is the last page.
+    #[cfg_attr(feature = "schema", schema(example = "LAMP-RED", required))]
+    pub next: Option<&'a str>,
+}
+
+/// A page of a product's backlog.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BacklogPage))]
+pub struct BacklogPageJson<'a> {
+    /// Waiting lines, in order of service.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<LineJson<'static>>))]
+    pub items: Each<'a, LineView, LineJson<'a>>,
+    /// `after` of the next page, an opaque text; null: this is the last page.
+    #[cfg_attr(feature = "schema", schema(required))]
+    pub next: Option<String>,
+}
+
+/// A page of events.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = EventPage))]
+pub struct EventPageJson<'a> {
+    /// Events, ascending.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<EventJson<'static>>))]
+    pub items: Vec<EventJson<'a>>,
+    /// `after` of the next page. No event at or before it is ever added later.
+    #[cfg_attr(feature = "schema", schema(example = 17))]
+    pub next: u64,
+}

@@ -1,0 +1,218 @@
+//! The answers of the bulk call: read from the response, and interpreted.
+
+use std::pin::pin;
+
+use earmark_domain::LineState;
+use futures::{Stream, StreamExt, stream};
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::commands::import::counts::Counts;
+use crate::commands::import::result::SendResult;
+
+/// The longest answer, in bytes: that of the largest order, with each line in several batches.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+/// The most characters of an error response that are shown.
+const MAX_SHOWN_CHARS: usize = 200;
+
+/// The answer to one line.
+#[derive(Debug, Deserialize)]
+pub(super) struct BulkAnswer {
+    status: u16,
+    body: Value,
+}
+
+/// Reads the answers of a response to their end, into a channel.
+///
+/// # Errors
+/// The result of all commands still in flight, when the response is not a stream of answers or breaks off.
+pub(super) async fn read(
+    response: Response,
+    to: &mpsc::Sender<Result<BulkAnswer, SendResult>>,
+) -> Result<(), SendResult> {
+    let status = response.status();
+    if status != StatusCode::OK {
+        let url = response.url().clone();
+        let text: String = response
+            .text()
+            .await
+            .unwrap_or_default()
+            .chars()
+            .take(MAX_SHOWN_CHARS)
+            .collect();
+        let message = format!("{url} answers {status}: {text}");
+        return Err(match status.is_server_error() {
+            true => SendResult::Retry(message),
+            false => SendResult::Abort(message),
+        });
+    }
+    let mut lines = pin!(split_lines(response.bytes_stream()));
+    while let Some(line) = lines.next().await {
+        let answer = serde_json::from_slice(&line?)
+            .map_err(|error| SendResult::Abort(format!("the answer does not come from Earmark: {error}")))?;
+        if to.send(Ok(answer)).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Splits a body into lines.
+fn split_lines<B: AsRef<[u8]>>(
+    body: impl Stream<Item = Result<B, reqwest::Error>>,
+) -> impl Stream<Item = Result<Vec<u8>, SendResult>> {
+    let mut partial = Vec::new();
+    body.flat_map(move |chunk| {
+        let mut lines = Vec::new();
+        match chunk {
+            Err(error) => lines.push(Err(SendResult::Retry(format!(
+                "the connection broke: {}",
+                root_cause(&error)
+            )))),
+            Ok(chunk) => {
+                for piece in chunk.as_ref().split_inclusive(|byte| *byte == b'\n') {
+                    partial.extend_from_slice(piece);
+                    if piece.ends_with(b"\n") {
+                        lines.push(Ok(std::mem::take(&mut partial)));
+                    } else if partial.len() > MAX_ANSWER_BYTES {
+                        lines.push(Err(SendResult::Abort(format!(
+                            "the answer does not come from Earmark: a line is longer than {MAX_ANSWER_BYTES} bytes"
+                        ))));
+                    }
+                }
+            }
+        }
+        stream::iter(lines)
+    })
+}
+
+/// The innermost source of an error: the outer ones only repeat the address.
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The result that an answer means for the rows of its command.
+pub(super) fn interpret(BulkAnswer { status, body }: &BulkAnswer, rows: u64) -> SendResult {
+    let none = Counts::new();
+    let text = |field: &str| body.get(field).and_then(Value::as_str);
+    let created = *status == StatusCode::CREATED.as_u16();
+    let accepted = *status == StatusCode::ACCEPTED.as_u16();
+    let states = |lines: &Vec<Value>| -> Vec<LineState> { lines.iter().filter_map(line_state).collect() };
+    SendResult::Done(match (*status, body.get("lines").and_then(Value::as_array)) {
+        // An order has lines, a line has a line id, a product has batches, and any other body is a batch.
+        (_, Some(lines)) if created => Counts::of_lines(states(lines)),
+        (_, None) if (created || accepted) && text("line_id").is_some() => Counts::of_lines(line_state(body)),
+        (_, None) if created => Counts { created: rows, ..none },
+        (200, _) if body.get("batches").is_some() => Counts { named: rows, ..none },
+        (200, _) => Counts {
+            unchanged: rows,
+            ..none
+        },
+        (409, _) if text("code") == Some("out_of_stock") => Counts { refused: rows, ..none },
+        (503, _) => return SendResult::Retry(message(body)),
+        _ => return SendResult::Bad(message(body)),
+    })
+}
+
+fn line_state(line: &Value) -> Option<LineState> {
+    LineState::parse(line.get("status")?.as_str()?)
+}
+
+/// The message of a problem: its detail, and each field at fault.
+fn message(body: &Value) -> String {
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    let detail = text(body, "detail")
+        .or_else(|| text(body, "title"))
+        .unwrap_or_else(|| body.to_string());
+    let errors = body.get("errors").and_then(Value::as_array);
+    let faults = errors
+        .into_iter()
+        .flatten()
+        .filter_map(|fault| Some(format!("; {}: {}", text(fault, "field")?, text(fault, "message")?)));
+    std::iter::once(detail).chain(faults).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answered(status: u16, body: Value) -> SendResult {
+        interpret(&BulkAnswer { status, body }, 3)
+    }
+
+    #[test]
+    fn answers_are_counted_by_their_meaning_for_the_rows() {
+        let line = |status: &str| json!({"order_id": "O", "line_id": "L", "status": status});
+        let none = Counts::new();
+        for (answer, counts) in [
+            (answered(201, line("allocated")), Counts { allocated: 1, ..none }),
+            (answered(202, line("backordered")), Counts { backordered: 1, ..none }),
+            (answered(200, line("allocated")), Counts { unchanged: 3, ..none }),
+            (answered(201, json!({"reference": "B"})), Counts { created: 3, ..none }),
+            (
+                answered(200, json!({"reference": "B"})),
+                Counts { unchanged: 3, ..none },
+            ),
+            (
+                answered(200, json!({"sku": "S", "batches": []})),
+                Counts { named: 3, ..none },
+            ),
+            (
+                answered(409, json!({"code": "out_of_stock"})),
+                Counts { refused: 3, ..none },
+            ),
+            (
+                answered(201, json!({"lines": [line("allocated"), line("backordered")]})),
+                Counts {
+                    allocated: 1,
+                    backordered: 1,
+                    ..none
+                },
+            ),
+        ] {
+            assert_eq!(answer, SendResult::Done(counts));
+        }
+    }
+
+    #[test]
+    fn a_busy_service_is_retried_and_a_contradiction_is_a_bad_row() {
+        assert_eq!(
+            answered(503, json!({"detail": "busy"})),
+            SendResult::Retry("busy".to_owned())
+        );
+        assert_eq!(
+            answered(409, json!({"code": "line_exists", "detail": "line O/L exists"})),
+            SendResult::Bad("line O/L exists".to_owned())
+        );
+        assert_eq!(
+            answered(
+                422,
+                json!({"detail": "is wrong", "errors": [{"field": "lines", "message": "too many"}]})
+            ),
+            SendResult::Bad("is wrong; lines: too many".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_is_split_at_line_ends_wherever_its_chunks_end() {
+        let chunks = ["{\"a\"", ":1}\n{\"b\":2}\n{", "}\n"].map(Ok::<_, reqwest::Error>);
+        let lines: Vec<_> = split_lines(stream::iter(chunks)).collect().await;
+        assert_eq!(
+            lines,
+            [
+                Ok(b"{\"a\":1}\n".to_vec()),
+                Ok(b"{\"b\":2}\n".to_vec()),
+                Ok(b"{}\n".to_vec())
+            ]
+        );
+    }
+}

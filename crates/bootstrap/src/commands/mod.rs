@@ -1,0 +1,11 @@
+//! The subcommands, a module each.
+
+pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod file_format;
+pub(crate) mod import;
+pub(crate) mod migrate;
+pub(crate) mod openapi;
+pub(crate) mod serve;
+pub(crate) mod settings;
+pub(crate) mod verify;

@@ -1,0 +1,37 @@
+//! `earmark verify`: checks the stored balances against the allocations and the events.
+
+use std::process::ExitCode;
+
+use earmark_application::VerifyPorts;
+
+use crate::failure::{EXIT_FAILED, Failure};
+use crate::output::print;
+use crate::settings::Settings;
+use crate::wiring::{self, AccessMode};
+
+/// Prints what was checked, with counts, and each discrepancy.
+///
+/// # Errors
+/// When the store can't be read or standard output is closed.
+pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+    let ports = wiring::wire(&settings.store, AccessMode::Read).await?;
+    let report = earmark_application::verify(VerifyPorts {
+        views: &*ports.views,
+        events: &*ports.events,
+        exports: &*ports.exports,
+        audit: &*ports.audit,
+    })
+    .await?;
+    for (what, count) in &report.checked {
+        print(format_args!("{what:<14}{count:>10}"))?;
+    }
+    for discrepancy in &report.discrepancies {
+        print(format_args!("discrepancy: {discrepancy}"))?;
+    }
+    if report.is_sound() {
+        print("all is sound")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(format_args!("discrepancies {:>10}", report.discrepancies.len()))?;
+    Ok(ExitCode::from(EXIT_FAILED))
+}

@@ -1,0 +1,56 @@
+//! Dispatch: from the command line to an exit code. Reads the settings, starts the log and the runtime, and runs the
+//! subcommand.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime;
+
+use crate::cli::{Cli, Command};
+use crate::commands::{demo, export, import, migrate, openapi, serve, settings, verify};
+use crate::failure::Failure;
+use crate::output;
+use crate::settings::Settings;
+use crate::telemetry;
+
+/// Runs the subcommand of the command line.
+pub(crate) fn run() -> ExitCode {
+    match start() {
+        Ok(code) => code,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::eprint(format_args!("earmark: {failure}"));
+            failure.exit_code()
+        }
+    }
+}
+
+fn start() -> Result<ExitCode, Failure> {
+    let (arguments, command) = Cli::parse().into_parts();
+    let settings = Settings::read(arguments.into_layers()).map_err(|error| Failure::Usage(error.to_string()))?;
+    telemetry::start(&settings.log)?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(settings.engine.threads().get())
+        .enable_all()
+        .thread_name("earmark")
+        .build()
+        .map_err(|error| Failure::Failed(format!("can't start the runtime: {error}")))?;
+    let outcome = runtime.block_on(dispatch(command, &settings));
+    // All work that matters has ended. A thread that still reads standard input would keep a regular shutdown waiting
+    // for ever.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve => serve::run(settings).await,
+        Command::Demo => demo::run(settings).await,
+        Command::Import(arguments) => import::run(arguments, settings).await,
+        Command::Export(arguments) => export::run(&arguments, settings).await,
+        Command::Verify => verify::run(settings).await,
+        Command::Migrate { check } => migrate::run(settings, check).await,
+        Command::Settings => settings::run(settings),
+        Command::Openapi => openapi::run(),
+    }
+}

@@ -1,0 +1,154 @@
+//! The service: start, serve, drain.
+//!
+//! The engine and the connection pools live on the binary's own runtime; each worker of the web server is a
+//! single-threaded runtime. So the drain has two phases. First the server stops listening and answers the requests in
+//! flight, which needs the engine; then the engine stores and answers what it has accepted.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpServer;
+use actix_web::dev::{Server, ServerHandle};
+use earmark_adapters::http::{self, About, Api, Metrics, Readiness};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::background_jobs::BackgroundJobs;
+use crate::failure::{EXIT_INTERRUPTED, Failure};
+use crate::output;
+use crate::settings::Listen;
+use crate::signals::Signals;
+
+/// The longest that a drain may take. The requests in flight have their own bound, and the bounded queues of the engine
+/// empty in seconds; past this something hangs, and the sender of the signal should not wait for it.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(http::SHUTDOWN_TIMEOUT_SECONDS + 10);
+
+/// Binds the address. Commands do this first, before any work that would have to be undone.
+///
+/// # Errors
+/// When the address can't be resolved or bound.
+pub(crate) fn bind(address: &Listen) -> Result<TcpListener, Failure> {
+    let failed = |error: io::Error| {
+        Failure::Failed(match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("can't listen on {address}: the address is in use; choose another with --listen")
+            }
+            _ => format!("can't listen on {address}: {error}"),
+        })
+    };
+    TcpListener::bind(&*address.resolve().map_err(failed)?).map_err(failed)
+}
+
+/// A service that is ready to run.
+pub(crate) struct Service {
+    pub(crate) app: App,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) listener: TcpListener,
+    pub(crate) signals: Signals,
+}
+
+impl Service {
+    /// Serves until a signal arrives, then drains. Calls `on_listening` once the service accepts connections.
+    ///
+    /// # Errors
+    /// When the server can't start, the server or a lane of the engine fails, or the drain takes too long.
+    pub(crate) async fn run(
+        self,
+        on_listening: impl FnOnce(SocketAddr) -> io::Result<()>,
+    ) -> Result<ExitCode, Failure> {
+        let Self {
+            mut app,
+            metrics,
+            listener,
+            mut signals,
+        } = self;
+        let failed = |error: io::Error| Failure::Failed(format!("the server can't run: {error}"));
+        let address = listener.local_addr().map_err(failed)?;
+        let readiness = Readiness::new();
+        let server = http_server(listener, api(&app, metrics, readiness.clone())).map_err(failed)?;
+        let handle = server.handle();
+        let mut serving = tokio::spawn(server);
+        let jobs = BackgroundJobs::start(&app);
+
+        tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
+        output::print(format_args!("Earmark listens on http://{address}/"))?;
+        on_listening(address)?;
+
+        tokio::select! {
+            ended = &mut serving => {
+                let why = ended.map_or_else(|error| error.to_string(), |ended| format!("{ended:?}"));
+                return Err(Failure::Failed(format!("the server stopped unexpectedly: {why}")));
+            }
+            // A service without one of its lanes would leave callers unanswered: end, so that a supervisor restarts it.
+            why = app.lane_failed() => {
+                return Err(Failure::Failed(format!("a lane of the engine stopped unexpectedly: {why}")));
+            }
+            () = signals.next() => {}
+        }
+        tracing::info!("draining; a second signal ends the service at once");
+        readiness.drain();
+        let drained = timeout(DRAIN_TIMEOUT, drain(&handle, serving, jobs, app));
+        tokio::select! {
+            drained = drained => match drained {
+                Ok(()) => {
+                    tracing::info!("drained");
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(_) => Err(Failure::Failed(format!(
+                    "the drain took longer than {} seconds",
+                    DRAIN_TIMEOUT.as_secs()
+                ))),
+            },
+            () = signals.next() => {
+                tracing::warn!("ended before the drain was complete");
+                Ok(ExitCode::from(EXIT_INTERRUPTED))
+            }
+        }
+    }
+}
+
+fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness) -> Arc<Api> {
+    let ports = http::Ports {
+        views: Arc::clone(&app.ports.views),
+        events: Arc::clone(&app.ports.events),
+        health: Arc::clone(&app.ports.health),
+        idempotency: Arc::clone(&app.ports.idempotency),
+        clock: Arc::clone(&app.ports.clock),
+        ids: Arc::clone(&app.ports.ids),
+    };
+    let about = About {
+        version: env!("CARGO_PKG_VERSION"),
+        store: app.ports.kind.to_owned(),
+        started: app.ports.clock.now(),
+        promising: app.promising,
+    };
+    Arc::new(Api::new(app.engine.clone(), ports, metrics, readiness, about))
+}
+
+fn http_server(listener: TcpListener, api: Arc<Api>) -> io::Result<Server> {
+    Ok(HttpServer::new(move || http::app(&api))
+        .disable_signals()
+        .client_request_timeout(http::CLIENT_REQUEST_TIMEOUT)
+        .client_disconnect_timeout(http::CLIENT_DISCONNECT_TIMEOUT)
+        .keep_alive(http::KEEP_ALIVE)
+        .max_connections(http::MAX_CONNECTIONS_PER_WORKER)
+        .shutdown_timeout(http::SHUTDOWN_TIMEOUT_SECONDS)
+        .listen(listener)?
+        .run())
+}
+
+/// Runs both phases of the drain: first the server, then the engine.
+async fn drain(server: &ServerHandle, serving: JoinHandle<io::Result<()>>, jobs: BackgroundJobs, app: App) {
+    server.stop(true).await;
+    match serving.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the server failed while it stopped"),
+        Err(error) => tracing::error!(%error, "the server failed while it stopped"),
+    }
+    jobs.stop().await;
+    app.close().await;
+}

@@ -1,0 +1,48 @@
+//! The catalogue: the names of the settings, their defaults, and their environment variables.
+
+/// The prefix of the environment variables.
+pub(super) const PREFIX: &str = "EARMARK";
+
+/// The separator between the parts of an environment variable's name.
+pub(super) const SEPARATOR: &str = "__";
+
+/// The names of all settings, in the order in which they are shown.
+pub(super) const NAMES: [&str; 12] = [
+    "store.url",
+    "store.connections",
+    "store.migrate",
+    "http.listen",
+    "promising.overdue_grace_days",
+    "log.format",
+    "log.level",
+    "engine.threads",
+    "engine.lanes",
+    "engine.queue",
+    "engine.queue_timeout_ms",
+    "engine.group",
+];
+
+/// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
+/// machine.
+pub(super) const DEFAULTS: [(&str, &str); 5] = [
+    ("store.url", "sqlite:earmark.db"),
+    ("store.migrate", "true"),
+    ("http.listen", "127.0.0.1:8080"),
+    ("log.format", "auto"),
+    // The web server logs each start and stop of its workers at `info`; the service logs its own.
+    ("log.level", "info,actix_server=warn"),
+];
+
+/// The environment variable of a setting.
+pub(super) fn variable(name: &str) -> String {
+    format!("{PREFIX}{SEPARATOR}{}", name.to_uppercase().replace('.', SEPARATOR))
+}
+
+/// The setting whose variable this name misspells, with a single underscore where there should be two. `None` when the
+/// name is right, or resembles no setting.
+pub(super) fn misspelled(given: &str) -> Option<&'static str> {
+    let letters = |name: &str| name.replace('_', "").to_uppercase();
+    let meant = letters(given);
+    let name = NAMES.iter().find(|name| letters(&variable(name)) == meant)?;
+    (!given.to_uppercase().starts_with(&format!("{PREFIX}{SEPARATOR}"))).then_some(name)
+}

@@ -1,0 +1,214 @@
+//! The settings in force: the merged layers, parsed.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::thread;
+use std::time::Duration;
+
+use earmark_application::EngineSettings;
+use earmark_domain::Promising;
+
+use super::catalogue::NAMES;
+use super::error::SettingsError;
+use super::layers::Layers;
+use super::secrets::masked;
+use super::source::{Source, Sourced};
+use super::store_url::StoreUrl;
+use super::values::{Count, Days, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Switch};
+
+/// The settings in force.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) store: StoreSettings,
+    pub(crate) http: HttpSettings,
+    pub(crate) log: LogSettings,
+    pub(crate) promising: Promising,
+    pub(crate) engine: EngineOptions,
+    /// Each setting with its value and source, for `earmark settings`.
+    pub(crate) list: Vec<ListedSetting>,
+}
+
+/// Which store to use, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreSettings {
+    pub(crate) url: StoreUrl,
+    /// The number of connections; `None`: the adapter's default.
+    pub(crate) connections: Option<NonZeroUsize>,
+    /// Whether the schema is brought up to date at the start.
+    pub(crate) migrate: bool,
+}
+
+/// Where the service listens.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpSettings {
+    pub(crate) listen: Listen,
+}
+
+/// What is logged, and in which format.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) level: LogFilter,
+}
+
+/// Options of the engine and its runtime; `None`: the default.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EngineOptions {
+    threads: Option<NonZeroUsize>,
+    lanes: Option<NonZeroUsize>,
+    queue: Option<NonZeroUsize>,
+    queue_timeout: Option<Duration>,
+    group: Option<NonZeroUsize>,
+}
+
+impl EngineOptions {
+    /// The number of worker threads of the runtime that the engine and the database connections share.
+    pub(crate) fn threads(self) -> NonZeroUsize {
+        self.threads.unwrap_or_else(default_threads)
+    }
+
+    /// The settings of the engine.
+    pub(crate) fn engine_settings(self, promising: Promising) -> EngineSettings {
+        let defaults = EngineSettings::default();
+        EngineSettings {
+            lanes: self.lanes.map_or(defaults.lanes, NonZeroUsize::get),
+            queue: self.queue.map_or(defaults.queue, NonZeroUsize::get),
+            queue_timeout: self.queue_timeout.unwrap_or(defaults.queue_timeout),
+            group: self.group.map_or(defaults.group, NonZeroUsize::get),
+            promising,
+        }
+    }
+}
+
+/// Half the processors, at least one: the workers of the web server, and a database on the same machine, want the
+/// others. With more threads than processors, idle threads are woken for work that another one has done by then.
+fn default_threads() -> NonZeroUsize {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new(processors / 2).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// A setting as `earmark settings` shows it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ListedSetting {
+    pub(crate) name: &'static str,
+    /// Passwords are masked.
+    pub(crate) value: String,
+    pub(crate) source: Source,
+}
+
+impl ListedSetting {
+    fn new(name: &'static str, sourced: Option<&Sourced>) -> Self {
+        match sourced {
+            Some(sourced) => Self {
+                name,
+                value: masked(&sourced.text().unwrap_or_default()),
+                source: sourced.source.clone(),
+            },
+            None => Self {
+                name,
+                value: computed_default(name),
+                source: Source::Default,
+            },
+        }
+    }
+}
+
+/// The value of a setting that is not set and has no default in the catalogue.
+fn computed_default(name: &str) -> String {
+    let engine = EngineSettings::default();
+    match name {
+        "engine.threads" => default_threads().to_string(),
+        "engine.lanes" => engine.lanes.to_string(),
+        "engine.queue" => engine.queue.to_string(),
+        "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
+        "engine.group" => engine.group.to_string(),
+        "promising.overdue_grace_days" => "none".to_owned(),
+        _ => "(by adapter)".to_owned(),
+    }
+}
+
+impl Settings {
+    /// Reads and parses all layers; later layers outrank earlier ones.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with a message for the person who set the value.
+    pub(crate) fn read(layers: Layers) -> Result<Self, SettingsError> {
+        let values = layers.merge()?;
+        if let Some((name, sourced)) = values.iter().find(|(name, _)| !NAMES.contains(&name.as_str())) {
+            return Err(SettingsError::Unknown {
+                name: name.clone(),
+                origin: sourced.source.clone(),
+            });
+        }
+        let values = Values(values);
+        Ok(Self {
+            store: StoreSettings {
+                url: values.required("store.url")?,
+                connections: values.count("store.connections")?,
+                migrate: values.required::<Switch>("store.migrate")?.0,
+            },
+            http: HttpSettings {
+                listen: values.required("http.listen")?,
+            },
+            log: LogSettings {
+                format: values.required("log.format")?,
+                level: values.required("log.level")?,
+            },
+            promising: Promising {
+                overdue_grace_days: values
+                    .optional::<Days>("promising.overdue_grace_days")?
+                    .map(|days| days.0),
+            },
+            engine: EngineOptions {
+                threads: values
+                    .optional::<Count<MAX_THREADS>>("engine.threads")?
+                    .map(|count| count.0),
+                lanes: values.count("engine.lanes")?,
+                queue: values.count("engine.queue")?,
+                queue_timeout: values
+                    .optional::<QueueTimeout>("engine.queue_timeout_ms")?
+                    .map(|timeout| timeout.0),
+                group: values.count("engine.group")?,
+            },
+            list: NAMES
+                .into_iter()
+                .map(|name| ListedSetting::new(name, values.0.get(name)))
+                .collect(),
+        })
+    }
+}
+
+/// The merged values by name, not yet parsed.
+struct Values(BTreeMap<String, Sourced>);
+
+impl Values {
+    fn optional<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<Option<T>, SettingsError> {
+        let Some(sourced) = self.0.get(name) else {
+            return Ok(None);
+        };
+        let wrong = |given: String, allowed| SettingsError::Wrong {
+            name,
+            origin: sourced.source.clone(),
+            given,
+            allowed,
+        };
+        let text = sourced
+            .text()
+            .ok_or_else(|| wrong("a list".to_owned(), "a single value is allowed".to_owned()))?;
+        text.parse()
+            .map(Some)
+            .map_err(|allowed| wrong(format!("{:?}", masked(&text)), allowed))
+    }
+
+    /// A setting with a default in the catalogue.
+    fn required<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<T, SettingsError> {
+        Ok(self
+            .optional(name)?
+            .expect("a required setting has a default in the catalogue"))
+    }
+
+    fn count(&self, name: &'static str) -> Result<Option<NonZeroUsize>, SettingsError> {
+        Ok(self.optional::<Count<MAX_COUNT>>(name)?.map(|count| count.0))
+    }
+}

@@ -1,0 +1,130 @@
+//! Outcomes: what a command did.
+
+use alloc::vec::Vec;
+
+use jiff::civil::Date;
+
+use super::explain::QuotedLine;
+use super::view::{BatchView, LineView, OrderView};
+use crate::language::line_terms::Part;
+use crate::language::name::{LineKey, ProductName, Sku};
+use crate::language::quantity::Count;
+use crate::records::batch::BatchRecord;
+
+/// A line that stays in its batches and has a new promise date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromiseMoved {
+    /// Which line.
+    pub key: LineKey,
+    /// The promise date before.
+    pub from: Date,
+    /// The promise date now.
+    pub to: Date,
+}
+
+/// A line that moved to other batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Which line.
+    pub key: LineKey,
+    /// Its units before.
+    pub from: Vec<Part>,
+    /// Its units now.
+    pub to: Vec<Part>,
+    /// The promise date before.
+    pub promised_from: Date,
+    /// The promise date now.
+    pub promised_to: Date,
+}
+
+/// The effects of a change of stock on lines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effects {
+    /// Lines that moved.
+    pub reallocated: Vec<Moved>,
+    /// Lines that lost their units and wait.
+    pub backordered: Vec<LineView>,
+    /// Lines that waited and got units.
+    pub allocated: Vec<LineView>,
+    /// Lines that stay in their batches and have a new promise date.
+    pub promise_changed: Vec<PromiseMoved>,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The product has this name and this safety stock.
+    ProductPut {
+        /// Which product.
+        sku: Sku,
+        /// Its name, if it has one.
+        name: Option<ProductName>,
+        /// Units kept back from new promises.
+        safety_stock: Count,
+        /// Its version now.
+        version: u64,
+        /// Those of its batches that were loaded, in their current state. The others are unchanged.
+        batches: Vec<BatchRecord>,
+        /// Lines of the backlog that were served.
+        effects: Effects,
+        /// Whether anything changed.
+        changed: bool,
+    },
+    /// The batch exists.
+    BatchCreated {
+        /// The batch in its current state.
+        batch: BatchView,
+        /// Whether this command created it; `false`: it was created before with the same content.
+        fresh: bool,
+        /// Lines of the backlog that it served.
+        effects: Effects,
+    },
+    /// The batch was changed as asked: counted, put off, received, or cancelled.
+    BatchChanged {
+        /// The batch in its current state.
+        batch: BatchView,
+        /// Whether anything changed.
+        changed: bool,
+        /// The effects on lines.
+        effects: Effects,
+    },
+    /// The line is placed: allocated, backordered, or in its current state if it was placed before.
+    LinePlaced {
+        /// The line in its current state.
+        line: LineView,
+        /// Whether this command placed it.
+        fresh: bool,
+    },
+    /// The order is placed.
+    OrderPlaced {
+        /// The order in its current state.
+        order: OrderView,
+        /// Whether this command placed it.
+        fresh: bool,
+    },
+    /// The order, or a line of it, was changed as asked: confirmed, dispatched, a dispatch undone, cancelled, or
+    /// another quantity.
+    OrderChanged {
+        /// The order in its current state.
+        order: OrderView,
+        /// Whether anything changed.
+        changed: bool,
+    },
+    /// What placing an order with these lines would give.
+    Quoted {
+        /// Its lines, in the order given.
+        lines: Vec<QuotedLine>,
+    },
+    /// The message that carried the command was processed before; the command is not decided again.
+    AlreadyProcessed,
+    /// Holds were ended.
+    HoldsExpired {
+        /// How many orders.
+        orders: usize,
+    },
+    /// A page of the backlog was served.
+    BacklogServed {
+        /// How many lines got units.
+        allocated: usize,
+    },
+}

@@ -1,0 +1,170 @@
+//! Refusals: why a command was refused.
+
+use alloc::vec::Vec;
+
+use super::explain::Remedy;
+use crate::language::line_terms::LineState;
+use crate::language::name::{LineKey, OrderId, Reference, Sku};
+use crate::language::quantity::{Quantity, Units};
+
+/// A line that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortage {
+    /// Which line.
+    pub key: LineKey,
+    /// The product it wants.
+    pub sku: Sku,
+    /// The units it wants.
+    pub requested: Quantity,
+    /// Units of the product that are available to it, after the lines before it.
+    pub available: Units,
+    /// The most of them in one batch: what a line that may not be split could get.
+    pub largest_batch: Units,
+    /// The smallest change that would have let it fit.
+    pub remedy: Remedy,
+}
+
+/// Why a command was refused. Nothing is stored, except the OutOfStock events of a shortage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such product.
+    #[error("unknown SKU: {}", List(.0))]
+    UnknownSku(Vec<Sku>),
+    /// No such batch.
+    #[error("there is no batch {0}")]
+    UnknownBatch(Reference),
+    /// No such order.
+    #[error("there is no order {0}")]
+    UnknownOrder(OrderId),
+    /// No such line.
+    #[error("there is no line {0}")]
+    UnknownLine(LineKey),
+    /// The reference belongs to a batch with other content.
+    #[error("batch {0} exists with other content")]
+    BatchExists(Reference),
+    /// The line was placed with another SKU or quantity.
+    #[error("line {0} exists with another SKU or quantity")]
+    LineExists(LineKey),
+    /// The order was placed with other lines.
+    #[error("order {0} exists with other lines")]
+    OrderExists(OrderId),
+    /// The line does not fit.
+    #[error("{} units of {} are asked for, {} are available", .0.requested, .0.sku, .0.available)]
+    OutOfStock(Shortage),
+    /// Lines of the order do not fit.
+    #[error("{} of the order's lines do not fit", .0.len())]
+    Shortages(Vec<Shortage>),
+    /// The quantity is less than what has been dispatched from the batch.
+    #[error("{dispatched} units of batch {reference} have been dispatched")]
+    BelowDispatched {
+        /// Which batch.
+        reference: Reference,
+        /// Units that were dispatched.
+        dispatched: Units,
+    },
+    /// The batch was cancelled and can't be changed.
+    #[error("batch {0} was cancelled")]
+    BatchClosed(Reference),
+    /// The order is not held, so it can't be replaced or confirmed.
+    #[error("order {0} is not held")]
+    NotHeld(OrderId),
+    /// The deadline of the hold has passed.
+    #[error("the hold of order {order} has expired")]
+    HoldExpired {
+        /// Which order.
+        order: OrderId,
+        /// The lines that could not be allocated again, if that was asked for.
+        shortages: Vec<Shortage>,
+    },
+    /// More units were to be confirmed than are held.
+    #[error("{asked} units of line {key} are to be confirmed, {held} are held")]
+    ExceedsHold {
+        /// Which line.
+        key: LineKey,
+        /// Units that are held.
+        held: Quantity,
+        /// Units that were to be confirmed.
+        asked: Quantity,
+    },
+    /// The line's units have left the building.
+    #[error("line {0} has been dispatched")]
+    AlreadyDispatched(LineKey),
+    /// The line was refused, cancelled, or has expired.
+    #[error("line {key} is {}", .state.as_str())]
+    LineEnded {
+        /// Which line.
+        key: LineKey,
+        /// Its state.
+        state: LineState,
+    },
+    /// The line's units have not arrived, so they can't be dispatched.
+    #[error("line {key} has units in batch {batch}, which is not in the warehouse")]
+    NotInWarehouse {
+        /// Which line.
+        key: LineKey,
+        /// The batch that has not arrived.
+        batch: Reference,
+    },
+    /// The order is held; only a firm order can be dispatched.
+    #[error("order {0} is held, and has to be confirmed first")]
+    NotFirm(OrderId),
+    /// The lines have no units to dispatch, or none to take back.
+    #[error("not allocated: {}", List(.0))]
+    NotAllocated(Vec<LineKey>),
+    /// The product has another version than the command requires.
+    #[error("the version is {version} by now")]
+    StaleVersion {
+        /// The current version.
+        version: u64,
+    },
+}
+
+impl Refusal {
+    /// The hold of an order has expired, and allocating its lines again was not tried.
+    pub(crate) fn hold_expired(order: &OrderId) -> Self {
+        Self::HoldExpired {
+            order: order.clone(),
+            shortages: Vec::new(),
+        }
+    }
+
+    /// The refusal's stable code, for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownSku(_) => "unknown_sku",
+            Self::UnknownBatch(_) => "unknown_batch",
+            Self::UnknownOrder(_) => "unknown_order",
+            Self::UnknownLine(_) => "unknown_line",
+            Self::BatchExists(_) => "batch_exists",
+            Self::LineExists(_) => "line_exists",
+            Self::OrderExists(_) => "order_exists",
+            Self::OutOfStock(_) | Self::Shortages(_) => "out_of_stock",
+            Self::BelowDispatched { .. } => "below_dispatched",
+            Self::BatchClosed(_) => "batch_closed",
+            Self::NotHeld(_) => "not_held",
+            Self::HoldExpired { .. } => "hold_expired",
+            Self::ExceedsHold { .. } => "exceeds_hold",
+            Self::AlreadyDispatched(_) => "already_dispatched",
+            Self::LineEnded { .. } => "line_ended",
+            Self::NotInWarehouse { .. } => "not_in_warehouse",
+            Self::NotFirm(_) => "not_firm",
+            Self::NotAllocated(_) => "not_allocated",
+            Self::StaleVersion { .. } => "stale_version",
+        }
+    }
+}
+
+struct List<'a, T>(&'a [T]);
+
+impl<T: core::fmt::Display> core::fmt::Display for List<'_, T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (i, one) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(", ")?;
+            }
+            core::fmt::Display::fmt(one, f)?;
+        }
+        Ok(())
+    }
+}

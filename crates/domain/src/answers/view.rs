@@ -1,0 +1,143 @@
+//! Views: batches, lines and orders as a reader sees them.
+
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::language::line_terms::{LineState, Part};
+use crate::language::name::{LineKey, OrderId, Sku};
+use crate::language::precedence::Precedence;
+use crate::language::quantity::{Quantity, Units};
+use crate::records::batch::{BatchRecord, BatchStatus};
+use crate::records::order::OrderRecord;
+
+/// A batch as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchView {
+    /// The stored record.
+    pub record: BatchRecord,
+    /// Units that can be promised.
+    pub available: Units,
+    /// Its status.
+    pub status: BatchStatus,
+    /// The version of its product. It rises with each change of the batch.
+    pub version: u64,
+}
+
+impl BatchView {
+    /// The view of a batch on a day; `version` is its product's.
+    #[must_use]
+    pub fn of(record: BatchRecord, version: u64, today: Date) -> Self {
+        Self {
+            status: record.status(today),
+            available: record.available(),
+            record,
+            version,
+        }
+    }
+}
+
+/// A line as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineView {
+    /// Which line.
+    pub key: LineKey,
+    /// The product it wants.
+    pub sku: Sku,
+    /// The units it wants.
+    pub quantity: Quantity,
+    /// Its state.
+    pub state: LineState,
+    /// Its units by batch, in preference order.
+    pub allocations: Vec<Part>,
+    /// When it can leave; `None` for a line without units.
+    pub promised_on: Option<Date>,
+    /// The deadline of a line that is held or waits in a held order.
+    pub hold_until: Option<Timestamp>,
+}
+
+/// The status of an order, derived from its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderStatus {
+    /// It counts until its deadline, unless it is confirmed before.
+    Held,
+    /// It is not held: it stays until it is cancelled.
+    Firm,
+    /// Its hold was not confirmed before the deadline.
+    Expired,
+    /// All of its lines are cancelled.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// The status of an order with lines in these states, each with its deadline, if it has one.
+    ///
+    /// An order is held while one of its open lines has a deadline, and firm while it has any other line that is open
+    /// or dispatched. Refused lines don't count.
+    #[must_use]
+    pub fn of(lines: impl IntoIterator<Item = (LineState, Option<Timestamp>)>) -> Self {
+        let (mut firm, mut expired, mut cancelled) = (false, false, false);
+        for (state, deadline) in lines {
+            match state {
+                LineState::Held | LineState::Allocated | LineState::Backordered => {
+                    if deadline.is_some() {
+                        return Self::Held;
+                    }
+                    firm = true;
+                }
+                LineState::Dispatched => firm = true,
+                LineState::Expired => expired = true,
+                LineState::Cancelled => cancelled = true,
+                LineState::Refused => {}
+            }
+        }
+        match (firm, expired, cancelled) {
+            (false, true, _) => Self::Expired,
+            (false, false, true) => Self::Cancelled,
+            _ => Self::Firm,
+        }
+    }
+
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Firm => "firm",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// An order as a reader sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderView {
+    /// Which order.
+    pub id: OrderId,
+    /// Its status.
+    pub status: OrderStatus,
+    /// The deadline of an order that is held, or whose hold has expired.
+    pub hold_expires_at: Option<Timestamp>,
+    /// The precedence of its lines.
+    pub precedence: Precedence,
+    /// Its lines, by line id.
+    pub lines: Vec<LineView>,
+}
+
+impl OrderView {
+    /// The view of an order with these lines; `header` if it was placed with all lines at once.
+    #[must_use]
+    pub fn of(id: OrderId, header: Option<&OrderRecord>, lines: Vec<LineView>) -> Self {
+        let status = OrderStatus::of(lines.iter().map(|line| (line.state, line.hold_until)));
+        let was_held = matches!(status, OrderStatus::Held | OrderStatus::Expired);
+        Self {
+            id,
+            status,
+            hold_expires_at: header.and_then(|header| header.hold_until).filter(|_| was_held),
+            precedence: header.map_or_else(Precedence::default, |header| header.precedence),
+            lines,
+        }
+    }
+}

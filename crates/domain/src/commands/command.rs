@@ -1,0 +1,258 @@
+//! The commands that can be decided.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use jiff::civil::Date;
+
+use super::place_order::{OnShortage, OrderLine, PlaceOrder};
+use crate::language::locations::Locations;
+use crate::language::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
+use crate::language::quantity::{Count, Quantity};
+
+/// Names a product or sets its safety stock. Creates the product when the SKU is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutProduct {
+    /// Which product.
+    pub sku: Sku,
+    /// Its new name; `None`: unchanged.
+    pub name: Option<ProductName>,
+    /// Units to keep back from new promises; `None`: unchanged.
+    pub safety_stock: Option<Count>,
+}
+
+/// Creates a batch. Creates the product when the SKU is new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateBatch {
+    /// Its reference.
+    pub reference: Reference,
+    /// The product.
+    pub sku: Sku,
+    /// Its units.
+    pub quantity: Quantity,
+    /// When it arrives; `None`: it is in the warehouse.
+    pub eta: Option<Date>,
+    /// Its location, or the location it will arrive at.
+    pub location: Location,
+}
+
+/// Changes the quantity or the ETA of a batch. `None` leaves the value unchanged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeBatch {
+    /// Which batch.
+    pub reference: Reference,
+    /// The units that were counted.
+    pub quantity: Option<Count>,
+    /// The new ETA.
+    pub eta: Option<Date>,
+}
+
+/// What a customer wants: one line of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineRequest {
+    /// Which line.
+    pub key: LineKey,
+    /// Which product.
+    pub sku: Sku,
+    /// How many units.
+    pub quantity: Quantity,
+}
+
+/// Allocates one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocate {
+    /// The line.
+    pub line: LineRequest,
+    /// Where its units may come from.
+    pub locations: Locations,
+    /// What happens to it if it does not fit.
+    pub on_shortage: OnShortage,
+    /// Whether it may be spread over several batches.
+    pub split: bool,
+}
+
+/// A line of a held order to confirm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmedLine {
+    /// Which line.
+    pub line: LineId,
+    /// How many of its units; `None`: all.
+    pub quantity: Option<Quantity>,
+}
+
+/// Makes a held order firm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmOrder {
+    /// Which order.
+    pub order: OrderId,
+    /// The lines to confirm; the others are released. `None`: all lines.
+    pub lines: Option<Vec<ConfirmedLine>>,
+    /// Whether to try to allocate the same lines again if the hold has expired.
+    pub reacquire: bool,
+}
+
+/// Asks what placing an order would give, line by line. It changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    /// The lines, in the order in which they are tried.
+    pub lines: Vec<OrderLine>,
+    /// Whether a line may be spread over several batches.
+    pub split: bool,
+}
+
+/// Ends the holds of orders whose deadline has passed. The service sends it to itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpireHolds {
+    /// The products whose earliest deadline is to be determined again.
+    pub skus: BTreeSet<Sku>,
+    /// The orders. An order that is not due, or is no longer held, is left unchanged.
+    pub orders: BTreeSet<OrderId>,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Names a product or sets its safety stock.
+    PutProduct(PutProduct),
+    /// Creates a batch.
+    CreateBatch(CreateBatch),
+    /// Changes the quantity or the ETA of a batch.
+    ChangeBatch(ChangeBatch),
+    /// Records that a batch has arrived: it is in the warehouse.
+    ReceiveBatch {
+        /// Which batch.
+        reference: Reference,
+        /// The units counted on arrival; `None`: as many as expected.
+        quantity: Option<Count>,
+    },
+    /// Cancels a batch: only what has been dispatched from it remains.
+    CancelBatch(Reference),
+    /// Allocates one line.
+    Allocate(Allocate),
+    /// Places an order.
+    PlaceOrder(PlaceOrder),
+    /// Replaces a held order: places it again under its id, with other lines.
+    ReplaceOrder(PlaceOrder),
+    /// Makes a held order firm.
+    ConfirmOrder(ConfirmOrder),
+    /// Changes how many units a line wants.
+    ChangeLineQuantity {
+        /// Which line.
+        key: LineKey,
+        /// How many it wants now.
+        quantity: Quantity,
+    },
+    /// Cancels one line.
+    CancelLine(LineKey),
+    /// Cancels every line of an order.
+    CancelOrder(OrderId),
+    /// Records that the units of lines leave the building.
+    Dispatch {
+        /// Which order.
+        order: OrderId,
+        /// Which of its lines; `None`: all that are allocated.
+        lines: Option<BTreeSet<LineId>>,
+    },
+    /// Undoes a dispatch: the units of lines are allocated again.
+    UndoDispatch {
+        /// Which order.
+        order: OrderId,
+        /// Which of its lines; `None`: all that were dispatched.
+        lines: Option<BTreeSet<LineId>>,
+    },
+    /// Asks what placing an order would give.
+    Quote(Quote),
+    /// Ends holds whose deadline has passed. The service sends it to itself.
+    ExpireHolds(ExpireHolds),
+    /// Continues to serve a backlog where an earlier transaction stopped. The service sends it to itself.
+    ServeBacklog(Sku),
+}
+
+impl Command {
+    /// The command's name, for metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::PutProduct(_) => "put_product",
+            Self::CreateBatch(_) => "create_batch",
+            Self::ChangeBatch(_) => "change_batch",
+            Self::ReceiveBatch { .. } => "receive_batch",
+            Self::CancelBatch(_) => "cancel_batch",
+            Self::Allocate(_) => "allocate",
+            Self::PlaceOrder(_) => "place_order",
+            Self::ReplaceOrder(_) => "replace_order",
+            Self::ConfirmOrder(_) => "confirm_order",
+            Self::ChangeLineQuantity { .. } => "change_line_quantity",
+            Self::CancelLine(_) => "cancel_line",
+            Self::CancelOrder(_) => "cancel_order",
+            Self::Dispatch { .. } => "dispatch",
+            Self::UndoDispatch { .. } => "undo_dispatch",
+            Self::Quote(_) => "quote",
+            Self::ExpireHolds(_) => "expire_holds",
+            Self::ServeBacklog(_) => "serve_backlog",
+        }
+    }
+
+    /// Whether it can share a transaction with other commands. A command that can't has a scope that is only right for
+    /// the state before the transaction.
+    #[must_use]
+    pub const fn is_joinable(&self) -> bool {
+        match self {
+            Self::ChangeBatch(_)
+            | Self::ReceiveBatch { .. }
+            | Self::CancelBatch(_)
+            | Self::ExpireHolds(_)
+            | Self::ServeBacklog(_) => false,
+            Self::PutProduct(_)
+            | Self::CreateBatch(_)
+            | Self::Allocate(_)
+            | Self::PlaceOrder(_)
+            | Self::ReplaceOrder(_)
+            | Self::ConfirmOrder(_)
+            | Self::ChangeLineQuantity { .. }
+            | Self::CancelLine(_)
+            | Self::CancelOrder(_)
+            | Self::Dispatch { .. }
+            | Self::UndoDispatch { .. }
+            | Self::Quote(_) => true,
+        }
+    }
+
+    /// How many lines it names, at least 1: a measure of the work it adds to a transaction.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::PlaceOrder(place) | Self::ReplaceOrder(place) => place.lines().len(),
+            Self::Quote(quote) => quote.lines.len().max(1),
+            _ => 1,
+        }
+    }
+
+    /// A name that commands on the same data are likely to share: the SKU if it names one, else the batch or the order.
+    #[must_use]
+    pub fn foremost_name(&self) -> &str {
+        match self {
+            Self::PutProduct(put) => put.sku.as_str(),
+            Self::ServeBacklog(sku) => sku.as_str(),
+            Self::CreateBatch(create) => create.sku.as_str(),
+            Self::ChangeBatch(ChangeBatch { reference, .. })
+            | Self::ReceiveBatch { reference, .. }
+            | Self::CancelBatch(reference) => reference.as_str(),
+            Self::Allocate(allocate) => allocate.line.sku.as_str(),
+            Self::PlaceOrder(place) | Self::ReplaceOrder(place) => {
+                let least = place.lines().iter().map(|line| line.sku.as_str()).min();
+                least.unwrap_or(place.order().as_str())
+            }
+            Self::Quote(quote) => {
+                let least = quote.lines.iter().map(|line| line.sku.as_str()).min();
+                least.unwrap_or_default()
+            }
+            Self::ExpireHolds(expire) => expire.skus.first().map_or("", Sku::as_str),
+            Self::CancelLine(key) | Self::ChangeLineQuantity { key, .. } => key.order.as_str(),
+            Self::ConfirmOrder(ConfirmOrder { order, .. })
+            | Self::CancelOrder(order)
+            | Self::Dispatch { order, .. }
+            | Self::UndoDispatch { order, .. } => order.as_str(),
+        }
+    }
+}

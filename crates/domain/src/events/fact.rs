@@ -1,0 +1,299 @@
+//! Facts: what an event says happened.
+
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::language::line_terms::{LineTerms, Part};
+use crate::language::name::{LineId, LineKey, Location, ProductName, Reference};
+use crate::language::precedence::Precedence;
+use crate::language::quantity::{Count, Quantity, Units};
+use crate::language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A product was named or renamed.
+    ProductNamed {
+        /// The new name.
+        name: ProductName,
+    },
+    /// The safety stock of a product changed.
+    SafetyStockChanged {
+        /// Units kept back before.
+        from: Count,
+        /// Units kept back now.
+        to: Count,
+    },
+    /// A batch was created.
+    BatchCreated {
+        /// Which batch.
+        reference: Reference,
+        /// Its location, or the location it will arrive at.
+        location: Location,
+        /// Its number among the product's batches, in order of creation.
+        ordinal: u32,
+        /// Its units.
+        quantity: Quantity,
+        /// When it arrives; `None`: it is in the warehouse.
+        eta: Option<Date>,
+    },
+    /// The quantity of a batch changed: it was counted.
+    BatchQuantityChanged {
+        /// Which batch.
+        reference: Reference,
+        /// Its quantity before.
+        from: Count,
+        /// Its quantity now.
+        to: Count,
+    },
+    /// The ETA of a batch changed.
+    BatchEtaChanged {
+        /// Which batch.
+        reference: Reference,
+        /// The ETA before; `None`: it was recorded as in the warehouse.
+        from: Option<Date>,
+        /// The ETA now.
+        to: Date,
+    },
+    /// A batch arrived: it is in the warehouse.
+    BatchReceived {
+        /// Which batch.
+        reference: Reference,
+        /// The ETA before.
+        eta: Option<Date>,
+    },
+    /// A batch was cancelled and is closed: what has not been dispatched from it is no longer stock.
+    BatchCancelled {
+        /// Which batch.
+        reference: Reference,
+        /// Its quantity before.
+        from: Count,
+        /// Its quantity now: what has been dispatched.
+        to: Count,
+    },
+    /// The last units of a product that could be promised are gone.
+    StockDepleted,
+    /// A product that was depleted has units to promise again.
+    StockReplenished,
+    /// A line got its units, or more of them.
+    Allocated {
+        /// The line, on its current terms.
+        line: LineTerms,
+        /// The units it got: all of its units, or the additional ones.
+        allocations: Vec<Part>,
+        /// Whether it waited in the backlog before.
+        from_backlog: bool,
+    },
+    /// A line lost units, or left the backlog.
+    Deallocated {
+        /// The line.
+        key: LineKey,
+        /// The units it lost; empty for a line that waited.
+        from: Vec<Part>,
+        /// Why.
+        why: DeallocationReason,
+        /// The units it still wants; `None`: the line has ended.
+        left: Option<Quantity>,
+    },
+    /// A line moved to other batches.
+    Reallocated {
+        /// The line.
+        key: LineKey,
+        /// Its units before.
+        from: Vec<Part>,
+        /// Its units now.
+        to: Vec<Part>,
+        /// Why it moved.
+        why: MoveReason,
+        /// The promise date before.
+        promised_from: Date,
+        /// The promise date now.
+        promised_to: Date,
+    },
+    /// A line did not fit.
+    OutOfStock {
+        /// The line.
+        line: LineTerms,
+        /// Units of the product that were available to it.
+        available: Units,
+        /// What happens to the line.
+        kept: ShortageOutcome,
+    },
+    /// A line joined the backlog.
+    Backordered {
+        /// The line.
+        line: LineTerms,
+        /// The units it lost; empty for a new line.
+        from: Vec<Part>,
+        /// Why it lost them; `None` for a new line.
+        why: Option<MoveReason>,
+    },
+    /// The promise date of a line changed, and the line stays in its batches.
+    PromiseChanged {
+        /// The line.
+        key: LineKey,
+        /// The promise date before.
+        from: Date,
+        /// The promise date now.
+        to: Date,
+        /// Why.
+        why: MoveReason,
+    },
+    /// A line is now promised for later than the day it is required by, and was not before.
+    PromiseBroken {
+        /// The line.
+        key: LineKey,
+        /// The day it is required by.
+        required_by: Date,
+        /// The promise date before.
+        from: Date,
+        /// The promise date now.
+        to: Date,
+        /// Why.
+        why: MoveReason,
+    },
+    /// A line of a held order became firm, with all the units it wants now.
+    Confirmed {
+        /// The line.
+        key: LineKey,
+    },
+    /// The units of a line left the building.
+    Dispatched {
+        /// The line.
+        key: LineKey,
+        /// Its units, by the batches they left.
+        from: Vec<Part>,
+    },
+    /// A dispatch was undone: the units of a line are allocated again.
+    DispatchUndone {
+        /// The line.
+        key: LineKey,
+        /// Its units, by the batches they are in again.
+        to: Vec<Part>,
+    },
+    /// An order was placed, all of its lines at once.
+    OrderPlaced {
+        /// Its lines, in the order given.
+        lines: Vec<LineId>,
+        /// The precedence of its lines.
+        precedence: Precedence,
+    },
+    /// A held order was placed again with other lines.
+    OrderReplaced {
+        /// Its lines now, in the order given; its other lines have ended.
+        lines: Vec<LineId>,
+        /// The precedence of its lines.
+        precedence: Precedence,
+    },
+    /// An order is held until a deadline.
+    HoldPlaced {
+        /// The deadline: from then on the order does not count, unless it is confirmed before.
+        until: Timestamp,
+    },
+    /// A held order was confirmed: it is firm.
+    HoldConfirmed,
+    /// A held order was not confirmed before its deadline.
+    HoldExpired {
+        /// Its deadline.
+        deadline: Timestamp,
+    },
+    /// The last open line of an order was cancelled.
+    OrderCancelled,
+}
+
+impl Fact {
+    /// The event's type, as used in JSON and in stores.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::ProductNamed { .. } => "ProductNamed",
+            Self::SafetyStockChanged { .. } => "SafetyStockChanged",
+            Self::BatchCreated { .. } => "BatchCreated",
+            Self::BatchQuantityChanged { .. } => "BatchQuantityChanged",
+            Self::BatchEtaChanged { .. } => "BatchEtaChanged",
+            Self::BatchReceived { .. } => "BatchReceived",
+            Self::BatchCancelled { .. } => "BatchCancelled",
+            Self::StockDepleted => "StockDepleted",
+            Self::StockReplenished => "StockReplenished",
+            Self::Allocated { .. } => "Allocated",
+            Self::Deallocated { .. } => "Deallocated",
+            Self::Reallocated { .. } => "Reallocated",
+            Self::OutOfStock { .. } => "OutOfStock",
+            Self::Backordered { .. } => "Backordered",
+            Self::PromiseChanged { .. } => "PromiseChanged",
+            Self::PromiseBroken { .. } => "PromiseBroken",
+            Self::Confirmed { .. } => "Confirmed",
+            Self::Dispatched { .. } => "Dispatched",
+            Self::DispatchUndone { .. } => "DispatchUndone",
+            Self::OrderPlaced { .. } => "OrderPlaced",
+            Self::OrderReplaced { .. } => "OrderReplaced",
+            Self::HoldPlaced { .. } => "HoldPlaced",
+            Self::HoldConfirmed => "HoldConfirmed",
+            Self::HoldExpired { .. } => "HoldExpired",
+            Self::OrderCancelled => "OrderCancelled",
+        }
+    }
+
+    /// The line the event is about, if any.
+    #[must_use]
+    pub const fn line(&self) -> Option<&LineKey> {
+        match self {
+            Self::Allocated { line, .. } | Self::OutOfStock { line, .. } | Self::Backordered { line, .. } => {
+                Some(&line.key)
+            }
+            Self::Deallocated { key, .. }
+            | Self::Reallocated { key, .. }
+            | Self::PromiseChanged { key, .. }
+            | Self::PromiseBroken { key, .. }
+            | Self::Confirmed { key }
+            | Self::Dispatched { key, .. }
+            | Self::DispatchUndone { key, .. } => Some(key),
+            Self::ProductNamed { .. }
+            | Self::SafetyStockChanged { .. }
+            | Self::BatchCreated { .. }
+            | Self::BatchQuantityChanged { .. }
+            | Self::BatchEtaChanged { .. }
+            | Self::BatchReceived { .. }
+            | Self::BatchCancelled { .. }
+            | Self::StockDepleted
+            | Self::StockReplenished
+            | Self::OrderPlaced { .. }
+            | Self::OrderReplaced { .. }
+            | Self::HoldPlaced { .. }
+            | Self::HoldConfirmed
+            | Self::HoldExpired { .. }
+            | Self::OrderCancelled => None,
+        }
+    }
+}
+
+/// The names of all event types, for filters.
+pub const EVENT_TYPES: [&str; 25] = [
+    "ProductNamed",
+    "SafetyStockChanged",
+    "BatchCreated",
+    "BatchQuantityChanged",
+    "BatchEtaChanged",
+    "BatchReceived",
+    "BatchCancelled",
+    "StockDepleted",
+    "StockReplenished",
+    "Allocated",
+    "Deallocated",
+    "Reallocated",
+    "OutOfStock",
+    "Backordered",
+    "PromiseChanged",
+    "PromiseBroken",
+    "Confirmed",
+    "Dispatched",
+    "DispatchUndone",
+    "OrderPlaced",
+    "OrderReplaced",
+    "HoldPlaced",
+    "HoldConfirmed",
+    "HoldExpired",
+    "OrderCancelled",
+];

@@ -1,0 +1,48 @@
+//! The event recorder: collects the events of a command, each with the command's context.
+
+use alloc::vec::Vec;
+
+use jiff::civil::Date;
+
+use super::event::{Event, Subject};
+use super::fact::Fact;
+use crate::context::{DecisionContext, DecisionTime};
+
+/// Appends the events of one command to those of the transaction.
+#[derive(Debug)]
+pub(crate) struct EventRecorder<'e> {
+    context: &'e DecisionContext,
+    time: DecisionTime,
+    events: &'e mut Vec<Event>,
+}
+
+impl<'e> EventRecorder<'e> {
+    pub(crate) fn new(context: &'e DecisionContext, events: &'e mut Vec<Event>) -> Self {
+        Self {
+            context,
+            time: context.time(),
+            events,
+        }
+    }
+
+    /// The time of the decision.
+    pub(crate) const fn time(&self) -> DecisionTime {
+        self.time
+    }
+
+    /// The day of the decision.
+    pub(crate) const fn today(&self) -> Date {
+        self.time.today
+    }
+
+    /// Appends an event with this fact.
+    pub(crate) fn record(&mut self, subject: Subject, fact: Fact) {
+        self.events.push(Event {
+            subject,
+            occurred_at: self.context.now,
+            actor: self.context.actor.clone(),
+            correlation_id: self.context.correlation_id.clone(),
+            fact,
+        });
+    }
+}

@@ -1,0 +1,128 @@
+//! A batch as stored, its status, and its position in preference order.
+
+use jiff::civil::Date;
+
+use crate::language::name::{Location, Reference, Sku};
+use crate::language::quantity::{Count, Quantity, Units};
+
+/// Whether a batch has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchStatus {
+    /// It is in the warehouse and can leave today.
+    InWarehouse,
+    /// It arrives today or later.
+    Inbound,
+    /// Its ETA has passed and it has not been received. Counts as arriving today.
+    Overdue,
+    /// It was cancelled.
+    Closed,
+}
+
+impl BatchStatus {
+    /// The status of a batch with this ETA that was not cancelled.
+    #[must_use]
+    pub(crate) fn of(eta: Option<Date>, today: Date) -> Self {
+        match eta {
+            None => Self::InWarehouse,
+            Some(eta) if eta < today => Self::Overdue,
+            Some(_) => Self::Inbound,
+        }
+    }
+
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InWarehouse => "in_warehouse",
+            Self::Inbound => "inbound",
+            Self::Overdue => "overdue",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A batch's position among its product's batches: the earlier is tried first. Stock in the warehouse comes before any
+/// ETA, then the earliest ETA, then the batch created first.
+///
+/// The fields are compared in the order of their declaration; `None` sorts before every date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Preference {
+    /// When it arrives; `None`: it is in the warehouse.
+    pub eta: Option<Date>,
+    /// Its number among the product's batches, in order of creation.
+    pub ordinal: u32,
+}
+
+/// A batch as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchRecord {
+    /// Which batch.
+    pub reference: Reference,
+    /// Of which product.
+    pub sku: Sku,
+    /// Its location, or the location it will arrive at.
+    pub location: Location,
+    /// 1 for the product's first batch, 2 for the second, …: breaks ties of preference.
+    pub ordinal: u32,
+    /// The quantity it was created with: "the same content again" is compared to this.
+    pub created_quantity: Quantity,
+    /// The ETA it was created with, for the same comparison.
+    pub created_eta: Option<Date>,
+    /// The current quantity, bought or counted.
+    pub quantity: Count,
+    /// Units allocated and still in the batch: the sum of its allocations.
+    pub allocated: Units,
+    /// Units that have left the building.
+    pub dispatched: Units,
+    /// When it arrives; `None`: it is in the warehouse.
+    pub eta: Option<Date>,
+    /// Whether it was cancelled: its quantity is then what has been dispatched from it.
+    pub closed: bool,
+}
+
+impl BatchRecord {
+    /// The `ordinal`th batch of a product when it is created: nothing of it is allocated, and its location is the
+    /// default.
+    #[must_use]
+    pub fn new(reference: Reference, sku: Sku, ordinal: u32, quantity: Quantity, eta: Option<Date>) -> Self {
+        Self {
+            reference,
+            sku,
+            location: Location::default(),
+            ordinal,
+            created_quantity: quantity,
+            created_eta: eta,
+            quantity: quantity.into(),
+            allocated: Units::ZERO,
+            dispatched: Units::ZERO,
+            eta,
+            closed: false,
+        }
+    }
+
+    /// The batch's position in the order in which batches are tried.
+    #[must_use]
+    pub const fn preference(&self) -> Preference {
+        Preference {
+            eta: self.eta,
+            ordinal: self.ordinal,
+        }
+    }
+
+    /// The batch's status on a day.
+    #[must_use]
+    pub fn status(&self, today: Date) -> BatchStatus {
+        if self.closed {
+            BatchStatus::Closed
+        } else {
+            BatchStatus::of(self.eta, today)
+        }
+    }
+
+    /// Units that can be promised; zero if the record says that more is committed than the batch has.
+    #[must_use]
+    pub fn available(&self) -> Units {
+        let left = self.quantity.units().saturating_sub(self.allocated);
+        left.saturating_sub(self.dispatched)
+    }
+}

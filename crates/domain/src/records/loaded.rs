@@ -1,0 +1,67 @@
+//! What a store reads for a scope.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+
+use super::batch::{BatchRecord, Preference};
+use super::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
+use super::product::ProductRecord;
+use crate::language::message::MessageId;
+use crate::language::name::Sku;
+use crate::language::precedence::ServicePosition;
+
+/// The end of a page of batches: the product has more batches with available units than were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchPageEnd {
+    /// Which product.
+    pub sku: Sku,
+    /// The last batch of the page; the others follow it in preference order.
+    pub after: Preference,
+}
+
+/// How far a product's backlog was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogRead {
+    /// Of which product.
+    pub sku: Sku,
+    /// The position of the last line that was read, with more lines waiting behind it. `None`: all lines were read.
+    pub until: Option<ServicePosition>,
+}
+
+/// When the next hold on a product's stock ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextHold {
+    /// Of which product.
+    pub sku: Sku,
+    /// The earliest deadline of its lines that are held or wait in a held order, the lines of the scope's orders left
+    /// out. `None`: there is none.
+    pub at: Option<Timestamp>,
+}
+
+/// What a store read for a scope. Within the scope, what is missing here does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// The products of the scope that exist, locked against every other change.
+    pub products: Vec<ProductRecord>,
+    /// Their batches with available units, as far as the scope asks; the batches named in the scope; the batches of the
+    /// loaded lines.
+    pub batches: Vec<BatchRecord>,
+    /// The products of which not all batches with available units were read.
+    pub batch_pages_cut: Vec<BatchPageEnd>,
+    /// The headers of the scope's orders.
+    pub orders: Vec<OrderRecord>,
+    /// The lines named in the scope; all lines of its orders; the page of the backlog; the lines to release.
+    pub lines: Vec<LineRecord>,
+    /// All allocations of these lines.
+    pub allocations: Vec<AllocationRecord>,
+    /// What these lines have dispatched, if the scope asks for it.
+    pub dispatches: Vec<DispatchRecord>,
+    /// When the next hold of a product ends, if the scope asks for it.
+    pub next_holds: Vec<NextHold>,
+    /// How far each product's backlog was read, if the scope asks for it.
+    pub backlog: Vec<BacklogRead>,
+    /// Those of the scope's messages that were processed before.
+    pub processed: BTreeSet<MessageId>,
+}

@@ -1,0 +1,323 @@
+//! Drafts: finding units for lines before anything is changed.
+
+use alloc::vec::Vec;
+
+use super::batch::Batch;
+use super::index::{BatchIndex, IndexedVec};
+use super::line::Allocation;
+use crate::answers::explain::{Remedy, Tried, TriedOutcome};
+use crate::answers::refusal::Shortage;
+use crate::context::DecisionTime;
+use crate::language::line_terms::{LineTerms, Part};
+use crate::language::locations::Locations;
+use crate::language::name::{LineKey, Location, Sku};
+use crate::language::quantity::{Count, MAX_QUANTITY, Quantity, Units};
+use crate::promising::promisable;
+
+/// What is looked for: the units a line wants, and the conditions it sets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Search<'t> {
+    /// Units it wants.
+    pub(crate) wanted: Quantity,
+    /// Whether it may be spread over several batches.
+    pub(crate) split: bool,
+    /// Where its units may come from.
+    pub(crate) locations: &'t Locations,
+}
+
+impl<'t> Search<'t> {
+    /// A search for all the units that a line wants.
+    pub(crate) const fn of(terms: &'t LineTerms) -> Self {
+        Self {
+            wanted: terms.quantity,
+            split: terms.split,
+            locations: &terms.locations,
+        }
+    }
+}
+
+/// What was available to a line that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Short {
+    pub(crate) available: Units,
+    largest_batch: Units,
+}
+
+impl Short {
+    /// Counts a batch that was tried.
+    fn add(&mut self, available: Units) {
+        self.available = self.available.plus(available);
+        self.largest_batch = self.largest_batch.max(available);
+    }
+
+    /// The same, if no more than `most` units may be promised.
+    fn at_most(self, most: Units) -> Self {
+        Self {
+            available: self.available.min(most),
+            largest_batch: self.largest_batch.min(most),
+        }
+    }
+
+    /// The shortage of a line.
+    pub(crate) const fn of(self, key: LineKey, sku: Sku, requested: Quantity, remedy: Remedy) -> Shortage {
+        Shortage {
+            key,
+            sku,
+            requested,
+            available: self.available,
+            largest_batch: self.largest_batch,
+            remedy,
+        }
+    }
+}
+
+/// A search through the offered batches of a product, which changes nothing.
+///
+/// Lines drafted one after the other count together, so an order sees its own lines.
+#[derive(Debug)]
+pub(crate) struct Draft<'p> {
+    /// The product's batches.
+    batches: &'p IndexedVec<BatchIndex, Batch>,
+    /// The offered batches, in preference order. Positions below are positions in this list.
+    offered: &'p [BatchIndex],
+    /// Units that earlier lines of this draft take, by position. May be shorter than the list.
+    taken: Vec<Units>,
+    /// Units that are kept back from these lines.
+    safety_stock: Count,
+    /// When the lines get their units.
+    time: DecisionTime,
+}
+
+impl<'p> Draft<'p> {
+    /// A draft on the offered batches of a product, in preference order.
+    pub(crate) const fn new(
+        batches: &'p IndexedVec<BatchIndex, Batch>,
+        offered: &'p [BatchIndex],
+        safety_stock: Count,
+        time: DecisionTime,
+    ) -> Self {
+        Self {
+            batches,
+            offered,
+            taken: Vec::new(),
+            safety_stock,
+            time,
+        }
+    }
+
+    fn batch(&self, position: usize) -> &'p Batch {
+        &self.batches[self.offered[position]]
+    }
+
+    fn location(&self, position: usize) -> &'p Location {
+        &self.batch(position).record().location
+    }
+
+    /// Whether the batch at a position is too long overdue for new promises.
+    fn is_overdue(&self, position: usize) -> bool {
+        !self.time.offers(self.batch(position).eta())
+    }
+
+    /// Units of the batch at a position that are still available.
+    fn available(&self, position: usize) -> Units {
+        let available = self.batch(position).available();
+        match self.taken.get(position) {
+            Some(taken) => available.saturating_sub(*taken),
+            None => available,
+        }
+    }
+
+    /// The most units that may be promised of all batches together; `None`: there is no limit, as nothing is kept back.
+    fn limit(&self) -> Option<Units> {
+        if self.safety_stock == Count::ZERO {
+            return None;
+        }
+        let timely = (0..self.offered.len()).filter(|position| !self.is_overdue(*position));
+        let total: Units = timely.map(|position| self.available(position)).sum();
+        Some(promisable(total, self.safety_stock))
+    }
+
+    fn take(&mut self, position: usize, quantity: Quantity) -> Allocation {
+        if self.taken.len() <= position {
+            self.taken.resize(position + 1, Units::ZERO);
+        }
+        self.taken[position] = self.taken[position].plus(quantity.units());
+        self.allocation(self.offered[position], quantity)
+    }
+
+    fn allocation(&self, batch: BatchIndex, quantity: Quantity) -> Allocation {
+        Allocation {
+            part: Part {
+                batch: self.batches[batch].reference().clone(),
+                quantity,
+            },
+            batch,
+            allocated_at: self.time.now,
+        }
+    }
+
+    /// The positions of the batches that a line may get units of, in the order in which they are tried: location by
+    /// location as the line prefers, and in preference order within a location.
+    fn candidates<'t>(&self, locations: &'t Locations) -> impl Iterator<Item = usize> + use<'t, 'p> {
+        let (batches, offered, limit) = (self.batches, self.offered, self.time.overdue_limit);
+        let any = [None];
+        let named = locations.as_slice().iter().map(Some);
+        // One pass over the batches for any location, else one pass for each location.
+        let passes = any.into_iter().filter(|_| locations.is_any()).chain(named);
+        passes.flat_map(move |location: Option<&Location>| {
+            (0..offered.len()).filter(move |position| {
+                let batch = &batches[offered[*position]];
+                let is_here = location.is_none_or(|location| *location == batch.record().location);
+                is_here && limit.offers(batch.eta())
+            })
+        })
+    }
+
+    /// Finds units for a line in preference order: whole in the first batch that can take it, or, if it may be split,
+    /// spread over as many batches as it needs. The line gets all of its units or none.
+    pub(crate) fn fit(&mut self, search: Search<'_>) -> Result<Vec<Allocation>, Short> {
+        let wanted = search.wanted.units();
+        let limit = self.limit();
+        let within_limit = limit.is_none_or(|most| wanted <= most);
+        let mut found = Short::default();
+        for position in self.candidates(search.locations) {
+            let available = self.available(position);
+            if within_limit && !search.split && available >= wanted {
+                return Ok(Vec::from([self.take(position, search.wanted)]));
+            }
+            found.add(available);
+            if within_limit && search.split && found.available >= wanted {
+                return Ok(self.spread(search));
+            }
+        }
+        Err(limit.map_or(found, |most| found.at_most(most)))
+    }
+
+    /// Finds additional units for a line in the batch it is in.
+    pub(crate) fn more_of(&self, batch: BatchIndex, search: Search<'_>) -> Result<Vec<Allocation>, Short> {
+        let available = self.batches[batch].available();
+        let most = self.limit().unwrap_or(available);
+        if search.wanted.units() <= available.min(most) {
+            return Ok(Vec::from([self.allocation(batch, search.wanted)]));
+        }
+        let mut found = Short::default();
+        found.add(available);
+        Err(found.at_most(most))
+    }
+
+    /// Spreads a line over the first batches, which together have enough units.
+    fn spread(&mut self, search: Search<'_>) -> Vec<Allocation> {
+        let mut allocations = Vec::new();
+        let mut missing = Some(search.wanted);
+        for position in self.candidates(search.locations) {
+            let Some(wanted) = missing else { break };
+            if let Some(given) = self.available(position).give(wanted) {
+                allocations.push(self.take(position, given));
+                missing = Quantity::new(wanted.get() - given.get()).ok();
+            }
+        }
+        // A line's allocations are in preference order, whatever locations it prefers.
+        allocations.sort_by_key(|allocation| self.batches[allocation.batch].preference());
+        allocations
+    }
+
+    /// The batches that [`fit`](Self::fit) would try for a line, in order, with the result for each. Batches that the
+    /// line may not get units of come first.
+    pub(crate) fn tried(&self, search: Search<'_>) -> Vec<Tried> {
+        let wanted = search.wanted.units();
+        let within_limit = self.limit().is_none_or(|most| wanted <= most);
+        let candidates: Vec<usize> = self.candidates(search.locations).collect();
+        let total: Units = candidates.iter().map(|position| self.available(*position)).sum();
+        let mut missing = wanted;
+        let mut tried = Vec::new();
+        let result = |position: usize, outcome| Tried {
+            batch: self.batch(position).reference().clone(),
+            location: self.location(position).clone(),
+            eta: self.batch(position).eta(),
+            available: self.available(position),
+            outcome,
+        };
+        let excluded = (0..self.offered.len()).filter(|position| !candidates.contains(position));
+        tried.extend(excluded.map(|position| {
+            let outcome = if self.is_overdue(position) {
+                TriedOutcome::Overdue
+            } else {
+                TriedOutcome::OtherLocation
+            };
+            result(position, outcome)
+        }));
+        for position in candidates {
+            let available = self.available(position);
+            let enough = if search.split {
+                total >= wanted
+            } else {
+                available >= wanted
+            };
+            let outcome = match (enough, within_limit) {
+                (true, true) if !available.is_zero() => TriedOutcome::Taken,
+                (true, false) => TriedOutcome::KeptBack,
+                _ => TriedOutcome::TooSmall,
+            };
+            tried.push(result(position, outcome));
+            if outcome == TriedOutcome::Taken {
+                missing = if search.split {
+                    missing.saturating_sub(available)
+                } else {
+                    Units::ZERO
+                };
+                if missing.is_zero() {
+                    break;
+                }
+            }
+        }
+        tried
+    }
+
+    /// The smallest change that would have let a line fit.
+    pub(crate) fn remedy(&self, search: Search<'_>, short: Short) -> Remedy {
+        let wanted = search.wanted.units();
+        let candidates = self.candidates(search.locations);
+        let mut found = Short::default();
+        candidates.for_each(|position| found.add(self.available(position)));
+        let (total, largest) = (found.available, found.largest_batch);
+        let enough = |total: Units, largest: Units| {
+            if search.split {
+                total >= wanted
+            } else {
+                largest >= wanted
+            }
+        };
+        let limit = self.limit();
+        let within_limit = limit.is_none_or(|most| wanted <= most);
+        if within_limit && !search.split && total >= wanted {
+            return Remedy::Split;
+        }
+        if within_limit && !search.locations.is_any() {
+            let mut timely = (0..self.offered.len()).filter(|position| !self.is_overdue(*position));
+            let elsewhere = timely.find(|position| {
+                let excluded = !search.locations.as_slice().contains(self.location(*position));
+                let available = self.available(*position);
+                excluded && enough(total.plus(available), available)
+            });
+            if let Some(position) = elsewhere {
+                return Remedy::Location(self.location(position).clone());
+            }
+        }
+        if !within_limit && enough(total, largest) {
+            let missing = wanted.saturating_sub(limit.unwrap_or_default());
+            let keep = self.safety_stock.units().saturating_sub(missing);
+            if let Ok(keep) = Count::new(i128::from(keep.get())) {
+                return Remedy::SafetyStock(keep);
+            }
+        }
+        let fewer = if search.split {
+            short.available
+        } else {
+            short.largest_batch
+        };
+        match Quantity::new(i128::from(fewer.get().min(u64::from(MAX_QUANTITY)))) {
+            Ok(fewer) if fewer < search.wanted => Remedy::Quantity(fewer),
+            _ => Remedy::MoreStock(wanted.saturating_sub(fewer)),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Order lines: what a customer wants, the state of it, and the units allocated to it.
+
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+
+use super::index::BatchIndex;
+use crate::language::line_terms::{LineState, LineTerms, Part};
+use crate::language::name::{LineKey, Sku};
+use crate::language::precedence::{ReleaseRank, ServicePosition};
+use crate::language::quantity::{Quantity, Units};
+use crate::records::change_set::{Change, ChangeSet};
+use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
+
+/// Units of one line, allocated in one batch, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Allocation {
+    pub(crate) part: Part,
+    pub(crate) batch: BatchIndex,
+    pub(crate) allocated_at: Timestamp,
+}
+
+impl Allocation {
+    /// The record of these units while they are in the batch.
+    fn record(self, key: &LineKey, release_rank: ReleaseRank) -> AllocationRecord {
+        AllocationRecord {
+            key: key.clone(),
+            batch: self.part.batch,
+            quantity: self.part.quantity,
+            release_rank,
+            allocated_at: self.allocated_at,
+        }
+    }
+
+    /// The record of these units once they have left the building.
+    fn dispatch_record(self, key: &LineKey) -> DispatchRecord {
+        DispatchRecord {
+            key: key.clone(),
+            batch: self.part.batch,
+            quantity: self.part.quantity,
+            allocated_at: self.allocated_at,
+        }
+    }
+}
+
+/// A line's state with its units: in batches, or, for a dispatched line, the units that left them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LineStatus {
+    pub(crate) state: LineState,
+    pub(crate) allocations: Vec<Allocation>,
+}
+
+impl LineStatus {
+    /// A state without units.
+    pub(crate) const fn without_units(state: LineState) -> Self {
+        Self {
+            state,
+            allocations: Vec::new(),
+        }
+    }
+
+    /// The status of a line that has these units: held until a deadline, or firm.
+    pub(crate) const fn with_units(allocations: Vec<Allocation>, hold_until: Option<Timestamp>) -> Self {
+        Self {
+            state: LineState::with_units(hold_until),
+            allocations,
+        }
+    }
+
+    /// The units it has in batches; none of those that have left the building.
+    pub(crate) fn allocated(&self) -> &[Allocation] {
+        if self.state.holds_units() {
+            &self.allocations
+        } else {
+            &[]
+        }
+    }
+
+    /// The units that have left the building.
+    fn dispatched(&self) -> &[Allocation] {
+        if self.state == LineState::Dispatched {
+            &self.allocations
+        } else {
+            &[]
+        }
+    }
+
+    /// The units it has, by batch.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.allocated()
+            .iter()
+            .map(|allocation| allocation.part.clone())
+            .collect()
+    }
+}
+
+/// A line's terms and status at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LineSnapshot {
+    pub(crate) terms: LineTerms,
+    pub(crate) status: LineStatus,
+}
+
+/// An order line: an entity of its product's aggregate.
+#[derive(Debug, Clone)]
+pub struct Line {
+    terms: LineTerms,
+    status: LineStatus,
+    /// As it was read; `None`: it was placed in this transaction.
+    stored: Option<LineSnapshot>,
+    /// Whether its product has a snapshot of it from before the current command.
+    tracked: bool,
+}
+
+impl Line {
+    /// A line that is placed in this transaction.
+    pub(crate) const fn new(terms: LineTerms, status: LineStatus) -> Self {
+        Self {
+            terms,
+            status,
+            stored: None,
+            tracked: false,
+        }
+    }
+
+    /// A line as read from a store, with its units.
+    pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>) -> Self {
+        let snapshot = LineSnapshot {
+            status: LineStatus {
+                state: record.state,
+                allocations,
+            },
+            terms: record.terms,
+        };
+        Self {
+            terms: snapshot.terms.clone(),
+            status: snapshot.status.clone(),
+            stored: Some(snapshot),
+            tracked: false,
+        }
+    }
+
+    /// Its identity.
+    #[must_use]
+    pub const fn key(&self) -> &LineKey {
+        &self.terms.key
+    }
+
+    /// Its current terms.
+    #[must_use]
+    pub const fn terms(&self) -> &LineTerms {
+        &self.terms
+    }
+
+    /// The units it wants.
+    #[must_use]
+    pub const fn quantity(&self) -> Quantity {
+        self.terms.quantity
+    }
+
+    /// Its state.
+    #[must_use]
+    pub const fn state(&self) -> LineState {
+        self.status.state
+    }
+
+    /// Its position in the order of service.
+    #[must_use]
+    pub fn service_position(&self) -> ServicePosition {
+        self.terms.service_position()
+    }
+
+    pub(crate) const fn status(&self) -> &LineStatus {
+        &self.status
+    }
+
+    /// Sets the line's terms and status and returns the ones before. The caller moves the units.
+    pub(crate) fn replace(&mut self, terms: LineTerms, status: LineStatus) -> LineSnapshot {
+        LineSnapshot {
+            terms: core::mem::replace(&mut self.terms, terms),
+            status: core::mem::replace(&mut self.status, status),
+        }
+    }
+
+    /// The line's current terms and status.
+    pub(crate) fn snapshot(&self) -> LineSnapshot {
+        LineSnapshot {
+            terms: self.terms.clone(),
+            status: self.status.clone(),
+        }
+    }
+
+    /// Whether the line is the same as in a snapshot.
+    pub(crate) fn is_as_in(&self, snapshot: &LineSnapshot) -> bool {
+        self.status == snapshot.status && self.terms == snapshot.terms
+    }
+
+    /// The units of a line that was placed in this transaction, if all of them are in one batch.
+    pub(crate) fn placed_in_one_batch(&self) -> Option<&Allocation> {
+        match (&self.stored, self.status.allocated()) {
+            (None, [allocation]) => Some(allocation),
+            _ => None,
+        }
+    }
+
+    /// The units it has in a batch.
+    pub(crate) fn allocation_in(&self, batch: BatchIndex) -> Option<&Allocation> {
+        self.status
+            .allocated()
+            .iter()
+            .find(|allocation| allocation.batch == batch)
+    }
+
+    /// Its rank among the lines that may have to leave a batch.
+    pub(crate) fn release_rank(&self) -> ReleaseRank {
+        release_rank(&self.terms, &self.status)
+    }
+
+    /// Marks the line as tracked; returns whether it was not before.
+    pub(crate) const fn track(&mut self) -> bool {
+        !core::mem::replace(&mut self.tracked, true)
+    }
+
+    /// The command is over: its product has no snapshot any more.
+    pub(crate) const fn untrack(&mut self) {
+        self.tracked = false;
+    }
+
+    /// Adds what has changed since the line was read: the line itself, and the units that differ.
+    pub(crate) fn close(self, sku: &Sku, changes: &mut ChangeSet) {
+        let Self {
+            terms, status, stored, ..
+        } = self;
+        let rank = release_rank(&terms, &status);
+        let key = &terms.key;
+        let Some(before) = stored else {
+            let allocated = status.allocated().iter().cloned();
+            changes
+                .earmarked
+                .extend(allocated.map(|allocation| allocation.record(key, rank)));
+            let dispatched = status.dispatched().iter().cloned();
+            changes
+                .dispatched
+                .extend(dispatched.map(|allocation| allocation.dispatch_record(key)));
+            changes.lines.push(Change::New(record(terms, sku, status.state)));
+            return;
+        };
+        let rank_before = release_rank(&before.terms, &before.status);
+        // The rank is stored with the allocation: with another rank it is another allocation.
+        let unchanged =
+            |allocation: &Allocation, other: &LineStatus| rank_before == rank && other.allocated().contains(allocation);
+        let released = before.status.allocated().iter();
+        let released = released.filter(|allocation| !unchanged(allocation, &status));
+        changes
+            .released
+            .extend(released.map(|allocation| allocation.clone().record(key, rank_before)));
+        let earmarked = status.allocated().iter();
+        let earmarked = earmarked.filter(|allocation| !unchanged(allocation, &before.status));
+        changes
+            .earmarked
+            .extend(earmarked.map(|allocation| allocation.clone().record(key, rank)));
+        let returned = before.status.dispatched().iter();
+        let returned = returned.filter(|allocation| !status.dispatched().contains(allocation));
+        changes
+            .returned
+            .extend(returned.map(|allocation| allocation.clone().dispatch_record(key)));
+        let dispatched = status.dispatched().iter();
+        let dispatched = dispatched.filter(|allocation| !before.status.dispatched().contains(allocation));
+        changes
+            .dispatched
+            .extend(dispatched.map(|allocation| allocation.clone().dispatch_record(key)));
+        if before.status.state != status.state || before.terms != terms {
+            changes.lines.push(Change::Changed(record(terms, sku, status.state)));
+        }
+    }
+
+    /// Whether its units match its state: all of its units if it is held or allocated, else none.
+    pub(crate) fn has_the_units_of_its_state(&self) -> bool {
+        let allocated = self.status.allocated().iter();
+        let units: Units = allocated.map(|allocation| allocation.part.quantity.units()).sum();
+        if self.status.state.holds_units() {
+            units == self.terms.quantity.units()
+        } else {
+            units.is_zero()
+        }
+    }
+}
+
+fn release_rank(terms: &LineTerms, status: &LineStatus) -> ReleaseRank {
+    ReleaseRank::of(terms.precedence, status.state == LineState::Held)
+}
+
+/// The record of a line with these terms in this state.
+fn record(terms: LineTerms, sku: &Sku, state: LineState) -> LineRecord {
+    LineRecord {
+        sku: sku.clone(),
+        state,
+        terms,
+    }
+}

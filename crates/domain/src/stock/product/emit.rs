@@ -1,0 +1,316 @@
+//! Emitting events: what a command did to the lines of a product and to its stock, one net event for each line.
+
+use alloc::vec::Vec;
+
+use jiff::civil::Date;
+
+use super::Product;
+use crate::answers::outcome::{Effects, Moved, PromiseMoved};
+use crate::events::fact::Fact;
+use crate::events::recorder::EventRecorder;
+use crate::language::line_terms::{LineState, LineTerms, Part};
+use crate::language::quantity::{Quantity, Units};
+use crate::language::reason::{DeallocationReason, MoveReason};
+use crate::promising::promisable;
+use crate::stock::cause::Cause;
+use crate::stock::index::LineIndex;
+use crate::stock::line::LineSnapshot;
+
+impl Product {
+    /// Emits the events of the command: those of its lines, then StockDepleted or StockReplenished if the product
+    /// crossed that line. Adds the effects on lines to `effects`, for the command's outcome.
+    pub(crate) fn emit_events(
+        &mut self,
+        cause: &Cause,
+        recorder: &mut EventRecorder<'_>,
+        effects: Option<&mut Effects>,
+    ) {
+        self.emit_line_events(cause, recorder, effects);
+        self.emit_stock_crossing(recorder);
+    }
+
+    /// Emits the net events of each line that the command changed; an unchanged line has none. For a command that is
+    /// not done with the product: the product's own events follow later.
+    pub(crate) fn emit_line_events(
+        &mut self,
+        cause: &Cause,
+        recorder: &mut EventRecorder<'_>,
+        mut effects: Option<&mut Effects>,
+    ) {
+        let mut tracked = core::mem::take(&mut self.tracked_lines);
+        for (line, before) in tracked.drain(..) {
+            self.lines[line].untrack();
+            match before {
+                None => {
+                    if let Some(fact) = self.placing_fact(line) {
+                        self.add_effect(&fact, line, recorder.today(), &mut effects);
+                        self.record_fact(fact, recorder);
+                    }
+                }
+                Some(before) => {
+                    for fact in self.net_facts(line, &before, cause, recorder.today()) {
+                        self.add_effect(&fact, line, recorder.today(), &mut effects);
+                        self.record_fact(fact, recorder);
+                    }
+                }
+            }
+        }
+        // The next command reuses the memory.
+        self.tracked_lines = tracked;
+        self.eta_before = None;
+    }
+
+    /// Emits StockDepleted or StockReplenished: exactly one for each crossing.
+    fn emit_stock_crossing(&mut self, recorder: &mut EventRecorder<'_>) {
+        let Some(in_stock) = self.is_in_stock() else {
+            self.needs_all_batches = true;
+            return;
+        };
+        if self.record.depleted == in_stock {
+            self.record.depleted = !in_stock;
+            let fact = if in_stock {
+                Fact::StockReplenished
+            } else {
+                Fact::StockDepleted
+            };
+            self.record_fact(fact, recorder);
+        }
+    }
+
+    /// Whether any units of the product can be promised. A product that never had a batch counts as in stock: it has
+    /// not run out. `None`: batches that were not read decide it.
+    fn is_in_stock(&self) -> Option<bool> {
+        let mut available = Units::ZERO;
+        for batch in self.offered() {
+            available = available.plus(self.batches[*batch].available());
+            if !promisable(available, self.record.safety_stock).is_zero() {
+                return Some(true);
+            }
+        }
+        match self.batch_page_end {
+            Some(_) => None,
+            None => Some(self.record.batches_created == 0),
+        }
+    }
+
+    fn add_effect(&self, fact: &Fact, line: LineIndex, today: Date, effects: &mut Option<&mut Effects>) {
+        let Some(effects) = effects else { return };
+        match fact {
+            Fact::Reallocated {
+                key,
+                from,
+                to,
+                promised_from,
+                promised_to,
+                ..
+            } => effects.reallocated.push(Moved {
+                key: key.clone(),
+                from: from.clone(),
+                to: to.clone(),
+                promised_from: *promised_from,
+                promised_to: *promised_to,
+            }),
+            Fact::PromiseChanged { key, from, to, .. } => effects.promise_changed.push(PromiseMoved {
+                key: key.clone(),
+                from: *from,
+                to: *to,
+            }),
+            Fact::Allocated { .. } => effects.allocated.push(self.view(line, today)),
+            Fact::Backordered { .. } => effects.backordered.push(self.view(line, today)),
+            _ => {}
+        }
+    }
+
+    /// The fact for a line that the command placed. A refused line has none: its OutOfStock event says so.
+    fn placing_fact(&self, line: LineIndex) -> Option<Fact> {
+        let line = &self.lines[line];
+        match line.state() {
+            LineState::Held | LineState::Allocated => Some(Fact::Allocated {
+                line: line.terms().clone(),
+                allocations: line.status().parts(),
+                from_backlog: false,
+            }),
+            LineState::Backordered => Some(Fact::Backordered {
+                line: line.terms().clone(),
+                from: Vec::new(),
+                why: None,
+            }),
+            LineState::Refused | LineState::Cancelled | LineState::Expired | LineState::Dispatched => None,
+        }
+    }
+
+    /// The facts that lead from a line as it was to the line as it is.
+    fn net_facts(&self, index: LineIndex, before: &LineSnapshot, cause: &Cause, today: Date) -> Vec<Fact> {
+        let line = &self.lines[index];
+        let key = line.key().clone();
+        let from = before.status.parts();
+        let mut facts = Vec::new();
+        match (before.status.state, line.state()) {
+            (LineState::Dispatched, LineState::Allocated) => {
+                let to = line.status().parts();
+                facts.push(Fact::DispatchUndone { key, to });
+            }
+            (_, LineState::Dispatched) if !line.is_as_in(before) => facts.push(Fact::Dispatched { key, from }),
+            (state_before, LineState::Held | LineState::Allocated) if state_before.holds_units() => {
+                self.add_facts_of_changed_units(index, before, cause, today, &mut facts);
+            }
+            (state_before, LineState::Held | LineState::Allocated) => facts.push(Fact::Allocated {
+                line: line.terms().clone(),
+                allocations: line.status().parts(),
+                from_backlog: state_before == LineState::Backordered,
+            }),
+            (_, LineState::Backordered) if line.is_as_in(before) => {}
+            (LineState::Backordered, LineState::Backordered) if became_firm(&before.terms, line.terms()) => {
+                if before.terms.quantity != line.quantity() {
+                    facts.push(self.backordered(index, Vec::new(), None));
+                }
+                facts.push(Fact::Confirmed { key });
+            }
+            (_, LineState::Backordered) => {
+                let why = cause.move_reason().filter(|_| !from.is_empty()).cloned();
+                facts.push(self.backordered(index, from, why));
+            }
+            (state_before, state @ (LineState::Cancelled | LineState::Expired)) if state_before.is_open() => {
+                let why = match deallocation_reason(cause) {
+                    // To cancel a held line is to release its hold.
+                    DeallocationReason::Cancelled
+                        if state == LineState::Cancelled && before.terms.hold_until.is_some() =>
+                    {
+                        DeallocationReason::HoldReleased
+                    }
+                    reason => reason,
+                };
+                facts.push(Fact::Deallocated {
+                    key,
+                    from,
+                    why,
+                    left: None,
+                });
+            }
+            // Its OutOfStock event says that it is refused; it still wants its units.
+            (state_before, LineState::Refused) if state_before.holds_units() => facts.push(Fact::Deallocated {
+                key,
+                from,
+                why: deallocation_reason(cause),
+                left: Some(line.quantity()),
+            }),
+            (_, LineState::Cancelled) if !line.is_as_in(before) => facts.push(Fact::Deallocated {
+                key,
+                from,
+                why: deallocation_reason(cause),
+                left: None,
+            }),
+            (_, LineState::Refused | LineState::Cancelled | LineState::Expired | LineState::Dispatched) => {}
+        }
+        facts
+    }
+
+    fn backordered(&self, line: LineIndex, from: Vec<Part>, why: Option<MoveReason>) -> Fact {
+        Fact::Backordered {
+            line: self.lines[line].terms().clone(),
+            from,
+            why,
+        }
+    }
+
+    /// Adds the facts of a line that had units before and has units now.
+    fn add_facts_of_changed_units(
+        &self,
+        index: LineIndex,
+        before: &LineSnapshot,
+        cause: &Cause,
+        today: Date,
+        facts: &mut Vec<Fact>,
+    ) {
+        let line = &self.lines[index];
+        let key = || line.key().clone();
+        let (from, to) = (before.status.parts(), line.status().parts());
+        let other_terms = *line.terms()
+            != LineTerms {
+                quantity: line.quantity(),
+                hold_until: line.terms().hold_until,
+                ..before.terms.clone()
+            };
+        // A line only moves if stock changed and the customer did not change the line.
+        let move_reason = cause.move_reason();
+        let moved = move_reason.is_some() && before.terms.quantity == line.quantity() && !other_terms;
+        if !moved {
+            let freed = difference(&from, &to);
+            if !freed.is_empty() {
+                facts.push(Fact::Deallocated {
+                    key: key(),
+                    from: freed,
+                    why: deallocation_reason(cause),
+                    left: Some(line.quantity()),
+                });
+            }
+            let added = difference(&to, &from);
+            if other_terms || !added.is_empty() {
+                facts.push(Fact::Allocated {
+                    line: line.terms().clone(),
+                    allocations: added,
+                    from_backlog: false,
+                });
+            }
+        }
+        let dates = self
+            .promise_before(&before.status, today)
+            .zip(self.promise(line.status(), today));
+        if let (Some(why), Some((promised_from, promised_to))) = (move_reason, dates) {
+            if moved && from != to {
+                facts.push(Fact::Reallocated {
+                    key: key(),
+                    from,
+                    to,
+                    why: why.clone(),
+                    promised_from,
+                    promised_to,
+                });
+            } else if promised_from != promised_to {
+                facts.push(Fact::PromiseChanged {
+                    key: key(),
+                    from: promised_from,
+                    to: promised_to,
+                    why: why.clone(),
+                });
+            }
+            let required_by = line.terms().precedence.required_by();
+            if let Some(required_by) = required_by.filter(|day| promised_from <= *day && *day < promised_to) {
+                facts.push(Fact::PromiseBroken {
+                    key: key(),
+                    required_by,
+                    from: promised_from,
+                    to: promised_to,
+                    why: why.clone(),
+                });
+            }
+        }
+        if before.status.state == LineState::Held && line.state() == LineState::Allocated {
+            facts.push(Fact::Confirmed { key: key() });
+        }
+    }
+}
+
+fn deallocation_reason(cause: &Cause) -> DeallocationReason {
+    let reason = cause.deallocation_reason();
+    reason.expect("only a command that frees units takes them from a line")
+}
+
+/// Whether a line lost its deadline.
+const fn became_firm(before: &LineTerms, now: &LineTerms) -> bool {
+    before.hold_until.is_some() && now.hold_until.is_none()
+}
+
+/// The units in `parts` that are not in `others`.
+fn difference(parts: &[Part], others: &[Part]) -> Vec<Part> {
+    let rest = parts.iter().filter_map(|part| {
+        let other = others.iter().find(|other| other.batch == part.batch);
+        let units = other.map_or(0, |other| i128::from(other.quantity.get()));
+        let quantity = Quantity::new(i128::from(part.quantity.get()) - units).ok()?;
+        Some(Part {
+            batch: part.batch.clone(),
+            quantity,
+        })
+    });
+    rest.collect()
+}

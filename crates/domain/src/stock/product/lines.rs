@@ -1,0 +1,248 @@
+//! What happens to lines: they are placed, wait, change their quantity, become firm, are dispatched, and end.
+
+use alloc::vec::Vec;
+
+use super::Product;
+use crate::context::DecisionTime;
+use crate::events::fact::Fact;
+use crate::events::recorder::EventRecorder;
+use crate::language::line_terms::{LineState, LineTerms};
+use crate::language::name::Reference;
+use crate::language::quantity::{Quantity, Units};
+use crate::language::reason::ShortageOutcome;
+use crate::stock::batch::Batch;
+use crate::stock::draft::{Search, Short};
+use crate::stock::index::LineIndex;
+use crate::stock::line::{Allocation, Line, LineSnapshot, LineStatus};
+
+impl Product {
+    /// Places a new line with the units that a draft found for it.
+    pub(crate) fn place(&mut self, terms: LineTerms, allocations: Vec<Allocation>) -> LineIndex {
+        for allocation in &allocations {
+            self.batches[allocation.batch].earmark(allocation.part.quantity);
+        }
+        let status = LineStatus::with_units(allocations, terms.hold_until);
+        self.add_line(terms, status)
+    }
+
+    /// Records that a new line did not fit, and places it without units unless it is refused with its command.
+    pub(crate) fn place_without_units(
+        &mut self,
+        terms: LineTerms,
+        available: Units,
+        kept: ShortageOutcome,
+        recorder: &mut EventRecorder<'_>,
+    ) -> Option<LineIndex> {
+        let status = self.record_shortage(&terms, available, kept, recorder)?;
+        if status.state == LineState::Backordered {
+            self.backlog.join(terms.service_position(), self.lines.next_index());
+        }
+        Some(self.add_line(terms, status))
+    }
+
+    /// Records that a line did not fit. Returns the status it gets; `None`: it is refused with its command.
+    pub(crate) fn record_shortage(
+        &mut self,
+        terms: &LineTerms,
+        available: Units,
+        kept: ShortageOutcome,
+        recorder: &mut EventRecorder<'_>,
+    ) -> Option<LineStatus> {
+        self.require_all_batches();
+        let fact = Fact::OutOfStock {
+            line: terms.clone(),
+            available,
+            kept,
+        };
+        self.record_fact(fact, recorder);
+        match kept {
+            ShortageOutcome::Nothing => None,
+            ShortageOutcome::Refused => Some(LineStatus::without_units(LineState::Refused)),
+            ShortageOutcome::Backordered => Some(LineStatus::without_units(LineState::Backordered)),
+        }
+    }
+
+    fn add_line(&mut self, mut terms: LineTerms, status: LineStatus) -> LineIndex {
+        if !status.state.is_open() {
+            terms.hold_until = None;
+        }
+        self.note_deadline(terms.hold_until);
+        let mut line = Line::new(terms, status);
+        line.track();
+        let index = self.lines.push(line);
+        self.tracked_lines.push((index, None));
+        index
+    }
+
+    /// Cancels a line: its units are free, or it leaves the backlog. Returns `false` if it has ended before.
+    pub(crate) fn cancel(&mut self, line: LineIndex) -> bool {
+        self.end(line, LineState::Cancelled)
+    }
+
+    /// Ends a line whose hold has expired. Returns `false` if it has ended before.
+    pub(crate) fn expire(&mut self, line: LineIndex) -> bool {
+        self.end(line, LineState::Expired)
+    }
+
+    fn end(&mut self, line: LineIndex, state: LineState) -> bool {
+        let is_open = self.lines[line].state().is_open();
+        if is_open {
+            self.set_status(line, LineStatus::without_units(state));
+        }
+        is_open
+    }
+
+    /// Takes a line out of an order that is being replaced: its units are free for the new lines. Returns the line as
+    /// it was, for [`put_back`](Self::put_back) if the order is refused.
+    pub(crate) fn set_aside(&mut self, line: LineIndex) -> LineSnapshot {
+        let before = self.lines[line].snapshot();
+        let terms = LineTerms {
+            placed_with_order: false,
+            ..before.terms.clone()
+        };
+        self.change_line(line, terms, LineStatus::without_units(LineState::Cancelled));
+        before
+    }
+
+    /// Puts back a line that was set aside.
+    pub(crate) fn put_back(&mut self, line: LineIndex, before: LineSnapshot) {
+        self.change_line(line, before.terms, before.status);
+    }
+
+    /// Places a line again, on new terms, with units that a draft found. Units in a batch it had units in `before` keep
+    /// their time of allocation.
+    pub(crate) fn place_again(
+        &mut self,
+        line: LineIndex,
+        terms: LineTerms,
+        mut allocations: Vec<Allocation>,
+        before: &LineStatus,
+    ) {
+        for allocation in &mut allocations {
+            let mut earlier = before.allocated().iter();
+            let earlier = earlier.find(|earlier| earlier.batch == allocation.batch);
+            allocation.allocated_at = earlier.map_or(allocation.allocated_at, |earlier| earlier.allocated_at);
+        }
+        let status = LineStatus::with_units(allocations, terms.hold_until);
+        self.change_line(line, terms, status);
+    }
+
+    /// Places a line again, on new terms, with a status without units.
+    pub(crate) fn place_again_without_units(&mut self, line: LineIndex, terms: LineTerms, status: LineStatus) {
+        self.change_line(line, terms, status);
+    }
+
+    /// Makes a held line firm, with all of its units or fewer.
+    pub(crate) fn confirm(&mut self, line: LineIndex, quantity: Quantity) {
+        let LineSnapshot { mut terms, mut status } = self.lines[line].snapshot();
+        self.reduce(&mut status, quantity);
+        terms.quantity = quantity;
+        terms.hold_until = None;
+        if status.state == LineState::Held {
+            status.state = LineState::Allocated;
+        }
+        self.change_line(line, terms, status);
+    }
+
+    /// Reduces a line's units to a quantity. The units with the latest date are freed.
+    fn reduce(&self, status: &mut LineStatus, to: Quantity) {
+        self.sort_by_preference(&mut status.allocations);
+        let mut left = Some(to);
+        status.allocations.retain_mut(|allocation| {
+            let Some(kept) = left.and_then(|left| allocation.part.quantity.units().give(left)) else {
+                return false;
+            };
+            left = left.and_then(|left| Quantity::new(left.get() - kept.get()).ok());
+            allocation.part.quantity = kept;
+            true
+        });
+    }
+
+    fn sort_by_preference(&self, allocations: &mut [Allocation]) {
+        allocations.sort_by_key(|allocation| self.batches[allocation.batch].preference());
+    }
+
+    /// Changes the quantity of an open line. A smaller quantity frees the units with the latest date. For a larger one
+    /// only the difference is looked for; if the line may not be split, in the batch it is in.
+    ///
+    /// # Errors
+    /// The difference does not fit; the line is unchanged.
+    pub(crate) fn change_quantity(
+        &mut self,
+        line: LineIndex,
+        to: Quantity,
+        time: DecisionTime,
+    ) -> Result<(), (Quantity, Short)> {
+        let LineSnapshot { mut terms, mut status } = self.lines[line].snapshot();
+        let from = core::mem::replace(&mut terms.quantity, to);
+        match Quantity::new(i128::from(to.get()) - i128::from(from.get())) {
+            _ if status.state == LineState::Backordered => {}
+            Err(_) => self.reduce(&mut status, to),
+            Ok(more) => {
+                self.require_all_batches_for(&terms.locations);
+                let search = Search {
+                    wanted: more,
+                    ..Search::of(&terms)
+                };
+                let mut draft = self.draft(time);
+                let found = match (&*status.allocations, terms.split) {
+                    ([only], false) => draft.more_of(only.batch, search),
+                    _ => draft.fit(search),
+                };
+                match found {
+                    Ok(added) => self.add_units(&mut status, added),
+                    Err(short) => {
+                        self.require_all_batches();
+                        return Err((more, short));
+                    }
+                }
+            }
+        }
+        self.change_line(line, terms, status);
+        Ok(())
+    }
+
+    /// Adds units to those of a line, joined with the units it has in the same batches.
+    fn add_units(&self, status: &mut LineStatus, added: Vec<Allocation>) {
+        for more in added {
+            let mut allocations = status.allocations.iter_mut();
+            match allocations.find(|allocation| allocation.batch == more.batch) {
+                Some(allocation) => {
+                    let units = i128::from(allocation.part.quantity.get()) + i128::from(more.part.quantity.get());
+                    allocation.part.quantity = Quantity::new(units).expect("the sum is what the line wants");
+                }
+                None => status.allocations.push(more),
+            }
+        }
+        self.sort_by_preference(&mut status.allocations);
+    }
+
+    /// The first batch with units of a line that is not in the warehouse.
+    pub(crate) fn batch_not_in_warehouse(&self, line: LineIndex) -> Option<&Reference> {
+        let allocations = self.lines[line].status().allocated().iter();
+        let mut batches = allocations.map(|allocation| &self.batches[allocation.batch]);
+        batches.find(|batch| batch.eta().is_some()).map(Batch::reference)
+    }
+
+    /// The first batch that units of a dispatched line left and that was cancelled.
+    pub(crate) fn closed_batch_of_dispatch(&self, line: LineIndex) -> Option<&Reference> {
+        let dispatched = self.lines[line].status().allocations.iter();
+        let mut batches = dispatched.map(|allocation| &self.batches[allocation.batch]);
+        batches.find(|batch| batch.is_closed()).map(Batch::reference)
+    }
+
+    /// Dispatches the units of an allocated line.
+    pub(crate) fn dispatch(&mut self, line: LineIndex) {
+        self.change_state(line, LineState::Dispatched);
+    }
+
+    /// Undoes the dispatch of a line: its units are allocated again in the batches they left.
+    pub(crate) fn undo_dispatch(&mut self, line: LineIndex) {
+        self.change_state(line, LineState::Allocated);
+    }
+
+    fn change_state(&mut self, line: LineIndex, state: LineState) {
+        let allocations = self.lines[line].status().allocations.clone();
+        self.set_status(line, LineStatus { state, allocations });
+    }
+}

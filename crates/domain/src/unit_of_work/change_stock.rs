@@ -1,0 +1,219 @@
+//! Changing products and batches: names, safety stock, counts, ETAs, receipts, cancellations.
+
+use alloc::vec::Vec;
+
+use super::{BatchAt, UnitOfWork};
+use crate::answers::outcome::{Effects, Outcome};
+use crate::answers::refusal::Refusal;
+use crate::commands::command::{ChangeBatch, CreateBatch, PutProduct};
+use crate::context::DecisionContext;
+use crate::events::fact::Fact;
+use crate::events::recorder::EventRecorder;
+use crate::language::name::Reference;
+use crate::language::quantity::Count;
+use crate::language::reason::MoveReason;
+use crate::stock::batch::BatchChange;
+use crate::stock::cause::Cause;
+
+impl UnitOfWork {
+    pub(super) fn put_product(&mut self, put: &PutProduct, context: &DecisionContext) -> Outcome {
+        let product = self.product_or_new(&put.sku);
+        let product = &mut self.products[product];
+        let mut recorder = EventRecorder::new(context, &mut self.events);
+        let mut effects = Effects::default();
+        let named = put
+            .name
+            .as_ref()
+            .is_some_and(|name| product.rename(name, &mut recorder));
+        let kept_back = put
+            .safety_stock
+            .is_some_and(|units| product.set_safety_stock(units, &mut recorder, &mut effects));
+        let record = product.record();
+        Outcome::ProductPut {
+            sku: record.sku.clone(),
+            name: record.name.clone(),
+            safety_stock: record.safety_stock,
+            version: record.version,
+            batches: product.batches().iter().map(|batch| batch.record().clone()).collect(),
+            effects,
+            changed: named || kept_back,
+        }
+    }
+
+    pub(super) fn create_batch(&mut self, create: &CreateBatch, context: &DecisionContext) -> Result<Outcome, Refusal> {
+        if let Some(at) = self.find_batch(&create.reference) {
+            let record = self.batch(at).record();
+            let same = record.sku == create.sku
+                && record.created_quantity == create.quantity
+                && record.created_eta == create.eta
+                && record.location == create.location;
+            return if same {
+                Ok(Outcome::BatchCreated {
+                    batch: self.view_batch(at, context.today()),
+                    fresh: false,
+                    effects: Effects::default(),
+                })
+            } else {
+                Err(Refusal::BatchExists(create.reference.clone()))
+            };
+        }
+        let product = self.product_or_new(&create.sku);
+        let mut effects = Effects::default();
+        let mut recorder = EventRecorder::new(context, &mut self.events);
+        let batch = self.products[product].create_batch(create, &mut recorder, &mut effects);
+        let at = BatchAt { product, batch };
+        self.batches_by_reference().insert(create.reference.clone(), at);
+        Ok(Outcome::BatchCreated {
+            batch: self.view_batch(at, context.today()),
+            fresh: true,
+            effects,
+        })
+    }
+
+    /// Refuses a count of a closed batch, or one below what has been dispatched.
+    fn check_count(&self, at: BatchAt, to: Count) -> Result<(), Refusal> {
+        let batch = self.batch(at);
+        if batch.is_closed() && to != batch.quantity() {
+            return Err(Refusal::BatchClosed(batch.reference().clone()));
+        }
+        if to.units() < batch.dispatched() {
+            return Err(Refusal::BelowDispatched {
+                reference: batch.reference().clone(),
+                dispatched: batch.dispatched(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn change_batch(&mut self, change: &ChangeBatch, context: &DecisionContext) -> Result<Outcome, Refusal> {
+        let at = self.named_batch(&change.reference)?;
+        if let Some(to) = change.quantity {
+            self.check_count(at, to)?;
+        }
+        let batch = self.batch(at);
+        let (from, eta_before) = (batch.quantity(), batch.eta());
+        let quantity = change.quantity.filter(|to| *to != from);
+        let eta = change.eta.filter(|eta| Some(*eta) != eta_before);
+        let reference = &change.reference;
+        if batch.is_closed() && eta.is_some() {
+            return Err(Refusal::BatchClosed(reference.clone()));
+        }
+        let mut facts = Vec::new();
+        if let Some(to) = quantity {
+            let reference = reference.clone();
+            facts.push(Fact::BatchQuantityChanged { reference, from, to });
+        }
+        if let Some(to) = eta {
+            facts.push(Fact::BatchEtaChanged {
+                reference: reference.clone(),
+                from: eta_before,
+                to,
+            });
+        }
+        let reason = match eta {
+            Some(_) => MoveReason::BatchEtaChanged(reference.clone()),
+            None => MoveReason::BatchQuantityChanged(reference.clone()),
+        };
+        let change = BatchChange {
+            quantity,
+            eta: eta.map(Some),
+            close: false,
+        };
+        Ok(self.apply_to_batch(at, facts, change, reason, context))
+    }
+
+    pub(super) fn receive_batch(
+        &mut self,
+        reference: &Reference,
+        quantity: Option<Count>,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
+        let at = self.named_batch(reference)?;
+        let batch = self.batch(at);
+        if batch.is_closed() {
+            return Err(Refusal::BatchClosed(reference.clone()));
+        }
+        let Some(eta) = batch.eta() else {
+            // Received before: that count is valid, and the batch may have been counted again since.
+            return Ok(self.unchanged_batch(at, context));
+        };
+        let from = batch.quantity();
+        let quantity = quantity.filter(|to| *to != from);
+        if let Some(to) = quantity {
+            self.check_count(at, to)?;
+        }
+        let mut facts = Vec::from([Fact::BatchReceived {
+            reference: reference.clone(),
+            eta: Some(eta),
+        }]);
+        if let Some(to) = quantity {
+            let reference = reference.clone();
+            facts.push(Fact::BatchQuantityChanged { reference, from, to });
+        }
+        let change = BatchChange {
+            quantity,
+            eta: Some(None),
+            close: false,
+        };
+        let reason = MoveReason::BatchReceived(reference.clone());
+        Ok(self.apply_to_batch(at, facts, change, reason, context))
+    }
+
+    pub(super) fn cancel_batch(
+        &mut self,
+        reference: &Reference,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
+        let at = self.named_batch(reference)?;
+        let batch = self.batch(at);
+        if batch.is_closed() {
+            return Ok(self.unchanged_batch(at, context));
+        }
+        let from = batch.quantity();
+        let to = Count::new(i128::from(batch.dispatched().get())).expect("no more is dispatched than the batch had");
+        let change = BatchChange {
+            quantity: Some(to),
+            eta: None,
+            close: true,
+        };
+        let reason = MoveReason::BatchCancelled(reference.clone());
+        let reference = reference.clone();
+        let facts = Vec::from([Fact::BatchCancelled { reference, from, to }]);
+        Ok(self.apply_to_batch(at, facts, change, reason, context))
+    }
+
+    /// Records the facts of a change of a batch, and applies it to the batch and its lines. Without facts nothing
+    /// changes.
+    fn apply_to_batch(
+        &mut self,
+        at: BatchAt,
+        facts: Vec<Fact>,
+        change: BatchChange,
+        reason: MoveReason,
+        context: &DecisionContext,
+    ) -> Outcome {
+        if facts.is_empty() {
+            return self.unchanged_batch(at, context);
+        }
+        let mut effects = Effects::default();
+        let mut recorder = EventRecorder::new(context, &mut self.events);
+        let product = &mut self.products[at.product];
+        for fact in facts {
+            product.record_fact(fact, &mut recorder);
+        }
+        product.change_batch(at.batch, change, &Cause::Moved(reason), &mut recorder, &mut effects);
+        Outcome::BatchChanged {
+            batch: self.view_batch(at, context.today()),
+            changed: true,
+            effects,
+        }
+    }
+
+    fn unchanged_batch(&self, at: BatchAt, context: &DecisionContext) -> Outcome {
+        Outcome::BatchChanged {
+            batch: self.view_batch(at, context.today()),
+            changed: false,
+            effects: Effects::default(),
+        }
+    }
+}

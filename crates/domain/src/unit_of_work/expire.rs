@@ -1,0 +1,72 @@
+//! Ending holds whose deadline has passed.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+
+use super::{LineAt, UnitOfWork};
+use crate::answers::outcome::Outcome;
+use crate::commands::command::ExpireHolds;
+use crate::context::DecisionContext;
+use crate::events::fact::Fact;
+use crate::events::recorder::EventRecorder;
+use crate::language::name::OrderId;
+use crate::language::reason::DeallocationReason;
+use crate::stock::cause::Cause;
+use crate::stock::index::ProductIndex;
+
+impl UnitOfWork {
+    /// Ends the due holds of these orders, and determines again when the next hold on each product ends.
+    pub(super) fn expire_holds(&mut self, expire: &ExpireHolds, context: &DecisionContext) -> Outcome {
+        let time = context.time();
+        let (mut affected, mut ended) = (BTreeSet::new(), 0);
+        for order in &expire.orders {
+            let lines = self.loaded_lines_of(order);
+            let due: Vec<LineAt> = lines.filter(|at| time.is_past(self.deadline(*at))).collect();
+            let Some(deadline) = due.first().and_then(|at| self.deadline(*at)) else {
+                continue;
+            };
+            for at in due {
+                self.products[at.product].expire(at.line);
+                affected.insert(at.product);
+            }
+            ended += 1;
+            self.record_of_order(order, Fact::HoldExpired { deadline }, context);
+        }
+        let cause = Cause::Freed(DeallocationReason::HoldExpired);
+        let mut recorder = EventRecorder::new(context, &mut self.events);
+        for product in affected {
+            self.products[product].emit_line_events(&cause, &mut recorder, None);
+        }
+        // While a product has other due holds, the freed units are not given away: at this instant all due holds count
+        // zero, and the order in which they are ended must not decide which line is served first.
+        let mut settled = BTreeSet::new();
+        for sku in &expire.skus {
+            let Some(&product) = self.by_sku.get(sku) else { continue };
+            let elsewhere = self.next_holds.get(sku).copied().flatten();
+            let next = self
+                .next_deadline(product, &expire.orders)
+                .into_iter()
+                .chain(elsewhere)
+                .min();
+            self.products[product].set_next_expiry(next);
+            if !time.is_past(next) {
+                settled.insert(product);
+            }
+        }
+        self.serve_backlogs_and_emit(&settled, &cause, context);
+        Outcome::HoldsExpired { orders: ended }
+    }
+
+    fn deadline(&self, at: LineAt) -> Option<Timestamp> {
+        self.line(at).terms().hold_until
+    }
+
+    /// The earliest deadline of a product's lines in these orders.
+    fn next_deadline(&self, product: ProductIndex, orders: &BTreeSet<OrderId>) -> Option<Timestamp> {
+        let lines = orders.iter().flat_map(|order| self.loaded_lines_of(order));
+        let lines = lines.filter(|at| at.product == product);
+        lines.filter_map(|at| self.deadline(at)).min()
+    }
+}

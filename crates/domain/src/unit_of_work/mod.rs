@@ -1,0 +1,240 @@
+//! The unit of work: the aggregates that one transaction loaded, and what has changed about them.
+//!
+//! Commands are decided one after the other, and each sees the changes of the commands before it. A refused command
+//! changes nothing, but its OutOfStock events are recorded.
+
+mod cancel;
+mod change_quantity;
+mod change_stock;
+mod confirm;
+mod dispatch;
+mod draft_order;
+mod expire;
+mod lookup;
+mod open;
+mod place;
+mod quote;
+mod replace;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use jiff::Timestamp;
+
+use crate::answers::outcome::Outcome;
+use crate::answers::refusal::Refusal;
+use crate::commands::command::{ChangeBatch, Command};
+use crate::context::DecisionContext;
+use crate::events::event::Event;
+use crate::language::message::MessageId;
+use crate::language::name::{LineKey, OrderId, Reference, Sku};
+use crate::records::change_set::{Change, ChangeSet};
+use crate::records::order::OrderRecord;
+use crate::stock::index::{BatchIndex, IndexedVec, LineIndex, ProductIndex};
+use crate::stock::product::Product;
+
+/// The stored records contradict each other: the database was changed by another program, or is damaged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Corrupt(pub String);
+
+/// A decision needs all batches of these products, and only a page was loaded: decide again on a scope that has the
+/// products in [`all_batches_of`](crate::Scope::all_batches_of).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("more batches have to be read of {} products", .0.len())]
+pub struct NeedsAllBatches(pub BTreeSet<Sku>);
+
+/// A batch of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct BatchAt {
+    product: ProductIndex,
+    batch: BatchIndex,
+}
+
+/// A line of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct LineAt {
+    product: ProductIndex,
+    line: LineIndex,
+}
+
+/// The header of an order that was placed with all of its lines at once.
+#[derive(Debug, Clone)]
+struct Header {
+    record: OrderRecord,
+    /// As it was read; `None`: the order was placed in this transaction.
+    stored: Option<OrderRecord>,
+}
+
+/// The aggregates that one transaction loaded, and what has changed about them.
+#[derive(Debug, Clone, Default)]
+pub struct UnitOfWork {
+    products: IndexedVec<ProductIndex, Product>,
+    by_sku: BTreeMap<Sku, ProductIndex>,
+    /// The known lines; `None` for a line whose product was not loaded.
+    lines: BTreeMap<LineKey, Option<LineAt>>,
+    /// The loaded batches by reference; `None` until a command names one.
+    batches: Option<BTreeMap<Reference, BatchAt>>,
+    headers: BTreeMap<OrderId, Header>,
+    /// When the next hold on a product ends, apart from those of the loaded orders, if the scope asked for it.
+    next_holds: BTreeMap<Sku, Option<Timestamp>>,
+    events: Vec<Event>,
+    /// Messages that were processed before, or in this transaction.
+    processed: BTreeSet<MessageId>,
+    /// Messages that this transaction processes.
+    inbox: Vec<MessageId>,
+    /// Whether any decision or answer depends on all that was read, so that escrow is not enough as a precondition.
+    same_version: bool,
+}
+
+impl UnitOfWork {
+    /// The products with a hold that may have expired by this instant and has not been ended. The hold must be ended
+    /// ([`ExpireHolds`](crate::ExpireHolds)) before anything else is decided on these products: from its deadline on it
+    /// counts zero.
+    #[must_use]
+    pub fn products_with_due_holds(&self, now: Timestamp) -> BTreeSet<Sku> {
+        let due = self.products.iter().map(Product::record);
+        due.filter(|product| product.next_expiry.is_some_and(|deadline| deadline <= now))
+            .map(|product| product.sku.clone())
+            .collect()
+    }
+
+    /// Records that a message is processed whose command is decided next. Returns `false` if it was processed before.
+    pub fn receive(&mut self, message: &MessageId) -> bool {
+        let first = self.processed.insert(message.clone());
+        if first {
+            self.inbox.push(message.clone());
+        }
+        first
+    }
+
+    /// Decides a command on the current state and applies its changes.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the rules refuse it. Nothing has changed then, apart from OutOfStock events.
+    pub fn decide(&mut self, command: &Command, context: &DecisionContext) -> Result<Outcome, Refusal> {
+        let outcome = self.dispatch_to_handler(command, context);
+        let places_lines = matches!(command, Command::Allocate(_) | Command::PlaceOrder(_));
+        self.same_version |= !places_lines || outcome.is_err();
+        outcome
+    }
+
+    fn dispatch_to_handler(&mut self, command: &Command, context: &DecisionContext) -> Result<Outcome, Refusal> {
+        match command {
+            Command::PutProduct(put) => Ok(self.put_product(put, context)),
+            Command::CreateBatch(create) => self.create_batch(create, context),
+            Command::ChangeBatch(change) => self.change_batch(change, context),
+            Command::ReceiveBatch { reference, quantity } => self.receive_batch(reference, *quantity, context),
+            Command::CancelBatch(reference) => self.cancel_batch(reference, context),
+            Command::Allocate(allocate) => self.allocate(allocate, context),
+            Command::PlaceOrder(place) => self.place_order(place, context),
+            Command::ReplaceOrder(place) => self.replace_order(place, context),
+            Command::ConfirmOrder(confirm) => self.confirm_order(confirm, context),
+            Command::ChangeLineQuantity { key, quantity } => self.change_line_quantity(key, *quantity, context),
+            Command::CancelLine(key) => self.cancel_line(key, context),
+            Command::CancelOrder(order) => self.cancel_order(order, context),
+            Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref(), context),
+            Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref(), context),
+            Command::Quote(quote) => self.quote(quote, context),
+            Command::ExpireHolds(expire) => Ok(self.expire_holds(expire, context)),
+            Command::ServeBacklog(sku) => self.serve_backlog(sku, context),
+        }
+    }
+
+    /// Decides a command like [`decide`](Self::decide), if the product it is about has this version.
+    ///
+    /// # Errors
+    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if the product has another version. Nothing has
+    /// changed then.
+    pub fn decide_on(
+        &mut self,
+        version: u64,
+        command: &Command,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
+        match self.version_of(command) {
+            Some(current) if current != version => {
+                self.same_version = true;
+                Err(Refusal::StaleVersion { version: current })
+            }
+            _ => self.decide(command, context),
+        }
+    }
+
+    /// Decides on a copy: returns the outcome and changes nothing.
+    ///
+    /// # Errors
+    /// [`NeedsAllBatches`] when more batches must be loaded before the outcome is known.
+    pub fn preview(
+        &mut self,
+        decide: impl FnOnce(&mut Self) -> Result<Outcome, Refusal>,
+    ) -> Result<Result<Outcome, Refusal>, NeedsAllBatches> {
+        let mut trial = self.clone();
+        let outcome = decide(&mut trial);
+        trial.satisfied()?;
+        self.same_version = true;
+        Ok(outcome)
+    }
+
+    /// The version of the product that a command on a product or a batch is about; 0 if the product does not exist.
+    /// `None` for other commands, and for a batch that does not exist.
+    fn version_of(&mut self, command: &Command) -> Option<u64> {
+        match command {
+            Command::PutProduct(put) => Some(self.version_of_sku(&put.sku)),
+            Command::CreateBatch(create) => Some(self.version_of_sku(&create.sku)),
+            Command::ChangeBatch(ChangeBatch { reference, .. })
+            | Command::ReceiveBatch { reference, .. }
+            | Command::CancelBatch(reference) => {
+                let at = self.find_batch(reference)?;
+                Some(self.products[at.product].version())
+            }
+            _ => None,
+        }
+    }
+
+    fn version_of_sku(&self, sku: &Sku) -> u64 {
+        self.by_sku
+            .get(sku)
+            .map_or(0, |product| self.products[*product].version())
+    }
+
+    /// Whether everything that was decided is final.
+    ///
+    /// # Errors
+    /// [`NeedsAllBatches`] when more batches must be loaded and the commands decided again.
+    pub fn satisfied(&self) -> Result<(), NeedsAllBatches> {
+        let unsatisfied = self.products.iter().filter(|product| product.needs_all_batches());
+        let skus: BTreeSet<Sku> = unsatisfied.map(|product| product.sku().clone()).collect();
+        if skus.is_empty() {
+            Ok(())
+        } else {
+            Err(NeedsAllBatches(skus))
+        }
+    }
+
+    /// Returns what has to be stored.
+    ///
+    /// # Errors
+    /// [`NeedsAllBatches`] when more batches must be loaded and the commands decided again.
+    pub fn close(self) -> Result<ChangeSet, NeedsAllBatches> {
+        self.satisfied()?;
+        let headers = self.headers.into_values();
+        let orders = headers.filter_map(|Header { record, stored }| match stored {
+            None => Some(Change::New(record)),
+            Some(before) => (before != record).then_some(Change::Changed(record)),
+        });
+        let mut changes = ChangeSet {
+            orders: orders.collect(),
+            events: self.events,
+            inbox: self.inbox,
+            ..ChangeSet::default()
+        };
+        let mut products = self.products.into_vec();
+        products.sort_by(|a, b| a.sku().cmp(b.sku()));
+        for product in products {
+            product.close(self.same_version, &mut changes);
+        }
+        Ok(changes)
+    }
+}

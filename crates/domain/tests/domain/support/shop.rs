@@ -1,0 +1,438 @@
+//! A shop with a store in memory: it keeps records in maps, loads what a scope names, and stores change sets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use earmark_domain::{
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, Change, ChangeSet, Command,
+    DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState, Loaded, NeedsAllBatches,
+    NextHold, OrderId, OrderRecord, Outcome, ProductHistory, ProductRecord, Promising, Reference, Refusal,
+    ReleaseLines, Scope, SequencedEvent, ServicePosition, Sku, UnitOfWork, Units, audit,
+};
+use jiff::Timestamp;
+
+use super::{day, key, reference};
+
+/// How many batches with available units are read at first. The least there can be, so that decisions often need more.
+const FIRST_PAGE: usize = 1;
+
+/// All records, and a clock that ticks with each command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shop {
+    pub(crate) products: BTreeMap<Sku, ProductRecord>,
+    pub(crate) batches: BTreeMap<Reference, BatchRecord>,
+    pub(crate) orders: BTreeMap<OrderId, OrderRecord>,
+    pub(crate) lines: BTreeMap<LineKey, LineRecord>,
+    pub(crate) allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
+    pub(crate) dispatches: BTreeMap<(LineKey, Reference), DispatchRecord>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) promising: Promising,
+    ticks: i64,
+}
+
+/// The outcome of each command, and what has to be stored.
+pub(crate) type Decided = (Vec<Result<Outcome, Refusal>>, ChangeSet);
+
+impl Shop {
+    /// Runs one command in a transaction of its own.
+    pub(crate) fn run(&mut self, command: &Command) -> Result<Outcome, Refusal> {
+        self.run_together(&[command]).remove(0)
+    }
+
+    /// Runs commands in one transaction.
+    pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
+        let many = i64::try_from(commands.len()).expect("a few");
+        loop {
+            match self.decide_together(commands) {
+                Ok((outcomes, changes)) => {
+                    self.ticks += many;
+                    self.store(changes);
+                    self.check();
+                    return outcomes;
+                }
+                Err(due) => self.end_holds(due),
+            }
+        }
+    }
+
+    /// Decides commands in one transaction, at the next ticks, and stores nothing.
+    ///
+    /// # Errors
+    /// The products with due holds, which have to be ended first.
+    pub(crate) fn decide_together(&self, commands: &[&Command]) -> Result<Decided, BTreeSet<Sku>> {
+        let mut scope = Scope::of(commands.iter().copied());
+        let many = i64::try_from(commands.len()).expect("a few");
+        loop {
+            let mut unit_of_work = UnitOfWork::open(self.load(&scope)).expect("sound records");
+            let due = unit_of_work.products_with_due_holds(self.context(self.ticks + many).now);
+            let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
+            if !due.is_empty() && !ends_holds {
+                return Err(due);
+            }
+            let outcomes = (self.ticks + 1..)
+                .zip(commands)
+                .map(|(tick, command)| unit_of_work.decide(command, &self.context(tick)))
+                .collect();
+            match unit_of_work.close() {
+                Ok(changes) => return Ok((outcomes, changes)),
+                Err(NeedsAllBatches(skus)) => {
+                    assert!(
+                        !skus.is_subset(&scope.all_batches_of),
+                        "more batches are needed although all were read"
+                    );
+                    scope.all_batches_of.extend(skus);
+                }
+            }
+        }
+    }
+
+    /// Ends one due hold on these products: the least that a sweep can do in one transaction.
+    fn end_holds(&mut self, skus: BTreeSet<Sku>) {
+        let now = self.context(self.ticks + 1).now;
+        let due = |line: &&LineRecord| {
+            line.terms.hold_until.is_some_and(|deadline| deadline <= now) && skus.contains(&line.sku)
+        };
+        let orders = self
+            .lines
+            .values()
+            .filter(due)
+            .take(1)
+            .map(|line| line.terms.key.order.clone())
+            .collect();
+        self.run(&Command::ExpireHolds(ExpireHolds { skus, orders }))
+            .expect("holds end");
+    }
+
+    /// Ends all due holds.
+    pub(crate) fn sweep(&mut self) {
+        loop {
+            let now = self.context(self.ticks + 1).now;
+            let due = self
+                .products
+                .values()
+                .filter(|product| product.next_expiry.is_some_and(|next| next <= now));
+            let skus: BTreeSet<Sku> = due.map(|product| product.sku.clone()).collect();
+            if skus.is_empty() {
+                return;
+            }
+            self.end_holds(skus);
+        }
+    }
+
+    /// Sets the clock to the time of another shop.
+    pub(crate) const fn set_clock_by(&mut self, other: &Self) {
+        self.ticks = other.ticks;
+    }
+
+    /// Lets time pass.
+    pub(crate) fn advance_clock(&mut self, seconds: i64) {
+        self.ticks += seconds * 1_000_000;
+    }
+
+    /// The context of the next command.
+    pub(crate) fn next_context(&self) -> DecisionContext {
+        self.context(self.ticks + 1)
+    }
+
+    fn context(&self, tick: i64) -> DecisionContext {
+        let noon = jiff::tz::Offset::UTC
+            .to_timestamp(day(0).at(12, 0, 0, 0))
+            .expect("an instant");
+        DecisionContext {
+            now: Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant"),
+            actor: Arc::from("test"),
+            correlation_id: Arc::from("test"),
+            promising: self.promising,
+        }
+    }
+
+    /// The events after the first `n`, each by name and order.
+    pub(crate) fn events_since(&self, n: usize) -> Vec<String> {
+        self.events[n..]
+            .iter()
+            .map(|event| match event.fact.line() {
+                Some(key) => format!("{} {}", event.fact.name(), key.order),
+                None => event.fact.name().to_owned(),
+            })
+            .collect()
+    }
+
+    pub(crate) fn available(&self, batch: &str) -> u64 {
+        let record = &self.batches[&reference(batch)];
+        u64::from(record.quantity.get()) - record.allocated.get() - record.dispatched.get()
+    }
+
+    pub(crate) fn state(&self, order_id: &str, line: &str) -> Option<LineState> {
+        self.lines.get(&key(order_id, line)).map(|line| line.state)
+    }
+
+    /// The units of a line, by batch.
+    pub(crate) fn units_of(&self, order_id: &str, line: &str) -> Vec<(String, u32)> {
+        self.allocations
+            .values()
+            .filter(|allocation| allocation.key == key(order_id, line))
+            .map(|allocation| (allocation.batch.to_string(), allocation.quantity.get()))
+            .collect()
+    }
+
+    pub(crate) fn load(&self, scope: &Scope) -> Loaded {
+        let mut skus = scope.skus.clone();
+        skus.extend(
+            scope
+                .batches
+                .iter()
+                .filter_map(|b| Some(self.batches.get(b)?.sku.clone())),
+        );
+        let mut keys: BTreeSet<LineKey> = scope.lines.clone();
+        keys.extend(
+            self.lines
+                .keys()
+                .filter(|key| scope.orders.contains(&key.order))
+                .cloned(),
+        );
+        skus.extend(
+            self.lines
+                .values()
+                .filter(|line| scope.orders.contains(&line.terms.key.order))
+                .map(|line| line.sku.clone()),
+        );
+        let mut backlog = Vec::new();
+        for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
+            let start = match scope.backlog {
+                BacklogNeed::None => continue,
+                BacklogNeed::FromStart => None,
+                BacklogNeed::Resume => product.resume_after.clone(),
+            };
+            let mut positions: Vec<ServicePosition> = self
+                .lines
+                .values()
+                .filter(|line| line.sku == product.sku && line.state == LineState::Backordered)
+                .map(LineRecord::service_position)
+                .filter(|position| start.as_ref().is_none_or(|start| position > start))
+                .collect();
+            positions.sort();
+            let more = positions.len() > BACKLOG_PAGE;
+            positions.truncate(BACKLOG_PAGE);
+            backlog.push(BacklogRead {
+                sku: product.sku.clone(),
+                until: positions.last().filter(|_| more).cloned(),
+            });
+            keys.extend(positions.into_iter().map(|position| position.key));
+        }
+        keys.extend(self.to_release(scope));
+        let lines: Vec<LineRecord> = keys.iter().filter_map(|key| self.lines.get(key).cloned()).collect();
+        let allocations: Vec<AllocationRecord> = self
+            .allocations
+            .values()
+            .filter(|allocation| keys.contains(&allocation.key))
+            .cloned()
+            .collect();
+        let dispatches: Vec<DispatchRecord> = self
+            .dispatches
+            .values()
+            .filter(|dispatch| scope.dispatches && scope.orders.contains(&dispatch.key.order))
+            .cloned()
+            .collect();
+        let batches_of_lines: BTreeSet<&Reference> = allocations
+            .iter()
+            .map(|allocation| &allocation.batch)
+            .chain(dispatches.iter().map(|dispatch| &dispatch.batch))
+            .collect();
+        let next_hold = |sku: &Sku| NextHold {
+            sku: sku.clone(),
+            at: self
+                .lines
+                .values()
+                .filter(|line| line.sku == *sku && !scope.orders.contains(&line.terms.key.order))
+                .filter_map(|line| line.terms.hold_until)
+                .min(),
+        };
+        let mut first_page = BTreeSet::new();
+        let mut batch_pages_cut = Vec::new();
+        for sku in &skus {
+            let mut open: Vec<&BatchRecord> = self
+                .batches
+                .values()
+                .filter(|batch| batch.sku == *sku && self.available(batch.reference.as_str()) > 0)
+                .collect();
+            open.sort_by_key(|batch| batch.preference());
+            if open.len() > FIRST_PAGE && !scope.all_batches_of.contains(sku) {
+                open.truncate(FIRST_PAGE);
+                batch_pages_cut.push(BatchPageEnd {
+                    sku: sku.clone(),
+                    after: open[FIRST_PAGE - 1].preference(),
+                });
+            }
+            first_page.extend(open.into_iter().map(|batch| &batch.reference));
+        }
+        let batches = self
+            .batches
+            .values()
+            .filter(|batch| {
+                first_page.contains(&batch.reference)
+                    || scope.batches.contains(&batch.reference)
+                    || batches_of_lines.contains(&batch.reference)
+            })
+            .cloned()
+            .collect();
+        Loaded {
+            processed: BTreeSet::new(),
+            products: skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect(),
+            batches,
+            batch_pages_cut,
+            orders: scope
+                .orders
+                .iter()
+                .filter_map(|id| self.orders.get(id).cloned())
+                .collect(),
+            lines,
+            allocations,
+            dispatches,
+            next_holds: scope.holds.iter().map(next_hold).collect(),
+            backlog,
+        }
+    }
+
+    fn to_release(&self, scope: &Scope) -> Vec<LineKey> {
+        let Some((batch, need)) = scope
+            .release
+            .as_ref()
+            .and_then(|need| Some((self.batches.get(&need.batch)?, need)))
+        else {
+            return Vec::new();
+        };
+        let mut candidates: Vec<&AllocationRecord> =
+            self.allocations.values().filter(|a| a.batch == need.batch).collect();
+        candidates.sort_by_key(|a| {
+            (
+                a.release_rank,
+                std::cmp::Reverse((a.allocated_at, self.lines[&a.key].service_position())),
+            )
+        });
+        let committed = batch.allocated.get() + batch.dispatched.get();
+        let mut excess = match need.lines {
+            ReleaseLines::All => u64::MAX,
+            ReleaseLines::Beyond(to) => committed.saturating_sub(to.units().get()),
+        };
+        let mut chosen = Vec::new();
+        for allocation in candidates {
+            if excess == 0 {
+                break;
+            }
+            excess = excess.saturating_sub(u64::from(allocation.quantity.get()));
+            chosen.push(allocation.key.clone());
+        }
+        chosen
+    }
+
+    pub(crate) fn store(&mut self, changes: ChangeSet) {
+        for change in changes.products {
+            let before = self.products.insert(change.record.sku.clone(), change.record);
+            assert_eq!(before.map(|record| record.version), change.read_version);
+        }
+        for released in changes.released {
+            self.batches.get_mut(&released.batch).expect("a batch").allocated = self.batches[&released.batch]
+                .allocated
+                .checked_sub(released.quantity.units())
+                .expect("units");
+            let removed = self.allocations.remove(&(released.key.clone(), released.batch.clone()));
+            assert_eq!(removed, Some(released));
+        }
+        for returned in changes.returned {
+            let batch = self.batches.get_mut(&returned.batch).expect("a batch");
+            batch.dispatched = batch.dispatched.checked_sub(returned.quantity.units()).expect("units");
+            let removed = self.dispatches.remove(&(returned.key.clone(), returned.batch.clone()));
+            assert_eq!(removed, Some(returned));
+        }
+        for change in changes.batches {
+            match change {
+                Change::New(batch) => {
+                    let fresh = BatchRecord {
+                        allocated: Units::ZERO,
+                        dispatched: Units::ZERO,
+                        ..batch
+                    };
+                    assert_eq!(self.batches.insert(fresh.reference.clone(), fresh), None);
+                }
+                Change::Changed(batch) => {
+                    let stored = self.batches.get_mut(&batch.reference).expect("a batch");
+                    *stored = BatchRecord {
+                        allocated: stored.allocated,
+                        dispatched: stored.dispatched,
+                        ..batch
+                    };
+                }
+            }
+        }
+        for change in changes.orders {
+            let new = matches!(change, Change::New(_));
+            let order = change.value().clone();
+            assert_eq!(self.orders.insert(order.id.clone(), order).is_none(), new);
+        }
+        for change in changes.lines {
+            let new = matches!(change, Change::New(_));
+            let line = change.value().clone();
+            assert_eq!(self.lines.insert(line.terms.key.clone(), line).is_none(), new);
+        }
+        for earmarked in changes.earmarked {
+            let batch = self.batches.get_mut(&earmarked.batch).expect("a batch");
+            batch.allocated = batch.allocated.checked_add(earmarked.quantity.units()).expect("units");
+            let id = (earmarked.key.clone(), earmarked.batch.clone());
+            assert_eq!(self.allocations.insert(id, earmarked), None);
+        }
+        for dispatched in changes.dispatched {
+            let batch = self.batches.get_mut(&dispatched.batch).expect("a batch");
+            batch.dispatched = batch
+                .dispatched
+                .checked_add(dispatched.quantity.units())
+                .expect("units");
+            let id = (dispatched.key.clone(), dispatched.batch.clone());
+            assert_eq!(self.dispatches.insert(id, dispatched), None);
+        }
+        self.events.extend(changes.events);
+    }
+
+    /// Checks the records against every invariant and against the events.
+    pub(crate) fn check(&self) {
+        let found = self.discrepancies();
+        assert!(found.is_empty(), "{found:#?}");
+        let placed = self
+            .events
+            .iter()
+            .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }));
+        assert_eq!(placed.count(), self.orders.len());
+    }
+
+    /// What the audit finds in the records.
+    pub(crate) fn discrepancies(&self) -> Vec<String> {
+        let found = self.products.values().flat_map(|product| audit(&self.history(product)));
+        found.map(|discrepancy| discrepancy.0).collect()
+    }
+
+    fn history(&self, product: &ProductRecord) -> ProductHistory {
+        let own = |line: &&LineRecord| line.sku == product.sku;
+        let lines: Vec<LineRecord> = self.lines.values().filter(own).cloned().collect();
+        let keys: BTreeSet<&LineKey> = lines.iter().map(|line| &line.terms.key).collect();
+        let events = self.events.iter().zip(1..);
+        let events = events.filter(|(event, _)| event.product().is_some_and(|(sku, _)| *sku == product.sku));
+        let allocations = self
+            .allocations
+            .values()
+            .filter(|allocation| keys.contains(&allocation.key));
+        let dispatches = self.dispatches.values().filter(|dispatch| keys.contains(&dispatch.key));
+        let batches = self.batches.values().filter(|batch| batch.sku == product.sku);
+        ProductHistory {
+            product: product.clone(),
+            batches: batches.cloned().collect(),
+            allocations: allocations.cloned().collect(),
+            dispatches: dispatches.cloned().collect(),
+            events: events
+                .map(|(event, sequence)| SequencedEvent {
+                    sequence,
+                    event: event.clone(),
+                })
+                .collect(),
+            lines,
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The service's binary, and the processes it runs as.
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use xtask::Failure;
+
+use crate::load::wrk::Workload;
+use crate::measure::results::{Cpu, LoadResult, Memory, ServiceSlice, Timing};
+use crate::process::proc;
+use crate::process::program::{Programs, Running};
+use crate::service::http::{Http, Reply};
+use crate::stores::store::Store;
+
+/// A service that is not ready by then has a fault.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The service limits its own shutdown to less.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// An import takes seconds; of a long history's batches, minutes.
+const IMPORT_LIMIT: Duration = Duration::from_secs(1_800);
+
+/// How often a starting service is polled: the resolution of the measured start.
+const POLL: Duration = Duration::from_millis(1);
+
+/// The service's binary, and how it is run.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) binary: PathBuf,
+    pub(crate) programs: Programs,
+    pub(crate) http: Http,
+}
+
+impl Service {
+    /// `earmark` with a store; all other settings are the defaults.
+    pub(crate) fn earmark(&self, store: &Store) -> Command {
+        let mut command = Command::new(&self.binary);
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EARMARK")) {
+            command.env_remove(name);
+        }
+        command.env("EARMARK__STORE__URL", &store.url).env_remove("RUST_LOG");
+        command
+    }
+
+    /// Creates two large batches for each product, one in the warehouse and one in transit.
+    pub(crate) fn stock(&self, store: &Store, products: u32) -> Result<(), Failure> {
+        let mut rows = String::new();
+        for product in 0..products {
+            for (number, eta) in [(1, ""), (2, "2099-12-31")] {
+                writeln!(rows, "B-{product:06}-{number},SKU-{product:06},1000000000,{eta}")?;
+            }
+        }
+        self.import_batches(store, &rows)
+    }
+
+    /// Creates batches from rows of `reference,sku,quantity,eta`.
+    pub(crate) fn import_batches(&self, store: &Store, rows: &str) -> Result<(), Failure> {
+        self.import(store, "batches", &format!("reference,sku,quantity,eta\n{rows}"))
+    }
+
+    /// Allocates lines from rows of `order_id,sku,quantity`; what there is no stock for waits.
+    pub(crate) fn import_orders(&self, store: &Store, rows: &str) -> Result<(), Failure> {
+        self.import(store, "orders", &format!("order_id,sku,quantity\n{rows}"))
+    }
+
+    fn import(&self, store: &Store, kind: &str, csv: &str) -> Result<(), Failure> {
+        let file = self.programs.scratch.join(format!("{kind}.csv"));
+        fs::write(&file, csv)?;
+        let mut import = self.earmark(store);
+        import.args(["import", kind]).arg(&file);
+        self.programs.run("import", &mut import, IMPORT_LIMIT).map(drop)
+    }
+
+    /// Starts the service and waits until it is ready. `name` distinguishes processes that run at the same time.
+    pub(crate) fn start(&self, name: &str, store: &Store) -> Result<RunningService, Failure> {
+        let started = Instant::now();
+        let mut serve = self.earmark(store);
+        serve.args(["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = self.programs.start(name, &mut serve)?;
+        loop {
+            if let Some(address) = address_in(&process.printed()?)
+                && let Ok(Reply { status: 200, .. }) = self.http.get(&address, "/health/ready")
+            {
+                let start = started.elapsed();
+                return Ok(RunningService {
+                    idle: proc::memory(process.pid())?.loaded,
+                    process,
+                    programs: self.programs.clone(),
+                    http: self.http.clone(),
+                    address,
+                    start,
+                });
+            }
+            if let Some(status) = process.ended()? {
+                return Err(format!("the service exited during its start: {status}{}", process.tail()).into());
+            }
+            if started.elapsed() > START_LIMIT {
+                let seconds = START_LIMIT.as_secs();
+                return Err(format!("the service is not ready after {seconds} s{}", process.tail()).into());
+            }
+            self.programs.pause(POLL)?;
+        }
+    }
+}
+
+/// A service that is ready. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct RunningService {
+    process: Running,
+    programs: Programs,
+    http: Http,
+    /// Host and port.
+    pub(crate) address: String,
+    /// From the start of the process until it was ready.
+    start: Duration,
+    /// Resident memory at that time, in bytes.
+    idle: u64,
+}
+
+impl RunningService {
+    /// Measures a workload after its warm-up. Returns the slice, not yet audited, and how many requests succeeded in the
+    /// warm-up and the slice together. Order ids contain the tag.
+    pub(crate) fn measure(
+        &self,
+        workload: &Workload,
+        store: &Store,
+        tag: &str,
+        timing: Timing,
+    ) -> Result<(ServiceSlice, u64), Failure> {
+        let warm_up = workload.run(&self.programs, &self.address, &format!("{tag}1"), timing.warm_up)?;
+        let before = self.cpu(store)?;
+        let load = workload.run(&self.programs, &self.address, &format!("{tag}2"), timing.measured)?;
+        let cpu = self.cpu(store)?.since(before);
+        let created = [&warm_up, &load].map(LoadResult::created).iter().sum();
+        let slice = ServiceSlice {
+            load,
+            cpu,
+            memory: self.memory()?,
+            start: self.start,
+            problem: None,
+        };
+        Ok((slice, created))
+    }
+
+    /// `GET` of a path.
+    pub(crate) fn get(&self, path: &str) -> Result<Reply, Failure> {
+        self.http.get(&self.address, path)
+    }
+
+    /// `POST` of a JSON body.
+    pub(crate) fn post(&self, path: &str, body: String) -> Result<Reply, Failure> {
+        self.http.post(&self.address, path, body)
+    }
+
+    /// Its resident memory.
+    pub(crate) fn memory(&self) -> Result<Memory, Failure> {
+        Ok(Memory {
+            idle: self.idle,
+            ..proc::memory(self.process.pid())?
+        })
+    }
+
+    /// CPU time so far.
+    fn cpu(&self, store: &Store) -> Result<Cpu, Failure> {
+        Ok(Cpu {
+            service: proc::cpu_of_family(self.process.pid())?,
+            database: store.server.map_or(Ok(Duration::ZERO), proc::cpu_of_family)?,
+            load: proc::cpu_of_ended_children()?,
+        })
+    }
+
+    /// Stops it in order.
+    pub(crate) fn stop(&mut self) -> Result<(), Failure> {
+        self.process.stop(STOP_LIMIT)
+    }
+}
+
+/// The address that the service prints when it listens.
+fn address_in(printed: &str) -> Option<String> {
+    // Without the end of its line, the address may be incomplete.
+    let (line, _) = printed.split_once("http://")?.1.split_once('\n')?;
+    Some(line.trim_end_matches('/').to_owned())
+}
+
+/// The release build of the service: it lies beside this program.
+pub(crate) fn binary() -> Result<PathBuf, Failure> {
+    let binary = env::current_exe()?.with_file_name("earmark");
+    if binary.exists() {
+        Ok(binary)
+    } else {
+        Err(format!("{} does not exist", binary.display()).into())
+    }
+}
+
+/// Cargo's target folder, by the service's binary.
+pub(crate) fn target_folder(binary: &Path) -> Result<&Path, Failure> {
+    binary
+        .ancestors()
+        .nth(2)
+        .ok_or_else(|| "the binary is not in a target folder".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_read_when_its_line_is_complete() {
+        assert_eq!(address_in("Earmark listens on http://127.0.0.1:40"), None);
+        let printed = "Earmark listens on http://127.0.0.1:4000/\n";
+        assert_eq!(address_in(printed).as_deref(), Some("127.0.0.1:4000"));
+    }
+}

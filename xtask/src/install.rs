@@ -1,0 +1,76 @@
+//! Installing Debian packages.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+use crate::process::{Interruptions, quietly, say};
+
+/// The programs the commands use, each with its Debian package.
+const PACKAGES: &[(&str, &str)] = &[
+    ("initdb", "postgresql"),
+    ("pg_ctl", "postgresql"),
+    ("pgbench", "postgresql"),
+    ("psql", "postgresql"),
+    ("wrk", "wrk"),
+    ("chromium", "chromium"),
+];
+
+/// Whether this process runs as root.
+pub(crate) fn is_root() -> Result<bool, Failure> {
+    Ok(quietly(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+/// Installs the Debian package of a program.
+///
+/// # Errors
+/// This is not Debian, the user is not root (the message names the package), or the installation fails.
+pub fn install(program: &str, interruptions: &Interruptions) -> Result<(), Failure> {
+    let package = PACKAGES.iter().find(|(name, _)| *name == program);
+    let (_, package) = package.ok_or_else(|| format!("{program} is missing, and its package is not known"))?;
+    if !Path::new("/usr/bin/apt-get").exists() || !is_root()? {
+        return Err(format!(
+            "{program} is missing: install the package {package} (Debian, Ubuntu: `apt-get install {package}`)"
+        )
+        .into());
+    }
+    let _no_cluster = NoSystemCluster::configure()?;
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null());
+        command
+    };
+    interruptions.step(&mut apt(&["update"]))?;
+    interruptions.step(&mut apt(&["install", "--yes", "--no-install-recommends", package]))
+}
+
+/// While it exists, installing PostgreSQL creates no system-wide server: only the programs are needed.
+struct NoSystemCluster {
+    file: Option<PathBuf>,
+}
+
+impl NoSystemCluster {
+    fn configure() -> Result<Self, Failure> {
+        let folder = Path::new("/etc/postgresql-common/createcluster.d");
+        let file = folder.join("no-main-cluster-for-tests.conf");
+        if file.exists() {
+            return Ok(Self { file: None });
+        }
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&file, "create_main_cluster = false\n")?;
+        Ok(Self { file: Some(file) })
+    }
+}
+
+impl Drop for NoSystemCluster {
+    fn drop(&mut self) {
+        if let Some(file) = &self.file
+            && let Err(error) = std::fs::remove_file(file)
+        {
+            say(&format!("could not remove {}: {error}", file.display()));
+        }
+    }
+}
