@@ -45,7 +45,8 @@ pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> 
                 .content_type(file.content_type)
                 .insert_header((
                     header::CONTENT_SECURITY_POLICY,
-                    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+                    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                     frame-ancestors 'none'",
                 ))
                 .body(file.bytes.into_owned()))
         }
