@@ -73,7 +73,11 @@ pub const TESTS: CrateRule = CrateRule {
 /// The development tasks. They don't depend on the other crates.
 pub const XTASK: CrateRule = CrateRule {
     members: &[],
-    normal: External::Only(&[PermittedCrate::any("clap"), PermittedCrate::any("ctrlc"), PermittedCrate::any("tempfile")]),
+    normal: External::Only(&[
+        PermittedCrate::any("clap"),
+        PermittedCrate::any("ctrlc"),
+        PermittedCrate::any("tempfile"),
+    ]),
     dev: NONE,
     build: NONE,
 };

@@ -113,7 +113,8 @@ async fn a_file_may_be_gzip_or_ndjson(desk: Desk) {
     let batches = file("batches.csv.gz", &gzip.finish().expect("gzip"));
     let orders = [
         json!({"order_id": "o1", "sku": "LAMP", "quantity": 4}),
-        json!({"order_id": "o1", "line_id": "l2", "sku": "LAMP, red", "quantity": 5, "ordered_at": "2026-01-01T10:00:00Z"}),
+        json!({"order_id": "o1", "line_id": "l2", "sku": "LAMP, red", "quantity": 5,
+               "ordered_at": "2026-01-01T10:00:00Z"}),
     ];
     let orders: String = orders.iter().map(|line| format!("{line}\n")).collect();
     let orders = file("orders.ndjson", orders.as_bytes());
@@ -136,7 +137,8 @@ async fn a_file_may_be_gzip_or_ndjson(desk: Desk) {
 async fn an_invalid_row_is_reported_with_file_and_line_and_the_others_are_imported(desk: Desk) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("stock.csv");
-    let rows = "reference,sku,quantity,eta\nB1,LAMP,10,\nB2,LAMP,0,\nB3,LAMP,ten,\nB4,LAMP,5,2026-02-30\n,LAMP,5,\nB5,LAMP,5,\nB1,LAMP,11,\n";
+    let rows = "reference,sku,quantity,eta\nB1,LAMP,10,\nB2,LAMP,0,\nB3,LAMP,ten,\nB4,LAMP,5,2026-02-30\n,LAMP,5,\n\
+                B5,LAMP,5,\nB1,LAMP,11,\n";
     fs::write(&path, rows).expect("a file");
     let path = path.to_str().expect("a path in UTF-8");
     for to in [vec![], vec!["--to", desk.base()]] {

@@ -8,7 +8,8 @@ use crate::support::{FAR, FARTHER, PAST, assert_today, parts, today};
 
 async fn a_line_that_fits_gets_its_units_and_its_date(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
-    let sent = json!({"order_id": "o/1", "line_id": "l1", "sku": "LAMP", "quantity": 4, "on_shortage": "reject", "split": false});
+    let sent = json!({"order_id": "o/1", "line_id": "l1", "sku": "LAMP", "quantity": 4, "on_shortage": "reject",
+                      "split": false});
     let reply = desk.post("/v1/allocations", &sent).await;
     let line = json!({
         "order_id": "o/1", "line_id": "l1", "sku": "LAMP", "quantity": 4, "status": "allocated",

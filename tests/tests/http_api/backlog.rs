@@ -6,10 +6,15 @@ use serde_json::{Value, json};
 
 use crate::support::{column, line, on_shortage, order};
 
+/// A line of lamps that may be backordered.
+fn backordered(order: &str, quantity: u64) -> Value {
+    json!({"order_id": order, "sku": "LAMP", "quantity": quantity, "on_shortage": "backorder"})
+}
+
 /// Backorders one unit for each of the orders `first..last`.
 async fn queue(desk: &Desk, first: usize, last: usize) {
     let lines: Vec<Value> = (first..last)
-        .map(|at| json!({"allocate": {"order_id": format!("o{at:04}"), "sku": "LAMP", "quantity": 1, "on_shortage": "backorder"}}))
+        .map(|at| json!({"allocate": backordered(&format!("o{at:04}"), 1)}))
         .collect();
     for answer in desk.bulk(&lines).await {
         assert_eq!(answer["status"], 202, "{answer}");
@@ -96,7 +101,7 @@ async fn the_last_line_is_served_behind_many_that_do_not_fit(desk: Desk) {
         .await
         .answers(200);
     let large: Vec<Value> = (0..450)
-        .map(|at| json!({"allocate": {"order_id": format!("large{at:04}"), "sku": "LAMP", "quantity": 100, "on_shortage": "backorder"}}))
+        .map(|at| json!({"allocate": backordered(&format!("large{at:04}"), 100)}))
         .collect();
     for answer in desk.bulk(&large).await {
         assert_eq!(answer["status"], 202, "{answer}");

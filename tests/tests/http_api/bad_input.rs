@@ -70,8 +70,8 @@ async fn shop(desk: &Desk) -> Books {
     desk.books().await
 }
 
-/// Sends each of these values as one field of an otherwise valid call. Asserts that the answer names the field and that the
-/// stored state is unchanged.
+/// Sends each of these values as one field of an otherwise valid call. Asserts that the answer names the field and that
+/// the stored state is unchanged.
 async fn refuse(
     desk: &Desk,
     stored: &Books,
@@ -100,7 +100,8 @@ fn batch() -> (Method, &'static str, Value) {
 }
 
 fn allocation() -> (Method, &'static str, Value) {
-    let body = json!({"order_id": "o9", "line_id": "l1", "sku": "LAMP", "quantity": 1, "on_shortage": "backorder", "split": true});
+    let body = json!({"order_id": "o9", "line_id": "l1", "sku": "LAMP", "quantity": 1, "on_shortage": "backorder",
+                      "split": true});
     (Method::POST, "/v1/allocations", body)
 }
 

@@ -111,8 +111,8 @@ async fn an_invalid_line_fails_alone(desk: Desk) {
 
 async fn lines_may_end_with_crlf_and_blank_ones_are_ignored(desk: Desk) {
     let body = format!("\n{}\r\n\r\n   \n{}", create("B1", "LAMP", 1), create("B2", "LAMP", 1));
-    let answers = Value::Array(answers(&desk, body).await);
-    assert_eq!(column(&answers, "status"), [201, 201]);
+    let both = Value::Array(answers(&desk, body).await);
+    assert_eq!(column(&both, "status"), [201, 201]);
     assert_eq!(answers(&desk, "").await, [] as [Value; 0]);
 }
 

@@ -198,8 +198,8 @@ async fn a_stored_answer_survives_a_restart(mut desk: Desk) {
     assert_same(&post(&desk, "/v1/batches", "k", &batch("B1", "LAMP", 10)).await, &first);
 }
 
-/// A request, and its fingerprint: the SHA-256 of its method, path, query, condition and body, each behind its length in
-/// eight bytes.
+/// A request, and its fingerprint: the SHA-256 of its method, path, query, condition and body, each behind its length
+/// in eight bytes.
 const REQUEST: &str = r#"{"quantity":10,"reference":"B1","sku":"LAMP"}"#;
 const FINGERPRINT: &str = "9e18124a9fc172cd3599304dd58a1157e13aaacec43661901362a2098091cd1f";
 

@@ -1,4 +1,5 @@
-//! Clients that disconnect, trickle, or send malformed data: incomplete requests are not executed, and others are served.
+//! Clients that disconnect, trickle, or send malformed data: incomplete requests are not executed, and others are
+//! served.
 
 use earmark_tests::databases::SqliteDatabase;
 use earmark_tests::on_each_database;
@@ -48,7 +49,8 @@ async fn the_command_of_a_client_that_leaves_runs_completely_or_not_at_all(desk:
     desk.buy("B1", "LAMP", 1_000).await;
     desk.buy("B2", "CHAIR", 1_000).await;
     for at in 0..50 {
-        let order = json!({"order_id": format!("o{at}"), "lines": [{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 1}]});
+        let lines = json!([{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 1}]);
+        let order = json!({"order_id": format!("o{at}"), "lines": lines});
         let order = order.to_string();
         let mut leaving = desk.raw().await;
         leaving
@@ -76,7 +78,8 @@ async fn malformed_http_ends_its_own_connection_only(desk: Desk) {
         b"GET /\x00 HTTP/1.1\r\nhost: desk\r\n\r\n",
         b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-length: -5\r\n\r\n",
         b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
-        b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-type: application/json\r\n\
+          transfer-encoding: chunked\r\n\r\nzz\r\n",
     ] {
         let mut connection = desk.raw().await;
         connection.send(malformed).await;

@@ -21,7 +21,8 @@ async fn an_order_that_fits_is_allocated_completely(desk: Desk) {
     let reply = desk
         .post("/v1/orders", &order("o 1", &[line("LAMP", 2), line("CHAIR", 3)]))
         .await;
-    let placed = json!({"order_id": "o 1", "status": "firm", "hold_expires_at": null, "priority": 0, "required_by": null, "lines": [
+    let placed = json!({"order_id": "o 1", "status": "firm", "hold_expires_at": null, "priority": 0,
+                        "required_by": null, "lines": [
         {"order_id": "o 1", "line_id": "CHAIR", "sku": "CHAIR", "quantity": 3, "status": "allocated",
          "allocations": parts(&[("C1", 3)]), "promised_on": FAR},
         {"order_id": "o 1", "line_id": "LAMP", "sku": "LAMP", "quantity": 2, "status": "allocated",

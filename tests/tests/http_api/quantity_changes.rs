@@ -91,7 +91,8 @@ async fn a_small_line_is_reallocated_where_a_large_one_made_room(desk: Desk) {
     for (order, quantity) in [("large", 8), ("small", 1)] {
         let _ = desk.allocate(order, "LAMP", quantity).await.answers(201);
     }
-    // Two units are missing: the small line is released first and is not enough, then the large one; the small one fits.
+    // Two units are missing: the small line is released first and is not enough, then the large one; the small one
+    // fits.
     let change = desk.count("B1", 7).await.answers(200);
     assert_eq!(change["effects"]["backordered"][0]["order_id"], "large");
     assert_eq!(change["effects"]["backordered"].as_array().map(Vec::len), Some(1));

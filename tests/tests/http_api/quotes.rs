@@ -46,7 +46,8 @@ async fn an_order_gets_what_its_quote_shows(desk: Desk) {
         json!({"lines": [line("LAMP", 4)]}),
         json!({"lines": [line("LAMP", 4)], "split": true}),
         json!({"lines": [line("LAMP", 4)], "locations": ["north"], "split": true}),
-        json!({"lines": [line("LAMP", 2), json!({"line_id": "b", "sku": "LAMP", "quantity": 3, "locations": ["main"]})]}),
+        json!({"lines": [line("LAMP", 2),
+                         json!({"line_id": "b", "sku": "LAMP", "quantity": 3, "locations": ["main"]})]}),
         json!({"lines": [line("LAMP", 90)], "split": true}),
     ]
     .into_iter()
@@ -61,7 +62,10 @@ async fn an_order_gets_what_its_quote_shows(desk: Desk) {
             let short = |line: &&Value| line["fits"] == false;
             let lines = quote["lines"].as_array().expect("lines");
             let remedies: Vec<&Value> = lines.iter().filter(short).map(|line| &line["remedy"]).collect();
-            assert_eq!(remedies, column(&problem["shortages"], "remedy").iter().collect::<Vec<_>>());
+            assert_eq!(
+                remedies,
+                column(&problem["shortages"], "remedy").iter().collect::<Vec<_>>()
+            );
         } else {
             let placed = reply.answers(201);
             let of = |list: &Value, member: &str| {

@@ -1,8 +1,8 @@
 //! Files: the shop's stock and orders, read and written as CSV or NDJSON, plain or gzip.
 //!
-//! Reading is a stream: [`Rows`] holds one record at a time, whatever the size of the file. An invalid record is reported
-//! with its line and reason, and the rows behind it are still read. A valid row consists of the domain's own types, so
-//! nothing malformed gets further than this module. Writing is a stream too: see [`Table`].
+//! Reading is a stream: [`Rows`] holds one record at a time, whatever the size of the file. An invalid record is
+//! reported with its line and reason, and the rows behind it are still read. A valid row consists of the domain's own
+//! types, so nothing malformed gets further than this module. Writing is a stream too: see [`Table`].
 
 mod export;
 mod format;

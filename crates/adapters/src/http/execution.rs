@@ -83,8 +83,8 @@ impl Api {
         }
     }
 
-    /// Checks the condition `*`. Of the commands with a condition only one would create what it writes on. A product that
-    /// exists is never deleted, so it can be checked before the command runs.
+    /// Checks the condition `*`. Of the commands with a condition only one would create what it writes on. A product
+    /// that exists is never deleted, so it can be checked before the command runs.
     async fn require_existing(&self, command: &Command) -> Result<(), Problem> {
         let Command::PutProduct(put) = command else {
             return Ok(());

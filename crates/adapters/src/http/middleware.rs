@@ -113,8 +113,8 @@ fn record(
     metrics.requested(method, route, status, took);
 }
 
-/// The header of a condition that is not checked where the write is read. A client that sends a condition relies on it, so
-/// it must not be ignored.
+/// The header of a condition that is not checked where the write is read. A client that sends a condition relies on it,
+/// so it must not be ignored.
 fn unsupported_condition(request: &ServiceRequest) -> Option<&'static str> {
     if request.method().is_safe() {
         return None;

@@ -9,9 +9,9 @@
 //! - `idempotency` repeats the first answer under an `Idempotency-Key`; `middleware` wraps every request.
 //! - `openapi` describes the interface; `dashboard` is the page at `/`.
 //!
-//! Actix workers are single-threaded runtimes of their own. Handlers only hand a command to the engine, which lives on the
-//! binary's runtime, and await the answer; so neither a slow client nor a worker that ends can tear a transaction. Reads
-//! are awaited in the handler: their ports permit it.
+//! Actix workers are single-threaded runtimes of their own. Handlers only hand a command to the engine, which lives on
+//! the binary's runtime, and await the answer; so neither a slow client nor a worker that ends can tear a transaction.
+//! Reads are awaited in the handler: their ports permit it.
 
 mod api;
 mod auth;
@@ -46,12 +46,12 @@ pub use metrics::Metrics;
 pub use openapi::schema;
 pub use readiness::Readiness;
 
-/// How long a client may take to send the head of a request. Heads are a few hundred bytes; a client that needs longer only
-/// occupies a connection.
+/// How long a client may take to send the head of a request. Heads are a few hundred bytes; a client that needs longer
+/// only occupies a connection.
 pub const CLIENT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept: longer than the minute for which proxies keep theirs. So the proxy closes it, and
-/// no request meets a connection that is about to be closed.
+/// How long an idle connection is kept: longer than the minute for which proxies keep theirs. So the proxy closes it,
+/// and no request meets a connection that is about to be closed.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long the closing of a connection may take.
@@ -60,8 +60,8 @@ pub const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most connections of one worker. Each takes about 100 KiB when it is busy.
 pub const MAX_CONNECTIONS_PER_WORKER: usize = 4_096;
 
-/// How long a stopping server waits for requests in flight, in seconds: the slowest are bulk streams, which are answered as
-/// fast as the store can.
+/// How long a stopping server waits for requests in flight, in seconds: the slowest are bulk streams, which are
+/// answered as fast as the store can.
 pub const SHUTDOWN_TIMEOUT_SECONDS: u64 = 30;
 
 /// The description of the interface: the same for all workers, and made once.

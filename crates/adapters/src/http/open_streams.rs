@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The most streams that are open at a time: each queries the store ten times a second, and thousands would cost more than
-/// the commands.
+/// The most streams that are open at a time: each queries the store ten times a second, and thousands would cost more
+/// than the commands.
 const MAX_STREAMS: usize = 128;
 
 /// The streams of this process.

@@ -134,7 +134,8 @@ async fn leased_elsewhere(store: &MemoryStore, key: &str, seconds_ago: i64) -> L
     request
 }
 
-/// The fingerprint of `create(_, _, "B1")`: SHA-256 of its method, path, query, condition and body, each behind its length in eight bytes.
+/// The fingerprint of `create(_, _, "B1")`: SHA-256 of its method, path, query, condition and body, each behind its
+/// length in eight bytes.
 fn fingerprint() -> Fingerprint {
     let hex = "9e18124a9fc172cd3599304dd58a1157e13aaacec43661901362a2098091cd1f";
     let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("a byte");

@@ -144,7 +144,8 @@ async fn the_locations_of_an_order_apply_to_its_lines_without_locations() {
         shop.post("/v1/batches", &batch).await;
     }
     let order = json!({"order_id": "o1", "locations": ["south", "north"], "lines": [
-        {"line_id": "a", "sku": "LAMP", "quantity": 1}, {"line_id": "b", "sku": "LAMP", "quantity": 1, "locations": ["north"]}]});
+        {"line_id": "a", "sku": "LAMP", "quantity": 1},
+        {"line_id": "b", "sku": "LAMP", "quantity": 1, "locations": ["north"]}]});
     let placed = shop.post("/v1/orders", &order).await.json();
     let batches = column(&placed["lines"], "allocations");
     assert_eq!(
@@ -158,7 +159,8 @@ async fn the_locations_of_an_order_apply_to_its_lines_without_locations() {
         json!({"allocate": {"order_id": "o3", "sku": "LAMP", "quantity": 1, "locations": ["south"]}}),
         json!({"place_order": {"order_id": "o4", "hold_seconds": 60, "priority": 1, "required_by": "2026-03-01",
                "locations": ["north"], "lines": [{"sku": "LAMP", "quantity": 1}]}}),
-        json!({"place_order": {"order_id": "o5", "hold_seconds": 0, "lines": [{"sku": "LAMP", "quantity": 1, "locations": []}]}}),
+        json!({"place_order": {"order_id": "o5", "hold_seconds": 0,
+               "lines": [{"sku": "LAMP", "quantity": 1, "locations": []}]}}),
     ];
     let body: Vec<String> = lines.iter().map(ToString::to_string).collect();
     let request = shop

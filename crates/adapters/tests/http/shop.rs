@@ -35,8 +35,8 @@ pub(crate) fn opening() -> Timestamp {
     format!("{TODAY}T09:00:00Z").parse().expect("an instant")
 }
 
-/// A clock whose date stands still until a test advances it, in seconds since the epoch. Its monotonic time and its pauses
-/// are those of the runtime, so a test that pauses the runtime's clock controls both.
+/// A clock whose date stands still until a test advances it, in seconds since the epoch. Its monotonic time and its
+/// pauses are those of the runtime, so a test that pauses the runtime's clock controls both.
 struct ManualClock {
     seconds: AtomicI64,
     origin: Instant,

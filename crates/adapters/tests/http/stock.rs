@@ -192,7 +192,8 @@ async fn availability_is_shown_by_date_and_location_less_the_safety_stock() {
     assert_eq!(
         ask("").await.json(),
         json!({"sku": "LAMP", "available_now": 7, "timeline": [
-            {"on": TODAY, "available": 7}, {"on": "2026-03-01", "available": 14}, {"on": "2026-04-01", "available": 18}]})
+            {"on": TODAY, "available": 7}, {"on": "2026-03-01", "available": 14},
+            {"on": "2026-04-01", "available": 18}]})
     );
     shop.put("/v1/products/LAMP", &json!({"safety_stock": 6})).await;
     assert_eq!(

@@ -97,8 +97,8 @@ impl OrderRow {
         self.order == line.record.terms.key.order
     }
 
-    /// Adds another line of the order. The order is promised for the day of its last line, and for none while a line is in the
-    /// backlog.
+    /// Adds another line of the order. The order is promised for the day of its last line, and for none while a line is
+    /// in the backlog.
     pub fn add(&mut self, line: LineRead, now: Timestamp) {
         self.placed_at = Text(self.placed_at.0.min(line.record.terms.placed_at));
         let line = line.view(now);

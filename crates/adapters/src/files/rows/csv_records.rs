@@ -51,8 +51,8 @@ impl CsvRecords {
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(READ_AHEAD_BYTES)
-            // Only the line feed ends a record, so that the reader's line count is exact. The carriage return before it is
-            // removed from the last field below.
+            // Only the line feed ends a record, so that the reader's line count is exact. The carriage return before it
+            // is removed from the last field below.
             .terminator(Terminator::Any(b'\n'))
             .from_reader(rationed);
         Self {
@@ -81,7 +81,8 @@ impl CsvRecords {
         Ok(Some((line, &self.record)))
     }
 
-    /// Counted back from the end of the record: its beginning, as the reader reports it, includes blank lines before it.
+    /// Counted back from the end of the record: its beginning, as the reader reports it, includes blank lines before
+    /// it.
     fn first_line(&self) -> u64 {
         let breaks = self.record.iter().flatten().filter(|byte| **byte == b'\n').count();
         self.reader.position().line() - 1 - breaks as u64
@@ -101,7 +102,8 @@ fn broken(error: csv::Error, line: u64) -> FileError {
     match error.into_kind() {
         csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => FileError::Endless { line },
         csv::ErrorKind::Io(error) => FileError::Read { line, error },
-        // The reader is configured to accept records of any length and bytes of any kind, so no other error is expected.
+        // The reader is configured to accept records of any length and bytes of any kind, so no other error is
+        // expected.
         other => FileError::Read {
             line,
             error: io::Error::other(format!("{other:?}")),

@@ -47,7 +47,8 @@ pub enum FileError {
     },
     /// A record does not end.
     #[error(
-        "line {line}: the record that begins here is longer than {MAX_RECORD_BYTES} bytes; is a quotation mark not closed?"
+        "line {line}: the record that begins here is longer than {MAX_RECORD_BYTES} bytes; \
+         is a quotation mark not closed?"
     )]
     Endless {
         /// The line that it begins on.

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_rows_are_told_by_line_and_the_others_are_read() {
+    fn invalid_rows_are_reported_by_line_and_the_others_are_read() {
         let read = lines_and_reasons("sku,name\nLAMP,Lamp\nRUG\n\n,Nameless\n\"MAT\",Mat\n", Kind::Products);
         assert_eq!(
             read,
@@ -293,7 +293,8 @@ mod tests {
     #[test]
     fn invalid_json_lines_are_reported_and_the_others_are_read() {
         let read = lines_and_reasons(
-            "{\"sku\":\"LAMP\",\"name\":\"Lamp\"}\n\n[1]\n{\"sku\":\"RUG\",\"name\":true}\n{\"sku\":\"RUG\",\"colour\":\"red\"}\n",
+            "{\"sku\":\"LAMP\",\"name\":\"Lamp\"}\n\n[1]\n{\"sku\":\"RUG\",\"name\":true}\n\
+             {\"sku\":\"RUG\",\"colour\":\"red\"}\n",
             Kind::Products,
         );
         let lines: Vec<u64> = read.iter().map(|(line, _)| *line).collect();

@@ -22,9 +22,9 @@ pub struct Source {
     pub(super) format: Format,
 }
 
-/// Makes a source from bytes: unpacks gzip, recognised by its first bytes and not by the name; drops a byte order mark; and
-/// determines the format. That is the given one, else the one in the name, else NDJSON if the first character is a brace,
-/// else CSV.
+/// Makes a source from bytes: unpacks gzip, recognised by its first bytes and not by the name; drops a byte order mark;
+/// and determines the format. That is the given one, else the one in the name, else NDJSON if the first character is a
+/// brace, else CSV.
 ///
 /// # Errors
 /// When the first bytes can't be read.

@@ -1,3 +1,4 @@
-//! The dashboard at `/`: what runs, links to the interfaces, and the stock. One document that loads nothing from elsewhere.
+//! The dashboard at `/`: what runs, links to the interfaces, and the stock. One document that loads nothing from
+//! elsewhere.
 
 pub(crate) mod page;

@@ -12,7 +12,10 @@ use crate::http::response::html::escaped;
 const PAGE: &str = include_str!("page.html");
 
 /// The icon: two boxes, one of them earmarked.
-const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect x="3" y="12" width="17" height="17" rx="3" fill="#2f6f5e"/><path d="M14 3h12a3 3 0 0 1 3 3v14l-6-4-6 4V6z" fill="#e0a030"/></svg>"##;
+const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<rect x="3" y="12" width="17" height="17" rx="3" fill="#2f6f5e"/>
+<path d="M14 3h12a3 3 0 0 1 3 3v14l-6-4-6 4V6z" fill="#e0a030"/>
+</svg>"##;
 
 /// The dashboard
 #[utoipa::path(

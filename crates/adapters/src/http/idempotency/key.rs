@@ -1,4 +1,4 @@
-//! The `Idempotency-Key` of a request, and the fingerprint of the call that it stands for.
+//! The `Idempotency-Key` of a request, and the fingerprint of the call under it.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH};
@@ -58,14 +58,15 @@ fn unquoted(value: &str) -> Option<String> {
     }
 }
 
-/// A digest of a request: its method, path, query, condition and body, each behind its length, so that two requests with
-/// the same bytes at other boundaries differ.
+/// A digest of a request: its method, path, query, condition and body, each behind its length, so that two requests
+/// with the same bytes at other boundaries differ.
 pub(crate) fn fingerprint(request: &ServiceRequest, body: &[u8]) -> Fingerprint {
     let mut hash = Sha256::new();
     let uri = request.uri();
     let method = request.method().as_str();
     let conditions = request.headers().get_all(IF_MATCH).map(|line| line.as_bytes());
-    // With another version it is another request: one that was refused for a stale version must not get that refusal again.
+    // With another version it is another request: one that was refused for a stale version must not get that refusal
+    // again.
     let condition = conditions.collect::<Vec<_>>().join(&b","[..]);
     for part in [
         method.as_bytes(),

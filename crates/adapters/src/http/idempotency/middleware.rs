@@ -1,9 +1,9 @@
 //! The middleware for calls with an `Idempotency-Key`.
 //!
-//! It reads the whole request first, since the key stands for a certain request. Then it acquires the lease on the key.
-//! The call that gets the lease is run and its response stored; any other gets that response, waits for it, or is refused
-//! because the key belongs to another request. From the lease on the work is a task of its own: a client that leaves does
-//! not leave a lease behind that ends without an answer.
+//! It reads the whole request first, since a key belongs to one request. Then it acquires the lease on the key. The
+//! call that gets the lease is run and its response stored; any other gets that response, waits for it, or is refused
+//! because the key belongs to another request. From the lease on the work is a task of its own: a client that leaves
+//! does not leave a lease behind that ends without an answer.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -56,8 +56,8 @@ pub(crate) async fn serve<B: MessageBody + 'static>(
     }
 }
 
-/// Whether the key counts. It is ignored where there is no such call, where nothing is stored, and in the book's API, which
-/// does not know the header.
+/// Whether the key counts. It is ignored where there is no such call, where nothing is stored, and in the book's API,
+/// which does not know the header.
 fn takes_key(request: &ServiceRequest) -> Result<bool, Problem> {
     let stores = matches!(
         *request.method(),
@@ -130,8 +130,8 @@ async fn read(api: &Api, request: &mut ServiceRequest) -> Result<(IdempotencyKey
     if path(request) == BULK {
         return Err(Problem::new(
             &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
-            "a stream takes no Idempotency-Key: each of its lines is idempotent by its own key, so the lines can be sent \
-             again without one",
+            "a stream takes no Idempotency-Key: each of its lines is idempotent by its own key, so the lines can be \
+             sent again without one",
         ));
     }
     let payload = request.extract::<Payload>().await;

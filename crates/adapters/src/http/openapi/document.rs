@@ -33,7 +33,7 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
         .title("Earmark")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Promises orders against stock, in the warehouse and on its way, and never promises the same unit twice.\n\n\
+            "Promises orders against stock, in the warehouse and inbound, and never promises the same unit twice.\n\n\
              Every command is idempotent by its natural key: sent again, it changes nothing and shows the present \
              state. With an `Idempotency-Key` a repeated request gets the first answer, byte for byte, for a day. \
              Errors are `application/problem+json`; `code` is for machines, `detail` for people. Every response has \
@@ -41,7 +41,10 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
              `correlation_id` of the events that the request caused.",
         ))
         .license(Some(
-            LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+            LicenseBuilder::new()
+                .name("Apache-2.0")
+                .identifier(Some("Apache-2.0"))
+                .build(),
         ))
         .build();
     document.tags = Some(TAGS.map(|name| TagBuilder::new().name(name).build()).to_vec());
@@ -86,9 +89,9 @@ fn key_parameter() -> Parameter {
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
         .description(Some(
-            "A key that the client makes for this request, of visible ASCII characters, with or without double quotes. The \
-             same request sent again with it within a day gets the first answer, byte for byte; while the first is in \
-             progress it waits for that answer. An answer of 500 and more is not stored.",
+            "A key that the client makes for this request, of visible ASCII characters, with or without double quotes. \
+             The same request sent again with it within a day gets the first answer, byte for byte; while the first is \
+             in progress it waits for that answer. An answer of 500 and more is not stored.",
         ))
         .schema(Some(key))
         .example(Some(json!("8e03978e-40d5-43dd-bc93-6894a57f9324")))

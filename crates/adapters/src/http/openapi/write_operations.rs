@@ -59,8 +59,8 @@ fn parameters(operation: &mut Operation) -> &mut Vec<RefOr<Parameter>> {
 
 fn add_version(operation: &mut Operation, id: &str) {
     if is_conditional(id) || VERSIONED.contains(&id) {
-        let description = "The version of the product, which rises with each change of it or of a batch of it; left out in the \
-                    answer to a preview";
+        let description = "The version of the product, which rises with each change of it or of a batch of it; left \
+                           out in the answer to a preview";
         add_header(operation, &["200", "201"], "etag", description);
     }
 }

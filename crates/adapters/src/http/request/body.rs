@@ -18,8 +18,8 @@ use crate::wire::reading::faults::shortened;
 /// The largest body of a single call. The largest order, 500 lines with the longest names, is a third of it.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// How long a body may take to arrive: 1 MiB over the slowest mobile line. A client that trickles can't hold a connection
-/// for longer.
+/// How long a body may take to arrive: 1 MiB over the slowest mobile line. A client that trickles can't hold a
+/// connection for longer.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a body that is too large is still read, so that the client gets the answer and not a reset connection.

@@ -34,8 +34,8 @@ pub(crate) struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// A request whose query may have these parameters. Any other is a fault and is never ignored: a client must not get
-    /// something else than it asked for.
+    /// A request whose query may have these parameters. Any other is a fault and is never ignored: a client must not
+    /// get something else than it asked for.
     pub(crate) fn of(request: &'a HttpRequest, parameters: &[&str]) -> (Self, Query) {
         let mut faults = Faults::default();
         let query = Query::read(request.query_string(), parameters, &mut faults);

@@ -1,4 +1,5 @@
-//! Requests: what comes before the decision. Path, query, conditions and body are read here, with every fault collected.
+//! Requests: what comes before the decision. Path, query, conditions and body are read here, with every fault
+//! collected.
 
 pub(crate) mod body;
 pub(crate) mod context;

@@ -1,4 +1,5 @@
-//! Problems: everything that goes wrong, as a problem document (RFC 9457). No error leaves this interface in another form.
+//! Problems: everything that goes wrong, as a problem document (RFC 9457). No error leaves this interface in another
+//! form.
 
 use std::fmt;
 

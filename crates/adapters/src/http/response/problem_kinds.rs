@@ -31,19 +31,25 @@ macro_rules! kinds {
 
 kinds! {
     MALFORMED_JSON = "malformed_json", BAD_REQUEST, "The body is not JSON",
-        "The body could not be read as one JSON value in UTF-8. `detail` says what is wrong, and at which line and column. Nothing has been executed.";
+        "The body could not be read as one JSON value in UTF-8. `detail` says what is wrong, and at which line and \
+         column. Nothing has been executed.";
     BROKEN_BODY = "broken_body", BAD_REQUEST, "The body did not arrive whole",
-        "The connection ended, or broke the framing of HTTP, before the whole body had arrived. Nothing has been executed.";
+        "The connection ended, or broke the framing of HTTP, before the whole body had arrived. Nothing has been \
+         executed.";
     MALFORMED_CONDITION = "malformed_condition", BAD_REQUEST, "The condition can't be read",
-        "`If-Match` must be `*`, or one or more ETags in double quotes, separated by commas. Nothing has been executed.";
+        "`If-Match` must be `*`, or one or more ETags in double quotes, separated by commas. Nothing has been \
+         executed.";
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key", BAD_REQUEST, "The Idempotency-Key is not valid",
-        "The `Idempotency-Key` header must occur once, with a key of 1 to 255 visible ASCII characters, bare or in double quotes. Nothing has been executed.";
+        "The `Idempotency-Key` header must occur once, with a key of 1 to 255 visible ASCII characters, bare or in \
+         double quotes. Nothing has been executed.";
     IDEMPOTENCY_KEY_NOT_SUPPORTED = "idempotency_key_not_supported", BAD_REQUEST, "A stream takes no Idempotency-Key",
-        "Each line of /v1/bulk is idempotent by its own key: a stream that was interrupted can be sent again without the header. Nothing has been executed.";
+        "Each line of /v1/bulk is idempotent by its own key: a stream that was interrupted can be sent again without \
+         the header. Nothing has been executed.";
     NOT_FOUND = "not_found", NOT_FOUND, "There is nothing at this path",
         "No such path exists. /openapi.json lists all paths, and /docs shows them.";
     UNKNOWN_SKU = "unknown_sku", NOT_FOUND, "Unknown SKU",
-        "The SKUs in `skus` never had a batch or a name, so there are no such products. A product that is only out of stock is never reported so.";
+        "The SKUs in `skus` never had a batch or a name, so there are no such products. A product that is only out of \
+         stock is never reported so.";
     UNKNOWN_BATCH = "unknown_batch", NOT_FOUND, "Unknown batch",
         "There is no batch with this reference. References are case-sensitive.";
     UNKNOWN_ORDER = "unknown_order", NOT_FOUND, "Unknown order",
@@ -55,57 +61,76 @@ kinds! {
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
         "The path exists, but not with this method. The `Allow` header lists the methods that do.";
     REQUEST_TIMEOUT = "request_timeout", REQUEST_TIMEOUT, "The body took too long",
-        "The body did not arrive in time, and the connection is closed. Nothing of the unfinished part has been executed.";
+        "The body did not arrive in time, and the connection is closed. Nothing of the unfinished part has been \
+         executed.";
     IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use", CONFLICT, "A request with this key is in progress",
-        "A request with the same `Idempotency-Key` has not been answered yet. Send this one again after the seconds in `Retry-After`: it gets the answer of that request, or is executed if that request failed.";
+        "A request with the same `Idempotency-Key` has not been answered yet. Send this one again after the seconds in \
+         `Retry-After`: it gets the answer of that request, or is executed if that request failed.";
     BATCH_EXISTS = "batch_exists", CONFLICT, "The reference is taken",
         "A batch with this reference exists with other content. The same content sent again is answered with 200.";
     LINE_EXISTS = "line_exists", CONFLICT, "The line exists",
-        "The order has a line with this id that has another SKU or quantity. The same line sent again is answered with 200.";
+        "The order has a line with this id that has another SKU or quantity. The same line sent again is answered with \
+         200.";
     ORDER_EXISTS = "order_exists", CONFLICT, "The order exists",
         "The order was placed with other content. The same content sent again is answered with 200.";
     OUT_OF_STOCK = "out_of_stock", CONFLICT, "Out of stock",
-        "The request exceeds what can be promised, and nothing has been allocated. `available` counts all batches that may serve the line; `largest_batch` is the most that a line can get without a split. `remedy` is the smallest change with which it would have fitted: `split` allowed, another `location`, a lower `safety_stock`, a lower `quantity`, or `more_stock`.";
+        "The request exceeds what can be promised, and nothing has been allocated. `available` counts all batches that \
+         may serve the line; `largest_batch` is the most that a line can get without a split. `remedy` is the smallest \
+         change with which it would have fitted: `split` allowed, another `location`, a lower `safety_stock`, a lower \
+         `quantity`, or `more_stock`.";
     BELOW_DISPATCHED = "below_dispatched", CONFLICT, "More has been dispatched",
         "The quantity of the batch can't be lower than what has been dispatched from it, which is in `dispatched`.";
     BATCH_CLOSED = "batch_closed", CONFLICT, "The batch was cancelled",
-        "The batch was cancelled, and only what had been dispatched from it remains. Its quantity and ETA can't be changed any more, and it can't be received; stock that arrives after all is a new batch.";
+        "The batch was cancelled, and only what had been dispatched from it remains. Its quantity and ETA can't be \
+         changed any more, and it can't be received; stock that arrives after all is a new batch.";
     NOT_HELD = "not_held", CONFLICT, "The order is not held",
         "Only an order that is held can be replaced or confirmed. This one is firm, or cancelled.";
     HOLD_EXPIRED = "hold_expired", CONFLICT, "The hold has expired",
-        "The order's deadline has passed, and its units are free for other orders. `reacquire` in a confirmation tries to allocate the same lines again; if that fails, `shortages` names the lines that do not fit.";
+        "The order's deadline has passed, and its units are free for other orders. `reacquire` in a confirmation tries \
+         to allocate the same lines again; if that fails, `shortages` names the lines that do not fit.";
     EXCEEDS_HOLD = "exceeds_hold", CONFLICT, "More than is held",
-        "The confirmation names more units of the line, `requested`, than are held, `held`. Nothing has been confirmed.";
+        "The confirmation names more units of the line, `requested`, than are held, `held`. Nothing has been \
+         confirmed.";
     ALREADY_DISPATCHED = "already_dispatched", CONFLICT, "It has been dispatched",
         "All units of the line, or of the order, have been dispatched. If that is wrong, undo the dispatch first.";
     LINE_ENDED = "line_ended", CONFLICT, "The line has ended",
-        "The line was refused or cancelled, or its hold has expired, as `line_status` says. A line that has ended can't be reopened; place a new line.";
+        "The line was refused or cancelled, or its hold has expired, as `line_status` says. A line that has ended \
+         can't be reopened; place a new line.";
     NOT_IN_WAREHOUSE = "not_in_warehouse", CONFLICT, "The stock is not in the warehouse",
-        "Units of the line are in `batch`, which has not been received. Only what is in the warehouse can be dispatched.";
+        "Units of the line are in `batch`, which has not been received. Only what is in the warehouse can be \
+         dispatched.";
     NOT_FIRM = "not_firm", CONFLICT, "The order is not firm",
         "The order is held. It has to be confirmed before it is dispatched.";
     NOT_ALLOCATED = "not_allocated", CONFLICT, "Nothing is allocated",
         "The lines in `line_ids` have no units to dispatch, or no dispatched units to take back.";
     STALE_VERSION = "stale_version", PRECONDITION_FAILED, "The version has changed",
-        "The product, or the batch of it, has changed since its ETag was sent; `version` is the current one, and 0 for a product that does not exist. Read it again, and decide again. A weak ETag never matches. Nothing has been executed.";
+        "The product, or the batch of it, has changed since its ETag was sent; `version` is the current one, and 0 for \
+         a product that does not exist. Read it again, and decide again. A weak ETag never matches. Nothing has been \
+         executed.";
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A body may have 1 MiB. To send more, use /v1/bulk, which is a stream of lines of up to 64 KiB each.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",
         "Bodies are sent as application/json, those of /v1/bulk as application/x-ndjson, and not compressed.";
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request is not valid",
-        "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. `errors` names every field at fault. Nothing has been executed.";
-    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key belongs to another request",
-        "A request with this `Idempotency-Key` but another method, path, query, condition or body was sent within a day. Nothing has been executed. Each request has a key of its own; only its repetitions have the same.";
+        "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. \
+         `errors` names every field at fault. Nothing has been executed.";
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
+        "The Idempotency-Key belongs to another request",
+        "A request with this `Idempotency-Key` but another method, path, query, condition or body was sent within a \
+         day. Nothing has been executed. Each request has a key of its own; only its repetitions have the same.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The service failed",
         "A defect of the service. It has been logged under the id in the `x-request-id` header.";
     CONDITION_NOT_SUPPORTED = "condition_not_supported", NOT_IMPLEMENTED, "The condition is not supported",
-        "The request has a condition that the service can't check here: it checks `If-Match` on products and batches, and no other. Nothing has been executed. Without the header the request would be executed unconditionally.";
+        "The request has a condition that the service can't check here: it checks `If-Match` on products and batches, \
+         and no other. Nothing has been executed. Without the header the request would be executed unconditionally.";
     BUSY = "busy", SERVICE_UNAVAILABLE, "The service is busy",
         "The service has as much work queued as it accepts. Send the request again after the seconds in `Retry-After`.";
     SHUTTING_DOWN = "shutting_down", SERVICE_UNAVAILABLE, "The service is shutting down",
-        "The service finishes the work it has and accepts no more. Send the request again after the seconds in `Retry-After`.";
+        "The service finishes the work it has and accepts no more. Send the request again after the seconds in \
+         `Retry-After`.";
     UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "The store can't be reached",
-        "The database does not answer. Send the request again after the seconds in `Retry-After`: a command that was stored nevertheless is not executed twice.";
+        "The database does not answer. Send the request again after the seconds in `Retry-After`: a command that was \
+         stored nevertheless is not executed twice.";
 }
 
 /// The kind with this code.

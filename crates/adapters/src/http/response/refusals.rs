@@ -90,8 +90,8 @@ fn refused(refusal: &Refusal) -> Problem {
 fn short(shortage: &Shortage) -> Option<String> {
     (shortage.remedy == Remedy::Split).then(|| {
         format!(
-            "{} units of {} are requested and {} are available, but no single batch has enough for the line: the largest \
-             has {}. With `split` the line may be spread over several batches",
+            "{} units of {} are requested and {} are available, but no single batch has enough for the line: the \
+             largest has {}. With `split` the line may be spread over several batches",
             shortage.requested, shortage.sku, shortage.available, shortage.largest_batch
         )
     })

@@ -14,9 +14,9 @@ use crate::wire::views::orders::LineJson;
 
 /// Allocate a line
 ///
-/// Allocates stock to one order line: all units from the first batch that has enough, in the warehouse before inbound and
-/// by the earliest date, or spread over several batches with `split`. The same line sent again is answered with 200 and
-/// changes nothing.
+/// Allocates stock to one order line: all units from the first batch that has enough, in the warehouse before inbound
+/// and by the earliest date, or spread over several batches with `split`. The same line sent again is answered with 200
+/// and changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "allocate",

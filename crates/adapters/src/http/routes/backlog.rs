@@ -26,7 +26,8 @@ use crate::wire::views::pages::BacklogPageJson;
     params(
         ("sku" = String, Path, description = "The product", example = "LAMP-RED"),
         ("after" = Option<String>, Query, description = "`next` of the page before"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "At most so many; 50 where it is left out"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500,
+            description = "At most so many; 50 where it is left out"),
     ),
     responses((status = 200, description = "A page of the backlog", body = BacklogPageJson<'static>))
 )]

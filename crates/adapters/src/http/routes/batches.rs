@@ -21,8 +21,8 @@ use crate::wire::views::effects::BatchChangeJson;
 
 /// Create a batch
 ///
-/// Creates the product too when its SKU is new, and serves its backlog. The same content sent again is answered with 200
-/// and changes nothing.
+/// Creates the product too when its SKU is new, and serves its backlog. The same content sent again is answered with
+/// 200 and changes nothing.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "create_batch",
@@ -70,15 +70,16 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 
 /// Change a batch
 ///
-/// Changes its quantity, its ETA, or both. If the quantity falls below what is allocated, lines are released, the last in
-/// the order of service first, and reallocated where they fit; else they go to the backlog. If it arrives later, lines move
-/// to other stock that is there earlier. More stock serves the backlog.
+/// Changes its quantity, its ETA, or both. If the quantity falls below what is allocated, lines are released, the last
+/// in the order of service first, and reallocated where they fit; else they go to the backlog. If it arrives later,
+/// lines move to other stock that is there earlier. More stock serves the backlog.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "change_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
     request_body = schema::ChangeBatch,
-    responses((status = 200, description = "The batch, and what the change did to lines", body = BatchChangeJson<'static>))
+    responses((status = 200, description = "The batch, and what the change did to lines",
+        body = BatchChangeJson<'static>))
 )]
 #[patch("/v1/batches/{reference}")]
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -97,14 +98,15 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
 
 /// Receive a batch
 ///
-/// The batch is in the warehouse from now on, with the counted quantity, or the expected one where none is given. Receiving
-/// it again changes nothing.
+/// The batch is in the warehouse from now on, with the counted quantity, or the expected one where none is given.
+/// Receiving it again changes nothing.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "receive_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
     request_body = schema::Receipt,
-    responses((status = 200, description = "The batch, and what its arrival did to lines", body = BatchChangeJson<'static>))
+    responses((status = 200, description = "The batch, and what its arrival did to lines",
+        body = BatchChangeJson<'static>))
 )]
 #[post("/v1/batches/{reference}/receipt")]
 pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -127,7 +129,8 @@ pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Ap
     tag = "Batches",
     operation_id = "cancel_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
-    responses((status = 200, description = "The batch, and what the change did to its lines", body = BatchChangeJson<'static>))
+    responses((status = 200, description = "The batch, and what the change did to its lines",
+        body = BatchChangeJson<'static>))
 )]
 #[delete("/v1/batches/{reference}")]
 pub(crate) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {

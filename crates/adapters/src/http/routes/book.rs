@@ -1,5 +1,5 @@
-//! The allocation service of the book "Architecture Patterns with Python", byte for byte, on the same commands as all other
-//! calls.
+//! The allocation service of the book "Architecture Patterns with Python", byte for byte, on the same commands as all
+//! other calls.
 //!
 //! Where the book does not say anything (a wrong field, a busy service), the answers are problems as everywhere else.
 

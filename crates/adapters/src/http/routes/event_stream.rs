@@ -1,8 +1,8 @@
 //! The stream of events: server-sent events, from a sequence on and for as long as the client listens.
 //!
-//! A stream reads the store page by page, and only when its client has taken the page before, so a slow client reads later
-//! and costs no memory. It polls at an interval instead of waiting for a signal of this process, because other processes
-//! write to the same store.
+//! A stream reads the store page by page, and only when its client has taken the page before, so a slow client reads
+//! later and costs no memory. It polls at an interval instead of waiting for a signal of this process, because other
+//! processes write to the same store.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ use crate::wire::EventJson;
 /// The events of one page: what a stream holds in memory until its client takes it.
 const PAGE: usize = 256;
 
-/// The interval at which a stream looks for new events: short enough to seem live, long enough for an idle stream to cost
-/// almost nothing.
+/// The interval at which a stream looks for new events: short enough to seem live, long enough for an idle stream to
+/// cost almost nothing.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// After how long without an event a comment is sent, so that proxies keep the connection and a client that has left is
@@ -41,13 +41,14 @@ const RETRY_MILLISECONDS: u32 = 1_000;
 
 /// Follow events
 ///
-/// Server-sent events: `id` is the sequence, `event` the type, `data` the event. Begins after `Last-Event-ID`, else after
-/// `after`, else with the first event; ends when the service shuts down.
+/// Server-sent events: `id` is the sequence, `event` the type, `data` the event. Begins after `Last-Event-ID`, else
+/// after `after`, else with the first event; ends when the service shuts down.
 #[utoipa::path(
     tag = "Events",
     operation_id = "follow_events",
     params(
-        ("Last-Event-ID" = Option<u64>, Header, description = "Only those after this sequence; takes precedence over `after`"),
+        ("Last-Event-ID" = Option<u64>, Header,
+            description = "Only those after this sequence; takes precedence over `after`"),
         ("after" = Option<u64>, Query, description = "Only those after this sequence"),
         ("sku" = Option<String>, Query, description = "Only those of this product"),
         ("order_id" = Option<String>, Query, description = "Only those that concern this order"),

@@ -57,14 +57,16 @@ fn types(text: &str) -> Result<Vec<String>, String> {
 
 /// Read events
 ///
-/// In the order of commits, a page at a time: send `next` as `after` to get the next page. An event that commits late is
-/// never skipped.
+/// In the order of commits, a page at a time: send `next` as `after` to get the next page. An event that commits late
+/// is never skipped.
 #[utoipa::path(
     tag = "Events",
     operation_id = "list_events",
     params(
-        ("after" = Option<u64>, Query, description = "Only those after this sequence; from the first where it is left out"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "At most so many; 100 where it is left out"),
+        ("after" = Option<u64>, Query,
+            description = "Only those after this sequence; from the first where it is left out"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "At most so many; 100 where it is left out"),
         ("sku" = Option<String>, Query, description = "Only those of this product"),
         ("order_id" = Option<String>, Query, description = "Only those that concern this order"),
         ("type" = Option<String>, Query, description = "Only those of these types, separated by commas"),

@@ -17,9 +17,9 @@ use crate::wire::views::orders::OrderJson;
 
 /// Confirm an order
 ///
-/// Makes a held order firm: all of it, or the lines that are named, in the quantities that are named. The rest is released.
-/// A hold expires at its deadline; `reacquire` then tries to allocate the same lines again. Confirming a firm order changes
-/// nothing.
+/// Makes a held order firm: all of it, or the lines that are named, in the quantities that are named. The rest is
+/// released. A hold expires at its deadline; `reacquire` then tries to allocate the same lines again. Confirming a firm
+/// order changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "confirm_order",
@@ -42,8 +42,8 @@ pub(crate) async fn confirm(request: HttpRequest, payload: Payload, api: Data<Ap
 
 /// Dispatch an order
 ///
-/// Dispatches the allocated units of its lines, or of the lines that are named. Only from batches in the warehouse, and only
-/// once the order is firm. What has been dispatched before stays so.
+/// Dispatches the allocated units of its lines, or of the lines that are named. Only from batches in the warehouse, and
+/// only once the order is firm. What has been dispatched before stays so.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "dispatch_order",

@@ -18,8 +18,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::dashboard::page;
 
-/// Registers every documented route, each as a service: only services get into the document. The router tries them in this
-/// order, so the most frequent ones come first.
+/// Registers every documented route, each as a service: only services get into the document. The router tries them in
+/// this order, so the most frequent ones come first.
 pub(crate) fn register(config: &mut ServiceConfig<'_>) {
     config
         .service(allocations::allocate)

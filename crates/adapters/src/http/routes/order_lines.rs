@@ -16,14 +16,15 @@ use crate::wire::views::orders::OrderJson;
 
 /// Change the quantity of a line
 ///
-/// Lower: the units that would be dispatched last are freed. Higher: the difference is allocated, or the change is refused
-/// and the line stays unchanged.
+/// Lower: the units that would be dispatched last are freed. Higher: the difference is allocated, or the change is
+/// refused and the line stays unchanged.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "change_line",
     params(
         ("order_id" = String, Path, description = "The order", example = "order-7"),
-        ("line_id" = String, Path, description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
+        ("line_id" = String, Path,
+            description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
     ),
     request_body = schema::ChangeLine,
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
@@ -48,7 +49,8 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
     operation_id = "cancel_line",
     params(
         ("order_id" = String, Path, description = "The order", example = "order-7"),
-        ("line_id" = String, Path, description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
+        ("line_id" = String, Path,
+            description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
     ),
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
 )]

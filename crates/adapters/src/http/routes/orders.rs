@@ -19,8 +19,8 @@ use crate::wire::views::orders::OrderJson;
 
 /// Place an order
 ///
-/// All lines in one transaction, at most 500. With `hold_seconds` the order is held: its lines keep their units until the
-/// deadline, unless it is confirmed before. The same content sent again is answered with 200 and changes nothing.
+/// All lines in one transaction, at most 500. With `hold_seconds` the order is held: its lines keep their units until
+/// the deadline, unless it is confirmed before. The same content sent again is answered with 200 and changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "place_order",
@@ -43,8 +43,8 @@ pub(crate) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>
 
 /// Replace an order
 ///
-/// Gives a held order other lines or other terms. Its units are free for its own new lines; if these don't fit, the order
-/// keeps its old lines. Without `hold_seconds` it keeps its deadline. An order that does not exist is placed.
+/// Gives a held order other lines or other terms. Its units are free for its own new lines; if these don't fit, the
+/// order keeps its old lines. Without `hold_seconds` it keeps its deadline. An order that does not exist is placed.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "replace_order",
@@ -93,8 +93,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 
 /// Cancel an order
 ///
-/// Frees the stock of its lines and removes them from the backlog. What has been dispatched stays dispatched. Cancelling
-/// it again changes nothing.
+/// Frees the stock of its lines and removes them from the backlog. What has been dispatched stays dispatched.
+/// Cancelling it again changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "cancel_order",

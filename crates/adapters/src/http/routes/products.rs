@@ -42,7 +42,8 @@ fn search_text(text: &str) -> Result<String, String> {
     params(
         ("search" = Option<String>, Query, description = "Only those whose SKU or name contains it, in any case"),
         ("after" = Option<String>, Query, description = "Only those after this SKU"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "At most so many; 50 where it is left out"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500,
+            description = "At most so many; 50 where it is left out"),
     ),
     responses((status = 200, description = "A page of products", body = ProductPageJson<'static>))
 )]
@@ -109,8 +110,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 
 /// Show what can be promised of a product, by date
 ///
-/// For an order that may be split: each day on which more can leave than before. The safety stock is not counted, nor are
-/// batches that are overdue for too long.
+/// For an order that may be split: each day on which more can leave than before. The safety stock is not counted, nor
+/// are batches that are overdue for too long.
 #[utoipa::path(
     tag = "Products",
     operation_id = "show_availability",

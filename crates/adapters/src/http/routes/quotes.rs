@@ -14,8 +14,8 @@ use crate::wire::views::quotes::QuoteJson;
 
 /// Quote an order
 ///
-/// The result of placing an order with these lines, line by line: batches and dates, or what is short; with the batches that
-/// were tried and the outcome of each. Nothing is allocated. On the same stock an order gets what the quote shows.
+/// The result of placing an order with these lines, line by line: batches and dates, or what is short; with the batches
+/// that were tried and the outcome of each. Nothing is allocated. On the same stock an order gets what the quote shows.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "quote",

@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-/// The most faults that one answer lists. Every field of the largest order fits; a body with more faults is garbage, and
-/// repeating it costs more than it helps.
+/// The most faults that one answer lists. Every field of the largest order fits; a body with more faults is garbage,
+/// and repeating it costs more than it helps.
 const MAX_FAULTS: usize = 2_000;
 
 /// A field at fault.

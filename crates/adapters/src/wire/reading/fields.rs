@@ -1,7 +1,7 @@
 //! Walking a JSON object field by field, collecting every fault on the way.
 //!
-//! A reader answers `None` for a value at fault and the walk goes on: a caller with three wrong fields gets three faults.
-//! The results are domain types, so no later code checks them again.
+//! A reader answers `None` for a value at fault and the walk goes on: a caller with three wrong fields gets three
+//! faults. The results are domain types, so no later code checks them again.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -100,8 +100,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An optional list, whose items are read one by one, each with its own path; null counts as absent. `None`: the list
-    /// or an item is at fault.
+    /// An optional list, whose items are read one by one, each with its own path; null counts as absent. `None`: the
+    /// list or an item is at fault.
     pub fn list<T>(
         &mut self,
         name: &'static str,

@@ -182,7 +182,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_number_is_a_quantity_or_a_fault(number in any::<f64>().prop_filter("JSON has no other numbers", |n| n.is_finite())) {
+        fn any_number_is_a_quantity_or_a_fault(
+            number in any::<f64>().prop_filter("JSON has no other numbers", |n| n.is_finite()),
+        ) {
             let read = Number::from_f64(number).map(Json::Number).map(|json| quantity(&json));
             let whole = number.fract() == 0.0 && (1.0..=1e9).contains(&number);
             prop_assert_eq!(read.map(|read| read.is_ok()), Some(whole));

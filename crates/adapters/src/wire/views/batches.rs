@@ -32,7 +32,10 @@ pub struct BatchJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = 70))]
     available: u64,
     /// When it arrives; null: it is in the warehouse.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+    )]
     eta: Option<Text<Date>>,
     /// Its status: `overdue` is inbound with an ETA that has passed, `closed` was cancelled.
     #[cfg_attr(

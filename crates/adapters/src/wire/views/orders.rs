@@ -58,7 +58,10 @@ pub struct LineJson<'a> {
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
     allocations: Each<'a, Part, AllocationJson<'a>>,
     /// When it can leave; null for a line without stock.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+    )]
     promised_on: Option<Text<Date>>,
 }
 
@@ -90,13 +93,19 @@ pub struct OrderJson<'a> {
     )]
     status: &'static str,
     /// The deadline of an order that is held, or was until then, in UTC; null for any other.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime, example = "2026-02-01T09:45:00Z", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = DateTime, example = "2026-02-01T09:45:00Z", required)
+    )]
     hold_expires_at: Option<Text<Timestamp>>,
     /// Orders of higher priority are served first.
     #[cfg_attr(feature = "schema", schema(example = 0, minimum = -1_000_000, maximum = 1_000_000))]
     priority: i32,
     /// The day it is required by; null where none was given.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+    )]
     required_by: Option<Text<Date>>,
     /// Its lines, by line id.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<LineJson<'static>>))]

@@ -20,7 +20,10 @@ pub struct TriedJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = "main"))]
     location: &'a str,
     /// When it arrives; null: it is in the warehouse.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+    )]
     eta: Option<Text<Date>>,
     /// Units of it that are available after the lines before.
     #[cfg_attr(feature = "schema", schema(example = 2))]
@@ -65,7 +68,10 @@ pub struct QuotedLineJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = true))]
     fits: bool,
     /// When it could leave; null: it does not fit.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+    )]
     promised_on: Option<Text<Date>>,
     /// Where its units would be; empty: it does not fit.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
@@ -101,7 +107,10 @@ pub struct QuoteJson<'a> {
     #[cfg_attr(feature = "schema", schema(value_type = Vec<QuotedLineJson<'static>>))]
     lines: Each<'a, QuotedLine, QuotedLineJson<'a>>,
     /// When the last of them could leave; null: one does not fit.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, example = "2026-03-31", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+    )]
     promised_on: Option<Text<Date>>,
 }
 

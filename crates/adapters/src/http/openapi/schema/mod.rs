@@ -1,7 +1,7 @@
 //! The bodies of requests as a client writes them, and the answers that are no views.
 //!
-//! The OpenAPI document is made from these types, and a client can serialise them. The service itself reads requests field
-//! by field, so that it reports every fault; a test checks the document against the readers.
+//! The OpenAPI document is made from these types, and a client can serialise them. The service itself reads requests
+//! field by field, so that it reports every fault; a test checks the document against the readers.
 
 mod batches;
 mod book;

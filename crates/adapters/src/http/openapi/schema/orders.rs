@@ -99,8 +99,8 @@ pub struct PlaceOrder {
     #[schema(format = Date, example = "2026-03-31")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_by: Option<String>,
-    /// Where the units of lines without locations of their own may come from, the preferred location first; from anywhere
-    /// where it is left out.
+    /// Where the units of lines without locations of their own may come from, the preferred location first; from
+    /// anywhere where it is left out.
     #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
@@ -118,8 +118,8 @@ pub struct OrderContent {
     /// Whether its lines may be spread over several batches; they may not where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<bool>,
-    /// How long it is held from now on; where it is left out, an order that is held keeps its deadline, and a new one is
-    /// firm at once.
+    /// How long it is held from now on; where it is left out, an order that is held keeps its deadline, and a new one
+    /// is firm at once.
     #[schema(example = 900, minimum = 1, maximum = 2_592_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_seconds: Option<u32>,
@@ -131,8 +131,8 @@ pub struct OrderContent {
     #[schema(format = Date, example = "2026-03-31")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_by: Option<String>,
-    /// Where the units of lines without locations of their own may come from, the preferred location first; from anywhere
-    /// where it is left out.
+    /// Where the units of lines without locations of their own may come from, the preferred location first; from
+    /// anywhere where it is left out.
     #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
@@ -188,8 +188,8 @@ pub struct Quote {
     /// Whether lines may be spread over several batches; they may not where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split: Option<bool>,
-    /// Where the units of lines without locations of their own may come from, the preferred location first; from anywhere
-    /// where it is left out.
+    /// Where the units of lines without locations of their own may come from, the preferred location first; from
+    /// anywhere where it is left out.
     #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,

@@ -28,8 +28,8 @@ pub struct Problem {
     /// `invalid_request`: every field at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<Fault>>,
-    /// `out_of_stock` of an order, and `hold_expired` where the lines could not be allocated again: every line that does not
-    /// fit. For a single line these are members of the problem itself.
+    /// `out_of_stock` of an order, and `hold_expired` where the lines could not be allocated again: every line that
+    /// does not fit. For a single line these are members of the problem itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<ShortageJson<'static>>>)]
     pub shortages: Option<serde_json::Value>,

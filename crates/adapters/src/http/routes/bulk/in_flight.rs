@@ -15,8 +15,8 @@ pub(crate) enum Pending {
     Known(Problem),
 }
 
-/// The lines in flight, in the order sent. They are decided in that order too, so waiting for the first wakes the stream
-/// once for a whole group.
+/// The lines in flight, in the order sent. They are decided in that order too, so waiting for the first wakes the
+/// stream once for a whole group.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight(VecDeque<Pending>);
 

@@ -1,8 +1,8 @@
 //! The bulk stream.
 //!
-//! Lines are read, decided and answered concurrently: a bounded number is in flight, in the order sent. Reading stops while
-//! that many wait for an answer, or while the client does not take the answers it has. So neither a fast sender nor a slow
-//! reader costs memory; a client has to read while it sends.
+//! Lines are read, decided and answered concurrently: a bounded number is in flight, in the order sent. Reading stops
+//! while that many wait for an answer, or while the client does not take the answers it has. So neither a fast sender
+//! nor a slow reader costs memory; a client has to read while it sends.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -44,8 +44,8 @@ const MEDIA_TYPES: &[&str] = &[
 /// The media type of the answers.
 const NDJSON: &str = "application/x-ndjson";
 
-/// How many lines of one stream are in flight: enough for several groups, so that every transaction is full. The largest
-/// lines, of 64 KiB, then take at most 64 MiB.
+/// How many lines of one stream are in flight: enough for several groups, so that every transaction is full. The
+/// largest lines, of 64 KiB, then take at most 64 MiB.
 const WINDOW: usize = 1_024;
 
 /// How many bytes of answers are put into one chunk, when that many are ready.
@@ -57,8 +57,8 @@ const IDLE: Duration = Duration::from_secs(120);
 /// Send many commands
 ///
 /// One command a line, and one answer a line in the order sent: `{"status", "body"}` as the single call would have
-/// answered. Answers arrive while lines are still being sent, so read while you send. A line at fault fails alone; blank
-/// lines are ignored.
+/// answered. Answers arrive while lines are still being sent, so read while you send. A line at fault fails alone;
+/// blank lines are ignored.
 #[utoipa::path(
     tag = "Bulk",
     operation_id = "bulk",
@@ -124,7 +124,8 @@ fn answers(
                     }
                 }
                 Step::Draining => {
-                    // The answer to the first line that is not read. The lines behind it get none, and are not executed.
+                    // The answer to the first line that is not read. The lines behind it get none, and are not
+                    // executed.
                     reading = false;
                     let detail = "the service is shutting down; send this line, and those after it, again";
                     in_flight.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, detail)));

@@ -45,7 +45,8 @@ pub(crate) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> 
                 .content_type(file.content_type)
                 .insert_header((
                     header::CONTENT_SECURITY_POLICY,
-                    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+                    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                     frame-ancestors 'none'",
                 ))
                 .body(file.bytes.into_owned()))
         }
@@ -74,13 +75,13 @@ mod tests {
 
     #[test]
     fn the_explorer_loads_nothing_from_elsewhere() {
-        for file in ["", "index.html", "swagger-initializer.js", "index.css"] {
-            let served = utoipa_swagger_ui::serve(file, explorer())
+        for asset in ["", "index.html", "swagger-initializer.js", "index.css"] {
+            let served = utoipa_swagger_ui::serve(asset, explorer())
                 .expect("a file")
                 .expect("a file");
             let text = String::from_utf8_lossy(&served.bytes).into_owned();
             for elsewhere in ["src=\"http", "href=\"http", "url(http", "@import"] {
-                assert!(!text.contains(elsewhere), "{file} has {elsewhere}");
+                assert!(!text.contains(elsewhere), "{asset} has {elsewhere}");
             }
         }
     }

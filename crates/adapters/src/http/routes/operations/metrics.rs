@@ -10,7 +10,8 @@ use crate::http::metrics::OPENMETRICS;
 #[utoipa::path(
     tag = "Operations",
     operation_id = "metrics",
-    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text", body = String))
+    responses((status = 200, description = "OpenMetrics text",
+        content_type = "application/openmetrics-text", body = String))
 )]
 #[get("/metrics")]
 pub(crate) async fn metrics(api: Data<Api>) -> HttpResponse {

@@ -13,7 +13,8 @@ use crate::http::response::problem_kinds as kinds;
     tag = "Operations",
     operation_id = "problem",
     params(("code" = String, Path, description = "The code of a problem", example = "out_of_stock")),
-    responses((status = 200, description = "The page that a problem's `type` leads to", content_type = "text/html", body = String))
+    responses((status = 200, description = "The page that a problem's `type` leads to",
+        content_type = "text/html", body = String))
 )]
 #[get("/problems/{code}")]
 pub(crate) async fn problem_page(request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -37,7 +38,8 @@ pub(crate) async fn problem_page(request: HttpRequest) -> Result<HttpResponse, P
         .content_type(ContentType::html())
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
         ))
         .body(html))
 }

@@ -1,5 +1,5 @@
-//! Reading an event's `data` back. Every value passes the domain's own constructors, so data that breaks a rule is refused
-//! with the domain's message.
+//! Reading an event's `data` back. Every value passes the domain's own constructors, so data that breaks a rule is
+//! refused with the domain's message.
 
 mod batch;
 mod line;
