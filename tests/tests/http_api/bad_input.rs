@@ -1,7 +1,7 @@
 //! Invalid input of every kind: each fault is reported by field, and nothing is stored.
 
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Books, Desk};
+use earmark_tests::service::{Desk, State};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ const NO_DATES: [&str; 12] = [
 ];
 
 /// A shop with state that invalid input could change.
-async fn shop(desk: &Desk) -> Books {
+async fn shop(desk: &Desk) -> State {
     desk.buy("B1", "LAMP", 10).await;
     desk.buy("B2", "CHAIR", 10).await;
     let _ = desk.allocate("o1", "LAMP", 3).await.answers(201);
@@ -74,7 +74,7 @@ async fn shop(desk: &Desk) -> Books {
 /// the stored state is unchanged.
 async fn refuse(
     desk: &Desk,
-    stored: &Books,
+    stored: &State,
     (method, path, body): (Method, &str, Value),
     field: &str,
     values: &[&str],

@@ -57,7 +57,7 @@ async fn a_refused_order_names_every_short_line_and_is_not_stored(desk: Desk) {
 
     let _ = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
     let after = desk.state().await;
-    let batches = |stored: &earmark_tests::service::Books| -> Vec<Value> {
+    let batches = |stored: &earmark_tests::service::State| -> Vec<Value> {
         stored
             .products
             .iter()
