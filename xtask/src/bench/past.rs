@@ -176,16 +176,16 @@ impl Past {
                      WHERE relkind = 'S' AND relname LIKE 'events%'",
                 ],
             ),
-            // There the entries by product and by batch are filed by the one who writes, after the events.
+            // There the writer makes the entries by product and by batch later than the events.
             Engine::Sqlite => (
                 "events_of_products",
                 vec![
                     "INSERT OR IGNORE INTO events_of_products (sku, version, sequence) \
                      SELECT sku, version, sequence FROM events WHERE sku IS NOT NULL ORDER BY sku, version",
-                    "INSERT OR IGNORE INTO lines_in_batches (batch, claim, since, order_id, line_id) \
-                     SELECT batch, claim, placed_at, order_id, line_id FROM lines WHERE batch IS NOT NULL \
-                     ORDER BY batch, claim DESC, placed_at, order_id, line_id",
-                    "UPDATE filing SET until = (SELECT max(sequence) FROM events)",
+                    "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, since, order_id, line_id) \
+                     SELECT batch, release_rank, placed_at, order_id, line_id FROM lines WHERE batch IS NOT NULL \
+                     ORDER BY batch, release_rank DESC, placed_at, order_id, line_id",
+                    "UPDATE deferred_index SET until = (SELECT max(sequence) FROM events)",
                 ],
             ),
         };
@@ -238,9 +238,9 @@ fn value(engine: Engine, column: &Column) -> String {
         (name, "") => format!("sample.{name}"),
         ("sequence", _) => "known.sequence + n".to_owned(),
         ("version", _) => "past.version".to_owned(),
-        // The event that tells of a line is named by its product's version, or by its number.
-        ("told", _) if engine == Engine::Postgres => "past.version".to_owned(),
-        ("told", _) => "known.sequence + n".to_owned(),
+        // The event that says that a line was placed is named by its product's version, or by its number.
+        ("placed_version", _) => "past.version".to_owned(),
+        ("placed_sequence", _) => "known.sequence + n".to_owned(),
         (name, _) if column.kind.starts_with("timestamp") || name.ends_with("_at") => "past.at".to_owned(),
         (_, SAMPLE_ORDER) => order.to_owned(),
         (_, SAMPLE_SKU) => "past.sku".to_owned(),

@@ -1,6 +1,6 @@
 //! Reads what a scope names, and no more.
 //!
-//! Every look-up goes by the leading columns of an index, so the cost follows the scope and not the tables;
+//! Every look-up uses the leading columns of an index, so the cost follows the scope and not the tables;
 //! `tests::plans` checks that the planner sees it the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
