@@ -1,4 +1,4 @@
-//! The tables, with the indexes that keep every step as cheap as its answer is small.
+//! The tables, with the indexes that make the cost of each step follow the size of its result.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
