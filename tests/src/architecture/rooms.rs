@@ -76,9 +76,11 @@ pub const BENCH: Room = Room {
     normal: Outside::Only(&[
         Guest::any("clap"),
         Guest::any("comfy-table"),
+        Guest::any("fastrand"),
         Guest::any("futures"),
         Guest::any("httparse"),
         Guest::with("plotters", &["svg_backend"]),
+        Guest::any("procfs"),
         Guest::any("reqwest"),
         Guest::any("rusqlite"),
         Guest::any("tempfile"),
