@@ -103,37 +103,30 @@ fn postgres_columns(postgres: &Postgres, database: &str, table: &str) -> Result<
 }
 
 fn fill_sqlite(bench: &Bench, file: &Path, history: History) -> Result<(), Failure> {
-    let failed = |error: rusqlite::Error| format!("the history can't be created on SQLite: {error}");
-    let mut connection = Connection::open(file).map_err(failed)?;
+    let mut connection = Connection::open(file)?;
     // After a crash the history is created again.
-    connection
-        .execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -262144")
-        .map_err(failed)?;
-    let triggers = triggers(&connection).map_err(failed)?;
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -262144")?;
+    let triggers = triggers(&connection)?;
     for (name, _) in &triggers {
-        connection
-            .execute_batch(&format!("DROP TRIGGER {name}"))
-            .map_err(failed)?;
+        connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
     }
     for table in TABLES {
-        let columns = sqlite_columns(&connection, table).map_err(failed)?;
+        let columns = sqlite_columns(&connection, table)?;
         for chunk in chunks(history.lines()) {
             let copy = tables::copy(history, Engine::Sqlite, table, &columns, chunk);
-            let transaction = connection.transaction().map_err(failed)?;
-            transaction.execute_batch(&copy).map_err(failed)?;
-            transaction.commit().map_err(failed)?;
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(&copy)?;
+            transaction.commit()?;
             bench.programs.pause(Duration::ZERO)?;
         }
     }
     for statement in tables::finish(Engine::Sqlite) {
-        connection.execute_batch(&statement).map_err(failed)?;
+        connection.execute_batch(&statement)?;
     }
     for (_, statement) in &triggers {
-        connection.execute_batch(statement).map_err(failed)?;
+        connection.execute_batch(statement)?;
     }
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")
-        .map_err(failed)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")?;
     Ok(())
 }
 
