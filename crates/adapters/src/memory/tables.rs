@@ -90,6 +90,12 @@ impl Tables {
         self.lines.get_mut(&key.order)?.get_mut(&key.line)
     }
 
+    /// The event of a sequence.
+    pub(super) fn event(&self, sequence: u64) -> Option<&SequencedEvent> {
+        let index = usize::try_from(sequence.checked_sub(1)?).ok()?;
+        self.events.get(index)
+    }
+
     /// All lines of an order.
     pub(super) fn lines_of<'a>(&'a self, order: &OrderId) -> impl Iterator<Item = &'a StoredLine> + use<'a> {
         self.lines.get(order).into_iter().flat_map(BTreeMap::values)
