@@ -102,6 +102,27 @@ fn graph_of(layers: &Layers) -> ModuleGraph {
 }
 
 #[test]
+fn every_crate_and_every_adapter_has_layers() {
+    let folders_in = |folder: &str| {
+        let entries = std::fs::read_dir(workspace::root().join(folder)).expect("the folder can be read");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let names = paths.filter(|path| path.is_dir()).map(|path| {
+            let name = path.file_name().expect("a folder has a name");
+            name.to_string_lossy().into_owned()
+        });
+        names.collect::<BTreeSet<String>>()
+    };
+    let of_crates = module_layers::LAYERS.iter().filter(|layers| layers.module.is_empty());
+    let crates: BTreeSet<String> = of_crates
+        .map(|layers| layers.folder.replace("crates/", "").replace("/src", ""))
+        .collect();
+    assert_eq!(crates, folders_in("crates"));
+    let of_adapters = module_layers::LAYERS.iter().filter(|layers| !layers.module.is_empty());
+    let adapters: BTreeSet<String> = of_adapters.map(|layers| layers.module.to_owned()).collect();
+    assert_eq!(adapters, folders_in("crates/adapters/src"));
+}
+
+#[test]
 fn no_two_files_of_a_crate_need_each_other() {
     let folders: BTreeSet<&str> = module_layers::LAYERS.iter().map(|layers| layers.folder).collect();
     assert_none(

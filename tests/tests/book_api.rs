@@ -44,11 +44,11 @@ async fn an_order_is_allocated_to_the_batch_that_arrives_first_and_its_allocatio
 
 async fn an_order_for_an_unknown_sku_is_refused_and_has_no_allocations(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 100, None).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let reply = allocate(&desk, "order-1", "SOFFA", 20).await;
     assert_eq!(reply.answers(400), json!({"message": "Invalid sku SOFFA"}));
     assert_eq!(allocations(&desk, "order-1").await, None);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_shortage_is_accepted_and_reported_by_an_event(desk: Desk) {
@@ -106,29 +106,29 @@ async fn an_eta_may_have_a_time_or_be_null(desk: Desk) {
         assert_ok(&reply, 201);
         assert_eq!(desk.batch(reference).await["eta"], day, "{eta}");
     }
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for eta in ["2199-02-30", "2199-03-04T25:00:00", "tomorrow", ""] {
         let reply = desk
             .post("/add_batch", &json!({"ref": "b9", "sku": "SOFA", "qty": 1, "eta": eta}))
             .await;
         assert_eq!(reply.fields_at_fault(), ["eta"], "{eta}");
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_repeated_call_is_accepted_and_changes_nothing(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 4).await, 202);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 4).await, 202);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn what_the_book_does_not_define_is_a_problem_and_changes_nothing(desk: Desk) {
     add_batch(&desk, "b1", "SOFA", 10, None).await;
     assert_ok(&allocate(&desk, "order-1", "SOFA", 4).await, 202);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let other = json!({"ref": "b1", "sku": "SOFA", "qty": 11, "eta": null});
     let _ = desk.post("/add_batch", &other).await.refuses(409, "batch_exists");
     let _ = allocate(&desk, "order-1", "SOFA", 5).await.refuses(409, "line_exists");
@@ -158,7 +158,7 @@ async fn what_the_book_does_not_define_is_a_problem_and_changes_nothing(desk: De
             vec!["on_shortage", "qty"]
         ]
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

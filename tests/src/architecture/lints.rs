@@ -1,9 +1,11 @@
 //! The lints: every crate inherits them, none weakens them, and no test is switched off.
 
+use std::path::{Component, Path, PathBuf};
+
 use toml::{Table, Value};
 
 use super::Violation;
-use super::sources::{Source, Token};
+use super::sources::{Source, Token, TokenKind};
 use super::workspace::Unreadable;
 
 /// Checks that a member's manifest inherits all of the workspace's lints.
@@ -54,7 +56,7 @@ pub fn unweakened(source: &Source) -> Vec<Violation> {
     let attributes = attributes(&source.tokens);
     let faults = attributes
         .iter()
-        .filter_map(|attribute| Some((attribute.first()?, fault(attribute)?)));
+        .filter_map(|attribute| Some((attribute.first()?, fault(source, attribute)?)));
     let mut violations: Vec<Violation> = faults
         .map(|(first, fault)| Violation::new(source.place(first.line), fault))
         .collect();
@@ -62,7 +64,7 @@ pub fn unweakened(source: &Source) -> Vec<Violation> {
     violations
 }
 
-fn fault(attribute: &[Token]) -> Option<&'static str> {
+fn fault(source: &Source, attribute: &[Token]) -> Option<&'static str> {
     let called = |name: &str| {
         let mut pairs = attribute.windows(2);
         pairs.any(|pair| pair[0].text == name && pair[1].text == "(")
@@ -76,11 +78,36 @@ fn fault(attribute: &[Token]) -> Option<&'static str> {
         Some("expects a lint without a reason")
     } else if is("ignore") {
         Some("is an ignored test")
-    } else if is("path") {
+    } else if is("path") && !is_tested_source(source, attribute) {
         Some("is a module with a path of its own, which the checks would not see")
     } else {
         None
     }
+}
+
+/// Whether a test includes a source of its own crate, so as to test what is private. The checks see that file all the same.
+fn is_tested_source(source: &Source, attribute: &[Token]) -> bool {
+    let Some(path) = attribute.iter().find(|token| token.kind == TokenKind::Text) else {
+        return false;
+    };
+    let mut folder = PathBuf::new();
+    let from = Path::new(&source.path).parent().unwrap_or(Path::new(""));
+    for component in from.join(&path.text).components() {
+        match component {
+            Component::ParentDir => {
+                folder.pop();
+            }
+            component => folder.push(component),
+        }
+    }
+    let krate = |path: &Path, kind: &str| {
+        let mut components = path.components();
+        let (root, name, of) = (components.next(), components.next(), components.next());
+        let is_of = root == Some(Component::Normal("crates".as_ref())) && of == Some(Component::Normal(kind.as_ref()));
+        name.filter(|_| is_of).map(|name| name.as_os_str().to_owned())
+    };
+    let tested = krate(&folder, "src");
+    tested.is_some() && tested == krate(Path::new(&source.path), "tests")
 }
 
 /// The contents of all attributes, those in macros too.

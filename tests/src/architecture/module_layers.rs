@@ -4,8 +4,39 @@
 
 use super::modules::Layers;
 
-/// The crates whose modules are held to a declared order.
-pub const LAYERS: &[Layers] = &[APPLICATION];
+/// Every crate, and each adapter, with the order of its modules.
+pub const LAYERS: &[Layers] = &[
+    DOMAIN,
+    APPLICATION,
+    ADAPTERS,
+    FILES,
+    HTTP,
+    MEMORY,
+    POSTGRES,
+    SQL,
+    SQLITE,
+    WIRE,
+    BOOTSTRAP,
+];
+
+/// The values of the language; what commands, events and records are; then the rules that decide.
+const DOMAIN: Layers = Layers {
+    folder: "crates/domain/src",
+    module: "",
+    order: &[
+        &["language"],
+        &["promising"],
+        &["context"],
+        &["records"],
+        &["commands"],
+        &["events"],
+        &["records::change_set"],
+        &["answers"],
+        &["replay"],
+        &["stock"],
+        &["unit_of_work"],
+    ],
+};
 
 /// What commands, answers and failures are; then the ports; then what runs on them.
 const APPLICATION: Layers = Layers {
@@ -29,5 +60,132 @@ const APPLICATION: Layers = Layers {
         &["verify::ports", "verify::report"],
         &["verify::order_projection"],
         &["verify"],
+    ],
+};
+
+const ADAPTERS_FOLDER: &str = "crates/adapters/src";
+
+/// What several adapters share, then the adapters. That no adapter needs another is a rule for words: see
+/// [`FORBIDDEN_WORDS`](super::rules::FORBIDDEN_WORDS).
+const ADAPTERS: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "",
+    order: &[
+        &["clock", "ids", "sql", "wire"],
+        &["files", "http", "memory", "postgres", "sqlite"],
+    ],
+};
+
+/// Rows that are read and rows that are written.
+const FILES: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "files",
+    order: &[&["format"], &["rows::kind", "rows::values"], &["rows"], &["export"]],
+};
+
+/// Replies, then requests, then the routes that turn one into the other.
+const HTTP: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "http",
+    order: &[
+        &["auth", "metrics", "open_streams", "readiness", "timeout"],
+        &["response"],
+        &[
+            "idempotency::in_flight",
+            "idempotency::key_queue",
+            "idempotency::stored_response",
+        ],
+        &["api"],
+        &["request"],
+        &["execution"],
+        &["openapi"],
+        &["idempotency"],
+        &["dashboard"],
+        &["routes"],
+        &["middleware"],
+    ],
+};
+
+/// The tables, then the ports on them.
+const MEMORY: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "memory",
+    order: &[
+        &["idempotency", "tables"],
+        &["constraints", "load", "reads"],
+        &["memory_store"],
+        &[
+            "audit",
+            "event_feed",
+            "exports",
+            "idempotency_store",
+            "views",
+            "worklist",
+        ],
+    ],
+};
+
+/// Statements and connections, then rows, then loading and writing, then the ports.
+const POSTGRES: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "postgres",
+    order: &[
+        &["error", "schema"],
+        &["batcher", "statement"],
+        &["connect", "migrate"],
+        &["rows"],
+        &["read::expired_holds", "read::history"],
+        &["store::load", "store::write", "store::inbox", "store::fast_path"],
+        &["lookups"],
+        &["store"],
+        &["idempotency", "read"],
+    ],
+};
+
+/// Encodings of rows, and the product cache.
+const SQL: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "sql",
+    order: &[&["new_lines", "rank"], &["decode"], &["product_cache"]],
+};
+
+/// Statements, then rows, then loading and writing, then connections, then the ports.
+const SQLITE: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "sqlite",
+    order: &[
+        &["error", "schema"],
+        &["builder", "statement"],
+        &["rows"],
+        &["cursors", "read::holds", "read::line_reads"],
+        &["store"],
+        &["migrations"],
+        &["connection"],
+        &["sqlite_store"],
+        &["idempotency", "read"],
+    ],
+};
+
+/// Reading of JSON, then events, then what the service shows, then commands.
+const WIRE: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "wire",
+    order: &[&["text"], &["reading"], &["events"], &["views"], &["commands"]],
+};
+
+/// Settings, then wiring, then the subcommands.
+const BOOTSTRAP: Layers = Layers {
+    folder: "crates/bootstrap/src",
+    module: "",
+    order: &[
+        &["failure", "output", "signals"],
+        &["settings"],
+        &["telemetry", "wiring"],
+        &["app"],
+        &["background_jobs"],
+        &["service"],
+        &["commands"],
+        &["cli"],
+        &["dispatch"],
     ],
 };

@@ -205,6 +205,17 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
     ),
     (
         "wire",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "libsqlite3-sys",
+            "tokio-postgres",
+            "utoipa",
+        ]),
+    ),
+    (
+        "schema",
         ClosureRule::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
     ),
 ];

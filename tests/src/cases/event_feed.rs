@@ -20,7 +20,7 @@ use crate::gate::ClosedGate;
 use crate::instance::{Instance, race};
 use crate::shop::Shop;
 
-/// Reads events in small pages until it is told that no more will be stored.
+/// Reads events in small pages until no more will be stored.
 struct FeedReader {
     ended: Arc<AtomicBool>,
     reading: JoinHandle<Vec<SequencedEvent>>,

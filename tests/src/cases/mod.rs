@@ -6,6 +6,7 @@
 pub mod cancelled_callers;
 pub mod conflicts;
 pub mod event_feed;
+pub mod exports;
 pub mod extremes;
 pub mod forged;
 pub mod holds;
@@ -109,10 +110,10 @@ macro_rules! with_every_case {
             views::an_order_has_its_lines_and_their_allocations,
             views::a_line_is_promised_for_the_latest_date_among_its_batches,
             views::the_backlog_is_listed_in_order_of_service,
-            views::lines_are_listed_by_order_and_line_page_by_page,
-            views::batches_and_orders_are_listed_page_by_page,
-            views::products_with_a_pending_backlog_are_listed,
-            views::a_history_is_complete,
+            exports::lines_are_listed_by_order_and_line_page_by_page,
+            exports::batches_and_orders_are_listed_page_by_page,
+            exports::products_with_a_pending_backlog_are_listed,
+            exports::a_history_is_complete,
             promises::the_units_of_an_expired_hold_are_available_before_any_sweep,
             promises::confirming_at_the_deadline_against_a_rival_has_exactly_one_outcome,
             promises::a_hold_is_confirmed_in_part_but_not_beyond_its_units,

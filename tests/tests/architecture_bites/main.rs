@@ -221,6 +221,18 @@ fn a_module_with_a_path_of_its_own_and_an_ignored_example_are_caught() {
 }
 
 #[test]
+fn a_test_may_include_a_source_of_its_own_crate_and_no_other() {
+    let faults_of = |path: &str, included: &str| {
+        let text = format!("#[path = \"{included}\"]\nmod schema;\n");
+        let source = Source::parse(path, &text).expect("the forgery is Rust");
+        lints::unweakened(&source).len()
+    };
+    assert_eq!(faults_of("crates/a/tests/store/main.rs", "../../src/schema.rs"), 0);
+    assert_eq!(faults_of("crates/a/tests/store/main.rs", "../../../b/src/schema.rs"), 1);
+    assert_eq!(faults_of("crates/a/src/store/mod.rs", "../schema.rs"), 1);
+}
+
+#[test]
 fn lints_that_are_switched_off_for_every_crate_are_caught() {
     let manifest =
         "[workspace.lints.rust]\nunsafe_code = \"warn\"\n[workspace.lints.clippy]\nall = { level = \"allow\" }";

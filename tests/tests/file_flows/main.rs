@@ -73,11 +73,11 @@ async fn each_line_of_the_tiny_example_gets_the_batch_that_is_expected(desk: Des
 
 async fn importing_again_changes_nothing(desk: Desk) {
     import_tiny(&desk.db.url(), &[]).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let rows = table(&desk.db.url(), "orders").await;
     let outputs = import_tiny(&desk.db.url(), &[]).await;
     assert!(outputs.iter().all(|output| output.contains("unchanged")), "{outputs:?}");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     assert_eq!(table(&desk.db.url(), "orders").await, rows);
 }
 
@@ -95,9 +95,9 @@ async fn importing_through_a_service_equals_importing_into_its_store(desk: Desk)
     let [sent, written] = &mut batches;
     assert_eq!(sent, written);
     // Once more, now that all of it exists.
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     import_tiny(nowhere, &["--to", desk.base()]).await;
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_file_may_be_gzip_or_ndjson(desk: Desk) {

@@ -108,7 +108,7 @@ pub(super) async fn terms_in_imported_files_are_in_the_exports(desk: Desk) {
         ]
     );
     // Once more as NDJSON, into the store and through the service: nothing changes.
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let soon = [
         json!({"order_id": "soon", "line_id": "1", "sku": "RUG", "quantity": 9, "required_by": "2199-01-01"}),
         json!({"order_id": "soon", "line_id": "2", "sku": "LAMP", "quantity": 4, "required_by": "2199-01-01",
@@ -119,7 +119,7 @@ pub(super) async fn terms_in_imported_files_are_in_the_exports(desk: Desk) {
         let output = import(&store, "orders", &soon, to).await.succeeded();
         assert!(output.contains(&format!("{:<14}{:>10}", "unchanged", 2)), "{output}");
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 pub(super) async fn rows_with_invalid_terms_are_reported(desk: Desk) {

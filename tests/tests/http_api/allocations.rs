@@ -79,14 +79,14 @@ async fn a_line_that_may_be_split_is_spread_in_order_of_preference_and_promised_
 async fn a_line_that_does_not_fit_is_refused_with_the_available_units_and_not_stored(desk: Desk) {
     desk.buy("B1", "LAMP", 3).await;
     desk.buy("B2", "LAMP", 2).await;
-    let before = desk.books().await;
+    let before = desk.state().await;
     let problem = desk.allocate("o1", "LAMP", 4).await.refuses(409, "out_of_stock");
     assert_eq!(
         (&problem["sku"], &problem["requested"], &problem["available"]),
         (&json!("LAMP"), &json!(4), &json!(5))
     );
     let _ = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
-    let after = desk.books().await;
+    let after = desk.state().await;
     assert_eq!(after.products[0]["batches"], before.products[0]["batches"]);
     assert_eq!(after.waiting, before.waiting);
     // The shortage itself is reported by an event.
@@ -122,7 +122,7 @@ async fn the_same_line_again_changes_nothing_in_any_status(desk: Desk) {
     let waiting = desk.allocate_or_wait("o2", "LAMP", 2).await.answers(202);
     let cancelled = desk.allocate("o3", "LAMP", 1).await.answers(201);
     let _ = desk.delete("/v1/orders/o3").await.answers(200);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
 
     let again = desk.allocate("o1", "LAMP", 2).await;
     assert_eq!(again.answers(200), allocated);
@@ -138,7 +138,7 @@ async fn the_same_line_again_changes_nothing_in_any_status(desk: Desk) {
         (&still["line_id"], &still["status"]),
         (&cancelled["line_id"], &json!("cancelled"))
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_line_can_not_be_placed_again_with_other_content(desk: Desk) {
@@ -151,7 +151,7 @@ async fn a_line_can_not_be_placed_again_with_other_content(desk: Desk) {
         )
         .await
         .answers(201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for (sku, quantity) in [("LAMP", 3), ("CHAIR", 2), ("LAMP", 100), ("NOBODY", 2)] {
         let other = json!({"order_id": "o1", "line_id": "l1", "sku": sku, "quantity": quantity});
         let problem = desk.post("/v1/allocations", &other).await.refuses(409, "line_exists");
@@ -160,18 +160,18 @@ async fn a_line_can_not_be_placed_again_with_other_content(desk: Desk) {
             (&json!("o1"), &json!("l1"))
         );
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn an_unknown_sku_is_unknown_and_never_out_of_stock(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for on_shortage in ["reject", "backorder"] {
         let sent = json!({"order_id": "o1", "sku": "lamp", "quantity": 1, "on_shortage": on_shortage});
         let problem = desk.post("/v1/allocations", &sent).await.refuses(404, "unknown_sku");
         assert_eq!(problem["skus"], json!(["lamp"]));
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn lines_of_one_order_can_be_allocated_one_by_one(desk: Desk) {
@@ -206,7 +206,7 @@ async fn one_line_can_be_cancelled_and_the_others_stay(desk: Desk) {
     assert_eq!(order["lines"][1]["status"], "allocated");
     assert_eq!(desk.product("LAMP").await["available"], 5);
 
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(
         desk.delete(&path).await.answers(200),
         order,
@@ -221,7 +221,7 @@ async fn one_line_can_be_cancelled_and_the_others_stay(desk: Desk) {
         .delete("/v1/orders/o2/lines/l2")
         .await
         .refuses(404, "unknown_order");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 
     assert_eq!(
         desk.delete("/v1/orders/o1/lines/l2").await.answers(200)["status"],

@@ -67,7 +67,7 @@ async fn shop(desk: &Desk) -> Books {
     desk.buy("B2", "CHAIR", 10).await;
     let _ = desk.allocate("o1", "LAMP", 3).await.answers(201);
     let _ = desk.allocate_or_wait("o2", "CHAIR", 30).await.answers(202);
-    desk.books().await
+    desk.state().await
 }
 
 /// Sends each of these values as one field of an otherwise valid call. Asserts that the answer names the field and that
@@ -91,7 +91,7 @@ async fn refuse(
         let reply = desk.send(method.clone(), path, &JSON, text.clone()).await;
         assert_eq!(reply.fields_at_fault(), [field], "{method} {path} {text}");
     }
-    assert_eq!(desk.books().await, *stored, "{method} {path} with a wrong {field}");
+    assert_eq!(desk.state().await, *stored, "{method} {path} with a wrong {field}");
 }
 
 fn batch() -> (Method, &'static str, Value) {
@@ -223,7 +223,7 @@ async fn lines_are_named_each_once(desk: Desk) {
             [field]
         );
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_name_is_not_empty_has_no_control_characters_and_no_space_around_it(desk: Desk) {
@@ -319,7 +319,7 @@ async fn an_unknown_field_is_never_ignored(desk: Desk) {
             let reply = desk.send(method, path, &JSON, body.to_string()).await;
             assert_eq!(reply.fields_at_fault(), [field], "{path}");
         }
-        assert_eq!(desk.books().await, stored);
+        assert_eq!(desk.state().await, stored);
     }
 }
 
@@ -328,7 +328,7 @@ async fn a_repeated_field_is_a_fault(desk: Desk) {
     let twice = r#"{"reference": "B9", "sku": "LAMP", "quantity": 1, "quantity": 2}"#;
     let reply = desk.send(Method::POST, "/v1/batches", &JSON, twice).await;
     assert_eq!(reply.fields_at_fault(), ["quantity"]);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn every_fault_is_reported_at_once(desk: Desk) {
@@ -375,7 +375,7 @@ async fn every_fault_is_reported_at_once(desk: Desk) {
     let mut fields = reply.fields_at_fault();
     fields.sort_unstable();
     assert_eq!(fields, ["preview", "reference"], "the query counts too");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn the_lines_of_an_order_are_a_list_with_unique_ids(desk: Desk) {
@@ -404,7 +404,7 @@ async fn the_lines_of_an_order_are_a_list_with_unique_ids(desk: Desk) {
             .fields_at_fault(),
         ["lines"]
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn numbers_may_be_written_as_json_writes_whole_ones(desk: Desk) {

@@ -38,11 +38,11 @@ async fn a_batch_past_its_eta_is_overdue(desk: Desk) {
 async fn the_same_batch_again_changes_nothing_and_has_the_same_answer(desk: Desk) {
     let batch = json!({"reference": "B1", "sku": "LAMP", "quantity": 10, "eta": FAR});
     let first = desk.post("/v1/batches", &batch).await.answers(201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let again = desk.post("/v1/batches", &batch).await;
     assert_eq!(again.answers(200), first);
     assert_eq!(again.header("location"), None);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_batch_is_compared_by_the_quantity_it_was_created_with(desk: Desk) {
@@ -56,7 +56,7 @@ async fn a_batch_is_compared_by_the_quantity_it_was_created_with(desk: Desk) {
 
 async fn a_reference_is_taken_by_a_batch_with_any_other_content(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for other in [
         json!({"reference": "B1", "sku": "LAMP", "quantity": 11, "eta": FAR}),
         json!({"reference": "B1", "sku": "CHAIR", "quantity": 10, "eta": FAR}),
@@ -68,7 +68,7 @@ async fn a_reference_is_taken_by_a_batch_with_any_other_content(desk: Desk) {
         assert_eq!(problem["reference"], "B1", "{other}");
     }
     assert_eq!(
-        desk.books().await,
+        desk.state().await,
         stored,
         "the other product has not been created either"
     );

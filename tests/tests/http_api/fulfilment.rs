@@ -25,7 +25,7 @@ async fn the_quantity_of_a_line_falls_and_rises_within_the_stock(desk: Desk) {
     let less = change(&desk, 3).await.answers(200);
     assert_eq!(column(&less["lines"], "quantity"), [2, 3]);
     assert_eq!(desk.product("LAMP").await["available"], 7);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(change(&desk, 3).await.answers(200), less);
     let problem = change(&desk, 11).await.refuses(409, "out_of_stock");
     assert_eq!(
@@ -36,7 +36,7 @@ async fn the_quantity_of_a_line_falls_and_rises_within_the_stock(desk: Desk) {
         .patch("/v1/orders/o1/lines/SOFA", &json!({"quantity": 1}))
         .await
         .refuses(404, "unknown_line");
-    assert_eq!(desk.books().await.products, stored.products);
+    assert_eq!(desk.state().await.products, stored.products);
     let more = change(&desk, 10).await.answers(200);
     assert_eq!(column(&more["lines"], "quantity"), [2, 10]);
     assert_eq!(desk.order("o1").await, more);
@@ -63,7 +63,7 @@ async fn dispatched_units_stay_dispatched_until_the_dispatch_is_undone(desk: Des
         .answers(200);
     assert_eq!(column(&all["lines"], "status"), ["dispatched", "dispatched"]);
     assert_eq!(desk.order("o1").await, all);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(desk.post("/v1/orders/o1/dispatch", &json!({})).await.answers(200), all);
     for path in ["/v1/orders/o1", "/v1/orders/o1/lines/CHAIR"] {
         let _ = desk.delete(path).await.refuses(409, "already_dispatched");
@@ -71,7 +71,7 @@ async fn dispatched_units_stay_dispatched_until_the_dispatch_is_undone(desk: Des
     let _ = change(&desk, 1).await.refuses(409, "already_dispatched");
     let problem = desk.count("L1", 3).await.refuses(409, "below_dispatched");
     assert_eq!(problem["dispatched"], 4);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let back = desk.delete("/v1/orders/o1/dispatch").await.answers(200);
     assert_eq!(column(&back["lines"], "status"), ["allocated", "allocated"]);
     assert_eq!(desk.batch("L1").await["dispatched"], 0);
@@ -85,7 +85,7 @@ async fn only_firm_allocated_units_in_the_warehouse_are_dispatched(desk: Desk) {
     let _ = desk.post("/v1/orders", &held).await.answers(201);
     let _ = desk.allocate("coming", "SOFA", 1).await.answers(201);
     let _ = desk.allocate_or_wait("waiting", "CHAIR", 90).await.answers(202);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let dispatch = async |order: &str| desk.post(&format!("/v1/orders/{order}/dispatch"), &json!({})).await;
     assert_eq!(dispatch("held").await.refuses(409, "not_firm")["order_id"], "held");
     let problem = dispatch("coming").await.refuses(409, "not_in_warehouse");
@@ -98,7 +98,7 @@ async fn only_firm_allocated_units_in_the_warehouse_are_dispatched(desk: Desk) {
     let _ = dispatch("unknown").await.refuses(404, "unknown_order");
     let nothing = desk.delete("/v1/orders/coming/dispatch").await;
     let _: Value = nothing.answers(200);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

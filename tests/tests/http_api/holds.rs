@@ -44,12 +44,12 @@ async fn a_held_order_keeps_its_units_and_is_firm_once_it_is_confirmed(desk: Des
     );
     assert_eq!(column(&confirmed["lines"], "status"), ["allocated", "allocated"]);
     assert_eq!(desk.order("o1").await, confirmed);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let again = desk
         .post("/v1/orders/o1/confirmation", &json!({"reacquire": true}))
         .await;
     assert_eq!(again.answers(200), confirmed);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_hold_expires_by_itself_and_the_backlog_gets_its_stock(desk: Desk) {
@@ -95,7 +95,7 @@ async fn part_of_a_hold_is_confirmed_and_no_more_than_is_held(desk: Desk) {
         .post("/v1/orders", &held(lamps_and_chairs("o1"), 900))
         .await
         .answers(201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let of = |quantity: u64| json!({"lines": [{"line_id": "LAMP", "quantity": quantity}]});
     let problem = desk
         .post("/v1/orders/o1/confirmation", &of(5))
@@ -111,7 +111,7 @@ async fn part_of_a_hold_is_confirmed_and_no_more_than_is_held(desk: Desk) {
         .post("/v1/orders/o9/confirmation", &json!({}))
         .await
         .refuses(404, "unknown_order");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let confirmed = desk.post("/v1/orders/o1/confirmation", &of(3)).await.answers(200);
     assert_eq!(column(&confirmed["lines"], "status"), ["cancelled", "allocated"]);
     assert_eq!(
@@ -150,12 +150,12 @@ async fn a_replacement_places_a_new_order_and_does_not_change_a_firm_one(desk: D
         (&placed["order_id"], &placed["status"]),
         (&json!("o 1"), &json!("firm"))
     );
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(desk.put("/v1/orders/o%201", &content).await.answers(200), placed);
     let other = json!({"lines": [line("LAMP", 2)]});
     let problem = desk.put("/v1/orders/o%201", &other).await.refuses(409, "not_held");
     assert_eq!(problem["order_id"], "o 1");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

@@ -66,7 +66,7 @@ async fn a_repeated_call_gets_the_first_answer_whatever_has_changed(desk: Desk) 
     let gone = call(&desk, Method::DELETE, "/v1/orders/o2", "cancel-order", "").await;
     assert_eq!(gone.status, 200);
 
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_same(
         &post(&desk, "/v1/batches", "batch", &batch("B 1", "LAMP", 10)).await,
         &created,
@@ -87,7 +87,7 @@ async fn a_repeated_call_gets_the_first_answer_whatever_has_changed(desk: Desk) 
         &call(&desk, Method::DELETE, "/v1/orders/o2", "cancel-order", "").await,
         &gone,
     );
-    assert_eq!(desk.books().await, stored, "nothing was executed twice");
+    assert_eq!(desk.state().await, stored, "nothing was executed twice");
 
     // Without the key the same request gets the present state.
     let now = desk.post("/v1/allocations", &allocation("o1", "LAMP", 3)).await;
@@ -130,7 +130,7 @@ async fn a_refusal_is_repeated_under_its_key(desk: Desk) {
 async fn a_key_of_another_request_is_refused_and_nothing_is_executed(desk: Desk) {
     let created = post(&desk, "/v1/batches", "k", &batch("B1", "LAMP", 10)).await;
     assert_eq!(created.status, 201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let same = batch("B1", "LAMP", 10).to_string();
     for (method, path, body) in [
         (Method::POST, "/v1/batches", batch("B2", "LAMP", 10).to_string()),
@@ -144,7 +144,7 @@ async fn a_key_of_another_request_is_refused_and_nothing_is_executed(desk: Desk)
         let reply = call(&desk, method, path, "k", body).await;
         let _ = reply.refuses(422, "idempotency_key_reused");
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     assert_same(&call(&desk, Method::POST, "/v1/batches", "k", same).await, &created);
 }
 

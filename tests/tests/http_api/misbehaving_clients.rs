@@ -24,7 +24,7 @@ async fn a_body_that_is_cut_off_is_not_executed_even_if_it_is_valid_json(desk: D
     cut.hang_up().await;
     let rest = cut.rest().await;
     assert!(!rest.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&rest));
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
 }
 
 async fn complete_lines_of_an_interrupted_bulk_stream_are_executed_and_a_partial_one_is_not(desk: Desk) {
@@ -96,7 +96,7 @@ async fn malformed_http_ends_its_own_connection_only(desk: Desk) {
     drop(connection.try_send(head).await);
     drop(connection.rest().await);
     assert_eq!(desk.get("/health/ready").await.status, 200);
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
 }
 
 async fn two_requests_on_one_connection_are_answered_in_their_order(desk: Desk) {

@@ -39,7 +39,7 @@ async fn an_order_that_fits_is_allocated_completely(desk: Desk) {
 
 async fn a_refused_order_names_every_short_line_and_is_not_stored(desk: Desk) {
     stock(&desk).await;
-    let before = desk.books().await;
+    let before = desk.state().await;
     let lines = [line("LAMP", 2), line("CHAIR", 4), line("TABLE", 1)];
     let problem = desk
         .post("/v1/orders", &order("o1", &lines))
@@ -56,7 +56,7 @@ async fn a_refused_order_names_every_short_line_and_is_not_stored(desk: Desk) {
     assert_eq!(reported.len(), 2);
 
     let _ = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
-    let after = desk.books().await;
+    let after = desk.state().await;
     let batches = |stored: &earmark_tests::service::Books| -> Vec<Value> {
         stored
             .products
@@ -145,7 +145,7 @@ async fn an_order_that_may_be_split_is_spread_over_batches(desk: Desk) {
 
 async fn every_unknown_sku_of_an_order_is_named(desk: Desk) {
     stock(&desk).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let lines = [line("SOFA", 1), line("LAMP", 1), line("BED", 1)];
     for word in ["reject", "backorder", "partial"] {
         let problem = desk
@@ -154,7 +154,7 @@ async fn every_unknown_sku_of_an_order_is_named(desk: Desk) {
             .refuses(404, "unknown_sku");
         assert_eq!(problem["skus"], json!(["BED", "SOFA"]));
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn the_same_order_again_changes_nothing_in_any_order_of_lines(desk: Desk) {
@@ -164,7 +164,7 @@ async fn the_same_order_again_changes_nothing_in_any_order_of_lines(desk: Desk) 
         .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
         .await
         .answers(201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let again = desk
         .post("/v1/orders", &on_shortage(order("o1", &lines), "backorder"))
         .await;
@@ -177,7 +177,7 @@ async fn the_same_order_again_changes_nothing_in_any_order_of_lines(desk: Desk) 
             .answers(200),
         placed
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn an_order_can_not_be_placed_again_with_other_content(desk: Desk) {
@@ -186,7 +186,7 @@ async fn an_order_can_not_be_placed_again_with_other_content(desk: Desk) {
         .post("/v1/orders", &order("o1", &[line("LAMP", 2), line("CHAIR", 1)]))
         .await
         .answers(201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for lines in [
         vec![line("LAMP", 2)],
         vec![line("LAMP", 2), line("CHAIR", 2)],
@@ -202,7 +202,7 @@ async fn an_order_can_not_be_placed_again_with_other_content(desk: Desk) {
             .refuses(409, "order_exists");
         assert_eq!(problem["order_id"], "o1");
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn an_order_may_have_five_hundred_lines_and_no_more(desk: Desk) {
@@ -210,10 +210,10 @@ async fn an_order_may_have_five_hundred_lines_and_no_more(desk: Desk) {
     let lines: Vec<Value> = (0..501)
         .map(|at| json!({"line_id": format!("l{at}"), "sku": "LAMP", "quantity": 1}))
         .collect();
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let reply = desk.post("/v1/orders", &order("o1", &lines)).await;
     assert_eq!(reply.fields_at_fault(), ["lines"]);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let placed = desk.post("/v1/orders", &order("o1", &lines[..500])).await.answers(201);
     assert_eq!(placed["lines"].as_array().map(Vec::len), Some(500));
     assert_eq!(desk.product("LAMP").await["available"], 1);
@@ -241,13 +241,13 @@ async fn a_cancelled_order_frees_its_stock_for_the_backlog(desk: Desk) {
     let types = desk.event_types("&order_id=o1").await;
     assert_eq!(types[3..], ["Deallocated", "Deallocated", "OrderCancelled"]);
 
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(
         desk.delete("/v1/orders/o1").await.answers(200),
         cancelled,
         "cancelling again changes nothing"
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_cancelled_order_leaves_the_backlog(desk: Desk) {
@@ -260,16 +260,16 @@ async fn a_cancelled_order_leaves_the_backlog(desk: Desk) {
     let _ = desk.delete("/v1/orders/o1").await.answers(200);
     desk.buy("T1", "TABLE", 1).await;
     assert_eq!(desk.product("TABLE").await["available"], 1);
-    assert_eq!(desk.books().await.waiting, [] as [Value; 0]);
+    assert_eq!(desk.state().await.waiting, [] as [Value; 0]);
 }
 
 async fn an_order_that_was_never_placed_is_unknown(desk: Desk) {
     stock(&desk).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let problem = desk.get("/v1/orders/o1").await.refuses(404, "unknown_order");
     assert_eq!(problem["order_id"], "o1");
     let _ = desk.delete("/v1/orders/o1").await.refuses(404, "unknown_order");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

@@ -80,7 +80,7 @@ fn without_instants(mut body: Value) -> Value {
 async fn a_preview_is_the_answer_of_the_write_that_follows_and_stores_nothing(desk: Desk) {
     for (method, path, body) in writes() {
         let call = format!("{method} {path} {body}");
-        let stored = desk.books().await;
+        let stored = desk.state().await;
         let preview = send(&desk, &method, &format!("{path}?preview=true"), &body).await;
         assert_eq!(preview.header("x-earmark-preview"), Some("true"), "{call}");
         assert_eq!(
@@ -88,7 +88,7 @@ async fn a_preview_is_the_answer_of_the_write_that_follows_and_stores_nothing(de
             (None, None),
             "{call}"
         );
-        assert_eq!(desk.books().await, stored, "{call}");
+        assert_eq!(desk.state().await, stored, "{call}");
         let write = send(&desk, &method, path, &body).await;
         assert_eq!(write.header("x-earmark-preview"), None, "{call}");
         assert_eq!(
@@ -103,7 +103,7 @@ async fn a_preview_is_the_answer_of_the_write_that_follows_and_stores_nothing(de
 
 async fn a_preview_is_requested_with_true_or_false(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 3});
     for bad in [
         "preview",
@@ -115,7 +115,7 @@ async fn a_preview_is_requested_with_true_or_false(desk: Desk) {
         let reply = desk.post(&format!("/v1/allocations?{bad}"), &line).await;
         assert_eq!(reply.fields_at_fault(), ["preview"], "{bad}");
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let _ = desk.post("/v1/allocations?preview=false", &line).await.answers(201);
 }
 

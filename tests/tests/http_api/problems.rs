@@ -48,7 +48,7 @@ async fn a_path_that_does_not_exist_is_not_found(desk: Desk) {
             let _ = reply.refuses(404, "not_found");
         }
     }
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
 }
 
 async fn an_unknown_method_is_answered_with_the_allowed_ones(desk: Desk) {
@@ -106,7 +106,7 @@ async fn a_body_of_another_media_type_is_not_supported(desk: Desk) {
         .send(Method::POST, "/v1/bulk", &bulk, "")
         .await
         .refuses(415, "unsupported_media_type");
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
     let mixed_case = [("content-type", "Application/JSON; charset=utf-8")];
     assert_eq!(
         desk.send(Method::POST, "/v1/batches", &mixed_case, BATCH).await.status,
@@ -163,7 +163,7 @@ async fn a_body_that_is_not_json_is_malformed(desk: Desk) {
                 .refuses(400, "malformed_json");
         }
     }
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
 }
 
 async fn json_that_is_not_an_object_is_invalid(desk: Desk) {
@@ -180,7 +180,7 @@ async fn json_that_is_not_an_object_is_invalid(desk: Desk) {
             let _ = reply.refuses(422, "invalid_request");
         }
     }
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
 }
 
 async fn a_body_of_more_than_a_mebibyte_is_too_large_in_any_encoding(desk: Desk) {
@@ -209,7 +209,7 @@ async fn a_body_of_more_than_a_mebibyte_is_too_large_in_any_encoding(desk: Desk)
         .begin_post("/v1/batches", "content-length: 1000000000000\r\n")
         .await;
     let _ = announced.reply().await.refuses(413, "payload_too_large");
-    assert_eq!(desk.books().await.events.len(), 0);
+    assert_eq!(desk.state().await.events.len(), 0);
 
     let largest = desk.send(Method::POST, "/v1/batches", &JSON, padded(1024 * 1024)).await;
     assert_eq!(largest.status, 201);
@@ -218,7 +218,7 @@ async fn a_body_of_more_than_a_mebibyte_is_too_large_in_any_encoding(desk: Desk)
 async fn an_unknown_query_parameter_is_never_ignored(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let _ = desk.allocate("o1", "LAMP", 1).await.answers(201);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let fresh = json!({"reference": "B2", "sku": "LAMP", "quantity": 1});
     for (method, path, body) in [
         (Method::POST, "/v1/batches", fresh.clone()),
@@ -282,13 +282,13 @@ async fn an_unknown_query_parameter_is_never_ignored(desk: Desk) {
         let reply = desk.get(&format!("{path}?colour=red")).await;
         assert_eq!(reply.fields_at_fault(), ["colour"], "{path}");
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 /// A client that sends a condition relies on it.
 async fn a_write_with_an_unsupported_condition_is_not_executed(desk: Desk) {
     let _ = desk.buy("B1", "LAMP", 10).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for condition in ["if-match", "if-unmodified-since"] {
         for (method, path) in WRITES {
             let is_checked = path.starts_with("/v1/batches/") || path.starts_with("/v1/products/");
@@ -301,7 +301,7 @@ async fn a_write_with_an_unsupported_condition_is_not_executed(desk: Desk) {
             let _ = reply.refuses(501, "condition_not_supported");
         }
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn a_name_in_the_path_is_well_encoded_and_valid(desk: Desk) {

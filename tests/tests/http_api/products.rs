@@ -65,14 +65,14 @@ async fn the_same_name_again_changes_nothing_and_another_name_does(desk: Desk) {
         .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
         .await
         .answers(200);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(
         desk.put("/v1/products/LAMP", &json!({"name": "A lamp"}))
             .await
             .answers(200),
         named
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let renamed = desk
         .put("/v1/products/LAMP", &json!({"name": "The lamp"}))
         .await

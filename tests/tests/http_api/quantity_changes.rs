@@ -32,9 +32,9 @@ async fn a_quantity_above_the_allocations_changes_the_batch_only(desk: Desk) {
 async fn the_same_quantity_again_changes_nothing(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
     let first = desk.count("B1", 7).await.answers(200);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(desk.count("B1", 7).await.answers(200), first);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 async fn the_quantity_of_a_batch_can_fall_to_zero(desk: Desk) {
@@ -144,10 +144,10 @@ async fn a_surplus_serves_the_backlog_and_skips_what_does_not_fit(desk: Desk) {
 
 async fn the_quantity_of_an_unknown_batch_can_not_be_changed(desk: Desk) {
     desk.buy("B1", "LAMP", 1).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let problem = desk.count("B2", 5).await.refuses(404, "unknown_batch");
     assert_eq!(problem["reference"], "B2");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

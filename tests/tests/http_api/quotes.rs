@@ -15,7 +15,7 @@ async fn a_quote_shows_what_was_tried_and_stores_nothing(desk: Desk) {
     desk.buy("SMALL", "LAMP", 3).await;
     desk.buy_inbound("NEXT", "LAMP", 9, FAR).await;
     desk.buy_inbound("LAST", "LAMP", 9, FARTHER).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let quote = desk
         .post("/v1/quotes", &json!({"lines": [line("LAMP", 4)]}))
         .await
@@ -28,7 +28,7 @@ async fn a_quote_shows_what_was_tried_and_stores_nothing(desk: Desk) {
                 {"batch": "SMALL", "location": "main", "eta": null, "available": 3, "outcome": "too_small"},
                 {"batch": "NEXT", "location": "main", "eta": FAR, "available": 9, "outcome": "taken"}]}]})
     );
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let problem = desk.post("/v1/quotes", &json!({"lines": [line("SOFA", 1)]})).await;
     assert_eq!(problem.refuses(404, "unknown_sku")["skus"], json!(["SOFA"]));
 }

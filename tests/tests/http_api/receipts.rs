@@ -26,10 +26,10 @@ async fn a_received_batch_is_promised_for_today(desk: Desk) {
     );
     assert_today(&moved["to"], &before);
     assert_eq!(desk.batch("B1").await, *batch);
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     let again = desk.post("/v1/batches/B1/receipt", &json!({})).await.answers(200);
     assert_eq!(again["batch"], *batch);
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let _ = desk
         .post("/v1/batches/B9/receipt", &json!({}))
         .await
@@ -70,7 +70,7 @@ async fn a_cancelled_batch_is_closed_and_its_lines_go_to_the_backlog(desk: Desk)
         "what has been dispatched remains"
     );
     assert_eq!(cancelled["effects"]["backordered"][0]["order_id"], "o1");
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     assert_eq!(
         desk.delete("/v1/batches/B1").await.answers(200)["batch"],
         cancelled["batch"]
@@ -88,7 +88,7 @@ async fn a_cancelled_batch_is_closed_and_its_lines_go_to_the_backlog(desk: Desk)
         .post("/v1/batches/B1/receipt", &json!({}))
         .await
         .refuses(409, "batch_closed");
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
     let _ = desk.delete("/v1/batches/B9").await.refuses(404, "unknown_batch");
 }
 

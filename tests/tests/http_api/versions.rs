@@ -33,12 +33,12 @@ async fn a_write_is_executed_on_the_version_in_its_condition_only(desk: Desk) {
     for write in writes() {
         let seen = etag(&desk, "/v1/products/LAMP").await;
         assert_eq!(etag(&desk, "/v1/batches/B1").await, seen);
-        let stored = desk.books().await;
+        let stored = desk.state().await;
         for stale in ["\"999\"".to_owned(), format!("W/{seen}"), "\"x\", \"998\"".to_owned()] {
             let problem = send_if(&desk, &stale, &write).await.refuses(412, "stale_version");
             assert_eq!(format!("\"{}\"", problem["version"]), seen);
         }
-        assert_eq!(desk.books().await, stored);
+        assert_eq!(desk.state().await, stored);
         let reply = send_if(&desk, &format!("\"999\", {seen}"), &write).await;
         let _ = reply.answers(200);
         let now = etag(&desk, "/v1/products/LAMP").await;
@@ -83,13 +83,13 @@ async fn a_star_requires_an_existing_resource(desk: Desk) {
 
 async fn a_malformed_condition_is_a_problem(desk: Desk) {
     desk.buy("B1", "LAMP", 10).await;
-    let stored = desk.books().await;
+    let stored = desk.state().await;
     for bad in ["1", "\"1", "*, \"1\"", "w/\"1\""] {
         for write in writes() {
             let _ = send_if(&desk, bad, &write).await.refuses(400, "malformed_condition");
         }
     }
-    assert_eq!(desk.books().await, stored);
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

@@ -160,7 +160,7 @@ impl Reader<'_> {
     fn scan(&mut self, tokens: TokenStream) {
         let mut path: Vec<String> = Vec::new();
         let mut line = 0;
-        // What stands before the path: `.` makes a field of it, `::` a part of something else.
+        // What comes before the path: `.` makes a field of it, `::` a part of something else.
         let (mut before, mut colons) = (' ', 0);
         for token in tokens {
             match token {

@@ -69,7 +69,7 @@ impl<'a> Names<'a> {
         self.named(module, path, seen).unwrap_or_else(made)
     }
 
-    /// What a path leads to whose first name stands in a module: defined, imported, or found through a glob.
+    /// What a path leads to whose first name is in scope of a module: defined, imported, or found through a glob.
     fn named(&self, module: &str, path: &'a [String], seen: &mut Seen<'a>) -> Option<Target> {
         let (name, rest) = path.split_first()?;
         let declared = self.modules.get(module)?;

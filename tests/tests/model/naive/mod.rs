@@ -1,6 +1,7 @@
 //! A naive model of the domain: it stores batches and lines with their allocations, computes everything from them each
 //! time, in the simplest way, and shares no code with the domain but the types of the commands.
 
+mod lines;
 mod orders;
 mod stock;
 
