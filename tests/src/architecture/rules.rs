@@ -203,6 +203,18 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
     ),
     (
         "wire",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "libsqlite3-sys",
+            "tokio-postgres",
+            "utoipa",
+        ]),
+    ),
+    // The types of `wire` with their schemas.
+    (
+        "schema",
         ClosureRule::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
     ),
 ];
