@@ -214,6 +214,7 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
             "utoipa",
         ]),
     ),
+    // The types of `wire` with their schemas.
     (
         "schema",
         ClosureRule::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),
