@@ -1,8 +1,8 @@
 //! All SQL of the bench that names tables and columns of the service.
 //!
-//! The service itself creates the schema, the batches and one allocation, the sample. The sample's rows are then copied,
-//! with another order, product, batch, version, sequence number and time in each copy. So this module knows the names of
-//! the tables, what identifies a row, and little else; `earmark verify` shows that the copies are consistent.
+//! The service itself creates the schema, the batches and one allocation, the sample. The sample's rows are then
+//! copied, with another order, product, batch, version, sequence number and time in each copy. So this module knows the
+//! names of the tables, what identifies a row, and little else; `earmark verify` shows that the copies are consistent.
 
 use crate::history::size::{COLD_PRODUCTS, HOT_BATCH, HOT_EVERY, History};
 use crate::stores::store::Engine;

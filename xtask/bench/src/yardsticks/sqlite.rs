@@ -153,8 +153,8 @@ impl Writer {
             return Ok(());
         }
         Err(format!(
-            "the yardstick on SQLite made {made} allocations, and its tables have {allocated} allocations, {taken} units \
-             taken and {events} events"
+            "the yardstick on SQLite made {made} allocations, and its tables have {allocated} allocations, {taken} \
+             units taken and {events} events"
         )
         .into())
     }
