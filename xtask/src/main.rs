@@ -28,7 +28,8 @@ enum Command {
     /// Starts a throwaway PostgreSQL server for the tests that need one, and stops it at the end. Installs PostgreSQL
     /// and Chromium if they are missing (Debian packages, as root; otherwise says what to install).
     Test {
-        /// Arguments of `cargo test`: a filter, or options such as `--test NAME`; after `--`, those of the test programs.
+        /// Arguments of `cargo test`: a filter, or options such as `--test NAME`; after `--`, those of the test
+        /// programs.
         #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },

@@ -88,9 +88,11 @@ pub const BENCH: CrateRule = CrateRule {
     normal: External::Only(&[
         PermittedCrate::any("clap"),
         PermittedCrate::any("comfy-table"),
+        PermittedCrate::any("fastrand"),
         PermittedCrate::any("futures"),
         PermittedCrate::any("httparse"),
         PermittedCrate::with("plotters", &["svg_backend"]),
+        PermittedCrate::any("procfs"),
         PermittedCrate::any("reqwest"),
         PermittedCrate::any("rusqlite"),
         PermittedCrate::any("tempfile"),
@@ -212,6 +214,7 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
             "utoipa",
         ]),
     ),
+    // The types of `wire` with their schemas.
     (
         "schema",
         ClosureRule::AllBut(&["actix-web", "csv", "diesel", "libsqlite3-sys", "tokio-postgres"]),

@@ -1,7 +1,7 @@
--- The load: each connection asks for some units of a product, waits for the answer, and asks again.
+-- Each connection allocates units of one product.
 
 function prepare()
-   -- All but the order id is made once: the machine is shared with what is measured.
+   -- Everything but the order id is built once: the load generator shares the CPU with the service.
    tails = {}
    for product = 0, given.products - 1 do
       tails[product] = string.format('","sku":"SKU-%06d","quantity":%d}', product, given.quantity)

@@ -1,6 +1,6 @@
--- What all loads share: their arguments, order ids, the choice of products, and what they tell in the end.
+-- What all loads share: arguments, order ids, the choice of products, and the result.
 --
--- Arguments are words of `name=value`. What comes of a load is told as lines of `name value`, for a program to read.
+-- Arguments have the form `name=value`. The result is printed as lines of `name value`, for the bench to parse.
 
 local threads = {}
 
@@ -9,7 +9,7 @@ function setup(thread)
    threads[#threads + 1] = thread
 end
 
--- Reads the arguments into `given`, with numbers as numbers.
+-- Parses the arguments into `given`, numbers as numbers.
 local function read_arguments(args)
    given = {}
    for _, word in ipairs(args) do
@@ -18,9 +18,8 @@ local function read_arguments(args)
    end
 end
 
--- How often each product is asked for, summed up, by Zipf's law: the second half as often as the first, the third a
--- third as often.
-local function sum_up(products)
+-- The cumulative weights of the products by Zipf's law: the n-th weighs 1/n of the first.
+local function cumulative_weights(products)
    local sums, sum = {}, 0
    for rank = 1, products do
       sum = sum + 1 / rank
@@ -29,7 +28,7 @@ local function sum_up(products)
    return sums
 end
 
--- A product's number, from 0: each as likely as any other, or by Zipf's law.
+-- A random product number, from 0: uniform, or by Zipf's law.
 function any_product()
    if not sums then
       return math.random(0, given.products - 1)
@@ -43,7 +42,7 @@ function any_product()
    return low - 1
 end
 
--- An order id that was never used before: rising as a shop counts its orders, or random.
+-- A new order id: rising or random.
 function next_order()
    asked = asked + 1
    if given.keys == "random" then
@@ -60,9 +59,9 @@ function init(args)
    asked = 0
    statuses = {}
    retry_after = 0
-   sums = given.skew == "zipf" and sum_up(given.products) or nil
+   sums = given.skew == "zipf" and cumulative_weights(given.products) or nil
    if given.pause then
-      -- Before each request, the first too; of all lengths up to twice the mean, so that nobody marches in step.
+      -- Think time before each request, uniform up to twice the mean, so that connections do not run in step.
       function delay() return math.random(0, 2 * given.pause) end
    end
    if prepare then prepare() end
@@ -81,26 +80,26 @@ function response(status, headers)
 end
 
 function done(summary, latency, requests)
-   local function tell(name, value)
+   local function print_value(name, value)
       io.write(name, " ", string.format("%d", value), "\n")
    end
-   local counts, told = {}, 0
+   local counts, retry = {}, 0
    for _, thread in ipairs(threads) do
-      told = told + thread:get("retry_after")
+      retry = retry + thread:get("retry_after")
       for status, count in pairs(thread:get("statuses")) do
          counts[status] = (counts[status] or 0) + count
       end
    end
-   tell("duration_us", summary.duration)
+   print_value("duration_us", summary.duration)
    for status, count in pairs(counts) do
-      tell("status_" .. status, count)
+      print_value("status_" .. status, count)
    end
-   -- Answers with an error status are among the statuses already.
+   -- `errors.status` is not added: those responses are among the statuses.
    local errors = summary.errors
-   tell("broken", errors.connect + errors.read + errors.write + errors.timeout)
-   tell("retry_after", told)
-   tell("p50_us", latency:percentile(50))
-   tell("p90_us", latency:percentile(90))
-   tell("p99_us", latency:percentile(99))
-   tell("max_us", latency.max)
+   print_value("broken", errors.connect + errors.read + errors.write + errors.timeout)
+   print_value("retry_after", retry)
+   print_value("p50_us", latency:percentile(50))
+   print_value("p90_us", latency:percentile(90))
+   print_value("p99_us", latency:percentile(99))
+   print_value("max_us", latency.max)
 end

@@ -1,4 +1,4 @@
--- The load: each connection places an order of several lines, waits for the answer, and places another.
+-- Each connection places orders of several lines.
 
 function prepare()
    wanted = {}
@@ -11,7 +11,7 @@ function request()
    local chosen, lines = {}, {}
    while #lines < given.lines do
       local product = any_product()
-      -- A line is known by its SKU: no order names one twice.
+      -- A line is identified by its SKU: an order contains each product once.
       if not chosen[product] then
          chosen[product] = true
          lines[#lines + 1] = wanted[product]

@@ -1,4 +1,4 @@
--- The load: each connection reads an order or a product, waits for the answer, and reads another.
+-- Each connection reads orders or products.
 
 function prepare()
    requests = {}
@@ -11,8 +11,8 @@ function request()
    if given.what == "products" then
       return requests[any_product()]
    end
-   -- The orders that the allocations of a single thread have left; the first is never sent, the generator only looks
-   -- at it.
+   -- The orders of an allocation load with a single thread. `wrk` calls `request` once at its start and does not send the
+   -- result, so the first order does not exist.
    return string.format("GET /v1/orders/o-%s-0-%012d HTTP/1.1\r\nHost: localhost\r\n\r\n", given.of,
       math.random(2, given.orders))
 end

@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: measures the service over HTTP against the same work done directly in its database.
 //!
-//! A slice of the service and a slice of its yardstick take turns, so that a disturbance of the machine affects both. Each
-//! slice runs on a new database, which is audited afterwards: the report marks a fast but wrong slice as WRONG. The bench
-//! starts all servers and programs itself, on 127.0.0.1 and for a bounded time, and stops them on every way out.
+//! A slice of the service and a slice of its yardstick take turns, so that a disturbance of the machine affects both.
+//! Each slice runs on a new database, which is audited afterwards: the report marks a fast but wrong slice as WRONG.
+//! The bench starts all servers and programs itself, on 127.0.0.1 and for a bounded time, and stops them on every way
+//! out.
 
 mod bench;
 mod history;

@@ -36,8 +36,8 @@ pub(crate) enum Scenario {
 
 /// Measures the service over HTTP against the same work done directly in its database.
 ///
-/// Prints tables with the goals, and writes them as Markdown with charts beside it. Without options it runs all scenarios
-/// on both databases, which takes about an hour.
+/// Prints tables with the goals, and writes them as Markdown with charts beside it. Without options it runs all
+/// scenarios on both databases, which takes about an hour.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 pub(crate) struct Options {

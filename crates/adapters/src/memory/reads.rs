@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use earmark_application::LineRead;
-use earmark_domain::{AllocationRecord, BatchRecord, LineKey, OrderId, Part, SequencedEvent, Units};
+use earmark_domain::{AllocationRecord, BatchRecord, LineKey, OrderId, Part, Units};
 use jiff::Timestamp;
 
 use super::tables::{StoredBatch, StoredLine, StoredProduct, Tables};
@@ -16,12 +16,7 @@ pub(super) fn values_after<'a, K: Ord, V>(table: &'a BTreeMap<K, V>, after: Opti
 }
 
 impl Tables {
-    /// The event of a sequence.
-    pub(super) fn event(&self, sequence: u64) -> Option<&SequencedEvent> {
-        let place = usize::try_from(sequence.checked_sub(1)?).ok()?;
-        self.events.get(place)
-    }
-
+    /// A line with its allocations, in preference order.
     pub(super) fn read_line(&self, line: &StoredLine) -> LineRead {
         let mut parts: Vec<_> = line
             .allocations

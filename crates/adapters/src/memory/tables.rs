@@ -1,4 +1,4 @@
-//! The tables, with the indexes that keep every step as cheap as its answer is small.
+//! The tables, with the indexes that make the cost of each step follow the size of its result.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +88,12 @@ impl Tables {
 
     fn line_mut(&mut self, key: &LineKey) -> Option<&mut StoredLine> {
         self.lines.get_mut(&key.order)?.get_mut(&key.line)
+    }
+
+    /// The event of a sequence.
+    pub(super) fn event(&self, sequence: u64) -> Option<&SequencedEvent> {
+        let index = usize::try_from(sequence.checked_sub(1)?).ok()?;
+        self.events.get(index)
     }
 
     /// All lines of an order.

@@ -254,7 +254,7 @@ impl<Id, Write: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Prepared<Id, Wr
 
 /// The first rows of a query.
 ///
-/// Rows that nobody reads are not made. A LIMIT would cost more: SQLite plans a statement anew each time a value is
+/// Rows that are not read are not made. A LIMIT would cost more: SQLite plans a statement anew each time a value is
 /// bound to it.
 pub(super) fn first_rows<Row>(
     rows: QueryResult<impl Iterator<Item = QueryResult<Row>>>,

@@ -12,6 +12,9 @@ use crate::sql::rank;
 type TextValue<'a> = AsExprOf<&'a str, Text>;
 type NumberValue = AsExprOf<i64, BigInt>;
 
+type ServiceColumns = (lines::rank, lines::placed_at, lines::order_id, lines::line_id);
+type ServiceValues<'a> = (NumberValue, NumberValue, TextValue<'a>, TextValue<'a>);
+
 /// The lines after a key, or all of them: no name is empty.
 pub(super) fn lines_after(
     after: Option<&LineKey>,
@@ -24,12 +27,7 @@ pub(super) fn lines_after(
 }
 
 /// The lines after a position in the order of service, or all of them.
-pub(super) fn served_after(
-    after: Option<&ServicePosition>,
-) -> ComesAfter<
-    (lines::rank, lines::placed_at, lines::order_id, lines::line_id),
-    (NumberValue, NumberValue, TextValue<'_>, TextValue<'_>),
-> {
+pub(super) fn served_after(after: Option<&ServicePosition>) -> ComesAfter<ServiceColumns, ServiceValues<'_>> {
     let (rank, placed_at, order, line) = after.map_or((i64::MIN, i64::MIN, "", ""), |position| {
         (
             rank::rank(position.precedence),

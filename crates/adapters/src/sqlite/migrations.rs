@@ -23,7 +23,7 @@ pub(super) fn all() -> Result<Vec<String>, OpenError> {
 
 /// The names of the migrations that are missing. Changes nothing, not even where there is no schema at all.
 pub(super) fn pending(connection: &mut SqliteConnection) -> Result<Vec<String>, OpenError> {
-    // By hand, because diesel would create its table when it is asked, and this must change nothing.
+    // By hand, because diesel would create its own table, and this must change nothing.
     const BEGUN: &str = "SELECT count(*) FROM sqlite_schema WHERE name = '__diesel_schema_migrations'";
     let begun: i64 = statement::<BigInt>(BEGUN).get_result(connection).map_err(failed)?;
     if begun == 0 {

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use xtask::{Failure, say};
 
-use crate::bench::Bench;
 use crate::history::size::History;
 use crate::history::tables::{self, Column, SAMPLE_BATCH, SAMPLE_ORDER, SAMPLE_SKU, TABLES};
 use crate::measure::results::CREATED;
+use crate::process::program::Programs;
+use crate::service::running::Service;
 use crate::stores::postgres::Postgres;
 use crate::stores::store::{Engine, Store};
 
@@ -22,34 +23,32 @@ const CHUNK_LIMIT: Duration = Duration::from_secs(600);
 /// Updating indexes and vacuuming large tables takes minutes.
 const FINISH_LIMIT: Duration = Duration::from_secs(1_800);
 
-/// Fills a new store with a history, and with large batches of each product.
+/// Fills a new store with a history, and with large batches of each product. `postgres` is the store's server; `None` for
+/// SQLite.
 pub(crate) fn fill(
-    bench: &Bench,
-    engine: Engine,
+    service: &Service,
+    postgres: Option<&Postgres>,
     store: &Store,
     history: History,
     products: u32,
 ) -> Result<(), Failure> {
     let started = Instant::now();
-    bench.service.import_batches(store, &history.batches())?;
-    bench.service.stock(store, products)?;
-    bench
-        .service
-        .import_batches(store, &format!("{SAMPLE_BATCH},{SAMPLE_SKU},1000,\n"))?;
-    let mut running = bench.service.start("serve", store)?;
+    service.import_batches(store, &history.batches())?;
+    service.stock(store, products)?;
+    service.import_batches(store, &format!("{SAMPLE_BATCH},{SAMPLE_SKU},1000,\n"))?;
+    let mut running = service.start("serve", store)?;
     let body = format!(r#"{{"order_id":"{SAMPLE_ORDER}","sku":"{SAMPLE_SKU}","quantity":1}}"#);
     let reply = running.post("/v1/allocations", body)?;
     if reply.status != CREATED {
         return Err(format!("the sample was not allocated: {} {}", reply.status, reply.body).into());
     }
     running.stop()?;
-    match engine {
-        Engine::Postgres => fill_postgres(bench.postgres()?, store.database(), history)?,
-        Engine::Sqlite => fill_sqlite(bench, store.file()?, history)?,
+    match postgres {
+        Some(postgres) => fill_postgres(postgres, store.database(), history)?,
+        None => fill_sqlite(&service.programs, store.file()?, history)?,
     }
     say(&format!(
-        "{}: created a history of {} lines in {} s",
-        engine.name(),
+        "created a history of {} lines in {} s",
         history.lines(),
         started.elapsed().as_secs()
     ));
@@ -102,38 +101,31 @@ fn postgres_columns(postgres: &Postgres, database: &str, table: &str) -> Result<
     Ok(columns)
 }
 
-fn fill_sqlite(bench: &Bench, file: &Path, history: History) -> Result<(), Failure> {
-    let failed = |error: rusqlite::Error| format!("the history can't be created on SQLite: {error}");
-    let mut connection = Connection::open(file).map_err(failed)?;
+fn fill_sqlite(programs: &Programs, file: &Path, history: History) -> Result<(), Failure> {
+    let mut connection = Connection::open(file)?;
     // After a crash the history is created again.
-    connection
-        .execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -262144")
-        .map_err(failed)?;
-    let triggers = triggers(&connection).map_err(failed)?;
+    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -262144")?;
+    let triggers = triggers(&connection)?;
     for (name, _) in &triggers {
-        connection
-            .execute_batch(&format!("DROP TRIGGER {name}"))
-            .map_err(failed)?;
+        connection.execute_batch(&format!("DROP TRIGGER {name}"))?;
     }
     for table in TABLES {
-        let columns = sqlite_columns(&connection, table).map_err(failed)?;
+        let columns = sqlite_columns(&connection, table)?;
         for chunk in chunks(history.lines()) {
             let copy = tables::copy(history, Engine::Sqlite, table, &columns, chunk);
-            let transaction = connection.transaction().map_err(failed)?;
-            transaction.execute_batch(&copy).map_err(failed)?;
-            transaction.commit().map_err(failed)?;
-            bench.programs.pause(Duration::ZERO)?;
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(&copy)?;
+            transaction.commit()?;
+            programs.pause(Duration::ZERO)?;
         }
     }
     for statement in tables::finish(Engine::Sqlite) {
-        connection.execute_batch(&statement).map_err(failed)?;
+        connection.execute_batch(&statement)?;
     }
     for (_, statement) in &triggers {
-        connection.execute_batch(statement).map_err(failed)?;
+        connection.execute_batch(statement)?;
     }
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")
-        .map_err(failed)?;
+    connection.execute_batch("PRAGMA synchronous = FULL; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! All SQL of the bench that names tables and columns of the service.
 //!
-//! The service itself creates the schema, the batches and one allocation, the sample. The sample's rows are then copied,
-//! with another order, product, batch, version, sequence number and time in each copy. So this module knows the names of
-//! the tables, what identifies a row, and little else; `earmark verify` shows that the copies are consistent.
+//! The service itself creates the schema, the batches and one allocation, the sample. The sample's rows are then
+//! copied, with another order, product, batch, version, sequence number and time in each copy. So this module knows the
+//! names of the tables, what identifies a row, and little else; `earmark verify` shows that the copies are consistent.
 
 use crate::history::size::{COLD_PRODUCTS, HOT_BATCH, HOT_EVERY, History};
 use crate::stores::store::Engine;
@@ -71,7 +71,7 @@ pub(crate) fn copy(
 ) -> String {
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
     let values: Vec<String> = columns.iter().map(|column| value(engine, column)).collect();
-    let (series, placing) = (series(engine, first, last), placing(history, engine));
+    let (series, placing) = (series(engine, first, last), placing(history));
     format!(
         "INSERT INTO {table} ({})\nSELECT {}\n  FROM (SELECT n, sku, batch, version, {at} AS at FROM ({placing} FROM \
          ({series}) AS counted) AS placed) AS past\n CROSS JOIN (SELECT * FROM {table} WHERE {}) AS sample\n \
@@ -85,21 +85,7 @@ pub(crate) fn copy(
 }
 
 /// The product and batch of line `n`, and the version of the product that the line creates.
-fn placing(history: History, engine: Engine) -> String {
-    let name = |format: &str, numbers: &[(&str, usize)]| match engine {
-        Engine::Sqlite => {
-            let arguments: Vec<&str> = numbers.iter().map(|(number, _)| *number).collect();
-            format!("printf('{format}', {})", arguments.join(", "))
-        }
-        Engine::Postgres => {
-            let (first, _) = format.split_once('%').unwrap_or((format, ""));
-            let digits: Vec<String> = numbers
-                .iter()
-                .map(|(number, digits)| format!("lpad(({number})::text, {digits}, '0')"))
-                .collect();
-            format!("'{first}' || {}", digits.join(" || '-' || "))
-        }
-    };
+fn placing(history: History) -> String {
     let cold = format!("(n - n / {HOT_EVERY} - 1)");
     let hot = format!("n % {HOT_EVERY} = 0");
     let product = format!("CASE WHEN {hot} THEN 0 ELSE 1 + {cold} % {COLD_PRODUCTS} END");
@@ -116,11 +102,14 @@ fn placing(history: History, engine: Engine) -> String {
         history.lines_of(COLD_PRODUCTS).div_ceil(history.cold_batch()),
     );
     let batches = format!("CASE WHEN {hot} THEN {} ELSE {cold_batches} END", history.hot_batches());
-    format!(
-        "SELECT n, {} AS sku, {} AS batch, ({batches}) + {LIVE_BATCHES} + ({rank}) + 1 AS version",
-        name("SKU-%06d", &[(&product, 6)]),
-        name("P-%06d-%04d", &[(&product, 6), (&batch, 4)]),
-    )
+    let sku = format!("'SKU-' || {}", padded(&product, 6));
+    let reference = format!("'P-' || {} || '-' || {}", padded(&product, 6), padded(&batch, 4));
+    format!("SELECT n, {sku} AS sku, {reference} AS batch, ({batches}) + {LIVE_BATCHES} + ({rank}) + 1 AS version")
+}
+
+/// A number as text with leading zeros.
+fn padded(number: &str, digits: u32) -> String {
+    format!("substr(CAST({} + ({number}) AS text), 2)", 10_u64.pow(digits))
 }
 
 /// Brings batches, products and indexes up to date with the copies.
@@ -145,10 +134,10 @@ pub(crate) fn finish(engine: Engine) -> Vec<String> {
             vec![
                 "INSERT OR IGNORE INTO events_of_products (sku, version, sequence) \
                  SELECT sku, version, sequence FROM events WHERE sku IS NOT NULL ORDER BY sku, version",
-                "INSERT OR IGNORE INTO lines_in_batches (batch, claim, since, order_id, line_id) \
-                 SELECT batch, claim, placed_at, order_id, line_id FROM lines WHERE batch IS NOT NULL \
-                 ORDER BY batch, claim DESC, placed_at, order_id, line_id",
-                "UPDATE filing SET until = (SELECT max(sequence) FROM events)",
+                "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, since, order_id, line_id) \
+                 SELECT batch, release_rank, placed_at, order_id, line_id FROM lines WHERE batch IS NOT NULL \
+                 ORDER BY batch, release_rank DESC, placed_at, order_id, line_id",
+                "UPDATE deferred_index SET until = (SELECT max(sequence) FROM events)",
             ],
         ),
     };
@@ -181,29 +170,23 @@ const fn at(engine: Engine) -> &'static str {
 
 /// The value of a copy in a column, as SQL.
 fn value(engine: Engine, column: &Column) -> String {
-    let order = match engine {
-        Engine::Postgres => "('o-0-0-' || lpad(n::text, 12, '0'))",
-        Engine::Sqlite => "printf('o-0-0-%012d', n)",
-    };
+    let order = format!("('o-0-0-' || {})", padded("n", 12));
     match (column.name.as_str(), column.sample.as_str()) {
         // Where the sample has NULL, such as the deadline of a hold, so have the copies.
         (name, "") => format!("sample.{name}"),
         ("sequence", _) => "known.sequence + n".to_owned(),
         ("version", _) => "past.version".to_owned(),
         // The event of a line, by the version of its product or by its sequence number.
-        ("told", _) if engine == Engine::Postgres => "past.version".to_owned(),
-        ("told", _) => "known.sequence + n".to_owned(),
+        ("placed_version", _) => "past.version".to_owned(),
+        ("placed_sequence", _) => "known.sequence + n".to_owned(),
         (name, _) if column.kind.starts_with("timestamp") || name.ends_with("_at") => "past.at".to_owned(),
-        (_, SAMPLE_ORDER) => order.to_owned(),
+        (_, SAMPLE_ORDER) => order,
         (_, SAMPLE_SKU) => "past.sku".to_owned(),
         (_, SAMPLE_BATCH) => "past.batch".to_owned(),
         (name, sample) if sample.contains(SAMPLE_ORDER) => {
-            let mut text = match engine {
-                Engine::Postgres => format!("sample.{name}::text"),
-                Engine::Sqlite => format!("sample.{name}"),
-            };
+            let mut text = format!("CAST(sample.{name} AS text)");
             for (old, new) in [
-                (SAMPLE_ORDER, order),
+                (SAMPLE_ORDER, order.as_str()),
                 (SAMPLE_SKU, "past.sku"),
                 (SAMPLE_BATCH, "past.batch"),
             ] {

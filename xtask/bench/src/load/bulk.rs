@@ -17,7 +17,8 @@ const GRACE: Duration = Duration::from_secs(120);
 /// Bytes sent at a time.
 const CHUNK: usize = 32 * 1_024;
 
-/// Lines in flight. The buffers of a connection hold many more, and the stream would wait for them after its time is up.
+/// Lines in flight. The buffers of a connection hold many more, and the stream would wait for them after its time is
+/// up.
 const WINDOW: u64 = 8_192;
 
 /// How often a sender with a full window looks again.

@@ -51,8 +51,8 @@ struct Observed {
 }
 
 impl OpenLoop {
-    /// Runs the load. Returns the responses within the measured time, and how many lines were allocated in all. Order ids
-    /// contain the name.
+    /// Runs the load. Returns the responses within the measured time, and how many lines were allocated in all. Order
+    /// ids contain the name.
     pub(crate) fn run(
         self,
         interruptions: &Interruptions,

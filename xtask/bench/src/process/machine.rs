@@ -1,11 +1,10 @@
 //! The machine and the versions that the figures were measured on.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-use crate::process::proc::kilobytes;
+use procfs::{CpuInfo, Current, Meminfo};
 
 /// Shown where the system does not report a value.
 const UNKNOWN: &str = "unknown";
@@ -15,7 +14,8 @@ pub(crate) type Fact = (&'static str, String);
 
 /// The machine, the system and the commit. Contains no path.
 pub(crate) fn facts(workspace: &Path, scratch: &Path) -> Vec<Fact> {
-    let cores = available_parallelism().map_or_else(|_| UNKNOWN.to_owned(), |cores| cores.to_string());
+    let unknown = || UNKNOWN.to_owned();
+    let cores = available_parallelism().map_or_else(|_| unknown(), |cores| cores.to_string());
     vec![
         ("Date", output_of(Command::new("date").args(["-u", "+%Y-%m-%d"]))),
         ("Commit", commit(workspace)),
@@ -23,9 +23,9 @@ pub(crate) fn facts(workspace: &Path, scratch: &Path) -> Vec<Fact> {
             "Cores",
             format!("{cores}, shared by the service, the database and the load generator"),
         ),
-        ("Processor", processor()),
-        ("Memory", memory()),
-        ("Kernel", file("/proc/sys/kernel/osrelease")),
+        ("Processor", processor().unwrap_or_else(unknown)),
+        ("Memory", memory().unwrap_or_else(unknown)),
+        ("Kernel", output_of(Command::new("uname").arg("-r"))),
         (
             "File system",
             output_of(Command::new("stat").args(["--file-system", "--format=%T"]).arg(scratch)),
@@ -34,17 +34,12 @@ pub(crate) fn facts(workspace: &Path, scratch: &Path) -> Vec<Fact> {
     ]
 }
 
-fn processor() -> String {
-    let text = file("/proc/cpuinfo");
-    let name = text
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    name.map_or_else(|| UNKNOWN.to_owned(), |(_, name)| name.trim().to_owned())
+fn processor() -> Option<String> {
+    Some(CpuInfo::current().ok()?.model_name(0)?.to_owned())
 }
 
-fn memory() -> String {
-    let bytes = kilobytes(&file("/proc/meminfo"), "MemTotal");
-    bytes.map_or_else(|| UNKNOWN.to_owned(), |bytes| format!("{} MiB", bytes >> 20))
+fn memory() -> Option<String> {
+    Some(format!("{} MiB", Meminfo::current().ok()?.mem_total >> 20))
 }
 
 fn commit(workspace: &Path) -> String {
@@ -65,10 +60,6 @@ fn load_generator() -> String {
         .unwrap_or_default();
     let name = banner.split(" [").next().map(str::trim).filter(|name| !name.is_empty());
     name.unwrap_or(UNKNOWN).to_owned()
-}
-
-fn file(path: &str) -> String {
-    fs::read_to_string(path).map_or_else(|_| UNKNOWN.to_owned(), |text| text.trim_end().to_owned())
 }
 
 fn output_of(command: &mut Command) -> String {

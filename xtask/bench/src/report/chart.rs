@@ -11,6 +11,11 @@ use crate::report::figures::whole;
 
 const WIDTH: u32 = 840;
 
+/// The font of all text, and the sizes of titles and labels; SVG text is drawn a fifth smaller.
+const FONT: &str = "sans-serif";
+const TITLE: i32 = 21;
+const SMALL: i32 = 16;
+
 /// The height of the title and the legend, and of a plot of lines.
 const HEAD: u32 = 64;
 const PLOT: u32 = 320;
@@ -128,8 +133,8 @@ fn label(value: f64) -> String {
 fn head<'a>(root: &Area<'a>, title: &str, legend: &[String]) -> Result<Area<'a>, Failure> {
     root.fill(&WHITE)?;
     let (head, plot) = root.split_vertically(HEAD);
-    head.draw_text(title, &("sans-serif", 17).into_text_style(&head).color(&TEXT), (20, 12))?;
-    let style = ("sans-serif", 12).into_text_style(&head).color(&TEXT);
+    head.draw_text(title, &(FONT, TITLE).into_text_style(&head).color(&TEXT), (20, 12))?;
+    let style = (FONT, SMALL).into_text_style(&head).color(&TEXT);
     let mut x = 20;
     for (series, name) in legend.iter().enumerate() {
         head.draw(&Rectangle::new([(x, 42), (x + 11, 53)], colour(series).filled()))?;
@@ -174,9 +179,9 @@ fn draw_bars(area: &Area<'_>, unit: &str, groups: &[(String, Vec<Spread>)]) -> R
         .y_labels(groups.len())
         .x_label_formatter(&|x| label(*x))
         .y_label_formatter(&name)
-        .label_style(("sans-serif", 12).into_font().color(&TEXT))
+        .label_style((FONT, SMALL).into_font().color(&TEXT))
         .draw()?;
-    let values = ("sans-serif", 12).into_font().color(&TEXT);
+    let values = (FONT, SMALL).into_font().color(&TEXT);
     let values = values.pos(Pos::new(HPos::Left, VPos::Center));
     for ((_, bars), top) in groups.iter().zip(&tops) {
         for (series, bar) in bars.iter().enumerate() {
@@ -227,7 +232,7 @@ fn draw_lines(area: &Area<'_>, parameter: &str, lines: &[Line]) -> Result<(), Fa
         .y_labels(6)
         .x_label_formatter(&stop)
         .y_label_formatter(&|y| label(*y))
-        .label_style(("sans-serif", 12).into_font().color(&TEXT))
+        .label_style((FONT, SMALL).into_font().color(&TEXT))
         .draw()?;
     for (series, (_, points)) in lines.iter().enumerate() {
         let colour = colour(series);

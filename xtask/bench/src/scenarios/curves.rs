@@ -120,8 +120,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let mut section = Section {
         title: "Live batches and waiting lines",
         method: format!(
-            "{CONNECTIONS} connections allocate from one hot SKU that has this many batches with stock, or this many lines \
-             that wait for more than there is. Each point is the median of {rounds} slices of {} s.",
+            "{CONNECTIONS} connections allocate from one hot SKU that has this many batches with stock, or this many \
+             lines that wait for more than there is. Each point is the median of {rounds} slices of {} s.",
             TIMING.measured.as_secs()
         ),
         ..Section::default()

@@ -28,7 +28,11 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let mut comparisons = Vec::new();
     for &engine in bench.engines() {
         bench.with_named_store(engine, "grown", |store| {
-            fill(bench, engine, store, history, PRODUCTS)?;
+            let postgres = match engine {
+                Engine::Postgres => Some(bench.postgres()?),
+                Engine::Sqlite => None,
+            };
+            fill(&bench.service, postgres, store, history, PRODUCTS)?;
             let created = measure(bench, engine, store, &mut comparisons, &mut problems)?;
             let sample = 1;
             let lines = history.lines() + sample + created;
@@ -124,8 +128,8 @@ fn section(history: History, comparisons: &[Comparison], problems: Vec<String>) 
         title: "Growth",
         method: format!(
             "A store with {lines} past allocations, {} of them of the hot SKU in {} used-up batches, and all of their \
-             events, compared with a store without a history. All slices run on the same filled store, which is audited at \
-             the end.",
+             events, compared with a store without a history. All slices run on the same filled store, which is \
+             audited at the end.",
             whole(to_float(history.hot_lines())),
             whole(to_float(history.hot_batches())),
         ),

@@ -65,9 +65,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     Ok(Section {
         title: "Open holds",
         method: format!(
-            "A store with {lines} held orders, a tenth of them of the hot product, compared with a store with as many firm \
-             orders, which is as large, and with a store without orders. Every second the service looks for holds that \
-             have expired; none expires meanwhile.",
+            "A store with {lines} held orders, a tenth of them of the hot product, compared with a store with as many \
+             firm orders, which is as large, and with a store without orders. Every second the service looks for holds \
+             that have expired; none expires meanwhile.",
         ),
         goals: found
             .firm
@@ -153,8 +153,9 @@ fn place_orders(bench: &Bench, store: &Store, kind: Kind, orders: u64) -> Result
             };
             write!(
                 text,
-                r#"{{"place_order":{{"order_id":"past-{number:012}",{hold}"lines":[{{"sku":"SKU-{product:06}","quantity":1}}]}}}}"#
+                r#"{{"place_order":{{"order_id":"past-{number:012}",{hold}"lines":"#
             )
+            .and_then(|()| write!(text, r#"[{{"sku":"SKU-{product:06}","quantity":1}}]}}}}"#))
             .expect("writing to a string does not fail");
         };
         let result = bulk::stream(&bench.programs.interruptions, &running.address, write, STREAM)?;

@@ -47,7 +47,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Option<Section>, Failure> {
         let rush = bench.with_store(Engine::Postgres, |store| rush(bench, store))?;
         if rush.sold != STOCK || rush.other > 0 || rush.problem.is_some() {
             problems.push(format!(
-                "{BUYERS} buyers, round {number}: {} of {STOCK} units were sold, {} responses were neither 201 nor 409 {}",
+                "{BUYERS} buyers, round {number}: {} of {STOCK} units sold, {} responses neither 201 nor 409 {}",
                 rush.sold,
                 rush.other,
                 rush.problem.unwrap_or_default()
@@ -64,8 +64,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Option<Section>, Failure> {
     Ok(Some(Section {
         title: "Two instances",
         method: format!(
-            "Two services on one PostgreSQL database with {} connections each, compared with one with {CONNECTIONS}. Then \
-             {BUYERS} concurrent buyers, alternately at the two instances, with {STOCK} units in stock: {} were sold.",
+            "Two services on one PostgreSQL database with {} connections each, compared with one with {CONNECTIONS}. \
+             Then {BUYERS} concurrent buyers, alternately at the two instances, with {STOCK} units in stock: {} were \
+             sold.",
             CONNECTIONS / 2,
             range(sold, whole),
         ),

@@ -28,9 +28,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let mut section = Section {
         title: "Orders",
         method: format!(
-            "`POST /v1/orders` with {LINES} lines of different products, chosen by Zipf's law (s = 1): about every third \
-             order contains the most popular one. Compared with `POST /v1/allocations` of products chosen alike. The \
-             figures are lines a second."
+            "`POST /v1/orders` with {LINES} lines of different products, chosen by Zipf's law (s = 1): about every \
+             third order contains the most popular one. Compared with `POST /v1/allocations` of products chosen alike. \
+             The figures are lines a second."
         ),
         ..Section::default()
     };

@@ -76,11 +76,11 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let mut section = Section {
         title: "Overload",
         method: format!(
-            "First a closed loop over {before} connections, which shows the capacity; then {FACTOR:.0} times that rate in \
-             an open loop over {CONNECTIONS} connections; then the closed loop again at once. A request that finds the \
-             queue full waits for a short time and is then rejected; meanwhile its connection sends nothing else. Only \
-             responses within the measured time count. The load generator shares the CPU with the service, so sending \
-             requests and reading rejections slows the service down."
+            "First a closed loop over {before} connections, which shows the capacity; then {FACTOR:.0} times that rate \
+             in an open loop over {CONNECTIONS} connections; then the closed loop again at once. A request that finds \
+             the queue full waits for a short time and is then rejected; meanwhile its connection sends nothing else. \
+             Only responses within the measured time count. The load generator shares the CPU with the service, so \
+             sending requests and reading rejections slows the service down."
         ),
         ..Section::default()
     };

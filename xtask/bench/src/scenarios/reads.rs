@@ -68,10 +68,11 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let mut section = Section {
         title: "Reads",
         method: format!(
-            "{CONNECTIONS} connections read a random order, or one of {PRODUCTS} products, in a closed loop. On PostgreSQL, \
-             `pgbench` reads the same rows of the same database in one prepared statement, with {CONNECTIONS} clients. \
-             Then the connections read while another {CONNECTIONS} connections allocate at a moderate rate. Events are \
-             read in pages of 1,000: each reader requests one page after the other, and starts again after the last."
+            "{CONNECTIONS} connections read a random order, or one of {PRODUCTS} products, in a closed loop. On \
+             PostgreSQL, `pgbench` reads the same rows of the same database in one prepared statement, with \
+             {CONNECTIONS} clients. Then the connections read while another {CONNECTIONS} connections allocate at a \
+             moderate rate. Events are read in pages of 1,000: each reader requests one page after the other, and \
+             starts again after the last."
         ),
         ..Section::default()
     };

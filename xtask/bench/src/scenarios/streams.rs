@@ -139,7 +139,8 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     Ok(section(&all, problems))
 }
 
-/// Sends one stream into a new store, and audits the store. A bulk stream ends after `duration`, an import after `lines`.
+/// Sends one stream into a new store, and audits the store. A bulk stream ends after `duration`, an import after
+/// `lines`.
 fn stream(
     bench: &Bench,
     series: &Series,
@@ -263,9 +264,9 @@ fn section(all: &[Series], problems: Vec<String>) -> Section {
     Section {
         title: "Bulk and import",
         method: format!(
-            "One stream of allocations over {PRODUCTS} products, with rising order ids: over HTTP for the time of a slice, \
-             with the responses read at the same time; and from a file with as many lines, by a process of its own, whose \
-             start is included. Then each once more, {LONGER} times as long, for the memory."
+            "One stream of allocations over {PRODUCTS} products, with rising order ids: over HTTP for the time of a \
+             slice, with the responses read at the same time; and from a file with as many lines, by a process of its \
+             own, whose start is included. Then each once more, {LONGER} times as long, for the memory."
         ),
         tables: vec![rates, memory],
         goals,

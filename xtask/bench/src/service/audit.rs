@@ -11,8 +11,8 @@ use crate::stores::store::Store;
 const LIMIT: Duration = Duration::from_secs(1_800);
 
 impl Service {
-    /// Runs `earmark verify`, and compares the stored allocations with the acknowledged ones. Up to `in_flight` more may
-    /// be stored. Returns what is wrong.
+    /// Runs `earmark verify`, and compares the stored allocations with the acknowledged ones. Up to `in_flight` more
+    /// may be stored. Returns what is wrong.
     pub(crate) fn audit(&self, store: &Store, acknowledged: u64, in_flight: u32) -> Result<Option<String>, Failure> {
         let mut verify = self.earmark(store);
         if let Err(failure) = self.programs.run("verify", verify.arg("verify"), LIMIT) {

@@ -123,8 +123,8 @@ pub(crate) struct RunningService {
 }
 
 impl RunningService {
-    /// Measures a workload after its warm-up. Returns the slice, not yet audited, and how many requests succeeded in the
-    /// warm-up and the slice together. Order ids contain the tag.
+    /// Measures a workload after its warm-up. Returns the slice, not yet audited, and how many requests succeeded in
+    /// the warm-up and the slice together. Order ids contain the tag.
     pub(crate) fn measure(
         &self,
         workload: &Workload,

@@ -199,7 +199,7 @@ CREATE TABLE inbox (
     PRIMARY KEY (source, message_id)
 ) STRICT, WITHOUT ROWID;
 
--- What a batch has allocated and dispatched are sums, and the tables keep them, whoever writes. A trigger can't tell
+-- What a batch has allocated and dispatched are sums, and the tables keep them, whichever program writes. A trigger can't tell
 -- which statement fires it. So the triggers that follow the allocations first record the value that `allocated` is
 -- about to take, and a trigger on the batches refuses any other value. The record may stay: by then the batch has that
 -- value.

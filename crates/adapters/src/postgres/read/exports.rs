@@ -24,12 +24,18 @@ impl Exports for PostgresStore {
     ) -> Result<Vec<LineRead>, StoreError> {
         // By hand: a comparison of rows, and LATERAL.
         const ALL: &str = line_reads!(
+            "",
             "(order_id, line_id) > (?, ?) ORDER BY order_id, line_id LIMIT ?",
-            "line.order_id, line.line_id"
+            "line.order_id, line.line_id",
+            "",
+            ""
         );
         const IN_STATE: &str = line_reads!(
+            "",
             "(order_id, line_id) > (?, ?) AND state = ? ORDER BY order_id, line_id LIMIT ?",
-            "line.order_id, line.line_id"
+            "line.order_id, line.line_id",
+            "",
+            ""
         );
         let (order, line) = after.map_or(("", ""), |key| (key.order.as_str(), key.line.as_str()));
         let lines = match filter {

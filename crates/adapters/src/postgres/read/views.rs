@@ -74,9 +74,12 @@ impl Views for PostgresStore {
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         // By hand: a comparison of rows, and LATERAL.
         const PAGE: &str = line_reads!(
+            "",
             "state = 'backordered' AND sku = ? AND (rank, placed_at, order_id, line_id) > (?, ?, ?, ?) \
              AND (hold_until IS NULL OR hold_until > ?) ORDER BY rank, placed_at, order_id, line_id LIMIT ?",
-            "line.rank, line.placed_at, line.order_id, line.line_id"
+            "line.rank, line.placed_at, line.order_id, line.line_id",
+            "",
+            ""
         );
         let connection = self.connection().await?;
         let (rank, placed_at, order, line) = after.map_or((i64::MIN, BEFORE_ALL, "", ""), |position| {

@@ -22,9 +22,6 @@ pub(in crate::postgres) type LineReadRow = (LineRow, (Option<String>, Option<i32
 /// `$before` and `$joined` are further parts of the FROM clause, and `$more` further columns. By hand, because each
 /// allocation and each batch is looked up in a LATERAL.
 macro_rules! line_reads {
-    ($page:expr, $order:expr) => {
-        $crate::postgres::rows::line_reads!("", $page, $order, "", "")
-    };
     ($before:expr, $page:expr, $order:expr, $more:expr, $joined:expr) => {
         concat!(
             "SELECT line.*, held.batch, held.quantity, held.eta",

@@ -36,7 +36,7 @@ pub(in crate::sqlite) struct WriterBounds {
 enum Job {
     /// A decision to be taken and stored.
     Transact {
-        scope: Scope,
+        scope: Box<Scope>,
         decide: Decide,
         reply: oneshot::Sender<Ended>,
     },
@@ -82,6 +82,7 @@ impl Writer {
     /// Queues a transaction and waits for its end.
     pub(in crate::sqlite) async fn transact(&self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
         let (reply, ended) = oneshot::channel();
+        let scope = Box::new(scope);
         self.queue(Job::Transact { scope, decide, reply }).await?;
         match ended.await {
             Ok(Ok(outcome)) => outcome,

@@ -107,7 +107,7 @@ fn history(conn: &mut SqliteConnection, sku: &Sku) -> Result<Option<ProductHisto
         batches: batches.into_iter().map(rows::batch).collect::<Result<_, _>>()?,
         lines,
         allocations: allocations.into_values().collect(),
-        dispatches: dispatches.into_iter().map(rows::dispatch).collect::<Result<_, _>>()?,
+        dispatches: dispatches.iter().map(rows::dispatch).collect::<Result<_, _>>()?,
         events,
     }))
 }
@@ -163,7 +163,7 @@ fn allocations_in_batches_of(conn: &mut SqliteConnection, sku: &Sku) -> Result<A
         .map_err(store_error)?;
     let mut held = AllocationsByPlace::new();
     for row in further {
-        held.extend([by_place(rows::allocation(row)?)]);
+        held.extend([by_place(rows::allocation(&row)?)]);
     }
     for row in placed_with {
         let (_, allocation) = rows::line(row)?;
@@ -214,6 +214,6 @@ fn further_allocations_of_lines(
         .select(AllocationRow::as_select())
         .load(conn)
         .map_err(store_error)?;
-    let found = found.into_iter().map(|row| rows::allocation(row).map(by_place));
+    let found = found.into_iter().map(|row| rows::allocation(&row).map(by_place));
     found.collect()
 }

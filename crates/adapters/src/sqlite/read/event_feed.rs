@@ -1,6 +1,6 @@
 //! The event feed: pages of events, ascending.
 //!
-//! Each filter has queries of its own, so that each goes by the index it needs.
+//! Each filter has queries of its own, so that each uses the index it needs.
 
 use async_trait::async_trait;
 use diesel::prelude::*;

@@ -18,7 +18,7 @@ pub(super) type PlacedIn = (Option<String>, i64);
 pub(super) type FurtherPart = (String, i64, Option<String>, i64);
 
 /// Lines joined with their allocations and the batches of these, as yet without filter, order and selection. A macro,
-/// because nobody can write down the query's type.
+/// because the query's type is too long to write down.
 macro_rules! lines_with_allocations {
     () => {
         lines::table

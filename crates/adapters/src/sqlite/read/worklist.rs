@@ -68,7 +68,7 @@ fn due_orders(
             .order((lines::hold_until, lines::order_id))
             .select((lines::hold_until.assume_not_null(), lines::order_id))
             .distinct();
-        // As many of each product as are wanted of all of them; rows that nobody reads are not made.
+        // As many of each product as are wanted of all of them; rows that are not read are not made.
         let mut seen = BTreeSet::new();
         for row in holds.load_iter::<(i64, String), _>(conn).map_err(store_error)? {
             let (deadline, order) = row.map_err(store_error)?;

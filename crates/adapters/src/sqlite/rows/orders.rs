@@ -209,7 +209,7 @@ pub(in crate::sqlite) struct AllocationRow {
 }
 
 /// An allocation's record.
-pub(in crate::sqlite) fn allocation(row: AllocationRow) -> Result<AllocationRecord, StoreError> {
+pub(in crate::sqlite) fn allocation(row: &AllocationRow) -> Result<AllocationRecord, StoreError> {
     let at = RowContext {
         table: "allocations",
         key: &format_args!("{}/{} in {}", row.order_id, row.line_id, row.batch),
@@ -235,7 +235,7 @@ pub(in crate::sqlite) struct DispatchRow {
 }
 
 /// A dispatch's record.
-pub(in crate::sqlite) fn dispatch(row: DispatchRow) -> Result<DispatchRecord, StoreError> {
+pub(in crate::sqlite) fn dispatch(row: &DispatchRow) -> Result<DispatchRecord, StoreError> {
     let at = RowContext {
         table: "dispatches",
         key: &format_args!("{}/{} from {}", row.order_id, row.line_id, row.batch),

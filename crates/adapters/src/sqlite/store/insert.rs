@@ -19,7 +19,7 @@ const MANY: usize = 32;
 const SOME: usize = 8;
 const ONE: usize = 1;
 
-/// An INSERT into some columns of a table. `Into` stands for just these.
+/// An INSERT into some columns of a table. `Into` is a type of their own.
 pub(super) struct Insert<Into> {
     columns: usize,
     many: String,

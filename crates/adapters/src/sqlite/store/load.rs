@@ -1,6 +1,6 @@
 //! Reads what a scope names, and no more.
 //!
-//! Every look-up goes by the leading columns of an index, so the cost follows the scope and not the tables;
+//! Every look-up uses the leading columns of an index, so the cost follows the scope and not the tables;
 //! `tests::plans` checks that the planner sees it the same way.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -275,7 +275,7 @@ impl Reader<'_> {
             .map_err(store_error)?;
         let mut held: Vec<AllocationRecord> = std::mem::take(&mut self.placed_with).into_values().collect();
         for row in further {
-            held.push(rows::allocation(row)?);
+            held.push(rows::allocation(&row)?);
         }
         held.sort_by(|a, b| (&a.key, &a.batch).cmp(&(&b.key, &b.batch)));
         Ok(held)
@@ -292,7 +292,7 @@ impl Reader<'_> {
             .select(DispatchRow::as_select())
             .load(self.connection)
             .map_err(store_error)?;
-        found.into_iter().map(rows::dispatch).collect()
+        found.iter().map(rows::dispatch).collect()
     }
 
     /// Those of these batches that have not been read yet.

@@ -250,7 +250,7 @@ async fn two_programs_on_one_file_index_each_others_events() {
     let (one, other) = (opened(&file).await, opened(&file).await);
     buy(&one, 1_000).await;
     for number in 0..150 {
-        // Now in turn, now several in a row.
+        // Sometimes in turn, sometimes several in a row.
         let store = if number % 11 < 6 && number % 2 == 0 {
             &one
         } else {

@@ -192,7 +192,7 @@ async fn store(store: &SqliteStore, changes: ChangeSet) -> Result<(), StoreError
     store.transact(&scope, decided(changes)).await.map(drop)
 }
 
-/// A number that a connection is asked for.
+/// The one number that a query yields.
 fn number(connection: &mut SqliteConnection, query: &'static str) -> i64 {
     statement::<BigInt>(query).get_result(connection).expect("a number")
 }
