@@ -23,7 +23,7 @@
 //! ```
 //! ```compile_fail,E0616
 //! fn state(line: &mut earmark_domain::Line) -> earmark_domain::LineState {
-//!     line.standing.state = earmark_domain::LineState::Allocated;
+//!     line.status.state = earmark_domain::LineState::Allocated;
 //!     line.state()
 //! }
 //! ```

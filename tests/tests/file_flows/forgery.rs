@@ -15,6 +15,9 @@ struct Trigger {
     name: String,
 }
 
+/// Stands for the column that names the event by which a line was placed: each store has one of its own.
+const PLACING_EVENT: &str = "{placing_event}";
+
 /// Statements that forge the tables, each with what `earmark verify` has to name.
 const FORGERIES: [(&str, &str); 20] = [
     (
@@ -28,9 +31,12 @@ const FORGERIES: [(&str, &str); 20] = [
         "B3",
     ),
     // The line names no event that placed it, or one that placed another line.
-    ("UPDATE lines SET told = NULL WHERE order_id = 'o1'", "o1/LAMP"),
     (
-        "UPDATE lines SET told = (SELECT told FROM lines WHERE order_id = 'o2' AND sku = 'LAMP') WHERE order_id = 'o1'",
+        "UPDATE lines SET {placing_event} = NULL WHERE order_id = 'o1'",
+        "o1/LAMP",
+    ),
+    (
+        "UPDATE lines SET {placing_event} = (SELECT {placing_event} FROM lines WHERE order_id = 'o2' AND sku = 'LAMP') WHERE order_id = 'o1'",
         "o1/LAMP",
     ),
     (
@@ -87,7 +93,8 @@ async fn forge(url: &str, statement: &str) {
                 .batch_execute(&format!("DROP TRIGGER {name}"))
                 .expect("a trigger is dropped");
         }
-        connection.batch_execute(statement).expect("the tables are forged");
+        let statement = statement.replace(PLACING_EVENT, "placed_sequence");
+        connection.batch_execute(&statement).expect("the tables are forged");
         return;
     }
     #[cfg(feature = "servers")]
@@ -99,8 +106,9 @@ async fn forge(url: &str, statement: &str) {
             let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
             connection.batch_execute(&unguard).await.expect("the guards are off");
         }
+        let statement = statement.replace(PLACING_EVENT, "placed_version");
         connection
-            .batch_execute(statement)
+            .batch_execute(&statement)
             .await
             .expect("the tables are forged");
     }

@@ -42,7 +42,7 @@ SELECT row_number() OVER (ORDER BY sku, place), sku, format('B-%s-%s', sku, plac
        CASE place WHEN 2 THEN DATE '2099-12-31' END
   FROM products CROSS JOIN generate_series(1, 2) AS place;
 
--- Allocates one line: finds stock, takes it, notes who has it and tells of it.
+-- Allocates one line: finds stock, takes it, records who has it and writes the event.
 CREATE FUNCTION allocate_line(wanted_by text, product text, wanted integer) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,7 +95,7 @@ LANGUAGE sql AS $$
         UPDATE batches SET allocated = batches.allocated + sums.units
           FROM (SELECT batch, sum(quantity) AS units FROM earmarked GROUP BY batch) AS sums
          WHERE batches.id = sums.batch
-    ), told AS (
+    ), recorded AS (
         INSERT INTO outbox (kind, payload)
         SELECT 'Allocated',
                jsonb_build_object('order_id', order_id, 'sku', sku, 'quantity', quantity, 'batch', batch)
