@@ -228,6 +228,10 @@ async fn a_call_waits_for_the_answer_of_another_process() {
 }
 
 #[actix_web::test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test measures by the runtime's clock, which it has paused"
+)]
 async fn a_call_waits_thirty_seconds_at_most() {
     let store = Arc::new(MemoryStore::new());
     let shop = Shop::with((*store).clone(), store.clone(), store.clone()).await;
