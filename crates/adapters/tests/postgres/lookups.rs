@@ -209,6 +209,7 @@ async fn a_corrupt_record_is_reported_to_its_own_look_ups_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a test that hangs has to fail")]
 async fn a_caller_that_leaves_during_a_look_up_leaves_no_other_waiting() {
     with_database(async |database| {
         let store = database.store().await;
