@@ -51,6 +51,7 @@ pub(crate) struct Ports {
 /// When the store can't be opened.
 pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<Ports, Failure> {
     let migrate = settings.migrate && mode != AccessMode::Read;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     match &settings.url {
         StoreUrl::Sqlite(path) => {
             if mode == AccessMode::Read {
@@ -58,21 +59,21 @@ pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<P
             }
             let readers = settings.connections.map_or(DEFAULT_READERS, NonZeroUsize::get);
             let store = SqliteStore::open(path, readers, migrate).await.map_err(failed)?;
-            Ok(ports(Arc::new(store), "SQLite"))
+            Ok(ports(Arc::new(store), clock, "SQLite"))
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
-            let store = PostgresStore::open(url, connections, migrate, Arc::new(SystemClock::new()))
+            let store = PostgresStore::open(url, connections, migrate, Arc::clone(&clock))
                 .await
                 .map_err(failed)?;
-            Ok(ports(Arc::new(store), "PostgreSQL"))
+            Ok(ports(Arc::new(store), clock, "PostgreSQL"))
         }
-        StoreUrl::Memory if mode == AccessMode::Serve => Ok(ports(Arc::new(MemoryStore::new()), "memory")),
+        StoreUrl::Memory if mode == AccessMode::Serve => Ok(ports(Arc::new(MemoryStore::new()), clock, "memory")),
         StoreUrl::Memory => Err(memory_is_not_shared()),
     }
 }
 
-fn ports<S>(store: Arc<S>, kind: &'static str) -> Ports
+fn ports<S>(store: Arc<S>, clock: Arc<dyn Clock>, kind: &'static str) -> Ports
 where
     S: Store + Worklist + Views + EventFeed + Exports + Audit + Health + IdempotencyStore + 'static,
 {
@@ -85,7 +86,7 @@ where
         audit: Arc::clone(&store) as _,
         health: Arc::clone(&store) as _,
         idempotency: store,
-        clock: Arc::new(SystemClock::new()),
+        clock,
         ids: Arc::new(RandomIds),
         kind,
     }

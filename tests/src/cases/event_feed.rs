@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_adapters::wire::fact_from_json;
 use earmark_application::{EncodedEvent, EventFilter, EventPage};
-use earmark_domain::{Event, SequencedEvent};
+use earmark_domain::{Command, Event, SequencedEvent};
 use tokio::task::JoinHandle;
 
 use crate::build::{
@@ -22,12 +22,19 @@ use crate::shop::Shop;
 
 /// Reads events in small pages until no more will be stored.
 struct FeedReader {
+    filter: EventFilter,
     ended: Arc<AtomicBool>,
     reading: JoinHandle<Vec<SequencedEvent>>,
 }
 
 impl FeedReader {
     fn start(shop: &Shop) -> Self {
+        Self::of(shop, EventFilter::default())
+    }
+
+    /// A reader of the events that pass a filter.
+    fn of(shop: &Shop, filter: EventFilter) -> Self {
+        let wanted = filter.clone();
         let ended = Arc::new(AtomicBool::new(false));
         let (reads, last_round) = (shop.reads.clone(), ended.clone());
         let reading = tokio::spawn(async move {
@@ -37,7 +44,7 @@ impl FeedReader {
                 // Checked before reading: what was stored by then is found by this read.
                 let nothing_more = last_round.load(Ordering::SeqCst);
                 let page = reads
-                    .events(&EventFilter::default(), after, 3)
+                    .events(&wanted, after, 3)
                     .await
                     .expect("a page of events");
                 assert!(page.next >= after, "a cursor does not go back");
@@ -50,7 +57,7 @@ impl FeedReader {
                 tokio::task::yield_now().await;
             }
         });
-        Self { ended, reading }
+        Self { filter, ended, reading }
     }
 
     /// Everything the reader saw, compared with what is stored.
@@ -61,7 +68,8 @@ impl FeedReader {
             seen.is_sorted_by(|a, b| a.sequence < b.sequence),
             "ascending, each once"
         );
-        assert_eq!(seen, shop.events().await, "the reader saw all that is stored");
+        let stored = shop.reads.events(&self.filter, 0, 10_000).await.expect("a page of events");
+        assert_eq!(seen, stored.events, "the reader saw all that is stored");
         seen
     }
 }
@@ -141,6 +149,32 @@ pub async fn a_reader_misses_nothing_during_many_writes(db: Db) {
     shop.assert_sound().await;
     left.stop().await;
     right.stop().await;
+}
+
+/// The events of an order are found in two ways: some name the order, others are named by its lines. A reader with a
+/// cursor misses none of either while more are stored.
+pub async fn a_reader_of_one_order_misses_nothing_during_many_writes(db: Db) {
+    const LINES: usize = 60;
+    let shop = Shop::open(&db).await;
+    let skus: Vec<String> = (0..LINES).map(|number| format!("SKU-{number}")).collect();
+    let stock: Vec<Command> = skus.iter().map(|of| create_batch(&format!("of-{of}"), of, 9)).collect();
+    shop.all_done(&stock).await;
+    let instance = Instance::start(&shop);
+    let of_order = EventFilter {
+        order: Some(order("o-1")),
+        ..EventFilter::default()
+    };
+    let reader = FeedReader::of(&shop, of_order);
+    for few in skus.chunks(5) {
+        let placed = few.iter().map(|of| (&instance, allocate("o-1", of, 1)));
+        let cancelled = few.iter().step_by(2).map(|of| (&instance, cancel_line("o-1", of)));
+        for answer in [race(placed.collect()).await, race(cancelled.collect()).await].concat() {
+            assert!(answer.is_ok(), "{answer:?}");
+        }
+    }
+    let seen = reader.end(&shop).await;
+    assert_eq!(seen.len(), LINES + LINES.div_ceil(5) * 3, "each line was placed, and three of five were cancelled");
+    instance.stop().await;
 }
 
 /// A page of events, which must be equal to the same page of encoded events.

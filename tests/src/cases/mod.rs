@@ -100,6 +100,7 @@ macro_rules! with_every_case {
             event_feed::a_reader_misses_nothing_when_the_first_to_begin_commits_last,
             event_feed::a_reader_misses_nothing_when_the_first_to_begin_commits_first,
             event_feed::a_reader_misses_nothing_during_many_writes,
+            event_feed::a_reader_of_one_order_misses_nothing_during_many_writes,
             event_feed::a_page_of_events_says_where_the_next_one_begins,
             event_feed::events_are_filtered_by_product_order_and_type,
             event_feed::the_events_of_an_order_are_those_that_concern_it,

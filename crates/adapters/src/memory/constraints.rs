@@ -39,7 +39,7 @@ impl Tables {
     }
 }
 
-fn unless_conflict(holds: bool) -> Result<(), StoreError> {
+fn conflict_unless(holds: bool) -> Result<(), StoreError> {
     if holds { Ok(()) } else { Err(StoreError::Conflict) }
 }
 
@@ -47,8 +47,8 @@ impl<'a> Proposal<'a> {
     fn products(&mut self, changes: &'a ChangeSet) -> Result<(), StoreError> {
         for change in &changes.products {
             let current = self.tables.products.get(&change.record.sku).map(|p| p.record.version);
-            unless_conflict(current == change.read_version)?;
-            unless_conflict(self.products.insert(&change.record.sku))?;
+            conflict_unless(current == change.read_version)?;
+            conflict_unless(self.products.insert(&change.record.sku))?;
         }
         Ok(())
     }
@@ -66,12 +66,12 @@ impl<'a> Proposal<'a> {
         for change in &changes.batches {
             let record = change.value();
             let stored = self.tables.batches.get(&record.reference);
-            unless_conflict(match change {
+            conflict_unless(match change {
                 Change::New(_) => stored.is_none(),
                 Change::Changed(_) => stored.is_some_and(|batch| batch.record.sku == record.sku),
             })?;
             self.product_exists(&record.sku)?;
-            unless_conflict(self.batches.insert(&record.reference, record).is_none())?;
+            conflict_unless(self.batches.insert(&record.reference, record).is_none())?;
         }
         Ok(())
     }
@@ -81,7 +81,7 @@ impl<'a> Proposal<'a> {
         for change in &changes.orders {
             let id = &change.value().id;
             let current = self.tables.orders.contains_key(id);
-            unless_conflict(current == matches!(change, Change::Changed(_)) && seen.insert(id))?;
+            conflict_unless(current == matches!(change, Change::Changed(_)) && seen.insert(id))?;
         }
         Ok(())
     }
@@ -90,13 +90,13 @@ impl<'a> Proposal<'a> {
         for change in &changes.lines {
             let record = change.value();
             let stored = self.tables.line(&record.terms.key);
-            unless_conflict(match change {
+            conflict_unless(match change {
                 Change::New(_) => stored.is_none(),
                 Change::Changed(_) => stored.is_some_and(|line| line.record.sku == record.sku),
             })?;
             self.product_exists(&record.sku)?;
             check_deadline(record)?;
-            unless_conflict(self.lines.insert(&record.terms.key, record).is_none())?;
+            conflict_unless(self.lines.insert(&record.terms.key, record).is_none())?;
         }
         Ok(())
     }
@@ -139,16 +139,16 @@ impl<'a> Proposal<'a> {
         let mut released = BTreeSet::new();
         for allocation in &changes.released {
             let stored = self.tables.line(&allocation.key);
-            unless_conflict(stored.is_some_and(|line| line.allocations.contains(allocation)))?;
-            unless_conflict(released.insert((&allocation.key, &allocation.batch)))?;
+            conflict_unless(stored.is_some_and(|line| line.allocations.contains(allocation)))?;
+            conflict_unless(released.insert((&allocation.key, &allocation.batch)))?;
             let batch = sums.batch(&allocation.batch)?;
             batch.allocated = subtract(batch.allocated, allocation.quantity)?;
         }
         let mut returned = BTreeSet::new();
         for dispatch in &changes.returned {
             let stored = self.tables.line(&dispatch.key);
-            unless_conflict(stored.is_some_and(|line| line.dispatches.contains(dispatch)))?;
-            unless_conflict(returned.insert((&dispatch.key, &dispatch.batch)))?;
+            conflict_unless(stored.is_some_and(|line| line.dispatches.contains(dispatch)))?;
+            conflict_unless(returned.insert((&dispatch.key, &dispatch.batch)))?;
             let batch = sums.batch(&dispatch.batch)?;
             batch.dispatched = subtract(batch.dispatched, dispatch.quantity)?;
         }
@@ -158,7 +158,7 @@ impl<'a> Proposal<'a> {
             let at = (&allocation.key, &allocation.batch);
             let stored = self.tables.line(&allocation.key);
             let exists = stored.is_some_and(|line| line.allocations.iter().any(|held| held.batch == allocation.batch));
-            unless_conflict((!exists || released.contains(&at)) && earmarked.insert(at))?;
+            conflict_unless((!exists || released.contains(&at)) && earmarked.insert(at))?;
             let batch = sums.batch_for(&allocation.key, &allocation.batch)?;
             batch.allocated = add(batch.allocated, allocation.quantity, &allocation.batch)?;
         }
@@ -167,7 +167,7 @@ impl<'a> Proposal<'a> {
             let at = (&dispatch.key, &dispatch.batch);
             let stored = self.tables.line(&dispatch.key);
             let exists = stored.is_some_and(|line| line.dispatches.iter().any(|other| other.batch == dispatch.batch));
-            unless_conflict((!exists || returned.contains(&at)) && dispatched.insert(at))?;
+            conflict_unless((!exists || returned.contains(&at)) && dispatched.insert(at))?;
             let batch = sums.batch_for(&dispatch.key, &dispatch.batch)?;
             batch.dispatched = add(batch.dispatched, dispatch.quantity, &dispatch.batch)?;
         }
@@ -184,7 +184,7 @@ impl<'a> Proposal<'a> {
         for (sku, version) in changes.events.iter().filter_map(|event| event.product()) {
             self.product_exists(sku)?;
             let last = versions.get(sku).copied().unwrap_or_else(|| self.last_version(sku));
-            unless_conflict(version > last)?;
+            conflict_unless(version > last)?;
             versions.insert(sku, version);
         }
         Ok(())
@@ -194,7 +194,7 @@ impl<'a> Proposal<'a> {
     fn inbox(&self, changes: &ChangeSet) -> Result<(), StoreError> {
         let mut new = BTreeSet::new();
         for message in &changes.inbox {
-            unless_conflict(!self.tables.inbox.contains(message) && new.insert(message))?;
+            conflict_unless(!self.tables.inbox.contains(message) && new.insert(message))?;
         }
         Ok(())
     }

@@ -105,6 +105,8 @@ impl UnitOfWork {
         let first = self.processed.insert(message.clone());
         if first {
             self.inbox.push(message.clone());
+            // Whether the message is new was read together with the products.
+            self.same_version = true;
         }
         first
     }

@@ -20,7 +20,7 @@ impl EventFeed for SqliteStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let filter = filter.clone();
         self.readers
-            .query(move |conn| event_page(conn, &filter, after, limit, event))
+            .query_snapshot(move |conn| event_page(conn, &filter, after, limit, event))
             .await
     }
 
@@ -32,12 +32,12 @@ impl EventFeed for SqliteStore {
     ) -> Result<EventPage<EncodedEvent>, StoreError> {
         let filter = filter.clone();
         self.readers
-            .query(move |conn| event_page(conn, &filter, after, limit, encoded_event))
+            .query_snapshot(move |conn| event_page(conn, &filter, after, limit, encoded_event))
             .await
     }
 }
 
-/// A page of events, ascending, each as `decode` has it.
+/// A page of events, ascending, each as `decode` has it. Runs in a snapshot.
 fn event_page<E>(
     conn: &mut SqliteConnection,
     filter: &EventFilter,
@@ -45,8 +45,8 @@ fn event_page<E>(
     limit: usize,
     decode: impl Fn(EventRow) -> Result<E, StoreError>,
 ) -> Result<EventPage<E>, StoreError> {
-    // The newest event is read before the page. Numbers follow the order of commits, so the page finds all that is up
-    // to there: a page that is not full reaches the newest event at least.
+    // A page has several statements. All must see one state: an event that is committed between two of them would be
+    // skipped for ever by a cursor that has passed it.
     let newest = newest_event(conn).map_err(store_error)?;
     // A cursor past all numbers has read everything.
     let from = i64::try_from(after).unwrap_or(i64::MAX);
