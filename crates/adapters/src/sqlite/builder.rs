@@ -3,14 +3,16 @@
 //!
 //! Each piece has a static query id, so the connection knows a query made of them by its type and prepares it once.
 
+use std::marker::PhantomData;
+
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Text};
 use diesel::sqlite::Sqlite;
-use diesel::{RunQueryDsl, SqliteConnection, declare_sql_function};
+use diesel::{AsChangeset, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
 use earmark_application::StoreError;
 
 use super::error::store_error;
@@ -212,43 +214,62 @@ impl<Select: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Scalar<Select> {
     }
 }
 
-/// An UPDATE or an upsert that the connection keeps prepared, known by `Id`.
+/// An UPDATE that the connection keeps prepared, known by `Id`.
 ///
-/// Diesel prepares such a statement anew each time it runs, because a changeset may leave out a column. The changesets
-/// here always name the same columns. One `Id` belongs to one statement.
+/// Diesel prepares its own UPDATE anew each time it runs, because a changeset may leave out a column. The changesets here
+/// always name the same columns. One `Id` belongs to one statement.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Prepared<Id, Write> {
-    write: Write,
-    id: std::marker::PhantomData<fn() -> Id>,
+pub(super) struct Update<Id, Source, Changes, Condition> {
+    table: Source,
+    changes: Changes,
+    condition: Condition,
+    id: PhantomData<fn() -> Id>,
 }
 
-/// A write that is known to the connection by `Id`.
-pub(super) const fn prepared<Id, Write>(write: Write) -> Prepared<Id, Write> {
-    Prepared {
-        write,
-        id: std::marker::PhantomData,
+/// An UPDATE of the rows of a table that meet a condition.
+pub(super) fn update<Id, T, Changes, Condition>(
+    table: T,
+    condition: Condition,
+    changes: Changes,
+) -> Update<Id, T::FromClause, Changes::Changeset, Condition>
+where
+    T: Table,
+    Changes: AsChangeset<Target = T>,
+    Condition: AppearsOnTable<T> + Expression<SqlType: BoolOrNullableBool>,
+{
+    Update {
+        table: table.from_clause(),
+        changes: changes.as_changeset(),
+        condition,
+        id: PhantomData,
     }
 }
 
-impl<Id: 'static, Write> QueryId for Prepared<Id, Write> {
+impl<Id: 'static, Source, Changes, Condition> QueryId for Update<Id, Source, Changes, Condition> {
     type QueryId = Id;
 
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<Id, Write> Query for Prepared<Id, Write> {
+impl<Id, Source, Changes, Condition> Query for Update<Id, Source, Changes, Condition> {
     type SqlType = ();
 }
 
-impl<Id, Write> RunQueryDsl<SqliteConnection> for Prepared<Id, Write> {}
+impl<Id, Source, Changes, Condition> RunQueryDsl<SqliteConnection> for Update<Id, Source, Changes, Condition> {}
 
-impl<Id, Write: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Prepared<Id, Write> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        self.write.walk_ast(out)
-    }
-
-    fn is_safe_to_cache_prepared(&self, _: &Sqlite) -> QueryResult<bool> {
-        Ok(true)
+impl<Id, Source, Changes, Condition> QueryFragment<Sqlite> for Update<Id, Source, Changes, Condition>
+where
+    Source: QueryFragment<Sqlite>,
+    Changes: QueryFragment<Sqlite>,
+    Condition: QueryFragment<Sqlite>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(" SET ");
+        self.changes.walk_ast(out.reborrow())?;
+        out.push_sql(" WHERE ");
+        self.condition.walk_ast(out)
     }
 }
 
