@@ -5,14 +5,15 @@
 
 use std::marker::PhantomData;
 
+use diesel::dsl::AsExprOf;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Text};
+use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use diesel::{AsChangeset, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
+use diesel::{AsChangeset, IntoSql, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
 use earmark_application::StoreError;
 
 use super::error::store_error;
@@ -22,13 +23,20 @@ extern "SQL" {
     /// Whether a text contains another in any case, whatever the script. `folded` is in lower case already.
     fn contains_in_any_case(text: Text, folded: Text) -> Bool;
 
-    /// A text in a JSON object. The column is text and has no JSON type.
-    fn json_extract(json: Text, path: Text) -> Nullable<Text>;
-
     /// A sum of units. Diesel's own `sum` of a BigInt is a decimal number.
     #[aggregate]
     #[sql_name = "sum"]
     fn total(units: BigInt) -> Nullable<BigInt>;
+}
+
+diesel::infix_operator!(JsonText, " ->> ", Nullable<Text>, backend: Sqlite);
+
+/// The text of a field in a JSON object. The column is text: Diesel's own operator is for columns of a JSON type.
+pub(super) fn json_text<Json: Expression<SqlType = Text>>(
+    json: Json,
+    field: &str,
+) -> JsonText<Json, AsExprOf<&str, Text>> {
+    JsonText::new(json, field.into_sql::<Text>())
 }
 
 /// A JSON array for a statement to take apart by `json_each`: one text serves lists of every length, where an `IN` with

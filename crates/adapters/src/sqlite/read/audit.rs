@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use earmark_application::{Audit, LineEventCheck, StoreError};
 use earmark_domain::{AllocationRecord, LineKey, LineRecord, OrderId, ProductHistory, Reference, SequencedEvent, Sku};
 
-use super::super::builder::{first_rows, json_extract, one_of};
+use super::super::builder::{first_rows, json_text, one_of};
 use super::super::cursors::lines_after;
 use super::super::error::store_error;
 use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, ProductRow};
@@ -46,8 +46,8 @@ fn line_event_checks(
     let placing = events::table
         .filter(lines::placed_sequence.eq(events::sequence.nullable()))
         .filter(events::sku.eq(lines::sku.nullable()))
-        .filter(json_extract(events::data, "$.order_id").eq(lines::order_id.nullable()))
-        .filter(json_extract(events::data, "$.line_id").eq(lines::line_id.nullable()));
+        .filter(json_text(events::data, "order_id").eq(lines::order_id.nullable()))
+        .filter(json_text(events::data, "line_id").eq(lines::line_id.nullable()));
     let of_order = events::table
         .filter(events::order_id.eq(lines::order_id.nullable()))
         .filter(events::sku.eq(lines::sku.nullable()));
