@@ -236,7 +236,7 @@ pub(super) struct Update<Id, Source, Changes, Condition> {
 
 /// An UPDATE of the rows of a table that meet a condition.
 pub(super) fn update<Id, T, Changes, Condition>(
-    table: T,
+    table: &T,
     condition: Condition,
     changes: Changes,
 ) -> Update<Id, T::FromClause, Changes::Changeset, Condition>

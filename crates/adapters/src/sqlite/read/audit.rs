@@ -56,11 +56,13 @@ fn line_event_checks(
         .order((lines::order_id, lines::line_id))
         .select((LineRow::as_select(), exists(placing).or(exists(of_order))));
     let page: Vec<(LineRow, bool)> = first_rows(page.load_iter(conn), limit)?;
-    let check = |(line, has_event)| {
-        let (record, _) = rows::line(line)?;
-        Ok(LineEventCheck { record, has_event })
+    let check = |(line, has_event): &(LineRow, bool)| {
+        Ok(LineEventCheck {
+            record: rows::line(line)?,
+            has_event: *has_event,
+        })
     };
-    page.into_iter().map(check).collect()
+    page.iter().map(check).collect()
 }
 
 /// All that was ever stored of a product, in one snapshot.
@@ -166,7 +168,7 @@ fn allocations_in_batches_of(conn: &mut SqliteConnection, sku: &Sku) -> Result<A
         held.extend([by_place(rows::allocation(&row)?)]);
     }
     for row in placed_with {
-        let (_, allocation) = rows::line(row)?;
+        let (_, allocation) = rows::line_with_units(&row)?;
         held.extend(allocation.map(by_place));
     }
     Ok(held)
@@ -187,7 +189,7 @@ fn lines_of_product(
         .map_err(store_error)?;
     let (mut lines, mut placed_with) = (Vec::with_capacity(found.len()), Vec::new());
     for row in found {
-        let (line, allocation) = rows::line(row)?;
+        let (line, allocation) = rows::line_with_units(&row)?;
         lines.push(line);
         placed_with.extend(allocation);
     }

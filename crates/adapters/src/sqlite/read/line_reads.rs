@@ -76,7 +76,7 @@ pub(super) struct LineReads {
 impl LineReads {
     /// Adds a row.
     pub(super) fn add(&mut self, (line, placed_with, further): LineReadRow) -> Result<(), StoreError> {
-        let (record, allocation) = rows::line(line)?;
+        let (record, allocation) = rows::line_with_units(&line)?;
         let same = |(read, _): &(LineRead, Vec<PlacedIn>)| read.record.terms.key == record.terms.key;
         if !self.current.as_ref().is_some_and(same) {
             self.end_line();

@@ -214,7 +214,8 @@ pub(super) fn summaries(
         .into_iter()
         .map(|(product, backordered)| Ok((rows::product(product)?, backordered)))
         .collect::<Result<Vec<_>, StoreError>>()?;
-    let mut sums = stock_sums(conn, page.iter().map(|(product, _)| product.sku.as_str()))?;
+    let skus: Vec<&str> = page.iter().map(|(product, _)| product.sku.as_str()).collect();
+    let mut sums = stock_sums(conn, &skus, folded.is_none())?;
     let ended = ended.of(conn, page.iter().map(|(product, _)| product))?;
     page.into_iter()
         .map(|(product, backordered)| {
@@ -224,27 +225,29 @@ pub(super) fn summaries(
         .collect()
 }
 
-fn stock_sums<'a>(
-    conn: &mut SqliteConnection,
-    skus: impl Iterator<Item = &'a str>,
-) -> Result<HashMap<String, StockSums>, StoreError> {
+/// The sums of these products, which come in order. `all`: no product between them is left out.
+fn stock_sums(conn: &mut SqliteConnection, skus: &[&str], all: bool) -> Result<HashMap<String, StockSums>, StoreError> {
+    let (Some(first), Some(last)) = (skus.first(), skus.last()) else {
+        return Ok(HashMap::new());
+    };
     let present = || total(batches::quantity - batches::dispatched);
-    batches::table
-        .filter(one_of(batches::sku, skus))
-        .group_by(batches::sku)
-        .select((
-            batches::sku,
-            (
-                present().aggregate_filter(batches::eta.is_null()),
-                present().aggregate_filter(batches::eta.is_not_null()),
-                total(batches::allocated),
-                total(batches::dispatched),
-                total(batches::quantity - batches::allocated - batches::dispatched),
-            ),
-        ))
-        .load_iter::<(String, StockSums), _>(conn)
-        .and_then(Iterator::collect)
-        .map_err(store_error)
+    let sums = batches::table.group_by(batches::sku).select((
+        batches::sku,
+        (
+            present().aggregate_filter(batches::eta.is_null()),
+            present().aggregate_filter(batches::eta.is_not_null()),
+            total(batches::allocated),
+            total(batches::dispatched),
+            total(batches::quantity - batches::allocated - batches::dispatched),
+        ),
+    ));
+    let sums = if all {
+        sums.filter(batches::sku.between(*first, *last))
+            .load::<(String, StockSums)>(conn)
+    } else {
+        sums.filter(one_of(batches::sku, skus.iter().copied())).load(conn)
+    };
+    Ok(sums.map_err(store_error)?.into_iter().collect())
 }
 
 fn summary(

@@ -116,46 +116,52 @@ pub(in crate::sqlite) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timest
     at.instant("hold_until", microseconds)
 }
 
-/// A line's record, with the allocation it was placed with.
-pub(in crate::sqlite) fn line(row: LineRow) -> Result<(LineRecord, Option<AllocationRecord>), StoreError> {
+/// A line's record.
+pub(in crate::sqlite) fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
     let at = RowContext {
         table: "lines",
         key: &format_args!("{}/{}", row.order_id, row.line_id),
     };
-    let state = LineState::parse(&row.state);
-    let locations = match row.locations {
+    let locations = match &row.locations {
         None => Locations::ANY,
-        Some(names) => at.locations(at.read("locations", serde_json::from_str(&names))?)?,
+        Some(names) => at.locations(at.read("locations", serde_json::from_str(names))?)?,
     };
-    let terms = LineTerms {
-        key: at.line_key(&row.order_id, &row.line_id)?,
-        quantity: at.read("quantity", Quantity::new(row.quantity))?,
-        split: row.split,
-        placed_at: at.instant("placed_at", row.placed_at)?,
-        placed_with_order: row.placed_with_order,
-        precedence: at.precedence("rank", row.rank)?,
-        locations,
-        hold_until: row
-            .hold_until
-            .map(|until| at.instant("hold_until", until))
-            .transpose()?,
-    };
-    let allocation = match (row.units.batch, row.units.units) {
-        (Some(batch), Some(units)) => Some(AllocationRecord {
-            key: terms.key.clone(),
-            batch: at.read("batch", Reference::new(batch))?,
-            quantity: at.read("units", Quantity::new(units))?,
-            release_rank: at.release_rank("release_rank", row.units.release_rank)?,
-            allocated_at: terms.placed_at,
-        }),
-        _ => None,
-    };
-    let record = LineRecord {
-        sku: at.read("sku", Sku::new(row.sku))?,
+    let hold_until = row.hold_until.map(|until| at.instant("hold_until", until));
+    let state = LineState::parse(&row.state);
+    Ok(LineRecord {
+        sku: at.read("sku", Sku::new(&row.sku))?,
         state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
-        terms,
+        terms: LineTerms {
+            key: at.line_key(&row.order_id, &row.line_id)?,
+            quantity: at.read("quantity", Quantity::new(row.quantity))?,
+            split: row.split,
+            placed_at: at.instant("placed_at", row.placed_at)?,
+            placed_with_order: row.placed_with_order,
+            precedence: at.precedence("rank", row.rank)?,
+            locations,
+            hold_until: hold_until.transpose()?,
+        },
+    })
+}
+
+/// A line's record, with the allocation it was placed with.
+pub(in crate::sqlite) fn line_with_units(row: &LineRow) -> Result<(LineRecord, Option<AllocationRecord>), StoreError> {
+    let line = line(row)?;
+    let (Some(batch), Some(units)) = (&row.units.batch, row.units.units) else {
+        return Ok((line, None));
     };
-    Ok((record, allocation))
+    let at = RowContext {
+        table: "lines",
+        key: &line.terms.key,
+    };
+    let allocation = AllocationRecord {
+        key: line.terms.key.clone(),
+        batch: at.read("batch", Reference::new(batch))?,
+        quantity: at.read("units", Quantity::new(units))?,
+        release_rank: at.release_rank("release_rank", row.units.release_rank)?,
+        allocated_at: line.terms.placed_at,
+    };
+    Ok((line, Some(allocation)))
 }
 
 /// What of a line may change, as it is written: `None` is NULL.

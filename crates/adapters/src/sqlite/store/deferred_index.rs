@@ -183,7 +183,7 @@ impl Pending {
             // Another program may have come further.
             let behind = deferred_index::until.lt(self.run_ends);
             let advance = (deferred_index::until.eq(self.run_ends),);
-            update::<AdvanceUntil, _, _, _>(deferred_index::table, behind, advance)
+            update::<AdvanceUntil, _, _, _>(&deferred_index::table, behind, advance)
                 .execute(connection)
                 .map_err(store_error)?;
         }

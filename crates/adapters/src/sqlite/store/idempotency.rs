@@ -129,7 +129,7 @@ impl Write {
                     .and(idempotency_keys::token.eq(token.0.as_slice()))
                     .and(idempotency_keys::answer.is_null());
                 let answered = (idempotency_keys::answer.eq(answer.as_slice()),);
-                update::<StoreAnswer, _, _, _>(idempotency_keys::table, leased, answered).execute(connection)
+                update::<StoreAnswer, _, _, _>(&idempotency_keys::table, leased, answered).execute(connection)
             }
             Self::Release(key, token) => {
                 let leased = idempotency_keys::table

@@ -142,7 +142,7 @@ impl Reader<'_> {
     fn add_lines(&mut self, found: Vec<LineRow>) -> Result<Option<ServicePosition>, StoreError> {
         let mut last = None;
         for row in found {
-            let (line, placed_with) = rows::line(row)?;
+            let (line, placed_with) = rows::line_with_units(&row)?;
             if let Some(placed_with) = placed_with {
                 self.placed_with.insert(line.terms.key.clone(), placed_with);
             }

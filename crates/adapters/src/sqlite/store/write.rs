@@ -87,7 +87,7 @@ fn write_product(connection: &mut SqliteConnection, change: &ProductChange) -> Q
     let as_read = products::sku
         .eq(change.record.sku.as_str())
         .and(products::version.eq(counter(read)));
-    update::<ChangeProduct, _, _, _>(products::table, as_read, &values).execute(connection)
+    update::<ChangeProduct, _, _, _>(&products::table, as_read, &values).execute(connection)
 }
 
 fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) -> QueryResult<usize> {
@@ -106,7 +106,7 @@ fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) 
                 batches::closed.eq(batch.closed),
                 batches::open.eq((batches::allocated + batches::dispatched).lt(quantity)),
             );
-            update::<ChangeBatch, _, _, _>(batches::table, named, changes).execute(connection)
+            update::<ChangeBatch, _, _, _>(&batches::table, named, changes).execute(connection)
         }
     }
 }
@@ -120,7 +120,7 @@ fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord
             Change::New(order) => new.push(order),
             Change::Changed(order) => {
                 let named = orders::order_id.eq(order.id.as_str());
-                let change = update::<ChangeOrder, _, _, _>(orders::table, named, order_values(order));
+                let change = update::<ChangeOrder, _, _, _>(&orders::table, named, order_values(order));
                 expect_one(change.execute(connection))?;
             }
         }
@@ -156,7 +156,7 @@ fn write_lines(
                 .eq(line.terms.key.order.as_str())
                 .and(lines::line_id.eq(line.terms.key.line.as_str()))
                 .and(lines::sku.eq(line.sku.as_str()));
-            let change = update::<ChangeLine, _, _, _>(lines::table, named, line_values(line));
+            let change = update::<ChangeLine, _, _, _>(&lines::table, named, line_values(line));
             expect_one(change.execute(connection))?;
         }
     }
@@ -196,7 +196,7 @@ fn release(connection: &mut SqliteConnection, allocation: &AllocationRecord) -> 
         .and(lines::batch.eq(batch))
         .and(lines::units.eq(quantity));
     let no_units = (lines::batch.eq(None::<&str>), lines::units.eq(None::<i64>));
-    let release = update::<ReleasePlacedUnits, _, _, _>(lines::table, placed_with, no_units);
+    let release = update::<ReleasePlacedUnits, _, _, _>(&lines::table, placed_with, no_units);
     let released = release.execute(connection)?;
     let further = further_allocations::table
         .filter(further_allocations::order_id.eq(order))
