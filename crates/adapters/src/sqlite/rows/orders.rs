@@ -63,7 +63,7 @@ pub(in crate::sqlite) fn order_values(order: &OrderRecord) -> OrderValues<'_> {
     }
 }
 
-/// A line as it is read, with the units it was placed with.
+/// A line as it is read.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = lines, check_for_backend(Sqlite))]
 pub(in crate::sqlite) struct LineRow {
@@ -78,6 +78,14 @@ pub(in crate::sqlite) struct LineRow {
     rank: i64,
     locations: Option<String>,
     hold_until: Option<i64>,
+}
+
+/// A line as it is read, with the units it was placed with.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = lines, check_for_backend(Sqlite))]
+pub(in crate::sqlite) struct PlacedLineRow {
+    #[diesel(embed)]
+    line: LineRow,
     #[diesel(embed)]
     units: PlacedUnits,
 }
@@ -91,18 +99,23 @@ pub(in crate::sqlite) struct PlacedUnits {
     release_rank: i64,
 }
 
-impl LineRow {
+impl PlacedLineRow {
     /// Its position in the order of service, as the columns have it.
     pub(in crate::sqlite) fn service_key(&self) -> (i64, i64, &str, &str) {
-        (self.rank, self.placed_at, &self.order_id, &self.line_id)
+        (
+            self.line.rank,
+            self.line.placed_at,
+            &self.line.order_id,
+            &self.line.line_id,
+        )
     }
 }
 
 /// The units of a line in a batch.
-pub(in crate::sqlite) fn units_in_batch(line: &LineRow, units: i64) -> Result<Units, StoreError> {
+pub(in crate::sqlite) fn units_in_batch(line: &PlacedLineRow, units: i64) -> Result<Units, StoreError> {
     let at = RowContext {
         table: "allocations",
-        key: &format_args!("{}/{}", line.order_id, line.line_id),
+        key: &format_args!("{}/{}", line.line.order_id, line.line.line_id),
     };
     Ok(at.read("quantity", Quantity::new(units))?.units())
 }
@@ -145,8 +158,10 @@ pub(in crate::sqlite) fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
 }
 
 /// A line's record, with the allocation it was placed with.
-pub(in crate::sqlite) fn line_with_units(row: &LineRow) -> Result<(LineRecord, Option<AllocationRecord>), StoreError> {
-    let line = line(row)?;
+pub(in crate::sqlite) fn placed_line(
+    row: &PlacedLineRow,
+) -> Result<(LineRecord, Option<AllocationRecord>), StoreError> {
+    let line = line(&row.line)?;
     let (Some(batch), Some(units)) = (&row.units.batch, row.units.units) else {
         return Ok((line, None));
     };
