@@ -3,14 +3,17 @@
 //!
 //! Each piece has a static query id, so the connection knows a query made of them by its type and prepares it once.
 
+use std::marker::PhantomData;
+
+use diesel::dsl::AsExprOf;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use diesel::{RunQueryDsl, SqliteConnection, declare_sql_function};
+use diesel::{AsChangeset, IntoSql, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
 use earmark_application::StoreError;
 
 use super::error::store_error;
@@ -20,13 +23,20 @@ extern "SQL" {
     /// Whether a text contains another in any case, whatever the script. `folded` is in lower case already.
     fn contains_in_any_case(text: Text, folded: Text) -> Bool;
 
-    /// A text in a JSON object. The column is text and has no JSON type.
-    fn json_extract(json: Text, path: Text) -> Nullable<Text>;
-
     /// A sum of units. Diesel's own `sum` of a BigInt is a decimal number.
     #[aggregate]
     #[sql_name = "sum"]
     fn total(units: BigInt) -> Nullable<BigInt>;
+}
+
+diesel::infix_operator!(JsonText, " ->> ", Nullable<Text>, backend: Sqlite);
+
+/// The text of a field in a JSON object. The column is text: Diesel's own operator is for columns of a JSON type.
+pub(super) fn json_text<Json: Expression<SqlType = Text>>(
+    json: Json,
+    field: &str,
+) -> JsonText<Json, AsExprOf<&str, Text>> {
+    JsonText::new(json, field.into_sql::<Text>())
 }
 
 /// A JSON array for a statement to take apart by `json_each`: one text serves lists of every length, where an `IN` with
@@ -212,43 +222,62 @@ impl<Select: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Scalar<Select> {
     }
 }
 
-/// An UPDATE or an upsert that the connection keeps prepared, known by `Id`.
+/// An UPDATE that the connection keeps prepared, known by `Id`.
 ///
-/// Diesel prepares such a statement anew each time it runs, because a changeset may leave out a column. The changesets
-/// here always name the same columns. One `Id` belongs to one statement.
+/// Diesel prepares its own UPDATE anew each time it runs, because a changeset may leave out a column. The changesets here
+/// always name the same columns. One `Id` belongs to one statement.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Prepared<Id, Write> {
-    write: Write,
-    id: std::marker::PhantomData<fn() -> Id>,
+pub(super) struct Update<Id, Source, Changes, Condition> {
+    table: Source,
+    changes: Changes,
+    condition: Condition,
+    id: PhantomData<fn() -> Id>,
 }
 
-/// A write that is known to the connection by `Id`.
-pub(super) const fn prepared<Id, Write>(write: Write) -> Prepared<Id, Write> {
-    Prepared {
-        write,
-        id: std::marker::PhantomData,
+/// An UPDATE of the rows of a table that meet a condition.
+pub(super) fn update<Id, T, Changes, Condition>(
+    table: &T,
+    condition: Condition,
+    changes: Changes,
+) -> Update<Id, T::FromClause, Changes::Changeset, Condition>
+where
+    T: Table,
+    Changes: AsChangeset<Target = T>,
+    Condition: AppearsOnTable<T> + Expression<SqlType: BoolOrNullableBool>,
+{
+    Update {
+        table: table.from_clause(),
+        changes: changes.as_changeset(),
+        condition,
+        id: PhantomData,
     }
 }
 
-impl<Id: 'static, Write> QueryId for Prepared<Id, Write> {
+impl<Id: 'static, Source, Changes, Condition> QueryId for Update<Id, Source, Changes, Condition> {
     type QueryId = Id;
 
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<Id, Write> Query for Prepared<Id, Write> {
+impl<Id, Source, Changes, Condition> Query for Update<Id, Source, Changes, Condition> {
     type SqlType = ();
 }
 
-impl<Id, Write> RunQueryDsl<SqliteConnection> for Prepared<Id, Write> {}
+impl<Id, Source, Changes, Condition> RunQueryDsl<SqliteConnection> for Update<Id, Source, Changes, Condition> {}
 
-impl<Id, Write: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Prepared<Id, Write> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        self.write.walk_ast(out)
-    }
-
-    fn is_safe_to_cache_prepared(&self, _: &Sqlite) -> QueryResult<bool> {
-        Ok(true)
+impl<Id, Source, Changes, Condition> QueryFragment<Sqlite> for Update<Id, Source, Changes, Condition>
+where
+    Source: QueryFragment<Sqlite>,
+    Changes: QueryFragment<Sqlite>,
+    Condition: QueryFragment<Sqlite>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(" SET ");
+        self.changes.walk_ast(out.reborrow())?;
+        out.push_sql(" WHERE ");
+        self.condition.walk_ast(out)
     }
 }
 

@@ -8,10 +8,10 @@ use diesel::prelude::*;
 use earmark_application::{Audit, LineEventCheck, StoreError};
 use earmark_domain::{AllocationRecord, LineKey, LineRecord, OrderId, ProductHistory, Reference, SequencedEvent, Sku};
 
-use super::super::builder::{first_rows, json_extract, one_of};
+use super::super::builder::{first_rows, json_text, one_of};
 use super::super::cursors::lines_after;
 use super::super::error::store_error;
-use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, ProductRow};
+use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, PlacedLineRow, ProductRow};
 use super::super::schema::{
     batches, dispatches, events, events_of_products, further_allocations, lines, lines_in_batches, products,
 };
@@ -46,8 +46,8 @@ fn line_event_checks(
     let placing = events::table
         .filter(lines::placed_sequence.eq(events::sequence.nullable()))
         .filter(events::sku.eq(lines::sku.nullable()))
-        .filter(json_extract(events::data, "$.order_id").eq(lines::order_id.nullable()))
-        .filter(json_extract(events::data, "$.line_id").eq(lines::line_id.nullable()));
+        .filter(json_text(events::data, "order_id").eq(lines::order_id.nullable()))
+        .filter(json_text(events::data, "line_id").eq(lines::line_id.nullable()));
     let of_order = events::table
         .filter(events::order_id.eq(lines::order_id.nullable()))
         .filter(events::sku.eq(lines::sku.nullable()));
@@ -56,11 +56,13 @@ fn line_event_checks(
         .order((lines::order_id, lines::line_id))
         .select((LineRow::as_select(), exists(placing).or(exists(of_order))));
     let page: Vec<(LineRow, bool)> = first_rows(page.load_iter(conn), limit)?;
-    let check = |(line, has_event)| {
-        let (record, _) = rows::line(line)?;
-        Ok(LineEventCheck { record, has_event })
+    let check = |(line, has_event): &(LineRow, bool)| {
+        Ok(LineEventCheck {
+            record: rows::line(line)?,
+            has_event: *has_event,
+        })
     };
-    page.into_iter().map(check).collect()
+    page.iter().map(check).collect()
 }
 
 /// All that was ever stored of a product, in one snapshot.
@@ -150,7 +152,7 @@ fn allocations_in_batches_of(conn: &mut SqliteConnection, sku: &Sku) -> Result<A
         .select(AllocationRow::as_select())
         .load(conn)
         .map_err(store_error)?;
-    let placed_with: Vec<LineRow> = batches::table
+    let placed_with: Vec<PlacedLineRow> = batches::table
         .inner_join(lines_in_batches::table.on(lines_in_batches::batch.eq(batches::reference)))
         .inner_join(
             lines::table.on(lines::order_id
@@ -158,7 +160,7 @@ fn allocations_in_batches_of(conn: &mut SqliteConnection, sku: &Sku) -> Result<A
                 .and(lines::line_id.eq(lines_in_batches::line_id))),
         )
         .filter(batches::sku.eq(sku.as_str()))
-        .select(LineRow::as_select())
+        .select(PlacedLineRow::as_select())
         .load(conn)
         .map_err(store_error)?;
     let mut held = AllocationsByPlace::new();
@@ -166,7 +168,7 @@ fn allocations_in_batches_of(conn: &mut SqliteConnection, sku: &Sku) -> Result<A
         held.extend([by_place(rows::allocation(&row)?)]);
     }
     for row in placed_with {
-        let (_, allocation) = rows::line(row)?;
+        let (_, allocation) = rows::placed_line(&row)?;
         held.extend(allocation.map(by_place));
     }
     Ok(held)
@@ -178,16 +180,16 @@ fn lines_of_product(
     sku: &Sku,
     orders: &BTreeSet<OrderId>,
 ) -> Result<(Vec<LineRecord>, Vec<AllocationRecord>), StoreError> {
-    let found: Vec<LineRow> = lines::table
+    let found: Vec<PlacedLineRow> = lines::table
         .filter(one_of(lines::order_id, orders.iter().map(OrderId::as_str)))
         .filter(lines::sku.eq(sku.as_str()))
         .order((lines::order_id, lines::line_id))
-        .select(LineRow::as_select())
+        .select(PlacedLineRow::as_select())
         .load(conn)
         .map_err(store_error)?;
     let (mut lines, mut placed_with) = (Vec::with_capacity(found.len()), Vec::new());
     for row in found {
-        let (line, allocation) = rows::line(row)?;
+        let (line, allocation) = rows::placed_line(&row)?;
         lines.push(line);
         placed_with.extend(allocation);
     }

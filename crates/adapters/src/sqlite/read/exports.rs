@@ -7,7 +7,7 @@ use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, Reference};
 
 use super::super::builder::first_rows;
 use super::super::cursors::lines_after;
-use super::super::rows::{self, BatchRow, LineRow, OrderRow};
+use super::super::rows::{self, BatchRow, OrderRow, PlacedLineRow};
 use super::super::schema::{batches, further_allocations, lines, orders};
 use super::super::sqlite_store::SqliteStore;
 use super::line_reads::{further_batches, line_read_columns, line_reads, lines_with_allocations};

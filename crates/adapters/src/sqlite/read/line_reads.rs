@@ -4,7 +4,7 @@ use diesel::result::QueryResult;
 use earmark_application::{LineRead, StoreError};
 
 use super::super::error::store_error;
-use super::super::rows::{self, LineRow};
+use super::super::rows::{self, PlacedLineRow};
 use super::super::schema::batches;
 
 diesel::alias!(batches as further_batches: FurtherBatches);
@@ -13,7 +13,7 @@ diesel::alias!(batches as further_batches: FurtherBatches);
 /// with those of that batch. A line without further allocations comes once, and one with several as many times.
 ///
 /// ETA and ordinal order allocations as the domain's preference does: no ETA goes first.
-pub(super) type LineReadRow = (LineRow, Option<PlacedIn>, Option<FurtherPart>);
+pub(super) type LineReadRow = (PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>);
 pub(super) type PlacedIn = (Option<String>, i64);
 pub(super) type FurtherPart = (String, i64, Option<String>, i64);
 
@@ -35,7 +35,7 @@ macro_rules! lines_with_allocations {
 macro_rules! line_read_columns {
     ($($more:expr)?) => {
         (
-            LineRow::as_select(),
+            PlacedLineRow::as_select(),
             (batches::eta, batches::ordinal).nullable(),
             (
                 further_allocations::batch,
@@ -76,7 +76,7 @@ pub(super) struct LineReads {
 impl LineReads {
     /// Adds a row.
     pub(super) fn add(&mut self, (line, placed_with, further): LineReadRow) -> Result<(), StoreError> {
-        let (record, allocation) = rows::line(line)?;
+        let (record, allocation) = rows::placed_line(&line)?;
         let same = |(read, _): &(LineRead, Vec<PlacedIn>)| read.record.terms.key == record.terms.key;
         if !self.current.as_ref().is_some_and(same) {
             self.end_line();

@@ -126,21 +126,29 @@ pub(super) fn batch(
     Ok(Some(BatchRead { record, version }))
 }
 
+/// The units that a product's lines wait for at an instant. A macro, because the query's type is too long to write down.
+macro_rules! backlog_units {
+    ($now:expr) => {
+        scalar(
+            lines::table
+                .filter(lines::sku.eq(products::sku))
+                .filter(lines::state.eq(Backordered))
+                .filter(
+                    lines::hold_until
+                        .is_null()
+                        .or(lines::hold_until.gt($now.as_microsecond())),
+                )
+                .select(total(lines::quantity)),
+        )
+    };
+}
+
 /// One product with its batches, in preference order.
 pub(super) fn product(
     conn: &mut SqliteConnection,
     sku: &Sku,
     ended: &mut EndedHolds,
 ) -> Result<Option<ProductRead>, StoreError> {
-    let waiting = lines::table
-        .filter(lines::sku.eq(products::sku))
-        .filter(lines::state.eq(Backordered))
-        .filter(
-            lines::hold_until
-                .is_null()
-                .or(lines::hold_until.gt(ended.now().as_microsecond())),
-        )
-        .select(total(lines::quantity));
     // A product without batches comes once. No ETA goes first: NULL is the smallest value.
     let found: Vec<(ProductRow, Option<i64>, Option<BatchRow>)> = products::table
         .left_join(batches::table)
@@ -148,7 +156,7 @@ pub(super) fn product(
         .order((batches::eta, batches::ordinal))
         .select((
             ProductRow::as_select(),
-            scalar(waiting),
+            backlog_units!(ended.now()),
             Option::<BatchRow>::as_select(),
         ))
         .load(conn)
@@ -191,8 +199,8 @@ pub(super) fn summaries(
     let page = products::table
         .filter(products::sku.gt(after.map_or("", Sku::as_str)))
         .order(products::sku)
-        .select(ProductRow::as_select());
-    let page: Vec<ProductRow> = match folded {
+        .select((ProductRow::as_select(), backlog_units!(ended.now())));
+    let page: Vec<(ProductRow, Option<i64>)> = match folded {
         None => first_rows(page.load_iter(conn), limit)?,
         // LIKE knows the cases of ASCII alone.
         Some(folded) => {
@@ -202,65 +210,44 @@ pub(super) fn summaries(
             first_rows(found.load_iter(conn), limit)?
         }
     };
-    let page = page.into_iter().map(rows::product).collect::<Result<Vec<_>, _>>()?;
-    let mut stock = stock_sums(conn, &page)?;
-    let mut backordered = backlog_sums(conn, &page, ended.now())?;
-    let ended = ended.of(conn, page.iter())?;
+    let page = page
+        .into_iter()
+        .map(|(product, backordered)| Ok((rows::product(product)?, backordered)))
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    let skus: Vec<&str> = page.iter().map(|(product, _)| product.sku.as_str()).collect();
+    let mut sums = stock_sums(conn, &skus, folded.is_none())?;
+    let ended = ended.of(conn, page.iter().map(|(product, _)| product))?;
     page.into_iter()
-        .map(|product| {
-            let sums = stock.remove(product.sku.as_str()).unwrap_or_default();
-            let backordered = backordered.remove(product.sku.as_str()).flatten();
+        .map(|(product, backordered)| {
+            let sums = sums.remove(product.sku.as_str()).unwrap_or_default();
             summary(product, &sums, backordered, &ended)
         })
         .collect()
 }
 
-fn skus(products: &[ProductRecord]) -> impl Iterator<Item = &str> {
-    products.iter().map(|product| product.sku.as_str())
-}
-
-fn stock_sums(
-    conn: &mut SqliteConnection,
-    products: &[ProductRecord],
-) -> Result<HashMap<String, StockSums>, StoreError> {
+/// The sums of these products, which come in order. `all`: no product between them is left out.
+fn stock_sums(conn: &mut SqliteConnection, skus: &[&str], all: bool) -> Result<HashMap<String, StockSums>, StoreError> {
+    let (Some(first), Some(last)) = (skus.first(), skus.last()) else {
+        return Ok(HashMap::new());
+    };
     let present = || total(batches::quantity - batches::dispatched);
-    batches::table
-        .filter(one_of(batches::sku, skus(products)))
-        .group_by(batches::sku)
-        .select((
-            batches::sku,
-            (
-                present().aggregate_filter(batches::eta.is_null()),
-                present().aggregate_filter(batches::eta.is_not_null()),
-                total(batches::allocated),
-                total(batches::dispatched),
-                total(batches::quantity - batches::allocated - batches::dispatched),
-            ),
-        ))
-        .load_iter::<(String, StockSums), _>(conn)
-        .and_then(Iterator::collect)
-        .map_err(store_error)
-}
-
-/// The units that wait at an instant.
-fn backlog_sums(
-    conn: &mut SqliteConnection,
-    products: &[ProductRecord],
-    now: Timestamp,
-) -> Result<HashMap<String, Option<i64>>, StoreError> {
-    lines::table
-        .filter(one_of(lines::sku, skus(products)))
-        .filter(lines::state.eq(Backordered))
-        .filter(
-            lines::hold_until
-                .is_null()
-                .or(lines::hold_until.gt(now.as_microsecond())),
-        )
-        .group_by(lines::sku)
-        .select((lines::sku, total(lines::quantity)))
-        .load_iter::<(String, Option<i64>), _>(conn)
-        .and_then(Iterator::collect)
-        .map_err(store_error)
+    let sums = batches::table.group_by(batches::sku).select((
+        batches::sku,
+        (
+            present().aggregate_filter(batches::eta.is_null()),
+            present().aggregate_filter(batches::eta.is_not_null()),
+            total(batches::allocated),
+            total(batches::dispatched),
+            total(batches::quantity - batches::allocated - batches::dispatched),
+        ),
+    ));
+    let sums = if all {
+        sums.filter(batches::sku.between(*first, *last))
+            .load::<(String, StockSums)>(conn)
+    } else {
+        sums.filter(one_of(batches::sku, skus.iter().copied())).load(conn)
+    };
+    Ok(sums.map_err(store_error)?.into_iter().collect())
 }
 
 fn summary(

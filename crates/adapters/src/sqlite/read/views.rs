@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::super::builder::{Backordered, first_rows};
 use super::super::cursors::served_after;
 use super::super::error::store_error;
-use super::super::rows::{self, LineRow, OrderRow};
+use super::super::rows::{self, OrderRow, PlacedLineRow};
 use super::super::schema::{batches, further_allocations, lines, orders, products};
 use super::super::sqlite_store::SqliteStore;
 use super::line_reads::{
@@ -30,7 +30,7 @@ impl Views for SqliteStore {
         self.readers
             .query(move |conn| {
                 // The header comes with each row, if there is one.
-                let rows: Vec<(LineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>)> =
+                let rows: Vec<(PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>)> =
                     lines_with_allocations!()
                         .left_join(orders::table.on(orders::order_id.eq(lines::order_id)))
                         .filter(lines::order_id.eq(id.as_str()))

@@ -63,7 +63,7 @@ pub(in crate::sqlite) fn order_values(order: &OrderRecord) -> OrderValues<'_> {
     }
 }
 
-/// A line as it is read, with the units it was placed with.
+/// A line as it is read.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = lines, check_for_backend(Sqlite))]
 pub(in crate::sqlite) struct LineRow {
@@ -78,6 +78,14 @@ pub(in crate::sqlite) struct LineRow {
     rank: i64,
     locations: Option<String>,
     hold_until: Option<i64>,
+}
+
+/// A line as it is read, with the units it was placed with.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = lines, check_for_backend(Sqlite))]
+pub(in crate::sqlite) struct PlacedLineRow {
+    #[diesel(embed)]
+    line: LineRow,
     #[diesel(embed)]
     units: PlacedUnits,
 }
@@ -91,18 +99,23 @@ pub(in crate::sqlite) struct PlacedUnits {
     release_rank: i64,
 }
 
-impl LineRow {
+impl PlacedLineRow {
     /// Its position in the order of service, as the columns have it.
     pub(in crate::sqlite) fn service_key(&self) -> (i64, i64, &str, &str) {
-        (self.rank, self.placed_at, &self.order_id, &self.line_id)
+        (
+            self.line.rank,
+            self.line.placed_at,
+            &self.line.order_id,
+            &self.line.line_id,
+        )
     }
 }
 
 /// The units of a line in a batch.
-pub(in crate::sqlite) fn units_in_batch(line: &LineRow, units: i64) -> Result<Units, StoreError> {
+pub(in crate::sqlite) fn units_in_batch(line: &PlacedLineRow, units: i64) -> Result<Units, StoreError> {
     let at = RowContext {
         table: "allocations",
-        key: &format_args!("{}/{}", line.order_id, line.line_id),
+        key: &format_args!("{}/{}", line.line.order_id, line.line.line_id),
     };
     Ok(at.read("quantity", Quantity::new(units))?.units())
 }
@@ -116,46 +129,54 @@ pub(in crate::sqlite) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timest
     at.instant("hold_until", microseconds)
 }
 
-/// A line's record, with the allocation it was placed with.
-pub(in crate::sqlite) fn line(row: LineRow) -> Result<(LineRecord, Option<AllocationRecord>), StoreError> {
+/// A line's record.
+pub(in crate::sqlite) fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
     let at = RowContext {
         table: "lines",
         key: &format_args!("{}/{}", row.order_id, row.line_id),
     };
-    let state = LineState::parse(&row.state);
-    let locations = match row.locations {
+    let locations = match &row.locations {
         None => Locations::ANY,
-        Some(names) => at.locations(at.read("locations", serde_json::from_str(&names))?)?,
+        Some(names) => at.locations(at.read("locations", serde_json::from_str(names))?)?,
     };
-    let terms = LineTerms {
-        key: at.line_key(&row.order_id, &row.line_id)?,
-        quantity: at.read("quantity", Quantity::new(row.quantity))?,
-        split: row.split,
-        placed_at: at.instant("placed_at", row.placed_at)?,
-        placed_with_order: row.placed_with_order,
-        precedence: at.precedence("rank", row.rank)?,
-        locations,
-        hold_until: row
-            .hold_until
-            .map(|until| at.instant("hold_until", until))
-            .transpose()?,
-    };
-    let allocation = match (row.units.batch, row.units.units) {
-        (Some(batch), Some(units)) => Some(AllocationRecord {
-            key: terms.key.clone(),
-            batch: at.read("batch", Reference::new(batch))?,
-            quantity: at.read("units", Quantity::new(units))?,
-            release_rank: at.release_rank("release_rank", row.units.release_rank)?,
-            allocated_at: terms.placed_at,
-        }),
-        _ => None,
-    };
-    let record = LineRecord {
-        sku: at.read("sku", Sku::new(row.sku))?,
+    let hold_until = row.hold_until.map(|until| at.instant("hold_until", until));
+    let state = LineState::parse(&row.state);
+    Ok(LineRecord {
+        sku: at.read("sku", Sku::new(&row.sku))?,
         state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
-        terms,
+        terms: LineTerms {
+            key: at.line_key(&row.order_id, &row.line_id)?,
+            quantity: at.read("quantity", Quantity::new(row.quantity))?,
+            split: row.split,
+            placed_at: at.instant("placed_at", row.placed_at)?,
+            placed_with_order: row.placed_with_order,
+            precedence: at.precedence("rank", row.rank)?,
+            locations,
+            hold_until: hold_until.transpose()?,
+        },
+    })
+}
+
+/// A line's record, with the allocation it was placed with.
+pub(in crate::sqlite) fn placed_line(
+    row: &PlacedLineRow,
+) -> Result<(LineRecord, Option<AllocationRecord>), StoreError> {
+    let line = line(&row.line)?;
+    let (Some(batch), Some(units)) = (&row.units.batch, row.units.units) else {
+        return Ok((line, None));
     };
-    Ok((record, allocation))
+    let at = RowContext {
+        table: "lines",
+        key: &line.terms.key,
+    };
+    let allocation = AllocationRecord {
+        key: line.terms.key.clone(),
+        batch: at.read("batch", Reference::new(batch))?,
+        quantity: at.read("units", Quantity::new(units))?,
+        release_rank: at.release_rank("release_rank", row.units.release_rank)?,
+        allocated_at: line.terms.placed_at,
+    };
+    Ok((line, Some(allocation)))
 }
 
 /// What of a line may change, as it is written: `None` is NULL.

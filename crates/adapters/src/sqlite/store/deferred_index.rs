@@ -36,7 +36,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use earmark_application::StoreError;
 use earmark_domain::{Event, LineId, LineKey, OrderId, Sku};
 
-use super::super::builder::prepared;
+use super::super::builder::update;
 use super::super::error::store_error;
 use super::super::schema::{deferred_index, events_of_products};
 use super::super::statement::statement;
@@ -181,9 +181,9 @@ impl Pending {
         write(connection, &slice)?;
         if self.run.is_empty() {
             // Another program may have come further.
-            let behind = deferred_index::table.filter(deferred_index::until.lt(self.run_ends));
-            let advance = diesel::update(behind).set(deferred_index::until.eq(self.run_ends));
-            prepared::<AdvanceUntil, _>(advance)
+            let behind = deferred_index::until.lt(self.run_ends);
+            let advance = (deferred_index::until.eq(self.run_ends),);
+            update::<AdvanceUntil, _, _, _>(&deferred_index::table, behind, advance)
                 .execute(connection)
                 .map_err(store_error)?;
         }

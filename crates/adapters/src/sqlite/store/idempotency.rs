@@ -13,7 +13,7 @@ use earmark_application::{IdempotencyKey, LeaseOutcome, LeaseRequest, LeaseToken
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::super::builder::{first_rows, one_of, prepared};
+use super::super::builder::{first_rows, one_of, update};
 use super::super::error::store_error;
 use super::super::schema::idempotency_keys;
 use super::super::statement::statement;
@@ -116,8 +116,7 @@ pub(in crate::sqlite) fn in_one_transaction<T>(
     (done, good)
 }
 
-/// By what the connection knows the writes of this module.
-struct TakeLease;
+/// By what the connection knows the answer's UPDATE.
 struct StoreAnswer;
 
 impl Write {
@@ -125,12 +124,12 @@ impl Write {
         let written = match self {
             Self::Acquire(request) => return acquire(connection, request).map(Outcome::Lease).map_err(store_error),
             Self::Complete(key, token, answer) => {
-                let leased = idempotency_keys::table
-                    .filter(idempotency_keys::key.eq(key.as_str()))
-                    .filter(idempotency_keys::token.eq(token.0.as_slice()))
-                    .filter(idempotency_keys::answer.is_null());
-                let complete = diesel::update(leased).set(idempotency_keys::answer.eq(answer));
-                prepared::<StoreAnswer, _>(complete).execute(connection)
+                let leased = idempotency_keys::key
+                    .eq(key.as_str())
+                    .and(idempotency_keys::token.eq(token.0.as_slice()))
+                    .and(idempotency_keys::answer.is_null());
+                let answered = (idempotency_keys::answer.eq(answer.as_slice()),);
+                update::<StoreAnswer, _, _, _>(&idempotency_keys::table, leased, answered).execute(connection)
             }
             Self::Release(key, token) => {
                 let leased = idempotency_keys::table
@@ -177,19 +176,16 @@ fn acquire(connection: &mut SqliteConnection, request: &LeaseRequest) -> QueryRe
         expires_at: request.expires_at.as_microsecond(),
         answer: None,
     };
-    let upsert = diesel::insert_into(idempotency_keys::table)
+    // It replaces an expired key, or a lease that has ended.
+    diesel::replace_into(idempotency_keys::table)
         .values(&lease)
-        .on_conflict(idempotency_keys::key)
-        .do_update()
-        .set(&lease);
-    prepared::<TakeLease, _>(upsert).execute(connection)?;
+        .execute(connection)?;
     Ok(LeaseOutcome::Acquired)
 }
 
 /// A key that has just been leased, as it is written, whole.
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = idempotency_keys, primary_key(key))]
-#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+#[derive(Insertable)]
+#[diesel(table_name = idempotency_keys, treat_none_as_default_value = false)]
 struct LeaseValues<'a> {
     key: &'a str,
     fingerprint: &'a [u8],

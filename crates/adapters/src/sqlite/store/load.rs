@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use super::super::builder::{Backordered, first_rows, one_of, pair_one_of};
 use super::super::cursors::served_after;
 use super::super::error::store_error;
-use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, LineRow, OrderRow, ProductRow};
+use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, OrderRow, PlacedLineRow, ProductRow};
 use super::super::schema::{batches, dispatches, further_allocations, inbox, lines, orders, products};
 use super::super::statement::{Statement, statement};
 use super::release::lines_to_release;
@@ -139,10 +139,10 @@ impl Reader<'_> {
     }
 
     /// Adds lines, and answers the position of the last.
-    fn add_lines(&mut self, found: Vec<LineRow>) -> Result<Option<ServicePosition>, StoreError> {
+    fn add_lines(&mut self, found: Vec<PlacedLineRow>) -> Result<Option<ServicePosition>, StoreError> {
         let mut last = None;
         for row in found {
-            let (line, placed_with) = rows::line(row)?;
+            let (line, placed_with) = rows::placed_line(&row)?;
             if let Some(placed_with) = placed_with {
                 self.placed_with.insert(line.terms.key.clone(), placed_with);
             }
@@ -179,7 +179,7 @@ impl Reader<'_> {
         }
         let found = lines::table
             .filter(one_of(lines::order_id, orders.iter().map(OrderId::as_str)))
-            .select(LineRow::as_select())
+            .select(PlacedLineRow::as_select())
             .load(self.connection)
             .map_err(store_error)?;
         self.add_lines(found)?;
@@ -195,7 +195,7 @@ impl Reader<'_> {
         }
         let found = lines::table
             .filter(pair_one_of((lines::order_id, lines::line_id), keys.iter().map(pair)))
-            .select(LineRow::as_select())
+            .select(PlacedLineRow::as_select())
             .load(self.connection)
             .map_err(store_error)?;
         self.add_lines(found).map(drop)
@@ -251,8 +251,8 @@ impl Reader<'_> {
             .filter(lines::state.eq(Backordered))
             .filter(served_after(after))
             .order((lines::rank, lines::placed_at, lines::order_id, lines::line_id))
-            .select(LineRow::as_select());
-        let mut found = first_rows::<LineRow>(waiting.load_iter(self.connection), BACKLOG_PAGE + 1)?;
+            .select(PlacedLineRow::as_select());
+        let mut found = first_rows::<PlacedLineRow>(waiting.load_iter(self.connection), BACKLOG_PAGE + 1)?;
         let more = found.len() > BACKLOG_PAGE;
         found.truncate(BACKLOG_PAGE);
         let last = self.add_lines(found)?;

@@ -8,11 +8,11 @@ use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ReleaseLines, Units};
 
 use super::super::error::store_error;
-use super::super::rows::{LineRow, units_in_batch};
+use super::super::rows::{PlacedLineRow, units_in_batch};
 use super::super::schema::{further_allocations, lines, lines_in_batches};
 
 /// A line with the units it holds in the batch, their release rank, and since when it holds them.
-type Held = (LineRow, i64, i64, i64);
+type Held = (PlacedLineRow, i64, i64, i64);
 
 /// The lines that would have to leave a batch, the lowest release rank first: no more than cover what it lacks; or all
 /// that hold units there.
@@ -23,7 +23,7 @@ pub(super) fn lines_to_release(
     connection: &mut SqliteConnection,
     batch: &BatchRecord,
     which: ReleaseLines,
-) -> Result<Vec<LineRow>, StoreError> {
+) -> Result<Vec<PlacedLineRow>, StoreError> {
     let committed = batch.allocated.checked_add(batch.dispatched);
     let committed =
         committed.ok_or_else(|| StoreError::Corrupt(format!("batches {:?}: sums wrap", batch.reference)))?;
@@ -51,7 +51,7 @@ pub(super) fn lines_to_release(
             lines::line_id.desc(),
         ))
         .select((
-            LineRow::as_select(),
+            PlacedLineRow::as_select(),
             further_allocations::quantity,
             further_allocations::release_rank,
             further_allocations::allocated_at,
@@ -74,7 +74,7 @@ pub(super) fn lines_to_release(
             lines::line_id.desc(),
         ))
         .select((
-            LineRow::as_select(),
+            PlacedLineRow::as_select(),
             lines::units.assume_not_null(),
             lines_in_batches::release_rank,
             lines_in_batches::since,

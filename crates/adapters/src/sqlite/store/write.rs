@@ -15,7 +15,7 @@ use earmark_domain::{
     ProductChange,
 };
 
-use super::super::builder::prepared;
+use super::super::builder::update;
 use super::super::error::{expect_rows, store_error};
 use super::super::rows::{batch_values, line_values, order_values, product_values};
 use super::super::schema::{batches, dispatches, events, further_allocations, inbox, lines, orders, products};
@@ -84,10 +84,10 @@ fn write_product(connection: &mut SqliteConnection, change: &ProductChange) -> Q
     let Some(read) = change.read_version else {
         return diesel::insert_into(products::table).values(&values).execute(connection);
     };
-    let as_read = products::table
-        .filter(products::sku.eq(change.record.sku.as_str()))
-        .filter(products::version.eq(counter(read)));
-    prepared::<ChangeProduct, _>(diesel::update(as_read).set(&values)).execute(connection)
+    let as_read = products::sku
+        .eq(change.record.sku.as_str())
+        .and(products::version.eq(counter(read)));
+    update::<ChangeProduct, _, _, _>(&products::table, as_read, &values).execute(connection)
 }
 
 fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) -> QueryResult<usize> {
@@ -97,16 +97,16 @@ fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) 
             .execute(connection),
         Change::Changed(batch) => {
             let quantity = i64::from(batch.quantity.get());
-            let named = batches::table
-                .filter(batches::reference.eq(batch.reference.as_str()))
-                .filter(batches::sku.eq(batch.sku.as_str()));
-            let change = diesel::update(named).set((
+            let named = batches::reference
+                .eq(batch.reference.as_str())
+                .and(batches::sku.eq(batch.sku.as_str()));
+            let changes = (
                 batches::quantity.eq(quantity),
                 batches::eta.eq(batch.eta.map(|eta| eta.to_string())),
                 batches::closed.eq(batch.closed),
                 batches::open.eq((batches::allocated + batches::dispatched).lt(quantity)),
-            ));
-            prepared::<ChangeBatch, _>(change).execute(connection)
+            );
+            update::<ChangeBatch, _, _, _>(&batches::table, named, changes).execute(connection)
         }
     }
 }
@@ -119,8 +119,8 @@ fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord
         match change {
             Change::New(order) => new.push(order),
             Change::Changed(order) => {
-                let named = orders::table.filter(orders::order_id.eq(order.id.as_str()));
-                let change = prepared::<ChangeOrder, _>(diesel::update(named).set(order_values(order)));
+                let named = orders::order_id.eq(order.id.as_str());
+                let change = update::<ChangeOrder, _, _, _>(&orders::table, named, order_values(order));
                 expect_one(change.execute(connection))?;
             }
         }
@@ -152,11 +152,11 @@ fn write_lines(
     });
     for change in changes {
         if let Change::Changed(line) = change {
-            let named = lines::table
-                .filter(lines::order_id.eq(line.terms.key.order.as_str()))
-                .filter(lines::line_id.eq(line.terms.key.line.as_str()))
-                .filter(lines::sku.eq(line.sku.as_str()));
-            let change = prepared::<ChangeLine, _>(diesel::update(named).set(line_values(line)));
+            let named = lines::order_id
+                .eq(line.terms.key.order.as_str())
+                .and(lines::line_id.eq(line.terms.key.line.as_str()))
+                .and(lines::sku.eq(line.sku.as_str()));
+            let change = update::<ChangeLine, _, _, _>(&lines::table, named, line_values(line));
             expect_one(change.execute(connection))?;
         }
     }
@@ -190,13 +190,14 @@ fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a
 fn release(connection: &mut SqliteConnection, allocation: &AllocationRecord) -> QueryResult<usize> {
     let (order, line) = (allocation.key.order.as_str(), allocation.key.line.as_str());
     let (batch, quantity) = (allocation.batch.as_str(), i64::from(allocation.quantity.get()));
-    let placed_with = lines::table
-        .filter(lines::order_id.eq(order))
-        .filter(lines::line_id.eq(line))
-        .filter(lines::batch.eq(batch))
-        .filter(lines::units.eq(quantity));
+    let placed_with = lines::order_id
+        .eq(order)
+        .and(lines::line_id.eq(line))
+        .and(lines::batch.eq(batch))
+        .and(lines::units.eq(quantity));
     let no_units = (lines::batch.eq(None::<&str>), lines::units.eq(None::<i64>));
-    let released = prepared::<ReleasePlacedUnits, _>(diesel::update(placed_with).set(no_units)).execute(connection)?;
+    let release = update::<ReleasePlacedUnits, _, _, _>(&lines::table, placed_with, no_units);
+    let released = release.execute(connection)?;
     let further = further_allocations::table
         .filter(further_allocations::order_id.eq(order))
         .filter(further_allocations::line_id.eq(line))

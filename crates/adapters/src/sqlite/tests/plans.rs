@@ -10,13 +10,14 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    Audit, Decide, Decided, EventFeed, EventFilter, Exports, LineFilter, Store, Views, Worklist,
+    Audit, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore,
+    LeaseRequest, LeaseToken, LineFilter, Store, Views, Worklist,
 };
-use earmark_domain::{BacklogNeed, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
+use earmark_domain::{BacklogNeed, Change, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
 
 use super::super::SqliteStore;
 use super::super::statement::statement;
-use super::{ShopFile, a_small_shop, batch_reference, instant, key, sku, store};
+use super::{ShopFile, a_small_shop, batch, batch_reference, instant, key, renamed, sku, store};
 
 /// What EXPLAIN QUERY PLAN says of a step.
 #[derive(QueryableByName)]
@@ -25,17 +26,30 @@ struct Step {
     detail: String,
 }
 
-/// The statements that readers and the writer have prepared.
-type Statements = Arc<Mutex<BTreeSet<String>>>;
+/// The statements that readers and the writer have run, and those that they keep prepared.
+#[derive(Default)]
+struct Seen {
+    run: BTreeSet<String>,
+    kept: BTreeSet<String>,
+}
+
+type Statements = Arc<Mutex<Seen>>;
 
 /// Has a connection record its statements.
 fn record(connection: &mut SqliteConnection, statements: &Statements) {
     let statements = Arc::clone(statements);
     connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-        if let InstrumentationEvent::StartQuery { query, .. } = event {
-            let text = query.to_string();
-            let text = text.split(" -- binds:").next().unwrap_or_default();
-            statements.lock().expect("no thread panicked").insert(text.to_owned());
+        let mut seen = statements.lock().expect("no thread panicked");
+        match event {
+            InstrumentationEvent::StartQuery { query, .. } => {
+                let text = query.to_string();
+                let text = text.split(" -- binds:").next().unwrap_or_default();
+                seen.run.insert(text.trim().to_owned());
+            }
+            InstrumentationEvent::CacheQuery { sql, .. } => {
+                seen.kept.insert(sql.trim().to_owned());
+            }
+            _ => {}
         }
     });
 }
@@ -120,6 +134,37 @@ async fn run_all(shop: &SqliteStore) {
     shop.history(&sku()).await.expect("an answer");
 }
 
+/// What changes the rows of the small shop, each kind of them.
+fn all_changed() -> ChangeSet {
+    let small = a_small_shop();
+    let mut changes = renamed(2);
+    changes.batches = vec![Change::Changed(batch())];
+    changes.orders = small
+        .orders
+        .iter()
+        .map(|order| Change::Changed(order.value().clone()))
+        .collect();
+    changes.lines = small
+        .lines
+        .iter()
+        .map(|line| Change::Changed(line.value().clone()))
+        .collect();
+    changes.released = small.earmarked.clone();
+    changes.earmarked = small.earmarked;
+    changes
+}
+
+/// Leases a key, and completes it, releases it and purges it.
+async fn lease(shop: &SqliteStore) {
+    let key = IdempotencyKey::new("k").expect("a key");
+    let token = LeaseToken([1; 16]);
+    let request = LeaseRequest::at(instant(), key.clone(), Fingerprint([2; 32]), token);
+    shop.acquire(&request).await.expect("an answer");
+    shop.complete(&key, token, b"answer").await.expect("an answer");
+    shop.release(&key, token).await.expect("an answer");
+    shop.purge_expired(request.expires_at, 10).await.expect("an answer");
+}
+
 /// The steps of a statement's plan.
 fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
     let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
@@ -146,8 +191,8 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
     store(&shop, a_small_shop()).await.expect("stored");
     run_all(&shop).await;
     drop(shop);
-    let statements = statements.lock().expect("no thread panicked");
-    let queries = statements.iter().filter(|text| text.starts_with("SELECT"));
+    let seen = statements.lock().expect("no thread panicked");
+    let queries = seen.run.iter().filter(|text| text.starts_with("SELECT"));
     let queries: Vec<&String> = queries.collect();
     assert!(queries.len() > 40, "{}", queries.len());
     let mut other = file.other_program();
@@ -160,6 +205,22 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
         let faults: Vec<&String> = plan.iter().filter(|step| is_fault(step) && !product_view).collect();
         assert!(faults.is_empty(), "{query}\n{plan:#?}");
     }
+}
+
+#[tokio::test]
+async fn every_statement_is_prepared_once() {
+    let file = ShopFile::new();
+    let shop = SqliteStore::open(file.file(), 1, true).await.expect("the file opens");
+    let statements = Statements::default();
+    record_all(&shop, &statements).await;
+    store(&shop, a_small_shop()).await.expect("stored");
+    store(&shop, all_changed()).await.expect("stored");
+    lease(&shop).await;
+    run_all(&shop).await;
+    drop(shop);
+    let seen = statements.lock().expect("no thread panicked");
+    let again: Vec<&String> = seen.run.difference(&seen.kept).collect();
+    assert!(again.is_empty(), "{again:#?}");
 }
 
 #[test]
