@@ -43,10 +43,7 @@ impl FeedReader {
             loop {
                 // Checked before reading: what was stored by then is found by this read.
                 let nothing_more = last_round.load(Ordering::SeqCst);
-                let page = reads
-                    .events(&wanted, after, 3)
-                    .await
-                    .expect("a page of events");
+                let page = reads.events(&wanted, after, 3).await.expect("a page of events");
                 assert!(page.next >= after, "a cursor does not go back");
                 after = page.next;
                 let empty = page.events.is_empty();
@@ -68,7 +65,11 @@ impl FeedReader {
             seen.is_sorted_by(|a, b| a.sequence < b.sequence),
             "ascending, each once"
         );
-        let stored = shop.reads.events(&self.filter, 0, 10_000).await.expect("a page of events");
+        let stored = shop
+            .reads
+            .events(&self.filter, 0, 10_000)
+            .await
+            .expect("a page of events");
         assert_eq!(seen, stored.events, "the reader saw all that is stored");
         seen
     }
@@ -173,7 +174,11 @@ pub async fn a_reader_of_one_order_misses_nothing_during_many_writes(db: Db) {
         }
     }
     let seen = reader.end(&shop).await;
-    assert_eq!(seen.len(), LINES + LINES.div_ceil(5) * 3, "each line was placed, and three of five were cancelled");
+    assert_eq!(
+        seen.len(),
+        LINES + LINES.div_ceil(5) * 3,
+        "each line was placed, and three of five were cancelled"
+    );
     instance.stop().await;
 }
 

@@ -275,3 +275,24 @@ fn the_document_is_openapi_3_1_and_complete() {
         );
     }
 }
+
+#[actix_web::test]
+async fn a_bulk_line_takes_exactly_the_documented_commands() {
+    let shop = Shop::open().await;
+    let document = document();
+    let commands = document["components"]["schemas"]["BulkCommand"]["oneOf"].as_array();
+    let documented: BTreeSet<&str> = commands
+        .expect("one of the commands")
+        .iter()
+        .filter_map(|command| command["required"][0].as_str())
+        .collect();
+    let request = shop.request("POST", "/v1/bulk");
+    let request = request.insert_header(("content-type", "application/x-ndjson"));
+    let answer = shop.send(request.set_payload("[]\n")).await;
+    let (_, known) = answer
+        .text()
+        .split_once("an object with one of ")
+        .expect("the known commands");
+    let (known, _) = known.split_once(", is").expect("what was given");
+    assert_eq!(known.split(", ").collect::<BTreeSet<_>>(), documented);
+}

@@ -77,7 +77,10 @@ mod tests {
         let longest = "é".repeat(MAX_MESSAGE_ID_CHARS);
         assert!(MessageId::new(&longest, &longest).is_ok());
         let longer = "é".repeat(MAX_MESSAGE_ID_CHARS + 1);
-        assert_eq!(MessageId::new("shop", &longer), Err(MessageIdError::Length { given: 256 }));
+        assert_eq!(
+            MessageId::new("shop", &longer),
+            Err(MessageIdError::Length { given: 256 })
+        );
         assert_eq!(MessageId::new("", "1"), Err(MessageIdError::Length { given: 0 }));
     }
 

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::batches::CreateBatch;
 use super::orders::{Allocate, PlaceOrder};
-use super::products::NamedProduct;
+use super::products::PutProductOf;
 
 /// One line of a bulk request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -18,7 +18,7 @@ pub enum BulkCommand {
     /// As in `POST /v1/orders`.
     PlaceOrder(PlaceOrder),
     /// As in `PUT /v1/products/{sku}`.
-    NameProduct(NamedProduct),
+    PutProduct(PutProductOf),
 }
 
 /// One line of a bulk answer.

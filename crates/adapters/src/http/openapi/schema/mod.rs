@@ -20,4 +20,4 @@ pub use orders::{
     OrderLine, PlaceOrder, Quote,
 };
 pub use problem::Problem;
-pub use products::{NamedProduct, PutProduct};
+pub use products::{PutProduct, PutProductOf};

@@ -16,13 +16,13 @@ pub struct PutProduct {
     pub safety_stock: Option<u32>,
 }
 
-/// A product and its name, in a bulk line.
+/// What a bulk line sets of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct NamedProduct {
+pub struct PutProductOf {
     /// The product; created if it is new.
     #[schema(example = "LAMP-RED", min_length = 1, max_length = 64)]
     pub sku: String,
-    /// Its name from now on.
-    #[schema(example = "Red desk lamp", min_length = 1, max_length = 200)]
-    pub name: String,
+    /// What it gets.
+    #[serde(flatten)]
+    pub product: PutProduct,
 }
