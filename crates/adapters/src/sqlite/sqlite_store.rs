@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Decide, Decided, Store, StoreError};
+use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
 use earmark_domain::Scope;
 
-use super::connection::{Address, Readers, Writer, WriterBounds};
+use super::connection::{Address, Readers, Writer, WriterBounds, transact_pipelined};
 use super::error::OpenError;
 use super::migrations;
 use super::store::IdempotencyQueue;
@@ -116,5 +116,14 @@ async fn blocking<T: Send + 'static>(
 impl Store for SqliteStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
         self.writer.transact(scope.clone(), decide).await
+    }
+
+    async fn transact_pipelined(
+        &self,
+        scope: &Scope,
+        decide: Decide,
+        in_flight: InFlightSender,
+    ) -> Result<Decided, StoreError> {
+        transact_pipelined(&self.writer, scope.clone(), decide, in_flight).await
     }
 }

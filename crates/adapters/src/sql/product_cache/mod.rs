@@ -122,7 +122,7 @@ impl ProductCache {
     /// How a change set, decided behind `pending`, will leave the products that it changes, if it is stored.
     #[cfg_attr(
         not(any(feature = "postgres", test)),
-        expect(dead_code, reason = "a store with one writer does not pipeline transactions")
+        expect(dead_code, reason = "a store with one writer decides only on what is stored")
     )]
     pub(crate) fn left_by(&mut self, pending: &PendingProducts, changes: &ChangeSet) -> PendingProducts {
         let mut left = Self::default();
@@ -140,7 +140,7 @@ impl ProductCache {
     /// Takes over the products that a transaction has left, which is stored by now. Later versions stay.
     #[cfg_attr(
         not(any(feature = "postgres", test)),
-        expect(dead_code, reason = "a store with one writer does not pipeline transactions")
+        expect(dead_code, reason = "a store with one writer decides only on what is stored")
     )]
     pub(crate) fn apply_pending(&mut self, stored: PendingProducts) {
         for (sku, left) in stored.0 {

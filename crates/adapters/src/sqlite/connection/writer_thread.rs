@@ -16,9 +16,10 @@ use super::super::error::OpenError;
 use super::super::store::{DeferredIndexBounds, WriteConnection};
 use super::checkpoint::{Checkpoint, CheckpointBounds};
 use super::connect::Address;
+use super::pipeline::Position;
 
-/// How many jobs wait for the writer; beyond that their callers wait to queue them. The engine has at most one
-/// transaction for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
+/// How many jobs wait for the writer; beyond that their callers wait to queue them. The engine has at most two
+/// transactions for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
 const WAITING: usize = 64;
 
 /// The payload of a decision's panic.
@@ -38,6 +39,7 @@ enum Job {
     Transact {
         scope: Box<Scope>,
         decide: Decide,
+        position: Position,
         reply: oneshot::Sender<Ended>,
     },
     /// A write beside the commands, in transactions of its own.
@@ -81,14 +83,26 @@ impl Writer {
 
     /// Queues a transaction and waits for its end.
     pub(in crate::sqlite) async fn transact(&self, scope: Scope, decide: Decide) -> Result<Decided, StoreError> {
+        let queued = self.queue_transaction(scope, decide, Position::default()).await?;
+        queued.wait().await
+    }
+
+    /// Queues a transaction at its place in a pipeline.
+    pub(super) async fn queue_transaction(
+        &self,
+        scope: Scope,
+        decide: Decide,
+        position: Position,
+    ) -> Result<QueuedTransaction, StoreError> {
         let (reply, ended) = oneshot::channel();
-        let scope = Box::new(scope);
-        self.queue(Job::Transact { scope, decide, reply }).await?;
-        match ended.await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => Err(gone()),
-        }
+        self.queue(Job::Transact {
+            scope: Box::new(scope),
+            decide,
+            position,
+            reply,
+        })
+        .await?;
+        Ok(QueuedTransaction(ended))
     }
 
     /// Queues a write beside the commands, and does not wait for its end.
@@ -109,6 +123,19 @@ impl Writer {
         match &self.jobs {
             Some(jobs) if !jobs.is_closed() => Ok(()),
             _ => Err(gone()),
+        }
+    }
+}
+
+/// A transaction that the writer will run, whether or not anybody waits for it.
+pub(super) struct QueuedTransaction(oneshot::Receiver<Ended>);
+
+impl QueuedTransaction {
+    pub(super) async fn wait(self) -> Result<Decided, StoreError> {
+        match self.0.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(gone()),
         }
     }
 }
@@ -144,8 +171,21 @@ impl WriterThread {
     fn run(mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(job) = queue.blocking_recv() {
             match job {
-                Job::Transact { scope, decide, reply } => {
-                    let ended = self.transact(&scope, &decide);
+                Job::Transact {
+                    scope,
+                    decide,
+                    position,
+                    reply,
+                } => {
+                    let ended = if position.may_run() {
+                        self.transact(&scope, &decide)
+                    } else {
+                        // The callers of its predecessor came first, and are served first.
+                        Ok(Err(StoreError::Conflict))
+                    };
+                    if matches!(ended, Ok(Ok(_))) {
+                        position.record_stored();
+                    }
                     // The decision may hold things of the caller: they are dropped before the caller goes on.
                     drop(decide);
                     if reply.send(ended).is_err() {

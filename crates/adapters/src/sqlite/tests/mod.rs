@@ -3,6 +3,7 @@
 mod deferred_index;
 mod inbox;
 mod migrations;
+mod pipeline;
 mod plans;
 mod product_cache;
 mod schema;
