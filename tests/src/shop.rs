@@ -157,8 +157,13 @@ impl Shop {
             if let Some(gate) = &gate {
                 gate.pass();
             }
+            let continues_change = matches!(command, Command::ContinueChange(_));
+            let pending = unit_of_work.products_with_pending_changes();
+            if !pending.is_empty() && !continues_change {
+                return Err(Undecided::ChangesPending(pending));
+            }
             let due = unit_of_work.products_with_due_holds(context.now);
-            if !due.is_empty() && !matches!(command, Command::ExpireHolds(_)) {
+            if !continues_change && !due.is_empty() && !matches!(command, Command::ExpireHolds(_)) {
                 return Err(Undecided::HoldsDue(due));
             }
             let answer = unit_of_work.decide(&command, &context).map_err(CommandError::Refused);

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use earmark_application::{
-    Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, Worklist, sweep_holds,
+    Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, ProductJob, ProductWork, Worklist,
 };
 use earmark_domain::{Command, LineView, MessageId, Outcome, Refusal};
 
@@ -134,11 +134,37 @@ impl ShopEngine {
     /// # Panics
     /// When the store fails.
     pub async fn sweep(&self) {
-        while sweep_holds(&self.engine, self.reads.as_ref())
+        self.work(ProductWork::ExpireHolds).await;
+    }
+
+    /// Continues all pending changes of batches, as the background job does at once.
+    ///
+    /// # Panics
+    /// When the store fails.
+    pub async fn continue_changes(&self) {
+        self.work(ProductWork::ContinueChanges).await;
+    }
+
+    /// Serves all pending backlogs, as the background job does at once.
+    ///
+    /// # Panics
+    /// When the store fails.
+    pub async fn serve_backlogs(&self) {
+        self.work(ProductWork::ServeBacklogs).await;
+    }
+
+    async fn work(&self, work: ProductWork) {
+        let mut job = ProductJob::new(work);
+        let mut passes = 0;
+        while job
+            .pass(&self.engine, self.reads.as_ref(), self.clock.as_ref())
             .await
-            .expect("the holds are expired")
+            .expect("the store answers")
             > 0
-        {}
+        {
+            passes += 1;
+            assert!(passes < 10_000, "each pass does some of the work");
+        }
     }
 
     /// The first line of an order as views show it now.

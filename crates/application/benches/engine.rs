@@ -93,6 +93,10 @@ impl Worklist for NoWork {
         Ok(Vec::new())
     }
 
+    async fn products_with_pending_change(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn products_with_due_holds(&self, _: Timestamp, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }

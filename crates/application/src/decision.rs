@@ -28,6 +28,9 @@ pub enum Undecided {
     /// Holds on these products are past their deadline and still count: they have to be expired first.
     #[error("holds on {} products are past their deadline", .0.len())]
     HoldsDue(BTreeSet<Sku>),
+    /// Changes of batches of these products are not carried out for all lines: they have to be continued first.
+    #[error("changes of batches of {} products have to be continued first", .0.len())]
+    ChangesPending(BTreeSet<Sku>),
     /// Deciding one of the commands panicked; the state it was decided on is lost with it.
     #[error("deciding command {command} panicked")]
     Panicked {

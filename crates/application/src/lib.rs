@@ -15,7 +15,7 @@ mod store_error;
 mod verify;
 
 pub use answer::{Answer, CommandError};
-pub use background::{purge_expired_keys, serve_backlogs, sweep_holds};
+pub use background::{ProductJob, ProductWork, purge_expired_keys};
 pub use decision::{Decide, Decided, Undecided};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};

@@ -8,18 +8,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Clock, Engine, IdempotencyStore, Worklist, purge_expired_keys, serve_backlogs, sweep_holds};
+use earmark_application::{Clock, Engine, IdempotencyStore, ProductJob, ProductWork, Worklist, purge_expired_keys};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::app::App;
 
-/// How often the service looks for pending backlogs. A page that a transaction of this process left is signalled at
-/// once; this finds what another instance or a crash has left.
-const BACKLOG_PERIOD: Duration = Duration::from_secs(1);
-
-/// How often the service looks for expired holds. A hold counts zero from its deadline on, swept or not; this is how
-/// late the `HoldExpired` event may be.
-const HOLDS_PERIOD: Duration = Duration::from_secs(1);
+/// How often the service looks for pending work on products. What a transaction of this process left is signalled at
+/// once; this finds what another instance or a crash has left, and what failed before. For expired holds, which count
+/// zero from their deadline on, it is how late the `HoldExpired` event may be.
+const PRODUCT_PERIOD: Duration = Duration::from_secs(1);
 
 /// How often the service purges expired idempotency keys. Expired keys count as unknown already; the purge only frees
 /// space.
@@ -36,22 +33,29 @@ impl BackgroundJobs {
     pub(crate) fn start(app: &App) -> Self {
         let ticker = |period| Ticker::new(Arc::clone(&app.ports.clock), period);
         let mut jobs = JoinSet::new();
-        jobs.spawn(serve_pending_backlogs(
-            app.engine.clone(),
-            Arc::clone(&app.ports.worklist),
-            ticker(BACKLOG_PERIOD),
-        ));
-        jobs.spawn(sweep_expired_holds(
-            app.engine.clone(),
-            Arc::clone(&app.ports.worklist),
-            ticker(HOLDS_PERIOD),
-        ));
+        for work in [
+            ProductWork::ContinueChanges,
+            ProductWork::ServeBacklogs,
+            ProductWork::ExpireHolds,
+        ] {
+            let (engine, ports) = (app.engine.clone(), &app.ports);
+            let (worklist, clock) = (Arc::clone(&ports.worklist), Arc::clone(&ports.clock));
+            jobs.spawn(work_on_products(work, engine, worklist, clock, ticker(PRODUCT_PERIOD)));
+        }
         jobs.spawn(purge_idempotency_keys(
             Arc::clone(&app.ports.idempotency),
             Arc::clone(&app.ports.clock),
             ticker(PURGE_PERIOD),
         ));
         Self(jobs)
+    }
+
+    /// Waits until a job ends by itself: a defect ended it, and its work stays undone. Returns the reason.
+    pub(crate) async fn failed(&mut self) -> String {
+        match self.0.join_next().await {
+            Some(Err(error)) => error.to_string(),
+            Some(Ok(())) | None => "it returned".to_owned(),
+        }
     }
 
     /// Stops all jobs. This tears no transaction: the engine and the store finish what they have begun, even when
@@ -88,40 +92,33 @@ impl Ticker {
     }
 }
 
-/// Serves the pages of backlogs that transactions left: at the start what a crash has left, then as pages become
-/// pending.
-async fn serve_pending_backlogs(engine: Engine, worklist: Arc<dyn Worklist>, mut ticker: Ticker) {
+/// Works through the products with pending work of one kind: at the start what a crash has left, then as it comes up.
+async fn work_on_products(
+    work: ProductWork,
+    engine: Engine,
+    worklist: Arc<dyn Worklist>,
+    clock: Arc<dyn Clock>,
+    mut ticker: Ticker,
+) {
+    let mut job = ProductJob::new(work);
+    let signalled = async || match work {
+        ProductWork::ContinueChanges => engine.change_pending().await,
+        ProductWork::ServeBacklogs => engine.backlog_pending().await,
+        // The deadline of a hold passes by itself.
+        ProductWork::ExpireHolds => std::future::pending().await,
+    };
     loop {
         tokio::select! {
             () = ticker.tick() => {}
-            () = engine.backlog_pending() => {}
+            () = signalled() => {}
         }
         loop {
-            match serve_backlogs(&engine, &*worklist).await {
+            match job.pass(&engine, &*worklist, &*clock).await {
                 Ok(0) => break,
-                Ok(products) => tracing::debug!(products, "served pages of pending backlogs"),
+                Ok(products) => tracing::debug!(work = job.name(), products, "background work was done"),
                 Err(error) => {
-                    // The backlog stays pending, and the next tick tries again.
-                    tracing::warn!(%error, "pending backlogs could not be served");
-                    break;
-                }
-            }
-            yield_now().await;
-        }
-    }
-}
-
-/// Records that holds have expired: at the start those that expired while no service ran, then as they become due.
-async fn sweep_expired_holds(engine: Engine, worklist: Arc<dyn Worklist>, mut ticker: Ticker) {
-    loop {
-        ticker.tick().await;
-        loop {
-            match sweep_holds(&engine, &*worklist).await {
-                Ok(0) => break,
-                Ok(products) => tracing::debug!(products, "expired holds"),
-                Err(error) => {
-                    // The holds count zero all the same, and the next tick tries again.
-                    tracing::warn!(%error, "holds could not be expired");
+                    // All of it stays pending, and the next tick tries again.
+                    tracing::warn!(work = job.name(), %error, "background work could not be looked for");
                     break;
                 }
             }

@@ -72,12 +72,13 @@ impl Service {
         let server = http_server(listener, api(&app, metrics, readiness.clone())).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
-        let jobs = BackgroundJobs::start(&app);
+        let mut jobs = BackgroundJobs::start(&app);
 
         tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::print(format_args!("Earmark listens on http://{address}/"))?;
         on_listening(address)?;
 
+        let mut failure = None;
         tokio::select! {
             ended = &mut serving => {
                 let why = ended.map_or_else(|error| error.to_string(), |ended| format!("{ended:?}"));
@@ -87,7 +88,12 @@ impl Service {
             why = app.lane_failed() => {
                 return Err(Failure::Failed(format!("a lane of the engine stopped unexpectedly: {why}")));
             }
+            // So would a service without one of its jobs: holds would not end, changes would not be continued.
+            why = jobs.failed() => failure = Some(format!("a background job stopped unexpectedly: {why}")),
             () = signals.next() => {}
+        }
+        if let Some(why) = &failure {
+            tracing::error!(%why, "ending the service");
         }
         tracing::info!("draining; a second signal ends the service at once");
         readiness.drain();
@@ -96,7 +102,7 @@ impl Service {
             drained = drained => match drained {
                 Ok(()) => {
                     tracing::info!("drained");
-                    Ok(ExitCode::SUCCESS)
+                    failure.map_or(Ok(ExitCode::SUCCESS), |why| Err(Failure::Failed(why)))
                 }
                 Err(_) => Err(Failure::Failed(format!(
                     "the drain took longer than {} seconds",

@@ -53,7 +53,7 @@ pub use commands::place_order::{
     HoldFor, HoldForError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderLine,
     OrderLinesError, OrderTerms, PlaceOrder,
 };
-pub use commands::scope::{BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, ReleaseLines, ReleaseScope, Scope};
+pub use commands::scope::{BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, CHANGE_PAGE, ReleaseLines, ReleaseScope, Scope};
 pub use context::DecisionContext;
 pub use events::event::{Event, SequencedEvent, Subject};
 pub use events::fact::{EVENT_TYPES, Fact};
@@ -69,8 +69,9 @@ pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 pub use promising::{Promising, day_of, promisable, promise_date};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
-pub use records::loaded::{BacklogRead, BatchPageEnd, Loaded, NextHold};
+pub use records::loaded::{BacklogRead, BatchPageEnd, Loaded, NextHold, ReleaseRead};
 pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
+pub use records::pending_change::{PendingChange, PendingStep, ReleasePosition};
 pub use records::precondition::{EscrowNeed, Precondition};
 pub use records::product::ProductRecord;
 pub use replay::audit::{Discrepancy, ProductHistory, audit};

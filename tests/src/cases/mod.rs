@@ -4,6 +4,7 @@
 //! [`with_every_case!`](crate::with_every_case) lists the cases; a test compares the list with the files.
 
 pub mod cancelled_callers;
+pub mod changes_in_steps;
 pub mod conflicts;
 pub mod event_feed;
 pub mod exports;
@@ -130,6 +131,10 @@ macro_rules! with_every_case {
             reallocation::the_backlog_is_served_in_the_order_of_placing,
             reallocation::backordered_lines_with_earlier_required_dates_are_served_first,
             reallocation::running_out_of_stock_and_replenishment_are_reported_once_each,
+            changes_in_steps::the_lines_of_a_cancelled_batch_are_served_in_order_of_service,
+            changes_in_steps::a_change_that_was_interrupted_is_continued_after_a_restart,
+            changes_in_steps::no_line_overtakes_those_that_have_to_move,
+            changes_in_steps::another_date_reaches_each_of_many_lines_once,
             extremes::names_of_any_characters_are_stored,
             extremes::similar_names_are_different,
             extremes::the_longest_names_are_stored,

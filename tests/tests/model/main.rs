@@ -73,7 +73,12 @@ fn answered(answer: &Answer) -> Answered {
             | Outcome::OrderPlaced { fresh, .. },
         ) => *fresh,
         Ok(Outcome::AlreadyProcessed) => false,
-        Ok(Outcome::Quoted { .. } | Outcome::HoldsExpired { .. } | Outcome::BacklogServed { .. }) => true,
+        Ok(
+            Outcome::Quoted { .. }
+            | Outcome::HoldsExpired { .. }
+            | Outcome::BacklogServed { .. }
+            | Outcome::ChangeContinued { .. },
+        ) => true,
     };
     if changed { Answered::Done } else { Answered::Unchanged }
 }

@@ -29,6 +29,10 @@ impl Worklist for MinimalWorklist {
         self.0.products_with_pending_backlog(limit).await
     }
 
+    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.0.products_with_pending_change(limit).await
+    }
+
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.0.products_with_due_holds(now, limit).await
     }
@@ -45,6 +49,7 @@ fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
     let needed: BTreeSet<Reference> = allocated_in
         .chain(dispatched_from)
         .chain(&scope.batches)
+        .chain(loaded.release.iter().map(|read| &read.batch))
         .cloned()
         .collect();
     for product in &loaded.products {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use earmark_domain::{
-    BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, LineKey, Loaded, NextHold, OrderId, Reference,
-    ReleaseLines, ReleaseScope, Scope, ServicePosition, Sku, Units,
+    BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, CHANGE_PAGE, LineKey, Loaded, NextHold, OrderId,
+    Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, ServicePosition, Sku, Units,
 };
 
 use jiff::Timestamp;
@@ -57,7 +57,12 @@ impl Tables {
                 });
             }
         }
-        lines.extend(scope.release.iter().flat_map(|need| self.to_release(need)));
+        if let Some(need) = scope.release_of(&loaded.products) {
+            references.insert(need.batch.clone());
+            let (leaving, read) = self.to_release(&need);
+            lines.extend(leaving);
+            loaded.release = Some(read);
+        }
 
         for line in lines.iter().filter_map(|key| self.line(key)) {
             loaded.lines.push(line.record.clone());
@@ -75,25 +80,39 @@ impl Tables {
         loaded
     }
 
-    /// The lines that would have to leave a batch, the lowest release rank first: no more than cover the excess; or all
-    /// that hold units there.
-    fn to_release(&self, need: &ReleaseScope) -> Vec<LineKey> {
-        let Some(batch) = self.batches.get(&need.batch) else {
-            return Vec::new();
+    /// A page of the lines that would have to leave a batch, in the order that is asked for: no more than cover the
+    /// excess; or all that hold units there.
+    fn to_release(&self, need: &ReleaseScope) -> (Vec<LineKey>, ReleaseRead) {
+        let mut read = ReleaseRead {
+            batch: need.batch.clone(),
+            more: false,
         };
-        let mut excess = match need.lines {
-            ReleaseLines::Beyond(quantity) => committed(&batch.record).saturating_sub(quantity.units()),
-            ReleaseLines::All => Units::new(u64::MAX),
+        let Some(batch) = self.batches.get(&need.batch) else {
+            return (Vec::new(), read);
+        };
+        let all = Units::new(u64::MAX);
+        let (mut excess, held): (Units, &mut dyn Iterator<Item = (&ReleasePosition, &Quantity)>) = match &need.lines {
+            ReleaseLines::Beyond(quantity) => {
+                let excess = committed(&batch.record).saturating_sub(quantity.units());
+                (excess, &mut batch.held.iter())
+            }
+            ReleaseLines::All => (all, &mut batch.held.iter()),
+            ReleaseLines::LastFirst { after: None } => (all, &mut batch.held.iter().rev()),
+            ReleaseLines::LastFirst { after: Some(after) } => (all, &mut batch.held.range(..after).rev()),
         };
         let mut keys = Vec::new();
-        for ((_, _, position), quantity) in batch.held.iter().rev() {
+        for (position, quantity) in held {
             if excess == Units::ZERO {
                 break;
             }
+            if keys.len() == CHANGE_PAGE {
+                read.more = true;
+                break;
+            }
             excess = excess.saturating_sub(quantity.units());
-            keys.push(position.key.clone());
+            keys.push(position.line.key.clone());
         }
-        keys
+        (keys, read)
     }
 
     /// Orders that have a line of one of these products whose deadline is not after an instant, the earliest first.

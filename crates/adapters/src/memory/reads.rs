@@ -83,7 +83,7 @@ impl Tables {
             .batches
             .iter()
             .filter_map(|reference| self.batches.get(reference));
-        let holding = batches.flat_map(|batch| batch.held.keys().map(|(_, _, position)| &position.key.order));
+        let holding = batches.flat_map(|batch| batch.held.keys().map(|position| &position.line.key.order));
         let orders: BTreeSet<&OrderId> = product.orders.iter().chain(holding).collect();
         orders
             .into_iter()

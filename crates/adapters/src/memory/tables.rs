@@ -1,11 +1,10 @@
 //! The tables, with the indexes that make the cost of each step follow the size of its result.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
-    MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleaseRank, SequencedEvent,
+    MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleasePosition, SequencedEvent,
     ServicePosition, Sku, Units,
 };
 use jiff::Timestamp;
@@ -45,16 +44,16 @@ pub(super) struct StoredProduct {
 #[derive(Debug)]
 pub(super) struct StoredBatch {
     pub(super) record: BatchRecord,
-    /// What each line holds here, in the order in which lines leave, backwards.
-    pub(super) held: BTreeMap<ReleaseOrder, Quantity>,
+    /// What each line holds here, in the order in which lines leave.
+    pub(super) held: BTreeMap<ReleasePosition, Quantity>,
 }
 
-/// The order in which lines leave a batch: the greatest first. That is the lowest release rank, of equal ranks the
-/// latest allocated, and of those the latest position in the order of service.
-pub(super) type ReleaseOrder = (Reverse<ReleaseRank>, Timestamp, ServicePosition);
-
-fn release_order(allocation: &AllocationRecord, position: ServicePosition) -> ReleaseOrder {
-    (Reverse(allocation.release_rank), allocation.allocated_at, position)
+fn release_position(allocation: &AllocationRecord, line: ServicePosition) -> ReleasePosition {
+    ReleasePosition {
+        rank: allocation.release_rank,
+        allocated_at: allocation.allocated_at,
+        line,
+    }
 }
 
 /// A line, with what it holds and what it has dispatched.
@@ -199,10 +198,10 @@ impl Tables {
             // What it still holds is ordered by its new position.
             for allocation in line.allocations.clone() {
                 let batch = self.batch_mut(&allocation.batch);
-                batch.held.remove(&release_order(&allocation, was.clone()));
+                batch.held.remove(&release_position(&allocation, was.clone()));
                 batch
                     .held
-                    .insert(release_order(&allocation, is.clone()), allocation.quantity);
+                    .insert(release_position(&allocation, is.clone()), allocation.quantity);
             }
         }
 
@@ -224,7 +223,7 @@ impl Tables {
         line.allocations.retain(|held| held.batch != allocation.batch);
         let position = line.record.service_position();
         let batch = self.batch_mut(&allocation.batch);
-        batch.held.remove(&release_order(allocation, position));
+        batch.held.remove(&release_position(allocation, position));
         batch.record.allocated = batch
             .record
             .allocated
@@ -239,7 +238,7 @@ impl Tables {
         let batch = self.batch_mut(&allocation.batch);
         batch
             .held
-            .insert(release_order(allocation, position), allocation.quantity);
+            .insert(release_position(allocation, position), allocation.quantity);
         batch.record.allocated = batch
             .record
             .allocated

@@ -24,6 +24,13 @@ impl Worklist for MemoryStore {
         Ok(pending.take(limit).map(|product| product.record.sku.clone()).collect())
     }
 
+    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        let tables = self.tables()?;
+        let products = tables.products.values().map(|product| &product.record);
+        let pending = products.filter(|product| product.pending_change.is_some());
+        Ok(pending.take(limit).map(|product| product.sku.clone()).collect())
+    }
+
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let tables = self.tables()?;
         let products = tables.products.values().map(|product| &product.record);

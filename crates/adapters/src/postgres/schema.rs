@@ -15,6 +15,7 @@ diesel::table! {
         safety_stock -> Integer,
         depleted -> Bool,
         next_expiry -> Nullable<Timestamptz>,
+        pending_change -> Nullable<Text>,
         escrow_commits -> BigInt,
     }
 }

@@ -13,6 +13,7 @@ diesel::table! {
         safety_stock -> BigInt,
         depleted -> Bool,
         next_expiry -> Nullable<BigInt>,
+        pending_change -> Nullable<Text>,
     }
 }
 

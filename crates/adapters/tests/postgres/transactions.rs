@@ -188,6 +188,7 @@ async fn a_decision_on_another_version_is_not_stored() {
                             safety_stock: Count::ZERO,
                             depleted: false,
                             next_expiry: None,
+                            pending_change: None,
                         },
                     }],
                     ..ChangeSet::default()

@@ -15,7 +15,15 @@ pub(crate) fn decide(
     loaded: Loaded,
 ) -> Result<Decided, Undecided> {
     let mut unit_of_work = UnitOfWork::open(loaded)?;
-    if let Some(last) = contexts.last().filter(|_| !expires_holds(envelopes)) {
+    let continues_change = matches!(sole_command(envelopes), Some(Command::ContinueChange(_)));
+    let pending = unit_of_work.products_with_pending_changes();
+    if !pending.is_empty() && !continues_change {
+        return Err(Undecided::ChangesPending(pending));
+    }
+    if let Some(last) = contexts
+        .last()
+        .filter(|_| !expires_holds(envelopes) && !continues_change)
+    {
         let due = unit_of_work.products_with_due_holds(last.now);
         if !due.is_empty() {
             return Err(Undecided::HoldsDue(due));
@@ -34,13 +42,15 @@ pub(crate) fn decide(
 
 /// Whether the group is the one command that expires due holds.
 fn expires_holds(envelopes: &[Envelope]) -> bool {
-    matches!(
-        envelopes,
-        [Envelope {
-            command: Command::ExpireHolds(_),
-            ..
-        }]
-    )
+    matches!(sole_command(envelopes), Some(Command::ExpireHolds(_)))
+}
+
+/// The command of a group of one.
+const fn sole_command(envelopes: &[Envelope]) -> Option<&Command> {
+    match envelopes {
+        [only] => Some(&only.command),
+        _ => None,
+    }
 }
 
 /// Decides one command. A preview leaves nothing in the unit of work.

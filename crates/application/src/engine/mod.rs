@@ -120,6 +120,11 @@ impl Engine {
         self.shared.backlog_pending.notified().await;
     }
 
+    /// Waits until a transaction has left a change of a batch to be continued.
+    pub async fn change_pending(&self) {
+        self.shared.change_pending.notified().await;
+    }
+
     /// The current instant of the clock that decisions are taken by.
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.now()

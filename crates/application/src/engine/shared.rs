@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     last_instant: AtomicI64,
     /// Notified when a transaction left part of a backlog unserved.
     pub(crate) backlog_pending: Notify,
+    /// Notified when a transaction left a change of a batch to be continued.
+    pub(crate) change_pending: Notify,
     pub(crate) draining: AtomicBool,
     pub(crate) next_stream: AtomicUsize,
 }
@@ -76,6 +78,7 @@ impl Shared {
             promising,
             last_instant: AtomicI64::new(0),
             backlog_pending: Notify::new(),
+            change_pending: Notify::new(),
             draining: AtomicBool::new(false),
             next_stream: AtomicUsize::new(0),
         }

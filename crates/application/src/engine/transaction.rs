@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_domain::{DecisionContext, NeedsAllBatches, Scope, Sku};
+use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope, Sku};
 use tokio::sync::oneshot;
 
 use super::decide::decide;
@@ -115,6 +115,14 @@ impl Transaction {
                         decision = self.decision(shared);
                     }
                 }
+                // Not counted as an attempt: each step goes through some lines.
+                Err(StoreError::Undecided(Undecided::ChangesPending(skus))) => {
+                    if let Err(error) = continue_changes(skus, shared, hints).await {
+                        self.answer_all(shared, &error);
+                        return Vec::new();
+                    }
+                    decision = self.decision(shared);
+                }
                 // Not counted as an attempt: each time more is loaded, until all is.
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
                     if !skus.is_subset(&self.scope.all_batches_of) =>
@@ -154,6 +162,9 @@ impl Transaction {
         shared.meter.stored(self.envelopes.len(), events, took);
         if decided.changes.pending_backlogs().next().is_some() {
             shared.backlog_pending.notify_one();
+        }
+        if decided.changes.pending_changes().next().is_some() {
+            shared.change_pending.notify_one();
         }
         self.answer(shared, decided.answers);
     }
@@ -219,13 +230,32 @@ async fn expire_holds(skus: BTreeSet<Sku>, shared: &Shared, hints: &AllBatchesHi
         tracing::warn!(%error, "holds can't be expired");
         CommandError::Unavailable
     })?;
+    run_alone(command, "holds", shared, hints).await
+}
+
+/// Continues the pending changes of products by a step each.
+async fn continue_changes(skus: BTreeSet<Sku>, shared: &Shared, hints: &AllBatchesHints) -> Result<(), CommandError> {
+    for sku in skus {
+        run_alone(Command::ContinueChange(sku), "change", shared, hints).await?;
+    }
+    Ok(())
+}
+
+/// Runs a command of the service that another one has to wait for.
+async fn run_alone(
+    command: Command,
+    correlation_id: &str,
+    shared: &Shared,
+    hints: &AllBatchesHints,
+) -> Result<(), CommandError> {
     let (reply, answer) = oneshot::channel();
     let job = Job {
-        envelope: Envelope::from_service(command, "holds"),
+        envelope: Envelope::from_service(command, correlation_id),
         reply,
         streamed: false,
     };
-    // A transaction that expires holds meets no due ones: this recurses no deeper.
+    // A transaction that expires holds meets no due ones, and one that continues a change no pending one: this recurses
+    // no deeper than from the first to the second.
     let split = Box::pin(Transaction::of(vec![job], hints).run(shared, hints, None)).await;
     debug_assert!(split.is_empty(), "a single command is not split");
     answer.await.unwrap_or(Err(CommandError::Internal)).map(|_| ())

@@ -13,6 +13,8 @@ use crate::store_error::StoreError;
 pub trait Worklist: Send + Sync {
     /// Products whose backlog has another page to be served.
     async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError>;
+    /// Products with a change of a batch that is not carried out for all of its lines.
+    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError>;
     /// Products on which a hold may have reached its deadline by `now`, the earliest deadline first.
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError>;
     /// Orders that have a line of one of these products whose deadline is not after `now`, the earliest deadline first.

@@ -48,6 +48,9 @@ pub struct Effects {
     pub allocated: Vec<LineView>,
     /// Lines that stay in their batches and have a new promise date.
     pub promise_changed: Vec<PromiseMoved>,
+    /// Whether more lines are affected than one transaction goes through: the service goes on with them at once, and
+    /// events report what becomes of each.
+    pub continues: bool,
 }
 
 /// What a command did.
@@ -121,6 +124,11 @@ pub enum Outcome {
     HoldsExpired {
         /// How many orders.
         orders: usize,
+    },
+    /// A page of the lines of a batch that changes was gone through.
+    ChangeContinued {
+        /// Whether the change is carried out for all lines.
+        done: bool,
     },
     /// A page of the backlog was served.
     BacklogServed {

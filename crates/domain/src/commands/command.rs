@@ -166,6 +166,8 @@ pub enum Command {
     ExpireHolds(ExpireHolds),
     /// Continues to serve a backlog where an earlier transaction stopped. The service sends it to itself.
     ServeBacklog(Sku),
+    /// Continues a change of a batch where an earlier transaction stopped. The service sends it to itself.
+    ContinueChange(Sku),
 }
 
 impl Command {
@@ -190,6 +192,7 @@ impl Command {
             Self::Quote(_) => "quote",
             Self::ExpireHolds(_) => "expire_holds",
             Self::ServeBacklog(_) => "serve_backlog",
+            Self::ContinueChange(_) => "continue_change",
         }
     }
 
@@ -202,7 +205,8 @@ impl Command {
             | Self::ReceiveBatch { .. }
             | Self::CancelBatch(_)
             | Self::ExpireHolds(_)
-            | Self::ServeBacklog(_) => false,
+            | Self::ServeBacklog(_)
+            | Self::ContinueChange(_) => false,
             Self::PutProduct(_)
             | Self::CreateBatch(_)
             | Self::Allocate(_)
@@ -233,7 +237,7 @@ impl Command {
     pub fn foremost_name(&self) -> &str {
         match self {
             Self::PutProduct(put) => put.sku.as_str(),
-            Self::ServeBacklog(sku) => sku.as_str(),
+            Self::ServeBacklog(sku) | Self::ContinueChange(sku) => sku.as_str(),
             Self::CreateBatch(create) => create.sku.as_str(),
             Self::ChangeBatch(ChangeBatch { reference, .. })
             | Self::ReceiveBatch { reference, .. }

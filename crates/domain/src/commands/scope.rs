@@ -7,11 +7,18 @@ use super::command::{ChangeBatch, Command, ConfirmOrder};
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::quantity::Count;
+use crate::records::pending_change::{PendingStep, ReleasePosition};
+use crate::records::product::ProductRecord;
 
 /// How many waiting lines of each product one transaction tries. A follow-up transaction serves the rest.
 ///
 /// This bounds the time a transaction holds its locks: some hundred lines are a few milliseconds of work.
 pub const BACKLOG_PAGE: usize = 200;
+
+/// How many lines of a batch that changes one transaction goes through. A follow-up transaction goes through the rest.
+///
+/// The bound has the same reason as [`BACKLOG_PAGE`].
+pub const CHANGE_PAGE: usize = 200;
 
 /// How many batches with available units are read of a product, in preference order, unless a decision needs all of
 /// them.
@@ -32,14 +39,20 @@ pub enum BacklogNeed {
     Resume,
 }
 
-/// Which lines of a batch are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which lines of a batch are read, no more than [`CHANGE_PAGE`] of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseLines {
     /// The lines that leave first, by release rank (ties: the latest allocated, then the last in order of service),
     /// until they hold as many units as the batch has committed beyond this quantity.
     Beyond(Count),
-    /// All lines with units in the batch: the promise date of each may change.
+    /// All lines with units in the batch, in the same order: the promise date of each may change.
     All,
+    /// The lines with units in the batch in the opposite order: those that leave last, from the one before this
+    /// position on.
+    LastFirst {
+        /// The position; `None`: from the last on.
+        after: Option<ReleasePosition>,
+    },
 }
 
 /// Lines that may have to leave a batch.
@@ -71,6 +84,8 @@ pub struct Scope {
     pub backlog: BacklogNeed,
     /// The lines that may have to leave a batch that changes. The batch is in `batches` too.
     pub release: Option<ReleaseScope>,
+    /// Whether to continue the pending change of the product in `skus`: see [`release_of`](Self::release_of).
+    pub pending_change: bool,
     /// Products of which to read the next deadline. They are in `skus` too.
     pub holds: BTreeSet<Sku>,
     /// The messages that carried the commands: the store returns those that were processed before.
@@ -85,7 +100,7 @@ impl Scope {
         // Collected first and sorted once: inserting into a set name by name costs several times as much.
         let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut backlog, mut release) = (BacklogNeed::None, None);
-        let (mut dispatches, mut holds) = (false, BTreeSet::new());
+        let (mut dispatches, mut pending_change, mut holds) = (false, false, BTreeSet::new());
         for command in commands {
             let mut need = BacklogNeed::FromStart;
             let mut change = |batch: &Reference, lines| {
@@ -155,6 +170,10 @@ impl Scope {
                     skus.push(sku.clone());
                     need = BacklogNeed::Resume;
                 }
+                Command::ContinueChange(sku) => {
+                    skus.push(sku.clone());
+                    pending_change = true;
+                }
             }
             backlog = backlog.max(need);
         }
@@ -167,9 +186,27 @@ impl Scope {
             dispatches,
             backlog,
             release,
+            pending_change,
             holds,
             messages: BTreeSet::new(),
         }
+    }
+
+    /// The lines that may have to leave a batch: those the scope names, or those that the pending change of its product
+    /// goes through next. The batch has to be read too.
+    #[must_use]
+    pub fn release_of(&self, products: &[ProductRecord]) -> Option<ReleaseScope> {
+        if !self.pending_change {
+            return self.release.clone();
+        }
+        let change = products.iter().find_map(|product| product.pending_change.as_ref())?;
+        Some(ReleaseScope {
+            batch: change.batch().clone(),
+            lines: match &change.step {
+                PendingStep::Release { to, .. } => ReleaseLines::Beyond(*to),
+                PendingStep::Redate { after, .. } => ReleaseLines::LastFirst { after: after.clone() },
+            },
+        })
     }
 }
 

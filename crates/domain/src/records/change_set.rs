@@ -84,6 +84,14 @@ impl ChangeSet {
             && self.inbox.is_empty()
     }
 
+    /// The products with a change of a batch that this transaction did not carry out for all of its lines.
+    pub fn pending_changes(&self) -> impl Iterator<Item = &Sku> {
+        self.products
+            .iter()
+            .filter(|change| change.record.pending_change.is_some())
+            .map(|change| &change.record.sku)
+    }
+
     /// The products whose backlog this transaction did not serve to its end.
     pub fn pending_backlogs(&self) -> impl Iterator<Item = &Sku> {
         self.products

@@ -9,7 +9,7 @@ use super::batch::{BatchRecord, Preference};
 use super::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 use super::product::ProductRecord;
 use crate::language::message::MessageId;
-use crate::language::name::Sku;
+use crate::language::name::{Reference, Sku};
 use crate::language::precedence::ServicePosition;
 
 /// The end of a page of batches: the product has more batches with available units than were read.
@@ -28,6 +28,15 @@ pub struct BacklogRead {
     pub sku: Sku,
     /// The position of the last line that was read, with more lines waiting behind it. `None`: all lines were read.
     pub until: Option<ServicePosition>,
+}
+
+/// The lines of a batch that changes, as far as they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseRead {
+    /// Which batch.
+    pub batch: Reference,
+    /// Whether the change concerns more of its lines than were read.
+    pub more: bool,
 }
 
 /// When the next hold on a product's stock ends.
@@ -62,6 +71,8 @@ pub struct Loaded {
     pub next_holds: Vec<NextHold>,
     /// How far each product's backlog was read, if the scope asks for it.
     pub backlog: Vec<BacklogRead>,
+    /// How far the lines to release were read, if the scope asks for them.
+    pub release: Option<ReleaseRead>,
     /// Those of the scope's messages that were processed before.
     pub processed: BTreeSet<MessageId>,
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::language::name::{ProductName, Sku};
 use crate::language::precedence::ServicePosition;
 use crate::language::quantity::Count;
+use crate::records::pending_change::PendingChange;
 
 /// A product as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,9 @@ pub struct ProductRecord {
     /// No hold on its stock ends before this instant; `None`: there is no hold. The hold that was to end then may be
     /// gone.
     pub next_expiry: Option<Timestamp>,
+    /// A change of one of its batches that is not carried out for all lines. Nothing else is decided on the product
+    /// until it is.
+    pub pending_change: Option<PendingChange>,
 }
 
 impl ProductRecord {
@@ -42,6 +46,7 @@ impl ProductRecord {
             safety_stock: Count::ZERO,
             depleted: false,
             next_expiry: None,
+            pending_change: None,
         }
     }
 }

@@ -78,6 +78,11 @@ impl Batch {
             .expect("no more is committed than the batch has")
     }
 
+    /// What is committed, as a quantity: the least that the batch can be counted down to.
+    pub(crate) fn committed_count(&self) -> Count {
+        Count::new(i128::from(self.committed().get())).expect("no more is committed than the batch has")
+    }
+
     /// Units that can be promised.
     #[must_use]
     pub fn available(&self) -> Units {

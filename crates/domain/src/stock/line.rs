@@ -11,6 +11,7 @@ use crate::language::precedence::{ReleaseRank, ServicePosition};
 use crate::language::quantity::{Quantity, Units};
 use crate::records::change_set::{Change, ChangeSet};
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
+use crate::records::pending_change::ReleasePosition;
 
 /// Units of one line, allocated in one batch, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +215,15 @@ impl Line {
     /// Its rank among the lines that may have to leave a batch.
     pub(crate) fn release_rank(&self) -> ReleaseRank {
         release_rank(&self.terms, &self.status)
+    }
+
+    /// Its position among the lines that have units in a batch, in the order in which they leave it.
+    pub(crate) fn release_position(&self, batch: BatchIndex) -> Option<ReleasePosition> {
+        self.allocation_in(batch).map(|allocation| ReleasePosition {
+            rank: self.release_rank(),
+            allocated_at: allocation.allocated_at,
+            line: self.service_position(),
+        })
     }
 
     /// Marks the line as tracked; returns whether it was not before.

@@ -9,7 +9,7 @@ use crate::commands::command::{ChangeBatch, CreateBatch, PutProduct};
 use crate::context::DecisionContext;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
-use crate::language::name::Reference;
+use crate::language::name::{Reference, Sku};
 use crate::language::quantity::Count;
 use crate::language::reason::MoveReason;
 use crate::stock::batch::BatchChange;
@@ -198,15 +198,37 @@ impl UnitOfWork {
         let mut effects = Effects::default();
         let mut recorder = EventRecorder::new(context, &mut self.events);
         let product = &mut self.products[at.product];
-        for fact in facts {
-            product.record_fact(fact, &mut recorder);
+        if product.are_lines_cut(at.batch) {
+            product.begin_change(at.batch, change, reason, &mut recorder, &mut effects);
+        } else {
+            for fact in facts {
+                product.record_fact(fact, &mut recorder);
+            }
+            product.change_batch(at.batch, change, &Cause::Moved(reason), &mut recorder, &mut effects);
         }
-        product.change_batch(at.batch, change, &Cause::Moved(reason), &mut recorder, &mut effects);
         Outcome::BatchChanged {
             batch: self.view_batch(at, context.today()),
             changed: true,
             effects,
         }
+    }
+
+    /// Continues a change of a batch that one transaction could not carry out for all of its lines.
+    pub(super) fn continue_change(&mut self, sku: &Sku, context: &DecisionContext) -> Result<Outcome, Refusal> {
+        let Some(&product) = self.by_sku.get(sku) else {
+            return Err(Refusal::UnknownSku(Vec::from([sku.clone()])));
+        };
+        let change = self.products[product].record().pending_change.clone();
+        let Some(change) = change else {
+            // Another instance has carried it out.
+            return Ok(Outcome::ChangeContinued { done: true });
+        };
+        let at = self.named_batch(change.batch())?;
+        let mut recorder = EventRecorder::new(context, &mut self.events);
+        let product = &mut self.products[at.product];
+        product.continue_change(at.batch, change, &mut recorder, &mut Effects::default());
+        let done = product.record().pending_change.is_none();
+        Ok(Outcome::ChangeContinued { done })
     }
 
     fn unchanged_batch(&self, at: BatchAt, context: &DecisionContext) -> Outcome {

@@ -100,6 +100,15 @@ impl UnitOfWork {
             .collect()
     }
 
+    /// The products with a change of a batch that is not carried out for all of its lines. It must be continued
+    /// ([`ContinueChange`](Command::ContinueChange)) until it is, before anything else is decided on these products.
+    #[must_use]
+    pub fn products_with_pending_changes(&self) -> BTreeSet<Sku> {
+        let products = self.products.iter().map(Product::record);
+        let pending = products.filter(|product| product.pending_change.is_some());
+        pending.map(|product| product.sku.clone()).collect()
+    }
+
     /// Records that a message is processed whose command is decided next. Returns `false` if it was processed before.
     pub fn receive(&mut self, message: &MessageId) -> bool {
         let first = self.processed.insert(message.clone());
@@ -141,6 +150,7 @@ impl UnitOfWork {
             Command::Quote(quote) => self.quote(quote, context),
             Command::ExpireHolds(expire) => Ok(self.expire_holds(expire, context)),
             Command::ServeBacklog(sku) => self.serve_backlog(sku, context),
+            Command::ContinueChange(sku) => self.continue_change(sku, context),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Corrupt, Header, LineAt, UnitOfWork};
 use crate::language::line_terms::Part;
 use crate::language::name::LineKey;
 use crate::records::batch::BatchRecord;
-use crate::records::loaded::Loaded;
+use crate::records::loaded::{Loaded, ReleaseRead};
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 use crate::stock::line::{Allocation, Line};
 use crate::stock::product::Product;
@@ -78,6 +78,11 @@ impl UnitOfWork {
             }
         }
         opened.products.iter_mut().for_each(Product::sort_batches);
+        if let Some(ReleaseRead { batch, more: true }) = &loaded.release
+            && let Some(at) = opened.find_batch(batch)
+        {
+            opened.products[at.product].set_lines_cut(at.batch);
+        }
         let mut units_of: BTreeMap<LineKey, Vec<LineUnits>> = BTreeMap::new();
         for allocation in loaded.allocations {
             let units = LineUnits::from(&allocation);

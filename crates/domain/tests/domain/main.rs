@@ -5,6 +5,7 @@ mod arrivals;
 mod audit;
 mod backlog;
 mod batches;
+mod changes_in_steps;
 mod dispatch;
 mod holds;
 mod orders;

@@ -241,7 +241,9 @@ impl Model {
             Command::CancelOrder(order) | Command::Dispatch { order, .. } | Command::UndoDispatch { order, .. } => {
                 of_order(order)
             }
-            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not generated"),
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) | Command::ContinueChange(_) => {
+                unreachable!("not generated")
+            }
         }
     }
 
@@ -297,7 +299,9 @@ impl Model {
             },
             Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref()),
             Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref()),
-            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) => unreachable!("not generated"),
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) | Command::ContinueChange(_) => {
+                unreachable!("not generated")
+            }
         }
     }
 

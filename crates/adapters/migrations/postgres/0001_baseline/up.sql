@@ -21,6 +21,8 @@ CREATE TABLE products (
     safety_stock integer NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
     depleted boolean NOT NULL DEFAULT false,
     next_expiry timestamptz,
+    -- A change of one of its batches that is not carried out for all of the batch's lines, as JSON.
+    pending_change text,
     -- How many of the product's versions only placed lines under escrow. `version - escrow_commits` is the base
     -- version: as long as it stands, other transactions have done nothing but place lines in the product.
     escrow_commits bigint NOT NULL DEFAULT 0,
@@ -31,6 +33,8 @@ CREATE TABLE products (
 
 -- The products whose backlog is to be served further.
 CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_at IS NOT NULL;
+-- The products with a change of a batch that is to be continued.
+CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
 -- The products with holds, in the order in which the next one ends. A change of a product touches this index only when
 -- that instant changes.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;

@@ -18,6 +18,8 @@ CREATE TABLE products (
     depleted INTEGER NOT NULL DEFAULT FALSE CHECK (depleted IN (0, 1)),
     -- When the next hold on the product ends.
     next_expiry INTEGER,
+    -- A change of one of its batches that is not carried out for all of the batch's lines, as JSON.
+    pending_change TEXT,
     CONSTRAINT products_resume_is_whole CHECK (
         (resume_placed_at IS NULL) = (resume_rank IS NULL)
         AND (resume_placed_at IS NULL) = (resume_order_id IS NULL)
@@ -27,6 +29,7 @@ CREATE TABLE products (
 
 -- The products whose backlog has a page pending.
 CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_at IS NOT NULL;
+CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
 -- The holds that end next. Only a change of that instant touches it.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
 

@@ -42,6 +42,11 @@ impl Reply {
         struct Expired {
             orders: usize,
         }
+        /// The body for a step of a change, which no request asks for.
+        #[derive(Serialize)]
+        struct Continued {
+            done: bool,
+        }
         match outcome {
             Outcome::ProductPut {
                 sku,
@@ -90,6 +95,7 @@ impl Reply {
                 },
             ),
             Outcome::HoldsExpired { orders } => Self::new(StatusCode::OK, &Expired { orders: *orders }),
+            Outcome::ChangeContinued { done } => Self::new(StatusCode::OK, &Continued { done: *done }),
             Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
         }
     }

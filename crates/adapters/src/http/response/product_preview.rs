@@ -64,6 +64,7 @@ pub(crate) fn previewed(change: &ProductChange<'_>, stored: Option<ProductRead>)
         resume_after: None,
         depleted: false,
         next_expiry: None,
+        pending_change: None,
     };
     ProductRead {
         summary: ProductSummary::of(record, batches.iter(), backordered.saturating_sub(served)),

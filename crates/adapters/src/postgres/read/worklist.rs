@@ -30,6 +30,16 @@ impl Worklist for PostgresStore {
         skus(load(pending, &connection).await.map_err(store_error)?)
     }
 
+    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        let pending = products::table
+            .filter(products::pending_change.is_not_null())
+            .order(products::sku)
+            .limit(row_limit(limit))
+            .select(ProductRow::as_select());
+        let connection = self.connection().await?;
+        skus(load(pending, &connection).await.map_err(store_error)?)
+    }
+
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let due = products::table
             .filter(products::next_expiry.le(pg_bound(now)))

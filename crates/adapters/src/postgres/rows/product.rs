@@ -8,6 +8,7 @@ use earmark_domain::{Count, ProductName, ProductRecord, ServicePosition, Sku};
 use super::values::Times;
 use crate::postgres::schema::products;
 use crate::sql::decode::RowContext;
+use crate::sql::pending_change;
 
 /// A row of `products`.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -24,6 +25,7 @@ pub(in crate::postgres) struct ProductRow {
     safety_stock: i32,
     depleted: bool,
     next_expiry: Option<PgTimestamp>,
+    pending_change: Option<String>,
     escrow_commits: i64,
 }
 
@@ -62,8 +64,12 @@ impl TryFrom<ProductRow> for ProductRecord {
             }),
             _ => return Err(at.corrupt("the position at which to resume the backlog is not whole")),
         };
+        let sku = at.read("sku", Sku::new(&row.sku))?;
+        let pending_change = row.pending_change.as_deref();
+        let pending_change = pending_change.map(|json| pending_change::from_json(&sku, json));
         Ok(Self {
-            sku: at.read("sku", Sku::new(&row.sku))?,
+            pending_change: pending_change.transpose()?,
+            sku,
             version: at.read("version", u64::try_from(row.version))?,
             batches_created: at.read("batches_created", u32::try_from(row.batches_created))?,
             resume_after,

@@ -28,6 +28,18 @@ impl Worklist for SqliteStore {
             .await
     }
 
+    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.readers
+            .query(move |conn| {
+                let pending = products::table
+                    .filter(products::pending_change.is_not_null())
+                    .order(products::sku)
+                    .select(products::sku);
+                skus(&first_rows(pending.load_iter(conn), limit)?)
+            })
+            .await
+    }
+
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
             .query(move |conn| {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::super::schema::{batches, products};
 use super::Times;
 use crate::sql::decode::{RowContext, counter};
-use crate::sql::rank;
+use crate::sql::{pending_change, rank};
 
 /// A product as it is read.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -28,6 +28,7 @@ pub(in crate::sqlite) struct ProductRow {
     safety_stock: i64,
     depleted: bool,
     next_expiry: Option<i64>,
+    pending_change: Option<String>,
 }
 
 /// A product's record.
@@ -52,7 +53,10 @@ pub(in crate::sqlite) fn product(row: ProductRow) -> Result<ProductRecord, Store
         _ => return Err(at.corrupt("the position to resume the backlog at is not whole")),
     };
     let expiry = |until| at.instant("next_expiry", until);
+    let sku = at.read("sku", Sku::new(&row.sku))?;
+    let pending_change = row.pending_change.map(|json| pending_change::from_json(&sku, &json));
     Ok(ProductRecord {
+        pending_change: pending_change.transpose()?,
         name: at.read("name", row.name.map(ProductName::new).transpose())?,
         version: at.read("version", u64::try_from(row.version))?,
         batches_created: at.read("batches_created", u32::try_from(row.batches_created))?,
@@ -60,7 +64,7 @@ pub(in crate::sqlite) fn product(row: ProductRow) -> Result<ProductRecord, Store
         safety_stock: at.read("safety_stock", Count::new(row.safety_stock))?,
         depleted: row.depleted,
         next_expiry: row.next_expiry.map(expiry).transpose()?,
-        sku: at.read("sku", Sku::new(&row.sku))?,
+        sku,
     })
 }
 
@@ -80,6 +84,7 @@ pub(in crate::sqlite) struct ProductValues<'a> {
     safety_stock: i64,
     depleted: bool,
     next_expiry: Option<i64>,
+    pending_change: Option<String>,
 }
 
 /// A product's row.
@@ -97,6 +102,7 @@ pub(in crate::sqlite) fn product_values(product: &ProductRecord) -> ProductValue
         safety_stock: i64::from(product.safety_stock.get()),
         depleted: product.depleted,
         next_expiry: product.next_expiry.map(Timestamp::as_microsecond),
+        pending_change: product.pending_change.as_ref().map(pending_change::to_json),
     }
 }
 

@@ -11,8 +11,8 @@ use diesel::sql_types::BigInt;
 use earmark_application::StoreError;
 use earmark_domain::{
     AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, DispatchRecord,
-    LineKey, LineRecord, Loaded, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, Scope,
-    ServicePosition, Sku,
+    LineKey, LineRecord, Loaded, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, ReleaseRead,
+    Scope, ServicePosition, Sku,
 };
 use jiff::Timestamp;
 
@@ -49,11 +49,15 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
             backlog.push(reader.backlog(product, scope.backlog)?);
         }
     }
-    if let Some(need) = &scope.release
-        && let Some(batch) = reader.batches.get(&need.batch)
-    {
-        let leaving = lines_to_release(reader.connection, batch, need.lines)?;
-        reader.add_lines(leaving)?;
+    let mut release = None;
+    if let Some(need) = scope.release_of(&products) {
+        reader.batches_of([&need.batch].into_iter())?;
+        if let Some(batch) = reader.batches.get(&need.batch) {
+            let (leaving, more) = lines_to_release(reader.connection, batch, &need.lines)?;
+            reader.add_lines(leaving)?;
+            let batch = need.batch;
+            release = Some(ReleaseRead { batch, more });
+        }
     }
     let mut next_holds = Vec::new();
     for product in products.iter().filter(|product| scope.holds.contains(&product.sku)) {
@@ -77,6 +81,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         dispatches,
         next_holds,
         backlog,
+        release,
         processed,
     })
 }

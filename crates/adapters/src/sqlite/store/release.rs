@@ -1,108 +1,223 @@
-//! Which lines leave a batch that changes.
+//! Which lines of a batch a change goes through.
+//!
+//! A line holds units in one of two ways: those it was placed with, which the deferred index finds, and further ones.
+//! Both are read in the same order, each no further than it alone would be needed, and merged.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, ReleaseLines, Units};
+use earmark_domain::{BatchRecord, CHANGE_PAGE, ReleaseLines, ReleasePosition, Units};
 
 use super::super::error::store_error;
 use super::super::rows::{PlacedLineRow, units_in_batch};
 use super::super::schema::{further_allocations, lines, lines_in_batches};
+use crate::sql::rank;
 
 /// A line with the units it holds in the batch, their release rank, and since when it holds them.
 type Held = (PlacedLineRow, i64, i64, i64);
 
-/// The lines that would have to leave a batch, the lowest release rank first: no more than cover what it lacks; or all
-/// that hold units there.
+/// A line's position in the order in which lines leave: see [`ReleasePosition`].
+type Position<'a> = (i64, Reverse<i64>, Reverse<(i64, i64, &'a str, &'a str)>);
+
+fn position((line, _, release_rank, since): &Held) -> Position<'_> {
+    (*release_rank, Reverse(*since), Reverse(line.service_key()))
+}
+
+fn position_of(position: &ReleasePosition) -> Position<'_> {
+    let key = &position.line.key;
+    (
+        rank::release_rank(position.rank),
+        Reverse(position.allocated_at.as_microsecond()),
+        Reverse((
+            rank::rank(position.line.precedence),
+            position.line.placed_at.as_microsecond(),
+            key.order.as_str(),
+            key.line.as_str(),
+        )),
+    )
+}
+
+/// A part of the lines of a batch that an index has in one piece.
+#[derive(Clone, Copy)]
+enum Range {
+    /// All, the first to leave first.
+    FirstToLeave,
+    /// All, the last to leave first.
+    LastToLeave,
+    /// Those of a release rank that hold their units since an instant or later, the last to leave first.
+    OfRank(i64, i64),
+    /// Those of lower release ranks, the last to leave first.
+    BelowRank(i64),
+}
+
+/// The lines of a batch that a change goes through, no more than [`CHANGE_PAGE`], and whether there are more: the lowest
+/// release rank first, and then no more than cover what the batch lacks; or all that hold units there.
 ///
-/// The deferred index has to be complete. Each of the two ways by which a line holds units is read in order as far as
-/// it alone would cover what is lacking, and no further.
+/// The deferred index has to be complete.
 pub(super) fn lines_to_release(
     connection: &mut SqliteConnection,
     batch: &BatchRecord,
-    which: ReleaseLines,
-) -> Result<Vec<PlacedLineRow>, StoreError> {
+    which: &ReleaseLines,
+) -> Result<(Vec<PlacedLineRow>, bool), StoreError> {
     let committed = batch.allocated.checked_add(batch.dispatched);
     let committed =
         committed.ok_or_else(|| StoreError::Corrupt(format!("batches {:?}: sums wrap", batch.reference)))?;
-    let lacking = match which {
+    let mut lacking = match which {
         ReleaseLines::Beyond(quantity) => committed.saturating_sub(quantity.units()),
-        ReleaseLines::All => Units::new(u64::MAX),
+        ReleaseLines::All | ReleaseLines::LastFirst { .. } => Units::new(u64::MAX),
     };
-    if lacking == Units::ZERO {
-        return Ok(Vec::new());
+    let (ranges, after, last_first): (&[Range], _, _) = match which {
+        ReleaseLines::Beyond(_) | ReleaseLines::All => (&[Range::FirstToLeave], None, false),
+        ReleaseLines::LastFirst { after: None } => (&[Range::LastToLeave], None, true),
+        ReleaseLines::LastFirst { after: Some(after) } => {
+            let (release_rank, Reverse(since), _) = position_of(after);
+            let ranges = [Range::OfRank(release_rank, since), Range::BelowRank(release_rank)];
+            (&ranges.clone(), Some(position_of(after)), true)
+        }
+    };
+    let mut leaving = Vec::new();
+    for range in ranges {
+        let mut held = further(connection, batch, *range, lacking, after)?;
+        held.extend(placed_with(connection, batch, *range, lacking, after)?);
+        held.sort_by(|a, b| in_order(position(a).cmp(&position(b)), last_first));
+        for (line, units, ..) in held {
+            if lacking == Units::ZERO {
+                return Ok((leaving, false));
+            }
+            if leaving.len() == CHANGE_PAGE {
+                return Ok((leaving, true));
+            }
+            lacking = lacking.saturating_sub(units_in_batch(&line, units)?);
+            leaving.push(line);
+        }
     }
-    let reference = batch.reference.as_str();
-    let further = further_allocations::table
-        .inner_join(
-            lines::table.on(lines::order_id
-                .eq(further_allocations::order_id)
-                .and(lines::line_id.eq(further_allocations::line_id))),
-        )
-        .filter(further_allocations::batch.eq(reference))
-        .order((
+    Ok((leaving, false))
+}
+
+const fn in_order(order: Ordering, last_first: bool) -> Ordering {
+    if last_first { order.reverse() } else { order }
+}
+
+/// The lines of a range that hold further units in a batch.
+fn further(
+    connection: &mut SqliteConnection,
+    batch: &BatchRecord,
+    range: Range,
+    lacking: Units,
+    after: Option<Position<'_>>,
+) -> Result<Vec<Held>, StoreError> {
+    let of_line = lines::order_id
+        .eq(further_allocations::order_id)
+        .and(lines::line_id.eq(further_allocations::line_id));
+    let held = further_allocations::table
+        .inner_join(lines::table.on(of_line))
+        .filter(further_allocations::batch.eq(batch.reference.as_str()))
+        .select((
+            PlacedLineRow::as_select(),
+            further_allocations::quantity,
+            further_allocations::release_rank,
+            further_allocations::allocated_at,
+        ))
+        .into_boxed();
+    let held = match range {
+        Range::FirstToLeave | Range::LastToLeave => held,
+        Range::OfRank(release_rank, since) => held
+            .filter(further_allocations::release_rank.eq(release_rank))
+            .filter(further_allocations::allocated_at.ge(since)),
+        Range::BelowRank(release_rank) => held.filter(further_allocations::release_rank.lt(release_rank)),
+    };
+    let held = match range {
+        Range::FirstToLeave => held.order((
             further_allocations::release_rank,
             further_allocations::allocated_at.desc(),
             lines::rank.desc(),
             lines::placed_at.desc(),
             lines::order_id.desc(),
             lines::line_id.desc(),
-        ))
+        )),
+        Range::LastToLeave | Range::OfRank(..) | Range::BelowRank(_) => held.order((
+            further_allocations::release_rank.desc(),
+            further_allocations::allocated_at,
+            lines::rank,
+            lines::placed_at,
+            lines::order_id,
+            lines::line_id,
+        )),
+    };
+    page(held.load_iter(connection), lacking, after)
+}
+
+/// The lines of a range that hold the units they were placed with in a batch.
+fn placed_with(
+    connection: &mut SqliteConnection,
+    batch: &BatchRecord,
+    range: Range,
+    lacking: Units,
+    after: Option<Position<'_>>,
+) -> Result<Vec<Held>, StoreError> {
+    let of_line = lines::order_id
+        .eq(lines_in_batches::order_id)
+        .and(lines::line_id.eq(lines_in_batches::line_id));
+    let held = lines_in_batches::table
+        .inner_join(lines::table.on(of_line))
+        .filter(lines_in_batches::batch.eq(batch.reference.as_str()))
+        .filter(lines::batch.eq(batch.reference.as_str()))
         .select((
             PlacedLineRow::as_select(),
-            further_allocations::quantity,
-            further_allocations::release_rank,
-            further_allocations::allocated_at,
-        ));
-    let mut held = covering(further.load_iter(connection), lacking)?;
-    let placed_with = lines_in_batches::table
-        .inner_join(
-            lines::table.on(lines::order_id
-                .eq(lines_in_batches::order_id)
-                .and(lines::line_id.eq(lines_in_batches::line_id))),
-        )
-        .filter(lines_in_batches::batch.eq(reference))
-        .filter(lines::batch.eq(reference))
-        .order((
+            lines::units.assume_not_null(),
+            lines_in_batches::release_rank,
+            lines_in_batches::since,
+        ))
+        .into_boxed();
+    let held = match range {
+        Range::FirstToLeave | Range::LastToLeave => held,
+        Range::OfRank(release_rank, since) => held
+            .filter(lines_in_batches::release_rank.eq(release_rank))
+            .filter(lines_in_batches::since.ge(since)),
+        Range::BelowRank(release_rank) => held.filter(lines_in_batches::release_rank.lt(release_rank)),
+    };
+    let held = match range {
+        Range::FirstToLeave => held.order((
             lines_in_batches::release_rank,
             lines_in_batches::since.desc(),
             lines::rank.desc(),
             lines::placed_at.desc(),
             lines::order_id.desc(),
             lines::line_id.desc(),
-        ))
-        .select((
-            PlacedLineRow::as_select(),
-            lines::units.assume_not_null(),
-            lines_in_batches::release_rank,
+        )),
+        Range::LastToLeave | Range::OfRank(..) | Range::BelowRank(_) => held.order((
+            lines_in_batches::release_rank.desc(),
             lines_in_batches::since,
-        ));
-    held.extend(covering(placed_with.load_iter(connection), lacking)?);
-    held.sort_by(|(a, _, a_rank, a_since), (b, _, b_rank, b_since)| {
-        let key = |rank, since, line| (rank, Reverse(since), Reverse(line));
-        key(*a_rank, *a_since, a.service_key()).cmp(&key(*b_rank, *b_since, b.service_key()))
-    });
-    first_covering(held.into_iter().map(Ok), lacking).map(|held| held.into_iter().map(|(line, ..)| line).collect())
+            lines::rank,
+            lines::placed_at,
+            lines::order_id,
+            lines::line_id,
+        )),
+    };
+    page(held.load_iter(connection), lacking, after)
 }
 
-fn covering(
+/// The first rows behind a position whose units cover what is lacking, and no more than show that a page is full. Rows
+/// that are not read are not made.
+fn page(
     rows: QueryResult<impl Iterator<Item = QueryResult<Held>>>,
-    lacking: Units,
+    mut lacking: Units,
+    after: Option<Position<'_>>,
 ) -> Result<Vec<Held>, StoreError> {
-    first_covering(rows.map_err(store_error)?, lacking)
-}
-
-/// The first rows whose units cover what is lacking.
-fn first_covering(rows: impl Iterator<Item = QueryResult<Held>>, mut lacking: Units) -> Result<Vec<Held>, StoreError> {
     let mut first = Vec::new();
-    let mut rows = rows;
-    while lacking > Units::ZERO {
-        let Some(row) = rows.next() else { break };
-        let (line, units, rank, since) = row.map_err(store_error)?;
-        lacking = lacking.saturating_sub(units_in_batch(&line, units)?);
-        first.push((line, units, rank, since));
+    for row in rows.map_err(store_error)? {
+        if lacking == Units::ZERO || first.len() > CHANGE_PAGE {
+            break;
+        }
+        let held = row.map_err(store_error)?;
+        // Of lines that got their units at the same instant, some may have been gone through.
+        if after.is_some_and(|after| position(&held) >= after) {
+            continue;
+        }
+        lacking = lacking.saturating_sub(units_in_batch(&held.0, held.1)?);
+        first.push(held);
     }
     Ok(first)
 }

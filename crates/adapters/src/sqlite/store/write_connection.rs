@@ -60,7 +60,7 @@ impl WriteConnection {
                 Err(undecided) => return Err(undecided.into()),
             }
         }
-        if scope.release.is_some() {
+        if scope.release.is_some() || scope.pending_change {
             // Which lines leave a batch first follows from all lines in it.
             self.deferred_index.write_all(&mut self.connection)?;
         }

@@ -90,6 +90,7 @@ fn product(name: &str, version: u64) -> ProductRecord {
         safety_stock: Count::ZERO,
         depleted: false,
         next_expiry: None,
+        pending_change: None,
     }
 }
 

@@ -87,6 +87,10 @@ pub struct EffectsJson<'a> {
     /// Lines that keep their batches and are promised for another date.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PromiseMovedJson<'static>>))]
     promise_changed: Each<'a, PromiseMoved, PromiseMovedJson<'a>>,
+    /// `true`: more lines are affected than these. The service goes on with the others at once; events report what
+    /// becomes of each. Missing otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    continues: bool,
 }
 
 impl<'a> From<&'a Effects> for EffectsJson<'a> {
@@ -96,6 +100,7 @@ impl<'a> From<&'a Effects> for EffectsJson<'a> {
             backordered: Each::of(&effects.backordered),
             allocated: Each::of(&effects.allocated),
             promise_changed: Each::of(&effects.promise_changed),
+            continues: effects.continues,
         }
     }
 }

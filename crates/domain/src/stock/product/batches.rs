@@ -1,7 +1,6 @@
 //! What happens to batches: they are created, counted, put off, received and cancelled, and units are kept back.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 use super::Product;
 use crate::answers::outcome::Effects;
@@ -80,7 +79,7 @@ impl Product {
     }
 
     /// Puts a batch that is new or has a new ETA in its position in preference order.
-    fn insert_by_preference(&mut self, batch: BatchIndex) {
+    pub(super) fn insert_by_preference(&mut self, batch: BatchIndex) {
         self.by_preference.retain(|other| *other != batch);
         let preference = self.batches[batch].preference();
         let position = self
@@ -125,7 +124,9 @@ impl Product {
         if eta != eta_before {
             self.batches[batch].set_eta(eta);
             self.insert_by_preference(batch);
-            self.move_to_earlier_stock(batch, recorder.time());
+            let mut lines = self.lines_in(batch);
+            lines.sort_by_cached_key(|line| self.lines[*line].service_position());
+            self.move_to_earlier_stock(&lines, recorder.time());
         }
         for (line, before) in released.iter().rev() {
             self.move_released(*line, before, recorder.time());
@@ -137,18 +138,16 @@ impl Product {
     }
 
     /// The lines with units in a batch.
-    fn lines_in(&self, batch: BatchIndex) -> Vec<LineIndex> {
+    pub(super) fn lines_in(&self, batch: BatchIndex) -> Vec<LineIndex> {
         let lines = self.lines.iter_indexed();
         let with_units = lines.filter(|(_, line)| line.allocation_in(batch).is_some());
         with_units.map(|(line, _)| line).collect()
     }
 
-    /// Moves the lines of a batch whose ETA changed, in order of service, to other stock if that gives an earlier date.
-    /// A line whose date is no later than before stays.
-    fn move_to_earlier_stock(&mut self, batch: BatchIndex, time: DecisionTime) {
-        let mut lines = self.lines_in(batch);
-        lines.sort_by_cached_key(|line| self.lines[*line].service_position());
-        for line in lines {
+    /// Moves lines of a batch whose ETA changed, one after the other, to other stock if that gives an earlier date. A
+    /// line whose date is no later than before stays.
+    pub(super) fn move_to_earlier_stock(&mut self, lines: &[LineIndex], time: DecisionTime) {
+        for &line in lines {
             let status = self.lines[line].status().clone();
             let promise = self.promise(&status, time.today);
             if promise <= self.promise_before(&status, time.today) {
@@ -184,7 +183,7 @@ impl Product {
     /// release rank first, then the most recently allocated, then the last in order of service.
     ///
     /// No more lines than needed: of the chosen lines those that still fit stay, best first.
-    fn lines_to_release(&self, batch: BatchIndex, excess: Units) -> Vec<LineIndex> {
+    pub(super) fn lines_to_release(&self, batch: BatchIndex, excess: Units) -> Vec<LineIndex> {
         if excess.is_zero() {
             return Vec::new();
         }
@@ -192,14 +191,8 @@ impl Product {
             .lines
             .iter_indexed()
             .filter_map(|(index, line)| {
-                let allocation = line.allocation_in(batch)?;
-                let units = allocation.part.quantity.units();
-                let order = (
-                    line.release_rank(),
-                    Reverse(allocation.allocated_at),
-                    Reverse(line.service_position()),
-                );
-                Some((order, units, index))
+                let units = line.allocation_in(batch)?.part.quantity.units();
+                Some((line.release_position(batch)?, units, index))
             })
             .collect();
         candidates.sort();

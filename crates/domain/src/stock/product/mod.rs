@@ -1,6 +1,7 @@
 //! Products: the aggregate root. Every promise of a SKU's units is made, moved and ended here.
 
 pub(crate) mod batches;
+pub(crate) mod change_in_steps;
 pub(crate) mod emit;
 pub(crate) mod lines;
 
@@ -49,6 +50,8 @@ pub struct Product {
     /// Whether a decision needs batches behind the page: it has to be taken again when they are loaded.
     needs_all_batches: bool,
     lines: IndexedVec<LineIndex, Line>,
+    /// The batch of which more lines are concerned by a change than were read.
+    lines_cut: Option<BatchIndex>,
     backlog: Backlog,
     /// The lines that the current command may have changed, in the order it did, each as it was before. `None`: it was
     /// placed by the command.
@@ -79,6 +82,7 @@ impl Product {
             batch_page_end: None,
             needs_all_batches: false,
             lines: IndexedVec::new(),
+            lines_cut: None,
             backlog: Backlog::new(reach),
             tracked_lines: Vec::new(),
             eta_before: None,
@@ -106,6 +110,16 @@ impl Product {
     /// Sets the last batch of the page that was read, if there are more batches with available units.
     pub(crate) const fn set_batch_page_end(&mut self, after: Preference) {
         self.batch_page_end = Some(after);
+    }
+
+    /// Sets the batch of which more lines are concerned by a change than were read.
+    pub(crate) const fn set_lines_cut(&mut self, batch: BatchIndex) {
+        self.lines_cut = Some(batch);
+    }
+
+    /// Whether a change of a batch concerns more of its lines than were read.
+    pub(crate) fn are_lines_cut(&self, batch: BatchIndex) -> bool {
+        self.lines_cut == Some(batch)
     }
 
     /// Sorts the batches by preference.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, Change, ChangeSet, Command,
-    DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState, Loaded, NeedsAllBatches,
-    NextHold, OrderId, OrderRecord, Outcome, ProductHistory, ProductRecord, Promising, Reference, Refusal,
-    ReleaseLines, Scope, SequencedEvent, ServicePosition, Sku, UnitOfWork, Units, audit,
+    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, CHANGE_PAGE, Change,
+    ChangeSet, Command, DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState,
+    Loaded, NeedsAllBatches, NextHold, OrderId, OrderRecord, Outcome, ProductHistory, ProductRecord, Promising,
+    Reference, Refusal, ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, SequencedEvent,
+    ServicePosition, Sku, UnitOfWork, Units, audit,
 };
 use jiff::Timestamp;
 
@@ -27,7 +28,18 @@ pub(crate) struct Shop {
     pub(crate) dispatches: BTreeMap<(LineKey, Reference), DispatchRecord>,
     pub(crate) events: Vec<Event>,
     pub(crate) promising: Promising,
+    /// How many lines of a batch that changes are read at once; `None`: as many as a store reads.
+    pub(crate) change_page: Option<usize>,
     ticks: i64,
+}
+
+/// What has to be done before commands can be decided.
+#[derive(Debug)]
+pub(crate) enum First {
+    /// Holds on these products have to be ended.
+    EndHolds(BTreeSet<Sku>),
+    /// Changes of batches of these products have to be continued.
+    ContinueChanges(BTreeSet<Sku>),
 }
 
 /// The outcome of each command, and what has to be stored.
@@ -50,7 +62,8 @@ impl Shop {
                     self.check();
                     return outcomes;
                 }
-                Err(due) => self.end_holds(due),
+                Err(First::EndHolds(due)) => self.end_holds(due),
+                Err(First::ContinueChanges(pending)) => pending.into_iter().for_each(|sku| self.continue_change(sku)),
             }
         }
     }
@@ -58,16 +71,21 @@ impl Shop {
     /// Decides commands in one transaction, at the next ticks, and stores nothing.
     ///
     /// # Errors
-    /// The products with due holds, which have to be ended first.
-    pub(crate) fn decide_together(&self, commands: &[&Command]) -> Result<Decided, BTreeSet<Sku>> {
+    /// What has to be done first.
+    pub(crate) fn decide_together(&self, commands: &[&Command]) -> Result<Decided, First> {
         let mut scope = Scope::of(commands.iter().copied());
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
             let mut unit_of_work = UnitOfWork::open(self.load(&scope)).expect("sound records");
+            let continues_changes = matches!(commands, [Command::ContinueChange(_)]);
+            let pending = unit_of_work.products_with_pending_changes();
+            if !pending.is_empty() && !continues_changes {
+                return Err(First::ContinueChanges(pending));
+            }
             let due = unit_of_work.products_with_due_holds(self.context(self.ticks + many).now);
             let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
-            if !due.is_empty() && !ends_holds {
-                return Err(due);
+            if !due.is_empty() && !ends_holds && !continues_changes {
+                return Err(First::EndHolds(due));
             }
             let outcomes = (self.ticks + 1..)
                 .zip(commands)
@@ -84,6 +102,11 @@ impl Shop {
                 }
             }
         }
+    }
+
+    /// Continues the change of a batch of a product by one step.
+    pub(crate) fn continue_change(&mut self, sku: Sku) {
+        self.run(&Command::ContinueChange(sku)).expect("a change is continued");
     }
 
     /// Ends one due hold on these products: the least that a sweep can do in one transaction.
@@ -219,7 +242,12 @@ impl Shop {
             });
             keys.extend(positions.into_iter().map(|position| position.key));
         }
-        keys.extend(self.to_release(scope));
+        let products: Vec<ProductRecord> = skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect();
+        let release = scope.release_of(&products);
+        let (leaving, release_read) = release
+            .as_ref()
+            .map_or((Vec::new(), None), |need| self.to_release(need));
+        keys.extend(leaving);
         let lines: Vec<LineRecord> = keys.iter().filter_map(|key| self.lines.get(key).cloned()).collect();
         let allocations: Vec<AllocationRecord> = self
             .allocations
@@ -271,13 +299,15 @@ impl Shop {
             .filter(|batch| {
                 first_page.contains(&batch.reference)
                     || scope.batches.contains(&batch.reference)
+                    || release.as_ref().is_some_and(|need| need.batch == batch.reference)
                     || batches_of_lines.contains(&batch.reference)
             })
             .cloned()
             .collect();
         Loaded {
             processed: BTreeSet::new(),
-            products: skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect(),
+            products,
+            release: release_read,
             batches,
             batch_pages_cut,
             orders: scope
@@ -293,36 +323,48 @@ impl Shop {
         }
     }
 
-    fn to_release(&self, scope: &Scope) -> Vec<LineKey> {
-        let Some((batch, need)) = scope
-            .release
-            .as_ref()
-            .and_then(|need| Some((self.batches.get(&need.batch)?, need)))
-        else {
-            return Vec::new();
+    fn to_release(&self, need: &ReleaseScope) -> (Vec<LineKey>, Option<ReleaseRead>) {
+        let Some(batch) = self.batches.get(&need.batch) else {
+            return (Vec::new(), None);
         };
-        let mut candidates: Vec<&AllocationRecord> =
-            self.allocations.values().filter(|a| a.batch == need.batch).collect();
-        candidates.sort_by_key(|a| {
-            (
-                a.release_rank,
-                std::cmp::Reverse((a.allocated_at, self.lines[&a.key].service_position())),
-            )
-        });
+        let held = self.allocations.values().filter(|a| a.batch == need.batch);
+        let mut candidates: Vec<(ReleasePosition, &AllocationRecord)> = held
+            .map(|allocation| {
+                let position = ReleasePosition {
+                    rank: allocation.release_rank,
+                    allocated_at: allocation.allocated_at,
+                    line: self.lines[&allocation.key].service_position(),
+                };
+                (position, allocation)
+            })
+            .collect();
+        candidates.sort_by(|(a, _), (b, _)| a.cmp(b));
         let committed = batch.allocated.get() + batch.dispatched.get();
-        let mut excess = match need.lines {
+        let mut excess = match &need.lines {
             ReleaseLines::All => u64::MAX,
             ReleaseLines::Beyond(to) => committed.saturating_sub(to.units().get()),
+            ReleaseLines::LastFirst { after } => {
+                candidates.reverse();
+                candidates.retain(|(position, _)| after.as_ref().is_none_or(|after| position < after));
+                u64::MAX
+            }
         };
+        let page = self.change_page.unwrap_or(CHANGE_PAGE);
         let mut chosen = Vec::new();
-        for allocation in candidates {
+        let mut more = false;
+        for (_, allocation) in candidates {
             if excess == 0 {
+                break;
+            }
+            if chosen.len() == page {
+                more = true;
                 break;
             }
             excess = excess.saturating_sub(u64::from(allocation.quantity.get()));
             chosen.push(allocation.key.clone());
         }
-        chosen
+        let batch = need.batch.clone();
+        (chosen, Some(ReleaseRead { batch, more }))
     }
 
     pub(crate) fn store(&mut self, changes: ChangeSet) {

@@ -66,16 +66,20 @@ async fn whole_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<B
     load(open, conn).await.map_err(store_error)
 }
 
-/// The batches that the scope names.
-pub(super) async fn named(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<BatchRow>, StoreError> {
+/// Batches by reference.
+pub(super) async fn named(
+    conn: &AsyncPgConnection,
+    references: impl IntoIterator<Item = &Reference>,
+) -> Result<Vec<BatchRow>, StoreError> {
     // By hand: LATERAL.
     const NAMED: &str = "SELECT batch.* FROM unnest(?) AS named (one) \
          CROSS JOIN LATERAL (SELECT {} FROM batches WHERE reference = one LIMIT 1) AS batch";
-    if scope.batches.is_empty() {
+    let references: Vec<&str> = references.into_iter().map(Reference::as_str).collect();
+    if references.is_empty() {
         return Ok(Vec::new());
     }
     statement::<TypesOf<BatchRow>>(NAMED)
-        .array::<Text, _>(scope.batches.iter().map(Reference::as_str).collect())
+        .array::<Text, _>(references)
         .columns::<BatchRow>()
         .rows(conn)
         .await

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
-use earmark_domain::{BacklogNeed, Loaded, ProductRecord, Scope, Sku};
+use earmark_domain::{BacklogNeed, Loaded, ProductRecord, ReleaseRead, Scope, Sku};
 use futures::try_join;
 
 use super::inbox::processed;
@@ -60,7 +60,7 @@ pub(super) async fn begin_and_load(
         begin(conn),
         products::lock(conn, scope),
         batches::offers(conn, scope, named),
-        batches::named(conn, scope),
+        batches::named(conn, &scope.batches),
         orders::headers(conn, scope),
         lines::by_key(conn, scope),
         lines::by_order(conn, scope),
@@ -105,11 +105,16 @@ pub(super) async fn begin_and_load(
     let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
     check_locked(&locked, scope, &batches, &lines)?;
     let backlog = lines.add_backlog(scope.backlog, &products, backlogs)?;
-    if let Some(need) = &scope.release
-        && let Some(batch) = batches.get(&need.batch)
-    {
-        for line in release::lines_to_release(conn, batch, need.lines).await? {
-            lines.insert(line);
+    let mut release = None;
+    if let Some(need) = scope.release_of(&products) {
+        if scope.pending_change {
+            batches.add(batches::named(conn, [&need.batch]).await?)?;
+        }
+        if let Some(batch) = batches.get(&need.batch) {
+            let (leaving, more) = release::lines_to_release(conn, batch, &need.lines).await?;
+            leaving.into_iter().for_each(|line| lines.insert(line));
+            let batch = need.batch;
+            release = Some(ReleaseRead { batch, more });
         }
     }
     batches.add(batches_dispatched_from)?;
@@ -129,6 +134,7 @@ pub(super) async fn begin_and_load(
         dispatches: records(dispatches)?,
         next_holds,
         backlog,
+        release,
         products,
         processed,
     };

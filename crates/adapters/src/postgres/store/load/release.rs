@@ -1,119 +1,201 @@
-//! The lines that lie in a batch, in the order in which they would have to leave it.
+//! Which lines of a batch a change goes through.
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, LineRecord, Quantity, Reference, ReleaseLines, Units};
+use earmark_domain::{BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleasePosition, Units};
 
 use crate::postgres::error::store_error;
 use crate::postgres::rows::LineRow;
-use crate::postgres::rows::values::AFTER_ALL;
+use crate::postgres::rows::values::{AFTER_ALL, BEFORE_ALL, pg_instant};
 use crate::postgres::statement::{TypesOf, row_limit, statement};
 use crate::sql::decode::RowContext;
-
-/// How many lines of a shrinking batch are read at a time: a round trip's worth.
-const PAGE: usize = 500;
+use crate::sql::rank;
 
 /// A line with the units it holds in the batch, their release rank, and since when it holds them.
-type ReleaseTypes = (TypesOf<LineRow>, (Integer, BigInt, Timestamptz));
 type ReleaseRow = (LineRow, (i32, i64, PgTimestamp));
+type ReleaseTypes = (TypesOf<LineRow>, (Integer, BigInt, Timestamptz));
 
-/// The lines of a batch that is to shrink, the lowest release rank first, until they hold what exceeds its new
-/// quantity; or all that lie in it.
+/// A position in the order in which lines leave, as the columns have it.
+struct Position<'a> {
+    release_rank: i64,
+    allocated_at: PgTimestamp,
+    rank: i64,
+    placed_at: PgTimestamp,
+    order: &'a str,
+    line: &'a str,
+}
+
+impl Position<'static> {
+    /// Before all lines.
+    const FIRST: Self = Self {
+        release_rank: i64::MIN,
+        allocated_at: AFTER_ALL,
+        rank: i64::MAX,
+        placed_at: AFTER_ALL,
+        order: "",
+        line: "",
+    };
+
+    /// Behind all lines.
+    const LAST: Self = Self {
+        release_rank: i64::MAX,
+        allocated_at: BEFORE_ALL,
+        rank: i64::MIN,
+        placed_at: BEFORE_ALL,
+        order: "",
+        line: "",
+    };
+}
+
+impl<'a> From<&'a ReleasePosition> for Position<'a> {
+    fn from(position: &'a ReleasePosition) -> Self {
+        Self {
+            release_rank: rank::release_rank(position.rank),
+            allocated_at: pg_instant(position.allocated_at),
+            rank: rank::rank(position.line.precedence),
+            placed_at: pg_instant(position.line.placed_at),
+            order: position.line.key.order.as_str(),
+            line: position.line.key.line.as_str(),
+        }
+    }
+}
+
+/// The lines of a batch that a change goes through, no more than [`CHANGE_PAGE`], and whether there are more: the lowest
+/// release rank first, and then no more than hold what exceeds the new quantity; or all that lie in the batch.
 pub(super) async fn lines_to_release(
     conn: &AsyncPgConnection,
     batch: &BatchRecord,
-    lines: ReleaseLines,
-) -> Result<Vec<LineRecord>, StoreError> {
+    which: &ReleaseLines,
+) -> Result<(Vec<LineRecord>, bool), StoreError> {
     let committed = batch
         .allocated
         .checked_add(batch.dispatched)
         .expect("two sums below 2^63 don't wrap");
-    let mut excess = match lines {
+    let mut excess = match which {
         ReleaseLines::Beyond(quantity) => committed.saturating_sub(quantity.units()),
-        ReleaseLines::All => Units::new(u64::MAX),
+        ReleaseLines::All | ReleaseLines::LastFirst { .. } => Units::new(u64::MAX),
+    };
+    if excess.is_zero() {
+        return Ok((Vec::new(), false));
+    }
+    let page = match which {
+        ReleaseLines::Beyond(_) | ReleaseLines::All => page(conn, LEAVING, &batch.reference, Position::FIRST).await?,
+        ReleaseLines::LastFirst { after } => {
+            let after = after.as_ref().map_or(Position::LAST, Position::from);
+            page(conn, STAYING, &batch.reference, after).await?
+        }
     };
     let mut leaving: Vec<LineRecord> = Vec::new();
-    let mut last: Option<ReleaseRow> = None;
-    while !excess.is_zero() {
-        let page = page(conn, &batch.reference, last.as_ref()).await?;
-        let is_last = page.len() < PAGE;
-        last = page.last().cloned();
-        for (line, (held, _, _)) in page {
-            if excess.is_zero() {
-                break;
-            }
-            let line = LineRecord::try_from(line)?;
-            let at = RowContext {
-                table: "allocations",
-                key: line.key(),
-            };
-            excess = excess.saturating_sub(at.read("quantity", Quantity::new(held))?.units());
-            leaving.push(line);
-        }
-        if is_last {
+    for (line, (held, ..)) in page {
+        if excess.is_zero() {
             break;
         }
+        if leaving.len() == CHANGE_PAGE {
+            return Ok((leaving, true));
+        }
+        let line = LineRecord::try_from(line)?;
+        let at = RowContext {
+            table: "allocations",
+            key: line.key(),
+        };
+        excess = excess.saturating_sub(at.read("quantity", Quantity::new(held))?.units());
+        leaving.push(line);
     }
-    Ok(leaving)
+    Ok((leaving, false))
 }
 
-/// A page of the lines in a batch, in the order in which they would have to leave it.
+/// SQL that reads a page of the lines in a batch behind a position.
+///
+/// By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank is sorted in one direction
+/// and all else in the other, so a page goes on with the lines of the same rank, and then with those of the ranks
+/// beyond. Within a rank the first comparison of `allocated_at` is the one that an index serves; the second goes on
+/// within one instant.
+macro_rules! page_of_batch {
+    (from $from:literal, behind $behind:literal, beyond $beyond:literal, rank $rank:literal, rest $rest:literal) => {
+        concat!(
+            "SELECT leaving.* FROM ((SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at \
+             FROM allocations AS held CROSS JOIN LATERAL \
+             (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
+             WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_at ",
+            $from,
+            " ? AND (held.allocated_at, line.rank, line.placed_at, line.order_id, line.line_id) ",
+            $behind,
+            " (?, ?, ?, ?, ?) ORDER BY held.allocated_at",
+            $rest,
+            ", line.rank",
+            $rest,
+            ", line.placed_at",
+            $rest,
+            ", line.order_id",
+            $rest,
+            ", line.line_id",
+            $rest,
+            " LIMIT ?) UNION ALL \
+             (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at \
+             FROM allocations AS held CROSS JOIN LATERAL \
+             (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
+             WHERE held.batch = ? AND held.release_rank ",
+            $beyond,
+            " ? ORDER BY held.release_rank",
+            $rank,
+            ", held.allocated_at",
+            $rest,
+            ", line.rank",
+            $rest,
+            ", line.placed_at",
+            $rest,
+            ", line.order_id",
+            $rest,
+            ", line.line_id",
+            $rest,
+            " LIMIT ?)) AS leaving ORDER BY release_rank",
+            $rank,
+            ", allocated_at",
+            $rest,
+            ", rank",
+            $rest,
+            ", placed_at",
+            $rest,
+            ", order_id",
+            $rest,
+            ", line_id",
+            $rest,
+            " LIMIT ?"
+        )
+    };
+}
+
+/// The first to leave come first.
+const LEAVING: &str = page_of_batch!(from "<=", behind "<", beyond ">", rank "", rest " DESC");
+/// The last to leave come first.
+const STAYING: &str = page_of_batch!(from ">=", behind ">", beyond "<", rank " DESC", rest "");
+
+/// A page of the lines in a batch, and one line more.
 async fn page(
     conn: &AsyncPgConnection,
+    text: &'static str,
     batch: &Reference,
-    after: Option<&ReleaseRow>,
+    after: Position<'_>,
 ) -> Result<Vec<ReleaseRow>, StoreError> {
-    // By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank ascends and all else
-    // descends, so a page goes on with the lines of the same rank, and then with those of higher ranks. Within a rank
-    // the first comparison of `allocated_at` is the one that an index serves; the second goes on within one instant.
-    const LEAVING: &str = "SELECT leaving.* FROM (\
-         (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at FROM allocations AS held \
-         CROSS JOIN LATERAL \
-         (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
-         WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_at <= ? \
-         AND (held.allocated_at, line.rank, line.placed_at, line.order_id, line.line_id) < (?, ?, ?, ?, ?) \
-         ORDER BY held.allocated_at DESC, line.rank DESC, line.placed_at DESC, line.order_id DESC, line.line_id DESC \
-         LIMIT ?) UNION ALL \
-         (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at FROM allocations AS held \
-         CROSS JOIN LATERAL \
-         (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
-         WHERE held.batch = ? AND held.release_rank > ? \
-         ORDER BY held.release_rank, held.allocated_at DESC, line.rank DESC, line.placed_at DESC, line.order_id DESC, \
-         line.line_id DESC LIMIT ?)) AS leaving \
-         ORDER BY release_rank, allocated_at DESC, rank DESC, placed_at DESC, order_id DESC, line_id DESC LIMIT ?";
-    // The first page goes on from a release rank that is lower than all.
-    let (release_rank, allocated_at, rank, placed_at, order, line) = after.map_or(
-        (i64::MIN, AFTER_ALL, i64::MAX, AFTER_ALL, "", ""),
-        |(line, (_, release_rank, allocated_at))| {
-            let (order_id, line_id) = (line.order_id.as_str(), line.line_id.as_str());
-            (
-                *release_rank,
-                *allocated_at,
-                line.rank,
-                line.placed_at,
-                order_id,
-                line_id,
-            )
-        },
-    );
-    statement::<ReleaseTypes>(LEAVING)
+    let limit = row_limit(CHANGE_PAGE + 1);
+    statement::<ReleaseTypes>(text)
         .columns::<LineRow>()
         .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(release_rank)
-        .bind::<Timestamptz, _>(allocated_at)
-        .bind::<Timestamptz, _>(allocated_at)
-        .bind::<BigInt, _>(rank)
-        .bind::<Timestamptz, _>(placed_at)
-        .bind::<Text, _>(order)
-        .bind::<Text, _>(line)
-        .bind::<BigInt, _>(row_limit(PAGE))
+        .bind::<BigInt, _>(after.release_rank)
+        .bind::<Timestamptz, _>(after.allocated_at)
+        .bind::<Timestamptz, _>(after.allocated_at)
+        .bind::<BigInt, _>(after.rank)
+        .bind::<Timestamptz, _>(after.placed_at)
+        .bind::<Text, _>(after.order)
+        .bind::<Text, _>(after.line)
+        .bind::<BigInt, _>(limit)
         .columns::<LineRow>()
         .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(release_rank)
-        .bind::<BigInt, _>(row_limit(PAGE))
-        .bind::<BigInt, _>(row_limit(PAGE))
+        .bind::<BigInt, _>(after.release_rank)
+        .bind::<BigInt, _>(limit)
+        .bind::<BigInt, _>(limit)
         .rows(conn)
         .await
         .map_err(store_error)

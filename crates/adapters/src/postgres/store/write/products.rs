@@ -6,7 +6,7 @@ use earmark_domain::ProductRecord;
 use crate::postgres::rows::values::{pg_instant, pg_units};
 use crate::postgres::statement::{Statement, column, statement};
 use crate::sql::decode::counter;
-use crate::sql::rank;
+use crate::sql::{pending_change, rank};
 
 /// Binds the columns that new and changed products share.
 fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -> Statement<'a> {
@@ -33,6 +33,9 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         .array::<Integer, _>(column(products, |product| pg_units(product.safety_stock.get())))
         .array::<Bool, _>(column(products, |product| product.depleted))
         .array::<Nullable<Timestamptz>, _>(column(products, |product| product.next_expiry.map(pg_instant)))
+        .array::<Nullable<Text>, _>(column(products, |product| {
+            product.pending_change.as_ref().map(pending_change::to_json)
+        }))
 }
 
 /// Inserts new products.
@@ -41,8 +44,8 @@ pub(super) fn insert<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
         statement(
             "INSERT INTO products \
              (sku, name, version, batches_created, resume_rank, resume_placed_at, resume_order_id, resume_line_id, \
-             safety_stock, depleted, next_expiry) \
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
+             safety_stock, depleted, next_expiry, pending_change) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
         ),
         products,
     )
@@ -56,9 +59,11 @@ pub(super) fn update<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a>
             "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
              resume_rank = new.resume_rank, resume_placed_at = new.resume_placed_at, \
              resume_order_id = new.resume_order_id, resume_line_id = new.resume_line_id, \
-             safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry \
-             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_rank, \
-             resume_placed_at, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, read_version) \
+             safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry, \
+             pending_change = new.pending_change \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_rank, \
+             resume_placed_at, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, pending_change, \
+             read_version) \
              WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
         ),
         &records,

@@ -322,6 +322,7 @@ fn the_cache_is_bounded_and_drops_the_least_recently_used_first() {
             safety_stock: Count::ZERO,
             depleted: false,
             next_expiry: None,
+            pending_change: None,
         }],
         ..Loaded::default()
     };

@@ -1,0 +1,77 @@
+//! A change of a batch that is stored, and whose effects on the batch's lines are not all stored yet.
+//!
+//! A batch may have a hundred thousand lines. One transaction changes a bounded number of them
+//! ([`CHANGE_PAGE`](crate::CHANGE_PAGE)); what is left to do is stored with the product, so a crash in between loses
+//! nothing. Until it is done, nothing else is decided on the product: no other line takes units before those that have
+//! to move.
+
+use core::cmp::{Ordering, Reverse};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::language::name::Reference;
+use crate::language::precedence::{ReleaseRank, ServicePosition};
+use crate::language::quantity::Count;
+use crate::language::reason::MoveReason;
+
+/// A line's position among the lines of a batch, in the order in which they leave it. The earlier leaves first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasePosition {
+    /// The smaller leaves first.
+    pub rank: ReleaseRank,
+    /// When the line got its units in the batch: of equal ranks the latest leaves first.
+    pub allocated_at: Timestamp,
+    /// Of lines that got their units at once, the last in the order of service leaves first.
+    pub line: ServicePosition,
+}
+
+impl Ord for ReleasePosition {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |position: &'_ Self| (position.rank, Reverse(position.allocated_at));
+        key(self).cmp(&key(other)).then_with(|| other.line.cmp(&self.line))
+    }
+}
+
+impl PartialOrd for ReleasePosition {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// What is left to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PendingStep {
+    /// Lines leave the batch until it holds no more than a quantity.
+    Release {
+        /// The quantity.
+        to: Count,
+        /// The ETA that the batch gets then, `Some(None)`: it arrives. `None`: it keeps the one it has.
+        eta: Option<Option<Date>>,
+    },
+    /// The batch has another ETA. Its lines move to other stock where that is earlier, or get another promise date; the
+    /// last to leave the batch first.
+    Redate {
+        /// The ETA before; `None`: the batch was in the warehouse.
+        before: Option<Date>,
+        /// The line that was the last to be gone through; `None`: none was.
+        after: Option<ReleasePosition>,
+    },
+}
+
+/// A change of a batch that is not carried out for all of its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingChange {
+    /// Why lines move, with the batch.
+    pub reason: MoveReason,
+    /// What is left to do.
+    pub step: PendingStep,
+}
+
+impl PendingChange {
+    /// The batch that changes.
+    #[must_use]
+    pub const fn batch(&self) -> &Reference {
+        self.reason.batch()
+    }
+}

@@ -1,0 +1,135 @@
+//! Changes of batches with more lines than one transaction goes through.
+
+use std::collections::BTreeMap;
+
+use earmark_domain::{CHANGE_PAGE, Command, Fact, LineState, OrderTerms, Outcome};
+
+use crate::build::{
+    allocate_or_wait, cancel_batch, count, count_batch, create_inbound, day, expect_batch, order_on, receive_batch, sku,
+};
+use crate::databases::Db;
+use crate::shop::Shop;
+use crate::shop_engine::ShopEngine;
+
+/// More than two pages of lines.
+const LINES: u32 = 450;
+const _: () = assert!(LINES as usize > 2 * CHANGE_PAGE);
+
+/// An inbound batch of [`LINES`] units, and an order with as many lines for them, first in the order of service the line
+/// `0001`.
+async fn crowded(db: &Db) -> ShopEngine {
+    let shop = ShopEngine::open(db).await;
+    let names: Vec<String> = (1..=LINES).map(|n| format!("{n:04}")).collect();
+    let lines: Vec<(&str, &str, u32)> = names.iter().map(|name| (name.as_str(), "LAMP", 1)).collect();
+    shop.all_done(&[
+        create_inbound("B1", "LAMP", LINES, &day(7).to_string()),
+        Command::PlaceOrder(order_on("o1", &lines, OrderTerms::default())),
+    ])
+    .await;
+    shop
+}
+
+/// Whether the outcome says that the change goes on.
+fn continues(outcome: Outcome) -> bool {
+    let Outcome::BatchChanged { effects, .. } = outcome else {
+        unreachable!("a batch was changed")
+    };
+    effects.continues
+}
+
+/// The batch of each line, in order of service; `None`: it waits.
+async fn batches(shop: &Shop) -> Vec<Option<String>> {
+    let order = shop.order("o1").await;
+    let view = order.view(shop.now());
+    let lines = view.lines.into_iter().map(|line| {
+        let name = line.key.line.to_string();
+        (name, line.allocations.first().map(|part| part.batch.to_string()))
+    });
+    lines.collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+async fn pending(shop: &Shop) -> usize {
+    let pending = shop.reads.products_with_pending_change(10).await.expect("a list");
+    assert!(pending.iter().all(|product| *product == sku("LAMP")));
+    pending.len()
+}
+
+/// The lines leave in steps, and those that came first get the other stock.
+pub async fn the_lines_of_a_cancelled_batch_are_served_in_order_of_service(db: Db) {
+    let shop = crowded(&db).await;
+    shop.done(&create_inbound("B2", "LAMP", 100, &day(9).to_string())).await;
+    assert!(continues(shop.done(&cancel_batch("B1")).await));
+    assert_eq!(pending(&shop).await, 1);
+    shop.continue_changes().await;
+    assert_eq!(pending(&shop).await, 0);
+    let batches = batches(&shop).await;
+    assert!(batches[..100].iter().all(|batch| batch.as_deref() == Some("B2")));
+    assert!(batches[100..].iter().all(Option::is_none));
+    let batch = shop.batch("B1").await;
+    assert!(batch.record.closed && batch.record.quantity == count(0));
+    shop.assert_sound().await;
+}
+
+/// Each step leaves a state that keeps every rule, and another instance goes on with it.
+pub async fn a_change_that_was_interrupted_is_continued_after_a_restart(db: Db) {
+    let shop = crowded(&db).await;
+    assert!(continues(shop.done(&count_batch("B1", 10)).await));
+    shop.assert_sound().await;
+    let batch = shop.batch("B1").await.record;
+    assert_eq!(batch.allocated, batch.quantity.units(), "nothing of it is free");
+    let shop = ShopEngine::of(shop.another(&db).await);
+    assert_eq!(pending(&shop).await, 1);
+    shop.continue_changes().await;
+    let batches = batches(&shop).await;
+    assert!(batches[..10].iter().all(|batch| batch.as_deref() == Some("B1")));
+    assert!(batches[10..].iter().all(Option::is_none));
+    shop.assert_sound().await;
+}
+
+/// A command on the product waits for the change, so that no line overtakes those that have to move.
+pub async fn no_line_overtakes_those_that_have_to_move(db: Db) {
+    let shop = crowded(&db).await;
+    shop.done(&create_inbound("B2", "LAMP", 100, &day(9).to_string())).await;
+    assert!(continues(shop.done(&cancel_batch("B1")).await));
+    shop.done(&allocate_or_wait("late", "LAMP", 1)).await;
+    assert_eq!(pending(&shop).await, 0);
+    assert_eq!(shop.line_of("late").await.state, LineState::Backordered);
+    shop.assert_sound().await;
+}
+
+/// A new date of a batch reaches each of its lines once, whether they were placed in it or have moved there.
+pub async fn another_date_reaches_each_of_many_lines_once(db: Db) {
+    let shop = crowded(&db).await;
+    let promises = async |shop: &ShopEngine, seen: usize| {
+        let events = shop.events().await;
+        let changed = events[seen..].iter().filter_map(|event| match &event.event.fact {
+            Fact::PromiseChanged { key, to, .. } => Some((key.line.to_string(), *to)),
+            _ => None,
+        });
+        changed.collect::<Vec<_>>()
+    };
+    let seen = shop.events().await.len();
+    assert!(continues(shop.done(&expect_batch("B1", &day(8).to_string())).await));
+    shop.continue_changes().await;
+    let changed = promises(&shop, seen).await;
+    let expected: Vec<_> = (1..=LINES).map(|n| (format!("{n:04}"), day(8))).collect();
+    assert_eq!(changed, expected, "in order of service");
+
+    // All of them move to another batch, which has another date and then arrives.
+    shop.done(&create_inbound("B2", "LAMP", LINES, &day(20).to_string()))
+        .await;
+    shop.done(&cancel_batch("B1")).await;
+    shop.continue_changes().await;
+    shop.serve_backlogs().await;
+    assert!(batches(&shop).await.iter().all(|batch| batch.as_deref() == Some("B2")));
+    let seen = shop.events().await.len();
+    assert!(continues(shop.done(&expect_batch("B2", &day(15).to_string())).await));
+    shop.continue_changes().await;
+    let changed = promises(&shop, seen).await;
+    assert_eq!(changed.len(), expected.len());
+    let seen = shop.events().await.len();
+    assert!(continues(shop.done(&receive_batch("B2")).await));
+    shop.continue_changes().await;
+    assert_eq!(promises(&shop, seen).await.len(), expected.len());
+    shop.assert_sound().await;
+}
