@@ -20,7 +20,7 @@ pub use decision::{Decide, Decided, Undecided};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
 pub use ports::{
-    Audit, Clock, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health, IdempotencyKey,
+    Audit, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health, IdempotencyKey,
     IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
     LeaseOutcome, LeaseRequest, LeaseToken, LineEventCheck, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, Meter, NoMeter,
     PURGE_BATCH, Store, Views, Worklist,

@@ -25,6 +25,10 @@ const HOLDS_PERIOD: Duration = Duration::from_secs(1);
 /// space.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
 
+/// The most steps a job takes in a row before it waits for its next tick: many more than there ever is work for. Work
+/// that never ends, for whatever reason, is then done at the pace of the ticks.
+const MAX_PASSES: usize = 10_000;
+
 /// The pause between two steps of the purge: longer than a step takes, so that other transactions get the store.
 const PURGE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -96,7 +100,7 @@ async fn serve_pending_backlogs(engine: Engine, worklist: Arc<dyn Worklist>, mut
             () = ticker.tick() => {}
             () = engine.backlog_pending() => {}
         }
-        loop {
+        for _ in 0..MAX_PASSES {
             match serve_backlogs(&engine, &*worklist).await {
                 Ok(0) => break,
                 Ok(products) => tracing::debug!(products, "served pages of pending backlogs"),
@@ -111,11 +115,15 @@ async fn serve_pending_backlogs(engine: Engine, worklist: Arc<dyn Worklist>, mut
     }
 }
 
-/// Records that holds have expired: at the start those that expired while no service ran, then as they become due.
+/// Records that holds have expired: at the start those that expired while no service ran, then as they become due, and
+/// at once when a group of commands has left some.
 async fn sweep_expired_holds(engine: Engine, worklist: Arc<dyn Worklist>, mut ticker: Ticker) {
     loop {
-        ticker.tick().await;
-        loop {
+        tokio::select! {
+            () = ticker.tick() => {}
+            () = engine.holds_due() => {}
+        }
+        for _ in 0..MAX_PASSES {
             match sweep_holds(&engine, &*worklist).await {
                 Ok(0) => break,
                 Ok(products) => tracing::debug!(products, "expired holds"),
@@ -135,7 +143,7 @@ async fn sweep_expired_holds(engine: Engine, worklist: Arc<dyn Worklist>, mut ti
 async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
     loop {
         ticker.tick().await;
-        loop {
+        for _ in 0..MAX_PASSES {
             match purge_expired_keys(&*keys, &*clock).await {
                 Ok(true) => clock.pause(PURGE_PAUSE).await,
                 Ok(false) => break,

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::job_failed::job_failed;
-use crate::engine::{Engine, expire_due_holds};
+use crate::engine::{Engine, page_of_due_holds};
 use crate::envelope::Envelope;
 use crate::ports::Worklist;
 use crate::store_error::StoreError;
@@ -14,7 +14,7 @@ use crate::store_error::StoreError;
 /// How many products one pass goes through.
 const PRODUCTS_PER_PASS: usize = 100;
 
-/// Expires one transaction's worth of orders for each product with due holds, and says for how many products. Zero: no
+/// Expires one page of the due holds on each product that has any, and says for how many products. Zero: no
 /// hold is past its deadline and still counts.
 ///
 /// # Errors
@@ -25,8 +25,9 @@ pub async fn sweep_holds(engine: &Engine, worklist: &dyn Worklist) -> Result<usi
     let swept = due.len();
     for sku in due {
         let correlation_id = format!("holds-{sku}");
-        let command = expire_due_holds(worklist, BTreeSet::from([sku]), now).await?;
-        let command = Envelope::from_service(command, &correlation_id);
+        let page = page_of_due_holds(worklist, BTreeSet::from([sku]), now).await?;
+        // Decided at the instant at which the holds were found to be due, whatever the clock says by then.
+        let command = Envelope::from_service(page.command, &correlation_id).at(now);
         engine.execute(command).await.map_err(job_failed)?;
     }
     Ok(swept)

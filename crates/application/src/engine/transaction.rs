@@ -1,15 +1,16 @@
 //! A group's transaction: attempts, retries, and the answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_domain::{DecisionContext, NeedsAllBatches, Scope, Sku};
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::decide::decide;
+use super::decide::{OnDueHolds, decide};
 use super::hints::AllBatchesHints;
-use super::holds::expire_due_holds;
+use super::holds::page_of_due_holds;
 use super::job::{Job, Reply};
 use super::shared::Shared;
 use crate::answer::{Answer, CommandError};
@@ -20,12 +21,18 @@ use crate::store_error::StoreError;
 
 /// How often a group is decided again when the state changed under it, before its callers get busy. With locking stores
 /// conflicts are rare and a second attempt nearly always succeeds; the bound keeps a rival from starving a lane.
-const MAX_ATTEMPTS: u32 = 8;
+const MAX_CONFLICTS: u32 = 8;
 
-/// How often due holds are expired for a group before its decision keeps the instants it has. Up to then it is decided
-/// later than the expiry, as it should be. Holds that end after its instants are not due at them, so from then on it gets
-/// its turn, even in a shop in which a hold ends every moment.
-const MAX_EXPIRIES: u32 = 8;
+/// How often a group's decision asks for something to be done before it: to expire due holds, or to load more batches.
+/// Once or twice is usual. The bound keeps a group from asking without end, whatever the reason.
+const MAX_PREPARATIONS: u32 = 8;
+
+/// How long one group expires holds before it is decided, at least one page of them. Other callers wait behind it; what
+/// is still due then is left to the sweep.
+const EXPIRY_BUDGET: Duration = Duration::from_millis(100);
+
+/// The most pages of holds that one group expires, whatever the clock says.
+const MAX_EXPIRY_PAGES: usize = 64;
 
 /// The commands of a group, and where their answers go.
 pub(crate) struct Transaction {
@@ -61,7 +68,7 @@ impl Transaction {
         shared: &Shared,
     ) -> Result<(), Self> {
         let started = shared.clock.monotonic();
-        let decision = self.decision(shared);
+        let decision = self.decision(self.instant(shared), OnDueHolds::Expire, shared);
         match predecessor.transact_next(&self.scope, decision, in_flight).await {
             Some(decided) => {
                 self.stored(shared, decided, started);
@@ -82,11 +89,13 @@ impl Transaction {
         mut in_flight: Option<InFlightSender>,
     ) -> Vec<Vec<Job>> {
         let started = shared.clock.monotonic();
-        let mut attempt = 1;
-        let mut decision = self.decision(shared);
-        let mut expiries = 0;
-        while attempt <= MAX_ATTEMPTS {
-            let decide = Arc::clone(&decision);
+        let mut now = self.instant(shared);
+        let mut on_due_holds = OnDueHolds::Expire;
+        let (mut conflicts, mut preparations) = (0, 0);
+        // The instant at which the holds that were due have been expired.
+        let mut expired_at = None;
+        while conflicts < MAX_CONFLICTS && preparations < MAX_PREPARATIONS {
+            let decide = self.decision(now, on_due_holds.clone(), shared);
             // Only the first attempt can have a successor pipelined behind it.
             let transacted = match in_flight.take() {
                 Some(sender) => shared.store.transact_pipelined(&self.scope, decide, sender).await,
@@ -98,27 +107,32 @@ impl Transaction {
                     return Vec::new();
                 }
                 Err(StoreError::Conflict) => {
-                    tracing::debug!(attempt, "the state changed; deciding again");
+                    conflicts += 1;
+                    tracing::debug!(conflicts, "the state changed; deciding again");
                     shared.meter.conflicted();
-                    attempt += 1;
-                    decision = self.decision(shared);
+                    now = self.instant(shared);
                 }
-                // Not counted as an attempt.
                 Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => {
+                    preparations += 1;
                     tracing::debug!(products = skus.len(), "expiring holds");
-                    if let Err(error) = expire_holds(skus, shared, hints).await {
-                        self.answer_all(shared, &error);
-                        return Vec::new();
-                    }
-                    expiries += 1;
-                    if expiries < MAX_EXPIRIES {
-                        decision = self.decision(shared);
+                    // A hold that is due at an instant at which all have been expired was placed meanwhile by a clock
+                    // that is behind. To expire at one instant again and again could go on as long as that clock does.
+                    let expired = if expired_at == Some(now) {
+                        Err(CommandError::Busy)
+                    } else {
+                        expire_due_holds(skus, now, shared, hints).await
+                    };
+                    expired_at = Some(now);
+                    if let Err(error) = expired {
+                        tracing::debug!(%error, "holds are still due");
+                        shared.holds_due.notify_one();
+                        on_due_holds = OnDueHolds::Answer(error);
                     }
                 }
-                // Not counted as an attempt: each time more is loaded, until all is.
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
                     if !skus.is_subset(&self.scope.all_batches_of) =>
                 {
+                    preparations += 1;
                     tracing::debug!(products = skus.len(), "loading more batches");
                     hints.add(&skus);
                     self.scope.all_batches_of.extend(skus);
@@ -158,14 +172,23 @@ impl Transaction {
         self.answer(shared, decided.answers);
     }
 
-    /// The decision, at instants of its own: taken again, it is taken later.
-    fn decision(&self, shared: &Shared) -> Decide {
+    /// The instant at which the commands are decided: one reading of the clock for all of them, for the question which
+    /// holds are due, and for expiring those.
+    fn instant(&self, shared: &Shared) -> Timestamp {
+        match &*self.envelopes {
+            [Envelope { at: Some(at), .. }] => *at,
+            _ => shared.now(),
+        }
+    }
+
+    /// The decision at an instant.
+    fn decision(&self, now: Timestamp, on_due_holds: OnDueHolds, shared: &Shared) -> Decide {
         let envelopes = Arc::clone(&self.envelopes);
         let contexts: Vec<DecisionContext> = envelopes
             .iter()
-            .map(|envelope| shared.decision_context(envelope))
+            .map(|envelope| shared.decision_context(envelope, now))
             .collect();
-        Arc::new(move |loaded| decide(&envelopes, &contexts, loaded))
+        Arc::new(move |loaded| decide(&envelopes, &contexts, &on_due_holds, loaded))
     }
 
     /// The commands with their callers, to be run in other groups.
@@ -212,23 +235,55 @@ impl Transaction {
     }
 }
 
-/// Expires the due holds on some products, as many as one transaction takes.
-async fn expire_holds(skus: BTreeSet<Sku>, shared: &Shared, hints: &AllBatchesHints) -> Result<(), CommandError> {
-    let command = expire_due_holds(shared.worklist.as_ref(), skus, shared.now()).await;
-    let command = command.map_err(|error| {
+/// Expires the holds on some products that are due at an instant, page by page, within the budget of a group.
+///
+/// # Errors
+/// `Busy` if some are still due after that; else why they can't be expired.
+async fn expire_due_holds(
+    skus: BTreeSet<Sku>,
+    now: Timestamp,
+    shared: &Shared,
+    hints: &AllBatchesHints,
+) -> Result<(), CommandError> {
+    let started = shared.clock.monotonic();
+    // One page for all of the products. If that is not enough they take turns, so that a product with a few due holds
+    // does not wait for one with very many.
+    let mut turns = VecDeque::from([skus]);
+    for _ in 0..MAX_EXPIRY_PAGES {
+        let Some(skus) = turns.pop_front() else { return Ok(()) };
+        if expire_page(skus.clone(), now, shared, hints).await? {
+            turns.extend(skus.into_iter().map(|sku| BTreeSet::from([sku])));
+        }
+        if shared.clock.monotonic().saturating_sub(started) >= EXPIRY_BUDGET {
+            break;
+        }
+    }
+    if turns.is_empty() { Ok(()) } else { Err(CommandError::Busy) }
+}
+
+/// Expires one page of the holds on some products that are due at an instant, and says whether there may be more.
+async fn expire_page(
+    skus: BTreeSet<Sku>,
+    now: Timestamp,
+    shared: &Shared,
+    hints: &AllBatchesHints,
+) -> Result<bool, CommandError> {
+    let page = page_of_due_holds(shared.worklist.as_ref(), skus, now).await;
+    let page = page.map_err(|error| {
         tracing::warn!(%error, "holds can't be expired");
         CommandError::Unavailable
     })?;
     let (reply, answer) = oneshot::channel();
     let job = Job {
-        envelope: Envelope::from_service(command, "holds"),
+        envelope: Envelope::from_service(page.command, "holds").at(now),
         reply,
         streamed: false,
     };
-    // A transaction that expires holds meets no due ones: this recurses no deeper.
+    // A transaction that expires holds asks for none to be expired: this recurses no deeper.
     let split = Box::pin(Transaction::of(vec![job], hints).run(shared, hints, None)).await;
     debug_assert!(split.is_empty(), "a single command is not split");
-    answer.await.unwrap_or(Err(CommandError::Internal)).map(|_| ())
+    answer.await.unwrap_or(Err(CommandError::Internal))?;
+    Ok(page.has_more)
 }
 
 /// Equal outcomes in a row: they are reported to the meter at once.

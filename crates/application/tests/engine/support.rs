@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, Decide, Decided, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store, StoreError,
+    Answer, Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store, StoreError,
     Worklist,
 };
 use earmark_domain::{
@@ -116,7 +116,7 @@ impl Worklist for NoWork {
         Ok(Vec::new())
     }
 
-    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<DueOrder>, StoreError> {
         Ok(Vec::new())
     }
 }
