@@ -29,10 +29,12 @@ const HOLDS_A_TRANSACTION: usize = 3;
 /// How many rows are read at once: few, so that reading needs several pages.
 const PAGE: usize = 100;
 
-/// A clock that starts at 2026-03-01T09:00:00Z, moves by a millisecond each time it is read, and can be advanced.
+/// A clock that starts at 2026-03-01T09:00:00Z, moves by a millisecond each time it is read, and can be advanced, or be
+/// made to step. Its monotonic time passes with readings and advances, and knows nothing of steps.
 #[derive(Debug)]
 pub struct TestClock {
     millis: AtomicI64,
+    elapsed: AtomicI64,
 }
 
 impl Default for TestClock {
@@ -40,6 +42,7 @@ impl Default for TestClock {
         let start: Timestamp = "2026-03-01T09:00:00Z".parse().expect("an instant");
         Self {
             millis: AtomicI64::new(start.as_millisecond()),
+            elapsed: AtomicI64::new(0),
         }
     }
 }
@@ -51,10 +54,15 @@ impl TestClock {
         Timestamp::from_millisecond(self.millis.load(Ordering::Relaxed)).expect("an instant")
     }
 
-    /// Advances the clock.
+    /// Advances the clock: so much time passes.
     pub fn advance(&self, by: SignedDuration) {
-        let millis = i64::try_from(by.as_millis()).expect("a time that a test can wait for");
-        self.millis.fetch_add(millis, Ordering::Relaxed);
+        self.step(by);
+        self.elapsed.fetch_add(whole_millis(by).max(0), Ordering::Relaxed);
+    }
+
+    /// Makes the clock step by so much, forwards or backwards, while no time passes.
+    pub fn step(&self, by: SignedDuration) {
+        self.millis.fetch_add(whole_millis(by), Ordering::Relaxed);
     }
 
     /// Advances the clock by seconds.
@@ -68,16 +76,21 @@ impl TestClock {
     }
 }
 
+fn whole_millis(time: SignedDuration) -> i64 {
+    i64::try_from(time.as_millis()).expect("a time that a test can wait for")
+}
+
 #[async_trait]
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         let millis = self.millis.fetch_add(1, Ordering::Relaxed);
+        self.elapsed.fetch_add(1, Ordering::Relaxed);
         Timestamp::from_millisecond(millis).expect("an instant")
     }
 
     fn monotonic(&self) -> Duration {
-        let millis = self.millis.load(Ordering::Relaxed);
-        Duration::from_millis(u64::try_from(millis).expect("after 1970"))
+        let millis = self.elapsed.load(Ordering::Relaxed);
+        Duration::from_millis(u64::try_from(millis).expect("it never goes back"))
     }
 
     async fn pause(&self, time: Duration) {
@@ -122,7 +135,8 @@ impl Shop {
         Self::with_clock(db, self.clock.clone()).await
     }
 
-    async fn with_clock(db: &Db, clock: Arc<TestClock>) -> Self {
+    /// Opens a database, as an instance of the service on another machine would: with a clock of its own.
+    pub async fn with_clock(db: &Db, clock: Arc<TestClock>) -> Self {
         let Adapter { store, reads, .. } = db.open().await;
         Self {
             store,
@@ -212,7 +226,11 @@ impl Shop {
             let due = self.reads.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
             let command = Command::ExpireHolds(ExpireHolds {
                 skus: skus.clone(),
-                orders: due.expect("a list of orders").into_iter().collect(),
+                orders: due
+                    .expect("a list of orders")
+                    .into_iter()
+                    .map(|order| order.id)
+                    .collect(),
             });
             match Box::pin(self.transact(&command)).await {
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,

@@ -1,15 +1,22 @@
 //! The machine's clock.
 
+mod steady_time;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use earmark_application::Clock;
 use jiff::Timestamp;
 
-/// Tells the time of the machine it runs on, in UTC.
-#[derive(Debug, Clone, Copy)]
+use steady_time::SteadyTime;
+
+/// Tells the time of the machine it runs on, in UTC. A step of the machine's clock is believed once it has stood for a
+/// few seconds; until then the time goes on as it did. Cheap to clone; clones tell the same time.
+#[derive(Debug, Clone)]
 pub struct SystemClock {
     origin: Instant,
+    time: Arc<Mutex<SteadyTime>>,
 }
 
 impl SystemClock {
@@ -20,7 +27,10 @@ impl SystemClock {
         reason = "this is the clock that is handed to all others"
     )]
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self {
+            origin: Instant::now(),
+            time: Arc::new(Mutex::new(SteadyTime::starting_at(Timestamp::now()))),
+        }
     }
 }
 
@@ -37,7 +47,18 @@ impl Clock for SystemClock {
         reason = "this is the clock that is handed to all others"
     )]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        // A panic while the lock is held would leave a reading that is whole all the same.
+        let mut time = self.time.lock().unwrap_or_else(PoisonError::into_inner);
+        // Both are read under the lock, so that no reading is older than the one before.
+        let reading = time.read(Timestamp::now(), self.origin.elapsed());
+        drop(time);
+        if let Some(step) = reading.believed_step {
+            tracing::warn!(
+                seconds = step.as_secs_f64(),
+                "the machine's clock has stepped; deadlines now follow it"
+            );
+        }
+        reading.now
     }
 
     fn monotonic(&self) -> Duration {

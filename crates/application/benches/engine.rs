@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use earmark_application::{
-    Clock, Decide, Decided, Engine, EngineSettings, Envelope, NoMeter, Principal, Store, StoreError, Worklist,
+    Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, NoMeter, Principal, Store, StoreError, Worklist,
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, LineId, LineKey, LineRequest, Loaded, Locations, OnShortage, OrderId,
@@ -101,7 +101,7 @@ impl Worklist for NoWork {
         Ok(Vec::new())
     }
 
-    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<DueOrder>, StoreError> {
         Ok(Vec::new())
     }
 }

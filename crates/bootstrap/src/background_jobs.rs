@@ -22,6 +22,10 @@ const PRODUCT_PERIOD: Duration = Duration::from_secs(1);
 /// space.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
 
+/// The most steps a job takes in a row before it waits for its next tick: many more than there ever is work for. Work
+/// that never ends, for whatever reason, is then done at the pace of the ticks.
+const MAX_PASSES: usize = 10_000;
+
 /// The pause between two steps of the purge: longer than a step takes, so that other transactions get the store.
 const PURGE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -104,15 +108,15 @@ async fn work_on_products(
     let signalled = async || match work {
         ProductWork::ContinueChanges => engine.change_pending().await,
         ProductWork::ServeBacklogs => engine.backlog_pending().await,
-        // The deadline of a hold passes by itself.
-        ProductWork::ExpireHolds => std::future::pending().await,
+        // The deadline of a hold passes by itself; a group may have left some that are due.
+        ProductWork::ExpireHolds => engine.holds_due().await,
     };
     loop {
         tokio::select! {
             () = ticker.tick() => {}
             () = signalled() => {}
         }
-        loop {
+        for _ in 0..MAX_PASSES {
             match job.pass(&engine, &*worklist, &*clock).await {
                 Ok(0) => break,
                 Ok(products) => tracing::debug!(work = job.name(), products, "background work was done"),
@@ -132,7 +136,7 @@ async fn work_on_products(
 async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
     loop {
         ticker.tick().await;
-        loop {
+        for _ in 0..MAX_PASSES {
             match purge_expired_keys(&*keys, &*clock).await {
                 Ok(true) => clock.pause(PURGE_PAUSE).await,
                 Ok(false) => break,

@@ -14,7 +14,7 @@ use crate::shop::Shop;
 async fn due(shop: &Shop, of: &[&str], now: Timestamp, limit: usize) -> Vec<String> {
     let skus: BTreeSet<Sku> = of.iter().map(|of| sku(of)).collect();
     let found = shop.reads.due_orders(&skus, now, limit).await.expect("a list");
-    found.into_iter().map(|id| id.to_string()).collect()
+    found.into_iter().map(|order| order.id.to_string()).collect()
 }
 
 /// Each order of the given products once, whether its lines are held or backordered.
@@ -45,6 +45,13 @@ pub async fn due_orders_are_listed_by_their_deadlines(db: Db) {
     }
     assert_eq!(due(&shop, &["CHAIR"], after(900), 9).await, ["waits", "third"]);
     assert_eq!(due(&shop, &["SOFA"], after(900), 9).await, [""; 0]);
+    // An order is listed with all of its lines, also those of other products.
+    let third = shop
+        .reads
+        .due_orders(&BTreeSet::from([sku("CHAIR")]), after(900), 9)
+        .await;
+    let lines: Vec<usize> = third.expect("a list").iter().map(|order| order.lines).collect();
+    assert_eq!(lines, [1, 3]);
     let deadline = shop.order("first").await.lines[0]
         .record
         .terms

@@ -5,6 +5,7 @@
 
 pub mod cancelled_callers;
 pub mod changes_in_steps;
+pub mod clock;
 pub mod conflicts;
 pub mod event_feed;
 pub mod exports;
@@ -66,6 +67,10 @@ macro_rules! with_every_case {
             holds::due_orders_are_listed_by_their_deadlines,
             holds::the_next_hold_is_loaded_without_those_of_the_scope,
             holds::from_its_deadline_on_a_hold_counts_zero_before_any_sweep,
+            clock::a_clock_that_was_wrong_for_a_moment_stops_nothing,
+            clock::a_clock_that_steps_for_good_stops_nothing,
+            clock::the_order_of_service_is_the_order_of_commits,
+            clock::an_instance_with_a_wrong_clock_stops_neither_itself_nor_another,
             pipelining::each_is_decided_on_the_state_that_its_predecessor_leaves,
             pipelining::any_command_sees_what_its_predecessors_stored,
             pipelining::a_version_from_another_instance_is_not_taken_for_the_predecessors,

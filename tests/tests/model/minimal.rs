@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Decide, Decided, Store, StoreError, Worklist};
-use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, OrderId, Reference, Scope, Sku};
+use earmark_application::{Decide, Decided, DueOrder, Store, StoreError, Worklist};
+use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, Reference, Scope, Sku};
 use jiff::Timestamp;
 
 /// Wraps a store.
@@ -37,7 +37,7 @@ impl Worklist for MinimalWorklist {
         self.0.products_with_due_holds(now, limit).await
     }
 
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, _: usize) -> Result<Vec<DueOrder>, StoreError> {
         self.0.due_orders(skus, now, 1).await
     }
 }

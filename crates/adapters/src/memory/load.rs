@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use earmark_application::DueOrder;
 use earmark_domain::{
     BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, CHANGE_PAGE, LineKey, Loaded, NextHold, OrderId,
     Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, ServicePosition, Sku, Units,
@@ -116,7 +117,7 @@ impl Tables {
     }
 
     /// Orders that have a line of one of these products whose deadline is not after an instant, the earliest first.
-    pub(super) fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Vec<OrderId> {
+    pub(super) fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Vec<DueOrder> {
         let products = skus.iter().filter_map(|sku| self.products.get(sku));
         let deadlines = products.flat_map(|product| &product.deadlines);
         let mut due: Vec<(Timestamp, &OrderId)> = deadlines
@@ -129,7 +130,13 @@ impl Tables {
             .into_iter()
             .map(|(_, order)| order)
             .filter(|order| seen.insert(*order));
-        first.take(limit).cloned().collect()
+        first
+            .take(limit)
+            .map(|order| DueOrder {
+                id: order.clone(),
+                lines: self.lines_of(order).count(),
+            })
+            .collect()
     }
 }
 

@@ -3,15 +3,20 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use earmark_application::{StoreError, Worklist};
-use earmark_domain::{OrderId, Sku};
+use earmark_application::{DueOrder, StoreError, Worklist};
+use earmark_domain::Sku;
 use jiff::Timestamp;
 
 use super::memory_store::MemoryStore;
 
 #[async_trait]
 impl Worklist for MemoryStore {
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(
+        &self,
+        skus: &BTreeSet<Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, StoreError> {
         Ok(self.tables()?.due_orders(skus, now, limit))
     }
 

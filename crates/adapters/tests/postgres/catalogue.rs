@@ -111,6 +111,7 @@ columns!(A B C D E);
 columns!(A B C D E F);
 columns!(A B C D E F G H I);
 columns!(A B C D E F G H I J K L);
+columns!(A B C D E F G H I J K L M);
 columns!(A B C D E F G H I J K L M N O);
 
 fn columns_of<T: Table<AllColumns: Columns>>(_: T) -> Vec<Column> {

@@ -10,7 +10,7 @@ use earmark_domain::{Command, Sku};
 use jiff::Timestamp;
 
 use crate::answer::CommandError;
-use crate::engine::{Engine, expire_due_holds};
+use crate::engine::{Engine, page_of_due_holds};
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Worklist};
 use crate::store_error::StoreError;
@@ -60,12 +60,17 @@ impl ProductWork {
     /// One bounded step for a product.
     async fn step(self, sku: Sku, engine: &Engine, worklist: &dyn Worklist, now: Timestamp) -> Result<(), StepError> {
         let correlation_id = format!("{}-{sku}", self.name());
-        let command = match self {
-            Self::ContinueChanges => Command::ContinueChange(sku),
-            Self::ServeBacklogs => Command::ServeBacklog(sku),
-            Self::ExpireHolds => expire_due_holds(worklist, BTreeSet::from([sku]), now).await?,
+        let own = |command| Envelope::from_service(command, &correlation_id);
+        let envelope = match self {
+            Self::ContinueChanges => own(Command::ContinueChange(sku)),
+            Self::ServeBacklogs => own(Command::ServeBacklog(sku)),
+            Self::ExpireHolds => {
+                let page = page_of_due_holds(worklist, BTreeSet::from([sku]), now).await?;
+                // Decided at the instant at which the holds were found to be due, whatever the clock says by then.
+                own(page.command).at(now)
+            }
         };
-        let answer = engine.execute(Envelope::from_service(command, &correlation_id)).await;
+        let answer = engine.execute(envelope).await;
         answer.map(drop).map_err(StepError::from)
     }
 }

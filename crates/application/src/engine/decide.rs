@@ -1,5 +1,6 @@
 //! The decision of a group: its commands, decided one after the other on what the store has loaded.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use earmark_domain::{Command, DecisionContext, Loaded, Outcome, UnitOfWork};
@@ -8,29 +9,51 @@ use crate::answer::{Answer, CommandError};
 use crate::decision::{Decided, Undecided};
 use crate::envelope::Envelope;
 
-/// Decides commands, each in its context. Pure: it can be called again on other records.
+/// What a decision does when work on its products is pending: holds are due, or a change of a batch is not carried out
+/// for all lines.
+#[derive(Debug, Clone)]
+pub(crate) enum OnPendingWork {
+    /// It is not taken: the work has to be finished first.
+    Finish,
+    /// The commands that touch these products get this answer. The others are decided.
+    Answer(CommandError),
+}
+
+/// Decides commands, each in its context; all contexts have one instant. Pure: it can be called again on other records.
 pub(crate) fn decide(
     envelopes: &[Envelope],
     contexts: &[DecisionContext],
+    on_pending_work: &OnPendingWork,
     loaded: Loaded,
 ) -> Result<Decided, Undecided> {
     let mut unit_of_work = UnitOfWork::open(loaded)?;
-    let continues_change = matches!(sole_command(envelopes), Some(Command::ContinueChange(_)));
-    let pending = unit_of_work.products_with_pending_changes();
-    if !pending.is_empty() && !continues_change {
-        return Err(Undecided::ChangesPending(pending));
-    }
-    if let Some(last) = contexts
-        .last()
-        .filter(|_| !expires_holds(envelopes) && !continues_change)
-    {
-        let due = unit_of_work.products_with_due_holds(last.now);
-        if !due.is_empty() {
-            return Err(Undecided::HoldsDue(due));
+    let (mut changes, mut holds) = (BTreeSet::new(), BTreeSet::new());
+    let sole = sole_command(envelopes);
+    if !matches!(sole, Some(Command::ContinueChange(_))) {
+        changes = unit_of_work.products_with_pending_changes();
+        if let Some(context) = contexts.first()
+            && !matches!(sole, Some(Command::ExpireHolds(_)))
+        {
+            holds = unit_of_work.products_with_due_holds(context.now);
         }
     }
+    let blocked = match on_pending_work {
+        OnPendingWork::Finish if !changes.is_empty() => return Err(Undecided::ChangesPending(changes)),
+        OnPendingWork::Finish if !holds.is_empty() => return Err(Undecided::HoldsDue(holds)),
+        OnPendingWork::Finish => None,
+        OnPendingWork::Answer(error) => {
+            changes.append(&mut holds);
+            Some((changes, error)).filter(|(products, _)| !products.is_empty())
+        }
+    };
     let mut answers = Vec::with_capacity(envelopes.len());
     for (number, (envelope, context)) in envelopes.iter().zip(contexts).enumerate() {
+        if let Some((products, error)) = &blocked
+            && unit_of_work.touches(&envelope.command, products)
+        {
+            answers.push(Err((*error).clone()));
+            continue;
+        }
         // A panic leaves the unit of work torn, so it is thrown away with it.
         let answer = catch_unwind(AssertUnwindSafe(|| decide_one(&mut unit_of_work, envelope, context)))
             .map_err(|_| Undecided::Panicked { command: number })??;
@@ -38,11 +61,6 @@ pub(crate) fn decide(
     }
     let changes = unit_of_work.close()?;
     Ok(Decided { changes, answers })
-}
-
-/// Whether the group is the one command that expires due holds.
-fn expires_holds(envelopes: &[Envelope]) -> bool {
-    matches!(sole_command(envelopes), Some(Command::ExpireHolds(_)))
 }
 
 /// The command of a group of one.

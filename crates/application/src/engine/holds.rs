@@ -1,4 +1,4 @@
-//! Finding the holds that a decision has to expire first.
+//! Finding the holds that have to be expired before a decision.
 
 use std::collections::BTreeSet;
 
@@ -9,15 +9,36 @@ use crate::ports::Worklist;
 use crate::store_error::StoreError;
 
 /// How many orders one transaction expires the holds of: some milliseconds of work.
-const ORDERS_PER_TRANSACTION: usize = 100;
+const MAX_ORDERS: usize = 100;
 
-/// The command that expires the due holds on some products, as many as one transaction takes.
-pub(crate) async fn expire_due_holds(
+/// How many lines these orders have together. An order expires as a whole, so a larger one is expired alone.
+const MAX_LINES: usize = 300;
+
+/// The due holds that one transaction expires.
+pub(crate) struct DueHoldsPage {
+    /// Expires them.
+    pub(crate) command: Command,
+    /// Whether more may be due.
+    pub(crate) has_more: bool,
+}
+
+/// A page of the holds on some products that are due at an instant, the earliest deadline first.
+pub(crate) async fn page_of_due_holds(
     worklist: &dyn Worklist,
     skus: BTreeSet<Sku>,
     now: Timestamp,
-) -> Result<Command, StoreError> {
-    let orders = worklist.due_orders(&skus, now, ORDERS_PER_TRANSACTION).await?;
-    let orders = orders.into_iter().collect();
-    Ok(Command::ExpireHolds(ExpireHolds { skus, orders }))
+) -> Result<DueHoldsPage, StoreError> {
+    let due = worklist.due_orders(&skus, now, MAX_ORDERS).await?;
+    let listed = due.len();
+    let (mut orders, mut lines) = (BTreeSet::new(), 0_usize);
+    for order in due {
+        lines = lines.saturating_add(order.lines);
+        if lines > MAX_LINES && !orders.is_empty() {
+            break;
+        }
+        orders.insert(order.id);
+    }
+    let has_more = orders.len() < listed || listed >= MAX_ORDERS;
+    let command = Command::ExpireHolds(ExpireHolds { skus, orders });
+    Ok(DueHoldsPage { command, has_more })
 }

@@ -12,6 +12,7 @@ mod hints;
 mod holds;
 mod job;
 mod lane;
+mod pending_work;
 mod queue;
 mod shared;
 mod transaction;
@@ -32,7 +33,7 @@ use job::Job;
 use queue::LaneQueue;
 use shared::Shared;
 
-pub(crate) use holds::expire_due_holds;
+pub(crate) use holds::page_of_due_holds;
 pub use lane::Lane;
 pub use shared::EngineSettings;
 
@@ -125,7 +126,12 @@ impl Engine {
         self.shared.change_pending.notified().await;
     }
 
-    /// The current instant of the clock that decisions are taken by.
+    /// Waits until a group has left due holds that it had no time to expire.
+    pub async fn holds_due(&self) {
+        self.shared.holds_due.notified().await;
+    }
+
+    /// The current instant of the clock that decisions are taken by, in microseconds.
     pub(crate) fn now(&self) -> Timestamp {
         self.shared.now()
     }

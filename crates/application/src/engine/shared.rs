@@ -1,7 +1,7 @@
-//! What the engine's handles and lanes share: the ports, and the instants of decisions.
+//! What the engine's handles and lanes share: the ports, and what background jobs wait for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use earmark_domain::{DecisionContext, Promising};
@@ -52,12 +52,12 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meter: Arc<dyn Meter>,
     promising: Promising,
-    /// The last instant given to a decision, in microseconds since the epoch.
-    last_instant: AtomicI64,
     /// Notified when a transaction left part of a backlog unserved.
     pub(crate) backlog_pending: Notify,
     /// Notified when a transaction left a change of a batch to be continued.
     pub(crate) change_pending: Notify,
+    /// Notified when a group left due holds that it had no time to expire.
+    pub(crate) holds_due: Notify,
     pub(crate) draining: AtomicBool,
     pub(crate) next_stream: AtomicUsize,
 }
@@ -76,30 +76,25 @@ impl Shared {
             clock,
             meter,
             promising,
-            last_instant: AtomicI64::new(0),
             backlog_pending: Notify::new(),
             change_pending: Notify::new(),
+            holds_due: Notify::new(),
             draining: AtomicBool::new(false),
             next_stream: AtomicUsize::new(0),
         }
     }
 
-    /// The current instant.
+    /// The current instant, in the microseconds that stores keep.
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        let now = self.clock.now();
+        // Every instant is a whole number of microseconds and a rest.
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
-    /// The context of a decision taken now. Its instant, in the microseconds that stores keep, is later than any given
-    /// before: lines placed one after the other have service positions one after the other, even when the clock stands
-    /// still or steps back.
-    pub(crate) fn decision_context(&self, envelope: &Envelope) -> DecisionContext {
-        let now = self.clock.now().as_microsecond();
-        let last = self
-            .last_instant
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)))
-            .unwrap_or_else(|last| last);
+    /// The context of a command that is decided at an instant.
+    pub(crate) fn decision_context(&self, envelope: &Envelope, now: Timestamp) -> DecisionContext {
         DecisionContext {
-            now: Timestamp::from_microsecond(now.max(last + 1)).unwrap_or(Timestamp::MAX),
+            now,
             actor: envelope.principal.name().clone(),
             correlation_id: envelope.correlation_id.clone(),
             promising: self.promising,

@@ -1,16 +1,15 @@
 //! A group's transaction: attempts, retries, and the answers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope, Sku};
-use tokio::sync::oneshot;
+use earmark_domain::{DecisionContext, NeedsAllBatches, Scope};
+use jiff::Timestamp;
 
-use super::decide::decide;
+use super::decide::{OnPendingWork, decide};
 use super::hints::AllBatchesHints;
-use super::holds::expire_due_holds;
 use super::job::{Job, Reply};
+use super::pending_work::PendingWork;
 use super::shared::Shared;
 use crate::answer::{Answer, CommandError};
 use crate::decision::{Decide, Decided, Undecided};
@@ -20,12 +19,11 @@ use crate::store_error::StoreError;
 
 /// How often a group is decided again when the state changed under it, before its callers get busy. With locking stores
 /// conflicts are rare and a second attempt nearly always succeeds; the bound keeps a rival from starving a lane.
-const MAX_ATTEMPTS: u32 = 8;
+const MAX_CONFLICTS: u32 = 8;
 
-/// How often due holds are expired for a group before its decision keeps the instants it has. Up to then it is decided
-/// later than the expiry, as it should be. Holds that end after its instants are not due at them, so from then on it gets
-/// its turn, even in a shop in which a hold ends every moment.
-const MAX_EXPIRIES: u32 = 8;
+/// How often a group's decision asks for something to be done before it: to expire due holds, or to load more batches.
+/// Once or twice is usual. The bound keeps a group from asking without end, whatever the reason.
+const MAX_PREPARATIONS: u32 = 8;
 
 /// The commands of a group, and where their answers go.
 pub(crate) struct Transaction {
@@ -61,7 +59,7 @@ impl Transaction {
         shared: &Shared,
     ) -> Result<(), Self> {
         let started = shared.clock.monotonic();
-        let decision = self.decision(shared);
+        let decision = self.decision(self.instant(shared), OnPendingWork::Finish, shared);
         match predecessor.transact_next(&self.scope, decision, in_flight).await {
             Some(decided) => {
                 self.stored(shared, decided, started);
@@ -82,11 +80,13 @@ impl Transaction {
         mut in_flight: Option<InFlightSender>,
     ) -> Vec<Vec<Job>> {
         let started = shared.clock.monotonic();
-        let mut attempt = 1;
-        let mut decision = self.decision(shared);
-        let mut expiries = 0;
-        while attempt <= MAX_ATTEMPTS {
-            let decide = Arc::clone(&decision);
+        let mut now = self.instant(shared);
+        let mut on_pending_work = OnPendingWork::Finish;
+        let (mut conflicts, mut preparations) = (0, 0);
+        // The instant at which the holds that were due have been expired.
+        let mut expired_at = None;
+        while conflicts < MAX_CONFLICTS && preparations < MAX_PREPARATIONS {
+            let decide = self.decision(now, on_pending_work.clone(), shared);
             // Only the first attempt can have a successor pipelined behind it.
             let transacted = match in_flight.take() {
                 Some(sender) => shared.store.transact_pipelined(&self.scope, decide, sender).await,
@@ -98,35 +98,39 @@ impl Transaction {
                     return Vec::new();
                 }
                 Err(StoreError::Conflict) => {
-                    tracing::debug!(attempt, "the state changed; deciding again");
+                    conflicts += 1;
+                    tracing::debug!(conflicts, "the state changed; deciding again");
                     shared.meter.conflicted();
-                    attempt += 1;
-                    decision = self.decision(shared);
+                    now = self.instant(shared);
                 }
-                // Not counted as an attempt.
-                Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => {
-                    tracing::debug!(products = skus.len(), "expiring holds");
-                    if let Err(error) = expire_holds(skus, shared, hints).await {
-                        self.answer_all(shared, &error);
-                        return Vec::new();
-                    }
-                    expiries += 1;
-                    if expiries < MAX_EXPIRIES {
-                        decision = self.decision(shared);
-                    }
-                }
-                // Not counted as an attempt: each step goes through some lines.
                 Err(StoreError::Undecided(Undecided::ChangesPending(skus))) => {
-                    if let Err(error) = continue_changes(skus, shared, hints).await {
-                        self.answer_all(shared, &error);
-                        return Vec::new();
+                    preparations += 1;
+                    tracing::debug!(products = skus.len(), "continuing changes of batches");
+                    if let Err(error) = PendingWork::ChangesPending.finish(skus, shared, hints).await {
+                        on_pending_work = OnPendingWork::Answer(error);
                     }
-                    decision = self.decision(shared);
                 }
-                // Not counted as an attempt: each time more is loaded, until all is.
+                Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => {
+                    preparations += 1;
+                    tracing::debug!(products = skus.len(), "expiring holds");
+                    // A hold that is due at an instant at which all have been expired was placed meanwhile by a clock
+                    // that is behind. To expire at one instant again and again could go on as long as that clock does.
+                    let expired = if expired_at == Some(now) {
+                        Err(CommandError::Busy)
+                    } else {
+                        PendingWork::HoldsDue(now).finish(skus, shared, hints).await
+                    };
+                    expired_at = Some(now);
+                    if let Err(error) = expired {
+                        tracing::debug!(%error, "holds are still due");
+                        shared.holds_due.notify_one();
+                        on_pending_work = OnPendingWork::Answer(error);
+                    }
+                }
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
                     if !skus.is_subset(&self.scope.all_batches_of) =>
                 {
+                    preparations += 1;
                     tracing::debug!(products = skus.len(), "loading more batches");
                     hints.add(&skus);
                     self.scope.all_batches_of.extend(skus);
@@ -169,14 +173,23 @@ impl Transaction {
         self.answer(shared, decided.answers);
     }
 
-    /// The decision, at instants of its own: taken again, it is taken later.
-    fn decision(&self, shared: &Shared) -> Decide {
+    /// The instant at which the commands are decided: one reading of the clock for all of them, for the question which
+    /// holds are due, and for expiring those.
+    fn instant(&self, shared: &Shared) -> Timestamp {
+        match &*self.envelopes {
+            [Envelope { at: Some(at), .. }] => *at,
+            _ => shared.now(),
+        }
+    }
+
+    /// The decision at an instant.
+    fn decision(&self, now: Timestamp, on_pending_work: OnPendingWork, shared: &Shared) -> Decide {
         let envelopes = Arc::clone(&self.envelopes);
         let contexts: Vec<DecisionContext> = envelopes
             .iter()
-            .map(|envelope| shared.decision_context(envelope))
+            .map(|envelope| shared.decision_context(envelope, now))
             .collect();
-        Arc::new(move |loaded| decide(&envelopes, &contexts, loaded))
+        Arc::new(move |loaded| decide(&envelopes, &contexts, &on_pending_work, loaded))
     }
 
     /// The commands with their callers, to be run in other groups.
@@ -221,44 +234,6 @@ impl Transaction {
             drop(reply.send(answer));
         }
     }
-}
-
-/// Expires the due holds on some products, as many as one transaction takes.
-async fn expire_holds(skus: BTreeSet<Sku>, shared: &Shared, hints: &AllBatchesHints) -> Result<(), CommandError> {
-    let command = expire_due_holds(shared.worklist.as_ref(), skus, shared.now()).await;
-    let command = command.map_err(|error| {
-        tracing::warn!(%error, "holds can't be expired");
-        CommandError::Unavailable
-    })?;
-    run_alone(command, "holds", shared, hints).await
-}
-
-/// Continues the pending changes of products by a step each.
-async fn continue_changes(skus: BTreeSet<Sku>, shared: &Shared, hints: &AllBatchesHints) -> Result<(), CommandError> {
-    for sku in skus {
-        run_alone(Command::ContinueChange(sku), "change", shared, hints).await?;
-    }
-    Ok(())
-}
-
-/// Runs a command of the service that another one has to wait for.
-async fn run_alone(
-    command: Command,
-    correlation_id: &str,
-    shared: &Shared,
-    hints: &AllBatchesHints,
-) -> Result<(), CommandError> {
-    let (reply, answer) = oneshot::channel();
-    let job = Job {
-        envelope: Envelope::from_service(command, correlation_id),
-        reply,
-        streamed: false,
-    };
-    // A transaction that expires holds meets no due ones, and one that continues a change no pending one: this recurses
-    // no deeper than from the first to the second.
-    let split = Box::pin(Transaction::of(vec![job], hints).run(shared, hints, None)).await;
-    debug_assert!(split.is_empty(), "a single command is not split");
-    answer.await.unwrap_or(Err(CommandError::Internal)).map(|_| ())
 }
 
 /// Equal outcomes in a row: they are reported to the meter at once.

@@ -26,4 +26,4 @@ pub use ids::Ids;
 pub use meter::{Meter, NoMeter};
 pub use store::{InFlight, InFlightSender, Store};
 pub use views::Views;
-pub use worklist::Worklist;
+pub use worklist::{DueOrder, Worklist};

@@ -8,6 +8,15 @@ use jiff::Timestamp;
 
 use crate::store_error::StoreError;
 
+/// An order with lines whose deadline has passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueOrder {
+    /// Which order.
+    pub id: OrderId,
+    /// How many lines it has, whatever their product and state: the work of expiring it.
+    pub lines: usize,
+}
+
 /// Finds pending work. Every list is bounded by `limit`.
 #[async_trait]
 pub trait Worklist: Send + Sync {
@@ -18,5 +27,6 @@ pub trait Worklist: Send + Sync {
     /// Products on which a hold may have reached its deadline by `now`, the earliest deadline first.
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError>;
     /// Orders that have a line of one of these products whose deadline is not after `now`, the earliest deadline first.
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError>;
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize)
+    -> Result<Vec<DueOrder>, StoreError>;
 }

@@ -2,6 +2,7 @@
 
 mod failures;
 mod groups;
+mod holds;
 mod inbox;
 mod pipelining;
 mod queue;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, Decide, Decided, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store, StoreError,
-    Worklist,
+    Answer, Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store,
+    StoreError, Worklist,
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location, Locations, MessageId,
@@ -120,7 +120,7 @@ impl Worklist for NoWork {
         Ok(Vec::new())
     }
 
-    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(&self, _: &BTreeSet<Sku>, _: Timestamp, _: usize) -> Result<Vec<DueOrder>, StoreError> {
         Ok(Vec::new())
     }
 }

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::{BatchAt, LineAt, UnitOfWork};
 use crate::answers::refusal::Refusal;
 use crate::answers::view::{BatchView, LineView, OrderView};
+use crate::commands::command::Command;
 use crate::context::DecisionContext;
 use crate::events::event::Subject;
 use crate::events::fact::Fact;
@@ -20,6 +21,28 @@ use crate::stock::line::Line;
 use crate::stock::product::Product;
 
 impl UnitOfWork {
+    /// Whether a command touches one of these products, by itself or by what it names. For a command of the scope that
+    /// was loaded.
+    #[must_use]
+    pub fn touches(&mut self, command: &Command, skus: &BTreeSet<Sku>) -> bool {
+        let scope = command.scope();
+        if !scope.skus.is_disjoint(skus) {
+            return true;
+        }
+        let of_batches = scope.batches.iter().filter_map(|batch| self.find_batch(batch));
+        let mut products: BTreeSet<ProductIndex> = of_batches.map(|at| at.product).collect();
+        let of_orders = scope.orders.iter().flat_map(|order| self.loaded_lines_of(order));
+        products.extend(of_orders.map(|at| at.product));
+        let of_lines = scope
+            .lines
+            .iter()
+            .filter_map(|key| self.lines.get(key).copied().flatten());
+        products.extend(of_lines.map(|at| at.product));
+        products
+            .into_iter()
+            .any(|product| skus.contains(self.products[product].sku()))
+    }
+
     /// The product of a SKU, which is created if it does not exist.
     pub(super) fn product_or_new(&mut self, sku: &Sku) -> ProductIndex {
         if let Some(product) = self.by_sku.get(sku) {

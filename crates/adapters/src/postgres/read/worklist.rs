@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
-use earmark_application::{StoreError, Worklist};
-use earmark_domain::{OrderId, ProductRecord, Sku};
+use earmark_application::{DueOrder, StoreError, Worklist};
+use earmark_domain::{ProductRecord, Sku};
 use jiff::Timestamp;
 
 use crate::postgres::error::store_error;
@@ -50,14 +50,20 @@ impl Worklist for PostgresStore {
         skus(load(due, &connection).await.map_err(store_error)?)
     }
 
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(
+        &self,
+        skus: &BTreeSet<Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, StoreError> {
         // By hand: LATERAL. Of each product as many are read as are wanted of all. An order that comes twice has two
         // deadlines; no order has more than a few.
-        const DUE: &str = "SELECT due.* FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL \
+        const DUE: &str = "SELECT due.*, of_order.lines FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL \
              (SELECT DISTINCT hold_until, order_id FROM lines WHERE sku = asked_sku AND hold_until <= ? \
-             ORDER BY hold_until, order_id LIMIT ?) AS due";
+             ORDER BY hold_until, order_id LIMIT ?) AS due CROSS JOIN LATERAL \
+             (SELECT count(*) AS lines FROM lines WHERE lines.order_id = due.order_id) AS of_order";
         let connection = self.connection().await?;
-        let mut rows: Vec<(PgTimestamp, String)> = statement::<(Timestamptz, Text)>(DUE)
+        let mut rows: Vec<(PgTimestamp, String, i64)> = statement::<(Timestamptz, Text, BigInt)>(DUE)
             .array::<Text, _>(skus.iter().map(Sku::as_str).collect())
             .bind::<Timestamptz, _>(pg_bound(now))
             .bind::<BigInt, _>(row_limit(limit))
@@ -65,13 +71,17 @@ impl Worklist for PostgresStore {
             .await
             .map_err(store_error)?;
         drop(connection);
-        rows.sort_unstable_by(|(a, one), (b, other)| (a.0, one).cmp(&(b.0, other)));
+        rows.sort_unstable_by(|(a, one, _), (b, other, _)| (a.0, one).cmp(&(b.0, other)));
         let mut seen = BTreeSet::new();
         rows.iter()
-            .map(|(_, order)| order.as_str())
-            .filter(|order| seen.insert(*order))
+            .filter(|(_, order, _)| seen.insert(order.as_str()))
             .take(limit)
-            .map(order_id)
+            .map(|(_, order, lines)| {
+                Ok(DueOrder {
+                    id: order_id(order)?,
+                    lines: usize::try_from(*lines).unwrap_or(usize::MAX),
+                })
+            })
             .collect()
     }
 }

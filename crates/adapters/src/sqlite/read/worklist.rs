@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use earmark_application::{StoreError, Worklist};
-use earmark_domain::{OrderId, Sku};
+use earmark_application::{DueOrder, StoreError, Worklist};
+use earmark_domain::Sku;
 use jiff::Timestamp;
 
 use super::super::builder::first_rows;
@@ -52,7 +52,12 @@ impl Worklist for SqliteStore {
             .await
     }
 
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<OrderId>, StoreError> {
+    async fn due_orders(
+        &self,
+        skus: &BTreeSet<Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, StoreError> {
         let skus = skus.clone();
         self.readers
             .query_snapshot(move |conn| due_orders(conn, &skus, now, limit))
@@ -71,7 +76,7 @@ fn due_orders(
     skus: &BTreeSet<Sku>,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<OrderId>, StoreError> {
+) -> Result<Vec<DueOrder>, StoreError> {
     let mut due: Vec<(i64, String)> = Vec::new();
     for sku in skus {
         let holds = lines::table
@@ -98,6 +103,13 @@ fn due_orders(
         .map(|(_, order)| order.as_str())
         .filter(|order| seen.insert(*order))
         .take(limit)
-        .map(decode::order_id)
+        .map(|order| {
+            let lines = lines::table.filter(lines::order_id.eq(order)).count();
+            let lines: i64 = lines.get_result(conn).map_err(store_error)?;
+            Ok(DueOrder {
+                id: decode::order_id(order)?,
+                lines: usize::try_from(lines).unwrap_or(usize::MAX),
+            })
+        })
         .collect()
 }
