@@ -51,10 +51,10 @@ pub(super) struct StoredBatch {
 
 /// The order in which lines leave a batch: the greatest first. That is the lowest release rank, of equal ranks the
 /// latest allocated, and of those the latest position in the order of service.
-pub(super) type ReleaseOrder = (Reverse<ReleaseRank>, Timestamp, ServicePosition);
+pub(super) type ReleaseOrder = (Reverse<ReleaseRank>, u64, ServicePosition);
 
 fn release_order(allocation: &AllocationRecord, position: ServicePosition) -> ReleaseOrder {
-    (Reverse(allocation.release_rank), allocation.allocated_at, position)
+    (Reverse(allocation.release_rank), allocation.allocated_version, position)
 }
 
 /// A line, with what it holds and what it has dispatched.

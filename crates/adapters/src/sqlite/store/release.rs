@@ -11,7 +11,7 @@ use super::super::error::store_error;
 use super::super::rows::{PlacedLineRow, units_in_batch};
 use super::super::schema::{further_allocations, lines, lines_in_batches};
 
-/// A line with the units it holds in the batch, their release rank, and since when it holds them.
+/// A line with the units it holds in the batch, their release rank, and the version that allocated them.
 type Held = (PlacedLineRow, i64, i64, i64);
 
 /// The lines that would have to leave a batch, the lowest release rank first: no more than cover what it lacks; or all
@@ -44,9 +44,9 @@ pub(super) fn lines_to_release(
         .filter(further_allocations::batch.eq(reference))
         .order((
             further_allocations::release_rank,
-            further_allocations::allocated_at.desc(),
+            further_allocations::allocated_version.desc(),
             lines::rank.desc(),
-            lines::placed_at.desc(),
+            lines::placed_version.desc(),
             lines::order_id.desc(),
             lines::line_id.desc(),
         ))
@@ -54,7 +54,7 @@ pub(super) fn lines_to_release(
             PlacedLineRow::as_select(),
             further_allocations::quantity,
             further_allocations::release_rank,
-            further_allocations::allocated_at,
+            further_allocations::allocated_version,
         ));
     let mut held = covering(further.load_iter(connection), lacking)?;
     let placed_with = lines_in_batches::table
@@ -67,9 +67,9 @@ pub(super) fn lines_to_release(
         .filter(lines::batch.eq(reference))
         .order((
             lines_in_batches::release_rank,
-            lines_in_batches::since.desc(),
+            lines_in_batches::placed_version.desc(),
             lines::rank.desc(),
-            lines::placed_at.desc(),
+            lines::placed_version.desc(),
             lines::order_id.desc(),
             lines::line_id.desc(),
         ))
@@ -77,12 +77,12 @@ pub(super) fn lines_to_release(
             PlacedLineRow::as_select(),
             lines::units.assume_not_null(),
             lines_in_batches::release_rank,
-            lines_in_batches::since,
+            lines_in_batches::placed_version,
         ));
     held.extend(covering(placed_with.load_iter(connection), lacking)?);
-    held.sort_by(|(a, _, a_rank, a_since), (b, _, b_rank, b_since)| {
-        let key = |rank, since, line| (rank, Reverse(since), Reverse(line));
-        key(*a_rank, *a_since, a.service_key()).cmp(&key(*b_rank, *b_since, b.service_key()))
+    held.sort_by(|(a, _, a_rank, a_version), (b, _, b_rank, b_version)| {
+        let key = |rank, version, line| (rank, Reverse(version), Reverse(line));
+        key(*a_rank, *a_version, a.service_key()).cmp(&key(*b_rank, *b_version, b.service_key()))
     });
     first_covering(held.into_iter().map(Ok), lacking).map(|held| held.into_iter().map(|(line, ..)| line).collect())
 }
@@ -100,9 +100,9 @@ fn first_covering(rows: impl Iterator<Item = QueryResult<Held>>, mut lacking: Un
     let mut rows = rows;
     while lacking > Units::ZERO {
         let Some(row) = rows.next() else { break };
-        let (line, units, rank, since) = row.map_err(store_error)?;
+        let (line, units, rank, version) = row.map_err(store_error)?;
         lacking = lacking.saturating_sub(units_in_batch(&line, units)?);
-        first.push((line, units, rank, since));
+        first.push((line, units, rank, version));
     }
     Ok(first)
 }

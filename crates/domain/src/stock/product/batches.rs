@@ -196,7 +196,7 @@ impl Product {
                 let units = allocation.part.quantity.units();
                 let order = (
                     line.release_rank(),
-                    Reverse(allocation.allocated_at),
+                    Reverse(allocation.allocated_version),
                     Reverse(line.service_position()),
                 );
                 Some((order, units, index))

@@ -306,7 +306,7 @@ impl Shop {
         candidates.sort_by_key(|a| {
             (
                 a.release_rank,
-                std::cmp::Reverse((a.allocated_at, self.lines[&a.key].service_position())),
+                std::cmp::Reverse((a.allocated_version, self.lines[&a.key].service_position())),
             )
         });
         let committed = batch.allocated.get() + batch.dispatched.get();
