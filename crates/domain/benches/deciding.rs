@@ -86,6 +86,7 @@ fn line(order: usize, of: usize, quantity: u32, state: LineState) -> LineRecord 
     LineRecord {
         sku: sku(of),
         state,
+        placed_version: order as u64 + 1,
         terms: LineTerms {
             key: key(order, of),
             quantity: units(quantity),
@@ -274,7 +275,7 @@ fn releases(criterion: &mut Criterion) {
                     batch: reference(0, 0),
                     quantity: units(1),
                     release_rank: ReleaseRank::of(Precedence::default(), false),
-                    allocated_at: instant(order),
+                    allocated_version: order as u64 + 1,
                 })
                 .collect(),
             backlog: vec![BacklogRead {

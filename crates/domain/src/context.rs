@@ -10,7 +10,8 @@ use crate::promising::{OverdueLimit, Promising, day_of};
 /// When a command is decided, and for whom. The caller passes it in: the domain has no clock.
 #[derive(Debug, Clone)]
 pub struct DecisionContext {
-    /// The instant of the decision. No two commands of one engine have the same.
+    /// The instant of the decision, as the clock of this instance tells it. Deadlines are held against it; no order
+    /// follows from it: it may be earlier than that of a decision before.
     pub now: Timestamp,
     /// Who caused the command.
     pub actor: Arc<str>,

@@ -137,12 +137,12 @@ fn renamed() -> Fact {
     }
 }
 
-/// The same line in the same batch, at another time: it is released and allocated again.
+/// The same line in the same batch, by another event: it is released and allocated again.
 pub async fn an_allocation_that_is_released_and_made_again_is_stored(db: Db) {
     let shop = lamps(&db).await;
     let released = shop.history(&sku("LAMP")).await.allocations[0].clone();
     let again = AllocationRecord {
-        allocated_at: shop.context().now,
+        allocated_version: released.allocated_version + 1,
         ..released.clone()
     };
     let mut changes = next_version(&shop, "LAMP", renamed()).await;
@@ -320,7 +320,7 @@ pub async fn one_bad_row_prevents_the_whole_change_set(db: Db) {
         batch: reference("b-2"),
         quantity: units(1),
         release_rank: ReleaseRank::of(Precedence::default(), false),
-        allocated_at: shop.context().now,
+        allocated_version: 9,
     });
     assert_not_stored(&shop, &command, changes).await;
 }

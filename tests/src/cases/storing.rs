@@ -228,7 +228,7 @@ pub async fn a_line_keeps_its_service_position_through_every_reallocation(db: Db
     let shop = Shop::open(&db).await;
     shop.all_done(&[create_batch("b-1", "LAMP", 5), allocate("first", "LAMP", 5)])
         .await;
-    let placed_at = shop.history(&sku("LAMP")).await.lines[0].terms.placed_at;
+    let placed = shop.history(&sku("LAMP")).await.lines[0].placed_version;
     shop.all_done(&[allocate_or_wait("second", "LAMP", 5), count_batch("b-1", 0)])
         .await;
 
@@ -244,14 +244,14 @@ pub async fn a_line_keeps_its_service_position_through_every_reallocation(db: Db
         .collect();
     assert_eq!(waiting.len(), 2);
     assert_eq!(
-        (&waiting[0].terms.key, waiting[0].terms.placed_at),
-        (&line("first", "LAMP"), placed_at)
+        (&waiting[0].terms.key, waiting[0].placed_version),
+        (&line("first", "LAMP"), placed)
     );
 
     shop.done(&create_batch("b-2", "LAMP", 5)).await;
     let history = shop.history(&sku("LAMP")).await;
     let first = &history.lines[0];
-    assert_eq!((first.state, first.terms.placed_at), (LineState::Allocated, placed_at));
+    assert_eq!((first.state, first.placed_version), (LineState::Allocated, placed));
     assert_eq!((first.terms.quantity, history.allocations.len()), (units(5), 1));
     shop.assert_sound().await;
 }

@@ -15,11 +15,13 @@ struct Trigger {
     name: String,
 }
 
-/// Stands for the column that names the event by which a line was placed: each store has one of its own.
+/// Stands for the column that names the event by which a line is found: each store has one of its own.
 const PLACING_EVENT: &str = "{placing_event}";
+/// Stands for what names no event there.
+const NO_EVENT: &str = "{no_event}";
 
 /// Statements that forge the tables, each with what `earmark verify` has to name.
-const FORGERIES: [(&str, &str); 20] = [
+const FORGERIES: [(&str, &str); 22] = [
     (
         "UPDATE lines SET batch = NULL, units = NULL WHERE order_id = 'o1'",
         "o1",
@@ -32,7 +34,7 @@ const FORGERIES: [(&str, &str); 20] = [
     ),
     // The line names no event that placed it, or one that placed another line.
     (
-        "UPDATE lines SET {placing_event} = NULL WHERE order_id = 'o1'",
+        "UPDATE lines SET {placing_event} = {no_event} WHERE order_id = 'o1'",
         "o1/LAMP",
     ),
     (
@@ -50,22 +52,31 @@ const FORGERIES: [(&str, &str); 20] = [
     ("UPDATE lines SET state = 'cancelled' WHERE order_id = 'o1'", "o1"),
     ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
     ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
+    // A line that was placed, or allocated, after others that came later.
+    (
+        "UPDATE lines SET placed_version = placed_version + 1 WHERE order_id = 'o3'",
+        "o3",
+    ),
+    (
+        "UPDATE further_allocations SET allocated_version = allocated_version + 1 WHERE order_id = 'o5'",
+        "o5",
+    ),
     // A line of an order with other lines of the product; of an order with lines of other products; of no order at all.
     (
-        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
-         SELECT order_id, 'x', sku, quantity, 'cancelled', split, placed_at, placed_with_order \
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order) \
+         SELECT order_id, 'x', sku, quantity, 'cancelled', split, placed_at, placed_version, placed_with_order \
          FROM lines WHERE order_id = 'o1'",
         "x",
     ),
     (
-        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
-         SELECT order_id, 'x', 'CHAIR', quantity, 'cancelled', split, placed_at, placed_with_order \
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order) \
+         SELECT order_id, 'x', 'CHAIR', quantity, 'cancelled', split, placed_at, placed_version, placed_with_order \
          FROM lines WHERE order_id = 'o1'",
         "o1/x",
     ),
     (
-        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order) \
-         SELECT 'o9', line_id, sku, quantity, 'cancelled', split, placed_at, placed_with_order \
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order) \
+         SELECT 'o9', line_id, sku, quantity, 'cancelled', split, placed_at, placed_version, placed_with_order \
          FROM lines WHERE order_id = 'o1'",
         "o9/LAMP",
     ),
@@ -93,7 +104,9 @@ async fn forge(url: &str, statement: &str) {
                 .batch_execute(&format!("DROP TRIGGER {name}"))
                 .expect("a trigger is dropped");
         }
-        let statement = statement.replace(PLACING_EVENT, "placed_sequence");
+        let statement = statement
+            .replace(PLACING_EVENT, "placed_sequence")
+            .replace(NO_EVENT, "NULL");
         connection.batch_execute(&statement).expect("the tables are forged");
         return;
     }
@@ -106,7 +119,9 @@ async fn forge(url: &str, statement: &str) {
             let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
             connection.batch_execute(&unguard).await.expect("the guards are off");
         }
-        let statement = statement.replace(PLACING_EVENT, "placed_version");
+        let statement = statement
+            .replace(PLACING_EVENT, "placed_version")
+            .replace(NO_EVENT, "0");
         connection
             .batch_execute(&statement)
             .await

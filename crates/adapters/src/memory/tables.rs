@@ -51,7 +51,7 @@ pub(super) struct StoredBatch {
 fn release_position(allocation: &AllocationRecord, line: ServicePosition) -> ReleasePosition {
     ReleasePosition {
         rank: allocation.release_rank,
-        allocated_at: allocation.allocated_at,
+        allocated_version: allocation.allocated_version,
         line,
     }
 }

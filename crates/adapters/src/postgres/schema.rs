@@ -8,7 +8,7 @@ diesel::table! {
         name -> Nullable<Text>,
         version -> BigInt,
         batches_created -> Integer,
-        resume_placed_at -> Nullable<Timestamptz>,
+        resume_placed_version -> Nullable<BigInt>,
         resume_order_id -> Nullable<Text>,
         resume_line_id -> Nullable<Text>,
         resume_rank -> Nullable<BigInt>,
@@ -63,7 +63,8 @@ diesel::table! {
         batch -> Nullable<Text>,
         units -> Nullable<Integer>,
         release_rank -> BigInt,
-        placed_version -> Nullable<BigInt>,
+        placed_version -> BigInt,
+        first_placed_version -> Nullable<BigInt>,
     }
 }
 
@@ -73,7 +74,7 @@ diesel::table! {
         line_id -> Text,
         batch -> Text,
         quantity -> Integer,
-        allocated_at -> Timestamptz,
+        allocated_version -> BigInt,
         release_rank -> BigInt,
     }
 }
@@ -85,7 +86,7 @@ diesel::table! {
         line_id -> Text,
         batch -> Text,
         quantity -> Integer,
-        allocated_at -> Timestamptz,
+        allocated_version -> BigInt,
         release_rank -> BigInt,
     }
 }
@@ -96,7 +97,7 @@ diesel::table! {
         line_id -> Text,
         batch -> Text,
         quantity -> Integer,
-        allocated_at -> Timestamptz,
+        allocated_version -> BigInt,
     }
 }
 

@@ -11,23 +11,12 @@ use earmark_domain::{AllocationRecord, Change, ChangeSet, Event, Fact, LineKey, 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewLine<'a> {
     pub(crate) line: &'a LineRecord,
-    /// The index, in the change set, of the event that reports that it was placed and with which units.
+    /// The index, in the change set, of the event that reports that it was placed and with which units: the one of its
+    /// placed version. A line that was placed without units has none.
     pub(crate) placing_event: Option<usize>,
     /// The units that it is placed with: the first of its allocations, if an event reports the placing and the
     /// allocation is as old as the line.
     pub(crate) units: Option<&'a AllocationRecord>,
-}
-
-impl<'a> NewLine<'a> {
-    /// The version of its product whose event reports the placing. `events`: those of its change set.
-    #[cfg_attr(
-        not(feature = "postgres"),
-        expect(dead_code, reason = "the other store keeps the sequence of the event")
-    )]
-    pub(crate) fn placing_version(&self, events: &'a [Event]) -> Option<u64> {
-        let (_, version) = events.get(self.placing_event?)?.product()?;
-        Some(version)
-    }
 }
 
 /// The new lines and allocations of a change set.
@@ -61,7 +50,7 @@ impl<'a> NewLines<'a> {
             if let Fact::Allocated { line, .. } = &event.fact
                 && let Some(new) = index_of.get(&line.key).map(|at| &mut lines[*at])
                 && new.placing_event.is_none()
-                && event.product().is_some_and(|(sku, _)| *sku == new.line.sku)
+                && event.product() == Some((&new.line.sku, new.line.placed_version))
             {
                 new.placing_event = Some(at);
                 by_line[at] = true;
@@ -73,7 +62,7 @@ impl<'a> NewLines<'a> {
                 Some(new)
                     if new.placing_event.is_some()
                         && new.units.is_none()
-                        && new.line.terms.placed_at == allocation.allocated_at =>
+                        && new.line.placed_version == allocation.allocated_version =>
                 {
                     new.units = Some(allocation);
                 }

@@ -5,7 +5,6 @@ use earmark_domain::{
     Count, LineId, LineKey, MoveReason, OrderId, PendingChange, PendingStep, Reference, ReleasePosition,
     ServicePosition, Sku,
 };
-use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -57,10 +56,9 @@ enum ThenJson {
 #[serde(deny_unknown_fields)]
 struct PositionJson {
     release_rank: i64,
-    /// In microseconds, as the next instant.
-    allocated_at: i64,
+    allocated_version: u64,
     rank: i64,
-    placed_at: i64,
+    placed_version: u64,
     order_id: String,
     line_id: String,
 }
@@ -82,9 +80,9 @@ pub(crate) fn to_json(change: &PendingChange) -> String {
             before: before.map(|eta| eta.to_string()),
             after: after.as_ref().map(|position| PositionJson {
                 release_rank: rank::release_rank(position.rank),
-                allocated_at: position.allocated_at.as_microsecond(),
+                allocated_version: position.allocated_version,
                 rank: rank::rank(position.line.precedence),
-                placed_at: position.line.placed_at.as_microsecond(),
+                placed_version: position.line.placed_version,
                 order_id: position.line.key.order.to_string(),
                 line_id: position.line.key.line.to_string(),
             }),
@@ -132,13 +130,12 @@ pub(crate) fn from_json(sku: &Sku, json: &str) -> Result<PendingChange, StoreErr
 }
 
 fn read_position(at: &RowContext<'_>, position: &PositionJson) -> Result<ReleasePosition, StoreError> {
-    let instant = |microseconds| at.read("pending_change", Timestamp::from_microsecond(microseconds));
     Ok(ReleasePosition {
         rank: at.release_rank("pending_change", position.release_rank)?,
-        allocated_at: instant(position.allocated_at)?,
+        allocated_version: position.allocated_version,
         line: ServicePosition {
             precedence: at.precedence("pending_change", position.rank)?,
-            placed_at: instant(position.placed_at)?,
+            placed_version: position.placed_version,
             key: LineKey {
                 order: at.read("pending_change", OrderId::new(&position.order_id))?,
                 line: at.read("pending_change", LineId::new(&position.line_id))?,
@@ -166,10 +163,10 @@ mod tests {
         let precedence = Precedence::of(Priority::new(-3).expect("a priority"), Some(date(2031, 2, 3)));
         let position = ReleasePosition {
             rank: ReleaseRank::of(precedence, true),
-            allocated_at: Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant"),
+            allocated_version: 12,
             line: ServicePosition {
                 precedence,
-                placed_at: Timestamp::from_microsecond(1_767_225_600_123_455).expect("an instant"),
+                placed_version: 7,
                 key: LineKey {
                     order: OrderId::new("Ö-1").expect("a name"),
                     line: LineId::new("1/2").expect("a name"),

@@ -7,12 +7,13 @@ use earmark_domain::{LineKey, ServicePosition};
 
 use super::builder::{ComesAfter, comes_after};
 use super::schema::lines;
+use crate::sql::decode::counter;
 use crate::sql::rank;
 
 type TextValue<'a> = AsExprOf<&'a str, Text>;
 type NumberValue = AsExprOf<i64, BigInt>;
 
-type ServiceColumns = (lines::rank, lines::placed_at, lines::order_id, lines::line_id);
+type ServiceColumns = (lines::rank, lines::placed_version, lines::order_id, lines::line_id);
 type ServiceValues<'a> = (NumberValue, NumberValue, TextValue<'a>, TextValue<'a>);
 
 /// The lines after a key, or all of them: no name is empty.
@@ -28,19 +29,19 @@ pub(super) fn lines_after(
 
 /// The lines after a position in the order of service, or all of them.
 pub(super) fn served_after(after: Option<&ServicePosition>) -> ComesAfter<ServiceColumns, ServiceValues<'_>> {
-    let (rank, placed_at, order, line) = after.map_or((i64::MIN, i64::MIN, "", ""), |position| {
+    let (rank, placed_version, order, line) = after.map_or((i64::MIN, i64::MIN, "", ""), |position| {
         (
             rank::rank(position.precedence),
-            position.placed_at.as_microsecond(),
+            counter(position.placed_version),
             position.key.order.as_str(),
             position.key.line.as_str(),
         )
     });
     comes_after(
-        (lines::rank, lines::placed_at, lines::order_id, lines::line_id),
+        (lines::rank, lines::placed_version, lines::order_id, lines::line_id),
         (
             rank.into_sql::<BigInt>(),
-            placed_at.into_sql::<BigInt>(),
+            placed_version.into_sql::<BigInt>(),
             order.into_sql::<Text>(),
             line.into_sql::<Text>(),
         ),

@@ -7,7 +7,7 @@ diesel::table! {
         version -> BigInt,
         batches_created -> BigInt,
         resume_rank -> Nullable<BigInt>,
-        resume_placed_at -> Nullable<BigInt>,
+        resume_placed_version -> Nullable<BigInt>,
         resume_order_id -> Nullable<Text>,
         resume_line_id -> Nullable<Text>,
         safety_stock -> BigInt,
@@ -53,6 +53,7 @@ diesel::table! {
         state -> Text,
         split -> Bool,
         placed_at -> BigInt,
+        placed_version -> BigInt,
         placed_with_order -> Bool,
         rank -> BigInt,
         locations -> Nullable<Text>,
@@ -70,7 +71,7 @@ diesel::table! {
         line_id -> Text,
         batch -> Text,
         quantity -> BigInt,
-        allocated_at -> BigInt,
+        allocated_version -> BigInt,
         release_rank -> BigInt,
     }
 }
@@ -83,7 +84,7 @@ diesel::table! {
         line_id -> Text,
         batch -> Text,
         quantity -> BigInt,
-        allocated_at -> BigInt,
+        allocated_version -> BigInt,
         release_rank -> BigInt,
     }
 }
@@ -94,7 +95,7 @@ diesel::table! {
         line_id -> Text,
         batch -> Text,
         quantity -> BigInt,
-        allocated_at -> BigInt,
+        allocated_version -> BigInt,
     }
 }
 
@@ -129,10 +130,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    lines_in_batches (batch, release_rank, since, order_id, line_id) {
+    lines_in_batches (batch, release_rank, placed_version, order_id, line_id) {
         batch -> Text,
         release_rank -> BigInt,
-        since -> BigInt,
+        placed_version -> BigInt,
         order_id -> Text,
         line_id -> Text,
     }

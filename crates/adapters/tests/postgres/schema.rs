@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::catalogue::{Column, Tables, differences, known_tables, live_tables};
 use crate::database::with_database;
-use crate::shop::{allocate, always, context, create_batch, key, of_products, reference, run};
+use crate::shop::{allocate, always, create_batch, key, of_products, reference, run};
 
 async fn refused(outsider: &Client, sql: &str) {
     let error = outsider.batch_execute(sql).await.expect_err(sql);
@@ -59,9 +59,10 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations() {
             (0, 2)
         );
         let both = "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-                    batch, units) VALUES ('O3', '1', 'LAMP', 3, 'allocated', true, now(), false, 'B1', 3), \
-                    ('O3', '2', 'LAMP', 4, 'allocated', true, now(), false, 'B2', 4), \
-                    ('O3', '3', 'LAMP', 1, 'allocated', true, now(), false, 'B1', 1)";
+                    batch, units, placed_version) VALUES \
+                    ('O3', '1', 'LAMP', 3, 'allocated', true, now(), false, 'B1', 3, 7), \
+                    ('O3', '2', 'LAMP', 4, 'allocated', true, now(), false, 'B2', 4, 8), \
+                    ('O3', '3', 'LAMP', 1, 'allocated', true, now(), false, 'B1', 1, 9)";
         outsider.batch_execute(both).await.expect("they fit");
         assert_eq!(
             (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
@@ -93,7 +94,7 @@ async fn what_a_batch_has_allocated_is_never_written_directly() {
             "units = 3",
             "batch = 'B2'",
             "release_rank = 7",
-            "placed_at = placed_at - INTERVAL '1 day'",
+            "placed_version = placed_version - 1",
             "batch = NULL",
         ] {
             refused(&outsider, &format!("UPDATE lines SET {altered}")).await;
@@ -101,14 +102,15 @@ async fn what_a_batch_has_allocated_is_never_written_directly() {
         let line = |batch: &str, units: i32| {
             format!(
                 "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-                 batch, units) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units})"
+                 batch, units, placed_version) \
+                 VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units}, 9)"
             )
         };
         refused(&outsider, &line("B1", 7)).await;
         refused(&outsider, &line("B1", 8)).await;
         for astray in [
             line("B9", 7),
-            "INSERT INTO further_allocations VALUES ('O1', 'LAMP', 'B1', 1, now())".to_owned(),
+            "INSERT INTO further_allocations VALUES ('O1', 'LAMP', 'B1', 1, 9)".to_owned(),
         ] {
             let error = outsider.batch_execute(&astray).await.expect_err("it names nothing new");
             assert_eq!(error.code(), Some(&SqlState::FOREIGN_KEY_VIOLATION), "{error:?}");
@@ -224,7 +226,7 @@ async fn a_decision_that_would_promise_a_unit_twice_is_not_stored() {
                         batch: reference("B1"),
                         quantity: Quantity::new(1).expect("a quantity"),
                         release_rank: ReleaseRank::of(Precedence::default(), false),
-                        allocated_at: context().now,
+                        allocated_version: 9,
                     }],
                     ..ChangeSet::default()
                 }),

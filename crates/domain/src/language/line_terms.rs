@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::locations::Locations;
 use super::name::{LineKey, Reference};
-use super::precedence::{Precedence, ServicePosition};
+use super::precedence::Precedence;
 use super::quantity::Quantity;
 
 /// The state of a line. It is in exactly one state at any time.
@@ -98,7 +98,7 @@ pub struct LineTerms {
     pub quantity: Quantity,
     /// Whether it may be spread over several batches.
     pub split: bool,
-    /// When it was first placed.
+    /// When it was first placed, by the clock of the instance that placed it: for people. No order depends on it.
     pub placed_at: Timestamp,
     /// Whether it was placed with its order; `false`: it was added to the order later, or placed alone.
     pub placed_with_order: bool,
@@ -138,16 +138,6 @@ impl LineTerms {
             precedence,
             hold_until,
             ..self
-        }
-    }
-
-    /// The line's position in the order of service.
-    #[must_use]
-    pub fn service_position(&self) -> ServicePosition {
-        ServicePosition {
-            precedence: self.precedence,
-            placed_at: self.placed_at,
-            key: self.key.clone(),
         }
     }
 }

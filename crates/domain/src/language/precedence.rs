@@ -2,7 +2,6 @@
 
 use core::cmp::{Ordering, Reverse};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::name::LineKey;
@@ -94,15 +93,16 @@ impl PartialOrd for Precedence {
 pub struct ServicePosition {
     /// The precedence its order gives it.
     pub precedence: Precedence,
-    /// When the line was first placed.
-    pub placed_at: Timestamp,
+    /// The version of the product whose event first placed the line: lines are served in the order of those commits,
+    /// whatever any clock said.
+    pub placed_version: u64,
     /// Breaks ties: by order id, then by line id.
     pub key: LineKey,
 }
 
 /// Which lines leave a batch first when it no longer holds them all: held lines, then the lowest priority, then the
-/// latest `required_by` (none counts as latest). The smaller rank leaves first; equal ranks leave by time of
-/// allocation, the latest first.
+/// latest `required_by` (none counts as latest). The smaller rank leaves first; equal ranks leave in the
+/// order of their allocation, the latest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReleaseRank {
     // Compared in this order; `false` sorts before `true`.

@@ -29,6 +29,8 @@ pub struct LineRecord {
     pub sku: Sku,
     /// Its state.
     pub state: LineState,
+    /// The version of its product whose event placed it: its place in the order of service, after its precedence.
+    pub placed_version: u64,
     /// The terms it was placed on, or was changed to. `hold_until` is set while the line is held, or waits in a held
     /// order: from that deadline on it does not count.
     pub terms: LineTerms,
@@ -44,7 +46,11 @@ impl LineRecord {
     /// Its position in the order of service.
     #[must_use]
     pub fn service_position(&self) -> ServicePosition {
-        self.terms.service_position()
+        ServicePosition {
+            precedence: self.terms.precedence,
+            placed_version: self.placed_version,
+            key: self.terms.key.clone(),
+        }
     }
 
     /// Its state at an instant: a deadline that has passed counts, whether or not the background job has recorded it.
@@ -68,8 +74,8 @@ pub struct AllocationRecord {
     pub quantity: Quantity,
     /// Which lines leave the batch first: the lowest rank.
     pub release_rank: ReleaseRank,
-    /// When they were allocated there: among equal ranks the latest leave first.
-    pub allocated_at: Timestamp,
+    /// The version of the product whose event allocated them there: among equal ranks the latest leave first.
+    pub allocated_version: u64,
 }
 
 /// Units of one line that have left the building, as stored.
@@ -81,6 +87,7 @@ pub struct DispatchRecord {
     pub batch: Reference,
     /// How many.
     pub quantity: Quantity,
-    /// When they were allocated there: the allocation gets this time back if the dispatch is undone.
-    pub allocated_at: Timestamp,
+    /// The version of the product whose event allocated them there: the allocation gets it back if the dispatch is
+    /// undone.
+    pub allocated_version: u64,
 }

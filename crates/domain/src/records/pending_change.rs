@@ -7,7 +7,6 @@
 
 use core::cmp::{Ordering, Reverse};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::language::name::Reference;
@@ -20,15 +19,15 @@ use crate::language::reason::MoveReason;
 pub struct ReleasePosition {
     /// The smaller leaves first.
     pub rank: ReleaseRank,
-    /// When the line got its units in the batch: of equal ranks the latest leaves first.
-    pub allocated_at: Timestamp,
-    /// Of lines that got their units at once, the last in the order of service leaves first.
+    /// The version of the product whose event allocated the units there: of equal ranks the latest leaves first.
+    pub allocated_version: u64,
+    /// Of lines that got their units by one event, the last in the order of service leaves first.
     pub line: ServicePosition,
 }
 
 impl Ord for ReleasePosition {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |position: &'_ Self| (position.rank, Reverse(position.allocated_at));
+        let key = |position: &'_ Self| (position.rank, Reverse(position.allocated_version));
         key(self).cmp(&key(other)).then_with(|| other.line.cmp(&self.line))
     }
 }

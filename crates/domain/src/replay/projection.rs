@@ -4,7 +4,6 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::events::event::{Event, Subject};
@@ -18,8 +17,8 @@ use crate::promising::{day_of, promise_date};
 use crate::records::batch::BatchRecord;
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
 
-/// Units by line and batch, with the time they were allocated there.
-type UnitsByLine = BTreeMap<(LineKey, Reference), (Quantity, Timestamp)>;
+/// Units by line and batch, with the version whose event allocated them there.
+type UnitsByLine = BTreeMap<(LineKey, Reference), (Quantity, u64)>;
 
 /// The state that events lead to.
 #[derive(Debug, Default)]
@@ -36,7 +35,7 @@ pub(super) struct Projection {
 impl Projection {
     /// The allocations.
     pub(super) fn allocations(&self) -> BTreeMap<(LineKey, Reference), AllocationRecord> {
-        let record = |((key, batch), (quantity, allocated_at)): (&(LineKey, Reference), &(Quantity, Timestamp))| {
+        let record = |((key, batch), (quantity, allocated_version)): (&(LineKey, Reference), &(Quantity, u64))| {
             let line = self.lines.get(key);
             let release_rank = line.map(|line| ReleaseRank::of(line.terms.precedence, line.state == LineState::Held));
             let record = AllocationRecord {
@@ -44,7 +43,7 @@ impl Projection {
                 batch: batch.clone(),
                 quantity: *quantity,
                 release_rank: release_rank.unwrap_or_else(|| ReleaseRank::of(Precedence::default(), false)),
-                allocated_at: *allocated_at,
+                allocated_version: *allocated_version,
             };
             ((key.clone(), batch.clone()), record)
         };
@@ -53,12 +52,12 @@ impl Projection {
 
     /// The dispatches.
     pub(super) fn dispatches(&self) -> BTreeMap<(LineKey, Reference), DispatchRecord> {
-        let record = |((key, batch), (quantity, allocated_at)): (&(LineKey, Reference), &(Quantity, Timestamp))| {
+        let record = |((key, batch), (quantity, allocated_version)): (&(LineKey, Reference), &(Quantity, u64))| {
             let record = DispatchRecord {
                 key: key.clone(),
                 batch: batch.clone(),
                 quantity: *quantity,
-                allocated_at: *allocated_at,
+                allocated_version: *allocated_version,
             };
             ((key.clone(), batch.clone()), record)
         };
@@ -70,7 +69,7 @@ impl Projection {
     /// # Errors
     /// Why the event contradicts those before it, as a sentence.
     pub(super) fn apply(&mut self, event: &Event) -> Result<(), String> {
-        let Subject::Product { sku, .. } = &event.subject else {
+        let Subject::Product { sku, version } = &event.subject else {
             return Err("it is not of a product".into());
         };
         match &event.fact {
@@ -89,8 +88,8 @@ impl Projection {
             | Fact::BatchReceived { .. }
             | Fact::BatchCancelled { .. } => self.apply_to_batch(sku, &event.fact)?,
             Fact::Allocated { line, allocations, .. } => {
-                self.set_line(sku, line, LineState::with_units(line.hold_until));
-                self.earmark(event.occurred_at, &line.key, allocations)?;
+                self.set_line(sku, *version, line, LineState::with_units(line.hold_until));
+                self.earmark(*version, &line.key, allocations)?;
             }
             Fact::Reallocated {
                 key,
@@ -100,12 +99,12 @@ impl Projection {
                 ..
             } => {
                 self.free(key, from)?;
-                self.earmark(event.occurred_at, key, to)?;
+                self.earmark(*version, key, to)?;
                 self.check_promise(event, key, *promised_to)?;
             }
             Fact::Backordered { line, from, .. } => {
                 self.free(&line.key, from)?;
-                self.set_line(sku, line, LineState::Backordered);
+                self.set_line(sku, *version, line, LineState::Backordered);
             }
             Fact::Deallocated { key, from, why, left } => {
                 self.free(key, from)?;
@@ -122,7 +121,7 @@ impl Projection {
             }
             Fact::OutOfStock { line, kept, .. } => {
                 if *kept == ShortageOutcome::Refused {
-                    self.set_line(sku, line, LineState::Refused);
+                    self.set_line(sku, *version, line, LineState::Refused);
                 }
             }
             Fact::Confirmed { key } => {
@@ -229,20 +228,27 @@ impl Projection {
         Ok(())
     }
 
-    fn set_line(&mut self, sku: &Sku, terms: &LineTerms, state: LineState) {
+    /// Sets the terms and the state of a line. The event places it, unless it is open already.
+    fn set_line(&mut self, sku: &Sku, version: u64, terms: &LineTerms, state: LineState) {
         let mut terms = terms.clone();
         terms.hold_until = terms.hold_until.filter(|_| state.is_open());
-        let sku = sku.clone();
-        self.lines.insert(terms.key.clone(), LineRecord { sku, state, terms });
+        let open = self.lines.get(&terms.key).filter(|line| line.state.is_open());
+        let record = LineRecord {
+            sku: sku.clone(),
+            state,
+            placed_version: open.map_or(version, |line| line.placed_version),
+            terms,
+        };
+        self.lines.insert(record.terms.key.clone(), record);
     }
 
-    /// Allocates units to a line. Units that it has in the same batch keep their time of allocation.
-    fn earmark(&mut self, at: Timestamp, key: &LineKey, parts: &[Part]) -> Result<(), String> {
+    /// Allocates units to a line. Units that it has in the same batch keep the version that allocated them.
+    fn earmark(&mut self, version: u64, key: &LineKey, parts: &[Part]) -> Result<(), String> {
         for part in parts {
             let batch = self.batch(&part.batch)?;
             let allocated = batch.allocated.checked_add(part.quantity.units());
             batch.allocated = allocated.ok_or_else(|| format!("the units of batch {} overflow", part.batch))?;
-            add(&mut self.allocated, key, part, at)?;
+            add(&mut self.allocated, key, part, version)?;
         }
         Ok(())
     }
@@ -288,17 +294,19 @@ impl Projection {
 }
 
 /// Adds units of a line in a batch.
-fn add(units: &mut UnitsByLine, key: &LineKey, part: &Part, at: Timestamp) -> Result<(), String> {
+fn add(units: &mut UnitsByLine, key: &LineKey, part: &Part, version: u64) -> Result<(), String> {
     let id = (key.clone(), part.batch.clone());
-    let (before, since) = units.get(&id).map_or((0, at), |(units, since)| (units.get(), *since));
+    let (before, since) = units
+        .get(&id)
+        .map_or((0, version), |(units, since)| (units.get(), *since));
     let sum = Quantity::new(i128::from(before) + i128::from(part.quantity.get()));
     let sum = sum.map_err(|_| format!("the units of line {key} in batch {} overflow", part.batch))?;
     units.insert(id, (sum, since));
     Ok(())
 }
 
-/// Takes units of a line in a batch, and returns when they were allocated.
-fn take(units: &mut UnitsByLine, key: &LineKey, part: &Part) -> Result<Timestamp, String> {
+/// Takes units of a line in a batch, and returns the version that allocated them.
+fn take(units: &mut UnitsByLine, key: &LineKey, part: &Part) -> Result<u64, String> {
     let id = (key.clone(), part.batch.clone());
     let fewer = || {
         format!(

@@ -152,7 +152,7 @@ impl<'p> Draft<'p> {
                 quantity,
             },
             batch,
-            allocated_at: self.time.now,
+            allocated_version: None,
         }
     }
 

@@ -13,12 +13,18 @@ use crate::records::change_set::{Change, ChangeSet};
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
 use crate::records::pending_change::ReleasePosition;
 
-/// Units of one line, allocated in one batch, and since when.
+/// Units of one line, allocated in one batch, and since which version of the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Allocation {
     pub(crate) part: Part,
     pub(crate) batch: BatchIndex,
-    pub(crate) allocated_at: Timestamp,
+    /// The version whose event tells of the allocation; `None`: the current command makes it, and will record that event.
+    pub(crate) allocated_version: Option<u64>,
+}
+
+/// A version that a command's events have set.
+const fn recorded(version: Option<u64>) -> u64 {
+    version.expect("a command records its events before the next one, and before it is stored")
 }
 
 impl Allocation {
@@ -29,7 +35,7 @@ impl Allocation {
             batch: self.part.batch,
             quantity: self.part.quantity,
             release_rank,
-            allocated_at: self.allocated_at,
+            allocated_version: recorded(self.allocated_version),
         }
     }
 
@@ -39,7 +45,7 @@ impl Allocation {
             key: key.clone(),
             batch: self.part.batch,
             quantity: self.part.quantity,
-            allocated_at: self.allocated_at,
+            allocated_version: recorded(self.allocated_version),
         }
     }
 }
@@ -98,6 +104,7 @@ impl LineStatus {
 /// A line's terms and status at some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LineSnapshot {
+    pub(crate) placed_version: Option<u64>,
     pub(crate) terms: LineTerms,
     pub(crate) status: LineStatus,
 }
@@ -105,6 +112,8 @@ pub(crate) struct LineSnapshot {
 /// An order line: an entity of its product's aggregate.
 #[derive(Debug, Clone)]
 pub struct Line {
+    /// The version whose event placed it; `None`: the current command places it, and will record that event.
+    placed_version: Option<u64>,
     terms: LineTerms,
     status: LineStatus,
     /// As it was read; `None`: it was placed in this transaction.
@@ -117,6 +126,7 @@ impl Line {
     /// A line that is placed in this transaction.
     pub(crate) const fn new(terms: LineTerms, status: LineStatus) -> Self {
         Self {
+            placed_version: None,
             terms,
             status,
             stored: None,
@@ -127,6 +137,7 @@ impl Line {
     /// A line as read from a store, with its units.
     pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>) -> Self {
         let snapshot = LineSnapshot {
+            placed_version: Some(record.placed_version),
             status: LineStatus {
                 state: record.state,
                 allocations,
@@ -134,6 +145,7 @@ impl Line {
             terms: record.terms,
         };
         Self {
+            placed_version: snapshot.placed_version,
             terms: snapshot.terms.clone(),
             status: snapshot.status.clone(),
             stored: Some(snapshot),
@@ -165,10 +177,42 @@ impl Line {
         self.status.state
     }
 
-    /// Its position in the order of service.
+    /// Its position in the order of service. A line that the current command places comes after all others of its
+    /// precedence.
     #[must_use]
     pub fn service_position(&self) -> ServicePosition {
-        self.terms.service_position()
+        ServicePosition {
+            precedence: self.terms.precedence,
+            placed_version: self.placed_version.unwrap_or(u64::MAX),
+            key: self.terms.key.clone(),
+        }
+    }
+
+    /// The version whose event placed it; `None`: the current command places it.
+    pub(crate) const fn placed_version(&self) -> Option<u64> {
+        self.placed_version
+    }
+
+    /// Sets the version whose event places the line; `None`: the current command places it anew.
+    pub(crate) const fn set_placed_version(&mut self, version: Option<u64>) {
+        self.placed_version = version;
+    }
+
+    /// Units that the line has again in a batch where it had units before the command have been there since then.
+    pub(crate) fn keep_allocated_versions(&mut self, before: &LineSnapshot) {
+        for allocation in &mut self.status.allocations {
+            let mut earlier = before.status.allocated().iter();
+            let earlier = earlier.find(|earlier| earlier.batch == allocation.batch);
+            let earlier = earlier.and_then(|earlier| earlier.allocated_version);
+            allocation.allocated_version = allocation.allocated_version.or(earlier);
+        }
+    }
+
+    /// Sets the version whose event tells of the allocations that the current command has made.
+    pub(crate) fn set_allocated_version(&mut self, version: u64) {
+        for allocation in &mut self.status.allocations {
+            allocation.allocated_version.get_or_insert(version);
+        }
     }
 
     pub(crate) const fn status(&self) -> &LineStatus {
@@ -178,6 +222,7 @@ impl Line {
     /// Sets the line's terms and status and returns the ones before. The caller moves the units.
     pub(crate) fn replace(&mut self, terms: LineTerms, status: LineStatus) -> LineSnapshot {
         LineSnapshot {
+            placed_version: self.placed_version,
             terms: core::mem::replace(&mut self.terms, terms),
             status: core::mem::replace(&mut self.status, status),
         }
@@ -186,6 +231,7 @@ impl Line {
     /// The line's current terms and status.
     pub(crate) fn snapshot(&self) -> LineSnapshot {
         LineSnapshot {
+            placed_version: self.placed_version,
             terms: self.terms.clone(),
             status: self.status.clone(),
         }
@@ -221,7 +267,7 @@ impl Line {
     pub(crate) fn release_position(&self, batch: BatchIndex) -> Option<ReleasePosition> {
         self.allocation_in(batch).map(|allocation| ReleasePosition {
             rank: self.release_rank(),
-            allocated_at: allocation.allocated_at,
+            allocated_version: recorded(allocation.allocated_version),
             line: self.service_position(),
         })
     }
@@ -239,8 +285,13 @@ impl Line {
     /// Adds what has changed since the line was read: the line itself, and the units that differ.
     pub(crate) fn close(self, sku: &Sku, changes: &mut ChangeSet) {
         let Self {
-            terms, status, stored, ..
+            placed_version,
+            terms,
+            status,
+            stored,
+            ..
         } = self;
+        let placed_version = recorded(placed_version);
         let rank = release_rank(&terms, &status);
         let key = &terms.key;
         let Some(before) = stored else {
@@ -252,7 +303,8 @@ impl Line {
             changes
                 .dispatched
                 .extend(dispatched.map(|allocation| allocation.dispatch_record(key)));
-            changes.lines.push(Change::New(record(terms, sku, status.state)));
+            let record = record(placed_version, terms, sku, status.state);
+            changes.lines.push(Change::New(record));
             return;
         };
         let rank_before = release_rank(&before.terms, &before.status);
@@ -279,8 +331,10 @@ impl Line {
         changes
             .dispatched
             .extend(dispatched.map(|allocation| allocation.clone().dispatch_record(key)));
-        if before.status.state != status.state || before.terms != terms {
-            changes.lines.push(Change::Changed(record(terms, sku, status.state)));
+        let same_place = before.placed_version == Some(placed_version);
+        if before.status.state != status.state || before.terms != terms || !same_place {
+            let record = record(placed_version, terms, sku, status.state);
+            changes.lines.push(Change::Changed(record));
         }
     }
 
@@ -301,10 +355,11 @@ fn release_rank(terms: &LineTerms, status: &LineStatus) -> ReleaseRank {
 }
 
 /// The record of a line with these terms in this state.
-fn record(terms: LineTerms, sku: &Sku, state: LineState) -> LineRecord {
+fn record(placed_version: u64, terms: LineTerms, sku: &Sku, state: LineState) -> LineRecord {
     LineRecord {
         sku: sku.clone(),
         state,
+        placed_version,
         terms,
     }
 }

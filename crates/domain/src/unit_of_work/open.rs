@@ -4,8 +4,6 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
-use jiff::Timestamp;
-
 use super::{Corrupt, Header, LineAt, UnitOfWork};
 use crate::language::line_terms::Part;
 use crate::language::name::LineKey;
@@ -18,7 +16,7 @@ use crate::stock::product::Product;
 /// Units of a line in a batch, or dispatched from it.
 struct LineUnits {
     part: Part,
-    allocated_at: Timestamp,
+    allocated_version: u64,
 }
 
 impl From<&AllocationRecord> for LineUnits {
@@ -26,7 +24,7 @@ impl From<&AllocationRecord> for LineUnits {
         let (batch, quantity) = (record.batch.clone(), record.quantity);
         Self {
             part: Part { batch, quantity },
-            allocated_at: record.allocated_at,
+            allocated_version: record.allocated_version,
         }
     }
 }
@@ -36,7 +34,7 @@ impl From<&DispatchRecord> for LineUnits {
         let (batch, quantity) = (record.batch.clone(), record.quantity);
         Self {
             part: Part { batch, quantity },
-            allocated_at: record.allocated_at,
+            allocated_version: record.allocated_version,
         }
     }
 }
@@ -124,12 +122,16 @@ impl UnitOfWork {
             return Ok(());
         };
         let mut allocations = Vec::with_capacity(units.len());
-        for LineUnits { part, allocated_at } in units {
+        for LineUnits {
+            part,
+            allocated_version,
+        } in units
+        {
             match self.find_batch(&part.batch) {
                 Some(at) if at.product == product => allocations.push(Allocation {
                     batch: at.batch,
                     part,
-                    allocated_at,
+                    allocated_version: Some(allocated_version),
                 }),
                 _ => {
                     return Err(Corrupt(format!(

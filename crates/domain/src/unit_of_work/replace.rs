@@ -100,9 +100,9 @@ impl UnitOfWork {
                     loaded.place_again(at.line, terms, allocations, &before.status);
                     None
                 }
-                (Some((at, _)), Err(short)) => {
+                (Some((at, before)), Err(short)) => {
                     if let Some(status) = loaded.record_shortage(&terms, short.available, kept, &mut recorder) {
-                        loaded.place_again_without_units(at.line, terms, status);
+                        loaded.place_again_without_units(at.line, terms, status, &before.status);
                     }
                     None
                 }
@@ -143,7 +143,8 @@ impl UnitOfWork {
             .collect()
     }
 
-    /// The new terms of each line. A line that is open keeps its time of placing.
+    /// The new terms of each line. A line that is open keeps its time of placing, as it keeps its place in the order of
+    /// service.
     fn new_terms(
         &self,
         place: &PlaceOrder,

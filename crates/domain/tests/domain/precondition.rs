@@ -4,8 +4,8 @@
 use std::cell::Cell;
 
 use earmark_domain::{
-    Allocate, ChangeSet, Command, Count, CreateBatch, Event, LineId, LineRequest, Location, Locations, OnOrderShortage,
-    OnShortage, OrderTerms, PlaceOrder, Precondition, PutProduct, Scope, Subject, UnitOfWork,
+    Allocate, Change, ChangeSet, Command, Count, CreateBatch, Event, LineId, LineRequest, Location, Locations,
+    OnOrderShortage, OnShortage, OrderTerms, PlaceOrder, Precondition, PutProduct, Scope, Subject, UnitOfWork,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -175,7 +175,8 @@ fn a_hold_that_ends_before_all_others_needs_the_same_version() {
     );
 }
 
-/// The changes as they are stored in a later state: each version is raised by as many as the product is ahead.
+/// The changes as they are stored in a later state: each version, also those of lines and allocations, is raised by as
+/// many as the product is ahead.
 fn raised_to(mut changes: ChangeSet, later: &Shop) -> ChangeSet {
     let mut events = std::mem::take(&mut changes.events);
     for change in &mut changes.products {
@@ -186,6 +187,18 @@ fn raised_to(mut changes: ChangeSet, later: &Shop) -> ChangeSet {
         change.record.version += ahead;
         for event in &mut events {
             raise(event, change, ahead);
+        }
+        for line in &mut changes.lines {
+            let (Change::New(line) | Change::Changed(line)) = line;
+            if line.sku != change.record.sku {
+                continue;
+            }
+            line.placed_version += ahead;
+            let of_line = changes
+                .earmarked
+                .iter_mut()
+                .filter(|allocation| allocation.key == line.terms.key);
+            of_line.for_each(|allocation| allocation.allocated_version += ahead);
         }
     }
     changes.events = events;

@@ -23,7 +23,7 @@ pub(crate) struct Batch {
     closed: bool,
 }
 
-/// Units in a batch, and when they were allocated there.
+/// Units in a batch, and the step at which they were allocated there.
 type Held = (Reference, u64, usize);
 
 #[derive(Debug, Clone)]
@@ -33,6 +33,7 @@ pub(crate) struct Line {
     quantity: u64,
     split: bool,
     whole: bool,
+    /// The step at which it was placed.
     placed: usize,
     /// Priority and required date.
     precedence: (i32, Option<Date>),
@@ -65,13 +66,13 @@ pub(crate) struct Model {
     lines: Vec<Line>,
     headers: BTreeMap<OrderId, Header>,
     safety_stock: BTreeMap<Sku, u64>,
-    /// The number of commands so far.
+    /// The number of steps so far: commands, lines of orders, and ends of holds. No clock tells what came first.
     now: usize,
     /// The seconds that have passed.
     seconds: i64,
 }
 
-/// The order of service: by priority, the highest first, then by required date, none last, then by the time of placing.
+/// The order of service: by priority, the highest first, then by required date, none last, then by the order of placing.
 fn service_position(line: &Line) -> (i32, Date, usize, LineKey) {
     let (priority, required_by) = line.precedence;
     (
@@ -249,6 +250,7 @@ impl Model {
 
     /// Expires all due holds on a product, and serves its backlog.
     fn expire(&mut self, sku: &Sku) {
+        self.now += 1;
         let seconds = self.seconds;
         let is_due = move |line: &Line| line.is_open() && line.deadline.is_some_and(|deadline| deadline <= seconds);
         let due = self.lines.iter().filter(|line| line.sku == *sku && is_due(line));
@@ -269,15 +271,16 @@ impl Model {
         }
         // An order that expired for one product may have freed units of another.
         for sku in &skus {
+            self.now += 1;
             self.serve(sku);
         }
     }
 
     pub(crate) fn run(&mut self, command: &Command) -> Answered {
-        self.now += 1;
         for sku in self.touched(command) {
             self.expire(&sku);
         }
+        self.now += 1;
         match command {
             Command::PutProduct(put) => self.put(put),
             Command::CreateBatch(create) => self.create(create),

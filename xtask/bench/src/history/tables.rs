@@ -134,9 +134,9 @@ pub(crate) fn finish(engine: Engine) -> Vec<String> {
             vec![
                 "INSERT OR IGNORE INTO events_of_products (sku, version, sequence) \
                  SELECT sku, version, sequence FROM events WHERE sku IS NOT NULL ORDER BY sku, version",
-                "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, since, order_id, line_id) \
-                 SELECT batch, release_rank, placed_at, order_id, line_id FROM lines WHERE batch IS NOT NULL \
-                 ORDER BY batch, release_rank DESC, placed_at, order_id, line_id",
+                "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, placed_version, order_id, line_id) \
+                 SELECT batch, release_rank, placed_version, order_id, line_id FROM lines WHERE batch IS NOT NULL \
+                 ORDER BY batch, release_rank DESC, placed_version, order_id, line_id",
                 "UPDATE deferred_index SET until = (SELECT max(sequence) FROM events)",
             ],
         ),
@@ -175,9 +175,8 @@ fn value(engine: Engine, column: &Column) -> String {
         // Where the sample has NULL, such as the deadline of a hold, so have the copies.
         (name, "") => format!("sample.{name}"),
         ("sequence", _) => "known.sequence + n".to_owned(),
-        ("version", _) => "past.version".to_owned(),
-        // The event of a line, by the version of its product or by its sequence number.
-        ("placed_version", _) => "past.version".to_owned(),
+        // The event of a line is known by the version of its product, and on SQLite by its sequence number too.
+        ("version" | "placed_version", _) => "past.version".to_owned(),
         ("placed_sequence", _) => "known.sequence + n".to_owned(),
         (name, _) if column.kind.starts_with("timestamp") || name.ends_with("_at") => "past.at".to_owned(),
         (_, SAMPLE_ORDER) => order,

@@ -14,7 +14,7 @@ CREATE TABLE products (
     version bigint NOT NULL CHECK (version >= 0),
     batches_created integer NOT NULL CHECK (batches_created >= 0),
     -- The service position after which the backlog is to be served next; NULL: nothing is pending.
-    resume_placed_at timestamptz,
+    resume_placed_version bigint,
     resume_order_id text COLLATE "C",
     resume_line_id text COLLATE "C",
     resume_rank bigint,
@@ -27,12 +27,12 @@ CREATE TABLE products (
     -- version: as long as it stands, other transactions have done nothing but place lines in the product.
     escrow_commits bigint NOT NULL DEFAULT 0,
     CONSTRAINT products_resume_is_whole
-        CHECK (num_nulls(resume_rank, resume_placed_at, resume_order_id, resume_line_id) IN (0, 4)),
+        CHECK (num_nulls(resume_rank, resume_placed_version, resume_order_id, resume_line_id) IN (0, 4)),
     CONSTRAINT products_escrow_commits_are_versions CHECK (escrow_commits BETWEEN 0 AND version)
 ) WITH (fillfactor = 60);
 
 -- The products whose backlog is to be served further.
-CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_at IS NOT NULL;
+CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_version IS NOT NULL;
 -- The products with a change of a batch that is to be continued.
 CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
 -- The products with holds, in the order in which the next one ends. A change of a product touches this index only when
@@ -84,7 +84,7 @@ CREATE TABLE lines (
     split boolean NOT NULL,
     placed_at timestamptz NOT NULL,
     placed_with_order boolean NOT NULL,
-    -- Precedence as one number: the lower is served first, before the instant of placing. 0 for most lines.
+    -- Precedence as one number: the lower is served first, before the order of placing. 0 for most lines.
     rank bigint NOT NULL DEFAULT 0,
     -- The preferred location first; NULL: any.
     locations text[],
@@ -96,9 +96,12 @@ CREATE TABLE lines (
     units integer,
     -- The release rank of these units: the lower leaves the batch first.
     release_rank bigint NOT NULL DEFAULT 0,
-    -- The version of the product whose event reports the placing. That event has no order_id: it is found through the
-    -- line, and needs no entry in the index of the events by order.
-    placed_version bigint,
+    -- The version of the product whose event reports the placing. The order of service follows it, and no clock. The
+    -- event of a line that was placed with units has no order_id: it is found through the line, and needs no entry in
+    -- the index of the events by order.
+    placed_version bigint NOT NULL,
+    -- Of a line that was placed again after it had ended: the version whose event reported the first placing.
+    first_placed_version bigint,
     PRIMARY KEY (order_id, line_id),
     CONSTRAINT lines_held_have_a_deadline CHECK (
         CASE WHEN hold_until IS NULL THEN state <> 'held' ELSE state IN ('held', 'backordered') END
@@ -109,12 +112,12 @@ CREATE TABLE lines (
 );
 
 -- The backlog in order of service.
-CREATE INDEX lines_backlog ON lines (sku, rank, placed_at, order_id, line_id) WHERE state = 'backordered';
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id) WHERE state = 'backordered';
 -- The holds on a product, in the order in which they end.
 CREATE INDEX lines_holds ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
 -- Which lines leave a batch first when it shrinks. The index is read backwards: a line that is allocated later is then
 -- inserted behind the others, and pages stay full.
-CREATE INDEX lines_release ON lines (batch, release_rank DESC, placed_at) WHERE batch IS NOT NULL;
+CREATE INDEX lines_release ON lines (batch, release_rank DESC, placed_version) WHERE batch IS NOT NULL;
 
 -- The allocations that are not stored in their line.
 CREATE TABLE further_allocations (
@@ -122,19 +125,20 @@ CREATE TABLE further_allocations (
     line_id text COLLATE "C" NOT NULL,
     batch text COLLATE "C" NOT NULL,
     quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
-    allocated_at timestamptz NOT NULL,
+    -- The version of the product whose event tells of the allocation.
+    allocated_version bigint NOT NULL,
     release_rank bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (order_id, line_id, batch)
 );
 
 -- As `lines_release`.
-CREATE INDEX further_allocations_release ON further_allocations (batch, release_rank DESC, allocated_at);
+CREATE INDEX further_allocations_release ON further_allocations (batch, release_rank DESC, allocated_version);
 
 -- All allocations, wherever they are stored.
 CREATE VIEW allocations AS
-SELECT order_id, line_id, batch, quantity, allocated_at, release_rank FROM further_allocations
+SELECT order_id, line_id, batch, quantity, allocated_version, release_rank FROM further_allocations
 UNION ALL
-SELECT order_id, line_id, batch, units, placed_at, release_rank FROM lines WHERE batch IS NOT NULL;
+SELECT order_id, line_id, batch, units, placed_version, release_rank FROM lines WHERE batch IS NOT NULL;
 
 -- Units that have left the building.
 CREATE TABLE dispatches (
@@ -142,7 +146,7 @@ CREATE TABLE dispatches (
     line_id text COLLATE "C" NOT NULL,
     batch text COLLATE "C" NOT NULL,
     quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
-    allocated_at timestamptz NOT NULL,
+    allocated_version bigint NOT NULL,
     PRIMARY KEY (order_id, line_id, batch)
 );
 
@@ -369,10 +373,10 @@ CREATE TRIGGER batches_keep_their_reference BEFORE UPDATE OF reference, sku ON b
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a reference stays, and its SKU');
 CREATE TRIGGER lines_keep_their_key BEFORE UPDATE OF order_id, line_id, sku ON lines
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change('a key stays, and its SKU');
-CREATE TRIGGER lines_keep_their_units BEFORE UPDATE OF batch, units, release_rank, placed_at ON lines
+CREATE TRIGGER lines_keep_their_units BEFORE UPDATE OF batch, units, release_rank, placed_version ON lines
     FOR EACH ROW WHEN (NEW.batch IS NOT NULL
-                       AND (NEW.batch, NEW.units, NEW.release_rank, NEW.placed_at)
-                       IS DISTINCT FROM (OLD.batch, OLD.units, OLD.release_rank, OLD.placed_at))
+                       AND (NEW.batch, NEW.units, NEW.release_rank, NEW.placed_version)
+                       IS DISTINCT FROM (OLD.batch, OLD.units, OLD.release_rank, OLD.placed_version))
     EXECUTE FUNCTION refuse_to_change('a line releases its units as a whole, and gets others apart');
 
 -- The fast path -------------------------------------------------------------------------------------------------------
@@ -406,9 +410,9 @@ CREATE FUNCTION place_lines(
     line_batches text[], line_units integer[], line_placed_versions bigint[],
     -- NULL if all lines have the usual. The locations of a line are one text, written as an array.
     line_release_ranks bigint[], line_ranks bigint[], line_locations text[], line_hold_until timestamptz[],
-    -- Units in a second batch, and in more.
+    -- Units in a second batch, and in more. They are never placed under escrow: their versions stand.
     further_orders text[], further_lines text[], further_batches text[], further_quantities integer[],
-    further_allocated_at timestamptz[], further_release_ranks bigint[],
+    further_allocated_versions bigint[], further_release_ranks bigint[],
     event_skus text[], event_versions bigint[], event_orders text[], event_types text[],
     event_occurred_at timestamptz[], event_actors text[], event_correlation_ids text[], event_data text[],
     -- The advisory lock that is held from the numbering of events to the commit.
@@ -517,9 +521,9 @@ BEGIN
           FROM generate_series(1, cardinality(line_orders)) AS at;
     END IF;
     IF cardinality(further_orders) > 0 THEN
-        INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, release_rank)
+        INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_version, release_rank)
         SELECT further_orders[at], further_lines[at], further_batches[at], further_quantities[at],
-               further_allocated_at[at], further_release_ranks[at]
+               further_allocated_versions[at], further_release_ranks[at]
           FROM generate_series(1, cardinality(further_orders)) AS at;
     END IF;
     IF cardinality(event_types) > 0 THEN

@@ -11,7 +11,7 @@ CREATE TABLE products (
     batches_created INTEGER NOT NULL CHECK (batches_created >= 0),
     -- The service position after which the backlog is served next; NULL: no page of it is pending.
     resume_rank INTEGER,
-    resume_placed_at INTEGER,
+    resume_placed_version INTEGER,
     resume_order_id TEXT,
     resume_line_id TEXT,
     safety_stock INTEGER NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
@@ -21,14 +21,14 @@ CREATE TABLE products (
     -- A change of one of its batches that is not carried out for all of the batch's lines, as JSON.
     pending_change TEXT,
     CONSTRAINT products_resume_is_whole CHECK (
-        (resume_placed_at IS NULL) = (resume_rank IS NULL)
-        AND (resume_placed_at IS NULL) = (resume_order_id IS NULL)
-        AND (resume_placed_at IS NULL) = (resume_line_id IS NULL)
+        (resume_placed_version IS NULL) = (resume_rank IS NULL)
+        AND (resume_placed_version IS NULL) = (resume_order_id IS NULL)
+        AND (resume_placed_version IS NULL) = (resume_line_id IS NULL)
     )
 ) STRICT, WITHOUT ROWID;
 
 -- The products whose backlog has a page pending.
-CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_at IS NOT NULL;
+CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_version IS NOT NULL;
 CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
 -- The holds that end next. Only a change of that instant touches it.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
@@ -76,6 +76,8 @@ CREATE TABLE lines (
     ),
     split INTEGER NOT NULL CHECK (split IN (0, 1)),
     placed_at INTEGER NOT NULL,
+    -- The version of the product whose event placed the line. The order of service follows it, and no clock.
+    placed_version INTEGER NOT NULL,
     placed_with_order INTEGER NOT NULL CHECK (placed_with_order IN (0, 1)),
     -- The precedence as one number: the smaller is served first, and 0 is the usual.
     rank INTEGER NOT NULL DEFAULT 0,
@@ -97,7 +99,7 @@ CREATE TABLE lines (
 ) STRICT, WITHOUT ROWID;
 
 -- The backlog in order of service.
-CREATE INDEX lines_backlog ON lines (sku, rank, placed_at, order_id, line_id) WHERE state = 'backordered';
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id) WHERE state = 'backordered';
 -- The holds on a product, in the order in which they end.
 CREATE INDEX lines_hold_until ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
 
@@ -107,19 +109,20 @@ CREATE TABLE further_allocations (
     line_id TEXT NOT NULL,
     batch TEXT NOT NULL REFERENCES batches (reference),
     quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
-    allocated_at INTEGER NOT NULL,
+    -- The version of the product whose event tells of the allocation.
+    allocated_version INTEGER NOT NULL,
     release_rank INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (order_id, line_id, batch),
     FOREIGN KEY (order_id, line_id) REFERENCES lines (order_id, line_id)
 ) STRICT, WITHOUT ROWID;
 
 -- Which allocations leave a batch first. It is read backwards, so that it grows at one end of each batch's part.
-CREATE INDEX further_allocations_release ON further_allocations (batch, release_rank DESC, allocated_at);
+CREATE INDEX further_allocations_release ON further_allocations (batch, release_rank DESC, allocated_version);
 
-CREATE VIEW allocations (order_id, line_id, batch, quantity, allocated_at, release_rank) AS
-SELECT order_id, line_id, batch, quantity, allocated_at, release_rank FROM further_allocations
+CREATE VIEW allocations (order_id, line_id, batch, quantity, allocated_version, release_rank) AS
+SELECT order_id, line_id, batch, quantity, allocated_version, release_rank FROM further_allocations
 UNION ALL
-SELECT order_id, line_id, batch, units, placed_at, release_rank FROM lines WHERE batch IS NOT NULL;
+SELECT order_id, line_id, batch, units, placed_version, release_rank FROM lines WHERE batch IS NOT NULL;
 
 -- Units that have left the building. No foreign key to batches: it would need an index, so that a batch can be changed;
 -- a trigger looks for the batch instead.
@@ -128,7 +131,7 @@ CREATE TABLE dispatches (
     line_id TEXT NOT NULL,
     batch TEXT NOT NULL,
     quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
-    allocated_at INTEGER NOT NULL,
+    allocated_version INTEGER NOT NULL,
     PRIMARY KEY (order_id, line_id, batch),
     FOREIGN KEY (order_id, line_id) REFERENCES lines (order_id, line_id)
 ) STRICT, WITHOUT ROWID;
@@ -170,14 +173,14 @@ CREATE TABLE events_of_products (
 ) STRICT, WITHOUT ROWID;
 
 -- The lines that hold the units they were placed with, in the order in which they leave the batch. It is read
--- backwards. `since`: when the line was placed.
+-- backwards. `placed_version`: that of the line.
 CREATE TABLE lines_in_batches (
     batch TEXT NOT NULL,
     release_rank INTEGER NOT NULL,
-    since INTEGER NOT NULL,
+    placed_version INTEGER NOT NULL,
     order_id TEXT NOT NULL,
     line_id TEXT NOT NULL,
-    PRIMARY KEY (batch, release_rank DESC, since, order_id, line_id)
+    PRIMARY KEY (batch, release_rank DESC, placed_version, order_id, line_id)
 ) STRICT, WITHOUT ROWID;
 
 -- Answers that are given again when a caller repeats a request under the same key. Kept by row and not by key: an
@@ -287,16 +290,16 @@ CREATE TRIGGER lines_released AFTER UPDATE OF batch ON lines WHEN OLD.batch IS N
            allocated = (SELECT allocated - OLD.units FROM batches WHERE reference = OLD.batch)
      WHERE id = 1;
     DELETE FROM lines_in_batches
-     WHERE batch = OLD.batch AND release_rank = OLD.release_rank AND since = OLD.placed_at
+     WHERE batch = OLD.batch AND release_rank = OLD.release_rank AND placed_version = OLD.placed_version
        AND order_id = OLD.order_id AND line_id = OLD.line_id;
     UPDATE batches SET allocated = allocated - OLD.units WHERE reference = OLD.batch AND open;
     UPDATE batches SET allocated = allocated - OLD.units, open = TRUE WHERE reference = OLD.batch AND NOT open;
 END;
 
-CREATE TRIGGER lines_keep_their_units BEFORE UPDATE OF batch, units, release_rank, placed_at ON lines
+CREATE TRIGGER lines_keep_their_units BEFORE UPDATE OF batch, units, release_rank, placed_version ON lines
 WHEN NEW.batch IS NOT NULL
     AND (NEW.batch IS NOT OLD.batch OR NEW.units IS NOT OLD.units OR NEW.release_rank <> OLD.release_rank
-         OR NEW.placed_at <> OLD.placed_at)
+         OR NEW.placed_version <> OLD.placed_version)
 BEGIN
     SELECT RAISE (ABORT, 'lines refuses UPDATE: a line releases its units as a whole; others are further allocations');
 END;

@@ -27,6 +27,7 @@ fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Optio
         record: LineRecord {
             sku: Sku::new("LAMP, small").expect("a name"),
             state,
+            placed_version: 1,
             terms: LineTerms {
                 key: LineKey {
                     order: order.parse().expect("a name"),

@@ -6,7 +6,6 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use earmark_domain::{LineId, LineKey, LineView, OrderId, Precedence, Priority, ServicePosition, Sku};
-use jiff::Timestamp;
 
 use crate::http::api::Api;
 use crate::http::execution::unknown_sku;
@@ -66,7 +65,7 @@ fn cursor(position: &ServicePosition) -> String {
         "{}\n{}\n{}\n{}\n{}",
         position.precedence.priority().get(),
         required_by.map(|day| day.to_string()).unwrap_or_default(),
-        position.placed_at.as_nanosecond(),
+        position.placed_version,
         position.key.order,
         position.key.line
     );
@@ -94,7 +93,11 @@ fn service_position(cursor: &str) -> Result<ServicePosition, &'static str> {
         };
         Some(ServicePosition {
             precedence: Precedence::of(priority, required_by),
-            placed_at: Timestamp::from_nanosecond(parts.next()?.parse().ok()?).ok()?,
+            placed_version: parts
+                .next()?
+                .parse()
+                .ok()
+                .filter(|version| i64::try_from(*version).is_ok())?,
             key: LineKey {
                 order: OrderId::new(parts.next()?).ok()?,
                 line: LineId::new(parts.next()?).ok()?,
@@ -115,7 +118,7 @@ mod tests {
         fn a_cursor_decodes_to_its_position(
             priority in -1_000_000_i32..=1_000_000,
             required_by in proptest::option::of(1_i16..=9_999),
-            nanosecond in 0_i64..4_000_000_000_000_000_000,
+            placed_version in 0_u64..=i64::MAX.unsigned_abs(),
             order in "\\PC{1,64}",
             line in "\\PC{1,64}",
         ) {
@@ -124,7 +127,7 @@ mod tests {
             let required_by = required_by.map(|year| jiff::civil::date(year, 2, 28));
             let given = ServicePosition {
                 precedence: Precedence::of(priority, required_by),
-                placed_at: Timestamp::from_nanosecond(i128::from(nanosecond)).expect("an instant"),
+                placed_version,
                 key: LineKey { order, line },
             };
             prop_assert_eq!(service_position(&cursor(&given)), Ok(given));

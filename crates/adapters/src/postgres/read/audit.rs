@@ -1,7 +1,7 @@
 //! The audit: what `verify` reads to check the tables against the events.
 
 use async_trait::async_trait;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use earmark_application::{Audit, LineEventCheck, StoreError};
 use earmark_domain::{LineKey, ProductHistory, Sku};
 
@@ -22,23 +22,23 @@ impl Audit for PostgresStore {
         // the line; else one of its order and product. The second is looked up by order: an order has a few events, a
         // product may have any number, and no index serves a comparison that NULL may pass.
         const PAGE: &str = "SELECT line.*, event.found IS NOT NULL FROM \
-             (SELECT {}, placed_version FROM lines WHERE (order_id, line_id) > (?, ?) \
+             (SELECT {}, coalesce(first_placed_version, placed_version) AS first_version FROM lines WHERE (order_id, line_id) > (?, ?) \
              ORDER BY order_id, line_id LIMIT ?) AS line \
              LEFT JOIN LATERAL (SELECT true AS found FROM events WHERE events.sku = line.sku \
-             AND events.version = line.placed_version AND events.data ->> 'order_id' = line.order_id \
+             AND events.version = line.first_version AND events.data ->> 'order_id' = line.order_id \
              AND events.data ->> 'line_id' = line.line_id \
              UNION ALL SELECT true AS found FROM events WHERE events.order_id = line.order_id \
              AND events.sku IS NOT DISTINCT FROM line.sku LIMIT 1) AS event ON true \
              ORDER BY line.order_id, line.line_id";
         let (order, line) = after.map_or(("", ""), |key| (key.order.as_str(), key.line.as_str()));
-        let lines = statement::<(TypesOf<LineRow>, Nullable<BigInt>, Bool)>(PAGE)
+        let lines = statement::<(TypesOf<LineRow>, BigInt, Bool)>(PAGE)
             .columns::<LineRow>()
             .bind::<Text, _>(order)
             .bind::<Text, _>(line)
             .bind::<BigInt, _>(row_limit(limit));
         let connection = self.connection().await?;
-        let rows = page(&connection, lines.rows::<(LineRow, Option<i64>, bool)>(&connection)).await;
-        let check = |(line, _, has_event): (LineRow, Option<i64>, bool)| {
+        let rows = page(&connection, lines.rows::<(LineRow, i64, bool)>(&connection)).await;
+        let check = |(line, _, has_event): (LineRow, i64, bool)| {
             Ok(LineEventCheck {
                 record: line.try_into()?,
                 has_event,

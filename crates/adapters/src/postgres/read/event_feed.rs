@@ -115,7 +115,8 @@ async fn of_order(
     // By hand: a union, and LATERAL.
     const OF_ORDER: &str = "SELECT {} FROM (SELECT * FROM events WHERE order_id = ? UNION ALL \
          SELECT event.* FROM lines CROSS JOIN LATERAL (SELECT * FROM events \
-         WHERE events.sku = lines.sku AND events.version = lines.placed_version AND events.order_id IS NULL LIMIT 1) \
+         WHERE events.sku = lines.sku AND events.version = coalesce(lines.first_placed_version, lines.placed_version) \
+         AND events.order_id IS NULL LIMIT 1) \
          AS event WHERE lines.order_id = ?) AS events \
          WHERE sequence > ? AND (cardinality(?) = 0 OR type = ANY (?)) AND (? OR sku = ?) ORDER BY sequence LIMIT ?";
     statement::<TypesOf<EventRow>>(OF_ORDER)

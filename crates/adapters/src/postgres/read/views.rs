@@ -15,11 +15,12 @@ use crate::postgres::error::store_error;
 use crate::postgres::lookups::batch::BatchByReference;
 use crate::postgres::lookups::lookup::look_up;
 use crate::postgres::lookups::product::{Stock, stock_at};
-use crate::postgres::rows::values::{BEFORE_ALL, pg_bound, pg_instant};
+use crate::postgres::rows::values::pg_bound;
 use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, line_reads, read_lines};
 use crate::postgres::schema::products;
 use crate::postgres::statement::{load, row_limit, statement};
 use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::sql::decode::counter;
 use crate::sql::rank;
 
 #[async_trait]
@@ -75,17 +76,17 @@ impl Views for PostgresStore {
         // By hand: a comparison of rows, and LATERAL.
         const PAGE: &str = line_reads!(
             "",
-            "state = 'backordered' AND sku = ? AND (rank, placed_at, order_id, line_id) > (?, ?, ?, ?) \
-             AND (hold_until IS NULL OR hold_until > ?) ORDER BY rank, placed_at, order_id, line_id LIMIT ?",
-            "line.rank, line.placed_at, line.order_id, line.line_id",
+            "state = 'backordered' AND sku = ? AND (rank, placed_version, order_id, line_id) > (?, ?, ?, ?) \
+             AND (hold_until IS NULL OR hold_until > ?) ORDER BY rank, placed_version, order_id, line_id LIMIT ?",
+            "line.rank, line.placed_version, line.order_id, line.line_id",
             "",
             ""
         );
         let connection = self.connection().await?;
-        let (rank, placed_at, order, line) = after.map_or((i64::MIN, BEFORE_ALL, "", ""), |position| {
+        let (rank, placed_version, order, line) = after.map_or((i64::MIN, i64::MIN, "", ""), |position| {
             (
                 rank::rank(position.precedence),
-                pg_instant(position.placed_at),
+                counter(position.placed_version),
                 position.key.order.as_str(),
                 position.key.line.as_str(),
             )
@@ -94,7 +95,7 @@ impl Views for PostgresStore {
             .columns::<LineRow>()
             .bind::<Text, _>(sku.as_str())
             .bind::<BigInt, _>(rank)
-            .bind::<Timestamptz, _>(placed_at)
+            .bind::<BigInt, _>(placed_version)
             .bind::<Text, _>(order)
             .bind::<Text, _>(line)
             .bind::<Timestamptz, _>(pg_bound(now))

@@ -22,7 +22,7 @@ use crate::sql::decode::order_id;
 impl Worklist for PostgresStore {
     async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let pending = products::table
-            .filter(products::resume_placed_at.is_not_null())
+            .filter(products::resume_placed_version.is_not_null())
             .order(products::sku)
             .limit(row_limit(limit))
             .select(ProductRow::as_select());

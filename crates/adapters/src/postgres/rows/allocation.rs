@@ -1,11 +1,9 @@
 //! Units in batches: earmarked for a line, or dispatched.
 
-use diesel::data_types::PgTimestamp;
 use diesel::{Queryable, Selectable};
 use earmark_application::StoreError;
 use earmark_domain::{AllocationRecord, DispatchRecord, Quantity, Reference};
 
-use super::values::Times;
 use crate::postgres::schema::{allocations, dispatches};
 use crate::sql::decode::RowContext;
 
@@ -17,7 +15,7 @@ pub(in crate::postgres) struct AllocationRow {
     line_id: String,
     batch: String,
     quantity: i32,
-    allocated_at: PgTimestamp,
+    allocated_version: i64,
     release_rank: i64,
 }
 
@@ -35,7 +33,7 @@ impl TryFrom<AllocationRow> for AllocationRecord {
             batch: at.read("batch", Reference::new(&row.batch))?,
             quantity: at.read("quantity", Quantity::new(row.quantity))?,
             release_rank: at.release_rank("release_rank", row.release_rank)?,
-            allocated_at: at.instant("allocated_at", row.allocated_at)?,
+            allocated_version: at.read("allocated_version", u64::try_from(row.allocated_version))?,
         })
     }
 }
@@ -48,7 +46,7 @@ pub(in crate::postgres) struct DispatchRow {
     line_id: String,
     batch: String,
     quantity: i32,
-    allocated_at: PgTimestamp,
+    allocated_version: i64,
 }
 
 impl TryFrom<DispatchRow> for DispatchRecord {
@@ -64,7 +62,7 @@ impl TryFrom<DispatchRow> for DispatchRecord {
             key: at.line_key(&row.order_id, &row.line_id)?,
             batch: at.read("batch", Reference::new(&row.batch))?,
             quantity: at.read("quantity", Quantity::new(row.quantity))?,
-            allocated_at: at.instant("allocated_at", row.allocated_at)?,
+            allocated_version: at.read("allocated_version", u64::try_from(row.allocated_version))?,
         })
     }
 }

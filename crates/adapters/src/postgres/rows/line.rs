@@ -19,11 +19,12 @@ pub(in crate::postgres) struct LineRow {
     quantity: i32,
     state: String,
     split: bool,
-    pub(in crate::postgres) placed_at: PgTimestamp,
+    placed_at: PgTimestamp,
     placed_with_order: bool,
     pub(in crate::postgres) rank: i64,
     locations: Option<Vec<String>>,
     hold_until: Option<PgTimestamp>,
+    pub(in crate::postgres) placed_version: i64,
 }
 
 impl TryFrom<LineRow> for LineRecord {
@@ -40,6 +41,7 @@ impl TryFrom<LineRow> for LineRecord {
         Ok(Self {
             sku: at.read("sku", Sku::new(row.sku))?,
             state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
+            placed_version: at.read("placed_version", u64::try_from(row.placed_version))?,
             terms: LineTerms {
                 key: at.line_key(&row.order_id, &row.line_id)?,
                 quantity: at.read("quantity", Quantity::new(row.quantity))?,

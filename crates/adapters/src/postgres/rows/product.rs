@@ -18,7 +18,7 @@ pub(in crate::postgres) struct ProductRow {
     name: Option<String>,
     version: i64,
     batches_created: i32,
-    resume_placed_at: Option<PgTimestamp>,
+    resume_placed_version: Option<i64>,
     resume_order_id: Option<String>,
     resume_line_id: Option<String>,
     resume_rank: Option<i64>,
@@ -51,15 +51,15 @@ impl TryFrom<ProductRow> for ProductRecord {
         let at = row.context();
         let position = (
             row.resume_rank,
-            row.resume_placed_at,
+            row.resume_placed_version,
             &row.resume_order_id,
             &row.resume_line_id,
         );
         let resume_after = match position {
             (None, None, None, None) => None,
-            (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(ServicePosition {
+            (Some(rank), Some(placed_version), Some(order), Some(line)) => Some(ServicePosition {
                 precedence: at.precedence("resume_rank", rank)?,
-                placed_at: at.instant("resume_placed_at", placed_at)?,
+                placed_version: at.read("resume_placed_version", u64::try_from(placed_version))?,
                 key: at.line_key(order, line)?,
             }),
             _ => return Err(at.corrupt("the position at which to resume the backlog is not whole")),

@@ -15,8 +15,7 @@ const EPOCH_IN_UNIX_MICROSECONDS: i64 = 946_684_800_000_000;
 const EARLIEST: i64 = -211_813_488_000_000_000;
 
 /// Before and after all its instants: `-infinity` and `infinity`.
-pub(in crate::postgres) const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
-pub(in crate::postgres) const AFTER_ALL: PgTimestamp = PgTimestamp(i64::MAX);
+const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
 
 /// Reads instants and days.
 pub(super) trait Times {

@@ -214,7 +214,7 @@ pub(super) async fn place_lines(
     let statement = bind_orders(statement, &orders);
     let statement = bind_order_terms(statement, if usual_orders { &[] } else { &orders });
     let statement = bind_lines(statement, &lines);
-    let statement = bind_first_units(statement, &new.lines, &changes.events);
+    let statement = bind_first_units(statement, &new.lines);
     let statement = bind_release_ranks(statement, if usual_lines { &[] } else { &new.lines });
     let statement = bind_line_terms(statement, if usual_lines { &[] } else { &lines });
     let statement = bind_allocations(statement, &new.further);

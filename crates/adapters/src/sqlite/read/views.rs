@@ -90,7 +90,7 @@ impl Views for SqliteStore {
                             .is_null()
                             .or(lines::hold_until.gt(now.as_microsecond())),
                     )
-                    .order((lines::rank, lines::placed_at, lines::order_id, lines::line_id))
+                    .order((lines::rank, lines::placed_version, lines::order_id, lines::line_id))
                     .select(line_read_columns!());
                 let waiting = line_reads(waiting.load_iter(conn), limit)?;
                 if !waiting.is_empty() {

@@ -20,7 +20,7 @@ impl Worklist for SqliteStore {
         self.readers
             .query(move |conn| {
                 let pending = products::table
-                    .filter(products::resume_placed_at.is_not_null())
+                    .filter(products::resume_placed_version.is_not_null())
                     .order(products::sku)
                     .select(products::sku);
                 skus(&first_rows(pending.load_iter(conn), limit)?)

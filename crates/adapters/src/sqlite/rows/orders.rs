@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil};
 
 use super::super::schema::{dispatches, further_allocations, lines, orders};
 use super::Times;
-use crate::sql::decode::RowContext;
+use crate::sql::decode::{RowContext, counter};
 use crate::sql::rank;
 
 /// An order as it is read.
@@ -74,6 +74,7 @@ pub(in crate::sqlite) struct LineRow {
     state: String,
     split: bool,
     placed_at: i64,
+    placed_version: i64,
     placed_with_order: bool,
     rank: i64,
     locations: Option<String>,
@@ -104,7 +105,7 @@ impl PlacedLineRow {
     pub(in crate::sqlite) fn service_key(&self) -> (i64, i64, &str, &str) {
         (
             self.line.rank,
-            self.line.placed_at,
+            self.line.placed_version,
             &self.line.order_id,
             &self.line.line_id,
         )
@@ -144,6 +145,7 @@ pub(in crate::sqlite) fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
     Ok(LineRecord {
         sku: at.read("sku", Sku::new(&row.sku))?,
         state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
+        placed_version: at.read("placed_version", u64::try_from(row.placed_version))?,
         terms: LineTerms {
             key: at.line_key(&row.order_id, &row.line_id)?,
             quantity: at.read("quantity", Quantity::new(row.quantity))?,
@@ -174,7 +176,7 @@ pub(in crate::sqlite) fn placed_line(
         batch: at.read("batch", Reference::new(batch))?,
         quantity: at.read("units", Quantity::new(units))?,
         release_rank: at.release_rank("release_rank", row.units.release_rank)?,
-        allocated_at: line.terms.placed_at,
+        allocated_version: line.placed_version,
     };
     Ok((line, Some(allocation)))
 }
@@ -189,6 +191,7 @@ pub(in crate::sqlite) struct LineValues<'a> {
     pub(in crate::sqlite) state: &'static str,
     pub(in crate::sqlite) split: bool,
     pub(in crate::sqlite) placed_at: i64,
+    pub(in crate::sqlite) placed_version: i64,
     pub(in crate::sqlite) placed_with_order: bool,
     pub(in crate::sqlite) rank: i64,
     pub(in crate::sqlite) locations: Option<String>,
@@ -204,6 +207,7 @@ pub(in crate::sqlite) fn line_values(line: &LineRecord) -> LineValues<'_> {
         state: line.state.as_str(),
         split: line.terms.split,
         placed_at: line.terms.placed_at.as_microsecond(),
+        placed_version: counter(line.placed_version),
         placed_with_order: line.terms.placed_with_order,
         rank: rank::rank(line.terms.precedence),
         locations: location_names(&line.terms.locations),
@@ -226,7 +230,7 @@ pub(in crate::sqlite) struct AllocationRow {
     batch: String,
     quantity: i64,
     release_rank: i64,
-    allocated_at: i64,
+    allocated_version: i64,
 }
 
 /// An allocation's record.
@@ -240,7 +244,7 @@ pub(in crate::sqlite) fn allocation(row: &AllocationRow) -> Result<AllocationRec
         batch: at.read("batch", Reference::new(&row.batch))?,
         quantity: at.read("quantity", Quantity::new(row.quantity))?,
         release_rank: at.release_rank("release_rank", row.release_rank)?,
-        allocated_at: at.instant("allocated_at", row.allocated_at)?,
+        allocated_version: at.read("allocated_version", u64::try_from(row.allocated_version))?,
     })
 }
 
@@ -252,7 +256,7 @@ pub(in crate::sqlite) struct DispatchRow {
     line_id: String,
     batch: String,
     quantity: i64,
-    allocated_at: i64,
+    allocated_version: i64,
 }
 
 /// A dispatch's record.
@@ -265,7 +269,7 @@ pub(in crate::sqlite) fn dispatch(row: &DispatchRow) -> Result<DispatchRecord, S
         key: at.line_key(&row.order_id, &row.line_id)?,
         batch: at.read("batch", Reference::new(&row.batch))?,
         quantity: at.read("quantity", Quantity::new(row.quantity))?,
-        allocated_at: at.instant("allocated_at", row.allocated_at)?,
+        allocated_version: at.read("allocated_version", u64::try_from(row.allocated_version))?,
     })
 }
 

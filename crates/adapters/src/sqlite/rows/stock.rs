@@ -22,7 +22,7 @@ pub(in crate::sqlite) struct ProductRow {
     version: i64,
     batches_created: i64,
     resume_rank: Option<i64>,
-    resume_placed_at: Option<i64>,
+    resume_placed_version: Option<i64>,
     resume_order_id: Option<String>,
     resume_line_id: Option<String>,
     safety_stock: i64,
@@ -39,15 +39,15 @@ pub(in crate::sqlite) fn product(row: ProductRow) -> Result<ProductRecord, Store
     };
     let resume = (
         row.resume_rank,
-        row.resume_placed_at,
+        row.resume_placed_version,
         row.resume_order_id,
         row.resume_line_id,
     );
     let resume_after = match resume {
         (None, None, None, None) => None,
-        (Some(rank), Some(placed_at), Some(order), Some(line)) => Some(ServicePosition {
+        (Some(rank), Some(placed_version), Some(order), Some(line)) => Some(ServicePosition {
             precedence: at.precedence("resume_rank", rank)?,
-            placed_at: at.instant("resume_placed_at", placed_at)?,
+            placed_version: at.read("resume_placed_version", u64::try_from(placed_version))?,
             key: at.line_key(&order, &line)?,
         }),
         _ => return Err(at.corrupt("the position to resume the backlog at is not whole")),
@@ -78,7 +78,7 @@ pub(in crate::sqlite) struct ProductValues<'a> {
     version: i64,
     batches_created: i64,
     resume_rank: Option<i64>,
-    resume_placed_at: Option<i64>,
+    resume_placed_version: Option<i64>,
     resume_order_id: Option<&'a str>,
     resume_line_id: Option<&'a str>,
     safety_stock: i64,
@@ -96,7 +96,7 @@ pub(in crate::sqlite) fn product_values(product: &ProductRecord) -> ProductValue
         version: counter(product.version),
         batches_created: i64::from(product.batches_created),
         resume_rank: resume.map(|position| rank::rank(position.precedence)),
-        resume_placed_at: resume.map(|position| position.placed_at.as_microsecond()),
+        resume_placed_version: resume.map(|position| counter(position.placed_version)),
         resume_order_id: resume.map(|position| position.key.order.as_str()),
         resume_line_id: resume.map(|position| position.key.line.as_str()),
         safety_stock: i64::from(product.safety_stock.get()),

@@ -232,8 +232,8 @@ fn write(connection: &mut SqliteConnection, entries: &[Entry]) -> Result<(), Sto
         )
     });
     // By hand: the builder has no `INSERT OR IGNORE … SELECT`. A line that has released its units since gets no entry.
-    const LINES: &str = "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, since, order_id, line_id) \
-         SELECT lines.batch, lines.release_rank, lines.placed_at, lines.order_id, lines.line_id \
+    const LINES: &str = "INSERT OR IGNORE INTO lines_in_batches (batch, release_rank, placed_version, order_id, line_id) \
+         SELECT lines.batch, lines.release_rank, lines.placed_version, lines.order_id, lines.line_id \
          FROM json_each(?) AS named \
          CROSS JOIN lines ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1 \
          WHERE lines.batch IS NOT NULL";

@@ -255,7 +255,7 @@ impl Reader<'_> {
             .filter(lines::sku.eq(product.sku.as_str()))
             .filter(lines::state.eq(Backordered))
             .filter(served_after(after))
-            .order((lines::rank, lines::placed_at, lines::order_id, lines::line_id))
+            .order((lines::rank, lines::placed_version, lines::order_id, lines::line_id))
             .select(PlacedLineRow::as_select());
         let mut found = first_rows::<PlacedLineRow>(waiting.load_iter(self.connection), BACKLOG_PAGE + 1)?;
         let more = found.len() > BACKLOG_PAGE;

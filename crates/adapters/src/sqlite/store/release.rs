@@ -13,26 +13,27 @@ use earmark_domain::{BatchRecord, CHANGE_PAGE, ReleaseLines, ReleasePosition, Un
 use super::super::error::store_error;
 use super::super::rows::{PlacedLineRow, units_in_batch};
 use super::super::schema::{further_allocations, lines, lines_in_batches};
+use crate::sql::decode::counter;
 use crate::sql::rank;
 
-/// A line with the units it holds in the batch, their release rank, and since when it holds them.
+/// A line with the units it holds in the batch, their release rank, and the version that allocated them.
 type Held = (PlacedLineRow, i64, i64, i64);
 
 /// A line's position in the order in which lines leave: see [`ReleasePosition`].
 type Position<'a> = (i64, Reverse<i64>, Reverse<(i64, i64, &'a str, &'a str)>);
 
-fn position((line, _, release_rank, since): &Held) -> Position<'_> {
-    (*release_rank, Reverse(*since), Reverse(line.service_key()))
+fn position((line, _, release_rank, version): &Held) -> Position<'_> {
+    (*release_rank, Reverse(*version), Reverse(line.service_key()))
 }
 
 fn position_of(position: &ReleasePosition) -> Position<'_> {
     let key = &position.line.key;
     (
         rank::release_rank(position.rank),
-        Reverse(position.allocated_at.as_microsecond()),
+        Reverse(counter(position.allocated_version)),
         Reverse((
             rank::rank(position.line.precedence),
-            position.line.placed_at.as_microsecond(),
+            counter(position.line.placed_version),
             key.order.as_str(),
             key.line.as_str(),
         )),
@@ -46,7 +47,7 @@ enum Range {
     FirstToLeave,
     /// All, the last to leave first.
     LastToLeave,
-    /// Those of a release rank that hold their units since an instant or later, the last to leave first.
+    /// Those of a release rank that got their units by a version or later, the last to leave first.
     OfRank(i64, i64),
     /// Those of lower release ranks, the last to leave first.
     BelowRank(i64),
@@ -72,8 +73,8 @@ pub(super) fn lines_to_release(
         ReleaseLines::Beyond(_) | ReleaseLines::All => (&[Range::FirstToLeave], None, false),
         ReleaseLines::LastFirst { after: None } => (&[Range::LastToLeave], None, true),
         ReleaseLines::LastFirst { after: Some(after) } => {
-            let (release_rank, Reverse(since), _) = position_of(after);
-            let ranges = [Range::OfRank(release_rank, since), Range::BelowRank(release_rank)];
+            let (release_rank, Reverse(version), _) = position_of(after);
+            let ranges = [Range::OfRank(release_rank, version), Range::BelowRank(release_rank)];
             (&ranges.clone(), Some(position_of(after)), true)
         }
     };
@@ -118,30 +119,30 @@ fn further(
             PlacedLineRow::as_select(),
             further_allocations::quantity,
             further_allocations::release_rank,
-            further_allocations::allocated_at,
+            further_allocations::allocated_version,
         ))
         .into_boxed();
     let held = match range {
         Range::FirstToLeave | Range::LastToLeave => held,
-        Range::OfRank(release_rank, since) => held
+        Range::OfRank(release_rank, version) => held
             .filter(further_allocations::release_rank.eq(release_rank))
-            .filter(further_allocations::allocated_at.ge(since)),
+            .filter(further_allocations::allocated_version.ge(version)),
         Range::BelowRank(release_rank) => held.filter(further_allocations::release_rank.lt(release_rank)),
     };
     let held = match range {
         Range::FirstToLeave => held.order((
             further_allocations::release_rank,
-            further_allocations::allocated_at.desc(),
+            further_allocations::allocated_version.desc(),
             lines::rank.desc(),
-            lines::placed_at.desc(),
+            lines::placed_version.desc(),
             lines::order_id.desc(),
             lines::line_id.desc(),
         )),
         Range::LastToLeave | Range::OfRank(..) | Range::BelowRank(_) => held.order((
             further_allocations::release_rank.desc(),
-            further_allocations::allocated_at,
+            further_allocations::allocated_version,
             lines::rank,
-            lines::placed_at,
+            lines::placed_version,
             lines::order_id,
             lines::line_id,
         )),
@@ -168,30 +169,30 @@ fn placed_with(
             PlacedLineRow::as_select(),
             lines::units.assume_not_null(),
             lines_in_batches::release_rank,
-            lines_in_batches::since,
+            lines_in_batches::placed_version,
         ))
         .into_boxed();
     let held = match range {
         Range::FirstToLeave | Range::LastToLeave => held,
-        Range::OfRank(release_rank, since) => held
+        Range::OfRank(release_rank, version) => held
             .filter(lines_in_batches::release_rank.eq(release_rank))
-            .filter(lines_in_batches::since.ge(since)),
+            .filter(lines_in_batches::placed_version.ge(version)),
         Range::BelowRank(release_rank) => held.filter(lines_in_batches::release_rank.lt(release_rank)),
     };
     let held = match range {
         Range::FirstToLeave => held.order((
             lines_in_batches::release_rank,
-            lines_in_batches::since.desc(),
+            lines_in_batches::placed_version.desc(),
             lines::rank.desc(),
-            lines::placed_at.desc(),
+            lines::placed_version.desc(),
             lines::order_id.desc(),
             lines::line_id.desc(),
         )),
         Range::LastToLeave | Range::OfRank(..) | Range::BelowRank(_) => held.order((
             lines_in_batches::release_rank.desc(),
-            lines_in_batches::since,
+            lines_in_batches::placed_version,
             lines::rank,
-            lines::placed_at,
+            lines::placed_version,
             lines::order_id,
             lines::line_id,
         )),
@@ -212,7 +213,7 @@ fn page(
             break;
         }
         let held = row.map_err(store_error)?;
-        // Of lines that got their units at the same instant, some may have been gone through.
+        // Of lines that got their units by the same version, some may have been gone through.
         if after.is_some_and(|after| position(&held) >= after) {
             continue;
         }

@@ -146,8 +146,8 @@ fn write_lines(
 ) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewLineRows>> = LazyLock::new(|| {
         insert_into!(
-            lines: order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, locations,
-            hold_until, batch, units, release_rank, placed_sequence,
+            lines: order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order, rank,
+            locations, hold_until, batch, units, release_rank, placed_sequence,
         )
     });
     for change in changes {
@@ -180,6 +180,7 @@ fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a
         .text(values.state)
         .integer(i64::from(values.split))
         .integer(values.placed_at)
+        .integer(values.placed_version)
         .integer(i64::from(values.placed_with_order))
         .integer(values.rank)
         .optional_owned_text(values.locations)
@@ -218,7 +219,7 @@ fn delete_dispatch(connection: &mut SqliteConnection, dispatch: &DispatchRecord)
 /// Writes the allocations that no line is placed with.
 fn write_allocations(connection: &mut SqliteConnection, further: &[&AllocationRecord]) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewAllocations>> = LazyLock::new(
-        || insert_into!(further_allocations: order_id, line_id, batch, quantity, release_rank, allocated_at),
+        || insert_into!(further_allocations: order_id, line_id, batch, quantity, release_rank, allocated_version),
     );
     NEW.rows(connection, further, |statement, allocation| {
         statement
@@ -227,20 +228,20 @@ fn write_allocations(connection: &mut SqliteConnection, further: &[&AllocationRe
             .text(allocation.batch.as_str())
             .integer(i64::from(allocation.quantity.get()))
             .integer(rank::release_rank(allocation.release_rank))
-            .integer(allocation.allocated_at.as_microsecond())
+            .integer(counter(allocation.allocated_version))
     })
 }
 
 fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRecord]) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewDispatches>> =
-        LazyLock::new(|| insert_into!(dispatches: order_id, line_id, batch, quantity, allocated_at));
+        LazyLock::new(|| insert_into!(dispatches: order_id, line_id, batch, quantity, allocated_version));
     NEW.rows(connection, dispatched, |statement, dispatch| {
         statement
             .text(dispatch.key.order.as_str())
             .text(dispatch.key.line.as_str())
             .text(dispatch.batch.as_str())
             .integer(i64::from(dispatch.quantity.get()))
-            .integer(dispatch.allocated_at.as_microsecond())
+            .integer(counter(dispatch.allocated_version))
     })
 }
 

@@ -145,7 +145,7 @@ fn the_index_is_complete(file: &ShopFile) {
         "SELECT count(*) FROM events_of_products AS entry \
          WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.sequence = entry.sequence)",
         "SELECT count(*) FROM lines WHERE batch IS NOT NULL AND NOT EXISTS (SELECT 1 FROM lines_in_batches AS entry \
-         WHERE entry.batch = lines.batch AND entry.release_rank = lines.release_rank AND entry.since = lines.placed_at \
+         WHERE entry.batch = lines.batch AND entry.release_rank = lines.release_rank AND entry.placed_version = lines.placed_version \
          AND entry.order_id = lines.order_id AND entry.line_id = lines.line_id)",
         "SELECT count(*) FROM lines_in_batches AS entry WHERE NOT EXISTS (SELECT 1 FROM lines \
          WHERE lines.order_id = entry.order_id AND lines.line_id = entry.line_id AND lines.batch = entry.batch)",

@@ -140,6 +140,7 @@ fn a_small_shop() -> ChangeSet {
         lines: vec![Change::New(LineRecord {
             sku: sku(),
             state: LineState::Allocated,
+            placed_version: 2,
             terms: LineTerms {
                 key: key(),
                 quantity: quantity(4),
@@ -156,7 +157,7 @@ fn a_small_shop() -> ChangeSet {
             batch: batch_reference(),
             quantity: quantity(4),
             release_rank: ReleaseRank::of(Precedence::default(), false),
-            allocated_at: instant(),
+            allocated_version: 2,
         }],
         events: vec![named("Lamp", 1), named("Lampe Été", 2)],
         ..ChangeSet::default()

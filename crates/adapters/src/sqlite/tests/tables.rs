@@ -16,8 +16,8 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         .batch_execute(
             "DELETE FROM further_allocations; \
              INSERT INTO lines VALUES \
-             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 4, 0, NULL), \
-             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL)",
+             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, 0, NULL, NULL, 'B-1', 4, 0, NULL), \
+             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0, NULL)",
         )
         .expect("a line with four units, and one that waits");
     for forbidden in [
@@ -34,7 +34,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE lines SET units = 3 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-9' WHERE batch = 'B-1'",
         "UPDATE lines SET release_rank = 7 WHERE batch = 'B-1'",
-        "UPDATE lines SET placed_at = 7 WHERE batch = 'B-1'",
+        "UPDATE lines SET placed_version = 7 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = NULL WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
         "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0)",

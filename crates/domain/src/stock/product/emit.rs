@@ -31,6 +31,8 @@ impl Product {
 
     /// Emits the net events of each line that the command changed; an unchanged line has none. For a command that is
     /// not done with the product: the product's own events follow later.
+    ///
+    /// The lines come in order of service. So the last of them is the one placed last, and the most recently allocated.
     pub(crate) fn emit_line_events(
         &mut self,
         cause: &Cause,
@@ -38,19 +40,27 @@ impl Product {
         mut effects: Option<&mut Effects>,
     ) {
         let mut tracked = core::mem::take(&mut self.tracked_lines);
+        if tracked.len() > 1 {
+            tracked.sort_by_cached_key(|(line, _)| self.lines[*line].service_position());
+        }
         for (line, before) in tracked.drain(..) {
             self.lines[line].untrack();
             match before {
                 None => {
                     if let Some(fact) = self.placing_fact(line) {
                         self.add_effect(&fact, line, recorder.today(), &mut effects);
-                        self.record_fact(fact, recorder);
+                        self.record_line_fact(line, fact, recorder);
                     }
                 }
                 Some(before) => {
-                    for fact in self.net_facts(line, &before, cause, recorder.today()) {
+                    let facts = self.net_facts(line, &before, cause, recorder.today());
+                    // A line that moved has left all of its batches.
+                    if !facts.iter().any(|fact| matches!(fact, Fact::Reallocated { .. })) {
+                        self.lines[line].keep_allocated_versions(&before);
+                    }
+                    for fact in facts {
                         self.add_effect(&fact, line, recorder.today(), &mut effects);
-                        self.record_fact(fact, recorder);
+                        self.record_line_fact(line, fact, recorder);
                     }
                 }
             }
@@ -58,6 +68,25 @@ impl Product {
         // The next command reuses the memory.
         self.tracked_lines = tracked;
         self.eta_before = None;
+    }
+
+    /// Records a fact about a line. Its version becomes that of what the fact tells first: that the line is placed, and
+    /// that it has units.
+    fn record_line_fact(&mut self, index: LineIndex, fact: Fact, recorder: &mut EventRecorder<'_>) {
+        let places = matches!(fact, Fact::Allocated { .. } | Fact::Backordered { .. });
+        let allocates = matches!(fact, Fact::Allocated { .. } | Fact::Reallocated { .. });
+        self.record_fact(fact, recorder);
+        let (version, line) = (self.record.version, &mut self.lines[index]);
+        if places && line.placed_version().is_none() {
+            self.backlog.leave(|| line.service_position());
+            line.set_placed_version(Some(version));
+            if line.state() == LineState::Backordered {
+                self.backlog.join(line.service_position(), index);
+            }
+        }
+        if allocates {
+            line.set_allocated_version(version);
+        }
     }
 
     /// Emits StockDepleted or StockReplenished: exactly one for each crossing.

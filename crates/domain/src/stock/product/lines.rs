@@ -34,10 +34,14 @@ impl Product {
         recorder: &mut EventRecorder<'_>,
     ) -> Option<LineIndex> {
         let status = self.record_shortage(&terms, available, kept, recorder)?;
-        if status.state == LineState::Backordered {
-            self.backlog.join(terms.service_position(), self.lines.next_index());
+        let refused = status.state == LineState::Refused;
+        let line = self.add_line(terms, status);
+        // No other event tells of a refused line.
+        self.lines[line].set_placed_version(refused.then_some(self.record.version));
+        if self.lines[line].state() == LineState::Backordered {
+            self.backlog.join(self.lines[line].service_position(), line);
         }
-        Some(self.add_line(terms, status))
+        Some(line)
     }
 
     /// Records that a line did not fit. Returns the status it gets; `None`: it is refused with its command.
@@ -109,32 +113,42 @@ impl Product {
         self.change_line(line, before.terms, before.status);
     }
 
-    /// Places a line again, on new terms, with units that a draft found. Units in a batch it had units in `before` keep
-    /// their time of allocation.
+    /// Places a line again that was set aside, on new terms, with units that a draft found. It keeps its place in the
+    /// order of service if it was open `before`.
     pub(crate) fn place_again(
         &mut self,
         line: LineIndex,
         terms: LineTerms,
-        mut allocations: Vec<Allocation>,
+        allocations: Vec<Allocation>,
         before: &LineStatus,
     ) {
-        for allocation in &mut allocations {
-            let mut earlier = before.allocated().iter();
-            let earlier = earlier.find(|earlier| earlier.batch == allocation.batch);
-            allocation.allocated_at = earlier.map_or(allocation.allocated_at, |earlier| earlier.allocated_at);
+        if !before.state.is_open() {
+            self.lines[line].set_placed_version(None);
         }
         let status = LineStatus::with_units(allocations, terms.hold_until);
         self.change_line(line, terms, status);
     }
 
-    /// Places a line again, on new terms, with a status without units.
-    pub(crate) fn place_again_without_units(&mut self, line: LineIndex, terms: LineTerms, status: LineStatus) {
+    /// The same, with a status without units, after its shortage has been recorded.
+    pub(crate) fn place_again_without_units(
+        &mut self,
+        line: LineIndex,
+        terms: LineTerms,
+        status: LineStatus,
+        before: &LineStatus,
+    ) {
+        if !before.state.is_open() {
+            let refused = status.state == LineState::Refused;
+            self.lines[line].set_placed_version(refused.then_some(self.record.version));
+        }
         self.change_line(line, terms, status);
     }
 
     /// Makes a held line firm, with all of its units or fewer.
     pub(crate) fn confirm(&mut self, line: LineIndex, quantity: Quantity) {
-        let LineSnapshot { mut terms, mut status } = self.lines[line].snapshot();
+        let LineSnapshot {
+            mut terms, mut status, ..
+        } = self.lines[line].snapshot();
         self.reduce(&mut status, quantity);
         terms.quantity = quantity;
         terms.hold_until = None;
@@ -173,7 +187,9 @@ impl Product {
         to: Quantity,
         time: DecisionTime,
     ) -> Result<(), (Quantity, Short)> {
-        let LineSnapshot { mut terms, mut status } = self.lines[line].snapshot();
+        let LineSnapshot {
+            mut terms, mut status, ..
+        } = self.lines[line].snapshot();
         let from = core::mem::replace(&mut terms.quantity, to);
         match Quantity::new(i128::from(to.get()) - i128::from(from.get())) {
             _ if status.state == LineState::Backordered => {}

@@ -332,7 +332,7 @@ impl Shop {
             .map(|allocation| {
                 let position = ReleasePosition {
                     rank: allocation.release_rank,
-                    allocated_at: allocation.allocated_at,
+                    allocated_version: allocation.allocated_version,
                     line: self.lines[&allocation.key].service_position(),
                 };
                 (position, allocation)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Text};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
@@ -11,9 +11,9 @@ use earmark_domain::{
 
 use super::orders::order_ids;
 use crate::postgres::error::store_error;
-use crate::postgres::rows::values::{BEFORE_ALL, pg_instant};
 use crate::postgres::rows::{AllocationRow, LineRow};
 use crate::postgres::statement::{TypesOf, row_limit, statement};
+use crate::sql::decode::counter;
 use crate::sql::rank;
 
 /// The lines that the scope names.
@@ -59,20 +59,20 @@ pub(super) async fn backlog(
 ) -> Result<Vec<LineRow>, StoreError> {
     // By hand: a page of each product, in a LATERAL, and a comparison of rows.
     const PAGES: &str = "SELECT line.* FROM unnest(?, ?, ?, ?, ?) \
-         AS asked (asked_sku, since_rank, since, since_order, since_line) CROSS JOIN LATERAL \
+         AS asked (asked_sku, since_rank, since_version, since_order, since_line) CROSS JOIN LATERAL \
          (SELECT {} FROM lines WHERE state = 'backordered' AND sku = asked_sku \
-         AND (rank, placed_at, order_id, line_id) > (since_rank, since, since_order, since_line) \
-         ORDER BY rank, placed_at, order_id, line_id LIMIT ?) AS line";
+         AND (rank, placed_version, order_id, line_id) > (since_rank, since_version, since_order, since_line) \
+         ORDER BY rank, placed_version, order_id, line_id LIMIT ?) AS line";
     if requests.is_empty() {
         return Ok(Vec::new());
     }
     let after: Vec<_> = requests
         .iter()
         .map(|(_, position)| {
-            position.map_or((i64::MIN, BEFORE_ALL, "", ""), |position| {
+            position.map_or((i64::MIN, i64::MIN, "", ""), |position| {
                 (
                     rank::rank(position.precedence),
-                    pg_instant(position.placed_at),
+                    counter(position.placed_version),
                     position.key.order.as_str(),
                     position.key.line.as_str(),
                 )
@@ -82,7 +82,7 @@ pub(super) async fn backlog(
     statement::<TypesOf<LineRow>>(PAGES)
         .array::<Text, _>(requests.iter().map(|(sku, _)| *sku).collect())
         .array::<BigInt, _>(after.iter().map(|(rank, ..)| *rank).collect())
-        .array::<Timestamptz, _>(after.iter().map(|(_, placed_at, ..)| *placed_at).collect())
+        .array::<BigInt, _>(after.iter().map(|(_, version, ..)| *version).collect())
         .array::<Text, _>(after.iter().map(|(_, _, order, _)| *order).collect())
         .array::<Text, _>(after.iter().map(|(_, _, _, line)| *line).collect())
         .columns::<LineRow>()

@@ -1,28 +1,26 @@
 //! Which lines of a batch a change goes through.
 
-use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Integer, Text};
 use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleasePosition, Units};
 
 use crate::postgres::error::store_error;
 use crate::postgres::rows::LineRow;
-use crate::postgres::rows::values::{AFTER_ALL, BEFORE_ALL, pg_instant};
 use crate::postgres::statement::{TypesOf, row_limit, statement};
-use crate::sql::decode::RowContext;
+use crate::sql::decode::{RowContext, counter};
 use crate::sql::rank;
 
-/// A line with the units it holds in the batch, their release rank, and since when it holds them.
-type ReleaseRow = (LineRow, (i32, i64, PgTimestamp));
-type ReleaseTypes = (TypesOf<LineRow>, (Integer, BigInt, Timestamptz));
+/// A line with the units it holds in the batch, their release rank, and the version that allocated them.
+type ReleaseRow = (LineRow, (i32, i64, i64));
+type ReleaseTypes = (TypesOf<LineRow>, (Integer, BigInt, BigInt));
 
 /// A position in the order in which lines leave, as the columns have it.
 struct Position<'a> {
     release_rank: i64,
-    allocated_at: PgTimestamp,
+    allocated_version: i64,
     rank: i64,
-    placed_at: PgTimestamp,
+    placed_version: i64,
     order: &'a str,
     line: &'a str,
 }
@@ -31,9 +29,9 @@ impl Position<'static> {
     /// Before all lines.
     const FIRST: Self = Self {
         release_rank: i64::MIN,
-        allocated_at: AFTER_ALL,
+        allocated_version: i64::MAX,
         rank: i64::MAX,
-        placed_at: AFTER_ALL,
+        placed_version: i64::MAX,
         order: "",
         line: "",
     };
@@ -41,9 +39,9 @@ impl Position<'static> {
     /// Behind all lines.
     const LAST: Self = Self {
         release_rank: i64::MAX,
-        allocated_at: BEFORE_ALL,
+        allocated_version: i64::MIN,
         rank: i64::MIN,
-        placed_at: BEFORE_ALL,
+        placed_version: i64::MIN,
         order: "",
         line: "",
     };
@@ -53,9 +51,9 @@ impl<'a> From<&'a ReleasePosition> for Position<'a> {
     fn from(position: &'a ReleasePosition) -> Self {
         Self {
             release_rank: rank::release_rank(position.rank),
-            allocated_at: pg_instant(position.allocated_at),
+            allocated_version: counter(position.allocated_version),
             rank: rank::rank(position.line.precedence),
-            placed_at: pg_instant(position.line.placed_at),
+            placed_version: counter(position.line.placed_version),
             order: position.line.key.order.as_str(),
             line: position.line.key.line.as_str(),
         }
@@ -110,41 +108,41 @@ pub(super) async fn lines_to_release(
 ///
 /// By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank is sorted in one direction
 /// and all else in the other, so a page goes on with the lines of the same rank, and then with those of the ranks
-/// beyond. Within a rank the first comparison of `allocated_at` is the one that an index serves; the second goes on
-/// within one instant.
+/// beyond. Within a rank the first comparison of `allocated_version` is the one that an index serves; the second goes on
+/// within one version.
 macro_rules! page_of_batch {
     (from $from:literal, behind $behind:literal, beyond $beyond:literal, rank $rank:literal, rest $rest:literal) => {
         concat!(
-            "SELECT leaving.* FROM ((SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at \
+            "SELECT leaving.* FROM ((SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
              FROM allocations AS held CROSS JOIN LATERAL \
              (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
-             WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_at ",
+             WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_version ",
             $from,
-            " ? AND (held.allocated_at, line.rank, line.placed_at, line.order_id, line.line_id) ",
+            " ? AND (held.allocated_version, line.rank, line.placed_version, line.order_id, line.line_id) ",
             $behind,
-            " (?, ?, ?, ?, ?) ORDER BY held.allocated_at",
+            " (?, ?, ?, ?, ?) ORDER BY held.allocated_version",
             $rest,
             ", line.rank",
             $rest,
-            ", line.placed_at",
+            ", line.placed_version",
             $rest,
             ", line.order_id",
             $rest,
             ", line.line_id",
             $rest,
             " LIMIT ?) UNION ALL \
-             (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_at \
+             (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
              FROM allocations AS held CROSS JOIN LATERAL \
              (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
              WHERE held.batch = ? AND held.release_rank ",
             $beyond,
             " ? ORDER BY held.release_rank",
             $rank,
-            ", held.allocated_at",
+            ", held.allocated_version",
             $rest,
             ", line.rank",
             $rest,
-            ", line.placed_at",
+            ", line.placed_version",
             $rest,
             ", line.order_id",
             $rest,
@@ -152,11 +150,11 @@ macro_rules! page_of_batch {
             $rest,
             " LIMIT ?)) AS leaving ORDER BY release_rank",
             $rank,
-            ", allocated_at",
+            ", allocated_version",
             $rest,
             ", rank",
             $rest,
-            ", placed_at",
+            ", placed_version",
             $rest,
             ", order_id",
             $rest,
@@ -184,10 +182,10 @@ async fn page(
         .columns::<LineRow>()
         .bind::<Text, _>(batch.as_str())
         .bind::<BigInt, _>(after.release_rank)
-        .bind::<Timestamptz, _>(after.allocated_at)
-        .bind::<Timestamptz, _>(after.allocated_at)
+        .bind::<BigInt, _>(after.allocated_version)
+        .bind::<BigInt, _>(after.allocated_version)
         .bind::<BigInt, _>(after.rank)
-        .bind::<Timestamptz, _>(after.placed_at)
+        .bind::<BigInt, _>(after.placed_version)
         .bind::<Text, _>(after.order)
         .bind::<Text, _>(after.line)
         .bind::<BigInt, _>(limit)

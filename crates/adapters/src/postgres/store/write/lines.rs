@@ -1,7 +1,7 @@
 //! Lines.
 
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
-use earmark_domain::{Event, LineRecord};
+use earmark_domain::LineRecord;
 
 use crate::postgres::rows::values::{pg_array, pg_instant, pg_units};
 use crate::postgres::statement::{Statement, column, statement};
@@ -37,7 +37,6 @@ pub(in crate::postgres::store) fn bind_line_terms<'a>(
 pub(in crate::postgres::store) fn bind_first_units<'a>(
     statement: Statement<'a>,
     lines: &[NewLine<'a>],
-    events: &'a [Event],
 ) -> Statement<'a> {
     let units = |line: &NewLine<'a>| line.units;
     statement
@@ -53,12 +52,7 @@ pub(in crate::postgres::store) fn bind_first_units<'a>(
                 .map(|line| units(line).map(|held| pg_units(held.quantity.get())))
                 .collect(),
         )
-        .array_or_null::<Nullable<BigInt>, _>(
-            lines
-                .iter()
-                .map(|line| line.placing_version(events).map(counter))
-                .collect(),
-        )
+        .array_or_null::<BigInt, i64>(lines.iter().map(|new| counter(new.line.placed_version)).collect())
 }
 
 /// Binds the release ranks of these units.
@@ -75,7 +69,7 @@ pub(in crate::postgres::store) fn bind_release_ranks<'a>(
 }
 
 /// Inserts new lines, each with its first units.
-pub(super) fn insert<'a>(new: &[NewLine<'a>], events: &'a [Event]) -> Statement<'a> {
+pub(super) fn insert<'a>(new: &[NewLine<'a>]) -> Statement<'a> {
     let statement = statement(
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
          batch, units, placed_version, release_rank, rank, locations, hold_until) \
@@ -87,20 +81,24 @@ pub(super) fn insert<'a>(new: &[NewLine<'a>], events: &'a [Event]) -> Statement<
          ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
     );
     let lines: Vec<&LineRecord> = new.iter().map(|line| line.line).collect();
-    let statement = bind_first_units(bind_lines(statement, &lines), new, events);
+    let statement = bind_first_units(bind_lines(statement, &lines), new);
     bind_line_terms(bind_release_ranks(statement, new), &lines)
 }
 
-/// Updates lines. Their units are released and added apart.
+/// Updates lines. Their units are released and added apart. A line that is placed again keeps the version by which its
+/// first event is found.
 pub(super) fn update<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
     let statement = statement(
         "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
          placed_at = new.placed_at, placed_with_order = new.placed_with_order, rank = new.rank, \
-         locations = new.locations::text[], hold_until = new.hold_until \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
-         placed_at, placed_with_order, rank, locations, hold_until) \
+         locations = new.locations::text[], hold_until = new.hold_until, placed_version = new.placed_version, \
+         first_placed_version = CASE WHEN lines.placed_version = new.placed_version THEN lines.first_placed_version \
+         ELSE coalesce(lines.first_placed_version, lines.placed_version) END \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
+         placed_at, placed_with_order, rank, locations, hold_until, placed_version) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );
     bind_line_terms(bind_lines(statement, lines), lines)
+        .array::<BigInt, i64>(column(lines, |line| counter(line.placed_version)))
         .array::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
 }

@@ -52,7 +52,7 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &ChangeSet) -> Resu
         run(conn, changed_batches.len(), || batches::update(&changed_batches)),
         run(conn, new_orders.len(), || orders::insert(&new_orders)),
         run(conn, changed_orders.len(), || orders::update(&changed_orders)),
-        run(conn, new.lines.len(), || lines::insert(&new.lines, &changes.events)),
+        run(conn, new.lines.len(), || lines::insert(&new.lines)),
         run(conn, changed_lines.len(), || lines::update(&changed_lines)),
         run(conn, new.further.len(), || units::allocate(&new.further)),
         run(conn, changes.dispatched.len(), || units::dispatch(&changes.dispatched)),

@@ -21,8 +21,8 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         .array::<Nullable<BigInt>, _>(column(products, |product| {
             resume(product).map(|position| rank::rank(position.precedence))
         }))
-        .array::<Nullable<Timestamptz>, _>(column(products, |product| {
-            resume(product).map(|position| pg_instant(position.placed_at))
+        .array::<Nullable<BigInt>, _>(column(products, |product| {
+            resume(product).map(|position| counter(position.placed_version))
         }))
         .array::<Nullable<Text>, _>(column(products, |product| {
             resume(product).map(|position| position.key.order.as_str())
@@ -43,7 +43,7 @@ pub(super) fn insert<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
     bind_products(
         statement(
             "INSERT INTO products \
-             (sku, name, version, batches_created, resume_rank, resume_placed_at, resume_order_id, resume_line_id, \
+             (sku, name, version, batches_created, resume_rank, resume_placed_version, resume_order_id, resume_line_id, \
              safety_stock, depleted, next_expiry, pending_change) \
              SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
         ),
@@ -57,12 +57,12 @@ pub(super) fn update<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a>
     bind_products(
         statement(
             "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
-             resume_rank = new.resume_rank, resume_placed_at = new.resume_placed_at, \
+             resume_rank = new.resume_rank, resume_placed_version = new.resume_placed_version, \
              resume_order_id = new.resume_order_id, resume_line_id = new.resume_line_id, \
              safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry, \
              pending_change = new.pending_change \
              FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_rank, \
-             resume_placed_at, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, pending_change, \
+             resume_placed_version, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, pending_change, \
              read_version) \
              WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
         ),

@@ -1,11 +1,11 @@
 //! Units in batches: allocations and dispatches. Triggers keep the sums of the batches.
 
-use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Integer, Text};
 use earmark_domain::{AllocationRecord, DispatchRecord};
 
-use crate::postgres::rows::values::{pg_instant, pg_units};
+use crate::postgres::rows::values::pg_units;
 use crate::postgres::statement::{Statement, column, statement};
+use crate::sql::decode::counter;
 use crate::sql::rank;
 
 /// Releases allocations, each from where it is stored: in its line, or in a row of its own.
@@ -53,7 +53,7 @@ pub(super) fn undo_dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
 /// Inserts dispatches.
 pub(super) fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
     statement(
-        "INSERT INTO dispatches (order_id, line_id, batch, quantity, allocated_at) SELECT * FROM unnest(?, ?, ?, ?, ?)",
+        "INSERT INTO dispatches (order_id, line_id, batch, quantity, allocated_version) SELECT * FROM unnest(?, ?, ?, ?, ?)",
     )
     .array::<Text, _>(dispatches.iter().map(|dispatch| dispatch.key.order.as_str()).collect())
     .array::<Text, _>(dispatches.iter().map(|dispatch| dispatch.key.line.as_str()).collect())
@@ -64,10 +64,10 @@ pub(super) fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
             .map(|dispatch| pg_units(dispatch.quantity.get()))
             .collect(),
     )
-    .array::<Timestamptz, PgTimestamp>(
+    .array::<BigInt, _>(
         dispatches
             .iter()
-            .map(|dispatch| pg_instant(dispatch.allocated_at))
+            .map(|dispatch| counter(dispatch.allocated_version))
             .collect(),
     )
 }
@@ -76,7 +76,7 @@ pub(super) fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
 pub(super) fn allocate<'a>(allocations: &[&'a AllocationRecord]) -> Statement<'a> {
     bind_allocations(
         statement(
-            "INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_at, release_rank) \
+            "INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_version, release_rank) \
              SELECT * FROM unnest(?, ?, ?, ?, ?, ?)",
         ),
         allocations,
@@ -93,6 +93,6 @@ pub(in crate::postgres::store) fn bind_allocations<'a>(
         .array_or_null::<Text, _>(column(allocations, |held| held.key.line.as_str()))
         .array_or_null::<Text, _>(column(allocations, |held| held.batch.as_str()))
         .array_or_null::<Integer, _>(column(allocations, |held| pg_units(held.quantity.get())))
-        .array_or_null::<Timestamptz, PgTimestamp>(column(allocations, |held| pg_instant(held.allocated_at)))
+        .array_or_null::<BigInt, _>(column(allocations, |held| counter(held.allocated_version)))
         .array_or_null::<BigInt, i64>(column(allocations, |held| rank::release_rank(held.release_rank)))
 }

@@ -247,7 +247,7 @@ fn a_product_with_dispatches_is_dropped() {
             key: held.key,
             batch: held.batch,
             quantity: held.quantity,
-            allocated_at: held.allocated_at,
+            allocated_version: held.allocated_version,
         };
         let list = if back {
             &mut changes.returned
