@@ -296,7 +296,9 @@ impl Projection {
 /// Adds units of a line in a batch.
 fn add(units: &mut UnitsByLine, key: &LineKey, part: &Part, version: u64) -> Result<(), String> {
     let id = (key.clone(), part.batch.clone());
-    let (before, since) = units.get(&id).map_or((0, version), |(units, since)| (units.get(), *since));
+    let (before, since) = units
+        .get(&id)
+        .map_or((0, version), |(units, since)| (units.get(), *since));
     let sum = Quantity::new(i128::from(before) + i128::from(part.quantity.get()));
     let sum = sum.map_err(|_| format!("the units of line {key} in batch {} overflow", part.batch))?;
     units.insert(id, (sum, since));

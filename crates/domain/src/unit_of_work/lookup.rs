@@ -33,9 +33,14 @@ impl UnitOfWork {
         let mut products: BTreeSet<ProductIndex> = of_batches.map(|at| at.product).collect();
         let of_orders = scope.orders.iter().flat_map(|order| self.loaded_lines_of(order));
         products.extend(of_orders.map(|at| at.product));
-        let of_lines = scope.lines.iter().filter_map(|key| self.lines.get(key).copied().flatten());
+        let of_lines = scope
+            .lines
+            .iter()
+            .filter_map(|key| self.lines.get(key).copied().flatten());
         products.extend(of_lines.map(|at| at.product));
-        products.into_iter().any(|product| skus.contains(self.products[product].sku()))
+        products
+            .into_iter()
+            .any(|product| skus.contains(self.products[product].sku()))
     }
 
     /// The product of a SKU, which is created if it does not exist.

@@ -117,7 +117,11 @@ impl UnitOfWork {
             return Ok(());
         };
         let mut allocations = Vec::with_capacity(units.len());
-        for LineUnits { part, allocated_version } in units {
+        for LineUnits {
+            part,
+            allocated_version,
+        } in units
+        {
             match self.find_batch(&part.batch) {
                 Some(at) if at.product == product => allocations.push(Allocation {
                     batch: at.batch,

@@ -4,8 +4,8 @@
 use std::cell::Cell;
 
 use earmark_domain::{
-    Allocate, ChangeSet, Command, Count, CreateBatch, Event, LineId, LineRequest, Location, Locations, OnOrderShortage,
-    OnShortage, OrderTerms, PlaceOrder, Precondition, PutProduct, Scope, Subject, UnitOfWork,
+    Allocate, Change, ChangeSet, Command, Count, CreateBatch, Event, LineId, LineRequest, Location, Locations,
+    OnOrderShortage, OnShortage, OrderTerms, PlaceOrder, Precondition, PutProduct, Scope, Subject, UnitOfWork,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -194,7 +194,10 @@ fn raised_to(mut changes: ChangeSet, later: &Shop) -> ChangeSet {
                 continue;
             }
             line.placed_version += ahead;
-            let of_line = changes.earmarked.iter_mut().filter(|allocation| allocation.key == line.terms.key);
+            let of_line = changes
+                .earmarked
+                .iter_mut()
+                .filter(|allocation| allocation.key == line.terms.key);
             of_line.for_each(|allocation| allocation.allocated_version += ahead);
         }
     }
