@@ -16,20 +16,20 @@ use super::shared::Shared;
 use crate::answer::{Answer, CommandError};
 use crate::decision::{Decide, Decided, Undecided};
 use crate::envelope::Envelope;
-use crate::ports::{InFlight, InFlightSender};
+use crate::ports::{Clock, InFlight, InFlightSender};
 use crate::store_error::StoreError;
 
 /// How often a group is decided again when the state changed under it, before its callers get busy. With locking stores
 /// conflicts are rare and a second attempt nearly always succeeds; the bound keeps a rival from starving a lane.
 const MAX_CONFLICTS: u32 = 8;
 
-/// How often a group's decision asks for something to be done before it: to expire due holds, or to load more batches.
-/// Once or twice is usual. The bound keeps a group from asking without end, whatever the reason.
-const MAX_PREPARATIONS: u32 = 8;
+/// How often more batches are loaded for a group, before its callers get busy. Once is usual: a decision names all
+/// products of which it lacks batches.
+const MAX_LOADS: u32 = 8;
 
-/// How long one group expires holds before it is decided, at least one page of them. Other callers wait behind it; what
-/// is still due then is left to the sweep.
-const EXPIRY_BUDGET: Duration = Duration::from_millis(100);
+/// How long one group expires holds before it is decided, and at least one page of them. Other callers wait behind it;
+/// what is still due then is left to the sweep.
+const EXPIRY_TIME: Duration = Duration::from_millis(100);
 
 /// The most pages of holds that one group expires, whatever the clock says.
 const MAX_EXPIRY_PAGES: usize = 64;
@@ -91,10 +91,10 @@ impl Transaction {
         let started = shared.clock.monotonic();
         let mut now = self.instant(shared);
         let mut on_due_holds = OnDueHolds::Expire;
-        let (mut conflicts, mut preparations) = (0, 0);
-        // The instant at which the holds that were due have been expired.
-        let mut expired_at = None;
-        while conflicts < MAX_CONFLICTS && preparations < MAX_PREPARATIONS {
+        let mut budget = ExpiryBudget::default();
+        let (mut conflicts, mut loads) = (0, 0);
+        // Every turn either counts or spends from the budget.
+        while conflicts < MAX_CONFLICTS && loads < MAX_LOADS {
             let decide = self.decision(now, on_due_holds.clone(), shared);
             // Only the first attempt can have a successor pipelined behind it.
             let transacted = match in_flight.take() {
@@ -113,17 +113,8 @@ impl Transaction {
                     now = self.instant(shared);
                 }
                 Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => {
-                    preparations += 1;
                     tracing::debug!(products = skus.len(), "expiring holds");
-                    // A hold that is due at an instant at which all have been expired was placed meanwhile by a clock
-                    // that is behind. To expire at one instant again and again could go on as long as that clock does.
-                    let expired = if expired_at == Some(now) {
-                        Err(CommandError::Busy)
-                    } else {
-                        expire_due_holds(skus, now, shared, hints).await
-                    };
-                    expired_at = Some(now);
-                    if let Err(error) = expired {
+                    if let Err(error) = expire_due_holds(skus, now, &mut budget, shared, hints).await {
                         tracing::debug!(%error, "holds are still due");
                         shared.holds_due.notify_one();
                         on_due_holds = OnDueHolds::Answer(error);
@@ -132,7 +123,7 @@ impl Transaction {
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
                     if !skus.is_subset(&self.scope.all_batches_of) =>
                 {
-                    preparations += 1;
+                    loads += 1;
                     tracing::debug!(products = skus.len(), "loading more batches");
                     hints.add(&skus);
                     self.scope.all_batches_of.extend(skus);
@@ -235,6 +226,24 @@ impl Transaction {
     }
 }
 
+/// What a group has spent on expiring holds.
+#[derive(Debug, Default)]
+struct ExpiryBudget {
+    started: Option<Duration>,
+    pages: usize,
+}
+
+impl ExpiryBudget {
+    /// Takes a page from the budget, if there is one left. The first always is.
+    fn take(&mut self, clock: &dyn Clock) -> bool {
+        let now = clock.monotonic();
+        let started = *self.started.get_or_insert(now);
+        let left = self.pages < MAX_EXPIRY_PAGES && (self.pages == 0 || now.saturating_sub(started) < EXPIRY_TIME);
+        self.pages += usize::from(left);
+        left
+    }
+}
+
 /// Expires the holds on some products that are due at an instant, page by page, within the budget of a group.
 ///
 /// # Errors
@@ -242,23 +251,22 @@ impl Transaction {
 async fn expire_due_holds(
     skus: BTreeSet<Sku>,
     now: Timestamp,
+    budget: &mut ExpiryBudget,
     shared: &Shared,
     hints: &AllBatchesHints,
 ) -> Result<(), CommandError> {
-    let started = shared.clock.monotonic();
     // One page for all of the products. If that is not enough they take turns, so that a product with a few due holds
     // does not wait for one with very many.
     let mut turns = VecDeque::from([skus]);
-    for _ in 0..MAX_EXPIRY_PAGES {
-        let Some(skus) = turns.pop_front() else { return Ok(()) };
+    while let Some(skus) = turns.pop_front() {
+        if !budget.take(shared.clock.as_ref()) {
+            return Err(CommandError::Busy);
+        }
         if expire_page(skus.clone(), now, shared, hints).await? {
             turns.extend(skus.into_iter().map(|sku| BTreeSet::from([sku])));
         }
-        if shared.clock.monotonic().saturating_sub(started) >= EXPIRY_BUDGET {
-            break;
-        }
     }
-    if turns.is_empty() { Ok(()) } else { Err(CommandError::Busy) }
+    Ok(())
 }
 
 /// Expires one page of the holds on some products that are due at an instant, and says whether there may be more.
