@@ -228,8 +228,8 @@ pub async fn what_does_not_exist_is_not_loaded(db: Db) {
 
 /// Backorders a number of lines of one unit, and returns them in order of service.
 ///
-/// They are placed in orders of fifty lines, and the lines of an order are served as they were given. Later orders and
-/// lines have lower ids, so that a store that sorts by them is found out.
+/// They are placed in orders of fifty lines, which are placed together and served by their ids. Later orders have lower
+/// ids, so that a store that sorts by them is found out.
 async fn backorder(shop: &Shop, count: usize) -> Vec<LineKey> {
     let ids: Vec<String> = (0..count).map(|number| format!("l-{number:04}")).collect();
     let mut keys = Vec::new();
@@ -238,7 +238,7 @@ async fn backorder(shop: &Shop, count: usize) -> Vec<LineKey> {
         let lines: Vec<_> = ids.iter().rev().map(|id| (id.as_str(), "LAMP", 1)).collect();
         shop.done(&place(&order_id, &lines, OnOrderShortage::Backorder, false))
             .await;
-        keys.extend(ids.iter().rev().map(|id| line(&order_id, id)));
+        keys.extend(ids.iter().map(|id| line(&order_id, id)));
     }
     keys
 }

@@ -14,13 +14,32 @@ use super::shared::Shared;
 use super::transaction::Transaction;
 use crate::answer::CommandError;
 use crate::envelope::Envelope;
+use crate::ports::Clock;
 
-/// How long one group does such work before it is decided, at least one page of it. Other callers wait behind the group;
-/// what is left then is left to the background jobs.
-const BUDGET: Duration = Duration::from_millis(100);
+/// How long one group does such work before it is decided, and at least one page of it. Other callers wait behind the
+/// group; what is left then is left to the background jobs.
+const MAX_TIME: Duration = Duration::from_millis(100);
 
 /// The most pages that one group does, whatever the clock says.
 const MAX_PAGES: usize = 64;
+
+/// What a group has spent on pending work.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    started: Option<Duration>,
+    pages: usize,
+}
+
+impl Budget {
+    /// Takes a page from the budget, if there is one left. The first always is.
+    fn take(&mut self, clock: &dyn Clock) -> bool {
+        let now = clock.monotonic();
+        let started = *self.started.get_or_insert(now);
+        let left = self.pages < MAX_PAGES && (self.pages == 0 || now.saturating_sub(started) < MAX_TIME);
+        self.pages += usize::from(left);
+        left
+    }
+}
 
 /// Work on products that a decision has to wait for.
 #[derive(Debug, Clone, Copy)]
@@ -36,30 +55,25 @@ impl PendingWork {
     /// very many.
     ///
     /// # Errors
-    /// `Busy` if some is left after that; else why it can't be done.
+    /// `Busy` if the budget is spent and some is left; else why it can't be done.
     pub(super) async fn finish(
         self,
         skus: BTreeSet<Sku>,
+        budget: &mut Budget,
         shared: &Shared,
         hints: &AllBatchesHints,
     ) -> Result<(), CommandError> {
-        let started = shared.clock.monotonic();
         // One page for all of the products first: few of them have more than a little work.
         let mut turns = VecDeque::from([skus]);
-        for _ in 0..MAX_PAGES {
-            let Some(skus) = turns.pop_front() else { return Ok(()) };
+        while let Some(skus) = turns.pop_front() {
+            if !budget.take(shared.clock.as_ref()) {
+                return Err(CommandError::Busy);
+            }
             if self.page(skus.clone(), shared, hints).await? {
                 turns.extend(skus.into_iter().map(|sku| BTreeSet::from([sku])));
             }
-            if shared.clock.monotonic().saturating_sub(started) >= BUDGET {
-                break;
-            }
         }
-        if turns.is_empty() {
-            Ok(())
-        } else {
-            Err(CommandError::Busy)
-        }
+        Ok(())
     }
 
     /// Does one page, and says whether there may be more.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::decide::{OnPendingWork, decide};
 use super::hints::AllBatchesHints;
 use super::job::{Job, Reply};
-use super::pending_work::PendingWork;
+use super::pending_work::{Budget, PendingWork};
 use super::shared::Shared;
 use crate::answer::{Answer, CommandError};
 use crate::decision::{Decide, Decided, Undecided};
@@ -21,9 +21,9 @@ use crate::store_error::StoreError;
 /// conflicts are rare and a second attempt nearly always succeeds; the bound keeps a rival from starving a lane.
 const MAX_CONFLICTS: u32 = 8;
 
-/// How often a group's decision asks for something to be done before it: to expire due holds, or to load more batches.
-/// Once or twice is usual. The bound keeps a group from asking without end, whatever the reason.
-const MAX_PREPARATIONS: u32 = 8;
+/// How often more batches are loaded for a group, before its callers get busy. Once is usual: a decision names all
+/// products of which it lacks batches.
+const MAX_LOADS: u32 = 8;
 
 /// The commands of a group, and where their answers go.
 pub(crate) struct Transaction {
@@ -82,10 +82,10 @@ impl Transaction {
         let started = shared.clock.monotonic();
         let mut now = self.instant(shared);
         let mut on_pending_work = OnPendingWork::Finish;
-        let (mut conflicts, mut preparations) = (0, 0);
-        // The instant at which the holds that were due have been expired.
-        let mut expired_at = None;
-        while conflicts < MAX_CONFLICTS && preparations < MAX_PREPARATIONS {
+        let mut budget = Budget::default();
+        let (mut conflicts, mut loads) = (0, 0);
+        // Every turn either counts or spends from the budget.
+        while conflicts < MAX_CONFLICTS && loads < MAX_LOADS {
             let decide = self.decision(now, on_pending_work.clone(), shared);
             // Only the first attempt can have a successor pipelined behind it.
             let transacted = match in_flight.take() {
@@ -104,24 +104,18 @@ impl Transaction {
                     now = self.instant(shared);
                 }
                 Err(StoreError::Undecided(Undecided::ChangesPending(skus))) => {
-                    preparations += 1;
                     tracing::debug!(products = skus.len(), "continuing changes of batches");
-                    if let Err(error) = PendingWork::ChangesPending.finish(skus, shared, hints).await {
+                    let work = PendingWork::ChangesPending;
+                    if let Err(error) = work.finish(skus, &mut budget, shared, hints).await {
+                        tracing::debug!(%error, "changes of batches are still pending");
+                        shared.change_pending.notify_one();
                         on_pending_work = OnPendingWork::Answer(error);
                     }
                 }
                 Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => {
-                    preparations += 1;
                     tracing::debug!(products = skus.len(), "expiring holds");
-                    // A hold that is due at an instant at which all have been expired was placed meanwhile by a clock
-                    // that is behind. To expire at one instant again and again could go on as long as that clock does.
-                    let expired = if expired_at == Some(now) {
-                        Err(CommandError::Busy)
-                    } else {
-                        PendingWork::HoldsDue(now).finish(skus, shared, hints).await
-                    };
-                    expired_at = Some(now);
-                    if let Err(error) = expired {
+                    let work = PendingWork::HoldsDue(now);
+                    if let Err(error) = work.finish(skus, &mut budget, shared, hints).await {
                         tracing::debug!(%error, "holds are still due");
                         shared.holds_due.notify_one();
                         on_pending_work = OnPendingWork::Answer(error);
@@ -130,7 +124,7 @@ impl Transaction {
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
                     if !skus.is_subset(&self.scope.all_batches_of) =>
                 {
-                    preparations += 1;
+                    loads += 1;
                     tracing::debug!(products = skus.len(), "loading more batches");
                     hints.add(&skus);
                     self.scope.all_batches_of.extend(skus);

@@ -180,7 +180,7 @@ async fn while_holds_end_without_end_only_the_commands_on_their_product_are_answ
 
 #[tokio::test]
 async fn a_group_expires_holds_for_a_tenth_of_a_second_and_at_least_a_page() {
-    for (each, pages) in [(5_000, 1), (20, 2), (1, 40)] {
+    for (each, pages) in [(5_000, 1), (20, 2), (1, 34)] {
         let mut fixture = fixture(ONE_LINE, each);
         let answers = fixture.run(commands()).await;
         assert_eq!(answers[0], Err(CommandError::Busy));

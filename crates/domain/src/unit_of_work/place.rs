@@ -109,7 +109,11 @@ impl UnitOfWork {
                 },
             );
         }
-        for ((terms, fit), product) in terms.into_iter().zip(drafted).zip(products) {
+        // Units were looked for in the order given. The lines are placed by their ids: that is the order in which lines of
+        // one order are served.
+        let mut lines: Vec<_> = terms.into_iter().zip(drafted).zip(products).collect();
+        lines.sort_by(|((a, _), _), ((b, _), _)| a.key.cmp(&b.key));
+        for ((terms, fit), product) in lines {
             let loaded = &mut self.products[product];
             let key = terms.key.clone();
             let placed = match fit {

@@ -66,7 +66,7 @@ pub(crate) struct Model {
     lines: Vec<Line>,
     headers: BTreeMap<OrderId, Header>,
     safety_stock: BTreeMap<Sku, u64>,
-    /// The number of steps so far: commands, lines of orders, and ends of holds. No clock tells what came first.
+    /// The number of steps so far: commands, and ends of holds. No clock tells what came first.
     now: usize,
     /// The seconds that have passed.
     seconds: i64,

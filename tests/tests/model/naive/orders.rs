@@ -150,10 +150,7 @@ impl Model {
         }
         let before = self.lines.clone();
         let mut fitted = 0;
-        let is_new = self.of_order(place.order()).is_empty();
         for line in place.lines() {
-            // The lines of a new order are placed one after the other; those of a replaced one at once.
-            self.now += usize::from(is_new);
             let mut line = self.line(place, line, header);
             let at = match self.lines.iter().position(|other| other.key == line.key) {
                 Some(at) => {
