@@ -202,7 +202,7 @@ impl Shop {
 
     async fn transact_by(&self, command: &Command, decision: Decide) -> Result<Decided, StoreError> {
         let mut scope = command.scope();
-        loop {
+        for _ in 0..MAX_ATTEMPTS {
             match self.store.transact(&scope, decision.clone()).await {
                 Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => self.expire_holds(skus).await,
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
@@ -213,6 +213,7 @@ impl Shop {
                 answer => return answer,
             }
         }
+        unreachable!("{command:?} always needs more, or holds under it are always due")
     }
 
     /// Expires the due holds on some products, as many as one transaction takes.
@@ -221,7 +222,11 @@ impl Shop {
             let due = self.reads.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
             let command = Command::ExpireHolds(ExpireHolds {
                 skus: skus.clone(),
-                orders: due.expect("a list of orders").into_iter().map(|order| order.id).collect(),
+                orders: due
+                    .expect("a list of orders")
+                    .into_iter()
+                    .map(|order| order.id)
+                    .collect(),
             });
             match Box::pin(self.transact(&command)).await {
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,

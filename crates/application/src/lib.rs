@@ -20,10 +20,10 @@ pub use decision::{Decide, Decided, Undecided};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
 pub use ports::{
-    Audit, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health, IdempotencyKey,
-    IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
-    LeaseOutcome, LeaseRequest, LeaseToken, LineEventCheck, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, Meter, NoMeter,
-    PURGE_BATCH, Store, Views, Worklist,
+    Audit, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health,
+    IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS,
+    LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken, LineEventCheck, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS,
+    Meter, NoMeter, PURGE_BATCH, Store, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary};
 pub use store_error::StoreError;

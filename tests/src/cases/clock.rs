@@ -164,10 +164,21 @@ pub async fn an_instance_with_a_wrong_clock_stops_neither_itself_nor_another(db:
     let firm: Vec<String> = waiting(&right).await;
     let firm: Vec<&String> = firm.iter().filter(|id| !id.contains("held")).collect();
     assert_eq!(firm, placed.iter().collect::<Vec<_>>());
-    assert_eq!(right.order("first").await.lines[0].record.terms.key, line("first", "LAMP"));
+    assert_eq!(
+        right.order("first").await.lines[0].record.terms.key,
+        line("first", "LAMP")
+    );
     done(&right, &create_batch("more", "LAMP", 1_000)).await;
     for shop in [&right, &wrong] {
-        assert_a_minute_is_a_minute(shop, if Arc::ptr_eq(&shop.clock, &right.clock) { "r" } else { "w" }).await;
+        assert_a_minute_is_a_minute(
+            shop,
+            if Arc::ptr_eq(&shop.clock, &right.clock) {
+                "r"
+            } else {
+                "w"
+            },
+        )
+        .await;
     }
     right.assert_sound().await;
 }

@@ -46,7 +46,10 @@ pub async fn due_orders_are_listed_by_their_deadlines(db: Db) {
     assert_eq!(due(&shop, &["CHAIR"], after(900), 9).await, ["waits", "third"]);
     assert_eq!(due(&shop, &["SOFA"], after(900), 9).await, [""; 0]);
     // An order is listed with all of its lines, also those of other products.
-    let third = shop.reads.due_orders(&BTreeSet::from([sku("CHAIR")]), after(900), 9).await;
+    let third = shop
+        .reads
+        .due_orders(&BTreeSet::from([sku("CHAIR")]), after(900), 9)
+        .await;
     let lines: Vec<usize> = third.expect("a list").iter().map(|order| order.lines).collect();
     assert_eq!(lines, [1, 3]);
     let deadline = shop.order("first").await.lines[0]

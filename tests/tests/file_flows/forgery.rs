@@ -53,7 +53,10 @@ const FORGERIES: [(&str, &str); 22] = [
     ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
     ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
     // A line that was placed, or allocated, after others that came later.
-    ("UPDATE lines SET placed_version = placed_version + 1 WHERE order_id = 'o3'", "o3"),
+    (
+        "UPDATE lines SET placed_version = placed_version + 1 WHERE order_id = 'o3'",
+        "o3",
+    ),
     (
         "UPDATE further_allocations SET allocated_version = allocated_version + 1 WHERE order_id = 'o5'",
         "o5",
@@ -101,7 +104,9 @@ async fn forge(url: &str, statement: &str) {
                 .batch_execute(&format!("DROP TRIGGER {name}"))
                 .expect("a trigger is dropped");
         }
-        let statement = statement.replace(PLACING_EVENT, "placed_sequence").replace(NO_EVENT, "NULL");
+        let statement = statement
+            .replace(PLACING_EVENT, "placed_sequence")
+            .replace(NO_EVENT, "NULL");
         connection.batch_execute(&statement).expect("the tables are forged");
         return;
     }
@@ -114,7 +119,9 @@ async fn forge(url: &str, statement: &str) {
             let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
             connection.batch_execute(&unguard).await.expect("the guards are off");
         }
-        let statement = statement.replace(PLACING_EVENT, "placed_version").replace(NO_EVENT, "0");
+        let statement = statement
+            .replace(PLACING_EVENT, "placed_version")
+            .replace(NO_EVENT, "0");
         connection
             .batch_execute(&statement)
             .await

@@ -11,7 +11,12 @@ use super::memory_store::MemoryStore;
 
 #[async_trait]
 impl Worklist for MemoryStore {
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<DueOrder>, StoreError> {
+    async fn due_orders(
+        &self,
+        skus: &BTreeSet<Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, StoreError> {
         Ok(self.tables()?.due_orders(skus, now, limit))
     }
 

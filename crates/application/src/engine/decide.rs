@@ -26,7 +26,10 @@ pub(crate) fn decide(
     loaded: Loaded,
 ) -> Result<Decided, Undecided> {
     let mut unit_of_work = UnitOfWork::open(loaded)?;
-    let now = contexts.first().filter(|_| !expires_holds(envelopes)).map(|context| context.now);
+    let now = contexts
+        .first()
+        .filter(|_| !expires_holds(envelopes))
+        .map(|context| context.now);
     let due = now.map_or_else(BTreeSet::new, |now| unit_of_work.products_with_due_holds(now));
     let on_due_holds = match on_due_holds {
         OnDueHolds::Expire if !due.is_empty() => return Err(Undecided::HoldsDue(due)),

@@ -25,5 +25,6 @@ pub trait Worklist: Send + Sync {
     /// Products on which a hold may have reached its deadline by `now`, the earliest deadline first.
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError>;
     /// Orders that have a line of one of these products whose deadline is not after `now`, the earliest deadline first.
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<DueOrder>, StoreError>;
+    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize)
+    -> Result<Vec<DueOrder>, StoreError>;
 }

@@ -181,7 +181,10 @@ async fn a_group_expires_holds_for_a_tenth_of_a_second_and_at_least_a_page() {
         let answers = fixture.run(commands()).await;
         assert_eq!(answers[0], Err(CommandError::Busy));
         let expiries = fixture.orders().iter().filter(|orders| **orders > 0).count();
-        assert!((pages / 2..=pages * 2).contains(&expiries), "{expiries} pages at {each} ms a reading");
+        assert!(
+            (pages / 2..=pages * 2).contains(&expiries),
+            "{expiries} pages at {each} ms a reading"
+        );
     }
 }
 

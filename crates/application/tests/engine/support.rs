@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store, StoreError,
-    Worklist,
+    Answer, Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store,
+    StoreError, Worklist,
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location, Locations, MessageId,

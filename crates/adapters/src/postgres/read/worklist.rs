@@ -40,7 +40,12 @@ impl Worklist for PostgresStore {
         skus(load(due, &connection).await.map_err(store_error)?)
     }
 
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<DueOrder>, StoreError> {
+    async fn due_orders(
+        &self,
+        skus: &BTreeSet<Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, StoreError> {
         // By hand: LATERAL. Of each product as many are read as are wanted of all. An order that comes twice has two
         // deadlines; no order has more than a few.
         const DUE: &str = "SELECT due.*, of_order.lines FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL \

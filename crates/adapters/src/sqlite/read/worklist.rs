@@ -40,7 +40,12 @@ impl Worklist for SqliteStore {
             .await
     }
 
-    async fn due_orders(&self, skus: &BTreeSet<Sku>, now: Timestamp, limit: usize) -> Result<Vec<DueOrder>, StoreError> {
+    async fn due_orders(
+        &self,
+        skus: &BTreeSet<Sku>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueOrder>, StoreError> {
         let skus = skus.clone();
         self.readers
             .query_snapshot(move |conn| due_orders(conn, &skus, now, limit))
