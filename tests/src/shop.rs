@@ -207,7 +207,7 @@ impl Shop {
 
     async fn transact_by(&self, command: &Command, decision: Decide) -> Result<Decided, StoreError> {
         let mut scope = command.scope();
-        loop {
+        for _ in 0..MAX_ATTEMPTS {
             match self.store.transact(&scope, decision.clone()).await {
                 Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => self.expire_holds(skus).await,
                 Err(StoreError::Undecided(Undecided::NeedsAllBatches(NeedsAllBatches(skus))))
@@ -218,6 +218,7 @@ impl Shop {
                 answer => return answer,
             }
         }
+        unreachable!("{command:?} always needs more, or holds under it are always due")
     }
 
     /// Expires the due holds on some products, as many as one transaction takes.

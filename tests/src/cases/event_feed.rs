@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::build::{
     allocate, allocate_line, allocate_or_wait, allocate_split, cancel_line, cancel_order, change_line, count_batch,
-    create_batch, line, name_product, order, place_order, sku,
+    create_batch, hold, line, name_product, order, place_order, replace, sku,
 };
 use crate::databases::{Db, Overlap};
 use crate::gate::ClosedGate;
@@ -328,10 +328,14 @@ pub async fn the_events_of_an_order_are_those_that_concern_it(db: Db) {
         count_batch("b-1", 0),
         create_batch("b-4", "LAMP", 9),
         cancel_order("o-3"),
+        // A line is dropped from a held order, and placed in it again.
+        hold("o-4", &[("a", "LAMP", 1), ("b", "LAMP", 1)], 60),
+        replace("o-4", &[("a", "LAMP", 1)], 60),
+        replace("o-4", &[("a", "LAMP", 1), ("b", "LAMP", 1)], 60),
     ])
     .await;
     let all = shop.events().await;
-    for of in ["o-1", "o-2", "o-3"] {
+    for of in ["o-1", "o-2", "o-3", "o-4"] {
         let filter = EventFilter {
             order: Some(order(of)),
             ..EventFilter::default()
