@@ -6,12 +6,12 @@ use std::ops::Bound;
 use earmark_application::DueOrder;
 use earmark_domain::{
     BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, CHANGE_PAGE, LineKey, Loaded, NextHold, OrderId,
-    Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, ServicePosition, Sku, Units,
+    Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, Scope, ServicePosition, Sku, Units,
 };
 
 use jiff::Timestamp;
 
-use super::tables::{StoredProduct, Tables, committed};
+use super::tables::{StoredBatch, StoredProduct, Tables, committed};
 
 impl Tables {
     /// A consistent copy of what a scope names.
@@ -58,11 +58,14 @@ impl Tables {
                 });
             }
         }
-        if let Some(need) = scope.release_of(&loaded.products) {
+        if let Some(need) = scope.release_of(&loaded.products)
+            && let Some(batch) = self.batches.get(&need.batch)
+        {
             references.insert(need.batch.clone());
-            let (leaving, read) = self.to_release(&need);
+            let (leaving, more) = lines_to_release(batch, &need.lines);
             lines.extend(leaving);
-            loaded.release = Some(read);
+            let batch = need.batch;
+            loaded.release = Some(ReleaseRead { batch, more });
         }
 
         for line in lines.iter().filter_map(|key| self.line(key)) {
@@ -79,41 +82,6 @@ impl Tables {
         let orders = scope.orders.iter().filter_map(|order| self.orders.get(order));
         loaded.orders = orders.cloned().collect();
         loaded
-    }
-
-    /// A page of the lines that would have to leave a batch, in the order that is asked for: no more than cover the
-    /// excess; or all that hold units there.
-    fn to_release(&self, need: &ReleaseScope) -> (Vec<LineKey>, ReleaseRead) {
-        let mut read = ReleaseRead {
-            batch: need.batch.clone(),
-            more: false,
-        };
-        let Some(batch) = self.batches.get(&need.batch) else {
-            return (Vec::new(), read);
-        };
-        let all = Units::new(u64::MAX);
-        let (mut excess, held): (Units, &mut dyn Iterator<Item = (&ReleasePosition, &Quantity)>) = match &need.lines {
-            ReleaseLines::Beyond(quantity) => {
-                let excess = committed(&batch.record).saturating_sub(quantity.units());
-                (excess, &mut batch.held.iter())
-            }
-            ReleaseLines::All => (all, &mut batch.held.iter()),
-            ReleaseLines::LastFirst { after: None } => (all, &mut batch.held.iter().rev()),
-            ReleaseLines::LastFirst { after: Some(after) } => (all, &mut batch.held.range(..after).rev()),
-        };
-        let mut keys = Vec::new();
-        for (position, quantity) in held {
-            if excess == Units::ZERO {
-                break;
-            }
-            if keys.len() == CHANGE_PAGE {
-                read.more = true;
-                break;
-            }
-            excess = excess.saturating_sub(quantity.units());
-            keys.push(position.line.key.clone());
-        }
-        (keys, read)
     }
 
     /// Orders that have a line of one of these products whose deadline is not after an instant, the earliest first.
@@ -138,6 +106,33 @@ impl Tables {
             })
             .collect()
     }
+}
+
+/// A page of the lines that would have to leave a batch, in the order that is asked for: no more than cover the excess;
+/// or all that hold units there. Says whether there are more.
+fn lines_to_release(batch: &StoredBatch, which: &ReleaseLines) -> (Vec<LineKey>, bool) {
+    let all = Units::new(u64::MAX);
+    let (mut excess, held): (Units, &mut dyn Iterator<Item = (&ReleasePosition, &Quantity)>) = match which {
+        ReleaseLines::Beyond(quantity) => {
+            let excess = committed(&batch.record).saturating_sub(quantity.units());
+            (excess, &mut batch.held.iter())
+        }
+        ReleaseLines::All => (all, &mut batch.held.iter()),
+        ReleaseLines::LastFirst { after: None } => (all, &mut batch.held.iter().rev()),
+        ReleaseLines::LastFirst { after: Some(after) } => (all, &mut batch.held.range(..after).rev()),
+    };
+    let mut keys = Vec::new();
+    for (position, quantity) in held {
+        if excess == Units::ZERO {
+            break;
+        }
+        if keys.len() == CHANGE_PAGE {
+            return (keys, true);
+        }
+        excess = excess.saturating_sub(quantity.units());
+        keys.push(position.line.key.clone());
+    }
+    (keys, false)
 }
 
 /// One page of a product's backlog.
