@@ -18,7 +18,7 @@ use crate::ports::Clock;
 
 /// How long one group does such work before it is decided, and at least one page of it. Other callers wait behind the
 /// group; what is left then is left to the background jobs.
-const MAX_TIME: Duration = Duration::from_millis(100);
+const MAX_TIME: Duration = Duration::from_millis(50);
 
 /// The most pages that one group does, whatever the clock says.
 const MAX_PAGES: usize = 64;
