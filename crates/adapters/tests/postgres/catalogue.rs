@@ -112,6 +112,7 @@ columns!(A B C D E F);
 columns!(A B C D E F G H I);
 columns!(A B C D E F G H I J K L);
 columns!(A B C D E F G H I J K L M N O);
+columns!(A B C D E F G H I J K L M N O P);
 
 fn columns_of<T: Table<AllColumns: Columns>>(_: T) -> Vec<Column> {
     T::AllColumns::list()

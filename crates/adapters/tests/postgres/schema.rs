@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::catalogue::{Column, Tables, differences, known_tables, live_tables};
 use crate::database::with_database;
-use crate::shop::{allocate, always, context, create_batch, key, of_products, reference, run};
+use crate::shop::{allocate, always, create_batch, key, of_products, reference, run};
 
 async fn refused(outsider: &Client, sql: &str) {
     let error = outsider.batch_execute(sql).await.expect_err(sql);

@@ -26,8 +26,7 @@ pub async fn sweep_holds(engine: &Engine, worklist: &dyn Worklist) -> Result<usi
     for sku in due {
         let correlation_id = format!("holds-{sku}");
         let page = page_of_due_holds(worklist, BTreeSet::from([sku]), now).await?;
-        // Decided at the instant at which the holds were found to be due, whatever the clock says by then.
-        let command = Envelope::from_service(page.command, &correlation_id).at(now);
+        let command = Envelope::from_service(page.command, &correlation_id);
         engine.execute(command).await.map_err(job_failed)?;
     }
     Ok(swept)

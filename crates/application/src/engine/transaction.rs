@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_domain::{DecisionContext, NeedsAllBatches, Scope, Sku};
+use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope, Sku};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -164,10 +164,16 @@ impl Transaction {
     }
 
     /// The instant at which the commands are decided: one reading of the clock for all of them, for the question which
-    /// holds are due, and for expiring those.
+    /// holds are due, and for expiring those. Holds are expired at the instant at which they were found to be due,
+    /// whatever the clock says by then.
     fn instant(&self, shared: &Shared) -> Timestamp {
         match &*self.envelopes {
-            [Envelope { at: Some(at), .. }] => *at,
+            [
+                Envelope {
+                    command: Command::ExpireHolds(expire),
+                    ..
+                },
+            ] => expire.at,
             _ => shared.now(),
         }
     }
@@ -283,7 +289,7 @@ async fn expire_page(
     })?;
     let (reply, answer) = oneshot::channel();
     let job = Job {
-        envelope: Envelope::from_service(page.command, "holds").at(now),
+        envelope: Envelope::from_service(page.command, "holds"),
         reply,
         streamed: false,
     };

@@ -76,6 +76,7 @@ columns_of_tuples! {
     (A B C D E F G H I J K)
     (A B C D E F G H I J K L)
     (A B C D E F G H I J K L M N O)
+    (A B C D E F G H I J K L M N O P)
 }
 
 /// The columns that `table!` names.
