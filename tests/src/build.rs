@@ -7,6 +7,7 @@ use earmark_domain::{
     LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
     Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku,
 };
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 /// A SKU.
@@ -356,10 +357,11 @@ pub fn quote(lines: &[(&str, &str, u32)]) -> Command {
     })
 }
 
-/// Expires the holds of orders on products.
+/// Expires the holds of orders on products, whenever they end.
 #[must_use]
 pub fn expire_holds(of: &[&str], orders: &[&str]) -> Command {
     Command::ExpireHolds(ExpireHolds {
+        at: Timestamp::MAX,
         skus: of.iter().map(|of| sku(of)).collect(),
         orders: orders.iter().map(|id| order(id)).collect(),
     })

@@ -224,8 +224,10 @@ impl Shop {
     /// Expires the due holds on some products, as many as one transaction takes.
     pub async fn expire_holds(&self, skus: BTreeSet<Sku>) {
         for _ in 0..MAX_ATTEMPTS {
-            let due = self.reads.due_orders(&skus, self.now(), HOLDS_A_TRANSACTION).await;
+            let now = self.now();
+            let due = self.reads.due_orders(&skus, now, HOLDS_A_TRANSACTION).await;
             let command = Command::ExpireHolds(ExpireHolds {
+                at: now,
                 skus: skus.clone(),
                 orders: due
                     .expect("a list of orders")

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use earmark_domain::{Command, MessageId};
-use jiff::Timestamp;
 
 /// Who asks: a user, an API key, a message source, or a part of the service itself. The `actor` of the events that the
 /// command causes. Cheap to clone.
@@ -53,9 +52,6 @@ pub struct Envelope {
     pub if_version: Option<u64>,
     /// Whether the command is only decided, to show what it would do: nothing of it is stored.
     pub preview: bool,
-    /// The instant to decide it at, if it is decided alone; `None`: when its turn comes. A command that acts on what was
-    /// due at an instant is decided at that instant, whatever the clock says by then.
-    pub at: Option<Timestamp>,
 }
 
 impl Envelope {
@@ -69,7 +65,6 @@ impl Envelope {
             message_id: None,
             if_version: None,
             preview: false,
-            at: None,
         }
     }
 
@@ -77,11 +72,5 @@ impl Envelope {
     #[must_use]
     pub fn from_service(command: Command, correlation_id: &str) -> Self {
         Self::new(command, Principal::service(), Arc::from(correlation_id))
-    }
-
-    /// The same command, to be decided at an instant.
-    #[must_use]
-    pub(crate) fn at(self, now: Timestamp) -> Self {
-        Self { at: Some(now), ..self }
     }
 }

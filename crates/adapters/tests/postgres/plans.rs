@@ -93,6 +93,7 @@ async fn promises(store: &PostgresStore, part: &str) {
             lines: None,
         },
         Command::ExpireHolds(ExpireHolds {
+            at: jiff::Timestamp::MAX,
             skus: [sku("LAMP")].into(),
             orders: [order("H2")].into(),
         }),
@@ -107,7 +108,7 @@ async fn promises(store: &PostgresStore, part: &str) {
         .due_orders(&[sku("LAMP")].into(), distant, 1)
         .await
         .expect("a list");
-    assert_eq!(due.into_iter().map(|due| due.id).collect::<Vec<_>>(), [order("H2")]);
+    assert_eq!(due.iter().map(|due| &due.id).collect::<Vec<_>>(), [&order("H2")]);
     store.products_with_due_holds(distant, 1).await.expect("a list");
     store.product(&sku("LAMP"), distant).await.expect("it answers");
     store

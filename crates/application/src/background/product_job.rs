@@ -66,8 +66,7 @@ impl ProductWork {
             Self::ServeBacklogs => own(Command::ServeBacklog(sku)),
             Self::ExpireHolds => {
                 let page = page_of_due_holds(worklist, BTreeSet::from([sku]), now).await?;
-                // Decided at the instant at which the holds were found to be due, whatever the clock says by then.
-                own(page.command).at(now)
+                own(page.command)
             }
         };
         let answer = engine.execute(envelope).await;

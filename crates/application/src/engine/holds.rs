@@ -39,6 +39,6 @@ pub(crate) async fn page_of_due_holds(
         orders.insert(order.id);
     }
     let has_more = orders.len() < listed || listed >= MAX_ORDERS;
-    let command = Command::ExpireHolds(ExpireHolds { skus, orders });
+    let command = Command::ExpireHolds(ExpireHolds { at: now, skus, orders });
     Ok(DueHoldsPage { command, has_more })
 }

@@ -85,7 +85,7 @@ impl PendingWork {
                     tracing::warn!(%error, "holds can't be expired");
                     CommandError::Unavailable
                 })?;
-                run_alone(Envelope::from_service(page.command, "holds").at(now), shared, hints).await?;
+                run_alone(Envelope::from_service(page.command, "holds"), shared, hints).await?;
                 Ok(page.has_more)
             }
             Self::ChangesPending => {

@@ -12,10 +12,6 @@ use crate::answer::CommandError;
 use crate::ports::Clock;
 
 /// An item of a lane's queue.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the small one is sent once, when the lane closes"
-)]
 pub(crate) enum Item {
     Job(Job),
     /// Take nothing after this.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_domain::{DecisionContext, NeedsAllBatches, Scope};
+use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope};
 use jiff::Timestamp;
 
 use super::decide::{OnPendingWork, decide};
@@ -168,10 +168,16 @@ impl Transaction {
     }
 
     /// The instant at which the commands are decided: one reading of the clock for all of them, for the question which
-    /// holds are due, and for expiring those.
+    /// holds are due, and for expiring those. Holds are expired at the instant at which they were found to be due,
+    /// whatever the clock says by then.
     fn instant(&self, shared: &Shared) -> Timestamp {
         match &*self.envelopes {
-            [Envelope { at: Some(at), .. }] => *at,
+            [
+                Envelope {
+                    command: Command::ExpireHolds(expire),
+                    ..
+                },
+            ] => expire.at,
             _ => shared.now(),
         }
     }

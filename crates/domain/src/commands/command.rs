@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::place_order::{OnShortage, OrderLine, PlaceOrder};
@@ -103,6 +104,8 @@ pub struct Quote {
 /// Ends the holds of orders whose deadline has passed. The service sends it to itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpireHolds {
+    /// The instant at which they are due: the decision is taken at it.
+    pub at: Timestamp,
     /// The products whose earliest deadline is to be determined again.
     pub skus: BTreeSet<Sku>,
     /// The orders. An order that is not due, or is no longer held, is left unchanged.

@@ -19,11 +19,11 @@ use crate::stock::index::ProductIndex;
 impl UnitOfWork {
     /// Ends the due holds of these orders, and determines again when the next hold on each product ends.
     pub(super) fn expire_holds(&mut self, expire: &ExpireHolds, context: &DecisionContext) -> Outcome {
-        let time = context.time();
+        let is_past = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= expire.at);
         let (mut affected, mut ended) = (BTreeSet::new(), 0);
         for order in &expire.orders {
             let lines = self.loaded_lines_of(order);
-            let due: Vec<LineAt> = lines.filter(|at| time.is_past(self.deadline(*at))).collect();
+            let due: Vec<LineAt> = lines.filter(|at| is_past(self.deadline(*at))).collect();
             let Some(deadline) = due.first().and_then(|at| self.deadline(*at)) else {
                 continue;
             };
@@ -51,7 +51,7 @@ impl UnitOfWork {
                 .chain(elsewhere)
                 .min();
             self.products[product].set_next_expiry(next);
-            if !time.is_past(next) {
+            if !is_past(next) {
                 settled.insert(product);
             }
         }

@@ -122,7 +122,7 @@ impl Shop {
             .take(1)
             .map(|line| line.terms.key.order.clone())
             .collect();
-        self.run(&Command::ExpireHolds(ExpireHolds { skus, orders }))
+        self.run(&Command::ExpireHolds(ExpireHolds { at: now, skus, orders }))
             .expect("holds end");
     }
 
