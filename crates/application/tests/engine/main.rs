@@ -1,5 +1,6 @@
 //! The engine, with stores whose every step a test controls.
 
+mod background;
 mod failures;
 mod groups;
 mod holds;
