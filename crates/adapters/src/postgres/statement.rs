@@ -43,6 +43,13 @@ pub(super) const fn statement<'a, Types>(text: &'static str) -> Statement<'a, Ty
     }
 }
 
+/// Keys for `= ANY (?)`, each once: the server sorts such a list anew for each row that it is compared with.
+pub(super) fn distinct(mut keys: Vec<&str>) -> Vec<&str> {
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
 impl<'a, Types> Statement<'a, Types> {
     /// Puts the columns of a row struct in the place of the next `{}`.
     pub(super) fn columns<Row>(mut self) -> Self

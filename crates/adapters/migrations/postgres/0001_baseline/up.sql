@@ -198,19 +198,20 @@ CREATE TABLE inbox (
 -- by row: that the batch and the line exist.
 --
 -- A connection keeps its plans, and a plan made while a table is small must remain a look-up when the table is large.
--- Each function therefore switches off the plans that would read a whole table or index. Batches are found by a list of
--- keys (a bitmap scan), or one by one (a nested loop); lines by a LATERAL whose LIMIT keeps it a look-up.
+-- Each function therefore switches off the plans that would read a whole table or index. One batch is found after the
+-- other, by its key: to find all keys of a list first, and match what is found with the sums, takes the square of their
+-- number. Lines are found by a LATERAL whose LIMIT keeps it a look-up.
 
 CREATE FUNCTION further_allocations_add() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_indexscan = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     found bigint;
 BEGIN
     UPDATE batches
        SET allocated = batches.allocated + sums.units
       FROM (SELECT batch, sum(quantity)::bigint AS units FROM added GROUP BY batch) AS sums
-     WHERE batches.reference = sums.batch
-       AND batches.reference = ANY (ARRAY(SELECT batch FROM added));
+     WHERE batches.reference = sums.batch;
     GET DIAGNOSTICS found = ROW_COUNT;
     IF found <> (SELECT count(DISTINCT batch) FROM added) THEN
         RAISE EXCEPTION 'allocations refuses INSERT: there is no such batch' USING ERRCODE = 'foreign_key_violation';
@@ -228,13 +229,13 @@ END
 $$;
 
 CREATE FUNCTION further_allocations_subtract() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_indexscan = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     UPDATE batches
        SET allocated = batches.allocated - sums.units
       FROM (SELECT batch, sum(quantity)::bigint AS units FROM removed GROUP BY batch) AS sums
-     WHERE batches.reference = sums.batch
-       AND batches.reference = ANY (ARRAY(SELECT batch FROM removed));
+     WHERE batches.reference = sums.batch;
     RETURN NULL;
 END
 $$;
@@ -246,10 +247,9 @@ CREATE TRIGGER further_allocations_subtract AFTER DELETE ON further_allocations
     REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT EXECUTE FUNCTION further_allocations_subtract();
 
--- One batch after the other, by its key: this runs for every line that is placed, mostly for one batch, and is faster
--- than looking up all keys first and matching the result with the sums.
+-- This runs for every line that is placed.
 CREATE FUNCTION lines_add() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     found bigint;
@@ -267,15 +267,15 @@ $$;
 
 -- A line releases the units stored in it as a whole, and gets no others there.
 CREATE FUNCTION lines_subtract() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_indexscan = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     UPDATE batches
        SET allocated = batches.allocated - sums.units
       FROM (SELECT batch, sum(units)::bigint AS units FROM (
                 SELECT batch, units FROM before UNION ALL SELECT batch, -units FROM after) AS both_sides
              WHERE batch IS NOT NULL GROUP BY batch HAVING sum(units) <> 0) AS sums
-     WHERE batches.reference = sums.batch
-       AND batches.reference = ANY (ARRAY(SELECT batch FROM before));
+     WHERE batches.reference = sums.batch;
     RETURN NULL;
 END
 $$;
@@ -288,15 +288,15 @@ CREATE TRIGGER lines_subtract AFTER UPDATE ON lines
     FOR EACH STATEMENT EXECUTE FUNCTION lines_subtract();
 
 CREATE FUNCTION dispatches_add() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_indexscan = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     found bigint;
 BEGIN
     UPDATE batches
        SET dispatched = batches.dispatched + sums.units
       FROM (SELECT batch, sum(quantity)::bigint AS units FROM added GROUP BY batch) AS sums
-     WHERE batches.reference = sums.batch
-       AND batches.reference = ANY (ARRAY(SELECT batch FROM added));
+     WHERE batches.reference = sums.batch;
     GET DIAGNOSTICS found = ROW_COUNT;
     IF found <> (SELECT count(DISTINCT batch) FROM added) THEN
         RAISE EXCEPTION 'dispatches refuses INSERT: there is no such batch' USING ERRCODE = 'foreign_key_violation';
@@ -311,13 +311,13 @@ END
 $$;
 
 CREATE FUNCTION dispatches_subtract() RETURNS trigger LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_indexscan = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     UPDATE batches
        SET dispatched = batches.dispatched - sums.units
       FROM (SELECT batch, sum(quantity)::bigint AS units FROM removed GROUP BY batch) AS sums
-     WHERE batches.reference = sums.batch
-       AND batches.reference = ANY (ARRAY(SELECT batch FROM removed));
+     WHERE batches.reference = sums.batch;
     RETURN NULL;
 END
 $$;

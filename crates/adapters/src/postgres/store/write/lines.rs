@@ -4,7 +4,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use earmark_domain::LineRecord;
 
 use crate::postgres::rows::values::{pg_array, pg_instant, pg_units};
-use crate::postgres::statement::{Statement, column, statement};
+use crate::postgres::statement::{Statement, column, distinct, statement};
 use crate::sql::decode::counter;
 use crate::sql::new_lines::NewLine;
 use crate::sql::rank;
@@ -100,5 +100,5 @@ pub(super) fn update<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
     );
     bind_line_terms(bind_lines(statement, lines), lines)
         .array::<BigInt, i64>(column(lines, |line| counter(line.placed_version)))
-        .array::<Text, _>(column(lines, |line| line.terms.key.order.as_str()))
+        .array::<Text, _>(distinct(column(lines, |line| line.terms.key.order.as_str())))
 }

@@ -4,7 +4,7 @@ use diesel::sql_types::{BigInt, Integer, Text};
 use earmark_domain::{AllocationRecord, DispatchRecord};
 
 use crate::postgres::rows::values::pg_units;
-use crate::postgres::statement::{Statement, column, statement};
+use crate::postgres::statement::{Statement, column, distinct, statement};
 use crate::sql::decode::counter;
 use crate::sql::rank;
 
@@ -25,8 +25,8 @@ pub(super) fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
     .array::<Text, _>(allocations.iter().map(|held| held.key.line.as_str()).collect())
     .array::<Text, _>(allocations.iter().map(|held| held.batch.as_str()).collect())
     .array::<Integer, _>(allocations.iter().map(|held| pg_units(held.quantity.get())).collect())
-    .array::<Text, _>(orders.clone())
-    .array::<Text, _>(orders)
+    .array::<Text, _>(distinct(orders.clone()))
+    .array::<Text, _>(distinct(orders))
 }
 
 /// Deletes dispatches that are undone.
@@ -47,7 +47,7 @@ pub(super) fn undo_dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
             .map(|dispatch| pg_units(dispatch.quantity.get()))
             .collect(),
     )
-    .array::<Text, _>(orders)
+    .array::<Text, _>(distinct(orders))
 }
 
 /// Inserts dispatches.
