@@ -19,7 +19,7 @@ use crate::postgres::rows::values::{BEFORE_ALL, pg_bound, pg_instant};
 use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, line_reads, read_lines};
 use crate::postgres::schema::products;
 use crate::postgres::statement::{load, row_limit, statement};
-use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::postgres::store::{PostgresStore, roll_back};
 use crate::sql::rank;
 
 #[async_trait]
@@ -81,7 +81,7 @@ impl Views for PostgresStore {
             "",
             ""
         );
-        let connection = self.connection().await?;
+        let connection = self.questions().get().await?;
         let (rank, placed_at, order, line) = after.map_or((i64::MIN, BEFORE_ALL, "", ""), |position| {
             (
                 rank::rank(position.precedence),
@@ -133,7 +133,7 @@ impl PostgresStore {
             }))
         };
         let read = read.await;
-        end_snapshot(conn).await;
+        roll_back(conn).await;
         read
     }
 
@@ -149,7 +149,7 @@ impl PostgresStore {
             Ok::<_, StoreError>(found)
         };
         let read = read.await;
-        end_snapshot(conn).await;
+        roll_back(conn).await;
         read
     }
 }

@@ -2,10 +2,10 @@
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, LineRecord, Quantity, Reference, ReleaseLines, Units};
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::LineRow;
 use crate::postgres::rows::values::AFTER_ALL;
@@ -22,7 +22,7 @@ type ReleaseRow = (LineRow, (i32, i64, PgTimestamp));
 /// The lines of a batch that is to shrink, the lowest release rank first, until they hold what exceeds its new
 /// quantity; or all that lie in it.
 pub(super) async fn lines_to_release(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     batch: &BatchRecord,
     lines: ReleaseLines,
 ) -> Result<Vec<LineRecord>, StoreError> {
@@ -61,7 +61,7 @@ pub(super) async fn lines_to_release(
 
 /// A page of the lines in a batch, in the order in which they would have to leave it.
 async fn page(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     batch: &Reference,
     after: Option<&ReleaseRow>,
 ) -> Result<Vec<ReleaseRow>, StoreError> {
