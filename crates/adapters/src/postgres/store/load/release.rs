@@ -5,10 +5,10 @@ use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, LineRecord, Quantity, Reference, ReleaseLines, Units};
 
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::LineRow;
 use crate::postgres::rows::values::AFTER_ALL;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, row_limit, statement};
 use crate::sql::decode::RowContext;
 
@@ -60,11 +60,7 @@ pub(super) async fn lines_to_release(
 }
 
 /// A page of the lines in a batch, in the order in which they would have to leave it.
-async fn page(
-    conn: &Session,
-    batch: &Reference,
-    after: Option<&ReleaseRow>,
-) -> Result<Vec<ReleaseRow>, StoreError> {
+async fn page(conn: &Session, batch: &Reference, after: Option<&ReleaseRow>) -> Result<Vec<ReleaseRow>, StoreError> {
     // By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank ascends and all else
     // descends, so a page goes on with the lines of the same rank, and then with those of higher ranks. Within a rank
     // the first comparison of `allocated_at` is the one that an index serves; the second goes on within one instant.
