@@ -3,16 +3,22 @@
 //!
 //! `cargo xtask test` starts a server for these tests and names it in `EARMARK_TEST_POSTGRES`.
 #![expect(clippy::panic, reason = "a test fails by a panic")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the bounds in time are held against the machine's clock"
+)]
 
 mod catalogue;
 mod connections;
 mod database;
+mod deadlines;
 mod escrow;
 mod inbox;
 mod lookups;
 mod pipeline;
 mod plans;
 mod reading;
+mod refused;
 mod schema;
 mod shop;
 mod transactions;

@@ -18,7 +18,6 @@ mod release;
 
 use std::collections::BTreeSet;
 
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BacklogNeed, Loaded, ProductRecord, ReleaseRead, Scope, Sku};
 use futures::try_join;
@@ -26,7 +25,7 @@ use futures::try_join;
 use super::inbox::processed;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::records;
-use crate::postgres::statement::statement;
+use crate::postgres::session::Session;
 use crate::sql::product_cache::BaseVersions;
 use batches::Batches;
 use lines::{BacklogRequest, Lines};
@@ -36,10 +35,7 @@ use lines::{BacklogRequest, Lines};
 ///
 /// All statements are in one flight if the scope itself names all products. The server runs them one after the other,
 /// so what stands behind the lock is read under it.
-pub(super) async fn begin_and_load(
-    conn: &AsyncPgConnection,
-    scope: &Scope,
-) -> Result<(Loaded, BaseVersions), StoreError> {
+pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loaded, BaseVersions), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
     let from_start = scope.backlog == BacklogNeed::FromStart;
     let named_backlogs: Vec<BacklogRequest<'_>> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
@@ -141,12 +137,10 @@ pub(super) async fn begin_and_load(
     Ok((loaded, base_versions))
 }
 
-async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
+async fn begin(conn: &Session) -> Result<(), StoreError> {
     // The isolation level is named, because a database may have another default.
-    statement::<()>("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        .execute(conn)
+    conn.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         .await
-        .map(|_| ())
         .map_err(store_error)
 }
 
