@@ -19,6 +19,8 @@ const SETTINGS: EngineSettings = EngineSettings {
     queue: 64,
     queue_timeout: Duration::ZERO,
     group: 16,
+    // A crash case takes as long as it takes.
+    answer_timeout: Duration::from_secs(60),
     promising: Promising {
         overdue_grace_days: None,
     },

@@ -1,6 +1,8 @@
 //! Why a store failed, told apart by what the caller can do about it.
 
-use earmark_domain::Corrupt;
+use std::collections::BTreeSet;
+
+use earmark_domain::{Corrupt, Sku};
 
 use crate::decision::Undecided;
 
@@ -14,12 +16,30 @@ pub enum StoreError {
     /// the command again is safe, because commands are idempotent.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
+    /// Rows are locked by others, who did not release them in time. Names the products that are locked, so that the
+    /// commands on others can go on without them; none: what is locked is not known. Nothing was stored.
+    #[error("others have locked what is asked for and do not release it{}", named(.0))]
+    Locked(BTreeSet<Sku>),
+    /// The store fails on what it was asked for, and would again. Nothing was stored.
+    #[error("the store fails: {0}")]
+    Failed(String),
     /// The stored state can't be true. Nothing may be decided on it.
     #[error("the stored state is corrupt: {0}")]
     Corrupt(String),
     /// The decision could not be taken. Nothing was stored.
     #[error(transparent)]
     Undecided(#[from] Undecided),
+}
+
+/// Locked products, for a message: a few of them say enough.
+fn named(skus: &BTreeSet<Sku>) -> String {
+    const NAMED: usize = 5;
+    let names: Vec<&str> = skus.iter().take(NAMED).map(Sku::as_str).collect();
+    match skus.len() {
+        0 => String::new(),
+        1..=NAMED => format!(": {}", names.join(", ")),
+        more => format!(": {} and {} more", names.join(", "), more - NAMED),
+    }
 }
 
 impl From<Corrupt> for StoreError {

@@ -47,7 +47,8 @@ const APPLICATION: Layers = Layers {
         &["store_error"],
         &["read_models"],
         &["ports"],
-        &["engine::hints", "engine::job"],
+        &["engine::hints", "engine::job", "engine::progress"],
+        &["engine::locked_products"],
         &["engine::holds"],
         &["engine::shared"],
         &["engine::queue"],
@@ -125,14 +126,17 @@ const MEMORY: Layers = Layers {
     ],
 };
 
-/// Statements and connections, then rows, then loading and writing, then the ports.
+/// Sessions, statements and connections, then rows, then loading and writing, then the ports.
 const POSTGRES: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "postgres",
     order: &[
         &["error", "schema"],
+        &["session"],
         &["batcher", "statement"],
         &["connect", "migrate"],
+        &["connections"],
+        &["inspect"],
         &["rows"],
         &["read::expired_holds", "read::history"],
         &["store::load", "store::write", "store::inbox", "store::fast_path"],

@@ -2,6 +2,8 @@
 
 mod memory;
 #[cfg(feature = "servers")]
+mod own_postgres;
+#[cfg(feature = "servers")]
 mod postgres;
 mod sqlite;
 
@@ -11,6 +13,8 @@ use async_trait::async_trait;
 use earmark_application::{Audit, EventFeed, Exports, Health, IdempotencyStore, Store, Views, Worklist};
 
 pub use memory::MemoryDatabase;
+#[cfg(feature = "servers")]
+pub use own_postgres::OwnPostgres;
 #[cfg(feature = "servers")]
 pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;

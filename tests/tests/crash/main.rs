@@ -1,8 +1,6 @@
 //! Crashes and shutdowns under load: acknowledged commands are stored whole, and no command is stored in part.
 
 mod load;
-#[cfg(feature = "servers")]
-mod own_postgres;
 mod record;
 
 use std::sync::Arc;
@@ -259,7 +257,7 @@ on_each_database! {
 #[cfg(feature = "servers")]
 mod on_a_postgres_that_crashes {
     use super::*;
-    use crate::own_postgres::OwnPostgres;
+    use earmark_tests::databases::OwnPostgres;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn acknowledged_commands_survive_and_the_service_reconnects() {

@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Binary, Text, Timestamptz};
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, QueryDsl, QueryResult, Queryable, Selectable, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper,
 };
-use diesel_async::pooled_connection::deadpool::Object;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use earmark_application::{IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, StoreError};
 use jiff::Timestamp;
 
-use super::error::{is_lost, store_error};
+use super::error::{StatementResult, store_error};
+use super::session::Session;
 use super::rows::values::pg_instant;
 use super::schema::idempotency_keys;
 use super::statement::{load, row_limit, statement};
@@ -37,7 +37,7 @@ struct KeyRow {
 trait Step: Sync {
     type Answer;
 
-    fn run(&self, conn: &AsyncPgConnection) -> impl Future<Output = QueryResult<Self::Answer>> + Send;
+    fn run(&self, conn: &Session) -> impl Future<Output = StatementResult<Self::Answer>> + Send;
 }
 
 impl PostgresStore {
@@ -47,14 +47,11 @@ impl PostgresStore {
     /// new.
     async fn run_step<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let _slot = self.idempotency_slots.acquire().await.map_err(|_| closed())?;
-        let mut left = self.pool_size();
+        let mut left = self.commands().size();
         loop {
-            let connection = self.connection().await?;
+            let connection = self.commands().get().await?;
             match step.run(&connection).await {
-                Err(error) if left > 0 && is_lost(&error) => {
-                    drop(Object::take(connection));
-                    left -= 1;
-                }
+                Err(error) if left > 0 && error.is_lost() => left -= 1,
                 answer => return answer.map_err(store_error),
             }
         }
@@ -67,7 +64,7 @@ struct TakeLease<'a>(&'a LeaseRequest);
 impl Step for TakeLease<'_> {
     type Answer = bool;
 
-    async fn run(&self, conn: &AsyncPgConnection) -> QueryResult<bool> {
+    async fn run(&self, conn: &Session) -> StatementResult<bool> {
         // A crash of the server may lose a lease, which has then ended early: the commit need not wait for the disk. By
         // hand, because the setting is made in the statement that inserts: it lasts until the transaction ends, which
         // is this statement.
@@ -100,7 +97,7 @@ struct Current<'a>(&'a LeaseRequest);
 impl Step for Current<'_> {
     type Answer = Option<KeyRow>;
 
-    async fn run(&self, conn: &AsyncPgConnection) -> QueryResult<Option<KeyRow>> {
+    async fn run(&self, conn: &Session) -> StatementResult<Option<KeyRow>> {
         let row = idempotency_keys::table
             .filter(idempotency_keys::key.eq(self.0.key.as_str()))
             .filter(idempotency_keys::expires_at.gt(pg_instant(self.0.now)))
@@ -119,15 +116,15 @@ struct Complete<'a> {
 impl Step for Complete<'_> {
     type Answer = usize;
 
-    async fn run(&self, mut conn: &AsyncPgConnection) -> QueryResult<usize> {
+    async fn run(&self, conn: &Session) -> StatementResult<usize> {
         let answer = idempotency_keys::answer;
-        diesel::update(idempotency_keys::table)
+        let update = diesel::update(idempotency_keys::table)
             .filter(idempotency_keys::key.eq(self.key.as_str()))
             .filter(idempotency_keys::token.eq(&self.token.0[..]))
             .filter(answer.is_null().or(answer.eq(self.answer)))
-            .set(answer.eq(self.answer))
-            .execute(&mut conn)
-            .await
+            .set(answer.eq(self.answer));
+        let mut connection = conn.connection();
+        conn.run(update.execute(&mut connection)).await
     }
 }
 
@@ -140,13 +137,13 @@ struct Release<'a> {
 impl Step for Release<'_> {
     type Answer = usize;
 
-    async fn run(&self, mut conn: &AsyncPgConnection) -> QueryResult<usize> {
-        diesel::delete(idempotency_keys::table)
+    async fn run(&self, conn: &Session) -> StatementResult<usize> {
+        let delete = diesel::delete(idempotency_keys::table)
             .filter(idempotency_keys::key.eq(self.key.as_str()))
             .filter(idempotency_keys::token.eq(&self.token.0[..]))
-            .filter(idempotency_keys::answer.is_null())
-            .execute(&mut conn)
-            .await
+            .filter(idempotency_keys::answer.is_null());
+        let mut connection = conn.connection();
+        conn.run(delete.execute(&mut connection)).await
     }
 }
 
@@ -159,7 +156,7 @@ struct Purge {
 impl Step for Purge {
     type Answer = usize;
 
-    async fn run(&self, conn: &AsyncPgConnection) -> QueryResult<usize> {
+    async fn run(&self, conn: &Session) -> StatementResult<usize> {
         // By hand: ARRAY makes the list of keys once, and the keys are then looked up; a subquery could be joined. Keys
         // that another instance purges, or that a caller leases anew, are left to them.
         const PURGE: &str = "DELETE FROM idempotency_keys WHERE key = ANY (ARRAY( \

@@ -10,7 +10,8 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::error::{OpenError, store_error};
+use super::error::OpenError;
+use super::session::Session;
 use super::statement::statement;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -22,22 +23,22 @@ const LOCK: &str = "SELECT pg_advisory_lock(x'4541524d4d494752'::bigint)";
 type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
 
 /// The names of the missing migrations. Changes nothing, even where there is no schema at all.
-pub(super) async fn pending(connection: AsyncPgConnection) -> Result<Vec<String>, OpenError> {
+pub(super) async fn pending(session: Session) -> Result<Vec<String>, OpenError> {
     // Diesel creates its own table when it is asked for the applied migrations, so that is only asked if there is one.
     const HAS_TABLE: &str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
     let has_table: Vec<bool> = statement::<Bool>(HAS_TABLE)
-        .rows(&connection)
+        .rows(&session)
         .await
-        .map_err(|why| OpenError::Unreachable(store_error(why).to_string()))?;
+        .map_err(|why| OpenError::Unreachable(why.to_string()))?;
     if has_table != [true] {
         return names(&known()?);
     }
-    blocking(connection, |connection| names(&missing(connection)?)).await
+    blocking(session, |connection| names(&missing(connection)?)).await
 }
 
 /// Runs the missing migrations, and returns their names.
-pub(super) async fn run(connection: AsyncPgConnection) -> Result<Vec<String>, OpenError> {
-    blocking(connection, |connection| {
+pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
+    blocking(session, |connection| {
         connection.batch_execute(LOCK).map_err(failed)?;
         let missing = missing(connection)?;
         connection.run_migrations(&missing).map_err(failed)?;
@@ -48,9 +49,10 @@ pub(super) async fn run(connection: AsyncPgConnection) -> Result<Vec<String>, Op
 
 /// Diesel's migrations block their thread, so they run on one that may be blocked.
 async fn blocking<T: Send + 'static>(
-    connection: AsyncPgConnection,
+    session: Session,
     work: impl FnOnce(&mut Blocking) -> Result<T, OpenError> + Send + 'static,
 ) -> Result<T, OpenError> {
+    let connection = session.into_connection();
     tokio::task::spawn_blocking(move || work(&mut Blocking::from(connection)))
         .await
         .map_err(failed)?

@@ -12,17 +12,20 @@
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
 //! converts rows into records, and `statement` is SQL by hand, where the query builder can't say it.
 //!
-//! Connections are made without TLS: the database is expected on the same machine or network.
+//! Connections are encrypted as the URL says (`connect`), and have bounds in time (`session`, `connections`).
 
 mod batcher;
 mod connect;
+mod connections;
 mod error;
 mod idempotency;
+mod inspect;
 mod lookups;
 mod migrate;
 mod read;
 mod rows;
 mod schema;
+mod session;
 mod statement;
 mod store;
 

@@ -22,6 +22,9 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::error::StatementResult;
+use super::session::Session;
+
 /// The SQL types of a row struct's columns.
 pub(super) type TypesOf<Row> = SqlTypeOf<<Row as Selectable<Pg>>::SelectExpression>;
 
@@ -98,19 +101,21 @@ where
     Types: Send + 'static,
 {
     /// Runs it and returns how many rows it wrote. Statements that are polled together on one connection are pipelined.
-    pub(super) async fn execute(self, mut conn: &AsyncPgConnection) -> QueryResult<usize> {
-        RunQueryDsl::execute(self, &mut conn).await
+    pub(super) async fn execute(self, conn: &Session) -> StatementResult<usize> {
+        let mut connection = conn.connection();
+        conn.run(RunQueryDsl::execute(self, &mut connection)).await
     }
 
     /// Runs it and returns its rows. Statements that are polled together on one connection are pipelined.
-    pub(super) async fn rows<U>(self, mut conn: &AsyncPgConnection) -> QueryResult<Vec<U>>
+    pub(super) async fn rows<U>(self, conn: &Session) -> StatementResult<Vec<U>>
     where
         Types: SqlType + CompatibleType<U, Pg>,
         Pg: diesel::expression::QueryMetadata<Types>,
         U: FromSqlRow<<Types as CompatibleType<U, Pg>>::SqlType, Pg> + Send + 'static,
         <Types as CompatibleType<U, Pg>>::SqlType: 'static,
     {
-        self.load(&mut conn).await
+        let mut connection = conn.connection();
+        conn.run(self.load(&mut connection)).await
     }
 }
 
@@ -153,12 +158,16 @@ impl<Types> Statement<'_, Types> {
 ///
 /// The future is boxed, because the compiler can't prove it to be `Send` within the future of a caller that borrows the
 /// values of the query.
-pub(super) fn load<'a, Q, U>(query: Q, mut conn: &'a AsyncPgConnection) -> BoxFuture<'a, QueryResult<Vec<U>>>
+pub(super) fn load<'a, Q, U>(query: Q, conn: &'a Session) -> BoxFuture<'a, StatementResult<Vec<U>>>
 where
     Q: LoadQuery<'a, &'a AsyncPgConnection, U> + Send + 'a,
     U: Send + 'a,
 {
-    async move { query.load(&mut conn).await }.boxed()
+    async move {
+        let mut connection = conn.connection();
+        conn.run(query.load(&mut connection)).await
+    }
+    .boxed()
 }
 
 /// One column of many records, as an array to bind.

@@ -3,10 +3,16 @@
 //!
 //! `cargo xtask test` starts a server for these tests and names it in `EARMARK_TEST_POSTGRES`.
 #![expect(clippy::panic, reason = "a test fails by a panic")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the bounds in time are held against the machine's clock"
+)]
 
 mod catalogue;
 mod connections;
 mod database;
+mod deadlines;
+mod refused;
 mod escrow;
 mod inbox;
 mod lookups;

@@ -277,3 +277,44 @@ async fn a_page_reads_its_rows_and_not_the_table() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_reads_what_it_finds_and_not_the_table() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 40)).await;
+        let search = async |text: &str| {
+            let found = store.products(Some(text), None, context().now, 10).await;
+            found.expect("it answers").len()
+        };
+        // The plans are made while the table is small.
+        assert_eq!(search("lam").await, 1);
+        assert_eq!(search("no such thing").await, 0);
+        let outsider = database.outsider().await;
+        let products = 5 * PAST;
+        let past = format!(
+            "INSERT INTO products (sku, name, version, batches_created) \
+             SELECT 'PAST-' || n, 'Étagère ' || n, 1, 1 FROM generate_series(1, {products}) AS n; \
+             INSERT INTO products (sku, name, version, batches_created) VALUES ('Z-LAST', 'Öllampe 50%', 1, 1); \
+             VACUUM ANALYZE products"
+        );
+        for statement in past.split("; ") {
+            outsider.batch_execute(statement).await.expect("the rows are valid");
+        }
+        outsider
+            .batch_execute("SELECT pg_stat_force_next_flush()")
+            .await
+            .expect("it flushes");
+        let before = rows_read(&outsider).await;
+        assert_eq!(search("no such thing").await, 0);
+        assert_eq!(search("öLLAMPE 50%").await, 1);
+        assert_eq!(search("z-la").await, 1);
+        assert_eq!(search("éTAGÈRE").await, 10);
+        drop(store);
+        until_alone(&outsider).await;
+        let read = rows_read(&outsider).await - before;
+        // Each looks at the next thousand products first.
+        assert!((1..products / 8).contains(&read), "{read} rows were read");
+    })
+    .await;
+}

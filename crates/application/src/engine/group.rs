@@ -7,6 +7,7 @@ use super::hints::AllBatchesHints;
 use super::job::Job;
 use super::shared::Shared;
 use super::transaction::Transaction;
+use crate::answer::CommandError;
 use crate::ports::{InFlight, InFlightSender};
 
 /// How many times larger a group of streamed commands may be. The fixed cost of a transaction is then shared by some
@@ -77,6 +78,9 @@ impl Group {
         let mut groups = vec![self.jobs];
         while let Some(mut jobs) = groups.pop() {
             jobs.retain(|job| !job.reply.is_closed());
+            for job in shared.locked_products.take_from(&mut jobs, shared.clock.monotonic()) {
+                job.refuse(&CommandError::Unavailable, shared.meter.as_ref());
+            }
             if jobs.is_empty() {
                 continue;
             }

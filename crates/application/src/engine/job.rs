@@ -1,9 +1,13 @@
 //! Jobs: commands in a lane's queue.
 
+use std::collections::BTreeSet;
+
+use earmark_domain::Sku;
 use tokio::sync::oneshot;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, CommandError};
 use crate::envelope::Envelope;
+use crate::ports::Meter;
 
 /// Where the answer to a command goes.
 pub(crate) type Reply = oneshot::Sender<Answer>;
@@ -15,4 +19,18 @@ pub(crate) struct Job {
     pub(crate) reply: Reply,
     /// Whether it belongs to a stream: no caller waits for it alone.
     pub(crate) streamed: bool,
+}
+
+impl Job {
+    /// Whether its command names one of these products.
+    pub(crate) fn names_any(&self, skus: &BTreeSet<Sku>) -> bool {
+        !self.envelope.command.scope().skus.is_disjoint(skus)
+    }
+
+    /// Answers its caller, without running it.
+    pub(crate) fn refuse(self, error: &CommandError, meter: &dyn Meter) {
+        meter.answered(self.envelope.command.name(), error.code(), 1);
+        // The caller may have left.
+        drop(self.reply.send(Err(error.clone())));
+    }
 }

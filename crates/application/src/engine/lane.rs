@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::group::{Group, Predecessor};
 use super::hints::AllBatchesHints;
 use super::job::Job;
+use super::progress::Progress;
 use super::queue::{FillThreshold, Item, LaneQueue};
 use super::shared::{EngineSettings, Shared};
 use crate::ports::InFlight;
@@ -39,8 +40,14 @@ impl Running {
         let (ending, end) = oneshot::channel();
         let commands = group.len();
         let (shared, hints, number) = (Arc::clone(&lane.shared), Arc::clone(&lane.hints), lane.number);
+        let progress = Arc::clone(&lane.progress);
+        progress.begins(shared.clock.monotonic());
         let work = async move {
+            let failures = shared.store_failures();
             group.run(&shared, &hints, number, predecessor, sender).await;
+            if shared.store_failures() == failures {
+                progress.gets_on(shared.clock.monotonic());
+            }
             drop::<oneshot::Sender<()>>(ending);
         };
         let tail = Tail {
@@ -63,12 +70,18 @@ pub struct Lane {
     max_group: usize,
     shared: Arc<Shared>,
     hints: Arc<AllBatchesHints>,
+    progress: Arc<Progress>,
     /// Taken from the queue, and too much for the group that was formed then.
     left_over: Option<Job>,
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize, settings: &EngineSettings, shared: Arc<Shared>) -> (LaneQueue, Self) {
+    pub(crate) fn new(
+        number: usize,
+        settings: &EngineSettings,
+        shared: Arc<Shared>,
+        progress: Arc<Progress>,
+    ) -> (LaneQueue, Self) {
         let threshold = Arc::<FillThreshold>::default();
         let (sender, queue) = LaneQueue::new(settings.queue, Arc::clone(&threshold));
         let lane = Self {
@@ -78,6 +91,7 @@ impl Lane {
             max_group: settings.group.max(1),
             shared,
             hints: Arc::default(),
+            progress,
             left_over: None,
         };
         (sender, lane)
@@ -110,6 +124,9 @@ impl Lane {
                     }
                 }
                 running = next;
+            }
+            if self.depth() == 0 {
+                self.progress.is_idle();
             }
         }
     }

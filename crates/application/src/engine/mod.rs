@@ -12,7 +12,9 @@ mod hints;
 mod holds;
 mod job;
 mod lane;
+mod locked_products;
 mod pending_work;
+mod progress;
 mod queue;
 mod shared;
 mod transaction;
@@ -30,6 +32,7 @@ use crate::answer::{Answer, CommandError};
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Meter, Store, Worklist};
 use job::Job;
+use progress::Progress;
 use queue::LaneQueue;
 use shared::Shared;
 
@@ -42,7 +45,10 @@ pub use shared::EngineSettings;
 pub struct Engine {
     shared: Arc<Shared>,
     lanes: Arc<[LaneQueue]>,
+    /// One for each lane.
+    progress: Arc<[Arc<Progress>]>,
     queue_timeout: Duration,
+    answer_timeout: Duration,
 }
 
 impl Engine {
@@ -56,13 +62,18 @@ impl Engine {
         settings: EngineSettings,
     ) -> (Self, Vec<Lane>) {
         let shared = Arc::new(Shared::new(store, worklist, clock, meter, settings.promising));
-        let (queues, lanes): (Vec<_>, Vec<_>) = (0..settings.lanes.max(1))
-            .map(|number| Lane::new(number, &settings, Arc::clone(&shared)))
+        let progress: Arc<[Arc<Progress>]> = (0..settings.lanes.max(1)).map(|_| Arc::default()).collect();
+        let (queues, lanes): (Vec<_>, Vec<_>) = progress
+            .iter()
+            .enumerate()
+            .map(|(number, progress)| Lane::new(number, &settings, Arc::clone(&shared), Arc::clone(progress)))
             .unzip();
         let engine = Self {
             shared,
             lanes: queues.into(),
+            progress,
             queue_timeout: settings.queue_timeout,
+            answer_timeout: settings.answer_timeout,
         };
         (engine, lanes)
     }
@@ -72,7 +83,8 @@ impl Engine {
     /// Dropping the future does not tear anything: the command is then either stored whole or not run at all.
     ///
     /// # Errors
-    /// [`CommandError`]: refused by the rules, or `Busy` when its lane stays full, or a fault of the store.
+    /// [`CommandError`]: refused by the rules, or `Busy` when its lane stays full, or a fault of the store. Without an
+    /// answer of the store in time it is `Unavailable`, and the command may still be stored.
     pub async fn execute(&self, envelope: Envelope) -> Answer {
         let name = envelope.command.name();
         let (reply, answer) = oneshot::channel();
@@ -86,7 +98,13 @@ impl Engine {
             .send_within(self.queue_timeout, self.shared.clock.as_ref(), job)
             .await
         {
-            Ok(()) => return answer.await.unwrap_or(Err(CommandError::ShuttingDown)),
+            Ok(()) => {
+                tokio::select! {
+                    biased;
+                    answer = answer => return answer.unwrap_or(Err(CommandError::ShuttingDown)),
+                    () = self.shared.clock.pause(self.answer_timeout) => CommandError::Unavailable,
+                }
+            }
             Err(error) => error,
         };
         self.shared.meter.answered(name, error.code(), 1);
@@ -108,6 +126,15 @@ impl Engine {
         for lane in self.lanes.iter() {
             lane.close().await;
         }
+    }
+
+    /// For how long the lane that got on least has had work without getting on with it, because the store does not
+    /// answer; `None`: there is no work. It costs a look at each lane.
+    #[must_use]
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let now = self.shared.clock.monotonic();
+        let lanes = self.progress.iter();
+        lanes.filter_map(|progress| progress.stalled_for(now)).max()
     }
 
     /// Whether the engine has stopped taking new commands.

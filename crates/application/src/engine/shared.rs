@@ -1,13 +1,14 @@
 //! What the engine's handles and lanes share: the ports, and what background jobs wait for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use earmark_domain::{DecisionContext, Promising};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::locked_products::LockedProducts;
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Meter, Store, Worklist};
 
@@ -26,13 +27,16 @@ pub struct EngineSettings {
     /// holds its locks, and how long a caller waits for its neighbours. A single larger order goes alone; commands of a
     /// stream, which no caller waits for one by one, share a transaction with four times as many.
     pub group: usize,
+    /// How long a caller waits for the answer to a command before it hears that the store does not answer. It holds
+    /// whatever the store does; the command may still be stored, and sending it again is safe.
+    pub answer_timeout: Duration,
     /// The shop's rules of promising.
     pub promising: Promising,
 }
 
 impl Default for EngineSettings {
-    /// One lane of at most 1,024 waiting commands, a quarter of a second of queue timeout, 128 commands to a
-    /// transaction: a larger group gains nothing. A second lane halves the groups and so pays the fixed cost of a
+    /// One lane of at most 1,024 waiting commands, a quarter of a second of queue timeout, an answer within four seconds
+    /// and a half, 128 commands to a transaction: a larger group gains nothing. A second lane halves the groups and so pays the fixed cost of a
     /// transaction twice as often; it pays off where the database has processors to spare.
     fn default() -> Self {
         Self {
@@ -40,6 +44,7 @@ impl Default for EngineSettings {
             queue: 1_024,
             queue_timeout: Duration::from_millis(250),
             group: 128,
+            answer_timeout: Duration::from_millis(4_500),
             promising: Promising::default(),
         }
     }
@@ -60,6 +65,10 @@ pub(crate) struct Shared {
     pub(crate) holds_due: Notify,
     pub(crate) draining: AtomicBool,
     pub(crate) next_stream: AtomicUsize,
+    /// The products that others have locked.
+    pub(crate) locked_products: LockedProducts,
+    /// How many transactions failed because the store did not answer.
+    store_failures: AtomicU64,
 }
 
 impl Shared {
@@ -81,7 +90,19 @@ impl Shared {
             holds_due: Notify::new(),
             draining: AtomicBool::new(false),
             next_stream: AtomicUsize::new(0),
+            locked_products: LockedProducts::default(),
+            store_failures: AtomicU64::new(0),
         }
+    }
+
+    /// A transaction failed because the store did not answer.
+    pub(crate) fn count_store_failure(&self) {
+        self.store_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many did so far: a group during which the number stands still has got on.
+    pub(crate) fn store_failures(&self) -> u64 {
+        self.store_failures.load(Ordering::Relaxed)
     }
 
     /// The current instant, in the microseconds that stores keep.

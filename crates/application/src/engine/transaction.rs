@@ -132,7 +132,10 @@ impl Transaction {
                 Err(StoreError::Undecided(Undecided::Panicked { command })) => {
                     return self.without(command, shared);
                 }
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Undecided(_))) => {
+                Err(StoreError::Locked(skus)) if !skus.is_empty() => {
+                    return self.without_locked(&skus, shared);
+                }
+                Err(error @ (StoreError::Corrupt(_) | StoreError::Failed(_) | StoreError::Undecided(_))) => {
                     if self.envelopes.len() > 1 {
                         return self.jobs().map(|job| vec![job]).collect();
                     }
@@ -140,7 +143,8 @@ impl Transaction {
                     self.answer_all(shared, &CommandError::Internal);
                     return Vec::new();
                 }
-                Err(error @ StoreError::Unavailable(_)) => {
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Locked(_))) => {
+                    shared.count_store_failure();
                     tracing::warn!(%error, commands = self.envelopes.len(), "not stored");
                     self.answer_all(shared, &CommandError::Unavailable);
                     return Vec::new();
@@ -202,6 +206,24 @@ impl Transaction {
             // They are in a group already.
             streamed: false,
         })
+    }
+
+    /// The group without the commands on products that others have locked, which are answered. Where none of them names
+    /// one (a batch or an order has led to it), each goes on alone.
+    fn without_locked(self, skus: &BTreeSet<Sku>, shared: &Shared) -> Vec<Vec<Job>> {
+        shared.locked_products.add(skus, shared.clock.monotonic());
+        if self.envelopes.len() == 1 {
+            self.answer_all(shared, &CommandError::Unavailable);
+            return Vec::new();
+        }
+        let (locked, rest): (Vec<Job>, Vec<Job>) = self.jobs().partition(|job| job.names_any(skus));
+        if locked.is_empty() {
+            return rest.into_iter().map(|job| vec![job]).collect();
+        }
+        for job in locked {
+            job.refuse(&CommandError::Unavailable, shared.meter.as_ref());
+        }
+        vec![rest]
     }
 
     /// The group without the command whose decision panicked, which is answered.

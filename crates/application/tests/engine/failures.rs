@@ -1,6 +1,7 @@
 //! Decisions and transactions that fail.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use earmark_application::CommandError;
 
@@ -85,4 +86,60 @@ async fn after_a_store_has_failed_the_next_command_tries_again() {
         assert_eq!(fixture.engine.execute(allocate("o1", "LAMP", 1)).await, Err(error));
     }
     assert!(fixture.engine.execute(allocate("o1", "LAMP", 1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn commands_on_a_locked_product_are_answered_and_the_others_of_their_group_are_stored() {
+    let setup = Setup {
+        locked: Some(sku("DESK")),
+        ..Setup::default()
+    };
+    let mut fixture = setup.build();
+    let answers = fixture
+        .queue_behind_the_first(vec![
+            allocate("o0", "LAMP", 1),
+            allocate("o1", "LAMP", 1),
+            allocate("o2", "DESK", 1),
+            allocate("o3", "LAMP", 1),
+        ])
+        .await;
+    fixture.let_store();
+    let answers = all(answers).await;
+    assert!(answers[1].is_ok() && answers[3].is_ok());
+    assert_eq!(answers[2], Err(CommandError::Unavailable));
+    assert_eq!(*fixture.store.groups.lock().expect("not poisoned"), [1, 2]);
+    assert_eq!(fixture.store.calls.load(Ordering::Relaxed), 3);
+    // For a moment nothing waits for that product again: the store is not asked.
+    let answer = fixture.engine.execute(allocate("o4", "DESK", 1)).await;
+    assert_eq!(answer, Err(CommandError::Unavailable));
+    assert_eq!(fixture.store.calls.load(Ordering::Relaxed), 3);
+    // The store was no obstacle to the lane.
+    assert_eq!(fixture.engine.stalled_for(), None);
+}
+
+#[tokio::test]
+async fn what_the_store_fails_on_is_tried_alone_and_is_a_defect() {
+    let setup = Setup {
+        script: vec![Step::Failed],
+        ..Setup::default()
+    };
+    let mut fixture = setup.build();
+    fixture.let_store();
+    fixture.run_lanes();
+    let answer = fixture.engine.execute(allocate("o1", "LAMP", 1)).await;
+    assert_eq!(answer, Err(CommandError::Internal));
+    assert!(fixture.engine.execute(allocate("o2", "LAMP", 1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_caller_hears_in_time_of_a_store_that_never_answers() {
+    let setup = Setup {
+        answer_timeout: Duration::from_millis(20),
+        ..Setup::default()
+    };
+    let mut fixture = setup.build();
+    fixture.run_lanes();
+    let answer = fixture.engine.execute(allocate("o1", "LAMP", 1)).await;
+    assert_eq!(answer, Err(CommandError::Unavailable));
+    assert!(fixture.engine.stalled_for().is_some(), "the lane has work");
 }

@@ -25,6 +25,7 @@ pub(crate) enum Step {
     Conflict,
     Unavailable,
     Corrupt,
+    Failed,
 }
 
 /// A store with one batch of 1,000 LAMPs that never shrinks: it records what it is asked to store, and keeps the inbox
@@ -33,6 +34,8 @@ pub(crate) struct ScriptedStore {
     script: Mutex<VecDeque<Step>>,
     /// A SKU with corrupt records.
     corrupt: Option<Sku>,
+    /// A SKU that others have locked.
+    locked: Option<Sku>,
     /// A transaction takes a permit while it runs: without one, it waits.
     permits: Semaphore,
     started: mpsc::UnboundedSender<()>,
@@ -61,12 +64,16 @@ impl Store for ScriptedStore {
         let step = self.script.lock().expect("not poisoned").pop_front();
         match step {
             Some(Step::Conflict) => return Err(StoreError::Conflict),
+            Some(Step::Failed) => return Err(StoreError::Failed("no such column".into())),
             Some(Step::Unavailable) => return Err(StoreError::Unavailable("unplugged".into())),
             Some(Step::Corrupt) => return Err(StoreError::Corrupt("a torn page".into())),
             None => {}
         }
         if self.corrupt.as_ref().is_some_and(|sku| scope.skus.contains(sku)) {
             return Err(StoreError::Corrupt("a torn page".into()));
+        }
+        if let Some(locked) = self.locked.as_ref().filter(|sku| scope.skus.contains(*sku)) {
+            return Err(StoreError::Locked([locked.clone()].into()));
         }
         let mut inbox = self.inbox.lock().expect("not poisoned");
         let processed = scope.messages.intersection(&inbox).cloned().collect();
@@ -156,8 +163,10 @@ pub(crate) struct Fixture {
 pub(crate) struct Setup {
     pub(crate) queue: usize,
     pub(crate) queue_timeout: Duration,
+    pub(crate) answer_timeout: Duration,
     pub(crate) script: Vec<Step>,
     pub(crate) corrupt: Option<Sku>,
+    pub(crate) locked: Option<Sku>,
 }
 
 impl Default for Setup {
@@ -165,8 +174,10 @@ impl Default for Setup {
         Self {
             queue: 64,
             queue_timeout: Duration::ZERO,
+            answer_timeout: Duration::from_secs(60),
             script: Vec::new(),
             corrupt: None,
+            locked: None,
         }
     }
 }
@@ -179,6 +190,7 @@ impl Setup {
         let store = Arc::new(ScriptedStore {
             script: Mutex::new(self.script.into()),
             corrupt: self.corrupt,
+            locked: self.locked,
             permits: Semaphore::new(0),
             started: started_sender,
             groups: Mutex::default(),
@@ -190,6 +202,7 @@ impl Setup {
             lanes: 1,
             queue: self.queue,
             queue_timeout: self.queue_timeout,
+            answer_timeout: self.answer_timeout,
             group: 64,
             ..EngineSettings::default()
         };

@@ -76,6 +76,7 @@ impl EngineOptions {
             queue: self.queue.map_or(defaults.queue, NonZeroUsize::get),
             queue_timeout: self.queue_timeout.unwrap_or(defaults.queue_timeout),
             group: self.group.map_or(defaults.group, NonZeroUsize::get),
+            answer_timeout: defaults.answer_timeout,
             promising,
         }
     }

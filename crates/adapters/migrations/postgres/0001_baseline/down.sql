@@ -4,3 +4,10 @@ DROP TABLE inbox, idempotency_keys, events, dispatches, further_allocations, lin
 DROP SEQUENCE events_sequence;
 DROP FUNCTION further_allocations_add, further_allocations_subtract, lines_add, lines_subtract, dispatches_add,
     dispatches_subtract, refuse_to_change;
+
+-- The extension goes, unless something else uses it, or somebody else owns it.
+DO $$ BEGIN
+    DROP EXTENSION IF EXISTS pg_trgm;
+EXCEPTION WHEN insufficient_privilege OR dependent_objects_still_exist THEN
+    RAISE NOTICE 'pg_trgm stays: %', SQLERRM;
+END $$;

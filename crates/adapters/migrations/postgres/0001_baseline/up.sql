@@ -39,6 +39,17 @@ CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS N
 -- that instant changes.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
 
+-- A search looks for a part of a SKU or of a name, whatever the letter case. The index finds it by its trigrams. Letters
+-- are folded by a collation that knows them, on both sides alike. The extension comes with PostgreSQL, and who may create
+-- tables in a database of their own may create it; where it can't be, searches walk through the products.
+DO $$ BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+    CREATE INDEX products_search ON products USING gin
+        (lower(sku COLLATE "und-x-icu") gin_trgm_ops, lower(name COLLATE "und-x-icu") gin_trgm_ops);
+EXCEPTION WHEN insufficient_privilege OR undefined_file OR undefined_object OR feature_not_supported THEN
+    RAISE WARNING 'searches have no index: %', SQLERRM;
+END $$;
+
 CREATE TABLE batches (
     reference text COLLATE "C" NOT NULL PRIMARY KEY,
     sku text COLLATE "C" NOT NULL REFERENCES products (sku),

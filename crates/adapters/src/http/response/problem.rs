@@ -195,7 +195,11 @@ impl From<&StoreError> for Problem {
                 let problem = Self::new(&kinds::UNAVAILABLE, "the store does not answer; try again");
                 problem.because(Cause::Outage(reason.clone()))
             }
-            StoreError::Corrupt(_) | StoreError::Undecided(_) => {
+            StoreError::Locked(_) => {
+                let problem = Self::new(&kinds::UNAVAILABLE, "what is asked for is locked; try again");
+                problem.because(Cause::Outage(error.to_string()))
+            }
+            StoreError::Corrupt(_) | StoreError::Failed(_) | StoreError::Undecided(_) => {
                 Self::internal().because(Cause::Defect(error.to_string()))
             }
         }

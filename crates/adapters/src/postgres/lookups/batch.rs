@@ -1,12 +1,12 @@
 //! Batches by reference, each with its product.
 
-use diesel::result::QueryResult;
 use diesel::sql_types::Text;
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ProductRecord};
 
 use super::lookup::Lookup;
+use crate::postgres::session::Session;
+use crate::postgres::error::StatementResult;
 use crate::postgres::rows::{BatchRow, ProductRow};
 use crate::postgres::statement::{TypesOf, statement};
 
@@ -17,7 +17,7 @@ impl Lookup for BatchByReference {
     type Row = (BatchRow, ProductRow);
     type Value = (BatchRecord, ProductRecord);
 
-    async fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> QueryResult<Vec<Self::Row>> {
+    async fn rows(keys: Vec<&str>, conn: &Session) -> StatementResult<Vec<Self::Row>> {
         // By hand: each batch is looked up in a LATERAL, and then its product.
         const BATCHES: &str = "SELECT batch.*, product.* FROM unnest(?) AS asked (one) \
              CROSS JOIN LATERAL (SELECT {} FROM batches WHERE reference = one LIMIT 1) AS batch \

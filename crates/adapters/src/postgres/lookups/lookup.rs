@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use diesel::result::QueryResult;
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use tokio::sync::Mutex;
 
+use crate::postgres::session::{Session, at_most};
+use crate::postgres::error::StatementResult;
 use crate::postgres::batcher::{Fetch, Fetched};
-use crate::postgres::connect::{Address, CONNECTION_WAIT, at_most, no_free_connection};
-use crate::postgres::error::{is_lost, store_error};
+use crate::postgres::connect::{Address, CONNECTION_WAIT, no_free_connection};
+use crate::postgres::connections::SHORT;
+use crate::postgres::error::store_error;
 
 /// A kind of value that is looked up by its key.
 pub(in crate::postgres) trait Lookup: Send + Sync + 'static {
@@ -21,7 +22,7 @@ pub(in crate::postgres) trait Lookup: Send + Sync + 'static {
     type Value: Clone + Send + 'static;
 
     /// The rows of all these keys, which are all different, in one statement.
-    fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> impl Future<Output = QueryResult<Vec<Self::Row>>> + Send;
+    fn rows(keys: Vec<&str>, conn: &Session) -> impl Future<Output = StatementResult<Vec<Self::Row>>> + Send;
 
     /// The key of a row.
     fn key(row: &Self::Row) -> &str;
@@ -36,7 +37,7 @@ pub(in crate::postgres) trait Lookup: Send + Sync + 'static {
 /// Looks up one value on a connection of the caller.
 pub(in crate::postgres) async fn look_up<L: Lookup>(
     key: &str,
-    conn: &AsyncPgConnection,
+    conn: &Session,
 ) -> Result<Option<L::Value>, StoreError> {
     let rows = L::rows(vec![key], conn).await.map_err(store_error)?;
     (!rows.is_empty()).then(|| L::value(rows)).transpose()
@@ -71,11 +72,16 @@ impl<L: Lookup> Fetch for ByKey<L> {
         loop {
             let connection = self.connection.get().await?;
             match L::rows(keys.clone(), &connection).await {
-                Err(error) if may_try_again && is_lost(&error) => {
-                    self.connection.forget(&connection).await;
+                Ok(rows) => return Ok(by_key::<L>(rows)),
+                Err(error) => {
+                    if error.ends_session() {
+                        self.connection.forget(&connection).await;
+                    }
+                    if !(may_try_again && error.is_lost()) {
+                        return Err(store_error(error));
+                    }
                     may_try_again = false;
                 }
-                rows => return Ok(by_key::<L>(rows.map_err(store_error)?)),
             }
         }
     }
@@ -101,7 +107,7 @@ fn by_key<L: Lookup>(rows: Vec<L::Row>) -> Fetched<ByKey<L>> {
 pub(in crate::postgres) struct SharedConnection {
     address: Address,
     /// `None` until it is first needed, and after it was lost.
-    connection: Mutex<Option<Arc<AsyncPgConnection>>>,
+    connection: Mutex<Option<Arc<Session>>>,
 }
 
 impl SharedConnection {
@@ -113,25 +119,25 @@ impl SharedConnection {
     }
 
     /// The connection. All that come while it is being made wait for it.
-    async fn get(&self) -> Result<Arc<AsyncPgConnection>, StoreError> {
+    async fn get(&self) -> Result<Arc<Session>, StoreError> {
         at_most(self.address.clock(), CONNECTION_WAIT, self.get_or_connect())
             .await
             .ok_or_else(no_free_connection)?
     }
 
-    async fn get_or_connect(&self) -> Result<Arc<AsyncPgConnection>, StoreError> {
+    async fn get_or_connect(&self) -> Result<Arc<Session>, StoreError> {
         let mut kept = self.connection.lock().await;
         if let Some(connection) = &*kept {
             return Ok(Arc::clone(connection));
         }
-        let made = self.address.connect().await;
+        let made = self.address.connect(SHORT).await;
         let made = Arc::new(made.map_err(|why| StoreError::Unavailable(why.to_string()))?);
         *kept = Some(Arc::clone(&made));
         Ok(made)
     }
 
     /// Drops a lost connection, unless another has taken its place.
-    async fn forget(&self, lost: &Arc<AsyncPgConnection>) {
+    async fn forget(&self, lost: &Arc<Session>) {
         let mut kept = self.connection.lock().await;
         if kept.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, lost)) {
             *kept = None;

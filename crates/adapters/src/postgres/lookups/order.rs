@@ -1,12 +1,12 @@
 //! Orders by id.
 
-use diesel::result::QueryResult;
 use diesel::sql_types::{Nullable, Text};
-use diesel_async::AsyncPgConnection;
 use earmark_application::{OrderRead, StoreError};
 use earmark_domain::OrderRecord;
 
 use super::lookup::Lookup;
+use crate::postgres::session::Session;
+use crate::postgres::error::StatementResult;
 use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, OrderRow, line_reads, read_lines};
 use crate::postgres::statement::{TypesOf, statement};
 
@@ -18,7 +18,7 @@ impl Lookup for OrderById {
     type Row = (LineReadRow, Option<OrderRow>);
     type Value = OrderRead;
 
-    async fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> QueryResult<Vec<Self::Row>> {
+    async fn rows(keys: Vec<&str>, conn: &Session) -> StatementResult<Vec<Self::Row>> {
         // By hand: each order is looked up in a LATERAL.
         const ORDERS: &str = line_reads!(
             "unnest(?) AS asked (one) CROSS JOIN LATERAL ",

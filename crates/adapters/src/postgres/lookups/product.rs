@@ -1,13 +1,13 @@
 //! Products by SKU, each with its batches and the units that its backlog waits for.
 
-use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ProductRecord, Sku, Units};
 use jiff::Timestamp;
 
 use super::lookup::Lookup;
+use crate::postgres::session::Session;
+use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::pg_bound;
 use crate::postgres::rows::{BatchRow, ProductRow};
@@ -52,7 +52,7 @@ impl Lookup for ProductBySku {
     type Row = (ProductRow, i64, Option<BatchRow>);
     type Value = Stock;
 
-    async fn rows(keys: Vec<&str>, conn: &AsyncPgConnection) -> QueryResult<Vec<Self::Row>> {
+    async fn rows(keys: Vec<&str>, conn: &Session) -> StatementResult<Vec<Self::Row>> {
         const STOCKS: &str = stocks!("", "unnest(?) AS asked (one) CROSS JOIN LATERAL ", "one");
         statement::<StockTypes>(STOCKS)
             .array::<Text, _>(keys)
@@ -83,7 +83,7 @@ impl Lookup for ProductBySku {
 pub(in crate::postgres) async fn stock_at(
     sku: &Sku,
     now: Timestamp,
-    conn: &AsyncPgConnection,
+    conn: &Session,
 ) -> Result<Option<Stock>, StoreError> {
     const STOCK_AT: &str = stocks!(" AND (hold_until IS NULL OR hold_until > ?)", "", "?");
     let rows: Vec<(ProductRow, i64, Option<BatchRow>)> = statement::<StockTypes>(STOCK_AT)

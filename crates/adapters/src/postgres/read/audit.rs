@@ -7,9 +7,10 @@ use earmark_domain::{LineKey, ProductHistory, Sku};
 
 use super::history::history;
 use super::page::{finish, page};
+use crate::postgres::connections::be_patient;
 use crate::postgres::rows::LineRow;
 use crate::postgres::statement::{TypesOf, row_limit, statement};
-use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::postgres::store::{PostgresStore, roll_back};
 
 #[async_trait]
 impl Audit for PostgresStore {
@@ -36,7 +37,7 @@ impl Audit for PostgresStore {
             .bind::<Text, _>(order)
             .bind::<Text, _>(line)
             .bind::<BigInt, _>(row_limit(limit));
-        let connection = self.connection().await?;
+        let connection = self.export_session().await?;
         let rows = page(&connection, lines.rows::<(LineRow, i64, bool)>(&connection)).await;
         let check = |(line, _, has_event): (LineRow, i64, bool)| {
             Ok(LineEventCheck {
@@ -49,8 +50,9 @@ impl Audit for PostgresStore {
 
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
         let connection = self.snapshot().await?;
+        be_patient(&connection);
         let read = history(&connection, sku).await;
-        end_snapshot(connection).await;
+        roll_back(connection).await;
         read
     }
 }

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use diesel::dsl::max;
 use diesel::sql_types::{BigInt, Bool, Text};
-use diesel::{ExpressionMethods, QueryDsl, QueryResult, SelectableHelper};
-use diesel_async::AsyncPgConnection;
+use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::{EncodedEvent, EventFeed, EventFilter, EventPage, StoreError};
 use earmark_domain::Sku;
 use futures::try_join;
 
+use crate::postgres::session::Session;
+use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{EventRow, records};
 use crate::postgres::schema::events;
@@ -43,7 +44,7 @@ impl PostgresStore {
     where
         Event: TryFrom<EventRow, Error = StoreError> + Send,
     {
-        let connection = self.connection().await?;
+        let connection = self.questions().get().await?;
         // The head is read before the page. Numbers follow the order of commits, so the page finds all that stands at
         // or before the head: a page that is not full reaches at least to the head.
         let head = events::table.select(max(events::sequence));
@@ -69,7 +70,7 @@ impl PostgresStore {
 }
 
 /// The rows of a page. Each filter has a query of its own, so that each uses the index it needs.
-async fn rows(conn: &AsyncPgConnection, filter: &EventFilter, after: u64, limit: usize) -> QueryResult<Vec<EventRow>> {
+async fn rows(conn: &Session, filter: &EventFilter, after: u64, limit: usize) -> StatementResult<Vec<EventRow>> {
     let (after, limit) = (counter(after), row_limit(limit));
     let types = || filter.types.iter().map(String::as_str).collect::<Vec<&str>>();
     match (&filter.order, &filter.sku) {
@@ -105,13 +106,13 @@ async fn rows(conn: &AsyncPgConnection, filter: &EventFilter, after: u64, limit:
 
 /// The events of an order: those that have its id, and those that are found through its lines.
 async fn of_order(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     order: &str,
     sku: Option<&Sku>,
     types: Vec<&str>,
     after: i64,
     limit: i64,
-) -> QueryResult<Vec<EventRow>> {
+) -> StatementResult<Vec<EventRow>> {
     // By hand: a union, and LATERAL.
     const OF_ORDER: &str = "SELECT {} FROM (SELECT * FROM events WHERE order_id = ? UNION ALL \
          SELECT event.* FROM lines CROSS JOIN LATERAL (SELECT * FROM events \

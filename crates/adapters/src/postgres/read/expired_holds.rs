@@ -1,11 +1,11 @@
 //! Units that are still stored as allocated though the hold on them has ended.
 
 use diesel::sql_types::{BigInt, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::pg_bound;
 use crate::postgres::statement::statement;
@@ -23,7 +23,7 @@ pub(super) struct ExpiredHolds(Vec<(Sku, Reference, Units)>);
 impl ExpiredHolds {
     /// Those on some products at an instant. Only products that are due are looked at.
     pub(super) async fn of<'a>(
-        conn: &AsyncPgConnection,
+        conn: &Session,
         products: impl Iterator<Item = &'a ProductRecord> + Send,
         now: Timestamp,
     ) -> Result<Self, StoreError> {

@@ -50,7 +50,7 @@ impl Exports for PostgresStore {
                 .bind::<Text, _>(state.as_str()),
         };
         let lines = lines.bind::<BigInt, _>(row_limit(limit));
-        let connection = self.connection().await?;
+        let connection = self.export_session().await?;
         let rows = page(&connection, lines.rows::<LineReadRow>(&connection)).await;
         read_lines(finish(connection, rows).await?)
     }
@@ -61,7 +61,7 @@ impl Exports for PostgresStore {
             .order(batches::reference)
             .limit(row_limit(limit))
             .select(BatchRow::as_select());
-        let connection = self.connection().await?;
+        let connection = self.export_session().await?;
         let rows = page(&connection, load(batches, &connection)).await;
         records(finish(connection, rows).await?)
     }
@@ -72,7 +72,7 @@ impl Exports for PostgresStore {
             .order(orders::order_id)
             .limit(row_limit(limit))
             .select(OrderRow::as_select());
-        let connection = self.connection().await?;
+        let connection = self.export_session().await?;
         let rows = page(&connection, load(orders, &connection)).await;
         records(finish(connection, rows).await?)
     }

@@ -3,14 +3,21 @@
 use async_trait::async_trait;
 use earmark_application::{Health, StoreError};
 
-use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::postgres::error::store_error;
+use crate::postgres::statement::statement;
+use crate::postgres::store::PostgresStore;
 
 #[async_trait]
 impl Health for PostgresStore {
     async fn ready(&self) -> Result<(), StoreError> {
-        // A transaction, because its beginning is where a dead connection is replaced.
-        let connection = self.snapshot().await?;
-        end_snapshot(connection).await;
-        Ok(())
+        // A connection may have died unnoticed: the next one is tried.
+        let mut left = self.probes().size();
+        loop {
+            let session = self.probes().get().await?;
+            match statement::<()>("SELECT").execute(&session).await {
+                Err(error) if left > 0 && error.is_lost() => left -= 1,
+                answer => return answer.map(|_| ()).map_err(store_error),
+            }
+        }
     }
 }

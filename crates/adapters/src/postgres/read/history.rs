@@ -2,18 +2,18 @@
 
 use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{ProductHistory, Sku};
 use futures::try_join;
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, ProductRow, records};
 use crate::postgres::schema::{batches, events, products};
 use crate::postgres::statement::{TypesOf, load, statement};
 
 /// Reads it, in the open transaction: one snapshot.
-pub(super) async fn history(connection: &AsyncPgConnection, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
+pub(super) async fn history(connection: &Session, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
     // By hand: LATERAL. The product's orders are those that its events concern, and those that hold units of its
     // batches. So an allocation of one product in a batch of another is found from both sides. OFFSET keeps each step
     // to the index that it is written for.

@@ -1,11 +1,11 @@
 //! Pages in the order of a key.
 
-use diesel::QueryResult;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::Object;
 use earmark_application::StoreError;
 use futures::try_join;
 
+use crate::postgres::session::Session;
+use crate::postgres::error::StatementResult;
+use crate::postgres::connections::PooledSession;
 use crate::postgres::error::store_error;
 use crate::postgres::statement::statement;
 use crate::postgres::store::roll_back;
@@ -16,22 +16,22 @@ use crate::postgres::store::roll_back;
 /// seems cheaper when it is gathered through a bitmap and sorted, which reads all of it for each page. So that plan is
 /// switched off for the transaction.
 pub(super) async fn page<Row>(
-    conn: &AsyncPgConnection,
-    rows: impl Future<Output = QueryResult<Vec<Row>>>,
-) -> QueryResult<Vec<Row>> {
+    conn: &Session,
+    rows: impl Future<Output = StatementResult<Vec<Row>>>,
+) -> StatementResult<Vec<Row>> {
     let (_, _, rows, _) = try_join!(
-        statement::<()>("BEGIN READ ONLY").execute(conn),
+        conn.begin("BEGIN READ ONLY"),
         statement::<()>("SET LOCAL enable_bitmapscan = off").execute(conn),
         rows,
-        statement::<()>("COMMIT").execute(conn),
+        conn.commit(),
     )?;
     Ok(rows)
 }
 
 /// Gives the connection of a page back. After an error its transaction may still be open.
 pub(super) async fn finish<Row>(
-    connection: Object<AsyncPgConnection>,
-    rows: QueryResult<Vec<Row>>,
+    connection: PooledSession,
+    rows: StatementResult<Vec<Row>>,
 ) -> Result<Vec<Row>, StoreError> {
     if rows.is_err() {
         roll_back(connection).await;

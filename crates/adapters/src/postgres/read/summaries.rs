@@ -1,30 +1,32 @@
 //! Summaries: pages of products with the sums over their batches and backlogs.
 
 use diesel::sql_types::{BigInt, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::{ProductSummary, StoreError};
 use earmark_domain::{ProductRecord, Sku, Units};
 use jiff::Timestamp;
 
 use super::expired_holds::{ExpiredHolds, is_due};
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::ProductRow;
 use crate::postgres::rows::values::pg_bound;
 use crate::postgres::statement::{Statement, TypesOf, row_limit, statement};
-use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::postgres::store::{PostgresStore, roll_back};
 use crate::sql::decode::units;
 
 /// SQL that reads a page of products with the sums over their batches (on hand, inbound, allocated, dispatched,
 /// available) and over their backlogs at an instant. The `{}` in it stands for the columns of [`ProductRow`]. By hand:
 /// LATERAL.
 macro_rules! summaries {
-    ($page:expr) => {
+    ($from:expr, $page:expr) => {
         concat!(
             "SELECT product.*, ",
             "coalesce(stock.on_hand, 0)::bigint, coalesce(stock.inbound, 0)::bigint, ",
             "coalesce(stock.allocated, 0)::bigint, coalesce(stock.dispatched, 0)::bigint, ",
             "coalesce(stock.available, 0)::bigint, coalesce(backlog.units, 0)::bigint ",
-            "FROM (SELECT {} FROM products WHERE ",
+            "FROM (SELECT {} FROM ",
+            $from,
+            " WHERE ",
             $page,
             ") AS product CROSS JOIN LATERAL (SELECT ",
             "sum(quantity - dispatched) FILTER (WHERE eta IS NULL) AS on_hand, ",
@@ -53,20 +55,25 @@ impl PostgresStore {
         limit: usize,
     ) -> Result<Vec<ProductSummary>, StoreError> {
         let pattern = search.filter(|search| !search.is_empty()).map(containing);
-        let page = || page(pattern.as_deref(), after, now, limit);
-        let conn = self.connection().await?;
-        let mut products = read(page(), &conn).await?;
+        let pattern = pattern.as_deref();
+        let conn = self.questions().get().await?;
+        let mut way = Way::first(pattern.is_some(), self.has_search_index());
+        let mut products = read(page(way, pattern, after, now, limit), &conn).await?;
+        if matches!(way, Way::Near) && products.len() < limit {
+            way = Way::Indexed;
+            products = read(page(way, pattern, after, now, limit), &conn).await?;
+        }
         drop(conn);
         let mut expired = ExpiredHolds::default();
         if products.iter().any(|(product, _)| is_due(product, now)) {
             let conn = self.snapshot().await?;
             let again = async {
-                let found = read(page(), &conn).await?;
+                let found = read(page(way, pattern, after, now, limit), &conn).await?;
                 let expired = ExpiredHolds::of(&conn, found.iter().map(|(product, _)| product), now).await?;
                 Ok::<_, StoreError>((found, expired))
             };
             let again = again.await;
-            end_snapshot(conn).await;
+            roll_back(conn).await;
             (products, expired) = again?;
         }
         products
@@ -76,34 +83,80 @@ impl PostgresStore {
     }
 }
 
+/// The ways to find the products of a page.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Without a search: in the order of SKUs.
+    All,
+    /// Among the next products alone. What many products contain is found there, so the page is full.
+    Near,
+    /// By the index. What few products contain, or none, is found so, and a page that was not full nearby has few.
+    Indexed,
+    /// Through all products: where there is no index.
+    Walk,
+}
+
+impl Way {
+    const fn first(searches: bool, has_index: bool) -> Self {
+        match (searches, has_index) {
+            (false, _) => Self::All,
+            (true, true) => Self::Near,
+            (true, false) => Self::Walk,
+        }
+    }
+}
+
+/// SQL that says whether a product contains the pattern. The order of SKUs is that of bytes, but letter case is folded
+/// by a collation that knows letters; the expressions are those of the index.
+macro_rules! contains {
+    () => {
+        "(lower(sku COLLATE \"und-x-icu\") LIKE lower(? COLLATE \"und-x-icu\") \
+          OR lower(name COLLATE \"und-x-icu\") LIKE lower(? COLLATE \"und-x-icu\"))"
+    };
+}
+
 fn page<'a>(
+    way: Way,
     pattern: Option<&'a str>,
     after: Option<&'a Sku>,
     now: Timestamp,
     limit: usize,
 ) -> Statement<'a, SummaryTypes> {
-    const ALL: &str = summaries!("sku > ? ORDER BY sku LIMIT ?");
-    // The order is that of bytes, but letter case is folded by a collation that knows letters.
-    const FOUND: &str = summaries!(
-        "sku > ? AND (sku COLLATE \"und-x-icu\" ILIKE ? OR name COLLATE \"und-x-icu\" ILIKE ?) ORDER BY sku LIMIT ?"
+    const ALL: &str = summaries!("products", "sku > ? ORDER BY sku LIMIT ?");
+    const NEAR: &str = summaries!(
+        "(SELECT * FROM products WHERE sku > ? ORDER BY sku LIMIT 1000) AS products",
+        concat!(contains!(), " ORDER BY sku LIMIT ?")
     );
+    // ARRAY makes the list of SKUs first, from the index alone: the planner could walk in the order of SKUs otherwise, to
+    // find what is not there.
+    const INDEXED: &str = summaries!(
+        "products",
+        concat!(
+            "sku > ? AND sku = ANY (ARRAY(SELECT sku FROM products WHERE ",
+            contains!(),
+            ")) ORDER BY sku LIMIT ?"
+        )
+    );
+    const WALK: &str = summaries!("products", concat!("sku > ? AND ", contains!(), " ORDER BY sku LIMIT ?"));
     // No SKU is empty, so each comes after the empty text.
     let after = after.map_or("", Sku::as_str);
-    let page = match pattern {
-        None => statement(ALL).columns::<ProductRow>().bind::<Text, _>(after),
-        Some(pattern) => statement(FOUND)
-            .columns::<ProductRow>()
-            .bind::<Text, _>(after)
-            .bind::<Text, _>(pattern)
-            .bind::<Text, _>(pattern),
+    let text = match way {
+        Way::All => ALL,
+        Way::Near => NEAR,
+        Way::Indexed => INDEXED,
+        Way::Walk => WALK,
     };
+    let mut page = statement(text).columns::<ProductRow>().bind::<Text, _>(after);
+    if let Some(pattern) = pattern {
+        page = page.bind::<Text, _>(pattern).bind::<Text, _>(pattern);
+    }
     page.bind::<BigInt, _>(row_limit(limit))
         .bind::<Timestamptz, _>(pg_bound(now))
 }
 
 async fn read(
     page: Statement<'_, SummaryTypes>,
-    conn: &AsyncPgConnection,
+    conn: &Session,
 ) -> Result<Vec<(ProductRecord, Sums)>, StoreError> {
     let rows: Vec<(ProductRow, Sums)> = page.rows(conn).await.map_err(store_error)?;
     rows.into_iter()

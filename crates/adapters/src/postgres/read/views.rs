@@ -19,7 +19,7 @@ use crate::postgres::rows::values::pg_bound;
 use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, line_reads, read_lines};
 use crate::postgres::schema::products;
 use crate::postgres::statement::{load, row_limit, statement};
-use crate::postgres::store::{PostgresStore, end_snapshot};
+use crate::postgres::store::{PostgresStore, roll_back};
 use crate::sql::decode::counter;
 use crate::sql::rank;
 
@@ -82,7 +82,7 @@ impl Views for PostgresStore {
             "",
             ""
         );
-        let connection = self.connection().await?;
+        let connection = self.questions().get().await?;
         let (rank, placed_version, order, line) = after.map_or((i64::MIN, i64::MIN, "", ""), |position| {
             (
                 rank::rank(position.precedence),
@@ -134,7 +134,7 @@ impl PostgresStore {
             }))
         };
         let read = read.await;
-        end_snapshot(conn).await;
+        roll_back(conn).await;
         read
     }
 
@@ -150,7 +150,7 @@ impl PostgresStore {
             Ok::<_, StoreError>(found)
         };
         let read = read.await;
-        end_snapshot(conn).await;
+        roll_back(conn).await;
         read
     }
 }

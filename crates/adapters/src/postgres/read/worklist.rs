@@ -36,7 +36,7 @@ impl Worklist for PostgresStore {
             .order(products::sku)
             .limit(row_limit(limit))
             .select(ProductRow::as_select());
-        let connection = self.connection().await?;
+        let connection = self.commands().get().await?;
         skus(load(pending, &connection).await.map_err(store_error)?)
     }
 
@@ -46,7 +46,7 @@ impl Worklist for PostgresStore {
             .order((products::next_expiry, products::sku))
             .limit(row_limit(limit))
             .select(ProductRow::as_select());
-        let connection = self.connection().await?;
+        let connection = self.commands().get().await?;
         skus(load(due, &connection).await.map_err(store_error)?)
     }
 
@@ -62,7 +62,7 @@ impl Worklist for PostgresStore {
              (SELECT DISTINCT hold_until, order_id FROM lines WHERE sku = asked_sku AND hold_until <= ? \
              ORDER BY hold_until, order_id LIMIT ?) AS due CROSS JOIN LATERAL \
              (SELECT count(*) AS lines FROM lines WHERE lines.order_id = due.order_id) AS of_order";
-        let connection = self.connection().await?;
+        let connection = self.commands().get().await?;
         let mut rows: Vec<(PgTimestamp, String, i64)> = statement::<(Timestamptz, Text, BigInt)>(DUE)
             .array::<Text, _>(skus.iter().map(Sku::as_str).collect())
             .bind::<Timestamptz, _>(pg_bound(now))

@@ -8,9 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::data_types::PgTimestamp;
-use diesel::result::{DatabaseErrorKind, Error};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
     Change, ChangeSet, EscrowNeed, LineKey, LineRecord, OrderId, OrderRecord, Precondition, ProductChange,
@@ -22,7 +20,8 @@ use super::write::events::{EVENTS_LOCK, bind_events};
 use super::write::lines::{bind_first_units, bind_line_terms, bind_lines, bind_release_ranks};
 use super::write::orders::{bind_order_terms, bind_orders};
 use super::write::units::bind_allocations;
-use crate::postgres::error::{expect_rows, store_error};
+use crate::postgres::session::Session;
+use crate::postgres::error::{StatementError, StatementResult, store_error};
 use crate::postgres::rows::values::pg_instant;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::decode::counter;
@@ -58,14 +57,25 @@ pub(super) enum FastPathError {
     /// An order or a line exists that was taken to be new. What was read of the products may still hold.
     NotNew,
     /// Anything else.
-    Failed(StoreError),
+    Failed(StatementError),
 }
 
-impl From<Error> for FastPathError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => Self::NotNew,
-            other => Self::Failed(store_error(other)),
+impl FastPathError {
+    /// Whether it is not known whether anything was stored.
+    pub(super) const fn leaves_outcome_unknown(&self) -> bool {
+        match self {
+            Self::NotNew => false,
+            Self::Failed(error) => error.leaves_outcome_unknown(),
+        }
+    }
+}
+
+impl From<StatementError> for FastPathError {
+    fn from(error: StatementError) -> Self {
+        if error.is_unique_violation() {
+            Self::NotNew
+        } else {
+            Self::Failed(error)
         }
     }
 }
@@ -74,7 +84,7 @@ impl From<FastPathError> for StoreError {
     fn from(error: FastPathError) -> Self {
         match error {
             FastPathError::NotNew => Self::Conflict,
-            FastPathError::Failed(error) => error,
+            FastPathError::Failed(error) => store_error(error),
         }
     }
 }
@@ -139,10 +149,10 @@ fn setting(token: Option<u64>) -> Option<String> {
 
 /// Whether a read set holds: for a decision that stores nothing and reports what it has read.
 pub(super) async fn is_valid(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     read_set: &ReadSet,
     predecessor: Option<u64>,
-) -> Result<bool, StoreError> {
+) -> StatementResult<bool> {
     // By hand: each key is looked up in a LATERAL, as everywhere.
     const IS_VALID: &str = "SELECT NOT EXISTS (\
          SELECT FROM unnest(?, ?, ?) AS read (one, version, expiry) LEFT JOIN LATERAL \
@@ -174,8 +184,7 @@ pub(super) async fn is_valid(
         .array::<Text, _>(lines.iter().map(|key| key.line.as_str()).collect())
         .bind::<Nullable<Text>, _>(setting(predecessor))
         .rows(conn)
-        .await
-        .map_err(store_error)?;
+        .await?;
     Ok(found == [true])
 }
 
@@ -185,7 +194,7 @@ pub(super) async fn is_valid(
 /// # Errors
 /// If they do not hold; nothing is stored then.
 pub(super) async fn place_lines(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     read_set: &ReadSet,
     changes: &ChangeSet,
     link: PipelineLink,
@@ -224,7 +233,10 @@ pub(super) async fn place_lines(
         .bind::<Nullable<Text>, _>(setting(link.token))
         .execute(conn)
         .await?;
-    expect_rows(answered, 1).map_err(FastPathError::Failed)
+    if answered != 1 {
+        return Err(FastPathError::Failed(StatementError::stale()));
+    }
+    Ok(conn.check_acknowledged()?)
 }
 
 /// Binds each product as it was read and as it is to be: the same, unless it changes.
@@ -243,7 +255,7 @@ fn bind_products<'a>(
         // A change is stored on the version that it names.
         let read_version = change.map_or(Some(read.version), |change| change.read_version);
         read_versions.push(counter(
-            read_version.ok_or(FastPathError::Failed(StoreError::Conflict))?,
+            read_version.ok_or_else(|| FastPathError::Failed(StatementError::stale()))?,
         ));
         new_versions.push(counter(change.map_or(read.version, |change| change.record.version)));
         let needs = change.and_then(|change| match &change.precondition {

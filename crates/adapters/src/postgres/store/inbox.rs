@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use diesel::sql_types::Text;
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::MessageId;
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::statement::{Statement, statement};
 
 /// Those of these messages that were processed before.
 pub(super) async fn processed(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     messages: &BTreeSet<MessageId>,
 ) -> Result<BTreeSet<MessageId>, StoreError> {
     // By hand: the keys are pairs, and each is looked up in a LATERAL.

@@ -8,32 +8,29 @@ mod detached;
 mod fast_path;
 mod inbox;
 mod load;
+mod locked;
 mod pipeline;
 mod transact;
+mod unknown_outcome;
 mod write;
 
-use std::sync::atomic::AtomicU64;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use earmark_application::{Clock, StoreError};
 use tokio::sync::Semaphore;
 
 use super::batcher::Batcher;
-use super::connect::{Address, CONNECTION_WAIT, at_most, no_free_connection};
-use super::error::{OpenError, is_lost, store_error};
+use super::connect::Address;
+use super::connections::{Connections, PooledSession, SHORT, Sessions, Shares, UNBOUNDED, be_patient};
+use super::error::{OpenError, store_error};
+use super::inspect;
 use super::lookups::lookup::{ByKey, Lookup, look_up};
 use super::lookups::{Lookups, SharedLookups};
 use super::migrate;
-use super::statement::statement;
 use crate::sql::product_cache::ProductCache;
-
-/// Of how many connections look-ups share one.
-const CONNECTIONS_PER_SHARED: usize = 4;
-
-/// The most connections that look-ups share: each keeps a core of the database busy.
-const MAX_SHARED: usize = 2;
+use locked::Suspects;
 
 /// How a read of several statements begins: all of them see one snapshot.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -41,8 +38,9 @@ const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// The store in a PostgreSQL database. Cheap to clone: clones share the connections.
 #[derive(Clone)]
 pub struct PostgresStore {
-    pool: Pool<AsyncPgConnection>,
+    connections: Connections,
     address: Address,
+    clock: Arc<dyn Clock>,
     lookups: Arc<SharedLookups>,
     /// Limits the connections that are busy with idempotency keys.
     pub(super) idempotency_slots: Arc<Semaphore>,
@@ -50,13 +48,17 @@ pub struct PostgresStore {
     product_cache: Arc<Mutex<ProductCache>>,
     /// The next pipeline token.
     pipeline_tokens: Arc<AtomicU64>,
+    /// The products that others were found to have locked.
+    suspects: Arc<Suspects>,
+    /// Whether there is an index for searches.
+    search_index: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The address may contain a password.
         f.debug_struct("PostgresStore")
-            .field("pool", &self.pool.status())
+            .field("connections", &self.connections.commands.size())
             .finish_non_exhaustive()
     }
 }
@@ -79,14 +81,26 @@ impl PostgresStore {
     /// [`OpenError`]; without `migrate` a schema that is not up to date is one.
     pub async fn open(url: &str, connections: usize, migrate: bool, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let store = Self::connect(url, connections, clock)?;
+        inspect::pooler(&store.address).await?;
         if migrate {
             store.migrate().await?;
-            return Ok(store);
+        } else {
+            let pending = store.pending_migrations().await?;
+            if !pending.is_empty() {
+                return Err(OpenError::Pending(pending));
+            }
         }
-        match store.pending_migrations().await? {
-            pending if pending.is_empty() => Ok(store),
-            pending => Err(OpenError::Pending(pending)),
+        let session = store.address.connect(SHORT).await?;
+        inspect::triggers(&session).await?;
+        let has_index = inspect::has_search_index(&session).await?;
+        if !has_index {
+            tracing::warn!(
+                "searches for products walk through all of them: there is no index. \
+                 Create the extension pg_trgm, and the index as the schema's first migration has it"
+            );
         }
+        store.search_index.store(has_index, Ordering::Relaxed);
+        Ok(store)
     }
 
     /// A store that has not yet checked whether there is a database, and which schema it has: to migrate it.
@@ -97,16 +111,18 @@ impl PostgresStore {
         if connections == 0 {
             return Err(OpenError::NoConnections);
         }
-        let address = Address::parse(url, clock)?;
-        let shared = (connections / CONNECTIONS_PER_SHARED).min(MAX_SHARED);
-        let pooled = connections - shared;
+        let address = Address::parse(url, Arc::clone(&clock))?;
+        let shares = Shares::of(connections);
         Ok(Self {
-            pool: address.pool(pooled)?,
-            lookups: Arc::new(SharedLookups::new(&address, shared)),
-            idempotency_slots: Arc::new(Semaphore::new(idempotency_connections(pooled))),
+            connections: Connections::new(&address, shares)?,
+            lookups: Arc::new(SharedLookups::new(&address, shares.lookups)),
+            idempotency_slots: Arc::new(Semaphore::new(idempotency_connections(shares.commands))),
             address,
+            clock,
             product_cache: Arc::default(),
-            pipeline_tokens: Arc::default(),
+            pipeline_tokens: Arc::new(AtomicU64::new(first_token())),
+            suspects: Arc::default(),
+            search_index: Arc::default(),
         })
     }
 
@@ -116,7 +132,7 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`]; a migration that fails is rolled back.
     pub async fn migrate(&self) -> Result<Vec<String>, OpenError> {
-        migrate::run(self.address.connect().await?).await
+        migrate::run(self.address.connect(UNBOUNDED).await?).await
     }
 
     /// The missing migrations; none if the schema is up to date. Changes nothing.
@@ -124,41 +140,48 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
-        migrate::pending(self.address.connect().await?).await
+        migrate::pending(self.address.connect(UNBOUNDED).await?).await
     }
 
-    /// A connection from the pool, waited for no longer than [`CONNECTION_WAIT`]. Those known to be dead are replaced.
-    pub(super) async fn connection(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
-        match at_most(self.address.clock(), CONNECTION_WAIT, self.pool.get()).await {
-            Some(Ok(connection)) => Ok(connection),
-            Some(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
-            None => Err(no_free_connection()),
-        }
+    /// The sessions for commands.
+    pub(super) const fn commands(&self) -> &Sessions {
+        &self.connections.commands
     }
 
-    /// How many connections the pool has at most: so many may be found dead, one after the other, before one must be
-    /// new.
-    pub(super) fn pool_size(&self) -> usize {
-        self.pool.status().max_size
+    /// The sessions for long questions.
+    pub(super) fn questions(&self) -> &Sessions {
+        self.connections.questions()
     }
 
-    /// A connection with a snapshot: a read-only transaction whose statements all see one state. It ends with
-    /// [`end_snapshot`]. If the caller is dropped before, the pool closes the connection.
+    /// The sessions for probes.
+    pub(super) fn probes(&self) -> &Sessions {
+        self.connections.probes()
+    }
+
+    /// Whether there is an index for searches.
+    pub(super) fn has_search_index(&self) -> bool {
+        self.search_index.load(Ordering::Relaxed)
+    }
+
+    /// A session for a step of an export or an audit: its answers may take long.
+    pub(super) async fn export_session(&self) -> Result<PooledSession, StoreError> {
+        let session = self.questions().get().await?;
+        be_patient(&session);
+        Ok(session)
+    }
+
+    /// A session with a snapshot: a read-only transaction whose statements all see one state. It ends with
+    /// [`roll_back`]. If the caller is dropped before, the session is closed.
     ///
     /// A connection may have died unnoticed. Nothing was sent on it yet, so the next one is tried.
-    pub(super) async fn snapshot(&self) -> Result<Object<AsyncPgConnection>, StoreError> {
-        let mut left = self.pool_size();
+    pub(super) async fn snapshot(&self) -> Result<PooledSession, StoreError> {
+        let mut left = self.questions().size();
         loop {
-            let mut connection = self.connection().await?;
-            match AnsiTransactionManager::begin_transaction_sql(&mut *connection, BEGIN_SNAPSHOT).await {
-                Ok(()) => return Ok(connection),
-                Err(error) => {
-                    drop(Object::take(connection));
-                    if left == 0 || !is_lost(&error) {
-                        return Err(store_error(error));
-                    }
-                    left -= 1;
-                }
+            let session = self.questions().get().await?;
+            match session.begin(BEGIN_SNAPSHOT).await {
+                Ok(()) => return Ok(session),
+                Err(error) if left > 0 && error.is_lost() => left -= 1,
+                Err(error) => return Err(store_error(error)),
             }
         }
     }
@@ -171,7 +194,7 @@ impl PostgresStore {
     ) -> Result<Option<L::Value>, StoreError> {
         match self.lookups.of_this_thread() {
             Some(lookups) => batcher(lookups).get(key.to_owned()).await,
-            None => look_up::<L>(key, &*self.connection().await?).await,
+            None => look_up::<L>(key, &*self.commands().get().await?).await,
         }
     }
 
@@ -186,20 +209,17 @@ impl PostgresStore {
     }
 }
 
-/// Ends a snapshot. A connection that can't even roll back is closed, and the server rolls back.
-pub(super) async fn end_snapshot(mut connection: Object<AsyncPgConnection>) {
-    if let Err(why) = AnsiTransactionManager::rollback_transaction(&mut *connection).await {
-        tracing::debug!(%why, "a connection is closed, its transaction could not be rolled back");
-        drop(Object::take(connection));
+/// Ends a transaction that stores nothing. A session that can't even roll back is closed, and the server rolls back.
+pub(super) async fn roll_back(session: PooledSession) {
+    // If a COMMIT was pipelined behind a statement that failed, the transaction has ended, and the server only warns.
+    if let Err(why) = session.roll_back().await {
+        tracing::debug!(%why, "a session is closed, its transaction could not be rolled back");
     }
 }
 
-/// Ends a transaction that was begun by a plain statement and stores nothing. A connection that can't even roll back is
-/// closed, and the server rolls back.
-pub(super) async fn roll_back(connection: Object<AsyncPgConnection>) {
-    // If a COMMIT was pipelined behind a statement that failed, the transaction has ended, and the server only warns.
-    if let Err(why) = statement::<()>("ROLLBACK").execute(&connection).await {
-        tracing::debug!(%why, "a connection is closed, its transaction could not be rolled back");
-        drop(Object::take(connection));
-    }
+/// Where a process begins with its pipeline tokens: anywhere. Two processes that share a session of the server, through
+/// something that pools connections, must not take each other's tokens for their own. The hash of nothing under the
+/// random keys of a new hasher is the randomness that the standard library has.
+fn first_token() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -10,23 +10,23 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use async_trait::async_trait;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::PoolableConnection;
-use diesel_async::pooled_connection::deadpool::Object;
 use earmark_application::{Decide, Decided, InFlight, InFlightSender, StoreError, Undecided};
 use earmark_domain::Scope;
 use futures::poll;
 
 use super::PostgresStore;
 use super::detached::run_to_end;
+use super::unknown_outcome::UnknownOutcome;
 use super::fast_path::{FastPathError, PipelineLink, ReadSet, is_valid, place_lines};
+use crate::postgres::connections::PooledSession;
+use crate::postgres::error::{Fault, store_error};
 use crate::sql::product_cache::{CachedScope, PendingProducts};
 
 /// The handle of a transaction that was sent and has not been answered yet.
 struct InFlightTransaction {
     store: PostgresStore,
     /// Weak, because handles do not keep the connection from the pool.
-    connection: Weak<Object<AsyncPgConnection>>,
+    connection: Weak<PooledSession>,
     /// The pipeline token that it leaves in the session.
     token: u64,
     /// The products it changes, as it will leave them.
@@ -42,7 +42,8 @@ impl InFlight for InFlightTransaction {
         in_flight: InFlightSender,
     ) -> Option<Decided> {
         let scope = scope.clone();
-        run_to_end(async move { self.send_next(&scope, &decide, in_flight).await })
+        let clock = Arc::clone(&self.store.clock);
+        run_to_end(clock, async move { self.send_next(&scope, &decide, in_flight).await })
             .await
             .unwrap_or_else(|why| {
                 tracing::debug!(%why, "not stored behind the predecessor");
@@ -63,6 +64,9 @@ impl InFlightTransaction {
         let Some(connection) = self.connection.upgrade() else {
             return Ok(None);
         };
+        if self.store.suspects.concern(scope) {
+            return Ok(None);
+        }
         let Some(cached) = self.store.product_cache().get_behind(&self.pending, scope) else {
             return Ok(None);
         };
@@ -79,7 +83,7 @@ impl InFlightTransaction {
 
 /// The transaction that another is sent behind.
 pub(super) struct Predecessor {
-    connection: Arc<Object<AsyncPgConnection>>,
+    connection: Arc<PooledSession>,
     token: u64,
     pending: PendingProducts,
 }
@@ -112,17 +116,14 @@ impl PostgresStore {
         }
         let connection = match connection {
             Some(connection) => connection,
-            None => Arc::new(self.connection().await?),
+            None => Arc::new(self.commands().get().await?),
         };
         if changes.is_empty() {
             return match is_valid(&connection, &read_set, predecessor).await {
                 Ok(true) => Ok(Some(decided)),
                 // An order or a line may exist, or a product may have changed: the general path finds out.
                 Ok(false) => Ok(None),
-                Err(error) => {
-                    self.fast_path_failed(&FastPathError::Failed(error), &read_set, connection, predecessor);
-                    Ok(None)
-                }
+                Err(error) => self.fast_path_failed(FastPathError::Failed(error), &read_set, predecessor),
             };
         }
         let token = in_flight
@@ -130,6 +131,7 @@ impl PostgresStore {
             .then(|| self.pipeline_tokens.fetch_add(1, Ordering::Relaxed));
         let link = PipelineLink { predecessor, token };
         let left = self.product_cache().left_by(&pending, changes);
+        let outcome = UnknownOutcome::of(self, changes);
         let stored = {
             let mut storing = pin!(place_lines(&connection, &read_set, changes, link));
             match poll!(storing.as_mut()) {
@@ -151,41 +153,46 @@ impl PostgresStore {
         };
         match stored {
             Ok(()) => {
+                outcome.is_known();
                 self.product_cache().apply_pending(left);
                 Ok(Some(decided))
             }
             Err(error) => {
-                self.fast_path_failed(&error, &read_set, connection, predecessor);
-                Ok(None)
+                if !error.leaves_outcome_unknown() {
+                    outcome.is_known();
+                }
+                self.fast_path_failed(error, &read_set, predecessor)
             }
         }
     }
 
-    /// Takes note of why the fast path stored nothing. The general path comes next and finds out what is stored: what a
-    /// connection stored before it was lost is found there by its keys. At worst a refusal is reported twice.
+    /// What follows when the fast path stored nothing, or nobody knows. `Ok(None)`: the general path comes next and
+    /// finds out what is stored: what a connection stored before it was lost is found there by its keys. At worst a
+    /// refusal is reported twice.
+    ///
+    /// # Errors
+    /// Those that the general path would meet as well, after as long a wait.
     fn fast_path_failed(
         &self,
-        error: &FastPathError,
+        error: FastPathError,
         read_set: &ReadSet,
-        connection: Arc<Object<AsyncPgConnection>>,
         predecessor: Option<u64>,
-    ) {
-        match error {
-            FastPathError::NotNew => {}
+    ) -> Result<Option<Decided>, StoreError> {
+        let FastPathError::Failed(error) = error else {
+            return Ok(None);
+        };
+        match error.fault() {
             // Behind a predecessor the cause may be that one's failure alone.
-            FastPathError::Failed(StoreError::Conflict | StoreError::Corrupt(_)) if predecessor.is_none() => {
+            Fault::Conflict | Fault::Corrupt if predecessor.is_none() => {
                 tracing::debug!("the cached products are not current");
                 self.product_cache().distrust(read_set.skus());
+                Ok(None)
             }
-            FastPathError::Failed(why) => {
-                tracing::debug!(%why, "the fast path stored nothing");
-                // The last transaction on a lost connection takes it out of the pool.
-                if let Some(mut connection) = Arc::into_inner(connection)
-                    && connection.is_broken()
-                {
-                    drop(Object::take(connection));
-                }
+            Fault::Conflict | Fault::Corrupt | Fault::Lost | Fault::Statement => {
+                tracing::debug!(%error, "the fast path stored nothing");
+                Ok(None)
             }
+            Fault::LockNotGiven | Fault::NoAnswer | Fault::Passing => Err(store_error(error)),
         }
     }
 }

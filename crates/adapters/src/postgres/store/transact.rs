@@ -3,11 +3,9 @@
 //! The general path reads under locks: a flight of look-ups, the decision, a flight of writes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::PoolableConnection;
-use diesel_async::pooled_connection::deadpool::Object;
 use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
 use earmark_domain::{Loaded, Scope};
 use futures::try_join;
@@ -15,16 +13,18 @@ use futures::try_join;
 use super::detached::run_to_end;
 use super::fast_path::{PipelineLink, ReadSet, place_lines};
 use super::load::begin_and_load;
+use super::unknown_outcome::UnknownOutcome;
 use super::write::write;
 use super::{PostgresStore, roll_back};
+use crate::postgres::session::Session;
+use crate::postgres::connections::PooledSession;
 use crate::postgres::error::store_error;
-use crate::postgres::statement::statement;
 use crate::sql::product_cache::{BaseVersions, PendingProducts};
 
 #[async_trait]
 impl Store for PostgresStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
-        run_to_end(self.clone().run(scope.clone(), decide, None)).await
+        run_to_end(Arc::clone(&self.clock), self.clone().run(scope.clone(), decide, None)).await
     }
 
     async fn transact_pipelined(
@@ -33,19 +33,35 @@ impl Store for PostgresStore {
         decide: Decide,
         in_flight: InFlightSender,
     ) -> Result<Decided, StoreError> {
-        run_to_end(self.clone().run(scope.clone(), decide, Some(in_flight))).await
+        let transaction = self.clone().run(scope.clone(), decide, Some(in_flight));
+        run_to_end(Arc::clone(&self.clock), transaction).await
     }
 }
 
 impl PostgresStore {
     async fn run(self, scope: Scope, decide: Decide, in_flight: Option<InFlightSender>) -> Result<Decided, StoreError> {
-        let cached = self.product_cache().get(&scope);
+        self.pass_suspects(&scope).await?;
+        match self.run_either(&scope, &decide, in_flight).await {
+            // What the lock is on is found out here, where it is known what was asked for.
+            Err(StoreError::Locked(_)) => Err(self.locked(&scope).await),
+            outcome => outcome,
+        }
+    }
+
+    /// The fast path, if it is possible, or the general path.
+    async fn run_either(
+        &self,
+        scope: &Scope,
+        decide: &Decide,
+        in_flight: Option<InFlightSender>,
+    ) -> Result<Decided, StoreError> {
+        let cached = self.product_cache().get(scope);
         if let Some(cached) = cached
-            && let Some(decided) = self.transact_cached(&scope, &decide, cached, None, in_flight).await?
+            && let Some(decided) = self.transact_cached(scope, decide, cached, None, in_flight).await?
         {
             return Ok(decided);
         }
-        self.transact_loaded(&scope, &decide).await
+        self.transact_loaded(scope, decide).await
     }
 
     /// The general path.
@@ -72,6 +88,7 @@ impl PostgresStore {
         }
         let only_places =
             read_set.covers(changes) && self.product_cache().only_places(&PendingProducts::default(), changes);
+        let outcome = UnknownOutcome::of(self, changes);
         let stored = if only_places {
             // One statement writes all of it. If it fails, the COMMIT that is pipelined behind it is a rollback.
             let storing = async { Ok(place_lines(&connection, &read_set, changes, PipelineLink::default()).await?) };
@@ -84,6 +101,7 @@ impl PostgresStore {
         };
         match stored {
             Ok(()) => {
+                outcome.is_known();
                 self.product_cache().apply(changes);
                 Ok(decided)
             }
@@ -101,16 +119,13 @@ impl PostgresStore {
     async fn begin_and_load(
         &self,
         scope: &Scope,
-    ) -> Result<(Object<AsyncPgConnection>, Loaded, BaseVersions), StoreError> {
-        let mut left = self.pool_size();
+    ) -> Result<(PooledSession, Loaded, BaseVersions), StoreError> {
+        let mut left = self.commands().size();
         loop {
-            let mut connection = self.connection().await?;
+            let connection = self.commands().get().await?;
             match begin_and_load(&connection, scope).await {
                 Ok((loaded, base_versions)) => return Ok((connection, loaded, base_versions)),
-                Err(_) if left > 0 && connection.is_broken() => {
-                    drop(Object::take(connection));
-                    left -= 1;
-                }
+                Err(_) if left > 0 && connection.is_lost() => left -= 1,
                 Err(error) => {
                     roll_back(connection).await;
                     return Err(error);
@@ -120,10 +135,7 @@ impl PostgresStore {
     }
 }
 
-async fn commit(conn: &AsyncPgConnection) -> Result<(), StoreError> {
-    statement::<()>("COMMIT")
-        .execute(conn)
-        .await
-        .map(|_| ())
-        .map_err(store_error)
+async fn commit(conn: &Session) -> Result<(), StoreError> {
+    conn.commit().await.map_err(store_error)?;
+    conn.check_acknowledged().map_err(store_error)
 }

@@ -14,6 +14,10 @@ use crate::http::timeout::timeout;
 /// How long the store may take to answer a probe: less than the interval at which probes are usually sent.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// For how long commands may wait without one being answered before the service is not ready: longer than any group
+/// takes on a store that works, shorter than callers wait for an answer.
+const STALL_BOUND: Duration = Duration::from_secs(3);
+
 /// Liveness
 #[utoipa::path(
     tag = "Operations",
@@ -35,6 +39,9 @@ pub(crate) async fn live() -> HttpResponse {
 pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
     if api.readiness().is_draining() {
         return Err(Problem::new(&kinds::SHUTTING_DOWN, "the service is shutting down"));
+    }
+    if api.engine().stalled_for().is_some_and(|stalled| stalled > STALL_BOUND) {
+        return Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer commands"));
     }
     match timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await {
         Some(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use diesel::sql_types::{BigInt, Text};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BATCH_PAGE, BatchPageEnd, BatchRecord, Reference, Scope, Sku};
 use futures::try_join;
 
 use super::lines::Lines;
 use super::orders::order_ids;
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::BatchRow;
 use crate::postgres::schema::batches;
@@ -33,13 +33,13 @@ impl Offers {
 }
 
 /// The offers of these products.
-pub(super) async fn offers(conn: &AsyncPgConnection, scope: &Scope, skus: Vec<&str>) -> Result<Offers, StoreError> {
+pub(super) async fn offers(conn: &Session, scope: &Scope, skus: Vec<&str>) -> Result<Offers, StoreError> {
     let (whole, paged) = skus.into_iter().partition(|sku| scope.all_batches_of.contains(*sku));
     let (pages, whole) = try_join!(offer_pages(conn, paged), whole_offers(conn, whole))?;
     Ok(Offers { pages, whole })
 }
 
-async fn offer_pages(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
+async fn offer_pages(conn: &Session, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
     // By hand: a page of each product, in a LATERAL.
     const PAGES: &str = "SELECT batch.* FROM unnest(?) AS asked (asked_sku) CROSS JOIN LATERAL \
          (SELECT {} FROM batches WHERE open AND sku = asked_sku ORDER BY eta NULLS FIRST, ordinal LIMIT ?) AS batch";
@@ -55,7 +55,7 @@ async fn offer_pages(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<Ba
         .map_err(store_error)
 }
 
-async fn whole_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
+async fn whole_offers(conn: &Session, skus: Vec<&str>) -> Result<Vec<BatchRow>, StoreError> {
     if skus.is_empty() {
         return Ok(Vec::new());
     }
@@ -68,7 +68,7 @@ async fn whole_offers(conn: &AsyncPgConnection, skus: Vec<&str>) -> Result<Vec<B
 
 /// Batches by reference.
 pub(super) async fn named(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     references: impl IntoIterator<Item = &Reference>,
 ) -> Result<Vec<BatchRow>, StoreError> {
     // By hand: LATERAL.
@@ -87,7 +87,7 @@ pub(super) async fn named(
 }
 
 /// The batches that lines lie in.
-pub(super) async fn of_lines(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<BatchRow>, StoreError> {
+pub(super) async fn of_lines(conn: &Session, lines: &Lines) -> Result<Vec<BatchRow>, StoreError> {
     // By hand: LATERAL.
     const OF_LINES: &str = "SELECT batch.* FROM (SELECT DISTINCT held.batch \
          FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL (SELECT batch FROM allocations \
@@ -103,7 +103,7 @@ pub(super) async fn of_lines(conn: &AsyncPgConnection, lines: &Lines) -> Result<
 }
 
 /// The batches that the lines of the scope's orders were dispatched from, if the scope asks for it.
-pub(super) async fn dispatched_from(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<BatchRow>, StoreError> {
+pub(super) async fn dispatched_from(conn: &Session, scope: &Scope) -> Result<Vec<BatchRow>, StoreError> {
     // By hand: LATERAL.
     const DISPATCHED_FROM: &str = "SELECT batch.* FROM (SELECT DISTINCT dispatch.batch \
          FROM unnest(?) AS named (one) CROSS JOIN LATERAL \

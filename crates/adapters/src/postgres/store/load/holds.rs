@@ -2,17 +2,17 @@
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{Nullable, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{NextHold, Scope, Sku};
 
 use super::orders::order_ids;
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::deadline;
 use crate::postgres::statement::statement;
 
 /// When the next hold ends on each product for which the scope asks, without the holds of the scope's orders.
-pub(super) async fn next(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<NextHold>, StoreError> {
+pub(super) async fn next(conn: &Session, scope: &Scope) -> Result<Vec<NextHold>, StoreError> {
     // By hand: the first line of each product, in a LATERAL.
     const NEXT: &str = "SELECT product.sku, hold.hold_until FROM unnest(?) AS asked (asked_sku) \
          CROSS JOIN LATERAL (SELECT sku FROM products WHERE sku = asked_sku LIMIT 1) AS product \

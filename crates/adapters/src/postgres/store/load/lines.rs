@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use diesel::sql_types::{BigInt, Text};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{
     BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, LineRecord, ProductRecord, Scope, ServicePosition, Sku,
 };
 
 use super::orders::order_ids;
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{AllocationRow, LineRow};
 use crate::postgres::statement::{TypesOf, row_limit, statement};
@@ -17,7 +17,7 @@ use crate::sql::decode::counter;
 use crate::sql::rank;
 
 /// The lines that the scope names.
-pub(super) async fn by_key(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
+pub(super) async fn by_key(conn: &Session, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
     // By hand: the keys are pairs, and each is looked up in a LATERAL.
     const NAMED: &str = "SELECT line.* FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL \
          (SELECT {} FROM lines WHERE order_id = named_order AND line_id = named_line LIMIT 1) AS line";
@@ -34,7 +34,7 @@ pub(super) async fn by_key(conn: &AsyncPgConnection, scope: &Scope) -> Result<Ve
 }
 
 /// The lines of the scope's orders.
-pub(super) async fn by_order(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
+pub(super) async fn by_order(conn: &Session, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
     // By hand: LATERAL.
     const OF_ORDERS: &str = "SELECT line.* FROM unnest(?) AS named (one) \
          CROSS JOIN LATERAL (SELECT {} FROM lines WHERE order_id = one OFFSET 0) AS line";
@@ -54,7 +54,7 @@ pub(super) type BacklogRequest<'a> = (&'a str, Option<&'a ServicePosition>);
 
 /// A page of each backlog, and one more line if there are more.
 pub(super) async fn backlog(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     requests: Vec<BacklogRequest<'_>>,
 ) -> Result<Vec<LineRow>, StoreError> {
     // By hand: a page of each product, in a LATERAL, and a comparison of rows.
@@ -93,7 +93,7 @@ pub(super) async fn backlog(
 }
 
 /// The allocations of lines.
-pub(super) async fn allocations(conn: &AsyncPgConnection, lines: &Lines) -> Result<Vec<AllocationRow>, StoreError> {
+pub(super) async fn allocations(conn: &Session, lines: &Lines) -> Result<Vec<AllocationRow>, StoreError> {
     // By hand: the keys are pairs, and each is looked up in a LATERAL.
     const HELD: &str = "SELECT held.* FROM unnest(?, ?) AS named (named_order, named_line) CROSS JOIN LATERAL \
          (SELECT {} FROM allocations WHERE order_id = named_order AND line_id = named_line OFFSET 0) AS held";

@@ -18,15 +18,14 @@ mod release;
 
 use std::collections::BTreeSet;
 
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BacklogNeed, Loaded, ProductRecord, ReleaseRead, Scope, Sku};
 use futures::try_join;
 
 use super::inbox::processed;
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::records;
-use crate::postgres::statement::statement;
 use crate::sql::product_cache::BaseVersions;
 use batches::Batches;
 use lines::{BacklogRequest, Lines};
@@ -37,7 +36,7 @@ use lines::{BacklogRequest, Lines};
 /// All statements are in one flight if the scope itself names all products. The server runs them one after the other,
 /// so what stands behind the lock is read under it.
 pub(super) async fn begin_and_load(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     scope: &Scope,
 ) -> Result<(Loaded, BaseVersions), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
@@ -141,12 +140,10 @@ pub(super) async fn begin_and_load(
     Ok((loaded, base_versions))
 }
 
-async fn begin(conn: &AsyncPgConnection) -> Result<(), StoreError> {
+async fn begin(conn: &Session) -> Result<(), StoreError> {
     // The isolation level is named, because a database may have another default.
-    statement::<()>("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
-        .execute(conn)
+    conn.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
         .await
-        .map(|_| ())
         .map_err(store_error)
 }
 

@@ -2,10 +2,10 @@
 
 use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{OrderId, Scope};
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{DispatchRow, OrderRow};
 use crate::postgres::schema::orders;
@@ -17,7 +17,7 @@ pub(super) fn order_ids(scope: &Scope) -> Vec<&str> {
 }
 
 /// The headers of the scope's orders.
-pub(super) async fn headers(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<OrderRow>, StoreError> {
+pub(super) async fn headers(conn: &Session, scope: &Scope) -> Result<Vec<OrderRow>, StoreError> {
     if scope.orders.is_empty() {
         return Ok(Vec::new());
     }
@@ -28,7 +28,7 @@ pub(super) async fn headers(conn: &AsyncPgConnection, scope: &Scope) -> Result<V
 }
 
 /// What the lines of the scope's orders have dispatched, if the scope asks for it.
-pub(super) async fn dispatches(conn: &AsyncPgConnection, scope: &Scope) -> Result<Vec<DispatchRow>, StoreError> {
+pub(super) async fn dispatches(conn: &Session, scope: &Scope) -> Result<Vec<DispatchRow>, StoreError> {
     // By hand: LATERAL.
     const DISPATCHES: &str = "SELECT dispatch.* FROM unnest(?) AS named (one) \
          CROSS JOIN LATERAL (SELECT {} FROM dispatches WHERE order_id = one OFFSET 0) AS dispatch";

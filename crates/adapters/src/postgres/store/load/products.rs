@@ -1,11 +1,11 @@
 //! Products, locked.
 
 use diesel::sql_types::Text;
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{ProductRecord, Reference, Scope, Sku};
 
 use super::orders::order_ids;
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::ProductRow;
 use crate::postgres::statement::{TypesOf, statement};
@@ -13,7 +13,7 @@ use crate::sql::product_cache::BaseVersions;
 
 /// Locks the products that the scope touches: those it names, those of its batches, and those of its orders' lines.
 pub(super) async fn lock(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     scope: &Scope,
 ) -> Result<(Vec<ProductRecord>, BaseVersions), StoreError> {
     // By hand: the list of keys is put together from an array and two sets of look-ups. Rows are sorted below the lock,

@@ -1,10 +1,10 @@
 //! Which lines of a batch a change goes through.
 
 use diesel::sql_types::{BigInt, Integer, Text};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleasePosition, Units};
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::LineRow;
 use crate::postgres::statement::{TypesOf, row_limit, statement};
@@ -63,7 +63,7 @@ impl<'a> From<&'a ReleasePosition> for Position<'a> {
 /// The lines of a batch that a change goes through, no more than [`CHANGE_PAGE`], and whether there are more: the lowest
 /// release rank first, and then no more than hold what exceeds the new quantity; or all that lie in the batch.
 pub(super) async fn lines_to_release(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     batch: &BatchRecord,
     which: &ReleaseLines,
 ) -> Result<(Vec<LineRecord>, bool), StoreError> {
@@ -172,7 +172,7 @@ const STAYING: &str = page_of_batch!(from ">=", behind ">", beyond "<", rank " D
 
 /// A page of the lines in a batch, and one line more.
 async fn page(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     text: &'static str,
     batch: &Reference,
     after: Position<'_>,

@@ -2,10 +2,10 @@
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::Event;
 
+use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::pg_instant;
 use crate::postgres::statement::{Statement, statement};
@@ -18,7 +18,7 @@ use crate::wire;
 pub(in crate::postgres::store) const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
 
 /// Takes the advisory lock on the numbering, which is held until the transaction ends.
-pub(super) async fn lock_numbering(conn: &AsyncPgConnection) -> Result<(), StoreError> {
+pub(super) async fn lock_numbering(conn: &Session) -> Result<(), StoreError> {
     // By hand: the function returns `void`, for which Diesel has no type.
     statement::<()>("SELECT pg_advisory_xact_lock(?)")
         .bind::<BigInt, _>(EVENTS_LOCK)

@@ -18,18 +18,18 @@ pub(super) mod orders;
 pub(super) mod products;
 pub(super) mod units;
 
-use diesel_async::AsyncPgConnection;
 use earmark_application::StoreError;
 use earmark_domain::{Change, ChangeSet, ProductChange, ProductRecord};
 use futures::try_join;
 
 use super::inbox;
+use crate::postgres::session::Session;
 use crate::postgres::error::{expect_rows, store_error};
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::new_lines::NewLines;
 
 /// Writes the change set into the open transaction.
-pub(super) async fn write(conn: &AsyncPgConnection, changes: &ChangeSet) -> Result<(), StoreError> {
+pub(super) async fn write(conn: &Session, changes: &ChangeSet) -> Result<(), StoreError> {
     let (new_products, changed_products) = split_products(&changes.products);
     let (new_batches, changed_batches) = split(&changes.batches);
     let (new_orders, changed_orders) = split(&changes.orders);
@@ -64,7 +64,7 @@ pub(super) async fn write(conn: &AsyncPgConnection, changes: &ChangeSet) -> Resu
 
 /// Keeps the statements that find their rows by a list of keys from walking through a whole index, as they would while
 /// it is short, and would still do when it is long. The scans that remain go by the keys.
-async fn avoid_index_scans(conn: &AsyncPgConnection, needed: bool) -> Result<(), StoreError> {
+async fn avoid_index_scans(conn: &Session, needed: bool) -> Result<(), StoreError> {
     if !needed {
         return Ok(());
     }
@@ -77,7 +77,7 @@ async fn avoid_index_scans(conn: &AsyncPgConnection, needed: bool) -> Result<(),
 
 /// Runs a statement that writes `rows` rows, unless there are none.
 async fn run<'a>(
-    conn: &AsyncPgConnection,
+    conn: &Session,
     rows: usize,
     statement: impl FnOnce() -> Statement<'a>,
 ) -> Result<(), StoreError> {
@@ -88,7 +88,7 @@ async fn run<'a>(
     expect_rows(written, rows)
 }
 
-async fn lock_numbering(conn: &AsyncPgConnection, events: usize) -> Result<(), StoreError> {
+async fn lock_numbering(conn: &Session, events: usize) -> Result<(), StoreError> {
     if events == 0 {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! A PostgreSQL server for one case, which crashes it and starts it again.
+//! A PostgreSQL server for one case, which may set it up, crash it, and start it again.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::postgres::PostgresStore;
-use earmark_tests::databases::{Adapter, Database, Overlap};
-use earmark_tests::service::in_time;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
+
+use super::{Adapter, Database, Overlap};
+use crate::service::in_time;
 
 /// PostgreSQL refuses to run as root. It then runs as the user that its package creates.
 const USER: &str = "postgres";
@@ -24,7 +25,7 @@ const CONNECTIONS: usize = 4;
 
 /// A server in a temporary folder, on a loopback port. Any process on this machine may connect: it contains test data
 /// only.
-pub(crate) struct OwnPostgres {
+pub struct OwnPostgres {
     folder: TempDir,
     port: u16,
 }
@@ -49,7 +50,20 @@ fn is_root() -> bool {
 
 impl OwnPostgres {
     /// Creates an empty server, and starts it.
-    pub(crate) async fn start() -> Self {
+    ///
+    /// # Panics
+    /// When PostgreSQL's programs are not here, or fail.
+    pub async fn start() -> Self {
+        let server = Self::create().await;
+        server.launch().await;
+        server
+    }
+
+    /// Creates an empty server, which does not run yet.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn create() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         if is_root() {
             let given = Command::new("chown")
@@ -77,12 +91,51 @@ impl OwnPostgres {
             "--no-sync",
         ];
         server.run("initdb", &options).await;
-        server.launch().await;
         server
     }
 
+    /// The folder of its data, in which its own user reads its files.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The port that it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Writes a file into the folder of its data, which its own user alone can read.
+    ///
+    /// # Panics
+    /// When it can't be written.
+    pub fn write(&self, name: &str, content: &str) {
+        let path = self.data().join(name);
+        std::fs::write(&path, content).expect("the file is written");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&path, private).expect("the file is made private");
+        if is_root() {
+            let given = Command::new("chown").arg(format!("{USER}:")).arg(&path).status();
+            assert!(given.is_ok_and(|status| status.success()), "the file is given to {USER}");
+        }
+    }
+
+    /// Adds lines to its configuration.
+    ///
+    /// # Panics
+    /// When they can't be written.
+    pub fn configure(&self, lines: &str) {
+        let path = self.data().join("postgresql.conf");
+        let known = std::fs::read_to_string(&path).expect("there is a configuration");
+        self.write("postgresql.conf", &format!("{known}\n{lines}\n"));
+    }
+
     /// Starts it, and waits until it answers.
-    pub(crate) async fn launch(&self) {
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn launch(&self) {
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c fsync=on",
             self.port,
@@ -106,7 +159,10 @@ impl OwnPostgres {
     }
 
     /// Stops it at once: nothing is flushed, and it has to recover when it is started.
-    pub(crate) async fn crash(&self) {
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub async fn crash(&self) {
         self.run(
             "pg_ctl",
             &["stop", "--mode", "immediate", "--wait", "--timeout", PATIENCE],

@@ -1,0 +1,120 @@
+//! Products that others have locked: found without waiting, and remembered as long as they are.
+//!
+//! A transaction that was not given a lock in time has waited half a second. What it waited for is found by a look with
+//! SKIP LOCKED, so that the commands on other products can go on without it. A product that was found locked stays
+//! suspect: a transaction that touches it looks first, instead of waiting as long again. When it is found free, it is
+//! suspect no more.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use diesel::sql_types::Text;
+use earmark_application::StoreError;
+use earmark_domain::{OrderId, Reference, Scope, Sku};
+
+use super::PostgresStore;
+use crate::postgres::error::store_error;
+use crate::postgres::session::Session;
+use crate::postgres::statement::statement;
+use crate::sql::decode::sku;
+
+/// How many products are remembered. More than that are not locked by a forgotten session, but by a locked table; then
+/// waiting for them is no worse.
+const MAX_SUSPECTS: usize = 1_024;
+
+/// The products that were found locked, and not found free since.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    skus: Mutex<BTreeSet<Sku>>,
+    /// Whether there is any: mostly there is none.
+    any: AtomicBool,
+}
+
+impl Suspects {
+    /// Whether a transaction with this scope may touch one.
+    pub(super) fn concern(&self, scope: &Scope) -> bool {
+        // What products a batch or an order belongs to is not known here.
+        self.any.load(Ordering::Relaxed)
+            && (!scope.batches.is_empty() || !scope.orders.is_empty() || !self.skus().is_disjoint(&scope.skus))
+    }
+
+    /// Of these products, the others of the scope are free.
+    fn note(&self, scope: &Scope, locked: &BTreeSet<Sku>) {
+        let mut skus = self.skus();
+        skus.retain(|sku| !scope.skus.contains(sku));
+        if skus.len() + locked.len() > MAX_SUSPECTS {
+            skus.clear();
+        }
+        skus.extend(locked.iter().take(MAX_SUSPECTS).cloned());
+        self.any.store(!skus.is_empty(), Ordering::Relaxed);
+    }
+
+    fn skus(&self) -> MutexGuard<'_, BTreeSet<Sku>> {
+        // A wrong suspicion costs one look.
+        self.skus.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PostgresStore {
+    /// Looks whether products of the scope that were found locked still are.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if so.
+    pub(super) async fn pass_suspects(&self, scope: &Scope) -> Result<(), StoreError> {
+        if !self.suspects.concern(scope) {
+            return Ok(());
+        }
+        let locked = self.look_for_locks(scope).await?;
+        if locked.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Locked(locked))
+        }
+    }
+
+    /// The error of a transaction that was not given a lock, with the products that are locked. If there are none, it
+    /// waited for something else, or the lock was given free just now.
+    pub(super) async fn locked(&self, scope: &Scope) -> StoreError {
+        match self.look_for_locks(scope).await {
+            Ok(locked) => {
+                tracing::warn!(products = ?locked, "locked by another session of the database");
+                StoreError::Locked(locked)
+            }
+            Err(error) => error,
+        }
+    }
+
+    async fn look_for_locks(&self, scope: &Scope) -> Result<BTreeSet<Sku>, StoreError> {
+        let session = self.commands().get().await?;
+        let locked = locked_products(&session, scope).await?;
+        self.suspects.note(scope, &locked);
+        Ok(locked)
+    }
+}
+
+/// The products of a scope whose row, or the row of one of whose open batches, another transaction has locked.
+async fn locked_products(conn: &Session, scope: &Scope) -> Result<BTreeSet<Sku>, StoreError> {
+    // By hand: SKIP LOCKED leaves out the rows that are locked. The statement is a transaction of its own, so the locks
+    // that it takes are free again when it ends.
+    const LOCKED: &str = "WITH asked AS MATERIALIZED (SELECT DISTINCT unnest(? \
+         || ARRAY(SELECT batch.sku FROM unnest(?) AS named (one) \
+         CROSS JOIN LATERAL (SELECT sku FROM batches WHERE reference = one LIMIT 1) AS batch) \
+         || ARRAY(SELECT line.sku FROM unnest(?) AS named (one) \
+         CROSS JOIN LATERAL (SELECT sku FROM lines WHERE order_id = one OFFSET 0) AS line)) AS sku), \
+         free AS MATERIALIZED (SELECT sku FROM products WHERE sku = ANY (ARRAY(SELECT sku FROM asked)) \
+         FOR NO KEY UPDATE SKIP LOCKED), \
+         free_batches AS MATERIALIZED (SELECT reference FROM batches WHERE sku = ANY (ARRAY(SELECT sku FROM asked)) \
+         AND open FOR NO KEY UPDATE SKIP LOCKED) \
+         SELECT sku FROM products WHERE sku = ANY (ARRAY(SELECT sku FROM asked)) AND sku NOT IN (SELECT sku FROM free) \
+         UNION SELECT sku FROM batches WHERE sku = ANY (ARRAY(SELECT sku FROM asked)) AND open \
+         AND reference NOT IN (SELECT reference FROM free_batches)";
+    let found: Vec<String> = statement::<Text>(LOCKED)
+        .array::<Text, _>(scope.skus.iter().map(Sku::as_str).collect())
+        .array::<Text, _>(scope.batches.iter().map(Reference::as_str).collect())
+        .array::<Text, _>(scope.orders.iter().map(OrderId::as_str).collect())
+        .rows(conn)
+        .await
+        .map_err(store_error)?;
+    found.iter().map(|name| sku(name)).collect()
+}
