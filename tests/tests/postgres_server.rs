@@ -4,11 +4,15 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::postgres::{OpenError, PostgresStore};
 use earmark_application::Health;
 use earmark_tests::databases::{Database, OwnPostgres};
+use earmark_tests::service::Desk;
+use serde_json::json;
 use tempfile::TempDir;
 
 async fn open(url: &str) -> Result<PostgresStore, OpenError> {
@@ -80,7 +84,11 @@ async fn a_server_that_demands_encryption_gets_it_and_its_certificate_is_checked
     ours.sign("client", "postgres", "DNS:till");
     let foreign = Certificates::new();
     let server = OwnPostgres::create().await;
-    for (name, file) in [("server.crt", "server.pem"), ("server.key", "server.key"), ("ca.crt", "ca.pem")] {
+    for (name, file) in [
+        ("server.crt", "server.pem"),
+        ("server.key", "server.key"),
+        ("ca.crt", "ca.pem"),
+    ] {
         server.write(name, &ours.read(file));
     }
     server.configure("ssl = on\nssl_ca_file = 'ca.crt'");
@@ -92,12 +100,17 @@ async fn a_server_that_demands_encryption_gets_it_and_its_certificate_is_checked
 
     // Never silently plain: the server takes no plain connection, and says so.
     let plain = refusal(&with("sslmode=disable")).await;
-    assert!(plain.contains(&format!("127.0.0.1:{}", server.port())) && plain.contains("no encryption"), "{plain}");
+    assert!(
+        plain.contains(&format!("127.0.0.1:{}", server.port())) && plain.contains("no encryption"),
+        "{plain}"
+    );
     for mode in ["prefer", "require"] {
         open(&with(&format!("sslmode={mode}"))).await.expect(mode);
     }
     for mode in ["require", "verify-ca", "verify-full"] {
-        open(&with(&format!("sslmode={mode}&sslrootcert={ca}"))).await.expect(mode);
+        open(&with(&format!("sslmode={mode}&sslrootcert={ca}")))
+            .await
+            .expect(mode);
         let stranger = refusal(&with(&format!("sslmode={mode}&sslrootcert={other_ca}"))).await;
         assert!(stranger.contains("invalid peer certificate"), "{mode}: {stranger}");
     }
@@ -119,7 +132,12 @@ async fn a_server_that_demands_encryption_gets_it_and_its_certificate_is_checked
     let known = with(&format!(
         "sslmode=verify-full&sslrootcert={ca}&sslcert={certificate}&sslkey={key}"
     ));
-    open(&known).await.expect("it is known").ready().await.expect("it answers");
+    open(&known)
+        .await
+        .expect("it is known")
+        .ready()
+        .await
+        .expect("it answers");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,5 +150,46 @@ async fn a_url_that_demands_encryption_is_not_served_plain() {
             "{refused}"
         );
     }
-    open(&format!("{}?sslmode=prefer", server.url())).await.expect("it may be plain");
+    open(&format!("{}?sslmode=prefer", server.url()))
+        .await
+        .expect("it may be plain");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_commit_whose_wait_for_the_standby_is_cancelled_is_not_acknowledged() {
+    let server = Arc::new(OwnPostgres::start().await);
+    let desk = Desk::open(server.clone()).await;
+    let batch = |reference: &str| json!({"reference": reference, "sku": "LAMP", "quantity": 10});
+    assert_eq!(desk.post("/v1/batches", &batch("B1")).await.status, 201);
+    server.configure("synchronous_standby_names = 'nobody'");
+    server.reload().await;
+    let cancelling = {
+        let url = server.url();
+        tokio::spawn(async move {
+            let mut outsider = AsyncPgConnection::establish(&url).await.expect("it answers");
+            loop {
+                outsider
+                    .batch_execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+                    .await
+                    .expect("it answers");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+    };
+    for reference in ["B2", "B3"] {
+        let _ = desk
+            .post("/v1/batches", &batch(reference))
+            .await
+            .refuses(503, "unavailable");
+    }
+    let allocation = json!({"order_id": "O1", "sku": "LAMP", "quantity": 1});
+    let _ = desk
+        .post("/v1/allocations", &allocation)
+        .await
+        .refuses(503, "unavailable");
+    cancelling.abort();
+    server.configure("synchronous_standby_names = ''");
+    server.reload().await;
+    // What was stored on the primary alone is found by its key.
+    assert_eq!(desk.post("/v1/batches", &batch("B2")).await.status, 200);
 }

@@ -16,7 +16,7 @@ use crate::settings::{StoreSettings, StoreUrl};
 
 /// The default number of connections to PostgreSQL: one for each lane of the engine, the others for queries. A few are
 /// enough, because one transaction carries a group of commands.
-const POSTGRES_CONNECTIONS: usize = 8;
+const POSTGRES_CONNECTIONS: usize = 10;
 
 /// What a command opens the store for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,7 +117,10 @@ impl OwnPostgres {
         std::fs::set_permissions(&path, private).expect("the file is made private");
         if is_root() {
             let given = Command::new("chown").arg(format!("{USER}:")).arg(&path).status();
-            assert!(given.is_ok_and(|status| status.success()), "the file is given to {USER}");
+            assert!(
+                given.is_ok_and(|status| status.success()),
+                "the file is given to {USER}"
+            );
         }
     }
 
@@ -156,6 +159,14 @@ impl OwnPostgres {
             ],
         )
         .await;
+    }
+
+    /// Has it read its configuration again.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn reload(&self) {
+        self.run("pg_ctl", &["reload"]).await;
     }
 
     /// Stops it at once: nothing is flushed, and it has to recover when it is started.

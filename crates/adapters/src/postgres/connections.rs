@@ -167,7 +167,7 @@ impl Sessions {
     }
 
     /// How many there are at most: so many may be found dead, one after the other, before one must be new.
-    pub(super) fn size(&self) -> usize {
+    pub(super) fn max_size(&self) -> usize {
         self.pool.status().max_size
     }
 }

@@ -6,17 +6,15 @@
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Binary, Text, Timestamptz};
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper,
-};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use earmark_application::{IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, StoreError};
 use jiff::Timestamp;
 
 use super::error::{StatementResult, store_error};
-use super::session::Session;
 use super::rows::values::pg_instant;
 use super::schema::idempotency_keys;
+use super::session::Session;
 use super::statement::{load, row_limit, statement};
 use super::store::PostgresStore;
 
@@ -47,7 +45,7 @@ impl PostgresStore {
     /// new.
     async fn run_step<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
         let _slot = self.idempotency_slots.acquire().await.map_err(|_| closed())?;
-        let mut left = self.commands().size();
+        let mut left = self.commands().max_size();
         loop {
             let connection = self.commands().get().await?;
             match step.run(&connection).await {

@@ -34,7 +34,10 @@ async fn a_database_in_another_encoding_is_refused() {
             .batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"))
             .await
             .expect("it is dropped");
-        assert!(refusal.contains("SQL_ASCII") && refusal.contains("ENCODING 'UTF8'"), "{refusal}");
+        assert!(
+            refusal.contains("SQL_ASCII") && refusal.contains("ENCODING 'UTF8'"),
+            "{refusal}"
+        );
     })
     .await;
 }
@@ -49,7 +52,10 @@ async fn a_database_without_its_triggers_is_refused() {
             .await
             .expect("the owner may");
         let off = refusal(&database.url()).await;
-        assert!(off.contains("lines.lines_add") && off.contains("ENABLE TRIGGER ALL"), "{off}");
+        assert!(
+            off.contains("lines.lines_add") && off.contains("ENABLE TRIGGER ALL"),
+            "{off}"
+        );
         outsider
             .batch_execute("ALTER TABLE lines ENABLE TRIGGER ALL")
             .await
@@ -98,7 +104,9 @@ async fn a_host_that_swallows_everything_leaves_the_next_its_time() {
         let (host, name) = rest.split_once('/').expect("a database");
         let both = format!("{user}@{hole},{host}/{name}");
         let started = Instant::now();
-        let store = PostgresStore::open(&both, 1, true, clock()).await.expect("the second host is there");
+        let store = PostgresStore::open(&both, 1, true, clock())
+            .await
+            .expect("the second host is there");
         assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
         // The host that answered is asked first from now on.
         let started = Instant::now();
@@ -108,7 +116,10 @@ async fn a_host_that_swallows_everything_leaves_the_next_its_time() {
         let error = PostgresStore::open(&format!("{user}@{hole}/{name}"), 1, true, clock())
             .await
             .expect_err("nobody answers");
-        assert!(error.to_string().contains(&format!("{hole}: no answer within 3000 ms")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("{hole}: no answer within 3000 ms")),
+            "{error}"
+        );
         drop(black_hole);
         let error = PostgresStore::open(&format!("{user}@{hole}/{name}"), 1, true, clock())
             .await

@@ -156,7 +156,13 @@ impl Address {
         let parts = &self.0;
         let stream = self.stream_to(number).await.map_err(unreachable)?;
         let config = self.config_at(number);
-        let session = Session::start(stream, &config, limits, Arc::clone(&parts.clock), self.cancel_at(number));
+        let session = Session::start(
+            stream,
+            &config,
+            limits,
+            Arc::clone(&parts.clock),
+            self.cancel_at(number),
+        );
         let session = session.await.map_err(unreachable)?;
         let settings = format!("{SESSION_SETTINGS}; {}", limits.settings());
         session.set(&settings).await.map_err(unreachable)?;

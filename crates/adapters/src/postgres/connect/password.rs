@@ -54,7 +54,9 @@ impl Passwords {
         let wanted = [host, &port, database, user];
         let found = self.file.iter().find(|entry| {
             let fields = entry.matches.iter().zip(wanted);
-            fields.into_iter().all(|(field, wanted)| field == "*" || field == wanted)
+            fields
+                .into_iter()
+                .all(|(field, wanted)| field == "*" || field == wanted)
         });
         self.always
             .as_deref()
@@ -75,7 +77,10 @@ fn read(path: &Path) -> std::io::Result<String> {
 }
 
 fn entries(text: &str) -> Vec<Entry> {
-    text.lines().filter(|line| !line.starts_with('#')).filter_map(entry).collect()
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(entry)
+        .collect()
 }
 
 /// Reads a line. A backslash takes the colon or backslash behind it as it stands.

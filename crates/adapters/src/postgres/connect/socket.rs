@@ -44,7 +44,11 @@ impl Endpoint {
         let (hosts, addresses, ports) = (config.get_hosts(), config.get_hostaddrs(), config.get_ports());
         (0..hosts.len().max(addresses.len()))
             .map(|number| {
-                let port = ports.get(number).or_else(|| ports.first()).copied().unwrap_or(DEFAULT_PORT);
+                let port = ports
+                    .get(number)
+                    .or_else(|| ports.first())
+                    .copied()
+                    .unwrap_or(DEFAULT_PORT);
                 let address = addresses.get(number).copied();
                 match hosts.get(number) {
                     Some(Host::Tcp(host)) => Self::Tcp {

@@ -5,9 +5,9 @@ use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ProductRecord};
 
 use super::lookup::Lookup;
-use crate::postgres::session::Session;
 use crate::postgres::error::StatementResult;
 use crate::postgres::rows::{BatchRow, ProductRow};
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, statement};
 
 /// Batches by reference, each with its product.

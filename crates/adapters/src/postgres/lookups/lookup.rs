@@ -7,12 +7,12 @@ use std::sync::Arc;
 use earmark_application::StoreError;
 use tokio::sync::Mutex;
 
-use crate::postgres::session::{Session, at_most};
-use crate::postgres::error::StatementResult;
 use crate::postgres::batcher::{Fetch, Fetched};
 use crate::postgres::connect::{Address, CONNECTION_WAIT, no_free_connection};
 use crate::postgres::connections::SHORT;
+use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
+use crate::postgres::session::{Session, at_most};
 
 /// A kind of value that is looked up by its key.
 pub(in crate::postgres) trait Lookup: Send + Sync + 'static {
@@ -35,10 +35,7 @@ pub(in crate::postgres) trait Lookup: Send + Sync + 'static {
 }
 
 /// Looks up one value on a connection of the caller.
-pub(in crate::postgres) async fn look_up<L: Lookup>(
-    key: &str,
-    conn: &Session,
-) -> Result<Option<L::Value>, StoreError> {
+pub(in crate::postgres) async fn look_up<L: Lookup>(key: &str, conn: &Session) -> Result<Option<L::Value>, StoreError> {
     let rows = L::rows(vec![key], conn).await.map_err(store_error)?;
     (!rows.is_empty()).then(|| L::value(rows)).transpose()
 }

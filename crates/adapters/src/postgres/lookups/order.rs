@@ -5,9 +5,9 @@ use earmark_application::{OrderRead, StoreError};
 use earmark_domain::OrderRecord;
 
 use super::lookup::Lookup;
-use crate::postgres::session::Session;
 use crate::postgres::error::StatementResult;
 use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, OrderRow, line_reads, read_lines};
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, statement};
 
 /// Orders by id.

@@ -6,11 +6,11 @@ use earmark_domain::{BatchRecord, ProductRecord, Sku, Units};
 use jiff::Timestamp;
 
 use super::lookup::Lookup;
-use crate::postgres::session::Session;
 use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::pg_bound;
 use crate::postgres::rows::{BatchRow, ProductRow};
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, statement};
 use crate::sql::decode::units;
 

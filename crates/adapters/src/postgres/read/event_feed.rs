@@ -8,11 +8,11 @@ use earmark_application::{EncodedEvent, EventFeed, EventFilter, EventPage, Store
 use earmark_domain::Sku;
 use futures::try_join;
 
-use crate::postgres::session::Session;
 use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{EventRow, records};
 use crate::postgres::schema::events;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, load, row_limit, statement};
 use crate::postgres::store::PostgresStore;
 use crate::sql::decode::counter;

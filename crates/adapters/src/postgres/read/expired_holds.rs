@@ -5,9 +5,9 @@ use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
 
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::pg_bound;
+use crate::postgres::session::Session;
 use crate::postgres::statement::statement;
 use crate::sql::decode::ended;
 

@@ -11,7 +11,7 @@ use crate::postgres::store::PostgresStore;
 impl Health for PostgresStore {
     async fn ready(&self) -> Result<(), StoreError> {
         // A connection may have died unnoticed: the next one is tried.
-        let mut left = self.probes().size();
+        let mut left = self.probes().max_size();
         loop {
             let session = self.probes().get().await?;
             match statement::<()>("SELECT").execute(&session).await {

@@ -6,10 +6,10 @@ use earmark_application::StoreError;
 use earmark_domain::{ProductHistory, Sku};
 use futures::try_join;
 
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, ProductRow, records};
 use crate::postgres::schema::{batches, events, products};
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, load, statement};
 
 /// Reads it, in the open transaction: one snapshot.

@@ -3,10 +3,10 @@
 use earmark_application::StoreError;
 use futures::try_join;
 
-use crate::postgres::session::Session;
-use crate::postgres::error::StatementResult;
 use crate::postgres::connections::PooledSession;
+use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
+use crate::postgres::session::Session;
 use crate::postgres::statement::statement;
 use crate::postgres::store::roll_back;
 

@@ -6,10 +6,10 @@ use earmark_domain::{ProductRecord, Sku, Units};
 use jiff::Timestamp;
 
 use super::expired_holds::{ExpiredHolds, is_due};
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::ProductRow;
 use crate::postgres::rows::values::pg_bound;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, TypesOf, row_limit, statement};
 use crate::postgres::store::{PostgresStore, roll_back};
 use crate::sql::decode::units;
@@ -137,7 +137,10 @@ fn page<'a>(
             ")) ORDER BY sku LIMIT ?"
         )
     );
-    const WALK: &str = summaries!("products", concat!("sku > ? AND ", contains!(), " ORDER BY sku LIMIT ?"));
+    const WALK: &str = summaries!(
+        "products",
+        concat!("sku > ? AND ", contains!(), " ORDER BY sku LIMIT ?")
+    );
     // No SKU is empty, so each comes after the empty text.
     let after = after.map_or("", Sku::as_str);
     let text = match way {
@@ -154,10 +157,7 @@ fn page<'a>(
         .bind::<Timestamptz, _>(pg_bound(now))
 }
 
-async fn read(
-    page: Statement<'_, SummaryTypes>,
-    conn: &Session,
-) -> Result<Vec<(ProductRecord, Sums)>, StoreError> {
+async fn read(page: Statement<'_, SummaryTypes>, conn: &Session) -> Result<Vec<(ProductRecord, Sums)>, StoreError> {
     let rows: Vec<(ProductRow, Sums)> = page.rows(conn).await.map_err(store_error)?;
     rows.into_iter()
         .map(|(product, sums)| Ok((product.try_into()?, sums)))

@@ -26,7 +26,7 @@ impl Worklist for PostgresStore {
             .order(products::sku)
             .limit(row_limit(limit))
             .select(ProductRow::as_select());
-        let connection = self.connection().await?;
+        let connection = self.commands().get().await?;
         skus(load(pending, &connection).await.map_err(store_error)?)
     }
 

@@ -226,7 +226,11 @@ impl<S> ServerMessages<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ServerMessages<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         self.observe(&buffer.filled()[before..]);
@@ -278,7 +282,10 @@ mod tests {
         .concat();
         for at_a_time in [1, 3, 7, bytes.len()] {
             let log = logged(&bytes, at_a_time);
-            assert_eq!(log.state_of("Verklemmung entdeckt"), Some(SqlState::T_R_DEADLOCK_DETECTED));
+            assert_eq!(
+                log.state_of("Verklemmung entdeckt"),
+                Some(SqlState::T_R_DEADLOCK_DETECTED)
+            );
             assert_eq!(log.state_of("E"), None);
             assert_eq!(log.process_id(), 258);
             assert!(!log.has_warned());

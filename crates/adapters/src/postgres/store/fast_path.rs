@@ -20,9 +20,9 @@ use super::write::events::{EVENTS_LOCK, bind_events};
 use super::write::lines::{bind_first_units, bind_line_terms, bind_lines, bind_release_ranks};
 use super::write::orders::{bind_order_terms, bind_orders};
 use super::write::units::bind_allocations;
-use crate::postgres::session::Session;
 use crate::postgres::error::{StatementError, StatementResult, store_error};
 use crate::postgres::rows::values::pg_instant;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::decode::counter;
 use crate::sql::new_lines::{NewLine, NewLines};
@@ -148,11 +148,7 @@ fn setting(token: Option<u64>) -> Option<String> {
 }
 
 /// Whether a read set holds: for a decision that stores nothing and reports what it has read.
-pub(super) async fn is_valid(
-    conn: &Session,
-    read_set: &ReadSet,
-    predecessor: Option<u64>,
-) -> StatementResult<bool> {
+pub(super) async fn is_valid(conn: &Session, read_set: &ReadSet, predecessor: Option<u64>) -> StatementResult<bool> {
     // By hand: each key is looked up in a LATERAL, as everywhere.
     const IS_VALID: &str = "SELECT NOT EXISTS (\
          SELECT FROM unnest(?, ?, ?) AS read (one, version, expiry) LEFT JOIN LATERAL \

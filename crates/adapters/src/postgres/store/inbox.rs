@@ -6,8 +6,8 @@ use diesel::sql_types::Text;
 use earmark_application::StoreError;
 use earmark_domain::MessageId;
 
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 
 /// Those of these messages that were processed before.

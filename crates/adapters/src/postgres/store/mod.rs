@@ -10,6 +10,7 @@ mod inbox;
 mod load;
 mod locked;
 mod pipeline;
+mod suspects;
 mod transact;
 mod unknown_outcome;
 mod write;
@@ -30,7 +31,7 @@ use super::lookups::lookup::{ByKey, Lookup, look_up};
 use super::lookups::{Lookups, SharedLookups};
 use super::migrate;
 use crate::sql::product_cache::ProductCache;
-use locked::Suspects;
+use suspects::Suspects;
 
 /// How a read of several statements begins: all of them see one snapshot.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -58,7 +59,7 @@ impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The address may contain a password.
         f.debug_struct("PostgresStore")
-            .field("connections", &self.connections.commands.size())
+            .field("connections", &self.connections.commands.max_size())
             .finish_non_exhaustive()
     }
 }
@@ -175,7 +176,7 @@ impl PostgresStore {
     ///
     /// A connection may have died unnoticed. Nothing was sent on it yet, so the next one is tried.
     pub(super) async fn snapshot(&self) -> Result<PooledSession, StoreError> {
-        let mut left = self.questions().size();
+        let mut left = self.questions().max_size();
         loop {
             let session = self.questions().get().await?;
             match session.begin(BEGIN_SNAPSHOT).await {

@@ -16,8 +16,8 @@ use futures::poll;
 
 use super::PostgresStore;
 use super::detached::run_to_end;
-use super::unknown_outcome::UnknownOutcome;
 use super::fast_path::{FastPathError, PipelineLink, ReadSet, is_valid, place_lines};
+use super::unknown_outcome::UnknownOutcome;
 use crate::postgres::connections::PooledSession;
 use crate::postgres::error::{Fault, store_error};
 use crate::sql::product_cache::{CachedScope, PendingProducts};
@@ -153,13 +153,13 @@ impl PostgresStore {
         };
         match stored {
             Ok(()) => {
-                outcome.is_known();
+                outcome.settle();
                 self.product_cache().apply_pending(left);
                 Ok(Some(decided))
             }
             Err(error) => {
                 if !error.leaves_outcome_unknown() {
-                    outcome.is_known();
+                    outcome.settle();
                 }
                 self.fast_path_failed(error, &read_set, predecessor)
             }

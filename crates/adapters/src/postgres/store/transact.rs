@@ -16,9 +16,9 @@ use super::load::begin_and_load;
 use super::unknown_outcome::UnknownOutcome;
 use super::write::write;
 use super::{PostgresStore, roll_back};
-use crate::postgres::session::Session;
 use crate::postgres::connections::PooledSession;
 use crate::postgres::error::store_error;
+use crate::postgres::session::Session;
 use crate::sql::product_cache::{BaseVersions, PendingProducts};
 
 #[async_trait]
@@ -101,7 +101,7 @@ impl PostgresStore {
         };
         match stored {
             Ok(()) => {
-                outcome.is_known();
+                outcome.settle();
                 self.product_cache().apply(changes);
                 Ok(decided)
             }
@@ -116,11 +116,8 @@ impl PostgresStore {
     ///
     /// A connection may have died unnoticed. Nothing was changed on it yet, so the next one is tried. Each dead one
     /// leaves the pool: after as many as the pool holds, one must be new.
-    async fn begin_and_load(
-        &self,
-        scope: &Scope,
-    ) -> Result<(PooledSession, Loaded, BaseVersions), StoreError> {
-        let mut left = self.commands().size();
+    async fn begin_and_load(&self, scope: &Scope) -> Result<(PooledSession, Loaded, BaseVersions), StoreError> {
+        let mut left = self.commands().max_size();
         loop {
             let connection = self.commands().get().await?;
             match begin_and_load(&connection, scope).await {

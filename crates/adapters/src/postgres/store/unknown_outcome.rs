@@ -20,7 +20,7 @@ impl<'a> UnknownOutcome<'a> {
     }
 
     /// The outcome is known.
-    pub(super) fn is_known(mut self) {
+    pub(super) fn settle(mut self) {
         self.changes = None;
     }
 }

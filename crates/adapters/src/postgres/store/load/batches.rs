@@ -10,10 +10,10 @@ use futures::try_join;
 
 use super::lines::Lines;
 use super::orders::order_ids;
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::BatchRow;
 use crate::postgres::schema::batches;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, load, row_limit, statement};
 
 /// The batches of products that have something available.

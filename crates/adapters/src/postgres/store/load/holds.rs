@@ -6,9 +6,9 @@ use earmark_application::StoreError;
 use earmark_domain::{NextHold, Scope, Sku};
 
 use super::orders::order_ids;
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::deadline;
+use crate::postgres::session::Session;
 use crate::postgres::statement::statement;
 
 /// When the next hold ends on each product for which the scope asks, without the holds of the scope's orders.

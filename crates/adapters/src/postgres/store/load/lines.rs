@@ -9,9 +9,9 @@ use earmark_domain::{
 };
 
 use super::orders::order_ids;
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{AllocationRow, LineRow};
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, row_limit, statement};
 use crate::sql::decode::counter;
 use crate::sql::rank;
@@ -53,10 +53,7 @@ pub(super) async fn by_order(conn: &Session, scope: &Scope) -> Result<Vec<LineRo
 pub(super) type BacklogRequest<'a> = (&'a str, Option<&'a ServicePosition>);
 
 /// A page of each backlog, and one more line if there are more.
-pub(super) async fn backlog(
-    conn: &Session,
-    requests: Vec<BacklogRequest<'_>>,
-) -> Result<Vec<LineRow>, StoreError> {
+pub(super) async fn backlog(conn: &Session, requests: Vec<BacklogRequest<'_>>) -> Result<Vec<LineRow>, StoreError> {
     // By hand: a page of each product, in a LATERAL, and a comparison of rows.
     const PAGES: &str = "SELECT line.* FROM unnest(?, ?, ?, ?, ?) \
          AS asked (asked_sku, since_rank, since_version, since_order, since_line) CROSS JOIN LATERAL \

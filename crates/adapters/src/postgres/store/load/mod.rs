@@ -23,9 +23,9 @@ use earmark_domain::{BacklogNeed, Loaded, ProductRecord, ReleaseRead, Scope, Sku
 use futures::try_join;
 
 use super::inbox::processed;
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::records;
+use crate::postgres::session::Session;
 use crate::sql::product_cache::BaseVersions;
 use batches::Batches;
 use lines::{BacklogRequest, Lines};
@@ -35,10 +35,7 @@ use lines::{BacklogRequest, Lines};
 ///
 /// All statements are in one flight if the scope itself names all products. The server runs them one after the other,
 /// so what stands behind the lock is read under it.
-pub(super) async fn begin_and_load(
-    conn: &Session,
-    scope: &Scope,
-) -> Result<(Loaded, BaseVersions), StoreError> {
+pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loaded, BaseVersions), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
     let from_start = scope.backlog == BacklogNeed::FromStart;
     let named_backlogs: Vec<BacklogRequest<'_>> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();

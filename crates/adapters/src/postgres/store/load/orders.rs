@@ -5,10 +5,10 @@ use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::StoreError;
 use earmark_domain::{OrderId, Scope};
 
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{DispatchRow, OrderRow};
 use crate::postgres::schema::orders;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, load, statement};
 
 /// The ids of the scope's orders.

@@ -5,17 +5,14 @@ use earmark_application::StoreError;
 use earmark_domain::{ProductRecord, Reference, Scope, Sku};
 
 use super::orders::order_ids;
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::ProductRow;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, statement};
 use crate::sql::product_cache::BaseVersions;
 
 /// Locks the products that the scope touches: those it names, those of its batches, and those of its orders' lines.
-pub(super) async fn lock(
-    conn: &Session,
-    scope: &Scope,
-) -> Result<(Vec<ProductRecord>, BaseVersions), StoreError> {
+pub(super) async fn lock(conn: &Session, scope: &Scope) -> Result<(Vec<ProductRecord>, BaseVersions), StoreError> {
     // By hand: the list of keys is put together from an array and two sets of look-ups. Rows are sorted below the lock,
     // so they are locked in the order in which they are returned.
     const LOCK: &str = "SELECT {} FROM products WHERE sku = ANY (? \

@@ -5,9 +5,9 @@ use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use earmark_application::StoreError;
 use earmark_domain::Event;
 
-use crate::postgres::session::Session;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::values::pg_instant;
+use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::decode::counter;
 use crate::sql::new_lines::NewLines;

@@ -23,8 +23,8 @@ use earmark_domain::{Change, ChangeSet, ProductChange, ProductRecord};
 use futures::try_join;
 
 use super::inbox;
-use crate::postgres::session::Session;
 use crate::postgres::error::{expect_rows, store_error};
+use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::new_lines::NewLines;
 
@@ -76,11 +76,7 @@ async fn avoid_index_scans(conn: &Session, needed: bool) -> Result<(), StoreErro
 }
 
 /// Runs a statement that writes `rows` rows, unless there are none.
-async fn run<'a>(
-    conn: &Session,
-    rows: usize,
-    statement: impl FnOnce() -> Statement<'a>,
-) -> Result<(), StoreError> {
+async fn run<'a>(conn: &Session, rows: usize, statement: impl FnOnce() -> Statement<'a>) -> Result<(), StoreError> {
     if rows == 0 {
         return Ok(());
     }
