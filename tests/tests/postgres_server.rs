@@ -1,5 +1,4 @@
 //! What only a PostgreSQL server of one's own can show: encryption, a standby, a commit that the standby never gets.
-#![expect(clippy::panic, reason = "a test fails by a panic")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
