@@ -1,9 +1,10 @@
 //! A group's transaction: attempts, retries, and the answers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope};
+use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope, Sku};
 use jiff::Timestamp;
 
 use super::decide::{OnPendingWork, decide};

@@ -104,7 +104,81 @@ pub(super) async fn lines_to_release(
     Ok((leaving, false))
 }
 
-use crate::postgres::session::Session;
+/// SQL that reads a page of the lines in a batch behind a position.
+///
+/// By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank is sorted in one direction
+/// and all else in the other, so a page goes on with the lines of the same rank, and then with those of the ranks
+/// beyond. Within a rank the first comparison of `allocated_version` is the one that an index serves; the second goes on
+/// within one version.
+macro_rules! page_of_batch {
+    (from $from:literal, behind $behind:literal, beyond $beyond:literal, rank $rank:literal, rest $rest:literal) => {
+        concat!(
+            "SELECT leaving.* FROM ((SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
+             FROM allocations AS held CROSS JOIN LATERAL \
+             (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
+             WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_version ",
+            $from,
+            " ? AND (held.allocated_version, line.rank, line.placed_version, line.order_id, line.line_id) ",
+            $behind,
+            " (?, ?, ?, ?, ?) ORDER BY held.allocated_version",
+            $rest,
+            ", line.rank",
+            $rest,
+            ", line.placed_version",
+            $rest,
+            ", line.order_id",
+            $rest,
+            ", line.line_id",
+            $rest,
+            " LIMIT ?) UNION ALL \
+             (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
+             FROM allocations AS held CROSS JOIN LATERAL \
+             (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
+             WHERE held.batch = ? AND held.release_rank ",
+            $beyond,
+            " ? ORDER BY held.release_rank",
+            $rank,
+            ", held.allocated_version",
+            $rest,
+            ", line.rank",
+            $rest,
+            ", line.placed_version",
+            $rest,
+            ", line.order_id",
+            $rest,
+            ", line.line_id",
+            $rest,
+            " LIMIT ?)) AS leaving ORDER BY release_rank",
+            $rank,
+            ", allocated_version",
+            $rest,
+            ", rank",
+            $rest,
+            ", placed_version",
+            $rest,
+            ", order_id",
+            $rest,
+            ", line_id",
+            $rest,
+            " LIMIT ?"
+        )
+    };
+}
+
+/// The first to leave come first.
+const LEAVING: &str = page_of_batch!(from "<=", behind "<", beyond ">", rank "", rest " DESC");
+/// The last to leave come first.
+const STAYING: &str = page_of_batch!(from ">=", behind ">", beyond "<", rank " DESC", rest "");
+
+/// A page of the lines in a batch, and one line more.
+async fn page(
+    conn: &Session,
+    text: &'static str,
+    batch: &Reference,
+    after: Position<'_>,
+) -> Result<Vec<ReleaseRow>, StoreError> {
+    let limit = row_limit(CHANGE_PAGE + 1);
+    statement::<ReleaseTypes>(text)
         .columns::<LineRow>()
         .bind::<Text, _>(batch.as_str())
         .bind::<BigInt, _>(after.release_rank)
