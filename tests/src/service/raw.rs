@@ -56,7 +56,8 @@ impl RawConnection {
 
     /// Sends a GET of exactly this path, and returns the reply.
     pub async fn get(&mut self, path: &str) -> Reply {
-        self.send(format!("GET {path} HTTP/1.1\r\nhost: desk\r\n\r\n")).await;
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+            .await;
         self.reply().await
     }
 
@@ -72,7 +73,7 @@ impl RawConnection {
     }
 
     async fn begin(&mut self, path: &str, media_type: &str, headers: &str) {
-        let head = format!("POST {path} HTTP/1.1\r\nhost: desk\r\ncontent-type: {media_type}\r\n{headers}\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media_type}\r\n{headers}\r\n");
         self.send(head).await;
     }
 

@@ -13,10 +13,13 @@ use tracing::{Instrument, Span};
 
 use super::api::Api;
 use super::auth::principal;
+use super::connection::InUse;
 use super::idempotency;
 use super::metrics::Metrics;
 use super::openapi::description::ApiDescription;
+use super::proxy_path;
 use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
+use super::request::origin::{require_json, require_known_host, require_own_origin};
 use super::response::problem::Problem;
 
 /// The route that requests to no route are counted under.
@@ -35,6 +38,14 @@ pub(super) async fn wrap(
         problem.log();
         return Err(problem.into());
     };
+    let base_path = &api.site().base_path;
+    if !base_path.is_root() {
+        proxy_path::strip(&mut request, base_path);
+    }
+    let in_use = request.request().conn_data::<InUse>().cloned();
+    if let Some(connection) = &in_use {
+        connection.set(true);
+    }
     let began = api.clock().monotonic();
     let id = request_id(request.headers(), api.ids());
     let principal = principal(request.request());
@@ -50,8 +61,7 @@ pub(super) async fn wrap(
     }
     // At the level of debug: a span for every request would cost more than reading the request.
     let span = tracing::debug_span!("request", %method, request_id = %id);
-    let mut response = if let Some(condition) = unsupported_condition(&request) {
-        let problem = Problem::condition_not_supported(condition);
+    let mut response = if let Err(problem) = admit(&request, &api) {
         request.into_response(problem.error_response())
     } else {
         match idempotency::middleware::serve(request, next)
@@ -66,6 +76,9 @@ pub(super) async fn wrap(
             }
         }
     };
+    if !base_path.is_root() {
+        response = proxy_path::prefix(response, base_path);
+    }
     let took = api.clock().monotonic().saturating_sub(began);
     record(api.metrics(), &method, &id, &span, &response, took);
     let headers = response.headers_mut();
@@ -73,6 +86,10 @@ pub(super) async fn wrap(
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(connection) = in_use {
+        // What is written without an end keeps it in use.
+        connection.set(response.response().body().size() == BodySize::Stream);
+    }
     if is_head {
         // A body of known size stays, for its length; the codec does not write it.
         response = response.map_body(|_, body| match body.size() {
@@ -81,6 +98,33 @@ pub(super) async fn wrap(
         });
     }
     Ok(response)
+}
+
+/// Checks what has to hold before a request reaches its route.
+///
+/// # Errors
+/// A problem for a request of another site, or with a condition or a media type that is not supported.
+fn admit(request: &ServiceRequest, api: &Api) -> Result<(), Problem> {
+    let hosts = &api.site().hosts;
+    require_known_host(request.request(), hosts)?;
+    if request.method().is_safe() {
+        return Ok(());
+    }
+    require_own_origin(request.request(), hosts)?;
+    if let Some(condition) = unsupported_condition(request) {
+        return Err(Problem::condition_not_supported(condition));
+    }
+    match require_json(request.request()) {
+        // Where there is no such call, that is the problem.
+        Err(problem) if is_call(request) => Err(problem),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a request is to a route that exists.
+fn is_call(request: &ServiceRequest) -> bool {
+    let description = request.app_data::<Data<ApiDescription>>();
+    description.is_some_and(|calls| calls.has_route(request.match_info().as_str(), request.method()))
 }
 
 /// Logs and counts a response.
@@ -116,9 +160,6 @@ fn record(
 /// The header of a condition that is not checked where the write is read. A client that sends a condition relies on it,
 /// so it must not be ignored.
 fn unsupported_condition(request: &ServiceRequest) -> Option<&'static str> {
-    if request.method().is_safe() {
-        return None;
-    }
     let headers = request.headers();
     let is_versioned = VERSIONED_PATHS.iter().any(|folder| request.path().starts_with(folder));
     if headers.contains_key(header::IF_MATCH) && !is_versioned {

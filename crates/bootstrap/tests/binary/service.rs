@@ -43,7 +43,7 @@ impl Service {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         write!(
             connection,
-            "GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
         )
         .expect("a reader");
         let mut answer = String::new();
@@ -57,7 +57,7 @@ impl Service {
         let length = body.len();
         write!(
             connection,
-            "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         )
         .expect("a reader");
@@ -72,7 +72,7 @@ impl Service {
         connection.set_read_timeout(Some(TIMEOUT)).expect("a time");
         write!(
             connection,
-            "GET /v1/events/stream?type={event} HTTP/1.1\r\nhost: shop\r\n\r\n"
+            "GET /v1/events/stream?type={event} HTTP/1.1\r\nhost: localhost\r\n\r\n"
         )
         .expect("a reader");
         let (started, mut lines) = (Instant::now(), BufReader::new(connection).lines());
@@ -288,7 +288,7 @@ fn start_request(service: &Service) -> BufReader<TcpStream> {
     let length = BATCH.len();
     write!(
         connection,
-        "POST /v1/batches HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+        "POST /v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
          expect: 100-continue\r\n\r\n"
     )
     .expect("a reader");

@@ -11,10 +11,22 @@ use serde_json::{Map, Value, json};
 
 use super::problem_kinds::{self as kinds, Kind};
 use super::reply::X_EARMARK_PREVIEW;
+use crate::http::site::BasePath;
 use crate::wire::reading::faults::{Faults, shortened};
 
 /// The media type of every problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// With what the text of every problem begins, before the path of its type.
+const BEFORE_TYPE: &str = "{\"type\":\"";
+
+/// The text of a problem, with the path of its type behind the path of a proxy.
+pub(crate) fn behind(base: &BasePath, mut body: String) -> String {
+    if body.starts_with(BEFORE_TYPE) {
+        body.insert_str(BEFORE_TYPE.len(), base.as_str());
+    }
+    body
+}
 
 /// After how many seconds a client may retry. A queue drains in far less; a whole second is the least the header can
 /// say.
@@ -248,5 +260,12 @@ mod tests {
         )));
         assert_eq!(body["code"], "internal");
         assert!(!body.to_string().contains("batches_pkey"));
+    }
+
+    #[test]
+    fn the_type_of_a_problem_is_behind_the_path_of_the_proxy() {
+        let base = "/shop".parse().expect("a path");
+        let body: Value = serde_json::from_str(&behind(&base, Problem::internal().body())).expect("JSON");
+        assert_eq!(body["type"], "/shop/problems/internal");
     }
 }

@@ -29,12 +29,15 @@ pub(crate) async fn live() -> HttpResponse {
 #[utoipa::path(
     tag = "Operations",
     operation_id = "ready",
-    responses((status = 200, description = "The store answers, and the service takes work", body = Health))
+    responses((status = 200, description = "The store answers, the last write has not failed, and the service takes work", body = Health))
 )]
 #[get("/health/ready")]
 pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
     if api.readiness().is_draining() {
         return Err(Problem::new(&kinds::SHUTTING_DOWN, "the service is shutting down"));
+    }
+    if api.writes_fail() {
+        return Err(Problem::new(&kinds::UNAVAILABLE, "the store takes no writes"));
     }
     match timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await {
         Some(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),
