@@ -14,6 +14,7 @@ use super::idempotency::in_flight::KeyedCalls;
 use super::metrics::Metrics;
 use super::open_streams::OpenStreams;
 use super::readiness::Readiness;
+use super::response::outage_log::OutageLog;
 use super::response::problem::Problem;
 use super::site::Site;
 use super::write_health::WriteHealth;
@@ -69,6 +70,7 @@ pub struct Api {
     metrics: Arc<Metrics>,
     readiness: Readiness,
     write_health: WriteHealth,
+    outages: OutageLog,
     site: Site,
     about: About,
 }
@@ -105,6 +107,7 @@ impl Api {
             metrics,
             readiness,
             write_health: WriteHealth::default(),
+            outages: OutageLog::default(),
             site,
             about,
         }
@@ -151,6 +154,11 @@ impl Api {
 
     pub(super) const fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// Logs what went wrong inside.
+    pub(super) fn log(&self, problem: &Problem) {
+        problem.log(&self.outages, self.ports.clock.monotonic());
     }
 
     /// Whether the last write failed, lately.

@@ -15,7 +15,6 @@ use super::api::Api;
 use super::auth::principal;
 use super::connection::InUse;
 use super::idempotency;
-use super::metrics::Metrics;
 use super::openapi::description::ApiDescription;
 use super::proxy_path;
 use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
@@ -34,9 +33,8 @@ pub(super) async fn wrap(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(api) = request.app_data::<Data<Api>>().cloned() else {
-        let problem = Problem::defect(&"the application has been built without its data");
-        problem.log();
-        return Err(problem.into());
+        tracing::error!("the application has been built without its data");
+        return Err(Problem::internal().into());
     };
     let base_path = &api.site().base_path;
     if !base_path.is_root() {
@@ -80,7 +78,7 @@ pub(super) async fn wrap(
         response = proxy_path::prefix(response, base_path);
     }
     let took = api.clock().monotonic().saturating_sub(began);
-    record(api.metrics(), &method, &id, &span, &response, took);
+    record(&api, &method, &id, &span, &response, took);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID.clone(), id);
@@ -128,14 +126,7 @@ fn is_call(request: &ServiceRequest) -> bool {
 }
 
 /// Logs and counts a response.
-fn record(
-    metrics: &Metrics,
-    method: &Method,
-    id: &str,
-    span: &Span,
-    response: &ServiceResponse<BoxBody>,
-    took: Duration,
-) {
+fn record(api: &Api, method: &Method, id: &str, span: &Span, response: &ServiceResponse<BoxBody>, took: Duration) {
     let pattern = response.request().match_pattern();
     let route = pattern.as_deref().unwrap_or(UNMATCHED);
     let status = response.status();
@@ -147,14 +138,17 @@ fn record(
         // A failure is logged with its request at every level.
         tracing::warn_span!(parent: None, "request", %method, request_id = %id).in_scope(|| {
             if let Some(problem) = problem {
-                problem.log();
+                api.log(problem);
             }
-            tracing::warn!(route, status = status.as_u16(), ms, "answered");
+            // One line for each request would say no more of an outage.
+            if !problem.is_some_and(Problem::is_outage) {
+                tracing::warn!(route, status = status.as_u16(), ms, "answered");
+            }
         });
     } else {
         span.in_scope(|| tracing::debug!(route, status = status.as_u16(), ms, "answered"));
     }
-    metrics.requested(method, route, status, took);
+    api.metrics().requested(method, route, status, took);
 }
 
 /// The header of a condition that is not checked where the write is read. A client that sends a condition relies on it,

@@ -210,11 +210,8 @@ async fn the_reader_of_each_body_has_the_fields_of_the_document() {
             .as_str()
             .and_then(|message| message.split_once("are "))
             .expect("a list");
-        assert_eq!(
-            known.split(", ").collect::<BTreeSet<_>>(),
-            documented,
-            "{method} {path}"
-        );
+        let known = known.split(", ").filter(|known| *known != "no fields");
+        assert_eq!(known.collect::<BTreeSet<_>>(), documented, "{method} {path}");
     }
 }
 

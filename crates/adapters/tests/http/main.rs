@@ -7,6 +7,7 @@ mod idempotency_keys;
 mod previews;
 mod quotes;
 mod shop;
+mod sites;
 mod stock;
 
 use actix_web::http::StatusCode;

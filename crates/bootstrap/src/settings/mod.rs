@@ -17,7 +17,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use effective::{HttpSettings, LogSettings, Settings, StoreSettings};
+pub(crate) use effective::{LogSettings, Settings, StoreSettings};
 pub(crate) use layers::{Flag, Layers};
 pub(crate) use secrets::{masked, masked_arguments};
 pub(crate) use store_url::StoreUrl;

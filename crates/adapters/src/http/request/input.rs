@@ -155,7 +155,10 @@ pub(crate) fn json(text: &[u8]) -> Result<Json<'_>, Problem> {
         JsonError::Malformed(message) => Problem::new(&kinds::MALFORMED_JSON, message),
         JsonError::NumberOutOfRange { field } => {
             let mut faults = Faults::default();
-            faults.add(field, "is a number too large to read");
+            faults.add(
+                field,
+                "is a number that is too large, or has too many digits, to be read exactly",
+            );
             Problem::invalid(faults)
         }
     })

@@ -2,6 +2,7 @@
 //! form.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -9,6 +10,7 @@ use earmark_application::StoreError;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::outage_log::OutageLog;
 use super::problem_kinds::{self as kinds, Kind};
 use super::reply::X_EARMARK_PREVIEW;
 use crate::http::site::BasePath;
@@ -158,11 +160,19 @@ impl Problem {
         self.cause.is_some()
     }
 
-    /// Logs what went wrong inside, if anything did. Called once for each problem, where the request is known.
-    pub(crate) fn log(&self) {
+    /// Whether the store does not answer.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.cause.as_deref(), Some(Cause::Outage(_)))
+    }
+
+    /// Logs what went wrong inside, if anything did. Called once for each problem, where the request is known, at an
+    /// instant of the clock's monotonic time.
+    pub(crate) fn log(&self, outages: &OutageLog, now: Duration) {
         match self.cause.as_deref() {
             Some(Cause::Outage(reason)) => {
-                tracing::warn!(%reason, "the store does not answer");
+                if let Some(requests) = outages.note(now) {
+                    tracing::warn!(%reason, requests, "the store does not answer");
+                }
             }
             Some(Cause::Defect(error)) => tracing::error!(%error, "a defect"),
             None => {}

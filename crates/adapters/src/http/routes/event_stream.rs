@@ -115,7 +115,7 @@ fn follow(
                 Ok(read) => read,
                 Err(problem) => {
                     // The client reconnects, after the last event it has.
-                    tracing::error_span!("request", %request_id).in_scope(|| problem.log());
+                    tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
                     break;
                 }
             };

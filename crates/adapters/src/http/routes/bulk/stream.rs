@@ -199,7 +199,7 @@ async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -
     match reply {
         Ok(Reply { status, body, .. }) => (status, body),
         Err(problem) => {
-            tracing::error_span!("request", %request_id).in_scope(|| problem.log());
+            tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
             let body = problem.body();
             let base_path = &api.site().base_path;
             let body = if base_path.is_root() {
