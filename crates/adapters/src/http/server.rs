@@ -13,6 +13,7 @@ use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::{AppConfig, Extensions, Server};
 use actix_web::rt::net::TcpStream;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::api::Api;
 use super::connection::{Connection, Connections};
@@ -28,6 +29,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the closing of a connection may take.
 const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much of a response the system keeps for a client that does not take it, and doubles for its own use. It would be
+/// megabytes for each client, which no limit on the memory of the process counts.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
+
 /// The most connections of one worker. Each takes about 100 KiB when it is busy.
 const MAX_CONNECTIONS_PER_WORKER: usize = 4_096;
 
@@ -41,6 +46,8 @@ pub const SHUTDOWN_TIMEOUT_SECONDS: u64 = 30;
 /// # Errors
 /// When the listener can't be used.
 pub fn serve(listener: TcpListener, api: &Arc<Api>, connections: NonZeroUsize) -> io::Result<Server> {
+    // Each connection inherits it.
+    set_socket_send_buffer_size(&listener, SEND_BUFFER_BYTES)?;
     let workers = available_parallelism().map_or(1, NonZeroUsize::get);
     let per_worker = (connections.get() / workers).clamp(1, MAX_CONNECTIONS_PER_WORKER);
     let readiness = api.readiness().clone();

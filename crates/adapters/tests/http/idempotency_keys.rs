@@ -232,7 +232,7 @@ async fn a_call_waits_for_the_answer_of_another_process() {
     clippy::disallowed_methods,
     reason = "the test measures by the runtime's clock, which it has paused"
 )]
-async fn a_call_waits_thirty_seconds_at_most() {
+async fn a_call_waits_three_seconds_for_another_process_which_may_have_crashed() {
     let store = Arc::new(MemoryStore::new());
     let shop = Shop::with((*store).clone(), store.clone(), store.clone()).await;
     leased_elsewhere(&store, "k", 0).await;
@@ -241,7 +241,7 @@ async fn a_call_waits_thirty_seconds_at_most() {
     let began = tokio::time::Instant::now();
     // The first waits for the other process, the second for the first.
     let (one, two) = futures::join!(create(&shop, "k", "B1"), create(&shop, "k", "B1"));
-    assert_eq!(began.elapsed().as_secs(), 30);
+    assert_eq!(began.elapsed().as_secs(), 3);
     for answer in [one, two] {
         assert_eq!(answer.status, StatusCode::CONFLICT);
         assert_eq!(answer.code(), "idempotency_key_in_use");

@@ -89,10 +89,10 @@ async fn serve_once<B: MessageBody + 'static>(
         Ok(read) => read,
         Err(problem) => return Ok(request.error_response(problem)),
     };
+    let deadline = api.clock().monotonic() + WAIT_ELSEWHERE;
     let Some(guard) = timeout(api.clock(), WAIT, api.keyed_calls().lock(key.clone())).await else {
         return Ok(request.error_response(in_use(WAIT)));
     };
-    let deadline = api.clock().monotonic() + WAIT_ELSEWHERE;
     let Some(in_flight) = api.keyed_calls().admit(guard) else {
         return Ok(request.error_response(Problem::from(&CommandError::Busy)));
     };

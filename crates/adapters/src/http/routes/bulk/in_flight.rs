@@ -9,9 +9,9 @@ use crate::http::response::problem::Problem;
 /// How many lines of one stream are in flight: enough for several groups, so that every transaction is full.
 const WINDOW_LINES: usize = 1_024;
 
-/// How many bytes of lines of one stream are in flight, but for the last line. An answer has some ten times as many as
-/// its line, so a client that reads nothing holds a few megabytes at most.
-const WINDOW_BYTES: usize = 128 * 1024;
+/// How many bytes of lines of one stream are in flight, but for the last line. A command and its answer have some ten
+/// times as many in memory as the line, so a client that reads nothing holds about a megabyte.
+const WINDOW_BYTES: usize = 64 * 1024;
 
 /// A line whose answer is awaited, or known at once.
 #[derive(Debug)]
