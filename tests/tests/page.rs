@@ -7,7 +7,9 @@ use std::process::{Command, Stdio};
 use earmark_tests::databases::SqliteDatabase;
 use earmark_tests::service::{Desk, at_the_desk, in_time};
 use serde_json::json;
-use tokio::task::spawn_blocking;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// The virtual time for the page's scripts: the browser advances its clock while nothing is in progress.
 const SCRIPT_TIME: &str = "--virtual-time-budget=20000";
@@ -36,7 +38,11 @@ fn chromium() -> PathBuf {
 
 /// Shows a page of the service.
 async fn show(desk: &Desk, path: &str) -> Shown {
-    let url = format!("{}{path}", desk.base());
+    show_url(format!("{}{path}", desk.base())).await
+}
+
+/// Shows a page.
+async fn show_url(url: String) -> Shown {
     let browse = spawn_blocking(move || {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut browser = Command::new(chromium());
@@ -147,6 +153,51 @@ async fn the_explorer_shows_every_call_and_loads_nothing_from_elsewhere(desk: De
     assert_eq!(shown.console, [] as [String; 0]);
 }
 
+/// Serves one page on a port of its own, to whoever connects, until it is dropped. Returns its address.
+async fn foreign_page(html: String) -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}/", listener.local_addr().expect("an address"));
+    let serving = tokio::spawn(async move {
+        let length = html.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {length}\r\nconnection: close\r\n");
+        let response = format!("{head}\r\n{html}");
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut request = [0; 4_096];
+            // A connection that the browser opened ahead and does not use ends without a request.
+            if client.read(&mut request).await.is_ok_and(|read| read > 0) {
+                drop(client.write_all(response.as_bytes()).await);
+            }
+        }
+    });
+    (address, serving)
+}
+
+async fn a_page_of_another_site_changes_nothing(desk: Desk) {
+    desk.buy("B1", "LAMP", 10).await;
+    desk.buy_inbound("B2", "LAMP", 10, "2199-01-01").await;
+    let _ = desk.allocate("o1", "LAMP", 3).await.answers(201);
+    let before = desk.get("/v1/events").await.json();
+    let base = desk.base();
+    let html = format!(
+        "<!doctype html><title>trying</title><script>
+        const calls = ['/v1/orders/o1/dispatch', '/v1/batches/B2/receipt', '/v1/orders/o1/confirmation', '/add_batch'];
+        const bodies = [undefined, '{{}}', '{{\"ref\": \"B3\", \"sku\": \"LAMP\", \"qty\": 1, \"eta\": null}}'];
+        const tries = [];
+        for (const call of calls) for (const body of bodies)
+            tries.push(fetch('{base}' + call, {{method: 'POST', mode: 'no-cors', body}}));
+        Promise.allSettled(tries).then((ended) => {{
+            document.title = 'sent ' + ended.filter((each) => each.status === 'fulfilled').length;
+        }});
+        </script>"
+    );
+    let (address, serving) = foreign_page(html).await;
+    let shown = show_url(address).await;
+    serving.abort();
+    assert!(shown.dom.contains("<title>sent 12</title>"), "{}", shown.dom);
+    assert_eq!(desk.get("/v1/events").await.json(), before);
+}
+
 /// Expands cases, on one database only.
 macro_rules! in_a_browser {
     ($($case:ident,)+) => {
@@ -164,5 +215,6 @@ macro_rules! in_a_browser {
 in_a_browser! {
     the_dashboard_shows_the_stock_and_escapes_names,
     an_empty_dashboard_shows_how_to_begin,
+    a_page_of_another_site_changes_nothing,
     the_explorer_shows_every_call_and_loads_nothing_from_elsewhere,
 }

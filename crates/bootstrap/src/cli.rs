@@ -1,5 +1,6 @@
 //! The command line: its subcommands and flags, and their manual pages.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -45,7 +46,7 @@ impl Cli {
 }
 
 /// Settings that have a flag.
-#[derive(Debug, Args)]
+#[derive(Args)]
 #[command(next_help_heading = "Settings")]
 pub(crate) struct SettingsArgs {
     /// Read settings from this file instead of ./earmark.toml
@@ -63,6 +64,13 @@ pub(crate) struct SettingsArgs {
     /// What is logged, in the syntax of RUST_LOG (log.level)
     #[arg(long, value_name = "LEVEL", global = true)]
     log_level: Option<String>,
+}
+
+impl fmt::Debug for SettingsArgs {
+    /// The values may be secrets, so they are not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SettingsArgs").finish_non_exhaustive()
+    }
 }
 
 impl SettingsArgs {
@@ -148,6 +156,8 @@ store.url                    sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE
 store.connections            connections to PostgreSQL, or readers of SQLite
 store.migrate                true, false: bring the schema up to date at the start
 http.listen                  HOST:PORT; port 0 picks a free one
+http.hosts                   host names it answers to, besides localhost and addresses; * for every name
+http.base_path               the path that a proxy puts before those of the service, as in /shop
 promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more
 log.format                   auto, pretty, json
 log.level                    error, warn, info, debug, trace, off, or a list as in RUST_LOG

@@ -10,7 +10,7 @@ use crate::cli::{Cli, Command};
 use crate::commands::{demo, export, import, migrate, openapi, serve, settings, verify};
 use crate::failure::Failure;
 use crate::output;
-use crate::settings::Settings;
+use crate::settings::{Settings, masked_arguments};
 use crate::telemetry;
 
 /// Runs the subcommand of the command line.
@@ -26,7 +26,11 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn start() -> Result<ExitCode, Failure> {
-    let (arguments, command) = Cli::parse().into_parts();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    let (arguments, command) = cli.into_parts();
     let settings = Settings::read(arguments.into_layers()).map_err(|error| Failure::Usage(error.to_string()))?;
     telemetry::start(&settings.log)?;
     let runtime = runtime::Builder::new_multi_thread()
@@ -40,6 +44,19 @@ fn start() -> Result<ExitCode, Failure> {
     // for ever.
     runtime.shutdown_background();
     outcome
+}
+
+/// Prints what the command-line parser has to say: a manual page, or what is wrong with the arguments, which may have
+/// passwords in them.
+fn refuse(error: &clap::Error) -> Result<ExitCode, Failure> {
+    let message = error.to_string();
+    let masked = masked_arguments(&message, std::env::args());
+    if masked == message {
+        error.print()?;
+    } else {
+        output::eprint(masked.trim_end());
+    }
+    Ok(u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {

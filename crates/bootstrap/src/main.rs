@@ -13,7 +13,7 @@
 //! 6. [`app`]: the opened application, an engine with its ports
 //! 7. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
 //! 8. [`settings`]
-//! 9. [`failure`] and [`output`]
+//! 9. [`failure`], [`open_files`] and [`output`]
 
 mod app;
 mod background_jobs;
@@ -21,6 +21,7 @@ mod cli;
 mod commands;
 mod dispatch;
 mod failure;
+mod open_files;
 mod output;
 mod service;
 mod settings;

@@ -1,7 +1,7 @@
 //! The service: start, serve, drain.
 //!
 //! The engine and the connection pools live on the binary's own runtime; each worker of the web server is a
-//! single-threaded runtime. So the drain has two phases. First the server stops listening and answers the requests in
+//! single-threaded runtime. So the drain has phases. First the service goes on and says that it is about to end; then the server stops listening and answers the requests in
 //! flight, which needs the engine; then the engine stores and answers what it has accepted.
 
 use std::io;
@@ -10,22 +10,35 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpServer;
-use actix_web::dev::{Server, ServerHandle};
-use earmark_adapters::http::{self, About, Api, Metrics, Readiness};
+use actix_web::dev::ServerHandle;
+use earmark_adapters::http::{self, About, Api, Metrics, Readiness, Site};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::app::App;
 use crate::background_jobs::BackgroundJobs;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
-use crate::output;
 use crate::settings::Listen;
-use crate::signals::Signals;
+use crate::signals::{Sender, Signals};
+use crate::{open_files, output};
 
 /// The longest that a drain may take. The requests in flight have their own bound, and the bounded queues of the engine
 /// empty in seconds; past this something hangs, and the sender of the signal should not wait for it.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(http::SHUTDOWN_TIMEOUT_SECONDS + 10);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(http::SHUTDOWN_TIMEOUT_SECONDS + 15);
+
+/// The socket addresses of an address to listen on.
+///
+/// # Errors
+/// When its name can't be resolved.
+pub(crate) fn resolve(address: &Listen) -> Result<Vec<SocketAddr>, Failure> {
+    let failed = |error: io::Error| Failure::Failed(format!("can't listen on {address}: {error}"));
+    address.resolve().map_err(failed)
+}
+
+/// How long the service goes on after a supervisor has told it to end, while its readiness probe says that it is not
+/// ready: so that whoever balances the load sends its requests elsewhere before connections are refused. A person who
+/// presses Ctrl-C does not wait.
+const DRAIN_NOTICE: Duration = Duration::from_secs(2);
 
 /// Binds the address. Commands do this first, before any work that would have to be undone.
 ///
@@ -40,7 +53,7 @@ pub(crate) fn bind(address: &Listen) -> Result<TcpListener, Failure> {
             _ => format!("can't listen on {address}: {error}"),
         })
     };
-    TcpListener::bind(&*address.resolve().map_err(failed)?).map_err(failed)
+    TcpListener::bind(&*resolve(address)?).map_err(failed)
 }
 
 /// A service that is ready to run.
@@ -49,6 +62,7 @@ pub(crate) struct Service {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) listener: TcpListener,
     pub(crate) signals: Signals,
+    pub(crate) site: Site,
 }
 
 impl Service {
@@ -65,21 +79,24 @@ impl Service {
             metrics,
             listener,
             mut signals,
+            site,
         } = self;
         let failed = |error: io::Error| Failure::Failed(format!("the server can't run: {error}"));
         let address = listener.local_addr().map_err(failed)?;
         let readiness = Readiness::new();
-        let server = http_server(listener, api(&app, metrics, readiness.clone())).map_err(failed)?;
+        let api = api(&app, metrics, readiness.clone(), site);
+        let path = api.base_path().to_owned();
+        let server = http::serve(listener, &api, open_files::raise_limit()).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
         let mut jobs = BackgroundJobs::start(&app);
 
         tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
-        output::print(format_args!("Earmark listens on http://{address}/"))?;
+        output::print(format_args!("Earmark listens on http://{address}{path}/"))?;
         on_listening(address)?;
 
         let mut failure = None;
-        tokio::select! {
+        let sender = tokio::select! {
             ended = &mut serving => {
                 let why = ended.map_or_else(|error| error.to_string(), |ended| format!("{ended:?}"));
                 return Err(Failure::Failed(format!("the server stopped unexpectedly: {why}")));
@@ -89,15 +106,24 @@ impl Service {
                 return Err(Failure::Failed(format!("a lane of the engine stopped unexpectedly: {why}")));
             }
             // So would a service without one of its jobs: holds would not end, changes would not be continued.
-            why = jobs.failed() => failure = Some(format!("a background job stopped unexpectedly: {why}")),
-            () = signals.next() => {}
-        }
-        if let Some(why) = &failure {
-            tracing::error!(%why, "ending the service");
-        }
+            why = jobs.failed() => {
+                tracing::error!(%why, "a background job stopped unexpectedly; ending the service");
+                failure = Some(format!("a background job stopped unexpectedly: {why}"));
+                Sender::Supervisor
+            }
+            sender = signals.next() => sender,
+        };
         tracing::info!("draining; a second signal ends the service at once");
         readiness.drain();
-        let drained = timeout(DRAIN_TIMEOUT, drain(&handle, serving, jobs, app));
+        let notice = match sender {
+            Sender::Person => Duration::ZERO,
+            Sender::Supervisor => DRAIN_NOTICE,
+        };
+        let drained = timeout(DRAIN_TIMEOUT, async {
+            app.ports.clock.pause(notice).await;
+            readiness.close();
+            drain(&handle, serving, jobs, app).await;
+        });
         tokio::select! {
             drained = drained => match drained {
                 Ok(()) => {
@@ -109,7 +135,7 @@ impl Service {
                     DRAIN_TIMEOUT.as_secs()
                 ))),
             },
-            () = signals.next() => {
+            _ = signals.next() => {
                 tracing::warn!("ended before the drain was complete");
                 Ok(ExitCode::from(EXIT_INTERRUPTED))
             }
@@ -117,7 +143,7 @@ impl Service {
     }
 }
 
-fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness) -> Arc<Api> {
+fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Arc<Api> {
     let ports = http::Ports {
         views: Arc::clone(&app.ports.views),
         events: Arc::clone(&app.ports.events),
@@ -132,19 +158,7 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness) -> Arc<Api> {
         started: app.ports.clock.now(),
         promising: app.promising,
     };
-    Arc::new(Api::new(app.engine.clone(), ports, metrics, readiness, about))
-}
-
-fn http_server(listener: TcpListener, api: Arc<Api>) -> io::Result<Server> {
-    Ok(HttpServer::new(move || http::app(&api))
-        .disable_signals()
-        .client_request_timeout(http::CLIENT_REQUEST_TIMEOUT)
-        .client_disconnect_timeout(http::CLIENT_DISCONNECT_TIMEOUT)
-        .keep_alive(http::KEEP_ALIVE)
-        .max_connections(http::MAX_CONNECTIONS_PER_WORKER)
-        .shutdown_timeout(http::SHUTDOWN_TIMEOUT_SECONDS)
-        .listen(listener)?
-        .run())
+    Arc::new(Api::new(app.engine.clone(), ports, metrics, readiness, site, about))
 }
 
 /// Runs both phases of the drain: first the server, then the engine.

@@ -63,7 +63,7 @@ pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<P
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
-            let store = PostgresStore::open(url, connections, migrate, Arc::clone(&clock))
+            let store = PostgresStore::open(url.expose(), connections, migrate, Arc::clone(&clock))
                 .await
                 .map_err(failed)?;
             Ok(ports(Arc::new(store), clock, "PostgreSQL"))
@@ -92,6 +92,19 @@ where
     }
 }
 
+/// Checks what can be checked of a store's settings without opening it.
+///
+/// # Errors
+/// When the driver does not take the URL.
+pub(crate) fn check(settings: &StoreSettings) -> Result<(), Failure> {
+    match &settings.url {
+        StoreUrl::Postgres(url) => PostgresStore::connect(url.expose(), 1, Arc::new(SystemClock::new()))
+            .map(drop)
+            .map_err(|error| Failure::Usage(error.to_string())),
+        StoreUrl::Sqlite(_) | StoreUrl::Memory => Ok(()),
+    }
+}
+
 /// The migrations that the database lacks. Changes nothing.
 ///
 /// # Errors
@@ -99,7 +112,7 @@ where
 pub(crate) async fn pending_migrations(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::pending_migrations(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1, Arc::new(SystemClock::new()))
+        StoreUrl::Postgres(url) => PostgresStore::connect(url.expose(), 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .pending_migrations()
             .await
@@ -115,7 +128,7 @@ pub(crate) async fn pending_migrations(settings: &StoreSettings) -> Result<Vec<S
 pub(crate) async fn migrate(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::migrate(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url, 1, Arc::new(SystemClock::new()))
+        StoreUrl::Postgres(url) => PostgresStore::connect(url.expose(), 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .migrate()
             .await

@@ -89,8 +89,18 @@ const HTTP: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "http",
     order: &[
-        &["auth", "metrics", "open_streams", "readiness", "timeout"],
+        &[
+            "auth",
+            "metrics",
+            "open_streams",
+            "readiness",
+            "site",
+            "timeout",
+            "write_health",
+        ],
+        &["connection"],
         &["response"],
+        &["proxy_path"],
         &[
             "idempotency::in_flight",
             "idempotency::key_queue",
@@ -104,6 +114,7 @@ const HTTP: Layers = Layers {
         &["dashboard"],
         &["routes"],
         &["middleware"],
+        &["server"],
     ],
 };
 
@@ -182,7 +193,7 @@ const BOOTSTRAP: Layers = Layers {
     folder: "crates/bootstrap/src",
     module: "",
     order: &[
-        &["failure", "output", "signals"],
+        &["failure", "open_files", "output", "signals"],
         &["settings"],
         &["telemetry", "wiring"],
         &["app"],

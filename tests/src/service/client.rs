@@ -130,7 +130,8 @@ impl Client {
 
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Reply {
-        self.send(Method::DELETE, path, &[], Vec::new()).await
+        let headers = [("content-type", "application/json")];
+        self.send(Method::DELETE, path, &headers, Vec::new()).await
     }
 
     /// Sends lines to `/v1/bulk`, and returns the answer to each.

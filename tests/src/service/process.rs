@@ -121,16 +121,30 @@ impl Service {
         self.log.text()
     }
 
+    /// The memory that it has taken from the system, in KiB: its resident memory without the pages of its files, of which
+    /// a build with debug information has many.
+    ///
+    /// # Panics
+    /// Where the system is not Linux.
+    #[must_use]
+    pub fn own_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
     /// Its resident memory, in KiB.
     ///
     /// # Panics
     /// Where the system is not Linux.
     #[must_use]
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
         let line = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .expect("its memory");
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::reply::Reply;
 use super::wait::in_time;
@@ -26,7 +26,20 @@ impl RawConnection {
     /// # Panics
     /// When the service does not listen.
     pub async fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the service listens");
+        Self::of(TcpStream::connect(address).await.expect("the service listens"))
+    }
+
+    /// Connects with a small buffer for what is received, so that the service notices soon that nothing is read.
+    ///
+    /// # Panics
+    /// When the service does not listen.
+    pub async fn open_asleep(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("a TCP socket");
+        Self::of(socket.connect(address).await.expect("the service listens"))
+    }
+
+    fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("a TCP connection");
         let (read, write) = stream.into_split();
         Self {
@@ -56,7 +69,8 @@ impl RawConnection {
 
     /// Sends a GET of exactly this path, and returns the reply.
     pub async fn get(&mut self, path: &str) -> Reply {
-        self.send(format!("GET {path} HTTP/1.1\r\nhost: desk\r\n\r\n")).await;
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+            .await;
         self.reply().await
     }
 
@@ -72,7 +86,7 @@ impl RawConnection {
     }
 
     async fn begin(&mut self, path: &str, media_type: &str, headers: &str) {
-        let head = format!("POST {path} HTTP/1.1\r\nhost: desk\r\ncontent-type: {media_type}\r\n{headers}\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media_type}\r\n{headers}\r\n");
         self.send(head).await;
     }
 

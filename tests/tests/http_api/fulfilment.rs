@@ -58,7 +58,12 @@ async fn dispatched_units_stay_dispatched_until_the_dispatch_is_undone(desk: Des
         (&json!(0), &json!(4), &json!(6))
     );
     let all = desk
-        .send(Method::POST, "/v1/orders/o1/dispatch", &[], "")
+        .send(
+            Method::POST,
+            "/v1/orders/o1/dispatch",
+            &[("content-type", "application/json")],
+            "",
+        )
         .await
         .answers(200);
     assert_eq!(column(&all["lines"], "status"), ["dispatched", "dispatched"]);

@@ -22,4 +22,5 @@ mod receipts;
 mod request_ids;
 mod stream;
 mod support;
+mod unfair_clients;
 mod versions;

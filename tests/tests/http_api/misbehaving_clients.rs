@@ -75,10 +75,10 @@ async fn malformed_http_ends_its_own_connection_only(desk: Desk) {
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"HELO desk\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /\x00 HTTP/1.1\r\nhost: desk\r\n\r\n",
-        b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-length: -5\r\n\r\n",
-        b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
-        b"POST /v1/batches HTTP/1.1\r\nhost: desk\r\ncontent-type: application/json\r\n\
+        b"GET /\x00 HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"POST /v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-length: -5\r\n\r\n",
+        b"POST /v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+        b"POST /v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
           transfer-encoding: chunked\r\n\r\nzz\r\n",
     ] {
         let mut connection = desk.raw().await;
@@ -89,7 +89,7 @@ async fn malformed_http_ends_its_own_connection_only(desk: Desk) {
     }
     let mut connection = desk.raw().await;
     let head = format!(
-        "GET / HTTP/1.1\r\nhost: desk\r\nx-much: {}\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: localhost\r\nx-much: {}\r\n\r\n",
         "x".repeat(1024 * 1024)
     );
     // The service may close the connection before it has read all of that.
@@ -101,7 +101,7 @@ async fn malformed_http_ends_its_own_connection_only(desk: Desk) {
 
 async fn two_requests_on_one_connection_are_answered_in_their_order(desk: Desk) {
     let mut connection = desk.raw().await;
-    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: desk\r\n\r\n");
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     connection
         .send(format!(
             "{}{}{}",
@@ -130,7 +130,7 @@ async fn trickle(desk: Desk) {
     let mut slow = Vec::new();
     for _ in 0..100 {
         let mut connection = desk.raw().await;
-        connection.send("GET / HTTP/1.1\r\nhost: de").await;
+        connection.send("GET / HTTP/1.1\r\nhost: loc").await;
         slow.push(connection);
     }
     desk.buy("B1", "LAMP", 1).await;

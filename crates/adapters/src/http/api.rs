@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use earmark_application::{Clock, Engine, EventFeed, Health, IdempotencyStore, Ids, StoreError, Views};
 use earmark_domain::Promising;
@@ -13,7 +14,21 @@ use super::idempotency::in_flight::KeyedCalls;
 use super::metrics::Metrics;
 use super::open_streams::OpenStreams;
 use super::readiness::Readiness;
+use super::response::outage_log::OutageLog;
 use super::response::problem::Problem;
+use super::site::Site;
+use super::write_health::WriteHealth;
+
+/// The most event streams that are open at a time: each queries the store ten times a second, and thousands would cost
+/// more than the commands.
+const MAX_EVENT_STREAMS: usize = 128;
+
+/// For how long an event stream keeps its place when all are taken: so that clients that are too many do not spend their
+/// time on connecting.
+const EVENT_STREAM_KEPT_FOR: Duration = Duration::from_secs(60);
+
+/// The most bulk streams that are open at a time: a few fill the engine, and each may hold a megabyte.
+const MAX_BULK_STREAMS: usize = 64;
 
 /// What runs: for the dashboard.
 #[derive(Debug, Clone)]
@@ -50,9 +65,13 @@ pub struct Api {
     engine: Engine,
     ports: Ports,
     keyed_calls: KeyedCalls,
-    streams: OpenStreams,
+    event_streams: OpenStreams,
+    bulk_streams: OpenStreams,
     metrics: Arc<Metrics>,
     readiness: Readiness,
+    write_health: WriteHealth,
+    outages: OutageLog,
+    site: Site,
     about: About,
 }
 
@@ -67,14 +86,29 @@ impl fmt::Debug for Api {
 impl Api {
     /// The interface to an engine and the ports of its store.
     #[must_use]
-    pub fn new(engine: Engine, ports: Ports, metrics: Arc<Metrics>, readiness: Readiness, about: About) -> Self {
+    pub fn new(
+        engine: Engine,
+        ports: Ports,
+        metrics: Arc<Metrics>,
+        readiness: Readiness,
+        site: Site,
+        about: About,
+    ) -> Self {
         Self {
             engine,
             ports,
             keyed_calls: KeyedCalls::default(),
-            streams: OpenStreams::counted_by(metrics.streams().clone()),
+            event_streams: OpenStreams::new(
+                MAX_EVENT_STREAMS,
+                EVENT_STREAM_KEPT_FOR,
+                metrics.event_streams().clone(),
+            ),
+            bulk_streams: OpenStreams::new(MAX_BULK_STREAMS, Duration::MAX, metrics.bulk_streams().clone()),
             metrics,
             readiness,
+            write_health: WriteHealth::default(),
+            outages: OutageLog::default(),
+            site,
             about,
         }
     }
@@ -85,6 +119,10 @@ impl Api {
 
     pub(super) fn clock(&self) -> &dyn Clock {
         &*self.ports.clock
+    }
+
+    pub(super) fn shared_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.ports.clock)
     }
 
     pub(super) fn ids(&self) -> &dyn Ids {
@@ -101,8 +139,13 @@ impl Api {
     }
 
     /// The open event streams.
-    pub(super) const fn streams(&self) -> &OpenStreams {
-        &self.streams
+    pub(super) const fn event_streams(&self) -> &OpenStreams {
+        &self.event_streams
+    }
+
+    /// The open bulk streams.
+    pub(super) const fn bulk_streams(&self) -> &OpenStreams {
+        &self.bulk_streams
     }
 
     pub(super) fn metrics(&self) -> &Metrics {
@@ -111,6 +154,28 @@ impl Api {
 
     pub(super) const fn readiness(&self) -> &Readiness {
         &self.readiness
+    }
+
+    /// Logs what went wrong inside.
+    pub(super) fn log(&self, problem: &Problem) {
+        problem.log(&self.outages, self.ports.clock.monotonic());
+    }
+
+    /// Whether the last write failed, lately.
+    pub(super) fn writes_fail(&self) -> bool {
+        let failures = self.metrics.failed_writes();
+        !self.write_health.is_ready(failures, self.ports.clock.monotonic())
+    }
+
+    /// The path that a proxy puts before those of the service.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        self.site.base_path.as_str()
+    }
+
+    /// Where clients reach the service.
+    pub(super) const fn site(&self) -> &Site {
+        &self.site
     }
 
     pub(super) const fn about(&self) -> &About {

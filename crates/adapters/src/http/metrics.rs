@@ -1,11 +1,12 @@
 //! Metrics for Prometheus: what the engine reports through its port, and what this interface counts.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-use earmark_application::Meter;
+use earmark_application::{CommandError, Meter};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -79,7 +80,12 @@ pub struct Metrics {
     request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     /// The series of the routes that have been requested.
     routes: RwLock<HashMap<String, Arc<RouteSeries>>>,
-    streams: Gauge,
+    event_streams: Gauge,
+    bulk_streams: Gauge,
+    /// Whether the last group that was answered could not be stored.
+    write_failed: AtomicBool,
+    /// How many answers said so.
+    failed_writes: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -131,8 +137,14 @@ impl Metrics {
             Unit::Seconds,
             request_seconds.clone(),
         );
-        let streams = Gauge::default();
-        registry.register("http_event_streams", "Event streams that are open", streams.clone());
+        let event_streams = Gauge::default();
+        registry.register(
+            "http_event_streams",
+            "Event streams that are open",
+            event_streams.clone(),
+        );
+        let bulk_streams = Gauge::default();
+        registry.register("http_bulk_streams", "Bulk streams that are open", bulk_streams.clone());
         Self {
             registry,
             commands,
@@ -144,7 +156,10 @@ impl Metrics {
             requests,
             request_seconds,
             routes: RwLock::default(),
-            streams,
+            event_streams,
+            bulk_streams,
+            write_failed: AtomicBool::new(false),
+            failed_writes: AtomicU64::new(0),
         }
     }
 
@@ -192,8 +207,19 @@ impl Metrics {
     }
 
     /// The number of open event streams.
-    pub(crate) const fn streams(&self) -> &Gauge {
-        &self.streams
+    pub(crate) const fn event_streams(&self) -> &Gauge {
+        &self.event_streams
+    }
+
+    /// The number of open bulk streams.
+    pub(crate) const fn bulk_streams(&self) -> &Gauge {
+        &self.bulk_streams
+    }
+
+    /// How many commands have failed because the store took none, if the last one has.
+    pub(crate) fn failed_writes(&self) -> Option<u64> {
+        let failed = self.write_failed.load(Ordering::Relaxed);
+        failed.then(|| self.failed_writes.load(Ordering::Relaxed))
     }
 }
 
@@ -201,9 +227,14 @@ impl Meter for Metrics {
     fn answered(&self, command: &'static str, outcome: &'static str, times: u64) {
         let labels = CommandLabels { command, outcome };
         self.commands.get_or_create(&labels).inc_by(times);
+        if outcome == CommandError::Unavailable.code() {
+            self.failed_writes.fetch_add(times, Ordering::Relaxed);
+            self.write_failed.store(true, Ordering::Relaxed);
+        }
     }
 
     fn stored(&self, commands: usize, events: usize, took: Duration) {
+        self.write_failed.store(false, Ordering::Relaxed);
         // A group has some hundred commands at most, which a float holds exactly.
         self.group_size
             .observe(u32::try_from(commands).map_or(f64::INFINITY, f64::from));

@@ -13,10 +13,12 @@ use tracing::{Instrument, Span};
 
 use super::api::Api;
 use super::auth::principal;
+use super::connection::InUse;
 use super::idempotency;
-use super::metrics::Metrics;
 use super::openapi::description::ApiDescription;
+use super::proxy_path;
 use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
+use super::request::origin::{require_json, require_known_host, require_own_origin};
 use super::response::problem::Problem;
 
 /// The route that requests to no route are counted under.
@@ -31,10 +33,17 @@ pub(super) async fn wrap(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let Some(api) = request.app_data::<Data<Api>>().cloned() else {
-        let problem = Problem::defect(&"the application has been built without its data");
-        problem.log();
-        return Err(problem.into());
+        tracing::error!("the application has been built without its data");
+        return Err(Problem::internal().into());
     };
+    let base_path = &api.site().base_path;
+    if !base_path.is_root() {
+        proxy_path::strip(&mut request, base_path);
+    }
+    let in_use = request.request().conn_data::<InUse>().cloned();
+    if let Some(connection) = &in_use {
+        connection.set(true);
+    }
     let began = api.clock().monotonic();
     let id = request_id(request.headers(), api.ids());
     let principal = principal(request.request());
@@ -50,8 +59,7 @@ pub(super) async fn wrap(
     }
     // At the level of debug: a span for every request would cost more than reading the request.
     let span = tracing::debug_span!("request", %method, request_id = %id);
-    let mut response = if let Some(condition) = unsupported_condition(&request) {
-        let problem = Problem::condition_not_supported(condition);
+    let mut response = if let Err(problem) = admit(&request, &api) {
         request.into_response(problem.error_response())
     } else {
         match idempotency::middleware::serve(request, next)
@@ -66,13 +74,20 @@ pub(super) async fn wrap(
             }
         }
     };
+    if !base_path.is_root() {
+        response = proxy_path::prefix(response, base_path);
+    }
     let took = api.clock().monotonic().saturating_sub(began);
-    record(api.metrics(), &method, &id, &span, &response, took);
+    record(&api, &method, &id, &span, &response, took);
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(connection) = in_use {
+        // What is written without an end keeps it in use.
+        connection.set(response.response().body().size() == BodySize::Stream);
+    }
     if is_head {
         // A body of known size stays, for its length; the codec does not write it.
         response = response.map_body(|_, body| match body.size() {
@@ -83,15 +98,35 @@ pub(super) async fn wrap(
     Ok(response)
 }
 
+/// Checks what has to hold before a request reaches its route.
+///
+/// # Errors
+/// A problem for a request of another site, or with a condition or a media type that is not supported.
+fn admit(request: &ServiceRequest, api: &Api) -> Result<(), Problem> {
+    let hosts = &api.site().hosts;
+    require_known_host(request.request(), hosts)?;
+    if request.method().is_safe() {
+        return Ok(());
+    }
+    require_own_origin(request.request(), hosts)?;
+    if let Some(condition) = unsupported_condition(request) {
+        return Err(Problem::condition_not_supported(condition));
+    }
+    match require_json(request.request()) {
+        // Where there is no such call, that is the problem.
+        Err(problem) if is_call(request) => Err(problem),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether a request is to a route that exists.
+fn is_call(request: &ServiceRequest) -> bool {
+    let description = request.app_data::<Data<ApiDescription>>();
+    description.is_some_and(|calls| calls.has_route(request.match_info().as_str(), request.method()))
+}
+
 /// Logs and counts a response.
-fn record(
-    metrics: &Metrics,
-    method: &Method,
-    id: &str,
-    span: &Span,
-    response: &ServiceResponse<BoxBody>,
-    took: Duration,
-) {
+fn record(api: &Api, method: &Method, id: &str, span: &Span, response: &ServiceResponse<BoxBody>, took: Duration) {
     let pattern = response.request().match_pattern();
     let route = pattern.as_deref().unwrap_or(UNMATCHED);
     let status = response.status();
@@ -103,22 +138,22 @@ fn record(
         // A failure is logged with its request at every level.
         tracing::warn_span!(parent: None, "request", %method, request_id = %id).in_scope(|| {
             if let Some(problem) = problem {
-                problem.log();
+                api.log(problem);
             }
-            tracing::warn!(route, status = status.as_u16(), ms, "answered");
+            // One line for each request would say no more of an outage.
+            if !problem.is_some_and(Problem::is_outage) {
+                tracing::warn!(route, status = status.as_u16(), ms, "answered");
+            }
         });
     } else {
         span.in_scope(|| tracing::debug!(route, status = status.as_u16(), ms, "answered"));
     }
-    metrics.requested(method, route, status, took);
+    api.metrics().requested(method, route, status, took);
 }
 
 /// The header of a condition that is not checked where the write is read. A client that sends a condition relies on it,
 /// so it must not be ignored.
 fn unsupported_condition(request: &ServiceRequest) -> Option<&'static str> {
-    if request.method().is_safe() {
-        return None;
-    }
     let headers = request.headers();
     let is_versioned = VERSIONED_PATHS.iter().any(|folder| request.path().starts_with(folder));
     if headers.contains_key(header::IF_MATCH) && !is_versioned {

@@ -1,6 +1,6 @@
 //! The HTTP interface: commands and questions in, JSON out.
 //!
-//! [`app`] makes the actix application; the binary binds an address and runs it. [`openapi`] is its description.
+//! [`app`] makes the actix application, and [`serve`] runs it on a listener. [`openapi`] is its description.
 //!
 //! - `request` reads requests into domain types and reports every fault, `response` turns outcomes and errors into
 //!   replies and problems. The JSON itself is read and written by [`wire`](crate::wire).
@@ -15,6 +15,7 @@
 
 mod api;
 mod auth;
+mod connection;
 mod dashboard;
 mod execution;
 mod idempotency;
@@ -22,14 +23,17 @@ mod metrics;
 mod middleware;
 mod open_streams;
 mod openapi;
+mod proxy_path;
 mod readiness;
 mod request;
 mod response;
 mod routes;
+mod server;
+mod site;
 mod timeout;
+mod write_health;
 
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -45,24 +49,8 @@ pub use api::{About, Api, Ports};
 pub use metrics::Metrics;
 pub use openapi::schema;
 pub use readiness::Readiness;
-
-/// How long a client may take to send the head of a request. Heads are a few hundred bytes; a client that needs longer
-/// only occupies a connection.
-pub const CLIENT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long an idle connection is kept: longer than the minute for which proxies keep theirs. So the proxy closes it,
-/// and no request meets a connection that is about to be closed.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How long the closing of a connection may take.
-pub const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The most connections of one worker. Each takes about 100 KiB when it is busy.
-pub const MAX_CONNECTIONS_PER_WORKER: usize = 4_096;
-
-/// How long a stopping server waits for requests in flight, in seconds: the slowest are bulk streams, which are
-/// answered as fast as the store can.
-pub const SHUTDOWN_TIMEOUT_SECONDS: u64 = 30;
+pub use server::{SHUTDOWN_TIMEOUT_SECONDS, serve};
+pub use site::{BasePath, Hosts, Site};
 
 /// The description of the interface: the same for all workers, and made once.
 static DESCRIPTION: LazyLock<Arc<ApiDescription>> = LazyLock::new(|| Arc::new(ApiDescription::of(routes::register)));

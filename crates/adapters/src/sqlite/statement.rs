@@ -8,7 +8,7 @@
 use std::marker::PhantomData;
 
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{RunQueryDsl, SqliteConnection};
@@ -133,8 +133,9 @@ impl<Row, Id> QueryFragment<Sqlite> for Statement<'_, Row, Id> {
         const NULL: &Option<&str> = &None;
         let mut pieces = self.text.split('?');
         out.push_sql(pieces.next().unwrap_or_default());
-        for (piece, value) in pieces.zip(&self.values) {
-            match value {
+        let mut values = self.values.iter();
+        for piece in pieces {
+            match values.next().ok_or_else(|| self.unequal())? {
                 Value::Text(text) => out.push_bind_param::<Text, str>(text)?,
                 Value::OwnedText(text) => out.push_bind_param::<Text, str>(text)?,
                 Value::Integer(number) => out.push_bind_param::<BigInt, i64>(number)?,
@@ -142,6 +143,49 @@ impl<Row, Id> QueryFragment<Sqlite> for Statement<'_, Row, Id> {
             }
             out.push_sql(piece);
         }
-        Ok(())
+        match values.next() {
+            None => Ok(()),
+            Some(_) => Err(self.unequal()),
+        }
+    }
+}
+
+impl<Row, Id> Statement<'_, Row, Id> {
+    /// The error of a statement that has not as many values as places for them. Run all the same, it would be another
+    /// statement: one that ends at the first place without a value.
+    fn unequal(&self) -> Error {
+        let places = self.text.matches('?').count();
+        let message = format!("{} values for {places} places of: {}", self.values.len(), self.text);
+        Error::QueryBuilderError(message.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_with_a_value_too_few_or_too_many_is_an_error_and_does_nothing() {
+        let mut connection = SqliteConnection::establish(":memory:").expect("a database");
+        let written = |text, values: &[i64], connection: &mut SqliteConnection| {
+            let statement = values
+                .iter()
+                .fold(statement::<()>(text), |statement, value| statement.integer(*value));
+            statement.write(connection)
+        };
+        written("CREATE TABLE t (a, b)", &[], &mut connection).expect("a table");
+        assert_eq!(written("INSERT INTO t VALUES (?, ?)", &[1, 2], &mut connection), Ok(1));
+        for (text, values) in [
+            // Cut off before the place without a value, this would be a statement that deletes everything.
+            ("DELETE FROM t WHERE a = 1 OR b = ?", &[][..]),
+            ("DELETE FROM t WHERE a = ?", &[1, 2]),
+            ("DELETE FROM t WHERE a = ? AND b = ?", &[1]),
+        ] {
+            let refused = written(text, values, &mut connection).expect_err(text).to_string();
+            assert!(refused.contains("places of"), "{refused}");
+        }
+        assert_eq!(written("DELETE FROM t WHERE a = ?", &[1], &mut connection), Ok(1));
     }
 }

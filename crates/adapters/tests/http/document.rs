@@ -190,12 +190,11 @@ async fn the_reader_of_each_body_has_the_fields_of_the_document() {
             );
             continue;
         };
-        let properties = &document["components"]["schemas"][name]["properties"];
+        let properties = document["components"]["schemas"][name]["properties"].as_object();
         let documented: BTreeSet<&str> = properties
-            .as_object()
-            .expect("properties")
-            .keys()
-            .map(String::as_str)
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.as_str())
             .collect();
         let uri = path.replace(['{', '}'], "");
         let answer = shop
@@ -211,11 +210,8 @@ async fn the_reader_of_each_body_has_the_fields_of_the_document() {
             .as_str()
             .and_then(|message| message.split_once("are "))
             .expect("a list");
-        assert_eq!(
-            known.split(", ").collect::<BTreeSet<_>>(),
-            documented,
-            "{method} {path}"
-        );
+        let known = known.split(", ").filter(|known| *known != "no fields");
+        assert_eq!(known.collect::<BTreeSet<_>>(), documented, "{method} {path}");
     }
 }
 
@@ -228,7 +224,7 @@ async fn a_body_is_optional_where_it_is_documented_so() {
         }
         let required = operation["requestBody"]["required"] != json!(false);
         let answer = shop.send(shop.request(&method, &path.replace(['{', '}'], ""))).await;
-        let refused = answer.status == StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let refused = answer.status == StatusCode::BAD_REQUEST;
         assert_eq!(refused, required, "{method} {path}");
     }
 }

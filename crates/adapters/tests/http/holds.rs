@@ -404,7 +404,7 @@ async fn an_impossible_dispatch_is_a_problem() {
     }
     let unknown = shop.post("/v1/orders/o9/dispatch", &json!({})).await;
     assert_eq!(unknown.code(), "unknown_order");
-    let typed = shop.request("POST", "/v1/orders/o1/dispatch").set_payload("{}");
+    let typed = shop.bare_request("POST", "/v1/orders/o1/dispatch").set_payload("{}");
     assert_eq!(shop.send(typed).await.code(), "unsupported_media_type");
 }
 

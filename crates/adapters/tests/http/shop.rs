@@ -13,7 +13,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
 use async_trait::async_trait;
-use earmark_adapters::http::{About, Api, Metrics, Ports, Readiness, app};
+use earmark_adapters::http::{About, Api, Metrics, Ports, Readiness, Site, app};
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{Clock, Engine, EngineSettings, IdempotencyStore, Meter, Store};
@@ -88,6 +88,21 @@ impl Shop {
         store: Arc<dyn Store>,
         idempotency: Arc<dyn IdempotencyStore>,
     ) -> Self {
+        Self::made(reads, store, idempotency, Site::default()).await
+    }
+
+    /// A shop with an empty store, which clients reach in another way.
+    pub(crate) async fn at(site: Site) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self::made((*store).clone(), store.clone(), store, site).await
+    }
+
+    async fn made(
+        reads: MemoryStore,
+        store: Arc<dyn Store>,
+        idempotency: Arc<dyn IdempotencyStore>,
+        site: Site,
+    ) -> Self {
         let manual_clock = Arc::new(ManualClock::at_opening());
         let clock: Arc<dyn Clock> = manual_clock.clone();
         let metrics = Arc::new(Metrics::new());
@@ -119,7 +134,7 @@ impl Shop {
             clock,
             ids: Arc::new(RandomIds),
         };
-        let api = Api::new(engine, ports, metrics, readiness.clone(), about);
+        let api = Api::new(engine, ports, metrics, readiness.clone(), site, about);
         Self {
             api: Arc::new(api),
             clock: manual_clock,
@@ -144,8 +159,14 @@ impl Shop {
         assert_eq!(self.post("/v1/batches", &batch).await.status, StatusCode::CREATED);
     }
 
-    /// A request without headers and body.
+    /// A request without a body, of the media type that every change wants.
     pub(crate) fn request(&self, method: &str, uri: &str) -> TestRequest {
+        self.bare_request(method, uri)
+            .insert_header(("content-type", "application/json"))
+    }
+
+    /// A request without headers and body.
+    pub(crate) fn bare_request(&self, method: &str, uri: &str) -> TestRequest {
         let method = method.parse().expect("a method");
         TestRequest::default().method(method).uri(uri)
     }

@@ -18,8 +18,9 @@ use crate::store_error::StoreError;
 pub const KEY_LIFETIME_SECONDS: i64 = 24 * 60 * 60;
 
 /// How long a lease lasts without an answer, in seconds. A call is answered in milliseconds, at worst in the seconds that
-/// a store is waited for; a call that takes longer has lost its process, and the next caller runs the command again.
-pub const LEASE_SECONDS: i64 = 60;
+/// a store is waited for; a call that takes longer has lost its process, and the next caller runs the command again. That
+/// caller waits for as long, so a lease is not longer than it has to be.
+pub const LEASE_SECONDS: i64 = 15;
 
 /// How many keys one transaction purges: some milliseconds of work, in which nothing else may be able to write.
 pub const PURGE_BATCH: usize = 500;

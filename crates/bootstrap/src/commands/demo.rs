@@ -67,6 +67,11 @@ const TERMS: Terms = Terms {
 /// # Errors
 /// When it can't start, fails while it serves, or does not drain in time.
 pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+    if settings.is_given("store.url") {
+        return Err(Failure::Usage(
+            "the demo has a temporary database of its own, so it takes no store; `earmark serve` does".to_owned(),
+        ));
+    }
     let mut signals = Signals::install()?;
     let listener = service::bind(&settings.http.listen)?;
     let folder = tempfile::Builder::new()
@@ -83,13 +88,14 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     let counts = tokio::select! {
         counts = set_up(&app) => counts?,
-        () = signals.next() => return Ok(ExitCode::SUCCESS),
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let code = Service {
         app,
         metrics,
         listener,
         signals,
+        site: settings.http.site.clone(),
     }
     .run(|address| print_hints(address, &counts))
     .await;
@@ -197,7 +203,7 @@ Open the address above, or try:
 
   curl http://{address}/v1/products/{PRODUCT}
   curl http://{address}/v1/orders/SO43659
-  curl -X POST http://{address}/v1/orders/{CART}/confirmation
+  curl -X POST http://{address}/v1/orders/{CART}/confirmation -H 'content-type: application/json'
   curl -X POST http://{address}/v1/batches -H 'content-type: application/json' \\
        -d '{{\"reference\": \"MY-1\", \"sku\": \"{PRODUCT}\", \"quantity\": 50}}'
 

@@ -27,6 +27,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         metrics,
         listener,
         signals,
+        site: settings.http.site.clone(),
     }
     .run(|_| Ok(()))
     .await

@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use crate::output::print;
+use crate::service;
 use crate::settings::Settings;
+use crate::wiring;
 
 /// Prints each setting with its value and its source.
 ///
 /// # Errors
-/// When standard output is closed.
+/// When the service would refuse a setting, or standard output is closed.
 pub(crate) fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+    wiring::check(&settings.store)?;
+    service::resolve(&settings.http.listen)?;
     for setting in &settings.list {
         print(format_args!(
             "{:<28} {:<40} {}",

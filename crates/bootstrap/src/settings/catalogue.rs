@@ -7,11 +7,13 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 12] = [
+pub(super) const NAMES: [&str; 14] = [
     "store.url",
     "store.connections",
     "store.migrate",
     "http.listen",
+    "http.hosts",
+    "http.base_path",
     "promising.overdue_grace_days",
     "log.format",
     "log.level",
@@ -24,13 +26,15 @@ pub(super) const NAMES: [&str; 12] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 5] = [
+pub(super) const DEFAULTS: [(&str, &str); 6] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
+    ("http.base_path", "/"),
     ("log.format", "auto"),
-    // The web server logs each start and stop of its workers at `info`; the service logs its own.
-    ("log.level", "info,actix_server=warn"),
+    // The web server logs each start and stop of its workers at `info`; the service logs its own. A request that is not
+    // HTTP is an error to it, at a line each; it is the client's, and could fill the log.
+    ("log.level", "info,actix_server=warn,actix_http=off"),
 ];
 
 /// The environment variable of a setting.

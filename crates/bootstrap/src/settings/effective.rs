@@ -6,13 +6,14 @@ use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
+use earmark_adapters::http::{BasePath, Hosts, Site};
 use earmark_application::EngineSettings;
 use earmark_domain::Promising;
 
 use super::catalogue::NAMES;
 use super::error::SettingsError;
 use super::layers::Layers;
-use super::secrets::masked;
+use super::secrets::{masked, refused};
 use super::source::{Source, Sourced};
 use super::store_url::StoreUrl;
 use super::values::{Count, Days, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Switch};
@@ -39,10 +40,11 @@ pub(crate) struct StoreSettings {
     pub(crate) migrate: bool,
 }
 
-/// Where the service listens.
+/// Where the service listens, and how clients reach it.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpSettings {
     pub(crate) listen: Listen,
+    pub(crate) site: Site,
 }
 
 /// What is logged, and in which format.
@@ -103,7 +105,7 @@ impl ListedSetting {
         match sourced {
             Some(sourced) => Self {
                 name,
-                value: masked(&sourced.text().unwrap_or_default()),
+                value: masked(&sourced.list_text().unwrap_or_default()),
                 source: sourced.source.clone(),
             },
             None => Self {
@@ -124,12 +126,20 @@ fn computed_default(name: &str) -> String {
         "engine.queue" => engine.queue.to_string(),
         "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
+        "http.hosts" => "(localhost and addresses)".to_owned(),
         "promising.overdue_grace_days" => "none".to_owned(),
         _ => "(by adapter)".to_owned(),
     }
 }
 
 impl Settings {
+    /// Whether a setting has been given a value by a flag or by the environment, and not only by a file, which other
+    /// commands share.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        let mut given = self.list.iter().filter(|setting| setting.name == name);
+        given.any(|setting| matches!(setting.source, Source::Flag(_) | Source::Environment(_)))
+    }
+
     /// Reads and parses all layers; later layers outrank earlier ones.
     ///
     /// # Errors
@@ -151,6 +161,10 @@ impl Settings {
             },
             http: HttpSettings {
                 listen: values.required("http.listen")?,
+                site: Site {
+                    hosts: values.list::<Hosts>("http.hosts")?.unwrap_or_default(),
+                    base_path: values.required::<BasePath>("http.base_path")?,
+                },
             },
             log: LogSettings {
                 format: values.required("log.format")?,
@@ -185,6 +199,19 @@ struct Values(BTreeMap<String, Sourced>);
 
 impl Values {
     fn optional<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<Option<T>, SettingsError> {
+        self.parsed(name, Sourced::text)
+    }
+
+    /// A setting that is a list.
+    fn list<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<Option<T>, SettingsError> {
+        self.parsed(name, Sourced::list_text)
+    }
+
+    fn parsed<T: FromStr<Err = String>>(
+        &self,
+        name: &'static str,
+        text: impl FnOnce(&Sourced) -> Option<String>,
+    ) -> Result<Option<T>, SettingsError> {
         let Some(sourced) = self.0.get(name) else {
             return Ok(None);
         };
@@ -194,12 +221,10 @@ impl Values {
             given,
             allowed,
         };
-        let text = sourced
-            .text()
-            .ok_or_else(|| wrong("a list".to_owned(), "a single value is allowed".to_owned()))?;
+        let text = text(sourced).ok_or_else(|| wrong("a list".to_owned(), "a single value is allowed".to_owned()))?;
         text.parse()
             .map(Some)
-            .map_err(|allowed| wrong(format!("{:?}", masked(&text)), allowed))
+            .map_err(|allowed| wrong(refused(name, &text), allowed))
     }
 
     /// A setting with a default in the catalogue.

@@ -1,19 +1,21 @@
 //! Layers: defaults, file, environment and flags, merged into one flat list of values with their sources.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, Environment, File, FileFormat, Map, Value, ValueKind};
 
 use super::catalogue::{DEFAULTS, PREFIX, SEPARATOR, misspelled, variable};
 use super::error::SettingsError;
+use super::secrets::without_quotes;
 use super::source::{Source, Sourced};
 
 /// The file that is read, if it exists, when no other is named.
 const FILE: &str = "earmark.toml";
 
-/// A setting given by a flag.
-#[derive(Debug, Clone)]
+/// A setting given by a flag. Its value may be a secret, so it is not shown.
+#[derive(Clone)]
 pub(crate) struct Flag {
     /// The flag as typed, such as `--listen`.
     pub(crate) flag: &'static str,
@@ -23,8 +25,14 @@ pub(crate) struct Flag {
     pub(crate) value: String,
 }
 
+impl fmt::Debug for Flag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flag").field("flag", &self.flag).finish_non_exhaustive()
+    }
+}
+
 /// Where settings are read from.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Layers {
     /// The working directory, searched for `earmark.toml`.
     pub(crate) directory: PathBuf,
@@ -116,7 +124,8 @@ fn add(
 ) -> Result<(), SettingsError> {
     let unreadable = |error: ConfigError| SettingsError::Unreadable {
         from: from.to_owned(),
-        why: error.to_string(),
+        // The parser quotes the line at fault, and the line may have a password in it.
+        why: without_quotes(&error.to_string()),
     };
     flatten(String::new(), layer.map_err(unreadable)?.cache, &mut |name, value| {
         let source = source(&name);

@@ -19,5 +19,6 @@ mod tests;
 
 pub(crate) use effective::{LogSettings, Settings, StoreSettings};
 pub(crate) use layers::{Flag, Layers};
+pub(crate) use secrets::{masked, masked_arguments};
 pub(crate) use store_url::StoreUrl;
 pub(crate) use values::{Listen, LogFormat};

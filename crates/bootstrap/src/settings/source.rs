@@ -27,11 +27,19 @@ impl fmt::Display for Source {
     }
 }
 
-/// A value, not yet parsed, with its source.
-#[derive(Debug, Clone)]
+/// A value, not yet parsed, with its source. It may be a secret, so it is not shown.
+#[derive(Clone)]
 pub(super) struct Sourced {
     pub(super) value: ValueKind,
     pub(super) source: Source,
+}
+
+impl fmt::Debug for Sourced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sourced")
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sourced {
@@ -41,5 +49,17 @@ impl Sourced {
             ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => None,
             scalar => Some(scalar.to_string()),
         }
+    }
+
+    /// The value of a setting that is a list, as text: its entries separated by commas. `None` when it is a table.
+    pub(super) fn list_text(&self) -> Option<String> {
+        let ValueKind::Array(entries) = &self.value else {
+            return self.text();
+        };
+        let texts = entries.iter().map(|entry| match &entry.kind {
+            ValueKind::Nil | ValueKind::Table(_) | ValueKind::Array(_) => None,
+            scalar => Some(scalar.to_string()),
+        });
+        texts.collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::secrets::masked;
+use super::secrets::SecretUrl;
 
 /// Which store to use. The scheme chooses the adapter.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) enum StoreUrl {
     /// `sqlite:PATH`.
     Sqlite(PathBuf),
     /// `postgres://…`, the whole URL as the driver takes it.
-    Postgres(String),
+    Postgres(SecretUrl),
     /// `memory:`; the data is gone when the process ends.
     Memory,
 }
@@ -32,7 +32,7 @@ impl FromStr for StoreUrl {
                 ":memory:" => Err("the URL of a store in memory is memory:".to_owned()),
                 path => Ok(Self::Sqlite(PathBuf::from(path))),
             },
-            "postgres" | "postgresql" if rest.starts_with("//") => Ok(Self::Postgres(text.to_owned())),
+            "postgres" | "postgresql" if rest.starts_with("//") => Ok(Self::Postgres(SecretUrl::new(text))),
             "memory" if rest.is_empty() => Ok(Self::Memory),
             _ => Err(ALLOWED.to_owned()),
         }
@@ -44,7 +44,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(url) => f.write_str(&masked(url)),
+            Self::Postgres(url) => url.fmt(f),
             Self::Memory => f.write_str("memory:"),
         }
     }
@@ -69,7 +69,7 @@ mod tests {
         );
         assert_eq!(
             parse("postgresql://db/shop"),
-            Ok(StoreUrl::Postgres("postgresql://db/shop".to_owned()))
+            Ok(StoreUrl::Postgres(SecretUrl::new("postgresql://db/shop")))
         );
         assert_eq!(parse("memory:"), Ok(StoreUrl::Memory));
         assert!(parse("memory:shop").is_err());

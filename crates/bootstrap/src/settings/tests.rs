@@ -158,7 +158,7 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
     assert_eq!(
         message,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
-         store.connections, store.migrate, http.listen, promising.overdue_grace_days, log.format, log.level, \
+         store.connections, store.migrate, http.listen, http.hosts, http.base_path, promising.overdue_grace_days, log.format, log.level, \
          engine.threads, engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
     assert!(refused("[mail]\nurl = \"log:\"\n", &[]).starts_with("unknown setting mail.url ("));

@@ -2,4 +2,5 @@
 
 mod command_line;
 mod sandbox;
+mod secrets;
 mod service;

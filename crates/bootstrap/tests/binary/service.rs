@@ -2,10 +2,10 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::sandbox::{Sandbox, TINY};
+use crate::sandbox::{EARMARK, Sandbox, TINY};
 
 /// The longest that a test waits. Generous, because the machine may be busy.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -19,12 +19,15 @@ struct Service {
 impl Service {
     fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let mut command = sandbox.command(arguments);
-        let mut process = command
+        // A temporary file that is not removed is then found by the test.
+        command
             .args(["--listen", "127.0.0.1:0"])
-            // A temporary file that is not removed is then found by the test.
-            .env("TMPDIR", sandbox.folder())
-            .spawn()
-            .expect("the binary");
+            .env("TMPDIR", sandbox.folder());
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = command.spawn().expect("the binary");
         let mut out = BufReader::new(process.stdout.as_mut().expect("a pipe"));
         let mut line = String::new();
         out.read_line(&mut line).expect("a line");
@@ -43,7 +46,7 @@ impl Service {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         write!(
             connection,
-            "GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
         )
         .expect("a reader");
         let mut answer = String::new();
@@ -57,7 +60,7 @@ impl Service {
         let length = body.len();
         write!(
             connection,
-            "POST {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-type: application/json\r\n\
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{body}"
         )
         .expect("a reader");
@@ -72,7 +75,7 @@ impl Service {
         connection.set_read_timeout(Some(TIMEOUT)).expect("a time");
         write!(
             connection,
-            "GET /v1/events/stream?type={event} HTTP/1.1\r\nhost: shop\r\n\r\n"
+            "GET /v1/events/stream?type={event} HTTP/1.1\r\nhost: localhost\r\n\r\n"
         )
         .expect("a reader");
         let (started, mut lines) = (Instant::now(), BufReader::new(connection).lines());
@@ -280,6 +283,77 @@ fn the_demo_has_inbound_stock_and_removes_its_database() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+#[test]
+fn the_demo_refuses_a_store_of_the_callers() {
+    let sandbox = Sandbox::empty();
+    let run = sandbox.run(["demo", "--store", "sqlite:shop.db"]).fails_with(2);
+    assert!(run.err.contains("takes no store"), "{}", run.err);
+}
+
+#[test]
+fn a_supervisor_is_told_that_the_service_drains_before_it_closes_its_port() {
+    for signal in ["-TERM", "-HUP"] {
+        let sandbox = Sandbox::empty();
+        let mut service = Service::start(&sandbox, &["serve", "--store", "memory:"]);
+        service.signal(signal);
+        read_until(
+            &mut BufReader::new(service.process.stderr.take().expect("a pipe")),
+            "draining",
+        );
+        // On a new connection, as probes and clients that are not told yet do.
+        assert!(service.get("/health/ready").starts_with("HTTP/1.1 503 "), "{signal}");
+        assert!(service.get("/health/live").starts_with("HTTP/1.1 200 "), "{signal}");
+        assert!(
+            service.post("/v1/batches", BATCH).starts_with("HTTP/1.1 201 "),
+            "{signal}"
+        );
+        assert_eq!(code(&service.process.wait_with_output().expect("an end")), Some(0));
+    }
+}
+
+/// Connections that are held open after a first request.
+fn idle(service: &Service, connections: usize) -> Vec<TcpStream> {
+    let open = |_| {
+        let mut connection = TcpStream::connect(&service.address).expect("a listener");
+        write!(connection, "GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("a reader");
+        connection
+    };
+    (0..connections).map(open).collect()
+}
+
+#[test]
+fn idle_connections_are_closed_when_others_want_in() {
+    let sandbox = Sandbox::empty();
+    // With 128 files of its own, the service takes 72 connections.
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -n 200 && exec {EARMARK} serve --store memory: --listen 127.0.0.1:0");
+    command.args(["-c", &script]).current_dir(sandbox.folder());
+    let service = Service::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let idle = idle(&service, 200);
+    let started = Instant::now();
+    for _ in 0..5 {
+        assert!(service.get("/health/live").starts_with("HTTP/1.1 200 "));
+    }
+    assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
+    drop(idle);
+    service.end();
+}
+
+#[test]
+fn the_soft_limit_on_open_files_is_raised_to_the_hard_one() {
+    let sandbox = Sandbox::empty();
+    let mut command = Command::new("sh");
+    let script = format!("ulimit -S -n 64 && exec {EARMARK} serve --store memory: --listen 127.0.0.1:0");
+    command.args(["-c", &script]).current_dir(sandbox.folder());
+    let service = Service::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let idle = idle(&service, 200);
+    let started = Instant::now();
+    assert!(service.get("/health/live").starts_with("HTTP/1.1 200 "));
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    drop(idle);
+    service.end();
+}
+
 const BATCH: &str = r#"{"reference":"B-1","sku":"LAMP","quantity":1}"#;
 
 /// Starts a request: the service has accepted it and waits for its body.
@@ -288,7 +362,7 @@ fn start_request(service: &Service) -> BufReader<TcpStream> {
     let length = BATCH.len();
     write!(
         connection,
-        "POST /v1/batches HTTP/1.1\r\nhost: shop\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+        "POST /v1/batches HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
          expect: 100-continue\r\n\r\n"
     )
     .expect("a reader");

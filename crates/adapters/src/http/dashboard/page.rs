@@ -32,6 +32,7 @@ pub(crate) async fn page(api: Data<Api>) -> HttpResponse {
     let up_seconds = api.now().duration_since(about.started).as_secs().max(0);
     let html = filled(&[
         ("{{nonce}}", &nonce),
+        ("{{base}}", api.site().base_path.as_str()),
         ("{{version}}", about.version),
         ("{{store}}", &about.store),
         ("{{started}}", &started),
@@ -88,7 +89,14 @@ mod tests {
 
     #[test]
     fn every_placeholder_of_the_page_is_filled() {
-        let placeholders = ["{{nonce}}", "{{version}}", "{{store}}", "{{started}}", "{{uptime}}"];
+        let placeholders = [
+            "{{nonce}}",
+            "{{base}}",
+            "{{version}}",
+            "{{store}}",
+            "{{started}}",
+            "{{uptime}}",
+        ];
         let html = filled(&placeholders.map(|placeholder| (placeholder, "x")));
         assert!(!html.contains("{{"), "a placeholder is left");
     }

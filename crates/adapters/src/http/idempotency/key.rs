@@ -12,6 +12,9 @@ use crate::http::response::problem_kinds as kinds;
 /// The header of the key.
 pub(crate) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// The header that marks an answer which had been stored before. Other services with such keys use the same name.
+pub(crate) static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 /// The key of a request that has the header: the string of a structured field (RFC 8941) in double quotes, or the same
 /// text without quotes.
 ///

@@ -8,20 +8,21 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
+use actix_web::http::header::HeaderValue;
 use actix_web::middleware::Next;
 use actix_web::rt;
 use actix_web::web::{Data, Payload};
+use actix_web::{Error, HttpResponse};
 use bytes::Bytes;
 use earmark_application::{CommandError, Fingerprint, IdempotencyKey, LeaseOutcome, LeaseRequest, LeaseToken};
 use futures::FutureExt;
 use tracing::Instrument;
 
 use super::in_flight::KeyedCall;
-use super::key::{IDEMPOTENCY_KEY, fingerprint, is_preview, key_of};
+use super::key::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED, fingerprint, is_preview, key_of};
 use super::stored_response;
 use crate::http::api::Api;
 use crate::http::openapi::description::ApiDescription;
@@ -30,9 +31,12 @@ use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::timeout::timeout;
 
-/// How long a call waits for another under its key. Shorter than the lease: a call that waits for a crashed one gets an
-/// answer before its lease ends.
+/// How long a call waits for another of this process under its key, which is sure to be answered.
 const WAIT: Duration = Duration::from_secs(30);
+
+/// How long a call waits for one of another process, which may have crashed: longer than nearly every command takes.
+/// After that the client is told to come again, and finds the lease ended in the end.
+const WAIT_ELSEWHERE: Duration = Duration::from_secs(3);
 
 /// The pause before the store is asked again about a call of another process: at first as long as a command takes, then
 /// twice as long each time.
@@ -50,21 +54,25 @@ pub(crate) async fn serve<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if request.headers().contains_key(&IDEMPOTENCY_KEY) && takes_key(&request)? {
-        Box::pin(serve_once(request, next)).await
-    } else {
-        next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+        if !is_preview(request.query_string()) {
+            return Box::pin(serve_once(request, next)).await;
+        }
+        // A preview stores nothing, so its key means nothing; but it shows whether the call could be made.
+        if let Err(problem) = key_of(request.headers()) {
+            return Ok(request.error_response(problem.of_preview_if(true)));
+        }
     }
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
 }
 
-/// Whether the key counts. It is ignored where there is no such call, where nothing is stored, and in the book's API,
-/// which does not know the header.
+/// Whether the call knows keys. They are ignored where there is no such call, where nothing is changed, and in the book's
+/// API, which does not know the header.
 fn takes_key(request: &ServiceRequest) -> Result<bool, Problem> {
-    let stores = matches!(
+    let changes = matches!(
         *request.method(),
         Method::POST | Method::PUT | Method::PATCH | Method::DELETE
-    ) && path(request).starts_with("/v1/")
-        && !is_preview(request.query_string());
-    Ok(stores && data::<ApiDescription>(request)?.has_route(path(request), request.method()))
+    ) && path(request).starts_with("/v1/");
+    Ok(changes && data::<ApiDescription>(request)?.has_route(path(request), request.method()))
 }
 
 /// The path as the router reads it, with needless encoding removed.
@@ -81,9 +89,9 @@ async fn serve_once<B: MessageBody + 'static>(
         Ok(read) => read,
         Err(problem) => return Ok(request.error_response(problem)),
     };
-    let deadline = api.clock().monotonic() + WAIT;
+    let deadline = api.clock().monotonic() + WAIT_ELSEWHERE;
     let Some(guard) = timeout(api.clock(), WAIT, api.keyed_calls().lock(key.clone())).await else {
-        return Ok(request.error_response(in_use()));
+        return Ok(request.error_response(in_use(WAIT)));
     };
     let Some(in_flight) = api.keyed_calls().admit(guard) else {
         return Ok(request.error_response(Problem::from(&CommandError::Busy)));
@@ -111,9 +119,9 @@ async fn serve_once<B: MessageBody + 'static>(
         };
         let left = deadline.saturating_sub(api.clock().monotonic());
         if left.is_zero() {
-            return Ok(call.request.error_response(in_use()));
+            return Ok(call.request.error_response(in_use(WAIT_ELSEWHERE)));
         }
-        // A service that drains does not wait for another process, which may take half a minute.
+        // A service that drains does not wait for another process.
         tokio::select! {
             () = api.clock().pause(pause.min(left)) => {}
             () = api.readiness().draining() => {
@@ -146,12 +154,12 @@ fn data<T: 'static>(request: &ServiceRequest) -> Result<Data<T>, Problem> {
     data.ok_or_else(|| Problem::defect(&"the application has been built without its data"))
 }
 
-fn in_use() -> Problem {
+fn in_use(waited: Duration) -> Problem {
     Problem::new(
         &kinds::IDEMPOTENCY_KEY_IN_USE,
         format!(
             "a call under this key is in progress and was not answered within {} seconds",
-            WAIT.as_secs()
+            waited.as_secs()
         ),
     )
 }
@@ -182,6 +190,7 @@ impl<B: MessageBody + 'static> Call<B> {
             Ok(LeaseOutcome::Acquired) => return Attempt::Answered(self.run(&api).await),
             Ok(LeaseOutcome::InProgress) => return Attempt::InProgress(self),
             Ok(LeaseOutcome::Answered(answer)) => stored_response::decode(answer)
+                .map(replayed)
                 .ok_or_else(|| Problem::defect(&format!("the response stored under {} can't be read", self.key))),
             Ok(LeaseOutcome::Mismatch) => Err(Problem::new(
                 &kinds::IDEMPOTENCY_KEY_REUSED,
@@ -226,6 +235,14 @@ impl<B: MessageBody + 'static> Call<B> {
         drop(in_flight);
         answered
     }
+}
+
+/// A stored answer, marked as one.
+fn replayed(mut response: HttpResponse) -> HttpResponse {
+    response
+        .headers_mut()
+        .insert(IDEMPOTENT_REPLAYED.clone(), HeaderValue::from_static("true"));
+    response
 }
 
 async fn release_key(api: &Api, key: &IdempotencyKey, token: LeaseToken) {

@@ -2,16 +2,18 @@
 
 use actix_web::dev::ResourceDef;
 use actix_web::http::Method;
-use utoipa::openapi::PathItem;
+use utoipa::openapi::{OpenApi, PathItem, ServerBuilder};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::document::document;
+use crate::http::site::BasePath;
 
 /// The paths of the explorer, which is not part of the document it shows.
 const EXPLORER: [&str; 2] = ["/docs", "/docs/{file:.*}"];
 
 /// The description of the interface.
 pub(crate) struct ApiDescription {
+    document: OpenApi,
     text: String,
     routes: Vec<Route>,
 }
@@ -35,14 +37,23 @@ impl ApiDescription {
             methods: vec!["GET"],
         });
         let routes = documented.chain(explorer).collect();
-        let mut text = document.to_pretty_json().expect("a document is always JSON");
-        text.push('\n');
-        Self { text, routes }
+        let text = text_of(&document);
+        Self { document, text, routes }
     }
 
     /// The OpenAPI document as JSON.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The OpenAPI document of a service behind the path of a proxy, as JSON.
+    pub(crate) fn text_under(&self, base: &BasePath) -> String {
+        if base.is_root() {
+            return self.text.clone();
+        }
+        let mut document = self.document.clone();
+        document.servers = Some(vec![ServerBuilder::new().url(base.as_str()).build()]);
+        text_of(&document)
     }
 
     /// Whether a path has a method.
@@ -55,6 +66,12 @@ impl ApiDescription {
         let matching = self.routes.iter().filter(move |route| route.path.is_match(path));
         matching.flat_map(|route| route.methods.iter().copied())
     }
+}
+
+fn text_of(document: &OpenApi) -> String {
+    let mut text = document.to_pretty_json().expect("a document is always JSON");
+    text.push('\n');
+    text
 }
 
 fn methods(item: &PathItem) -> Vec<&'static str> {

@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Components, ObjectBuilder, Type};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, RefOr};
+use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -47,6 +47,7 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
                 .build(),
         ))
         .build();
+    document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
     document.tags = Some(TAGS.map(|name| TagBuilder::new().name(name).build()).to_vec());
     let components = document.components.get_or_insert_with(Components::new);
     add_schema::<Problem>(components);
@@ -67,7 +68,7 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
                     .get_or_insert_default()
                     .push(RefOr::T(key_parameter()));
             }
-            add_problems(operation, takes_key);
+            add_problems(operation, changes, takes_key);
         }
     }
     document

@@ -13,7 +13,15 @@ use crate::http::response::problem::PROBLEM_JSON;
 use crate::http::response::problem_kinds::{self as kinds, Kind};
 
 /// The problems of every operation under `/v1` and of the book's API.
-const ALWAYS: &[&Kind] = &[&kinds::INVALID_REQUEST, &kinds::INTERNAL, &kinds::UNAVAILABLE];
+const ALWAYS: &[&Kind] = &[
+    &kinds::INVALID_REQUEST,
+    &kinds::UNKNOWN_HOST,
+    &kinds::INTERNAL,
+    &kinds::UNAVAILABLE,
+];
+
+/// The further problems of an operation that changes something.
+const CHANGE: &[&Kind] = &[&kinds::FOREIGN_ORIGIN, &kinds::UNSUPPORTED_MEDIA_TYPE];
 
 /// The further problems of an operation with a JSON body.
 const WITH_BODY: &[&Kind] = &[
@@ -21,7 +29,6 @@ const WITH_BODY: &[&Kind] = &[
     &kinds::BROKEN_BODY,
     &kinds::REQUEST_TIMEOUT,
     &kinds::PAYLOAD_TOO_LARGE,
-    &kinds::UNSUPPORTED_MEDIA_TYPE,
 ];
 
 /// The further problems of an operation that runs a command.
@@ -126,11 +133,7 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),
     (
         "bulk",
-        &[
-            &kinds::UNSUPPORTED_MEDIA_TYPE,
-            &kinds::INVALID_IDEMPOTENCY_KEY,
-            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
-        ],
+        &[&kinds::INVALID_IDEMPOTENCY_KEY, &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED],
     ),
     ("book_add_batch", &[&kinds::BATCH_EXISTS]),
     ("book_allocate", &[&kinds::LINE_EXISTS]),
@@ -140,7 +143,7 @@ const OWN: &[(&str, &[&Kind])] = &[
 ];
 
 /// Adds the problems of an operation to its responses: those of one status under one response.
-pub(crate) fn add_problems(operation: &mut Operation, takes_key: bool) {
+pub(crate) fn add_problems(operation: &mut Operation, changes: bool, takes_key: bool) {
     let id = operation.operation_id.clone().unwrap_or_default();
     let has_common_problems = !operation.tags.iter().flatten().any(|tag| tag == "Operations");
     let own = OWN
@@ -150,6 +153,9 @@ pub(crate) fn add_problems(operation: &mut Operation, takes_key: bool) {
     let mut of_operation: Vec<&Kind> = own.copied().collect();
     if has_common_problems {
         of_operation.extend(ALWAYS);
+    }
+    if changes {
+        of_operation.extend(CHANGE);
     }
     let has_body = operation.request_body.is_some();
     if has_body && id != "bulk" {

@@ -14,7 +14,15 @@ const CONDITIONAL: [&str; 4] = ["put_product", "change_batch", "receive_batch", 
 const VERSIONED: [&str; 3] = ["show_product", "show_batch", "create_batch"];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 4] = ["receive_batch", "confirm_order", "dispatch_order", "undo_dispatch"];
+const BODY_OPTIONAL: [&str; 7] = [
+    "receive_batch",
+    "confirm_order",
+    "dispatch_order",
+    "undo_dispatch",
+    "cancel_batch",
+    "cancel_order",
+    "cancel_line",
+];
 
 /// Whether an operation checks `If-Match`.
 pub(crate) fn is_conditional(id: &str) -> bool {

@@ -9,11 +9,23 @@ use actix_web::{HttpMessage, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use earmark_application::Clock;
 use futures::StreamExt;
+use tokio::task::consume_budget;
 
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::timeout::timeout;
 use crate::wire::reading::faults::shortened;
+
+/// The media types of the bodies of single calls.
+pub(crate) const JSON: &[&str] = &["application/json"];
+
+/// The media types of bodies of lines; the first is the one that messages name.
+pub(crate) const LINES: &[&str] = &[
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/json",
+];
 
 /// The largest body of a single call. The largest order, 500 lines with the longest names, is a third of it.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -25,7 +37,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is still read, so that the client gets the answer and not a reset connection.
 const MAX_DRAINED_BYTES: usize = 8 * MAX_BODY_BYTES;
 
-/// Checks the media type of a request.
+/// Checks the media type of a request, which it has even if its body is empty.
 ///
 /// # Errors
 /// 415 for any other, none, or a compressed body.
@@ -84,6 +96,8 @@ pub(crate) async fn whole_body(
             body.extend_from_slice(&first);
         }
         while let Some(chunk) = payload.next().await {
+            // A client may send a byte at a time, and others must get their turn.
+            consume_budget().await;
             let chunk = chunk.map_err(|error| cut_off(&error))?;
             length += chunk.len();
             if length > MAX_DRAINED_BYTES {

@@ -7,11 +7,12 @@ use actix_web::web::Payload;
 use bytes::Bytes;
 use earmark_application::Clock;
 
-use super::body::{require_media_type, whole_body};
+use super::body::whole_body;
 use super::query::{Query, percent_decoded};
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::wire::reading::faults::{Faults, shortened};
+use crate::wire::reading::fields::object;
 use crate::wire::reading::json::{Json, JsonError, parse};
 
 /// How a command is run.
@@ -84,12 +85,11 @@ impl<'a> Input<'a> {
         new(&segment).map_err(|error| self.faults.add(name, error)).ok()
     }
 
-    /// The body of a call that needs one, of the media type JSON. [`json`] reads it.
+    /// The body of a call that needs one. [`json`] reads it; its media type has been checked before.
     ///
     /// # Errors
-    /// A problem when it is too large, of another media type, or not whole.
+    /// A problem when it is too large or not whole.
     pub(crate) async fn body(&self, clock: &dyn Clock, payload: Payload) -> Result<Bytes, Problem> {
-        require_media_type(self.request, &["application/json"])?;
         whole_body(clock, self.request, payload).await
     }
 
@@ -102,8 +102,17 @@ impl<'a> Input<'a> {
         if body.is_empty() {
             return Ok(Bytes::from_static(b"{}"));
         }
-        require_media_type(self.request, &["application/json"])?;
         Ok(body)
+    }
+
+    /// Reads the body of a call that needs none: an absent one, or an object without fields.
+    ///
+    /// # Errors
+    /// As [`body`](Self::body), and when it is not JSON.
+    pub(crate) async fn no_body(&mut self, clock: &dyn Clock, payload: Payload) -> Result<Option<()>, Problem> {
+        let body = self.body_if_any(clock, payload).await?;
+        let json = json(&body)?;
+        Ok(object(&json, "", &mut self.faults, |_, _| Some(())))
     }
 
     /// What was read, if nothing is at fault.
@@ -146,7 +155,10 @@ pub(crate) fn json(text: &[u8]) -> Result<Json<'_>, Problem> {
         JsonError::Malformed(message) => Problem::new(&kinds::MALFORMED_JSON, message),
         JsonError::NumberOutOfRange { field } => {
             let mut faults = Faults::default();
-            faults.add(field, "is a number too large to read");
+            faults.add(
+                field,
+                "is a number that is too large, or has too many digits, to be read exactly",
+            );
             Problem::invalid(faults)
         }
     })

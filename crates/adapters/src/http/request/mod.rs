@@ -5,4 +5,5 @@ pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod if_match;
 pub(crate) mod input;
+pub(crate) mod origin;
 pub(crate) mod query;

@@ -2,6 +2,7 @@
 //! form.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -9,12 +10,25 @@ use earmark_application::StoreError;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
+use super::outage_log::OutageLog;
 use super::problem_kinds::{self as kinds, Kind};
 use super::reply::X_EARMARK_PREVIEW;
+use crate::http::site::BasePath;
 use crate::wire::reading::faults::{Faults, shortened};
 
 /// The media type of every problem.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// With what the text of every problem begins, before the path of its type.
+const BEFORE_TYPE: &str = "{\"type\":\"";
+
+/// The text of a problem, with the path of its type behind the path of a proxy.
+pub(crate) fn behind(base: &BasePath, mut body: String) -> String {
+    if body.starts_with(BEFORE_TYPE) {
+        body.insert_str(BEFORE_TYPE.len(), base.as_str());
+    }
+    body
+}
 
 /// After how many seconds a client may retry. A queue drains in far less; a whole second is the least the header can
 /// say.
@@ -146,11 +160,19 @@ impl Problem {
         self.cause.is_some()
     }
 
-    /// Logs what went wrong inside, if anything did. Called once for each problem, where the request is known.
-    pub(crate) fn log(&self) {
+    /// Whether the store does not answer.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.cause.as_deref(), Some(Cause::Outage(_)))
+    }
+
+    /// Logs what went wrong inside, if anything did. Called once for each problem, where the request is known, at an
+    /// instant of the clock's monotonic time.
+    pub(crate) fn log(&self, outages: &OutageLog, now: Duration) {
         match self.cause.as_deref() {
             Some(Cause::Outage(reason)) => {
-                tracing::warn!(%reason, "the store does not answer");
+                if let Some(requests) = outages.note(now) {
+                    tracing::warn!(%reason, requests, "the store does not answer");
+                }
             }
             Some(Cause::Defect(error)) => tracing::error!(%error, "a defect"),
             None => {}
@@ -252,5 +274,12 @@ mod tests {
         )));
         assert_eq!(body["code"], "internal");
         assert!(!body.to_string().contains("batches_pkey"));
+    }
+
+    #[test]
+    fn the_type_of_a_problem_is_behind_the_path_of_the_proxy() {
+        let base = "/shop".parse().expect("a path");
+        let body: Value = serde_json::from_str(&behind(&base, Problem::internal().body())).expect("JSON");
+        assert_eq!(body["type"], "/shop/problems/internal");
     }
 }

@@ -45,6 +45,12 @@ kinds! {
     IDEMPOTENCY_KEY_NOT_SUPPORTED = "idempotency_key_not_supported", BAD_REQUEST, "A stream takes no Idempotency-Key",
         "Each line of /v1/bulk is idempotent by its own key: a stream that was interrupted can be sent again without \
          the header. Nothing has been executed.";
+    UNKNOWN_HOST = "unknown_host", MISDIRECTED_REQUEST, "The service does not have this name",
+        "The host of the request is neither an address nor a name of the service. Its names are in the setting \
+         `http.hosts`; `localhost` always is one. Nothing has been executed.";
+    FOREIGN_ORIGIN = "foreign_origin", FORBIDDEN, "A page of another site sent the request",
+        "The browser says, in `Origin` or `Sec-Fetch-Site`, that a page of another site sent the request. Only pages of \
+         the service may change something, and clients that are no browsers. Nothing has been executed.";
     NOT_FOUND = "not_found", NOT_FOUND, "There is nothing at this path",
         "No such path exists. /openapi.json lists all paths, and /docs shows them.";
     UNKNOWN_SKU = "unknown_sku", NOT_FOUND, "Unknown SKU",
@@ -110,7 +116,8 @@ kinds! {
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A body may have 1 MiB. To send more, use /v1/bulk, which is a stream of lines of up to 64 KiB each.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",
-        "Bodies are sent as application/json, those of /v1/bulk as application/x-ndjson, and not compressed.";
+        "Every call that changes something is sent as application/json, with a body or without, and /v1/bulk as \
+         application/x-ndjson; nothing is compressed. Nothing has been executed.";
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request is not valid",
         "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. \
          `errors` names every field at fault. Nothing has been executed.";

@@ -129,15 +129,17 @@ pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Ap
     tag = "Batches",
     operation_id = "cancel_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
+    request_body = schema::NoFields,
     responses((status = 200, description = "The batch, and what the change did to its lines",
         body = BatchChangeJson<'static>))
 )]
 #[delete("/v1/batches/{reference}")]
-pub(crate) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
+    let nothing = input.no_body(api.clock(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let reference = input.path("reference", Reference::from_str);
-    let reference = input.finish(reference)?;
+    let (reference, ()) = input.finish(reference.zip(nothing))?;
     api.run_if(condition, &request, Command::CancelBatch(reference), mode)
         .await
 }

@@ -5,6 +5,7 @@
 //! processes write to the same store.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use async_stream::stream;
 use bytes::Bytes;
 use earmark_application::{EncodedEvent, EventFilter, EventPage};
+use tokio::task::consume_budget;
 
 use super::events::{FILTER, event_json, filter};
 use crate::http::api::Api;
@@ -42,7 +44,8 @@ const RETRY_MILLISECONDS: u32 = 1_000;
 /// Follow events
 ///
 /// Server-sent events: `id` is the sequence, `event` the type, `data` the event. Begins after `Last-Event-ID`, else
-/// after `after`, else with the first event; ends when the service shuts down.
+/// after `after`, else with the first event; ends when the service shuts down, and when too many streams are open and
+/// this is the oldest. A client that reads nothing for half a minute is disconnected.
 #[utoipa::path(
     tag = "Events",
     operation_id = "follow_events",
@@ -80,7 +83,7 @@ pub(crate) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpR
             "the service is shutting down; connect again",
         ));
     }
-    let Some(open) = api.streams().open() else {
+    let Some(open) = api.event_streams().open(api.clock().monotonic()) else {
         let detail = "too many event streams are open; connect again later";
         return Err(Problem::new(&kinds::BUSY, detail));
     };
@@ -100,7 +103,7 @@ fn follow(
     request_id: Arc<str>,
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
     stream! {
-        let _open = open;
+        let mut ended = pin!(open.ended());
         let mut last_sent = api.clock().monotonic();
         yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
         while !api.readiness().is_draining() {
@@ -112,7 +115,7 @@ fn follow(
                 Ok(read) => read,
                 Err(problem) => {
                     // The client reconnects, after the last event it has.
-                    tracing::error_span!("request", %request_id).in_scope(|| problem.log());
+                    tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
                     break;
                 }
             };
@@ -129,8 +132,11 @@ fn follow(
                 tokio::select! {
                     () = api.clock().pause(POLL_INTERVAL) => {}
                     () = api.readiness().draining() => {}
+                    () = &mut ended => break,
                 }
             }
+            // A client that takes every page at once must not keep others from their turn.
+            consume_budget().await;
         }
     }
 }

@@ -52,13 +52,15 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
         ("line_id" = String, Path,
             description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
     ),
+    request_body = schema::NoFields,
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
 )]
 #[delete("/v1/orders/{order_id}/lines/{line_id}")]
-pub(crate) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
+    let nothing = input.no_body(api.clock(), payload).await?;
     let key = line_key(&mut input);
-    let key = input.finish(key)?;
+    let (key, ()) = input.finish(key.zip(nothing))?;
     api.run(&request, Command::CancelLine(key), mode).await
 }
 

@@ -99,12 +99,14 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     tag = "Orders",
     operation_id = "cancel_order",
     params(("order_id" = String, Path, description = "The order", example = "order-7")),
+    request_body = schema::NoFields,
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
 )]
 #[delete("/v1/orders/{order_id}")]
-pub(crate) async fn cancel(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
+    let nothing = input.no_body(api.clock(), payload).await?;
     let order = input.path("order_id", OrderId::from_str);
-    let order = input.finish(order)?;
+    let (order, ()) = input.finish(order.zip(nothing))?;
     api.run(&request, Command::CancelOrder(order), mode).await
 }

@@ -138,10 +138,13 @@ impl<'a> Fields<'a> {
                 None => {
                     let known: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
                     let field = self.path_of(&shortened(key));
-                    faults.add(
-                        field,
-                        format_args!("is not known here; the fields are {}", known.join(", ")),
-                    );
+                    match known.as_slice() {
+                        [] => faults.add(field, "is not known here; there are no fields"),
+                        known => faults.add(
+                            field,
+                            format_args!("is not known here; the fields are {}", known.join(", ")),
+                        ),
+                    }
                 }
             }
         }

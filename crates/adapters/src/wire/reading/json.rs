@@ -5,12 +5,17 @@
 //! strings from the body where they have no escapes.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Number};
 
+use super::exact::first_rounded;
 use super::faults::shortened;
+
+/// With what the parser's message begins when a number exceeds every type.
+const OUT_OF_RANGE: &str = "number out of range";
 
 /// A JSON value as it was sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +54,8 @@ impl Json<'_> {
 pub enum JsonError {
     /// They are not one JSON value. Says what was met, and where.
     Malformed(String),
-    /// They are, but one number in them exceeds every number type.
+    /// They are, but one number in them exceeds every number type, or has more digits than any type keeps and would be
+    /// taken for a whole number that it is not.
     NumberOutOfRange {
         /// The path of the number from the root.
         field: String,
@@ -61,31 +67,41 @@ pub enum JsonError {
 /// # Errors
 /// [`JsonError`].
 pub fn parse(bytes: &[u8]) -> Result<Json<'_>, JsonError> {
-    let message = match read(bytes, None) {
-        Ok(json) => return Ok(json),
-        Err(message) => message,
-    };
-    // The parser has no error kind of its own for this fault, which is one of a value and not of the syntax.
-    if !message.starts_with("number out of range") {
-        return Err(JsonError::Malformed(message));
+    let rounded = Cell::new(false);
+    let mut trail = Trail::default();
+    match read(bytes, None, &rounded) {
+        Ok(json) if !rounded.get() => return Ok(json),
+        Ok(json) => match first_rounded(bytes) {
+            Some(number) => trail.last = Some(number),
+            None => return Ok(json),
+        },
+        // The parser has no error kind of its own for this fault, which is one of a value and not of the syntax.
+        Err(message) if message.starts_with(OUT_OF_RANGE) => {}
+        Err(message) => return Err(JsonError::Malformed(message)),
     }
     // Tracking the position costs time, so a second pass finds it, for this rare body alone.
-    let mut trail = Trail::default();
-    drop(read(bytes, Some(&mut trail)));
+    drop(read(bytes, Some(&mut trail), &rounded));
     Err(JsonError::NumberOutOfRange { field: trail.path() })
 }
 
-/// Reads a value. On failure `trail` holds the parser's position.
-fn read<'a>(bytes: &'a [u8], trail: Option<&mut Trail>) -> Result<Json<'a>, String> {
+/// Reads a value. On failure `trail` holds the parser's position. `rounded` is set if there is a number that may have
+/// become a whole one by rounding.
+fn read<'a>(bytes: &'a [u8], trail: Option<&mut Trail>, rounded: &Cell<bool>) -> Result<Json<'a>, String> {
     let mut deserializer = Deserializer::from_slice(bytes);
-    let json = Seed { trail }.deserialize(&mut deserializer);
+    let json = Seed { trail, rounded }.deserialize(&mut deserializer);
     json.and_then(|json| deserializer.end().map(|()| json))
         .map_err(|error| error.to_string())
 }
 
 /// The parser's position in the tree.
 #[derive(Debug, Default)]
-struct Trail(Vec<Step>);
+struct Trail {
+    steps: Vec<Step>,
+    /// How many numbers have been read.
+    numbers: usize,
+    /// The number at which reading ends.
+    last: Option<usize>,
+}
 
 #[derive(Debug)]
 enum Step {
@@ -96,7 +112,7 @@ enum Step {
 impl Trail {
     fn path(&self) -> String {
         let mut path = String::new();
-        for step in &self.0 {
+        for step in &self.steps {
             match step {
                 Step::Key(key) if path.is_empty() => path.push_str(&shortened(key)),
                 Step::Key(key) => {
@@ -114,18 +130,19 @@ impl Trail {
 struct Seed<'t> {
     /// Kept up to date, where given.
     trail: Option<&'t mut Trail>,
+    rounded: &'t Cell<bool>,
 }
 
 impl Seed<'_> {
     fn enter(&mut self, step: impl FnOnce() -> Step) {
         if let Some(trail) = &mut self.trail {
-            trail.0.push(step());
+            trail.steps.push(step());
         }
     }
 
     fn leave(&mut self) {
         if let Some(trail) = &mut self.trail {
-            trail.0.pop();
+            trail.steps.pop();
         }
     }
 
@@ -133,7 +150,19 @@ impl Seed<'_> {
     fn nested(&mut self) -> Seed<'_> {
         Seed {
             trail: self.trail.as_deref_mut(),
+            rounded: self.rounded,
         }
+    }
+
+    /// A number, unless reading ends at it.
+    fn number<'de, E: Error>(self, number: Option<Number>) -> Result<Json<'de>, E> {
+        if let Some(trail) = self.trail {
+            if trail.last == Some(trail.numbers) {
+                return Err(E::custom(OUT_OF_RANGE));
+            }
+            trail.numbers += 1;
+        }
+        number.map(Json::Number).ok_or_else(|| E::custom(OUT_OF_RANGE))
     }
 }
 
@@ -161,17 +190,18 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Json<'de>, E> {
-        Ok(Json::Number(value.into()))
+        self.number(Some(value.into()))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
-        Ok(Json::Number(value.into()))
+        self.number(Some(value.into()))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {
-        Number::from_f64(value)
-            .map(Json::Number)
-            .ok_or_else(|| E::custom("number out of range"))
+        if value.fract() == 0.0 {
+            self.rounded.set(true);
+        }
+        self.number(Number::from_f64(value))
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Json<'de>, E> {
@@ -289,6 +319,36 @@ mod tests {
                 field: "lines[1].quantity".to_owned()
             })
         );
+    }
+
+    #[test]
+    fn a_number_that_would_be_rounded_to_a_whole_one_is_a_fault_of_its_field() {
+        for number in [
+            "0.99999999999999999999999",
+            "1000000000.00000000000001",
+            "99999999999999999999999.5",
+            "1e-400",
+        ] {
+            let body = format!(r#"{{"a": 1, "b": [2.0, "3.5\"", -4e0, {number}], "c": {number}}}"#);
+            let field = "b[3]".to_owned();
+            assert_eq!(
+                parse(body.as_bytes()),
+                Err(JsonError::NumberOutOfRange { field }),
+                "{number}"
+            );
+        }
+        for number in [
+            "1.0",
+            "1e3",
+            "1000000000.000000000000000000000",
+            "0.1e1",
+            "100e-2",
+            "0.0",
+            "0e-999",
+            "0.5",
+        ] {
+            assert!(parse(format!("[{number}]").as_bytes()).is_ok(), "{number}");
+        }
     }
 
     #[test]

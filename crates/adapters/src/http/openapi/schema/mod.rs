@@ -7,6 +7,7 @@ mod batches;
 mod book;
 mod bulk;
 mod health;
+mod nothing;
 mod orders;
 mod problem;
 mod products;
@@ -15,6 +16,7 @@ pub use batches::{ChangeBatch, CreateBatch, Receipt};
 pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
 pub use bulk::{BulkAnswer, BulkCommand};
 pub use health::Health;
+pub use nothing::NoFields;
 pub use orders::{
     Allocate, ChangeLine, Confirmation, ConfirmedLine, LinesNamed, OnOrderShortage, OnShortage, OrderContent,
     OrderLine, PlaceOrder, Quote,

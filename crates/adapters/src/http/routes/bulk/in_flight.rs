@@ -6,6 +6,13 @@ use earmark_application::{Answer, Ticket};
 
 use crate::http::response::problem::Problem;
 
+/// How many lines of one stream are in flight: enough for several groups, so that every transaction is full.
+const WINDOW_LINES: usize = 1_024;
+
+/// How many bytes of lines of one stream are in flight, but for the last line. A command and its answer have some ten
+/// times as many in memory as the line, so a client that reads nothing holds about a megabyte.
+const WINDOW_BYTES: usize = 64 * 1024;
+
 /// A line whose answer is awaited, or known at once.
 #[derive(Debug)]
 pub(crate) enum Pending {
@@ -18,42 +25,52 @@ pub(crate) enum Pending {
 /// The lines in flight, in the order sent. They are decided in that order too, so waiting for the first wakes the
 /// stream once for a whole group.
 #[derive(Debug, Default)]
-pub(crate) struct InFlight(VecDeque<Pending>);
+pub(crate) struct InFlight {
+    /// Each with the bytes that it had.
+    lines: VecDeque<(Pending, usize)>,
+    /// The bytes of all.
+    bytes: usize,
+}
 
 impl InFlight {
-    pub(crate) fn push(&mut self, pending: Pending) {
-        self.0.push_back(pending);
+    /// Adds a line that had this many bytes.
+    pub(crate) fn push(&mut self, pending: Pending, bytes: usize) {
+        self.bytes += bytes;
+        self.lines.push_back((pending, bytes));
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    /// Whether another line may be read.
+    pub(crate) fn has_room(&self) -> bool {
+        self.lines.len() < WINDOW_LINES && self.bytes < WINDOW_BYTES
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lines.is_empty()
     }
 
     /// Waits for the answer to the first line. Can be dropped and called again without losing anything.
     pub(crate) async fn first(&mut self) -> Option<Result<Answer, Problem>> {
-        let answer = match self.0.front_mut()? {
-            Pending::Submitted(ticket) => Some(ticket.answer().await),
-            Pending::Known(_) => None,
+        let answer = match self.lines.front_mut()? {
+            (Pending::Submitted(ticket), _) => Some(ticket.answer().await),
+            (Pending::Known(_), _) => None,
         };
         self.pop(answer)
     }
 
     /// The answer to the first line, if it is there already.
     pub(crate) fn first_now(&mut self) -> Option<Result<Answer, Problem>> {
-        let answer = match self.0.front_mut()? {
-            Pending::Submitted(ticket) => Some(ticket.answered()?),
-            Pending::Known(_) => None,
+        let answer = match self.lines.front_mut()? {
+            (Pending::Submitted(ticket), _) => Some(ticket.answered()?),
+            (Pending::Known(_), _) => None,
         };
         self.pop(answer)
     }
 
     /// Removes the first line, with its answer unless that was known before.
     fn pop(&mut self, answer: Option<Answer>) -> Option<Result<Answer, Problem>> {
-        match (self.0.pop_front()?, answer) {
+        let (pending, bytes) = self.lines.pop_front()?;
+        self.bytes -= bytes;
+        match (pending, answer) {
             (Pending::Known(problem), _) => Some(Err(problem)),
             (Pending::Submitted(_), answer) => answer.map(Ok),
         }

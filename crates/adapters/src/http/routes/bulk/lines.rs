@@ -2,9 +2,13 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt};
+use tokio::task::consume_budget;
 
 /// The longest line, in bytes, without its end.
 pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// How many bytes of a line that is too long are skipped. A client that sends more without a line end sends no lines.
+const MAX_SKIPPED_BYTES: usize = 8 * 1024 * 1024;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub(crate) enum Line {
     Whole(Bytes),
     /// It had more than [`MAX_LINE_BYTES`] and was skipped.
     TooLong,
+    /// It had no end within [`MAX_SKIPPED_BYTES`]. Nothing is read after it.
+    Endless,
 }
 
 /// The lines of a stream of bytes.
@@ -22,8 +28,8 @@ pub(crate) struct Lines<S> {
     buffer: BytesMut,
     /// How far the buffer has been searched for a line end.
     searched: usize,
-    /// Whether the bytes up to the next line end belong to a line that is too long.
-    skipping: bool,
+    /// How many bytes of a line that is too long have been skipped, while its end is looked for.
+    skipped: Option<usize>,
     ended: bool,
 }
 
@@ -37,7 +43,7 @@ where
             source,
             buffer: BytesMut::new(),
             searched: 0,
-            skipping: false,
+            skipped: None,
             ended: false,
         }
     }
@@ -48,6 +54,8 @@ where
     /// When the source fails; the beginning of an unfinished line is dropped.
     pub(crate) async fn next(&mut self) -> Result<Option<Line>, E> {
         loop {
+            // The source may always have more, and others must get their turn.
+            consume_budget().await;
             if let Some(line) = self.buffered() {
                 return Ok(Some(line));
             }
@@ -60,7 +68,7 @@ where
                     self.ended = true;
                     self.buffer.clear();
                     self.searched = 0;
-                    self.skipping = false;
+                    self.skipped = None;
                     return Err(error);
                 }
                 None => self.ended = true,
@@ -74,16 +82,19 @@ where
             let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
             let Some(found) = found.map(|at| self.searched + at) else {
                 self.searched = self.buffer.len();
-                if self.skipping {
+                if let Some(skipped) = &mut self.skipped {
+                    *skipped += self.buffer.len();
+                    let endless = *skipped > MAX_SKIPPED_BYTES;
                     self.buffer.clear();
                     self.searched = 0;
-                    if self.ended {
-                        self.skipping = false;
-                        return Some(Line::TooLong);
+                    if endless || self.ended {
+                        self.ended = true;
+                        self.skipped = None;
+                        return Some(if endless { Line::Endless } else { Line::TooLong });
                     }
                 } else if self.buffer.len() > MAX_LINE_BYTES + 1 {
                     // One byte more may be the carriage return of the line end.
-                    self.skipping = true;
+                    self.skipped = Some(0);
                     continue;
                 } else if self.ended && !self.buffer.is_empty() {
                     self.searched = 0;
@@ -94,8 +105,7 @@ where
             let line = self.buffer.split_to(found).freeze();
             self.buffer.advance(1);
             self.searched = 0;
-            if self.skipping {
-                self.skipping = false;
+            if self.skipped.take().is_some() {
                 return Some(Line::TooLong);
             }
             return Some(whole(line));
@@ -163,6 +173,12 @@ mod tests {
         }
         assert_eq!(lines(long.as_bytes(), 4_096), [Line::TooLong]);
         assert_eq!(lines("x".repeat(1_000_000).as_bytes(), 4_096), [Line::TooLong]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_read_no_further() {
+        let text = "x".repeat(MAX_SKIPPED_BYTES + 3 * MAX_LINE_BYTES) + "\na\n";
+        assert_eq!(lines(text.as_bytes(), 64 * 1024), [Line::Endless]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The bulk stream.
 //!
-//! Lines are read, decided and answered concurrently: a bounded number is in flight, in the order sent. Reading stops
+//! Lines are read, decided and answered concurrently: a bounded number is in flight, of lines and of their bytes, in the
+//! order sent. Reading stops
 //! while that many wait for an answer, or while the client does not take the answers it has. So neither a fast sender
 //! nor a slow reader costs memory; a client has to read while it sends.
 
@@ -22,31 +23,23 @@ use super::in_flight::{InFlight, Pending};
 use super::lines::{Line, Lines};
 use crate::http::api::Api;
 use crate::http::execution::envelope;
+use crate::http::open_streams::OpenStream;
 use crate::http::openapi::schema;
-use crate::http::request::body::{cut_off, require_media_type};
+use crate::http::request::body::cut_off;
 use crate::http::request::context::RequestContext;
 use crate::http::request::input::{Input, Mode, finish, json};
-use crate::http::response::problem::Problem;
+use crate::http::response::problem::{Problem, behind};
 use crate::http::response::problem_kinds as kinds;
 use crate::http::response::reply::Reply;
 use crate::http::timeout::timeout;
 use crate::wire::commands::envelope::command;
 use crate::wire::reading::faults::Faults;
 
-/// The media types of bodies of lines; the first is the one that messages name.
-const MEDIA_TYPES: &[&str] = &[
-    "application/x-ndjson",
-    "application/ndjson",
-    "application/jsonl",
-    "application/json",
-];
-
 /// The media type of the answers.
 const NDJSON: &str = "application/x-ndjson";
 
-/// How many lines of one stream are in flight: enough for several groups, so that every transaction is full. The
-/// largest lines, of 64 KiB, then take at most 64 MiB.
-const WINDOW: usize = 1_024;
+/// How many blank lines may follow each other. They cost work and say nothing.
+const MAX_BLANK_LINES: usize = 1_000;
 
 /// How many bytes of answers are put into one chunk, when that many are ready.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -58,7 +51,8 @@ const IDLE: Duration = Duration::from_secs(120);
 ///
 /// One command a line, and one answer a line in the order sent: `{"status", "body"}` as the single call would have
 /// answered. Answers arrive while lines are still being sent, so read while you send. A line at fault fails alone;
-/// blank lines are ignored.
+/// blank lines are
+/// ignored, unless a thousand follow each other.
 #[utoipa::path(
     tag = "Bulk",
     operation_id = "bulk",
@@ -71,8 +65,11 @@ const IDLE: Duration = Duration::from_secs(120);
 #[post("/v1/bulk")]
 pub(crate) async fn bulk(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     Input::without_query(&request).finish(Some(()))?;
-    require_media_type(&request, MEDIA_TYPES)?;
-    let answers = answers(api, payload, RequestContext::of(&request));
+    let Some(open) = api.bulk_streams().open(api.clock().monotonic()) else {
+        let detail = "too many bulk streams are open; send this one again later";
+        return Err(Problem::new(&kinds::BUSY, detail));
+    };
+    let answers = answers(api, payload, open, RequestContext::of(&request));
     Ok(HttpResponse::Ok().content_type(NDJSON).streaming(answers))
 }
 
@@ -87,10 +84,13 @@ enum Step {
 fn answers(
     api: Data<Api>,
     source: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    open: OpenStream,
     context: RequestContext,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream! {
+        let _open = open;
         let ordered = api.engine().ordered();
+        let mut blank_lines = 0;
         let mut lines = Lines::of(source);
         let mut in_flight = InFlight::default();
         let mut reading = true;
@@ -103,24 +103,42 @@ fn answers(
                     biased;
                     Some(answer) = in_flight.first(), if !in_flight.is_empty() => Step::Answer(answer),
                     () = &mut draining, if reading => Step::Draining,
-                    line = &mut line, if reading && in_flight.len() < WINDOW => line.map_or(Step::Silence, Step::Line),
+                    line = &mut line, if reading && in_flight.has_room() => line.map_or(Step::Silence, Step::Line),
                 }
             };
             match step {
-                Step::Line(Ok(Some(Line::Whole(bytes)))) if bytes.iter().all(u8::is_ascii_whitespace) => {}
-                Step::Line(Ok(Some(line))) => in_flight.push(submit(&ordered, line, &context).await),
+                Step::Line(Ok(Some(Line::Whole(bytes)))) if bytes.iter().all(u8::is_ascii_whitespace) => {
+                    blank_lines += 1;
+                    if blank_lines > MAX_BLANK_LINES {
+                        reading = false;
+                        let detail = format!("more than {MAX_BLANK_LINES} blank lines follow each other");
+                        in_flight.push(Pending::Known(Problem::new(&kinds::BROKEN_BODY, detail)), 0);
+                    }
+                }
+                Step::Line(Ok(Some(line))) => {
+                    blank_lines = 0;
+                    let bytes = match &line {
+                        Line::Whole(bytes) => bytes.len(),
+                        Line::TooLong => 0,
+                        Line::Endless => {
+                            reading = false;
+                            0
+                        }
+                    };
+                    in_flight.push(submit(&ordered, line, &context).await, bytes);
+                }
                 Step::Line(Ok(None)) => reading = false,
                 Step::Line(Err(error)) => {
                     // The client has probably left; if not, this answer shows where the service stopped reading.
                     reading = false;
-                    in_flight.push(Pending::Known(cut_off(&error)));
+                    in_flight.push(Pending::Known(cut_off(&error)), 0);
                 }
                 Step::Silence => {
                     // A client may wait for answers before it sends more.
                     if in_flight.is_empty() {
                         reading = false;
                         let detail = "nothing was sent for two minutes";
-                        in_flight.push(Pending::Known(Problem::new(&kinds::REQUEST_TIMEOUT, detail)));
+                        in_flight.push(Pending::Known(Problem::new(&kinds::REQUEST_TIMEOUT, detail)), 0);
                     }
                 }
                 Step::Draining => {
@@ -128,7 +146,7 @@ fn answers(
                     // executed.
                     reading = false;
                     let detail = "the service is shutting down; send this line, and those after it, again";
-                    in_flight.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, detail)));
+                    in_flight.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, detail)), 0);
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();
@@ -159,8 +177,11 @@ async fn submit(ordered: &OrderedStream, line: Line, context: &RequestContext) -
 
 /// The command of a line.
 fn read(line: Line) -> Result<Command, Problem> {
-    let Line::Whole(bytes) = line else {
-        return Err(Problem::new(&kinds::PAYLOAD_TOO_LARGE, "the line has more than 64 KiB"));
+    let too_large = |detail| Err(Problem::new(&kinds::PAYLOAD_TOO_LARGE, detail));
+    let bytes = match line {
+        Line::Whole(bytes) => bytes,
+        Line::TooLong => return too_large("the line has more than 64 KiB"),
+        Line::Endless => return too_large("the line has no end; nothing is read after it"),
     };
     let json = json(&bytes)?;
     let mut faults = Faults::default();
@@ -178,8 +199,15 @@ async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -
     match reply {
         Ok(Reply { status, body, .. }) => (status, body),
         Err(problem) => {
-            tracing::error_span!("request", %request_id).in_scope(|| problem.log());
-            (problem.status(), problem.body())
+            tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
+            let body = problem.body();
+            let base_path = &api.site().base_path;
+            let body = if base_path.is_root() {
+                body
+            } else {
+                behind(base_path, body)
+            };
+            (problem.status(), body)
         }
     }
 }

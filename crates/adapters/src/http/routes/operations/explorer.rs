@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use utoipa_swagger_ui::Config;
 
+use crate::http::api::Api;
 use crate::http::openapi::description::ApiDescription;
 use crate::http::response::problem::Problem;
 
@@ -17,10 +18,10 @@ use crate::http::response::problem::Problem;
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object))
 )]
 #[get("/openapi.json")]
-pub(crate) async fn document(description: Data<ApiDescription>) -> HttpResponse {
+pub(crate) async fn document(description: Data<ApiDescription>, api: Data<Api>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::json())
-        .body(description.text().to_owned())
+        .body(description.text_under(&api.site().base_path))
 }
 
 /// The address of the explorer without its slash.
@@ -61,7 +62,8 @@ fn explorer() -> Arc<Config<'static>> {
     static EXPLORER: OnceLock<Arc<Config<'static>>> = OnceLock::new();
     Arc::clone(EXPLORER.get_or_init(|| {
         Arc::new(
-            Config::from("/openapi.json")
+            // Relative to the page, whatever path a proxy puts before it.
+            Config::from("../openapi.json")
                 // By default the explorer sends the document to a validator on the internet.
                 .validator_url("none")
                 .try_it_out_enabled(true),

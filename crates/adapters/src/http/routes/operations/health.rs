@@ -33,7 +33,7 @@ pub(crate) async fn live() -> HttpResponse {
 #[utoipa::path(
     tag = "Operations",
     operation_id = "ready",
-    responses((status = 200, description = "The store answers, and the service takes work", body = Health))
+    responses((status = 200, description = "The store answers, the last write has not failed, and the service takes work", body = Health))
 )]
 #[get("/health/ready")]
 pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -42,6 +42,9 @@ pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
     }
     if api.engine().stalled_for().is_some_and(|stalled| stalled > STALL_BOUND) {
         return Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer commands"));
+    }
+    if api.writes_fail() {
+        return Err(Problem::new(&kinds::UNAVAILABLE, "the store takes no writes"));
     }
     match timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await {
         Some(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),

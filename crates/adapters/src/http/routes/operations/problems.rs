@@ -28,7 +28,7 @@ pub(crate) async fn problem_page(request: HttpRequest) -> Result<HttpResponse, P
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n</head>\n<body>\n\
          <main style=\"max-width:40rem;margin:3rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif\">\n\
          <h1>{title}</h1>\n<p>Code <code>{code}</code>, status {status}.</p>\n<p>{meaning}</p>\n\
-         <p><a href=\"/docs/\">All calls</a></p>\n</main>\n</body>\n</html>\n",
+         <p><a href=\"../docs/\">All calls</a></p>\n</main>\n</body>\n</html>\n",
         title = escaped(kind.title),
         code = escaped(kind.code),
         status = kind.status.as_u16(),

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::plan::PlannedCommand;
 use super::result::SendResult;
 use crate::failure::Failure;
+use crate::settings::masked;
 use answers::BulkAnswer;
 
 /// The path of the bulk call.
@@ -55,7 +56,8 @@ impl BulkSink {
     pub(super) fn new(address: &str) -> Result<Self, Failure> {
         let wrong = |why: String| {
             Failure::Usage(format!(
-                "--to {address}: {why}; an address is, for example, http://localhost:8080"
+                "--to {}: {why}; an address is, for example, http://localhost:8080",
+                masked(address)
             ))
         };
         let mut url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
