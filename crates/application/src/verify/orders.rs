@@ -116,7 +116,7 @@ async fn project(feed: &dyn EventFeed, filter: &EventFilter) -> Result<(u64, Ord
             projection.apply(&event.event);
             last = event.sequence;
         }
-        if page.events.len() < PAGE {
+        if page.complete {
             return Ok((last, projection));
         }
     }
@@ -138,7 +138,7 @@ async fn projections(feed: &dyn EventFeed) -> Result<BTreeMap<OrderId, OrderProj
                 projections.entry(order.clone()).or_default().apply(&event.event);
             }
         }
-        if page.events.len() < PAGE {
+        if page.complete {
             return Ok(projections);
         }
     }

@@ -26,14 +26,14 @@ impl Audit for SqliteStore {
         limit: usize,
     ) -> Result<Vec<LineEventCheck>, StoreError> {
         let after = after.cloned();
-        self.readers
+        self.readers.long
             .query(move |conn| line_event_checks(conn, after.as_ref(), limit))
             .await
     }
 
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
         let sku = sku.clone();
-        self.readers.query_snapshot(move |conn| history(conn, &sku)).await
+        self.readers.long.query_snapshot(move |conn| history(conn, &sku)).await
     }
 }
 
