@@ -179,7 +179,7 @@ const SQLITE: Layers = Layers {
         &["store"],
         &["migrations"],
         &["connection"],
-        &["sqlite_store"],
+        &["backup", "sqlite_store"],
         &["idempotency", "read"],
     ],
 };

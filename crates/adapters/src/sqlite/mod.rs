@@ -11,6 +11,7 @@
 //!
 //! The query builder says what it can (`schema`, `rows`, `builder`); SQL by hand is for the rest (`statement`).
 
+mod backup;
 mod builder;
 mod connection;
 mod cursors;
@@ -28,5 +29,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use self::backup::{BackupError, Occupied, copy_database, put_in_place};
 pub use self::error::OpenError;
 pub use self::sqlite_store::{DEFAULT_READERS, SqliteStore};

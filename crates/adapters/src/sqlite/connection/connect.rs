@@ -62,6 +62,14 @@ impl Address {
         self.0.exists()
     }
 
+    pub(in crate::sqlite) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(in crate::sqlite) fn as_str(&self) -> &str {
+        self.0.to_str().expect("the path was checked to be UTF-8")
+    }
+
     /// Checks that the file, if there is one, is a database of Earmark that lies beside its own log, and that it can be
     /// used for a purpose. Answers whether it has a log.
     pub(in crate::sqlite) fn inspect(&self, purpose: Purpose) -> Result<bool, OpenError> {
@@ -175,8 +183,7 @@ impl Address {
 
     /// The path as a URI for SQLite, which would create a file that is only named.
     fn uri(&self) -> String {
-        let path = self.0.to_str().expect("the path was checked to be UTF-8");
-        let escaped = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let escaped = self.as_str().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         format!("file:{escaped}?mode=rw")
     }
 }

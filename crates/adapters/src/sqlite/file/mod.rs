@@ -23,7 +23,7 @@ pub(super) fn log_of(database: &Path) -> PathBuf {
 }
 
 /// The index of its log, which the connections of all processes share.
-fn log_index_of(database: &Path) -> PathBuf {
+pub(super) fn log_index_of(database: &Path) -> PathBuf {
     beside(database, "-shm")
 }
 

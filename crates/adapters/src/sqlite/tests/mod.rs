@@ -1,5 +1,6 @@
 //! What only SQLite has. The contract that every store keeps has tests of its own.
 
+mod backup;
 mod deferred_index;
 mod event_feed;
 mod files;
