@@ -187,7 +187,7 @@ Exit codes: 0 the schema is up to date; 1 it is not (--check), or a migration fa
     /// Passwords are masked.
     #[command(after_help = "\
 store.url                    sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, memory:
-store.connections            connections to PostgreSQL, or readers of SQLite
+store.connections            connections to PostgreSQL, or readers of SQLite by key
 store.migrate                true, false: bring the schema up to date at the start
 http.listen                  HOST:PORT; port 0 picks a free one
 http.hosts                   host names it answers to, besides localhost and addresses; * for every name

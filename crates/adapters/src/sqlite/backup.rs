@@ -165,7 +165,10 @@ fn exchange(copy: &Path, address: &Address) -> Result<Option<PathBuf>, BackupErr
         }
     }
     fs::rename(copy, path).map_err(failed)?;
-    drop(locked);
+    if let Some(mut connection) = locked {
+        connection.moved_to(&aside);
+        drop(connection);
+    }
     Ok(Some(aside))
 }
 

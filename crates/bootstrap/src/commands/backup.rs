@@ -27,7 +27,12 @@ pub(crate) async fn back_up(settings: &Settings, file: &Path, replace: bool) -> 
         print(format_args!("the faulty copy is {}", copy.display()))?;
         return Ok(ExitCode::from(EXIT_FAILED));
     }
-    wiring::put_copy(&copy, file, replace).await?;
+    let put = wiring::put_copy(&copy, file, replace).await;
+    if put.is_err() {
+        // The error that is reported is the first one.
+        drop(std::fs::remove_file(&copy));
+    }
+    put?;
     print(format_args!("copied to {}", file.display()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +49,12 @@ pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<ExitCode
         print(format_args!("nothing was restored; the faulty copy is {}", copy.display()))?;
         return Ok(ExitCode::from(EXIT_FAILED));
     }
-    match wiring::replace_database(&copy, database).await? {
+    let replaced = wiring::replace_database(&copy, database).await;
+    if replaced.is_err() {
+        // The error that is reported is the first one.
+        drop(std::fs::remove_file(&copy));
+    }
+    match replaced? {
         Some(before) => print(format_args!("restored; the database before is {}", before.display()))?,
         None => print("restored")?,
     }

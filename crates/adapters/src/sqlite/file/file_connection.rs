@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::mem;
 use std::ops::{Deref, DerefMut};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::SqliteConnection;
@@ -49,6 +49,11 @@ impl FileConnection {
     /// or remove the log of another file that took its place.
     pub(in crate::sqlite) const fn abandon(&mut self) {
         self.abandoned = true;
+    }
+
+    /// Tells it that its file has another path now.
+    pub(in crate::sqlite) fn moved_to(&mut self, path: &Path) {
+        path.clone_into(&mut self.path);
     }
 
     /// Whether its path still leads to its file.

@@ -114,7 +114,11 @@ impl WriteConnection {
         {
             // The log has restarted, which it does not do twice before the next try.
             match bind_to(&mut self.connection, generation) {
-                Ok(()) => self.bound_to = Some(generation),
+                Ok(()) => {
+                    self.bound_to = Some(generation);
+                    // That was a commit, too.
+                    self.checked = self.guard.check(&mut self.connection)?;
+                }
                 Err(why) => tracing::warn!(%why, "the SQLite file can't be bound to its log yet"),
             }
         }
