@@ -148,7 +148,8 @@ pub(crate) fn sqlite_file(settings: &StoreSettings) -> Result<&Path, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => Ok(path),
         StoreUrl::Postgres(_) => Err(Failure::Usage(
-            "this command is for SQLite; copy a PostgreSQL database with pg_dump, and restore it with pg_restore".to_owned(),
+            "this command is for SQLite; copy a PostgreSQL database with pg_dump, and restore it with pg_restore"
+                .to_owned(),
         )),
         StoreUrl::Memory => Err(memory_is_not_shared()),
     }
@@ -170,7 +171,10 @@ pub(crate) async fn copy_database(settings: &StoreSettings, copy: &Path) -> Resu
 /// When there is a file of that name, unless it may be replaced.
 pub(crate) async fn put_copy(copy: &Path, file: &Path, replace: bool) -> Result<(), Failure> {
     let occupied = if replace { Occupied::Replace } else { Occupied::Keep };
-    sqlite::put_in_place(copy, file, occupied).await.map(drop).map_err(failed)
+    sqlite::put_in_place(copy, file, occupied)
+        .await
+        .map(drop)
+        .map_err(failed)
 }
 
 /// Puts a copy in the place of a SQLite database, and answers where that one is now.
@@ -178,7 +182,9 @@ pub(crate) async fn put_copy(copy: &Path, file: &Path, replace: bool) -> Result<
 /// # Errors
 /// When the database is in use.
 pub(crate) async fn replace_database(copy: &Path, database: &Path) -> Result<Option<PathBuf>, Failure> {
-    sqlite::put_in_place(copy, database, Occupied::MoveAside).await.map_err(failed)
+    sqlite::put_in_place(copy, database, Occupied::MoveAside)
+        .await
+        .map_err(failed)
 }
 
 /// Takes a SQLite file for complete though its log is missing; answers whether it was.

@@ -29,7 +29,11 @@ fn event_page<E>(
     let unread = tables.events.iter().skip(looked_at);
     let page: Vec<&SequencedEvent> = unread.filter(|event| matches(filter, event)).take(limit).collect();
     let complete = page.len() < limit;
-    let reached = if complete { tables.events.last() } else { page.last().copied() };
+    let reached = if complete {
+        tables.events.last()
+    } else {
+        page.last().copied()
+    };
     let next = reached.map(|event| event.sequence);
     EventPage {
         events: page.into_iter().map(encode).collect(),

@@ -90,9 +90,7 @@ pub async fn copy_database(path: &Path, copy: &Path) -> Result<(), BackupError> 
 fn write_copy(address: &Address, copy: &Address) -> Result<(), BackupError> {
     let mut source = address.open_plain()?;
     // By hand: the builder has no VACUUM. An empty file is written into.
-    let copied = statement::<()>("VACUUM INTO ?")
-        .text(copy.as_str())
-        .write(&mut source);
+    let copied = statement::<()>("VACUUM INTO ?").text(copy.as_str()).write(&mut source);
     copied.map(drop).map_err(|why| BackupError::Copy {
         path: address.path().to_owned(),
         why: why.to_string(),
@@ -130,7 +128,9 @@ pub async fn put_in_place(copy: &Path, path: &Path, occupied: Occupied) -> Resul
             Occupied::MoveAside => exchange(copy, &address)?,
         };
         let folder = path.parent().unwrap_or(path);
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
         Ok(aside)
     })
     .await
@@ -148,7 +148,8 @@ fn exchange(copy: &Path, address: &Address) -> Result<Option<PathBuf>, BackupErr
     let locked = match address.inspect(Purpose::Write).and_then(|_| address.open_plain()) {
         Err(_) => None,
         Ok(mut connection) => {
-            let alone = connection.batch_execute("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
+            let alone =
+                connection.batch_execute("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE");
             alone.map_err(|_| BackupError::InUse(path.to_owned()))?;
             Some(connection)
         }

@@ -34,7 +34,9 @@ pub(super) fn query(folded: &str) -> String {
 
 /// A piece as a word of letters and digits, whatever its characters are.
 fn word(characters: &[char]) -> String {
-    let codes = characters.iter().map(|character| format!("{:x}", u32::from(*character)));
+    let codes = characters
+        .iter()
+        .map(|character| format!("{:x}", u32::from(*character)));
     codes.collect::<Vec<_>>().join("x")
 }
 

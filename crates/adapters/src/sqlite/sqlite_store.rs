@@ -151,7 +151,12 @@ fn open(address: Address, bounds: WriterBounds, readers: usize, migrate: bool) -
     let guard = address.guard(&mut connection)?;
     Ok(SqliteStore {
         readers: Arc::new(ReaderPools::open(&address, readers, Some(&guard))?),
-        writer: Some(Arc::new(Writer::start(address, connection, Arc::clone(&guard), bounds)?)),
+        writer: Some(Arc::new(Writer::start(
+            address,
+            connection,
+            Arc::clone(&guard),
+            bounds,
+        )?)),
         guard: Some(guard),
         idempotency_queue: Arc::default(),
     })

@@ -3,8 +3,8 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    Audit, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
-    Views, Worklist,
+    Audit, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest,
+    LeaseToken, LineFilter, Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,

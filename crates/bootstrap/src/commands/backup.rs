@@ -46,7 +46,10 @@ pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<ExitCode
     let copy = unfinished(database);
     wiring::copy_database(&with_file(settings, file), &copy).await?;
     if !is_sound(settings, &copy).await? {
-        print(format_args!("nothing was restored; the faulty copy is {}", copy.display()))?;
+        print(format_args!(
+            "nothing was restored; the faulty copy is {}",
+            copy.display()
+        ))?;
         return Ok(ExitCode::from(EXIT_FAILED));
     }
     let replaced = wiring::replace_database(&copy, database).await;

@@ -46,7 +46,11 @@ fn a_database_copied_without_its_log_is_refused_by_verify_and_by_the_service() {
     let store = format!("sqlite:{}", copy.display());
     for command in ["verify", "serve"] {
         let run = sandbox.run([command, "--store", &store]).fails_with(1);
-        assert!(run.err.contains("is incomplete: the log that it was used with"), "{}", run.err);
+        assert!(
+            run.err.contains("is incomplete: the log that it was used with"),
+            "{}",
+            run.err
+        );
         assert!(run.err.contains("earmark backup"), "{}", run.err);
         assert!(!run.out.contains("all is sound"), "{}", run.out);
     }
@@ -62,7 +66,11 @@ fn a_backup_of_a_running_service_has_everything_and_is_restored_when_the_service
         assert!(allocate(&service, &format!("o-{order}")).contains(" 201 "));
     }
     let run = sandbox.run(["backup", "copy.db"]).succeeds().reports("lines", 20);
-    assert!(run.out.contains("all is sound") && run.out.contains("copied to copy.db"), "{}", run.out);
+    assert!(
+        run.out.contains("all is sound") && run.out.contains("copied to copy.db"),
+        "{}",
+        run.out
+    );
     let run = sandbox.run(["backup", "copy.db"]).fails_with(1);
     assert!(run.err.contains("--replace"), "{}", run.err);
     assert!(allocate(&service, "after the backup").contains(" 201 "));
@@ -75,7 +83,10 @@ fn a_backup_of_a_running_service_has_everything_and_is_restored_when_the_service
     assert!(run.out.contains("the database before is"), "{}", run.out);
     sandbox.run(["verify"]).succeeds().reports("lines", 20);
     let before = "sqlite:earmark.db.before-restore-1";
-    sandbox.run(["verify", "--store", before]).succeeds().reports("lines", 22);
+    sandbox
+        .run(["verify", "--store", before])
+        .succeeds()
+        .reports("lines", 22);
     sandbox.run(["backup", "--replace", "copy.db"]).succeeds();
     let names = fs::read_dir(sandbox.folder()).expect("a folder");
     let unfinished = names.filter(|name| {

@@ -61,11 +61,7 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     /// Starts the thread that copies.
-    pub(super) fn start(
-        address: &Address,
-        guard: Arc<FileGuard>,
-        bounds: CheckpointBounds,
-    ) -> Result<Self, OpenError> {
+    pub(super) fn start(address: &Address, guard: Arc<FileGuard>, bounds: CheckpointBounds) -> Result<Self, OpenError> {
         let connection = address.open_writer_again()?;
         let copier = CheckpointThread {
             file: Arc::clone(connection.file()),

@@ -183,7 +183,11 @@ impl Address {
 
     /// The path as a URI for SQLite, which would create a file that is only named.
     fn uri(&self) -> String {
-        let escaped = self.as_str().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let escaped = self
+            .as_str()
+            .replace('%', "%25")
+            .replace('?', "%3f")
+            .replace('#', "%23");
         format!("file:{escaped}?mode=rw")
     }
 }

@@ -74,12 +74,7 @@ pub(in crate::sqlite) struct Readers {
 
 impl Readers {
     /// Opens the connections and starts the threads, which `class` is in the names of.
-    fn open(
-        address: &Address,
-        class: &str,
-        readers: usize,
-        guard: Option<&Arc<FileGuard>>,
-    ) -> Result<Self, OpenError> {
+    fn open(address: &Address, class: &str, readers: usize, guard: Option<&Arc<FileGuard>>) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(WAITING);
         let queue = Arc::new(Mutex::new(queue));
         let start = |number| {

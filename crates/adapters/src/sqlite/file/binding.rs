@@ -122,7 +122,10 @@ pub(super) fn release(connection: &mut SqliteConnection, unbind: bool) -> QueryR
 fn bound_to(connection: &mut SqliteConnection) -> QueryResult<u32> {
     let named: i64 = statement::<BigInt>("PRAGMA user_version").get_result(connection)?;
     // The number is signed there.
-    Ok(named.to_le_bytes().first_chunk().map_or(0, |low| u32::from_le_bytes(*low)))
+    Ok(named
+        .to_le_bytes()
+        .first_chunk()
+        .map_or(0, |low| u32::from_le_bytes(*low)))
 }
 
 /// Has the file name a generation, in a commit of its own.

@@ -67,7 +67,9 @@ enum Fault {
 
 impl From<io::Error> for Fault {
     fn from(why: io::Error) -> Self {
-        Self::Unchecked(StoreError::Unavailable(format!("the SQLite file can't be looked at: {why}")))
+        Self::Unchecked(StoreError::Unavailable(format!(
+            "the SQLite file can't be looked at: {why}"
+        )))
     }
 }
 

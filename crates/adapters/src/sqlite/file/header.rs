@@ -163,5 +163,7 @@ fn read_at<const BYTES: usize>(file: &File, at: u64) -> io::Result<Option<[u8; B
 
 /// A number of four bytes, the highest first.
 fn number(bytes: &[u8], at: usize) -> u32 {
-    bytes[at..at + 4].iter().fold(0, |number, byte| number << 8 | u32::from(*byte))
+    bytes[at..at + 4]
+        .iter()
+        .fold(0, |number, byte| number << 8 | u32::from(*byte))
 }

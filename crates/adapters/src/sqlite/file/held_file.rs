@@ -52,7 +52,12 @@ pub(in crate::sqlite) fn hold(path: &Path) -> io::Result<Arc<File>> {
 /// Makes a file that is not there, and holds it; `None`: it is there.
 pub(in crate::sqlite) fn create(path: &Path) -> io::Result<Option<Arc<File>>> {
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
-    let made = OpenOptions::new().read(true).write(true).create_new(true).mode(MODE).open(path);
+    let made = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(path);
     match made {
         Ok(file) => {
             let file = Arc::new(file);

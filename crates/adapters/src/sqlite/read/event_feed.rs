@@ -20,7 +20,8 @@ use super::super::store::{indexed_until, newest_event};
 impl EventFeed for SqliteStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let filter = filter.clone();
-        self.readers.long
+        self.readers
+            .long
             .query_snapshot(move |conn| event_page(conn, &filter, after, limit, event))
             .await
     }
@@ -32,7 +33,8 @@ impl EventFeed for SqliteStore {
         limit: usize,
     ) -> Result<EventPage<EncodedEvent>, StoreError> {
         let filter = filter.clone();
-        self.readers.long
+        self.readers
+            .long
             .query_snapshot(move |conn| event_page(conn, &filter, after, limit, encoded_event))
             .await
     }

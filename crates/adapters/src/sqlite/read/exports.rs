@@ -21,7 +21,8 @@ impl Exports for SqliteStore {
         limit: usize,
     ) -> Result<Vec<LineRead>, StoreError> {
         let after = after.cloned();
-        self.readers.long
+        self.readers
+            .long
             .query(move |conn| {
                 let all = lines_with_allocations!()
                     .filter(lines_after(after.as_ref()))
@@ -39,7 +40,8 @@ impl Exports for SqliteStore {
 
     async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError> {
         let after = after.cloned();
-        self.readers.long
+        self.readers
+            .long
             .query(move |conn| {
                 // No name is empty, so each comes after the empty text.
                 let page = batches::table
@@ -54,7 +56,8 @@ impl Exports for SqliteStore {
 
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
         let after = after.cloned();
-        self.readers.long
+        self.readers
+            .long
             .query(move |conn| {
                 let page = orders::table
                     .filter(orders::order_id.gt(after.as_ref().map_or("", OrderId::as_str)))

@@ -63,7 +63,11 @@ impl SqliteStore {
         T: Send + 'static,
         Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
     {
-        let (answer, query) = self.readers.by_key.query(move |conn| first_try(conn, now, query)).await?;
+        let (answer, query) = self
+            .readers
+            .by_key
+            .query(move |conn| first_try(conn, now, query))
+            .await?;
         second_try(&self.readers.by_key, now, answer, query).await
     }
 

@@ -17,7 +17,8 @@ use crate::sql::decode;
 #[async_trait]
 impl Worklist for SqliteStore {
     async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
-        self.readers.by_key
+        self.readers
+            .by_key
             .query(move |conn| {
                 let pending = products::table
                     .filter(products::resume_placed_version.is_not_null())
@@ -41,7 +42,8 @@ impl Worklist for SqliteStore {
     }
 
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
-        self.readers.by_key
+        self.readers
+            .by_key
             .query(move |conn| {
                 let due = products::table
                     .filter(products::next_expiry.le(now.as_microsecond()))
@@ -59,7 +61,8 @@ impl Worklist for SqliteStore {
         limit: usize,
     ) -> Result<Vec<DueOrder>, StoreError> {
         let skus = skus.clone();
-        self.readers.by_key
+        self.readers
+            .by_key
             .query_snapshot(move |conn| due_orders(conn, &skus, now, limit))
             .await
     }

@@ -49,7 +49,9 @@ async fn a_copy_is_put_where_nothing_is_or_where_it_may_replace_what_is_there() 
     let refused = put_in_place(&file.copy(), &place, Occupied::Keep).await;
     assert!(matches!(refused, Err(BackupError::Exists(_))), "{refused:?}");
     assert_eq!(version(&place).await, 2);
-    put_in_place(&file.copy(), &place, Occupied::Replace).await.expect("put");
+    put_in_place(&file.copy(), &place, Occupied::Replace)
+        .await
+        .expect("put");
     assert_eq!(version(&place).await, 3);
 }
 

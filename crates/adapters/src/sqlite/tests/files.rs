@@ -32,7 +32,12 @@ async fn refused_after(harm: impl FnOnce(&ShopFile)) -> String {
     told.push(store(&shop, renamed(2)).await.map_err(|why| why.to_string()));
     told.push(store(&shop, renamed(2)).await.map_err(|why| why.to_string()));
     told.push(shop.ready().await.map_err(|why| why.to_string()));
-    told.push(shop.product(&sku(), instant()).await.map(drop).map_err(|why| why.to_string()));
+    told.push(
+        shop.product(&sku(), instant())
+            .await
+            .map(drop)
+            .map_err(|why| why.to_string()),
+    );
     let first = told[0].clone().expect_err("nothing may be acknowledged");
     assert!(first.contains("stop the service"), "{first}");
     for (at, told) in told.into_iter().enumerate() {
@@ -140,11 +145,19 @@ async fn a_file_without_the_log_it_was_used_with_is_refused() {
     let refused = copy.reopen().await.expect_err("the log is missing");
     assert!(matches!(refused, OpenError::LogMissing(_)), "{refused:?}");
     assert!(refused.to_string().contains("earmark backup"), "{refused}");
-    let refused = SqliteStore::open_to_read(copy.file(), 1).await.expect_err("the log is missing");
+    let refused = SqliteStore::open_to_read(copy.file(), 1)
+        .await
+        .expect_err("the log is missing");
     assert!(matches!(refused, OpenError::LogMissing(_)), "{refused:?}");
 
-    assert!(SqliteStore::give_up_log(copy.file()).await.expect("an answer"), "it was missing");
-    assert!(!SqliteStore::give_up_log(copy.file()).await.expect("an answer"), "it was given up");
+    assert!(
+        SqliteStore::give_up_log(copy.file()).await.expect("an answer"),
+        "it was missing"
+    );
+    assert!(
+        !SqliteStore::give_up_log(copy.file()).await.expect("an answer"),
+        "it was given up"
+    );
     copy.reopen().await.expect("it goes on without the log");
 }
 
@@ -160,7 +173,11 @@ async fn a_file_with_its_log_has_everything_though_its_program_was_killed() {
         fs::copy(file.beside(ending), copy.beside(ending)).expect("copied");
     }
     let again = copy.reopen().await.expect("the log is the file's");
-    let product = again.product(&sku(), instant()).await.expect("an answer").expect("a product");
+    let product = again
+        .product(&sku(), instant())
+        .await
+        .expect("an answer")
+        .expect("a product");
     assert_eq!(product.summary.version, 3);
     // Its log may be looked at, and recovered from, before the service starts again.
     drop(again);
@@ -242,13 +259,18 @@ async fn why_a_file_cannot_be_opened_is_said() {
     }
     let file = ShopFile::new();
     let folder = file.file().parent().expect("a folder").to_owned();
-    assert!(why(&folder.join("no/shop.db")).await.contains("the folder of"), "a missing folder");
+    assert!(
+        why(&folder.join("no/shop.db")).await.contains("the folder of"),
+        "a missing folder"
+    );
     assert!(why(&folder).await.contains("is a folder"));
 
     let other = folder.join("other.db");
     let mut connection =
         <diesel::SqliteConnection as diesel::Connection>::establish(&other.display().to_string()).expect("it opens");
-    connection.batch_execute("CREATE TABLE notes (note TEXT)").expect("a table");
+    connection
+        .batch_execute("CREATE TABLE notes (note TEXT)")
+        .expect("a table");
     drop(connection);
     assert!(why(&other).await.contains("another program made its tables"));
 
@@ -257,7 +279,11 @@ async fn why_a_file_cannot_be_opened_is_said() {
     fs::create_dir(&closed).expect("a folder");
     fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o500)).expect("no right to write");
     if File::create(closed.join("probe")).is_err() {
-        assert!(why(&closed.join("shop.db")).await.contains("can't be used by this user"));
+        assert!(
+            why(&closed.join("shop.db"))
+                .await
+                .contains("can't be used by this user")
+        );
     }
 }
 

@@ -135,6 +135,8 @@ async fn run_all(shop: &SqliteStore) {
     shop.products_with_due_holds(far, 10).await.expect("an answer");
     shop.products_with_pending_backlog(10).await.expect("an answer");
     shop.line_event_checks(Some(&key()), 10).await.expect("an answer");
+    shop.order_events(None, 10).await.expect("an answer");
+    shop.order_events(Some((&key().order, 1)), 10).await.expect("an answer");
     shop.history(&sku()).await.expect("an answer");
 }
 
@@ -260,7 +262,12 @@ async fn every_statement_is_prepared_once() {
     let seen = statements.lock().expect("no thread panicked");
     // What is run once, when a file is opened or closed.
     let once = |text: &&String| {
-        let settings = ["busy_timeout", "journal_mode", "user_version", "wal_checkpoint(PASSIVE)"];
+        let settings = [
+            "busy_timeout",
+            "journal_mode",
+            "user_version",
+            "wal_checkpoint(PASSIVE)",
+        ];
         let setting = text.strip_prefix("PRAGMA ").unwrap_or_default();
         settings.iter().any(|once| setting.starts_with(once))
     };
