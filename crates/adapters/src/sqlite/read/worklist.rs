@@ -31,6 +31,7 @@ impl Worklist for SqliteStore {
 
     async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
+            .by_key
             .query(move |conn| {
                 let pending = products::table
                     .filter(products::pending_change.is_not_null())
