@@ -190,13 +190,16 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines \
-             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
+             INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
+             locations, hold_until, placed_version) \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01', 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO further_allocations \
              SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true \
+             INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+             placed_version) \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO dispatches \
              SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
@@ -298,7 +301,9 @@ async fn a_page_reads_its_rows_and_not_the_table() {
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              SELECT md5(n::text), 'LAMP', 'main', n, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT md5(n::text), now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT md5(n::text), '1', 'LAMP', 1, 'backordered', false, now(), true \
+             INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+             placed_version) \
+             SELECT md5(n::text), '1', 'LAMP', 1, 'backordered', false, now(), true, n \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), 'past', 'past', '{{}}' \

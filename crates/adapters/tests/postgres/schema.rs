@@ -33,7 +33,8 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations() {
         assert_eq!(allocated(&outsider, "B1").await, 4);
         outsider
             .batch_execute(
-                "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false); \
+                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+                 placed_version) VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false, 9); \
                  INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 3, now()), ('O2', 'LAMP', 'B2', 2, now())",
             )
             .await
@@ -201,7 +202,8 @@ async fn no_batch_ever_commits_more_than_its_quantity() {
         refused(&outsider, "UPDATE batches SET dispatched = 7").await;
         refused(
             &outsider,
-            "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false); \
+            "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+             placed_version) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, 9); \
              INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 7, now())",
         )
         .await;
