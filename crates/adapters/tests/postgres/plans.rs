@@ -195,14 +195,14 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01', 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO further_allocations \
-             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
              placed_version) \
              SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO dispatches \
-             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', \
              '{{}}' \
@@ -248,9 +248,9 @@ async fn events_of_a_product(store: &PostgresStore, page: usize) {
             ..EventFilter::default()
         };
         let newest = u64::try_from(PAST).expect("a number");
-        let read = store.events(&of_product, newest, page).await.expect("a page");
+        let read = store.encoded_events(&of_product, newest, page).await.expect("a page");
         assert!(read.events.is_empty() && read.complete, "{read:?}");
-        let read = store.events(&of_product, newest / 2, page).await.expect("a page");
+        let read = store.encoded_events(&of_product, newest / 2, page).await.expect("a page");
         let sequences: Vec<u64> = read.events.iter().map(|event| event.sequence).collect();
         assert!(sequences.into_iter().eq((newest / 2 + 1..).take(page)), "{read:?}");
     }
