@@ -250,7 +250,10 @@ async fn events_of_a_product(store: &PostgresStore, page: usize) {
         let newest = u64::try_from(PAST).expect("a number");
         let read = store.encoded_events(&of_product, newest, page).await.expect("a page");
         assert!(read.events.is_empty() && read.complete, "{read:?}");
-        let read = store.encoded_events(&of_product, newest / 2, page).await.expect("a page");
+        let read = store
+            .encoded_events(&of_product, newest / 2, page)
+            .await
+            .expect("a page");
         let sequences: Vec<u64> = read.events.iter().map(|event| event.sequence).collect();
         assert!(sequences.into_iter().eq((newest / 2 + 1..).take(page)), "{read:?}");
     }

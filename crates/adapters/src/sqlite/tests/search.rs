@@ -103,9 +103,13 @@ async fn a_product_is_found_by_its_new_name_and_no_longer_by_its_old_one() {
     let shop = file.open().await;
     store(&shop, a_small_shop()).await.expect("stored");
     assert_eq!(found(&shop, "été", None, 10).await, ["LAMP"]);
-    store(&shop, renamed(2)).await.expect("stored");
+    let mut changes = renamed(2);
+    changes.products[0].record.name = Some(ProductName::new("Torch").expect("a product name"));
+    store(&shop, changes).await.expect("stored");
     assert!(found(&shop, "été", None, 10).await.is_empty());
-    assert_eq!(found(&shop, "amp", None, 10).await, ["LAMP"]);
+    for search in ["torch", "rc", "LAMP"] {
+        assert_eq!(found(&shop, search, None, 10).await, ["LAMP"], "{search}");
+    }
 }
 
 #[tokio::test]
