@@ -136,6 +136,37 @@ Examples:
 Exit codes: 0 all is sound; 1 there are discrepancies, which are printed, or the database can't be read; 2 a setting \
 is wrong.")]
     Verify,
+    /// Copy the SQLite database to a file, also while the service runs
+    ///
+    /// The copy is of one instant, and checked as `earmark verify` does it before it gets its name. PostgreSQL has
+    /// pg_dump for this.
+    #[command(after_help = "\
+Examples:
+  earmark backup /var/backups/earmark.db
+  earmark backup --replace latest.db --store sqlite:/var/lib/earmark/earmark.db
+
+Exit codes: 0 copied; 1 it could not be copied, or the copy has a fault; 2 a setting is wrong.")]
+    Backup {
+        /// Where to put the copy
+        file: PathBuf,
+        /// Replace the file if it is there
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Put a copy of `earmark backup` in the place of the SQLite database
+    ///
+    /// The service must be stopped. The copy is checked first; the database that was there is kept under another name.
+    /// PostgreSQL has pg_restore for this.
+    #[command(after_help = "\
+Examples:
+  earmark restore /var/backups/earmark.db
+  earmark restore latest.db --store sqlite:/var/lib/earmark/earmark.db
+
+Exit codes: 0 restored; 1 it could not be restored, or the copy has a fault; 2 a setting is wrong.")]
+    Restore {
+        /// The copy
+        file: PathBuf,
+    },
     /// Bring the schema of the database up to date
     #[command(after_help = "\
 Examples:
@@ -147,13 +178,16 @@ Exit codes: 0 the schema is up to date; 1 it is not (--check), or a migration fa
         /// Change nothing: print the missing migrations, and exit with 1 if there are any
         #[arg(long)]
         check: bool,
+        /// Go on with a SQLite database whose log is missing: the commits in the log are lost
+        #[arg(long, conflicts_with = "check")]
+        without_log: bool,
     },
     /// Show the settings in force, each with its source
     ///
     /// Passwords are masked.
     #[command(after_help = "\
 store.url                    sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, memory:
-store.connections            connections to PostgreSQL, or readers of SQLite
+store.connections            connections to PostgreSQL, or readers of SQLite by key
 store.migrate                true, false: bring the schema up to date at the start
 http.listen                  HOST:PORT; port 0 picks a free one
 http.hosts                   host names it answers to, besides localhost and addresses; * for every name

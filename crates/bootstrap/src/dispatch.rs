@@ -7,7 +7,7 @@ use clap::Parser;
 use tokio::runtime;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{demo, export, import, migrate, openapi, serve, settings, verify};
+use crate::commands::{backup, demo, export, import, migrate, openapi, serve, settings, verify};
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, masked_arguments};
@@ -66,7 +66,9 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Export(arguments) => export::run(&arguments, settings).await,
         Command::Verify => verify::run(settings).await,
-        Command::Migrate { check } => migrate::run(settings, check).await,
+        Command::Backup { file, replace } => backup::back_up(settings, &file, replace).await,
+        Command::Restore { file } => backup::restore(settings, &file).await,
+        Command::Migrate { check, without_log } => migrate::run(settings, check, without_log).await,
         Command::Settings => settings::run(settings),
         Command::Openapi => openapi::run(),
     }

@@ -1,14 +1,14 @@
 //! Wiring: builds the ports from the settings. The only module that names concrete stores.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
-use earmark_adapters::sqlite::{DEFAULT_READERS, SqliteStore};
+use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Views, Worklist};
 
 use crate::failure::Failure;
@@ -58,8 +58,11 @@ pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<P
                 must_exist(path)?;
             }
             let readers = settings.connections.map_or(DEFAULT_READERS, NonZeroUsize::get);
-            let store = SqliteStore::open(path, readers, migrate).await.map_err(failed)?;
-            Ok(ports(Arc::new(store), clock, "SQLite"))
+            let store = match mode {
+                AccessMode::Read => SqliteStore::open_to_read(path, readers).await,
+                AccessMode::Serve | AccessMode::Write => SqliteStore::open(path, readers, migrate).await,
+            };
+            Ok(ports(Arc::new(store.map_err(failed)?), clock, "SQLite"))
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
@@ -135,6 +138,61 @@ pub(crate) async fn migrate(settings: &StoreSettings) -> Result<Vec<String>, Fai
             .map_err(failed),
         StoreUrl::Memory => Err(memory_is_not_shared()),
     }
+}
+
+/// The file of a SQLite store.
+///
+/// # Errors
+/// When it is another store.
+pub(crate) fn sqlite_file(settings: &StoreSettings) -> Result<&Path, Failure> {
+    match &settings.url {
+        StoreUrl::Sqlite(path) => Ok(path),
+        StoreUrl::Postgres(_) => Err(Failure::Usage(
+            "this command is for SQLite; copy a PostgreSQL database with pg_dump, and restore it with pg_restore"
+                .to_owned(),
+        )),
+        StoreUrl::Memory => Err(memory_is_not_shared()),
+    }
+}
+
+/// Copies the SQLite database to a file that is not there yet.
+///
+/// # Errors
+/// When it is another store, or the copy fails.
+pub(crate) async fn copy_database(settings: &StoreSettings, copy: &Path) -> Result<(), Failure> {
+    let path = sqlite_file(settings)?;
+    must_exist(path)?;
+    sqlite::copy_database(path, copy).await.map_err(failed)
+}
+
+/// Gives a copy of a SQLite database its name.
+///
+/// # Errors
+/// When there is a file of that name, unless it may be replaced.
+pub(crate) async fn put_copy(copy: &Path, file: &Path, replace: bool) -> Result<(), Failure> {
+    let occupied = if replace { Occupied::Replace } else { Occupied::Keep };
+    sqlite::put_in_place(copy, file, occupied)
+        .await
+        .map(drop)
+        .map_err(failed)
+}
+
+/// Puts a copy in the place of a SQLite database, and answers where that one is now.
+///
+/// # Errors
+/// When the database is in use.
+pub(crate) async fn replace_database(copy: &Path, database: &Path) -> Result<Option<PathBuf>, Failure> {
+    sqlite::put_in_place(copy, database, Occupied::MoveAside)
+        .await
+        .map_err(failed)
+}
+
+/// Takes a SQLite file for complete though its log is missing; answers whether it was.
+///
+/// # Errors
+/// When it is another store, or the file can't be opened.
+pub(crate) async fn give_up_log(settings: &StoreSettings) -> Result<bool, Failure> {
+    SqliteStore::give_up_log(sqlite_file(settings)?).await.map_err(failed)
 }
 
 /// Checks that the database exists. Opening a missing one to read would create an empty file and report on nothing.

@@ -170,13 +170,16 @@ const SQLITE: Layers = Layers {
     module: "sqlite",
     order: &[
         &["error", "schema"],
-        &["builder", "statement"],
+        &["builder", "ngrams", "statement"],
+        &["file::header", "file::held_file", "file::log"],
+        &["file::binding"],
+        &["file"],
         &["rows"],
         &["cursors", "read::holds", "read::line_reads"],
         &["store"],
         &["migrations"],
         &["connection"],
-        &["sqlite_store"],
+        &["backup", "sqlite_store"],
         &["idempotency", "read"],
     ],
 };

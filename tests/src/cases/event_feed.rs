@@ -202,6 +202,7 @@ async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> Ev
     let decoded = EventPage {
         events: encoded.events.into_iter().map(decode).collect(),
         next: encoded.next,
+        complete: encoded.complete,
     };
     assert_eq!(decoded, page);
     let concerned = page.events.iter().map(|stored| stored.event.order().cloned());
@@ -217,7 +218,8 @@ pub async fn a_page_of_events_says_where_the_next_one_begins(db: Db) {
         page(&shop, &everything, 0, 5).await,
         EventPage {
             events: Vec::new(),
-            next: 0
+            next: 0,
+            complete: true,
         }
     );
 
@@ -230,8 +232,10 @@ pub async fn a_page_of_events_says_where_the_next_one_begins(db: Db) {
 
     let first = page(&shop, &everything, 0, 4).await;
     assert_eq!((first.events.as_slice(), first.next), (&all[..4], all[3].sequence));
+    assert!(!first.complete);
     let second = page(&shop, &everything, first.next, 4).await;
     assert_eq!((second.events.as_slice(), second.next), (&all[4..], highest));
+    assert!(second.complete);
     let third = page(&shop, &everything, second.next, 4).await;
     assert_eq!((third.events.as_slice(), third.next), (&all[6..], highest));
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use earmark_application::{Audit, LineEventCheck, StoreError};
-use earmark_domain::{LineKey, LineRecord, ProductHistory, Sku};
+use earmark_domain::{LineKey, LineRecord, OrderId, ProductHistory, SequencedEvent, Sku, Subject};
 
 use super::memory_store::MemoryStore;
 
@@ -25,6 +25,24 @@ impl Audit for MemoryStore {
                 record: line.record.clone(),
             })
             .collect())
+    }
+
+    async fn order_events(
+        &self,
+        after: Option<(&OrderId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<SequencedEvent>, StoreError> {
+        let tables = self.tables()?;
+        let of_orders = tables.events.iter().filter_map(|stored| match &stored.event.subject {
+            Subject::Order(order) => Some(((order, stored.sequence), stored)),
+            Subject::Product { .. } => None,
+        });
+        let mut events: Vec<_> = of_orders
+            .filter(|(position, _)| after.is_none_or(|after| *position > after))
+            .collect();
+        events.sort_unstable_by_key(|(position, _)| *position);
+        let page = events.into_iter().take(limit);
+        Ok(page.map(|(_, stored)| stored.clone()).collect())
     }
 
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {

@@ -28,14 +28,17 @@ fn event_page<E>(
     let looked_at = usize::try_from(after).unwrap_or(usize::MAX).min(tables.events.len());
     let unread = tables.events.iter().skip(looked_at);
     let page: Vec<&SequencedEvent> = unread.filter(|event| matches(filter, event)).take(limit).collect();
-    let next = if page.len() == limit {
-        page.last().map(|event| event.sequence)
+    let complete = page.len() < limit;
+    let reached = if complete {
+        tables.events.last()
     } else {
-        tables.events.last().map(|event| event.sequence)
+        page.last().copied()
     };
+    let next = reached.map(|event| event.sequence);
     EventPage {
         events: page.into_iter().map(encode).collect(),
         next: next.unwrap_or(after).max(after),
+        complete,
     }
 }
 

@@ -14,7 +14,61 @@ pub enum OpenError {
     /// A store without readers can't answer any query.
     #[error("a SQLite store needs at least one reader")]
     NoReaders,
-    /// The file can't be opened, or is not a SQLite database.
+    /// The folder of the file is missing.
+    #[error("the folder of the SQLite database {} is missing", .0.display())]
+    NoFolder(PathBuf),
+    /// The path leads to a folder.
+    #[error("{} is a folder; name the file of a SQLite database", .0.display())]
+    IsFolder(PathBuf),
+    /// The file or its folder can't be read, written or made.
+    #[error(
+        "the SQLite database {} can't be used by this user: {why}; it takes the right to read and write the file, and \
+         to make files in its folder",
+        .path.display()
+    )]
+    NoRight {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// The file lies on a file system that can't be written.
+    #[error("the SQLite database {} is on a read-only file system", .0.display())]
+    ReadOnly(PathBuf),
+    /// The file is not a SQLite database.
+    #[error("{} is not a database of SQLite", .0.display())]
+    NotADatabase(PathBuf),
+    /// The file is a SQLite database of another program.
+    #[error("the SQLite database {} is not Earmark's: another program made its tables", .0.display())]
+    NotOurs(PathBuf),
+    /// The file was in use with a log, which is not beside it.
+    #[error(
+        "the SQLite database {path} is incomplete: the log that it was used with, {path}-wal, is not beside it; put the \
+         log there or restore a backup. Copy a database with `earmark backup`, not with `cp`. If the log is lost for \
+         good, `earmark migrate --without-log` goes on without the commits in it",
+        path = .0.display()
+    )]
+    LogMissing(PathBuf),
+    /// The log beside the file is of another file, or of the same file at another time.
+    #[error(
+        "the log {path}-wal does not belong to the SQLite database {path} as it is; put the right log there, or \
+         restore a backup. If there is none, move the log away",
+        path = .0.display()
+    )]
+    ForeignLog(PathBuf),
+    /// The file's log can't be read where nothing can be written.
+    #[error(
+        "the SQLite database {} has commits in its log, which can't be read where nothing can be written: {why}; copy \
+         the database and its log to another folder",
+        .path.display()
+    )]
+    LogUnreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// The file can't be opened for another reason.
     #[error("the SQLite database {} can't be opened: {why}", .path.display())]
     Unreachable {
         /// Which file.

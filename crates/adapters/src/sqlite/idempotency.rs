@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::connection::gone;
 use super::sqlite_store::SqliteStore;
-use super::store::{Outcome, Write, in_one_transaction, purge};
+use super::store::{Outcome, Write, purge};
 
 impl SqliteStore {
     /// Has a write stored together with those that wait beside it.
@@ -19,7 +19,7 @@ impl SqliteStore {
         // Each call queues a task, which finds nothing left to do where an earlier one took its write along: so no
         // write waits for a caller that has gone away.
         let waiting = Arc::clone(&self.idempotency_queue);
-        self.writer.write(move |connection| waiting.run(connection)).await?;
+        self.writer()?.write(move |connection| waiting.run(connection)).await?;
         outcome.await.map_err(|_| gone())?
     }
 }
@@ -46,10 +46,10 @@ impl IdempotencyStore for SqliteStore {
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         let (reply, purged) = oneshot::channel();
-        self.writer
+        self.writer()?
             .write(move |connection| {
                 let (purged, good) = match connection {
-                    Ok(connection) => in_one_transaction(connection, |connection| purge(connection, now, limit)),
+                    Ok(connection) => connection.in_one_transaction(|connection| purge(connection, now, limit)),
                     Err(error) => (Err(error), true),
                 };
                 // The caller may have gone away meanwhile.

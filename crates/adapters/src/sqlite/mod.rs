@@ -6,16 +6,20 @@
 //! migration.
 //!
 //! The file has a write-ahead log, and every commit reaches the disk before it is answered. A further thread copies the
-//! log into the file (`connection::checkpoint`).
+//! log into the file (`connection::checkpoint`). Before a commit is answered, the files are looked at, too: whether they
+//! are still there and whole (`file`).
 //!
 //! The query builder says what it can (`schema`, `rows`, `builder`); SQL by hand is for the rest (`statement`).
 
+mod backup;
 mod builder;
 mod connection;
 mod cursors;
 mod error;
+mod file;
 mod idempotency;
 mod migrations;
+mod ngrams;
 mod read;
 mod rows;
 mod schema;
@@ -25,5 +29,6 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use self::backup::{BackupError, Occupied, copy_database, put_in_place};
 pub use self::error::OpenError;
 pub use self::sqlite_store::{DEFAULT_READERS, SqliteStore};

@@ -18,6 +18,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    searchable_products (id) {
+        id -> BigInt,
+        sku -> Text,
+    }
+}
+
+diesel::table! {
     batches (reference) {
         reference -> Text,
         sku -> Text,

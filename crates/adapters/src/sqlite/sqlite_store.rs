@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
 use earmark_domain::Scope;
 
-use super::connection::{Address, Readers, Writer, WriterBounds, transact_pipelined};
+use super::connection::{Address, Purpose, ReaderPools, Writer, WriterBounds, transact_pipelined};
 use super::error::OpenError;
+use super::file::FileGuard;
 use super::migrations;
 use super::store::IdempotencyQueue;
 
-/// How many queries run at once, unless the caller says otherwise.
+/// How many queries by a key run at once, unless the caller says otherwise. Half as many long queries run beside them.
 pub const DEFAULT_READERS: usize = 4;
 
 /// The store in a SQLite file. Cheap to clone: clones share the connections.
@@ -20,9 +21,12 @@ pub const DEFAULT_READERS: usize = 4;
 /// When the last clone is dropped, what is queued for the writer is still stored, and the log is copied into the file.
 #[derive(Clone)]
 pub struct SqliteStore {
-    pub(super) writer: Arc<Writer>,
+    /// Closed before the writer, which leaves the file in order when it is the last.
+    pub(super) readers: Arc<ReaderPools>,
+    /// `None`: the file was opened to be read.
+    pub(super) writer: Option<Arc<Writer>>,
+    pub(super) guard: Option<Arc<FileGuard>>,
     pub(super) idempotency_queue: Arc<IdempotencyQueue>,
-    pub(super) readers: Arc<Readers>,
 }
 
 impl std::fmt::Debug for SqliteStore {
@@ -32,7 +36,8 @@ impl std::fmt::Debug for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens a file, which is created if it is not there, with `readers` connections for queries.
+    /// Opens a file, which is created if it is not there, with `readers` connections for queries by a key and half as
+    /// many for long ones. What is created can be read and written by its owner alone.
     ///
     /// `migrate`: brings the schema up to date first. Several programs may do so at once; one of them does the work.
     ///
@@ -53,25 +58,42 @@ impl SqliteStore {
             return Err(OpenError::NoReaders);
         }
         let address = Address::new(path.as_ref())?;
+        blocking(move || open(address, bounds, readers, migrate)).await
+    }
+
+    /// Opens a file to read it. Where nothing can be written, nothing is; a file that is in use, or was when its program
+    /// was killed, is opened as [`open`](Self::open) does it, because only who can write can leave it in order.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a schema that is not up to date is one.
+    pub async fn open_to_read(path: impl AsRef<Path>, readers: usize) -> Result<Self, OpenError> {
+        if readers == 0 {
+            return Err(OpenError::NoReaders);
+        }
+        let address = Address::new(path.as_ref())?;
         blocking(move || {
-            if !migrate {
-                let pending = pending(&address)?;
-                if !pending.is_empty() {
-                    return Err(OpenError::Pending(pending));
-                }
+            let has_log = address.inspect(Purpose::Read)?;
+            if has_log && address.inspect(Purpose::Write).is_ok() {
+                return open(address, WriterBounds::default(), readers, false);
             }
-            let mut connection = address.open_writer()?;
-            if migrate {
-                migrations::run(&mut connection)?;
-            }
-            let readers = Arc::new(Readers::open(&address, readers)?);
+            up_to_date(&address)?;
             Ok(Self {
-                writer: Arc::new(Writer::start(address, connection, bounds)?),
+                readers: Arc::new(ReaderPools::open(&address, readers, None)?),
+                writer: None,
+                guard: None,
                 idempotency_queue: Arc::default(),
-                readers,
             })
         })
         .await
+    }
+
+    /// The writer.
+    ///
+    /// # Errors
+    /// When the file was opened to be read.
+    pub(super) fn writer(&self) -> Result<&Arc<Writer>, StoreError> {
+        let opened_to_read = || StoreError::Unavailable("the SQLite file was opened to be read only".to_owned());
+        self.writer.as_ref().ok_or_else(opened_to_read)
     }
 
     /// Brings the schema of a file up to date, and answers the migrations that were missing. The file is created if it
@@ -81,7 +103,30 @@ impl SqliteStore {
     /// [`OpenError`]; a migration that fails is rolled back, and those before it with it.
     pub async fn migrate(path: impl AsRef<Path>) -> Result<Vec<String>, OpenError> {
         let address = Address::new(path.as_ref())?;
-        blocking(move || migrations::run(&mut address.open_writer()?)).await
+        blocking(move || {
+            address.inspect(Purpose::Write)?;
+            let mut connection = address.open_writer()?;
+            migrations::run(&mut connection)
+        })
+        .await
+    }
+
+    /// Takes a file for complete though the log that it was used with is missing: the commits in that log are lost.
+    /// Answers whether it was missing.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn give_up_log(path: impl AsRef<Path>) -> Result<bool, OpenError> {
+        let address = Address::new(path.as_ref())?;
+        blocking(move || match address.inspect(Purpose::Write) {
+            // The last connection leaves the file without a log.
+            Err(OpenError::LogMissing(_)) => address.open_plain().map(|connection| {
+                drop(connection);
+                true
+            }),
+            inspected => inspected.map(|_| false),
+        })
+        .await
     }
 
     /// The migrations that a file is missing; none when its schema is up to date. Changes nothing and creates no file.
@@ -94,9 +139,43 @@ impl SqliteStore {
     }
 }
 
+fn open(address: Address, bounds: WriterBounds, readers: usize, migrate: bool) -> Result<SqliteStore, OpenError> {
+    address.inspect(Purpose::Write)?;
+    if !migrate {
+        up_to_date(&address)?;
+    }
+    let mut connection = address.open_writer()?;
+    if migrate {
+        migrations::run(&mut connection)?;
+    }
+    let guard = address.guard(&mut connection)?;
+    Ok(SqliteStore {
+        readers: Arc::new(ReaderPools::open(&address, readers, Some(&guard))?),
+        writer: Some(Arc::new(Writer::start(
+            address,
+            connection,
+            Arc::clone(&guard),
+            bounds,
+        )?)),
+        guard: Some(guard),
+        idempotency_queue: Arc::default(),
+    })
+}
+
+fn up_to_date(address: &Address) -> Result<(), OpenError> {
+    let pending = pending(address)?;
+    if pending.is_empty() {
+        Ok(())
+    } else {
+        Err(OpenError::Pending(pending))
+    }
+}
+
 fn pending(address: &Address) -> Result<Vec<String>, OpenError> {
     if address.exists() {
-        migrations::pending(&mut address.open_plain()?)
+        address.inspect(Purpose::Read)?;
+        let mut connection = address.open_plain()?;
+        migrations::pending(&mut connection)
     } else {
         migrations::all()
     }
@@ -115,7 +194,7 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Store for SqliteStore {
     async fn transact(&self, scope: &Scope, decide: Decide) -> Result<Decided, StoreError> {
-        self.writer.transact(scope.clone(), decide).await
+        self.writer()?.transact(scope.clone(), decide).await
     }
 
     async fn transact_pipelined(
@@ -124,6 +203,6 @@ impl Store for SqliteStore {
         decide: Decide,
         in_flight: InFlightSender,
     ) -> Result<Decided, StoreError> {
-        transact_pipelined(&self.writer, scope.clone(), decide, in_flight).await
+        transact_pipelined(self.writer()?, scope.clone(), decide, in_flight).await
     }
 }

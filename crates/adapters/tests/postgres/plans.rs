@@ -3,8 +3,8 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    Audit, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
-    Views, Worklist,
+    Audit, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest,
+    LeaseToken, LineFilter, Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,
@@ -190,16 +190,19 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines \
-             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01' \
+             INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
+             locations, hold_until, placed_version) \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01', 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO further_allocations \
-             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true \
+             INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+             placed_version) \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO dispatches \
-             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, now() FROM generate_series(1, {PAST}) AS n; \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', \
              '{{}}' \
@@ -236,6 +239,55 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
     .await;
 }
 
+/// Reads the events of a product with a long past: from the newest on, as a stream that polls, and from the middle.
+async fn events_of_a_product(store: &PostgresStore, page: usize) {
+    for types in [Vec::new(), vec!["Backordered".to_owned()]] {
+        let of_product = EventFilter {
+            sku: Some(sku("LAMP")),
+            types,
+            ..EventFilter::default()
+        };
+        let newest = u64::try_from(PAST).expect("a number");
+        let read = store.encoded_events(&of_product, newest, page).await.expect("a page");
+        assert!(read.events.is_empty() && read.complete, "{read:?}");
+        let read = store
+            .encoded_events(&of_product, newest / 2, page)
+            .await
+            .expect("a page");
+        let sequences: Vec<u64> = read.events.iter().map(|event| event.sequence).collect();
+        assert!(sequences.into_iter().eq((newest / 2 + 1..).take(page)), "{read:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_no_event_passes_looks_at_a_bounded_number_of_events() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let past = format!(
+            "INSERT INTO products (sku, version, batches_created) VALUES ('LAMP', {PAST}, 1); \
+             INSERT INTO events \
+             SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), 'past', 'past', '{{}}' \
+             FROM generate_series(1, {PAST}) AS n"
+        );
+        let outsider = database.outsider().await;
+        outsider.batch_execute(&past).await.expect("the rows are valid");
+        let newest = u64::try_from(PAST).expect("a number");
+        for of in [None, Some(sku("LAMP"))] {
+            let none = EventFilter {
+                sku: of,
+                types: vec!["BatchCreated".to_owned()],
+                ..EventFilter::default()
+            };
+            let first = store.events(&none, 0, 10).await.expect("a page");
+            assert!(first.events.is_empty() && !first.complete, "{first:?}");
+            assert!((1..newest).contains(&first.next), "{first:?}");
+            let last = store.events(&none, first.next, 10).await.expect("a page");
+            assert!(last.complete && last.next == newest, "{last:?}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_reads_its_rows_and_not_the_table() {
     with_database(async |database| {
@@ -252,7 +304,9 @@ async fn a_page_reads_its_rows_and_not_the_table() {
              INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity) \
              SELECT md5(n::text), 'LAMP', 'main', n, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT md5(n::text), now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO lines SELECT md5(n::text), '1', 'LAMP', 1, 'backordered', false, now(), true \
+             INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+             placed_version) \
+             SELECT md5(n::text), '1', 'LAMP', 1, 'backordered', false, now(), true, n \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), 'past', 'past', '{{}}' \
@@ -270,6 +324,7 @@ async fn a_page_reads_its_rows_and_not_the_table() {
         let more = store.lines(LineFilter::In(LineState::Backordered), Some(after), page);
         assert_eq!(more.await.expect("a page").len(), page);
         assert_eq!(store.line_event_checks(None, page).await.expect("a page").len(), page);
+        events_of_a_product(&store, page).await;
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;

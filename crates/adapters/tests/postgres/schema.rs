@@ -33,8 +33,9 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations() {
         assert_eq!(allocated(&outsider, "B1").await, 4);
         outsider
             .batch_execute(
-                "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false); \
-                 INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 3, now()), ('O2', 'LAMP', 'B2', 2, now())",
+                "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+                 placed_version) VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false, 9); \
+                 INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 3, 9), ('O2', 'LAMP', 'B2', 2, 9)",
             )
             .await
             .expect("it fits");
@@ -138,12 +139,8 @@ async fn what_a_batch_has_dispatched_follows_from_its_dispatches_and_is_never_wr
              VALUES ('B2', 'LAMP', 'main', 2, 5, 5, 1)",
         )
         .await;
-        refused(
-            &outsider,
-            "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, now())",
-        )
-        .await;
-        for stray in ["('O1', 'LAMP', 'B9', 1, now())", "('O9', 'LAMP', 'B1', 1, now())"] {
+        refused(&outsider, "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, 9)").await;
+        for stray in ["('O1', 'LAMP', 'B9', 1, 9)", "('O9', 'LAMP', 'B1', 1, 9)"] {
             let error = outsider
                 .batch_execute(&format!("INSERT INTO dispatches VALUES {stray}"))
                 .await
@@ -151,7 +148,7 @@ async fn what_a_batch_has_dispatched_follows_from_its_dispatches_and_is_never_wr
             assert_eq!(error.code(), Some(&SqlState::FOREIGN_KEY_VIOLATION), "{error:?}");
         }
         outsider
-            .batch_execute("INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 6, now())")
+            .batch_execute("INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 6, 9)")
             .await
             .expect("six are left");
         let left = outsider
@@ -201,8 +198,9 @@ async fn no_batch_ever_commits_more_than_its_quantity() {
         refused(&outsider, "UPDATE batches SET dispatched = 7").await;
         refused(
             &outsider,
-            "INSERT INTO lines VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false); \
-             INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 7, now())",
+            "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
+             placed_version) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, 9); \
+             INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 7, 9)",
         )
         .await;
     })

@@ -1,7 +1,7 @@
 //! The audit: what `verify` reads to check the tables against the events.
 
 use async_trait::async_trait;
-use earmark_domain::{LineKey, LineRecord, ProductHistory, Sku};
+use earmark_domain::{LineKey, LineRecord, OrderId, ProductHistory, SequencedEvent, Sku};
 
 use crate::store_error::StoreError;
 
@@ -20,6 +20,12 @@ pub trait Audit: Send + Sync {
     /// Lines by order id and line id, from the one after `after` on, each with whether an event concerns it.
     async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize)
     -> Result<Vec<LineEventCheck>, StoreError>;
+    /// Events of orders as a whole, by order id and sequence, from the one after `after` on.
+    async fn order_events(
+        &self,
+        after: Option<(&OrderId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<SequencedEvent>, StoreError>;
     /// All that was ever stored of a product.
     ///
     /// Its lines are found through the orders that its events concern and through the allocations in its batches: no

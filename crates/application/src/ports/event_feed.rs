@@ -46,10 +46,13 @@ pub struct EventPage<Event = SequencedEvent> {
     pub events: Vec<Event>,
     /// The cursor to read on from: no event at or before it is ever added later.
     pub next: u64,
+    /// Whether it reaches the newest event. Where it does not, more may follow, however few events are on it: a page
+    /// looks at a bounded number of events, and a filter may pass none of them.
+    pub complete: bool,
 }
 
-/// Reads events in the order of commits. An event that commits late is never skipped. Pages are bounded by `limit`; a
-/// question may be dropped at any time.
+/// Reads events in the order of commits. An event that commits late is never skipped. Pages are bounded by `limit`, and
+/// what they cost does not depend on how many events lie before the cursor; a question may be dropped at any time.
 #[async_trait]
 pub trait EventFeed: Send + Sync {
     /// Events after a sequence.

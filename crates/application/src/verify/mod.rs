@@ -1,7 +1,7 @@
 //! Verify: checks every stored balance against the allocations and against the events.
 //!
 //! Each product is read in a snapshot of its own, so verify works beside a running service. Memory is bounded by the
-//! history of one product and the orders that were placed whole.
+//! history of one product and the lines of one order.
 
 mod order_projection;
 mod orders;

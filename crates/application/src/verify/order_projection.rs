@@ -5,15 +5,6 @@ use std::collections::BTreeSet;
 use earmark_domain::{Event, Fact, LineId, LineRecord, OrderId, OrderRecord, OrderStatus, Precedence};
 use jiff::Timestamp;
 
-/// The types of the events that are projected.
-pub(super) const ORDER_EVENTS: [&str; 5] = [
-    "OrderPlaced",
-    "OrderReplaced",
-    "HoldPlaced",
-    "HoldExpired",
-    "OrderCancelled",
-];
-
 /// An order as its events tell it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OrderProjection {
@@ -27,7 +18,7 @@ pub(super) struct OrderProjection {
 }
 
 impl OrderProjection {
-    /// Applies the next event. Others than [`ORDER_EVENTS`] change nothing.
+    /// Applies the next event. One that is of a product changes nothing.
     pub(super) fn apply(&mut self, event: &Event) {
         match &event.fact {
             Fact::OrderPlaced { lines, precedence } => {

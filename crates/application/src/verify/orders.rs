@@ -1,87 +1,160 @@
 //! Orders: their headers and lines, checked against what their events say.
 //!
-//! All orders are read once, in pages, while the service goes on working. An order that seems to differ is therefore
-//! checked again, alone, before it is reported.
+//! Headers, lines and events are read side by side by order id, in pages, while the service goes on working: in memory are
+//! a page of each, and the lines of one order. An order that seems to differ is checked again, alone, before it is
+//! reported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 
-use earmark_domain::{LineRecord, OrderId, OrderRecord};
+use earmark_domain::{LineRecord, OrderId, OrderRecord, SequencedEvent};
 
-use super::order_projection::{ORDER_EVENTS, OrderProjection};
+use super::order_projection::OrderProjection;
 use super::ports::{PAGE, VerifyPorts};
 use super::report::Report;
-use crate::ports::{EventFeed, EventFilter, Exports};
+use crate::ports::{EventFeed, EventFilter};
 use crate::store_error::StoreError;
 
 /// How often an order is checked that changes each time.
 const MAX_CHECKS: usize = 16;
 
-/// The orders that are still to be compared, and those that seem to differ.
-struct Comparison {
-    projections: BTreeMap<OrderId, OrderProjection>,
-    headers: BTreeMap<OrderId, OrderRecord>,
-    suspects: BTreeSet<OrderId>,
-}
-
-impl Comparison {
-    /// Compares the order of some lines, which are all of its lines.
-    fn compare(&mut self, lines: &[LineRecord]) {
-        let Some(order) = lines.first().map(|line| line.terms.key.order.clone()) else {
-            return;
-        };
-        let header = self.headers.remove(&order);
-        let projection = self.projections.remove(&order).unwrap_or_default();
-        if !projection.discrepancies(&order, header.as_ref(), lines).is_empty() {
-            self.suspects.insert(order);
-        }
-    }
-
-    /// The orders to check again: those that seem to differ, and those without a line.
-    fn finish(self) -> BTreeSet<OrderId> {
-        let without_lines = self.headers.into_keys().chain(self.projections.into_keys());
-        self.suspects.into_iter().chain(without_lines).collect()
-    }
-}
-
 /// Checks all orders.
 pub(super) async fn check(ports: VerifyPorts<'_>, report: &mut Report) -> Result<(), StoreError> {
     report.count("orders", 0);
-    let mut comparison = Comparison {
-        // The events are read before the tables: what they tell of must be stored by then, whatever else is placed.
-        projections: projections(ports.events).await?,
-        headers: headers(ports.exports, report).await?,
-        suspects: BTreeSet::new(),
-    };
-    // Lines come by order: only those of one order have to be kept.
-    let mut lines: Vec<LineRecord> = Vec::new();
-    let mut after = None;
-    loop {
-        let page = ports.audit.line_event_checks(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.record.terms.key.clone());
-        report.count("lines", page.len());
-        for line in page {
-            let key = &line.record.terms.key;
-            if !line.has_event {
-                let sku = &line.record.sku;
+    let mut orders = Orders::new(ports);
+    while let Some(order) = orders.next(report).await? {
+        let projection = orders.project(&order).await?;
+        let header = orders.header(&order);
+        let lines = orders.lines(&order, report).await?;
+        if !projection.discrepancies(&order, header.as_ref(), &lines).is_empty() {
+            for found in check_again(ports, &order).await? {
+                report.add(found);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is stored of orders, read page by page in the order of their ids.
+struct Orders<'a> {
+    ports: VerifyPorts<'a>,
+    events: Pages<SequencedEvent>,
+    headers: Pages<OrderRecord>,
+    lines: Pages<LineRecord>,
+}
+
+/// The rows of one kind that are read and not yet checked.
+struct Pages<Row> {
+    unchecked: VecDeque<Row>,
+    /// The last row that was read.
+    last: Option<Row>,
+    /// Whether there are no more.
+    ended: bool,
+}
+
+impl<Row: Clone> Pages<Row> {
+    const fn new() -> Self {
+        Self {
+            unchecked: VecDeque::new(),
+            last: None,
+            ended: false,
+        }
+    }
+
+    /// Whether the next page has to be read.
+    fn is_due(&self) -> bool {
+        self.unchecked.is_empty() && !self.ended
+    }
+
+    fn add(&mut self, page: Vec<Row>) {
+        self.ended = page.len() < PAGE;
+        self.last = page.last().cloned();
+        self.unchecked = page.into();
+    }
+}
+
+impl<'a> Orders<'a> {
+    const fn new(ports: VerifyPorts<'a>) -> Self {
+        Self {
+            ports,
+            events: Pages::new(),
+            headers: Pages::new(),
+            lines: Pages::new(),
+        }
+    }
+
+    /// The next order, of which something is stored.
+    async fn next(&mut self, report: &mut Report) -> Result<Option<OrderId>, StoreError> {
+        // The events first: what they tell of must be stored by then, whatever else is placed.
+        self.read_events().await?;
+        if self.headers.is_due() {
+            let after = self.headers.last.as_ref().map(|header| &header.id);
+            let page = self.ports.exports.orders(after, PAGE).await?;
+            report.count("orders", page.len());
+            self.headers.add(page);
+        }
+        self.read_lines(report).await?;
+        let events = self.events.unchecked.front().and_then(|event| event.event.order());
+        let header = self.headers.unchecked.front().map(|header| &header.id);
+        let line = self.lines.unchecked.front().map(|line| &line.terms.key.order);
+        Ok([events, header, line].into_iter().flatten().min().cloned())
+    }
+
+    async fn read_events(&mut self) -> Result<(), StoreError> {
+        if self.events.is_due() {
+            let last = self.events.last.as_ref();
+            let after = last.and_then(|last| last.event.order().map(|order| (order, last.sequence)));
+            let page = self.ports.audit.order_events(after, PAGE).await?;
+            self.events.add(page);
+        }
+        Ok(())
+    }
+
+    async fn read_lines(&mut self, report: &mut Report) -> Result<(), StoreError> {
+        if self.lines.is_due() {
+            let after = self.lines.last.as_ref().map(|line| &line.terms.key);
+            let page = self.ports.audit.line_event_checks(after, PAGE).await?;
+            report.count("lines", page.len());
+            for line in page.iter().filter(|line| !line.has_event) {
+                let (sku, key) = (&line.record.sku, &line.record.terms.key);
                 report.add(format!(
                     "{sku}: line {key} exists, but no event of {sku} concerns its order"
                 ));
             }
-            if lines.first().is_some_and(|first| first.terms.key.order != key.order) {
-                comparison.compare(&lines);
-                lines.clear();
-            }
-            lines.push(line.record);
+            self.lines.add(page.into_iter().map(|line| line.record).collect());
+        }
+        Ok(())
+    }
+
+    /// What the events of an order say of it.
+    async fn project(&mut self, order: &OrderId) -> Result<OrderProjection, StoreError> {
+        let mut projection = OrderProjection::default();
+        loop {
+            self.read_events().await?;
+            let is_own = |event: &mut SequencedEvent| event.event.order() == Some(order);
+            let Some(event) = self.events.unchecked.pop_front_if(is_own) else {
+                return Ok(projection);
+            };
+            projection.apply(&event.event);
         }
     }
-    comparison.compare(&lines);
-    for order in comparison.finish() {
-        for found in check_again(ports, &order).await? {
-            report.add(found);
+
+    /// The header of an order, if it has one.
+    fn header(&mut self, order: &OrderId) -> Option<OrderRecord> {
+        self.headers.unchecked.pop_front_if(|header| header.id == *order)
+    }
+
+    /// The lines of an order.
+    async fn lines(&mut self, order: &OrderId, report: &mut Report) -> Result<Vec<LineRecord>, StoreError> {
+        let mut lines = Vec::new();
+        loop {
+            self.read_lines(report).await?;
+            let is_own = |line: &mut LineRecord| line.terms.key.order == *order;
+            let Some(line) = self.lines.unchecked.pop_front_if(is_own) else {
+                return Ok(lines);
+            };
+            lines.push(line);
         }
     }
-    Ok(())
 }
 
 /// Checks one order until nothing happens to it meanwhile.
@@ -116,43 +189,8 @@ async fn project(feed: &dyn EventFeed, filter: &EventFilter) -> Result<(u64, Ord
             projection.apply(&event.event);
             last = event.sequence;
         }
-        if page.events.len() < PAGE {
+        if page.complete {
             return Ok((last, projection));
         }
-    }
-}
-
-/// Projects the events of all orders.
-async fn projections(feed: &dyn EventFeed) -> Result<BTreeMap<OrderId, OrderProjection>, StoreError> {
-    let filter = EventFilter {
-        types: ORDER_EVENTS.iter().map(ToString::to_string).collect(),
-        ..EventFilter::default()
-    };
-    let mut projections: BTreeMap<OrderId, OrderProjection> = BTreeMap::new();
-    let mut after = 0;
-    loop {
-        let page = feed.events(&filter, after, PAGE).await?;
-        after = page.next;
-        for event in &page.events {
-            if let Some(order) = event.event.order() {
-                projections.entry(order.clone()).or_default().apply(&event.event);
-            }
-        }
-        if page.events.len() < PAGE {
-            return Ok(projections);
-        }
-    }
-}
-
-/// The headers of all orders that were placed whole.
-async fn headers(exports: &dyn Exports, report: &mut Report) -> Result<BTreeMap<OrderId, OrderRecord>, StoreError> {
-    let mut headers = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let page = exports.orders(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(headers) };
-        after = Some(last.id.clone());
-        report.count("orders", page.len());
-        headers.extend(page.into_iter().map(|order| (order.id.clone(), order)));
     }
 }

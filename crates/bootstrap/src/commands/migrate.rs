@@ -7,11 +7,15 @@ use crate::output::print;
 use crate::settings::Settings;
 use crate::wiring;
 
-/// Runs the missing migrations and prints them. With `check` it only prints them, and exits with 1 if there are any.
+/// Runs the missing migrations and prints them. With `check` it only prints them, and exits with 1 if there are any. With
+/// `without_log` it first takes a SQLite file for complete though its log is missing.
 ///
 /// # Errors
 /// When the database can't be reached, a migration fails, or the store has no schema.
-pub(crate) async fn run(settings: &Settings, check: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(settings: &Settings, check: bool, without_log: bool) -> Result<ExitCode, Failure> {
+    if without_log && wiring::give_up_log(&settings.store).await? {
+        print("the database goes on without its log: the commits in it are lost; check it with `earmark verify`")?;
+    }
     let migrations = match check {
         true => wiring::pending_migrations(&settings.store).await?,
         false => wiring::migrate(&settings.store).await?,

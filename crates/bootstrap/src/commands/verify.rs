@@ -7,7 +7,7 @@ use earmark_application::VerifyPorts;
 use crate::failure::{EXIT_FAILED, Failure};
 use crate::output::print;
 use crate::settings::Settings;
-use crate::wiring::{self, AccessMode};
+use crate::wiring::{self, AccessMode, Ports};
 
 /// Prints what was checked, with counts, and each discrepancy.
 ///
@@ -15,6 +15,17 @@ use crate::wiring::{self, AccessMode};
 /// When the store can't be read or standard output is closed.
 pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let ports = wiring::wire(&settings.store, AccessMode::Read).await?;
+    Ok(match report(&ports).await? {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(EXIT_FAILED),
+    })
+}
+
+/// Checks a store, prints the report, and answers whether all is sound.
+///
+/// # Errors
+/// When the store can't be read or standard output is closed.
+pub(super) async fn report(ports: &Ports) -> Result<bool, Failure> {
     let report = earmark_application::verify(VerifyPorts {
         views: &*ports.views,
         events: &*ports.events,
@@ -30,8 +41,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     if report.is_sound() {
         print("all is sound")?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        print(format_args!("discrepancies {:>10}", report.discrepancies.len()))?;
     }
-    print(format_args!("discrepancies {:>10}", report.discrepancies.len()))?;
-    Ok(ExitCode::from(EXIT_FAILED))
+    Ok(report.is_sound())
 }

@@ -1,6 +1,7 @@
 //! Tests of the binary `earmark` as a process.
 
 mod command_line;
+mod database_file;
 mod sandbox;
 mod secrets;
 mod service;

@@ -11,13 +11,13 @@ use crate::sandbox::{EARMARK, Sandbox, TINY};
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running service.
-struct Service {
+pub(crate) struct Service {
     process: Child,
     address: String,
 }
 
 impl Service {
-    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let mut command = sandbox.command(arguments);
         // A temporary file that is not removed is then found by the test.
         command
@@ -42,7 +42,7 @@ impl Service {
     }
 
     /// The response to a GET, with its head.
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         write!(
             connection,
@@ -55,7 +55,7 @@ impl Service {
     }
 
     /// The response to a POST of JSON, with its head.
-    fn post(&self, path: &str, body: &str) -> String {
+    pub(crate) fn post(&self, path: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         let length = body.len();
         write!(
@@ -89,13 +89,13 @@ impl Service {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.process.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().expect("kill");
         assert!(sent.success());
     }
 
-    fn end(self) -> Output {
+    pub(crate) fn end(self) -> Output {
         self.signal("-TERM");
         self.process.wait_with_output().expect("an end")
     }

@@ -13,4 +13,7 @@ DROP TABLE expected_allocated;
 DROP TABLE lines;
 DROP TABLE orders;
 DROP TABLE batches;
+DROP TABLE product_ngrams;
+DROP TABLE searchable_products;
 DROP TABLE products;
+PRAGMA application_id = 0;

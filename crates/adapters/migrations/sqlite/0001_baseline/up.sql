@@ -4,6 +4,9 @@
 -- 1970; days are text (YYYY-MM-DD). Most tables are kept in the order of their keys (WITHOUT ROWID), so a look-up by
 -- key walks one tree and not two.
 
+-- Says whose file it is: "Earm".
+PRAGMA application_id = 1164014189;
+
 CREATE TABLE products (
     sku TEXT NOT NULL PRIMARY KEY,
     name TEXT,
@@ -32,6 +35,17 @@ CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_vers
 CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
 -- The holds that end next. Only a change of that instant touches it.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
+
+-- The search index: under each piece of a SKU or name, of one to three characters, the products that have it. Written when
+-- a product is created or renamed. The index knows rows by number.
+CREATE TABLE searchable_products (
+    id INTEGER NOT NULL PRIMARY KEY,
+    sku TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE VIRTUAL TABLE product_ngrams USING fts5 (
+    ngrams, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii'
+);
 
 CREATE TABLE batches (
     reference TEXT NOT NULL PRIMARY KEY,

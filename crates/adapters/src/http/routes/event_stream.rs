@@ -128,7 +128,8 @@ fn follow(
                 yield Ok(Bytes::from_static(b": nothing new\n\n"));
                 last_sent = api.clock().monotonic();
             }
-            if page.events.is_empty() || !advanced {
+            // A page that does not reach the newest event is followed by the next one at once.
+            if (page.events.is_empty() && page.complete) || !advanced {
                 tokio::select! {
                     () = api.clock().pause(POLL_INTERVAL) => {}
                     () = api.readiness().draining() => {}

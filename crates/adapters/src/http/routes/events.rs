@@ -57,8 +57,9 @@ fn types(text: &str) -> Result<Vec<String>, String> {
 
 /// Read events
 ///
-/// In the order of commits, a page at a time: send `next` as `after` to get the next page. An event that commits late
-/// is never skipped.
+/// In the order of commits, a page at a time: send `next` as `after` to get the next page, until `next` no longer rises.
+/// A page looks at a bounded number of events, so one with a filter may have few events, or none, though more follow. An
+/// event that commits late is never skipped.
 #[utoipa::path(
     tag = "Events",
     operation_id = "list_events",

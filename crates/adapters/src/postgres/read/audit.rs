@@ -3,14 +3,15 @@
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Bool, Text};
 use earmark_application::{Audit, LineEventCheck, StoreError};
-use earmark_domain::{LineKey, ProductHistory, Sku};
+use earmark_domain::{LineKey, OrderId, ProductHistory, SequencedEvent, Sku};
 
 use super::history::history;
 use super::page::{finish, page};
 use crate::postgres::connections::be_patient;
-use crate::postgres::rows::LineRow;
+use crate::postgres::rows::{EventRow, LineRow, records};
 use crate::postgres::statement::{TypesOf, row_limit, statement};
 use crate::postgres::store::{PostgresStore, roll_back};
+use crate::sql::decode::counter;
 
 #[async_trait]
 impl Audit for PostgresStore {
@@ -46,6 +47,26 @@ impl Audit for PostgresStore {
             })
         };
         finish(connection, rows).await?.into_iter().map(check).collect()
+    }
+
+    async fn order_events(
+        &self,
+        after: Option<(&OrderId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<SequencedEvent>, StoreError> {
+        // By hand: a comparison of rows.
+        const PAGE: &str = "SELECT {} FROM events WHERE order_id IS NOT NULL AND (order_id, sequence) > (?, ?) \
+             AND sku IS NULL ORDER BY order_id, sequence LIMIT ?";
+        // No order id is empty, so each comes after the empty text.
+        let (order, sequence) = after.map_or(("", 0), |(order, sequence)| (order.as_str(), counter(sequence)));
+        let events = statement::<TypesOf<EventRow>>(PAGE)
+            .columns::<EventRow>()
+            .bind::<Text, _>(order)
+            .bind::<BigInt, _>(sequence)
+            .bind::<BigInt, _>(row_limit(limit));
+        let connection = self.export_session().await?;
+        let rows = page(&connection, events.rows::<EventRow>(&connection)).await;
+        records(finish(connection, rows).await?)
     }
 
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use diesel::dsl::max;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::{EncodedEvent, EventFeed, EventFilter, EventPage, StoreError};
 use earmark_domain::Sku;
@@ -48,47 +48,49 @@ impl PostgresStore {
         // The head is read before the page. Numbers follow the order of commits, so the page finds all that stands at
         // or before the head: a page that is not full reaches at least to the head.
         let head = events::table.select(max(events::sequence));
-        let (heads, rows) = try_join!(
+        let (heads, (rows, looked_at)) = try_join!(
             load::<_, Option<i64>>(head, &connection),
             rows(&connection, filter, after, limit),
         )
         .map_err(store_error)?;
         drop(connection);
         let head = heads.into_iter().flatten().next().unwrap_or_default();
+        let looked_at = looked_at.map_or(head, |looked_at| looked_at.min(head));
+        let is_full = rows.len() >= limit;
         let last = match rows.last() {
-            Some(last) if rows.len() >= limit => last.sequence,
-            Some(last) => head.max(last.sequence),
-            None => head,
+            Some(last) if is_full => last.sequence,
+            Some(last) => looked_at.max(last.sequence),
+            None => looked_at,
         };
         let last =
             u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))?;
         Ok(EventPage {
             events: records(rows)?,
             next: last.max(after),
+            complete: !is_full && looked_at >= head,
         })
     }
 }
 
-/// The rows of a page. Each filter has a query of its own, so that each uses the index it needs.
-async fn rows(conn: &Session, filter: &EventFilter, after: u64, limit: usize) -> StatementResult<Vec<EventRow>> {
+/// How many events a page with a filter by type looks at: reading them takes some ten milliseconds.
+const MOST_LOOKED_AT: i64 = 10_000;
+
+/// The rows of a page, and up to which number it looked at events; `None`: at all of them. Each filter has a query of its
+/// own, so that each uses the index it needs.
+async fn rows(
+    conn: &Session,
+    filter: &EventFilter,
+    after: u64,
+    limit: usize,
+) -> StatementResult<(Vec<EventRow>, Option<i64>)> {
     let (after, limit) = (counter(after), row_limit(limit));
     let types = || filter.types.iter().map(String::as_str).collect::<Vec<&str>>();
     match (&filter.order, &filter.sku) {
-        (Some(order), sku) => of_order(conn, order.as_str(), sku.as_ref(), types(), after, limit).await,
-        (None, Some(sku)) => {
-            // A product's versions rise with the sequence, and its events are indexed by version.
-            let of_product = events::table
-                .filter(events::sku.eq(sku.as_str()))
-                .filter(events::sequence.gt(after))
-                .order(events::version)
-                .limit(limit)
-                .select(EventRow::as_select());
-            if filter.types.is_empty() {
-                load(of_product, conn).await
-            } else {
-                load(of_product.filter(events::event_type.eq_any(types())), conn).await
-            }
+        (Some(order), sku) => {
+            let rows = of_order(conn, order.as_str(), sku.as_ref(), types(), after, limit).await?;
+            Ok((rows, None))
         }
+        (None, Some(sku)) => of_product(conn, sku.as_str(), types(), after, limit).await,
         (None, None) => {
             let all = events::table
                 .filter(events::sequence.gt(after))
@@ -96,12 +98,69 @@ async fn rows(conn: &Session, filter: &EventFilter, after: u64, limit: usize) ->
                 .limit(limit)
                 .select(EventRow::as_select());
             if filter.types.is_empty() {
-                load(all, conn).await
-            } else {
-                load(all.filter(events::event_type.eq_any(types())), conn).await
+                return Ok((load(all, conn).await?, None));
             }
+            let end = after.saturating_add(MOST_LOOKED_AT);
+            let some = all
+                .filter(events::sequence.le(end))
+                .filter(events::event_type.eq_any(types()));
+            Ok((load(some, conn).await?, Some(end)))
         }
     }
+}
+
+/// The events of a product. Its versions rise with the sequence without a gap, and its events are indexed by version: so
+/// the version after which a page begins is searched for.
+async fn of_product(
+    conn: &Session,
+    sku: &str,
+    types: Vec<&str>,
+    after: i64,
+    limit: i64,
+) -> StatementResult<(Vec<EventRow>, Option<i64>)> {
+    // By hand: a binary search, some twenty look-ups for a million events. All versions up to `low` are at or before the
+    // cursor, all above `high` after it.
+    const SEARCH: &str = "WITH RECURSIVE search (low, high) AS (\
+         SELECT 0::bigint, coalesce((SELECT max(version) FROM events WHERE sku = ?), 0) \
+         UNION ALL \
+         SELECT CASE WHEN event.sequence <= ? THEN middle ELSE low END, \
+         CASE WHEN event.sequence <= ? THEN high ELSE middle - 1 END \
+         FROM search CROSS JOIN LATERAL (SELECT (low + high + 1) / 2 AS middle) AS half \
+         CROSS JOIN LATERAL (SELECT sequence FROM events WHERE sku = ? AND version <= middle \
+         ORDER BY version DESC LIMIT 1) AS event WHERE low < high) \
+         SELECT max(low), max(high) FROM search";
+    let found = statement::<(Nullable<BigInt>, Nullable<BigInt>)>(SEARCH)
+        .bind::<Text, _>(sku)
+        .bind::<BigInt, _>(after)
+        .bind::<BigInt, _>(after)
+        .bind::<Text, _>(sku)
+        .rows::<(Option<i64>, Option<i64>)>(conn)
+        .await?;
+    let (before, last) = found.into_iter().next().unwrap_or_default();
+    let (before, last) = (before.unwrap_or_default(), last.unwrap_or_default());
+    let of_product = events::table
+        .filter(events::sku.eq(sku))
+        .filter(events::version.gt(before))
+        .filter(events::sequence.gt(after))
+        .order(events::version)
+        .limit(limit)
+        .select(EventRow::as_select());
+    if types.is_empty() {
+        return Ok((load(of_product, conn).await?, None));
+    }
+    let end = before.saturating_add(MOST_LOOKED_AT);
+    let some = of_product
+        .filter(events::version.le(end))
+        .filter(events::event_type.eq_any(types));
+    if end >= last {
+        return Ok((load(some, conn).await?, None));
+    }
+    let looked_at = events::table
+        .filter(events::sku.eq(sku))
+        .filter(events::version.eq(end))
+        .select(events::sequence);
+    let (rows, looked_at) = try_join!(load(some, conn), load::<_, i64>(looked_at, conn))?;
+    Ok((rows, looked_at.into_iter().next()))
 }
 
 /// The events of an order: those that have its id, and those that are found through its lines.

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
 
+use diesel::SqliteConnection;
 use diesel::result::QueryResult;
-use diesel::sql_types::BigInt;
-use diesel::{RunQueryDsl, SqliteConnection};
+use earmark_application::StoreError;
 
 use super::super::error::OpenError;
-use super::super::statement::statement;
+use super::super::file::{FileConnection, FileGuard, LogLength, copy, length};
 use super::connect::Address;
 
 /// How long the log may grow, in pages.
@@ -47,29 +47,6 @@ impl Default for CheckpointBounds {
 /// they can be copied.
 const MOST_PASSES: usize = 6;
 
-/// How long the log is, in pages, and how many of them are in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Length {
-    log: i64,
-    copied: i64,
-}
-
-/// Reads the length and copies nothing: from SQLite 3.51 on.
-fn length(connection: &mut SqliteConnection) -> QueryResult<Length> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")
-}
-
-/// Copies what no reader keeps from being copied, without waiting for any connection.
-fn copy(connection: &mut SqliteConnection) -> QueryResult<Length> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
-}
-
-// By hand, as every PRAGMA: the builder has none.
-fn checkpoint(connection: &mut SqliteConnection, pragma: &'static str) -> QueryResult<Length> {
-    let (_, log, copied): (i64, i64, i64) = statement::<(BigInt, BigInt, BigInt)>(pragma).get_result(connection)?;
-    Ok(Length { log, copied })
-}
-
 /// The writer's side.
 pub(super) struct Checkpoint {
     bounds: CheckpointBounds,
@@ -80,17 +57,16 @@ pub(super) struct Checkpoint {
     /// The length at which the other thread is woken next.
     next: i64,
     thread: Option<JoinHandle<()>>,
-    /// Must not be closed before the connections are.
-    file: Arc<File>,
 }
 
 impl Checkpoint {
     /// Starts the thread that copies.
-    pub(super) fn start(address: &Address, bounds: CheckpointBounds) -> Result<Self, OpenError> {
-        let file = address.hold()?;
+    pub(super) fn start(address: &Address, guard: Arc<FileGuard>, bounds: CheckpointBounds) -> Result<Self, OpenError> {
+        let connection = address.open_writer_again()?;
         let copier = CheckpointThread {
-            connection: address.open_writer()?,
-            file: Arc::clone(&file),
+            file: Arc::clone(connection.file()),
+            connection,
+            guard,
             bounds,
         };
         let (wake, woken) = mpsc::sync_channel(1);
@@ -106,21 +82,19 @@ impl Checkpoint {
             copying: false,
             next: bounds.start,
             thread: Some(thread),
-            file,
         })
     }
 
-    /// The writer calls this between two transactions. A log that can't be copied is reported and goes on growing: that
-    /// is no reason to store nothing.
-    pub(super) fn advance(&mut self, connection: &mut SqliteConnection) {
-        if let Err(why) = self.bound(connection) {
+    /// The writer calls this between two transactions, with the length of the log. A log that can't be copied is reported
+    /// and goes on growing: that is no reason to store nothing.
+    pub(super) fn advance(&mut self, connection: &mut SqliteConnection, length: LogLength) {
+        if let Err(why) = self.bound(connection, length) {
             tracing::warn!(%why, "the log of the SQLite file can't be copied into it");
             self.next = self.next.saturating_add(self.bounds.start);
         }
     }
 
-    fn bound(&mut self, connection: &mut SqliteConnection) -> QueryResult<()> {
-        let length = length(connection)?;
+    fn bound(&mut self, connection: &mut SqliteConnection, length: LogLength) -> QueryResult<()> {
         if self.copying {
             if !self.has_stopped(length.log >= self.bounds.most) {
                 return Ok(());
@@ -160,14 +134,11 @@ impl Checkpoint {
     }
 
     /// Copies as much of the log into the file as readers allow, at the end of all writing, and closes the connection.
-    pub(super) fn close(self, mut connection: SqliteConnection) {
-        let file = Arc::clone(&self.file);
+    pub(super) fn close(self, mut connection: FileConnection) {
         drop(self);
         if let Err(why) = copy(&mut connection) {
             tracing::warn!(%why, "the log stays beside the SQLite file; the next start reads it");
         }
-        drop(connection);
-        drop(file);
     }
 }
 
@@ -185,8 +156,9 @@ impl Drop for Checkpoint {
 
 /// The other thread's own state. The file is closed after the connection.
 struct CheckpointThread {
-    connection: SqliteConnection,
+    connection: FileConnection,
     file: Arc<File>,
+    guard: Arc<FileGuard>,
     bounds: CheckpointBounds,
 }
 
@@ -197,6 +169,8 @@ enum CheckpointError {
     Sqlite(#[from] diesel::result::Error),
     #[error("the file can't be written to the disk: {0}")]
     File(#[from] io::Error),
+    #[error(transparent)]
+    Guard(#[from] StoreError),
 }
 
 impl CheckpointThread {
@@ -216,6 +190,8 @@ impl CheckpointThread {
     fn catch_up(&mut self) -> Result<(), CheckpointError> {
         let mut left = i64::MAX;
         for _ in 0..MOST_PASSES {
+            // Pages that are copied into a file that has lost others hide the loss.
+            self.guard.check(&mut self.connection)?;
             copy(&mut self.connection)?;
             self.file.sync_data()?;
             let length = length(&mut self.connection)?;

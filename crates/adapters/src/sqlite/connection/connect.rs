@@ -1,17 +1,20 @@
 //! Connections to the file: where it is, and how they are set.
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection, RunQueryDsl, SqliteConnection};
 
 use super::super::builder::contains_in_any_case_utils;
 use super::super::error::OpenError;
+use super::super::file::{
+    APPLICATION_ID, DatabaseStart, FileConnection, FileGuard, bind, check_log, check_writable, create, hold, log_of,
+};
 use super::super::statement::statement;
-use super::held_file::hold;
 
 /// How long a statement waits for another program that has the file locked, in milliseconds: an import beside a running
 /// service commits many times in that. After that the caller gets "unavailable".
@@ -30,6 +33,15 @@ const WRITER_SETTINGS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckp
 /// More settings of the readers. Their page caches (8 MiB) stand in front of the system's own.
 const READER_SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA query_only = ON";
 
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sqlite) enum Purpose {
+    /// To be read only.
+    Read,
+    /// To be written.
+    Write,
+}
+
 /// Where the file is.
 #[derive(Debug, Clone)]
 pub(in crate::sqlite) struct Address(PathBuf);
@@ -39,10 +51,9 @@ impl Address {
         if path.to_str().is_none() {
             return Err(OpenError::Path(path.to_owned()));
         }
-        // SQLite takes a relative path for something else when it begins with "file:", or is ":memory:".
         Ok(Self(match std::path::absolute(path) {
             Ok(absolute) => absolute,
-            Err(why) => return Err(unreachable(path, why)),
+            Err(why) => return Err(unreachable(path, &why)),
         }))
     }
 
@@ -51,17 +62,66 @@ impl Address {
         self.0.exists()
     }
 
-    fn as_str(&self) -> &str {
+    pub(in crate::sqlite) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(in crate::sqlite) fn as_str(&self) -> &str {
         self.0.to_str().expect("the path was checked to be UTF-8")
     }
 
-    /// A connection that writes, with a write-ahead log.
-    pub(in crate::sqlite) fn open_writer(&self) -> Result<SqliteConnection, OpenError> {
+    /// Checks that the file, if there is one, is a database of Earmark that lies beside its own log, and that it can be
+    /// used for a purpose. Answers whether it has a log.
+    pub(in crate::sqlite) fn inspect(&self, purpose: Purpose) -> Result<bool, OpenError> {
+        let diagnose = |why: io::Error| diagnose(&self.0, purpose, &why);
+        if purpose == Purpose::Write {
+            check_writable(&self.0).map_err(diagnose)?;
+        }
+        if self.0.is_dir() {
+            return Err(OpenError::IsFolder(self.0.clone()));
+        }
+        if !self.0.try_exists().map_err(diagnose)? {
+            return Ok(false);
+        }
+        let file = hold(&self.0).map_err(diagnose)?;
+        let start = DatabaseStart::read(&file).map_err(diagnose)?;
+        let has_log = match start {
+            DatabaseStart::Empty => false,
+            DatabaseStart::Foreign => return Err(OpenError::NotADatabase(self.0.clone())),
+            DatabaseStart::Header(header) => {
+                if header.schema_version != 0 && header.application_id != APPLICATION_ID {
+                    return Err(OpenError::NotOurs(self.0.clone()));
+                }
+                header.has_log
+            }
+        };
+        check_log(&self.0, &file)?;
+        Ok(has_log)
+    }
+
+    /// A connection that writes, with a write-ahead log. Makes the file if it is not there.
+    pub(in crate::sqlite) fn open_writer(&self) -> Result<FileConnection, OpenError> {
+        let made = create(&self.0).map_err(|why| diagnose(&self.0, Purpose::Write, &why))?;
+        let connection = self.open_writer_again();
+        // It must not be closed before the connection holds it.
+        drop(made);
+        connection
+    }
+
+    /// The same, on a file that is there.
+    pub(in crate::sqlite) fn open_writer_again(&self) -> Result<FileConnection, OpenError> {
         let mut connection = self.open_plain()?;
+        let unreachable = |why| unreachable(&self.0, &why);
         // By hand, as every PRAGMA: the builder has none.
-        let mode: String = statement::<Text>("PRAGMA journal_mode = WAL")
-            .get_result(&mut connection)
-            .map_err(|why| unreachable(&self.0, why))?;
+        let mode = |connection: &mut SqliteConnection, pragma| statement::<Text>(pragma).get_result(connection);
+        let before: String = mode(&mut connection, "PRAGMA journal_mode").map_err(unreachable)?;
+        if before != "wal" {
+            // The log that begins now is another than the one that the file was bound to.
+            connection
+                .batch_execute("PRAGMA synchronous = FULL; PRAGMA user_version = 0")
+                .map_err(unreachable)?;
+        }
+        let mode: String = mode(&mut connection, "PRAGMA journal_mode = WAL").map_err(unreachable)?;
         if mode != "wal" {
             return Err(OpenError::NoWriteAheadLog {
                 path: self.0.clone(),
@@ -71,18 +131,26 @@ impl Address {
         connection
             .batch_execute(SETTINGS)
             .and_then(|()| connection.batch_execute(WRITER_SETTINGS))
-            .map_err(|why| unreachable(&self.0, why))?;
+            .map_err(unreachable)?;
         Ok(connection)
     }
 
-    /// The file, which exists, to have it written to the disk.
+    /// Binds the file to its log, and begins to guard both.
+    pub(in crate::sqlite) fn guard(&self, connection: &mut FileConnection) -> Result<Arc<FileGuard>, OpenError> {
+        let file = Arc::clone(connection.file());
+        bind(connection, &self.0, &file)?;
+        connection.unbind_at_the_end();
+        Ok(Arc::new(FileGuard::new(&self.0, &file, connection)?))
+    }
+
+    /// The file, which exists, to be kept as long as a connection to it.
     pub(super) fn hold(&self) -> Result<Arc<File>, OpenError> {
-        hold(&self.0).map_err(|why| unreachable(&self.0, why))
+        hold(&self.0).map_err(|why| diagnose(&self.0, Purpose::Read, &why))
     }
 
     /// A connection that reads.
     pub(in crate::sqlite) fn open_reader(&self) -> Result<SqliteConnection, OpenError> {
-        let mut connection = self.open_plain()?;
+        let mut connection = self.establish()?;
         connection
             .batch_execute(SETTINGS)
             .and_then(|()| connection.batch_execute(READER_SETTINGS))
@@ -91,21 +159,68 @@ impl Address {
                     text.to_lowercase().contains(&folded)
                 })
             })
-            .map_err(|why| unreachable(&self.0, why))?;
+            .map_err(|why| unreachable(&self.0, &why))?;
         Ok(connection)
     }
 
     /// A connection that leaves the file as it is.
-    pub(in crate::sqlite) fn open_plain(&self) -> Result<SqliteConnection, OpenError> {
-        let mut connection = SqliteConnection::establish(self.as_str()).map_err(|why| unreachable(&self.0, why))?;
-        connection
-            .batch_execute(BUSY_TIMEOUT)
-            .map_err(|why| unreachable(&self.0, why))?;
+    pub(in crate::sqlite) fn open_plain(&self) -> Result<FileConnection, OpenError> {
+        let file = self.hold()?;
+        Ok(FileConnection::new(self.establish()?, self.0.clone(), file))
+    }
+
+    /// A connection to the file, which is not created.
+    fn establish(&self) -> Result<SqliteConnection, OpenError> {
+        let diagnose = |why: &dyn std::fmt::Display| diagnose_connection(&self.0, why);
+        let mut connection = SqliteConnection::establish(&self.uri()).map_err(|why| diagnose(&why))?;
+        connection.batch_execute(BUSY_TIMEOUT).map_err(|why| diagnose(&why))?;
+        // SQLite looks at the file with the first question.
+        statement::<BigInt>("PRAGMA schema_version")
+            .get_result::<i64>(&mut connection)
+            .map_err(|why| diagnose(&why))?;
         Ok(connection)
+    }
+
+    /// The path as a URI for SQLite, which would create a file that is only named.
+    fn uri(&self) -> String {
+        let escaped = self
+            .as_str()
+            .replace('%', "%25")
+            .replace('?', "%3f")
+            .replace('#', "%23");
+        format!("file:{escaped}?mode=rw")
     }
 }
 
-fn unreachable(path: &Path, why: impl std::fmt::Display) -> OpenError {
+/// Why the system does not let a file be used.
+fn diagnose(path: &Path, purpose: Purpose, why: &io::Error) -> OpenError {
+    let folder_is_missing = path.parent().is_some_and(|folder| !folder.is_dir());
+    match why.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory if folder_is_missing => OpenError::NoFolder(path.to_owned()),
+        ErrorKind::IsADirectory => OpenError::IsFolder(path.to_owned()),
+        ErrorKind::ReadOnlyFilesystem if purpose == Purpose::Write => OpenError::ReadOnly(path.to_owned()),
+        ErrorKind::PermissionDenied => OpenError::NoRight {
+            path: path.to_owned(),
+            why: why.to_string(),
+        },
+        _ => unreachable(path, why),
+    }
+}
+
+/// Why SQLite can't open or read a file, which is there.
+fn diagnose_connection(path: &Path, why: &dyn std::fmt::Display) -> OpenError {
+    let log_is_there = log_of(path).metadata().is_ok_and(|log| log.len() > 0);
+    match check_writable(path) {
+        Err(_) if log_is_there => OpenError::LogUnreadable {
+            path: path.to_owned(),
+            why: why.to_string(),
+        },
+        Err(system) if system.kind() != ErrorKind::ReadOnlyFilesystem => diagnose(path, Purpose::Read, &system),
+        _ => unreachable(path, why),
+    }
+}
+
+fn unreachable(path: &Path, why: &(impl std::fmt::Display + ?Sized)) -> OpenError {
     OpenError::Unreachable {
         path: path.to_owned(),
         why: why.to_string(),

@@ -2,12 +2,11 @@
 
 mod checkpoint;
 mod connect;
-mod held_file;
 mod pipeline;
 mod readers;
 mod writer_thread;
 
-pub(super) use self::connect::Address;
+pub(super) use self::connect::{Address, Purpose};
 pub(super) use self::pipeline::transact_pipelined;
-pub(super) use self::readers::Readers;
+pub(super) use self::readers::{ReaderPools, Readers};
 pub(super) use self::writer_thread::{Writer, WriterBounds, gone};

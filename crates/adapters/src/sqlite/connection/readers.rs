@@ -2,6 +2,9 @@
 //!
 //! A thread keeps its connection and the statements that it has prepared, and takes one query after the other. A query
 //! costs one hand-over each way, and a caller that goes away interrupts nothing.
+//!
+//! Queries of different length do not share threads: a search that reads ten thousand products must not stand before a
+//! look-up that reads three rows, and a probe is answered whatever else is asked.
 
 use std::any::Any;
 use std::fs::File;
@@ -14,6 +17,7 @@ use earmark_application::StoreError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::error::{OpenError, store_error};
+use super::super::file::FileGuard;
 use super::super::statement::{Statement, statement};
 use super::connect::Address;
 
@@ -33,16 +37,44 @@ enum ConnectionState {
     Broken,
 }
 
+/// The readers, by how long their queries take.
+pub(in crate::sqlite) struct ReaderPools {
+    /// Queries by a key: a few rows.
+    pub(in crate::sqlite) by_key: Readers,
+    /// Searches, exports and other pages: up to some thousand rows, and what is read to find them.
+    pub(in crate::sqlite) long: Readers,
+    /// Probes.
+    pub(in crate::sqlite) probe: Readers,
+}
+
+impl ReaderPools {
+    /// Opens `by_key` connections for queries by a key, half as many for long ones, and one for probes: long queries
+    /// leave half of the processors that queries use to the others.
+    pub(in crate::sqlite) fn open(
+        address: &Address,
+        by_key: usize,
+        guard: Option<&Arc<FileGuard>>,
+    ) -> Result<Self, OpenError> {
+        Ok(Self {
+            by_key: Readers::open(address, "key", by_key, guard)?,
+            long: Readers::open(address, "long", (by_key / 2).max(1), guard)?,
+            probe: Readers::open(address, "probe", 1, guard)?,
+        })
+    }
+}
+
 /// The handle on the threads. Dropped, it lets each finish what is queued, and waits for that.
 pub(in crate::sqlite) struct Readers {
     /// `None` only while it is being dropped.
     jobs: Option<mpsc::Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    /// `None`: nothing is written to the file.
+    guard: Option<Arc<FileGuard>>,
 }
 
 impl Readers {
-    /// Opens the connections and starts the threads.
-    pub(in crate::sqlite) fn open(address: &Address, readers: usize) -> Result<Self, OpenError> {
+    /// Opens the connections and starts the threads, which `class` is in the names of.
+    fn open(address: &Address, class: &str, readers: usize, guard: Option<&Arc<FileGuard>>) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(WAITING);
         let queue = Arc::new(Mutex::new(queue));
         let start = |number| {
@@ -53,7 +85,7 @@ impl Readers {
                 queue: Arc::clone(&queue),
             };
             thread::Builder::new()
-                .name(format!("sqlite-reader-{number}"))
+                .name(format!("sqlite-{class}-{number}"))
                 .spawn(move || reader.run())
                 .map_err(|why| OpenError::CutShort(why.to_string()))
         };
@@ -61,6 +93,7 @@ impl Readers {
         Ok(Self {
             jobs: Some(jobs),
             threads,
+            guard: guard.cloned(),
         })
     }
 
@@ -98,6 +131,9 @@ impl Readers {
         T: Send + 'static,
         Q: FnOnce(&mut SqliteConnection) -> (Result<T, StoreError>, ConnectionState) + Send + 'static,
     {
+        if let Some(guard) = &self.guard {
+            guard.sound()?;
+        }
         let (reply, result) = oneshot::channel::<Result<Result<T, StoreError>, Box<dyn Any + Send>>>();
         let job: Job = Box::new(move |connection| {
             if reply.is_closed() {
@@ -201,7 +237,7 @@ mod tests {
     fn readers(folder: &tempfile::TempDir) -> Readers {
         let address = Address::new(&folder.path().join("shop.db")).expect("a path");
         drop(address.open_writer().expect("a file"));
-        Readers::open(&address, 1).expect("they open")
+        Readers::open(&address, "test", 1, None).expect("they open")
     }
 
     #[tokio::test]

@@ -5,14 +5,15 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use diesel::SqliteConnection;
 use earmark_application::{Decide, Decided, StoreError};
 use earmark_domain::Scope;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::error::OpenError;
+use super::super::file::{FileConnection, FileGuard};
 use super::super::store::{DeferredIndexBounds, WriteConnection};
 use super::checkpoint::{Checkpoint, CheckpointBounds};
 use super::connect::Address;
@@ -48,7 +49,7 @@ enum Job {
 
 /// A write beside the commands. It gets the connection outside any transaction, or the reason why there is none, and
 /// leaves it outside any; `false`: it could not, and the connection must not be used any more.
-type WriteTask = Box<dyn FnOnce(Result<&mut SqliteConnection, StoreError>) -> bool + Send>;
+type WriteTask = Box<dyn FnOnce(Result<&mut WriteConnection, StoreError>) -> bool + Send>;
 
 /// The handle on the thread. Dropped, it lets the thread finish what is queued, and waits for that.
 pub(in crate::sqlite) struct Writer {
@@ -61,14 +62,20 @@ impl Writer {
     /// Starts the thread on a connection that is set up.
     pub(in crate::sqlite) fn start(
         address: Address,
-        connection: SqliteConnection,
+        connection: FileConnection,
+        guard: Arc<FileGuard>,
         bounds: WriterBounds,
     ) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::channel(WAITING);
         let writer = WriterThread {
-            checkpoint: Checkpoint::start(&address, bounds.checkpoint)?,
+            checkpoint: Checkpoint::start(&address, Arc::clone(&guard), bounds.checkpoint)?,
             address,
-            connection: Some(WriteConnection::new(connection, bounds.deferred_index)),
+            connection: Some(WriteConnection::new(
+                connection,
+                Arc::clone(&guard),
+                bounds.deferred_index,
+            )),
+            guard,
             deferred_index: bounds.deferred_index,
         };
         let thread = thread::Builder::new()
@@ -108,7 +115,7 @@ impl Writer {
     /// Queues a write beside the commands, and does not wait for its end.
     pub(in crate::sqlite) async fn write(
         &self,
-        task: impl FnOnce(Result<&mut SqliteConnection, StoreError>) -> bool + Send + 'static,
+        task: impl FnOnce(Result<&mut WriteConnection, StoreError>) -> bool + Send + 'static,
     ) -> Result<(), StoreError> {
         self.queue(Job::Write(Box::new(task))).await
     }
@@ -162,6 +169,7 @@ pub(in crate::sqlite) fn gone() -> StoreError {
 struct WriterThread {
     checkpoint: Checkpoint,
     address: Address,
+    guard: Arc<FileGuard>,
     deferred_index: DeferredIndexBounds,
     /// `None` after a transaction that could not even be rolled back: the next one opens another.
     connection: Option<WriteConnection>,
@@ -194,11 +202,18 @@ impl WriterThread {
                 }
                 Job::Write(task) => self.write(task),
             }
-            if let Some(writes) = &mut self.connection {
-                self.checkpoint.advance(&mut writes.connection);
+            if let Some(writes) = &mut self.connection
+                && self.guard.sound().is_ok()
+            {
+                let length = writes.log_length();
+                self.checkpoint.advance(&mut writes.connection, length);
             }
         }
         if let Some(mut writes) = self.connection {
+            if let Err(why) = writes.confirm() {
+                tracing::error!(%why, "the SQLite file and its log are left as they are");
+                return;
+            }
             // No caller waits any more. Readers find events without an entry all the same.
             if let Err(why) = writes.complete_index() {
                 tracing::debug!(%why, "the newest events are left without entries in the deferred index");
@@ -223,17 +238,26 @@ impl WriterThread {
             Ok(Err(error)) => (false, Ok(Err(error))),
             Err(panic) => (false, Err(panic)),
         };
-        if stored || writes.roll_back() {
+        let good = stored || writes.roll_back();
+        // A decision that stores nothing is answered from the same file, and what failed may have failed by its loss.
+        let confirmed = writes.confirm();
+        if good {
             self.connection = Some(writes);
         }
-        ended
+        match (ended, confirmed) {
+            (Ok(Ok(_)), Err(why)) => Ok(Err(why)),
+            (Ok(Err(StoreError::Unavailable(_) | StoreError::Corrupt(_))), Err(why)) if self.guard.sound().is_err() => {
+                Ok(Err(why))
+            }
+            (ended, _) => ended,
+        }
     }
 
     /// One write beside the commands.
     fn write(&mut self, task: WriteTask) {
         match self.connected() {
             Ok(mut writes) => {
-                let good = catch_unwind(AssertUnwindSafe(|| task(Ok(&mut writes.connection))));
+                let good = catch_unwind(AssertUnwindSafe(|| task(Ok(&mut writes))));
                 if good.is_ok_and(|good| good) {
                     self.connection = Some(writes);
                 }
@@ -246,12 +270,13 @@ impl WriterThread {
 
     /// The connection, opened again where there is none.
     fn connected(&mut self) -> Result<WriteConnection, StoreError> {
+        self.guard.sound()?;
         match self.connection.take() {
             Some(writes) => Ok(writes),
             None => self
                 .address
-                .open_writer()
-                .map(|connection| WriteConnection::new(connection, self.deferred_index))
+                .open_writer_again()
+                .map(|connection| WriteConnection::new(connection, Arc::clone(&self.guard), self.deferred_index))
                 .map_err(|why| StoreError::Unavailable(why.to_string())),
         }
     }

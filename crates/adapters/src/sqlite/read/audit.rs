@@ -17,6 +17,7 @@ use super::super::schema::{
 };
 use super::super::sqlite_store::SqliteStore;
 use super::super::store::indexed_until;
+use crate::sql::decode::counter;
 
 #[async_trait]
 impl Audit for SqliteStore {
@@ -27,13 +28,24 @@ impl Audit for SqliteStore {
     ) -> Result<Vec<LineEventCheck>, StoreError> {
         let after = after.cloned();
         self.readers
+            .long
             .query(move |conn| line_event_checks(conn, after.as_ref(), limit))
             .await
     }
 
+    async fn order_events(
+        &self,
+        after: Option<(&OrderId, u64)>,
+        limit: usize,
+    ) -> Result<Vec<SequencedEvent>, StoreError> {
+        let after = after.map(|(order, sequence)| (order.clone(), counter(sequence)));
+        let read = move |conn: &mut SqliteConnection| order_events(conn, after, limit);
+        self.readers.long.query_snapshot(read).await
+    }
+
     async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
         let sku = sku.clone();
-        self.readers.query_snapshot(move |conn| history(conn, &sku)).await
+        self.readers.long.query_snapshot(move |conn| history(conn, &sku)).await
     }
 }
 
@@ -63,6 +75,36 @@ fn line_event_checks(
         })
     };
     page.iter().map(check).collect()
+}
+
+/// The rest of the order that the page before ended in, then the orders after it.
+fn order_events(
+    conn: &mut SqliteConnection,
+    after: Option<(OrderId, i64)>,
+    limit: usize,
+) -> Result<Vec<SequencedEvent>, StoreError> {
+    let mut page: Vec<EventRow> = Vec::new();
+    // No order id is empty, so each comes after the empty text.
+    let mut last = String::new();
+    if let Some((order, sequence)) = after {
+        let rest = events::table
+            .filter(events::order_id.eq(order.as_str()))
+            .filter(events::sequence.gt(sequence))
+            .filter(events::sku.is_null())
+            .order(events::sequence)
+            .select(EventRow::as_select());
+        page = first_rows(rest.load_iter(conn), limit)?;
+        order.as_str().clone_into(&mut last);
+    }
+    if page.len() < limit {
+        let others = events::table
+            .filter(events::order_id.gt(last))
+            .filter(events::sku.is_null())
+            .order((events::order_id, events::sequence))
+            .select(EventRow::as_select());
+        page.extend(first_rows::<EventRow>(others.load_iter(conn), limit - page.len())?);
+    }
+    page.into_iter().map(rows::event).collect()
 }
 
 /// All that was ever stored of a product, in one snapshot.

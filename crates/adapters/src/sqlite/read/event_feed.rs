@@ -1,6 +1,7 @@
 //! The event feed: pages of events, ascending.
 //!
-//! Each filter has queries of its own, so that each uses the index it needs.
+//! Each filter has queries of its own, so that each uses the index it needs. What a page costs does not depend on the
+//! events before the cursor, nor on how many events a filter by type passes over: a page looks at a bounded number.
 
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -20,6 +21,7 @@ impl EventFeed for SqliteStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         let filter = filter.clone();
         self.readers
+            .long
             .query_snapshot(move |conn| event_page(conn, &filter, after, limit, event))
             .await
     }
@@ -32,6 +34,7 @@ impl EventFeed for SqliteStore {
     ) -> Result<EventPage<EncodedEvent>, StoreError> {
         let filter = filter.clone();
         self.readers
+            .long
             .query_snapshot(move |conn| event_page(conn, &filter, after, limit, encoded_event))
             .await
     }
@@ -50,23 +53,31 @@ fn event_page<E>(
     let newest = newest_event(conn).map_err(store_error)?;
     // A cursor past all numbers has read everything.
     let from = i64::try_from(after).unwrap_or(i64::MAX);
-    let rows = match (&filter.order, &filter.sku) {
-        (Some(order), sku) => of_order(conn, order, sku.as_ref(), &filter.types, from, limit),
-        (None, Some(sku)) => of_product(conn, sku, &filter.types, from, limit),
-        (None, None) => of_all(conn, &filter.types, from, limit),
-    }?;
+    let (rows, looked_at) = match (&filter.order, &filter.sku) {
+        (Some(order), sku) => (of_order(conn, order, sku.as_ref(), &filter.types, from, limit)?, newest),
+        (None, Some(sku)) => {
+            let (rows, looked_at) = of_product(conn, sku, &filter.types, from, limit)?;
+            (rows, looked_at.unwrap_or(newest))
+        }
+        (None, None) => of_all(conn, &filter.types, from, limit, newest)?,
+    };
+    let is_full = rows.len() >= limit;
     let last = match rows.last() {
-        Some(last) if rows.len() >= limit => last.sequence,
-        Some(last) => newest.max(last.sequence),
-        None => newest,
+        Some(last) if is_full => last.sequence,
+        Some(last) => looked_at.max(last.sequence),
+        None => looked_at,
     };
     let last =
         u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))?;
     Ok(EventPage {
         events: rows.into_iter().map(decode).collect::<Result<_, _>>()?,
         next: last.max(after),
+        complete: !is_full && looked_at >= newest,
     })
 }
+
+/// How many events a page with a filter by type looks at: reading them takes some ten milliseconds.
+pub(in crate::sqlite) const MOST_LOOKED_AT: i64 = 10_000;
 
 /// Whether an event has one of the types; all have where none is named.
 macro_rules! has_type {
@@ -75,50 +86,67 @@ macro_rules! has_type {
     };
 }
 
+/// All events, and up to which one was looked.
 fn of_all<T: AsRef<str>>(
     conn: &mut SqliteConnection,
     types: &[T],
     from: i64,
     limit: usize,
-) -> Result<Vec<EventRow>, StoreError> {
+    newest: i64,
+) -> Result<(Vec<EventRow>, i64), StoreError> {
     let all = events::table
         .filter(events::sequence.gt(from))
         .order(events::sequence)
         .select(EventRow::as_select());
     if types.is_empty() {
-        return first_rows(all.load_iter(conn), limit);
+        return Ok((first_rows(all.load_iter(conn), limit)?, newest));
     }
-    first_rows(all.filter(has_type!(types)).load_iter(conn), limit)
+    let end = from.saturating_add(MOST_LOOKED_AT);
+    let some = all.filter(events::sequence.le(end)).filter(has_type!(types));
+    Ok((first_rows(some.load_iter(conn), limit)?, newest.min(end)))
 }
 
-/// The events of a product: those that the deferred index has, and then those among the newest that it may not have.
+/// The events of a product: those that the deferred index has, and then those among the newest that it may not have. And
+/// up to which event was looked, unless it was the newest.
 ///
-/// A product's versions rise with the sequence, and its entries are in the order of versions. A cursor is mostly one of
-/// the product's own events, whose version is looked up; from another cursor the product's events are walked.
+/// A product's versions rise with the sequence without a gap, and its entries are in the order of versions. So the
+/// version that a page begins with is searched for, and a page that looks at a number of events looks at a number of
+/// versions.
 fn of_product<T: AsRef<str>>(
     conn: &mut SqliteConnection,
     sku: &Sku,
     types: &[T],
     from: i64,
     limit: usize,
-) -> Result<Vec<EventRow>, StoreError> {
+) -> Result<(Vec<EventRow>, Option<i64>), StoreError> {
     let until = indexed_until(conn).map_err(store_error)?;
-    let cursor = events::table
-        .filter(events::sequence.eq(from))
-        .filter(events::sku.eq(sku.as_str()))
-        .select(events::version.assume_not_null());
-    let version = cursor.get_result::<i64>(conn).optional().map_err(store_error)?;
-    let indexed = events_of_products::table
-        .inner_join(events::table.on(events::sequence.eq(events_of_products::sequence)))
-        .filter(events_of_products::sku.eq(sku.as_str()))
-        .filter(events_of_products::version.gt(version.unwrap_or_default()))
-        .filter(events_of_products::sequence.gt(from))
-        .filter(events_of_products::sequence.le(until))
-        .filter(events::sku.eq(sku.as_str()))
-        .filter(has_type!(types))
-        .order(events_of_products::version)
-        .select(EventRow::as_select());
-    let mut page = first_rows::<EventRow>(indexed.load_iter(conn), limit)?;
+    let mut page = Vec::new();
+    if let Some(first) = first_version_after(conn, sku, from)? {
+        let end = if types.is_empty() {
+            i64::MAX
+        } else {
+            first.saturating_add(MOST_LOOKED_AT)
+        };
+        let indexed = events_of_products::table
+            .inner_join(events::table.on(events::sequence.eq(events_of_products::sequence)))
+            .filter(events_of_products::sku.eq(sku.as_str()))
+            .filter(events_of_products::version.ge(first))
+            .filter(events_of_products::version.lt(end))
+            .filter(events_of_products::sequence.gt(from))
+            .filter(events_of_products::sequence.le(until))
+            .filter(events::sku.eq(sku.as_str()))
+            .filter(has_type!(types))
+            .order(events_of_products::version)
+            .select(EventRow::as_select());
+        page = first_rows::<EventRow>(indexed.load_iter(conn), limit)?;
+        if page.len() < limit
+            && let Some((version, sequence)) = entry_from(conn, sku, end - 1)?
+            && sequence <= until
+        {
+            let looked_at = if version < end { sequence } else { sequence - 1 };
+            return Ok((page, Some(looked_at)));
+        }
+    }
     if page.len() < limit {
         let newest = events::table
             .filter(events::sequence.gt(from.max(until)))
@@ -128,7 +156,41 @@ fn of_product<T: AsRef<str>>(
             .select(EventRow::as_select());
         page.extend(first_rows::<EventRow>(newest.load_iter(conn), limit - page.len())?);
     }
-    Ok(page)
+    Ok((page, None))
+}
+
+/// The first version of a product whose event is after a cursor, among those with an entry; `None`: there is none.
+///
+/// A binary search: some twenty look-ups for a million events.
+fn first_version_after(conn: &mut SqliteConnection, sku: &Sku, from: i64) -> Result<Option<i64>, StoreError> {
+    let last = events_of_products::table
+        .filter(events_of_products::sku.eq(sku.as_str()))
+        .order(events_of_products::version.desc())
+        .select((events_of_products::version, events_of_products::sequence));
+    let last: Option<(i64, i64)> = first_rows(last.load_iter(conn), 1)?.pop();
+    let Some((last, _)) = last.filter(|(_, sequence)| *sequence > from) else {
+        return Ok(None);
+    };
+    // The version is not below `first`, and not above `last`.
+    let (mut first, mut last) = (1, last);
+    while first < last {
+        let middle = first + (last - first) / 2;
+        match entry_from(conn, sku, middle)? {
+            Some((version, sequence)) if sequence <= from => first = version.saturating_add(1),
+            _ => last = middle,
+        }
+    }
+    Ok(Some(first))
+}
+
+/// The entry of a product with this version, or the first after it.
+fn entry_from(conn: &mut SqliteConnection, sku: &Sku, version: i64) -> Result<Option<(i64, i64)>, StoreError> {
+    let entry = events_of_products::table
+        .filter(events_of_products::sku.eq(sku.as_str()))
+        .filter(events_of_products::version.ge(version))
+        .order(events_of_products::version)
+        .select((events_of_products::version, events_of_products::sequence));
+    Ok(first_rows(entry.load_iter(conn), 1)?.pop())
 }
 
 /// The events of an order, perhaps of one product only: those that name it, and those that its lines name.

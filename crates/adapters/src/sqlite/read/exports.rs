@@ -22,6 +22,7 @@ impl Exports for SqliteStore {
     ) -> Result<Vec<LineRead>, StoreError> {
         let after = after.cloned();
         self.readers
+            .long
             .query(move |conn| {
                 let all = lines_with_allocations!()
                     .filter(lines_after(after.as_ref()))
@@ -40,6 +41,7 @@ impl Exports for SqliteStore {
     async fn batches(&self, after: Option<&Reference>, limit: usize) -> Result<Vec<BatchRecord>, StoreError> {
         let after = after.cloned();
         self.readers
+            .long
             .query(move |conn| {
                 // No name is empty, so each comes after the empty text.
                 let page = batches::table
@@ -55,6 +57,7 @@ impl Exports for SqliteStore {
     async fn orders(&self, after: Option<&OrderId>, limit: usize) -> Result<Vec<OrderRecord>, StoreError> {
         let after = after.cloned();
         self.readers
+            .long
             .query(move |conn| {
                 let page = orders::table
                     .filter(orders::order_id.gt(after.as_ref().map_or("", OrderId::as_str)))

@@ -11,9 +11,17 @@ use super::super::sqlite_store::SqliteStore;
 #[async_trait]
 impl Health for SqliteStore {
     async fn ready(&self) -> Result<(), StoreError> {
-        self.writer.ready()?;
+        if let Some(writer) = &self.writer {
+            writer.ready()?;
+        }
+        let guard = self.guard.clone();
         self.readers
-            .query(|conn| {
+            .probe
+            .query(move |conn| {
+                // Without a command nobody else looks.
+                if let Some(guard) = guard {
+                    guard.check(conn)?;
+                }
                 // Of a table: a query that needs no page of the file succeeds without the file.
                 let any = products::table.select(products::version);
                 first_rows::<i64>(any.load_iter(conn), 1).map(drop)

@@ -6,15 +6,19 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use earmark_application::{BatchRead, ProductRead, ProductSummary, StoreError};
 use earmark_domain::{BatchRecord, Count, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
 
 use super::super::builder::{Backordered, contains_in_any_case, first_rows, one_of, scalar, total};
+use super::super::connection::Readers;
 use super::super::error::store_error;
+use super::super::ngrams;
 use super::super::rows::{self, BatchRow, ProductRow};
 use super::super::schema::{batches, lines, products};
 use super::super::sqlite_store::SqliteStore;
+use super::super::statement::statement;
 use super::holds::Ended;
 use crate::sql::decode;
 
@@ -59,33 +63,35 @@ impl SqliteStore {
         T: Send + 'static,
         Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
     {
-        let (answer, query) = self.readers.query(move |conn| first_try(conn, now, query)).await?;
-        self.second_try(now, answer, query).await
+        let (answer, query) = self
+            .readers
+            .by_key
+            .query(move |conn| first_try(conn, now, query))
+            .await?;
+        second_try(&self.readers.by_key, now, answer, query).await
     }
 
-    /// The same for a query of several statements.
+    /// The same for a long query of several statements.
     pub(super) async fn query_snapshot_at<T, Q>(&self, now: Timestamp, query: Q) -> Result<T, StoreError>
     where
         T: Send + 'static,
         Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
     {
-        let (answer, query) = self
-            .readers
-            .query_snapshot(move |conn| first_try(conn, now, query))
-            .await?;
-        self.second_try(now, answer, query).await
+        let long = &self.readers.long;
+        let (answer, query) = long.query_snapshot(move |conn| first_try(conn, now, query)).await?;
+        second_try(long, now, answer, query).await
     }
+}
 
-    async fn second_try<T, Q>(&self, now: Timestamp, answer: T, query: Option<Q>) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
-    {
-        let Some(query) = query else { return Ok(answer) };
-        self.readers
-            .query_snapshot(move |conn| query(conn, &mut EndedHolds::LookUp { now }))
-            .await
-    }
+async fn second_try<T, Q>(readers: &Readers, now: Timestamp, answer: T, query: Option<Q>) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    Q: Fn(&mut SqliteConnection, &mut EndedHolds) -> Result<T, StoreError> + Send + 'static,
+{
+    let Some(query) = query else { return Ok(answer) };
+    readers
+        .query_snapshot(move |conn| query(conn, &mut EndedHolds::LookUp { now }))
+        .await
 }
 
 /// The answer of a query, and the query again if a hold may have ended.
@@ -196,20 +202,40 @@ pub(super) fn summaries(
     ended: &mut EndedHolds,
 ) -> Result<Vec<ProductSummary>, StoreError> {
     // No SKU is empty, so each comes after the empty text.
-    let page = products::table
-        .filter(products::sku.gt(after.map_or("", Sku::as_str)))
-        .order(products::sku)
-        .select((ProductRow::as_select(), backlog_units!(ended.now())));
-    let page: Vec<(ProductRow, Option<i64>)> = match folded {
-        None => first_rows(page.load_iter(conn), limit)?,
-        // LIKE knows the cases of ASCII alone.
-        Some(folded) => {
-            let in_name = contains_in_any_case(products::name.assume_not_null(), folded);
-            let found =
-                page.filter(contains_in_any_case(products::sku, folded).or(products::name.is_not_null().and(in_name)));
-            first_rows(found.load_iter(conn), limit)?
-        }
+    let all = || {
+        products::table
+            .filter(products::sku.gt(after.map_or("", Sku::as_str)))
+            .order(products::sku)
+            .select((ProductRow::as_select(), backlog_units!(ended.now())))
     };
+    // LIKE knows the cases of ASCII alone. A macro, because the type is too long to write down.
+    macro_rules! contain {
+        ($folded:expr) => {{
+            let in_name = contains_in_any_case(products::name.assume_not_null(), $folded);
+            contains_in_any_case(products::sku, $folded).or(products::name.is_not_null().and(in_name))
+        }};
+    }
+    let mut page: Vec<(ProductRow, Option<i64>)> = Vec::new();
+    match folded.map(|folded| (folded, candidates(conn, folded, after))) {
+        None => page = first_rows(all().load_iter(conn), limit)?,
+        Some((folded, Ok(Some(candidates)))) => {
+            for some in candidates.chunks(CHUNK) {
+                let found = products::table
+                    .filter(one_of(products::sku, some.iter().map(String::as_str)))
+                    .filter(contain!(folded))
+                    .select((ProductRow::as_select(), backlog_units!(ended.now())));
+                page.extend(found.load::<(ProductRow, Option<i64>)>(conn).map_err(store_error)?);
+                if page.len() >= limit {
+                    break;
+                }
+            }
+            page.sort_by(|(a, _), (b, _)| a.sku.cmp(&b.sku));
+            page.truncate(limit);
+        }
+        // So many contain it that a page of them is found soon.
+        Some((folded, Ok(None))) => page = first_rows(all().filter(contain!(folded)).load_iter(conn), limit)?,
+        Some((_, Err(why))) => return Err(why),
+    }
     let page = page
         .into_iter()
         .map(|(product, backordered)| Ok((rows::product(product)?, backordered)))
@@ -223,6 +249,32 @@ pub(super) fn summaries(
             summary(product, &sums, backordered, &ended)
         })
         .collect()
+}
+
+/// How many candidates of a search are sorted by SKU: reading them takes a few milliseconds. Where there are more, the
+/// products are walked in order instead.
+const MOST_CANDIDATES: usize = 4_096;
+
+/// How many candidates are compared with the search at once: a page, mostly.
+const CHUNK: usize = 512;
+
+/// The SKUs after one that may contain a search, in order; `None`: there are too many.
+fn candidates(
+    conn: &mut SqliteConnection,
+    folded: &str,
+    after: Option<&Sku>,
+) -> Result<Option<Vec<String>>, StoreError> {
+    // By hand: the builder knows no virtual table.
+    const FOUND: &str = "SELECT sku FROM product_ngrams CROSS JOIN searchable_products \
+         ON searchable_products.id = product_ngrams.rowid WHERE product_ngrams MATCH ?";
+    let found = statement::<Text>(FOUND).owned_text(ngrams::query(folded));
+    let mut skus: Vec<String> = first_rows(found.load_iter(conn), MOST_CANDIDATES + 1)?;
+    if skus.len() > MOST_CANDIDATES {
+        return Ok(None);
+    }
+    skus.retain(|sku| after.is_none_or(|after| sku.as_str() > after.as_str()));
+    skus.sort_unstable();
+    Ok(Some(skus))
 }
 
 /// The sums of these products, which come in order. `all`: no product between them is left out.

@@ -28,6 +28,7 @@ impl Views for SqliteStore {
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
         let id = id.clone();
         self.readers
+            .by_key
             .query(move |conn| {
                 // The header comes with each row, if there is one.
                 let rows: Vec<(PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>)> =
@@ -80,6 +81,7 @@ impl Views for SqliteStore {
     ) -> Result<Option<Vec<LineRead>>, StoreError> {
         let (sku, after) = (sku.clone(), after.cloned());
         self.readers
+            .long
             .query(move |conn| {
                 let waiting = lines_with_allocations!()
                     .filter(lines::sku.eq(sku.as_str()))

@@ -18,6 +18,7 @@ use crate::sql::decode;
 impl Worklist for SqliteStore {
     async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
+            .by_key
             .query(move |conn| {
                 let pending = products::table
                     .filter(products::resume_placed_version.is_not_null())
@@ -30,6 +31,7 @@ impl Worklist for SqliteStore {
 
     async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
+            .by_key
             .query(move |conn| {
                 let pending = products::table
                     .filter(products::pending_change.is_not_null())
@@ -42,6 +44,7 @@ impl Worklist for SqliteStore {
 
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
+            .by_key
             .query(move |conn| {
                 let due = products::table
                     .filter(products::next_expiry.le(now.as_microsecond()))
@@ -60,6 +63,7 @@ impl Worklist for SqliteStore {
     ) -> Result<Vec<DueOrder>, StoreError> {
         let skus = skus.clone();
         self.readers
+            .by_key
             .query_snapshot(move |conn| due_orders(conn, &skus, now, limit))
             .await
     }

@@ -17,7 +17,7 @@ use crate::sql::{pending_change, rank};
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = products, check_for_backend(Sqlite))]
 pub(in crate::sqlite) struct ProductRow {
-    sku: String,
+    pub(in crate::sqlite) sku: String,
     name: Option<String>,
     version: i64,
     batches_created: i64,

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::super::builder::{first_rows, one_of, update};
 use super::super::error::store_error;
 use super::super::schema::idempotency_keys;
-use super::super::statement::statement;
+use super::write_connection::WriteConnection;
 
 /// How many writes gather. More than a service has calls under way; beyond that it is busy.
 const MOST_GATHERED: usize = 16 * 1024;
@@ -66,7 +66,7 @@ impl IdempotencyQueue {
     }
 
     /// Stores all that have gathered, and replies to each caller; answers whether the connection is still good.
-    pub(in crate::sqlite) fn run(&self, connection: Result<&mut SqliteConnection, StoreError>) -> bool {
+    pub(in crate::sqlite) fn run(&self, connection: Result<&mut WriteConnection, StoreError>) -> bool {
         let mut gathered = take(&mut *self.gathered());
         // A lease for a caller that has gone away would only delay the next call.
         gathered.retain(|(write, reply)| !(matches!(write, Write::Acquire(_)) && reply.is_closed()));
@@ -75,9 +75,9 @@ impl IdempotencyQueue {
         }
         let (writes, replies): (Vec<Write>, Vec<Reply>) = gathered.into_iter().unzip();
         let (outcomes, good) = match connection {
-            Ok(connection) => in_one_transaction(connection, |connection| {
-                writes.iter().map(|write| write.run(connection)).collect()
-            }),
+            Ok(connection) => {
+                connection.in_one_transaction(|connection| writes.iter().map(|write| write.run(connection)).collect())
+            }
             Err(error) => (Err(error), true),
         };
         match outcomes {
@@ -96,24 +96,6 @@ impl IdempotencyQueue {
         }
         good
     }
-}
-
-/// Runs a step in a transaction of its own: stored whole, or not at all. Answers its result, and whether the connection
-/// is still good.
-pub(in crate::sqlite) fn in_one_transaction<T>(
-    connection: &mut SqliteConnection,
-    step: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
-) -> (Result<T, StoreError>, bool) {
-    let control = |connection: &mut SqliteConnection, text| {
-        let ran = statement::<()>(text).execute(connection);
-        ran.map(drop).map_err(store_error)
-    };
-    if let Err(error) = control(connection, "BEGIN IMMEDIATE") {
-        return (Err(error), true);
-    }
-    let done = step(connection).and_then(|done| control(connection, "COMMIT").map(|()| done));
-    let good = done.is_ok() || control(connection, "ROLLBACK").is_ok();
-    (done, good)
 }
 
 /// By what the connection knows the answer's UPDATE.

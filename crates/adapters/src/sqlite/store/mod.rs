@@ -5,10 +5,11 @@ mod idempotency;
 mod insert;
 mod load;
 mod release;
+mod search_index;
 mod write;
 mod write_connection;
 
 pub(super) use self::deferred_index::{DeferredIndexBounds, indexed_until};
-pub(super) use self::idempotency::{IdempotencyQueue, Outcome, Write, in_one_transaction, purge};
+pub(super) use self::idempotency::{IdempotencyQueue, Outcome, Write, purge};
 pub(super) use self::write::newest_event;
 pub(super) use self::write_connection::WriteConnection;

@@ -21,6 +21,7 @@ use super::super::rows::{batch_values, line_values, order_values, product_values
 use super::super::schema::{batches, dispatches, events, further_allocations, inbox, lines, orders, products};
 use super::super::statement::Statement;
 use super::insert::{Insert, insert_into};
+use super::search_index::write_search_index;
 use crate::sql::decode::counter;
 use crate::sql::new_lines::{NewLine, NewLines};
 use crate::sql::rank;
@@ -56,6 +57,7 @@ pub(super) fn write(
     for change in &changes.products {
         expect_one(write_product(connection, change))?;
     }
+    write_search_index(connection, changes)?;
     for change in &changes.batches {
         expect_one(write_batch(connection, change))?;
     }

@@ -5,12 +5,15 @@
 //! since; if none has, the product cache holds the current state, and only the lines and orders that are named are
 //! looked for.
 
+use std::sync::Arc;
+
 use diesel::sql_types::BigInt;
 use diesel::{RunQueryDsl, SqliteConnection};
 use earmark_application::{Decide, Decided, StoreError, Undecided};
 use earmark_domain::{ChangeSet, Loaded, Scope};
 
 use super::super::error::store_error;
+use super::super::file::{Checked, FileConnection, FileGuard, LogLength, bind_to};
 use super::super::statement::statement;
 use super::deferred_index::{DeferredIndex, DeferredIndexBounds};
 use super::load::{are_new, load};
@@ -20,7 +23,12 @@ use crate::sql::product_cache::{BaseVersions, ProductCache};
 
 /// The connection that writes, and what it caches.
 pub(in crate::sqlite) struct WriteConnection {
-    pub(in crate::sqlite) connection: SqliteConnection,
+    pub(in crate::sqlite) connection: FileConnection,
+    guard: Arc<FileGuard>,
+    /// What the guard found last.
+    checked: Checked,
+    /// The generation of the log that the file is bound to; `None`: it is to be looked up.
+    bound_to: Option<u32>,
     product_cache: ProductCache,
     deferred_index: DeferredIndex,
     /// SQLite's data version when it was last read: another connection's commit changes it.
@@ -28,9 +36,16 @@ pub(in crate::sqlite) struct WriteConnection {
 }
 
 impl WriteConnection {
-    pub(in crate::sqlite) fn new(connection: SqliteConnection, bounds: DeferredIndexBounds) -> Self {
+    pub(in crate::sqlite) fn new(
+        connection: FileConnection,
+        guard: Arc<FileGuard>,
+        bounds: DeferredIndexBounds,
+    ) -> Self {
         Self {
             connection,
+            guard,
+            checked: Checked::default(),
+            bound_to: None,
             product_cache: ProductCache::default(),
             deferred_index: DeferredIndex::new(bounds),
             data_version: None,
@@ -83,14 +98,62 @@ impl WriteConnection {
         }
     }
 
+    /// Confirms, before anybody is told so, that what was committed is in the file that its path leads to. Outside any
+    /// transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]. When the file is lost, the connection stays open until the process ends.
+    pub(in crate::sqlite) fn confirm(&mut self) -> Result<(), StoreError> {
+        let checked = self.guard.check(&mut self.connection);
+        if self.guard.sound().is_err() {
+            self.connection.abandon();
+        }
+        self.checked = checked?;
+        if let Some(generation) = self.checked.generation
+            && self.bound_to != Some(generation)
+        {
+            // The log has restarted, which it does not do twice before the next try.
+            match bind_to(&mut self.connection, generation) {
+                Ok(()) => {
+                    self.bound_to = Some(generation);
+                    // That was a commit, too.
+                    self.checked = self.guard.check(&mut self.connection)?;
+                }
+                Err(why) => tracing::warn!(%why, "the SQLite file can't be bound to its log yet"),
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the log was when it was looked at last.
+    pub(in crate::sqlite) const fn log_length(&self) -> LogLength {
+        self.checked.length
+    }
+
+    /// Runs a step in a transaction of its own: stored whole, or not at all. Answers its result, and whether the
+    /// connection is still good.
+    pub(in crate::sqlite) fn in_one_transaction<T>(
+        &mut self,
+        step: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> (Result<T, StoreError>, bool) {
+        if let Err(error) = self.begin() {
+            return (Err(error), true);
+        }
+        let done = step(&mut self.connection).and_then(|done| self.control("COMMIT").map(|()| done));
+        let good = done.is_ok() || self.control("ROLLBACK").is_ok();
+        (done.and_then(|done| self.confirm().map(|()| done)), good)
+    }
+
     /// What the scope would read, if the product cache has it. It knows nothing of processed messages.
     fn cached(&mut self, scope: &Scope) -> Result<Option<Loaded>, StoreError> {
         // By hand, as every PRAGMA: the builder has none.
         let version: i64 = statement::<BigInt>("PRAGMA data_version")
-            .get_result(&mut self.connection)
+            .get_result(&mut *self.connection)
             .map_err(store_error)?;
         if self.data_version.replace(version) != Some(version) {
             self.product_cache.forget_all();
+            // Another program may have taken the binding back when it ended.
+            self.bound_to = None;
         }
         let Some(cached) = self.product_cache.get(scope) else {
             return Ok(None);
@@ -132,7 +195,7 @@ impl WriteConnection {
     }
 
     fn control(&mut self, text: &'static str) -> Result<(), StoreError> {
-        let ended = statement::<()>(text).execute(&mut self.connection);
+        let ended = statement::<()>(text).execute(&mut *self.connection);
         ended.map(drop).map_err(store_error)
     }
 }

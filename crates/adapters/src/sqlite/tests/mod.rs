@@ -1,12 +1,16 @@
 //! What only SQLite has. The contract that every store keeps has tests of its own.
 
+mod backup;
 mod deferred_index;
+mod event_feed;
+mod files;
 mod inbox;
 mod migrations;
 mod pipeline;
 mod plans;
 mod product_cache;
 mod schema;
+mod search;
 mod tables;
 mod transactions;
 
@@ -26,6 +30,7 @@ use jiff::civil::date;
 use tempfile::TempDir;
 
 use super::connection::Address;
+use super::file::FileConnection;
 use super::statement::statement;
 use super::{DEFAULT_READERS, SqliteStore};
 
@@ -52,7 +57,7 @@ impl ShopFile {
     }
 
     /// A connection of another program, with the store's settings.
-    fn other_program(&self) -> SqliteConnection {
+    fn other_program(&self) -> FileConnection {
         self.address().open_writer().expect("the file opens")
     }
 }

@@ -112,6 +112,7 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
     }
     tables![
         products,
+        searchable_products,
         batches,
         orders,
         lines,
@@ -131,8 +132,9 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
 
 /// Where the schema and the catalogue disagree.
 fn differences(connection: &mut SqliteConnection) -> Vec<String> {
-    const TABLES: &str =
-        "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE '%diesel%'";
+    // A virtual table and what it is kept in are no tables of the builder.
+    const TABLES: &str = "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE '%diesel%' \
+         AND name NOT LIKE 'product_ngrams%'";
     let mut differences = Vec::new();
     let schema = schema();
     let tables: Vec<(String, String)> = statement::<(Text, Text)>(TABLES).load(connection).expect("a catalogue");

@@ -31,6 +31,7 @@ async fn every_connection_has_the_settings_that_keep_data_safe_and_readers_canno
 
     let refused = shop
         .readers
+        .by_key
         .query(move |reader| {
             assert_eq!(number(reader, "PRAGMA busy_timeout"), 5_000);
             assert_eq!(number(reader, "PRAGMA foreign_keys"), 1);

@@ -25,7 +25,8 @@ const A_COMMIT: i64 = 16;
 /// A file with a table, and a connection that writes to it.
 struct Notebook {
     folder: TempDir,
-    writer: SqliteConnection,
+    writer: FileConnection,
+    guard: Arc<FileGuard>,
 }
 
 impl Notebook {
@@ -36,7 +37,18 @@ impl Notebook {
         writer
             .batch_execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT NOT NULL)")
             .expect("a table");
-        Self { folder, writer }
+        let guard = address.guard(&mut writer).expect("the files are guarded");
+        Self { folder, writer, guard }
+    }
+
+    fn checkpoint(&self, bounds: CheckpointBounds) -> Checkpoint {
+        Checkpoint::start(&self.address(), Arc::clone(&self.guard), bounds).expect("a thread")
+    }
+
+    /// What the writer does after each transaction.
+    fn advance(&mut self, checkpoint: &mut Checkpoint) {
+        let length = self.length();
+        checkpoint.advance(&mut self.writer, length);
     }
 
     fn address(&self) -> Address {
@@ -54,7 +66,7 @@ impl Notebook {
             .expect("stored");
     }
 
-    fn length(&mut self) -> Length {
+    fn length(&mut self) -> LogLength {
         length(&mut self.writer).expect("a length")
     }
 }
@@ -62,10 +74,10 @@ impl Notebook {
 #[test]
 fn neither_a_commit_nor_reading_the_length_copies_the_log() {
     let mut notebook = Notebook::new();
-    let mut checkpoint = Checkpoint::start(&notebook.address(), NEVER).expect("a thread");
+    let mut checkpoint = notebook.checkpoint(NEVER);
     for _ in 0..400 {
         notebook.note();
-        checkpoint.advance(&mut notebook.writer);
+        notebook.advance(&mut checkpoint);
     }
     let length = notebook.length();
     assert!(length.log > 2_000, "{length:?}");
@@ -75,12 +87,12 @@ fn neither_a_commit_nor_reading_the_length_copies_the_log() {
 #[test]
 fn the_log_stays_within_its_bound_however_much_is_written() {
     let mut notebook = Notebook::new();
-    let mut checkpoint = Checkpoint::start(&notebook.address(), BOUNDS).expect("a thread");
+    let mut checkpoint = notebook.checkpoint(BOUNDS);
     let mut longest = 0;
     for _ in 0..300 {
         notebook.note();
         longest = longest.max(notebook.length().log);
-        checkpoint.advance(&mut notebook.writer);
+        notebook.advance(&mut checkpoint);
     }
     // The other thread is woken at the bound at the latest, and waited for after the next commit.
     assert!(longest <= BOUNDS.most + 2 * A_COMMIT, "{longest}");
@@ -91,7 +103,7 @@ fn the_log_stays_within_its_bound_however_much_is_written() {
 #[test]
 fn a_reader_of_an_old_state_is_not_waited_for_and_the_log_restarts_when_it_ends() {
     let mut notebook = Notebook::new();
-    let mut checkpoint = Checkpoint::start(&notebook.address(), BOUNDS).expect("a thread");
+    let mut checkpoint = notebook.checkpoint(BOUNDS);
     notebook.note();
     let mut reader = notebook.address().open_plain().expect("the file opens");
     reader
@@ -99,7 +111,7 @@ fn a_reader_of_an_old_state_is_not_waited_for_and_the_log_restarts_when_it_ends(
         .expect("a state to read");
     for _ in 0..100 {
         notebook.note();
-        checkpoint.advance(&mut notebook.writer);
+        notebook.advance(&mut checkpoint);
     }
     assert!(
         notebook.length().log > BOUNDS.most,
@@ -108,7 +120,7 @@ fn a_reader_of_an_old_state_is_not_waited_for_and_the_log_restarts_when_it_ends(
     reader.batch_execute("COMMIT").expect("done");
     for _ in 0..100 {
         notebook.note();
-        checkpoint.advance(&mut notebook.writer);
+        notebook.advance(&mut checkpoint);
     }
     assert!(notebook.length().log <= BOUNDS.most + 2 * A_COMMIT);
 }
@@ -116,7 +128,7 @@ fn a_reader_of_an_old_state_is_not_waited_for_and_the_log_restarts_when_it_ends(
 #[test]
 fn closing_copies_the_whole_log_into_the_file() {
     let mut notebook = Notebook::new();
-    let checkpoint = Checkpoint::start(&notebook.address(), NEVER).expect("a thread");
+    let checkpoint = notebook.checkpoint(NEVER);
     for _ in 0..10 {
         notebook.note();
     }
@@ -129,7 +141,7 @@ fn closing_copies_the_whole_log_into_the_file() {
 #[test]
 fn the_writer_copies_alone_when_the_other_thread_has_ended() {
     let mut notebook = Notebook::new();
-    let mut checkpoint = Checkpoint::start(&notebook.address(), BOUNDS).expect("a thread");
+    let mut checkpoint = notebook.checkpoint(BOUNDS);
     // A thread that has ended can't be woken.
     let (wake, woken) = mpsc::sync_channel(1);
     let (stop, stopped) = mpsc::sync_channel(1);
@@ -138,7 +150,7 @@ fn the_writer_copies_alone_when_the_other_thread_has_ended() {
     checkpoint.stopped = stopped;
     for _ in 0..100 {
         notebook.note();
-        checkpoint.advance(&mut notebook.writer);
+        notebook.advance(&mut checkpoint);
     }
     assert!(notebook.length().log <= BOUNDS.most);
 }

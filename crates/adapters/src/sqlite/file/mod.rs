@@ -1,0 +1,34 @@
+//! The database file and what lies beside it: the log (`-wal`) and the index of the log (`-shm`). SQLite itself trusts
+//! whatever lies there (docs/adr/0028).
+
+mod binding;
+mod file_connection;
+mod guard;
+mod header;
+mod held_file;
+mod log;
+
+pub(super) use self::binding::{bind, bind_to, check_log};
+pub(super) use self::file_connection::FileConnection;
+pub(super) use self::guard::{Checked, FileGuard};
+pub(super) use self::header::{APPLICATION_ID, DatabaseStart};
+pub(super) use self::held_file::{check_writable, create, hold};
+pub(super) use self::log::{LogLength, copy, length};
+
+use std::path::{Path, PathBuf};
+
+/// The log of a database.
+pub(super) fn log_of(database: &Path) -> PathBuf {
+    beside(database, "-wal")
+}
+
+/// The index of its log, which the connections of all processes share.
+pub(super) fn log_index_of(database: &Path) -> PathBuf {
+    beside(database, "-shm")
+}
+
+fn beside(database: &Path, ending: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
