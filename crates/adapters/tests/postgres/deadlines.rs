@@ -287,15 +287,19 @@ async fn a_program_that_stands_still_in_a_transaction_loses_its_locks() {
         let other = database.store().await;
         // A decision under the locks that does not end: so a program that is frozen looks to the server.
         let frozen = {
-            // With nothing cached, it decides under the locks at once.
-            let store = database.store().await;
-            let (scope, decide) = (command.scope(), decision(command));
-            tokio::spawn(async move {
-                let decide: Decide = Arc::new(move |loaded| {
-                    std::thread::sleep(HEARD);
-                    decide(loaded)
-                });
-                store.transact(&scope, decide).await
+            let (url, scope, decide) = (database.url(), command.scope(), decision(command));
+            std::thread::spawn(move || {
+                // A runtime of its own, whose threads stand still with it.
+                let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+                runtime.block_on(async move {
+                    // With nothing cached, it decides under the locks at once.
+                    let store = PostgresStore::open(&url, 1, false, clock()).await.expect("it opens");
+                    let decide: Decide = Arc::new(move |loaded| {
+                        std::thread::sleep(HEARD);
+                        decide(loaded)
+                    });
+                    store.transact(&scope, decide).await
+                })
             })
         };
         let outsider = database.outsider().await;
@@ -318,7 +322,9 @@ async fn a_program_that_stands_still_in_a_transaction_loses_its_locks() {
             "it was locked for {:?}",
             started.elapsed()
         );
-        frozen.await.expect("no panic").expect_err("it is not stored");
+        let frozen = tokio::task::spawn_blocking(move || frozen.join()).await;
+        let outcome = frozen.expect("no panic").expect("no panic");
+        outcome.expect_err("it is not stored");
         assert_sound(&store, "LAMP").await;
     })
     .await;

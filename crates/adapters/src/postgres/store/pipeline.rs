@@ -64,7 +64,7 @@ impl InFlightTransaction {
         let Some(connection) = self.connection.upgrade() else {
             return Ok(None);
         };
-        if self.store.suspects.concern(scope) {
+        if self.store.suspects.are_named_in(scope) {
             return Ok(None);
         }
         let Some(cached) = self.store.product_cache().get_behind(&self.pending, scope) else {

@@ -40,10 +40,12 @@ impl Store for PostgresStore {
 
 impl PostgresStore {
     async fn run(self, scope: Scope, decide: Decide, in_flight: Option<InFlightSender>) -> Result<Decided, StoreError> {
-        self.pass_suspects(&scope).await?;
+        if self.suspects.are_named_in(&scope) {
+            self.check_suspects(&scope).await?;
+        }
         match self.run_either(&scope, &decide, in_flight).await {
             // What the lock is on is found out here, where it is known what was asked for.
-            Err(StoreError::Locked(_)) => Err(self.locked(&scope).await),
+            Err(StoreError::Locked(skus)) if skus.is_empty() => Err(self.locked(&scope).await),
             outcome => outcome,
         }
     }
@@ -66,6 +68,9 @@ impl PostgresStore {
 
     /// The general path.
     async fn transact_loaded(&self, scope: &Scope, decide: &Decide) -> Result<Decided, StoreError> {
+        if self.suspects.may_be_led_to_by(scope) {
+            self.check_suspects(scope).await?;
+        }
         let (connection, loaded, base_versions) = self.begin_and_load(scope).await?;
         let read_set = ReadSet::of(&loaded.products, &base_versions);
         self.product_cache().fill(&loaded, &base_versions);
