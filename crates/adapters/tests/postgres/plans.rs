@@ -93,7 +93,7 @@ async fn promises(store: &PostgresStore, part: &str) {
             lines: None,
         },
         Command::ExpireHolds(ExpireHolds {
-            at: jiff::Timestamp::MAX,
+            at: context().now,
             skus: [sku("LAMP")].into(),
             orders: [order("H2")].into(),
         }),

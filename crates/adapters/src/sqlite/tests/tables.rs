@@ -39,9 +39,11 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
         "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0)",
         "INSERT OR IGNORE INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 7, 0, NULL)",
-        "INSERT INTO lines VALUES ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-1', 3, 0, NULL)",
-        "INSERT INTO lines VALUES ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 0, 0, NULL, NULL, 'B-9', 2, 0, NULL)",
+         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, 'B-1', 7, 0, NULL)",
+        "INSERT INTO lines VALUES \
+         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, 'B-1', 3, 0, NULL)",
+        "INSERT INTO lines VALUES \
+         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, 'B-9', 2, 0, NULL)",
         "INSERT INTO further_allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 0)",
         "INSERT INTO further_allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 0)",
         "UPDATE lines SET state = 'lost'",
