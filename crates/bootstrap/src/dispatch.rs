@@ -19,7 +19,9 @@ pub(crate) fn run() -> ExitCode {
         Ok(code) => code,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            output::eprint(format_args!("earmark: {failure}"));
+            // An argument that is quoted may be a URL in the wrong place.
+            let message = masked_arguments(&failure.to_string(), std::env::args());
+            output::eprint(format_args!("earmark: {message}"));
             failure.exit_code()
         }
     }
