@@ -130,12 +130,12 @@ async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_on_sqlite_endures() {
+async fn faults_at_random_on_sqlite_lose_nothing_and_delay_nobody_else() {
     endure(Desk::open(Arc::new(SqliteDatabase::fresh().await)).await, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_on_postgres_endures() {
+async fn faults_at_random_on_postgres_lose_nothing_and_delay_nobody_else() {
     let server = Arc::new(OwnPostgres::start().await);
     endure(Desk::open(server.clone()).await, Some(server)).await;
 }
