@@ -71,6 +71,7 @@ fn chosen(on: On) -> Vec<&'static Fault> {
 }
 
 /// Runs the load and the faults, then checks.
+#[expect(clippy::print_stdout, reason = "the seed and the figures are what the run is for")]
 async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
     let minutes: Option<u32> = variable(MINUTES);
     let length = minutes.map_or(SHORT, |minutes| Duration::from_secs(60) * minutes);

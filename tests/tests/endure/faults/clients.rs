@@ -33,11 +33,11 @@ impl Site {
     }
 
     /// Sends bulk requests that repeat a chunk, and never reads their answers.
-    async fn send_without_end(&self, clients: usize, chunk: String, lasts: Duration) {
+    async fn send_without_end(&self, clients: usize, chunk: &str, lasts: Duration) {
         let mut senders = JoinSet::new();
         for _ in 0..clients {
             let mut connection = RawConnection::open_asleep(self.desk.service.address()).await;
-            let chunk = chunk.clone();
+            let chunk = chunk.to_owned();
             senders.spawn(async move {
                 let mut open = connection.try_send(BULK).await.is_ok();
                 while open {
@@ -64,13 +64,13 @@ impl Site {
             .collect();
         // There is none of it: nothing is stored.
         let order = json!({"place_order": {"order_id": "deaf", "lines": lines}});
-        self.send_without_end(self.sizes.clients, format!("{order}\n"), lasts)
+        self.send_without_end(self.sizes.clients, &format!("{order}\n"), lasts)
             .await;
     }
 
     pub(super) async fn line_ends(&self, lasts: Duration) {
         // A few of them send as much as the machine can carry.
-        self.send_without_end(4, "\n".repeat(64 * 1024), lasts).await;
+        self.send_without_end(4, &"\n".repeat(64 * 1024), lasts).await;
     }
 
     pub(super) async fn leavers(&mut self) {
