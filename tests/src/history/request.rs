@@ -88,6 +88,10 @@ impl Request {
             }
             Self::Cancel { order } => (Method::DELETE, format!("/v1/orders/{}", segment(order)), Value::Null),
         };
+        if body.is_null() {
+            let headers = [("content-type", "application/json")];
+            return client.try_send(method, &path, &headers, Vec::new()).await;
+        }
         client.try_json(method, &path, &body).await
     }
 }
