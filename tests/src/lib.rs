@@ -8,6 +8,7 @@ pub mod build;
 pub mod cases;
 pub mod databases;
 mod gate;
+pub mod history;
 mod instance;
 pub mod service;
 mod shop;

@@ -4,6 +4,7 @@
 //! running and no files behind.
 
 mod bench;
+mod endure;
 mod lint;
 mod test;
 
@@ -42,6 +43,12 @@ enum Command {
         #[arg(value_name = "OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Put a service under load and have faults happen to it at random: locks, frozen servers, ended connections, slow
+    /// clients, ends of many holds.
+    ///
+    /// Prints the seed first and a table at the end. Fails if a caller waited too long, or anything that was
+    /// acknowledged is not there.
+    Endure(endure::Options),
     /// Check formatting, lints, architecture rules, and that each adapter compiles alone.
     Lint,
 }
@@ -62,6 +69,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Test { arguments } => test::run(&arguments, &interruptions),
         Command::Bench { arguments } => bench::run(&arguments, &interruptions),
+        Command::Endure(options) => endure::run(&options, &interruptions),
         Command::Lint => lint::run(&interruptions),
     }
 }

@@ -181,6 +181,50 @@ impl OwnPostgres {
         .await;
     }
 
+    /// Its processes, itself and all that it has started.
+    ///
+    /// # Panics
+    /// When it does not run, or the system is not Linux.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let mut all = vec![self.pid()];
+        all.extend(self.children().map(|(pid, _)| pid));
+        all
+    }
+
+    /// Those of its processes that each serve one connection.
+    ///
+    /// # Panics
+    /// When it does not run, or the system is not Linux.
+    #[must_use]
+    pub fn backends(&self) -> Vec<u32> {
+        // Each shows whom it serves, and from where.
+        let serves = |(pid, title): (u32, String)| title.contains(" 127.0.0.1(").then_some(pid);
+        self.children().filter_map(serves).collect()
+    }
+
+    fn pid(&self) -> u32 {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
+        let first = file.lines().next().and_then(|line| line.parse().ok());
+        first.expect("the file begins with the id of the process")
+    }
+
+    /// The processes that it has started, with their titles.
+    fn children(&self) -> impl Iterator<Item = (u32, String)> + use<> {
+        let parent = self.pid();
+        let folders = std::fs::read_dir("/proc").expect("the system is Linux").flatten();
+        let pids = folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok());
+        pids.filter_map(move |pid: u32| {
+            // A process may end meanwhile.
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // After the name, which may contain anything: the state, and the parent.
+            let (_, rest) = stat.rsplit_once(')')?;
+            let of: u32 = rest.split_whitespace().nth(1)?.parse().ok()?;
+            let title = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+            (of == parent).then_some((pid, title))
+        })
+    }
+
     async fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = command(program, self.folder.path());
         command.args(arguments);

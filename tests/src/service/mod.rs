@@ -20,7 +20,7 @@ mod wait;
 pub use binary::{Finished, earmark};
 pub use client::{Client, Sent, segment};
 pub use desk::{Desk, at_the_desk};
-pub use process::Service;
+pub use process::{Service, own_memory_of, signal};
 pub use raw::RawConnection;
 pub use reply::Reply;
 pub use state::State;

@@ -141,12 +141,7 @@ impl Service {
     }
 
     fn status(&self, name: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .expect("its memory");
-        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+        status(self.pid(), name).expect("its memory")
     }
 
     /// Kills it at once, as a power cut does.
@@ -158,18 +153,18 @@ impl Service {
         self.child.wait().expect("the service can be waited for");
     }
 
+    /// The id of its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM, so that it drains.
     ///
     /// # Panics
     /// When the signal can't be sent.
     pub fn terminate(&self) {
-        let pid = self.child.id().to_string();
-        // The standard library can only send SIGKILL; a shell can send any signal.
-        let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &pid])
-            .status()
-            .expect("a shell runs");
-        assert!(sent.success(), "the signal was sent");
+        assert!(signal("TERM", &[self.pid()]), "the signal was sent");
     }
 
     /// Waits until it has ended.
@@ -187,6 +182,32 @@ impl Service {
         })
         .await
     }
+}
+
+/// The memory that a process has taken from the system, in KiB, without the pages of its files. `None`: it has ended.
+#[must_use]
+pub fn own_memory_of(pid: u32) -> Option<u64> {
+    status(pid, "RssAnon:")
+}
+
+/// A figure of a process, in KiB.
+fn status(pid: u32, name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Sends a signal, such as `TERM`, to some processes. `false`: at least one did not get it.
+///
+/// # Panics
+/// When no shell runs.
+#[must_use]
+pub fn signal(name: &str, pids: &[u32]) -> bool {
+    // The standard library can only send SIGKILL; a shell can send any signal.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "kill -s \"$0\" \"$@\"", name]);
+    shell.args(pids.iter().map(u32::to_string)).stderr(Stdio::null());
+    shell.status().expect("a shell runs").success()
 }
 
 fn spawn(mut command: Command) -> (Child, Tail, oneshot::Receiver<SocketAddr>) {

@@ -1,18 +1,17 @@
 //! Crashes and shutdowns under load: acknowledged commands are stored whole, and no command is stored in part.
 
 mod load;
-mod record;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use earmark_tests::history::{Entry, Expectations, Known, Request, check_balances, repeat, settle, wait_until_served};
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, earmark, until};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::load::{Entry, PRODUCTS, Request, sku, work};
-use crate::record::{Expectations, Known, check_balances, repeat, settle, wait_until_served};
+use crate::load::{PRODUCTS, sku, work};
 
 /// Concurrent clients.
 const WORKERS: usize = 8;

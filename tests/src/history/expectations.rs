@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use earmark_tests::service::{Client, Desk, earmark, segment, until};
 use serde_json::Value;
 
-use crate::load::{Entry, Request};
+use super::request::{Entry, Request};
+use crate::service::{Client, Desk, earmark, segment, until};
 
 /// What the answers say about whether something was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
+pub enum Known {
     /// It was acknowledged.
     Done,
     /// It was refused, or not taken.
@@ -37,14 +37,18 @@ struct ExpectedBatch {
 
 /// What is expected of all orders and batches.
 #[derive(Debug, Default)]
-pub(crate) struct Expectations {
+pub struct Expectations {
     orders: BTreeMap<String, ExpectedOrder>,
     batches: BTreeMap<String, ExpectedBatch>,
 }
 
 impl Expectations {
     /// The expectations from a record. `unanswered`: what is known of a command without an answer.
-    pub(crate) fn of(record: &[Entry], unanswered: Known) -> Self {
+    ///
+    /// # Panics
+    /// When a command was answered in a way that no such command is, or the record is out of order.
+    #[must_use]
+    pub fn of(record: &[Entry], unanswered: Known) -> Self {
         let mut expectations = Self::default();
         for entry in record {
             let known = match &entry.answer {
@@ -103,7 +107,10 @@ impl Expectations {
     }
 
     /// Checks each order and each batch.
-    pub(crate) async fn check(&self, client: &Client) {
+    ///
+    /// # Panics
+    /// When one is missing, there against its answer, or different.
+    pub async fn check(&self, client: &Client) {
         for (order, expected) in &self.orders {
             let reply = client.get(&format!("/v1/orders/{}", segment(order))).await;
             match (reply.status, expected.placed) {
@@ -175,7 +182,10 @@ impl ExpectedBatch {
 }
 
 /// Waits until no backordered line fits a batch: a backlog that was pending at a crash is served.
-pub(crate) async fn wait_until_served(client: &Client) {
+///
+/// # Panics
+/// When one still does after [`PATIENCE`](crate::service::PATIENCE).
+pub async fn wait_until_served(client: &Client) {
     until("the backlog is served", async || {
         for product in client.pages("/v1/products?limit=100").await {
             let sku = product["sku"].as_str().expect("a SKU");
@@ -199,7 +209,10 @@ pub(crate) async fn wait_until_served(client: &Client) {
 }
 
 /// Checks each batch against its lines, and each product against its events: no unit is allocated twice.
-pub(crate) async fn check_balances(desk: &Desk) {
+///
+/// # Panics
+/// When they do not agree.
+pub async fn check_balances(desk: &Desk) {
     let exported = earmark(&desk.db.url(), &["export", "allocations", "--format", "ndjson"])
         .await
         .succeeded();
@@ -237,7 +250,10 @@ pub(crate) async fn check_balances(desk: &Desk) {
 }
 
 /// Repeats the commands that were done: the answers are the same, and nothing changes.
-pub(crate) async fn repeat(record: &[Entry], client: &Client) {
+///
+/// # Panics
+/// When an answer differs, or something changes.
+pub async fn repeat(record: &[Entry], client: &Client) {
     let before = client.events().await.len();
     let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
     for entry in record.iter().filter(|entry| entry.is_done()) {
@@ -271,7 +287,10 @@ pub(crate) async fn repeat(record: &[Entry], client: &Client) {
 }
 
 /// Repeats the commands without an answer: now each is answered.
-pub(crate) async fn settle(record: &mut [Entry], client: &Client) {
+///
+/// # Panics
+/// When one is not.
+pub async fn settle(record: &mut [Entry], client: &Client) {
     for entry in record.iter_mut().filter(|entry| entry.answer.is_none()) {
         *entry = Entry::of(entry.request.clone(), client).await;
         assert!(entry.answer.is_some(), "{:?} is not answered", entry.request);

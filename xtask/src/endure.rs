@@ -1,0 +1,105 @@
+//! `cargo xtask endure`: faults at random to a service under load, for as long as you say.
+
+use std::process::Command;
+
+use clap::{Args, ValueEnum};
+use xtask::{Failure, Interruptions, Server, cargo, say};
+
+use crate::test::FEATURES;
+
+/// The variables that tell the test how long it runs, by which seed, and which faults it leaves out.
+const MINUTES: &str = "EARMARK_ENDURE_MINUTES";
+const SEED: &str = "EARMARK_ENDURE_SEED";
+const WITHOUT: &str = "EARMARK_ENDURE_WITHOUT";
+
+/// The options of the command.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// How long the faults go on, in minutes, for each database.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    minutes: u32,
+    /// One database alone.
+    #[arg(long)]
+    only: Option<Database>,
+    /// The order of the faults; by default another one in each run. Each run prints its seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Faults to leave out, by the names in the table that is printed at the end: `--without lock-table,leavers`.
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<String>,
+}
+
+/// A database that the service is run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgres,
+}
+
+impl Options {
+    fn test(&self) -> Command {
+        let mut test = cargo();
+        test.args([
+            "test",
+            "--package",
+            "earmark-tests",
+            "--features",
+            FEATURES,
+            "--test",
+            "endure",
+        ]);
+        // One database after the other, and the table is shown.
+        test.args(["--", "--nocapture", "--test-threads", "1"]);
+        match self.only {
+            None => {}
+            Some(Database::Sqlite) => {
+                test.arg("on_sqlite");
+            }
+            Some(Database::Postgres) => {
+                test.arg("on_postgres");
+            }
+        }
+        test.env(MINUTES, self.minutes.to_string());
+        test.env(WITHOUT, self.without.join(","));
+        match self.seed {
+            Some(seed) => test.env(SEED, seed.to_string()),
+            None => test.env_remove(SEED),
+        };
+        test
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<(), Failure> {
+    // The test has a server of its own, which it crashes: this one only shows that the programs are here, or installs
+    // them.
+    drop(Server::start(interruptions)?);
+    interruptions.step(&mut options.test())?;
+    say("\nThe service has endured it all.");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_reach_the_test() {
+        let options = Options {
+            minutes: 7,
+            only: Some(Database::Sqlite),
+            seed: Some(3),
+            without: vec!["leavers".to_owned(), "line-ends".to_owned()],
+        };
+        let test = options.test();
+        assert!(test.get_args().any(|argument| argument == "on_sqlite"));
+        let value = |name: &str| {
+            let (_, value) = test.get_envs().find(|(variable, _)| *variable == name)?;
+            value?.to_str()
+        };
+        assert_eq!(
+            [value(MINUTES), value(SEED), value(WITHOUT)],
+            [Some("7"), Some("3"), Some("leavers,line-ends")]
+        );
+    }
+}
