@@ -9,6 +9,7 @@ pub const LAYERS: &[Layers] = &[
     DOMAIN,
     APPLICATION,
     ADAPTERS,
+    CLOCK,
     FILES,
     HTTP,
     MEMORY,
@@ -50,6 +51,7 @@ const APPLICATION: Layers = Layers {
         &["engine::hints", "engine::job", "engine::progress"],
         &["engine::locked_products"],
         &["engine::holds"],
+        &["engine::pending_work"],
         &["engine::shared"],
         &["engine::queue"],
         &["engine::decide"],
@@ -75,6 +77,13 @@ const ADAPTERS: Layers = Layers {
         &["clock", "ids", "sql", "wire"],
         &["files", "http", "memory", "postgres", "sqlite"],
     ],
+};
+
+/// The clock that does not believe every step, then the port.
+const CLOCK: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "clock",
+    order: &[&["steady_time"]],
 };
 
 /// Rows that are read and rows that are written.
@@ -161,7 +170,11 @@ const POSTGRES: Layers = Layers {
 const SQL: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "sql",
-    order: &[&["new_lines", "rank"], &["decode"], &["product_cache"]],
+    order: &[
+        &["new_lines", "rank"],
+        &["decode"],
+        &["pending_change", "product_cache"],
+    ],
 };
 
 /// Statements, then rows, then loading and writing, then connections, then the ports.

@@ -1,11 +1,12 @@
 //! A group's transaction: attempts, retries, and the answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Scope, Sku};
+use earmark_domain::{Command, DecisionContext, NeedsAllBatches, Outcome, Scope, Sku};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 
 use super::decide::{OnPendingWork, decide};
 use super::hints::AllBatchesHints;
@@ -107,7 +108,7 @@ impl Transaction {
                 Err(StoreError::Undecided(Undecided::ChangesPending(skus))) => {
                     tracing::debug!(products = skus.len(), "continuing changes of batches");
                     let work = PendingWork::ChangesPending;
-                    if let Err(error) = work.finish(skus, &mut budget, shared, hints).await {
+                    if let Err(error) = finish(work, skus, &mut budget, shared, hints).await {
                         tracing::debug!(%error, "changes of batches are still pending");
                         shared.change_pending.notify_one();
                         on_pending_work = OnPendingWork::Answer(error);
@@ -116,7 +117,7 @@ impl Transaction {
                 Err(StoreError::Undecided(Undecided::HoldsDue(skus))) => {
                     tracing::debug!(products = skus.len(), "expiring holds");
                     let work = PendingWork::HoldsDue(now);
-                    if let Err(error) = work.finish(skus, &mut budget, shared, hints).await {
+                    if let Err(error) = finish(work, skus, &mut budget, shared, hints).await {
                         tracing::debug!(%error, "holds are still due");
                         shared.holds_due.notify_one();
                         on_pending_work = OnPendingWork::Answer(error);
@@ -257,6 +258,52 @@ impl Transaction {
             drop(reply.send(answer));
         }
     }
+}
+
+/// Does pending work on some products. They take turns, so that a product with a few pages does not wait for one with
+/// very many.
+///
+/// # Errors
+/// `Busy` if the budget is spent and some is left; else why it can't be done.
+async fn finish(
+    work: PendingWork,
+    skus: BTreeSet<Sku>,
+    budget: &mut Budget,
+    shared: &Shared,
+    hints: &AllBatchesHints,
+) -> Result<(), CommandError> {
+    // One page for all of the products first: few of them have more than a little work.
+    let mut turns = VecDeque::from([skus]);
+    while let Some(skus) = turns.pop_front() {
+        if !budget.take(shared.clock.as_ref()) {
+            return Err(CommandError::Busy);
+        }
+        let page = work.page(skus.clone(), shared.worklist.as_ref()).await?;
+        let mut has_more = page.has_more;
+        for command in page.commands {
+            let outcome = run_alone(command, shared, hints).await?;
+            has_more |= outcome == Outcome::ChangeContinued { done: false };
+        }
+        if has_more {
+            turns.extend(skus.into_iter().map(|sku| BTreeSet::from([sku])));
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command of the service in a transaction of its own.
+async fn run_alone(envelope: Envelope, shared: &Shared, hints: &AllBatchesHints) -> Result<Outcome, CommandError> {
+    let (reply, answer) = oneshot::channel();
+    let job = Job {
+        envelope,
+        reply,
+        streamed: false,
+    };
+    // A transaction that expires holds asks for no more than that changes are continued, and one that continues changes
+    // asks for nothing: this recurses no deeper.
+    let split = Box::pin(Transaction::of(vec![job], hints).run(shared, hints, None)).await;
+    debug_assert!(split.is_empty(), "a single command is not split");
+    answer.await.unwrap_or(Err(CommandError::Internal))
 }
 
 /// Equal outcomes in a row: they are reported to the meter at once.

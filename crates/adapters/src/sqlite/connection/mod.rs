@@ -3,6 +3,7 @@
 mod checkpoint;
 mod connect;
 mod pipeline;
+mod position;
 mod readers;
 mod writer_thread;
 

@@ -17,7 +17,7 @@ use super::super::file::{FileConnection, FileGuard};
 use super::super::store::{DeferredIndexBounds, WriteConnection};
 use super::checkpoint::{Checkpoint, CheckpointBounds};
 use super::connect::Address;
-use super::pipeline::Position;
+use super::position::Position;
 
 /// How many jobs wait for the writer; beyond that their callers wait to queue them. The engine has at most two
 /// transactions for each of its few lanes, so this is never the bottleneck; it bounds what is left to do at the end.
