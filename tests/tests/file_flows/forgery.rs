@@ -115,10 +115,16 @@ async fn forge(url: &str, statement: &str) {
         use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
         let mut connection = AsyncPgConnection::establish(url).await.expect("the server answers");
-        for table in ["products", "batches", "lines", "further_allocations", "events"] {
-            let unguard = format!("ALTER TABLE {table} DISABLE TRIGGER USER");
-            connection.batch_execute(&unguard).await.expect("the guards are off");
-        }
+        let guard = async |connection: &mut AsyncPgConnection, switch: &str| {
+            for table in ["products", "batches", "lines", "further_allocations", "events"] {
+                let switched = format!("ALTER TABLE {table} {switch} TRIGGER USER");
+                connection
+                    .batch_execute(&switched)
+                    .await
+                    .expect("the guards are switched");
+            }
+        };
+        guard(&mut connection, "DISABLE").await;
         let statement = statement
             .replace(PLACING_EVENT, "placed_version")
             .replace(NO_EVENT, "0");
@@ -126,6 +132,8 @@ async fn forge(url: &str, statement: &str) {
             .batch_execute(&statement)
             .await
             .expect("the tables are forged");
+        // A database whose guards are off is not used at all.
+        guard(&mut connection, "ENABLE").await;
     }
 }
 
