@@ -123,6 +123,7 @@ const HTTP: Layers = Layers {
         &["dashboard"],
         &["routes"],
         &["middleware"],
+        &["app"],
         &["server"],
     ],
 };

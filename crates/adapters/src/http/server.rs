@@ -16,6 +16,7 @@ use actix_web::rt::net::TcpStream;
 use rustix::net::sockopt::set_socket_send_buffer_size;
 
 use super::api::Api;
+use super::app::app;
 use super::connection::{Connection, Connections};
 
 /// How long a client may take to send the head of a request. Heads are a few hundred bytes; a client that needs longer
@@ -66,7 +67,7 @@ pub fn serve(listener: TcpListener, api: &Arc<Api>, connections: NonZeroUsize) -
             .on_connect_ext(|connection: &Connection<TcpStream>, data: &mut Extensions| {
                 data.insert(connection.in_use());
             })
-            .finish(map_config(super::app(&api).into_factory(), |_| AppConfig::default()));
+            .finish(map_config(app(&api).into_factory(), |_| AppConfig::default()));
         let open = Arc::clone(&open);
         fn_service(move |stream: TcpStream| {
             let client = stream.peer_addr().ok();
