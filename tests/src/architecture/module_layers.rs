@@ -185,6 +185,7 @@ const SQLITE: Layers = Layers {
     order: &[
         &["error", "schema"],
         &["builder", "ngrams", "statement"],
+        &["file::paths"],
         &["file::header", "file::held_file", "file::log"],
         &["file::binding"],
         &["file"],

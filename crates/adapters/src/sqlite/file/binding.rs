@@ -21,7 +21,7 @@ use super::super::error::OpenError;
 use super::super::statement::statement;
 use super::header::{DatabaseStart, LogHeader};
 use super::log::{copy, length};
-use super::log_of;
+use super::paths::log_of;
 
 /// How often the two headers are read while another process changes them. Each change takes it thousands of commits.
 const MAX_READS: usize = 16;

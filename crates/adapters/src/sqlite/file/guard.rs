@@ -19,7 +19,7 @@ use super::super::statement::statement;
 use super::header::{LogHeader, Salts};
 use super::held_file::Identity;
 use super::log::{LogLength, length};
-use super::{log_index_of, log_of};
+use super::paths::{log_index_of, log_of};
 
 /// How often the log is compared with its length while another process lets it restart. It can't restart again before it
 /// has grown by thousands of pages.

@@ -7,6 +7,7 @@ mod guard;
 mod header;
 mod held_file;
 mod log;
+mod paths;
 
 pub(super) use self::binding::{bind, bind_to, check_log};
 pub(super) use self::file_connection::FileConnection;
@@ -14,21 +15,4 @@ pub(super) use self::guard::{Checked, FileGuard};
 pub(super) use self::header::{APPLICATION_ID, DatabaseStart};
 pub(super) use self::held_file::{check_writable, create, hold};
 pub(super) use self::log::{LogLength, copy, length};
-
-use std::path::{Path, PathBuf};
-
-/// The log of a database.
-pub(super) fn log_of(database: &Path) -> PathBuf {
-    beside(database, "-wal")
-}
-
-/// The index of its log, which the connections of all processes share.
-pub(super) fn log_index_of(database: &Path) -> PathBuf {
-    beside(database, "-shm")
-}
-
-fn beside(database: &Path, ending: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
+pub(super) use self::paths::{log_index_of, log_of};
