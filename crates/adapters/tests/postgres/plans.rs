@@ -21,7 +21,7 @@ use crate::shop::{
 const PAST: i64 = 20_000;
 
 /// Far more rows than one run of all commands has to read, and far fewer than are inserted.
-const FEW: i64 = PAST / 4;
+const FEW: i64 = PAST / 2;
 
 /// Runs commands that use every statement. `part` makes the names new.
 async fn run_every_statement(store: &PostgresStore, part: &str) {
