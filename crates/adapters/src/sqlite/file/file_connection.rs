@@ -1,8 +1,10 @@
 //! A connection that may write, and leaves the file as it should be left.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::mem;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,6 +58,12 @@ impl FileConnection {
         path.clone_into(&mut self.path);
     }
 
+    /// Whether its file has no name any more, and no other file has taken its place.
+    fn is_deleted(&self) -> bool {
+        let has_no_name = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
+        has_no_name && self.path.metadata().is_err_and(|why| why.kind() == ErrorKind::NotFound)
+    }
+
     /// Whether its path still leads to its file.
     fn is_in_its_place(&self) -> bool {
         let (there, own) = (self.path.metadata(), self.file.metadata());
@@ -81,6 +89,11 @@ impl DerefMut for FileConnection {
 
 impl Drop for FileConnection {
     fn drop(&mut self) {
+        if self.is_deleted() {
+            // Closing it harms no file; left open, it would keep its descriptors.
+            drop(self.connection.take());
+            return;
+        }
         if self.abandoned || !self.is_in_its_place() {
             // The locks of a connection that stays open must stay, too.
             mem::forget(Arc::clone(&self.file));
