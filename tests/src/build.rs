@@ -178,6 +178,7 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
         locations: Locations::ANY,
         on_shortage,
         split,
+        without_grace: false,
     })
 }
 
@@ -211,6 +212,7 @@ pub fn allocate_line(key: LineKey, of: &str, quantity: u32) -> Command {
         locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split: false,
+        without_grace: false,
     })
 }
 
@@ -226,6 +228,7 @@ pub fn allocate_from(order_id: &str, of: &str, quantity: u32, from: &[&str]) -> 
         locations: locations(from),
         on_shortage: OnShortage::Backorder,
         split: true,
+        without_grace: false,
     })
 }
 
@@ -389,5 +392,5 @@ pub fn cancel_order(order_id: &str) -> Command {
 /// Serves the next page of a backlog.
 #[must_use]
 pub fn serve_backlog(of: &str) -> Command {
-    Command::ServeBacklog(sku(of))
+    Command::Continue(sku(of))
 }

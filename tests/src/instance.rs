@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal};
-use earmark_domain::{Command, MessageId, Promising};
+use earmark_domain::{Command, Improve, MessageId, Promising};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -22,7 +22,8 @@ const SETTINGS: EngineSettings = EngineSettings {
     // A crash case takes as long as it takes.
     answer_timeout: Duration::from_secs(60),
     promising: Promising {
-        overdue_grace_days: None,
+        overdue_grace_days: Some(7),
+        improve: Improve::AtRisk,
     },
 };
 

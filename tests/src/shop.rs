@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, LineEventCheck, OrderRead, ProductRead,
-    Report, Store, StoreError, Undecided, VerifyPorts, verify,
+    Answer, BatchRead, Clock, CommandError, Decide, Decided, EventFilter, OrderRead, ProductRead, Report, Store,
+    StoreError, Undecided, VerifyPorts, verify,
 };
 use earmark_domain::{
-    ChangeSet, Command, DecisionContext, ExpireHolds, Loaded, NeedsAllBatches, OrderRecord, Outcome, ProductHistory,
-    Promising, Refusal, Scope, SequencedEvent, Sku, UnitOfWork,
+    AllocationRecord, AuditedOrder, ChangeSet, Command, DecisionContext, DispatchRecord, ExpireHolds, LineKey,
+    LineRecord, Loaded, NeedsAllBatches, Outcome, ProductHistory, Promising, Refusal, Scope, SequencedEvent, Sku,
+    UnitOfWork,
 };
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::build;
@@ -103,10 +105,8 @@ impl Clock for TestClock {
 pub struct Snapshot {
     /// The history of every product, by SKU; rows in the order of their keys.
     pub histories: Vec<ProductHistory>,
-    /// The headers of all orders.
-    pub orders: Vec<OrderRecord>,
-    /// All lines, each checked against the events.
-    pub lines: Vec<LineEventCheck>,
+    /// All orders, with all that is stored of them.
+    pub orders: Vec<AuditedOrder>,
     /// All events.
     pub events: Vec<SequencedEvent>,
 }
@@ -152,11 +152,18 @@ impl Shop {
         self.clock.next()
     }
 
+    /// Today.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.clock.today()
+    }
+
     /// The context of a command that is decided now.
     #[must_use]
     pub fn context(&self) -> DecisionContext {
         DecisionContext {
             now: self.clock.now(),
+            today: self.today(),
             actor: Arc::from("tester"),
             correlation_id: Arc::from("contract"),
             promising: self.promising,
@@ -171,10 +178,10 @@ impl Shop {
             if let Some(gate) = &gate {
                 gate.pass();
             }
-            let continues_change = matches!(command, Command::ContinueChange(_));
-            let pending = unit_of_work.products_with_pending_changes();
+            let continues_change = matches!(command, Command::Continue(_));
+            let pending = unit_of_work.products_with_pending_work();
             if !pending.is_empty() && !continues_change {
-                return Err(Undecided::ChangesPending(pending));
+                return Err(Undecided::WorkPending(pending));
             }
             let due = unit_of_work.products_with_due_holds(context.now);
             if !continues_change && !due.is_empty() && !matches!(command, Command::ExpireHolds(_)) {
@@ -347,8 +354,33 @@ impl Shop {
 
     /// The history of a product.
     pub async fn history(&self, sku: &Sku) -> ProductHistory {
-        let history = self.reads.history(sku).await.expect("a history");
-        let mut history = history.expect("the product is known");
+        let stored = self.reads.audited_product(sku).await.expect("a product");
+        let stored = stored.expect("it is known");
+        let orders = self.audited_orders().await;
+        let own: BTreeSet<LineKey> = orders
+            .iter()
+            .flat_map(|order| &order.lines)
+            .filter(|line| line.sku == *sku)
+            .map(|line| line.terms.key.clone())
+            .collect();
+        let of_product = |event: &SequencedEvent| event.event.product().is_some_and(|(of, _)| of == sku);
+        let (mut lines, mut allocations, mut dispatches) = (Vec::new(), Vec::new(), Vec::new());
+        for order in orders {
+            lines.extend(order.lines);
+            allocations.extend(order.allocations);
+            dispatches.extend(order.dispatches);
+        }
+        lines.retain(|line: &LineRecord| own.contains(&line.terms.key));
+        allocations.retain(|allocation: &AllocationRecord| own.contains(&allocation.key));
+        dispatches.retain(|dispatch: &DispatchRecord| own.contains(&dispatch.key));
+        let mut history = ProductHistory {
+            product: stored.product,
+            batches: stored.batches,
+            lines,
+            allocations,
+            dispatches,
+            events: self.events().await.into_iter().filter(of_product).collect(),
+        };
         history.batches.sort_by(|a, b| a.reference.cmp(&b.reference));
         history.lines.sort_by(|a, b| a.terms.key.cmp(&b.terms.key));
         history
@@ -378,16 +410,16 @@ impl Shop {
         read.expect("an order").expect("it exists")
     }
 
-    /// All lines, each checked against the events, read a page at a time.
-    pub async fn line_event_checks(&self) -> Vec<LineEventCheck> {
-        let mut lines: Vec<LineEventCheck> = Vec::new();
+    /// All that is stored of orders, read a page at a time.
+    pub async fn audited_orders(&self) -> Vec<AuditedOrder> {
+        let mut orders: Vec<AuditedOrder> = Vec::new();
         loop {
-            let after = lines.last().map(|line| line.record.terms.key.clone());
-            let page = self.reads.line_event_checks(after.as_ref(), PAGE).await.expect("lines");
+            let after = orders.last().map(|order| order.id.clone());
+            let page = self.reads.audited_orders(after.as_ref(), PAGE).await.expect("orders");
             if page.is_empty() {
-                return lines;
+                return orders;
             }
-            lines.extend(page);
+            orders.extend(page);
         }
     }
 
@@ -407,19 +439,9 @@ impl Shop {
                 histories.push(self.history(&product.sku).await);
             }
         }
-        let mut orders: Vec<OrderRecord> = Vec::new();
-        loop {
-            let after = orders.last().map(|order| order.id.clone());
-            let page = self.reads.orders(after.as_ref(), PAGE).await.expect("orders");
-            if page.is_empty() {
-                break;
-            }
-            orders.extend(page);
-        }
         Snapshot {
             histories,
-            orders,
-            lines: self.line_event_checks().await,
+            orders: self.audited_orders().await,
             events: self.events().await,
         }
     }
@@ -432,7 +454,6 @@ impl Shop {
         let ports = VerifyPorts {
             views: self.reads.as_ref(),
             events: self.reads.as_ref(),
-            exports: self.reads.as_ref(),
             audit: self.reads.as_ref(),
         };
         verify(ports).await

@@ -8,7 +8,6 @@ use earmark_application::{
 };
 use earmark_domain::{Command, LineView, MessageId, Outcome, Refusal};
 
-use crate::build::day;
 use crate::databases::Db;
 use crate::shop::Shop;
 
@@ -44,7 +43,11 @@ impl ShopEngine {
     #[must_use]
     pub fn with_worklist(shop: Shop, worklist: Arc<dyn Worklist>) -> Self {
         let (clock, meter) = (shop.clock.clone(), Arc::new(NoMeter));
-        let (engine, lanes) = Engine::new(shop.store.clone(), worklist, clock, meter, EngineSettings::default());
+        let settings = EngineSettings {
+            promising: shop.promising,
+            ..EngineSettings::default()
+        };
+        let (engine, lanes) = Engine::new(shop.store.clone(), worklist, clock, meter, settings);
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -137,20 +140,20 @@ impl ShopEngine {
         self.work(ProductWork::ExpireHolds).await;
     }
 
-    /// Continues all pending changes of batches, as the background job does at once.
+    /// Continues all pending work, as the background job does at once.
     ///
     /// # Panics
     /// When the store fails.
-    pub async fn continue_changes(&self) {
-        self.work(ProductWork::ContinueChanges).await;
+    pub async fn continue_work(&self) {
+        self.work(ProductWork::Continue).await;
     }
 
-    /// Serves all pending backlogs, as the background job does at once.
+    /// Tells what the day has changed, as the background job does at once.
     ///
     /// # Panics
     /// When the store fails.
-    pub async fn serve_backlogs(&self) {
-        self.work(ProductWork::ServeBacklogs).await;
+    pub async fn pass_day(&self) {
+        self.work(ProductWork::PassDay).await;
     }
 
     async fn work(&self, work: ProductWork) {
@@ -172,7 +175,7 @@ impl ShopEngine {
     /// # Panics
     /// When there is no such order.
     pub async fn line_of(&self, order: &str) -> LineView {
-        self.order(order).await.view(self.now()).lines.remove(0)
+        self.order(order).await.view(self.now(), self.today()).lines.remove(0)
     }
 
     /// The allocations of an order's first line: batch and quantity, in preference order.
@@ -185,7 +188,7 @@ impl ShopEngine {
 
     /// The available units of a batch.
     pub async fn available(&self, batch: &str) -> u64 {
-        self.batch(batch).await.view(day(0)).available.get()
+        self.batch(batch).await.view().available.get()
     }
 
     /// The events after the first `seen` ones, each by its name and its order, without those of the given names.

@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
-use xtask::{Failure, Interruptions, Server, cargo, say};
+use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
-use crate::test::FEATURES;
+use crate::test::{FEATURES, WRONG_CLOCK};
 
 /// The variables that tell the test how long it runs, by which seed, and which faults it leaves out.
 const MINUTES: &str = "EARMARK_ENDURE_MINUTES";
@@ -74,6 +74,9 @@ pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
     // The test has a server of its own, which it crashes: this one only shows that the programs are here, or installs
     // them.
     drop(Server::start(interruptions)?);
+    if folder_of(WRONG_CLOCK, &[]).is_none() {
+        install(WRONG_CLOCK, interruptions)?;
+    }
     interruptions.step(&mut options.test())?;
     say("\nThe service has endured it all.");
     Ok(())

@@ -14,6 +14,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("psql", "postgresql"),
     ("wrk", "wrk"),
     ("chromium", "chromium"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3"),
+    ("python3-venv", "python3-venv"),
+    ("faketime", "faketime"),
 ];
 
 /// Whether this process runs as root.

@@ -2,6 +2,7 @@
 
 use xtask::{Failure, Interruptions, cargo, say};
 
+use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
@@ -36,6 +37,7 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
         let alone = ["--no-default-features", "--features", adapter];
         step(&[&["check", "--package", "earmark-adapters"], &alone[..]].concat())?;
     }
+    openapi::run(interruptions)?;
     say("\nAll checks passed.");
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod endure;
 mod lint;
+mod openapi;
 mod test;
 
 use std::ffi::OsString;
@@ -49,8 +50,13 @@ enum Command {
     /// Prints the seed first and a table at the end. Fails if a caller waited too long, or anything that was
     /// acknowledged is not there.
     Endure(endure::Options),
-    /// Check formatting, lints, architecture rules, and that each adapter compiles alone.
+    /// Check formatting, lints, architecture rules, that each adapter compiles alone, and the OpenAPI document.
     Lint,
+    /// Have the OpenAPI document judged by linters and by generators of clients, and call a service with one.
+    ///
+    /// Installs the tools into `target/openapi`, and Node and Python if they are missing (Debian packages, as root;
+    /// otherwise says what to install). A warning is a failure.
+    Openapi,
 }
 
 fn main() -> ExitCode {
@@ -71,6 +77,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Bench { arguments } => bench::run(&arguments, &interruptions),
         Command::Endure(options) => endure::run(&options, &interruptions),
         Command::Lint => lint::run(&interruptions),
+        Command::Openapi => openapi::run(&interruptions),
     }
 }
 

@@ -11,14 +11,19 @@ const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
 
+/// A program whose package has the library that gives a service a wrong clock.
+pub(crate) const WRONG_CLOCK: &str = "faketime";
+
 /// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
 
 /// Runs `cargo test` on the workspace with these arguments.
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
-    if folder_of(BROWSER, &[]).is_none() {
-        install(BROWSER, interruptions)?;
+    for program in [BROWSER, WRONG_CLOCK] {
+        if folder_of(program, &[]).is_none() {
+            install(program, interruptions)?;
+        }
     }
     let server = Server::start(interruptions)?;
     say(&format!("A throwaway PostgreSQL server listens at {}", server.url()));

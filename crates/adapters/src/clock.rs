@@ -7,20 +7,24 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use earmark_application::Clock;
+use earmark_domain::Calendar;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use steady_time::SteadyTime;
 
-/// Tells the time of the machine it runs on, in UTC. A step of the machine's clock is believed once it has stood for a
+/// Tells the time of the machine it runs on, and the day by the shop's calendar. A step of the machine's clock is believed once it has stood for a
 /// few seconds; until then the time goes on as it did. Cheap to clone; clones tell the same time.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
+    /// The shop's calendar.
+    calendar: Calendar,
     origin: Instant,
     time: Arc<Mutex<SteadyTime>>,
 }
 
 impl SystemClock {
-    /// A clock whose monotonic time begins now.
+    /// A clock whose monotonic time begins now, with the calendar of UTC.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -28,9 +32,16 @@ impl SystemClock {
     )]
     pub fn new() -> Self {
         Self {
+            calendar: Calendar::UTC,
             origin: Instant::now(),
             time: Arc::new(Mutex::new(SteadyTime::starting_at(Timestamp::now()))),
         }
+    }
+
+    /// The same clock with the shop's calendar.
+    #[must_use]
+    pub fn with_calendar(self, calendar: Calendar) -> Self {
+        Self { calendar, ..self }
     }
 }
 
@@ -59,6 +70,10 @@ impl Clock for SystemClock {
             );
         }
         reading.now
+    }
+
+    fn day_of(&self, instant: Timestamp) -> Date {
+        self.calendar.day_of(instant)
     }
 
     fn monotonic(&self) -> Duration {

@@ -5,6 +5,10 @@
 //! alone; none knows another. What they share has rooms of its own: [`wire`], the domain's words as JSON, and `sql`, the
 //! product cache and the encoding of rows.
 
+// A future is as large as all that it may await, and is moved when it is passed on, bounded in time or spawned: what is
+// large is boxed where it is made. (The tests of the crate need not care.)
+#![cfg_attr(not(test), warn(clippy::large_futures))]
+
 #[cfg(feature = "clock")]
 pub mod clock;
 #[cfg(feature = "files")]

@@ -89,11 +89,11 @@ struct NoWork;
 
 #[async_trait]
 impl Worklist for NoWork {
-    async fn products_with_pending_backlog(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn products_with_pending_change(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_changed_by_day(&self, _: jiff::civil::Date, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -145,6 +145,7 @@ fn envelope(number: usize, products: usize) -> Envelope {
         locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split: false,
+        without_grace: false,
     });
     let correlation_id = Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}"));
     Envelope::new(command, Principal::new("api"), correlation_id)

@@ -28,9 +28,16 @@ pub enum Undecided {
     /// Holds on these products are past their deadline and still count: they have to be expired first.
     #[error("holds on {} products are past their deadline", .0.len())]
     HoldsDue(BTreeSet<Sku>),
-    /// Changes of batches of these products are not carried out for all lines: they have to be continued first.
-    #[error("changes of batches of {} products have to be continued first", .0.len())]
-    ChangesPending(BTreeSet<Sku>),
+    /// Earlier commands on these products are not carried out to their end: that has to be done first.
+    #[error("work on {} products has to be continued first", .0.len())]
+    WorkPending(BTreeSet<Sku>),
+    /// One of the commands leaves work on a product to be continued, and another behind it is about the same product.
+    /// They can't share a transaction.
+    #[error("command {first} has to be decided in another transaction than those before it")]
+    Parts {
+        /// The position of the command that has to wait: those before it can be decided together.
+        first: usize,
+    },
     /// Deciding one of the commands panicked; the state it was decided on is lost with it.
     #[error("deciding command {command} panicked")]
     Panicked {

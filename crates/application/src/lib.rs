@@ -22,9 +22,9 @@ pub use envelope::{Envelope, Principal};
 pub use ports::{
     Audit, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health,
     IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS,
-    LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken, LineEventCheck, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS,
-    Meter, NoMeter, PURGE_BATCH, Store, Views, Worklist,
+    LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, Meter, NoMeter,
+    PURGE_BATCH, Store, Views, Worklist,
 };
-pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary};
+pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;
 pub use verify::{Report, VerifyPorts, verify};

@@ -2,7 +2,7 @@
 
 use earmark_domain::{
     BatchRecord, BatchView, Count, LineRecord, LineView, OrderId, OrderRecord, OrderView, Part, ProductName,
-    ProductRecord, Sku, Units, day_of, promise_date,
+    ProductRecord, Promise, Promising, Sku, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,17 +17,24 @@ pub struct LineRead {
 }
 
 impl LineRead {
-    /// The line as it is shown at an instant: past its deadline it holds nothing, whether or not the sweep has recorded it.
+    /// The line as it is shown at an instant of a day: past its deadline it holds nothing, whether or not the sweep has
+    /// recorded it.
     #[must_use]
-    pub fn view(self, now: Timestamp) -> LineView {
+    pub fn view(self, now: Timestamp, today: Date) -> LineView {
         let state = self.record.state_at(now);
         let allocations = if state.holds_units() {
             self.allocations
         } else {
             Vec::new()
         };
+        let promise = self.record.promise;
         LineView {
-            promised_on: promise_date(allocations.iter().map(|(_, eta)| *eta), day_of(now)),
+            at_risk: state.is_open() && self.record.is_at_risk(allocations.iter().map(|(_, eta)| *eta), today),
+            promise: Promise {
+                on: promise.on.filter(|_| state == self.record.state),
+                ..promise
+            },
+            placed_at: self.record.terms.placed_at,
             hold_until: self.record.terms.hold_until.filter(|_| state.is_open()),
             key: self.record.terms.key,
             sku: self.record.sku,
@@ -50,10 +57,10 @@ pub struct OrderRead {
 }
 
 impl OrderRead {
-    /// The order as it is shown at an instant.
+    /// The order as it is shown at an instant of a day.
     #[must_use]
-    pub fn view(self, now: Timestamp) -> OrderView {
-        let lines = self.lines.into_iter().map(|line| line.view(now)).collect();
+    pub fn view(self, now: Timestamp, today: Date) -> OrderView {
+        let lines = self.lines.into_iter().map(|line| line.view(now, today)).collect();
         OrderView::of(self.id, self.header.as_ref(), lines)
     }
 }
@@ -68,10 +75,10 @@ pub struct BatchRead {
 }
 
 impl BatchRead {
-    /// The batch as it is shown on a day.
+    /// The batch as it is shown.
     #[must_use]
-    pub fn view(self, today: Date) -> BatchView {
-        BatchView::of(self.record, self.version, today)
+    pub fn view(self) -> BatchView {
+        BatchView::of(self.record, self.version)
     }
 }
 
@@ -94,10 +101,14 @@ pub struct ProductSummary {
     pub dispatched: Units,
     /// Units kept back from new promises.
     pub safety_stock: Count,
-    /// Units that can be promised: what is available in its batches, less those kept back.
-    pub available: Units,
+    /// Units that are available in its batches.
+    pub free: Units,
+    /// Of these, the units in batches of which it was told that they are overdue, with the ETA of each.
+    pub overdue: Vec<(Date, Units)>,
     /// Units that lines in the backlog wait for.
     pub backordered: Units,
+    /// Whether work on it is to be continued: not all who wait have been offered what is free.
+    pub is_pending: bool,
 }
 
 impl ProductSummary {
@@ -111,7 +122,7 @@ impl ProductSummary {
         let present = |batch: &BatchRecord| batch.quantity.units().saturating_sub(batch.dispatched);
         let here = batches.clone().filter(|batch| batch.eta.is_none());
         let coming = batches.clone().filter(|batch| batch.eta.is_some());
-        let available: Units = batches.clone().map(BatchRecord::available).sum();
+        let overdue = batches.clone().filter(|batch| batch.overdue && !batch.closed);
         Self {
             sku: product.sku,
             name: product.name,
@@ -119,12 +130,51 @@ impl ProductSummary {
             on_hand: here.map(present).sum(),
             inbound: coming.map(present).sum(),
             allocated: batches.clone().map(|batch| batch.allocated).sum(),
-            dispatched: batches.map(|batch| batch.dispatched).sum(),
+            dispatched: batches.clone().map(|batch| batch.dispatched).sum(),
             safety_stock: product.safety_stock,
-            available: earmark_domain::promisable(available, product.safety_stock),
+            free: batches.map(BatchRecord::available).sum(),
+            overdue: overdue
+                .filter_map(|batch| Some((batch.eta?, batch.available())))
+                .collect(),
             backordered,
+            is_pending: product.pending.is_some(),
         }
     }
+
+    /// The sums as they are shown on a day.
+    #[must_use]
+    pub fn view(self, promising: Promising, today: Date) -> ProductView {
+        ProductView {
+            available: self.available(promising, today),
+            summary: self,
+        }
+    }
+
+    /// Units that can be promised on a day: what is available in its batches, but for those too long overdue, less the
+    /// safety stock, and less what is owed to those who wait.
+    #[must_use]
+    pub fn available(&self, promising: Promising, today: Date) -> Units {
+        let earliest = promising.earliest_eta(today);
+        let offered = |eta: Date| earliest.is_none_or(|earliest| eta >= earliest);
+        let too_late = self.overdue.iter().filter(|(eta, _)| !offered(*eta));
+        let offered = self.free.saturating_sub(too_late.map(|(_, units)| *units).sum());
+        earmark_domain::promisable(offered, self.safety_stock).saturating_sub(self.owed())
+    }
+
+    /// Units that lines wait for which have not all been offered what is free.
+    #[must_use]
+    pub fn owed(&self) -> Units {
+        if self.is_pending { self.backordered } else { Units::ZERO }
+    }
+}
+
+/// A product's sums as they are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductView {
+    /// The sums.
+    pub summary: ProductSummary,
+    /// Units that can be promised.
+    pub available: Units,
 }
 
 /// A product with its batches, in preference order.
@@ -137,13 +187,13 @@ pub struct ProductRead {
 }
 
 impl ProductRead {
-    /// The batches as they are shown on a day.
+    /// The batches as they are shown.
     #[must_use]
-    pub fn batch_views(&self, today: Date) -> Vec<BatchView> {
+    pub fn batch_views(&self) -> Vec<BatchView> {
         self.batches
             .iter()
             .cloned()
-            .map(|record| BatchView::of(record, self.summary.version, today))
+            .map(|record| BatchView::of(record, self.summary.version))
             .collect()
     }
 }

@@ -25,7 +25,7 @@ impl App {
     /// # Errors
     /// When the store can't be opened.
     pub(crate) async fn open(settings: &Settings, mode: AccessMode) -> Result<Self, Failure> {
-        let ports = wiring::wire(&settings.store, mode).await?;
+        let ports = wiring::wire(&settings.store, &settings.calendar, mode).await?;
         Ok(Self::start(ports, settings, Arc::new(NoMeter)))
     }
 

@@ -5,6 +5,7 @@
 //!
 //! The jobs wait through the [`Clock`] port, so a simulator can run them.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::task::{JoinSet, yield_now};
 use crate::app::App;
 
 /// How often the service looks for pending work on products. What a transaction of this process left is signalled at
-/// once; this finds what another instance or a crash has left, and what failed before. For expired holds, which count
+/// once; this finds what another instance or a crash has left, and what failed before, and what a day that has come changes. For expired holds, which count
 /// zero from their deadline on, it is how late the `HoldExpired` event may be.
 const PRODUCT_PERIOD: Duration = Duration::from_secs(1);
 
@@ -37,11 +38,7 @@ impl BackgroundJobs {
     pub(crate) fn start(app: &App) -> Self {
         let ticker = |period| Ticker::new(Arc::clone(&app.ports.clock), period);
         let mut jobs = JoinSet::new();
-        for work in [
-            ProductWork::ContinueChanges,
-            ProductWork::ServeBacklogs,
-            ProductWork::ExpireHolds,
-        ] {
+        for work in [ProductWork::Continue, ProductWork::ExpireHolds, ProductWork::PassDay] {
             let (engine, ports) = (app.engine.clone(), &app.ports);
             let (worklist, clock) = (Arc::clone(&ports.worklist), Arc::clone(&ports.clock));
             jobs.spawn(work_on_products(work, engine, worklist, clock, ticker(PRODUCT_PERIOD)));
@@ -106,10 +103,11 @@ async fn work_on_products(
 ) {
     let mut job = ProductJob::new(work);
     let signalled = async || match work {
-        ProductWork::ContinueChanges => engine.change_pending().await,
-        ProductWork::ServeBacklogs => engine.backlog_pending().await,
+        ProductWork::Continue => engine.work_pending().await,
         // The deadline of a hold passes by itself; a group may have left some that are due.
         ProductWork::ExpireHolds => engine.holds_due().await,
+        // A day comes by itself.
+        ProductWork::PassDay => pending().await,
     };
     loop {
         tokio::select! {

@@ -192,7 +192,9 @@ store.migrate                true, false: bring the schema up to date at the sta
 http.listen                  HOST:PORT; port 0 picks a free one
 http.hosts                   host names it answers to, besides localhost and addresses; * for every name
 http.base_path               the path that a proxy puts before those of the service, as in /shop
-promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more
+promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more; off: it always is
+promising.time_zone          whose day it is: a name of the IANA database, as in Europe/Vienna
+promising.improve            off, at_risk, all: which lines move to better stock when there is some
 log.format                   auto, pretty, json
 log.level                    error, warn, info, debug, trace, off, or a list as in RUST_LOG
 engine.threads               1 to 256: threads that run the engine; half the processors by default

@@ -10,6 +10,7 @@ use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Views, Worklist};
+use earmark_domain::Calendar;
 
 use crate::failure::Failure;
 use crate::settings::{StoreSettings, StoreUrl};
@@ -49,9 +50,9 @@ pub(crate) struct Ports {
 ///
 /// # Errors
 /// When the store can't be opened.
-pub(crate) async fn wire(settings: &StoreSettings, mode: AccessMode) -> Result<Ports, Failure> {
+pub(crate) async fn wire(settings: &StoreSettings, calendar: &Calendar, mode: AccessMode) -> Result<Ports, Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new().with_calendar(calendar.clone()));
     let migrate = settings.migrate && mode != AccessMode::Read;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     match &settings.url {
         StoreUrl::Sqlite(path) => {
             if mode == AccessMode::Read {

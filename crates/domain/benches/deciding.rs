@@ -10,10 +10,10 @@ use std::sync::Arc;
 use criterion::measurement::WallTime;
 use criterion::{BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use earmark_domain::{
-    Allocate, AllocationRecord, BACKLOG_PAGE, BacklogRead, BatchRecord, ChangeBatch, Command, Count, CreateBatch,
+    Allocate, AllocationRecord, BACKLOG_PAGE, BatchRecord, Calendar, ChangeBatch, Command, Count, CreateBatch,
     DecisionContext, LineId, LineKey, LineRecord, LineRequest, LineState, LineTerms, Loaded, Location, Locations,
-    OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, ProductRecord, Promising, Quantity, Reference,
-    ReleaseRank, Sku, UnitOfWork, Units,
+    OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, ProductRecord, Promise, Promising, Quantity,
+    Reference, ReleaseRank, ServiceRead, Sku, UnitOfWork, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -87,6 +87,7 @@ fn line(order: usize, of: usize, quantity: u32, state: LineState) -> LineRecord 
         sku: sku(of),
         state,
         placed_version: order as u64 + 1,
+        promise: Promise::NONE,
         terms: LineTerms {
             key: key(order, of),
             quantity: units(quantity),
@@ -110,6 +111,7 @@ fn allocate(order: usize, of: usize, quantity: u32, split: bool) -> Command {
         locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split,
+        without_grace: false,
     })
 }
 
@@ -124,6 +126,7 @@ fn asked(commands: impl IntoIterator<Item = Command>) -> Vec<(Command, DecisionC
                 now: instant(1_000_000 + number),
                 actor: Arc::clone(&actor),
                 correlation_id: Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}")),
+                today: Calendar::UTC.day_of(instant(1_000_000 + number)),
                 promising: Promising::default(),
             };
             (command, context)
@@ -241,7 +244,7 @@ fn backlogs(criterion: &mut Criterion) {
     loaded.lines = (0..BACKLOG_PAGE)
         .map(|order| line(order, 0, 1, LineState::Backordered))
         .collect();
-    loaded.backlog = vec![BacklogRead {
+    loaded.backlog = vec![ServiceRead {
         sku: sku(0),
         until: None,
     }];
@@ -278,7 +281,7 @@ fn releases(criterion: &mut Criterion) {
                     allocated_version: order as u64 + 1,
                 })
                 .collect(),
-            backlog: vec![BacklogRead {
+            backlog: vec![ServiceRead {
                 sku: sku(0),
                 until: None,
             }],

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::promising::{OverdueLimit, Promising, day_of};
+use crate::promising::{OverdueLimit, Promising};
 
 /// When a command is decided, and for whom. The caller passes it in: the domain has no clock.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct DecisionContext {
     /// The instant of the decision, as the clock of this instance tells it. Deadlines are held against it; no order
     /// follows from it: it may be earlier than that of a decision before.
     pub now: Timestamp,
+    /// The day of the decision, by the shop's calendar.
+    pub today: Date,
     /// Who caused the command.
     pub actor: Arc<str>,
     /// The id of the request or message that caused it.
@@ -22,19 +24,12 @@ pub struct DecisionContext {
 }
 
 impl DecisionContext {
-    /// The day of the decision, in UTC.
-    #[must_use]
-    pub fn today(&self) -> Date {
-        day_of(self.now)
-    }
-
     /// The time of the decision.
     pub(crate) fn time(&self) -> DecisionTime {
-        let today = self.today();
         DecisionTime {
             now: self.now,
-            today,
-            overdue_limit: self.promising.overdue_limit(today),
+            today: self.today,
+            overdue_limit: self.promising.overdue_limit(self.today),
         }
     }
 }
@@ -51,6 +46,14 @@ pub(crate) struct DecisionTime {
 }
 
 impl DecisionTime {
+    /// The same time, at which every batch is offered, however long it is overdue.
+    pub(crate) fn without_grace(self) -> Self {
+        Self {
+            overdue_limit: OverdueLimit::NONE,
+            ..self
+        }
+    }
+
     /// Whether a batch with this ETA is offered for new promises.
     pub(crate) fn offers(self, eta: Option<Date>) -> bool {
         self.overdue_limit.offers(eta)

@@ -46,14 +46,17 @@ pub use answers::outcome::{Effects, Moved, Outcome, PromiseMoved};
 pub use answers::refusal::{Refusal, Shortage};
 pub use answers::view::{BatchView, LineView, OrderStatus, OrderView};
 pub use commands::command::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, ExpireHolds, LineRequest, PutProduct,
-    Quote,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, ExpireHolds, LineRequest, PassDay,
+    PutProduct, Quote,
 };
 pub use commands::place_order::{
     HoldFor, HoldForError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderLine,
     OrderLinesError, OrderTerms, PlaceOrder,
 };
-pub use commands::scope::{BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, CHANGE_PAGE, ReleaseLines, ReleaseScope, Scope};
+pub use commands::scope::{
+    BACKLOG_PAGE, BATCH_PAGE, BacklogScope, CHANGE_PAGE, IMPROVEMENT_PAGE, ImprovementScope, ReleaseLines,
+    ReleaseScope, Scope,
+};
 pub use context::DecisionContext;
 pub use events::event::{Event, SequencedEvent, Subject};
 pub use events::fact::{EVENT_TYPES, Fact};
@@ -64,17 +67,22 @@ pub use language::name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
 };
 pub use language::precedence::{Precedence, Priority, PriorityError, ReleaseRank, ServicePosition};
+pub use language::promise::Promise;
 pub use language::quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
 pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
-pub use promising::{Promising, day_of, promisable, promise_date};
+pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
-pub use records::loaded::{BacklogRead, BatchPageEnd, Loaded, NextHold, ReleaseRead};
+pub use records::loaded::{BatchPageEnd, Loaded, NextHold, ReleaseRead, ServiceRead};
 pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
-pub use records::pending_change::{PendingChange, PendingStep, ReleasePosition};
+pub use records::pending::{Pending, PendingChange, PendingImprovement, PendingStep, ReleasePosition};
 pub use records::precondition::{EscrowNeed, Precondition};
 pub use records::product::ProductRecord;
-pub use replay::audit::{Discrepancy, ProductHistory, audit};
+pub use replay::audit::{ProductHistory, audit};
+pub use replay::discrepancy::Discrepancy;
+pub use replay::etas::EtaHistory;
+pub use replay::order::{AuditedOrder, audit_order};
+pub use replay::product::{AuditedProduct, ProductProjection};
 pub use stock::batch::Batch;
 pub use stock::line::Line;
 pub use stock::product::Product;

@@ -90,7 +90,12 @@ const CLOCK: Layers = Layers {
 const FILES: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "files",
-    order: &[&["format"], &["rows::kind", "rows::values"], &["rows"], &["export"]],
+    order: &[
+        &["format"],
+        &["rows::gzip", "rows::kind", "rows::place", "rows::values"],
+        &["rows"],
+        &["export"],
+    ],
 };
 
 /// Replies, then requests, then the routes that turn one into the other.
@@ -159,7 +164,7 @@ const POSTGRES: Layers = Layers {
         &["connections"],
         &["inspect"],
         &["rows"],
-        &["read::expired_holds", "read::history"],
+        &["read::expired_holds"],
         &["store::load", "store::write", "store::inbox", "store::fast_path"],
         &["lookups"],
         &["store"],
@@ -174,7 +179,7 @@ const SQL: Layers = Layers {
     order: &[
         &["new_lines", "rank"],
         &["decode"],
-        &["pending_change", "product_cache"],
+        &["audited_orders", "pending", "product_cache"],
     ],
 };
 
@@ -203,7 +208,7 @@ const SQLITE: Layers = Layers {
 const WIRE: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "wire",
-    order: &[&["text"], &["reading"], &["events"], &["views"], &["commands"]],
+    order: &[&["text", "words"], &["reading"], &["events"], &["views"], &["commands"]],
 };
 
 /// Settings, then wiring, then the subcommands.

@@ -40,6 +40,7 @@ pub const APPLICATION: CrateRule = CrateRule {
     ]),
     dev: External::Only(&[
         PermittedCrate::any("criterion"),
+        PermittedCrate::any("peak_alloc"),
         PermittedCrate::any("proptest"),
         PermittedCrate::any("tokio"),
     ]),

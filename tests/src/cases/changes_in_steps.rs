@@ -40,7 +40,7 @@ fn continues(outcome: Outcome) -> bool {
 /// The batch of each line, in order of service; `None`: it waits.
 async fn batches(shop: &Shop) -> Vec<Option<String>> {
     let order = shop.order("o1").await;
-    let view = order.view(shop.now());
+    let view = order.view(shop.now(), shop.today());
     let lines = view.lines.into_iter().map(|line| {
         let name = line.key.line.to_string();
         (name, line.allocations.first().map(|part| part.batch.to_string()))
@@ -49,7 +49,7 @@ async fn batches(shop: &Shop) -> Vec<Option<String>> {
 }
 
 async fn pending(shop: &Shop) -> usize {
-    let pending = shop.reads.products_with_pending_change(10).await.expect("a list");
+    let pending = shop.reads.products_with_pending_work(10).await.expect("a list");
     assert!(pending.iter().all(|product| *product == sku("LAMP")));
     pending.len()
 }
@@ -60,7 +60,7 @@ pub async fn the_lines_of_a_cancelled_batch_are_served_in_order_of_service(db: D
     shop.done(&create_inbound("B2", "LAMP", 100, &day(9).to_string())).await;
     assert!(continues(shop.done(&cancel_batch("B1")).await));
     assert_eq!(pending(&shop).await, 1);
-    shop.continue_changes().await;
+    shop.continue_work().await;
     assert_eq!(pending(&shop).await, 0);
     let batches = batches(&shop).await;
     assert!(batches[..100].iter().all(|batch| batch.as_deref() == Some("B2")));
@@ -79,7 +79,7 @@ pub async fn a_change_that_was_interrupted_is_continued_after_a_restart(db: Db) 
     assert_eq!(batch.allocated, batch.quantity.units(), "nothing of it is free");
     let shop = ShopEngine::of(shop.another(&db).await);
     assert_eq!(pending(&shop).await, 1);
-    shop.continue_changes().await;
+    shop.continue_work().await;
     let batches = batches(&shop).await;
     assert!(batches[..10].iter().all(|batch| batch.as_deref() == Some("B1")));
     assert!(batches[10..].iter().all(Option::is_none));
@@ -110,7 +110,7 @@ pub async fn another_date_reaches_each_of_many_lines_once(db: Db) {
     };
     let seen = shop.events().await.len();
     assert!(continues(shop.done(&expect_batch("B1", &day(8).to_string())).await));
-    shop.continue_changes().await;
+    shop.continue_work().await;
     let changed = promises(&shop, seen).await;
     let expected: Vec<_> = (1..=LINES).map(|n| (format!("{n:04}"), day(8))).collect();
     assert_eq!(changed, expected, "in order of service");
@@ -119,17 +119,17 @@ pub async fn another_date_reaches_each_of_many_lines_once(db: Db) {
     shop.done(&create_inbound("B2", "LAMP", LINES, &day(20).to_string()))
         .await;
     shop.done(&cancel_batch("B1")).await;
-    shop.continue_changes().await;
-    shop.serve_backlogs().await;
+    shop.continue_work().await;
+    shop.continue_work().await;
     assert!(batches(&shop).await.iter().all(|batch| batch.as_deref() == Some("B2")));
     let seen = shop.events().await.len();
     assert!(continues(shop.done(&expect_batch("B2", &day(15).to_string())).await));
-    shop.continue_changes().await;
+    shop.continue_work().await;
     let changed = promises(&shop, seen).await;
     assert_eq!(changed.len(), expected.len());
     let seen = shop.events().await.len();
     assert!(continues(shop.done(&receive_batch("B2")).await));
-    shop.continue_changes().await;
+    shop.continue_work().await;
     assert_eq!(promises(&shop, seen).await.len(), expected.len());
     shop.assert_sound().await;
 }

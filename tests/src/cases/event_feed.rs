@@ -193,6 +193,7 @@ async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> Ev
         event: Event {
             subject: event.subject,
             occurred_at: event.occurred_at,
+            decided_on: event.decided_on,
             actor: event.actor.into(),
             correlation_id: event.correlation_id.into(),
             fact: fact_from_json(event.event_type, &event.data).expect("a fact"),

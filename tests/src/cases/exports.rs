@@ -117,7 +117,7 @@ pub async fn products_with_a_pending_backlog_are_listed(db: Db) {
     }
     assert!(
         shop.reads
-            .products_with_pending_backlog(9)
+            .products_with_pending_work(9)
             .await
             .expect("a list")
             .is_empty()
@@ -125,13 +125,10 @@ pub async fn products_with_a_pending_backlog_are_listed(db: Db) {
     for of in ["LAMP", "CHAIR"] {
         shop.done(&create_batch(of, of, 1_000)).await;
     }
-    let mut pending = shop.reads.products_with_pending_backlog(9).await.expect("a list");
+    let mut pending = shop.reads.products_with_pending_work(9).await.expect("a list");
     pending.sort_unstable();
     assert_eq!(pending, [sku("CHAIR"), sku("LAMP")]);
-    assert_eq!(
-        shop.reads.products_with_pending_backlog(1).await.expect("a list").len(),
-        1
-    );
+    assert_eq!(shop.reads.products_with_pending_work(1).await.expect("a list").len(), 1);
 }
 
 /// Used-up batches, cancelled lines and all events are part of it.

@@ -173,7 +173,7 @@ pub async fn the_largest_quantities_are_added_without_overflow(db: Db) {
     assert_eq!(sums.on_hand.get(), 6 * most - 1);
     assert_eq!(sums.inbound.get(), 6 * most);
     assert_eq!(sums.allocated.get(), 11 * most);
-    assert_eq!(sums.available.get(), most - 1);
+    assert_eq!(sums.free.get(), most - 1);
     assert_eq!(sums.backordered.get(), 4 * most);
     shop.refused(&place_order("none", &[("SAND", MAX_QUANTITY)])).await;
     shop.assert_sound().await;

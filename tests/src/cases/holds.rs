@@ -75,7 +75,7 @@ pub async fn due_orders_are_listed_by_their_deadlines(db: Db) {
     assert_eq!(products(after(99_999), 9).await, []);
     assert_eq!(due(&shop, &["LAMP", "CHAIR"], after(99_999), 9).await, [""; 0]);
     for id in all {
-        let view = shop.order(id).await.view(shop.now());
+        let view = shop.order(id).await.view(shop.now(), shop.today());
         assert_eq!(view.status, OrderStatus::Expired, "{id}");
     }
     shop.assert_sound().await;
@@ -132,10 +132,7 @@ pub async fn from_its_deadline_on_a_hold_counts_zero_before_any_sweep(db: Db) {
                 .expect("it exists");
             let listed = reads.products(None, None, now, 9).await.expect("products");
             assert_eq!(listed[1], product.summary);
-            assert_eq!(
-                (listed[0].allocated, listed[0].available),
-                (Units::new(1), Units::new(2))
-            );
+            assert_eq!((listed[0].allocated, listed[0].free), (Units::new(1), Units::new(2)));
             let found = reads.products(Some("lamp"), None, now, 9).await.expect("products");
             assert_eq!(found, listed[1..]);
             for batch in &product.batches {
@@ -152,12 +149,7 @@ pub async fn from_its_deadline_on_a_hold_counts_zero_before_any_sweep(db: Db) {
             assert_eq!(waiting, product.summary.backordered);
             let by_batch: Vec<u64> = product.batches.iter().map(|batch| batch.allocated.get()).collect();
             let sums = product.summary;
-            (
-                by_batch,
-                sums.allocated.get(),
-                sums.available.get(),
-                sums.backordered.get(),
-            )
+            (by_batch, sums.allocated.get(), sums.free.get(), sums.backordered.get())
         }
     };
     let before = shop.snapshot().await;
@@ -168,7 +160,7 @@ pub async fn from_its_deadline_on_a_hold_counts_zero_before_any_sweep(db: Db) {
     let view = shop
         .order("short")
         .await
-        .view(shop.now() + SignedDuration::from_secs(200));
+        .view(shop.now() + SignedDuration::from_secs(200), shop.today());
     assert_eq!(view.status, OrderStatus::Expired);
 
     // A decision expires due holds first.

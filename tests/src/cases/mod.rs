@@ -13,6 +13,7 @@ pub mod extremes;
 pub mod forged;
 pub mod holds;
 pub mod idempotency;
+pub mod improvement;
 pub mod inbox;
 pub mod loading;
 pub mod pipelining;
@@ -115,7 +116,13 @@ macro_rules! with_every_case {
             views::products_are_found_by_any_part_of_their_sku_or_name,
             views::a_product_has_its_sums_and_its_batches_in_preference_order,
             views::an_order_has_its_lines_and_their_allocations,
-            views::a_line_is_promised_for_the_latest_date_among_its_batches,
+            views::a_line_keeps_the_day_it_was_promised_for,
+            improvement::the_day_tells_what_is_overdue_and_which_promises_it_breaks,
+            improvement::better_stock_improves_the_promises_of_lines_at_risk,
+            improvement::every_line_that_gains_moves_when_it_is_asked_for,
+            improvement::nobody_overtakes_those_who_wait,
+            improvement::nobody_overtakes_those_who_wait_after_a_restart,
+            improvement::waiting_lines_that_can_not_be_served_are_passed_over_at_once,
             views::the_backlog_is_listed_in_order_of_service,
             exports::lines_are_listed_by_order_and_line_page_by_page,
             exports::batches_and_orders_are_listed_page_by_page,

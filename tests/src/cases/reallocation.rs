@@ -29,7 +29,7 @@ pub async fn counting_a_batch_down_moves_only_the_latest_line(db: Db) {
     shop.done(&count_batch("B1", 25)).await;
     assert_eq!(shop.allocations_of("o1").await, [("B1".into(), 20)]);
     assert_eq!(shop.allocations_of("o2").await, [("B2".into(), 20)]);
-    assert_eq!(shop.line_of("o2").await.promised_on, Some(day(7)));
+    assert_eq!(shop.line_of("o2").await.promise.on, Some(day(7)));
     assert_eq!((shop.available("B1").await, shop.available("B2").await), (5, 30));
     assert_eq!(
         shop.events_since(seen, &["BatchQuantityChanged"]).await,
@@ -108,7 +108,7 @@ pub async fn a_delayed_batch_keeps_its_line_when_no_batch_is_earlier(db: Db) {
     let events = shop.events_since(seen, &["BatchEtaChanged"]).await;
     assert_eq!(events, ["PromiseChanged o1", "PromiseBroken o1"]);
     assert_eq!(shop.line_of("o1").await.state, LineState::Allocated);
-    assert_eq!(shop.line_of("o1").await.promised_on, Some(day(30)));
+    assert_eq!(shop.line_of("o1").await.promise.on, Some(day(30)));
     shop.assert_sound().await;
 }
 

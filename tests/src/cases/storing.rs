@@ -88,8 +88,13 @@ pub(super) async fn assert_stored(shop: &Shop, changes: &ChangeSet) {
         );
     }
     let snapshot = shop.snapshot().await;
+    let headers: Vec<_> = snapshot
+        .orders
+        .iter()
+        .filter_map(|order| order.header.as_ref())
+        .collect();
     for order in changes.orders.iter().map(Change::value) {
-        assert!(snapshot.orders.contains(order), "{order:?}");
+        assert!(headers.contains(&order), "{order:?}");
     }
     let tail = snapshot.events.len() - changes.events.len();
     let last: Vec<_> = snapshot.events[tail..]
@@ -135,7 +140,9 @@ pub async fn a_refused_command_stores_its_out_of_stock_events_and_nothing_else(d
     let snapshot = shop.snapshot().await;
     let names: Vec<_> = snapshot.events.iter().map(|stored| stored.event.fact.name()).collect();
     assert_eq!(names, ["BatchCreated", "BatchCreated", "OutOfStock", "OutOfStock"]);
-    assert_eq!(snapshot.orders, []);
+    for order in &snapshot.orders {
+        assert!(order.header.is_none() && order.lines.is_empty(), "{order:?}");
+    }
     for history in &snapshot.histories {
         assert!(history.lines.is_empty() && history.allocations.is_empty());
         assert_eq!(history.product.version, 2);

@@ -4,8 +4,8 @@ use earmark_application::{LineFilter, LineRead, ProductSummary};
 use earmark_domain::{Count, LineKey, LineState, OnOrderShortage, Sku, Units};
 
 use crate::build::{
-    allocate, allocate_or_wait, allocate_split, cancel_line, create_batch, create_inbound, date, line, name_product,
-    order, place, place_order, reference, sku,
+    allocate, allocate_or_wait, allocate_split, cancel_line, create_batch, create_inbound, date, day, line,
+    name_product, order, place, place_order, reference, sku,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -38,7 +38,13 @@ pub async fn what_does_not_exist_is_not_found(db: Db) {
                 .expect("an answer")
                 .is_none()
         );
-        assert!(reads.history(&sku("unknown")).await.expect("an answer").is_none());
+        assert!(
+            reads
+                .audited_product(&sku("unknown"))
+                .await
+                .expect("an answer")
+                .is_none()
+        );
         if round == 0 {
             assert!(
                 reads
@@ -163,8 +169,10 @@ pub async fn a_product_has_its_sums_and_its_batches_in_preference_order(db: Db) 
         allocated: Units::new(20),
         dispatched: Units::ZERO,
         safety_stock: Count::ZERO,
-        available: Units::new(22),
+        free: Units::new(22),
+        overdue: Vec::new(),
         backordered: Units::new(150),
+        is_pending: false,
     };
     assert_eq!(read.summary, expected);
     assert_eq!(read.summary.name.as_ref().map(|name| name.as_str()), Some("A lamp"));
@@ -176,7 +184,7 @@ pub async fn a_product_has_its_sums_and_its_batches_in_preference_order(db: Db) 
     shop.done(&name_product("BARE", "Nothing yet")).await;
     let bare = shop.product("BARE").await;
     assert_eq!(
-        (bare.summary.available, bare.summary.backordered),
+        (bare.summary.free, bare.summary.backordered),
         (Units::ZERO, Units::ZERO)
     );
     assert!(bare.batches.is_empty());
@@ -227,13 +235,14 @@ pub async fn an_order_has_its_lines_and_their_allocations(db: Db) {
     );
 }
 
-/// Today for batches that are on hand or overdue, otherwise the date of the last to arrive.
-pub async fn a_line_is_promised_for_the_latest_date_among_its_batches(db: Db) {
-    let shop = Shop::open(&db).await;
+/// Today for what is on hand, tomorrow for what is overdue, otherwise the date of the last to arrive. What was told stands
+/// when days pass.
+pub async fn a_line_keeps_the_day_it_was_promised_for(db: Db) {
+    let mut shop = Shop::open(&db).await;
     shop.all_done(&[
         create_batch("shelf", "HERE", 1),
         allocate("o-1", "HERE", 1),
-        create_inbound("overdue", "DUE", 1, "2026-02-01"),
+        create_inbound("overdue", "DUE", 1, &day(-2).to_string()),
         allocate("o-1", "DUE", 1),
         create_inbound("soon", "SOON", 1, "2026-04-01"),
         create_inbound("later", "SOON", 1, "2026-05-01"),
@@ -241,25 +250,30 @@ pub async fn a_line_is_promised_for_the_latest_date_among_its_batches(db: Db) {
         allocate_or_wait("o-2", "SOON", 1),
     ])
     .await;
-    let today = date("2026-03-10");
-    let now = "2026-03-10T12:00:00Z".parse().expect("an instant");
-    let view = |id| {
-        let shop = &shop;
-        async move {
-            let read = shop.order(id).await;
-            let lines = read.view(now).lines.into_iter();
-            lines
-                .map(|line| (line.key.line.to_string(), line.promised_on))
-                .collect::<Vec<_>>()
-        }
-    };
     let expected = [
-        ("DUE".to_owned(), Some(today)),
-        ("HERE".to_owned(), Some(today)),
+        ("DUE".to_owned(), Some(day(1))),
+        ("HERE".to_owned(), Some(day(0))),
         ("SOON".to_owned(), Some(date("2026-05-01"))),
     ];
-    assert_eq!(view("o-1").await, expected);
-    assert_eq!(view("o-2").await, [("SOON".to_owned(), None)]);
+    for days in [0, 3] {
+        shop.clock.advance_seconds(days * 24 * 60 * 60);
+        let read = shop.order("o-1").await.view(shop.now(), shop.today());
+        let lines = read.lines.iter();
+        let promised: Vec<_> = lines.map(|line| (line.key.line.to_string(), line.promise.on)).collect();
+        assert_eq!(promised, expected);
+        let first: Vec<_> = read.lines.iter().map(|line| line.promise.first_on).collect();
+        assert_eq!(first, expected.each_ref().map(|(_, day)| *day));
+        let at_risk: Vec<_> = read.lines.iter().map(|line| line.at_risk).collect();
+        assert_eq!(at_risk, [true, false, false], "the overdue one");
+    }
+    let waiting = shop.order("o-2").await.view(shop.now(), shop.today());
+    assert_eq!(waiting.lines[0].promise.on, None);
+    shop.promising.overdue_grace_days = Some(3);
+    let product = shop.product("DUE").await.summary;
+    assert_eq!(
+        (product.free, product.overdue),
+        (Units::ZERO, vec![(day(-2), Units::ZERO)])
+    );
 }
 
 fn keys(lines: &[LineRead]) -> Vec<LineKey> {

@@ -1,6 +1,6 @@
 //! The store on SQLite.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use earmark_adapters::sqlite::SqliteStore;
@@ -17,6 +17,17 @@ pub struct SqliteDatabase {
 }
 
 impl SqliteDatabase {
+    /// A database in a folder of its own within this one.
+    ///
+    /// # Panics
+    /// When there can be no folder.
+    #[must_use]
+    pub fn within(folder: &Path) -> Self {
+        Self {
+            folder: tempfile::tempdir_in(folder).expect("a temporary folder"),
+        }
+    }
+
     fn path(&self) -> PathBuf {
         self.folder.path().join("earmark.db")
     }

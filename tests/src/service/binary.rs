@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::thread;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -45,7 +46,11 @@ fn is_fresh(binary: &Path) -> io::Result<bool> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut manifests = vec![workspace.join("Cargo.toml"), workspace.join("Cargo.lock")];
     for member in fs::read_dir(workspace.join("crates"))? {
-        manifests.push(member?.path().join("Cargo.toml"));
+        let member = member?.path();
+        // The folder has a file, too.
+        if member.is_dir() {
+            manifests.push(member.join("Cargo.toml"));
+        }
     }
     for source in sources.chain(manifests) {
         if source.metadata()?.modified()? >= built {
@@ -82,11 +87,12 @@ fn build(profile: &Path) -> Option<PathBuf> {
             cargo.args(["--profile", other]);
         }
     }
-    if target.join("CACHEDIR.TAG").exists() {
-        cargo.arg("--target-dir").arg(target);
-    } else {
-        cargo.args(["--target", &name(target), "--target-dir"]);
+    let folder = name(target);
+    if is_triple(&folder) {
+        cargo.args(["--target", &folder, "--target-dir"]);
         cargo.arg(target.parent().expect("a triple lies in a target folder"));
+    } else {
+        cargo.arg("--target-dir").arg(target);
     }
 
     let built = cargo.stderr(Stdio::inherit()).output().expect("cargo runs");
@@ -99,6 +105,15 @@ fn build(profile: &Path) -> Option<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "earmark")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// Whether the name of a folder is that of a target, such as `x86_64-unknown-linux-gnu`: a build for a named target lies
+/// in such a folder, any other in the target folder itself.
+fn is_triple(folder: &str) -> bool {
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    let list = rustc.args(["--print", "target-list"]).output().expect("rustc runs");
+    let list = String::from_utf8(list.stdout).expect("the names are ASCII");
+    list.lines().any(|triple| triple == folder)
 }
 
 /// The binary as a command, in a folder of its own and without settings from the environment.
@@ -164,18 +179,56 @@ impl Finished {
 /// # Panics
 /// When it can't be run, or prints something that is not UTF-8.
 pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
-    let store = store.to_owned();
+    earmark_reading(store, arguments, &[]).await
+}
+
+/// As [`earmark`], and batches are offered however long they are overdue: for files whose dates have passed.
+///
+/// # Panics
+/// As [`earmark`].
+pub async fn earmark_without_grace(store: &str, arguments: &[&str]) -> Finished {
+    const OFF: &[(&str, &str)] = &[("EARMARK__PROMISING__OVERDUE_GRACE_DAYS", "off")];
+    run(store, OFF, arguments, &[]).await
+}
+
+/// As [`earmark`], with these bytes in a pipe at its standard input.
+///
+/// # Panics
+/// As [`earmark`].
+pub async fn earmark_reading(store: &str, arguments: &[&str], input: &[u8]) -> Finished {
+    run(store, &[], arguments, input).await
+}
+
+/// Runs the binary with further settings.
+async fn run(store: &str, settings: &'static [(&str, &str)], arguments: &[&str], input: &[u8]) -> Finished {
+    let (store, input) = (store.to_owned(), input.to_owned());
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let run = move || -> Output {
+    let to_its_end = move || -> Output {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = bare(&folder);
         command
             .args(arguments)
             .env("EARMARK__STORE__URL", store)
-            .stdin(Stdio::null());
-        command.output().expect("the binary runs")
+            .envs(settings.iter().copied());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        let mut pipe = child.stdin.take().expect("a pipe");
+        let writer = thread::spawn(move || match pipe.write_all(&input) {
+            // A run that reads nothing, or not to the end, closes its end of the pipe.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        });
+        let output = child.wait_with_output().expect("the binary runs");
+        writer
+            .join()
+            .expect("the writer ends")
+            .expect("the pipe can be written");
+        output
     };
-    let output = super::in_time("a run of the binary", spawn_blocking(run))
+    let output = super::in_time("a run of the binary", spawn_blocking(to_its_end))
         .await
         .expect("the run is awaited");
     let text = |bytes| String::from_utf8(bytes).expect("the output is UTF-8");
@@ -183,5 +236,28 @@ pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
         code: output.status.code(),
         out: text(output.stdout),
         err: text(output.stderr),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_that_was_just_built_is_fresh_and_one_that_is_older_than_a_source_is_not() {
+        let binary = binary();
+        assert!(is_fresh(binary).expect("the list of sources and all manifests are there"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copy = folder.path().join("earmark");
+        fs::copy(binary.with_extension("d"), copy.with_extension("d")).expect("it is copied");
+        let old = fs::File::create(&copy).expect("it is made");
+        old.set_modified(std::time::SystemTime::UNIX_EPOCH).expect("it is set");
+        assert!(!is_fresh(&copy).expect("the list of sources and all manifests are there"));
+    }
+
+    #[test]
+    fn a_target_folder_is_no_target() {
+        assert!(is_triple("x86_64-unknown-linux-gnu"));
+        assert!(!is_triple("target"));
     }
 }

@@ -6,6 +6,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
+use super::documented::Documented;
 use super::reply::Reply;
 use super::wait::PATIENCE;
 
@@ -17,6 +18,8 @@ pub type Sent = Result<Reply, reqwest::Error>;
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    /// Whether every answer has to be as the OpenAPI document says.
+    as_documented: bool,
 }
 
 /// A text as one segment of a path.
@@ -46,6 +49,17 @@ impl Client {
         Self {
             http,
             base: format!("http://{address}"),
+            as_documented: false,
+        }
+    }
+
+    /// The same client, which holds every answer to the OpenAPI document: an answer with a status or a member that is not
+    /// documented fails the case.
+    #[must_use]
+    pub fn as_documented(self) -> Self {
+        Self {
+            as_documented: true,
+            ..self
         }
     }
 
@@ -66,7 +80,7 @@ impl Client {
     /// When the connection breaks.
     ///
     /// # Panics
-    /// When a header is invalid.
+    /// When a header is invalid, or the reply is not as documented.
     pub async fn try_send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Sent {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -76,12 +90,23 @@ impl Client {
                 HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"),
             );
         }
-        let reply = self.request(method, path).headers(map).body(body).send().await?;
-        Ok(Reply {
+        let request = self.request(method.clone(), path).headers(map).body(body);
+        let reply = request.send().await?;
+        let reply = Reply {
             status: reply.status().as_u16(),
             headers: reply.headers().clone(),
             body: reply.bytes().await?.to_vec(),
-        })
+        };
+        self.require_as_documented(&method, path, &reply);
+        Ok(reply)
+    }
+
+    fn require_as_documented(&self, method: &Method, path: &str, reply: &Reply) {
+        if self.as_documented
+            && let Err(fault) = Documented::service().check(method.as_str(), path, reply)
+        {
+            panic!("{method} {path}: {fault}");
+        }
     }
 
     /// Sends a request and returns the reply.
@@ -137,7 +162,7 @@ impl Client {
     /// Sends lines to `/v1/bulk`, and returns the answer to each.
     ///
     /// # Panics
-    /// When the reply is not a stream of answers.
+    /// When the reply is not a stream of answers, or not as documented.
     pub async fn bulk(&self, lines: &[Value]) -> Vec<Value> {
         let body: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let request = self
@@ -145,9 +170,15 @@ impl Client {
             .header("content-type", "application/x-ndjson");
         // Many commands take longer than one.
         let reply = request.timeout(5 * PATIENCE).body(body).send().await.expect("a reply");
-        assert_eq!(reply.status(), 200);
-        let answers = reply.text().await.expect("a whole reply");
-        answers
+        let reply = Reply {
+            status: reply.status().as_u16(),
+            headers: reply.headers().clone(),
+            body: reply.bytes().await.expect("a whole reply").to_vec(),
+        };
+        assert_eq!(reply.status, 200);
+        self.require_as_documented(&Method::POST, "/v1/bulk", &reply);
+        reply
+            .text()
             .lines()
             .map(|line| serde_json::from_str(line).expect("an answer is JSON"))
             .collect()

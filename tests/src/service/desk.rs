@@ -16,6 +16,8 @@ pub struct Desk {
     pub client: Client,
     /// The database.
     pub db: Db,
+    /// The variables of the environment in which services are started.
+    variables: Vec<(String, String)>,
 }
 
 impl Deref for Desk {
@@ -29,17 +31,23 @@ impl Deref for Desk {
 impl Desk {
     /// Starts a service on a database.
     pub async fn open(db: Db) -> Self {
-        let service = Service::start(&db.url()).await;
+        Self::open_with(db, Vec::new()).await
+    }
+
+    /// Starts a service on a database, with these variables in its environment and in that of its successors.
+    pub async fn open_with(db: Db, variables: Vec<(String, String)>) -> Self {
+        let service = start(&db, &variables).await;
         Self {
             client: service.client(),
             service,
             db,
+            variables,
         }
     }
 
     /// Starts another service on the same database, as after a crash.
     pub async fn restart(&mut self) {
-        self.service = Service::start(&self.db.url()).await;
+        self.service = start(&self.db, &self.variables).await;
         self.client = self.service.client();
     }
 
@@ -57,7 +65,13 @@ impl Desk {
     }
 }
 
-/// Runs a case with a desk of its own, and then `earmark verify` on its database.
+async fn start(db: &Db, variables: &[(String, String)]) -> Service {
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+    Service::start_with(&db.url(), &variables).await
+}
+
+/// Runs a case with a desk of its own, whose every answer has to be as documented, and then `earmark verify` on its
+/// database.
 ///
 /// # Panics
 /// When the case does, or when there is a discrepancy.
@@ -67,7 +81,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     on_fresh::<D, _>(move |db| async move {
-        case(Desk::open(db.clone()).await).await;
+        let desk = Desk::open(db.clone()).await;
+        let client = desk.client.clone().as_documented();
+        case(Desk { client, ..desk }).await;
         drop(earmark(&db.url(), &["verify"]).await.succeeded());
     })
     .await;

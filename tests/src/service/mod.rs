@@ -11,15 +11,17 @@
 mod binary;
 mod client;
 mod desk;
+mod documented;
 mod process;
 mod raw;
 mod reply;
 mod state;
 mod wait;
 
-pub use binary::{Finished, earmark};
+pub use binary::{Finished, earmark, earmark_reading, earmark_without_grace};
 pub use client::{Client, Sent, segment};
 pub use desk::{Desk, at_the_desk};
+pub use documented::{Documented, Operation};
 pub use process::{Service, own_memory_of, signal};
 pub use raw::RawConnection;
 pub use reply::Reply;

@@ -4,8 +4,8 @@
 //! [`faults`] has the table of faults, [`load`] the clients whose answers are recorded, [`checks`] what must hold. The
 //! faults come one at a time, in an order that the seed decides; the seed is printed.
 //!
-//! Two kinds of faults are not here. A clock that steps can't be made from outside: the contract cases `clock::*` have
-//! it. A full disk needs a file system of its own, which only root can mount.
+//! Two kinds of faults need more than others have. A clock that steps needs libfaketime (the Debian package `faketime`);
+//! a full disk needs a file system of its own, which only root can mount. Where they can't be made the run says so.
 
 mod checks;
 mod faults;
@@ -16,14 +16,14 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_tests::databases::{Database, OwnPostgres, SqliteDatabase};
+use earmark_tests::databases::{Database, Db, OwnPostgres, SqliteDatabase};
 use earmark_tests::service::{Desk, earmark};
 use fastrand::Rng;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::checks::{Checks, Window};
-use crate::faults::{FAULTS, Fault, On, Site, Sizes};
+use crate::faults::{Disk, FAULTS, Fault, On, Site, Sizes, WrongClock};
 use crate::load::{Load, Running};
 
 /// How long a run is in minutes; the short form without it.
@@ -72,7 +72,7 @@ fn chosen(on: On) -> Vec<&'static Fault> {
 
 /// Runs the load and the faults, then checks.
 #[expect(clippy::print_stdout, reason = "the seed and the figures are what the run is for")]
-async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
+async fn endure(database: Db, server: Option<Arc<OwnPostgres>>, disk: Option<Disk>) {
     let minutes: Option<u32> = variable(MINUTES);
     let length = minutes.map_or(SHORT, |minutes| Duration::from_secs(60) * minutes);
     let seed = variable(SEED).unwrap_or(if minutes.is_some() {
@@ -83,6 +83,9 @@ async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
     let on = if server.is_some() { On::Postgres } else { On::Sqlite };
     println!("{on:?}: {} s, seed {seed}", length.as_secs());
 
+    let clock = WrongClock::find();
+    let variables = clock.as_ref().map(WrongClock::variables).unwrap_or_default();
+    let desk = Desk::open_with(database, variables).await;
     let (running, watched) = watch::channel(Running::of(&desk));
     let mut site = Site {
         desk,
@@ -91,7 +94,14 @@ async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
         rng: Rng::with_seed(seed),
         serial: 0,
         sizes: if minutes.is_some() { Sizes::LONG } else { Sizes::SHORT },
+        clock,
+        disk,
     };
+    let possible = |fault: &&'static Fault| site.can_make(fault.kind);
+    let (faults, left_out): (Vec<_>, Vec<_>) = chosen(on).into_iter().partition(possible);
+    for fault in left_out {
+        println!("{:>16}: left out, it can't be made here", fault.name);
+    }
     site.prepare().await;
     let load = Load::begin(&site.desk, &watched).await;
     let mut windows: Vec<Window> = Vec::new();
@@ -100,7 +110,7 @@ async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
     sleep(CALM).await;
     while Instant::now() < end {
         let Some(fault) = deck.pop() else {
-            deck = chosen(on);
+            deck.clone_from(&faults);
             assert!(!deck.is_empty(), "all faults are switched off");
             site.rng.shuffle(&mut deck);
             continue;
@@ -120,23 +130,28 @@ async fn endure(desk: Desk, server: Option<Arc<OwnPostgres>>) {
         });
         sleep(CALM).await;
     }
-    let Site { desk, server, .. } = site;
+    let Site { desk, server, disk, .. } = site;
     let history = load.end().await;
     let checks = Checks::of(&windows, &history);
     println!("{checks}");
     checks::history(&history, &desk).await;
     drop(earmark(&desk.db.url(), &["verify"]).await.succeeded());
     assert!(checks.faults.is_empty(), "seed {seed}:\n{}", checks.faults.join("\n"));
-    drop((desk, server));
+    drop((desk, server, disk));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_at_random_on_sqlite_lose_nothing_and_delay_nobody_else() {
-    endure(Desk::open(Arc::new(SqliteDatabase::fresh().await)).await, None).await;
+    let disk = Disk::mount();
+    let database = match &disk {
+        Some(disk) => SqliteDatabase::within(disk.path()),
+        None => SqliteDatabase::fresh().await,
+    };
+    endure(Arc::new(database), None, disk).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_at_random_on_postgres_lose_nothing_and_delay_nobody_else() {
     let server = Arc::new(OwnPostgres::start().await);
-    endure(Desk::open(server.clone()).await, Some(server)).await;
+    endure(server.clone(), Some(server), None).await;
 }

@@ -21,7 +21,7 @@ const PLACING_EVENT: &str = "{placing_event}";
 const NO_EVENT: &str = "{no_event}";
 
 /// Statements that forge the tables, each with what `earmark verify` has to name.
-const FORGERIES: [(&str, &str); 22] = [
+const FORGERIES: [(&str, &str); 29] = [
     (
         "UPDATE lines SET batch = NULL, units = NULL WHERE order_id = 'o1'",
         "o1",
@@ -49,7 +49,21 @@ const FORGERIES: [(&str, &str); 22] = [
         "UPDATE batches SET quantity = quantity + 1 WHERE reference = 'B1'",
         "B1",
     ),
-    ("UPDATE lines SET state = 'cancelled' WHERE order_id = 'o1'", "o1"),
+    (
+        "UPDATE lines SET state = 'cancelled', promised_on = NULL WHERE order_id = 'o1'",
+        "o1",
+    ),
+    // What was told of a line: its promise, the first one, and the day by which it was asked for.
+    (
+        "UPDATE lines SET promised_on = '2199-01-01' WHERE order_id = 'o1'",
+        "o1",
+    ),
+    (
+        "UPDATE lines SET first_promised_on = '2199-01-01' WHERE order_id = 'o1'",
+        "o1",
+    ),
+    ("UPDATE lines SET due_by = '2199-01-01' WHERE order_id = 'o1'", "o1"),
+    ("UPDATE batches SET overdue = TRUE WHERE reference = 'B9'", "B9"),
     ("UPDATE lines SET quantity = quantity + 1 WHERE order_id = 'o3'", "o3"),
     ("DELETE FROM lines WHERE order_id = 'o3'", "o3"),
     // A line that was placed, or allocated, after others that came later.
@@ -80,6 +94,15 @@ const FORGERIES: [(&str, &str); 22] = [
          FROM lines WHERE order_id = 'o1'",
         "o9/LAMP",
     ),
+    // A line that the events tell of, and nothing else leads to.
+    ("DELETE FROM lines WHERE order_id = 'o1'", "o1/LAMP"),
+    // Units: lost, and of no line.
+    ("DELETE FROM further_allocations WHERE order_id = 'o5'", "o5"),
+    (
+        "INSERT INTO further_allocations (order_id, line_id, batch, quantity, allocated_version) \
+         VALUES ('o9', 'LAMP', 'B1', 1, 1)",
+        "o9/LAMP",
+    ),
     ("UPDATE products SET version = version + 1 WHERE sku = 'LAMP'", "LAMP"),
     (
         "DELETE FROM events WHERE type = 'Allocated' AND data ->> 'order_id' = 'o1'",
@@ -104,6 +127,9 @@ async fn forge(url: &str, statement: &str) {
                 .batch_execute(&format!("DROP TRIGGER {name}"))
                 .expect("a trigger is dropped");
         }
+        connection
+            .batch_execute("PRAGMA foreign_keys = OFF")
+            .expect("they are switched off");
         let statement = statement
             .replace(PLACING_EVENT, "placed_sequence")
             .replace(NO_EVENT, "NULL");
@@ -150,6 +176,7 @@ async fn trade(desk: &Desk) {
     let _ = desk.delete("/v1/orders/o4").await.answers(200);
     let _ = desk.allocate_or_wait("o5", "CHAIR", 6).await.answers(202);
     desk.buy("B3", "CHAIR", 7).await;
+    desk.buy_inbound("B9", "TABLE", 1, "2199-01-01").await;
 }
 
 async fn catch<D: Database>() {

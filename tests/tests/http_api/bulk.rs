@@ -162,8 +162,8 @@ async fn a_line_that_is_too_long_fails_alone(desk: Desk) {
     };
     let body = [
         format!("{}\n", create("B1", "LAMP", 1)),
-        padded(70 * 1024, &create("B2", "LAMP", 1)),
-        padded(64 * 1024, &create("B3", "LAMP", 1)),
+        padded(1100 * 1024, &create("B2", "LAMP", 1)),
+        padded(1024 * 1024, &create("B3", "LAMP", 1)),
         padded(5 * 1024 * 1024, &create("B4", "LAMP", 1)),
         format!("{}\n", create("B5", "LAMP", 1)),
     ];

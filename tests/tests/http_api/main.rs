@@ -5,6 +5,7 @@ mod backlog;
 mod bad_input;
 mod batches;
 mod bulk;
+mod document;
 mod events;
 mod fulfilment;
 mod holds;

@@ -5,7 +5,7 @@ use earmark_tests::service::{Desk, Reply};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{FAR, FARTHER, line, order};
+use crate::support::{FAR, FARTHER, line, order, without_placing};
 
 async fn send(desk: &Desk, method: &Method, path: &str, body: &Value) -> Reply {
     let headers: &[(&str, &str)] = &[("content-type", "application/json")];
@@ -69,8 +69,9 @@ fn writes() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
-/// A body without the deadline of its hold, which depends on the time of the call.
-fn without_instants(mut body: Value) -> Value {
+/// A body without what depends on the time of the call: the deadline of its hold, and when lines were placed.
+fn without_instants(body: Value) -> Value {
+    let mut body = without_placing(body);
     if let Some(at) = body.get_mut("hold_expires_at").filter(|at| !at.is_null()) {
         *at = json!("some time");
     }

@@ -4,13 +4,13 @@ use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, segment};
 use serde_json::{Value, json};
 
-use crate::support::{FAR, FARTHER, PAST, column};
+use crate::support::{FAR, FARTHER, column, yesterday};
 
 async fn a_product_shows_its_totals_and_its_batches_in_order_of_preference(desk: Desk) {
     desk.buy_inbound("LATE", "LAMP", 40, FARTHER).await;
     desk.buy_inbound("SOON", "LAMP", 30, FAR).await;
     desk.buy("HERE", "LAMP", 20).await;
-    desk.buy_inbound("DUE", "LAMP", 10, PAST).await;
+    desk.buy_inbound("DUE", "LAMP", 10, &yesterday()).await;
     let _ = desk
         .put("/v1/products/LAMP", &json!({"name": "A lamp"}))
         .await

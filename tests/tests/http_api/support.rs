@@ -13,6 +13,43 @@ pub(crate) const FARTHER: &str = "2199-02-01";
 /// A day in the past, whenever the tests run.
 pub(crate) const PAST: &str = "2020-01-01";
 
+/// Yesterday, in the service's time zone: the ETA of a batch that is overdue, and still offered.
+pub(crate) fn yesterday() -> String {
+    let yesterday = SystemClock::new().today().yesterday().expect("a day before today");
+    yesterday.to_string()
+}
+
+/// Asserts that a value is tomorrow's date, in an answer to a call that was made on the day `before`.
+#[track_caller]
+pub(crate) fn assert_tomorrow(value: &Value, before: &str) {
+    let date = value.as_str().expect("a date");
+    let tomorrow = SystemClock::new()
+        .today()
+        .tomorrow()
+        .expect("a day after today")
+        .to_string();
+    assert!(before < date && date <= tomorrow.as_str(), "{date} is not tomorrow");
+}
+
+/// A body without the instants at which its lines were placed, which the tests don't know.
+pub(crate) fn without_placing(mut body: Value) -> Value {
+    match &mut body {
+        Value::Object(members) => {
+            let _ = members.remove("placed_at");
+            for member in members.values_mut() {
+                *member = without_placing(member.take());
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = without_placing(item.take());
+            }
+        }
+        _ => {}
+    }
+    body
+}
+
 /// A line of an order, whose id is its SKU.
 pub(crate) fn line(sku: &str, quantity: u64) -> Value {
     json!({"sku": sku, "quantity": quantity})

@@ -21,6 +21,7 @@ fn precedence(priority: i32, required_by: Option<Date>) -> Precedence {
 pub(crate) enum Step {
     Run(Command),
     Pass(i64),
+    Days(i8),
     Sweep,
 }
 
@@ -119,6 +120,7 @@ pub(crate) fn an_allocation() -> impl Strategy<Value = Command> {
                     OnShortage::Reject
                 },
                 split,
+                without_grace: false,
             })
         })
 }
@@ -170,6 +172,7 @@ pub(crate) fn a_command() -> impl Strategy<Value = Command> {
         }),
         1 => a_batch().prop_map(|batch| cancel_batch(&batch)),
         1 => (a_sku(), 0..8_u32).prop_map(|(of, units)| keep_back(of, units)),
+        1 => a_sku().prop_map(|of| Command::Reallocate(sku(of))),
         9 => an_allocation(),
         8 => an_order_to_place().prop_map(Command::PlaceOrder),
         4 => an_order_to_place().prop_map(Command::ReplaceOrder),
@@ -188,6 +191,7 @@ pub(crate) fn a_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         20 => a_command().prop_map(Step::Run),
         4 => (1..12_i64).prop_map(Step::Pass),
+        1 => (1..6_i8).prop_map(Step::Days),
         1 => Just(Step::Sweep),
     ]
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{Decide, Decided, DueOrder, Store, StoreError, Worklist};
-use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, Reference, Scope, Sku};
+use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, Reference, Scope, Sku, is_overdue};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 /// Wraps a store.
 pub(crate) struct MinimalStore(pub(crate) Arc<dyn Store>);
@@ -25,12 +26,12 @@ pub(crate) struct MinimalWorklist(pub(crate) Arc<dyn Worklist>);
 
 #[async_trait]
 impl Worklist for MinimalWorklist {
-    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
-        self.0.products_with_pending_backlog(limit).await
+    async fn products_with_pending_work(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.0.products_with_pending_work(limit).await
     }
 
-    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
-        self.0.products_with_pending_change(limit).await
+    async fn products_changed_by_day(&self, today: Date, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        self.0.products_changed_by_day(today, limit).await
     }
 
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
@@ -46,10 +47,13 @@ impl Worklist for MinimalWorklist {
 fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
     let allocated_in = loaded.allocations.iter().map(|held| &held.batch);
     let dispatched_from = loaded.dispatches.iter().map(|dispatch| &dispatch.batch);
+    let overdue = loaded.batches.iter();
+    let overdue = overdue.filter(|batch| scope.day.is_some_and(|day| is_overdue(batch.eta, day)));
     let needed: BTreeSet<Reference> = allocated_in
         .chain(dispatched_from)
         .chain(&scope.batches)
         .chain(loaded.release.iter().map(|read| &read.batch))
+        .chain(overdue.map(|batch| &batch.reference))
         .cloned()
         .collect();
     for product in &loaded.products {

@@ -186,8 +186,8 @@ impl Api {
         self.ports.clock.now()
     }
 
-    pub(super) fn today(&self) -> Date {
-        self.ports.clock.today()
+    pub(super) fn day_of(&self, instant: Timestamp) -> Date {
+        self.ports.clock.day_of(instant)
     }
 
     /// Reads from a port.

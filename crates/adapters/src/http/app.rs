@@ -39,3 +39,55 @@ pub fn app(
 pub fn openapi() -> String {
     DESCRIPTION.text().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use earmark_application::CommandError;
+    use earmark_domain::{EVENT_TYPES, OrderId, Subject};
+    use jsonschema::Validator;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::http::response::problem::Problem;
+    use crate::http::response::refusals::tests::every;
+    use crate::wire::EventJson;
+    use crate::wire::events::tests::{event, facts};
+
+    /// A component of the document as a schema.
+    fn schema(component: &str) -> Validator {
+        let mut document: Value = serde_json::from_str(&openapi()).expect("JSON");
+        document["$ref"] = json!(format!("#/components/schemas/{component}"));
+        let options = jsonschema::options().should_validate_formats(true);
+        options.build(&document).expect("a schema")
+    }
+
+    fn require_valid(schema: &Validator, value: &Value) {
+        let faults: Vec<String> = schema.iter_errors(value).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "{value}: {faults:?}");
+    }
+
+    #[test]
+    fn every_event_is_as_the_document_says() {
+        let union = schema("Event");
+        let subject = || Subject::Order(OrderId::new("O-1").expect("a name"));
+        for fact in facts() {
+            let event = event(subject(), None, &fact);
+            let shown = json!(EventJson::of(&event).expect("JSON"));
+            require_valid(&schema(&format!("{}Event", fact.name())), &shown);
+            assert!(union.is_valid(&shown), "{shown}");
+        }
+        let document: Value = serde_json::from_str(&openapi()).expect("JSON");
+        let mapping = &document["components"]["schemas"]["Event"]["discriminator"]["mapping"];
+        assert_eq!(mapping.as_object().map(serde_json::Map::len), Some(EVENT_TYPES.len()));
+    }
+
+    #[test]
+    fn every_refusal_is_as_the_document_says() {
+        let union = schema("Problem");
+        for refusal in every() {
+            let problem = Problem::from(&CommandError::Refused(refusal));
+            let body = serde_json::from_str(&problem.body()).expect("JSON");
+            require_valid(&union, &body);
+        }
+    }
+}

@@ -12,11 +12,12 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use earmark_application::Clock;
+use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::readiness::Readiness;
@@ -86,6 +87,25 @@ impl InUse {
     }
 }
 
+/// Wakes the task of a connection when the next check of its bounds is due, and remembers that. A connection is polled
+/// some times for each request and checked every other second: so it need not ask the check's timers each time.
+#[derive(Debug, Default)]
+struct Alarm {
+    has_rung: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.has_rung.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
 /// What is wrong with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -102,6 +122,9 @@ pub(super) struct Connection<S> {
     in_use: InUse,
     /// When the bounds are checked again; none while bytes flow.
     check: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    alarm: Arc<Alarm>,
+    /// Rings the alarm.
+    ring: Waker,
     bounds: Bounds,
 }
 
@@ -131,11 +154,14 @@ impl<S> Connection<S> {
     /// A connection on a stream of bytes.
     pub(super) fn new(stream: S, connections: Arc<Connections>) -> Self {
         connections.open.fetch_add(1, Ordering::Relaxed);
+        let alarm = Arc::<Alarm>::default();
         Self {
             stream,
             connections,
             in_use: InUse::default(),
             check: None,
+            ring: Waker::from(Arc::clone(&alarm)),
+            alarm,
             bounds: Bounds::default(),
         }
     }
@@ -147,12 +173,18 @@ impl<S> Connection<S> {
 
     /// Called when no byte can be read or written now. Has the task woken for the next check.
     fn poll_fault(&mut self, context: &mut Context<'_>) -> Option<Fault> {
+        // Before the look whether it has rung, so that no ring is missed.
+        self.alarm.task.register(context.waker());
+        if self.check.is_some() && !self.alarm.has_rung.load(Ordering::Acquire) {
+            return None;
+        }
         loop {
             let connections = &self.connections;
             let check = self
                 .check
                 .get_or_insert_with(|| Box::pin(Arc::clone(connections).next_check()));
-            if check.as_mut().poll(context).is_pending() {
+            self.alarm.has_rung.store(false, Ordering::Release);
+            if check.as_mut().poll(&mut Context::from_waker(&self.ring)).is_pending() {
                 return None;
             }
             self.check = None;
@@ -250,7 +282,93 @@ fn stands_still() -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::Mutex;
+    use std::task::ready;
+
+    use async_trait::async_trait;
+    use futures::task::noop_waker;
+    use jiff::Timestamp;
+    use tokio::sync::watch;
+
     use super::*;
+
+    /// A clock that is set by hand, and counts how often those who wait for it are polled.
+    struct ManualClock {
+        time: watch::Sender<Duration>,
+        polls: Mutex<usize>,
+    }
+
+    #[async_trait]
+    impl Clock for ManualClock {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        fn monotonic(&self) -> Duration {
+            *self.time.borrow()
+        }
+
+        async fn pause(&self, time: Duration) {
+            let end = self.monotonic() + time;
+            let mut passing = self.time.subscribe();
+            let mut waiting = pin!(passing.wait_for(|now| *now >= end));
+            poll_fn(|context| {
+                *self.polls.lock().expect("not poisoned") += 1;
+                ready!(waiting.as_mut().poll(context)).expect("the clock is there");
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+
+    /// A client that neither sends nor reads.
+    struct Silent;
+
+    impl AsyncRead for Silent {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Silent {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_is_noticed_and_its_timers_are_asked_once_a_check() {
+        let clock = Arc::new(ManualClock {
+            time: watch::Sender::new(Duration::ZERO),
+            polls: Mutex::default(),
+        });
+        let connections = Connections::new(Arc::clone(&clock) as Arc<dyn Clock>, Readiness::new(), 8);
+        let mut connection = Connection::new(Silent, Arc::new(connections));
+        let waker = noop_waker();
+        let mut context = Context::from_waker(&waker);
+        let mut write = || Pin::new(&mut connection).poll_write(&mut context, b"a response");
+        for _ in 0..100 {
+            assert!(write().is_pending());
+        }
+        assert_eq!(*clock.polls.lock().expect("not poisoned"), 1);
+        let mut checks = 0;
+        while write().is_pending() {
+            checks += 1;
+            assert!(checks < 100, "it is never noticed");
+            clock.time.send_modify(|now| *now += CHECK_PERIOD);
+        }
+        assert_eq!(clock.monotonic(), STANDSTILL);
+    }
 
     const NOW: Duration = Duration::from_secs(1_000);
 

@@ -135,8 +135,9 @@ impl Api {
         let now = self.now();
         let stored = self.read(|ports| ports.views.product(change.sku, now)).await?;
         let product = previewed(&change, stored);
-        let batches = product.batch_views(self.today());
-        let json = ProductJson::of(&product.summary, &batches);
+        let batches = product.batch_views();
+        let view = product.summary.view(self.about().promising, self.day_of(now));
+        let json = ProductJson::of(&view, &batches);
         Ok(Reply::new(StatusCode::OK, &json))
     }
 
@@ -150,8 +151,9 @@ impl Api {
         let Some(product) = product else {
             return Err(unknown_sku(sku));
         };
-        let batches = product.batch_views(self.today());
-        let json = ProductJson::of(&product.summary, &batches);
-        Ok(Reply::new(StatusCode::OK, &json).versioned(product.summary.version))
+        let batches = product.batch_views();
+        let view = product.summary.view(self.about().promising, self.day_of(now));
+        let json = ProductJson::of(&view, &batches);
+        Ok(Reply::new(StatusCode::OK, &json).versioned(view.summary.version))
     }
 }

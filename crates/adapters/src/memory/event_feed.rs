@@ -51,6 +51,7 @@ fn encoded(stored: &SequencedEvent) -> EncodedEvent {
         order: event.order().cloned(),
         event_type: event.fact.name(),
         occurred_at: event.occurred_at,
+        decided_on: event.decided_on,
         actor: event.actor.to_string(),
         correlation_id: event.correlation_id.to_string(),
         data: fact_to_json(&event.fact),

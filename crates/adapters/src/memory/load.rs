@@ -5,13 +5,15 @@ use std::ops::Bound;
 
 use earmark_application::DueOrder;
 use earmark_domain::{
-    BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, CHANGE_PAGE, LineKey, Loaded, NextHold, OrderId,
-    Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, Scope, ServicePosition, Sku, Units,
+    BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, CHANGE_PAGE, IMPROVEMENT_PAGE, ImprovementScope,
+    LineKey, Loaded, NextHold, OrderId, Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, Scope,
+    ServicePosition, ServiceRead, Sku, Units, is_overdue,
 };
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use super::tables::{StoredBatch, StoredProduct, Tables, committed};
+use super::tables::{StoredBatch, StoredLine, StoredProduct, Tables, committed};
 
 impl Tables {
     /// A consistent copy of what a scope names.
@@ -44,10 +46,16 @@ impl Tables {
                         after: *last,
                     }));
             }
-            if scope.backlog != BacklogNeed::None {
-                let (positions, read) = backlog_page(product, scope.backlog);
-                lines.extend(positions.map(|position| position.key.clone()));
+            if let Some(page) = scope.backlog_of(&product.record) {
+                let (keys, read) = self.backlog_page(product, &page);
+                lines.extend(keys);
                 loaded.backlog.push(read);
+            }
+            if let Some(day) = scope.day {
+                references.extend(self.untold_delays(product, day));
+                let (keys, more) = self.to_break(product, day);
+                lines.extend(keys);
+                loaded.more_to_break |= more;
             }
             if scope.holds.contains(&product.record.sku) {
                 let mut others = product.deadlines.iter();
@@ -57,6 +65,13 @@ impl Tables {
                     at: next.map(|(deadline, _)| *deadline),
                 });
             }
+        }
+        if let Some(page) = scope.improvement_of(&loaded.products)
+            && let Some(product) = self.products.get(&page.sku)
+        {
+            let (keys, read) = self.to_improve(product, &page);
+            lines.extend(keys);
+            loaded.improvable = Some(read);
         }
         if let Some(need) = scope.release_of(&loaded.products)
             && let Some(batch) = self.batches.get(&need.batch)
@@ -82,6 +97,79 @@ impl Tables {
         let orders = scope.orders.iter().filter_map(|order| self.orders.get(order));
         loaded.orders = orders.cloned().collect();
         loaded
+    }
+
+    /// One page of a product's backlog.
+    fn backlog_page(&self, product: &StoredProduct, page: &BacklogScope) -> (Vec<LineKey>, ServiceRead) {
+        let available = product.live.values().filter_map(|batch| self.batches.get(batch));
+        let available = available.map(|batch| batch.record.available());
+        let (whole, split) = (available.clone().max().unwrap_or_default(), available.sum::<Units>());
+        let fits = |position: &&ServicePosition| {
+            !page.fitting
+                || self.line(&position.key).is_some_and(|line| {
+                    let most = if line.record.terms.split { split } else { whole };
+                    line.record.terms.quantity.units() <= most
+                })
+        };
+        let from = page.after.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        let waiting = product.backlog.range((from, Bound::Unbounded)).filter(fits).cloned();
+        first_page(&product.record.sku, waiting, BACKLOG_PAGE)
+    }
+
+    /// A page of the lines of a product that may move to better stock.
+    fn to_improve(&self, product: &StoredProduct, page: &ImprovementScope) -> (Vec<LineKey>, ServiceRead) {
+        let may_move = |batch: &StoredBatch, line: &StoredLine| {
+            let position = line.record.service_position();
+            let is_after = page.after.as_ref().is_none_or(|after| position > *after);
+            let is_asked = !page.at_risk || line.record.may_be_at_risk(batch.record.overdue);
+            (is_after && is_asked).then_some(position)
+        };
+        let coming = product
+            .batches
+            .iter()
+            .filter_map(|reference| self.batches.get(reference));
+        let coming = coming.filter(|batch| batch.record.eta.is_some() && !batch.record.closed);
+        let positions: BTreeSet<ServicePosition> = coming
+            .flat_map(|batch| batch.held.keys().map(move |position| (batch, &position.line.key)))
+            .filter_map(|(batch, key)| may_move(batch, self.line(key)?))
+            .collect();
+        first_page(&product.record.sku, positions.into_iter(), IMPROVEMENT_PAGE)
+    }
+
+    /// The batches of a product whose ETA lies before a day, if that was not told.
+    fn untold_delays(&self, product: &StoredProduct, day: Date) -> impl Iterator<Item = Reference> {
+        let batches = product
+            .batches
+            .iter()
+            .filter_map(|reference| self.batches.get(reference));
+        let untold = batches.filter(move |batch| is_untold_delay(&batch.record, day));
+        untold.map(|batch| batch.record.reference.clone())
+    }
+
+    /// A page of the lines of a product that are due by a day and have units in a batch that is overdue on it. Says
+    /// whether there are more.
+    fn to_break(&self, product: &StoredProduct, day: Date) -> (Vec<LineKey>, bool) {
+        let batches = product
+            .batches
+            .iter()
+            .filter_map(|reference| self.batches.get(reference));
+        let late = batches.filter(|batch| is_overdue(batch.record.eta, day));
+        let held = late.flat_map(|batch| batch.held.keys().map(|position| &position.line.key));
+        let due = |key: &&LineKey| {
+            let due_by = self.line(key).and_then(|line| line.record.promise.due_by);
+            due_by.is_some_and(|due_by| due_by <= day)
+        };
+        let keys: BTreeSet<&LineKey> = held.filter(due).collect();
+        let more = keys.len() > CHANGE_PAGE;
+        (keys.into_iter().take(CHANGE_PAGE).cloned().collect(), more)
+    }
+
+    /// Products of which the day has changed something that was not told.
+    pub(super) fn changed_by_day(&self, today: Date, limit: usize) -> Vec<Sku> {
+        let changed = self.products.values().filter(|product| {
+            self.untold_delays(product, today).next().is_some() || !self.to_break(product, today).0.is_empty()
+        });
+        changed.take(limit).map(|product| product.record.sku.clone()).collect()
     }
 
     /// Orders that have a line of one of these products whose deadline is not after an instant, the earliest first.
@@ -135,19 +223,18 @@ fn lines_to_release(batch: &StoredBatch, which: &ReleaseLines) -> (Vec<LineKey>,
     (keys, false)
 }
 
-/// One page of a product's backlog.
-fn backlog_page(product: &StoredProduct, need: BacklogNeed) -> (impl Iterator<Item = &ServicePosition>, BacklogRead) {
-    let after = match need {
-        BacklogNeed::Resume => product.record.resume_after.clone(),
-        BacklogNeed::None | BacklogNeed::FromStart => None,
+/// Whether a batch is overdue on a day, and that was not told.
+fn is_untold_delay(batch: &BatchRecord, day: Date) -> bool {
+    is_overdue(batch.eta, day) && !batch.overdue && !batch.closed
+}
+
+/// The first of some lines of a product, which come in order of service.
+fn first_page(sku: &Sku, mut lines: impl Iterator<Item = ServicePosition>, most: usize) -> (Vec<LineKey>, ServiceRead) {
+    let page: Vec<ServicePosition> = lines.by_ref().take(most).collect();
+    let more = lines.next().is_some();
+    let read = ServiceRead {
+        sku: sku.clone(),
+        until: page.last().filter(|_| more).cloned(),
     };
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let waiting = product.backlog.range((from, Bound::Unbounded));
-    let more = waiting.clone().nth(BACKLOG_PAGE).is_some();
-    let last = waiting.clone().take(BACKLOG_PAGE).last().filter(|_| more).cloned();
-    let read = BacklogRead {
-        sku: product.record.sku.clone(),
-        until: last,
-    };
-    (waiting.take(BACKLOG_PAGE), read)
+    (page.into_iter().map(|position| position.key).collect(), read)
 }

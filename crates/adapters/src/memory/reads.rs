@@ -1,6 +1,6 @@
 //! What the read ports share: the tables as they are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use earmark_application::LineRead;
@@ -75,20 +75,6 @@ impl Tables {
         orders
             .flat_map(|(_, lines)| lines.values())
             .filter(move |line| after.is_none_or(|after| line.record.terms.key > *after))
-    }
-
-    /// The lines of a product that its events and batches lead to.
-    pub(super) fn lines_of_product<'a>(&'a self, product: &'a StoredProduct) -> impl Iterator<Item = &'a StoredLine> {
-        let batches = product
-            .batches
-            .iter()
-            .filter_map(|reference| self.batches.get(reference));
-        let holding = batches.flat_map(|batch| batch.held.keys().map(|position| &position.line.key.order));
-        let orders: BTreeSet<&OrderId> = product.orders.iter().chain(holding).collect();
-        orders
-            .into_iter()
-            .flat_map(|order| self.lines_of(order))
-            .filter(|line| line.record.sku == product.record.sku)
     }
 
     /// The lines of a product that wait at an instant, in order of service.

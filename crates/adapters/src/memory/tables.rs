@@ -34,8 +34,6 @@ pub(super) struct StoredProduct {
     pub(super) backlog: BTreeSet<ServicePosition>,
     /// Its lines that have a deadline, by that.
     pub(super) deadlines: BTreeSet<(Timestamp, LineKey)>,
-    /// The orders that its events concern.
-    pub(super) orders: BTreeSet<OrderId>,
     /// Sequences of its events.
     pub(super) events: Vec<u64>,
 }
@@ -152,7 +150,6 @@ impl Tables {
                 live: BTreeMap::new(),
                 backlog: BTreeSet::new(),
                 deadlines: BTreeSet::new(),
-                orders: BTreeSet::new(),
                 events: Vec::new(),
             });
     }
@@ -175,6 +172,7 @@ impl Tables {
                 let before = stored.preference();
                 stored.quantity = record.quantity;
                 stored.eta = record.eta;
+                stored.overdue = record.overdue;
                 stored.closed = record.closed;
                 let sku = stored.sku.clone();
                 // `index_live` adds it again under its new preference, if it still has something available.
@@ -283,9 +281,7 @@ impl Tables {
     fn append(&mut self, event: &Event) {
         let sequence = self.events.len() as u64 + 1;
         if let Some((sku, _)) = event.product() {
-            let product = self.product_mut(sku);
-            product.events.push(sequence);
-            product.orders.extend(event.order().cloned());
+            self.product_mut(sku).events.push(sequence);
         }
         self.events.push(SequencedEvent {
             sequence,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use earmark_application::{DueOrder, StoreError, Worklist};
 use earmark_domain::Sku;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::memory_store::MemoryStore;
 
@@ -20,19 +21,14 @@ impl Worklist for MemoryStore {
         Ok(self.tables()?.due_orders(skus, now, limit))
     }
 
-    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
-        let tables = self.tables()?;
-        let pending = tables
-            .products
-            .values()
-            .filter(|product| product.record.resume_after.is_some());
-        Ok(pending.take(limit).map(|product| product.record.sku.clone()).collect())
+    async fn products_changed_by_day(&self, today: Date, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        Ok(self.tables()?.changed_by_day(today, limit))
     }
 
-    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let tables = self.tables()?;
         let products = tables.products.values().map(|product| &product.record);
-        let pending = products.filter(|product| product.pending_change.is_some());
+        let pending = products.filter(|product| product.pending.is_some());
         Ok(pending.take(limit).map(|product| product.sku.clone()).collect())
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, RecycleError, RecycleResult};
 use earmark_application::StoreError;
+use futures::FutureExt;
 
 use super::connect::{Address, CONNECTION_WAIT, no_free_connection};
 use super::error::OpenError;
@@ -159,7 +160,9 @@ impl Sessions {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub(super) async fn get(&self) -> Result<PooledSession, StoreError> {
-        match at_most(self.address.clock(), CONNECTION_WAIT, self.pool.get()).await {
+        // In a box: the pool's future is kilobytes, and would be a part of every transaction's.
+        let getting = self.pool.get().boxed();
+        match at_most(self.address.clock(), CONNECTION_WAIT, getting).await {
             Some(Ok(session)) => Ok(PooledSession(Some(session))),
             Some(Err(why)) => Err(StoreError::Unavailable(why.to_string())),
             None => Err(no_free_connection()),

@@ -94,10 +94,6 @@ pub(crate) fn order_id(id: &str) -> Result<OrderId, StoreError> {
 }
 
 /// A product's SKU.
-#[cfg_attr(
-    not(feature = "sqlite"),
-    expect(dead_code, reason = "the other store reads whole products")
-)]
 pub(crate) fn sku(sku: &str) -> Result<Sku, StoreError> {
     let at = RowContext {
         table: "products",

@@ -17,6 +17,9 @@ const EPOCH: Date = date(1970, 1, 1);
 /// The offset of held lines: below the release ranks of all firm lines.
 const HELD: i64 = -(1 << 60);
 
+/// The release ranks of firm lines are not below this, and those of held lines are.
+pub(crate) const LOWEST_FIRM: i64 = HELD / 2;
+
 /// The rank of a precedence: the smaller is served first.
 pub(crate) fn rank(precedence: Precedence) -> i64 {
     let days = |day: Date| day.duration_since(EPOCH).as_hours() / 24;
@@ -46,7 +49,7 @@ pub(crate) fn release_rank(release_rank: ReleaseRank) -> i64 {
 
 /// The release rank of a column value; `None`: the number is no release rank.
 pub(crate) fn release_rank_of(value: i64) -> Option<ReleaseRank> {
-    let held = value < HELD / 2;
+    let held = value < LOWEST_FIRM;
     let firm = if held { value.checked_sub(HELD)? } else { value };
     Some(ReleaseRank::of(precedence(firm.checked_neg()?)?, held))
 }

@@ -5,15 +5,14 @@
 
 use std::marker::PhantomData;
 
-use diesel::dsl::AsExprOf;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, TypedExpressionType, ValidGrouping, is_aggregate,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId, SelectQuery};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Text};
 use diesel::sqlite::Sqlite;
-use diesel::{AsChangeset, IntoSql, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
+use diesel::{AsChangeset, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
 use earmark_application::StoreError;
 
 use super::error::store_error;
@@ -27,16 +26,6 @@ extern "SQL" {
     #[aggregate]
     #[sql_name = "sum"]
     fn total(units: BigInt) -> Nullable<BigInt>;
-}
-
-diesel::infix_operator!(JsonText, " ->> ", Nullable<Text>, backend: Sqlite);
-
-/// The text of a field in a JSON object. The column is text: Diesel's own operator is for columns of a JSON type.
-pub(super) fn json_text<Json: Expression<SqlType = Text>>(
-    json: Json,
-    field: &str,
-) -> JsonText<Json, AsExprOf<&str, Text>> {
-    JsonText::new(json, field.into_sql::<Text>())
 }
 
 /// A JSON array for a statement to take apart by `json_each`: one text serves lists of every length, where an `IN` with

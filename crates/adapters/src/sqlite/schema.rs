@@ -6,14 +6,11 @@ diesel::table! {
         name -> Nullable<Text>,
         version -> BigInt,
         batches_created -> BigInt,
-        resume_rank -> Nullable<BigInt>,
-        resume_placed_version -> Nullable<BigInt>,
-        resume_order_id -> Nullable<Text>,
-        resume_line_id -> Nullable<Text>,
         safety_stock -> BigInt,
         depleted -> Bool,
         next_expiry -> Nullable<BigInt>,
-        pending_change -> Nullable<Text>,
+        at_risk -> Bool,
+        pending -> Nullable<Text>,
     }
 }
 
@@ -36,6 +33,7 @@ diesel::table! {
         allocated -> BigInt,
         dispatched -> BigInt,
         eta -> Nullable<Text>,
+        overdue -> Bool,
         closed -> Bool,
         open -> Bool,
     }
@@ -65,6 +63,9 @@ diesel::table! {
         rank -> BigInt,
         locations -> Nullable<Text>,
         hold_until -> Nullable<BigInt>,
+        promised_on -> Nullable<Text>,
+        first_promised_on -> Nullable<Text>,
+        due_by -> Nullable<Text>,
         batch -> Nullable<Text>,
         units -> Nullable<BigInt>,
         release_rank -> BigInt,
@@ -115,6 +116,7 @@ diesel::table! {
         #[sql_name = "type"]
         event_type -> Text,
         occurred_at -> BigInt,
+        decided_on -> Text,
         actor -> Text,
         correlation_id -> Text,
         data -> Text,

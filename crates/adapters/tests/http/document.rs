@@ -233,14 +233,13 @@ async fn a_body_is_optional_where_it_is_documented_so() {
 fn the_document_is_openapi_3_1_and_complete() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
-    let schemas = document["components"]["schemas"].as_object().expect("schemas");
     let mut open = vec![&document];
     while let Some(value) = open.pop() {
         match value {
             Value::Object(members) => {
                 if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-                    let name = reference.trim_start_matches("#/components/schemas/");
-                    assert!(schemas.contains_key(name), "{reference} leads nowhere");
+                    let place = reference.trim_start_matches('#');
+                    assert!(document.pointer(place).is_some(), "{reference} leads nowhere");
                 }
                 open.extend(members.values());
             }

@@ -41,7 +41,8 @@ async fn an_order_shows_its_deadline_its_priority_and_the_day_it_is_required_by(
     let placed = shop.post("/v1/orders", &order).await;
     assert_eq!(placed.status, StatusCode::CREATED);
     let line = json!({"order_id": "o1", "line_id": "LAMP", "sku": "LAMP", "quantity": 4, "status": "held",
-                      "allocations": [{"batch": "L1", "quantity": 4}], "promised_on": TODAY});
+                      "allocations": [{"batch": "L1", "quantity": 4}], "promised_on": TODAY,
+                      "first_promised_on": TODAY, "at_risk": false, "placed_at": "2026-02-01T09:00:00Z"});
     let mut expected = json!({"order_id": "o1", "status": "held", "priority": -7, "required_by": "2026-03-01",
                               "lines": [line]});
     let expires = placed.json()["hold_expires_at"].clone();

@@ -227,7 +227,7 @@ async fn a_stream_sends_the_events_after_the_last_one_seen_and_ends_when_the_ser
 #[actix_web::test]
 async fn a_bulk_stream_answers_each_line_in_the_order_sent_as_the_single_call_would() {
     let shop = Shop::open().await;
-    let long = format!("{{\"create_batch\": \"{}\"}}", "x".repeat(70_000));
+    let long = format!("{{\"create_batch\": \"{}\"}}", "x".repeat(1_100_000));
     let lines = [
         r#"{"create_batch": {"reference": "B1", "sku": "LAMP", "quantity": 10}}"#,
         "",
@@ -251,6 +251,11 @@ async fn a_bulk_stream_answers_each_line_in_the_order_sent_as_the_single_call_wo
         .collect();
     let statuses: Vec<u64> = answers.iter().filter_map(|answer| answer["status"].as_u64()).collect();
     assert_eq!(statuses, [201, 201, 400, 413, 422, 409, 200, 200]);
+    let unchanged = answers.iter().map(|answer| answer["unchanged"] == true);
+    assert_eq!(
+        unchanged.collect::<Vec<_>>(),
+        [false, false, false, false, false, false, false, true]
+    );
     assert_eq!(
         answers[4]["body"]["errors"][0]["field"],
         "place_order.lines[0].quantity"

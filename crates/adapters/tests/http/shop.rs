@@ -17,7 +17,7 @@ use earmark_adapters::http::{About, Api, Metrics, Ports, Readiness, Site, app};
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{Clock, Engine, EngineSettings, IdempotencyStore, Meter, Store};
-use earmark_domain::Promising;
+use earmark_domain::{Improve, Promising};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -25,6 +25,7 @@ use tokio::time::Instant;
 /// The settings of every shop: a batch that is overdue for more than three days is not offered.
 const PROMISING: Promising = Promising {
     overdue_grace_days: Some(3),
+    improve: Improve::AtRisk,
 };
 
 /// The day on which every shop opens.

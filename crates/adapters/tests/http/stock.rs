@@ -191,14 +191,15 @@ async fn availability_is_shown_by_date_and_location_less_the_safety_stock() {
     let ask = async |query: &str| shop.get(&format!("/v1/products/LAMP/availability{query}")).await;
     assert_eq!(
         ask("").await.json(),
-        json!({"sku": "LAMP", "available_now": 7, "timeline": [
-            {"on": TODAY, "available": 7}, {"on": "2026-03-01", "available": 14},
+        json!({"sku": "LAMP", "available_now": 5, "timeline": [
+            {"on": TODAY, "available": 5}, {"on": "2026-02-02", "available": 7}, {"on": "2026-03-01", "available": 14},
             {"on": "2026-04-01", "available": 18}]})
     );
     shop.put("/v1/products/LAMP", &json!({"safety_stock": 6})).await;
     assert_eq!(
         ask("").await.json()["timeline"],
-        json!([{"on": TODAY, "available": 7}, {"on": "2026-03-01", "available": 12}])
+        json!([{"on": TODAY, "available": 5}, {"on": "2026-02-02", "available": 7},
+            {"on": "2026-03-01", "available": 12}])
     );
     assert_eq!(
         ask("?location=north").await.json(),
@@ -207,6 +208,39 @@ async fn availability_is_shown_by_date_and_location_less_the_safety_stock() {
     );
     assert_eq!(ask("?location=%20&near=x").await.fields(), ["near", "location"]);
     assert_eq!(shop.get("/v1/products/none/availability").await.code(), "unknown_sku");
+}
+
+#[actix_web::test]
+async fn lines_move_to_better_stock_on_demand_and_a_preview_moves_none() {
+    let shop = Shop::open().await;
+    shop.inbound("SHIP", "LAMP", 5, "2026-03-01").await;
+    let line = json!({"order_id": "o1", "sku": "LAMP", "quantity": 5});
+    assert_eq!(shop.post("/v1/allocations", &line).await.status, StatusCode::CREATED);
+    shop.stock("HERE", "LAMP", 5).await;
+    let ask = async |query: &str| {
+        let answer = shop
+            .post(&format!("/v1/products/LAMP/reallocation{query}"), &json!({}))
+            .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        answer.json()["effects"]["reallocated"].clone()
+    };
+    let moved = json!([{"order_id": "o1", "line_id": "LAMP", "from": [{"batch": "SHIP", "quantity": 5}],
+        "to": [{"batch": "HERE", "quantity": 5}], "promised_from": "2026-03-01", "promised_to": TODAY}]);
+    assert_eq!(ask("?preview=true").await, moved);
+    assert_eq!(ask("").await, moved);
+    assert_eq!(ask("").await, json!([]), "the second time nothing moves");
+    let line = shop.get("/v1/orders/o1").await.json()["lines"][0].clone();
+    assert_eq!(
+        (&line["promised_on"], &line["first_promised_on"]),
+        (&json!(TODAY), &json!("2026-03-01"))
+    );
+    let stale = ("if-match", "\"1\"");
+    let answer = shop
+        .with_header("POST", "/v1/products/LAMP/reallocation", stale, &json!({}))
+        .await;
+    assert_eq!(answer.code(), "stale_version");
+    let unknown = shop.post("/v1/products/none/reallocation", &json!({})).await;
+    assert_eq!(unknown.code(), "unknown_sku");
 }
 
 #[actix_web::test]

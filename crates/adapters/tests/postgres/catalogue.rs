@@ -109,11 +109,9 @@ macro_rules! columns {
 columns!(A B);
 columns!(A B C D E);
 columns!(A B C D E F);
-columns!(A B C D E F G H I);
-columns!(A B C D E F G H I J K L);
+columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K L M);
-columns!(A B C D E F G H I J K L M N O);
-columns!(A B C D E F G H I J K L M N O P);
+columns!(A B C D E F G H I J K L M N O P Q R S);
 
 fn columns_of<T: Table<AllColumns: Columns>>(_: T) -> Vec<Column> {
     T::AllColumns::list()

@@ -155,7 +155,7 @@ async fn a_forgotten_lock_on_one_product_slows_no_other_down() {
             }
         };
         timeout(HEARD, freed).await.expect("it can be allocated again");
-        assert_sound(&store, "LAMP").await;
+        assert_sound(&store).await;
     })
     .await;
 }
@@ -243,7 +243,7 @@ async fn a_server_that_stops_behind_its_connections_holds_nobody_up() {
             .expect("it answers");
         send("-CONT", &stopped);
         none_is_left(&outsider, "state <> 'idle'").await;
-        assert_sound(&store, "LAMP").await;
+        assert_sound(&store).await;
     })
     .await;
 }
@@ -275,7 +275,7 @@ async fn a_commit_without_an_answer_is_found_when_the_command_is_sent_again() {
         run(&store, allocate("O1", "LAMP", 4)).await;
         let product = store.product(&sku("LAMP"), context().now).await.expect("it answers");
         assert_eq!(product.expect("a product").summary.allocated.get(), 5);
-        assert_sound(&store, "LAMP").await;
+        assert_sound(&store).await;
     })
     .await;
 }
@@ -326,7 +326,7 @@ async fn a_program_that_stands_still_in_a_transaction_loses_its_locks() {
         let frozen = tokio::task::spawn_blocking(move || frozen.join()).await;
         let outcome = frozen.expect("no panic").expect("no panic");
         outcome.expect_err("it is not stored");
-        assert_sound(&store, "LAMP").await;
+        assert_sound(&store).await;
     })
     .await;
 }

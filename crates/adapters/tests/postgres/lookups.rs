@@ -48,7 +48,7 @@ async fn while_one_waits<T>(
     answers
 }
 
-/// The SKU of a product, its version, and its units on hand and available, if there is one.
+/// The SKU of a product, its version, and its units on hand and free, if there is one.
 async fn product(store: &PostgresStore, name: &str) -> Option<(String, u64, u64, u64)> {
     let found = store.product(&sku(name), context().now).await.expect("it answers")?;
     let summary = found.summary;
@@ -56,7 +56,7 @@ async fn product(store: &PostgresStore, name: &str) -> Option<(String, u64, u64,
         summary.sku.to_string(),
         summary.version,
         summary.on_hand.get(),
-        summary.available.get(),
+        summary.free.get(),
     ))
 }
 

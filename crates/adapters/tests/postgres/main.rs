@@ -17,6 +17,8 @@ mod inbox;
 mod lookups;
 mod pipeline;
 mod plans;
+mod promise_plans;
+mod promises;
 mod reading;
 mod refused;
 mod schema;

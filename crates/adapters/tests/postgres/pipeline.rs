@@ -83,7 +83,7 @@ async fn a_successor_is_sent_before_its_predecessor_is_stored() {
         let second = pair.second.await.expect("no panic").expect("it is stored");
         assert!(second.answers[0].is_ok());
         assert_eq!(allocated(&store).await, 10);
-        assert_sound(&store, "LAMP").await;
+        assert_sound(&store).await;
     })
     .await;
 }
@@ -176,7 +176,7 @@ async fn of_two_transactions_on_a_lost_connection_each_is_stored_once() {
         assert!(pair.first.await.expect("no panic").expect("it is stored").answers[0].is_ok());
         run(&store, other).await;
         assert_eq!(allocated(&store).await, 10);
-        assert_sound(&store, "LAMP").await;
+        assert_sound(&store).await;
     })
     .await;
 }

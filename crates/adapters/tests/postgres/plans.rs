@@ -43,7 +43,7 @@ async fn run_every_statement(store: &PostgresStore, part: &str) {
     run(store, count(&named("B2"), 0)).await;
     run(store, count(&named("B1"), 9)).await;
     run(store, create_batch(&named("B3"), "LAMP", 40)).await;
-    promises(store, part).await;
+    holds(store, part).await;
     run(store, Command::CancelLine(key(&named("O1"), "LAMP"))).await;
     let LineKey { order, .. } = key(&named("P1"), "L0000");
     run(store, Command::CancelOrder(order)).await;
@@ -57,7 +57,7 @@ async fn run_every_statement(store: &PostgresStore, part: &str) {
 }
 
 /// Orders that are held, that have priority, and that are dispatched.
-async fn promises(store: &PostgresStore, part: &str) {
+async fn holds(store: &PostgresStore, part: &str) {
     let named = |name: &str| format!("{name}-{part}");
     let order = |name: &str| OrderId::new(named(name)).expect("an order id");
     let held = |seconds: i64| OrderTerms {
@@ -191,21 +191,22 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              SELECT 'PAST-' || n, 'PAST-' || n, 'main', 1, 2, 2 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'PAST-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, rank, \
-             locations, hold_until, placed_version) \
-             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01', 1 \
+             locations, hold_until, promised_on, placed_version) \
+             SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 'held', false, now(), true, 1, '{{main}}', '2089-01-01', \
+             '2089-01-01', 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO further_allocations \
              SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-             placed_version) \
-             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, 1 \
+             promised_on, placed_version) \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, '2029-01-01', 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO dispatches \
              SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
-             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), 'past', 'past', \
-             '{{}}' \
+             SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), current_date, \
+             'past', 'past', '{{}}' \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO idempotency_keys \
              SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), \
@@ -266,7 +267,8 @@ async fn a_filter_that_no_event_passes_looks_at_a_bounded_number_of_events() {
         let past = format!(
             "INSERT INTO products (sku, version, batches_created) VALUES ('LAMP', {PAST}, 1); \
              INSERT INTO events \
-             SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), 'past', 'past', '{{}}' \
+             SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), current_date, \
+             'past', 'past', '{{}}' \
              FROM generate_series(1, {PAST}) AS n"
         );
         let outsider = database.outsider().await;
@@ -309,7 +311,9 @@ async fn a_page_reads_its_rows_and_not_the_table() {
              SELECT md5(n::text), '1', 'LAMP', 1, 'backordered', false, now(), true, n \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
-             SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), 'past', 'past', '{{}}' \
+             SELECT nextval('events_sequence'), 'LAMP', n, md5(n::text), 'Backordered', now(), current_date, \
+             'past', 'past', json_build_object('order_id', md5(n::text), 'line_id', '1', 'quantity', 1, 'split', false, \
+             'placed_at', '2026-01-01T00:00:00Z', 'placed_with_order', true, 'from', '[]'::json, 'why', NULL) \
              FROM generate_series(1, {PAST}) AS n; \
              SELECT pg_stat_force_next_flush()"
         );
@@ -323,7 +327,7 @@ async fn a_page_reads_its_rows_and_not_the_table() {
         let after = &lines.last().expect("a line").record.terms.key;
         let more = store.lines(LineFilter::In(LineState::Backordered), Some(after), page);
         assert_eq!(more.await.expect("a page").len(), page);
-        assert_eq!(store.line_event_checks(None, page).await.expect("a page").len(), page);
+        assert_eq!(store.audited_orders(None, page).await.expect("a page").len(), page);
         events_of_a_product(&store, page).await;
         drop(store);
         until_alone(&outsider).await;

@@ -2,14 +2,16 @@
 
 use earmark_application::{EventFeed, EventFilter, Exports, LineFilter, Views, Worklist};
 use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, CHANGE_PAGE, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines,
-    ReleaseScope, Scope,
+    BACKLOG_PAGE, CHANGE_PAGE, Count, HoldFor, LineState, OrderTerms, Precedence, Priority, ReleaseLines, ReleaseScope,
+    Scope,
 };
+use jiff::civil::date;
 
 use crate::database::with_database;
+use crate::promises::pass_day;
 use crate::shop::{
-    allocate, assert_sound, backorder_and_split, context, count, create_batch, look, of_products, place_on,
-    place_order, reference, run, sku,
+    allocate, assert_sound, backorder_and_split, context, count, create_batch, create_inbound, look, of_products,
+    place_on, place_order, reference, run, sku,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +21,7 @@ async fn the_page_of_a_backlog_says_whether_there_are_more_lines() {
         run(&store, create_batch("B1", "LAMP", 1)).await;
         run(&store, place_order("O1", "LAMP", BACKLOG_PAGE + 1, 2)).await;
         let scope = Scope {
-            backlog: BacklogNeed::FromStart,
+            backlog: true,
             ..of_products(["LAMP"])
         };
         let loaded = look(&store, &scope).await;
@@ -29,19 +31,19 @@ async fn the_page_of_a_backlog_says_whether_there_are_more_lines() {
 
         run(&store, create_batch("B2", "LAMP", 1000)).await;
         assert_eq!(
-            store.products_with_pending_backlog(10).await.expect("it answers"),
+            store.products_with_pending_work(10).await.expect("it answers"),
             [sku("LAMP")]
         );
         let scope = Scope {
-            backlog: BacklogNeed::Resume,
+            continues: true,
             ..of_products(["LAMP"])
         };
         let loaded = look(&store, &scope).await;
         assert_eq!(loaded.backlog[0].until, None, "the page reaches the end");
         assert_eq!(loaded.lines.len(), 1);
-        run(&store, earmark_domain::Command::ServeBacklog(sku("LAMP"))).await;
-        assert_eq!(store.products_with_pending_backlog(10).await.expect("it answers"), []);
-        assert_sound(&store, "LAMP").await;
+        run(&store, earmark_domain::Command::Continue(sku("LAMP"))).await;
+        assert_eq!(store.products_with_pending_work(10).await.expect("it answers"), []);
+        assert_sound(&store).await;
     })
     .await;
 }
@@ -50,8 +52,8 @@ async fn the_page_of_a_backlog_says_whether_there_are_more_lines() {
 async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_loaded() {
     with_database(async |database| {
         let store = database.store().await;
-        run(&store, create_batch("B1", "LAMP", 1200)).await;
-        run(&store, place_order("LATE", "LAMP", 600, 2)).await;
+        run(&store, create_batch("B1", "LAMP", 1000)).await;
+        run(&store, place_order("LATE", "LAMP", 500, 2)).await;
         let leaving = |to: i32| Scope {
             batches: [reference("B1")].into(),
             release: Some(ReleaseScope {
@@ -60,11 +62,11 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_loaded()
             }),
             ..Scope::default()
         };
-        let loaded = look(&store, &leaving(1195)).await;
+        let loaded = look(&store, &leaving(995)).await;
         let lines: Vec<_> = loaded.lines.iter().map(|line| line.key().line.as_str()).collect();
         assert_eq!(
             lines,
-            ["L0597", "L0598", "L0599"],
+            ["L0497", "L0498", "L0499"],
             "of one instant, the last in the order of service"
         );
         assert_eq!(loaded.allocations.len(), 3);
@@ -72,16 +74,16 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_loaded()
         let page = look(&store, &leaving(20)).await;
         assert_eq!(page.lines.len(), CHANGE_PAGE);
         assert!(page.release.is_some_and(|read| read.more));
-        assert_eq!(look(&store, &leaving(1200)).await.lines.len(), 0);
+        assert_eq!(look(&store, &leaving(1000)).await.lines.len(), 0);
 
-        run(&store, count("B1", 1195)).await;
+        run(&store, count("B1", 995)).await;
         let product = store
             .product(&sku("LAMP"), context().now)
             .await
             .expect("it answers")
             .expect("a product");
-        assert_eq!(product.summary.allocated.get(), 1194);
-        assert_sound(&store, "LAMP").await;
+        assert_eq!(product.summary.allocated.get(), 994);
+        assert_sound(&store).await;
     })
     .await;
 }
@@ -152,6 +154,43 @@ async fn used_up_batches_are_loaded_only_with_the_lines_that_lie_in_them() {
         let loaded = look(&store, &scope).await;
         let batches: Vec<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
         assert_eq!(batches, ["NEW", "OLD3"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_products_has_the_sums_of_each() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let held = OrderTerms {
+            hold_for: Some(HoldFor::seconds(600).expect("a time")),
+            ..backorder_and_split()
+        };
+        run(&store, create_batch("HERE", "LAMP", 5)).await;
+        for (batch, eta) in [
+            ("B1", date(2030, 4, 20)),
+            ("B2", date(2030, 4, 22)),
+            ("B3", date(2030, 5, 1)),
+        ] {
+            run(&store, create_inbound(batch, "LAMP", 10, eta)).await;
+        }
+        run(&store, place_order("O1", "LAMP", 3, 3)).await;
+        run(&store, place_on("HELD", "LAMP", 3, 3, held)).await;
+        run(&store, place_order("WAITS", "LAMP", 1, 90)).await;
+        // Two batches are overdue, and some hold units in them until a deadline.
+        run(&store, pass_day(date(2030, 4, 25))).await;
+        run(&store, create_batch("OTHER", "DESK", 4)).await;
+        let after_the_holds = "2030-04-25T00:00:00Z".parse().expect("an instant");
+        for now in [context().now, after_the_holds] {
+            let page = store.products(None, None, now, 10).await.expect("it answers");
+            let overdue: Vec<usize> = page.iter().map(|product| product.overdue.len()).collect();
+            assert_eq!(overdue, [0, 2]);
+            for mut summary in page {
+                let product = store.product(&summary.sku, now).await.expect("it answers");
+                summary.overdue.sort();
+                assert_eq!(summary, product.expect("a product").summary, "{now}");
+            }
+        }
     })
     .await;
 }

@@ -34,7 +34,8 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations() {
         outsider
             .batch_execute(
                 "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-                 placed_version) VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false, 9); \
+                 promised_on, placed_version) \
+                 VALUES ('O2', 'LAMP', 'LAMP', 5, 'allocated', true, now(), false, now(), 9); \
                  INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 3, 9), ('O2', 'LAMP', 'B2', 2, 9)",
             )
             .await
@@ -60,10 +61,10 @@ async fn what_a_batch_has_allocated_follows_from_its_allocations() {
             (0, 2)
         );
         let both = "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-                    batch, units, placed_version) VALUES \
-                    ('O3', '1', 'LAMP', 3, 'allocated', true, now(), false, 'B1', 3, 7), \
-                    ('O3', '2', 'LAMP', 4, 'allocated', true, now(), false, 'B2', 4, 8), \
-                    ('O3', '3', 'LAMP', 1, 'allocated', true, now(), false, 'B1', 1, 9)";
+                    promised_on, batch, units, placed_version) VALUES \
+                    ('O3', '1', 'LAMP', 3, 'allocated', true, now(), false, now(), 'B1', 3, 7), \
+                    ('O3', '2', 'LAMP', 4, 'allocated', true, now(), false, now(), 'B2', 4, 8), \
+                    ('O3', '3', 'LAMP', 1, 'allocated', true, now(), false, now(), 'B1', 1, 9)";
         outsider.batch_execute(both).await.expect("they fit");
         assert_eq!(
             (allocated(&outsider, "B1").await, allocated(&outsider, "B2").await),
@@ -103,8 +104,8 @@ async fn what_a_batch_has_allocated_is_never_written_directly() {
         let line = |batch: &str, units: i32| {
             format!(
                 "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-                 batch, units, placed_version) \
-                 VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, '{batch}', {units}, 9)"
+                 promised_on, batch, units, placed_version) \
+                 VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, now(), '{batch}', {units}, 9)"
             )
         };
         refused(&outsider, &line("B1", 7)).await;
@@ -181,8 +182,38 @@ async fn a_held_line_has_a_deadline_and_no_firm_line_has_one() {
         refused(&outsider, "UPDATE lines SET state = 'held'").await;
         refused(&outsider, "UPDATE lines SET hold_until = now()").await;
         refused(&outsider, "UPDATE lines SET state = 'lost'").await;
-        refused(&outsider, "UPDATE products SET resume_rank = 0").await;
         refused(&outsider, "UPDATE products SET safety_stock = -1").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_has_a_promise_that_fits_its_state() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 4)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        run(&store, allocate("O2", "LAMP", 1)).await;
+        let outsider = database.outsider().await;
+        for (order, forged) in [
+            ("O1", "promised_on = NULL"),
+            ("O1", "state = 'backordered'"),
+            ("O1", "due_by = promised_on - 1"),
+            ("O1", "first_promised_on = promised_on"),
+            ("O2", "promised_on = now()"),
+            ("O2", "due_by = now()"),
+        ] {
+            refused(
+                &outsider,
+                &format!("UPDATE lines SET {forged} WHERE order_id = '{order}'"),
+            )
+            .await;
+        }
+        refused(&outsider, "UPDATE batches SET overdue = true").await;
+        outsider
+            .batch_execute("UPDATE lines SET due_by = promised_on WHERE order_id = 'O1'")
+            .await
+            .expect("it leaves in time");
     })
     .await;
 }
@@ -199,7 +230,8 @@ async fn no_batch_ever_commits_more_than_its_quantity() {
         refused(
             &outsider,
             "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-             placed_version) VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, 9); \
+             promised_on, placed_version) \
+             VALUES ('O2', 'LAMP', 'LAMP', 7, 'allocated', true, now(), false, now(), 9); \
              INSERT INTO further_allocations VALUES ('O2', 'LAMP', 'B1', 7, 9)",
         )
         .await;

@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use earmark_application::{Audit, Decide, Decided, Store, StoreError};
+use earmark_adapters::postgres::PostgresStore;
+use earmark_application::{Decide, Decided, Store, StoreError, VerifyPorts, verify};
 use earmark_domain::{
-    Allocate, ChangeBatch, ChangeSet, Command, Count, CreateBatch, DecisionContext, LineId, LineKey, LineRequest,
-    Loaded, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome, PlaceOrder,
-    Promising, Quantity, Reference, Refusal, Scope, Sku, UnitOfWork, audit,
+    Allocate, Calendar, ChangeBatch, ChangeSet, Command, Count, CreateBatch, DecisionContext, LineId, LineKey,
+    LineRequest, Loaded, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, Outcome,
+    PlaceOrder, Promising, Quantity, Reference, Refusal, Scope, Sku, UnitOfWork,
 };
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 /// The instants of the tests, a millisecond apart.
 static CLOCK: AtomicI64 = AtomicI64::new(1_900_000_000_000);
 
 pub(crate) fn context() -> DecisionContext {
+    let now = Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).expect("an instant");
     DecisionContext {
-        now: Timestamp::from_millisecond(CLOCK.fetch_add(1, Ordering::Relaxed)).expect("an instant"),
+        now,
+        today: Calendar::UTC.day_of(now),
         actor: "tests".into(),
         correlation_id: "a test".into(),
         promising: Promising::default(),
@@ -56,6 +60,17 @@ pub(crate) fn create_batch(batch: &str, of: &str, quantity: i32) -> Command {
     })
 }
 
+/// A batch that arrives on a day.
+pub(crate) fn create_inbound(batch: &str, of: &str, quantity: i32, eta: Date) -> Command {
+    match create_batch(batch, of, quantity) {
+        Command::CreateBatch(create) => Command::CreateBatch(CreateBatch {
+            eta: Some(eta),
+            ..create
+        }),
+        other => other,
+    }
+}
+
 pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
     Command::Allocate(Allocate {
         line: LineRequest {
@@ -66,6 +81,7 @@ pub(crate) fn allocate(order: &str, of: &str, quantity: i32) -> Command {
         locations: Locations::ANY,
         on_shortage: OnShortage::Backorder,
         split: true,
+        without_grace: false,
     })
 }
 
@@ -162,8 +178,13 @@ pub(crate) async fn look(store: &dyn Store, scope: &Scope) -> Loaded {
     loaded.expect("the decision was called")
 }
 
-/// Checks a product's tables against its events.
-pub(crate) async fn assert_sound(store: &dyn Audit, of: &str) {
-    let history = store.history(&sku(of)).await.expect("it answers").expect("a product");
-    assert_eq!(audit(&history), []);
+/// Checks the tables against the events.
+pub(crate) async fn assert_sound(store: &PostgresStore) {
+    let ports = VerifyPorts {
+        views: store,
+        events: store,
+        audit: store,
+    };
+    let report = verify(ports).await.expect("it answers");
+    assert_eq!(report.discrepancies, Vec::<String>::new());
 }

@@ -1,4 +1,5 @@
-//! Jobs that work through products: pending backlogs, pending changes of batches, holds past their deadline.
+//! Jobs that work through products: what earlier commands left to be continued, holds past their deadline, and what the
+//! day has changed.
 //!
 //! Work that is pending is stored with the product, so a crash loses nothing: the next pass finds it. A product whose
 //! work fails is set aside for a while, so that it does not stop the work of the others.
@@ -6,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use earmark_domain::{Command, Sku};
+use earmark_domain::{Command, PassDay, Sku};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::answer::CommandError;
 use crate::engine::{Engine, page_of_due_holds};
@@ -30,48 +32,55 @@ const MAX_SET_ASIDE: usize = 1_000;
 /// What is done for a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProductWork {
-    /// Continues changes of batches that are not carried out for all lines. Until that is done, no other command on the
-    /// product is decided.
-    ContinueChanges,
-    /// Serves one page of each pending backlog.
-    ServeBacklogs,
+    /// Continues what earlier commands left: changes of batches, backlogs, improvements. Until that is done, no other
+    /// command on the product is decided.
+    Continue,
     /// Records that holds have expired. From its deadline on a hold counts zero, swept or not: a decision on a product
     /// with due holds expires them first. The sweep takes care of the products that no command touches.
     ExpireHolds,
+    /// Tells what the day alone has changed.
+    PassDay,
 }
 
 impl ProductWork {
     const fn name(self) -> &'static str {
         match self {
-            Self::ContinueChanges => "change",
-            Self::ServeBacklogs => "backlog",
+            Self::Continue => "continue",
             Self::ExpireHolds => "holds",
+            Self::PassDay => "day",
         }
     }
 
-    async fn pending(self, worklist: &dyn Worklist, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn pending(self, worklist: &dyn Worklist, time: Time, limit: usize) -> Result<Vec<Sku>, StoreError> {
         match self {
-            Self::ContinueChanges => worklist.products_with_pending_change(limit).await,
-            Self::ServeBacklogs => worklist.products_with_pending_backlog(limit).await,
-            Self::ExpireHolds => worklist.products_with_due_holds(now, limit).await,
+            Self::Continue => worklist.products_with_pending_work(limit).await,
+            Self::ExpireHolds => worklist.products_with_due_holds(time.now, limit).await,
+            Self::PassDay => worklist.products_changed_by_day(time.today, limit).await,
         }
     }
 
     /// One bounded step for a product.
-    async fn step(self, sku: Sku, engine: &Engine, worklist: &dyn Worklist, now: Timestamp) -> Result<(), StepError> {
+    async fn step(self, sku: Sku, engine: &Engine, worklist: &dyn Worklist, time: Time) -> Result<(), StepError> {
         let correlation_id = format!("{}-{sku}", self.name());
         let own = |command| Envelope::from_service(command, &correlation_id);
         let envelope = match self {
-            Self::ContinueChanges => own(Command::ContinueChange(sku)),
-            Self::ServeBacklogs => own(Command::ServeBacklog(sku)),
+            Self::Continue => own(Command::Continue(sku)),
+            Self::PassDay => own(Command::PassDay(PassDay { sku, today: time.today })),
             Self::ExpireHolds => {
-                let page = page_of_due_holds(worklist, BTreeSet::from([sku]), now).await?;
+                let page = page_of_due_holds(worklist, BTreeSet::from([sku]), time.now).await?;
                 own(page.command)
             }
         };
         let answer = engine.execute(envelope).await;
         answer.map(drop).map_err(StepError::from)
     }
+}
+
+/// When a pass is done: one reading of the clock.
+#[derive(Debug, Clone, Copy)]
+struct Time {
+    now: Timestamp,
+    today: Date,
 }
 
 /// Why a step failed.
@@ -137,9 +146,11 @@ impl ProductJob {
         clock: &dyn Clock,
     ) -> Result<usize, StoreError> {
         let now = engine.now();
+        let today = clock.day_of(now);
+        let read = Time { now, today };
         // As many more as are set aside, so that they leave room for others.
         let limit = PRODUCTS_PER_PASS + self.set_aside.len();
-        let pending = self.work.pending(worklist, now, limit).await?;
+        let pending = self.work.pending(worklist, read, limit).await?;
         // Work that is no longer pending was done by another instance, or repaired.
         if pending.len() < limit {
             self.set_aside.retain(|sku, _| pending.contains(sku));
@@ -150,7 +161,7 @@ impl ProductJob {
             if self.set_aside.get(&sku).is_some_and(|aside| time < aside.until) {
                 continue;
             }
-            match self.work.step(sku.clone(), engine, worklist, now).await {
+            match self.work.step(sku.clone(), engine, worklist, read).await {
                 Ok(()) => {
                     self.set_aside.remove(&sku);
                     done += 1;

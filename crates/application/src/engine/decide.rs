@@ -9,8 +9,8 @@ use crate::answer::{Answer, CommandError};
 use crate::decision::{Decided, Undecided};
 use crate::envelope::Envelope;
 
-/// What a decision does when work on its products is pending: holds are due, or a change of a batch is not carried out
-/// for all lines.
+/// What a decision does when work on its products is pending: holds are due, or an earlier command is not carried out to
+/// its end.
 #[derive(Debug, Clone)]
 pub(crate) enum OnPendingWork {
     /// It is not taken: the work has to be finished first.
@@ -27,10 +27,10 @@ pub(crate) fn decide(
     loaded: Loaded,
 ) -> Result<Decided, Undecided> {
     let mut unit_of_work = UnitOfWork::open(loaded)?;
-    let (mut changes, mut holds) = (BTreeSet::new(), BTreeSet::new());
+    let (mut work, mut holds) = (BTreeSet::new(), BTreeSet::new());
     let sole = sole_command(envelopes);
-    if !matches!(sole, Some(Command::ContinueChange(_))) {
-        changes = unit_of_work.products_with_pending_changes();
+    if !matches!(sole, Some(Command::Continue(_))) {
+        work = unit_of_work.products_with_pending_work();
         if let Some(context) = contexts.first()
             && !matches!(sole, Some(Command::ExpireHolds(_)))
         {
@@ -38,14 +38,16 @@ pub(crate) fn decide(
         }
     }
     let blocked = match on_pending_work {
-        OnPendingWork::Finish if !changes.is_empty() => return Err(Undecided::ChangesPending(changes)),
+        OnPendingWork::Finish if !work.is_empty() => return Err(Undecided::WorkPending(work)),
         OnPendingWork::Finish if !holds.is_empty() => return Err(Undecided::HoldsDue(holds)),
         OnPendingWork::Finish => None,
         OnPendingWork::Answer(error) => {
-            changes.append(&mut holds);
-            Some((changes, error)).filter(|(products, _)| !products.is_empty())
+            work.append(&mut holds);
+            Some((work, error)).filter(|(products, _)| !products.is_empty())
         }
     };
+    // Products on which a command of this group has left work to be continued.
+    let mut left_over = BTreeSet::new();
     let mut answers = Vec::with_capacity(envelopes.len());
     for (number, (envelope, context)) in envelopes.iter().zip(contexts).enumerate() {
         if let Some((products, error)) = &blocked
@@ -54,10 +56,16 @@ pub(crate) fn decide(
             answers.push(Err((*error).clone()));
             continue;
         }
+        if !left_over.is_empty() && unit_of_work.touches(&envelope.command, &left_over) {
+            return Err(Undecided::Parts { first: number });
+        }
         // A panic leaves the unit of work torn, so it is thrown away with it.
         let answer = catch_unwind(AssertUnwindSafe(|| decide_one(&mut unit_of_work, envelope, context)))
             .map_err(|_| Undecided::Panicked { command: number })??;
         answers.push(answer);
+        if envelope.command.may_leave_work() {
+            left_over = unit_of_work.products_with_pending_work();
+        }
     }
     let changes = unit_of_work.close()?;
     Ok(Decided { changes, answers })

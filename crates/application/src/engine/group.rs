@@ -5,14 +5,11 @@ use tracing::Instrument;
 
 use super::hints::AllBatchesHints;
 use super::job::Job;
+use super::queue::STREAMED_FACTOR;
 use super::shared::Shared;
 use super::transaction::Transaction;
 use crate::answer::CommandError;
 use crate::ports::{InFlight, InFlightSender};
-
-/// How many times larger a group of streamed commands may be. The fixed cost of a transaction is then shared by some
-/// hundred lines, and a stream's window still holds a second group that waits while the first is stored.
-const STREAMED_FACTOR: usize = 4;
 
 /// The group before, which is still being stored.
 pub(crate) struct Predecessor {
@@ -32,7 +29,8 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn of(job: Job) -> Self {
+    pub(crate) fn of(mut job: Job) -> Self {
+        job.room = None;
         Self {
             weight: job.envelope.command.weight(),
             open: job.envelope.command.is_joinable(),
@@ -42,7 +40,7 @@ impl Group {
     }
 
     /// Takes a job into the group, or gives it back when it has to go into the next one.
-    pub(crate) fn join(&mut self, job: Job, max: usize) -> Option<Job> {
+    pub(crate) fn join(&mut self, mut job: Job, max: usize) -> Option<Job> {
         let weight = job.envelope.command.weight();
         let streamed = self.streamed && job.streamed;
         let max = if streamed { max * STREAMED_FACTOR } else { max };
@@ -51,6 +49,7 @@ impl Group {
         }
         self.weight += weight;
         self.streamed = streamed;
+        job.room = None;
         self.jobs.push(job);
         None
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::Sku;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::answer::{Answer, CommandError};
 use crate::envelope::Envelope;
@@ -19,6 +19,8 @@ pub(crate) struct Job {
     pub(crate) reply: Reply,
     /// Whether it belongs to a stream: no caller waits for it alone.
     pub(crate) streamed: bool,
+    /// What it takes, while it waits, of the room that streams have in the queue.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
 impl Job {

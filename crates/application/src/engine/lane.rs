@@ -83,7 +83,7 @@ impl Lane {
         progress: Arc<Progress>,
     ) -> (LaneQueue, Self) {
         let threshold = Arc::<FillThreshold>::default();
-        let (sender, queue) = LaneQueue::new(settings.queue, Arc::clone(&threshold));
+        let (sender, queue) = LaneQueue::new(settings.queue, settings.group, Arc::clone(&threshold));
         let lane = Self {
             number,
             queue,

@@ -93,6 +93,7 @@ impl Engine {
             envelope,
             reply,
             streamed: false,
+            room: None,
         };
         let error = match lane
             .send_within(self.queue_timeout, self.shared.clock.as_ref(), job)
@@ -143,14 +144,9 @@ impl Engine {
         self.shared.draining.load(Ordering::Relaxed)
     }
 
-    /// Waits until a transaction has left part of a backlog unserved.
-    pub async fn backlog_pending(&self) {
-        self.shared.backlog_pending.notified().await;
-    }
-
-    /// Waits until a transaction has left a change of a batch to be continued.
-    pub async fn change_pending(&self) {
-        self.shared.change_pending.notified().await;
+    /// Waits until a transaction has left work on a product to be continued.
+    pub async fn work_pending(&self) {
+        self.shared.work_pending.notified().await;
     }
 
     /// Waits until a group has left due holds that it had no time to expire.
@@ -189,8 +185,9 @@ impl OrderedStream {
             envelope,
             reply,
             streamed: true,
+            room: None,
         };
-        self.lane.send(job).await;
+        self.lane.send_streamed(job).await;
         Ticket { answer }
     }
 }

@@ -41,8 +41,8 @@ impl Budget {
 pub(super) enum PendingWork {
     /// The holds that are due at an instant have to be expired.
     HoldsDue(Timestamp),
-    /// Changes of batches have to be continued.
-    ChangesPending,
+    /// Earlier commands have to be carried out to their end.
+    Unfinished,
 }
 
 /// One page of such work.
@@ -68,11 +68,11 @@ impl PendingWork {
                     has_more: page.has_more,
                 })
             }
-            Self::ChangesPending => {
-                let commands = skus.into_iter().map(Command::ContinueChange);
+            Self::Unfinished => {
+                let commands = skus.into_iter().map(Command::Continue);
                 Ok(Page {
                     commands: commands
-                        .map(|command| Envelope::from_service(command, "change"))
+                        .map(|command| Envelope::from_service(command, "continue"))
                         .collect(),
                     has_more: false,
                 })

@@ -57,10 +57,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meter: Arc<dyn Meter>,
     promising: Promising,
-    /// Notified when a transaction left part of a backlog unserved.
-    pub(crate) backlog_pending: Notify,
-    /// Notified when a transaction left a change of a batch to be continued.
-    pub(crate) change_pending: Notify,
+    /// Notified when a transaction left work on a product to be continued.
+    pub(crate) work_pending: Notify,
     /// Notified when a group left due holds that it had no time to expire.
     pub(crate) holds_due: Notify,
     pub(crate) draining: AtomicBool,
@@ -85,8 +83,7 @@ impl Shared {
             clock,
             meter,
             promising,
-            backlog_pending: Notify::new(),
-            change_pending: Notify::new(),
+            work_pending: Notify::new(),
             holds_due: Notify::new(),
             draining: AtomicBool::new(false),
             next_stream: AtomicUsize::new(0),
@@ -116,6 +113,7 @@ impl Shared {
     pub(crate) fn decision_context(&self, envelope: &Envelope, now: Timestamp) -> DecisionContext {
         DecisionContext {
             now,
+            today: self.clock.day_of(now),
             actor: envelope.principal.name().clone(),
             correlation_id: envelope.correlation_id.clone(),
             promising: self.promising,

@@ -105,12 +105,12 @@ impl Transaction {
                     shared.meter.conflicted();
                     now = self.instant(shared);
                 }
-                Err(StoreError::Undecided(Undecided::ChangesPending(skus))) => {
-                    tracing::debug!(products = skus.len(), "continuing changes of batches");
-                    let work = PendingWork::ChangesPending;
+                Err(StoreError::Undecided(Undecided::WorkPending(skus))) => {
+                    tracing::debug!(products = skus.len(), "continuing earlier commands");
+                    let work = PendingWork::Unfinished;
                     if let Err(error) = finish(work, skus, &mut budget, shared, hints).await {
-                        tracing::debug!(%error, "changes of batches are still pending");
-                        shared.change_pending.notify_one();
+                        tracing::debug!(%error, "earlier commands are not carried out to their end");
+                        shared.work_pending.notify_one();
                         on_pending_work = OnPendingWork::Answer(error);
                     }
                 }
@@ -130,6 +130,9 @@ impl Transaction {
                     tracing::debug!(products = skus.len(), "loading more batches");
                     hints.add(&skus);
                     self.scope.all_batches_of.extend(skus);
+                }
+                Err(StoreError::Undecided(Undecided::Parts { first })) => {
+                    return self.parts(first);
                 }
                 Err(StoreError::Undecided(Undecided::Panicked { command })) => {
                     return self.without(command, shared);
@@ -164,11 +167,8 @@ impl Transaction {
         tracing::debug!(events, "stored");
         let took = shared.clock.monotonic().saturating_sub(started);
         shared.meter.stored(self.envelopes.len(), events, took);
-        if decided.changes.pending_backlogs().next().is_some() {
-            shared.backlog_pending.notify_one();
-        }
-        if decided.changes.pending_changes().next().is_some() {
-            shared.change_pending.notify_one();
+        if decided.changes.pending().next().is_some() {
+            shared.work_pending.notify_one();
         }
         self.answer(shared, decided.answers);
     }
@@ -207,6 +207,7 @@ impl Transaction {
             reply,
             // They are in a group already.
             streamed: false,
+            room: None,
         })
     }
 
@@ -226,6 +227,13 @@ impl Transaction {
             job.refuse(&CommandError::Unavailable, shared.meter.as_ref());
         }
         vec![rest]
+    }
+
+    /// The group in two: the commands before one, and it with those behind it.
+    fn parts(self, first: usize) -> Vec<Vec<Job>> {
+        let mut together: Vec<Job> = self.jobs().collect();
+        let rest = together.split_off(first);
+        vec![together, rest]
     }
 
     /// The group without the command whose decision panicked, which is answered.
@@ -282,7 +290,7 @@ async fn finish(
         let mut has_more = page.has_more;
         for command in page.commands {
             let outcome = run_alone(command, shared, hints).await?;
-            has_more |= outcome == Outcome::ChangeContinued { done: false };
+            has_more |= outcome == Outcome::Continued { done: false };
         }
         if has_more {
             turns.extend(skus.into_iter().map(|sku| BTreeSet::from([sku])));
@@ -298,9 +306,10 @@ async fn run_alone(envelope: Envelope, shared: &Shared, hints: &AllBatchesHints)
         envelope,
         reply,
         streamed: false,
+        room: None,
     };
-    // A transaction that expires holds asks for no more than that changes are continued, and one that continues changes
-    // asks for nothing: this recurses no deeper.
+    // A transaction that expires holds asks for no more than that work is continued, and one that continues work asks for
+    // nothing: this recurses no deeper.
     let split = Box::pin(Transaction::of(vec![job], hints).run(shared, hints, None)).await;
     debug_assert!(split.is_empty(), "a single command is not split");
     answer.await.unwrap_or(Err(CommandError::Internal))

@@ -1,35 +1,23 @@
 //! The audit: what `verify` reads to check the tables against the events.
 
 use async_trait::async_trait;
-use earmark_domain::{LineKey, LineRecord, OrderId, ProductHistory, SequencedEvent, Sku};
+use earmark_domain::{AuditedOrder, AuditedProduct, LineKey, OrderId, Sku};
 
 use crate::store_error::StoreError;
 
-/// A line, and whether the events know of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LineEventCheck {
-    /// The line.
-    pub record: LineRecord,
-    /// Whether an event of its product concerns its order.
-    pub has_event: bool,
-}
-
-/// Reads what an audit needs, each question in one snapshot.
+/// Reads what an audit needs, each question in one snapshot. No question holds the past of a product.
 #[async_trait]
 pub trait Audit: Send + Sync {
-    /// Lines by order id and line id, from the one after `after` on, each with whether an event concerns it.
-    async fn line_event_checks(&self, after: Option<&LineKey>, limit: usize)
-    -> Result<Vec<LineEventCheck>, StoreError>;
-    /// Events of orders as a whole, by order id and sequence, from the one after `after` on.
-    async fn order_events(
-        &self,
-        after: Option<(&OrderId, u64)>,
-        limit: usize,
-    ) -> Result<Vec<SequencedEvent>, StoreError>;
-    /// All that was ever stored of a product.
+    /// The sequence of the last event; 0: there is none.
+    async fn last_event(&self) -> Result<u64, StoreError>;
+    /// A product and its batches.
+    async fn audited_product(&self, sku: &Sku) -> Result<Option<AuditedProduct>, StoreError>;
+    /// Everything that is stored under the next order ids after `after`, by order id: of each order its header, lines,
+    /// units and events, whichever of these there are. An event without an order id is found through the line that it
+    /// placed.
     ///
-    /// Its lines are found through the orders that its events concern and through the allocations in its batches: no
-    /// index is kept that only an audit reads. A line that neither leads to is missing here and reported by
-    /// [`line_event_checks`](Self::line_event_checks).
-    async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError>;
+    /// A page MUST have at most `rows` rows of each kind, or be one order. It is empty behind the last order.
+    async fn audited_orders(&self, after: Option<&OrderId>, rows: usize) -> Result<Vec<AuditedOrder>, StoreError>;
+    /// Those of these lines that are not stored.
+    async fn missing_lines(&self, lines: &[LineKey]) -> Result<Vec<LineKey>, StoreError>;
 }

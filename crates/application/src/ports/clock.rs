@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use earmark_domain::day_of;
+use earmark_domain::Calendar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -13,9 +13,14 @@ pub trait Clock: Send + Sync {
     /// The current instant. May step in either direction.
     fn now(&self) -> Timestamp;
 
-    /// The current day, in UTC.
+    /// The day of an instant, by the shop's calendar: that of UTC unless the clock knows another.
+    fn day_of(&self, instant: Timestamp) -> Date {
+        Calendar::UTC.day_of(instant)
+    }
+
+    /// The current day, by the shop's calendar.
     fn today(&self) -> Date {
-        day_of(self.now())
+        self.day_of(self.now())
     }
 
     /// The time since some fixed origin of this process. Never goes back: for measuring how long something took.

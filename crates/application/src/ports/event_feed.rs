@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use earmark_domain::{OrderId, SequencedEvent, Sku, Subject};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::store_error::StoreError;
 
@@ -31,6 +32,8 @@ pub struct EncodedEvent {
     pub event_type: &'static str,
     /// When it was decided.
     pub occurred_at: Timestamp,
+    /// The day of the decision, by the shop's calendar.
+    pub decided_on: Date,
     /// The principal that caused it.
     pub actor: String,
     /// The request or message that caused it.

@@ -13,7 +13,7 @@ mod store;
 mod views;
 mod worklist;
 
-pub use audit::{Audit, LineEventCheck};
+pub use audit::Audit;
 pub use clock::Clock;
 pub use event_feed::{EncodedEvent, EventFeed, EventFilter, EventPage};
 pub use exports::{Exports, LineFilter};

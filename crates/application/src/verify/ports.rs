@@ -1,19 +1,17 @@
 //! The ports that verify reads through.
 
-use crate::ports::{Audit, EventFeed, Exports, Views};
+use crate::ports::{Audit, EventFeed, Views};
 
-/// How many rows are asked for at once.
+/// How many rows of a kind are asked for at once.
 pub(super) const PAGE: usize = 1_000;
 
 /// The ports that verify reads through.
 #[derive(Clone, Copy)]
 pub struct VerifyPorts<'a> {
-    /// Products and single orders.
+    /// The list of products.
     pub views: &'a dyn Views,
-    /// Events.
+    /// The events of each product.
     pub events: &'a dyn EventFeed,
-    /// Headers of orders.
-    pub exports: &'a dyn Exports,
-    /// Histories, and lines checked against the events.
+    /// Products with their batches, orders with their lines.
     pub audit: &'a dyn Audit,
 }

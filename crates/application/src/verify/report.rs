@@ -5,9 +5,14 @@
 pub struct Report {
     /// What was checked, with how many: ("batches", 45692), …
     pub checked: Vec<(&'static str, u64)>,
-    /// Everything that can't be true, as sentences.
+    /// What can't be true, as sentences: the first thousand.
     pub discrepancies: Vec<String>,
+    /// How many more there are.
+    pub untold: u64,
 }
+
+/// How many discrepancies a report tells. The wrong database may have one for each line; nobody reads a million.
+const MOST_TOLD: usize = 1_000;
 
 impl Report {
     /// Whether everything agrees.
@@ -25,6 +30,10 @@ impl Report {
     }
 
     pub(super) fn add(&mut self, discrepancy: String) {
-        self.discrepancies.push(discrepancy);
+        if self.discrepancies.len() < MOST_TOLD {
+            self.discrepancies.push(discrepancy);
+        } else {
+            self.untold += 1;
+        }
     }
 }

@@ -9,7 +9,7 @@ use earmark_application::{
     Clock, Decide, Decided, DueOrder, Engine, EngineSettings, NoMeter, ProductJob, ProductWork, Store, StoreError,
     Worklist,
 };
-use earmark_domain::{BacklogRead, Loaded, ProductRecord, Scope, Sku};
+use earmark_domain::{Loaded, ProductRecord, Scope, ServiceRead, Sku};
 use jiff::Timestamp;
 
 use crate::support::{StoppedClock, sku};
@@ -45,7 +45,7 @@ impl Store for Products {
         }
         Ok(decide(Loaded {
             products: vec![ProductRecord::new(sku.clone())],
-            backlog: vec![BacklogRead { sku, until: None }],
+            backlog: vec![ServiceRead { sku, until: None }],
             ..Loaded::default()
         })?)
     }
@@ -56,11 +56,11 @@ struct Pending(Vec<Sku>);
 
 #[async_trait]
 impl Worklist for Pending {
-    async fn products_with_pending_change(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_changed_by_day(&self, _: jiff::civil::Date, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(self.0.iter().take(limit).cloned().collect())
     }
 
@@ -120,7 +120,7 @@ impl Fixture {
             clock,
             worklist,
             engine,
-            job: ProductJob::new(ProductWork::ServeBacklogs),
+            job: ProductJob::new(ProductWork::Continue),
         }
     }
 

@@ -12,7 +12,7 @@ use earmark_application::{
     StoreError, Worklist,
 };
 use earmark_domain::{
-    BacklogRead, BatchRecord, Loaded, NextHold, OrderId, ProductRecord, Quantity, Reference, Scope, Sku,
+    BatchRecord, Loaded, NextHold, OrderId, ProductRecord, Quantity, Reference, Scope, ServiceRead, Sku,
 };
 use jiff::Timestamp;
 
@@ -46,7 +46,7 @@ fn loaded() -> Loaded {
         next_expiry: (*of == sku("LAMP")).then_some(Timestamp::UNIX_EPOCH),
         ..ProductRecord::new(of.clone())
     };
-    let read = |of: &Sku| BacklogRead {
+    let read = |of: &Sku| ServiceRead {
         sku: of.clone(),
         until: None,
     };
@@ -70,11 +70,11 @@ struct DueOrders {
 
 #[async_trait]
 impl Worklist for DueOrders {
-    async fn products_with_pending_change(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_changed_by_day(&self, _: jiff::civil::Date, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn products_with_pending_backlog(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -52,3 +52,40 @@ async fn streamed_commands_share_larger_groups_but_not_with_other_commands() {
     assert!(single.await.expect("no panic").is_ok());
     assert_eq!(*fixture.store.groups.lock().expect("not poisoned"), [256, 64, 81]);
 }
+
+#[tokio::test]
+async fn a_single_command_waits_behind_two_groups_of_streamed_ones_however_many_streams_there_are() {
+    let setup = Setup {
+        queue: 1_024,
+        ..Setup::default()
+    };
+    let mut fixture = setup.build();
+    let mut streams = Vec::new();
+    for number in 0..16 {
+        let stream = fixture.engine.ordered();
+        streams.push(tokio::spawn(async move {
+            let mut tickets = Vec::new();
+            for line in 0..50 {
+                tickets.push(stream.submit(allocate(&format!("s{number}-{line}"), "LAMP", 1)).await);
+            }
+            for ticket in &mut tickets {
+                assert!(ticket.answer().await.is_ok());
+            }
+        }));
+    }
+    // Each stream submits what there is room for.
+    tokio::task::yield_now().await;
+    let engine = fixture.engine.clone();
+    let single = tokio::spawn(async move { engine.execute(allocate("single", "LAMP", 1)).await });
+    tokio::task::yield_now().await;
+    fixture.run_lanes();
+    fixture.let_store();
+    assert!(single.await.expect("no panic").is_ok());
+    for stream in streams {
+        stream.await.expect("no panic");
+    }
+    let stored = fixture.store.correlation_ids();
+    let before = stored.iter().position(|id| id == "single").expect("it is stored");
+    // A group has at most 64 commands, one of streamed commands four times as many.
+    assert!(before <= 2 * 4 * 64, "{before} streamed commands came first");
+}

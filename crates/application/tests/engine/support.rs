@@ -115,11 +115,11 @@ pub(crate) struct NoWork;
 
 #[async_trait]
 impl Worklist for NoWork {
-    async fn products_with_pending_backlog(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn products_with_pending_change(&self, _: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_changed_by_day(&self, _: jiff::civil::Date, _: usize) -> Result<Vec<Sku>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -280,6 +280,7 @@ pub(crate) fn allocate(order: &str, of: &str, quantity: u32) -> Envelope {
             locations: Locations::ANY,
             on_shortage: OnShortage::Reject,
             split: false,
+            without_grace: false,
         }),
     )
 }

@@ -66,7 +66,7 @@ pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<ExitCode
 
 /// Checks a copy as `earmark verify` does it.
 async fn is_sound(settings: &Settings, copy: &Path) -> Result<bool, Failure> {
-    let ports = wiring::wire(&with_file(settings, copy), AccessMode::Read).await?;
+    let ports = wiring::wire(&with_file(settings, copy), &settings.calendar, AccessMode::Read).await?;
     verify::report(&ports).await
 }
 

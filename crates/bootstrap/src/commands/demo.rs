@@ -16,7 +16,7 @@ use jiff::Span;
 use jiff::civil::Date;
 
 use crate::app::App;
-use crate::commands::import::{Counts, EngineSink, Pipeline, Planner, Progress, RowReader, Sink, Terms};
+use crate::commands::import::{Counts, EngineSink, Grouping, Pipeline, Planner, Progress, RowReader, Sink, Terms};
 use crate::failure::Failure;
 use crate::output;
 use crate::service::{self, Service};
@@ -59,7 +59,6 @@ const DELAY_DAYS: i32 = 10;
 const TERMS: Terms = Terms {
     on_shortage: OnShortage::Backorder,
     split: false,
-    whole_orders: false,
 };
 
 /// Runs the demo until a signal ends it, and removes its database.
@@ -84,7 +83,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         migrate: true,
     };
     let metrics = Arc::new(Metrics::new());
-    let ports = wiring::wire(&store, AccessMode::Serve).await?;
+    let ports = wiring::wire(&store, &settings.calendar, AccessMode::Serve).await?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     let counts = tokio::select! {
         counts = set_up(&app) => counts?,
@@ -157,9 +156,13 @@ async fn load(app: &App) -> Result<Counts, Failure> {
         let rows = shifted(kind, bytes, app.ports.clock.today())
             .map_err(|error| Failure::Failed(format!("the demo data can't be read: {name}: {error}")))?;
         let sink = Sink::Engine(EngineSink::new(app, Principal::new("demo")));
-        let pipeline = Pipeline::new(sink, Planner::new(TERMS), Progress::hidden(), name.to_owned(), true);
+        let planner = Planner::new(TERMS, Grouping::Apart);
+        let pipeline = Pipeline::new(sink, planner, Progress::hidden(), name.to_owned(), false);
         let (counts, end) = pipeline.run(RowReader::of_rows(rows)).await;
         end?;
+        if counts.bad > 0 {
+            return Err(Failure::Failed(format!("the demo data has bad rows: {name}")));
+        }
         all += counts;
     }
     Ok(all)

@@ -9,6 +9,7 @@ use earmark_adapters::files::{AllocationRow, BacklogRow, BatchRow, EventRow, Exp
 use earmark_application::{EventFeed, EventFilter, Exports, LineFilter, LineRead, Views, Worklist};
 use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ServicePosition, Sku};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::commands::file_format::FormatArg;
 use crate::failure::Failure;
@@ -59,12 +60,13 @@ enum TableArg {
 /// # Errors
 /// When the store can't be read or standard output is closed.
 pub(crate) async fn run(args: &ExportArgs, settings: &Settings) -> Result<ExitCode, Failure> {
-    let ports = wiring::wire(&settings.store, AccessMode::Read).await?;
+    let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Read).await?;
     let now = ports.clock.now();
+    let today = ports.clock.day_of(now);
     let format = args.format.into();
     match args.table {
-        TableArg::Allocations => allocations(&*ports.exports, now, begin::<AllocationRow<'_>>(format)?).await,
-        TableArg::Orders => orders(&*ports.exports, now, begin::<OrderRow>(format)?).await,
+        TableArg::Allocations => allocations(&*ports.exports, (now, today), begin::<AllocationRow<'_>>(format)?).await,
+        TableArg::Orders => orders(&*ports.exports, (now, today), begin::<OrderRow>(format)?).await,
         TableArg::Batches => batches(&ports, now, begin::<BatchRow>(format)?).await,
         TableArg::Backlog => backlog(&*ports.views, now, begin::<BacklogRow<'_>>(format)?).await,
         TableArg::Events => events(&*ports.events, begin::<EventRow<'_>>(format)?).await,
@@ -99,11 +101,15 @@ impl<'a> LinePages<'a> {
     }
 }
 
-async fn allocations(exports: &dyn Exports, now: Timestamp, mut table: StdoutTable) -> Result<(), Failure> {
+async fn allocations(
+    exports: &dyn Exports,
+    (now, today): (Timestamp, Date),
+    mut table: StdoutTable,
+) -> Result<(), Failure> {
     let mut pages = LinePages::new(exports);
     while let Some(page) = pages.next().await? {
         for line in page {
-            let line = line.view(now);
+            let line = line.view(now, today);
             for row in AllocationRow::of(&line) {
                 table.write(&row)?;
             }
@@ -112,7 +118,7 @@ async fn allocations(exports: &dyn Exports, now: Timestamp, mut table: StdoutTab
     Ok(table.finish()?)
 }
 
-async fn orders(exports: &dyn Exports, now: Timestamp, mut table: StdoutTable) -> Result<(), Failure> {
+async fn orders(exports: &dyn Exports, (now, today): (Timestamp, Date), mut table: StdoutTable) -> Result<(), Failure> {
     let mut pages = LinePages::new(exports);
     let mut current: Option<OrderRow> = None;
     let mut after = None;
@@ -122,10 +128,10 @@ async fn orders(exports: &dyn Exports, now: Timestamp, mut table: StdoutTable) -
         after = orders.last().copied().cloned();
         for line in page {
             match &mut current {
-                Some(order) if order.holds(&line) => order.add(line, now),
+                Some(order) if order.holds(&line) => order.add(line, now, today),
                 _ => {
                     let header = headers.get(&line.record.terms.key.order);
-                    if let Some(complete) = current.replace(OrderRow::begin(header, line, now)) {
+                    if let Some(complete) = current.replace(OrderRow::begin(header, line, now, today)) {
                         table.write(&complete)?;
                     }
                 }
@@ -169,7 +175,6 @@ async fn headers(
 }
 
 async fn batches(ports: &Ports, now: Timestamp, mut table: StdoutTable) -> Result<(), Failure> {
-    let today = jiff::tz::Offset::UTC.to_datetime(now).date();
     let due = DueProducts::read(&*ports.worklist, now).await?;
     let mut after = None;
     loop {
@@ -186,7 +191,7 @@ async fn batches(ports: &Ports, now: Timestamp, mut table: StdoutTable) -> Resul
                     None => batch,
                 },
             };
-            table.write(&BatchRow::of(&batch, today))?;
+            table.write(&BatchRow::of(&batch))?;
         }
     }
 }

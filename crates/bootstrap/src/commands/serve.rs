@@ -20,7 +20,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let signals = Signals::install()?;
     let listener = service::bind(&settings.http.listen)?;
     let metrics = Arc::new(Metrics::new());
-    let ports = wiring::wire(&settings.store, AccessMode::Serve).await?;
+    let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
         app,

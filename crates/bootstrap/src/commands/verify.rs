@@ -14,7 +14,7 @@ use crate::wiring::{self, AccessMode, Ports};
 /// # Errors
 /// When the store can't be read or standard output is closed.
 pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
-    let ports = wiring::wire(&settings.store, AccessMode::Read).await?;
+    let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Read).await?;
     Ok(match report(&ports).await? {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_FAILED),
@@ -29,7 +29,6 @@ pub(super) async fn report(ports: &Ports) -> Result<bool, Failure> {
     let report = earmark_application::verify(VerifyPorts {
         views: &*ports.views,
         events: &*ports.events,
-        exports: &*ports.exports,
         audit: &*ports.audit,
     })
     .await?;
@@ -42,7 +41,11 @@ pub(super) async fn report(ports: &Ports) -> Result<bool, Failure> {
     if report.is_sound() {
         print("all is sound")?;
     } else {
-        print(format_args!("discrepancies {:>10}", report.discrepancies.len()))?;
+        if report.untold > 0 {
+            print(format_args!("and {} more", report.untold))?;
+        }
+        let told = u64::try_from(report.discrepancies.len()).unwrap_or(u64::MAX);
+        print(format_args!("discrepancies {:>10}", told.saturating_add(report.untold)))?;
     }
     Ok(report.is_sound())
 }

@@ -7,7 +7,7 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 16] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -15,6 +15,8 @@ pub(super) const NAMES: [&str; 14] = [
     "http.hosts",
     "http.base_path",
     "promising.overdue_grace_days",
+    "promising.time_zone",
+    "promising.improve",
     "log.format",
     "log.level",
     "engine.threads",
@@ -26,11 +28,14 @@ pub(super) const NAMES: [&str; 14] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 6] = [
+pub(super) const DEFAULTS: [(&str, &str); 9] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
     ("http.base_path", "/"),
+    ("promising.overdue_grace_days", "7"),
+    ("promising.time_zone", "UTC"),
+    ("promising.improve", "at_risk"),
     ("log.format", "auto"),
     // The web server logs each start and stop of its workers at `info`; the service logs its own. A request that is not
     // HTTP is an error to it, at a line each; it is the client's, and could fill the log.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use earmark_adapters::http::{BasePath, Hosts, Site};
 use earmark_application::EngineSettings;
-use earmark_domain::Promising;
+use earmark_domain::{Calendar, Promising};
 
 use super::catalogue::NAMES;
 use super::error::SettingsError;
@@ -16,7 +16,9 @@ use super::layers::Layers;
 use super::secrets::{masked, refused};
 use super::source::{Source, Sourced};
 use super::store_url::StoreUrl;
-use super::values::{Count, Days, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Switch};
+use super::values::{
+    Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Switch, Zone,
+};
 
 /// The settings in force.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     pub(crate) log: LogSettings,
     pub(crate) promising: Promising,
+    /// The shop's calendar.
+    pub(crate) calendar: Calendar,
     pub(crate) engine: EngineOptions,
     /// Each setting with its value and source, for `earmark settings`.
     pub(crate) list: Vec<ListedSetting>,
@@ -127,7 +131,6 @@ fn computed_default(name: &str) -> String {
         "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
-        "promising.overdue_grace_days" => "none".to_owned(),
         _ => "(by adapter)".to_owned(),
     }
 }
@@ -171,10 +174,10 @@ impl Settings {
                 level: values.required("log.level")?,
             },
             promising: Promising {
-                overdue_grace_days: values
-                    .optional::<Days>("promising.overdue_grace_days")?
-                    .map(|days| days.0),
+                overdue_grace_days: values.required::<GraceDays>("promising.overdue_grace_days")?.0,
+                improve: values.required::<ImproveWord>("promising.improve")?.0,
             },
+            calendar: Calendar::new(values.required::<Zone>("promising.time_zone")?.0),
             engine: EngineOptions {
                 threads: values
                     .optional::<Count<MAX_THREADS>>("engine.threads")?

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use earmark_application::EngineSettings;
+use earmark_domain::Improve;
 
 use super::effective::Settings;
 use super::error::SettingsError;
@@ -57,7 +58,7 @@ fn pair(value: &str, source: &str) -> (String, String) {
     (value.to_owned(), source.to_owned())
 }
 
-const DAYS: &str = "a whole number of days from 0 to 3650 is allowed";
+const DAYS: &str = "a whole number of days from 0 to 3650, or off, is allowed";
 
 const COUNT: &str = "a whole number from 1 to 1000000 is allowed";
 
@@ -93,11 +94,16 @@ fn a_flag_outranks_the_environment_which_outranks_the_file_which_outranks_the_de
 }
 
 #[test]
-fn overdue_batches_are_offered_without_limit_or_for_some_days() {
+fn overdue_batches_are_offered_for_some_days_or_without_limit() {
     const NAME: &str = "promising.overdue_grace_days";
     let settings = read("", &[], None).expect("settings");
+    assert_eq!(settings.promising.overdue_grace_days, Some(7));
+    assert_eq!(listed(&settings, NAME), pair("7", "default"));
+
+    let settings = read("[promising]\novderdue_grace_days = \"off\"\n", &[], None);
+    assert!(settings.is_err(), "a name that is misspelled");
+    let settings = read("[promising]\noverdue_grace_days = \"off\"\n", &[], None).expect("settings");
     assert_eq!(settings.promising.overdue_grace_days, None);
-    assert_eq!(listed(&settings, NAME), pair("none", "default"));
 
     let settings = read("[promising]\noverdue_grace_days = 0\n", &[], None).expect("settings");
     assert_eq!(settings.promising.overdue_grace_days, Some(0));
@@ -110,6 +116,32 @@ fn overdue_batches_are_offered_without_limit_or_for_some_days() {
         listed(&settings, NAME),
         pair("3650", &format!("environment variable {variable}"))
     );
+}
+
+#[test]
+fn the_day_is_that_of_a_time_zone_of_the_shop() {
+    let day = |file: &str| {
+        let settings = read(file, &[], None).expect("settings");
+        settings
+            .calendar
+            .day_of("2030-06-10T20:00:00Z".parse().expect("an instant"))
+    };
+    assert_eq!(day(""), jiff::civil::date(2030, 6, 10));
+    assert_eq!(
+        day("[promising]\ntime_zone = \"Asia/Tokyo\"\n"),
+        jiff::civil::date(2030, 6, 11)
+    );
+    let error = read("[promising]\ntime_zone = \"Mars/Olympus\"\n", &[], None).expect_err("no such zone");
+    assert!(error.to_string().contains("Mars/Olympus"), "{error}");
+}
+
+#[test]
+fn lines_at_risk_move_to_better_stock_or_all_or_none() {
+    let improve = |file: &str| read(file, &[], None).map(|settings| settings.promising.improve);
+    assert_eq!(improve("").expect("settings"), Improve::AtRisk);
+    let all = improve("[promising]\nimprove = \"all\"\n");
+    assert_eq!(all.expect("settings"), Improve::All);
+    assert!(improve("[promising]\nimprove = \"some\"\n").is_err());
 }
 
 #[test]
@@ -158,7 +190,8 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
     assert_eq!(
         message,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
-         store.connections, store.migrate, http.listen, http.hosts, http.base_path, promising.overdue_grace_days, log.format, log.level, \
+         store.connections, store.migrate, http.listen, http.hosts, http.base_path, promising.overdue_grace_days, \
+         promising.time_zone, promising.improve, log.format, log.level, \
          engine.threads, engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
     assert!(refused("[mail]\nurl = \"log:\"\n", &[]).starts_with("unknown setting mail.url ("));

@@ -6,6 +6,8 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use earmark_domain::Improve;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use tracing_subscriber::EnvFilter;
 
 /// The highest count of lanes, connections, places in a queue and commands in a group. A higher number is a typing
@@ -120,16 +122,45 @@ impl FromStr for Switch {
     }
 }
 
-/// A number of days.
-pub(super) struct Days(pub(super) u16);
+/// For how many days an overdue batch is offered; `off`: always.
+pub(super) struct GraceDays(pub(super) Option<u16>);
 
-impl FromStr for Days {
+impl FromStr for GraceDays {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
         let days = text.parse::<u16>().ok().filter(|days| *days <= MAX_DAYS);
-        days.map(Self)
-            .ok_or_else(|| format!("a whole number of days from 0 to {MAX_DAYS} is allowed"))
+        days.map(|days| Self(Some(days)))
+            .ok_or_else(|| format!("a whole number of days from 0 to {MAX_DAYS}, or off, is allowed"))
+    }
+}
+
+/// Whose day it is: the name of a time zone in the IANA database.
+pub(super) struct Zone(pub(super) TimeZone);
+
+impl FromStr for Zone {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // From the database that is built in, so that every machine knows the same zones.
+        let zone = TimeZoneDatabase::bundled().get(text);
+        zone.map(Self)
+            .map_err(|_| "the name of a time zone is allowed, such as Europe/Vienna or UTC".to_owned())
+    }
+}
+
+/// Which lines move to better stock.
+pub(super) struct ImproveWord(pub(super) Improve);
+
+impl FromStr for ImproveWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let word = Improve::parse(text).map(Self);
+        word.ok_or_else(|| "off, at_risk, all are allowed".to_owned())
     }
 }
 

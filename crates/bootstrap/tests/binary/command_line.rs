@@ -243,7 +243,7 @@ fn settings_are_shown_with_their_sources_and_without_passwords() {
     );
     assert_eq!(line("log.level"), "debug flag --log-level");
     assert_eq!(line("store.migrate"), "true default");
-    assert_eq!(line("promising.overdue_grace_days"), "none default");
+    assert_eq!(line("promising.overdue_grace_days"), "7 default");
     assert!(!out.contains("s3cret"), "{out}");
 }
 
@@ -255,7 +255,7 @@ fn a_wrong_setting_is_refused_with_what_is_allowed() {
     assert_eq!(
         run.err,
         "earmark: setting promising.overdue_grace_days (earmark.toml) can't be \"3651\": \
-         a whole number of days from 0 to 3650 is allowed\n"
+         a whole number of days from 0 to 3650, or off, is allowed\n"
     );
 }
 
@@ -269,17 +269,19 @@ fn an_overdue_batch_is_offered_until_its_grace_ends() {
         sandbox.file("orders.csv", &rows)
     };
 
-    let file = orders("O-1", 1);
-    sandbox
-        .run(["import", "orders", &file])
-        .succeeds()
-        .reports("allocated", 1);
-    sandbox.file("earmark.toml", "[promising]\noverdue_grace_days = 30\n");
-    let file = orders("O-2", 1);
-    sandbox
-        .run(["import", "orders", &file])
-        .succeeds()
-        .reports("backordered", 1);
+    for (order, setting, outcome) in [
+        ("O-1", "7", "backordered"),
+        ("O-2", "\"off\"", "allocated"),
+        ("O-3", "30", "backordered"),
+    ] {
+        sandbox.file(
+            "earmark.toml",
+            &format!("[promising]\noverdue_grace_days = {setting}\n"),
+        );
+        let file = orders(order, 1);
+        let run = sandbox.run(["import", "orders", &file]);
+        run.succeeds().reports(outcome, 1);
+    }
 }
 
 #[test]

@@ -33,9 +33,11 @@ impl Sandbox {
         }
     }
 
-    /// A folder with a database of the tiny data's products and batches.
+    /// A folder with a database of the tiny data's products and batches, and a setting that offers these though their
+    /// dates have passed.
     pub(crate) fn stocked() -> Self {
         let sandbox = Self::empty();
+        sandbox.file("earmark.toml", "[promising]\noverdue_grace_days = \"off\"\n");
         sandbox.imports("products", "products.csv").reports("named", 9);
         sandbox.imports("batches", "batches.csv").reports("created", 20);
         sandbox

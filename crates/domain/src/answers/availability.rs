@@ -29,12 +29,14 @@ pub struct Availability {
 }
 
 /// What can be promised of a product with these batches for a line that may be split: an order on the same state would
-/// get it. The safety stock is taken from the units that leave last. `location`: only units from there.
+/// get it. The safety stock is taken from the units that leave last, and so is what is `owed` to lines that wait and have
+/// not all been tried. `location`: only units from there.
 #[must_use]
 pub fn availability<'b>(
     batches: impl IntoIterator<Item = &'b BatchRecord>,
     safety_stock: Count,
     location: Option<&Location>,
+    owed: Units,
     promising: Promising,
     today: Date,
 ) -> Availability {
@@ -42,7 +44,7 @@ pub fn availability<'b>(
     let mut by_day: BTreeMap<Date, Units> = BTreeMap::from([(today, Units::ZERO)]);
     let mut total = Units::ZERO;
     for batch in batches {
-        if !overdue_limit.offers(batch.eta) || batch.status(today) == BatchStatus::Closed {
+        if !overdue_limit.offers(batch.eta) || batch.status() == BatchStatus::Closed {
             continue;
         }
         total = total.plus(batch.available());
@@ -51,7 +53,7 @@ pub fn availability<'b>(
             *units = units.plus(batch.available());
         }
     }
-    let most = promisable(total, safety_stock);
+    let most = promisable(total, safety_stock).saturating_sub(owed);
     let mut so_far = Units::ZERO;
     let mut timeline: Vec<AvailableOn> = Vec::with_capacity(by_day.len());
     for (on, units) in by_day {

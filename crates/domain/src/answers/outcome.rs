@@ -125,14 +125,39 @@ pub enum Outcome {
         /// How many orders.
         orders: usize,
     },
-    /// A page of the lines of a batch that changes was gone through.
-    ChangeContinued {
-        /// Whether the change is carried out for all lines.
+    /// Lines moved to better stock.
+    Reallocated {
+        /// The lines that moved.
+        effects: Effects,
+        /// The version of the product now.
+        version: u64,
+    },
+    /// A page of the work on a product was done.
+    Continued {
+        /// Whether nothing is left of it.
         done: bool,
     },
-    /// A page of the backlog was served.
-    BacklogServed {
-        /// How many lines got units.
-        allocated: usize,
+    /// What the day has changed of a product was told, for a bounded number of lines.
+    DayPassed {
+        /// Whether nothing is left to tell.
+        done: bool,
     },
+}
+
+impl Outcome {
+    /// Whether the command changed nothing, since what it asks for had been done before.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        match self {
+            Self::ProductPut { changed, .. }
+            | Self::BatchChanged { changed, .. }
+            | Self::OrderChanged { changed, .. } => !*changed,
+            Self::BatchCreated { fresh, .. } | Self::LinePlaced { fresh, .. } | Self::OrderPlaced { fresh, .. } => {
+                !*fresh
+            }
+            Self::Quoted { .. } | Self::AlreadyProcessed => true,
+            Self::Reallocated { effects, .. } => effects.reallocated.is_empty(),
+            Self::HoldsExpired { .. } | Self::Continued { .. } | Self::DayPassed { .. } => false,
+        }
+    }
 }

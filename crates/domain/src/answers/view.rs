@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::language::line_terms::{LineState, Part};
 use crate::language::name::{LineKey, OrderId, Sku};
 use crate::language::precedence::Precedence;
+use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::records::batch::{BatchRecord, BatchStatus};
 use crate::records::order::OrderRecord;
@@ -26,11 +26,11 @@ pub struct BatchView {
 }
 
 impl BatchView {
-    /// The view of a batch on a day; `version` is its product's.
+    /// The view of a batch; `version` is its product's.
     #[must_use]
-    pub fn of(record: BatchRecord, version: u64, today: Date) -> Self {
+    pub fn of(record: BatchRecord, version: u64) -> Self {
         Self {
-            status: record.status(today),
+            status: record.status(),
             available: record.available(),
             record,
             version,
@@ -51,8 +51,13 @@ pub struct LineView {
     pub state: LineState,
     /// Its units by batch, in preference order.
     pub allocations: Vec<Part>,
-    /// When it can leave; `None` for a line without units.
-    pub promised_on: Option<Date>,
+    /// What it was promised.
+    pub promise: Promise,
+    /// Whether it is at risk: it is promised for later than it is required by, or rests on an overdue batch, or waits
+    /// although it is due.
+    pub at_risk: bool,
+    /// When it was first placed.
+    pub placed_at: Timestamp,
     /// The deadline of a line that is held or waits in a held order.
     pub hold_until: Option<Timestamp>,
 }

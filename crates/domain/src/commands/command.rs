@@ -70,6 +70,8 @@ pub struct Allocate {
     pub on_shortage: OnShortage,
     /// Whether it may be spread over several batches.
     pub split: bool,
+    /// Whether a batch is offered to it however long it is overdue, as the book does.
+    pub without_grace: bool,
 }
 
 /// A line of a held order to confirm.
@@ -110,6 +112,16 @@ pub struct ExpireHolds {
     pub skus: BTreeSet<Sku>,
     /// The orders. An order that is not due, or is no longer held, is left unchanged.
     pub orders: BTreeSet<OrderId>,
+}
+
+/// Tells what the day alone has changed of a product: batches that are overdue, and lines on them that can't leave by the
+/// day they are required by. The service sends it to itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassDay {
+    /// Which product.
+    pub sku: Sku,
+    /// The day.
+    pub today: Date,
 }
 
 /// A command.
@@ -167,10 +179,12 @@ pub enum Command {
     Quote(Quote),
     /// Ends holds whose deadline has passed. The service sends it to itself.
     ExpireHolds(ExpireHolds),
-    /// Continues to serve a backlog where an earlier transaction stopped. The service sends it to itself.
-    ServeBacklog(Sku),
-    /// Continues a change of a batch where an earlier transaction stopped. The service sends it to itself.
-    ContinueChange(Sku),
+    /// Moves every line of a product to better stock that gets an earlier date by it.
+    Reallocate(Sku),
+    /// Tells what the day alone has changed of a product. The service sends it to itself.
+    PassDay(PassDay),
+    /// Continues the work on a product where an earlier transaction stopped. The service sends it to itself.
+    Continue(Sku),
 }
 
 impl Command {
@@ -194,8 +208,9 @@ impl Command {
             Self::UndoDispatch { .. } => "undo_dispatch",
             Self::Quote(_) => "quote",
             Self::ExpireHolds(_) => "expire_holds",
-            Self::ServeBacklog(_) => "serve_backlog",
-            Self::ContinueChange(_) => "continue_change",
+            Self::Reallocate(_) => "reallocate",
+            Self::PassDay(_) => "pass_day",
+            Self::Continue(_) => "continue",
         }
     }
 
@@ -208,8 +223,9 @@ impl Command {
             | Self::ReceiveBatch { .. }
             | Self::CancelBatch(_)
             | Self::ExpireHolds(_)
-            | Self::ServeBacklog(_)
-            | Self::ContinueChange(_) => false,
+            | Self::Reallocate(_)
+            | Self::PassDay(_)
+            | Self::Continue(_) => false,
             Self::PutProduct(_)
             | Self::CreateBatch(_)
             | Self::Allocate(_)
@@ -223,6 +239,20 @@ impl Command {
             | Self::UndoDispatch { .. }
             | Self::Quote(_) => true,
         }
+    }
+
+    /// Whether it may free or add stock, and so leave work on its products that has to be continued.
+    #[must_use]
+    pub const fn may_leave_work(&self) -> bool {
+        !matches!(
+            self,
+            Self::Allocate(_)
+                | Self::PlaceOrder(_)
+                | Self::Dispatch { .. }
+                | Self::UndoDispatch { .. }
+                | Self::Quote(_)
+                | Self::PassDay(_)
+        )
     }
 
     /// How many lines it names, at least 1: a measure of the work it adds to a transaction.
@@ -240,7 +270,7 @@ impl Command {
     pub fn foremost_name(&self) -> &str {
         match self {
             Self::PutProduct(put) => put.sku.as_str(),
-            Self::ServeBacklog(sku) | Self::ContinueChange(sku) => sku.as_str(),
+            Self::Reallocate(sku) | Self::Continue(sku) | Self::PassDay(PassDay { sku, .. }) => sku.as_str(),
             Self::CreateBatch(create) => create.sku.as_str(),
             Self::ChangeBatch(ChangeBatch { reference, .. })
             | Self::ReceiveBatch { reference, .. }

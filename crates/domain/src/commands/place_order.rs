@@ -10,8 +10,9 @@ use crate::language::name::{LineId, LineKey, OrderId, Sku};
 use crate::language::precedence::Precedence;
 use crate::language::quantity::Quantity;
 
-/// The most lines one order may have: the lines of an order are decided and stored in one transaction.
-pub const MAX_LINES_PER_ORDER: usize = 2_000;
+/// The most lines one order may have, whichever way it comes: the lines of an order are decided and stored in one
+/// transaction.
+pub const MAX_LINES_PER_ORDER: usize = 500;
 
 /// The longest hold, in seconds: thirty days.
 pub const MAX_HOLD_SECONDS: i64 = 30 * 24 * 60 * 60;

@@ -3,11 +3,15 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::command::{ChangeBatch, Command, ConfirmOrder};
+use jiff::civil::Date;
+
+use super::command::{ChangeBatch, Command, ConfirmOrder, PassDay};
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
+use crate::language::precedence::ServicePosition;
 use crate::language::quantity::Count;
-use crate::records::pending_change::{PendingStep, ReleasePosition};
+use crate::promising::Improve;
+use crate::records::pending::{Pending, PendingStep, ReleasePosition};
 use crate::records::product::ProductRecord;
 
 /// How many waiting lines of each product one transaction tries. A follow-up transaction serves the rest.
@@ -27,16 +31,31 @@ pub const CHANGE_PAGE: usize = 200;
 /// with ten.
 pub const BATCH_PAGE: usize = 16;
 
-/// How much of the backlog of its products a command may serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum BacklogNeed {
-    /// None: it frees no stock.
-    #[default]
-    None,
-    /// The first [`BACKLOG_PAGE`] lines in order of service: it may free stock.
-    FromStart,
-    /// The page after the product's `resume_after`: it continues where an earlier transaction stopped.
-    Resume,
+/// How many lines that may move to better stock one transaction goes through. A follow-up transaction goes through the
+/// rest.
+///
+/// The bound has the same reason as [`BACKLOG_PAGE`].
+pub const IMPROVEMENT_PAGE: usize = 200;
+
+/// A page of the backlog of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BacklogScope {
+    /// The last line before the page, in order of service; `None`: it is the first page.
+    pub after: Option<ServicePosition>,
+    /// Whether to leave out the lines that want more units than the product has available, or, if they may not be split,
+    /// than one of its batches has: they can't be served.
+    pub fitting: bool,
+}
+
+/// A page of the lines of a product that may move to better stock: they have units in batches that have not arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImprovementScope {
+    /// The product.
+    pub sku: Sku,
+    /// The last line before the page, in order of service; `None`: it is the first page.
+    pub after: Option<ServicePosition>,
+    /// Whether only those are read that [may be at risk](crate::LineRecord::may_be_at_risk).
+    pub at_risk: bool,
 }
 
 /// Which lines of a batch are read, no more than [`CHANGE_PAGE`] of them.
@@ -80,12 +99,21 @@ pub struct Scope {
     pub dispatches: bool,
     /// Batches by reference, and their products.
     pub batches: BTreeSet<Reference>,
-    /// How much of the backlog to read, for every product in the scope.
-    pub backlog: BacklogNeed,
+    /// Whether to read the first [`BACKLOG_PAGE`] lines of the backlog, in order of service, of every product in the
+    /// scope: stock may be freed.
+    pub backlog: bool,
     /// The lines that may have to leave a batch that changes. The batch is in `batches` too.
     pub release: Option<ReleaseScope>,
-    /// Whether to continue the pending change of the product in `skus`: see [`release_of`](Self::release_of).
-    pub pending_change: bool,
+    /// Whether to continue the pending work of the product in `skus`. What is read for it follows from the product: see
+    /// [`release_of`](Self::release_of), [`backlog_of`](Self::backlog_of) and
+    /// [`improvement_of`](Self::improvement_of).
+    pub continues: bool,
+    /// Whether to read the lines of the product in `skus` that may move to better stock.
+    pub reallocates: bool,
+    /// The day that has come for the product in `skus`, to read what it changes: the batches whose ETA lies before it
+    /// (overdue ones that were told apart), and the first [`CHANGE_PAGE`] lines that have units in such a batch and are
+    /// due by this day.
+    pub day: Option<Date>,
     /// Products of which to read the next deadline. They are in `skus` too.
     pub holds: BTreeSet<Sku>,
     /// The messages that carried the commands: the store returns those that were processed before.
@@ -99,10 +127,11 @@ impl Scope {
     pub fn of<'c>(commands: impl IntoIterator<Item = &'c Command>) -> Self {
         // Collected first and sorted once: inserting into a set name by name costs several times as much.
         let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut backlog, mut release) = (BacklogNeed::None, None);
-        let (mut dispatches, mut pending_change, mut holds) = (false, false, BTreeSet::new());
+        let (mut backlog, mut release) = (false, None);
+        let (mut dispatches, mut continues, mut reallocates) = (false, false, false);
+        let (mut day, mut holds) = (None, BTreeSet::new());
         for command in commands {
-            let mut need = BacklogNeed::FromStart;
+            let mut frees = true;
             let mut change = |batch: &Reference, lines| {
                 batches.push(batch.clone());
                 let batch = batch.clone();
@@ -112,7 +141,7 @@ impl Scope {
                 Command::PutProduct(put) => {
                     skus.push(put.sku.clone());
                     if put.safety_stock.is_none() {
-                        need = BacklogNeed::None;
+                        frees = false;
                     }
                 }
                 Command::CreateBatch(create) => {
@@ -130,12 +159,12 @@ impl Scope {
                 Command::Allocate(allocate) => {
                     skus.push(allocate.line.sku.clone());
                     lines.push(allocate.line.key.clone());
-                    need = BacklogNeed::None;
+                    frees = false;
                 }
                 Command::PlaceOrder(place) => {
                     skus.extend(place.lines().iter().map(|line| line.sku.clone()));
                     orders.push(place.order().clone());
-                    need = BacklogNeed::None;
+                    frees = false;
                 }
                 Command::ReplaceOrder(place) => {
                     skus.extend(place.lines().iter().map(|line| line.sku.clone()));
@@ -150,32 +179,39 @@ impl Scope {
                 | Command::CancelOrder(order) => orders.push(order.clone()),
                 Command::Dispatch { order, .. } => {
                     orders.push(order.clone());
-                    need = BacklogNeed::None;
+                    frees = false;
                 }
                 Command::UndoDispatch { order, .. } => {
                     orders.push(order.clone());
                     dispatches = true;
-                    need = BacklogNeed::None;
+                    frees = false;
                 }
                 Command::Quote(quote) => {
                     skus.extend(quote.lines.iter().map(|line| line.sku.clone()));
-                    need = BacklogNeed::None;
+                    frees = false;
                 }
                 Command::ExpireHolds(expire) => {
                     skus.extend(expire.skus.iter().cloned());
                     holds.extend(expire.skus.iter().cloned());
                     orders.extend(expire.orders.iter().cloned());
                 }
-                Command::ServeBacklog(sku) => {
+                Command::Reallocate(sku) => {
                     skus.push(sku.clone());
-                    need = BacklogNeed::Resume;
+                    reallocates = true;
+                    frees = false;
                 }
-                Command::ContinueChange(sku) => {
+                Command::PassDay(PassDay { sku, today }) => {
                     skus.push(sku.clone());
-                    pending_change = true;
+                    day = Some(*today);
+                    frees = false;
+                }
+                Command::Continue(sku) => {
+                    skus.push(sku.clone());
+                    continues = true;
+                    frees = false;
                 }
             }
-            backlog = backlog.max(need);
+            backlog |= frees;
         }
         Self {
             skus: skus.into_iter().collect(),
@@ -186,7 +222,9 @@ impl Scope {
             dispatches,
             backlog,
             release,
-            pending_change,
+            continues,
+            reallocates,
+            day,
             holds,
             messages: BTreeSet::new(),
         }
@@ -196,16 +234,54 @@ impl Scope {
     /// goes through next. The batch has to be read too.
     #[must_use]
     pub fn release_of(&self, products: &[ProductRecord]) -> Option<ReleaseScope> {
-        if !self.pending_change {
+        if !self.continues {
             return self.release.clone();
         }
-        let change = products.iter().find_map(|product| product.pending_change.as_ref())?;
+        let Some(Pending::Change(change)) = products.iter().find_map(|product| product.pending.as_ref()) else {
+            return None;
+        };
         Some(ReleaseScope {
             batch: change.batch().clone(),
             lines: match &change.step {
                 PendingStep::Release { to, .. } => ReleaseLines::Beyond(*to),
                 PendingStep::Redate { after, .. } => ReleaseLines::LastFirst { after: after.clone() },
             },
+        })
+    }
+
+    /// The page of a product's backlog that is read; `None`: nothing of it.
+    #[must_use]
+    pub fn backlog_of(&self, product: &ProductRecord) -> Option<BacklogScope> {
+        let first = BacklogScope {
+            after: None,
+            fitting: false,
+        };
+        match &product.pending {
+            _ if !self.continues => self.backlog.then_some(first),
+            Some(Pending::Change(_)) => Some(first),
+            Some(Pending::Backlog { after, .. }) => Some(BacklogScope {
+                after: after.clone(),
+                // Nothing else is decided in the transaction that could free more units.
+                fitting: true,
+            }),
+            Some(Pending::Improvement(_)) | None => None,
+        }
+    }
+
+    /// The page of lines that may move to better stock, of the products that were read.
+    #[must_use]
+    pub fn improvement_of(&self, products: &[ProductRecord]) -> Option<ImprovementScope> {
+        products.iter().find_map(|product| {
+            let (after, improve) = match &product.pending {
+                None if self.reallocates => (None, Improve::All),
+                Some(Pending::Improvement(pending)) if self.continues => (pending.after.clone(), pending.improve),
+                _ => return None,
+            };
+            Some(ImprovementScope {
+                sku: product.sku.clone(),
+                after,
+                at_risk: improve == Improve::AtRisk,
+            })
         })
     }
 }

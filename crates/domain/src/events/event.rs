@@ -6,6 +6,7 @@
 use alloc::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::fact::Fact;
 use crate::language::name::{OrderId, Sku};
@@ -31,6 +32,8 @@ pub struct Event {
     pub subject: Subject,
     /// The instant of the decision.
     pub occurred_at: Timestamp,
+    /// The day of the decision, by the shop's calendar at the time.
+    pub decided_on: Date,
     /// Who caused it.
     pub actor: Arc<str>,
     /// The id of the request or message that caused it.

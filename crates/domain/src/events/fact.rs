@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use crate::language::line_terms::{LineTerms, Part};
 use crate::language::name::{LineId, LineKey, Location, ProductName, Reference};
 use crate::language::precedence::Precedence;
+use crate::language::promise::Promise;
 use crate::language::quantity::{Count, Quantity, Units};
 use crate::language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 
@@ -64,6 +65,13 @@ pub enum Fact {
         /// The ETA before.
         eta: Option<Date>,
     },
+    /// A batch has not arrived: its ETA has passed.
+    BatchOverdue {
+        /// Which batch.
+        reference: Reference,
+        /// Its ETA.
+        eta: Date,
+    },
     /// A batch was cancelled and is closed: what has not been dispatched from it is no longer stock.
     BatchCancelled {
         /// Which batch.
@@ -85,6 +93,8 @@ pub enum Fact {
         allocations: Vec<Part>,
         /// Whether it waited in the backlog before.
         from_backlog: bool,
+        /// The day that all of its units are promised for.
+        promised_on: Date,
     },
     /// A line lost units, or left the backlog.
     Deallocated {
@@ -96,6 +106,8 @@ pub enum Fact {
         why: DeallocationReason,
         /// The units it still wants; `None`: the line has ended.
         left: Option<Quantity>,
+        /// The day that the units it still has are promised for; `None`: it has none.
+        promised_on: Option<Date>,
     },
     /// A line moved to other batches.
     Reallocated {
@@ -141,7 +153,7 @@ pub enum Fact {
         /// Why.
         why: MoveReason,
     },
-    /// A line is now promised for later than the day it is required by, and was not before.
+    /// A line can't leave by the day it is required by, and was promised to.
     PromiseBroken {
         /// The line.
         key: LineKey,
@@ -149,7 +161,7 @@ pub enum Fact {
         required_by: Date,
         /// The promise date before.
         from: Date,
-        /// The promise date now.
+        /// The day on which it can leave at the earliest: the promise date now, unless a batch is merely overdue.
         to: Date,
         /// Why.
         why: MoveReason,
@@ -214,6 +226,7 @@ impl Fact {
             Self::BatchQuantityChanged { .. } => "BatchQuantityChanged",
             Self::BatchEtaChanged { .. } => "BatchEtaChanged",
             Self::BatchReceived { .. } => "BatchReceived",
+            Self::BatchOverdue { .. } => "BatchOverdue",
             Self::BatchCancelled { .. } => "BatchCancelled",
             Self::StockDepleted => "StockDepleted",
             Self::StockReplenished => "StockReplenished",
@@ -233,6 +246,26 @@ impl Fact {
             Self::HoldConfirmed => "HoldConfirmed",
             Self::HoldExpired { .. } => "HoldExpired",
             Self::OrderCancelled => "OrderCancelled",
+        }
+    }
+
+    /// What the line of the event is promised after it, if it was promised this `before`.
+    #[must_use]
+    pub(crate) fn promise(&self, before: Promise, required_by: Option<Date>) -> Promise {
+        match self {
+            Self::Deallocated {
+                promised_on: Some(on), ..
+            } if before.on == Some(*on) => before,
+            Self::Allocated { promised_on: on, .. }
+            | Self::Reallocated { promised_to: on, .. }
+            | Self::PromiseChanged { to: on, .. }
+            | Self::Deallocated {
+                promised_on: Some(on), ..
+            } => before.told(*on, required_by),
+            Self::Deallocated { promised_on: None, .. } | Self::Backordered { .. } => before.withdrawn(),
+            Self::PromiseBroken { .. } | Self::Dispatched { .. } => before.broken(),
+            Self::DispatchUndone { .. } => before.on.map_or(before, |on| before.told(on, required_by)),
+            _ => before,
         }
     }
 
@@ -256,6 +289,7 @@ impl Fact {
             | Self::BatchQuantityChanged { .. }
             | Self::BatchEtaChanged { .. }
             | Self::BatchReceived { .. }
+            | Self::BatchOverdue { .. }
             | Self::BatchCancelled { .. }
             | Self::StockDepleted
             | Self::StockReplenished
@@ -270,13 +304,14 @@ impl Fact {
 }
 
 /// The names of all event types, for filters.
-pub const EVENT_TYPES: [&str; 25] = [
+pub const EVENT_TYPES: [&str; 26] = [
     "ProductNamed",
     "SafetyStockChanged",
     "BatchCreated",
     "BatchQuantityChanged",
     "BatchEtaChanged",
     "BatchReceived",
+    "BatchOverdue",
     "BatchCancelled",
     "StockDepleted",
     "StockReplenished",

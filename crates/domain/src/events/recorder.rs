@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use super::event::{Event, Subject};
 use super::fact::Fact;
 use crate::context::{DecisionContext, DecisionTime};
+use crate::promising::Improve;
 
 /// Appends the events of one command to those of the transaction.
 #[derive(Debug)]
@@ -30,6 +31,11 @@ impl<'e> EventRecorder<'e> {
         self.time
     }
 
+    /// Which lines move to better stock, by the shop's settings.
+    pub(crate) const fn improve(&self) -> Improve {
+        self.context.promising.improve
+    }
+
     /// The day of the decision.
     pub(crate) const fn today(&self) -> Date {
         self.time.today
@@ -40,6 +46,7 @@ impl<'e> EventRecorder<'e> {
         self.events.push(Event {
             subject,
             occurred_at: self.context.now,
+            decided_on: self.context.today,
             actor: self.context.actor.clone(),
             correlation_id: self.context.correlation_id.clone(),
             fact,

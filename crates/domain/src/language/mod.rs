@@ -6,5 +6,6 @@ pub(crate) mod locations;
 pub(crate) mod message;
 pub(crate) mod name;
 pub(crate) mod precedence;
+pub(crate) mod promise;
 pub(crate) mod quantity;
 pub(crate) mod reason;

@@ -38,6 +38,10 @@ pub enum MoveReason {
     BatchReceived(Reference),
     /// Its batch was cancelled.
     BatchCancelled(Reference),
+    /// Its batch has not arrived on its day.
+    BatchOverdue(Reference),
+    /// Stock that is better for it is available.
+    Improved,
 }
 
 impl MoveReason {
@@ -49,17 +53,21 @@ impl MoveReason {
             Self::BatchEtaChanged(_) => "batch_eta_changed",
             Self::BatchReceived(_) => "batch_received",
             Self::BatchCancelled(_) => "batch_cancelled",
+            Self::BatchOverdue(_) => "batch_overdue",
+            Self::Improved => "improved",
         }
     }
 
-    /// The batch that changed.
+    /// The batch that is the reason, if one is.
     #[must_use]
-    pub const fn batch(&self) -> &Reference {
+    pub const fn batch(&self) -> Option<&Reference> {
         match self {
             Self::BatchQuantityChanged(batch)
             | Self::BatchEtaChanged(batch)
             | Self::BatchReceived(batch)
-            | Self::BatchCancelled(batch) => batch,
+            | Self::BatchCancelled(batch)
+            | Self::BatchOverdue(batch) => Some(batch),
+            Self::Improved => None,
         }
     }
 }
@@ -115,6 +123,8 @@ impl fmt::Display for MoveReason {
             Self::BatchEtaChanged(reference) => write!(f, "batch {reference} arrives on another day"),
             Self::BatchReceived(reference) => write!(f, "batch {reference} has arrived"),
             Self::BatchCancelled(reference) => write!(f, "batch {reference} was cancelled"),
+            Self::BatchOverdue(reference) => write!(f, "batch {reference} has not arrived"),
+            Self::Improved => f.write_str("better stock is available"),
         }
     }
 }

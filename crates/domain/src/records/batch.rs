@@ -10,25 +10,15 @@ use crate::language::quantity::{Count, Quantity, Units};
 pub enum BatchStatus {
     /// It is in the warehouse and can leave today.
     InWarehouse,
-    /// It arrives today or later.
+    /// It is on its way.
     Inbound,
-    /// Its ETA has passed and it has not been received. Counts as arriving today.
+    /// It should have arrived: its ETA has passed, and that was told.
     Overdue,
     /// It was cancelled.
     Closed,
 }
 
 impl BatchStatus {
-    /// The status of a batch with this ETA that was not cancelled.
-    #[must_use]
-    pub(crate) fn of(eta: Option<Date>, today: Date) -> Self {
-        match eta {
-            None => Self::InWarehouse,
-            Some(eta) if eta < today => Self::Overdue,
-            Some(_) => Self::Inbound,
-        }
-    }
-
     /// The word used in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -76,6 +66,8 @@ pub struct BatchRecord {
     pub dispatched: Units,
     /// When it arrives; `None`: it is in the warehouse.
     pub eta: Option<Date>,
+    /// Whether it was told that it is overdue, since it got its ETA.
+    pub overdue: bool,
     /// Whether it was cancelled: its quantity is then what has been dispatched from it.
     pub closed: bool,
 }
@@ -96,6 +88,7 @@ impl BatchRecord {
             allocated: Units::ZERO,
             dispatched: Units::ZERO,
             eta,
+            overdue: false,
             closed: false,
         }
     }
@@ -109,13 +102,14 @@ impl BatchRecord {
         }
     }
 
-    /// The batch's status on a day.
+    /// The batch's status. It changes with an event, and not by itself when a day has passed.
     #[must_use]
-    pub fn status(&self, today: Date) -> BatchStatus {
-        if self.closed {
-            BatchStatus::Closed
-        } else {
-            BatchStatus::of(self.eta, today)
+    pub const fn status(&self) -> BatchStatus {
+        match self.eta {
+            _ if self.closed => BatchStatus::Closed,
+            None => BatchStatus::InWarehouse,
+            Some(_) if self.overdue => BatchStatus::Overdue,
+            Some(_) => BatchStatus::Inbound,
         }
     }
 

@@ -41,7 +41,7 @@ impl<T> Change<T> {
 
 /// All that a transaction stores: all of it, or nothing.
 ///
-/// Only `quantity`, `eta` and `closed` of a batch change here. The store derives `allocated` and `dispatched` from the
+/// Only `quantity`, `eta`, `overdue` and `closed` of a batch change here. The store derives `allocated` and `dispatched` from the
 /// allocations and the dispatches. Stored in this order no batch ever has more committed than its quantity: subtract
 /// `released` and `returned`, store the batches, add `earmarked` and `dispatched`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,19 +84,11 @@ impl ChangeSet {
             && self.inbox.is_empty()
     }
 
-    /// The products with a change of a batch that this transaction did not carry out for all of its lines.
-    pub fn pending_changes(&self) -> impl Iterator<Item = &Sku> {
+    /// The products with work that this transaction did not finish.
+    pub fn pending(&self) -> impl Iterator<Item = &Sku> {
         self.products
             .iter()
-            .filter(|change| change.record.pending_change.is_some())
-            .map(|change| &change.record.sku)
-    }
-
-    /// The products whose backlog this transaction did not serve to its end.
-    pub fn pending_backlogs(&self) -> impl Iterator<Item = &Sku> {
-        self.products
-            .iter()
-            .filter(|change| change.record.resume_after.is_some())
+            .filter(|change| change.record.pending.is_some())
             .map(|change| &change.record.sku)
     }
 }

@@ -21,15 +21,6 @@ pub struct BatchPageEnd {
     pub after: Preference,
 }
 
-/// How far a product's backlog was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BacklogRead {
-    /// Of which product.
-    pub sku: Sku,
-    /// The position of the last line that was read, with more lines waiting behind it. `None`: all lines were read.
-    pub until: Option<ServicePosition>,
-}
-
 /// The lines of a batch that changes, as far as they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReleaseRead {
@@ -47,6 +38,15 @@ pub struct NextHold {
     /// The earliest deadline of its lines that are held or wait in a held order, the lines of the scope's orders left
     /// out. `None`: there is none.
     pub at: Option<Timestamp>,
+}
+
+/// Lines of a product that were read in order of service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceRead {
+    /// Of which product.
+    pub sku: Sku,
+    /// The position of the last line that was read, with more such lines behind it. `None`: all were read.
+    pub until: Option<ServicePosition>,
 }
 
 /// What a store read for a scope. Within the scope, what is missing here does not exist.
@@ -70,7 +70,11 @@ pub struct Loaded {
     /// When the next hold of a product ends, if the scope asks for it.
     pub next_holds: Vec<NextHold>,
     /// How far each product's backlog was read, if the scope asks for it.
-    pub backlog: Vec<BacklogRead>,
+    pub backlog: Vec<ServiceRead>,
+    /// How far the lines that may move to better stock were read, if the scope asks for them.
+    pub improvable: Option<ServiceRead>,
+    /// Whether more lines break their promise today than were read, if the scope asks for them.
+    pub more_to_break: bool,
     /// How far the lines to release were read, if the scope asks for them.
     pub release: Option<ReleaseRead>,
     /// Those of the scope's messages that were processed before.

@@ -8,6 +8,6 @@ pub(crate) mod batch;
 pub(crate) mod change_set;
 pub(crate) mod loaded;
 pub(crate) mod order;
-pub(crate) mod pending_change;
+pub(crate) mod pending;
 pub(crate) mod precondition;
 pub(crate) mod product;

@@ -1,11 +1,14 @@
 //! Orders, lines, allocations and dispatches as stored.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::language::line_terms::{LineState, LineTerms};
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::precedence::{Precedence, ReleaseRank, ServicePosition};
+use crate::language::promise::Promise;
 use crate::language::quantity::Quantity;
+use crate::promising::is_at_risk;
 
 /// The header of an order that was placed with all of its lines at once.
 ///
@@ -31,6 +34,8 @@ pub struct LineRecord {
     pub state: LineState,
     /// The version of its product whose event placed it: its place in the order of service, after its precedence.
     pub placed_version: u64,
+    /// What it was promised.
+    pub promise: Promise,
     /// The terms it was placed on, or was changed to. `hold_until` is set while the line is held, or waits in a held
     /// order: from that deadline on it does not count.
     pub terms: LineTerms,
@@ -51,6 +56,24 @@ impl LineRecord {
             placed_version: self.placed_version,
             key: self.terms.key.clone(),
         }
+    }
+
+    /// Whether it is at risk today: it is promised for later than it is required by, or rests on an overdue batch, or
+    /// waits although it is due.
+    ///
+    /// `etas`: those of the batches it has units in.
+    #[must_use]
+    pub fn is_at_risk(&self, etas: impl IntoIterator<Item = Option<Date>>, today: Date) -> bool {
+        let required_by = self.terms.precedence.required_by();
+        is_at_risk(self.state, self.promise, required_by, etas, today)
+    }
+
+    /// Whether it may be at risk although it has units, as far as stored records tell without knowing the day.
+    ///
+    /// `on_overdue`: whether it rests on a batch of which it was told that it is overdue.
+    #[must_use]
+    pub const fn may_be_at_risk(&self, on_overdue: bool) -> bool {
+        on_overdue || (self.terms.precedence.required_by().is_some() && self.promise.due_by.is_none())
     }
 
     /// Its state at an instant: a deadline that has passed counts, whether or not the background job has recorded it.

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 
 use crate::language::name::{ProductName, Sku};
-use crate::language::precedence::ServicePosition;
 use crate::language::quantity::Count;
-use crate::records::pending_change::PendingChange;
+use crate::records::pending::Pending;
 
 /// A product as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +17,6 @@ pub struct ProductRecord {
     pub version: u64,
     /// How many batches were ever created for it: the next batch's ordinal is one more.
     pub batches_created: u32,
-    /// Where a bounded transaction stopped serving the backlog: no line after this position has been tried since the
-    /// last gain of stock. `None`: the backlog has been served.
-    pub resume_after: Option<ServicePosition>,
     /// Units kept back from new promises.
     pub safety_stock: Count,
     /// Whether the last crossing event of the product was `StockDepleted`.
@@ -28,9 +24,10 @@ pub struct ProductRecord {
     /// No hold on its stock ends before this instant; `None`: there is no hold. The hold that was to end then may be
     /// gone.
     pub next_expiry: Option<Timestamp>,
-    /// A change of one of its batches that is not carried out for all lines. Nothing else is decided on the product
-    /// until it is.
-    pub pending_change: Option<PendingChange>,
+    /// Whether one of its lines may be at risk; `false`: none is that better stock could help.
+    pub at_risk: bool,
+    /// What is left to do of earlier commands. Nothing else is decided on the product until it is done.
+    pub pending: Option<Pending>,
 }
 
 impl ProductRecord {
@@ -42,11 +39,11 @@ impl ProductRecord {
             name: None,
             version: 0,
             batches_created: 0,
-            resume_after: None,
             safety_stock: Count::ZERO,
             depleted: false,
             next_expiry: None,
-            pending_change: None,
+            at_risk: false,
+            pending: None,
         }
     }
 }

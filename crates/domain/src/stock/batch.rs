@@ -25,12 +25,12 @@ pub struct Batch {
     stored: Option<StoredFields>,
 }
 
-/// The fields of a batch that a transaction stores: quantity, ETA, whether it is closed. The others never change, or
-/// follow from allocations and dispatches.
-type StoredFields = (Count, Option<Date>, bool);
+/// The fields of a batch that a transaction stores: quantity, ETA, whether it is overdue, whether it is closed. The
+/// others never change, or follow from allocations and dispatches.
+type StoredFields = (Count, Option<Date>, bool, bool);
 
 const fn stored_fields(record: &BatchRecord) -> StoredFields {
-    (record.quantity, record.eta, record.closed)
+    (record.quantity, record.eta, record.overdue, record.closed)
 }
 
 impl Batch {
@@ -160,6 +160,20 @@ impl Batch {
     /// Sets its ETA; `None`: it has arrived.
     pub(crate) const fn set_eta(&mut self, eta: Option<Date>) {
         self.record.eta = eta;
+        self.record.overdue = false;
+    }
+
+    /// Records that it was told that it is overdue.
+    pub(crate) const fn set_overdue(&mut self) {
+        self.record.overdue = true;
+    }
+
+    /// Its ETA, if that has passed and was not told.
+    pub(crate) fn untold_delay(&self, today: Date) -> Option<Date> {
+        let record = &self.record;
+        record
+            .eta
+            .filter(|eta| *eta < today && !record.overdue && !record.closed)
     }
 
     /// Closes it. The caller has released its lines before.

@@ -84,6 +84,8 @@ pub(crate) struct Draft<'p> {
     taken: Vec<Units>,
     /// Units that are kept back from these lines.
     safety_stock: Count,
+    /// Whether batches are offered, last of all, that are too long overdue for new promises.
+    long_overdue: bool,
     /// When the lines get their units.
     time: DecisionTime,
 }
@@ -101,7 +103,17 @@ impl<'p> Draft<'p> {
             offered,
             taken: Vec::new(),
             safety_stock,
+            long_overdue: false,
             time,
+        }
+    }
+
+    /// The same draft for lines that lost their units: last of all, batches are offered to them that are too long overdue
+    /// for new promises. A late ship is better than none.
+    pub(crate) fn or_long_overdue(self) -> Self {
+        Self {
+            long_overdue: true,
+            ..self
         }
     }
 
@@ -157,20 +169,29 @@ impl<'p> Draft<'p> {
     }
 
     /// The positions of the batches that a line may get units of, in the order in which they are tried: location by
-    /// location as the line prefers, and in preference order within a location.
+    /// location as the line prefers, and in preference order within a location. Those that are too long overdue, if they
+    /// are offered at all, come after all others.
     fn candidates<'t>(&self, locations: &'t Locations) -> impl Iterator<Item = usize> + use<'t, 'p> {
         let (batches, offered, limit) = (self.batches, self.offered, self.time.overdue_limit);
         let any = [None];
         let named = locations.as_slice().iter().map(Some);
         // One pass over the batches for any location, else one pass for each location.
         let passes = any.into_iter().filter(|_| locations.is_any()).chain(named);
-        passes.flat_map(move |location: Option<&Location>| {
-            (0..offered.len()).filter(move |position| {
-                let batch = &batches[offered[*position]];
-                let is_here = location.is_none_or(|location| *location == batch.record().location);
-                is_here && limit.offers(batch.eta())
+        let timely = passes.clone().map(|location| (location, true));
+        let late = passes.map(|location| (location, false));
+        let late = late.filter({
+            let long_overdue = self.long_overdue;
+            move |_| long_overdue
+        });
+        timely
+            .chain(late)
+            .flat_map(move |(location, timely): (Option<&Location>, bool)| {
+                (0..offered.len()).filter(move |position| {
+                    let batch = &batches[offered[*position]];
+                    let is_here = location.is_none_or(|location| *location == batch.record().location);
+                    is_here && limit.offers(batch.eta()) == timely
+                })
             })
-        })
     }
 
     /// Finds units for a line in preference order: whole in the first batch that can take it, or, if it may be split,
@@ -195,7 +216,12 @@ impl<'p> Draft<'p> {
 
     /// Finds additional units for a line in the batch it is in.
     pub(crate) fn more_of(&self, batch: BatchIndex, search: Search<'_>) -> Result<Vec<Allocation>, Short> {
-        let available = self.batches[batch].available();
+        let batch_is_offered = self.time.offers(self.batches[batch].eta());
+        let available = if batch_is_offered {
+            self.batches[batch].available()
+        } else {
+            Units::ZERO
+        };
         let most = self.limit().unwrap_or(available);
         if search.wanted.units() <= available.min(most) {
             return Ok(Vec::from([self.allocation(batch, search.wanted)]));

@@ -8,10 +8,11 @@ use super::index::BatchIndex;
 use crate::language::line_terms::{LineState, LineTerms, Part};
 use crate::language::name::{LineKey, Sku};
 use crate::language::precedence::{ReleaseRank, ServicePosition};
+use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::records::change_set::{Change, ChangeSet};
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
-use crate::records::pending_change::ReleasePosition;
+use crate::records::pending::ReleasePosition;
 
 /// Units of one line, allocated in one batch, and since which version of the product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,7 @@ pub(crate) struct LineSnapshot {
     pub(crate) placed_version: Option<u64>,
     pub(crate) terms: LineTerms,
     pub(crate) status: LineStatus,
+    pub(crate) promise: Promise,
 }
 
 /// An order line: an entity of its product's aggregate.
@@ -116,6 +118,7 @@ pub struct Line {
     placed_version: Option<u64>,
     terms: LineTerms,
     status: LineStatus,
+    promise: Promise,
     /// As it was read; `None`: it was placed in this transaction.
     stored: Option<LineSnapshot>,
     /// Whether its product has a snapshot of it from before the current command.
@@ -129,6 +132,7 @@ impl Line {
             placed_version: None,
             terms,
             status,
+            promise: Promise::NONE,
             stored: None,
             tracked: false,
         }
@@ -143,11 +147,13 @@ impl Line {
                 allocations,
             },
             terms: record.terms,
+            promise: record.promise,
         };
         Self {
             placed_version: snapshot.placed_version,
             terms: snapshot.terms.clone(),
             status: snapshot.status.clone(),
+            promise: snapshot.promise,
             stored: Some(snapshot),
             tracked: false,
         }
@@ -219,10 +225,21 @@ impl Line {
         &self.status
     }
 
+    /// What it was promised.
+    pub(crate) const fn promise(&self) -> Promise {
+        self.promise
+    }
+
+    /// Sets what it was promised, as an event tells it.
+    pub(crate) const fn set_promise(&mut self, promise: Promise) {
+        self.promise = promise;
+    }
+
     /// Sets the line's terms and status and returns the ones before. The caller moves the units.
     pub(crate) fn replace(&mut self, terms: LineTerms, status: LineStatus) -> LineSnapshot {
         LineSnapshot {
             placed_version: self.placed_version,
+            promise: self.promise,
             terms: core::mem::replace(&mut self.terms, terms),
             status: core::mem::replace(&mut self.status, status),
         }
@@ -234,6 +251,7 @@ impl Line {
             placed_version: self.placed_version,
             terms: self.terms.clone(),
             status: self.status.clone(),
+            promise: self.promise,
         }
     }
 
@@ -288,6 +306,7 @@ impl Line {
             placed_version,
             terms,
             status,
+            promise,
             stored,
             ..
         } = self;
@@ -303,7 +322,7 @@ impl Line {
             changes
                 .dispatched
                 .extend(dispatched.map(|allocation| allocation.dispatch_record(key)));
-            let record = record(placed_version, terms, sku, status.state);
+            let record = record(placed_version, terms, promise, sku, status.state);
             changes.lines.push(Change::New(record));
             return;
         };
@@ -331,9 +350,9 @@ impl Line {
         changes
             .dispatched
             .extend(dispatched.map(|allocation| allocation.clone().dispatch_record(key)));
-        let same_place = before.placed_version == Some(placed_version);
+        let same_place = before.placed_version == Some(placed_version) && before.promise == promise;
         if before.status.state != status.state || before.terms != terms || !same_place {
-            let record = record(placed_version, terms, sku, status.state);
+            let record = record(placed_version, terms, promise, sku, status.state);
             changes.lines.push(Change::Changed(record));
         }
     }
@@ -355,11 +374,12 @@ fn release_rank(terms: &LineTerms, status: &LineStatus) -> ReleaseRank {
 }
 
 /// The record of a line with these terms in this state.
-fn record(placed_version: u64, terms: LineTerms, sku: &Sku, state: LineState) -> LineRecord {
+fn record(placed_version: u64, terms: LineTerms, promise: Promise, sku: &Sku, state: LineState) -> LineRecord {
     LineRecord {
         sku: sku.clone(),
         state,
         placed_version,
+        promise,
         terms,
     }
 }

@@ -38,7 +38,7 @@ impl UnitOfWork {
         }
         let cause = Cause::Freed(DeallocationReason::Cancelled);
         self.serve_backlogs_and_emit(&affected, &cause, context);
-        let view = self.view_order(order, context.today());
+        let view = self.view_order(order, context.today);
         let changed = !affected.is_empty();
         if changed && view.status == OrderStatus::Cancelled {
             self.record_of_order(order, Fact::OrderCancelled, context);

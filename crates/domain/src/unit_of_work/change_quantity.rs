@@ -46,7 +46,7 @@ impl UnitOfWork {
             self.serve_backlogs_and_emit(&BTreeSet::from([at.product]), &cause, context);
         }
         Ok(Outcome::OrderChanged {
-            order: self.view_order(&key.order, context.today()),
+            order: self.view_order(&key.order, context.today),
             changed,
         })
     }

@@ -9,7 +9,7 @@ use crate::commands::command::{ChangeBatch, CreateBatch, PutProduct};
 use crate::context::DecisionContext;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
-use crate::language::name::{Reference, Sku};
+use crate::language::name::Reference;
 use crate::language::quantity::Count;
 use crate::language::reason::MoveReason;
 use crate::stock::batch::BatchChange;
@@ -49,7 +49,7 @@ impl UnitOfWork {
                 && record.location == create.location;
             return if same {
                 Ok(Outcome::BatchCreated {
-                    batch: self.view_batch(at, context.today()),
+                    batch: self.view_batch(at),
                     fresh: false,
                     effects: Effects::default(),
                 })
@@ -64,7 +64,7 @@ impl UnitOfWork {
         let at = BatchAt { product, batch };
         self.batches_by_reference().insert(create.reference.clone(), at);
         Ok(Outcome::BatchCreated {
-            batch: self.view_batch(at, context.today()),
+            batch: self.view_batch(at),
             fresh: true,
             effects,
         })
@@ -135,7 +135,7 @@ impl UnitOfWork {
         }
         let Some(eta) = batch.eta() else {
             // Received before: that count is valid, and the batch may have been counted again since.
-            return Ok(self.unchanged_batch(at, context));
+            return Ok(self.unchanged_batch(at));
         };
         let from = batch.quantity();
         let quantity = quantity.filter(|to| *to != from);
@@ -167,7 +167,7 @@ impl UnitOfWork {
         let at = self.named_batch(reference)?;
         let batch = self.batch(at);
         if batch.is_closed() {
-            return Ok(self.unchanged_batch(at, context));
+            return Ok(self.unchanged_batch(at));
         }
         let from = batch.quantity();
         let to = Count::new(i128::from(batch.dispatched().get())).expect("no more is dispatched than the batch had");
@@ -193,7 +193,7 @@ impl UnitOfWork {
         context: &DecisionContext,
     ) -> Outcome {
         if facts.is_empty() {
-            return self.unchanged_batch(at, context);
+            return self.unchanged_batch(at);
         }
         let mut effects = Effects::default();
         let mut recorder = EventRecorder::new(context, &mut self.events);
@@ -207,33 +207,15 @@ impl UnitOfWork {
             product.change_batch(at.batch, change, &Cause::Moved(reason), &mut recorder, &mut effects);
         }
         Outcome::BatchChanged {
-            batch: self.view_batch(at, context.today()),
+            batch: self.view_batch(at),
             changed: true,
             effects,
         }
     }
 
-    /// Continues a change of a batch that one transaction could not carry out for all of its lines.
-    pub(super) fn continue_change(&mut self, sku: &Sku, context: &DecisionContext) -> Result<Outcome, Refusal> {
-        let Some(&product) = self.by_sku.get(sku) else {
-            return Err(Refusal::UnknownSku(Vec::from([sku.clone()])));
-        };
-        let change = self.products[product].record().pending_change.clone();
-        let Some(change) = change else {
-            // Another instance has carried it out.
-            return Ok(Outcome::ChangeContinued { done: true });
-        };
-        let at = self.named_batch(change.batch())?;
-        let mut recorder = EventRecorder::new(context, &mut self.events);
-        let product = &mut self.products[at.product];
-        product.continue_change(at.batch, change, &mut recorder, &mut Effects::default());
-        let done = product.record().pending_change.is_none();
-        Ok(Outcome::ChangeContinued { done })
-    }
-
-    fn unchanged_batch(&self, at: BatchAt, context: &DecisionContext) -> Outcome {
+    fn unchanged_batch(&self, at: BatchAt) -> Outcome {
         Outcome::BatchChanged {
-            batch: self.view_batch(at, context.today()),
+            batch: self.view_batch(at),
             changed: false,
             effects: Effects::default(),
         }

@@ -28,7 +28,7 @@ impl UnitOfWork {
     ) -> Result<Outcome, Refusal> {
         let order = &confirm.order;
         let lines = self.named_order(order)?;
-        let before = self.view_order(order, context.today());
+        let before = self.view_order(order, context.today);
         let quantities = self.confirmed_quantities(confirm, &lines)?;
         match before.status {
             OrderStatus::Firm => {
@@ -65,7 +65,7 @@ impl UnitOfWork {
         let cause = Cause::Freed(DeallocationReason::HoldReleased);
         self.serve_backlogs_and_emit(&affected, &cause, context);
         Ok(Outcome::OrderChanged {
-            order: self.view_order(order, context.today()),
+            order: self.view_order(order, context.today),
             changed: true,
         })
     }
@@ -162,7 +162,7 @@ impl UnitOfWork {
             });
         }
         Ok(Outcome::OrderChanged {
-            order: self.view_order(order, context.today()),
+            order: self.view_order(order, context.today),
             changed: true,
         })
     }

@@ -108,7 +108,7 @@ impl UnitOfWork {
             self.products[product].emit_events(&Cause::NewPromise, &mut recorder, None);
         }
         Outcome::OrderChanged {
-            order: self.view_order(order, context.today()),
+            order: self.view_order(order, context.today),
             changed: !lines.is_empty(),
         }
     }

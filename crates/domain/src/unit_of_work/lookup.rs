@@ -134,9 +134,9 @@ impl UnitOfWork {
             .ok_or_else(|| Refusal::UnknownBatch(reference.clone()))
     }
 
-    pub(super) fn view_batch(&self, at: BatchAt, today: Date) -> BatchView {
+    pub(super) fn view_batch(&self, at: BatchAt) -> BatchView {
         let version = self.products[at.product].version();
-        BatchView::of(self.batch(at).record().clone(), version, today)
+        BatchView::of(self.batch(at).record().clone(), version)
     }
 
     pub(super) fn view_line(&self, at: LineAt, today: Date) -> LineView {
@@ -162,7 +162,7 @@ impl UnitOfWork {
         let mut recorder = EventRecorder::new(context, &mut self.events);
         for product in products {
             let product = &mut self.products[product];
-            product.serve_backlog(recorder.time());
+            product.serve_backlog(recorder.time(), recorder.improve());
             product.emit_events(cause, &mut recorder, None);
         }
     }

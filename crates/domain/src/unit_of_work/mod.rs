@@ -7,6 +7,7 @@ mod cancel;
 mod change_quantity;
 mod change_stock;
 mod confirm;
+mod continue_work;
 mod dispatch;
 mod draft_order;
 mod expire;
@@ -79,6 +80,8 @@ pub struct UnitOfWork {
     headers: BTreeMap<OrderId, Header>,
     /// When the next hold on a product ends, apart from those of the loaded orders, if the scope asked for it.
     next_holds: BTreeMap<Sku, Option<Timestamp>>,
+    /// Whether more lines break their promise on the day that has come than were read.
+    more_to_break: bool,
     events: Vec<Event>,
     /// Messages that were processed before, or in this transaction.
     processed: BTreeSet<MessageId>,
@@ -100,12 +103,12 @@ impl UnitOfWork {
             .collect()
     }
 
-    /// The products with a change of a batch that is not carried out for all of its lines. It must be continued
-    /// ([`ContinueChange`](Command::ContinueChange)) until it is, before anything else is decided on these products.
+    /// The products with work that an earlier command did not finish. It must be continued
+    /// ([`Continue`](Command::Continue)) until it is done, before anything else is decided on these products.
     #[must_use]
-    pub fn products_with_pending_changes(&self) -> BTreeSet<Sku> {
+    pub fn products_with_pending_work(&self) -> BTreeSet<Sku> {
         let products = self.products.iter().map(Product::record);
-        let pending = products.filter(|product| product.pending_change.is_some());
+        let pending = products.filter(|product| product.pending.is_some());
         pending.map(|product| product.sku.clone()).collect()
     }
 
@@ -149,8 +152,9 @@ impl UnitOfWork {
             Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref(), context),
             Command::Quote(quote) => self.quote(quote, context),
             Command::ExpireHolds(expire) => Ok(self.expire_holds(expire, context)),
-            Command::ServeBacklog(sku) => self.serve_backlog(sku, context),
-            Command::ContinueChange(sku) => self.continue_change(sku, context),
+            Command::Reallocate(sku) => self.reallocate(sku, context),
+            Command::PassDay(pass) => self.pass_day(pass, context),
+            Command::Continue(sku) => self.continue_work(sku, context),
         }
     }
 
@@ -195,6 +199,8 @@ impl UnitOfWork {
         match command {
             Command::PutProduct(put) => Some(self.version_of_sku(&put.sku)),
             Command::CreateBatch(create) => Some(self.version_of_sku(&create.sku)),
+            // A product that does not exist is refused as such.
+            Command::Reallocate(sku) => self.by_sku.get(sku).map(|product| self.products[*product].version()),
             Command::ChangeBatch(ChangeBatch { reference, .. })
             | Command::ReceiveBatch { reference, .. }
             | Command::CancelBatch(reference) => {

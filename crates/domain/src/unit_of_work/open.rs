@@ -70,6 +70,11 @@ impl UnitOfWork {
                 opened.products[*product].set_backlog_read(read.until);
             }
         }
+        if let Some(read) = loaded.improvable
+            && let Some(product) = opened.by_sku.get(&read.sku)
+        {
+            opened.products[*product].set_improvable_until(read.until);
+        }
         for end in loaded.batch_pages_cut {
             if let Some(product) = opened.by_sku.get(&end.sku) {
                 opened.products[*product].set_batch_page_end(end.after);
@@ -96,6 +101,7 @@ impl UnitOfWork {
         }
         let headers = loaded.orders.into_iter();
         opened.headers = headers.map(|order| (order.id.clone(), Header::stored(order))).collect();
+        opened.more_to_break = loaded.more_to_break;
         opened.processed = loaded.processed;
         opened.next_holds = loaded.next_holds.into_iter().map(|next| (next.sku, next.at)).collect();
         Ok(opened)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::draft_order::{header_of, shortage_outcome, terms_of};
 use super::{Header, LineAt, UnitOfWork};
-use crate::answers::outcome::{Effects, Outcome};
+use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::commands::command::Allocate;
 use crate::commands::place_order::{OnShortage, PlaceOrder};
@@ -14,7 +14,6 @@ use crate::events::event::Subject;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::LineTerms;
-use crate::language::name::Sku;
 use crate::language::reason::ShortageOutcome;
 use crate::stock::cause::Cause;
 
@@ -28,7 +27,7 @@ impl UnitOfWork {
             });
             return match same {
                 Some(at) => Ok(Outcome::LinePlaced {
-                    line: self.view_line(at, context.today()),
+                    line: self.view_line(at, context.today),
                     fresh: false,
                 }),
                 None => Err(Refusal::LineExists(request.key.clone())),
@@ -46,7 +45,13 @@ impl UnitOfWork {
         );
         let mut recorder = EventRecorder::new(context, &mut self.events);
         let loaded = &mut self.products[product];
-        let placed = match loaded.fit(&terms, recorder.time()) {
+        let time = recorder.time();
+        let time = if allocate.without_grace {
+            time.without_grace()
+        } else {
+            time
+        };
+        let placed = match loaded.fit(&terms, time) {
             Ok(allocations) => Ok(loaded.place(terms, allocations)),
             Err(shortage) => {
                 let kept = match allocate.on_shortage {
@@ -74,7 +79,7 @@ impl UnitOfWork {
         if self.headers.contains_key(order) || self.lines_of(order).next().is_some() {
             return if self.was_placed_as(place) {
                 Ok(Outcome::OrderPlaced {
-                    order: self.view_order(order, context.today()),
+                    order: self.view_order(order, context.today),
                     fresh: false,
                 })
             } else {
@@ -129,7 +134,7 @@ impl UnitOfWork {
         match refused {
             Some(shortages) => Err(Refusal::Shortages(shortages)),
             None => Ok(Outcome::OrderPlaced {
-                order: self.view_order(order, context.today()),
+                order: self.view_order(order, context.today),
                 fresh: true,
             }),
         }
@@ -160,20 +165,5 @@ impl UnitOfWork {
             .map(|line| (&line.line, &line.sku, line.quantity))
             .collect();
         placed == asked
-    }
-
-    /// Continues to serve the backlog of a product.
-    pub(super) fn serve_backlog(&mut self, sku: &Sku, context: &DecisionContext) -> Result<Outcome, Refusal> {
-        let Some(&product) = self.by_sku.get(sku) else {
-            return Err(Refusal::UnknownSku(Vec::from([sku.clone()])));
-        };
-        let product = &mut self.products[product];
-        let mut effects = Effects::default();
-        let mut recorder = EventRecorder::new(context, &mut self.events);
-        product.serve_backlog(recorder.time());
-        product.emit_events(&Cause::NewPromise, &mut recorder, Some(&mut effects));
-        Ok(Outcome::BacklogServed {
-            allocated: effects.allocated.len(),
-        })
     }
 }

@@ -32,7 +32,7 @@ impl UnitOfWork {
         if self.lines_of(order).next().is_none() {
             return self.place_order(place, context);
         }
-        let status = self.view_order(order, context.today()).status;
+        let status = self.view_order(order, context.today).status;
         let mut header = match (status, self.headers.get(order)) {
             (OrderStatus::Held, Some(header)) => header.record.clone(),
             (OrderStatus::Expired, _) => return Err(Refusal::hold_expired(order)),
@@ -120,7 +120,7 @@ impl UnitOfWork {
 
     fn replaced(&self, order: &OrderId, context: &DecisionContext) -> Outcome {
         Outcome::OrderPlaced {
-            order: self.view_order(order, context.today()),
+            order: self.view_order(order, context.today),
             fresh: false,
         }
     }

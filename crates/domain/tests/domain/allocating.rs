@@ -68,7 +68,7 @@ mod a_line {
             .map(|p| (p.batch.as_str(), p.quantity.get()))
             .collect();
         assert_eq!(parts, [("b-shelf", 4), ("a-ship", 2)]);
-        assert_eq!(line.promised_on, Some(day(3)));
+        assert_eq!(line.promise.on, Some(day(3)));
     }
 
     #[test]

@@ -118,11 +118,12 @@ mod a_receipt {
     }
 
     #[test]
-    fn of_an_overdue_batch_changes_no_promise() {
+    fn of_an_overdue_batch_brings_a_promise_for_tomorrow_forward_to_today() {
         let mut shop = shop(&[create_batch("b", "LAMP", 10, Some(day(-1))), allocate("o1", "LAMP", 4)]);
         let before = shop.events.len();
         shop.run(&receive("b", None)).expect("received");
-        assert_eq!(shop.events_since(before), ["BatchReceived"]);
+        assert_eq!(shop.events_since(before), ["BatchReceived", "PromiseChanged o1"]);
+        assert_eq!(shop.promised_on("o1"), Some(day(0)));
     }
 
     #[test]

@@ -19,14 +19,14 @@ fn crowded(lines: u32) -> Shop {
 }
 
 fn is_pending(shop: &Shop) -> bool {
-    shop.products[&sku("LAMP")].pending_change.is_some()
+    shop.products[&sku("LAMP")].pending.is_some()
 }
 
 /// Continues the pending change until it is carried out, and returns the number of steps.
 fn finish(shop: &mut Shop) -> usize {
     let mut steps = 0;
     while is_pending(shop) {
-        shop.continue_change(sku("LAMP"));
+        shop.continue_work(sku("LAMP"));
         steps += 1;
         assert!(steps < 1_000, "each step goes through some lines");
     }

@@ -328,6 +328,7 @@ impl Wanted {
                 locations,
                 on_shortage: OnShortage::Backorder,
                 split: self.split,
+                without_grace: false,
             });
         }
         let lines = self.lines.iter().enumerate();

@@ -2,7 +2,7 @@
 
 use earmark_domain::{
     Allocate, Command, CreateBatch, LineRequest, LineState, Location, Locations, OnShortage, OrderTerms, Outcome,
-    Promising, Refusal, Remedy, TriedOutcome, availability,
+    Promising, Refusal, Remedy, TriedOutcome, Units, availability,
 };
 
 use crate::support::{
@@ -79,6 +79,7 @@ mod locations {
             locations: Locations::new(locations.iter().map(location).collect()).expect("each once"),
             on_shortage: OnShortage::Reject,
             split: false,
+            without_grace: false,
         })
     }
 
@@ -123,11 +124,13 @@ fn a_batch_that_is_overdue_beyond_the_grace_period_is_not_offered_but_keeps_its_
     let mut shop = shop(&[create_batch("b", "LAMP", 9, Some(day(-3))), allocate("o1", "LAMP", 4)]);
     shop.promising = Promising {
         overdue_grace_days: Some(2),
+        ..Promising::default()
     };
     assert!(shop.run(&allocate("o2", "LAMP", 1)).is_err());
     assert_eq!(shop.units_of("o1", "LAMP"), [("b".into(), 4)]);
     shop.promising = Promising {
         overdue_grace_days: Some(3),
+        ..Promising::default()
     };
     shop.run(&allocate("o2", "LAMP", 1)).expect("within the grace period");
 }
@@ -220,15 +223,20 @@ fn availability_by_date_is_the_stock_that_has_arrived_by_then_less_the_safety_st
             shop.batches.values(),
             crate::support::units_counted(4),
             None,
+            Units::ZERO,
             promising,
             day(0),
         );
         let timeline: Vec<_> = found.timeline.iter().map(|on| (on.on, on.available.get())).collect();
         (found.available_now.get(), timeline)
     };
-    assert_eq!(now(Promising::default()), (7, vec![(day(0), 7), (day(7), 13)]));
+    assert_eq!(
+        now(Promising::default()),
+        (5, vec![(day(0), 5), (day(1), 7), (day(7), 13)])
+    );
     let strict = Promising {
         overdue_grace_days: Some(3),
+        ..Promising::default()
     };
     assert_eq!(now(strict), (5, vec![(day(0), 5), (day(7), 11)]));
 }

@@ -2,11 +2,13 @@
 
 mod clients;
 mod database;
+mod machine;
 mod work;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::machine::{Disk, WrongClock};
 use earmark_tests::databases::OwnPostgres;
 use earmark_tests::service::{Desk, signal};
 use fastrand::Rng;
@@ -58,6 +60,8 @@ pub(crate) enum Kind {
     Leavers,
     EndsOfHolds,
     LostBatch,
+    StepClock,
+    FillDisk,
 }
 
 /// A fault with its terms.
@@ -175,6 +179,10 @@ pub(crate) const FAULTS: &[Fault] = &[
     ),
     // A batch with many lines is cancelled, put off or received.
     fault("lost-batch", On::Any, Kind::LostBatch, Callers::Served, SERVED_WITHIN),
+    // The clock of the service steps by a second, an hour, a day or a year, and back.
+    fault("step-clock", On::Any, Kind::StepClock, Callers::Served, SERVED_WITHIN),
+    // The disk with the file and its log is full.
+    fault("fill-disk", On::Sqlite, Kind::FillDisk, Callers::SendAgain, TOLD_WITHIN),
 ];
 
 /// How much is done at once.
@@ -218,6 +226,10 @@ pub(crate) struct Site {
     pub(crate) serial: usize,
     /// How much is done at once.
     pub(crate) sizes: Sizes,
+    /// The clock of the service, if the test can set it.
+    pub(crate) clock: Option<WrongClock>,
+    /// The disk of the database, if the test can fill it. Dropped after the service.
+    pub(crate) disk: Option<Disk>,
 }
 
 /// Processes that stand still until this is dropped.
@@ -240,6 +252,15 @@ impl Drop for Frozen {
 }
 
 impl Site {
+    /// Whether a fault can be made here.
+    pub(crate) const fn can_make(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::StepClock => self.clock.is_some(),
+            Kind::FillDisk => self.disk.is_some(),
+            _ => true,
+        }
+    }
+
     /// Creates what the faults need.
     pub(crate) async fn prepare(&self) {
         self.desk.buy("held", work::HELD, work::PLENTY).await;
@@ -279,6 +300,8 @@ impl Site {
             Kind::Leavers => self.leavers().await,
             Kind::EndsOfHolds => self.ends_of_holds().await,
             Kind::LostBatch => self.lost_batch().await,
+            Kind::StepClock => self.step_clock().await,
+            Kind::FillDisk => self.fill_disk(lasts).await,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{LineId, LineKey, LineState, OrderId, Reference};
 
-use super::{Answered, Model};
+use super::{Answered, Model, Offer};
 
 impl Model {
     /// Reduces a line to so many units, those of its earliest batches.
@@ -15,6 +15,7 @@ impl Model {
             .enumerate()
             .map(|(place, batch)| (batch.reference.clone(), (batch.eta.is_some(), batch.eta, place)))
             .collect();
+        let before = self.lines[at].clone();
         let line = &mut self.lines[at];
         line.quantity = to;
         line.held.sort_by_key(|(batch, ..)| etas[batch]);
@@ -24,6 +25,9 @@ impl Model {
             left -= *units;
         }
         line.held.retain(|(_, units, _)| *units > 0);
+        if before.in_any_batch() {
+            self.tell_again(at, &before);
+        }
     }
 
     pub(super) fn change_quantity(&mut self, key: &LineKey, to: u64) -> Answered {
@@ -53,22 +57,25 @@ impl Model {
                         .iter()
                         .find(|other| other.reference == *batch)
                         .expect("a batch");
-                    let fits = self.available(own_batch) >= more && self.promisable(&line.sku) >= more;
+                    let fits = self.available(own_batch) >= more
+                        && self.promisable(&line.sku) >= more
+                        && !self.is_long_overdue(own_batch);
                     fits.then(|| vec![(batch.clone(), more)])
                 }
-                _ => self.parts_for(&line, more, true),
+                _ => self.parts_for(&line, more, Offer::New),
             };
             let Some(parts) = parts else {
                 return Answered::Refused("out_of_stock");
             };
-            let line = &mut self.lines[at];
-            line.quantity = to;
+            let changed = &mut self.lines[at];
+            changed.quantity = to;
             for (batch, units) in parts {
-                match line.held.iter_mut().find(|(other, ..)| *other == batch) {
+                match changed.held.iter_mut().find(|(other, ..)| *other == batch) {
                     Some((_, held, _)) => *held += units,
-                    None => line.held.push((batch, units, now)),
+                    None => changed.held.push((batch, units, now)),
                 }
             }
+            self.tell_again(at, &line);
         }
         self.serve(&line.sku);
         Answered::Done

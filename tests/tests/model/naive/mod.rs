@@ -23,6 +23,10 @@ pub(crate) struct Batch {
     closed: bool,
 }
 
+/// The state of each line: its state, quantity, units by batch, and the days that were told last and first.
+pub(crate) type LineStates =
+    BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>, (Option<Date>, Option<Date>))>;
+
 /// Units in a batch, and the step at which they were allocated there.
 type Held = (Reference, u64, usize);
 
@@ -43,6 +47,8 @@ pub(crate) struct Line {
     state: LineState,
     /// Its allocations; once it is dispatched, its dispatches.
     held: Vec<Held>,
+    /// The day it is promised for, as it was last told, and the day that was told first.
+    promised: (Option<Date>, Option<Date>),
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +76,22 @@ pub(crate) struct Model {
     now: usize,
     /// The seconds that have passed.
     seconds: i64,
+    /// The days that have passed.
+    days: i8,
+}
+
+/// For how many days an overdue batch is offered.
+const GRACE: i8 = 7;
+
+/// What is offered to a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offer {
+    /// To one whose units were not promised before: what is not kept back, and not too long overdue.
+    New,
+    /// To one that moves to an earlier date: what is not too long overdue.
+    Move,
+    /// To one that lost its units: all, what is too long overdue last.
+    Lost,
 }
 
 /// The order of service: by priority, the highest first, then by required date, none last, then by the order of placing.
@@ -91,6 +113,10 @@ impl Line {
         )
     }
 
+    fn in_any_batch(&self) -> bool {
+        matches!(self.state, LineState::Held | LineState::Allocated)
+    }
+
     fn in_batch(&self, reference: &Reference) -> Option<&Held> {
         let here = matches!(self.state, LineState::Held | LineState::Allocated);
         self.held.iter().find(|(batch, ..)| here && batch == reference)
@@ -100,6 +126,11 @@ impl Line {
         self.state = state;
         self.held.clear();
         self.deadline = None;
+        self.promised.0 = None;
+    }
+
+    fn promise(&mut self, date: Option<Date>) {
+        self.promised = (date, self.promised.1.or(date));
     }
 }
 
@@ -124,8 +155,22 @@ impl Model {
             .sum()
     }
 
+    pub(crate) fn today(&self) -> Date {
+        day(self.days)
+    }
+
+    fn is_long_overdue(&self, batch: &Batch) -> bool {
+        batch.eta.is_some_and(|eta| eta < day(self.days - GRACE))
+    }
+
+    /// Lets days pass.
+    pub(crate) fn pass_days(&mut self, days: i8) {
+        self.days += days;
+        self.seconds += i64::from(days) * 24 * 60 * 60;
+    }
+
     /// Batches of a SKU with their available units, in the order they are tried for a line.
-    fn candidates(&self, sku: &Sku, locations: &[Location]) -> Vec<(Reference, u64)> {
+    fn candidates(&self, sku: &Sku, locations: &[Location], offer: Offer) -> Vec<(Reference, u64)> {
         let mut own: Vec<&Batch> = self.batches.iter().filter(|batch| batch.sku == *sku).collect();
         own.sort_by_key(|batch| batch.eta.map_or((0, None), |eta| (1, Some(eta))));
         let rank = |batch: &Batch| locations.iter().position(|location| *location == batch.location);
@@ -133,6 +178,8 @@ impl Model {
             own.retain(|batch| rank(batch).is_some());
             own.sort_by_key(|batch| rank(batch));
         }
+        own.sort_by_key(|batch| self.is_long_overdue(batch));
+        own.retain(|batch| offer == Offer::Lost || !self.is_long_overdue(batch));
         own.iter()
             .map(|batch| (batch.reference.clone(), self.available(batch)))
             .collect()
@@ -140,8 +187,18 @@ impl Model {
 
     /// Units that may be promised: the available ones beyond the safety stock.
     pub(crate) fn promisable(&self, sku: &Sku) -> u64 {
-        let total: u64 = self.candidates(sku, &[]).iter().map(|(_, free)| free).sum();
+        let total: u64 = self.candidates(sku, &[], Offer::New).iter().map(|(_, free)| free).sum();
         total.saturating_sub(self.safety_stock.get(sku).copied().unwrap_or(0))
+    }
+
+    /// Whether a product has units beyond its safety stock, whatever the day.
+    pub(crate) fn is_in_stock(&self, sku: &Sku) -> bool {
+        let total: u64 = self
+            .candidates(sku, &[], Offer::Lost)
+            .iter()
+            .map(|(_, free)| free)
+            .sum();
+        total > self.safety_stock.get(sku).copied().unwrap_or(0)
     }
 
     /// Whether there ever was a batch of a product.
@@ -149,11 +206,11 @@ impl Model {
         self.batches.iter().any(|batch| batch.sku == *sku)
     }
 
-    fn parts_for(&self, line: &Line, wanted: u64, is_new: bool) -> Option<Vec<(Reference, u64)>> {
-        if is_new && wanted > self.promisable(&line.sku) {
+    fn parts_for(&self, line: &Line, wanted: u64, offer: Offer) -> Option<Vec<(Reference, u64)>> {
+        if offer == Offer::New && wanted > self.promisable(&line.sku) {
             return None;
         }
-        let candidates = self.candidates(&line.sku, &line.locations);
+        let candidates = self.candidates(&line.sku, &line.locations, offer);
         if !line.split {
             let found = candidates.into_iter().find(|(_, free)| *free >= wanted);
             return found.map(|(batch, _)| vec![(batch, wanted)]);
@@ -170,10 +227,10 @@ impl Model {
         (left == 0).then_some(parts)
     }
 
-    /// Allocates a line if it fits. `is_new`: its units were not promised before.
-    fn try_line(&mut self, at: usize, is_new: bool) -> bool {
+    /// Allocates a line if it fits, and tells it a day.
+    fn try_line(&mut self, at: usize, offer: Offer) -> bool {
         let line = &self.lines[at];
-        let Some(parts) = self.parts_for(line, line.quantity, is_new) else {
+        let Some(parts) = self.parts_for(line, line.quantity, offer) else {
             return false;
         };
         let now = self.now;
@@ -183,7 +240,80 @@ impl Model {
             None => LineState::Allocated,
         };
         line.held = parts.into_iter().map(|(batch, units)| (batch, units, now)).collect();
+        let date = self.date(&self.lines[at].held);
+        self.lines[at].promise(date);
         true
+    }
+
+    /// The day for which units are promised when it is told today.
+    fn date<'a>(&self, held: impl IntoIterator<Item = &'a Held>) -> Option<Date> {
+        let today = self.today();
+        let leaves = |reference: &Reference| {
+            let mut batches = self.batches.iter();
+            let batch = batches.find(|batch| batch.reference == *reference).expect("a batch");
+            match batch.eta {
+                Some(eta) if eta >= today => eta,
+                Some(_) => day(self.days + 1),
+                None => today,
+            }
+        };
+        held.into_iter().map(|(batch, ..)| leaves(batch)).max()
+    }
+
+    /// Tells a line that got other units because its customer wants others, or other terms: what it keeps was told before.
+    fn tell_again(&mut self, at: usize, before: &Line) {
+        let line = &self.lines[at];
+        let units = |line: &Line, batch: &Reference| line.in_batch(batch).map_or(0, |(_, units, _)| *units);
+        let added: Vec<Held> = line
+            .held
+            .iter()
+            .filter(|(batch, ..)| units(line, batch) > units(before, batch))
+            .cloned()
+            .collect();
+        let freed = before
+            .held
+            .iter()
+            .any(|(batch, ..)| units(before, batch) > units(line, batch));
+        let (told, now) = (before.promised.0, self.date(&line.held));
+        let date = match (freed, added.is_empty()) {
+            (false, true) => told,
+            (false, false) => self.date(&added).max(told),
+            (true, true) => now.min(told),
+            (true, false) => now,
+        };
+        self.lines[at].promise(date);
+    }
+
+    /// Moves each line of a product to stock that gives it an earlier date, and serves whoever waits from what it
+    /// leaves, until no line moves.
+    pub(crate) fn reallocate(&mut self, sku: &Sku) {
+        loop {
+            let all = 0..self.lines.len();
+            let mut lines: Vec<usize> = all
+                .filter(|at| self.lines[*at].sku == *sku && self.lines[*at].state != LineState::Dispatched)
+                .filter(|at| !self.lines[*at].held.is_empty())
+                .collect();
+            lines.sort_by_key(|at| service_position(&self.lines[*at]));
+            let mut moved = false;
+            for at in lines {
+                let before = self.lines[at].clone();
+                let date = self.date(&before.held);
+                if date <= Some(self.today()) || before.quantity > self.promisable(sku) {
+                    continue;
+                }
+                self.lines[at].held.clear();
+                if self.try_line(at, Offer::New) && self.date(&self.lines[at].held) < date {
+                    moved = true;
+                } else {
+                    self.lines[at] = before;
+                }
+            }
+            if !moved {
+                return;
+            }
+            self.now += 1;
+            self.serve(sku);
+        }
     }
 
     fn serve(&mut self, sku: &Sku) {
@@ -194,7 +324,7 @@ impl Model {
             .collect();
         waiting.sort_by_key(|at| service_position(&self.lines[*at]));
         for at in waiting {
-            self.try_line(at, true);
+            self.try_line(at, Offer::New);
         }
     }
 
@@ -242,7 +372,8 @@ impl Model {
             Command::CancelOrder(order) | Command::Dispatch { order, .. } | Command::UndoDispatch { order, .. } => {
                 of_order(order)
             }
-            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) | Command::ContinueChange(_) => {
+            Command::Reallocate(sku) => BTreeSet::from([sku.clone()]),
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::PassDay(_) | Command::Continue(_) => {
                 unreachable!("not generated")
             }
         }
@@ -302,27 +433,30 @@ impl Model {
             },
             Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref()),
             Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref()),
-            Command::Quote(_) | Command::ExpireHolds(_) | Command::ServeBacklog(_) | Command::ContinueChange(_) => {
+            Command::Reallocate(sku) if !self.knows(sku) => Answered::Refused("unknown_sku"),
+            Command::Reallocate(sku) => {
+                let before = self.lines.iter().map(|line| line.held.clone()).collect::<Vec<_>>();
+                self.reallocate(sku);
+                let after = self.lines.iter().map(|line| line.held.clone()).collect::<Vec<_>>();
+                if before == after {
+                    Answered::Unchanged
+                } else {
+                    Answered::Done
+                }
+            }
+            Command::Quote(_) | Command::ExpireHolds(_) | Command::PassDay(_) | Command::Continue(_) => {
                 unreachable!("not generated")
             }
         }
     }
 
-    /// When a line can be dispatched, if its batches arrive as `eta` says.
-    fn date(line: &Line, eta: impl Fn(&Reference) -> Option<Date>) -> Option<Date> {
-        let dates = line
-            .held
-            .iter()
-            .map(|(batch, ..)| eta(batch).map_or(day(0), |eta| eta.max(day(0))));
-        dates.max()
-    }
-
-    /// Each line's state, quantity, and allocations or dispatches by batch.
-    pub(crate) fn line_states(&self) -> BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>)> {
+    /// Each line's state, quantity, allocations or dispatches by batch, and what it is promised: the last day and the
+    /// first.
+    pub(crate) fn line_states(&self) -> LineStates {
         let states = self.lines.iter().map(|line| {
             let held = line.held.iter().map(|(batch, units, _)| (batch.clone(), *units));
             let quantity = u32::try_from(line.quantity).expect("a quantity");
-            (line.key.clone(), (line.state, quantity, held.collect()))
+            (line.key.clone(), (line.state, quantity, held.collect(), line.promised))
         });
         states.collect()
     }

@@ -6,7 +6,7 @@ use earmark_domain::{
     Allocate, ConfirmOrder, LineId, LineKey, LineState, OnOrderShortage, OnShortage, OrderId, PlaceOrder, Sku,
 };
 
-use super::{Answered, Header, Line, Model};
+use super::{Answered, Header, Line, Model, Offer};
 
 /// The status of an order.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,8 +68,9 @@ impl Model {
             deadline: None,
             state: LineState::Backordered,
             held: Vec::new(),
+            promised: (None, None),
         });
-        let fits = self.try_line(self.lines.len() - 1, true);
+        let fits = self.try_line(self.lines.len() - 1, Offer::New);
         if !fits && allocate.on_shortage == OnShortage::Reject {
             self.lines.pop();
             return Answered::Refused("out_of_stock");
@@ -123,6 +124,7 @@ impl Model {
             deadline: header.deadline,
             state: LineState::Backordered,
             held: Vec::new(),
+            promised: (None, None),
         }
     }
 
@@ -160,6 +162,8 @@ impl Model {
                         .filter(|other| other.is_open());
                     // An open line keeps its time of placing.
                     line.placed = replaced.map_or(line.placed, |replaced| replaced.placed);
+                    // So does it keep what was told.
+                    line.promised = replaced.map_or(line.promised, |replaced| (None, replaced.promised.1));
                     self.lines[at] = line;
                     at
                 }
@@ -168,8 +172,12 @@ impl Model {
                     self.lines.len() - 1
                 }
             };
-            if self.try_line(at, true) {
+            if self.try_line(at, Offer::New) {
                 fitted += 1;
+                let key = &self.lines[at].key;
+                if let Some(before) = before.iter().find(|other| other.key == *key && other.in_any_batch()) {
+                    self.tell_again(at, before);
+                }
             } else if place.terms().on_shortage == OnOrderShortage::Partial {
                 self.lines[at].end(LineState::Refused);
             }
@@ -325,7 +333,9 @@ impl Model {
             }
             self.lines[*at].quantity = *quantity;
             self.lines[*at].deadline = None;
-            if !self.try_line(*at, true) {
+            // It is placed anew: nothing was promised to it.
+            self.lines[*at].promised = (None, None);
+            if !self.try_line(*at, Offer::New) {
                 self.lines = before;
                 return Answered::Refused("hold_expired");
             }

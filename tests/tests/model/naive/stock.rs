@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use earmark_domain::{ChangeBatch, Count, CreateBatch, LineState, PutProduct, Reference};
 use jiff::civil::Date;
 
-use super::{Answered, Batch, Line, Model, service_position};
+use super::{Answered, Batch, Line, Model, Offer, service_position};
 
 /// Which lines leave a batch first: held lines, then those of the lowest priority, then of the latest required date, where
 /// none counts as the latest, then the latest allocated.
@@ -155,10 +155,11 @@ impl Model {
         for at in &leaving {
             self.lines[*at].held.clear();
             self.lines[*at].state = LineState::Backordered;
+            self.lines[*at].promised.0 = None;
         }
         (self.batches[at].quantity, self.batches[at].eta) = (to, eta);
         if eta != before.eta {
-            self.move_to_earlier(&before);
+            self.move_to_earlier(reference);
         }
         for at in &leaving {
             let parts = |line: &Line| {
@@ -168,8 +169,17 @@ impl Model {
                     .collect::<Vec<_>>()
             };
             // A line that gets the same allocations again has not moved.
-            if self.try_line(*at, false) && parts(&self.lines[*at]) == parts(&before_release[*at]) {
+            if self.try_line(*at, Offer::Lost) && parts(&self.lines[*at]) == parts(&before_release[*at]) {
                 self.lines[*at] = before_release[*at].clone();
+            }
+        }
+        if eta != before.eta {
+            // Whoever still has units there is told the new day.
+            for at in 0..self.lines.len() {
+                if self.lines[at].in_batch(reference).is_some() {
+                    let date = self.date(&self.lines[at].held);
+                    self.lines[at].promise(date);
+                }
             }
         }
         if to > before.quantity || !leaving.is_empty() || eta != before.eta {
@@ -178,38 +188,19 @@ impl Model {
         Answered::Done
     }
 
-    /// Moves lines of a batch that arrives later to batches that arrive earlier.
-    fn move_to_earlier(&mut self, before: &Batch) {
+    /// Moves lines of a batch that arrives later than was told to batches that arrive earlier.
+    fn move_to_earlier(&mut self, reference: &Reference) {
         let all = 0..self.lines.len();
-        let mut lines: Vec<usize> = all
-            .filter(|at| self.lines[*at].in_batch(&before.reference).is_some())
-            .collect();
+        let mut lines: Vec<usize> = all.filter(|at| self.lines[*at].in_batch(reference).is_some()).collect();
         lines.sort_by_key(|at| service_position(&self.lines[*at]));
         for at in lines {
-            let etas: Vec<_> = self
-                .batches
-                .iter()
-                .map(|batch| (batch.reference.clone(), batch.eta))
-                .collect();
-            let now = |reference: &_| {
-                etas.iter()
-                    .find(|(batch, _)| batch == reference)
-                    .and_then(|(_, eta)| *eta)
-            };
-            let then = |reference: &_| {
-                if *reference == before.reference {
-                    before.eta
-                } else {
-                    now(reference)
-                }
-            };
             let stays = self.lines[at].clone();
-            let date = Self::date(&stays, now);
-            if date <= Self::date(&stays, then) {
+            let date = self.date(&stays.held);
+            if date <= stays.promised.0 {
                 continue;
             }
             self.lines[at].held.clear();
-            let moved = self.try_line(at, false) && Self::date(&self.lines[at], now) < date;
+            let moved = self.try_line(at, Offer::Move) && self.date(&self.lines[at].held) < date;
             if !moved {
                 self.lines[at] = stays;
             }

@@ -13,28 +13,21 @@ CREATE TABLE products (
     name text,
     version bigint NOT NULL CHECK (version >= 0),
     batches_created integer NOT NULL CHECK (batches_created >= 0),
-    -- The service position after which the backlog is to be served next; NULL: nothing is pending.
-    resume_placed_version bigint,
-    resume_order_id text COLLATE "C",
-    resume_line_id text COLLATE "C",
-    resume_rank bigint,
     safety_stock integer NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
     depleted boolean NOT NULL DEFAULT false,
     next_expiry timestamptz,
-    -- A change of one of its batches that is not carried out for all of the batch's lines, as JSON.
-    pending_change text,
+    -- Whether one of its lines may be at risk.
+    at_risk boolean NOT NULL DEFAULT false,
+    -- What is left to do of earlier commands, as JSON. It may come and go without a new version.
+    pending text,
     -- How many of the product's versions only placed lines under escrow. `version - escrow_commits` is the base
     -- version: as long as it stands, other transactions have done nothing but place lines in the product.
     escrow_commits bigint NOT NULL DEFAULT 0,
-    CONSTRAINT products_resume_is_whole
-        CHECK (num_nulls(resume_rank, resume_placed_version, resume_order_id, resume_line_id) IN (0, 4)),
     CONSTRAINT products_escrow_commits_are_versions CHECK (escrow_commits BETWEEN 0 AND version)
 ) WITH (fillfactor = 60);
 
--- The products whose backlog is to be served further.
-CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_version IS NOT NULL;
--- The products with a change of a batch that is to be continued.
-CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
+-- The products with work that is to be continued.
+CREATE INDEX products_pending ON products (sku) WHERE pending IS NOT NULL;
 -- The products with holds, in the order in which the next one ends. A change of a product touches this index only when
 -- that instant changes.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
@@ -62,17 +55,26 @@ CREATE TABLE batches (
     allocated bigint NOT NULL DEFAULT 0 CHECK (allocated >= 0),
     dispatched bigint NOT NULL DEFAULT 0 CHECK (dispatched >= 0),
     eta date,
+    -- Whether it was told that the ETA has passed.
+    overdue boolean NOT NULL DEFAULT false,
     -- Whether anything is available. An index predicate on `allocated` itself would make every allocation touch the
     -- index; this column changes only when a batch runs out or gets units back.
     open boolean NOT NULL GENERATED ALWAYS AS (allocated + dispatched < quantity) STORED,
     created_eta date,
     closed boolean NOT NULL DEFAULT false,
     CONSTRAINT batches_sku_ordinal UNIQUE (sku, ordinal),
-    CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity)
+    CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity),
+    CONSTRAINT batches_overdue_have_an_eta CHECK (NOT overdue OR eta IS NOT NULL)
 ) WITH (fillfactor = 60);
 
 -- The batches with something available, in preference order, however many a product has used up.
 CREATE INDEX batches_open ON batches (sku, eta NULLS FIRST, ordinal) WHERE open;
+-- The batches of a product that have not arrived.
+CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT closed;
+-- The batches of all products that are to arrive next: once the ETA has passed, that is to be told.
+CREATE INDEX batches_due ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT overdue AND NOT closed;
+-- The batches of which it was told that they are overdue.
+CREATE INDEX batches_overdue ON batches (sku) WHERE overdue AND NOT closed;
 
 CREATE TABLE orders (
     order_id text COLLATE "C" NOT NULL PRIMARY KEY,
@@ -100,6 +102,11 @@ CREATE TABLE lines (
     -- The preferred location first; NULL: any.
     locations text[],
     hold_until timestamptz,
+    -- The day it is promised for, as it was last told. And the day that was told first; NULL: the same.
+    promised_on date,
+    first_promised_on date,
+    -- The day by which it has to leave, so that the promise keeps what is required.
+    due_by date,
     -- Nearly every line is placed with units of one batch. They are stored in the line itself, for as long as it holds
     -- them: that saves a row and two index entries for each line. Units that it gets later, or in more batches, are
     -- rows of `further_allocations`.
@@ -119,11 +126,20 @@ CREATE TABLE lines (
     ),
     CONSTRAINT lines_units_lie_in_a_batch CHECK (
         CASE WHEN batch IS NULL THEN units IS NULL ELSE coalesce(units, 0) BETWEEN 1 AND quantity END
-    )
+    ),
+    CONSTRAINT lines_with_units_are_promised CHECK (
+        (promised_on IS NOT NULL) = (state IN ('held', 'allocated', 'dispatched'))
+    ),
+    CONSTRAINT lines_first_promise_is_another CHECK (first_promised_on <> promised_on),
+    CONSTRAINT lines_that_are_due_are_promised_in_time CHECK (due_by IS NULL OR coalesce(promised_on <= due_by, false))
 );
 
--- The backlog in order of service.
-CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id) WHERE state = 'backordered';
+-- The backlog in order of service, with what tells whether a line can be served: those that can't are passed over within
+-- the index.
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id) INCLUDE (quantity, split)
+    WHERE state = 'backordered';
+-- The lines of a product that have to leave by a day.
+CREATE INDEX lines_due ON lines (sku, due_by) WHERE due_by IS NOT NULL;
 -- The holds on a product, in the order in which they end.
 CREATE INDEX lines_holds ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
 -- Which lines leave a batch first when it shrinks. The index is read backwards: a line that is allocated later is then
@@ -170,6 +186,8 @@ CREATE TABLE events (
     order_id text COLLATE "C",
     type text NOT NULL,
     occurred_at timestamptz NOT NULL,
+    -- The day of the decision, by the shop's calendar.
+    decided_on date NOT NULL,
     actor text NOT NULL,
     correlation_id text NOT NULL,
     data json NOT NULL,
@@ -404,9 +422,10 @@ CREATE FUNCTION place_lines(
     -- Of each product: its SKU; the version that was read, and the new one, which is the same if the product does not
     -- change; its base version as it was read, if it may have been changed under escrow since, else NULL; when the next
     -- hold on it ended as it was read, and when it ends now; whether it is depleted now. The last three are NULL if
-    -- none of the products has a hold and none was depleted or refilled.
+    -- none of the products has a hold and none was depleted or refilled. And whether it has a line that may be at risk;
+    -- NULL if none is known.
     skus text[], read_versions bigint[], new_versions bigint[], base_versions bigint[],
-    read_expiries timestamptz[], new_expiries timestamptz[], depleted_now boolean[],
+    read_expiries timestamptz[], new_expiries timestamptz[], depleted_now boolean[], at_risk_now boolean[],
     -- The units that have to be available in batches if other transactions have placed lines since.
     escrow_batches text[], escrow_units bigint[],
     -- Orders that must have neither header nor line yet, and lines that must not exist and are not among the new.
@@ -416,16 +435,18 @@ CREATE FUNCTION place_lines(
     order_ids text[], order_placed_at timestamptz[], order_priorities integer[], order_required_by date[],
     order_hold_until timestamptz[],
     line_orders text[], line_ids text[], line_skus text[], line_quantities integer[], line_states text[],
-    line_splits boolean[], line_placed_at timestamptz[], line_with_order boolean[],
+    line_splits boolean[], line_placed_at timestamptz[], line_with_order boolean[], line_promised_on date[],
     -- The units that a line is placed with, and the version of the product whose event reports the placing.
     line_batches text[], line_units integer[], line_placed_versions bigint[],
     -- NULL if all lines have the usual. The locations of a line are one text, written as an array.
     line_release_ranks bigint[], line_ranks bigint[], line_locations text[], line_hold_until timestamptz[],
+    line_first_promised_on date[], line_due_by date[],
     -- Units in a second batch, and in more. They are never placed under escrow: their versions stand.
     further_orders text[], further_lines text[], further_batches text[], further_quantities integer[],
     further_allocated_versions bigint[], further_release_ranks bigint[],
     event_skus text[], event_versions bigint[], event_orders text[], event_types text[],
-    event_occurred_at timestamptz[], event_actors text[], event_correlation_ids text[], event_data text[],
+    event_occurred_at timestamptz[], event_decided_on date[], event_actors text[], event_correlation_ids text[],
+    event_data text[],
     -- The advisory lock that is held from the numbering of events to the commit.
     events_lock bigint,
     -- The pipeline token that the predecessor on this connection leaves in the session, and the one that this
@@ -456,17 +477,22 @@ BEGIN
 
     -- Locks row by row in the order of SKUs, so that two transactions never wait for each other: the planner is left
     -- with nothing but a loop over the array. A product that was changed under escrow is reported by a setting that
-    -- lasts until the transaction ends, so that only then it is looked at more closely.
+    -- lasts until the transaction ends, so that only then it is looked at more closely. While work is pending on a
+    -- product, nothing is placed in it; and whoever placed a line at risk in the meantime is not contradicted. Neither
+    -- shows in the version.
     UPDATE products
        SET version = products.version + new.raised_by,
            escrow_commits = products.escrow_commits + CASE WHEN new.base_version IS NULL THEN 0 ELSE new.raised_by END,
-           next_expiry = new.expiry, depleted = coalesce(new.depleted, products.depleted)
+           next_expiry = new.expiry, depleted = coalesce(new.depleted, products.depleted),
+           at_risk = products.at_risk OR coalesce(new.at_risk, false)
       FROM (SELECT skus[at] AS sku, read_versions[at] AS read_version,
                    new_versions[at] - read_versions[at] AS raised_by, base_versions[at] AS base_version,
-                   read_expiries[at] AS read_expiry, new_expiries[at] AS expiry, depleted_now[at] AS depleted
+                   read_expiries[at] AS read_expiry, new_expiries[at] AS expiry, depleted_now[at] AS depleted,
+                   at_risk_now[at] AS at_risk
               FROM generate_series(1, cardinality(skus)) AS at
              WHERE new_versions[at] <> read_versions[at] ORDER BY skus[at] COLLATE "C") AS new
      WHERE products.sku = new.sku AND products.next_expiry IS NOT DISTINCT FROM new.read_expiry
+       AND products.pending IS NULL
        AND (products.version = new.read_version
             OR products.version > new.read_version AND products.version - products.escrow_commits = new.base_version
                AND set_config('earmark.escrowed', 'true', true) = 'true');
@@ -477,9 +503,10 @@ BEGIN
             SELECT count(*) FROM unnest(skus, read_versions, new_versions, read_expiries)
                 AS read (one, read_version, new_version, read_expiry)
              CROSS JOIN LATERAL
-                (SELECT products.version, products.next_expiry FROM products WHERE products.sku = one LIMIT 1)
-                AS product
+                (SELECT products.version, products.next_expiry, products.pending FROM products
+                  WHERE products.sku = one LIMIT 1) AS product
              WHERE read.new_version = read.read_version AND product.version = read.read_version
+               AND product.pending IS NULL
                AND product.next_expiry IS NOT DISTINCT FROM read.read_expiry);
         IF valid < cardinality(skus) THEN
             RAISE EXCEPTION 'a product has changed' USING ERRCODE = 'serialization_failure';
@@ -522,13 +549,14 @@ BEGIN
           FROM generate_series(1, cardinality(order_ids)) AS at;
     END IF;
     IF cardinality(line_orders) > 0 THEN
-        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, batch, units,
-                           placed_version, release_rank, rank, locations, hold_until)
+        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, promised_on,
+                           batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on,
+                           due_by)
         SELECT line_orders[at], line_ids[at], line_skus[at], line_quantities[at], line_states[at], line_splits[at],
-               line_placed_at[at], line_with_order[at], line_batches[at], line_units[at],
+               line_placed_at[at], line_with_order[at], line_promised_on[at], line_batches[at], line_units[at],
                line_placed_versions[at] + coalesce(escrowed_commits[array_position(escrowed_skus, line_skus[at])], 0),
                coalesce(line_release_ranks[at], 0), coalesce(line_ranks[at], 0), line_locations[at]::text[],
-               line_hold_until[at]
+               line_hold_until[at], line_first_promised_on[at], line_due_by[at]
           FROM generate_series(1, cardinality(line_orders)) AS at;
     END IF;
     IF cardinality(further_orders) > 0 THEN
@@ -539,11 +567,12 @@ BEGIN
     END IF;
     IF cardinality(event_types) > 0 THEN
         locked := pg_advisory_xact_lock(events_lock) IS NOT NULL;
-        INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data)
+        INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, decided_on, actor, correlation_id,
+                            data)
         SELECT nextval('events_sequence'), event_skus[at],
                event_versions[at] + coalesce(escrowed_commits[array_position(escrowed_skus, event_skus[at])], 0),
-               event_orders[at], event_types[at], event_occurred_at[at], event_actors[at], event_correlation_ids[at],
-               event_data[at]::json
+               event_orders[at], event_types[at], event_occurred_at[at], event_decided_on[at], event_actors[at],
+               event_correlation_ids[at], event_data[at]::json
           FROM generate_series(1, cardinality(event_types)) AS at;
     END IF;
 END

@@ -12,27 +12,17 @@ CREATE TABLE products (
     name TEXT,
     version INTEGER NOT NULL CHECK (version >= 0),
     batches_created INTEGER NOT NULL CHECK (batches_created >= 0),
-    -- The service position after which the backlog is served next; NULL: no page of it is pending.
-    resume_rank INTEGER,
-    resume_placed_version INTEGER,
-    resume_order_id TEXT,
-    resume_line_id TEXT,
     safety_stock INTEGER NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
     depleted INTEGER NOT NULL DEFAULT FALSE CHECK (depleted IN (0, 1)),
     -- When the next hold on the product ends.
     next_expiry INTEGER,
-    -- A change of one of its batches that is not carried out for all of the batch's lines, as JSON.
-    pending_change TEXT,
-    CONSTRAINT products_resume_is_whole CHECK (
-        (resume_placed_version IS NULL) = (resume_rank IS NULL)
-        AND (resume_placed_version IS NULL) = (resume_order_id IS NULL)
-        AND (resume_placed_version IS NULL) = (resume_line_id IS NULL)
-    )
+    -- Whether one of its lines may be at risk.
+    at_risk INTEGER NOT NULL DEFAULT FALSE CHECK (at_risk IN (0, 1)),
+    -- What is left to do of earlier commands, as JSON.
+    pending TEXT
 ) STRICT, WITHOUT ROWID;
 
--- The products whose backlog has a page pending.
-CREATE INDEX products_pending_backlog ON products (sku) WHERE resume_placed_version IS NOT NULL;
-CREATE INDEX products_pending_change ON products (sku) WHERE pending_change IS NOT NULL;
+CREATE INDEX products_pending ON products (sku) WHERE pending IS NOT NULL;
 -- The holds that end next. Only a change of that instant touches it.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
 
@@ -60,6 +50,8 @@ CREATE TABLE batches (
     allocated INTEGER NOT NULL DEFAULT 0 CHECK (allocated >= 0),
     dispatched INTEGER NOT NULL DEFAULT 0 CHECK (dispatched >= 0),
     eta TEXT,
+    -- Whether it was told that its ETA has passed.
+    overdue INTEGER NOT NULL DEFAULT FALSE CHECK (overdue IN (0, 1) AND (NOT overdue OR eta IS NOT NULL)),
     closed INTEGER NOT NULL DEFAULT FALSE CHECK (closed IN (0, 1)),
     -- Whether something is available. An index whose predicate names `allocated` is touched by every allocation; one on
     -- this column is touched when the batch runs out or comes back. The check ties it to the numbers.
@@ -70,6 +62,9 @@ CREATE TABLE batches (
 
 -- The batches that a decision looks at, in the order it tries them (no ETA goes first).
 CREATE INDEX batches_open ON batches (sku, eta, ordinal) WHERE open;
+-- The batches that have not arrived, of a product and of all.
+CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT closed;
+CREATE INDEX batches_by_eta ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT closed;
 
 CREATE TABLE orders (
     order_id TEXT NOT NULL PRIMARY KEY,
@@ -98,6 +93,11 @@ CREATE TABLE lines (
     -- A JSON array of names, the preferred location first; NULL: any location will do.
     locations TEXT,
     hold_until INTEGER,
+    -- The day it is promised for, as it was last told, and the day that was told first, NULL where that is the same.
+    promised_on TEXT,
+    first_promised_on TEXT CHECK (first_promised_on <> promised_on OR promised_on IS NULL),
+    -- By which day it has to leave, so that the promise keeps what is required.
+    due_by TEXT,
     -- The units that the line was placed with, all of one batch, for as long as it holds them. Nearly every line is
     -- placed like this, and needs no row in further_allocations.
     batch TEXT,
@@ -109,11 +109,19 @@ CREATE TABLE lines (
     placed_sequence INTEGER,
     PRIMARY KEY (order_id, line_id),
     CONSTRAINT lines_held_have_a_deadline CHECK (state <> 'held' OR hold_until IS NOT NULL),
-    CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered'))
+    CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered')),
+    CONSTRAINT lines_with_units_are_promised CHECK (
+        (promised_on IS NOT NULL) = (state IN ('held', 'allocated', 'dispatched'))
+    ),
+    CONSTRAINT lines_that_are_due_are_promised_in_time CHECK (due_by IS NULL OR coalesce(promised_on <= due_by, FALSE))
 ) STRICT, WITHOUT ROWID;
 
 -- The backlog in order of service.
-CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id) WHERE state = 'backordered';
+-- With it what tells whether a line can be served, so that those that can't be are passed over here.
+CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id, quantity, split)
+    WHERE state = 'backordered';
+-- The lines that have to leave by a day.
+CREATE INDEX lines_due_by ON lines (sku, due_by) WHERE due_by IS NOT NULL;
 -- The holds on a product, in the order in which they end.
 CREATE INDEX lines_hold_until ON lines (sku, hold_until, order_id) WHERE hold_until IS NOT NULL;
 
@@ -157,6 +165,8 @@ CREATE TABLE events (
     order_id TEXT,
     type TEXT NOT NULL,
     occurred_at INTEGER NOT NULL,
+    -- The day by the shop's calendar.
+    decided_on TEXT NOT NULL,
     actor TEXT NOT NULL,
     correlation_id TEXT NOT NULL,
     data TEXT NOT NULL,

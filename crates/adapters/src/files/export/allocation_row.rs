@@ -46,7 +46,7 @@ impl<'a> AllocationRow<'a> {
             status: line.state.as_str(),
             batch: part.map(|part| part.batch.as_str()),
             allocated: part.map(|part| part.quantity.get()),
-            promised_on: line.promised_on.map(Text),
+            promised_on: line.promise.on.map(Text),
         })
     }
 }

@@ -1,22 +1,21 @@
 //! The rows of the table of batches.
 
 use earmark_domain::{BatchRecord, BatchView};
-use jiff::civil::Date;
 use serde::{Serialize, Serializer};
 
 use super::table::Exported;
 use crate::wire::views::batches::BatchJson;
 
-/// A batch on a day, with the fields of the public view.
+/// A batch, with the fields of the public view.
 #[derive(Debug)]
 pub struct BatchRow(BatchView);
 
 impl BatchRow {
     /// The row of a batch.
     #[must_use]
-    pub fn of(batch: &BatchRecord, today: Date) -> Self {
+    pub fn of(batch: &BatchRecord) -> Self {
         // The row does not show the version.
-        Self(BatchView::of(batch.clone(), 0, today))
+        Self(BatchView::of(batch.clone(), 0))
     }
 }
 

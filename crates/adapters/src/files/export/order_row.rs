@@ -61,10 +61,10 @@ impl Exported for OrderRow {
 }
 
 impl OrderRow {
-    /// The row of an order with its first line, at an instant. `header`: the order's own record, if it was placed as an
+    /// The row of an order with its first line, at an instant of a day. `header`: the order's own record, if it was placed as an
     /// order.
     #[must_use]
-    pub fn begin(header: Option<&OrderRecord>, line: LineRead, now: Timestamp) -> Self {
+    pub fn begin(header: Option<&OrderRecord>, line: LineRead, now: Timestamp, today: Date) -> Self {
         let order = line.record.terms.key.order.clone();
         let precedence = header.map(|header| header.precedence).unwrap_or_default();
         let mut row = Self {
@@ -87,7 +87,7 @@ impl OrderRow {
             deadline: header.and_then(|header| header.hold_until),
             states: BTreeSet::new(),
         };
-        row.add(line, now);
+        row.add(line, now, today);
         row
     }
 
@@ -99,9 +99,9 @@ impl OrderRow {
 
     /// Adds another line of the order. The order is promised for the day of its last line, and for none while a line is
     /// in the backlog.
-    pub fn add(&mut self, line: LineRead, now: Timestamp) {
+    pub fn add(&mut self, line: LineRead, now: Timestamp, today: Date) {
         self.placed_at = Text(self.placed_at.0.min(line.record.terms.placed_at));
-        let line = line.view(now);
+        let line = line.view(now, today);
         let units = match line.state {
             LineState::Held => &mut self.held,
             LineState::Allocated => &mut self.allocated,
@@ -119,7 +119,7 @@ impl OrderRow {
         let was_held = matches!(status, OrderStatus::Held | OrderStatus::Expired);
         self.hold_expires_at = self.deadline.filter(|_| was_held).map(Text);
         self.promised_on = match self.backordered {
-            0 => self.promised_on.map(|day| day.0).max(line.promised_on).map(Text),
+            0 => self.promised_on.map(|day| day.0).max(line.promise.on).map(Text),
             _ => None,
         };
     }

@@ -3,7 +3,7 @@
 use earmark_application::{EncodedEvent, LineRead};
 use earmark_domain::{
     BatchRecord, LineKey, LineRecord, LineState, LineTerms, Locations, OrderRecord, Part, Precedence, Priority,
-    Quantity, Reference, Sku, Subject,
+    Promise, Quantity, Reference, Sku, Subject,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -23,11 +23,18 @@ fn shortly(seconds: i64) -> Timestamp {
 }
 
 fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Option<Date>)]) -> LineRead {
+    let days = in_batches.iter().map(|(_, _, eta)| eta.unwrap_or(TODAY));
+    let promised_on = days.max();
     LineRead {
         record: LineRecord {
             sku: Sku::new("LAMP, small").expect("a name"),
             state,
             placed_version: 1,
+            promise: Promise {
+                on: promised_on,
+                first_on: promised_on,
+                due_by: None,
+            },
             terms: LineTerms {
                 key: LineKey {
                     order: order.parse().expect("a name"),
@@ -105,7 +112,7 @@ fn an_allocation_has_a_row_for_each_batch_and_one_where_there_is_none() {
         &[("B-1", 4, None), ("B-2", 6, Some(TODAY.tomorrow().expect("a day")))],
     );
     let waiting = line("O-1", "2", LineState::Backordered, &[]);
-    let (split, waiting) = (split.view(now()), waiting.view(now()));
+    let (split, waiting) = (split.view(now(), TODAY), waiting.view(now(), TODAY));
     let rows = || AllocationRow::of(&split).chain(AllocationRow::of(&waiting));
 
     assert_eq!(
@@ -145,11 +152,11 @@ fn an_order_is_promised_with_its_last_line_and_not_while_a_line_is_in_the_backlo
     );
     let waiting = line("O-1", "3", LineState::Backordered, &[]);
 
-    let mut row = OrderRow::begin(None, here.clone(), now());
-    row.add(later, now());
+    let mut row = OrderRow::begin(None, here.clone(), now(), TODAY);
+    row.add(later, now(), TODAY);
     assert!(row_of(row).contains(",0,0,0,2030-02-01,"));
-    let mut row = OrderRow::begin(None, waiting, now());
-    row.add(here, now());
+    let mut row = OrderRow::begin(None, waiting, now(), TODAY);
+    row.add(here, now(), TODAY);
     assert_eq!(row_of(row), "O-1,firm,1970-01-01T00:00:00Z,2,10,10,0,0,,0,0,0,,0,");
 }
 
@@ -158,8 +165,8 @@ fn an_order_is_held_until_its_deadline_and_expired_from_then_on() {
     let row = |deadline: Timestamp| {
         let got = held(line("O-1", "1", LineState::Held, &[("B-1", 10, None)]), deadline);
         let waiting = held(line("O-1", "2", LineState::Backordered, &[]), deadline);
-        let mut row = OrderRow::begin(Some(&header(Some(deadline))), got, now());
-        row.add(waiting, now());
+        let mut row = OrderRow::begin(Some(&header(Some(deadline))), got, now(), TODAY);
+        row.add(waiting, now(), TODAY);
         row_of(row)
     };
     assert_eq!(
@@ -176,8 +183,8 @@ fn an_order_is_held_until_its_deadline_and_expired_from_then_on() {
 fn a_confirmed_order_has_no_deadline_and_a_dispatched_one_is_firm() {
     let confirmed = line("O-1", "1", LineState::Allocated, &[("B-1", 10, None)]);
     let gone = line("O-1", "2", LineState::Dispatched, &[]);
-    let mut row = OrderRow::begin(Some(&header(Some(shortly(60)))), confirmed, now());
-    row.add(gone, now());
+    let mut row = OrderRow::begin(Some(&header(Some(shortly(60)))), confirmed, now(), TODAY);
+    row.add(gone, now(), TODAY);
     assert_eq!(
         row_of(row),
         "O-1,firm,1970-01-01T00:00:00Z,2,10,0,0,0,2030-01-31,0,0,10,,7,2030-01-31"
@@ -187,8 +194,8 @@ fn a_confirmed_order_has_no_deadline_and_a_dispatched_one_is_firm() {
 #[test]
 fn a_line_past_its_deadline_has_nothing_allocated() {
     let line = held(line("O-1", "1", LineState::Held, &[("B-1", 10, None)]), shortly(0));
-    let before = line.clone().view(shortly(-1));
-    let after = line.view(now());
+    let before = line.clone().view(shortly(-1), TODAY);
+    let after = line.view(now(), TODAY);
     let row = |line| {
         let table = written(Format::Csv, AllocationRow::of(line));
         table.lines().last().unwrap_or_default().to_owned()
@@ -217,7 +224,7 @@ fn a_cancelled_batch_is_closed() {
         Some(TODAY),
     );
     let row = |batch: &BatchRecord| {
-        let table = written(Format::Csv, [BatchRow::of(batch, TODAY)]);
+        let table = written(Format::Csv, [BatchRow::of(batch)]);
         table.lines().last().unwrap_or_default().to_owned()
     };
     assert_eq!(row(&batch), "B-1,LAMP,main,10,0,0,10,2030-01-31,inbound");
@@ -239,8 +246,8 @@ fn columns_are_named_as_the_fields_of_the_objects_in_the_same_order() {
     }
     let line = line("O-1", "1", LineState::Allocated, &[("B-1", 10, None)]);
     check(BacklogRow::from(&line));
-    check(OrderRow::begin(None, line.clone(), now()));
-    let line = line.view(now());
+    check(OrderRow::begin(None, line.clone(), now(), TODAY));
+    let line = line.view(now(), TODAY);
     check(AllocationRow::of(&line).next().expect("a row"));
 }
 
@@ -255,6 +262,7 @@ fn an_event_is_one_record_with_its_data_as_json() {
         order: None,
         event_type: "ProductNamed",
         occurred_at: Timestamp::UNIX_EPOCH,
+        decided_on: TODAY,
         actor: "tester".to_owned(),
         correlation_id: "c-1".to_owned(),
         data: r#"{"name":"Lamp"}"#.to_owned(),

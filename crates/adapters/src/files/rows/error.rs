@@ -2,11 +2,11 @@
 
 use super::kind::Kind;
 
-/// The longest record, in bytes: the same bound as for a line of the bulk call.
+/// The longest CSV record, in bytes.
 ///
 /// A row with the longest names has some KiB. A longer record means a file of another kind, or a quotation mark that is
 /// never closed and would otherwise make the rest of the file one record.
-pub const MAX_RECORD_BYTES: usize = 64 * 1024;
+pub(super) const MAX_CSV_RECORD_BYTES: u64 = 64 * 1024;
 
 /// Why a file can't be read any further. A single invalid row is a [`BadRow`](super::entry::BadRow) instead.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum FileError {
     /// The file is empty, so that its columns are unknown.
     #[error("the file is empty: a header row is expected, such as {0}")]
     Empty(&'static str),
+    /// Rows of this kind are JSON objects and have no columns.
+    #[error("{0} are read from NDJSON: one JSON object a line")]
+    NotCsv(Kind),
     /// The header has a column that rows of this kind don't have.
     #[error("unknown column {given:?} in the header; {kind} have {known}")]
     UnknownColumn {
@@ -45,13 +48,21 @@ pub enum FileError {
         /// The known columns.
         known: String,
     },
+    /// A quotation mark is not closed before the end of the file.
+    #[error("line {line}: the quotation mark here is not closed before the end of the file")]
+    Unclosed {
+        /// The line of the quotation mark.
+        line: u64,
+    },
+    /// A row that was read before is not there any more.
+    #[error("the file has changed while it was read")]
+    Changed,
     /// A record does not end.
     #[error(
-        "line {line}: the record that begins here is longer than {MAX_RECORD_BYTES} bytes; \
-         is a quotation mark not closed?"
+        "line {line}: the record here is longer than {MAX_CSV_RECORD_BYTES} bytes; is the quotation mark not closed?"
     )]
     Endless {
-        /// The line that it begins on.
+        /// The line of the field that does not end.
         line: u64,
     },
 }

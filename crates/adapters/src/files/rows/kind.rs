@@ -11,6 +11,12 @@ pub enum Kind {
     Batches,
     /// Order lines: `order_id[,line_id],sku,quantity[,ordered_at][,priority][,required_by][,locations]`.
     Orders,
+    /// Counts of batches: `reference,quantity`.
+    Counts,
+    /// Receipts of batches: `reference[,quantity]`.
+    Receipts,
+    /// Commands, as in the lines of the bulk call. JSON objects only.
+    Changes,
 }
 
 /// A column of a kind.
@@ -32,7 +38,7 @@ const fn optional(name: &'static str) -> Column {
 pub(super) const MOST_COLUMNS: usize = 8;
 
 impl Kind {
-    /// The columns, in the order of the fields of an entry.
+    /// The columns, in the order of the fields of an entry. Commands have none.
     pub(super) const fn columns(self) -> &'static [Column] {
         const PRODUCTS: [Column; 3] = [required("sku"), required("name"), optional("safety_stock")];
         const BATCHES: [Column; 5] = [
@@ -52,10 +58,15 @@ impl Kind {
             optional("required_by"),
             optional("locations"),
         ];
+        const COUNTS: [Column; 2] = [required("reference"), required("quantity")];
+        const RECEIPTS: [Column; 2] = [required("reference"), optional("quantity")];
         match self {
             Self::Products => &PRODUCTS,
             Self::Batches => &BATCHES,
             Self::Orders => &ORDERS,
+            Self::Counts => &COUNTS,
+            Self::Receipts => &RECEIPTS,
+            Self::Changes => &[],
         }
     }
 
@@ -65,6 +76,8 @@ impl Kind {
             Self::Products => "sku,name,safety_stock",
             Self::Batches => "reference,sku,quantity,eta,location",
             Self::Orders => "order_id,line_id,sku,quantity,ordered_at,priority,required_by,locations",
+            Self::Counts | Self::Receipts => "reference,quantity",
+            Self::Changes => "",
         }
     }
 
@@ -80,6 +93,9 @@ impl fmt::Display for Kind {
             Self::Products => "products",
             Self::Batches => "batches",
             Self::Orders => "orders",
+            Self::Counts => "counts",
+            Self::Receipts => "receipts",
+            Self::Changes => "changes",
         })
     }
 }
@@ -90,7 +106,14 @@ mod tests {
 
     #[test]
     fn the_header_has_all_columns() {
-        for kind in [Kind::Products, Kind::Batches, Kind::Orders] {
+        for kind in [
+            Kind::Products,
+            Kind::Batches,
+            Kind::Orders,
+            Kind::Counts,
+            Kind::Receipts,
+            Kind::Changes,
+        ] {
             let names: Vec<_> = kind.columns().iter().map(|column| column.name).collect();
             assert_eq!(kind.header(), names.join(","));
         }

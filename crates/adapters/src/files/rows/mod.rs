@@ -1,16 +1,20 @@
 //! Reading: from the bytes of a file to its rows.
 
+mod columns;
 mod csv_records;
 mod entry;
 mod error;
+mod gzip;
+mod json_lines;
 mod kind;
-mod lines;
+mod objects;
+mod place;
 mod reader;
 mod source;
 mod values;
 
-pub use entry::{BadRow, Entry, LineEntry};
-pub use error::{FileError, MAX_RECORD_BYTES};
+pub use entry::{BadRow, Entry, LineEntry, RowKey};
+pub use error::FileError;
 pub use kind::Kind;
 pub use reader::{Row, Rows};
-pub use source::{Source, open};
+pub use source::{Shape, Source, open};

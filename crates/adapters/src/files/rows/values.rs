@@ -6,8 +6,10 @@ use earmark_domain::{Count, Location, Locations, MAX_QUANTITY, Priority, Quantit
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
+use crate::wire::reading::values;
+
 /// The separator of locations; the preferred location comes first.
-pub(super) const BETWEEN_LOCATIONS: char = '|';
+const BETWEEN_LOCATIONS: char = '|';
 
 /// A whole number. `parse` would accept a leading plus sign too.
 fn whole_number(text: &str) -> Option<i128> {
@@ -42,14 +44,9 @@ pub(super) fn locations(text: &str) -> Result<Locations, String> {
     Locations::new(names.collect::<Result<_, _>>()?).map_err(|error| error.to_string())
 }
 
-/// A date. `or`: the end of the message, with what else is accepted.
+/// A date, by the rules for those in JSON. `or`: the end of the message, with what else is accepted.
 pub(super) fn date(text: &str, or: &str) -> Result<Date, String> {
-    // Only a day: the parser would accept a time of day too.
-    let well_formed = text.len() == "2030-01-31".len();
-    well_formed
-        .then(|| text.parse().ok())
-        .flatten()
-        .ok_or_else(|| format!("must be a date as in 2030-01-31{or}, is {text:?}"))
+    values::date(text).map_err(|_| format!("must be a date as in 2030-01-31{or}, is {text:?}"))
 }
 
 pub(super) fn instant(text: &str) -> Result<(), String> {

@@ -18,6 +18,8 @@ const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 3
 </svg>"##;
 
 /// The dashboard
+///
+/// For people: what runs, and the stock of every product.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "page",
@@ -52,6 +54,8 @@ pub(crate) async fn page(api: Data<Api>) -> HttpResponse {
 }
 
 /// The icon
+///
+/// The icon of the pages.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "favicon",

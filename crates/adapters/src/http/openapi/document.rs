@@ -2,28 +2,43 @@
 
 use actix_web::App;
 use earmark_application::MAX_IDEMPOTENCY_KEY_CHARS;
-use serde_json::json;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Components, ObjectBuilder, Type};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::{ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::components::{add_schema, leave_out_unused};
+use super::events::describe_events;
+use super::examples::add_examples;
+use super::lines::describe_lines;
+use super::objects::close;
 use super::problems::add_problems;
 use super::schema::Problem;
 use super::write_operations::describe_writes;
 
-/// The groups of operations, in the order shown.
-const TAGS: [&str; 7] = [
-    "Batches",
-    "Orders",
-    "Products",
-    "Events",
-    "Bulk",
-    "The book's API",
-    "Operations",
+/// The groups of operations, in the order shown, with their descriptions.
+const TAGS: [(&str, &str); 7] = [
+    (
+        "Batches",
+        "Stock that has been bought: in the warehouse, or on its way.",
+    ),
+    (
+        "Orders",
+        "Orders and their lines, from a quote over a hold to the dispatch.",
+    ),
+    (
+        "Products",
+        "The stock of a product, what can be promised of it, and who waits for it.",
+    ),
+    ("Events", "What has happened, in the order of commits."),
+    ("Bulk", "Many commands in one stream."),
+    (
+        "The book's API",
+        "The allocation API of \"Architecture Patterns with Python\", in the book's words.",
+    ),
+    ("Operations", "Pages, probes and metrics."),
 ];
 
 /// The document of the routes that `register` registers.
@@ -38,7 +53,11 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
              state. With an `Idempotency-Key` a repeated request gets the first answer, byte for byte, for a day. \
              Errors are `application/problem+json`; `code` is for machines, `detail` for people. Every response has \
              `x-request-id`, the caller's if it sent one of 1 to 64 visible ASCII characters: the \
-             `correlation_id` of the events that the request caused.",
+             `correlation_id` of the events that the request caused.\n\n\
+             This document describes this version exactly: a later one may add calls, members and words.",
+        ))
+        .contact(Some(
+            ContactBuilder::new().name(Some("The maintainers of Earmark")).build(),
         ))
         .license(Some(
             LicenseBuilder::new()
@@ -48,9 +67,15 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
         ))
         .build();
     document.servers = Some(vec![ServerBuilder::new().url("/").build()]);
-    document.tags = Some(TAGS.map(|name| TagBuilder::new().name(name).build()).to_vec());
+    document.tags = Some(
+        TAGS.map(|(name, description)| TagBuilder::new().name(name).description(Some(description)).build())
+            .to_vec(),
+    );
+    describe_security(&mut document);
     let components = document.components.get_or_insert_with(Components::new);
     add_schema::<Problem>(components);
+    describe_events(components);
+    close(components);
     describe_writes(&mut document);
     for (path, item) in &mut document.paths.paths {
         for (changes, operation) in [
@@ -71,13 +96,16 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
             add_problems(operation, changes, takes_key);
         }
     }
+    describe_lines(&mut document);
+    add_examples(&mut document);
+    leave_out_unused(&mut document);
     document
 }
 
-fn add_schema<T: ToSchema + PartialSchema>(components: &mut Components) {
-    let mut schemas = vec![(T::name().into_owned(), T::schema())];
-    T::schemas(&mut schemas);
-    components.schemas.extend(schemas);
+/// Says who may call. A scheme is a component (`components.security_schemes`), and a requirement that names it.
+fn describe_security(document: &mut OpenApi) {
+    // Nobody has to show who they are.
+    document.security = Some(Vec::new());
 }
 
 /// The `Idempotency-Key` header.
@@ -95,6 +123,5 @@ fn key_parameter() -> Parameter {
              in progress it waits for that answer. An answer of 500 and more is not stored.",
         ))
         .schema(Some(key))
-        .example(Some(json!("8e03978e-40d5-43dd-bc93-6894a57f9324")))
         .build()
 }

@@ -2,26 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-use utoipa::ToSchema;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 
-use super::schema::Problem;
+use super::problem_schemas::one_of;
 use super::write_operations::is_conditional;
 use crate::http::response::problem::PROBLEM_JSON;
 use crate::http::response::problem_kinds::{self as kinds, Kind};
 
+/// The operations that answer under any name of the host.
+const PROBES: [&str; 2] = ["live", "ready"];
+
 /// The problems of every operation under `/v1` and of the book's API.
 const ALWAYS: &[&Kind] = &[
     &kinds::INVALID_REQUEST,
-    &kinds::UNKNOWN_HOST,
     &kinds::INTERNAL,
     &kinds::UNAVAILABLE,
+    &kinds::BUSY,
 ];
 
 /// The further problems of an operation that changes something.
-const CHANGE: &[&Kind] = &[&kinds::FOREIGN_ORIGIN, &kinds::UNSUPPORTED_MEDIA_TYPE];
+const CHANGE: &[&Kind] = &[
+    &kinds::FOREIGN_ORIGIN,
+    &kinds::UNSUPPORTED_MEDIA_TYPE,
+    &kinds::CONDITION_NOT_SUPPORTED,
+];
 
 /// The further problems of an operation with a JSON body.
 const WITH_BODY: &[&Kind] = &[
@@ -32,7 +37,7 @@ const WITH_BODY: &[&Kind] = &[
 ];
 
 /// The further problems of an operation that runs a command.
-const COMMAND: &[&Kind] = &[&kinds::BUSY, &kinds::SHUTTING_DOWN];
+const COMMAND: &[&Kind] = &[&kinds::SHUTTING_DOWN];
 
 /// The further problems of a write with `If-Match`.
 const CONDITIONAL: &[&Kind] = &[&kinds::MALFORMED_CONDITION, &kinds::STALE_VERSION];
@@ -128,6 +133,7 @@ const OWN: &[(&str, &[&Kind])] = &[
     ),
     ("quote", &[&kinds::UNKNOWN_SKU]),
     ("show_product", &[&kinds::UNKNOWN_SKU]),
+    ("reallocate_product", &[&kinds::UNKNOWN_SKU]),
     ("show_availability", &[&kinds::UNKNOWN_SKU]),
     ("show_backlog", &[&kinds::UNKNOWN_SKU]),
     ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),
@@ -153,6 +159,13 @@ pub(crate) fn add_problems(operation: &mut Operation, changes: bool, takes_key: 
     let mut of_operation: Vec<&Kind> = own.copied().collect();
     if has_common_problems {
         of_operation.extend(ALWAYS);
+    }
+    if PROBES.contains(&id.as_str()) {
+        let too_large = ResponseBuilder::new().description("The head of the request is too large; there is no body");
+        let responses = &mut operation.responses.responses;
+        responses.insert("431".to_owned(), RefOr::T(too_large.build()));
+    } else {
+        of_operation.push(&kinds::UNKNOWN_HOST);
     }
     if changes {
         of_operation.extend(CHANGE);
@@ -194,19 +207,16 @@ pub(crate) fn add_problems(operation: &mut Operation, changes: bool, takes_key: 
         response.description.push_str(&descriptions.join("; "));
         response
             .content
-            .insert(PROBLEM_JSON.to_owned(), RefOr::T(content(kinds[0])));
+            .insert(PROBLEM_JSON.to_owned(), RefOr::T(content(&kinds)));
     }
 }
 
-fn content(kind: &Kind) -> Content {
-    ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name(Problem::name())))
-        .example(Some(json!({
-            "type": format!("/problems/{}", kind.code),
-            "title": kind.title,
-            "status": kind.status.as_u16(),
-            "detail": kind.meaning,
-            "code": kind.code,
-        })))
-        .build()
+/// The body of an answer that has one of these problems.
+fn content(kinds: &[&Kind]) -> Content {
+    let mut content = Content::new(Some(one_of(kinds)));
+    for kind in kinds {
+        let example = Ref::new(format!("#/components/examples/{}", kind.code));
+        content.examples.insert(kind.code.to_owned(), RefOr::Ref(example));
+    }
+    content
 }

@@ -1,6 +1,5 @@
 //! What writes have in common: a preview, and for products and batches a condition on the version.
 
-use serde_json::json;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{HeaderBuilder, OpenApi, RefOr, Required};
@@ -8,13 +7,20 @@ use utoipa::openapi::{HeaderBuilder, OpenApi, RefOr, Required};
 use crate::http::response::reply::X_EARMARK_PREVIEW;
 
 /// The writes that check `If-Match`.
-const CONDITIONAL: [&str; 4] = ["put_product", "change_batch", "receive_batch", "cancel_batch"];
+const CONDITIONAL: [&str; 5] = [
+    "put_product",
+    "reallocate_product",
+    "change_batch",
+    "receive_batch",
+    "cancel_batch",
+];
 
 /// The other calls whose answers have an `ETag`.
 const VERSIONED: [&str; 3] = ["show_product", "show_batch", "create_batch"];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 7] = [
+const BODY_OPTIONAL: [&str; 8] = [
+    "reallocate_product",
     "receive_batch",
     "confirm_order",
     "dispatch_order",
@@ -108,6 +114,5 @@ fn condition_parameter() -> Parameter {
              412. Weak ETags never match. A resource that is unknown without the header is unknown with it",
         ))
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .example(Some(json!("\"17\"")))
         .build()
 }

@@ -14,6 +14,7 @@ use tokio::task::consume_budget;
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::timeout::timeout;
+use crate::wire::MAX_COMMAND_BYTES;
 use crate::wire::reading::faults::shortened;
 
 /// The media types of the bodies of single calls.
@@ -27,15 +28,12 @@ pub(crate) const LINES: &[&str] = &[
     "application/json",
 ];
 
-/// The largest body of a single call. The largest order, 500 lines with the longest names, is a third of it.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
-
 /// How long a body may take to arrive: 1 MiB over the slowest mobile line. A client that trickles can't hold a
 /// connection for longer.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a body that is too large is still read, so that the client gets the answer and not a reset connection.
-const MAX_DRAINED_BYTES: usize = 8 * MAX_BODY_BYTES;
+const MAX_DRAINED_BYTES: usize = 8 * MAX_COMMAND_BYTES;
 
 /// Checks the media type of a request, which it has even if its body is empty.
 ///
@@ -87,12 +85,12 @@ pub(crate) async fn whole_body(
         };
         let first = first.map_err(|error| cut_off(&error))?;
         // Most bodies arrive together with their head.
-        if announced == Some(first.len()) && first.len() <= MAX_BODY_BYTES {
+        if announced == Some(first.len()) && first.len() <= MAX_COMMAND_BYTES {
             return Ok(first);
         }
         let mut length = first.len();
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(MAX_BODY_BYTES));
-        if length <= MAX_BODY_BYTES {
+        let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(MAX_COMMAND_BYTES));
+        if length <= MAX_COMMAND_BYTES {
             body.extend_from_slice(&first);
         }
         while let Some(chunk) = payload.next().await {
@@ -103,11 +101,11 @@ pub(crate) async fn whole_body(
             if length > MAX_DRAINED_BYTES {
                 break;
             }
-            if length <= MAX_BODY_BYTES {
+            if length <= MAX_COMMAND_BYTES {
                 body.extend_from_slice(&chunk);
             }
         }
-        if length > MAX_BODY_BYTES {
+        if length > MAX_COMMAND_BYTES {
             Err(too_large())
         } else {
             Ok(body.freeze())

@@ -13,7 +13,7 @@ use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::wire::reading::faults::{Faults, shortened};
 use crate::wire::reading::fields::object;
-use crate::wire::reading::json::{Json, JsonError, parse};
+use crate::wire::reading::json::{Json, JsonError, NOT_EXACT, parse};
 
 /// How a command is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -155,10 +155,7 @@ pub(crate) fn json(text: &[u8]) -> Result<Json<'_>, Problem> {
         JsonError::Malformed(message) => Problem::new(&kinds::MALFORMED_JSON, message),
         JsonError::NumberOutOfRange { field } => {
             let mut faults = Faults::default();
-            faults.add(
-                field,
-                "is a number that is too large, or has too many digits, to be read exactly",
-            );
+            faults.add(field, NOT_EXACT);
             Problem::invalid(faults)
         }
     })

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::reply::Reply;
 use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::BatchChangeJson;
+use crate::wire::views::effects::{BatchChangeJson, ReallocationJson};
 use crate::wire::views::orders::{LineJson, OrderJson};
 use crate::wire::views::quotes::QuoteJson;
 
@@ -27,11 +27,6 @@ impl Reply {
             safety_stock: u32,
             version: u64,
         }
-        /// The body for a run through the backlog, which no request starts.
-        #[derive(Serialize)]
-        struct Served {
-            allocated: usize,
-        }
         /// The body for a message that was processed before, which no request is.
         #[derive(Serialize)]
         struct AlreadyProcessed {
@@ -42,7 +37,7 @@ impl Reply {
         struct Expired {
             orders: usize,
         }
-        /// The body for a step of a change, which no request asks for.
+        /// The body for a step of work, which no request asks for.
         #[derive(Serialize)]
         struct Continued {
             done: bool,
@@ -95,8 +90,13 @@ impl Reply {
                 },
             ),
             Outcome::HoldsExpired { orders } => Self::new(StatusCode::OK, &Expired { orders: *orders }),
-            Outcome::ChangeContinued { done } => Self::new(StatusCode::OK, &Continued { done: *done }),
-            Outcome::BacklogServed { allocated } => Self::new(StatusCode::OK, &Served { allocated: *allocated }),
+            Outcome::Reallocated { effects, version } => {
+                let effects = effects.into();
+                Self::new(StatusCode::OK, &ReallocationJson { effects }).versioned(*version)
+            }
+            Outcome::Continued { done } | Outcome::DayPassed { done } => {
+                Self::new(StatusCode::OK, &Continued { done: *done })
+            }
         }
     }
 }
@@ -110,7 +110,7 @@ mod tests {
     use actix_web::http::header::{self, HeaderValue};
     use earmark_domain::{
         BatchRecord, BatchView, Count, Effects, LineId, LineKey, LineView, Location, OrderId, OrderStatus, OrderView,
-        Part, Precedence, Priority, Quantity, QuotedLine, Reference, Remedy, Sku, Units,
+        Part, Precedence, Priority, Promise, Quantity, QuotedLine, Reference, Remedy, Sku, Units,
     };
     use serde_json::{Value, json};
 
@@ -130,9 +130,10 @@ mod tests {
             allocated: Units::new(4),
             dispatched: Units::ZERO,
             eta: Some(jiff::civil::date(2026, 3, 1)),
+            overdue: false,
             closed: false,
         };
-        BatchView::of(record, 17, jiff::civil::date(2026, 2, 1))
+        BatchView::of(record, 17)
     }
 
     fn line(state: LineState) -> LineView {
@@ -145,7 +146,9 @@ mod tests {
             quantity: Quantity::new(2).expect("a quantity"),
             state,
             allocations: Vec::new(),
-            promised_on: None,
+            promise: Promise::NONE,
+            at_risk: false,
+            placed_at: jiff::Timestamp::UNIX_EPOCH,
             hold_until: None,
         }
     }
@@ -261,7 +264,8 @@ mod tests {
             json!({"order_id": "o 1", "status": "held", "hold_expires_at": "2026-02-01T09:45:00Z", "priority": -3,
                    "required_by": "2026-03-31", "lines": [
                 {"order_id": "o 1", "line_id": "l1", "sku": "LAMP", "quantity": 2, "status": "backordered",
-                 "allocations": [], "promised_on": null}]})
+                 "allocations": [], "promised_on": null, "first_promised_on": null, "at_risk": false,
+                 "placed_at": "1970-01-01T00:00:00Z"}]})
         );
     }
 }

@@ -79,16 +79,21 @@ impl Problem {
         self
     }
 
-    /// With a member.
+    /// With a member that its kind has.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        debug_assert!(
+            self.kind.members.iter().any(|member| member.name == name),
+            "{} has no member {name}: add it to its kind, from which the OpenAPI document is made",
+            self.kind.code
+        );
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// With these members.
-    pub(crate) fn with_all(mut self, members: Map<String, Value>) -> Self {
-        self.members.extend(members);
-        self
+    /// With these members, which its kind has.
+    pub(crate) fn with_all(self, members: Map<String, Value>) -> Self {
+        let add = |problem: Self, (name, value): (String, Value)| problem.with(&name, value);
+        members.into_iter().fold(self, add)
     }
 
     /// As the answer to a preview, if it is one.

@@ -2,6 +2,8 @@
 
 use actix_web::http::StatusCode;
 
+use super::problem_members::{self as members, Member};
+
 /// A kind of problem, and the text of its page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
@@ -13,15 +15,20 @@ pub(crate) struct Kind {
     pub(crate) status: StatusCode,
     /// What it means, and what the client can do.
     pub(crate) meaning: &'static str,
+    /// What it has besides the members of every problem.
+    pub(crate) members: &'static [Member],
 }
 
 macro_rules! kinds {
-    ($($name:ident = $code:literal, $status:ident, $title:literal, $meaning:literal;)+) => {
+    ($(
+        $name:ident = $code:literal, $status:ident, $title:literal, $meaning:literal $(, [$($member:expr),+])?;
+    )+) => {
         $(pub(crate) const $name: Kind = Kind {
             code: $code,
             title: $title,
             status: StatusCode::$status,
             meaning: $meaning,
+            members: &[$($($member),+)?],
         };)+
 
         /// Every kind.
@@ -55,15 +62,20 @@ kinds! {
         "No such path exists. /openapi.json lists all paths, and /docs shows them.";
     UNKNOWN_SKU = "unknown_sku", NOT_FOUND, "Unknown SKU",
         "The SKUs in `skus` never had a batch or a name, so there are no such products. A product that is only out of \
-         stock is never reported so.";
+         stock is never reported so.",
+        [members::SKUS];
     UNKNOWN_BATCH = "unknown_batch", NOT_FOUND, "Unknown batch",
-        "There is no batch with this reference. References are case-sensitive.";
+        "There is no batch with this reference. References are case-sensitive.",
+        [members::REFERENCE];
     UNKNOWN_ORDER = "unknown_order", NOT_FOUND, "Unknown order",
-        "There is no line of such an order. Order ids are case-sensitive.";
+        "There is no line of such an order. Order ids are case-sensitive.",
+        [members::ORDER_ID];
     UNKNOWN_LINE = "unknown_line", NOT_FOUND, "Unknown order line",
-        "The order has no line with this id. The id of a line that was placed without one is its SKU.";
+        "The order has no line with this id. The id of a line that was placed without one is its SKU.",
+        [members::ORDER_ID, members::LINE_ID];
     NO_ALLOCATIONS = "no_allocations", NOT_FOUND, "No allocations",
-        "No unit is allocated to this order: there is no such order, or its lines are in the backlog or cancelled.";
+        "No unit is allocated to this order: there is no such order, or its lines are in the backlog or cancelled.",
+        [members::ORDER_ID];
     METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",
         "The path exists, but not with this method. The `Allow` header lists the methods that do.";
     REQUEST_TIMEOUT = "request_timeout", REQUEST_TIMEOUT, "The body took too long",
@@ -73,54 +85,74 @@ kinds! {
         "A request with the same `Idempotency-Key` has not been answered yet. Send this one again after the seconds in \
          `Retry-After`: it gets the answer of that request, or is executed if that request failed.";
     BATCH_EXISTS = "batch_exists", CONFLICT, "The reference is taken",
-        "A batch with this reference exists with other content. The same content sent again is answered with 200.";
+        "A batch with this reference exists with other content. The same content sent again is answered with 200.",
+        [members::REFERENCE];
     LINE_EXISTS = "line_exists", CONFLICT, "The line exists",
         "The order has a line with this id that has another SKU or quantity. The same line sent again is answered with \
-         200.";
+         200.",
+        [members::ORDER_ID, members::LINE_ID];
     ORDER_EXISTS = "order_exists", CONFLICT, "The order exists",
-        "The order was placed with other content. The same content sent again is answered with 200.";
+        "The order was placed with other content. The same content sent again is answered with 200.",
+        [members::ORDER_ID];
     OUT_OF_STOCK = "out_of_stock", CONFLICT, "Out of stock",
         "The request exceeds what can be promised, and nothing has been allocated. `available` counts all batches that \
          may serve the line; `largest_batch` is the most that a line can get without a split. `remedy` is the smallest \
          change with which it would have fitted: `split` allowed, another `location`, a lower `safety_stock`, a lower \
-         `quantity`, or `more_stock`.";
+         `quantity`, or `more_stock`.",
+        [
+            members::LINE_ID.sometimes(), members::SKU.sometimes(), members::REQUESTED.sometimes(),
+            members::AVAILABLE.sometimes(), members::LARGEST_BATCH.sometimes(), members::REMEDY.sometimes(),
+            members::SHORTAGES.sometimes()
+        ];
     BELOW_DISPATCHED = "below_dispatched", CONFLICT, "More has been dispatched",
-        "The quantity of the batch can't be lower than what has been dispatched from it, which is in `dispatched`.";
+        "The quantity of the batch can't be lower than what has been dispatched from it, which is in `dispatched`.",
+        [members::REFERENCE, members::DISPATCHED];
     BATCH_CLOSED = "batch_closed", CONFLICT, "The batch was cancelled",
         "The batch was cancelled, and only what had been dispatched from it remains. Its quantity and ETA can't be \
-         changed any more, and it can't be received; stock that arrives after all is a new batch.";
+         changed any more, and it can't be received; stock that arrives after all is a new batch.",
+        [members::REFERENCE];
     NOT_HELD = "not_held", CONFLICT, "The order is not held",
-        "Only an order that is held can be replaced or confirmed. This one is firm, or cancelled.";
+        "Only an order that is held can be replaced or confirmed. This one is firm, or cancelled.",
+        [members::ORDER_ID];
     HOLD_EXPIRED = "hold_expired", CONFLICT, "The hold has expired",
         "The order's deadline has passed, and its units are free for other orders. `reacquire` in a confirmation tries \
-         to allocate the same lines again; if that fails, `shortages` names the lines that do not fit.";
+         to allocate the same lines again; if that fails, `shortages` names the lines that do not fit.",
+        [members::ORDER_ID, members::SHORTAGES.sometimes()];
     EXCEEDS_HOLD = "exceeds_hold", CONFLICT, "More than is held",
         "The confirmation names more units of the line, `requested`, than are held, `held`. Nothing has been \
-         confirmed.";
+         confirmed.",
+        [members::ORDER_ID, members::LINE_ID, members::REQUESTED, members::HELD];
     ALREADY_DISPATCHED = "already_dispatched", CONFLICT, "It has been dispatched",
-        "All units of the line, or of the order, have been dispatched. If that is wrong, undo the dispatch first.";
+        "All units of the line, or of the order, have been dispatched. If that is wrong, undo the dispatch first.",
+        [members::ORDER_ID, members::LINE_ID];
     LINE_ENDED = "line_ended", CONFLICT, "The line has ended",
         "The line was refused or cancelled, or its hold has expired, as `line_status` says. A line that has ended \
-         can't be reopened; place a new line.";
+         can't be reopened; place a new line.",
+        [members::ORDER_ID, members::LINE_ID, members::LINE_STATUS];
     NOT_IN_WAREHOUSE = "not_in_warehouse", CONFLICT, "The stock is not in the warehouse",
         "Units of the line are in `batch`, which has not been received. Only what is in the warehouse can be \
-         dispatched.";
+         dispatched.",
+        [members::ORDER_ID, members::LINE_ID, members::BATCH];
     NOT_FIRM = "not_firm", CONFLICT, "The order is not firm",
-        "The order is held. It has to be confirmed before it is dispatched.";
+        "The order is held. It has to be confirmed before it is dispatched.",
+        [members::ORDER_ID];
     NOT_ALLOCATED = "not_allocated", CONFLICT, "Nothing is allocated",
-        "The lines in `line_ids` have no units to dispatch, or no dispatched units to take back.";
+        "The lines in `line_ids` have no units to dispatch, or no dispatched units to take back.",
+        [members::ORDER_ID.sometimes(), members::LINE_IDS];
     STALE_VERSION = "stale_version", PRECONDITION_FAILED, "The version has changed",
         "The product, or the batch of it, has changed since its ETag was sent; `version` is the current one, and 0 for \
          a product that does not exist. Read it again, and decide again. A weak ETag never matches. Nothing has been \
-         executed.";
+         executed.",
+        [members::VERSION];
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
-        "A body may have 1 MiB. To send more, use /v1/bulk, which is a stream of lines of up to 64 KiB each.";
+        "A body may have 1 MiB. To send more, use /v1/bulk, which is a stream of lines of up to 1 MiB each.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",
         "Every call that changes something is sent as application/json, with a body or without, and /v1/bulk as \
          application/x-ndjson; nothing is compressed. Nothing has been executed.";
     INVALID_REQUEST = "invalid_request", UNPROCESSABLE_ENTITY, "The request is not valid",
         "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. \
-         `errors` names every field at fault. Nothing has been executed.";
+         `errors` names every field at fault. Nothing has been executed.",
+        [members::ERRORS];
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         "The Idempotency-Key belongs to another request",
         "A request with this `Idempotency-Key` but another method, path, query, condition or body was sent within a \

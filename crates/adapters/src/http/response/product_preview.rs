@@ -61,10 +61,10 @@ pub(crate) fn previewed(change: &ProductChange<'_>, stored: Option<ProductRead>)
         safety_stock: change.safety_stock,
         // These are not shown.
         batches_created: 0,
-        resume_after: None,
         depleted: false,
         next_expiry: None,
-        pending_change: None,
+        at_risk: false,
+        pending: None,
     };
     ProductRead {
         summary: ProductSummary::of(record, batches.iter(), backordered.saturating_sub(served)),

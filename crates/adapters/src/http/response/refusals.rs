@@ -120,7 +120,7 @@ fn members(shortage: &Shortage) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use actix_web::http::{StatusCode, header};
     use earmark_domain::{Count, LineId, LineState, Location, Quantity, Sku, Units};
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     /// Every refusal.
-    fn every() -> Vec<Refusal> {
+    pub(crate) fn every() -> Vec<Refusal> {
         let short = || shortage(1, 0, 0, Remedy::MoreStock(Units::new(1)));
         let key = || short().key;
         let order = || key().order;

@@ -52,7 +52,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
         .last()
         .filter(|_| more)
         .map(|line| cursor(&line.record.service_position()));
-    let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(now)).collect();
+    let today = api.day_of(now);
+    let lines: Vec<LineView> = lines.into_iter().map(|line| line.view(now, today)).collect();
     let items = Each::of(&lines);
     Ok(Reply::new(StatusCode::OK, &BacklogPageJson { items, next }).response())
 }

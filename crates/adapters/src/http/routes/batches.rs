@@ -44,6 +44,8 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
 }
 
 /// Show a batch
+///
+/// With its units: allocated, dispatched, and available.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "show_batch",
@@ -63,7 +65,7 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
                 .with("reference", reference.as_str()),
         );
     };
-    let view = batch.view(api.today());
+    let view = batch.view();
     let reply = Reply::new(StatusCode::OK, &BatchJson::from(&view));
     Ok(reply.versioned(view.version).response())
 }

@@ -72,6 +72,8 @@ fn line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Allocate> {
         locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split: false,
+        // The book knows of no grace.
+        without_grace: true,
     })
 }
 
@@ -80,6 +82,8 @@ fn ok(mut response: actix_web::HttpResponseBuilder) -> HttpResponse {
 }
 
 /// Add a batch
+///
+/// As in the book: adding the same batch again changes nothing.
 #[utoipa::path(
     tag = "The book's API",
     operation_id = "book_add_batch",
@@ -132,6 +136,8 @@ pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
 }
 
 /// Show the allocations of an order
+///
+/// One entry for each batch with units of a line; held lines that have expired are left out.
 #[utoipa::path(
     tag = "The book's API",
     operation_id = "book_allocations",
@@ -146,9 +152,10 @@ pub(crate) async fn allocations(request: HttpRequest, api: Data<Api>) -> Result<
     let read = api.read(|ports| ports.views.order(&order)).await?;
     // The view leaves out the units of expired holds, and those that have been dispatched.
     let now = api.now();
+    let today = api.day_of(now);
     let allocations: Vec<BookAllocation> = read
         .into_iter()
-        .flat_map(|order| order.view(now).lines)
+        .flat_map(|order| order.view(now, today).lines)
         .flat_map(|line| {
             let sku = line.sku;
             line.allocations.into_iter().map(move |part| BookAllocation {

@@ -177,6 +177,7 @@ mod tests {
             order: None,
             event_type: "ProductNamed",
             occurred_at: jiff::Timestamp::UNIX_EPOCH,
+            decided_on: jiff::civil::date(1970, 1, 1),
             actor: "http".to_owned(),
             correlation_id: "c".to_owned(),
             data: "{\"name\":\"a \u{2028} \\\"b\\\" \\\\n\"}".to_owned(),

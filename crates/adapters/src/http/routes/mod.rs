@@ -42,6 +42,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(order_lines::cancel)
         .service(products::list)
         .service(products::put)
+        .service(products::reallocate)
         .service(products::availability)
         .service(backlog::show)
         .service(event_stream::stream)

@@ -24,7 +24,7 @@ use crate::wire::views::orders::OrderJson;
     params(
         ("order_id" = String, Path, description = "The order", example = "order-7"),
         ("line_id" = String, Path,
-            description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
+            description = "The line; the SKU for one placed without an id", example = "1"),
     ),
     request_body = schema::ChangeLine,
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
@@ -50,7 +50,7 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
     params(
         ("order_id" = String, Path, description = "The order", example = "order-7"),
         ("line_id" = String, Path,
-            description = "The line; the SKU for one placed without an id", example = "LAMP-RED"),
+            description = "The line; the SKU for one placed without an id", example = "1"),
     ),
     request_body = schema::NoFields,
     responses((status = 200, description = "The order after the change", body = OrderJson<'static>))

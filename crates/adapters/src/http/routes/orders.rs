@@ -70,6 +70,8 @@ pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Ap
 }
 
 /// Show an order
+///
+/// With the present state of each of its lines.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "show_order",
@@ -87,7 +89,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
             Problem::new(&kinds::UNKNOWN_ORDER, format!("there is no order {order}")).with("order_id", order.as_str()),
         );
     };
-    let view = read.view(api.now());
+    let now = api.now();
+    let view = read.view(now, api.day_of(now));
     Ok(Reply::new(StatusCode::OK, &OrderJson::from(&view)).response())
 }
 

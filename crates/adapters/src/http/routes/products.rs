@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, get, put};
+use actix_web::{HttpRequest, HttpResponse, get, post, put};
+use earmark_application::ProductView;
 use earmark_domain::{Command, Location, MAX_PRODUCT_NAME_CHARS, Sku};
 
 use crate::http::api::Api;
@@ -18,6 +19,7 @@ use crate::http::response::reply::Reply;
 use crate::wire::commands::products::put_product;
 use crate::wire::reading::fields::object;
 use crate::wire::views::availability::AvailabilityJson;
+use crate::wire::views::effects::ReallocationJson;
 use crate::wire::views::list::Each;
 use crate::wire::views::pages::ProductPageJson;
 use crate::wire::views::products::ProductJson;
@@ -64,7 +66,13 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
         .await?;
     let more = products.len() > most;
     products.truncate(most);
-    let next = products.last().filter(|_| more).map(|product| product.sku.as_str());
+    let (promising, today) = (api.about().promising, api.day_of(now));
+    let products: Vec<ProductView> = products
+        .into_iter()
+        .map(|product| product.view(promising, today))
+        .collect();
+    let next = products.last().filter(|_| more);
+    let next = next.map(|product| product.summary.sku.as_str());
     let items = Each::of(&products);
     Ok(Reply::new(StatusCode::OK, &ProductPageJson { items, next }).response())
 }
@@ -93,7 +101,34 @@ pub(crate) async fn put(request: HttpRequest, payload: Payload, api: Data<Api>) 
     api.run_if(condition, &request, Command::PutProduct(put), mode).await
 }
 
+/// Move lines to better stock
+///
+/// Every line of the product that gets an earlier date by it, in order of service; what they leave serves whoever waits.
+/// Done twice, the second changes nothing. Where many lines may move, the service goes on with the others by itself.
+#[utoipa::path(
+    tag = "Products",
+    operation_id = "reallocate_product",
+    params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
+    request_body = schema::NoFields,
+    responses((status = 200, description = "The lines that moved", body = ReallocationJson<'static>))
+)]
+#[post("/v1/products/{sku}/reallocation")]
+pub(crate) async fn reallocate(
+    request: HttpRequest,
+    payload: Payload,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let nothing = input.no_body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
+    let sku = input.path("sku", Sku::from_str);
+    let (sku, ()) = input.finish(sku.zip(nothing))?;
+    api.run_if(condition, &request, Command::Reallocate(sku), mode).await
+}
+
 /// Show a product
+///
+/// With its totals, and its batches in the order they are tried.
 #[utoipa::path(
     tag = "Products",
     operation_id = "show_product",
@@ -136,8 +171,9 @@ pub(crate) async fn availability(request: HttpRequest, api: Data<Api>) -> Result
         &product.batches,
         product.summary.safety_stock,
         location.as_ref(),
+        product.summary.owed(),
         api.about().promising,
-        api.today(),
+        api.day_of(now),
     );
     Ok(Reply::new(StatusCode::OK, &AvailabilityJson::of(&sku, &promised)).response())
 }

@@ -120,9 +120,11 @@ impl Address {
         let mut reasons = Vec::new();
         for number in (0..endpoints.len()).map(|number| (first + number) % endpoints.len()) {
             let endpoint = &endpoints[number];
-            // Each host has its own time: one that swallows everything leaves the others theirs.
+            // Each host has its own time: one that swallows everything leaves the others theirs. The future is boxed,
+            // because it is large (encryption is a part of it): whatever may have to connect would be as large, and
+            // every transaction may.
             let time = self.time_of_one();
-            let made = at_most(self.clock(), time, self.connect_to(number, limits)).await;
+            let made = at_most(self.clock(), time, Box::pin(self.connect_to(number, limits))).await;
             reasons.push(match made {
                 Some(Ok(session)) => {
                     self.0.last_good.store(number, Ordering::Relaxed);

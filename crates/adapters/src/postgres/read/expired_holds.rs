@@ -51,9 +51,13 @@ impl ExpiredHolds {
 
     /// Takes their units from the allocated ones of a batch.
     pub(super) fn subtract_from(&self, batch: &mut BatchRecord) {
-        let here = self.0.iter().filter(|(_, reference, _)| *reference == batch.reference);
-        let expired = here.map(|(_, _, units)| *units).sum();
-        batch.allocated = batch.allocated.saturating_sub(expired);
+        batch.allocated = batch.allocated.saturating_sub(self.of_batch(&batch.reference));
+    }
+
+    /// Their units in a batch.
+    pub(super) fn of_batch(&self, batch: &Reference) -> Units {
+        let here = self.0.iter().filter(|(_, reference, _)| reference == batch);
+        here.map(|(_, _, units)| *units).sum()
     }
 
     /// Their units of a product.

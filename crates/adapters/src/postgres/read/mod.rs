@@ -5,7 +5,6 @@ mod event_feed;
 mod expired_holds;
 mod exports;
 mod health;
-mod history;
 mod page;
 mod summaries;
 mod views;

@@ -1,21 +1,22 @@
 //! Summaries: pages of products with the sums over their batches and backlogs.
 
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::data_types::PgDate;
+use diesel::sql_types::{Array, BigInt, Date, Nullable, Text, Timestamptz};
 use earmark_application::{ProductSummary, StoreError};
-use earmark_domain::{ProductRecord, Sku, Units};
-use jiff::Timestamp;
+use earmark_domain::{ProductRecord, Reference, Sku, Units};
+use jiff::{Timestamp, civil};
 
 use super::expired_holds::{ExpiredHolds, is_due};
 use crate::postgres::error::store_error;
 use crate::postgres::rows::ProductRow;
-use crate::postgres::rows::values::pg_bound;
+use crate::postgres::rows::values::{Times, pg_bound};
 use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, TypesOf, row_limit, statement};
 use crate::postgres::store::{PostgresStore, roll_back};
-use crate::sql::decode::units;
+use crate::sql::decode::{RowContext, units};
 
 /// SQL that reads a page of products with the sums over their batches (on hand, inbound, allocated, dispatched,
-/// available) and over their backlogs at an instant. The `{}` in it stands for the columns of [`ProductRow`]. By hand:
+/// available), their overdue batches, and the sums over their backlogs at an instant. The `{}` in it stands for the columns of [`ProductRow`]. By hand:
 /// LATERAL.
 macro_rules! summaries {
     ($from:expr, $page:expr) => {
@@ -23,7 +24,8 @@ macro_rules! summaries {
             "SELECT product.*, ",
             "coalesce(stock.on_hand, 0)::bigint, coalesce(stock.inbound, 0)::bigint, ",
             "coalesce(stock.allocated, 0)::bigint, coalesce(stock.dispatched, 0)::bigint, ",
-            "coalesce(stock.available, 0)::bigint, coalesce(backlog.units, 0)::bigint ",
+            "coalesce(stock.available, 0)::bigint, coalesce(backlog.units, 0)::bigint, ",
+            "stock.overdue_batches, stock.overdue_etas, stock.overdue_units ",
             "FROM (SELECT {} FROM ",
             $from,
             " WHERE ",
@@ -32,7 +34,10 @@ macro_rules! summaries {
             "sum(quantity - dispatched) FILTER (WHERE eta IS NULL) AS on_hand, ",
             "sum(quantity - dispatched) FILTER (WHERE eta IS NOT NULL) AS inbound, ",
             "sum(allocated) AS allocated, sum(dispatched) AS dispatched, ",
-            "sum(quantity - allocated - dispatched) AS available ",
+            "sum(quantity - allocated - dispatched) AS available, ",
+            "array_agg(reference) FILTER (WHERE overdue AND NOT closed) AS overdue_batches, ",
+            "array_agg(eta) FILTER (WHERE overdue AND NOT closed) AS overdue_etas, ",
+            "array_agg(quantity - allocated - dispatched) FILTER (WHERE overdue AND NOT closed) AS overdue_units ",
             "FROM batches WHERE batches.sku = product.sku) AS stock ",
             "CROSS JOIN LATERAL (SELECT sum(quantity) AS units FROM lines ",
             "WHERE lines.sku = product.sku AND state = 'backordered' ",
@@ -42,8 +47,15 @@ macro_rules! summaries {
     };
 }
 
-type SummaryTypes = (TypesOf<ProductRow>, (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt));
+type SummaryTypes = (
+    TypesOf<ProductRow>,
+    (BigInt, BigInt, BigInt, BigInt, BigInt, BigInt),
+    (Nullable<Array<Text>>, Nullable<Array<Date>>, Nullable<Array<BigInt>>),
+);
 type Sums = (i64, i64, i64, i64, i64, i64);
+/// Of each overdue batch its reference, its ETA and the units available in it.
+type Overdue = (Option<Vec<String>>, Option<Vec<PgDate>>, Option<Vec<i64>>);
+type Summary = (ProductRecord, Sums, Overdue);
 
 impl PostgresStore {
     /// Products by SKU, with their sums.
@@ -65,21 +77,18 @@ impl PostgresStore {
         }
         drop(conn);
         let mut expired = ExpiredHolds::default();
-        if products.iter().any(|(product, _)| is_due(product, now)) {
+        if products.iter().any(|(product, ..)| is_due(product, now)) {
             let conn = self.snapshot().await?;
             let again = async {
                 let found = read(page(way, pattern, after, now, limit), &conn).await?;
-                let expired = ExpiredHolds::of(&conn, found.iter().map(|(product, _)| product), now).await?;
+                let expired = ExpiredHolds::of(&conn, found.iter().map(|(product, ..)| product), now).await?;
                 Ok::<_, StoreError>((found, expired))
             };
             let again = again.await;
             roll_back(conn).await;
             (products, expired) = again?;
         }
-        products
-            .into_iter()
-            .map(|(product, sums)| summary(product, sums, &expired))
-            .collect()
+        products.into_iter().map(|found| summary(found, &expired)).collect()
     }
 }
 
@@ -157,32 +166,53 @@ fn page<'a>(
         .bind::<Timestamptz, _>(pg_bound(now))
 }
 
-async fn read(page: Statement<'_, SummaryTypes>, conn: &Session) -> Result<Vec<(ProductRecord, Sums)>, StoreError> {
-    let rows: Vec<(ProductRow, Sums)> = page.rows(conn).await.map_err(store_error)?;
+async fn read(page: Statement<'_, SummaryTypes>, conn: &Session) -> Result<Vec<Summary>, StoreError> {
+    let rows: Vec<(ProductRow, Sums, Overdue)> = page.rows(conn).await.map_err(store_error)?;
     rows.into_iter()
-        .map(|(product, sums)| Ok((product.try_into()?, sums)))
+        .map(|(product, sums, overdue)| Ok((product.try_into()?, sums, overdue)))
         .collect()
 }
 
-fn summary(product: ProductRecord, sums: Sums, expired: &ExpiredHolds) -> Result<ProductSummary, StoreError> {
+/// The units available in overdue batches, with the ETA of each, once expired holds have freed theirs.
+fn overdue_units(overdue: Overdue, expired: &ExpiredHolds) -> Result<Vec<(civil::Date, Units)>, StoreError> {
+    let (batches, etas, units) = overdue;
+    let batches = batches.unwrap_or_default().into_iter();
+    let batches = batches.zip(etas.unwrap_or_default()).zip(units.unwrap_or_default());
+    batches
+        .map(|((batch, eta), units)| {
+            let at = RowContext {
+                table: "batches",
+                key: &batch,
+            };
+            let expired = expired.of_batch(&at.read("reference", Reference::new(&batch))?);
+            let available = at.units("available", units)?;
+            Ok((at.date("eta", eta)?, [available, expired].into_iter().sum()))
+        })
+        .collect()
+}
+
+fn summary((product, sums, overdue): Summary, expired: &ExpiredHolds) -> Result<ProductSummary, StoreError> {
     let (on_hand, inbound, allocated, dispatched, available, backordered) = sums;
     let ProductRecord {
         sku,
         name,
         version,
         safety_stock,
+        pending,
         ..
     } = product;
     let units = |column, sum| units(&sku, column, sum);
+    let overdue = overdue_units(overdue, expired)?;
     let expired = expired.of_product(&sku);
-    // Expired holds have freed their units; the safety stock is kept back.
-    let free: Units = [units("available", available)?, expired].into_iter().sum();
     Ok(ProductSummary {
         on_hand: units("on_hand", on_hand)?,
         inbound: units("inbound", inbound)?,
         allocated: units("allocated", allocated)?.saturating_sub(expired),
         dispatched: units("dispatched", dispatched)?,
-        available: free.saturating_sub(safety_stock.units()),
+        // Expired holds have freed their units.
+        free: [units("available", available)?, expired].into_iter().sum(),
+        overdue,
+        is_pending: pending.is_some(),
         backordered: units("backordered", backordered)?,
         safety_stock,
         name,

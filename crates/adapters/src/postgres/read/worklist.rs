@@ -4,25 +4,26 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{self, BigInt, Text, Timestamptz};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::{DueOrder, StoreError, Worklist};
 use earmark_domain::{ProductRecord, Sku};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::postgres::error::store_error;
 use crate::postgres::rows::ProductRow;
-use crate::postgres::rows::values::pg_bound;
+use crate::postgres::rows::values::{pg_bound, pg_date};
 use crate::postgres::schema::products;
-use crate::postgres::statement::{load, row_limit, statement};
+use crate::postgres::statement::{TypesOf, load, row_limit, statement};
 use crate::postgres::store::PostgresStore;
 use crate::sql::decode::order_id;
 
 #[async_trait]
 impl Worklist for PostgresStore {
-    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         let pending = products::table
-            .filter(products::resume_placed_version.is_not_null())
+            .filter(products::pending.is_not_null())
             .order(products::sku)
             .limit(row_limit(limit))
             .select(ProductRow::as_select());
@@ -30,14 +31,28 @@ impl Worklist for PostgresStore {
         skus(load(pending, &connection).await.map_err(store_error)?)
     }
 
-    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
-        let pending = products::table
-            .filter(products::pending_change.is_not_null())
-            .order(products::sku)
-            .limit(row_limit(limit))
-            .select(ProductRow::as_select());
+    async fn products_changed_by_day(&self, today: Date, limit: usize) -> Result<Vec<Sku>, StoreError> {
+        // By hand: LATERAL. There are few batches of which it was told that they are overdue, and few lines that are due
+        // and have not left.
+        const CHANGED: &str = "SELECT product.* FROM (SELECT sku FROM batches \
+             WHERE eta < ? AND NOT overdue AND NOT closed \
+             UNION SELECT batch.sku FROM \
+             (SELECT sku, reference FROM batches WHERE overdue AND NOT closed AND eta < ? OFFSET 0) AS batch \
+             CROSS JOIN LATERAL (SELECT FROM \
+             (SELECT order_id, line_id FROM lines WHERE sku = batch.sku AND due_by <= ? OFFSET 0) AS line \
+             CROSS JOIN LATERAL (SELECT FROM allocations WHERE allocations.order_id = line.order_id \
+             AND allocations.line_id = line.line_id AND allocations.batch = batch.reference LIMIT 1) AS held \
+             LIMIT 1) AS due ORDER BY sku LIMIT ?) AS changed CROSS JOIN LATERAL \
+             (SELECT {} FROM products WHERE sku = changed.sku LIMIT 1) AS product";
+        let today = pg_date(today);
         let connection = self.commands().get().await?;
-        skus(load(pending, &connection).await.map_err(store_error)?)
+        let changed = statement::<TypesOf<ProductRow>>(CHANGED)
+            .bind::<sql_types::Date, _>(today)
+            .bind::<sql_types::Date, _>(today)
+            .bind::<sql_types::Date, _>(today)
+            .bind::<BigInt, _>(row_limit(limit))
+            .columns::<ProductRow>();
+        skus(changed.rows(&connection).await.map_err(store_error)?)
     }
 
     async fn products_with_due_holds(&self, now: Timestamp, limit: usize) -> Result<Vec<Sku>, StoreError> {

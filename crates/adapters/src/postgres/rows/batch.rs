@@ -22,6 +22,7 @@ pub(in crate::postgres) struct BatchRow {
     allocated: i64,
     dispatched: i64,
     eta: Option<PgDate>,
+    overdue: bool,
     created_eta: Option<PgDate>,
     closed: bool,
 }
@@ -45,6 +46,7 @@ impl TryFrom<BatchRow> for BatchRecord {
             allocated: at.units("allocated", row.allocated)?,
             dispatched: at.units("dispatched", row.dispatched)?,
             eta: at.date_if_any("eta", row.eta)?,
+            overdue: row.overdue,
             closed: row.closed,
         })
     }

@@ -1,6 +1,6 @@
 //! Events.
 
-use diesel::data_types::PgTimestamp;
+use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, Queryable, Selectable};
 use earmark_application::{EncodedEvent, StoreError};
@@ -21,6 +21,7 @@ pub(in crate::postgres) struct EventRow {
     order_id: Option<String>,
     event_type: String,
     occurred_at: PgTimestamp,
+    decided_on: PgDate,
     actor: String,
     correlation_id: String,
     #[diesel(select_expression = events::data.cast::<Text>())]
@@ -46,6 +47,7 @@ impl TryFrom<EventRow> for SequencedEvent {
             event: Event {
                 subject: at.subject(row.sku, row.version, order.as_ref())?,
                 occurred_at: at.instant("occurred_at", row.occurred_at)?,
+                decided_on: at.date("decided_on", row.decided_on)?,
                 actor: row.actor.into(),
                 correlation_id: row.correlation_id.into(),
                 fact: at.read("data", wire::fact_from_json(&row.event_type, &row.data))?,
@@ -66,6 +68,7 @@ impl TryFrom<EventRow> for EncodedEvent {
             order,
             event_type: at.read("type", wire::event_type(&row.event_type))?,
             occurred_at: at.instant("occurred_at", row.occurred_at)?,
+            decided_on: at.date("decided_on", row.decided_on)?,
             actor: row.actor,
             correlation_id: row.correlation_id,
             data: row.data,

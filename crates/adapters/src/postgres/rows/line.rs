@@ -1,9 +1,9 @@
 //! Order lines.
 
-use diesel::data_types::PgTimestamp;
+use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::{Queryable, Selectable};
 use earmark_application::StoreError;
-use earmark_domain::{LineRecord, LineState, LineTerms, Locations, Quantity, Sku};
+use earmark_domain::{LineRecord, LineState, LineTerms, Locations, Promise, Quantity, Sku};
 
 use super::values::Times;
 use crate::postgres::schema::lines;
@@ -24,6 +24,9 @@ pub(in crate::postgres) struct LineRow {
     pub(in crate::postgres) rank: i64,
     locations: Option<Vec<String>>,
     hold_until: Option<PgTimestamp>,
+    promised_on: Option<PgDate>,
+    first_promised_on: Option<PgDate>,
+    due_by: Option<PgDate>,
     pub(in crate::postgres) placed_version: i64,
 }
 
@@ -38,10 +41,18 @@ impl TryFrom<LineRow> for LineRecord {
         };
         let state = LineState::parse(&row.state);
         let locations = row.locations.map(|names| at.locations(names)).transpose()?;
+        let promised_on = at.date_if_any("promised_on", row.promised_on)?;
+        let first_promised_on = at.date_if_any("first_promised_on", row.first_promised_on)?;
         Ok(Self {
             sku: at.read("sku", Sku::new(row.sku))?,
             state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
             placed_version: at.read("placed_version", u64::try_from(row.placed_version))?,
+            promise: Promise {
+                on: promised_on,
+                // It is stored where it is another.
+                first_on: first_promised_on.or(promised_on),
+                due_by: at.date_if_any("due_by", row.due_by)?,
+            },
             terms: LineTerms {
                 key: at.line_key(&row.order_id, &row.line_id)?,
                 quantity: at.read("quantity", Quantity::new(row.quantity))?,

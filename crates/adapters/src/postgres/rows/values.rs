@@ -18,7 +18,7 @@ const EARLIEST: i64 = -211_813_488_000_000_000;
 const BEFORE_ALL: PgTimestamp = PgTimestamp(i64::MIN);
 
 /// Reads instants and days.
-pub(super) trait Times {
+pub(in crate::postgres) trait Times {
     fn instant(&self, column: &str, value: PgTimestamp) -> Result<Timestamp, StoreError>;
     fn date(&self, column: &str, value: PgDate) -> Result<civil::Date, StoreError>;
 

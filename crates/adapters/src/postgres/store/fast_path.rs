@@ -17,7 +17,7 @@ use earmark_domain::{
 use jiff::Timestamp;
 
 use super::write::events::{EVENTS_LOCK, bind_events};
-use super::write::lines::{bind_first_units, bind_line_terms, bind_lines, bind_release_ranks};
+use super::write::lines::{bind_first_units, bind_line_terms, bind_lines, bind_release_ranks, first_promised_on};
 use super::write::orders::{bind_order_terms, bind_orders};
 use super::write::units::bind_allocations;
 use crate::postgres::error::{StatementError, StatementResult, store_error};
@@ -147,13 +147,15 @@ fn setting(token: Option<u64>) -> Option<String> {
     token.map(|token| token.to_string())
 }
 
-/// Whether a read set holds: for a decision that stores nothing and reports what it has read.
+/// Whether a read set holds, and no work is pending on its products, which no version tells: for a decision that stores
+/// nothing and reports what it has read.
 pub(super) async fn is_valid(conn: &Session, read_set: &ReadSet, predecessor: Option<u64>) -> StatementResult<bool> {
     // By hand: each key is looked up in a LATERAL, as everywhere.
     const IS_VALID: &str = "SELECT NOT EXISTS (\
          SELECT FROM unnest(?, ?, ?) AS read (one, version, expiry) LEFT JOIN LATERAL \
-         (SELECT products.version, next_expiry FROM products WHERE sku = one LIMIT 1) AS product ON true \
-         WHERE product.version IS DISTINCT FROM read.version OR product.next_expiry IS DISTINCT FROM read.expiry) \
+         (SELECT products.version, next_expiry, pending FROM products WHERE sku = one LIMIT 1) AS product ON true \
+         WHERE product.version IS DISTINCT FROM read.version OR product.next_expiry IS DISTINCT FROM read.expiry \
+         OR product.pending IS NOT NULL) \
          AND NOT EXISTS (SELECT FROM unnest(?) AS named (one) CROSS JOIN LATERAL \
          (SELECT FROM orders WHERE order_id = one LIMIT 1) AS header) \
          AND NOT EXISTS (SELECT FROM unnest(?) AS named (one) CROSS JOIN LATERAL \
@@ -198,7 +200,7 @@ pub(super) async fn place_lines(
     // By hand: a function of many arrays.
     const PLACE_LINES: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-         ?, ?, ?)";
+         ?, ?, ?, ?, ?, ?, ?, ?)";
     let mut new = NewLines::of(changes);
     new.lines.sort_by_key(|new| &new.line.terms.key);
     let lines: Vec<&LineRecord> = new.lines.iter().map(|new| new.line).collect();
@@ -243,7 +245,7 @@ fn bind_products<'a>(
 ) -> Result<Statement<'a>, FastPathError> {
     let changed: BTreeMap<&Sku, &ProductChange> = changes.iter().map(|change| (&change.record.sku, change)).collect();
     let (mut read_versions, mut new_versions, mut base_versions) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut expiries, mut depleted) = (Vec::new(), Vec::new());
+    let (mut expiries, mut depleted, mut at_risk) = (Vec::new(), Vec::new(), Vec::new());
     let mut escrow: Vec<&EscrowNeed> = Vec::new();
     let mut usual = true;
     for (sku, read) in &read_set.products {
@@ -264,6 +266,7 @@ fn bind_products<'a>(
         expiries.push(expiry.map(pg_instant));
         let now_depleted = change.map_or(read.depleted, |change| change.record.depleted);
         depleted.push(now_depleted);
+        at_risk.push(change.is_some_and(|change| change.record.at_risk));
         usual &= read.next_expiry.is_none() && expiry.is_none() && now_depleted == read.depleted;
     }
     let mut read_expiries = read_set.expiries();
@@ -271,6 +274,9 @@ fn bind_products<'a>(
         read_expiries.clear();
         expiries.clear();
         depleted.clear();
+    }
+    if !at_risk.contains(&true) {
+        at_risk.clear();
     }
     Ok(statement
         .array_or_null::<Text, _>(read_set.products.keys().map(Sku::as_str).collect())
@@ -280,6 +286,7 @@ fn bind_products<'a>(
         .array_or_null::<Nullable<Timestamptz>, _>(read_expiries)
         .array_or_null::<Nullable<Timestamptz>, _>(expiries)
         .array_or_null::<Bool, _>(depleted)
+        .array_or_null::<Bool, _>(at_risk)
         .array_or_null::<Text, _>(escrow.iter().map(|need| need.batch.as_str()).collect())
         .array_or_null::<BigInt, _>(escrow.iter().map(|need| counter(need.needed.get())).collect()))
 }
@@ -291,5 +298,7 @@ fn is_usual_order(order: &OrderRecord) -> bool {
 fn is_usual_line(new: &NewLine<'_>) -> bool {
     let terms = &new.line.terms;
     let usual_rank = new.units.is_none_or(|held| rank::release_rank(held.release_rank) == 0);
-    usual_rank && rank::rank(terms.precedence) == 0 && terms.locations.is_any() && terms.hold_until.is_none()
+    let usual_promise = first_promised_on(&new.line.promise).is_none() && new.line.promise.due_by.is_none();
+    let usual_terms = rank::rank(terms.precedence) == 0 && terms.locations.is_any() && terms.hold_until.is_none();
+    usual_rank && usual_terms && usual_promise
 }

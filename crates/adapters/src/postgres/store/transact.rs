@@ -63,7 +63,8 @@ impl PostgresStore {
         {
             return Ok(decided);
         }
-        self.transact_loaded(scope, decide).await
+        // In a box: most transactions do not get here, and need no room for it.
+        Box::pin(self.transact_loaded(scope, decide)).await
     }
 
     /// The general path.

@@ -27,7 +27,7 @@ mod product;
 
 use std::collections::HashMap;
 
-use earmark_domain::{BacklogNeed, BatchPageEnd, BatchRecord, Change, ChangeSet, LineKey, Loaded, Scope, Sku};
+use earmark_domain::{BatchPageEnd, BatchRecord, Change, ChangeSet, LineKey, Loaded, Scope, Sku};
 
 use generations::Generations;
 use product::CachedProduct;
@@ -73,7 +73,10 @@ impl ProductCache {
 
     /// The same behind a transaction in flight: its products are as it will leave them.
     pub(crate) fn get_behind(&mut self, pending: &PendingProducts, scope: &Scope) -> Option<CachedScope> {
-        let needs_more = scope.backlog != BacklogNeed::None
+        let needs_more = scope.backlog
+            || scope.continues
+            || scope.reallocates
+            || scope.day.is_some()
             || scope.release.is_some()
             || scope.dispatches
             || !scope.holds.is_empty()

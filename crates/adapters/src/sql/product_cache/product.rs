@@ -86,16 +86,18 @@ impl CachedProduct {
     }
 
     /// Whether a change does no more to the product than to place lines: only its version changes, and with it whether
-    /// the product is depleted and when the next hold on it ends.
+    /// the product is depleted, whether it has a line at risk, and when the next hold on it ends.
     pub(super) fn is_only_placed_in(&self, change: &ProductChange) -> bool {
         let read = ProductRecord {
             version: self.product.version,
             depleted: self.product.depleted,
+            at_risk: self.product.at_risk,
             next_expiry: self.product.next_expiry,
             ..change.record.clone()
         };
-        // The fast path writes no product whose version stays.
+        // The fast path writes no product whose version stays, and none on which work is pending.
         let raises_version = change.record.version > self.product.version;
-        change.read_version == Some(self.product.version) && raises_version && read == self.product
+        let is_free = raises_version && change.record.pending.is_none();
+        change.read_version == Some(self.product.version) && is_free && read == self.product
     }
 }

@@ -47,14 +47,25 @@ pub(in crate::sqlite) struct FileGuard {
 }
 
 /// The state that was found last.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Seen {
     /// Bytes of the database.
     size: u64,
     /// Rises when VACUUM makes the database smaller.
     schema_version: i64,
-    /// Which page was the last of the log.
-    last_page: Option<(Salts, u64)>,
+    /// The page that was the last of the log.
+    last_page: Option<LastPage>,
+    /// Room for a page, kept from check to check.
+    room: Vec<u8>,
+}
+
+/// A page that was the last of the log.
+#[derive(Debug)]
+struct LastPage {
+    salts: Salts,
+    number: u64,
+    /// The page as it was. No commit changes it before the log restarts.
+    bytes: Vec<u8>,
 }
 
 /// Why a check did not find everything in order.
@@ -103,6 +114,7 @@ impl FileGuard {
                     size: file.metadata()?.len(),
                     schema_version: schema_version(connection).map_err(io::Error::other)?,
                     last_page: None,
+                    room: Vec::new(),
                 }),
                 file: Arc::clone(file),
                 lost: OnceLock::new(),
@@ -179,11 +191,10 @@ impl FileGuard {
         seen.size = size;
         for _ in 0..MAX_READS {
             let length = length(connection)?;
-            if let Some(last_page) = self.log_is_whole(length, seen.last_page)? {
-                seen.last_page = last_page;
+            if self.log_is_whole(length, &mut seen)? {
                 return Ok(Checked {
                     length,
-                    generation: last_page.map(|(salts, _)| salts.generation),
+                    generation: seen.last_page.as_ref().map(|page| page.salts.generation),
                 });
             }
         }
@@ -194,28 +205,41 @@ impl FileGuard {
         )))
     }
 
-    /// The last page of a log of this length; `None`: the log has not all of its pages.
-    ///
-    /// A log that was cut short and has grown again is noticed by the page that was its last before.
-    fn log_is_whole(
-        &self,
-        length: LogLength,
-        before: Option<(Salts, u64)>,
-    ) -> io::Result<Option<Option<(Salts, u64)>>> {
+    /// Whether a log of this length has its last page, and the page that was its last before: a log that was cut short
+    /// and has grown again lacks that one.
+    fn log_is_whole(&self, length: LogLength, seen: &mut Seen) -> io::Result<bool> {
         let pages = u64::try_from(length.log).unwrap_or_default();
         if pages == 0 {
-            return Ok(Some(None));
+            seen.last_page = None;
+            return Ok(true);
         }
         let Some(header) = LogHeader::read(&self.log)? else {
-            return Ok(None);
+            return Ok(false);
         };
-        let before = before.filter(|(salts, page)| *salts == header.salts && *page < pages);
-        for page in before.map(|(_, page)| page).into_iter().chain([pages]) {
-            if !header.has_page(&self.log, page)? {
-                return Ok(None);
+        let Seen { last_page, room, .. } = seen;
+        if let Some(before) = last_page
+            && before.salts == header.salts
+            && before.number <= pages
+        {
+            // It was whole, so it only has to be the same: a checksum of it costs ten times as much.
+            if !header.read_page(&self.log, before.number, room)? || *room != before.bytes {
+                return Ok(false);
+            }
+            if before.number == pages {
+                return Ok(true);
             }
         }
-        Ok(Some(Some((header.salts, pages))))
+        if !header.read_page(&self.log, pages, room)? || !header.is_whole(&self.log, pages, room)? {
+            return Ok(false);
+        }
+        let last = last_page.get_or_insert_with(|| LastPage {
+            salts: header.salts,
+            number: pages,
+            bytes: Vec::new(),
+        });
+        (last.salts, last.number) = (header.salts, pages);
+        std::mem::swap(&mut last.bytes, room);
+        Ok(true)
     }
 }
 

@@ -102,33 +102,43 @@ impl LogHeader {
         }))
     }
 
-    /// Whether the page with this number, from 1 on, is in the log, and whole.
-    pub(in crate::sqlite) fn has_page(&self, log: &File, page: u64) -> io::Result<bool> {
-        let page_size = u64::from(self.page_size);
-        let at = |page: u64| LOG_HEADER + page * (FRAME_HEADER + page_size);
-        let before = match page {
-            0 => return Ok(true),
-            1 => Some(self.checksum),
-            later => read_at::<24>(log, at(later - 2))?.map(|bytes| self.frame_checksum(&bytes)),
-        };
-        let Ok(length) = usize::try_from(FRAME_HEADER + page_size) else {
+    /// Reads the page with this number, from 1 on, with what the log says of it. `false`: the log ends before.
+    pub(in crate::sqlite) fn read_page(&self, log: &File, page: u64, bytes: &mut Vec<u8>) -> io::Result<bool> {
+        let (Some(at), Ok(length)) = (self.place_of(page), usize::try_from(self.bytes_per_page())) else {
             return Ok(false);
         };
-        let mut frame = vec![0; length];
-        let read = log.read_exact_at(&mut frame, at(page - 1));
-        let (Some(before), true) = (before, is_read(read)?) else {
+        bytes.resize(length, 0);
+        is_read(log.read_exact_at(bytes, at))
+    }
+
+    /// Whether a page that was read is the one with this number, from 1 on, and whole.
+    pub(in crate::sqlite) fn is_whole(&self, log: &File, page: u64, bytes: &[u8]) -> io::Result<bool> {
+        let before = match page {
+            1 => Some(self.checksum),
+            later => match later.checked_sub(1).and_then(|before| self.place_of(before)) {
+                Some(at) => read_at::<24>(log, at)?.map(|bytes| checksum_in(&bytes)),
+                None => None,
+            },
+        };
+        let Some(before) = before else {
             return Ok(false);
         };
         let salts = Salts {
-            generation: number(&frame, 8),
-            random: number(&frame, 12),
+            generation: number(bytes, 8),
+            random: number(bytes, 12),
         };
-        let sum = self.sum(self.sum(before, &frame[..8]), &frame[24..]);
-        Ok(salts == self.salts && sum == self.frame_checksum(&frame))
+        let sum = self.sum(self.sum(before, &bytes[..8]), &bytes[24..]);
+        Ok(salts == self.salts && sum == checksum_in(bytes))
     }
 
-    fn frame_checksum(&self, frame: &[u8]) -> Checksum {
-        (number(frame, 16), number(frame, 20))
+    fn bytes_per_page(&self) -> u64 {
+        FRAME_HEADER + u64::from(self.page_size)
+    }
+
+    /// Where the page with this number begins; `None`: there is no such number.
+    fn place_of(&self, page: u64) -> Option<u64> {
+        let before = page.checked_sub(1)?.checked_mul(self.bytes_per_page())?;
+        LOG_HEADER.checked_add(before)
     }
 
     /// The checksum after some more bytes, a multiple of eight.
@@ -144,6 +154,11 @@ impl LogHeader {
             (first, second.wrapping_add(word(b)).wrapping_add(first))
         })
     }
+}
+
+/// The checksum that the log has with a page.
+fn checksum_in(page: &[u8]) -> Checksum {
+    (number(page, 16), number(page, 20))
 }
 
 /// Whether everything was read; `false`: the file ends before.

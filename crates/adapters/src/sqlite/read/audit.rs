@@ -1,114 +1,54 @@
-//! The audit: lines with whether the events know of them, and all that was ever stored of a product.
+//! The audit: products with their batches, and all that is stored of orders.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use diesel::dsl::exists;
 use diesel::prelude::*;
-use earmark_application::{Audit, LineEventCheck, StoreError};
-use earmark_domain::{AllocationRecord, LineKey, LineRecord, OrderId, ProductHistory, Reference, SequencedEvent, Sku};
+use earmark_application::{Audit, StoreError};
+use earmark_domain::{AuditedOrder, AuditedProduct, LineKey, OrderId, Sku};
 
-use super::super::builder::{first_rows, json_text, one_of};
-use super::super::cursors::lines_after;
+use super::super::builder::{first_rows, pair_one_of};
 use super::super::error::store_error;
-use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, EventRow, LineRow, PlacedLineRow, ProductRow};
-use super::super::schema::{
-    batches, dispatches, events, events_of_products, further_allocations, lines, lines_in_batches, products,
-};
+use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, EventRow, OrderRow, PlacedLineRow, ProductRow};
+use super::super::schema::{batches, dispatches, events, further_allocations, lines, orders, products};
 use super::super::sqlite_store::SqliteStore;
-use super::super::store::indexed_until;
-use crate::sql::decode::counter;
+use super::super::store::newest_event;
+use crate::sql::audited_orders::{AuditedOrders, OrderRange};
 
 #[async_trait]
 impl Audit for SqliteStore {
-    async fn line_event_checks(
-        &self,
-        after: Option<&LineKey>,
-        limit: usize,
-    ) -> Result<Vec<LineEventCheck>, StoreError> {
-        let after = after.cloned();
-        self.readers
+    async fn last_event(&self) -> Result<u64, StoreError> {
+        let last = self
+            .readers
             .long
-            .query(move |conn| line_event_checks(conn, after.as_ref(), limit))
-            .await
+            .query(|conn| newest_event(conn).map_err(store_error))
+            .await?;
+        u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))
     }
 
-    async fn order_events(
-        &self,
-        after: Option<(&OrderId, u64)>,
-        limit: usize,
-    ) -> Result<Vec<SequencedEvent>, StoreError> {
-        let after = after.map(|(order, sequence)| (order.clone(), counter(sequence)));
-        let read = move |conn: &mut SqliteConnection| order_events(conn, after, limit);
+    async fn audited_product(&self, sku: &Sku) -> Result<Option<AuditedProduct>, StoreError> {
+        let sku = sku.clone();
+        let read = move |conn: &mut SqliteConnection| audited_product(conn, &sku);
         self.readers.long.query_snapshot(read).await
     }
 
-    async fn history(&self, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
-        let sku = sku.clone();
-        self.readers.long.query_snapshot(move |conn| history(conn, &sku)).await
+    async fn audited_orders(&self, after: Option<&OrderId>, rows: usize) -> Result<Vec<AuditedOrder>, StoreError> {
+        // No order id is empty, so each comes after the empty text.
+        let after = after.map_or_else(String::new, ToString::to_string);
+        let read = move |conn: &mut SqliteConnection| match next_orders(conn, &after, rows)? {
+            Some(range) => orders_in(conn, &range),
+            None => Ok(Vec::new()),
+        };
+        self.readers.long.query_snapshot(read).await
+    }
+
+    async fn missing_lines(&self, keys: &[LineKey]) -> Result<Vec<LineKey>, StoreError> {
+        let keys = keys.to_vec();
+        self.readers.long.query(move |conn| missing_lines(conn, keys)).await
     }
 }
 
-fn line_event_checks(
-    conn: &mut SqliteConnection,
-    after: Option<&LineKey>,
-    limit: usize,
-) -> Result<Vec<LineEventCheck>, StoreError> {
-    // By the event that the line names, if that event is about the line. Else by its order, which has a few events.
-    let placing = events::table
-        .filter(lines::placed_sequence.eq(events::sequence.nullable()))
-        .filter(events::sku.eq(lines::sku.nullable()))
-        .filter(json_text(events::data, "order_id").eq(lines::order_id.nullable()))
-        .filter(json_text(events::data, "line_id").eq(lines::line_id.nullable()));
-    let of_order = events::table
-        .filter(events::order_id.eq(lines::order_id.nullable()))
-        .filter(events::sku.eq(lines::sku.nullable()));
-    let page = lines::table
-        .filter(lines_after(after))
-        .order((lines::order_id, lines::line_id))
-        .select((LineRow::as_select(), exists(placing).or(exists(of_order))));
-    let page: Vec<(LineRow, bool)> = first_rows(page.load_iter(conn), limit)?;
-    let check = |(line, has_event): &(LineRow, bool)| {
-        Ok(LineEventCheck {
-            record: rows::line(line)?,
-            has_event: *has_event,
-        })
-    };
-    page.iter().map(check).collect()
-}
-
-/// The rest of the order that the page before ended in, then the orders after it.
-fn order_events(
-    conn: &mut SqliteConnection,
-    after: Option<(OrderId, i64)>,
-    limit: usize,
-) -> Result<Vec<SequencedEvent>, StoreError> {
-    let mut page: Vec<EventRow> = Vec::new();
-    // No order id is empty, so each comes after the empty text.
-    let mut last = String::new();
-    if let Some((order, sequence)) = after {
-        let rest = events::table
-            .filter(events::order_id.eq(order.as_str()))
-            .filter(events::sequence.gt(sequence))
-            .filter(events::sku.is_null())
-            .order(events::sequence)
-            .select(EventRow::as_select());
-        page = first_rows(rest.load_iter(conn), limit)?;
-        order.as_str().clone_into(&mut last);
-    }
-    if page.len() < limit {
-        let others = events::table
-            .filter(events::order_id.gt(last))
-            .filter(events::sku.is_null())
-            .order((events::order_id, events::sequence))
-            .select(EventRow::as_select());
-        page.extend(first_rows::<EventRow>(others.load_iter(conn), limit - page.len())?);
-    }
-    page.into_iter().map(rows::event).collect()
-}
-
-/// All that was ever stored of a product, in one snapshot.
-fn history(conn: &mut SqliteConnection, sku: &Sku) -> Result<Option<ProductHistory>, StoreError> {
+fn audited_product(conn: &mut SqliteConnection, sku: &Sku) -> Result<Option<AuditedProduct>, StoreError> {
     let product = products::table
         .filter(products::sku.eq(sku.as_str()))
         .select(ProductRow::as_select())
@@ -124,140 +64,97 @@ fn history(conn: &mut SqliteConnection, sku: &Sku) -> Result<Option<ProductHisto
         .select(BatchRow::as_select())
         .load(conn)
         .map_err(store_error)?;
-    let events = events_of_product(conn, sku)?;
-    // The orders that the product's events concern, and those that hold units of its batches: an allocation of a line
-    // of one product in a batch of another is seen from both sides.
-    let mut orders: BTreeSet<OrderId> = events.iter().filter_map(|event| event.event.order().cloned()).collect();
-    let mut allocations = allocations_in_batches_of(conn, sku)?;
-    orders.extend(allocations.keys().map(|(key, _)| key.order.clone()));
-    let (lines, placed_with) = lines_of_product(conn, sku, &orders)?;
-    allocations.extend(placed_with.into_iter().map(by_place));
-    allocations.extend(further_allocations_of_lines(conn, sku, &orders)?);
-    // Dispatches are found from the side of the lines alone: one that is missed is missing from its batch's sum.
-    let dispatches: Vec<DispatchRow> = dispatches::table
-        .inner_join(
-            lines::table.on(lines::order_id
-                .eq(dispatches::order_id)
-                .and(lines::line_id.eq(dispatches::line_id))),
-        )
-        .filter(one_of(dispatches::order_id, orders.iter().map(OrderId::as_str)))
+    let deadlines = lines::table
         .filter(lines::sku.eq(sku.as_str()))
-        .order((dispatches::order_id, dispatches::line_id, dispatches::batch))
-        .select(DispatchRow::as_select())
-        .load(conn)
-        .map_err(store_error)?;
-    Ok(Some(ProductHistory {
+        .filter(lines::hold_until.is_not_null())
+        .order(lines::hold_until)
+        .select(lines::hold_until.assume_not_null());
+    let first_deadline = first_rows::<i64>(deadlines.load_iter(conn), 1)?.pop();
+    Ok(Some(AuditedProduct {
         product: rows::product(product)?,
         batches: batches.into_iter().map(rows::batch).collect::<Result<_, _>>()?,
-        lines,
-        allocations: allocations.into_values().collect(),
-        dispatches: dispatches.iter().map(rows::dispatch).collect::<Result<_, _>>()?,
-        events,
+        first_deadline: first_deadline.map(|first| rows::deadline(sku, first)).transpose()?,
     }))
 }
 
-/// An allocation by its line and its batch: it is listed once, whichever side it is found from.
-type AllocationsByPlace = BTreeMap<(LineKey, Reference), AllocationRecord>;
-
-fn by_place(allocation: AllocationRecord) -> ((LineKey, Reference), AllocationRecord) {
-    ((allocation.key.clone(), allocation.batch.clone()), allocation)
-}
-
-/// The events of a product: those that the deferred index has, and those among the newest that it may not have.
-fn events_of_product(conn: &mut SqliteConnection, sku: &Sku) -> Result<Vec<SequencedEvent>, StoreError> {
-    let until = indexed_until(conn).map_err(store_error)?;
-    let mut found: Vec<EventRow> = events_of_products::table
-        .inner_join(events::table.on(events::sequence.eq(events_of_products::sequence)))
-        .filter(events_of_products::sku.eq(sku.as_str()))
-        .filter(events_of_products::sequence.le(until))
-        .filter(events::sku.eq(sku.as_str()))
-        .select(EventRow::as_select())
-        .load(conn)
-        .map_err(store_error)?;
-    let newest: Vec<EventRow> = events::table
-        .filter(events::sequence.gt(until))
-        .filter(events::sku.eq(sku.as_str()))
-        .select(EventRow::as_select())
-        .load(conn)
-        .map_err(store_error)?;
-    found.extend(newest);
-    found.sort_by_key(|event| event.sequence);
-    // The order of an event that is found by its line is in its data, and so in the decoded fact.
-    found.into_iter().map(rows::event).collect()
-}
-
-/// What lines hold in the product's batches, whatever product the lines are of.
-fn allocations_in_batches_of(conn: &mut SqliteConnection, sku: &Sku) -> Result<AllocationsByPlace, StoreError> {
-    let further: Vec<AllocationRow> = batches::table
-        .inner_join(further_allocations::table.on(further_allocations::batch.eq(batches::reference)))
-        .filter(batches::sku.eq(sku.as_str()))
-        .select(AllocationRow::as_select())
-        .load(conn)
-        .map_err(store_error)?;
-    let placed_with: Vec<PlacedLineRow> = batches::table
-        .inner_join(lines_in_batches::table.on(lines_in_batches::batch.eq(batches::reference)))
-        .inner_join(
-            lines::table.on(lines::order_id
-                .eq(lines_in_batches::order_id)
-                .and(lines::line_id.eq(lines_in_batches::line_id))),
-        )
-        .filter(batches::sku.eq(sku.as_str()))
-        .select(PlacedLineRow::as_select())
-        .load(conn)
-        .map_err(store_error)?;
-    let mut held = AllocationsByPlace::new();
-    for row in further {
-        held.extend([by_place(rows::allocation(&row)?)]);
+/// The order ids of the page after an order id.
+fn next_orders(conn: &mut SqliteConnection, after: &str, rows: usize) -> Result<Option<OrderRange>, StoreError> {
+    macro_rules! ids {
+        ($table:ident, $id:expr) => {{
+            let ids = $table::table
+                .filter($table::order_id.gt(after))
+                .order($table::order_id)
+                .select($id);
+            first_rows::<String>(ids.load_iter(conn), rows.saturating_add(1))?
+        }};
     }
-    for row in placed_with {
-        let (_, allocation) = rows::placed_line(&row)?;
-        held.extend(allocation.map(by_place));
-    }
-    Ok(held)
+    let kinds = [
+        ids!(orders, orders::order_id),
+        ids!(lines, lines::order_id),
+        ids!(further_allocations, further_allocations::order_id),
+        ids!(dispatches, dispatches::order_id),
+        ids!(events, events::order_id.assume_not_null()),
+    ];
+    Ok(OrderRange::next(&kinds, rows))
 }
 
-/// The product's lines in these orders, with what they hold of what they were placed with.
-fn lines_of_product(
-    conn: &mut SqliteConnection,
-    sku: &Sku,
-    orders: &BTreeSet<OrderId>,
-) -> Result<(Vec<LineRecord>, Vec<AllocationRecord>), StoreError> {
-    let found: Vec<PlacedLineRow> = lines::table
-        .filter(one_of(lines::order_id, orders.iter().map(OrderId::as_str)))
-        .filter(lines::sku.eq(sku.as_str()))
-        .order((lines::order_id, lines::line_id))
-        .select(PlacedLineRow::as_select())
-        .load(conn)
-        .map_err(store_error)?;
-    let (mut lines, mut placed_with) = (Vec::with_capacity(found.len()), Vec::new());
-    for row in found {
-        let (line, allocation) = rows::placed_line(&row)?;
-        lines.push(line);
-        placed_with.extend(allocation);
+/// All that is stored under these order ids.
+fn orders_in(conn: &mut SqliteConnection, range: &OrderRange) -> Result<Vec<AuditedOrder>, StoreError> {
+    macro_rules! within {
+        ($table:ident) => {
+            $table::table
+                .filter($table::order_id.ge(&range.first))
+                .filter($table::order_id.lt(&range.end))
+        };
     }
-    Ok((lines, placed_with))
+    macro_rules! load {
+        ($query:expr) => {
+            $query.load(conn).map_err(store_error)?
+        };
+    }
+    let mut found = AuditedOrders::default();
+    let headers: Vec<OrderRow> = load!(within!(orders).select(OrderRow::as_select()));
+    for header in headers {
+        found.header(rows::order(header)?);
+    }
+    let lines: Vec<PlacedLineRow> = load!(within!(lines).select(PlacedLineRow::as_select()));
+    for row in &lines {
+        let (line, allocation) = rows::placed_line(row)?;
+        found.line(line);
+        allocation
+            .into_iter()
+            .for_each(|allocation| found.allocation(allocation));
+    }
+    let further: Vec<AllocationRow> = load!(within!(further_allocations).select(AllocationRow::as_select()));
+    for allocation in &further {
+        found.allocation(rows::allocation(allocation)?);
+    }
+    let dispatched: Vec<DispatchRow> = load!(within!(dispatches).select(DispatchRow::as_select()));
+    for dispatch in &dispatched {
+        found.dispatch(rows::dispatch(dispatch)?);
+    }
+    let naming = within!(events).select((events::order_id.assume_not_null(), EventRow::as_select()));
+    let naming: Vec<(String, EventRow)> = load!(naming);
+    // An event that placed a line and has no order id is named by the line.
+    let named = within!(lines)
+        .inner_join(events::table.on(lines::placed_sequence.eq(events::sequence.nullable())))
+        .filter(events::order_id.is_null())
+        .select((lines::order_id, EventRow::as_select()));
+    let named: Vec<(String, EventRow)> = load!(named);
+    for (order, event) in naming.into_iter().chain(named) {
+        found.event(&order, rows::event(event)?)?;
+    }
+    Ok(found.finish())
 }
 
-/// The further allocations of the product's lines in these orders, in whatever batch.
-fn further_allocations_of_lines(
-    conn: &mut SqliteConnection,
-    sku: &Sku,
-    orders: &BTreeSet<OrderId>,
-) -> Result<AllocationsByPlace, StoreError> {
-    let found: Vec<AllocationRow> = further_allocations::table
-        .inner_join(
-            lines::table.on(lines::order_id
-                .eq(further_allocations::order_id)
-                .and(lines::line_id.eq(further_allocations::line_id))),
-        )
-        .filter(one_of(
-            further_allocations::order_id,
-            orders.iter().map(OrderId::as_str),
-        ))
-        .filter(lines::sku.eq(sku.as_str()))
-        .select(AllocationRow::as_select())
+fn missing_lines(conn: &mut SqliteConnection, keys: Vec<LineKey>) -> Result<Vec<LineKey>, StoreError> {
+    let pairs = keys.iter().map(|key| [key.order.as_str(), key.line.as_str()]);
+    let stored: Vec<(String, String)> = lines::table
+        .filter(pair_one_of((lines::order_id, lines::line_id), pairs))
+        .select((lines::order_id, lines::line_id))
         .load(conn)
         .map_err(store_error)?;
-    let found = found.into_iter().map(|row| rows::allocation(&row).map(by_place));
-    found.collect()
+    let stored: BTreeSet<(&str, &str)> = stored.iter().map(|(order, line)| (&**order, &**line)).collect();
+    let is_missing = |key: &LineKey| !stored.contains(&(key.order.as_str(), key.line.as_str()));
+    Ok(keys.into_iter().filter(is_missing).collect())
 }

@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::not;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use earmark_application::{BatchRead, ProductRead, ProductSummary, StoreError};
-use earmark_domain::{BatchRecord, Count, ProductRecord, Reference, Sku, Units};
+use earmark_domain::{BatchRecord, ProductRecord, Reference, Sku, Units};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::super::builder::{Backordered, contains_in_any_case, first_rows, one_of, scalar, total};
 use super::super::connection::Readers;
@@ -182,7 +184,7 @@ pub(super) fn product(
     }))
 }
 
-/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, available. NULL is no
+/// A product's sums over its batches: in the warehouse, on their way, allocated, dispatched, free. NULL is no
 /// units.
 #[derive(Debug, Default, Queryable)]
 struct StockSums {
@@ -190,7 +192,7 @@ struct StockSums {
     inbound: Option<i64>,
     allocated: Option<i64>,
     dispatched: Option<i64>,
-    available: Option<i64>,
+    free: Option<i64>,
 }
 
 /// Products by SKU, with their sums. `folded`: those whose SKU or name contains it, in any case.
@@ -242,11 +244,13 @@ pub(super) fn summaries(
         .collect::<Result<Vec<_>, StoreError>>()?;
     let skus: Vec<&str> = page.iter().map(|(product, _)| product.sku.as_str()).collect();
     let mut sums = stock_sums(conn, &skus, folded.is_none())?;
+    let mut overdue = overdue_units(conn, &skus)?;
     let ended = ended.of(conn, page.iter().map(|(product, _)| product))?;
     page.into_iter()
         .map(|(product, backordered)| {
             let sums = sums.remove(product.sku.as_str()).unwrap_or_default();
-            summary(product, &sums, backordered, &ended)
+            let overdue = overdue.remove(product.sku.as_str()).unwrap_or_default();
+            summary(product, &sums, overdue, backordered, &ended)
         })
         .collect()
 }
@@ -302,9 +306,32 @@ fn stock_sums(conn: &mut SqliteConnection, skus: &[&str], all: bool) -> Result<H
     Ok(sums.map_err(store_error)?.into_iter().collect())
 }
 
+/// The units that are available in the overdue batches of these products, with the ETA of each batch.
+fn overdue_units(
+    conn: &mut SqliteConnection,
+    skus: &[&str],
+) -> Result<HashMap<String, Vec<(Date, Units)>>, StoreError> {
+    let mut units: HashMap<String, Vec<(Date, Units)>> = HashMap::new();
+    let found = batches::table
+        .filter(one_of(batches::sku, skus.iter().copied()))
+        .filter(batches::eta.is_not_null())
+        .filter(not(batches::closed))
+        .filter(batches::overdue)
+        .select(BatchRow::as_select())
+        .load(conn)
+        .map_err(store_error)?;
+    for row in found {
+        let batch = rows::batch(row)?;
+        let overdue = batch.eta.map(|eta| (eta, batch.available()));
+        units.entry(batch.sku.to_string()).or_default().extend(overdue);
+    }
+    Ok(units)
+}
+
 fn summary(
     product: ProductRecord,
     sums: &StockSums,
+    overdue: Vec<(Date, Units)>,
     backordered: Option<i64>,
     ended: &Ended,
 ) -> Result<ProductSummary, StoreError> {
@@ -313,6 +340,7 @@ fn summary(
         name,
         version,
         safety_stock,
+        pending,
         ..
     } = product;
     let units = |column, sum: Option<i64>| decode::units(&sku, column, sum.unwrap_or_default());
@@ -322,18 +350,13 @@ fn summary(
         inbound: units("inbound", sums.inbound)?,
         allocated: units("allocated", sums.allocated)?.saturating_sub(ended),
         dispatched: units("dispatched", sums.dispatched)?,
-        available: promisable(units("available", sums.available)?, ended, safety_stock),
+        free: [units("free", sums.free)?, ended].into_iter().sum(),
+        overdue,
         backordered: units("backordered", backordered)?,
+        is_pending: pending.is_some(),
         safety_stock,
         name,
         version,
         sku,
     })
-}
-
-/// The units that can be promised: what is available, with the units that ended holds have freed, less the safety
-/// stock.
-fn promisable(available: Units, ended: Units, safety_stock: Count) -> Units {
-    let free: Units = [available, ended].into_iter().sum();
-    free.saturating_sub(safety_stock.units())
 }

@@ -4,24 +4,27 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use earmark_application::{DueOrder, StoreError, Worklist};
 use earmark_domain::Sku;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::super::builder::first_rows;
 use super::super::error::store_error;
 use super::super::schema::{lines, products};
 use super::super::sqlite_store::SqliteStore;
+use super::super::statement::{Statement, statement};
 use crate::sql::decode;
 
 #[async_trait]
 impl Worklist for SqliteStore {
-    async fn products_with_pending_backlog(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_with_pending_work(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
             .by_key
             .query(move |conn| {
                 let pending = products::table
-                    .filter(products::resume_placed_version.is_not_null())
+                    .filter(products::pending.is_not_null())
                     .order(products::sku)
                     .select(products::sku);
                 skus(&first_rows(pending.load_iter(conn), limit)?)
@@ -29,16 +32,10 @@ impl Worklist for SqliteStore {
             .await
     }
 
-    async fn products_with_pending_change(&self, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    async fn products_changed_by_day(&self, today: Date, limit: usize) -> Result<Vec<Sku>, StoreError> {
         self.readers
             .by_key
-            .query(move |conn| {
-                let pending = products::table
-                    .filter(products::pending_change.is_not_null())
-                    .order(products::sku)
-                    .select(products::sku);
-                skus(&first_rows(pending.load_iter(conn), limit)?)
-            })
+            .query(move |conn| changed_by_day(conn, today, limit))
             .await
     }
 
@@ -67,6 +64,26 @@ impl Worklist for SqliteStore {
             .query_snapshot(move |conn| due_orders(conn, &skus, now, limit))
             .await
     }
+}
+
+/// Products with a batch that is overdue, if that was not told, or if a line that is due has units in it. By hand, for
+/// the order of the join.
+fn changed_by_day(conn: &mut SqliteConnection, today: Date, limit: usize) -> Result<Vec<Sku>, StoreError> {
+    const PRODUCTS: &str = "\
+        WITH asked (day) AS (VALUES (?)) \
+        SELECT DISTINCT b.sku FROM asked CROSS JOIN batches AS b \
+         WHERE b.eta < asked.day AND b.eta IS NOT NULL AND NOT b.closed AND ( \
+             NOT b.overdue OR EXISTS ( \
+                 SELECT 1 FROM lines AS l WHERE l.sku = b.sku AND l.due_by <= asked.day AND ( \
+                     l.batch = b.reference OR EXISTS ( \
+                         SELECT 1 FROM further_allocations AS f \
+                          WHERE f.order_id = l.order_id AND f.line_id = l.line_id AND f.batch = b.reference \
+                     ) \
+                 ) \
+             ) \
+         )";
+    let found: Statement<'_, Text> = statement(PRODUCTS).owned_text(today.to_string());
+    skus(&first_rows(found.load_iter(conn), limit)?)
 }
 
 fn skus(names: &[String]) -> Result<Vec<Sku>, StoreError> {

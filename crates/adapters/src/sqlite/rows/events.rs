@@ -20,6 +20,7 @@ pub(in crate::sqlite) struct EventRow {
     order_id: Option<String>,
     event_type: String,
     occurred_at: i64,
+    decided_on: String,
     actor: String,
     correlation_id: String,
     data: String,
@@ -38,6 +39,7 @@ pub(in crate::sqlite) fn event(row: EventRow) -> Result<SequencedEvent, StoreErr
         event: Event {
             subject: at.subject(row.sku, row.version, order.as_ref())?,
             occurred_at: at.instant("occurred_at", row.occurred_at)?,
+            decided_on: at.date("decided_on", &row.decided_on)?,
             actor: row.actor.into(),
             correlation_id: row.correlation_id.into(),
             fact: at.read("data", wire::fact_from_json(&row.event_type, &row.data))?,
@@ -58,6 +60,7 @@ pub(in crate::sqlite) fn encoded_event(row: EventRow) -> Result<EncodedEvent, St
         order,
         event_type: at.read("type", wire::event_type(&row.event_type))?,
         occurred_at: at.instant("occurred_at", row.occurred_at)?,
+        decided_on: at.date("decided_on", &row.decided_on)?,
         actor: row.actor,
         correlation_id: row.correlation_id,
         data: row.data,

@@ -5,7 +5,7 @@ use diesel::sqlite::Sqlite;
 use earmark_application::StoreError;
 use earmark_domain::{
     AllocationRecord, DispatchRecord, LineKey, LineRecord, LineState, LineTerms, Location, Locations, OrderId,
-    OrderRecord, Part, Precedence, Priority, Quantity, Reference, Sku, Units,
+    OrderRecord, Part, Precedence, Priority, Promise, Quantity, Reference, Sku, Units,
 };
 use jiff::{Timestamp, civil};
 
@@ -79,6 +79,9 @@ pub(in crate::sqlite) struct LineRow {
     rank: i64,
     locations: Option<String>,
     hold_until: Option<i64>,
+    promised_on: Option<String>,
+    first_promised_on: Option<String>,
+    due_by: Option<String>,
 }
 
 /// A line as it is read, with the units it was placed with.
@@ -131,7 +134,7 @@ pub(in crate::sqlite) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timest
 }
 
 /// A line's record.
-pub(in crate::sqlite) fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
+fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
     let at = RowContext {
         table: "lines",
         key: &format_args!("{}/{}", row.order_id, row.line_id),
@@ -141,11 +144,19 @@ pub(in crate::sqlite) fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
         Some(names) => at.locations(at.read("locations", serde_json::from_str(names))?)?,
     };
     let hold_until = row.hold_until.map(|until| at.instant("hold_until", until));
+    let day = |column, day: &Option<String>| day.as_deref().map(|day| at.date(column, day)).transpose();
+    let promised_on = day("promised_on", &row.promised_on)?;
     let state = LineState::parse(&row.state);
     Ok(LineRecord {
         sku: at.read("sku", Sku::new(&row.sku))?,
         state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
         placed_version: at.read("placed_version", u64::try_from(row.placed_version))?,
+        promise: Promise {
+            on: promised_on,
+            // Left out where it is the same.
+            first_on: day("first_promised_on", &row.first_promised_on)?.or(promised_on),
+            due_by: day("due_by", &row.due_by)?,
+        },
         terms: LineTerms {
             key: at.line_key(&row.order_id, &row.line_id)?,
             quantity: at.read("quantity", Quantity::new(row.quantity))?,
@@ -196,10 +207,14 @@ pub(in crate::sqlite) struct LineValues<'a> {
     pub(in crate::sqlite) rank: i64,
     pub(in crate::sqlite) locations: Option<String>,
     pub(in crate::sqlite) hold_until: Option<i64>,
+    pub(in crate::sqlite) promised_on: Option<String>,
+    pub(in crate::sqlite) first_promised_on: Option<String>,
+    pub(in crate::sqlite) due_by: Option<String>,
 }
 
 /// A line's row, but for its product and the units it was placed with.
 pub(in crate::sqlite) fn line_values(line: &LineRecord) -> LineValues<'_> {
+    let Promise { on, first_on, due_by } = line.promise;
     LineValues {
         order_id: line.terms.key.order.as_str(),
         line_id: line.terms.key.line.as_str(),
@@ -212,6 +227,9 @@ pub(in crate::sqlite) fn line_values(line: &LineRecord) -> LineValues<'_> {
         rank: rank::rank(line.terms.precedence),
         locations: location_names(&line.terms.locations),
         hold_until: line.terms.hold_until.map(Timestamp::as_microsecond),
+        promised_on: on.map(|day| day.to_string()),
+        first_promised_on: first_on.filter(|_| first_on != on).map(|day| day.to_string()),
+        due_by: due_by.map(|day| day.to_string()),
     }
 }
 

@@ -3,15 +3,13 @@
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use diesel::sqlite::Sqlite;
 use earmark_application::StoreError;
-use earmark_domain::{
-    BatchRecord, Count, Location, ProductName, ProductRecord, Quantity, Reference, ServicePosition, Sku,
-};
+use earmark_domain::{BatchRecord, Count, Location, ProductName, ProductRecord, Quantity, Reference, Sku};
 use jiff::Timestamp;
 
 use super::super::schema::{batches, products};
 use super::Times;
 use crate::sql::decode::{RowContext, counter};
-use crate::sql::{pending_change, rank};
+use crate::sql::pending;
 
 /// A product as it is read.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -21,14 +19,11 @@ pub(in crate::sqlite) struct ProductRow {
     name: Option<String>,
     version: i64,
     batches_created: i64,
-    resume_rank: Option<i64>,
-    resume_placed_version: Option<i64>,
-    resume_order_id: Option<String>,
-    resume_line_id: Option<String>,
     safety_stock: i64,
     depleted: bool,
     next_expiry: Option<i64>,
-    pending_change: Option<String>,
+    at_risk: bool,
+    pending: Option<String>,
 }
 
 /// A product's record.
@@ -37,32 +32,17 @@ pub(in crate::sqlite) fn product(row: ProductRow) -> Result<ProductRecord, Store
         table: "products",
         key: &row.sku,
     };
-    let resume = (
-        row.resume_rank,
-        row.resume_placed_version,
-        row.resume_order_id,
-        row.resume_line_id,
-    );
-    let resume_after = match resume {
-        (None, None, None, None) => None,
-        (Some(rank), Some(placed_version), Some(order), Some(line)) => Some(ServicePosition {
-            precedence: at.precedence("resume_rank", rank)?,
-            placed_version: at.read("resume_placed_version", u64::try_from(placed_version))?,
-            key: at.line_key(&order, &line)?,
-        }),
-        _ => return Err(at.corrupt("the position to resume the backlog at is not whole")),
-    };
     let expiry = |until| at.instant("next_expiry", until);
     let sku = at.read("sku", Sku::new(&row.sku))?;
-    let pending_change = row.pending_change.map(|json| pending_change::from_json(&sku, &json));
+    let work = row.pending.map(|json| pending::from_json(&sku, &json));
     Ok(ProductRecord {
-        pending_change: pending_change.transpose()?,
+        pending: work.transpose()?,
         name: at.read("name", row.name.map(ProductName::new).transpose())?,
         version: at.read("version", u64::try_from(row.version))?,
         batches_created: at.read("batches_created", u32::try_from(row.batches_created))?,
-        resume_after,
         safety_stock: at.read("safety_stock", Count::new(row.safety_stock))?,
         depleted: row.depleted,
+        at_risk: row.at_risk,
         next_expiry: row.next_expiry.map(expiry).transpose()?,
         sku,
     })
@@ -77,32 +57,25 @@ pub(in crate::sqlite) struct ProductValues<'a> {
     name: Option<&'a str>,
     version: i64,
     batches_created: i64,
-    resume_rank: Option<i64>,
-    resume_placed_version: Option<i64>,
-    resume_order_id: Option<&'a str>,
-    resume_line_id: Option<&'a str>,
     safety_stock: i64,
     depleted: bool,
     next_expiry: Option<i64>,
-    pending_change: Option<String>,
+    at_risk: bool,
+    pending: Option<String>,
 }
 
 /// A product's row.
 pub(in crate::sqlite) fn product_values(product: &ProductRecord) -> ProductValues<'_> {
-    let resume = product.resume_after.as_ref();
     ProductValues {
         sku: product.sku.as_str(),
         name: product.name.as_ref().map(ProductName::as_str),
         version: counter(product.version),
         batches_created: i64::from(product.batches_created),
-        resume_rank: resume.map(|position| rank::rank(position.precedence)),
-        resume_placed_version: resume.map(|position| counter(position.placed_version)),
-        resume_order_id: resume.map(|position| position.key.order.as_str()),
-        resume_line_id: resume.map(|position| position.key.line.as_str()),
         safety_stock: i64::from(product.safety_stock.get()),
         depleted: product.depleted,
         next_expiry: product.next_expiry.map(Timestamp::as_microsecond),
-        pending_change: product.pending_change.as_ref().map(pending_change::to_json),
+        at_risk: product.at_risk,
+        pending: product.pending.as_ref().map(pending::to_json),
     }
 }
 
@@ -120,6 +93,7 @@ pub(in crate::sqlite) struct BatchRow {
     allocated: i64,
     dispatched: i64,
     eta: Option<String>,
+    overdue: bool,
     closed: bool,
 }
 
@@ -140,6 +114,7 @@ pub(in crate::sqlite) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError>
         allocated: at.units("allocated", row.allocated)?,
         dispatched: at.units("dispatched", row.dispatched)?,
         eta: day("eta", row.eta)?,
+        overdue: row.overdue,
         closed: row.closed,
         reference: at.read("reference", Reference::new(&row.reference))?,
     })
@@ -157,6 +132,7 @@ pub(in crate::sqlite) struct BatchValues<'a> {
     created_eta: Option<String>,
     quantity: i64,
     eta: Option<String>,
+    overdue: bool,
     closed: bool,
     open: bool,
 }
@@ -172,6 +148,7 @@ pub(in crate::sqlite) fn batch_values(batch: &BatchRecord) -> BatchValues<'_> {
         created_eta: batch.created_eta.map(|eta| eta.to_string()),
         quantity: i64::from(batch.quantity.get()),
         eta: batch.eta.map(|eta| eta.to_string()),
+        overdue: batch.overdue,
         closed: batch.closed,
         // Nothing of it is allocated yet.
         open: batch.quantity.get() > 0,

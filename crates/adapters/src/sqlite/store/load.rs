@@ -10,11 +10,12 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, DispatchRecord,
-    LineKey, LineRecord, Loaded, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, ReleaseRead,
-    Scope, ServicePosition, Sku,
+    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, DispatchRecord, LineKey,
+    LineRecord, Loaded, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, ReleaseRead, Scope,
+    ServicePosition, ServiceRead, Sku,
 };
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::super::builder::{Backordered, first_rows, one_of, pair_one_of};
 use super::super::cursors::served_after;
@@ -23,6 +24,7 @@ use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, OrderRow, P
 use super::super::schema::{batches, dispatches, further_allocations, inbox, lines, orders, products};
 use super::super::statement::{Statement, statement};
 use super::release::lines_to_release;
+use super::service::{most_available, to_break, to_improve};
 
 /// Reads the scope's part of the tables, in the open transaction.
 pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<Loaded, StoreError> {
@@ -44,9 +46,27 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         batch_pages_cut.extend(reader.open_batches(&product.sku, all)?);
     }
     let mut backlog = Vec::new();
-    if scope.backlog != BacklogNeed::None {
+    for product in &products {
+        if let Some(page) = scope.backlog_of(product) {
+            backlog.push(reader.backlog(&product.sku, &page)?);
+        }
+    }
+    let mut improvable = None;
+    if let Some(page) = scope.improvement_of(&products) {
+        let (keys, more) = to_improve(reader.connection, &page)?;
+        let last = reader.lines_by_key(&keys)?;
+        improvable = Some(ServiceRead {
+            sku: page.sku,
+            until: last.filter(|_| more),
+        });
+    }
+    let mut more_to_break = false;
+    if let Some(day) = scope.day {
         for product in &products {
-            backlog.push(reader.backlog(product, scope.backlog)?);
+            reader.untold_delays(&product.sku, day)?;
+            let (keys, more) = to_break(reader.connection, &product.sku, day)?;
+            reader.lines_by_key(&keys)?;
+            more_to_break |= more;
         }
     }
     let mut release = None;
@@ -81,6 +101,8 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         dispatches,
         next_holds,
         backlog,
+        improvable,
+        more_to_break,
         release,
         processed,
     })
@@ -245,26 +267,55 @@ impl Reader<'_> {
     }
 
     /// A page of a product's backlog, in order of service.
-    fn backlog(&mut self, product: &ProductRecord, need: BacklogNeed) -> Result<BacklogRead, StoreError> {
-        let after = match need {
-            BacklogNeed::Resume => product.resume_after.as_ref(),
-            BacklogNeed::None | BacklogNeed::FromStart => None,
-        };
+    fn backlog(&mut self, sku: &Sku, page: &BacklogScope) -> Result<ServiceRead, StoreError> {
         // One more than is wanted shows whether more wait.
         let waiting = lines::table
-            .filter(lines::sku.eq(product.sku.as_str()))
+            .filter(lines::sku.eq(sku.as_str()))
             .filter(lines::state.eq(Backordered))
-            .filter(served_after(after))
+            .filter(served_after(page.after.as_ref()))
             .order((lines::rank, lines::placed_version, lines::order_id, lines::line_id))
             .select(PlacedLineRow::as_select());
-        let mut found = first_rows::<PlacedLineRow>(waiting.load_iter(self.connection), BACKLOG_PAGE + 1)?;
+        let mut found = if page.fitting {
+            let (whole, split) = most_available(self.connection, sku)?;
+            let fits = lines::quantity
+                .le(whole)
+                .or(lines::split.and(lines::quantity.le(split)));
+            first_rows::<PlacedLineRow>(waiting.filter(fits).load_iter(self.connection), BACKLOG_PAGE + 1)?
+        } else {
+            first_rows::<PlacedLineRow>(waiting.load_iter(self.connection), BACKLOG_PAGE + 1)?
+        };
         let more = found.len() > BACKLOG_PAGE;
         found.truncate(BACKLOG_PAGE);
         let last = self.add_lines(found)?;
-        Ok(BacklogRead {
-            sku: product.sku.clone(),
+        Ok(ServiceRead {
+            sku: sku.clone(),
             until: last.filter(|_| more),
         })
+    }
+
+    /// Lines by their keys. Answers the last of them in the order of service.
+    fn lines_by_key(&mut self, keys: &[(String, String)]) -> Result<Option<ServicePosition>, StoreError> {
+        let pairs = keys.iter().map(|(order, line)| [order.as_str(), line.as_str()]);
+        let mut found: Vec<PlacedLineRow> = lines::table
+            .filter(pair_one_of((lines::order_id, lines::line_id), pairs))
+            .select(PlacedLineRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        found.sort_by(|a, b| a.service_key().cmp(&b.service_key()));
+        self.add_lines(found)
+    }
+
+    /// The batches of a product whose ETA lies before a day, if that was not told.
+    fn untold_delays(&mut self, sku: &Sku, day: Date) -> Result<(), StoreError> {
+        let found = batches::table
+            .filter(batches::sku.eq(sku.as_str()))
+            .filter(batches::eta.lt(day.to_string()))
+            .filter(not(batches::closed))
+            .filter(not(batches::overdue))
+            .select(BatchRow::as_select())
+            .load(self.connection)
+            .map_err(store_error)?;
+        self.add_batches(found)
     }
 
     /// What all lines that have been read hold.

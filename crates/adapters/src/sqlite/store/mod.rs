@@ -6,6 +6,7 @@ mod insert;
 mod load;
 mod release;
 mod search_index;
+mod service;
 mod write;
 mod write_connection;
 

@@ -105,6 +105,7 @@ fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) 
             let changes = (
                 batches::quantity.eq(quantity),
                 batches::eta.eq(batch.eta.map(|eta| eta.to_string())),
+                batches::overdue.eq(batch.overdue),
                 batches::closed.eq(batch.closed),
                 batches::open.eq((batches::allocated + batches::dispatched).lt(quantity)),
             );
@@ -149,7 +150,7 @@ fn write_lines(
     static NEW: LazyLock<Insert<NewLineRows>> = LazyLock::new(|| {
         insert_into!(
             lines: order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order, rank,
-            locations, hold_until, batch, units, release_rank, placed_sequence,
+            locations, hold_until, promised_on, first_promised_on, due_by, batch, units, release_rank, placed_sequence,
         )
     });
     for change in changes {
@@ -187,6 +188,9 @@ fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a
         .integer(values.rank)
         .optional_owned_text(values.locations)
         .optional_integer(values.hold_until)
+        .optional_owned_text(values.promised_on)
+        .optional_owned_text(values.first_promised_on)
+        .optional_owned_text(values.due_by)
 }
 
 /// Deletes an allocation: from its line, which was placed with it, or from the further allocations.
@@ -273,7 +277,7 @@ fn write_events(
 ) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewEvents>> = LazyLock::new(|| {
         insert_into!(
-            events: sequence, sku, version, order_id, event_type, occurred_at, actor, correlation_id, data
+            events: sequence, sku, version, order_id, event_type, occurred_at, decided_on, actor, correlation_id, data
         )
     });
     let numbered: Vec<(i64, (&Event, bool))> = (last + 1..).zip(placed.events(new)).collect();
@@ -286,6 +290,7 @@ fn write_events(
             .optional_text(event.order().filter(|_| !by_line).map(|order| order.as_str()))
             .text(event.fact.name())
             .integer(event.occurred_at.as_microsecond())
+            .owned_text(event.decided_on.to_string())
             .text(&event.actor)
             .text(&event.correlation_id)
             .owned_text(wire::fact_to_json(&event.fact))

@@ -75,8 +75,8 @@ impl WriteConnection {
                 Err(undecided) => return Err(undecided.into()),
             }
         }
-        if scope.release.is_some() || scope.pending_change {
-            // Which lines leave a batch first follows from all lines in it.
+        if scope.release.is_some() || scope.continues || scope.reallocates {
+            // Which lines leave a batch first, or may move to another, follows from all lines in it.
             self.deferred_index.write_all(&mut self.connection)?;
         }
         let loaded = load(&mut self.connection, scope)?;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
-use earmark_application::{Audit, Decide, Decided, EventFeed, EventFilter, Store, Views};
+use earmark_application::{Decide, Decided, EventFeed, EventFilter, Store, VerifyPorts, Views, verify};
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, Count, CreateBatch, DecisionContext, LineId, LineKey, LineRequest, LineState,
-    Loaded, Location, Locations, OnShortage, OrderId, Promising, Quantity, Reference, Sku, UnitOfWork, audit,
+    Allocate, Calendar, ChangeBatch, Command, Count, CreateBatch, DecisionContext, LineId, LineKey, LineRequest,
+    LineState, Loaded, Location, Locations, OnShortage, OrderId, Promising, Quantity, Reference, Sku, UnitOfWork,
 };
 use jiff::Timestamp;
 
@@ -45,8 +45,10 @@ fn order(number: usize) -> OrderId {
 /// Runs a command, as the engine would, at a second of its own.
 async fn run(store: &SqliteStore, second: usize, command: Command) {
     let scope = command.scope();
+    let now = Timestamp::from_second(1_900_000_000 + i64::try_from(second).expect("few")).expect("an instant");
     let context = DecisionContext {
-        now: Timestamp::from_second(1_900_000_000 + i64::try_from(second).expect("few")).expect("an instant"),
+        now,
+        today: Calendar::UTC.day_of(now),
         actor: "tests".into(),
         correlation_id: "a test".into(),
         promising: Promising::default(),
@@ -92,6 +94,7 @@ async fn allocate(store: &SqliteStore, number: usize) {
         locations: Locations::ANY,
         on_shortage: OnShortage::Backorder,
         split: false,
+        without_grace: false,
     });
     run(store, 100 + number, command).await;
 }
@@ -105,7 +108,7 @@ async fn count(store: &SqliteStore, number: usize, units: i32) {
     run(store, 9_000, Command::ChangeBatch(counted)).await;
 }
 
-/// Each product's events are those of all events that are its own, from whichever cursor; and its history is sound.
+/// Each product's events are those of all events that are its own, from whichever cursor; and all is sound.
 async fn each_product_has_all_of_its_events(store: &SqliteStore) {
     let all = store.events(&EventFilter::default(), 0, 10_000).await.expect("events");
     let last = all.events.last().expect("an event").sequence;
@@ -129,11 +132,14 @@ async fn each_product_has_all_of_its_events(store: &SqliteStore) {
             let page = store.events(&filter, after, 3).await.expect("events").events;
             assert_eq!(page, wanted[..wanted.len().min(3)], "{sku} after {after}");
         }
-        let history = store.history(&sku).await.expect("it answers").expect("a product");
-        assert_eq!(history.events, own);
-        let discrepancies = audit(&history);
-        assert!(discrepancies.is_empty(), "{discrepancies:?}");
     }
+    let ports = VerifyPorts {
+        views: store,
+        events: store,
+        audit: store,
+    };
+    let report = verify(ports).await.expect("it answers");
+    assert_eq!(report.discrepancies, Vec::<String>::new());
 }
 
 /// Once the store is closed, each event and line has its entry, and there are no others.
@@ -301,8 +307,8 @@ async fn a_forged_event_does_not_keep_others_from_being_indexed() {
     buy(&shop, 1_000).await;
     file.other_program()
         .batch_execute(
-            "INSERT INTO events VALUES (1000, 'P-0', 900, NULL, 'Allocated', 0, 'nobody', 'r', 'no JSON'), \
-             (1001, ' ', 1, NULL, 'Allocated', 0, 'nobody', 'r', '{}')",
+            "INSERT INTO events VALUES (1000, 'P-0', 900, NULL, 'Allocated', 0, '2030-01-01', 'nobody', 'r', 'no JSON'), \
+             (1001, ' ', 1, NULL, 'Allocated', 0, '2030-01-01', 'nobody', 'r', '{}')",
         )
         .expect("forged events");
     for number in 0..60 {

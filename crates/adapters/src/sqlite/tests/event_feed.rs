@@ -17,7 +17,7 @@ async fn shop_with_a_past(file: &ShopFile) -> SqliteStore {
     store(&shop, a_small_shop()).await.expect("stored");
     let past = format!(
         "WITH RECURSIVE n (n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM n WHERE n < {PAST}) \
-         INSERT INTO events SELECT n, 'LAMP', n, NULL, 'StockDepleted', 0, 'past', 'past', '{{}}' FROM n; \
+         INSERT INTO events SELECT n, 'LAMP', n, NULL, 'StockDepleted', 0, '2030-01-01', 'past', 'past', '{{}}' FROM n; \
          INSERT INTO events_of_products SELECT sku, version, sequence FROM events; \
          UPDATE deferred_index SET until = {PAST}"
     );

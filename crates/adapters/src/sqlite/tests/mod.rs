@@ -23,7 +23,7 @@ use earmark_application::{Decide, Decided, Store, StoreError};
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, ChangeSet, Count, Event, Fact, LineId, LineKey, LineRecord, LineState,
     LineTerms, Location, Locations, OrderId, OrderRecord, Precedence, Precondition, ProductChange, ProductName,
-    ProductRecord, Quantity, Reference, ReleaseRank, Scope, Sku, Subject, Units,
+    ProductRecord, Promise, Quantity, Reference, ReleaseRank, Scope, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -91,11 +91,11 @@ fn product(name: &str, version: u64) -> ProductRecord {
         name: Some(ProductName::new(name).expect("a product name")),
         version,
         batches_created: 1,
-        resume_after: None,
         safety_stock: Count::ZERO,
         depleted: false,
         next_expiry: None,
-        pending_change: None,
+        at_risk: false,
+        pending: None,
     }
 }
 
@@ -111,6 +111,7 @@ fn batch() -> BatchRecord {
         allocated: Units::ZERO,
         dispatched: Units::ZERO,
         eta: Some(date(2031, 5, 6)),
+        overdue: false,
         closed: false,
     }
 }
@@ -119,6 +120,7 @@ fn named(name: &str, version: u64) -> Event {
     Event {
         subject: Subject::Product { sku: sku(), version },
         occurred_at: instant(),
+        decided_on: date(2031, 1, 2),
         actor: Arc::from("test"),
         correlation_id: Arc::from("r-1"),
         fact: Fact::ProductNamed {
@@ -146,6 +148,11 @@ fn a_small_shop() -> ChangeSet {
             sku: sku(),
             state: LineState::Allocated,
             placed_version: 2,
+            promise: Promise {
+                on: Some(date(2031, 5, 6)),
+                first_on: Some(date(2031, 5, 6)),
+                due_by: None,
+            },
             terms: LineTerms {
                 key: key(),
                 quantity: quantity(4),

@@ -13,7 +13,8 @@ use earmark_application::{
     Audit, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore,
     LeaseRequest, LeaseToken, LineFilter, Store, Views, Worklist,
 };
-use earmark_domain::{BacklogNeed, Change, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
+use earmark_domain::{Change, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
+use jiff::civil::date;
 
 use super::super::SqliteStore;
 use super::super::statement::statement;
@@ -93,7 +94,7 @@ async fn run_all(shop: &SqliteStore) {
                 orders: [key().order].into(),
                 dispatches: true,
                 batches: [batch_reference()].into(),
-                backlog: BacklogNeed::FromStart,
+                backlog: true,
                 release: Some(ReleaseScope {
                     batch: batch_reference(),
                     lines: release,
@@ -104,6 +105,23 @@ async fn run_all(shop: &SqliteStore) {
             },
         )
         .await;
+    }
+    for work in [
+        Scope {
+            continues: true,
+            ..Scope::default()
+        },
+        Scope {
+            reallocates: true,
+            ..Scope::default()
+        },
+        Scope {
+            day: Some(date(2090, 1, 1)),
+            ..Scope::default()
+        },
+    ] {
+        let skus = [sku()].into();
+        load(shop, Scope { skus, ..work }).await;
     }
     let far = "2090-01-01T00:00:00Z".parse().expect("an instant");
     shop.batch(&batch_reference(), far).await.expect("an answer");
@@ -133,11 +151,15 @@ async fn run_all(shop: &SqliteStore) {
     }
     shop.due_orders(&[sku()].into(), far, 10).await.expect("an answer");
     shop.products_with_due_holds(far, 10).await.expect("an answer");
-    shop.products_with_pending_backlog(10).await.expect("an answer");
-    shop.line_event_checks(Some(&key()), 10).await.expect("an answer");
-    shop.order_events(None, 10).await.expect("an answer");
-    shop.order_events(Some((&key().order, 1)), 10).await.expect("an answer");
-    shop.history(&sku()).await.expect("an answer");
+    shop.products_with_pending_work(10).await.expect("an answer");
+    shop.products_changed_by_day(date(2090, 1, 1), 10)
+        .await
+        .expect("an answer");
+    shop.last_event().await.expect("an answer");
+    shop.audited_product(&sku()).await.expect("an answer");
+    let orders = shop.audited_orders(None, 10).await.expect("an answer");
+    assert!(!orders.is_empty());
+    shop.missing_lines(&[key()]).await.expect("an answer");
 }
 
 /// What changes the rows of the small shop, each kind of them.
@@ -185,9 +207,17 @@ fn is_fault(step: &str) -> bool {
     let scans = step.starts_with("SCAN ")
         && !step.contains(" json_each ")
         && !step.starts_with("SCAN product_ngrams VIRTUAL TABLE INDEX 0:M")
-        && step != "SCAN deferred_index";
+        && ![
+            "SCAN deferred_index",
+            "SCAN asked",
+            "SCAN coming",
+            "SCAN 6 CONSTANT ROWS",
+        ]
+        .contains(&step)
+        && !step.ends_with("CONSTANT ROW")
+        && !step.starts_with("SCAN (subquery-");
     // A partial index of the products that a page of the worklist is read from.
-    let worklist = step.ends_with("INDEX products_pending_backlog");
+    let worklist = step.ends_with("INDEX products_pending");
     (scans && !worklist) || step == "USE TEMP B-TREE FOR ORDER BY"
 }
 
@@ -201,7 +231,12 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
     run_all(&shop).await;
     drop(shop);
     let seen = statements.lock().expect("no thread panicked");
-    let queries = seen.run.iter().filter(|text| text.starts_with("SELECT"));
+    let is_query = |text: &&String| {
+        ["SELECT", "WITH"]
+            .iter()
+            .any(|begin| text.trim_start().starts_with(begin))
+    };
+    let queries = seen.run.iter().filter(is_query);
     let queries: Vec<&String> = queries.collect();
     assert!(queries.len() > 40, "{}", queries.len());
     let mut other = file.address().open_reader().expect("the file opens");
@@ -211,7 +246,11 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
         // One product's batches are sorted by preference, all of which the view shows.
         let product_view = query.contains("LEFT OUTER JOIN `batches` ON (`batches`.`sku` = `products`.`sku`)");
         let plan = plan(&mut other, query);
-        let faults: Vec<&String> = plan.iter().filter(|step| is_fault(step) && !product_view).collect();
+        // The lines on batches that have not arrived come batch by batch, and are wanted in order of service.
+        let improvement = query.contains("coming");
+        let sorts = product_view || improvement;
+        let is_sort = |step: &str| step == "USE TEMP B-TREE FOR ORDER BY" && sorts;
+        let faults: Vec<&String> = plan.iter().filter(|step| is_fault(step) && !is_sort(step)).collect();
         assert!(faults.is_empty(), "{query}\n{plan:#?}");
     }
 }

@@ -46,12 +46,15 @@ async fn a_file_that_is_opened_again_has_what_was_stored() {
     let file = ShopFile::new();
     let shop = file.open().await;
     store(&shop, a_small_shop()).await.expect("stored");
-    let before = shop.history(&sku()).await.expect("an answer").expect("a product");
+    let before = shop.audited_product(&sku()).await.expect("an answer");
+    let orders = shop.audited_orders(None, 10).await.expect("an answer");
     drop(shop);
 
     let again = file.open().await;
-    let after = again.history(&sku()).await.expect("an answer").expect("a product");
+    let after = again.audited_product(&sku()).await.expect("an answer");
     assert_eq!(after, before);
+    assert_eq!(again.audited_orders(None, 10).await.expect("an answer"), orders);
+    let after = after.expect("a product");
     assert_eq!(after.product, product("Lampe Été", 2));
     assert_eq!(
         after.batches,
@@ -60,8 +63,9 @@ async fn a_file_that_is_opened_again_has_what_was_stored() {
             ..batch()
         }]
     );
-    assert_eq!(after.allocations, a_small_shop().earmarked);
-    let events: Vec<Event> = after.events.into_iter().map(|sequenced| sequenced.event).collect();
+    assert_eq!(orders[0].allocations, a_small_shop().earmarked);
+    let page = again.events(&EventFilter::default(), 0, 10).await.expect("an answer");
+    let events: Vec<Event> = page.events.into_iter().map(|sequenced| sequenced.event).collect();
     assert_eq!(events, a_small_shop().events);
     let lines = again.lines(LineFilter::All, None, 10).await.expect("an answer");
     assert_eq!(lines.len(), 1);

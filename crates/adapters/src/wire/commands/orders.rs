@@ -14,9 +14,6 @@ use crate::wire::reading::fields::{Fields, object};
 use crate::wire::reading::json::Json;
 use crate::wire::reading::values::{date, quantity, text, whole_number, word, yes_or_no};
 
-/// The most lines in one body.
-const MAX_LINES: usize = 500;
-
 const ON_SHORTAGE: &[(&str, OnShortage)] = &[("reject", OnShortage::Reject), ("backorder", OnShortage::Backorder)];
 
 const ON_ORDER_SHORTAGE: &[(&str, OnOrderShortage)] = &[
@@ -44,11 +41,12 @@ pub fn allocate(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Allocate
         locations: line.locations,
         on_shortage: on_shortage?.unwrap_or_default(),
         split: split?.unwrap_or(false),
+        without_grace: false,
     })
 }
 
-/// A line of an order or of a quote. Without locations of its own it takes those of its order, or any.
-fn order_line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<OrderLine> {
+/// Reads a line of an order or of a quote. Without locations of its own it takes those of its order, or any.
+pub fn order_line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<OrderLine> {
     let line = fields.optional("line_id", faults, text(LineId::from_str));
     let sku = fields.required("sku", faults, text(Sku::from_str));
     let quantity = fields.required("quantity", faults, quantity);
@@ -121,7 +119,7 @@ fn content(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<(Vec<OrderLin
 /// The lines of an order, with the locations of the order where they name none of their own.
 fn order_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Vec<OrderLine>> {
     let mut seen = HashSet::new();
-    let lines = fields.list("lines", MAX_LINES, faults, |json, path, faults| {
+    let lines = fields.list("lines", MAX_LINES_PER_ORDER, faults, |json, path, faults| {
         let line = object(json, path, faults, order_line)?;
         if !seen.insert(line.line.clone()) {
             faults.add(

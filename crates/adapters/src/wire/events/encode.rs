@@ -30,22 +30,34 @@ impl Serialize for Data<'_> {
             | Fact::BatchQuantityChanged { .. }
             | Fact::BatchEtaChanged { .. }
             | Fact::BatchReceived { .. }
+            | Fact::BatchOverdue { .. }
             | Fact::BatchCancelled { .. } => write_batch(&mut map, self.0)?,
             Fact::Allocated {
                 line,
                 allocations,
                 from_backlog,
+                promised_on,
             } => {
                 write_terms(&mut map, line)?;
                 map.serialize_entry("allocations", &Parts(allocations))?;
                 map.serialize_entry("from_backlog", from_backlog)?;
+                map.serialize_entry("promised_on", &Text(promised_on))?;
             }
-            Fact::Deallocated { key, from, why, left } => {
+            Fact::Deallocated {
+                key,
+                from,
+                why,
+                left,
+                promised_on,
+            } => {
                 write_key(&mut map, key)?;
                 map.serialize_entry("from", &Parts(from))?;
                 map.serialize_entry("why", why.as_str())?;
                 if let Some(left) = left {
                     map.serialize_entry("left", &left.get())?;
+                }
+                if let Some(promised_on) = promised_on {
+                    map.serialize_entry("promised_on", &Text(promised_on))?;
                 }
             }
             Fact::Reallocated {
@@ -138,6 +150,10 @@ fn write_batch<M: SerializeMap>(map: &mut M, fact: &Fact) -> Result<(), M::Error
             map.serialize_entry("reference", reference.as_str())?;
             map.serialize_entry("eta", &eta.map(Text))
         }
+        Fact::BatchOverdue { reference, eta } => {
+            map.serialize_entry("reference", reference.as_str())?;
+            map.serialize_entry("eta", &Text(eta))
+        }
         _ => Ok(()),
     }
 }
@@ -217,13 +233,17 @@ impl Serialize for Locations<'_> {
     }
 }
 
-/// `{"batch_quantity_changed": reference}`: the reason of a move, with the batch that caused it.
+/// `{"batch_quantity_changed": reference}`: the reason of a move, with the batch that caused it; `"improved"` if none
+/// did.
 struct Reason<'a>(&'a MoveReason);
 
 impl Serialize for Reason<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(batch) = self.0.batch() else {
+            return serializer.serialize_str(self.0.as_str());
+        };
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0.as_str(), self.0.batch().as_str())?;
+        map.serialize_entry(self.0.as_str(), batch.as_str())?;
         map.end()
     }
 }

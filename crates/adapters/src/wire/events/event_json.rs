@@ -3,6 +3,7 @@
 use earmark_application::EncodedEvent;
 use earmark_domain::Subject;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -36,6 +37,9 @@ pub struct EventJson<'a> {
     /// When it was decided, in UTC.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime, example = "2026-02-01T09:30:00Z"))]
     pub occurred_at: Text<Timestamp>,
+    /// The day of the decision, by the shop's calendar.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2026-02-01"))]
+    pub decided_on: Text<Date>,
     /// The principal that caused it.
     #[cfg_attr(feature = "schema", schema(example = "http"))]
     pub actor: &'a str,
@@ -69,6 +73,7 @@ impl<'a> EventJson<'a> {
             version,
             order_id: event.order.as_ref().map(|order| order.as_str()),
             occurred_at: Text(event.occurred_at),
+            decided_on: Text(event.decided_on),
             actor: &event.actor,
             correlation_id: &event.correlation_id,
             data,

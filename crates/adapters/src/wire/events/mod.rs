@@ -5,10 +5,16 @@ mod decode;
 mod encode;
 mod error;
 mod event_json;
+#[cfg(feature = "schema")]
+mod schema;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+#[cfg(feature = "schema")]
+pub use decode::data_schemas;
 pub use decode::{allocated_order, fact_from_json};
 pub use encode::fact_to_json;
 pub use error::{WireError, event_type};
 pub use event_json::EventJson;
+#[cfg(feature = "schema")]
+pub use schema::{DataSchema, Named};

@@ -69,7 +69,7 @@ fn precedence(custom: bool) -> Precedence {
 }
 
 /// Every kind of fact, with every kind of value in its fields.
-fn facts() -> Vec<Fact> {
+pub(crate) fn facts() -> Vec<Fact> {
     let until = Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant");
     let mut facts = vec![
         Fact::OrderCancelled,
@@ -84,6 +84,7 @@ fn facts() -> Vec<Fact> {
         from: parts("B"),
         why,
         left: (why == DeallocationReason::Reduced).then(|| quantity(3)),
+        promised_on: (why == DeallocationReason::Reduced).then(|| date(2026, 3, 4)),
     }));
     let batch = || reference("B");
     facts.extend(
@@ -91,6 +92,8 @@ fn facts() -> Vec<Fact> {
             MoveReason::BatchEtaChanged(batch()),
             MoveReason::BatchReceived(batch()),
             MoveReason::BatchCancelled(batch()),
+            MoveReason::BatchOverdue(batch()),
+            MoveReason::Improved,
         ]
         .map(|why| Fact::PromiseChanged {
             key: key("o"),
@@ -122,12 +125,14 @@ fn facts() -> Vec<Fact> {
                 line: terms(name, flag),
                 allocations: parts(name),
                 from_backlog: flag,
+                promised_on: date(2026, 2, 28),
             },
             Fact::Deallocated {
                 key: key(name),
                 from: if flag { parts(name) } else { Vec::new() },
                 why: DeallocationReason::Cancelled,
                 left: None,
+                promised_on: None,
             },
             Fact::SafetyStockChanged {
                 from: count(0),
@@ -141,6 +146,10 @@ fn facts() -> Vec<Fact> {
             Fact::BatchReceived {
                 reference: reference(name),
                 eta: flag.then(|| date(2026, 2, 28)),
+            },
+            Fact::BatchOverdue {
+                reference: reference(name),
+                eta: date(2026, 2, 28),
             },
             Fact::BatchCancelled {
                 reference: reference(name),
@@ -224,13 +233,14 @@ fn a_fact_is_written_in_the_words_of_the_domain() {
         },
         allocations: parts("B-1"),
         from_backlog: false,
+        promised_on: date(2026, 2, 28),
     };
     assert_eq!(
         fact_to_json(&fact),
         r#"{"order_id":"O-1","line_id":"O-1","quantity":1000000000,"split":true,"#.to_owned()
             + r#""placed_at":"2026-01-01T00:00:00.123456Z","placed_with_order":false,"#
             + r#""allocations":[{"batch":"B-1","quantity":1},{"batch":"other","quantity":1000000000}],"#
-            + r#""from_backlog":false}"#
+            + r#""from_backlog":false,"promised_on":"2026-02-28"}"#
     );
 }
 
@@ -257,13 +267,14 @@ fn an_unknown_event_type_is_an_error() {
     assert_eq!(unknown, Err(WireError::UnknownType("ProductVanished".to_owned())));
 }
 
-fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> EncodedEvent {
+pub(crate) fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> EncodedEvent {
     EncodedEvent {
         sequence: 7,
         subject,
         order,
         event_type: event_type(fact.name()).expect("a known type"),
         occurred_at: Timestamp::from_microsecond(1_767_225_600_000_000).expect("an instant"),
+        decided_on: date(2026, 1, 1),
         actor: "api".to_owned(),
         correlation_id: "r-1".to_owned(),
         data: fact_to_json(fact),
@@ -285,7 +296,7 @@ fn an_event_of_a_product_has_its_sku_and_version() {
     assert_eq!(
         shown(&event(subject, None, &Fact::ProductNamed { name })),
         r#"{"sequence":7,"id":"7","type":"ProductNamed","sku":"LAMP","version":3,"#.to_owned()
-            + r#""occurred_at":"2026-01-01T00:00:00Z","actor":"api","correlation_id":"r-1","data":{"name":"A lamp"}}"#
+            + r#""occurred_at":"2026-01-01T00:00:00Z","decided_on":"2026-01-01","actor":"api","correlation_id":"r-1","data":{"name":"A lamp"}}"#
     );
 }
 
@@ -296,7 +307,7 @@ fn an_event_of_a_whole_order_has_no_sku() {
     assert_eq!(
         shown(&event),
         r#"{"sequence":7,"id":"7","type":"OrderCancelled","sku":null,"version":null,"order_id":"O-1","#.to_owned()
-            + r#""occurred_at":"2026-01-01T00:00:00Z","actor":"api","correlation_id":"r-1","data":{}}"#
+            + r#""occurred_at":"2026-01-01T00:00:00Z","decided_on":"2026-01-01","actor":"api","correlation_id":"r-1","data":{}}"#
     );
 }
 

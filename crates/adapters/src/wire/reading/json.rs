@@ -17,6 +17,9 @@ use super::faults::shortened;
 /// With what the parser's message begins when a number exceeds every type.
 const OUT_OF_RANGE: &str = "number out of range";
 
+/// What is wrong with a field whose number is out of range: [`JsonError::NumberOutOfRange`].
+pub const NOT_EXACT: &str = "is a number that is too large, or has too many digits, to be read exactly";
+
 /// A JSON value as it was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json<'a> {

@@ -12,7 +12,7 @@ use crate::wire::text::Text;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = AvailableOn))]
 pub struct AvailableOnJson {
     /// The day.
-    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2026-03-31"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2036-03-31"))]
     on: Text<Date>,
     /// Units that can leave on that day or before.
     #[cfg_attr(feature = "schema", schema(example = 110))]

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::wire::text::Text;
+use crate::wire::words::BatchStatusJson;
 
 /// A batch of stock.
 #[derive(Debug, Serialize)]
@@ -34,15 +35,11 @@ pub struct BatchJson<'a> {
     /// When it arrives; null: it is in the warehouse.
     #[cfg_attr(
         feature = "schema",
-        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+        schema(value_type = Option<String>, format = Date, example = "2036-03-31", required)
     )]
     eta: Option<Text<Date>>,
-    /// Its status: `overdue` is inbound with an ETA that has passed, `closed` was cancelled.
-    #[cfg_attr(
-        feature = "schema",
-        schema(example = "inbound", pattern = "^(in_warehouse|inbound|overdue|closed)$")
-    )]
-    status: &'static str,
+    /// Its status.
+    status: BatchStatusJson,
 }
 
 impl<'a> From<&'a BatchView> for BatchJson<'a> {
@@ -56,7 +53,7 @@ impl<'a> From<&'a BatchView> for BatchJson<'a> {
             dispatched: view.record.dispatched.get(),
             available: view.available.get(),
             eta: view.record.eta.map(Text),
-            status: view.status.as_str(),
+            status: view.status.into(),
         }
     }
 }

@@ -14,8 +14,10 @@ use crate::wire::text::Text;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Reallocation))]
 pub struct MovedJson<'a> {
     /// The order of the line.
+    #[cfg_attr(feature = "schema", schema(example = "order-7"))]
     order_id: &'a str,
     /// The line.
+    #[cfg_attr(feature = "schema", schema(example = "1"))]
     line_id: &'a str,
     /// Where its units were.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
@@ -24,10 +26,10 @@ pub struct MovedJson<'a> {
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
     to: Each<'a, Part, AllocationJson<'a>>,
     /// The date it was promised for before.
-    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2026-03-01"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2036-03-01"))]
     promised_from: Text<Date>,
     /// The date it is promised for now.
-    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2026-03-31"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2036-03-31"))]
     promised_to: Text<Date>,
 }
 
@@ -49,14 +51,16 @@ impl<'a> From<&'a Moved> for MovedJson<'a> {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = PromiseChange))]
 pub struct PromiseMovedJson<'a> {
     /// The order of the line.
+    #[cfg_attr(feature = "schema", schema(example = "order-7"))]
     order_id: &'a str,
     /// The line.
+    #[cfg_attr(feature = "schema", schema(example = "1"))]
     line_id: &'a str,
     /// The date it was promised for before.
-    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2026-03-01"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2036-03-01"))]
     from: Text<Date>,
     /// The date it is promised for now.
-    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2026-03-31"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date, example = "2036-03-31"))]
     to: Text<Date>,
 }
 
@@ -90,6 +94,7 @@ pub struct EffectsJson<'a> {
     /// `true`: more lines are affected than these. The service goes on with the others at once; events report what
     /// becomes of each. Missing otherwise.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "schema", schema(required = false))]
     continues: bool,
 }
 
@@ -103,6 +108,15 @@ impl<'a> From<&'a Effects> for EffectsJson<'a> {
             continues: effects.continues,
         }
     }
+}
+
+/// What a reallocation on demand did.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ReallocationOfProduct))]
+pub struct ReallocationJson<'a> {
+    /// What it did.
+    #[cfg_attr(feature = "schema", schema(value_type = EffectsJson<'static>))]
+    pub effects: EffectsJson<'a>,
 }
 
 /// A batch after a change, and what the change did.

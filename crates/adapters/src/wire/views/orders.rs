@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::list::Each;
 use crate::wire::text::Text;
+use crate::wire::words::{LineStatusJson, OrderStatusJson};
 
 /// Units of a line, allocated in one batch.
 #[derive(Debug, Serialize)]
@@ -37,7 +38,7 @@ pub struct LineJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = "order-7"))]
     order_id: &'a str,
     /// Identifies it within the order; the SKU where no id was given.
-    #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
+    #[cfg_attr(feature = "schema", schema(example = "1"))]
     line_id: &'a str,
     /// Its product.
     #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
@@ -46,23 +47,29 @@ pub struct LineJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = 3, minimum = 1, maximum = 1_000_000_000))]
     quantity: u32,
     /// Its status.
-    #[cfg_attr(
-        feature = "schema",
-        schema(
-            example = "allocated",
-            pattern = "^(held|allocated|backordered|refused|cancelled|expired|dispatched)$"
-        )
-    )]
-    status: &'static str,
+    status: LineStatusJson,
     /// Where its units are, in the order batches are preferred in.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
     allocations: Each<'a, Part, AllocationJson<'a>>,
-    /// When it can leave; null for a line without stock.
+    /// The day it is promised for, as it was last told; null for a line without units.
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = Option<String>, format = Date, example = "2036-03-31", required)
+    )]
+    promised_on: Option<Text<Date>>,
+    /// The day it was promised for at first; null for a line that never had units.
     #[cfg_attr(
         feature = "schema",
         schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
     )]
-    promised_on: Option<Text<Date>>,
+    first_promised_on: Option<Text<Date>>,
+    /// Whether it is at risk: promised for later than it is required by, or resting on an overdue batch, or waiting
+    /// although it is due.
+    #[cfg_attr(feature = "schema", schema(example = false))]
+    at_risk: bool,
+    /// When it was first placed, in UTC.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime, example = "2026-02-01T09:30:00Z"))]
+    placed_at: Text<Timestamp>,
 }
 
 impl<'a> From<&'a LineView> for LineJson<'a> {
@@ -72,9 +79,12 @@ impl<'a> From<&'a LineView> for LineJson<'a> {
             line_id: view.key.line.as_str(),
             sku: view.sku.as_str(),
             quantity: view.quantity.get(),
-            status: view.state.as_str(),
+            status: view.state.into(),
             allocations: Each::of(&view.allocations),
-            promised_on: view.promised_on.map(Text),
+            promised_on: view.promise.on.map(Text),
+            first_promised_on: view.promise.first_on.map(Text),
+            at_risk: view.at_risk,
+            placed_at: Text(view.placed_at),
         }
     }
 }
@@ -87,11 +97,7 @@ pub struct OrderJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = "order-7"))]
     order_id: &'a str,
     /// The order's status; each line has its own.
-    #[cfg_attr(
-        feature = "schema",
-        schema(example = "firm", pattern = "^(held|firm|expired|cancelled)$")
-    )]
-    status: &'static str,
+    status: OrderStatusJson,
     /// The deadline of an order that is held, or was until then, in UTC; null for any other.
     #[cfg_attr(
         feature = "schema",
@@ -104,7 +110,7 @@ pub struct OrderJson<'a> {
     /// The day it is required by; null where none was given.
     #[cfg_attr(
         feature = "schema",
-        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+        schema(value_type = Option<String>, format = Date, example = "2036-03-31", required)
     )]
     required_by: Option<Text<Date>>,
     /// Its lines, by line id.
@@ -116,7 +122,7 @@ impl<'a> From<&'a OrderView> for OrderJson<'a> {
     fn from(view: &'a OrderView) -> Self {
         Self {
             order_id: view.id.as_str(),
-            status: view.status.as_str(),
+            status: view.status.into(),
             hold_expires_at: view.hold_expires_at.map(Text),
             priority: view.precedence.priority().get(),
             required_by: view.precedence.required_by().map(Text),

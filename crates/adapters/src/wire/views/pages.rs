@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use earmark_application::ProductSummary;
+use earmark_application::ProductView;
 use earmark_domain::LineView;
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::wire::events::EventJson;
 pub struct ProductPageJson<'a> {
     /// Products, by SKU.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<SummaryJson<'static>>))]
-    pub items: Each<'a, ProductSummary, SummaryJson<'a>>,
+    pub items: Each<'a, ProductView, SummaryJson<'a>>,
     /// `after` of the next page; null: this is the last page.
     #[cfg_attr(feature = "schema", schema(example = "LAMP-RED", required))]
     pub next: Option<&'a str>,

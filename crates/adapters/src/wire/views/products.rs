@@ -1,6 +1,6 @@
 //! Products and their stock.
 
-use earmark_application::ProductSummary;
+use earmark_application::ProductView;
 use earmark_domain::BatchView;
 use serde::Serialize;
 
@@ -32,7 +32,8 @@ pub struct SummaryJson<'a> {
     /// Units kept back from new promises.
     #[cfg_attr(feature = "schema", schema(example = 0, minimum = 0, maximum = 1_000_000_000))]
     safety_stock: u32,
-    /// Units that can be promised: what is available in its batches, less the safety stock.
+    /// Units that can be promised: what is available in its batches, but for those too long overdue, less the safety
+    /// stock.
     #[cfg_attr(feature = "schema", schema(example = 110))]
     available: u64,
     /// Units that order lines in the backlog wait for.
@@ -43,8 +44,8 @@ pub struct SummaryJson<'a> {
     version: u64,
 }
 
-impl<'a> From<&'a ProductSummary> for SummaryJson<'a> {
-    fn from(summary: &'a ProductSummary) -> Self {
+impl<'a> From<&'a ProductView> for SummaryJson<'a> {
+    fn from(ProductView { summary, available }: &'a ProductView) -> Self {
         Self {
             sku: summary.sku.as_str(),
             name: summary.name.as_ref().map(|name| name.as_str()),
@@ -53,7 +54,7 @@ impl<'a> From<&'a ProductSummary> for SummaryJson<'a> {
             allocated: summary.allocated.get(),
             dispatched: summary.dispatched.get(),
             safety_stock: summary.safety_stock.get(),
-            available: summary.available.get(),
+            available: available.get(),
             backordered: summary.backordered.get(),
             version: summary.version,
         }
@@ -73,9 +74,9 @@ pub struct ProductJson<'a> {
 
 impl<'a> ProductJson<'a> {
     /// A product with its batches.
-    pub fn of(summary: &'a ProductSummary, batches: &'a [BatchView]) -> Self {
+    pub fn of(product: &'a ProductView, batches: &'a [BatchView]) -> Self {
         Self {
-            summary: summary.into(),
+            summary: product.into(),
             batches: Each::of(batches),
         }
     }

@@ -8,6 +8,7 @@ use super::list::Each;
 use super::orders::AllocationJson;
 use super::shortages::RemedyJson;
 use crate::wire::text::Text;
+use crate::wire::words::TriedOutcomeJson;
 
 /// A batch that was tried for a line.
 #[derive(Debug, Serialize)]
@@ -22,21 +23,14 @@ pub struct TriedJson<'a> {
     /// When it arrives; null: it is in the warehouse.
     #[cfg_attr(
         feature = "schema",
-        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+        schema(value_type = Option<String>, format = Date, example = "2036-03-31", required)
     )]
     eta: Option<Text<Date>>,
     /// Units of it that are available after the lines before.
     #[cfg_attr(feature = "schema", schema(example = 2))]
     available: u64,
     /// The outcome for the line.
-    #[cfg_attr(
-        feature = "schema",
-        schema(
-            example = "too_small",
-            pattern = "^(taken|too_small|kept_back|overdue|other_location)$"
-        )
-    )]
-    outcome: &'static str,
+    outcome: TriedOutcomeJson,
 }
 
 impl<'a> From<&'a Tried> for TriedJson<'a> {
@@ -46,7 +40,7 @@ impl<'a> From<&'a Tried> for TriedJson<'a> {
             location: tried.location.as_str(),
             eta: tried.eta.map(Text),
             available: tried.available.get(),
-            outcome: tried.outcome.as_str(),
+            outcome: tried.outcome.into(),
         }
     }
 }
@@ -56,7 +50,7 @@ impl<'a> From<&'a Tried> for TriedJson<'a> {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = QuotedLine))]
 pub struct QuotedLineJson<'a> {
     /// Identifies it within the quote; the SKU where no id was given.
-    #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
+    #[cfg_attr(feature = "schema", schema(example = "1"))]
     line_id: &'a str,
     /// Its product.
     #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
@@ -70,7 +64,7 @@ pub struct QuotedLineJson<'a> {
     /// When it could leave; null: it does not fit.
     #[cfg_attr(
         feature = "schema",
-        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+        schema(value_type = Option<String>, format = Date, example = "2036-03-31", required)
     )]
     promised_on: Option<Text<Date>>,
     /// Where its units would be; empty: it does not fit.
@@ -109,7 +103,7 @@ pub struct QuoteJson<'a> {
     /// When the last of them could leave; null: one does not fit.
     #[cfg_attr(
         feature = "schema",
-        schema(value_type = Option<String>, format = Date, example = "2026-03-31", required)
+        schema(value_type = Option<String>, format = Date, example = "2036-03-31", required)
     )]
     promised_on: Option<Text<Date>>,
 }

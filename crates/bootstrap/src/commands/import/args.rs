@@ -6,27 +6,28 @@ use clap::{Args, ValueEnum};
 use earmark_adapters::files::Kind;
 use earmark_domain::OnShortage;
 
+use super::grouping::Repeats;
 use crate::commands::file_format::FormatArg;
 
 /// The arguments of `earmark import`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Rows are sent in the order of the file. Sending a row again changes nothing: run an interrupted import again.
+The file is read to its end first; then rows are sent in its order. Sending a row again changes nothing: run an
+interrupted import again.
 
 Columns, in any order, named in a header row (CSV) or as fields (NDJSON); those in brackets are optional:
   products  sku,name[,safety_stock]                         at least one of name and safety_stock has a value
   batches   reference,sku,quantity,eta[,location]           an empty eta means in the warehouse
   orders    order_id[,line_id],sku,quantity[,ordered_at]    line_id defaults to the SKU; ordered_at is checked, but
             [,priority][,required_by][,locations]           lines are placed as of now
+  counts    reference,quantity                              receipts  reference[,quantity]
+  changes   NDJSON only: the commands of /v1/bulk, as in {\"change_batch\": {\"reference\": \"B-1\", \"quantity\": 3}}
 
-priority and required_by belong to an order: they need --whole-orders, and are equal in all rows of the order.
-locations lists where a line's units may come from, the preferred one first, as in north|south.
-
+priority and required_by belong to an order: they need --whole-orders. locations is a list, as in north|south.
 A bad row is reported on standard error with its file, line and reason, and skipped. A line without enough stock is not
 a bad row: it waits in the backlog, or is counted as refused. A busy store is retried for about a minute.
 
 Examples:
-  earmark import batches batches.csv.gz
   earmark import orders orders.ndjson --whole-orders --on-shortage reject
   zcat orders.csv.gz | earmark import orders - --to http://localhost:8080
 
@@ -45,10 +46,13 @@ pub(crate) struct ImportArgs {
     /// Orders: a line may be split over several batches
     #[arg(long)]
     pub(crate) split: bool,
-    /// Orders: place adjacent lines of one order as one order, not line by line
+    /// Orders: place the lines of an order, wherever they stand, as one order or not at all
     #[arg(long)]
     pub(crate) whole_orders: bool,
-    /// Stop at the first bad row
+    /// What to do with a key that is on several rows: an order line, a batch
+    #[arg(long, value_name = "WHAT", default_value = "refuse", hide_possible_values = true)]
+    pub(crate) repeats: Repeats,
+    /// Stop at the first bad row, and store nothing behind it: one command at a time, so it is slow
     #[arg(long)]
     pub(crate) strict: bool,
     /// Send to a running service instead of writing to the database
@@ -62,6 +66,9 @@ pub(crate) enum KindArg {
     Products,
     Batches,
     Orders,
+    Counts,
+    Receipts,
+    Changes,
 }
 
 impl From<KindArg> for Kind {
@@ -70,6 +77,9 @@ impl From<KindArg> for Kind {
             KindArg::Products => Self::Products,
             KindArg::Batches => Self::Batches,
             KindArg::Orders => Self::Orders,
+            KindArg::Counts => Self::Counts,
+            KindArg::Receipts => Self::Receipts,
+            KindArg::Changes => Self::Changes,
         }
     }
 }

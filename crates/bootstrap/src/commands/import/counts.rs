@@ -16,12 +16,16 @@ pub(crate) struct Counts {
     pub(crate) created: u64,
     /// Products whose name or safety stock was set.
     pub(crate) named: u64,
+    /// Batches and orders that were changed.
+    pub(crate) changed: u64,
     /// Lines with stock.
     pub(crate) allocated: u64,
     /// Lines in the backlog.
     pub(crate) backordered: u64,
     /// Lines refused because stock was short.
     pub(crate) refused: u64,
+    /// Rows that were added to an earlier one, or say the same.
+    pub(crate) added: u64,
     /// Rows that changed nothing.
     pub(crate) unchanged: u64,
     /// Rows that are malformed or contradict the stored state.
@@ -37,9 +41,11 @@ impl Counts {
             rows: 0,
             created: 0,
             named: 0,
+            changed: 0,
             allocated: 0,
             backordered: 0,
             refused: 0,
+            added: 0,
             unchanged: 0,
             bad: 0,
             took: Duration::ZERO,
@@ -71,9 +77,11 @@ impl AddAssign for Counts {
         self.rows += more.rows;
         self.created += more.created;
         self.named += more.named;
+        self.changed += more.changed;
         self.allocated += more.allocated;
         self.backordered += more.backordered;
         self.refused += more.refused;
+        self.added += more.added;
         self.unchanged += more.unchanged;
         self.bad += more.bad;
         self.took += more.took;
@@ -92,9 +100,11 @@ impl fmt::Display for Summary<'_> {
             rows,
             created,
             named,
+            changed,
             allocated,
             backordered,
             refused,
+            added,
             unchanged,
             bad,
             took,
@@ -107,8 +117,18 @@ impl fmt::Display for Summary<'_> {
                 ("backordered", backordered),
                 ("refused", refused),
             ],
+            Kind::Counts | Kind::Receipts => &[("changed", changed)],
+            Kind::Changes => &[
+                ("created", created),
+                ("named", named),
+                ("changed", changed),
+                ("allocated", allocated),
+                ("backordered", backordered),
+                ("refused", refused),
+            ],
         };
-        let figures = [("rows", rows)].into_iter().chain(by_kind.iter().copied());
+        let added = [("added", added)].into_iter().filter(|(_, count)| *count > 0);
+        let figures = [("rows", rows)].into_iter().chain(by_kind.iter().copied()).chain(added);
         for (what, count) in figures.chain([("unchanged", unchanged), ("bad", bad)]) {
             writeln!(f, "{what:<14}{count:>10}")?;
         }

@@ -43,7 +43,7 @@ impl EngineSink {
             .tickets
             .pop_front()
             .expect("a result is asked for once for each submitted command");
-        interpret(ticket.answer().await, planned.rows)
+        interpret(ticket.answer().await, planned.own_rows())
     }
 }
 
@@ -51,14 +51,15 @@ impl EngineSink {
 fn interpret(answer: Answer, rows: u64) -> SendResult {
     let none = Counts::new();
     SendResult::Done(match answer {
-        Ok(Outcome::ProductPut { changed: true, .. }) => Counts { named: rows, ..none },
-        Ok(Outcome::BatchCreated { fresh: true, .. }) => Counts { created: rows, ..none },
-        Ok(Outcome::LinePlaced { line, fresh: true }) => Counts::of_lines([line.state]),
-        Ok(Outcome::OrderPlaced { order, fresh: true }) => Counts::of_lines(order.lines.iter().map(|line| line.state)),
-        Ok(_) => Counts {
+        Ok(outcome) if outcome.is_unchanged() => Counts {
             unchanged: rows,
             ..none
         },
+        Ok(Outcome::ProductPut { .. }) => Counts { named: rows, ..none },
+        Ok(Outcome::BatchCreated { .. }) => Counts { created: rows, ..none },
+        Ok(Outcome::LinePlaced { line, .. }) => Counts::of_lines([line.state]),
+        Ok(Outcome::OrderPlaced { order, .. }) => Counts::of_lines(order.lines.iter().map(|line| line.state)),
+        Ok(_) => Counts { changed: rows, ..none },
         Err(CommandError::Refused(Refusal::OutOfStock(_) | Refusal::Shortages(_))) => Counts { refused: rows, ..none },
         Err(error @ (CommandError::Refused(_) | CommandError::Internal)) => return SendResult::Bad(error.to_string()),
         Err(error @ (CommandError::Busy | CommandError::Unavailable | CommandError::ShuttingDown)) => {

@@ -1,10 +1,8 @@
 //! The pipeline: reads rows, sends commands and counts results, with a bounded number of commands in flight.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use earmark_adapters::files::Row;
 use tokio::time::sleep;
 
 use super::counts::Counts;
@@ -13,10 +11,8 @@ use super::progress::Progress;
 use super::reader::RowReader;
 use super::result::SendResult;
 use super::sink::Sink;
+use super::window::Window;
 use crate::failure::Failure;
-
-/// The most commands in flight: as many as fit in the queue of a lane, so that the engine never idles.
-const WINDOW: usize = 1_024;
 
 /// How often a command is sent in a row before the import gives up on a busy or unreachable sink.
 const ATTEMPTS: u32 = 10;
@@ -36,7 +32,7 @@ pub(crate) struct Pipeline {
     file: String,
     strict: bool,
     /// The commands in flight, in the order sent.
-    window: VecDeque<PlannedCommand>,
+    window: Window,
     counts: Counts,
 }
 
@@ -49,7 +45,7 @@ impl Pipeline {
             progress,
             file,
             strict,
-            window: VecDeque::new(),
+            window: Window::new(strict),
             counts: Counts::new(),
         }
     }
@@ -71,14 +67,13 @@ impl Pipeline {
     async fn send_file(&mut self, reader: &mut RowReader) -> Result<(), Failure> {
         let mut planned = Vec::new();
         while let Some(chunk) = reader.chunks.recv().await {
-            let rows: Vec<Row> = chunk.map_err(|error| Failure::Failed(format!("{}: {error}", self.file)))?;
-            for row in rows {
+            let steps = chunk.map_err(|error| Failure::Failed(format!("{}: {error}", self.file)))?;
+            for step in steps {
                 self.counts.rows += 1;
-                self.planner.add(row, &mut planned);
+                self.planner.add(step, &mut planned);
                 self.send_all(&mut planned).await?;
             }
-            self.progress
-                .update(reader.bytes_read.load(Ordering::Relaxed), self.counts.rows);
+            self.progress.sent(self.counts.rows, reader.rows);
         }
         self.planner.finish(&mut planned);
         self.send_all(&mut planned).await
@@ -89,11 +84,11 @@ impl Pipeline {
             match planned {
                 Err(bad) => self.report_bad(&bad)?,
                 Ok(command) => {
-                    if self.window.len() == WINDOW {
+                    while self.window.is_full() {
                         self.receive_one().await?;
                     }
                     self.sink.submit(&command).await;
-                    self.window.push_back(command);
+                    self.window.push(command);
                 }
             }
         }
@@ -102,7 +97,7 @@ impl Pipeline {
 
     /// Receives the result of the first command in flight.
     async fn receive_one(&mut self) -> Result<(), Failure> {
-        let Some(command) = self.window.pop_front() else {
+        let Some(command) = self.window.pop() else {
             return Ok(());
         };
         match self.sink.result(&command).await {
@@ -134,7 +129,9 @@ impl Pipeline {
                 self.sink.submit(command).await;
             }
             let before = again.len();
-            self.window.append(&mut again);
+            for command in again.drain(..) {
+                self.window.push(command);
+            }
             end = self.receive_window(&mut again, &mut why).await;
             if again.len() < before {
                 // There was progress: the next stall gets all its attempts.
@@ -147,7 +144,7 @@ impl Pipeline {
     /// Empties the window: counts results, and collects the commands to send again, in order.
     async fn receive_window(&mut self, again: &mut VecDeque<PlannedCommand>, why: &mut String) -> Result<(), Failure> {
         let mut end = Ok(());
-        while let Some(command) = self.window.pop_front() {
+        while let Some(command) = self.window.pop() {
             match self.sink.result(&command).await {
                 SendResult::Retry(reason) => {
                     *why = reason;
@@ -161,7 +158,10 @@ impl Pipeline {
 
     fn count(&mut self, command: &PlannedCommand, result: SendResult) -> Result<(), Failure> {
         match result {
-            SendResult::Done(counts) => self.counts += counts,
+            SendResult::Done(counts) => {
+                self.counts += counts;
+                self.counts.added += command.added;
+            }
             SendResult::Bad(why) => {
                 return self.report_bad(&BadRows {
                     line: command.line,

@@ -14,7 +14,6 @@ const LINE_PERIOD: Duration = Duration::from_secs(5);
 /// Shows the progress of an import on standard error.
 pub(crate) struct Progress {
     style: Style,
-    size: Option<u64>,
     started: Instant,
 }
 
@@ -25,21 +24,20 @@ enum Style {
 }
 
 impl Progress {
-    /// Starts to show how much of a file of this size, in bytes, has been read.
-    pub(super) fn start(size: Option<u64>) -> Self {
+    /// Starts to show progress.
+    pub(super) fn start() -> Self {
         let started = Instant::now();
         let style = match io::stderr().is_terminal() {
-            true => Style::Bar(bar(size)),
+            true => Style::Bar(bar()),
             false => Style::Lines { last: started },
         };
-        Self { style, size, started }
+        Self { style, started }
     }
 
     /// Shows nothing.
     pub(crate) fn hidden() -> Self {
         Self {
             style: Style::Hidden,
-            size: None,
             started: Instant::now(),
         }
     }
@@ -49,22 +47,35 @@ impl Progress {
         self.started.elapsed()
     }
 
-    /// Shows how many bytes have been read and how many rows have been sent.
-    pub(super) fn update(&mut self, bytes: u64, rows: u64) {
+    /// Shows how many rows have been read so far, before the first is sent.
+    pub(super) fn read(&mut self, rows: u64) {
+        self.show(rows, None);
+    }
+
+    /// Shows how many of all rows have been sent.
+    pub(super) fn sent(&mut self, rows: u64, all: u64) {
+        self.show(rows, Some(all));
+    }
+
+    fn show(&mut self, rows: u64, all: Option<u64>) {
         match &mut self.style {
             Style::Hidden => {}
-            Style::Bar(bar) => {
-                bar.set_position(bytes);
-                bar.set_message(format!("{rows} rows"));
-            }
+            Style::Bar(bar) => match all {
+                Some(all) => {
+                    bar.set_length(all);
+                    bar.set_position(rows);
+                    bar.set_message("sent");
+                }
+                None => bar.set_message(format!("{rows} rows read")),
+            },
             Style::Lines { last } => {
                 if last.elapsed() < LINE_PERIOD {
                     return;
                 }
                 *last = Instant::now();
-                match self.size.filter(|size| *size > 0) {
-                    Some(size) => output::eprint(format_args!("{rows} rows, {} % of the file", bytes * 100 / size)),
-                    None => output::eprint(format_args!("{rows} rows")),
+                match all.filter(|all| *all > 0) {
+                    Some(all) => output::eprint(format_args!("{rows} rows sent, {} %", rows * 100 / all)),
+                    None => output::eprint(format_args!("{rows} rows read")),
                 }
             }
         }
@@ -86,13 +97,8 @@ impl Progress {
     }
 }
 
-fn bar(size: Option<u64>) -> ProgressBar {
-    let (bar, template) = match size {
-        Some(size) => (
-            ProgressBar::new(size),
-            "{wide_bar} {percent:>3} %  {msg}  {elapsed} (left: {eta})",
-        ),
-        None => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
-    };
-    bar.with_style(ProgressStyle::with_template(template).expect("the template above is well-formed"))
+fn bar() -> ProgressBar {
+    let template = "{wide_bar} {human_pos} of {human_len} rows  {msg}  {elapsed}";
+    ProgressBar::no_length()
+        .with_style(ProgressStyle::with_template(template).expect("the template above is well-formed"))
 }

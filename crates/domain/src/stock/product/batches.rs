@@ -11,6 +11,8 @@ use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::LineState;
 use crate::language::name::ProductName;
 use crate::language::quantity::{Count, Units};
+use crate::language::reason::MoveReason;
+use crate::promising::is_overdue;
 use crate::records::batch::BatchRecord;
 use crate::stock::batch::{Batch, BatchChange};
 use crate::stock::cause::Cause;
@@ -42,8 +44,9 @@ impl Product {
         }
         self.record_fact(Fact::SafetyStockChanged { from, to: units }, recorder);
         if units < from {
-            self.serve_backlog(recorder.time());
+            self.serve_backlog(recorder.time(), recorder.improve());
         }
+        effects.continues |= self.record.pending.is_some();
         self.emit_events(&Cause::NewPromise, recorder, Some(effects));
         true
     }
@@ -73,8 +76,10 @@ impl Product {
             },
             recorder,
         );
-        self.serve_backlog(recorder.time());
+        self.tell_delay(batch, recorder);
+        self.serve_backlog(recorder.time(), recorder.improve());
         self.emit_events(&Cause::NewPromise, recorder, Some(effects));
+        effects.continues |= self.record.pending.is_some();
         batch
     }
 
@@ -103,7 +108,7 @@ impl Product {
         let to = change.quantity.unwrap_or(from);
         let eta = change.eta.unwrap_or(eta_before);
         if eta != eta_before {
-            self.eta_before = Some((batch, eta_before));
+            self.redated = Some(batch);
             for line in self.lines_in(batch) {
                 self.track(line);
             }
@@ -124,6 +129,7 @@ impl Product {
         if eta != eta_before {
             self.batches[batch].set_eta(eta);
             self.insert_by_preference(batch);
+            self.tell_delay(batch, recorder);
             let mut lines = self.lines_in(batch);
             lines.sort_by_cached_key(|line| self.lines[*line].service_position());
             self.move_to_earlier_stock(&lines, recorder.time());
@@ -132,9 +138,55 @@ impl Product {
             self.move_released(*line, before, recorder.time());
         }
         if to > from || !released.is_empty() || eta != eta_before {
-            self.serve_backlog(recorder.time());
+            self.serve_backlog(recorder.time(), recorder.improve());
         }
         self.emit_events(cause, recorder, Some(effects));
+        effects.continues |= self.record.pending.is_some();
+    }
+
+    /// Tells that a batch is overdue, if it is and that was not told.
+    pub(super) fn tell_delay(&mut self, batch: BatchIndex, recorder: &mut EventRecorder<'_>) {
+        let Some(eta) = self.batches[batch].untold_delay(recorder.today()) else {
+            return;
+        };
+        let reference = self.batches[batch].reference().clone();
+        self.record_fact(Fact::BatchOverdue { reference, eta }, recorder);
+        self.batches[batch].set_overdue();
+        self.record.at_risk |= !self.batches[batch].record().allocated.is_zero();
+    }
+
+    /// Tells what the day alone has changed: batches that are overdue, and lines on them that can't leave by the day they
+    /// are required by.
+    pub(crate) fn pass_day(&mut self, recorder: &mut EventRecorder<'_>) {
+        for batch in self.batches.indices() {
+            self.tell_delay(batch, recorder);
+        }
+        let mut broken: Vec<(LineIndex, Fact)> = Vec::new();
+        for (index, line) in self.lines.iter_indexed() {
+            let mut batches = line.status().allocated().iter();
+            let overdue = batches.find(|allocation| is_overdue(self.batches[allocation.batch].eta(), recorder.today()));
+            let promise = line.promise();
+            let earliest = self.promise_date(line.status(), recorder.today());
+            if let (Some(overdue), Some(required_by), Some(from), Some(to)) =
+                (overdue, promise.due_by, promise.on, earliest)
+                && to > required_by
+            {
+                broken.push((
+                    index,
+                    Fact::PromiseBroken {
+                        key: line.key().clone(),
+                        required_by,
+                        from,
+                        to,
+                        why: MoveReason::BatchOverdue(overdue.part.batch.clone()),
+                    },
+                ));
+            }
+        }
+        broken.sort_by_cached_key(|(line, _)| self.lines[*line].service_position());
+        for (line, fact) in broken {
+            self.record_line_fact(line, fact, recorder);
+        }
     }
 
     /// The lines with units in a batch.
@@ -145,33 +197,35 @@ impl Product {
     }
 
     /// Moves lines of a batch whose ETA changed, one after the other, to other stock if that gives an earlier date. A
-    /// line whose date is no later than before stays.
+    /// line whose date is no later than was told stays.
     pub(super) fn move_to_earlier_stock(&mut self, lines: &[LineIndex], time: DecisionTime) {
         for &line in lines {
             let status = self.lines[line].status().clone();
-            let promise = self.promise(&status, time.today);
-            if promise <= self.promise_before(&status, time.today) {
+            let promise = self.promise_date(&status, time.today);
+            if promise <= self.lines[line].promise().on.max(Some(time.today)) {
                 continue;
             }
             self.set_status(line, LineStatus::without_units(LineState::Backordered));
-            let elsewhere = self.find_units_for_move(line, time);
-            let earlier = elsewhere.filter(|found| self.promise(found, time.today) < promise);
+            let elsewhere = self.find_units_for_move(line, false, time);
+            let earlier = elsewhere.filter(|found| self.promise_date(found, time.today) < promise);
             self.set_status(line, earlier.unwrap_or(status));
         }
     }
 
     /// Places a released line again if it fits. If it gets the same units as before, it has not moved.
     fn move_released(&mut self, line: LineIndex, before: &LineStatus, time: DecisionTime) {
-        if let Some(found) = self.find_units_for_move(line, time) {
+        if let Some(found) = self.find_units_for_move(line, true, time) {
             let same = found.parts() == before.parts();
             self.set_status(line, if same { before.clone() } else { found });
         }
     }
 
-    /// Finds units for a line that has to move.
-    fn find_units_for_move(&mut self, line: LineIndex, time: DecisionTime) -> Option<LineStatus> {
+    /// Finds units for a line that moves; `has_none`: because it lost the units it had.
+    fn find_units_for_move(&mut self, line: LineIndex, has_none: bool, time: DecisionTime) -> Option<LineStatus> {
         let terms = self.lines[line].terms();
-        let found = self.draft_of_moves(time).fit(Search::of(terms)).ok();
+        let draft = self.draft_of_moves(time);
+        let mut draft = if has_none { draft.or_long_overdue() } else { draft };
+        let found = draft.fit(Search::of(terms)).ok();
         let found = found.map(|allocations| LineStatus::with_units(allocations, terms.hold_until));
         if found.is_none() || !terms.locations.is_any() {
             self.require_all_batches();

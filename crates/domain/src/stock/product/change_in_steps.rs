@@ -16,7 +16,7 @@ use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::LineState;
 use crate::language::quantity::{Count, Units};
 use crate::language::reason::MoveReason;
-use crate::records::pending_change::{PendingChange, PendingStep, ReleasePosition};
+use crate::records::pending::{Pending, PendingChange, PendingStep, ReleasePosition};
 use crate::stock::batch::BatchChange;
 use crate::stock::cause::Cause;
 use crate::stock::index::{BatchIndex, LineIndex};
@@ -35,7 +35,7 @@ impl Product {
         let to = change.quantity.unwrap_or(self.batches[batch].quantity());
         let step = PendingStep::Release { to, eta: change.eta };
         self.continue_change(batch, PendingChange { reason, step }, recorder, effects);
-        effects.continues = self.record.pending_change.is_some();
+        effects.continues = self.record.pending.is_some();
     }
 
     /// Carries a change out for the lines of the batch that were read.
@@ -49,19 +49,19 @@ impl Product {
         let PendingChange { reason, step } = change;
         let next = match step {
             PendingStep::Release { to, eta } => self.release_page(batch, to, eta, &reason, recorder),
-            PendingStep::Redate { before, .. } => {
-                self.eta_before = Some((batch, before));
-                self.redate_page(batch, recorder).map(|after| PendingStep::Redate {
-                    before,
-                    after: Some(after),
-                })
+            PendingStep::Redate { .. } => {
+                self.redated = Some(batch);
+                let last = self.redate_page(batch, recorder);
+                last.map(|after| PendingStep::Redate { after: Some(after) })
             }
         };
         if next.is_none() {
-            self.serve_backlog(recorder.time());
+            self.serve_backlog(recorder.time(), recorder.improve());
         }
         self.emit_events(&Cause::Moved(reason.clone()), recorder, Some(effects));
-        self.record.pending_change = next.map(|step| PendingChange { reason, step });
+        if let Some(step) = next {
+            self.record.pending = Some(Pending::Change(PendingChange { reason, step }));
+        }
     }
 
     /// Releases the lines that were read, as far as they have to leave the batch, and follows with its quantity. Returns
@@ -92,7 +92,7 @@ impl Product {
         } else {
             self.batches[batch].committed_count()
         };
-        let reference = reason.batch().clone();
+        let reference = self.batches[batch].reference().clone();
         if enough && matches!(reason, MoveReason::BatchCancelled(_)) {
             self.record_fact(Fact::BatchCancelled { reference, from, to }, recorder);
             self.batches[batch].close();
@@ -106,7 +106,7 @@ impl Product {
         }
         let eta = eta?;
         let before = self.batches[batch].eta();
-        let reference = reason.batch().clone();
+        let reference = self.batches[batch].reference().clone();
         let fact = match eta {
             None => Fact::BatchReceived { reference, eta: before },
             Some(to) => Fact::BatchEtaChanged {
@@ -118,7 +118,8 @@ impl Product {
         self.record_fact(fact, recorder);
         self.batches[batch].set_eta(eta);
         self.insert_by_preference(batch);
-        Some(PendingStep::Redate { before, after: None })
+        self.tell_delay(batch, recorder);
+        Some(PendingStep::Redate { after: None })
     }
 
     /// Goes through the lines that were read of a batch that has another ETA. Returns the position of the last, if

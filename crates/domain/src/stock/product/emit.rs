@@ -9,12 +9,13 @@ use crate::answers::outcome::{Effects, Moved, PromiseMoved};
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms, Part};
+use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::{DeallocationReason, MoveReason};
-use crate::promising::promisable;
+use crate::promising::{promisable, promise_date};
 use crate::stock::cause::Cause;
-use crate::stock::index::LineIndex;
-use crate::stock::line::LineSnapshot;
+use crate::stock::index::{BatchIndex, LineIndex};
+use crate::stock::line::{Line, LineSnapshot};
 
 impl Product {
     /// Emits the events of the command: those of its lines, then StockDepleted or StockReplenished if the product
@@ -47,9 +48,9 @@ impl Product {
             self.lines[line].untrack();
             match before {
                 None => {
-                    if let Some(fact) = self.placing_fact(line) {
+                    if let Some(fact) = self.placing_fact(line, recorder.today()) {
+                        self.record_line_fact(line, fact.clone(), recorder);
                         self.add_effect(&fact, line, recorder.today(), &mut effects);
-                        self.record_line_fact(line, fact, recorder);
                     }
                 }
                 Some(before) => {
@@ -59,24 +60,33 @@ impl Product {
                         self.lines[line].keep_allocated_versions(&before);
                     }
                     for fact in facts {
+                        self.record_line_fact(line, fact.clone(), recorder);
                         self.add_effect(&fact, line, recorder.today(), &mut effects);
-                        self.record_line_fact(line, fact, recorder);
                     }
                 }
             }
         }
         // The next command reuses the memory.
         self.tracked_lines = tracked;
-        self.eta_before = None;
+        self.redated = None;
     }
 
     /// Records a fact about a line. Its version becomes that of what the fact tells first: that the line is placed, and
     /// that it has units.
-    fn record_line_fact(&mut self, index: LineIndex, fact: Fact, recorder: &mut EventRecorder<'_>) {
+    pub(super) fn record_line_fact(&mut self, index: LineIndex, fact: Fact, recorder: &mut EventRecorder<'_>) {
         let places = matches!(fact, Fact::Allocated { .. } | Fact::Backordered { .. });
         let allocates = matches!(fact, Fact::Allocated { .. } | Fact::Reallocated { .. });
+        let line = &self.lines[index];
+        let before = if places && line.placed_version().is_none() {
+            // Whatever was promised to it before it ended does not count any more.
+            Promise::NONE
+        } else {
+            line.promise()
+        };
+        let promise = fact.promise(before, line.terms().precedence.required_by());
         self.record_fact(fact, recorder);
         let (version, line) = (self.record.version, &mut self.lines[index]);
+        line.set_promise(promise);
         if places && line.placed_version().is_none() {
             self.backlog.leave(|| line.service_position());
             line.set_placed_version(Some(version));
@@ -87,6 +97,8 @@ impl Product {
         if allocates {
             line.set_allocated_version(version);
         }
+        let line = &self.lines[index];
+        self.record.at_risk |= line.state().holds_units() && self.is_at_risk(line, recorder.today());
     }
 
     /// Emits StockDepleted or StockReplenished: exactly one for each crossing.
@@ -122,6 +134,7 @@ impl Product {
         }
     }
 
+    /// Adds what a fact that was recorded says of a line to the effects.
     fn add_effect(&self, fact: &Fact, line: LineIndex, today: Date, effects: &mut Option<&mut Effects>) {
         let Some(effects) = effects else { return };
         match fact {
@@ -151,13 +164,14 @@ impl Product {
     }
 
     /// The fact for a line that the command placed. A refused line has none: its OutOfStock event says so.
-    fn placing_fact(&self, line: LineIndex) -> Option<Fact> {
+    fn placing_fact(&self, line: LineIndex, today: Date) -> Option<Fact> {
         let line = &self.lines[line];
         match line.state() {
             LineState::Held | LineState::Allocated => Some(Fact::Allocated {
                 line: line.terms().clone(),
                 allocations: line.status().parts(),
                 from_backlog: false,
+                promised_on: self.date_of_units(line, today),
             }),
             LineState::Backordered => Some(Fact::Backordered {
                 line: line.terms().clone(),
@@ -187,6 +201,7 @@ impl Product {
                 line: line.terms().clone(),
                 allocations: line.status().parts(),
                 from_backlog: state_before == LineState::Backordered,
+                promised_on: self.date_of_units(line, today),
             }),
             (_, LineState::Backordered) if line.is_as_in(before) => {}
             (LineState::Backordered, LineState::Backordered) if became_firm(&before.terms, line.terms()) => {
@@ -214,6 +229,7 @@ impl Product {
                     from,
                     why,
                     left: None,
+                    promised_on: None,
                 });
             }
             // Its OutOfStock event says that it is refused; it still wants its units.
@@ -222,12 +238,14 @@ impl Product {
                 from,
                 why: deallocation_reason(cause),
                 left: Some(line.quantity()),
+                promised_on: None,
             }),
             (_, LineState::Cancelled) if !line.is_as_in(before) => facts.push(Fact::Deallocated {
                 key,
                 from,
                 why: deallocation_reason(cause),
                 left: None,
+                promised_on: None,
             }),
             (_, LineState::Refused | LineState::Cancelled | LineState::Expired | LineState::Dispatched) => {}
         }
@@ -239,6 +257,62 @@ impl Product {
             line: self.lines[line].terms().clone(),
             from,
             why,
+        }
+    }
+
+    /// The day for which a line that has units is promised when it is told today.
+    fn date_of_units(&self, line: &Line, today: Date) -> Date {
+        let date = self.promise_date(line.status(), today);
+        date.expect("a line in a state with units has units")
+    }
+
+    /// Adds the facts of a line that has other units because its customer wants others, or other terms.
+    ///
+    /// What was told stands for the units that it keeps: fewer units are not promised for later than all were, nor more
+    /// for earlier.
+    fn add_facts_of_asked_units(
+        &self,
+        index: LineIndex,
+        before: &LineSnapshot,
+        cause: &Cause,
+        other_terms: bool,
+        today: Date,
+        facts: &mut Vec<Fact>,
+    ) {
+        let line = &self.lines[index];
+        let (from, to) = (before.status.parts(), line.status().parts());
+        let (freed, added) = (difference(&from, &to), difference(&to, &from));
+        let now = self.date_of_units(line, today);
+        let told = before.promise.on.unwrap_or(now);
+        if !freed.is_empty() {
+            let kept = before.status.allocated().iter().filter(|old| {
+                let same_batch = line.allocation_in(old.batch);
+                same_batch.is_some()
+            });
+            let kept = promise_date(kept.map(|old| self.batches[old.batch].eta()), today);
+            facts.push(Fact::Deallocated {
+                key: line.key().clone(),
+                from: freed.clone(),
+                why: deallocation_reason(cause),
+                left: Some(line.quantity()),
+                promised_on: kept.map(|kept| kept.min(told)),
+            });
+        }
+        if other_terms || !added.is_empty() {
+            let more = line.status().allocated().iter();
+            let more = more.filter(|new| added.iter().any(|added| added.batch == new.part.batch));
+            let more = promise_date(more.map(|new| self.batches[new.batch].eta()), today);
+            facts.push(Fact::Allocated {
+                line: line.terms().clone(),
+                allocations: added,
+                from_backlog: false,
+                promised_on: match (freed.is_empty(), more) {
+                    (true, None) => told,
+                    (true, Some(more)) => more.max(told),
+                    (false, None) => now.min(told),
+                    (false, Some(_)) => now,
+                },
+            });
         }
     }
 
@@ -264,28 +338,12 @@ impl Product {
         let move_reason = cause.move_reason();
         let moved = move_reason.is_some() && before.terms.quantity == line.quantity() && !other_terms;
         if !moved {
-            let freed = difference(&from, &to);
-            if !freed.is_empty() {
-                facts.push(Fact::Deallocated {
-                    key: key(),
-                    from: freed,
-                    why: deallocation_reason(cause),
-                    left: Some(line.quantity()),
-                });
-            }
-            let added = difference(&to, &from);
-            if other_terms || !added.is_empty() {
-                facts.push(Fact::Allocated {
-                    line: line.terms().clone(),
-                    allocations: added,
-                    from_backlog: false,
-                });
-            }
+            self.add_facts_of_asked_units(index, before, cause, other_terms, today, facts);
         }
-        let dates = self
-            .promise_before(&before.status, today)
-            .zip(self.promise(line.status(), today));
-        if let (Some(why), Some((promised_from, promised_to))) = (move_reason, dates) {
+        let is_redated = |batch: BatchIndex| line.allocation_in(batch).is_some();
+        let told_anew = from != to || self.redated.is_some_and(is_redated);
+        let dates = before.promise.on.zip(self.promise_date(line.status(), today));
+        if let (Some(why), Some((promised_from, promised_to)), true) = (move_reason, dates, told_anew) {
             if moved && from != to {
                 facts.push(Fact::Reallocated {
                     key: key(),
@@ -303,8 +361,8 @@ impl Product {
                     why: why.clone(),
                 });
             }
-            let required_by = line.terms().precedence.required_by();
-            if let Some(required_by) = required_by.filter(|day| promised_from <= *day && *day < promised_to) {
+            let due_by = before.promise.due_by.filter(|due_by| *due_by < promised_to);
+            if let Some(required_by) = due_by {
                 facts.push(Fact::PromiseBroken {
                     key: key(),
                     required_by,

@@ -8,6 +8,7 @@ use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
 use crate::language::name::Reference;
+use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::ShortageOutcome;
 use crate::stock::batch::Batch;
@@ -140,6 +141,7 @@ impl Product {
         if !before.state.is_open() {
             let refused = status.state == LineState::Refused;
             self.lines[line].set_placed_version(refused.then_some(self.record.version));
+            self.lines[line].set_promise(Promise::NONE);
         }
         self.change_line(line, terms, status);
     }

@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod change_in_steps;
 pub(crate) mod emit;
+pub(crate) mod improve;
 pub(crate) mod lines;
 
 use alloc::vec::Vec;
@@ -26,9 +27,10 @@ use crate::language::locations::Locations;
 use crate::language::name::Sku;
 use crate::language::precedence::ServicePosition;
 use crate::language::quantity::{Count, Units};
-use crate::promising::{promisable, promise_date};
+use crate::promising::{Improve, is_at_risk, promisable, promise_date};
 use crate::records::batch::{BatchRecord, Preference};
 use crate::records::change_set::{Change, ChangeSet, ProductChange};
+use crate::records::pending::Pending;
 use crate::records::precondition::Precondition;
 use crate::records::product::ProductRecord;
 
@@ -52,12 +54,14 @@ pub struct Product {
     lines: IndexedVec<LineIndex, Line>,
     /// The batch of which more lines are concerned by a change than were read.
     lines_cut: Option<BatchIndex>,
+    /// The last of the lines that were read to move to better stock, if there are more.
+    improvable_until: Option<ServicePosition>,
     backlog: Backlog,
     /// The lines that the current command may have changed, in the order it did, each as it was before. `None`: it was
     /// placed by the command.
     tracked_lines: Vec<(LineIndex, Option<LineSnapshot>)>,
-    /// The batch whose ETA the current command changes, and the ETA before.
-    eta_before: Option<(BatchIndex, Option<Date>)>,
+    /// The batch that has another ETA by the current command: its lines are promised anew.
+    redated: Option<BatchIndex>,
 }
 
 impl Product {
@@ -83,9 +87,10 @@ impl Product {
             needs_all_batches: false,
             lines: IndexedVec::new(),
             lines_cut: None,
+            improvable_until: None,
             backlog: Backlog::new(reach),
             tracked_lines: Vec::new(),
-            eta_before: None,
+            redated: None,
         }
     }
 
@@ -115,6 +120,11 @@ impl Product {
     /// Sets the batch of which more lines are concerned by a change than were read.
     pub(crate) const fn set_lines_cut(&mut self, batch: BatchIndex) {
         self.lines_cut = Some(batch);
+    }
+
+    /// Sets the last of the lines that were read to move to better stock, if there are more.
+    pub(crate) fn set_improvable_until(&mut self, last: Option<ServicePosition>) {
+        self.improvable_until = last;
     }
 
     /// Whether a change of a batch concerns more of its lines than were read.
@@ -175,7 +185,7 @@ impl Product {
         Draft::new(&self.batches, self.offered(), self.record.safety_stock, time)
     }
 
-    /// A draft for lines that have to move. Their units were promised before, so nothing is kept back from them.
+    /// A draft for lines that were promised before: nothing is kept back from them.
     fn draft_of_moves(&self, time: DecisionTime) -> Draft<'_> {
         Draft::new(&self.batches, self.offered(), Count::ZERO, time)
     }
@@ -217,30 +227,31 @@ impl Product {
             sku: self.record.sku.clone(),
             quantity: line.quantity(),
             state: line.state(),
-            promised_on: self.promise(line.status(), today),
+            promise: line.promise(),
+            at_risk: self.is_at_risk(line, today),
+            placed_at: line.terms().placed_at,
             allocations: line.status().parts(),
             hold_until: line.terms().hold_until,
         }
     }
 
-    /// When a line with this status can leave.
-    fn promise(&self, status: &LineStatus, today: Date) -> Option<Date> {
+    /// Whether a line is at risk.
+    fn is_at_risk(&self, line: &Line, today: Date) -> bool {
+        let etas = line.status().allocated().iter();
+        let etas = etas.map(|allocation| self.batches[allocation.batch].eta());
+        is_at_risk(
+            line.state(),
+            line.promise(),
+            line.terms().precedence.required_by(),
+            etas,
+            today,
+        )
+    }
+
+    /// The day for which a line with this status is promised when it is told today.
+    fn promise_date(&self, status: &LineStatus, today: Date) -> Option<Date> {
         let etas = status.allocated().iter();
         promise_date(etas.map(|allocation| self.batches[allocation.batch].eta()), today)
-    }
-
-    /// When a line with this status could leave before the current command changed an ETA.
-    fn promise_before(&self, status: &LineStatus, today: Date) -> Option<Date> {
-        let etas = status.allocated().iter();
-        promise_date(etas.map(|allocation| self.eta_before(allocation.batch)), today)
-    }
-
-    /// The ETA of a batch before the current command.
-    fn eta_before(&self, batch: BatchIndex) -> Option<Date> {
-        match self.eta_before {
-            Some((changed, eta)) if changed == batch => eta,
-            _ => self.batches[batch].eta(),
-        }
     }
 
     /// Notes the deadline of a line: from then on no decision is taken before the hold is ended.
@@ -257,8 +268,9 @@ impl Product {
     }
 
     /// Serves the backlog from available stock, in order of service. A line that does not fit is passed over. If the
-    /// backlog was not read to its end, a later transaction continues.
-    pub(crate) fn serve_backlog(&mut self, time: DecisionTime) {
+    /// backlog was not read to its end, a later transaction continues. When it has been served, lines may move to what is
+    /// left.
+    pub(crate) fn serve_backlog(&mut self, time: DecisionTime, improve: Improve) {
         assert!(
             *self.backlog.reach() != Reach::Unread,
             "a command that frees stock has read the backlog"
@@ -292,9 +304,13 @@ impl Product {
             self.require_all_batches();
         }
         let nothing_left = left.is_zero() && self.batch_page_end.is_none();
-        self.record.resume_after = match self.backlog.reach() {
-            Reach::Until(last) if !nothing_left => Some(last.clone()),
-            _ => None,
+        self.record.pending = match self.backlog.reach() {
+            Reach::Until(last) if !nothing_left => Some(Pending::Backlog {
+                after: Some(last.clone()),
+                improve,
+            }),
+            _ if nothing_left => None,
+            _ => self.first_improvement(improve),
         };
     }
 

@@ -72,6 +72,7 @@ fn allocation(order_id: &str, of: &str, quantity: u32, on_shortage: OnShortage, 
         locations: Locations::ANY,
         on_shortage,
         split,
+        without_grace: false,
     })
 }
 

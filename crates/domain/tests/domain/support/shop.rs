@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BacklogNeed, BacklogRead, BatchPageEnd, BatchRecord, CHANGE_PAGE, Change,
-    ChangeSet, Command, DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState,
-    Loaded, NeedsAllBatches, NextHold, OrderId, OrderRecord, Outcome, ProductHistory, ProductRecord, Promising,
-    Reference, Refusal, ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, SequencedEvent,
-    ServicePosition, Sku, UnitOfWork, Units, audit,
+    AllocationRecord, BACKLOG_PAGE, BatchPageEnd, BatchRecord, CHANGE_PAGE, Calendar, Change, ChangeSet, Command,
+    DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState, Loaded, NeedsAllBatches,
+    NextHold, OrderId, OrderRecord, Outcome, PassDay, ProductHistory, ProductRecord, Promising, Reference, Refusal,
+    ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, SequencedEvent, ServicePosition, ServiceRead, Sku,
+    UnitOfWork, Units, audit, is_overdue,
 };
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::{day, key, reference};
 
@@ -38,8 +39,8 @@ pub(crate) struct Shop {
 pub(crate) enum First {
     /// Holds on these products have to be ended.
     EndHolds(BTreeSet<Sku>),
-    /// Changes of batches of these products have to be continued.
-    ContinueChanges(BTreeSet<Sku>),
+    /// The work on these products has to be continued.
+    Continue(BTreeSet<Sku>),
 }
 
 /// The outcome of each command, and what has to be stored.
@@ -63,7 +64,7 @@ impl Shop {
                     return outcomes;
                 }
                 Err(First::EndHolds(due)) => self.end_holds(due),
-                Err(First::ContinueChanges(pending)) => pending.into_iter().for_each(|sku| self.continue_change(sku)),
+                Err(First::Continue(pending)) => pending.into_iter().for_each(|sku| self.continue_work(sku)),
             }
         }
     }
@@ -77,14 +78,14 @@ impl Shop {
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
             let mut unit_of_work = UnitOfWork::open(self.load(&scope)).expect("sound records");
-            let continues_changes = matches!(commands, [Command::ContinueChange(_)]);
-            let pending = unit_of_work.products_with_pending_changes();
-            if !pending.is_empty() && !continues_changes {
-                return Err(First::ContinueChanges(pending));
+            let continues = matches!(commands, [Command::Continue(_)]);
+            let pending = unit_of_work.products_with_pending_work();
+            if !pending.is_empty() && !continues {
+                return Err(First::Continue(pending));
             }
             let due = unit_of_work.products_with_due_holds(self.context(self.ticks + many).now);
             let ends_holds = matches!(commands, [Command::ExpireHolds(_)]);
-            if !due.is_empty() && !ends_holds && !continues_changes {
+            if !due.is_empty() && !ends_holds && !continues {
                 return Err(First::EndHolds(due));
             }
             let outcomes = (self.ticks + 1..)
@@ -104,9 +105,44 @@ impl Shop {
         }
     }
 
-    /// Continues the change of a batch of a product by one step.
-    pub(crate) fn continue_change(&mut self, sku: Sku) {
-        self.run(&Command::ContinueChange(sku)).expect("a change is continued");
+    /// Continues the work on a product by one step.
+    pub(crate) fn continue_work(&mut self, sku: Sku) {
+        self.run(&Command::Continue(sku)).expect("work is continued");
+    }
+
+    /// Continues the work on all products until nothing is left to do. Returns the number of steps.
+    pub(crate) fn finish_work(&mut self) -> usize {
+        let mut steps = 0;
+        loop {
+            let pending = self.products.values().find(|product| product.pending.is_some());
+            let Some(sku) = pending.map(|product| product.sku.clone()) else {
+                return steps;
+            };
+            self.continue_work(sku);
+            steps += 1;
+            assert!(steps < 10_000, "work comes to an end");
+        }
+    }
+
+    /// Today.
+    pub(crate) fn today(&self) -> Date {
+        self.next_context().today
+    }
+
+    /// Tells what the day has changed, as the first sweep of the day does.
+    pub(crate) fn pass_day(&mut self) {
+        let today = self.today();
+        let skus: Vec<Sku> = self.products.keys().cloned().collect();
+        for sku in skus {
+            let pass = Command::PassDay(PassDay { sku, today });
+            while self.run(&pass) == Ok(Outcome::DayPassed { done: false }) {}
+        }
+    }
+
+    /// Lets days pass, with the first sweep of the last of them.
+    pub(crate) fn advance_days(&mut self, days: i64) {
+        self.advance_clock(days * 24 * 60 * 60);
+        self.pass_day();
     }
 
     /// Ends one due hold on these products: the least that a sweep can do in one transaction.
@@ -161,8 +197,10 @@ impl Shop {
         let noon = jiff::tz::Offset::UTC
             .to_timestamp(day(0).at(12, 0, 0, 0))
             .expect("an instant");
+        let now = Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant");
         DecisionContext {
-            now: Timestamp::from_microsecond(noon.as_microsecond() + tick).expect("an instant"),
+            now,
+            today: Calendar::UTC.day_of(now),
             actor: Arc::from("test"),
             correlation_id: Arc::from("test"),
             promising: self.promising,
@@ -187,6 +225,11 @@ impl Shop {
 
     pub(crate) fn state(&self, order_id: &str, line: &str) -> Option<LineState> {
         self.lines.get(&key(order_id, line)).map(|line| line.state)
+    }
+
+    /// The day that the line of an order is promised for, whose id is its SKU.
+    pub(crate) fn promised_on(&self, order_id: &str) -> Option<Date> {
+        self.lines[&key(order_id, "LAMP")].promise.on
     }
 
     /// The units of a line, by batch.
@@ -221,22 +264,26 @@ impl Shop {
         );
         let mut backlog = Vec::new();
         for product in skus.iter().filter_map(|sku| self.products.get(sku)) {
-            let start = match scope.backlog {
-                BacklogNeed::None => continue,
-                BacklogNeed::FromStart => None,
-                BacklogNeed::Resume => product.resume_after.clone(),
+            let Some(page) = scope.backlog_of(product) else {
+                continue;
+            };
+            let available = |split: bool| {
+                let batches = self.batches.values().filter(|batch| batch.sku == product.sku);
+                let units = batches.map(|batch| batch.available().get());
+                if split { units.sum() } else { units.max().unwrap_or(0) }
             };
             let mut positions: Vec<ServicePosition> = self
                 .lines
                 .values()
                 .filter(|line| line.sku == product.sku && line.state == LineState::Backordered)
+                .filter(|line| !page.fitting || u64::from(line.terms.quantity.get()) <= available(line.terms.split))
                 .map(LineRecord::service_position)
-                .filter(|position| start.as_ref().is_none_or(|start| position > start))
+                .filter(|position| page.after.as_ref().is_none_or(|after| position > after))
                 .collect();
             positions.sort();
             let more = positions.len() > BACKLOG_PAGE;
             positions.truncate(BACKLOG_PAGE);
-            backlog.push(BacklogRead {
+            backlog.push(ServiceRead {
                 sku: product.sku.clone(),
                 until: positions.last().filter(|_| more).cloned(),
             });
@@ -248,6 +295,10 @@ impl Shop {
             .as_ref()
             .map_or((Vec::new(), None), |need| self.to_release(need));
         keys.extend(leaving);
+        let (improvable, improvable_read) = self.to_improve(scope, &products);
+        keys.extend(improvable);
+        let (broken, more_to_break) = self.to_break(scope);
+        keys.extend(broken);
         let lines: Vec<LineRecord> = keys.iter().filter_map(|key| self.lines.get(key).cloned()).collect();
         let allocations: Vec<AllocationRecord> = self
             .allocations
@@ -301,6 +352,7 @@ impl Shop {
                     || scope.batches.contains(&batch.reference)
                     || release.as_ref().is_some_and(|need| need.batch == batch.reference)
                     || batches_of_lines.contains(&batch.reference)
+                    || (skus.contains(&batch.sku) && scope.day.is_some_and(|day| is_untold(batch, day)))
             })
             .cloned()
             .collect();
@@ -320,7 +372,68 @@ impl Shop {
             dispatches,
             next_holds: scope.holds.iter().map(next_hold).collect(),
             backlog,
+            improvable: improvable_read,
+            more_to_break,
         }
+    }
+
+    /// The ETAs of the batches a line has units in.
+    fn etas_of(&self, line: &LineRecord) -> Vec<Option<Date>> {
+        let own = self.allocations.values().filter(|one| one.key == line.terms.key);
+        own.map(|one| self.batches[&one.batch].eta).collect()
+    }
+
+    fn to_improve(&self, scope: &Scope, products: &[ProductRecord]) -> (Vec<LineKey>, Option<ServiceRead>) {
+        let Some(page) = scope.improvement_of(products) else {
+            return (Vec::new(), None);
+        };
+        let on_overdue = |line: &LineRecord| {
+            let mut own = self.allocations.values().filter(|one| one.key == line.terms.key);
+            own.any(|one| self.batches[&one.batch].overdue)
+        };
+        let may_move = |line: &&LineRecord| {
+            let etas = self.etas_of(line);
+            line.sku == page.sku
+                && etas.iter().any(Option::is_some)
+                && (!page.at_risk || line.may_be_at_risk(on_overdue(line)))
+                && page.after.as_ref().is_none_or(|after| line.service_position() > *after)
+        };
+        let mut positions: Vec<ServicePosition> = self
+            .lines
+            .values()
+            .filter(may_move)
+            .map(LineRecord::service_position)
+            .collect();
+        positions.sort();
+        let most = self.change_page.unwrap_or(CHANGE_PAGE);
+        let more = positions.len() > most;
+        positions.truncate(most);
+        let read = ServiceRead {
+            sku: page.sku,
+            until: positions.last().filter(|_| more).cloned(),
+        };
+        (positions.into_iter().map(|position| position.key).collect(), Some(read))
+    }
+
+    fn to_break(&self, scope: &Scope) -> (Vec<LineKey>, bool) {
+        let Some(day) = scope.day else {
+            return (Vec::new(), false);
+        };
+        let breaks = |line: &&LineRecord| {
+            scope.skus.contains(&line.sku)
+                && line.promise.due_by.is_some_and(|due_by| due_by <= day)
+                && self.etas_of(line).iter().any(|eta| is_overdue(*eta, day))
+        };
+        let mut keys: Vec<LineKey> = self
+            .lines
+            .values()
+            .filter(breaks)
+            .map(|line| line.key().clone())
+            .collect();
+        let most = self.change_page.unwrap_or(CHANGE_PAGE);
+        let more = keys.len() > most;
+        keys.truncate(most);
+        (keys, more)
     }
 
     fn to_release(&self, need: &ReleaseScope) -> (Vec<LineKey>, Option<ReleaseRead>) {
@@ -477,4 +590,9 @@ impl Shop {
             lines,
         }
     }
+}
+
+/// Whether a batch is overdue on a day, and that was not told.
+fn is_untold(batch: &BatchRecord, day: Date) -> bool {
+    is_overdue(batch.eta, day) && !batch.overdue && !batch.closed
 }

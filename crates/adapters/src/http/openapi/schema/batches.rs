@@ -16,7 +16,7 @@ pub struct CreateBatch {
     #[schema(example = 100, minimum = 1, maximum = 1_000_000_000)]
     pub quantity: u32,
     /// When it arrives; left out or null: it is in the warehouse.
-    #[schema(format = Date, example = "2026-03-31")]
+    #[schema(format = Date, example = "2036-03-31")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta: Option<String>,
     /// Where it lies or will lie; `main` where it is left out.
@@ -33,7 +33,7 @@ pub struct ChangeBatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
     /// When it arrives; unchanged where it is left out.
-    #[schema(format = Date, example = "2026-04-14", nullable = false)]
+    #[schema(format = Date, example = "2036-04-14", nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta: Option<String>,
 }

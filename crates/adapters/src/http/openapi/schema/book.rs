@@ -17,7 +17,7 @@ pub struct AddBatch {
     #[schema(example = 20, minimum = 1, maximum = 1_000_000_000)]
     pub qty: u32,
     /// When it arrives, a date or a date-time; null: it is in the warehouse.
-    #[schema(example = "2026-03-31")]
+    #[schema(example = "2036-03-31")]
     pub eta: Option<String>,
 }
 

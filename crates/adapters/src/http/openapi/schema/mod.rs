@@ -14,8 +14,8 @@ mod products;
 
 pub use batches::{ChangeBatch, CreateBatch, Receipt};
 pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
-pub use bulk::{BulkAnswer, BulkCommand};
-pub use health::Health;
+pub use bulk::{BulkAnswer, BulkBody, BulkCommand};
+pub use health::{Health, HealthStatus};
 pub use nothing::NoFields;
 pub use orders::{
     Allocate, ChangeLine, Confirmation, ConfirmedLine, LinesNamed, OnOrderShortage, OnShortage, OrderContent,

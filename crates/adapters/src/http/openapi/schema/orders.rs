@@ -96,7 +96,7 @@ pub struct PlaceOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
     /// The day it is required by: among orders of one priority the earlier is served first.
-    #[schema(format = Date, example = "2026-03-31")]
+    #[schema(format = Date, example = "2036-03-31")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_by: Option<String>,
     /// Where the units of lines without locations of their own may come from, the preferred location first; from
@@ -128,7 +128,7 @@ pub struct OrderContent {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
     /// The day it is required by: among orders of one priority the earlier is served first.
-    #[schema(format = Date, example = "2026-03-31")]
+    #[schema(format = Date, example = "2036-03-31")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_by: Option<String>,
     /// Where the units of lines without locations of their own may come from, the preferred location first; from
@@ -150,7 +150,7 @@ pub struct ChangeLine {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Confirmation {
     /// The lines that are confirmed, each id once; the others are released. All lines where it is left out.
-    #[schema(min_items = 1, max_items = 2_000)]
+    #[schema(min_items = 1, max_items = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<ConfirmedLine>>,
     /// Whether to try to allocate the same lines again when the hold has expired; `false` where it is left out.
@@ -162,7 +162,7 @@ pub struct Confirmation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ConfirmedLine {
     /// Which line.
-    #[schema(example = "LAMP-RED", min_length = 1, max_length = 64)]
+    #[schema(example = "1", min_length = 1, max_length = 64)]
     pub line_id: String,
     /// The quantity that is confirmed; the rest is released. The whole line where it is left out.
     #[schema(example = 2, minimum = 1, maximum = 1_000_000_000)]
@@ -174,7 +174,7 @@ pub struct ConfirmedLine {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LinesNamed {
     /// Their ids, each once; all of them where it is left out.
-    #[schema(example = json!(["LAMP-RED"]), min_items = 1, max_items = 2_000)]
+    #[schema(example = json!(["1"]), min_items = 1, max_items = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<String>>,
 }

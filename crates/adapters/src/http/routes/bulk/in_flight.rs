@@ -10,7 +10,8 @@ use crate::http::response::problem::Problem;
 const WINDOW_LINES: usize = 1_024;
 
 /// How many bytes of lines of one stream are in flight, but for the last line. A command and its answer have some ten
-/// times as many in memory as the line, so a client that reads nothing holds about a megabyte.
+/// times as many in memory as the line, so a client that reads nothing holds about a megabyte, and ten where its last
+/// line is as long as a line may be.
 const WINDOW_BYTES: usize = 64 * 1024;
 
 /// A line whose answer is awaited, or known at once.

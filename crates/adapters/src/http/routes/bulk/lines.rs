@@ -4,8 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use tokio::task::consume_budget;
 
-/// The longest line, in bytes, without its end.
-pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
+use crate::wire::MAX_COMMAND_BYTES;
 
 /// How many bytes of a line that is too long are skipped. A client that sends more without a line end sends no lines.
 const MAX_SKIPPED_BYTES: usize = 8 * 1024 * 1024;
@@ -15,7 +14,7 @@ const MAX_SKIPPED_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) enum Line {
     /// Its bytes, without the line end.
     Whole(Bytes),
-    /// It had more than [`MAX_LINE_BYTES`] and was skipped.
+    /// It had more than [`MAX_COMMAND_BYTES`] and was skipped.
     TooLong,
     /// It had no end within [`MAX_SKIPPED_BYTES`]. Nothing is read after it.
     Endless,
@@ -92,7 +91,7 @@ where
                         self.skipped = None;
                         return Some(if endless { Line::Endless } else { Line::TooLong });
                     }
-                } else if self.buffer.len() > MAX_LINE_BYTES + 1 {
+                } else if self.buffer.len() > MAX_COMMAND_BYTES + 1 {
                     // One byte more may be the carriage return of the line end.
                     self.skipped = Some(0);
                     continue;
@@ -117,7 +116,7 @@ fn whole(mut line: Bytes) -> Line {
     if line.last() == Some(&b'\r') {
         line.truncate(line.len() - 1);
     }
-    if line.len() > MAX_LINE_BYTES {
+    if line.len() > MAX_COMMAND_BYTES {
         Line::TooLong
     } else {
         Line::Whole(line)
@@ -160,24 +159,24 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_skipped_and_the_next_is_read() {
-        let long = "x".repeat(MAX_LINE_BYTES + 1);
-        let text = format!("a\n{long}\nb\r\n\n{}", "y".repeat(MAX_LINE_BYTES));
-        for chunk in [1_000, 65_536, 1_000_000] {
+        let long = "x".repeat(MAX_COMMAND_BYTES + 1);
+        let text = format!("a\n{long}\nb\r\n\n{}", "y".repeat(MAX_COMMAND_BYTES));
+        for chunk in [1_000, 65_536, 4_000_000] {
             let read = lines(text.as_bytes(), chunk);
             assert_eq!(read.len(), 5);
             assert_eq!(
                 read[..4],
                 [whole_line("a"), Line::TooLong, whole_line("b"), whole_line("")]
             );
-            assert_eq!(read[4], whole_line(&"y".repeat(MAX_LINE_BYTES)));
+            assert_eq!(read[4], whole_line(&"y".repeat(MAX_COMMAND_BYTES)));
         }
         assert_eq!(lines(long.as_bytes(), 4_096), [Line::TooLong]);
-        assert_eq!(lines("x".repeat(1_000_000).as_bytes(), 4_096), [Line::TooLong]);
+        assert_eq!(lines("x".repeat(3_000_000).as_bytes(), 4_096), [Line::TooLong]);
     }
 
     #[test]
     fn a_line_without_an_end_is_read_no_further() {
-        let text = "x".repeat(MAX_SKIPPED_BYTES + 3 * MAX_LINE_BYTES) + "\na\n";
+        let text = "x".repeat(MAX_SKIPPED_BYTES + 3 * MAX_COMMAND_BYTES) + "\na\n";
         assert_eq!(lines(text.as_bytes(), 64 * 1024), [Line::Endless]);
     }
 

@@ -50,15 +50,13 @@ const IDLE: Duration = Duration::from_secs(120);
 /// Send many commands
 ///
 /// One command a line, and one answer a line in the order sent: `{"status", "body"}` as the single call would have
-/// answered. Answers arrive while lines are still being sent, so read while you send. A line at fault fails alone;
-/// blank lines are
-/// ignored, unless a thousand follow each other.
+/// answered, with `"unchanged": true` where the command changed nothing. Answers arrive while lines are still being sent,
+/// so read while you send. A line at fault fails alone; blank lines are ignored, unless a thousand follow each other.
 #[utoipa::path(
     tag = "Bulk",
     operation_id = "bulk",
     request_body(content = schema::BulkCommand, content_type = "application/x-ndjson",
-        description = "Lines of up to 64 KiB",
-        example = json!({"create_batch": {"reference": "PO-1043", "sku": "LAMP-RED", "quantity": 5}})),
+        description = "Lines of up to 1 MiB, as the bodies of single calls"),
     responses((status = 200, description = "One line for each line sent", body = schema::BulkAnswer,
         content_type = "application/x-ndjson"))
 )]
@@ -180,7 +178,7 @@ fn read(line: Line) -> Result<Command, Problem> {
     let too_large = |detail| Err(Problem::new(&kinds::PAYLOAD_TOO_LARGE, detail));
     let bytes = match line {
         Line::Whole(bytes) => bytes,
-        Line::TooLong => return too_large("the line has more than 64 KiB"),
+        Line::TooLong => return too_large("the line has more than 1 MiB"),
         Line::Endless => return too_large("the line has no end; nothing is read after it"),
     };
     let json = json(&bytes)?;
@@ -189,15 +187,31 @@ fn read(line: Line) -> Result<Command, Problem> {
     finish(faults, command)
 }
 
-/// An answer as the single call would have given it: its status and the text of its body.
-async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -> (StatusCode, String) {
+/// An answer as the single call would have given it.
+struct Presented {
+    status: StatusCode,
+    /// The text of its body.
+    body: String,
+    /// Whether the command changed nothing, which the status of many calls does not tell.
+    unchanged: bool,
+}
+
+async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -> Presented {
+    let mut unchanged = false;
     let reply = match answer {
-        Ok(Ok(outcome)) => api.reply(&outcome).await,
+        Ok(Ok(outcome)) => {
+            unchanged = outcome.is_unchanged();
+            api.reply(&outcome).await
+        }
         Ok(Err(error)) => Err(Problem::from(&error)),
         Err(problem) => Err(problem),
     };
     match reply {
-        Ok(Reply { status, body, .. }) => (status, body),
+        Ok(Reply { status, body, .. }) => Presented {
+            status,
+            body,
+            unchanged,
+        },
         Err(problem) => {
             tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
             let body = problem.body();
@@ -207,14 +221,26 @@ async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -
             } else {
                 behind(base_path, body)
             };
-            (problem.status(), body)
+            Presented {
+                status: problem.status(),
+                body,
+                unchanged: false,
+            }
         }
     }
 }
 
-fn write_answer(text: &mut String, (status, body): &(StatusCode, String)) {
+fn write_answer(text: &mut String, presented: &Presented) {
+    let Presented {
+        status,
+        body,
+        unchanged,
+    } = presented;
     text.push_str("{\"status\":");
     text.push_str(status.as_str());
+    if *unchanged {
+        text.push_str(",\"unchanged\":true");
+    }
     text.push_str(",\"body\":");
     text.push_str(body);
     text.push_str("}\n");

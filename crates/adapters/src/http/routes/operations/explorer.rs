@@ -12,6 +12,8 @@ use crate::http::openapi::description::ApiDescription;
 use crate::http::response::problem::Problem;
 
 /// This document
+///
+/// Made from the code of the service that answers, so the two always agree.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "openapi",

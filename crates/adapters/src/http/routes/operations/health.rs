@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 
 use crate::http::api::Api;
-use crate::http::openapi::schema::Health;
+use crate::http::openapi::schema::{Health, HealthStatus};
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::timeout::timeout;
@@ -19,6 +19,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 const STALL_BOUND: Duration = Duration::from_secs(3);
 
 /// Liveness
+///
+/// Answers as long as the process does: a supervisor restarts one that does not.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "live",
@@ -26,10 +28,14 @@ const STALL_BOUND: Duration = Duration::from_secs(3);
 )]
 #[get("/health/live")]
 pub(crate) async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "live" })
+    HttpResponse::Ok().json(Health {
+        status: HealthStatus::Live,
+    })
 }
 
 /// Readiness
+///
+/// Whether requests should be sent to this instance: not while it drains, or its store fails.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "ready",
@@ -47,7 +53,11 @@ pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
         return Err(Problem::new(&kinds::UNAVAILABLE, "the store takes no writes"));
     }
     match timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await {
-        Some(answer) => answer.map(|()| HttpResponse::Ok().json(Health { status: "ready" })),
+        Some(answer) => answer.map(|()| {
+            HttpResponse::Ok().json(Health {
+                status: HealthStatus::Ready,
+            })
+        }),
         None => Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer in time")),
     }
 }

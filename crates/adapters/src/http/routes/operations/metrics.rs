@@ -7,6 +7,8 @@ use crate::http::api::Api;
 use crate::http::metrics::OPENMETRICS;
 
 /// Metrics for Prometheus
+///
+/// Counters, gauges and histograms of the engine and of this interface.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "metrics",

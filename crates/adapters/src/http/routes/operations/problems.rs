@@ -9,6 +9,8 @@ use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 
 /// What a problem means
+///
+/// The page to which the `type` of a problem leads.
 #[utoipa::path(
     tag = "Operations",
     operation_id = "problem",

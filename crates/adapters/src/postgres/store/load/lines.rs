@@ -1,20 +1,16 @@
-//! Lines: those that the scope names, those of its orders, pages of backlogs; and the allocations of lines.
+//! Lines: those that the scope names, and those of its orders; and the allocations of lines.
 
 use std::collections::BTreeMap;
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 use earmark_application::StoreError;
-use earmark_domain::{
-    BACKLOG_PAGE, BacklogNeed, BacklogRead, LineKey, LineRecord, ProductRecord, Scope, ServicePosition, Sku,
-};
+use earmark_domain::{LineKey, LineRecord, Scope, ServicePosition, ServiceRead, Sku};
 
 use super::orders::order_ids;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{AllocationRow, LineRow};
 use crate::postgres::session::Session;
-use crate::postgres::statement::{TypesOf, row_limit, statement};
-use crate::sql::decode::counter;
-use crate::sql::rank;
+use crate::postgres::statement::{TypesOf, statement};
 
 /// The lines that the scope names.
 pub(super) async fn by_key(conn: &Session, scope: &Scope) -> Result<Vec<LineRow>, StoreError> {
@@ -44,46 +40,6 @@ pub(super) async fn by_order(conn: &Session, scope: &Scope) -> Result<Vec<LineRo
     statement::<TypesOf<LineRow>>(OF_ORDERS)
         .array::<Text, _>(order_ids(scope))
         .columns::<LineRow>()
-        .rows(conn)
-        .await
-        .map_err(store_error)
-}
-
-/// A product whose backlog is read, and the position after which the page begins; `None`: the start.
-pub(super) type BacklogRequest<'a> = (&'a str, Option<&'a ServicePosition>);
-
-/// A page of each backlog, and one more line if there are more.
-pub(super) async fn backlog(conn: &Session, requests: Vec<BacklogRequest<'_>>) -> Result<Vec<LineRow>, StoreError> {
-    // By hand: a page of each product, in a LATERAL, and a comparison of rows.
-    const PAGES: &str = "SELECT line.* FROM unnest(?, ?, ?, ?, ?) \
-         AS asked (asked_sku, since_rank, since_version, since_order, since_line) CROSS JOIN LATERAL \
-         (SELECT {} FROM lines WHERE state = 'backordered' AND sku = asked_sku \
-         AND (rank, placed_version, order_id, line_id) > (since_rank, since_version, since_order, since_line) \
-         ORDER BY rank, placed_version, order_id, line_id LIMIT ?) AS line";
-    if requests.is_empty() {
-        return Ok(Vec::new());
-    }
-    let after: Vec<_> = requests
-        .iter()
-        .map(|(_, position)| {
-            position.map_or((i64::MIN, i64::MIN, "", ""), |position| {
-                (
-                    rank::rank(position.precedence),
-                    counter(position.placed_version),
-                    position.key.order.as_str(),
-                    position.key.line.as_str(),
-                )
-            })
-        })
-        .collect();
-    statement::<TypesOf<LineRow>>(PAGES)
-        .array::<Text, _>(requests.iter().map(|(sku, _)| *sku).collect())
-        .array::<BigInt, _>(after.iter().map(|(rank, ..)| *rank).collect())
-        .array::<BigInt, _>(after.iter().map(|(_, version, ..)| *version).collect())
-        .array::<Text, _>(after.iter().map(|(_, _, order, _)| *order).collect())
-        .array::<Text, _>(after.iter().map(|(_, _, _, line)| *line).collect())
-        .columns::<LineRow>()
-        .bind::<BigInt, _>(row_limit(BACKLOG_PAGE + 1))
         .rows(conn)
         .await
         .map_err(store_error)
@@ -139,32 +95,18 @@ impl Lines {
         self.0.insert(line.terms.key.clone(), line);
     }
 
-    /// Adds each product's page of the backlog. Returns how far the pages reach.
-    pub(super) fn add_backlog(
-        &mut self,
-        need: BacklogNeed,
-        products: &[ProductRecord],
-        rows: Vec<LineRow>,
-    ) -> Result<Vec<BacklogRead>, StoreError> {
-        if need == BacklogNeed::None {
-            return Ok(Vec::new());
+    /// Adds a page of lines of a product, in order of service. `rows`: those of the page, and one more if there are more.
+    pub(super) fn add_page(&mut self, sku: &Sku, rows: Vec<LineRecord>, page: usize) -> ServiceRead {
+        let mut lines: Vec<(ServicePosition, LineRecord)> =
+            rows.into_iter().map(|line| (line.service_position(), line)).collect();
+        lines.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let has_more = lines.len() > page;
+        lines.truncate(page);
+        let until = lines.last().filter(|_| has_more).map(|(position, _)| position.clone());
+        lines.into_iter().for_each(|(_, line)| self.insert(line));
+        ServiceRead {
+            sku: sku.clone(),
+            until,
         }
-        let mut pages: BTreeMap<Sku, Vec<LineRecord>> = BTreeMap::new();
-        for row in rows {
-            let line = LineRecord::try_from(row)?;
-            pages.entry(line.sku.clone()).or_default().push(line);
-        }
-        let mut reads = Vec::with_capacity(products.len());
-        for product in products {
-            let mut page = pages.remove(&product.sku).unwrap_or_default();
-            let has_more = page.len() > BACKLOG_PAGE;
-            page.truncate(BACKLOG_PAGE);
-            reads.push(BacklogRead {
-                sku: product.sku.clone(),
-                until: page.last().filter(|_| has_more).map(LineRecord::service_position),
-            });
-            page.into_iter().for_each(|line| self.insert(line));
-        }
-        Ok(reads)
     }
 }

@@ -9,17 +9,21 @@
 //! most statements are written by hand: keys are looked up one by one in a LATERAL whose LIMIT or OFFSET keeps it a
 //! look-up. A join, or a list of keys, could be planned as a walk through a whole index that happened to be short.
 
+mod backlog;
 mod batches;
+mod day;
 mod holds;
+mod improvement;
 mod lines;
 mod orders;
+mod position;
 mod products;
 mod release;
 
 use std::collections::BTreeSet;
 
 use earmark_application::StoreError;
-use earmark_domain::{BacklogNeed, Loaded, ProductRecord, ReleaseRead, Scope, Sku};
+use earmark_domain::{BacklogScope, IMPROVEMENT_PAGE, Loaded, ProductRecord, ReleaseRead, Scope, Sku};
 use futures::try_join;
 
 use super::inbox::processed;
@@ -27,8 +31,9 @@ use crate::postgres::error::store_error;
 use crate::postgres::rows::records;
 use crate::postgres::session::Session;
 use crate::sql::product_cache::BaseVersions;
+use backlog::BacklogRequest;
 use batches::Batches;
-use lines::{BacklogRequest, Lines};
+use lines::Lines;
 
 /// Begins a transaction and reads what the scope names, with its products locked until the transaction ends, and their
 /// base versions.
@@ -37,8 +42,13 @@ use lines::{BacklogRequest, Lines};
 /// so what stands behind the lock is read under it.
 pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loaded, BaseVersions), StoreError> {
     let named: Vec<&str> = scope.skus.iter().map(Sku::as_str).collect();
-    let from_start = scope.backlog == BacklogNeed::FromStart;
-    let named_backlogs: Vec<BacklogRequest<'_>> = named.iter().filter(|_| from_start).map(|sku| (*sku, None)).collect();
+    // Of a product whose work is continued, the product says what is read of its backlog.
+    let first_page = BacklogScope {
+        after: None,
+        fitting: false,
+    };
+    let with_backlog = scope.skus.iter().filter(|_| scope.backlog && !scope.continues);
+    let first_pages = with_backlog.map(|sku| BacklogRequest::of(sku, &first_page)).collect();
     let (
         _,
         (products, base_versions),
@@ -51,6 +61,8 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         batches_dispatched_from,
         next_holds,
         mut backlogs,
+        untold_delays,
+        (lines_to_break, more_to_break),
         processed,
     ) = try_join!(
         begin(conn),
@@ -63,47 +75,54 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         orders::dispatches(conn, scope),
         batches::dispatched_from(conn, scope),
         holds::next(conn, scope),
-        lines::backlog(conn, named_backlogs),
+        backlog::pages(conn, first_pages),
+        day::untold_delays(conn, scope),
+        day::lines_to_break(conn, scope),
         processed(conn, &scope.messages),
     )?;
-    // Products that only the locked batches and orders have led to.
-    let found: Vec<&ProductRecord> = products
+    // Products that only the locked batches and orders have led to, and what the products themselves lead to.
+    let is_found = |product: &&ProductRecord| !scope.skus.contains(&product.sku);
+    let found: Vec<&str> = products
         .iter()
-        .filter(|product| !scope.skus.contains(&product.sku))
+        .filter(is_found)
+        .map(|product| product.sku.as_str())
         .collect();
-    let resume = scope.backlog == BacklogNeed::Resume;
-    if !found.is_empty() || resume {
-        let found_backlogs: Vec<BacklogRequest<'_>> = match scope.backlog {
-            BacklogNeed::None => Vec::new(),
-            BacklogNeed::FromStart => found.iter().map(|product| (product.sku.as_str(), None)).collect(),
-            BacklogNeed::Resume => products
-                .iter()
-                .map(|product| (product.sku.as_str(), product.resume_after.as_ref()))
-                .collect(),
-        };
-        let found = found.iter().map(|product| product.sku.as_str()).collect();
-        let (more_offers, more_backlogs) = try_join!(
+    let more_pages: Vec<(&Sku, BacklogScope)> = products
+        .iter()
+        .filter(|product| scope.continues || is_found(product))
+        .filter_map(|product| Some((&product.sku, scope.backlog_of(product)?)))
+        .collect();
+    let improvement = scope.improvement_of(&products);
+    let mut lines_to_improve = Vec::new();
+    if !found.is_empty() || !more_pages.is_empty() || improvement.is_some() {
+        let more_pages = more_pages.iter().map(|(sku, page)| BacklogRequest::of(sku, page));
+        let (more_offers, more_backlogs, improvable) = try_join!(
             batches::offers(conn, scope, found),
-            lines::backlog(conn, found_backlogs)
+            backlog::pages(conn, more_pages.collect()),
+            improvement::page(conn, improvement.as_ref()),
         )?;
         offers.extend(more_offers);
         backlogs.extend(more_backlogs);
+        lines_to_improve = improvable;
     }
 
     let mut batches = Batches::default();
     let batch_pages_cut = batches.add_pages(offers.pages)?;
     batches.add(offers.whole)?;
     batches.add(named_batches)?;
+    batches.add(untold_delays)?;
 
     let mut lines = Lines::default();
     lines.add(lines_by_key)?;
     lines.add(lines_by_order)?;
     let locked: BTreeSet<&Sku> = products.iter().map(|product| &product.sku).collect();
     check_locked(&locked, scope, &batches, &lines)?;
-    let backlog = lines.add_backlog(scope.backlog, &products, backlogs)?;
+    lines.add(lines_to_break)?;
+    let backlog = backlog::add(&mut lines, scope, &products, backlogs)?;
+    let improvable = improvement.map(|page| lines.add_page(&page.sku, lines_to_improve, IMPROVEMENT_PAGE));
     let mut release = None;
     if let Some(need) = scope.release_of(&products) {
-        if scope.pending_change {
+        if scope.continues {
             batches.add(batches::named(conn, [&need.batch]).await?)?;
         }
         if let Some(batch) = batches.get(&need.batch) {
@@ -130,6 +149,8 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         dispatches: records(dispatches)?,
         next_holds,
         backlog,
+        improvable,
+        more_to_break,
         release,
         products,
         processed,

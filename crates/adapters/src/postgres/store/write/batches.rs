@@ -10,8 +10,9 @@ use crate::postgres::statement::{Statement, column, statement};
 /// Inserts new batches.
 pub(super) fn insert<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
     statement(
-        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, created_eta, quantity, eta, closed) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (reference) ORDER BY new.reference COLLATE \"C\"",
+        "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, created_eta, quantity, eta, \
+         overdue, closed) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (reference) ORDER BY new.reference COLLATE \"C\"",
     )
     .array::<Text, _>(column(batches, |batch| batch.reference.as_str()))
     .array::<Text, _>(column(batches, |batch| batch.sku.as_str()))
@@ -21,6 +22,7 @@ pub(super) fn insert<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
     .array::<Nullable<Date>, _>(column(batches, |batch| batch.created_eta.map(pg_date)) as Vec<Option<PgDate>>)
     .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
     .array::<Nullable<Date>, _>(column(batches, |batch| batch.eta.map(pg_date)) as Vec<Option<PgDate>>)
+    .array::<Bool, _>(column(batches, |batch| batch.overdue))
     .array::<Bool, _>(column(batches, |batch| batch.closed))
 }
 
@@ -28,13 +30,14 @@ pub(super) fn insert<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
 pub(super) fn update<'a>(batches: &[&'a BatchRecord]) -> Statement<'a> {
     let references = column(batches, |batch| batch.reference.as_str());
     statement(
-        "UPDATE batches SET quantity = new.quantity, eta = new.eta, closed = new.closed \
-         FROM unnest(?, ?, ?, ?) AS new (reference, quantity, eta, closed) \
+        "UPDATE batches SET quantity = new.quantity, eta = new.eta, overdue = new.overdue, closed = new.closed \
+         FROM unnest(?, ?, ?, ?, ?) AS new (reference, quantity, eta, overdue, closed) \
          WHERE batches.reference = new.reference AND batches.reference = ANY (?)",
     )
     .array::<Text, _>(references.clone())
     .array::<Integer, _>(column(batches, |batch| pg_units(batch.quantity.get())))
     .array::<Nullable<Date>, _>(column(batches, |batch| batch.eta.map(pg_date)) as Vec<Option<PgDate>>)
+    .array::<Bool, _>(column(batches, |batch| batch.overdue))
     .array::<Bool, _>(column(batches, |batch| batch.closed))
     .array::<Text, _>(references)
 }

@@ -1,12 +1,12 @@
 //! Events.
 
-use diesel::data_types::PgTimestamp;
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use diesel::data_types::{PgDate, PgTimestamp};
+use diesel::sql_types::{BigInt, Date, Nullable, Text, Timestamptz};
 use earmark_application::StoreError;
 use earmark_domain::Event;
 
 use crate::postgres::error::store_error;
-use crate::postgres::rows::values::pg_instant;
+use crate::postgres::rows::values::{pg_date, pg_instant};
 use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::decode::counter;
@@ -32,10 +32,11 @@ pub(super) async fn lock_numbering(conn: &Session) -> Result<(), StoreError> {
 pub(super) fn insert<'a>(new_lines: &NewLines<'a>, events: &'a [Event]) -> Statement<'a> {
     bind_events(
         statement(
-            "INSERT INTO events (sequence, sku, version, order_id, type, occurred_at, actor, correlation_id, data) \
-             SELECT nextval('events_sequence'), sku, version, order_id, type, occurred_at, actor, correlation_id, \
-             data::json FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
-             AS given (sku, version, order_id, type, occurred_at, actor, correlation_id, data, ordinality) \
+            "INSERT INTO events \
+             (sequence, sku, version, order_id, type, occurred_at, decided_on, actor, correlation_id, data) \
+             SELECT nextval('events_sequence'), sku, version, order_id, type, occurred_at, decided_on, actor, \
+             correlation_id, data::json FROM (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY \
+             AS given (sku, version, order_id, type, occurred_at, decided_on, actor, correlation_id, data, ordinality) \
              ORDER BY ordinality) AS new",
         ),
         new_lines,
@@ -66,6 +67,7 @@ pub(in crate::postgres::store) fn bind_events<'a>(
         )
         .array_or_null::<Text, _>(events.iter().map(|event| event.fact.name()).collect())
         .array_or_null::<Timestamptz, PgTimestamp>(events.iter().map(|event| pg_instant(event.occurred_at)).collect())
+        .array_or_null::<Date, PgDate>(events.iter().map(|event| pg_date(event.decided_on)).collect())
         .array_or_null::<Text, _>(events.iter().map(|event| &*event.actor).collect::<Vec<&str>>())
         .array_or_null::<Text, _>(events.iter().map(|event| &*event.correlation_id).collect::<Vec<&str>>())
         .array_or_null::<Text, String>(events.iter().map(|event| wire::fact_to_json(&event.fact)).collect())

@@ -1,9 +1,10 @@
 //! Lines.
 
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz};
-use earmark_domain::LineRecord;
+use diesel::data_types::PgDate;
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz};
+use earmark_domain::{LineRecord, Promise};
 
-use crate::postgres::rows::values::{pg_array, pg_instant, pg_units};
+use crate::postgres::rows::values::{pg_array, pg_date, pg_instant, pg_units};
 use crate::postgres::statement::{Statement, column, distinct, statement};
 use crate::sql::decode::counter;
 use crate::sql::new_lines::NewLine;
@@ -20,6 +21,7 @@ pub(in crate::postgres::store) fn bind_lines<'a>(statement: Statement<'a>, lines
         .array_or_null::<Bool, _>(column(lines, |line| line.terms.split))
         .array_or_null::<Timestamptz, _>(column(lines, |line| pg_instant(line.terms.placed_at)))
         .array_or_null::<Bool, _>(column(lines, |line| line.terms.placed_with_order))
+        .array_or_null::<Nullable<Date>, _>(column(lines, |line| line.promise.on.map(pg_date)) as Vec<Option<PgDate>>)
 }
 
 /// Binds the columns in which only some lines differ from the usual.
@@ -31,6 +33,15 @@ pub(in crate::postgres::store) fn bind_line_terms<'a>(
         .array_or_null::<BigInt, _>(column(lines, |line| rank::rank(line.terms.precedence)))
         .array_or_null::<Nullable<Text>, _>(column(lines, |line| pg_array(&line.terms.locations)))
         .array_or_null::<Nullable<Timestamptz>, _>(column(lines, |line| line.terms.hold_until.map(pg_instant)))
+        .array_or_null::<Nullable<Date>, _>(column(lines, |line| first_promised_on(&line.promise)))
+        .array_or_null::<Nullable<Date>, _>(
+            column(lines, |line| line.promise.due_by.map(pg_date)) as Vec<Option<PgDate>>
+        )
+}
+
+/// The day that was told first, where it is another than was last told.
+pub(in crate::postgres::store) fn first_promised_on(promise: &Promise) -> Option<PgDate> {
+    promise.first_on.filter(|_| promise.first_on != promise.on).map(pg_date)
 }
 
 /// Binds the units that new lines are placed with, and the versions whose events report the placing.
@@ -72,12 +83,15 @@ pub(in crate::postgres::store) fn bind_release_ranks<'a>(
 pub(super) fn insert<'a>(new: &[NewLine<'a>]) -> Statement<'a> {
     let statement = statement(
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-         batch, units, placed_version, release_rank, rank, locations, hold_until) \
+         promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on, \
+         due_by) \
          SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-         batch, units, placed_version, release_rank, rank, locations::text[], hold_until \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         promised_on, batch, units, placed_version, release_rank, rank, locations::text[], hold_until, \
+         first_promised_on, due_by \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          AS new (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-         batch, units, placed_version, release_rank, rank, locations, hold_until) \
+         promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on, \
+         due_by) \
          ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
     );
     let lines: Vec<&LineRecord> = new.iter().map(|line| line.line).collect();
@@ -90,12 +104,15 @@ pub(super) fn insert<'a>(new: &[NewLine<'a>]) -> Statement<'a> {
 pub(super) fn update<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
     let statement = statement(
         "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
-         placed_at = new.placed_at, placed_with_order = new.placed_with_order, rank = new.rank, \
-         locations = new.locations::text[], hold_until = new.hold_until, placed_version = new.placed_version, \
+         placed_at = new.placed_at, placed_with_order = new.placed_with_order, \
+         promised_on = new.promised_on, rank = new.rank, locations = new.locations::text[], \
+         hold_until = new.hold_until, first_promised_on = new.first_promised_on, due_by = new.due_by, \
+         placed_version = new.placed_version, \
          first_placed_version = CASE WHEN lines.placed_version = new.placed_version THEN lines.first_placed_version \
          ELSE coalesce(lines.first_placed_version, lines.placed_version) END \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, split, \
-         placed_at, placed_with_order, rank, locations, hold_until, placed_version) \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, \
+         split, placed_at, placed_with_order, promised_on, rank, locations, hold_until, first_promised_on, due_by, \
+         placed_version) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );
     bind_line_terms(bind_lines(statement, lines), lines)

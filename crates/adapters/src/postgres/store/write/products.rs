@@ -6,11 +6,10 @@ use earmark_domain::ProductRecord;
 use crate::postgres::rows::values::{pg_instant, pg_units};
 use crate::postgres::statement::{Statement, column, statement};
 use crate::sql::decode::counter;
-use crate::sql::{pending_change, rank};
+use crate::sql::pending;
 
 /// Binds the columns that new and changed products share.
 fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -> Statement<'a> {
-    let resume = |product: &'a ProductRecord| product.resume_after.as_ref();
     statement
         .array::<Text, _>(column(products, |product| product.sku.as_str()))
         .array::<Nullable<Text>, _>(column(products, |product| {
@@ -18,23 +17,12 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         }))
         .array::<BigInt, _>(column(products, |product| counter(product.version)))
         .array::<BigInt, _>(column(products, |product| i64::from(product.batches_created)))
-        .array::<Nullable<BigInt>, _>(column(products, |product| {
-            resume(product).map(|position| rank::rank(position.precedence))
-        }))
-        .array::<Nullable<BigInt>, _>(column(products, |product| {
-            resume(product).map(|position| counter(position.placed_version))
-        }))
-        .array::<Nullable<Text>, _>(column(products, |product| {
-            resume(product).map(|position| position.key.order.as_str())
-        }))
-        .array::<Nullable<Text>, _>(column(products, |product| {
-            resume(product).map(|position| position.key.line.as_str())
-        }))
         .array::<Integer, _>(column(products, |product| pg_units(product.safety_stock.get())))
         .array::<Bool, _>(column(products, |product| product.depleted))
         .array::<Nullable<Timestamptz>, _>(column(products, |product| product.next_expiry.map(pg_instant)))
+        .array::<Bool, _>(column(products, |product| product.at_risk))
         .array::<Nullable<Text>, _>(column(products, |product| {
-            product.pending_change.as_ref().map(pending_change::to_json)
+            product.pending.as_ref().map(pending::to_json)
         }))
 }
 
@@ -43,9 +31,8 @@ pub(super) fn insert<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
     bind_products(
         statement(
             "INSERT INTO products \
-             (sku, name, version, batches_created, resume_rank, resume_placed_version, resume_order_id, resume_line_id, \
-             safety_stock, depleted, next_expiry, pending_change) \
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
+             (sku, name, version, batches_created, safety_stock, depleted, next_expiry, at_risk, pending) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
         ),
         products,
     )
@@ -57,13 +44,10 @@ pub(super) fn update<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a>
     bind_products(
         statement(
             "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
-             resume_rank = new.resume_rank, resume_placed_version = new.resume_placed_version, \
-             resume_order_id = new.resume_order_id, resume_line_id = new.resume_line_id, \
              safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry, \
-             pending_change = new.pending_change \
-             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, resume_rank, \
-             resume_placed_version, resume_order_id, resume_line_id, safety_stock, depleted, next_expiry, pending_change, \
-             read_version) \
+             at_risk = new.at_risk, pending = new.pending \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, safety_stock, \
+             depleted, next_expiry, at_risk, pending, read_version) \
              WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
         ),
         &records,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_domain::{
-    Allocate, BATCH_PAGE, BacklogRead, Command, Count, CreateBatch, DecisionContext, DispatchRecord, LineId,
-    LineRequest, Location, Locations, MessageId, OnShortage, OrderId, ProductRecord, Promising, Quantity, Reference,
+    Allocate, BATCH_PAGE, Calendar, Command, Count, CreateBatch, DecisionContext, DispatchRecord, LineId, LineRequest,
+    Location, Locations, MessageId, OnShortage, OrderId, ProductRecord, Promising, Quantity, Reference, ServiceRead,
     UnitOfWork, Units,
 };
 use jiff::Timestamp;
@@ -51,8 +51,8 @@ impl Tables {
                 });
             }
             loaded.batches.extend(offer);
-            if scope.backlog == BacklogNeed::FromStart {
-                loaded.backlog.push(BacklogRead {
+            if scope.backlog {
+                loaded.backlog.push(ServiceRead {
                     sku: sku.clone(),
                     until: None,
                 });
@@ -67,8 +67,10 @@ impl Tables {
     /// Decides a command on what was loaded, and stores the changes.
     fn run(&mut self, command: &Command, loaded: Loaded) -> Option<ChangeSet> {
         self.commands += 1;
+        let now = Timestamp::from_microsecond(self.commands).expect("an instant");
         let context = DecisionContext {
-            now: Timestamp::from_microsecond(self.commands).expect("an instant"),
+            now,
+            today: Calendar::UTC.day_of(now),
             actor: Arc::from("test"),
             correlation_id: Arc::from("test"),
             promising: Promising::default(),
@@ -135,6 +137,7 @@ fn allocate(number: usize, of: &str, quantity: i32, split: bool) -> Command {
         locations: Locations::ANY,
         on_shortage: OnShortage::Reject,
         split,
+        without_grace: false,
     })
 }
 
@@ -166,7 +169,7 @@ fn what_was_stored_is_cached_as_it_would_be_loaded() {
 fn a_scope_that_needs_more_than_placing_lines_does_is_not_served() {
     let (_, mut product_cache) = one_allocation(3);
     let frees_stock = Scope {
-        backlog: BacklogNeed::FromStart,
+        backlog: true,
         ..allocate(1, "LAMP", 1, false).scope()
     };
     assert_eq!(product_cache.cached(&frees_stock), None);
@@ -318,11 +321,11 @@ fn the_cache_is_bounded_and_drops_the_least_recently_used_first() {
             name: None,
             version: 1,
             batches_created: 0,
-            resume_after: None,
             safety_stock: Count::ZERO,
             depleted: false,
             next_expiry: None,
-            pending_change: None,
+            at_risk: false,
+            pending: None,
         }],
         ..Loaded::default()
     };
@@ -367,7 +370,7 @@ fn a_product_is_served_after_others_have_placed_lines_but_not_with_another_base_
     let scope = create(0, "LAMP", 1).scope();
     let scope = Scope {
         batches: Default::default(),
-        backlog: BacklogNeed::None,
+        backlog: false,
         ..scope
     };
     let mut product_cache = ProductCache::default();

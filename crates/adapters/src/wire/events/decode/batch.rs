@@ -5,16 +5,27 @@ use jiff::civil::Date;
 
 use super::values::{count, optional_text, quantity, text};
 
+/// Stock was bought.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchCreated {
+    /// The batch.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
+    /// Where it lies or will lie.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     location: Location,
+    /// Its number among the batches of the product, in the order of creation.
     ordinal: u32,
+    /// Its units.
     #[serde(deserialize_with = "quantity")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 1, maximum = 1_000_000_000))]
     quantity: Quantity,
+    /// When it arrives; null: it is in the warehouse.
     #[serde(deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, required))]
     eta: Option<Date>,
 }
 
@@ -30,13 +41,21 @@ impl From<BatchCreated> for Fact {
     }
 }
 
+/// A batch was counted.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchQuantityChanged {
+    /// The batch.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
+    /// Its quantity before.
     #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     from: Count,
+    /// Its quantity now.
     #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     to: Count,
 }
 
@@ -46,13 +65,21 @@ impl From<BatchQuantityChanged> for Fact {
     }
 }
 
+/// A batch was given up.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchCancelled {
+    /// The batch.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
+    /// Its quantity before.
     #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     from: Count,
+    /// Its quantity now: what had been dispatched.
     #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     to: Count,
 }
 
@@ -62,13 +89,21 @@ impl From<BatchCancelled> for Fact {
     }
 }
 
+/// A batch arrives on another day.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchEtaChanged {
+    /// The batch.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
+    /// When it was to arrive; null: it was in the warehouse.
     #[serde(deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, required))]
     from: Option<Date>,
+    /// When it arrives.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     to: Date,
 }
 
@@ -78,16 +113,42 @@ impl From<BatchEtaChanged> for Fact {
     }
 }
 
+/// A batch has arrived.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchReceived {
+    /// The batch.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
+    /// When it was to arrive; null: it was in the warehouse.
     #[serde(deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, required))]
     eta: Option<Date>,
 }
 
 impl From<BatchReceived> for Fact {
     fn from(BatchReceived { reference, eta }: BatchReceived) -> Self {
         Self::BatchReceived { reference, eta }
+    }
+}
+
+/// A batch has not arrived: its ETA has passed.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct BatchOverdue {
+    /// The batch.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    reference: Reference,
+    /// When it was to arrive.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    eta: Date,
+}
+
+impl From<BatchOverdue> for Fact {
+    fn from(BatchOverdue { reference, eta }: BatchOverdue) -> Self {
+        Self::BatchOverdue { reference, eta }
     }
 }

@@ -2,22 +2,34 @@
 
 use std::borrow::Cow;
 
-use earmark_domain::{
-    DeallocationReason, Fact, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, ShortageOutcome, Units,
-};
+use earmark_domain::{DeallocationReason, Fact, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, Units};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::{Deserialize, Deserializer, Error};
 
+#[cfg(feature = "schema")]
+use super::values::PartJson;
 use super::values::{MoveReasonJson, PrecedenceJson, locations, optional_text, parts, quantity, text};
+#[cfg(feature = "schema")]
+use crate::wire::words::DeallocationReasonJson;
+use crate::wire::words::ShortageOutcomeJson;
 
+/// A line got units.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Allocated {
     #[serde(flatten)]
     line: TermsJson,
+    /// Where its units are.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     allocations: Vec<Part>,
+    /// Whether it waited before.
     from_backlog: bool,
+    /// The day that all of its units are promised for.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    promised_on: Date,
 }
 
 impl From<Allocated> for Fact {
@@ -26,22 +38,34 @@ impl From<Allocated> for Fact {
             line: data.line.into(),
             allocations: data.allocations,
             from_backlog: data.from_backlog,
+            promised_on: data.promised_on,
         }
     }
 }
 
+/// A line moved to other batches.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Reallocated {
     #[serde(flatten)]
     key: KeyJson,
+    /// Where its units were.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
+    /// Where they are now.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     to: Vec<Part>,
+    /// Why it moved.
     why: MoveReasonJson,
+    /// The date it was promised for before.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     promised_from: Date,
+    /// The date it is promised for now.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     promised_to: Date,
 }
 
@@ -58,20 +82,16 @@ impl From<Reallocated> for Fact {
     }
 }
 
+/// A line did not fit.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OutOfStock {
     #[serde(flatten)]
     line: TermsJson,
+    /// Units that were available to it.
     available: u64,
+    /// What became of it.
     kept: ShortageOutcomeJson,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ShortageOutcomeJson {
-    Nothing,
-    Refused,
-    Backordered,
 }
 
 impl From<OutOfStock> for Fact {
@@ -79,21 +99,23 @@ impl From<OutOfStock> for Fact {
         Self::OutOfStock {
             line: data.line.into(),
             available: Units::new(data.available),
-            kept: match data.kept {
-                ShortageOutcomeJson::Nothing => ShortageOutcome::Nothing,
-                ShortageOutcomeJson::Refused => ShortageOutcome::Refused,
-                ShortageOutcomeJson::Backordered => ShortageOutcome::Backordered,
-            },
+            kept: data.kept.into(),
         }
     }
 }
 
+/// A line joined the backlog.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Backordered {
     #[serde(flatten)]
     line: TermsJson,
+    /// Where its units were; empty for a line that had none.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
+    /// Why it lost its units; null for a line that had none.
+    #[cfg_attr(feature = "schema", schema(required))]
     why: Option<MoveReasonJson>,
 }
 
@@ -107,16 +129,28 @@ impl From<Backordered> for Fact {
     }
 }
 
+/// A line lost units, or left the backlog.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Deallocated {
     #[serde(flatten)]
     key: KeyJson,
+    /// Where the units were that it lost.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
+    /// Why it lost them.
     #[serde(deserialize_with = "deallocation_reason")]
+    #[cfg_attr(feature = "schema", schema(value_type = DeallocationReasonJson))]
     why: DeallocationReason,
+    /// The quantity of a line that was reduced; left out for any other reason.
     #[serde(default, deserialize_with = "left")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u32>, nullable = false, minimum = 1, maximum = 1_000_000_000))]
     left: Option<Quantity>,
+    /// The day that the units it still has are promised for; left out where it has none.
+    #[serde(default, deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, nullable = false))]
+    promised_on: Option<Date>,
 }
 
 fn deallocation_reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeallocationReason, D::Error> {
@@ -135,18 +169,26 @@ impl From<Deallocated> for Fact {
             from: data.from,
             why: data.why,
             left: data.left,
+            promised_on: data.promised_on,
         }
     }
 }
 
+/// A line keeps its batches and is promised for another date.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct PromiseChanged {
     #[serde(flatten)]
     key: KeyJson,
+    /// The date it was promised for before.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     from: Date,
+    /// The date it is promised for now.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     to: Date,
+    /// Why.
     why: MoveReasonJson,
 }
 
@@ -161,16 +203,25 @@ impl From<PromiseChanged> for Fact {
     }
 }
 
+/// A line can no longer be kept to the day it is required by.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct PromiseBroken {
     #[serde(flatten)]
     key: KeyJson,
+    /// The day it is required by.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     required_by: Date,
+    /// The date it was promised for before.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     from: Date,
+    /// The date it is promised for now.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     to: Date,
+    /// Why.
     why: MoveReasonJson,
 }
 
@@ -186,7 +237,9 @@ impl From<PromiseBroken> for Fact {
     }
 }
 
+/// A line of a held order is firm.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Confirmed {
     #[serde(flatten)]
     key: KeyJson,
@@ -198,11 +251,15 @@ impl From<Confirmed> for Fact {
     }
 }
 
+/// The units of a line left the building.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Dispatched {
     #[serde(flatten)]
     key: KeyJson,
+    /// The batches that its units left.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
 }
 
@@ -213,11 +270,15 @@ impl From<Dispatched> for Fact {
     }
 }
 
+/// The units of a line are in the building again.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct DispatchUndone {
     #[serde(flatten)]
     key: KeyJson,
+    /// The batches that they are in again.
     #[serde(deserialize_with = "parts")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     to: Vec<Part>,
 }
 
@@ -228,11 +289,17 @@ impl From<DispatchUndone> for Fact {
     }
 }
 
+/// Which line.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 struct KeyJson {
+    /// The order.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     order_id: OrderId,
+    /// The line.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     line_id: LineId,
 }
 
@@ -245,21 +312,33 @@ impl From<KeyJson> for LineKey {
     }
 }
 
+/// The terms of a line.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 struct TermsJson {
     #[serde(flatten)]
     key: KeyJson,
+    /// The units it wants.
     #[serde(deserialize_with = "quantity")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 1, maximum = 1_000_000_000))]
     quantity: Quantity,
+    /// Whether it may be spread over several batches.
     split: bool,
+    /// When it was first placed, by the clock of the instance that placed it.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     placed_at: Timestamp,
+    /// Whether it was placed with its order; `false`: later, or alone.
     placed_with_order: bool,
     #[serde(flatten)]
     precedence: PrecedenceJson,
+    /// Where its units may come from, the preferred location first; left out: from anywhere.
     #[serde(default, deserialize_with = "locations")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     locations: Locations,
+    /// The deadline of its order; left out: it is firm.
     #[serde(default, deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = DateTime, nullable = false))]
     hold_until: Option<Timestamp>,
 }
 

@@ -24,41 +24,59 @@ pub fn allocated_order(data: &str) -> Result<String, WireError> {
     parse::<Concerns>("Allocated", data).map(|concerns| concerns.order_id)
 }
 
-/// The fact that an event states, from its type and `data`: the inverse of [`fact_to_json`](super::fact_to_json).
-///
-/// Unknown fields are ignored, since a later release may write more.
-///
-/// # Errors
-/// [`WireError`] when the type is unknown, a field is missing, or a value breaks a rule of the domain.
-pub fn fact_from_json(event_type: &str, data: &str) -> Result<Fact, WireError> {
-    match event_type {
-        "ProductNamed" => read::<product::ProductNamed>(event_type, data),
-        "BatchCreated" => read::<batch::BatchCreated>(event_type, data),
-        "SafetyStockChanged" => read::<product::SafetyStockChanged>(event_type, data),
-        "BatchQuantityChanged" => read::<batch::BatchQuantityChanged>(event_type, data),
-        "BatchEtaChanged" => read::<batch::BatchEtaChanged>(event_type, data),
-        "BatchReceived" => read::<batch::BatchReceived>(event_type, data),
-        "BatchCancelled" => read::<batch::BatchCancelled>(event_type, data),
-        "StockDepleted" => without_fields(event_type, data, Fact::StockDepleted),
-        "StockReplenished" => without_fields(event_type, data, Fact::StockReplenished),
-        "Allocated" => read::<line::Allocated>(event_type, data),
-        "Deallocated" => read::<line::Deallocated>(event_type, data),
-        "Reallocated" => read::<line::Reallocated>(event_type, data),
-        "OutOfStock" => read::<line::OutOfStock>(event_type, data),
-        "Backordered" => read::<line::Backordered>(event_type, data),
-        "PromiseChanged" => read::<line::PromiseChanged>(event_type, data),
-        "PromiseBroken" => read::<line::PromiseBroken>(event_type, data),
-        "Confirmed" => read::<line::Confirmed>(event_type, data),
-        "Dispatched" => read::<line::Dispatched>(event_type, data),
-        "DispatchUndone" => read::<line::DispatchUndone>(event_type, data),
-        "OrderPlaced" => read::<order::OrderPlaced>(event_type, data),
-        "OrderReplaced" => read::<order::OrderReplaced>(event_type, data),
-        "HoldPlaced" => read::<order::HoldPlaced>(event_type, data),
-        "HoldConfirmed" => without_fields(event_type, data, Fact::HoldConfirmed),
-        "HoldExpired" => read::<order::HoldExpired>(event_type, data),
-        "OrderCancelled" => without_fields(event_type, data, Fact::OrderCancelled),
-        unknown => Err(WireError::UnknownType(unknown.to_owned())),
-    }
+/// Every type of event, with what its `data` is read as: a type that is missing here can't be read back.
+macro_rules! event_types {
+    ($($event_type:literal => $data:ty,)+) => {
+        /// The fact that an event states, from its type and `data`: the inverse of
+        /// [`fact_to_json`](super::fact_to_json).
+        ///
+        /// Unknown fields are ignored, since a later release may write more.
+        ///
+        /// # Errors
+        /// [`WireError`] when the type is unknown, a field is missing, or a value breaks a rule of the domain.
+        pub fn fact_from_json(event_type: &str, data: &str) -> Result<Fact, WireError> {
+            match event_type {
+                $($event_type => read::<$data>(event_type, data),)+
+                unknown => Err(WireError::UnknownType(unknown.to_owned())),
+            }
+        }
+
+        /// The schema of each type's `data`, with those it refers to.
+        #[cfg(feature = "schema")]
+        #[must_use]
+        pub fn data_schemas() -> Vec<super::schema::DataSchema> {
+            vec![$(super::schema::DataSchema::of::<$data>($event_type)),+]
+        }
+    };
+}
+
+event_types! {
+    "ProductNamed" => product::ProductNamed,
+    "SafetyStockChanged" => product::SafetyStockChanged,
+    "BatchCreated" => batch::BatchCreated,
+    "BatchQuantityChanged" => batch::BatchQuantityChanged,
+    "BatchEtaChanged" => batch::BatchEtaChanged,
+    "BatchReceived" => batch::BatchReceived,
+    "BatchOverdue" => batch::BatchOverdue,
+    "BatchCancelled" => batch::BatchCancelled,
+    "StockDepleted" => product::StockDepleted,
+    "StockReplenished" => product::StockReplenished,
+    "Allocated" => line::Allocated,
+    "Deallocated" => line::Deallocated,
+    "Reallocated" => line::Reallocated,
+    "OutOfStock" => line::OutOfStock,
+    "Backordered" => line::Backordered,
+    "PromiseChanged" => line::PromiseChanged,
+    "PromiseBroken" => line::PromiseBroken,
+    "Confirmed" => line::Confirmed,
+    "Dispatched" => line::Dispatched,
+    "DispatchUndone" => line::DispatchUndone,
+    "OrderPlaced" => order::OrderPlaced,
+    "OrderReplaced" => order::OrderReplaced,
+    "HoldPlaced" => order::HoldPlaced,
+    "HoldConfirmed" => order::HoldConfirmed,
+    "HoldExpired" => order::HoldExpired,
+    "OrderCancelled" => order::OrderCancelled,
 }
 
 fn read<T: DeserializeOwned + Into<Fact>>(event_type: &str, data: &str) -> Result<Fact, WireError> {
@@ -70,17 +88,4 @@ fn parse<T: DeserializeOwned>(event_type: &str, data: &str) -> Result<T, WireErr
         event_type: event_type.to_owned(),
         reason: error.to_string(),
     })
-}
-
-/// An event without fields of its own: an empty object.
-fn without_fields(event_type: &str, data: &str, fact: Fact) -> Result<Fact, WireError> {
-    #[derive(serde::Deserialize)]
-    struct Nothing {}
-    match serde_json::from_str::<Nothing>(data) {
-        Ok(Nothing {}) => Ok(fact),
-        Err(error) => Err(WireError::Malformed {
-            event_type: event_type.to_owned(),
-            reason: error.to_string(),
-        }),
-    }
 }

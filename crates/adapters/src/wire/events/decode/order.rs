@@ -5,9 +5,13 @@ use jiff::Timestamp;
 
 use super::values::{PrecedenceJson, line_ids, text};
 
+/// An order was placed.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OrderPlaced {
+    /// The lines that it has.
     #[serde(deserialize_with = "line_ids")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     lines: Vec<LineId>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
@@ -20,9 +24,13 @@ impl From<OrderPlaced> for Fact {
     }
 }
 
+/// A held order got other lines or terms.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OrderReplaced {
+    /// The lines that it has.
     #[serde(deserialize_with = "line_ids")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     lines: Vec<LineId>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
@@ -35,9 +43,13 @@ impl From<OrderReplaced> for Fact {
     }
 }
 
+/// An order is held.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct HoldPlaced {
+    /// The deadline.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     until: Timestamp,
 }
 
@@ -47,14 +59,40 @@ impl From<HoldPlaced> for Fact {
     }
 }
 
+/// The hold of an order was not confirmed in time.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct HoldExpired {
+    /// The deadline that has passed.
     #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     deadline: Timestamp,
 }
 
 impl From<HoldExpired> for Fact {
     fn from(HoldExpired { deadline }: HoldExpired) -> Self {
         Self::HoldExpired { deadline }
+    }
+}
+
+/// A held order is firm: an event without fields of its own.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct HoldConfirmed {}
+
+impl From<HoldConfirmed> for Fact {
+    fn from(HoldConfirmed {}: HoldConfirmed) -> Self {
+        Self::HoldConfirmed
+    }
+}
+
+/// An order was cancelled: an event without fields of its own.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct OrderCancelled {}
+
+impl From<OrderCancelled> for Fact {
+    fn from(OrderCancelled {}: OrderCancelled) -> Self {
+        Self::OrderCancelled
     }
 }

@@ -4,9 +4,13 @@ use earmark_domain::{Count, Fact, ProductName};
 
 use super::values::{count, product_name};
 
+/// A product got a name.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct ProductNamed {
+    /// Its name from now on.
     #[serde(deserialize_with = "product_name")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "Red desk lamp"))]
     name: ProductName,
 }
 
@@ -16,16 +20,44 @@ impl From<ProductNamed> for Fact {
     }
 }
 
+/// The safety stock of a product was set.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct SafetyStockChanged {
+    /// The units that were kept back before.
     #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     from: Count,
+    /// The units that are kept back now.
     #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     to: Count,
 }
 
 impl From<SafetyStockChanged> for Fact {
     fn from(SafetyStockChanged { from, to }: SafetyStockChanged) -> Self {
         Self::SafetyStockChanged { from, to }
+    }
+}
+
+/// What is available of a product reached zero: an event without fields of its own.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct StockDepleted {}
+
+impl From<StockDepleted> for Fact {
+    fn from(StockDepleted {}: StockDepleted) -> Self {
+        Self::StockDepleted
+    }
+}
+
+/// Something is available of a product again: an event without fields of its own.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct StockReplenished {}
+
+impl From<StockReplenished> for Fact {
+    fn from(StockReplenished {}: StockReplenished) -> Self {
+        Self::StockReplenished
     }
 }

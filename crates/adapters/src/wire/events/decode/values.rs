@@ -10,17 +10,33 @@ use earmark_domain::{
 use jiff::civil::Date;
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// The reason of a move, with the batch that caused it.
+/// Why a line moved, or had to wait again: one member, with the batch that caused it; or a word, where none did.
 #[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = MoveReason))]
 pub(super) enum MoveReasonJson {
+    /// The batch was counted and has fewer units.
     #[serde(rename = "batch_quantity_changed")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     Counted(#[serde(deserialize_with = "text")] Reference),
+    /// The batch arrives on another day.
     #[serde(rename = "batch_eta_changed")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     PutOff(#[serde(deserialize_with = "text")] Reference),
+    /// The batch has arrived.
     #[serde(rename = "batch_received")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     Received(#[serde(deserialize_with = "text")] Reference),
+    /// The batch was cancelled.
     #[serde(rename = "batch_cancelled")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
     Cancelled(#[serde(deserialize_with = "text")] Reference),
+    /// The batch has not arrived on its day.
+    #[serde(rename = "batch_overdue")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    Overdue(#[serde(deserialize_with = "text")] Reference),
+    /// Better stock is available.
+    #[serde(rename = "improved")]
+    Improved,
 }
 
 impl From<MoveReasonJson> for MoveReason {
@@ -30,6 +46,8 @@ impl From<MoveReasonJson> for MoveReason {
             MoveReasonJson::PutOff(batch) => Self::BatchEtaChanged(batch),
             MoveReasonJson::Received(batch) => Self::BatchReceived(batch),
             MoveReasonJson::Cancelled(batch) => Self::BatchCancelled(batch),
+            MoveReasonJson::Overdue(batch) => Self::BatchOverdue(batch),
+            MoveReasonJson::Improved => Self::Improved,
         }
     }
 }
@@ -67,12 +85,16 @@ pub(super) fn locations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lo
 }
 
 /// The precedence of an order or a line: the default where it is left out.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct PrecedenceJson {
-    #[serde(deserialize_with = "priority")]
+    /// The priority of the order; left out: 0.
+    #[serde(default, deserialize_with = "priority")]
+    #[cfg_attr(feature = "schema", schema(value_type = i32, minimum = -1_000_000, maximum = 1_000_000))]
     priority: Priority,
-    #[serde(deserialize_with = "optional_text")]
+    /// The day it is required by; null or left out: none was given.
+    #[serde(default, deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date))]
     required_by: Option<Date>,
 }
 
@@ -98,14 +120,21 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count,
     Count::new(i64::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
+/// Units of a line, allocated in one batch.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Allocation))]
+pub(super) struct PartJson {
+    /// The batch's reference.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042"))]
+    batch: Reference,
+    /// Units of it.
+    #[serde(deserialize_with = "quantity")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, example = 3, minimum = 1))]
+    quantity: Quantity,
+}
+
 pub(super) fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Part>, D::Error> {
-    #[derive(serde::Deserialize)]
-    struct PartJson {
-        #[serde(deserialize_with = "text")]
-        batch: Reference,
-        #[serde(deserialize_with = "quantity")]
-        quantity: Quantity,
-    }
     let list = Vec::<PartJson>::deserialize(deserializer)?;
     Ok(list
         .into_iter()

@@ -22,6 +22,9 @@ const MAX_SHOWN_CHARS: usize = 200;
 #[derive(Debug, Deserialize)]
 pub(super) struct BulkAnswer {
     status: u16,
+    /// Whether the command changed nothing.
+    #[serde(default)]
+    unchanged: bool,
     body: Value,
 }
 
@@ -99,22 +102,28 @@ pub(super) fn root_cause(error: &reqwest::Error) -> String {
 }
 
 /// The result that an answer means for the rows of its command.
-pub(super) fn interpret(BulkAnswer { status, body }: &BulkAnswer, rows: u64) -> SendResult {
+pub(super) fn interpret(answer: &BulkAnswer, rows: u64) -> SendResult {
+    let BulkAnswer {
+        status,
+        unchanged,
+        body,
+    } = answer;
     let none = Counts::new();
     let text = |field: &str| body.get(field).and_then(Value::as_str);
     let created = *status == StatusCode::CREATED.as_u16();
     let accepted = *status == StatusCode::ACCEPTED.as_u16();
     let states = |lines: &Vec<Value>| -> Vec<LineState> { lines.iter().filter_map(line_state).collect() };
     SendResult::Done(match (*status, body.get("lines").and_then(Value::as_array)) {
-        // An order has lines, a line has a line id, a product has batches, and any other body is a batch.
+        _ if *unchanged => Counts {
+            unchanged: rows,
+            ..none
+        },
+        // An order has lines, a line has a line id, a product has batches, and any other body that is new is a batch.
         (_, Some(lines)) if created => Counts::of_lines(states(lines)),
         (_, None) if (created || accepted) && text("line_id").is_some() => Counts::of_lines(line_state(body)),
         (_, None) if created => Counts { created: rows, ..none },
         (200, _) if body.get("batches").is_some() => Counts { named: rows, ..none },
-        (200, _) => Counts {
-            unchanged: rows,
-            ..none
-        },
+        (200, _) => Counts { changed: rows, ..none },
         (409, _) if text("code") == Some("out_of_stock") => Counts { refused: rows, ..none },
         (503, _) => return SendResult::Retry(message(body)),
         _ => return SendResult::Bad(message(body)),
@@ -146,7 +155,20 @@ mod tests {
     use super::*;
 
     fn answered(status: u16, body: Value) -> SendResult {
-        interpret(&BulkAnswer { status, body }, 3)
+        answer(status, false, body)
+    }
+
+    fn unchanged(body: Value) -> SendResult {
+        answer(200, true, body)
+    }
+
+    fn answer(status: u16, unchanged: bool, body: Value) -> SendResult {
+        let answer = BulkAnswer {
+            status,
+            unchanged,
+            body,
+        };
+        interpret(&answer, 3)
     }
 
     #[test]
@@ -156,11 +178,20 @@ mod tests {
         for (answer, counts) in [
             (answered(201, line("allocated")), Counts { allocated: 1, ..none }),
             (answered(202, line("backordered")), Counts { backordered: 1, ..none }),
-            (answered(200, line("allocated")), Counts { unchanged: 3, ..none }),
+            (unchanged(line("allocated")), Counts { unchanged: 3, ..none }),
             (answered(201, json!({"reference": "B"})), Counts { created: 3, ..none }),
+            (unchanged(json!({"reference": "B"})), Counts { unchanged: 3, ..none }),
             (
-                answered(200, json!({"reference": "B"})),
+                unchanged(json!({"sku": "S", "batches": []})),
                 Counts { unchanged: 3, ..none },
+            ),
+            (
+                answered(200, json!({"batch": {}, "effects": {}})),
+                Counts { changed: 3, ..none },
+            ),
+            (
+                answered(200, json!({"order_id": "O", "lines": [line("cancelled")]})),
+                Counts { changed: 3, ..none },
             ),
             (
                 answered(200, json!({"sku": "S", "batches": []})),

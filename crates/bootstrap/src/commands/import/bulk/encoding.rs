@@ -40,9 +40,15 @@ pub(super) fn encode(command: &Command) -> String {
         }
         Command::PlaceOrder(place) => {
             let terms = place.terms();
+            // Locations that all lines share are named once: the largest order with the longest names has to fit.
+            let shared = match place.lines() {
+                [first, rest @ ..] if rest.iter().all(|line| line.locations == first.locations) => &first.locations,
+                _ => &Locations::ANY,
+            };
+            let lines = place.lines().iter().map(|line| order_line(line, shared.is_any()));
             let mut order = object(json!({
                 "order_id": place.order().as_str(),
-                "lines": place.lines().iter().map(order_line).collect::<Vec<_>>(),
+                "lines": lines.collect::<Vec<_>>(),
                 "on_shortage": match terms.on_shortage {
                     OnOrderShortage::Reject => "reject",
                     OnOrderShortage::Backorder => "backorder",
@@ -50,27 +56,40 @@ pub(super) fn encode(command: &Command) -> String {
                 },
                 "split": terms.split,
             }));
+            add(&mut order, "locations", names(shared));
             let priority = terms.precedence.priority().get();
             add(&mut order, "priority", (priority != 0).then_some(priority));
             let required_by = terms.precedence.required_by();
             add(&mut order, "required_by", required_by.map(|day| day.to_string()));
             json!({"place_order": order})
         }
-        other => unreachable!(
-            "files have only products, batches and order lines, not {}",
-            other.name()
-        ),
+        Command::ChangeBatch(change) => {
+            let mut fields = object(json!({"reference": change.reference.as_str()}));
+            add(&mut fields, "quantity", change.quantity.map(|count| count.get()));
+            add(&mut fields, "eta", change.eta.map(|eta| eta.to_string()));
+            json!({"change_batch": fields})
+        }
+        Command::ReceiveBatch { reference, quantity } => {
+            let mut fields = object(json!({"reference": reference.as_str()}));
+            add(&mut fields, "quantity", quantity.map(|count| count.get()));
+            json!({"receive_batch": fields})
+        }
+        other => unreachable!("no row becomes {}: one that is a command keeps its JSON", other.name()),
     };
     format!("{line}\n")
 }
 
-fn order_line(line: &OrderLine) -> Value {
+fn order_line(line: &OrderLine, with_locations: bool) -> Value {
     let mut fields = object(json!({
         "line_id": line.line.as_str(),
         "sku": line.sku.as_str(),
         "quantity": line.quantity.get(),
     }));
-    add(&mut fields, "locations", names(&line.locations));
+    add(
+        &mut fields,
+        "locations",
+        names(&line.locations).filter(|_| with_locations),
+    );
     Value::Object(fields)
 }
 
@@ -131,7 +150,8 @@ mod tests {
             encoded(&order(terms, two_locations())),
             json!({"place_order": {
                 "order_id": "O",
-                "lines": [{"line_id": "1", "sku": "LAMP", "quantity": 2, "locations": ["north", "south"]}],
+                "lines": [{"line_id": "1", "sku": "LAMP", "quantity": 2}],
+                "locations": ["north", "south"],
                 "on_shortage": "reject",
                 "split": false,
                 "priority": -3,
@@ -162,6 +182,7 @@ mod tests {
             locations: two_locations(),
             on_shortage: OnShortage::Backorder,
             split: true,
+            without_grace: false,
         });
         assert_eq!(encoded(&allocate)["allocate"]["locations"], json!(["north", "south"]));
     }

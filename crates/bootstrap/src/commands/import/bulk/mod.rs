@@ -90,7 +90,11 @@ impl BulkSink {
             .request
             .get_or_insert_with(|| BulkRequest::start(&self.client, &self.url));
         // Sending fails when the request has ended; `result` then returns the reason.
-        drop(request.lines.send(encoding::encode(&planned.command)).await);
+        let line = match &planned.text {
+            Some(text) => format!("{text}\n"),
+            None => encoding::encode(&planned.command),
+        };
+        drop(request.lines.send(line).await);
     }
 
     pub(super) async fn result(&mut self, planned: &PlannedCommand) -> SendResult {
@@ -101,7 +105,7 @@ impl BulkSink {
             return SendResult::Retry("nothing has been sent yet".to_owned());
         };
         let broken = match timeout(ANSWER_TIMEOUT, request.answers.recv()).await {
-            Ok(Some(Ok(answer))) => return answers::interpret(&answer, planned.rows),
+            Ok(Some(Ok(answer))) => return answers::interpret(&answer, planned.own_rows()),
             Ok(Some(Err(broken))) => broken,
             Ok(None) => SendResult::Retry("the service ended the stream of answers".to_owned()),
             Err(_) => SendResult::Retry(format!(

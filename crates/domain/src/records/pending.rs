@@ -1,9 +1,9 @@
-//! A change of a batch that is stored, and whose effects on the batch's lines are not all stored yet.
+//! Work on a product that one transaction did not finish.
 //!
-//! A batch may have a hundred thousand lines. One transaction changes a bounded number of them
-//! ([`CHANGE_PAGE`](crate::CHANGE_PAGE)); what is left to do is stored with the product, so a crash in between loses
-//! nothing. Until it is done, nothing else is decided on the product: no other line takes units before those that have
-//! to move.
+//! A batch may have a hundred thousand lines, and as many may wait. One transaction goes through a bounded number of
+//! them; what is left to do is stored with the product, so a crash in between loses nothing. Until it is done, nothing
+//! else is decided on the product: no other line takes units before those that have to move, those that wait, and those
+//! that better stock improves.
 
 use core::cmp::{Ordering, Reverse};
 
@@ -13,6 +13,7 @@ use crate::language::name::Reference;
 use crate::language::precedence::{ReleaseRank, ServicePosition};
 use crate::language::quantity::Count;
 use crate::language::reason::MoveReason;
+use crate::promising::Improve;
 
 /// A line's position among the lines of a batch, in the order in which they leave it. The earlier leaves first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +52,6 @@ pub enum PendingStep {
     /// The batch has another ETA. Its lines move to other stock where that is earlier, or get another promise date; the
     /// last to leave the batch first.
     Redate {
-        /// The ETA before; `None`: the batch was in the warehouse.
-        before: Option<Date>,
         /// The line that was the last to be gone through; `None`: none was.
         after: Option<ReleasePosition>,
     },
@@ -71,6 +70,34 @@ impl PendingChange {
     /// The batch that changes.
     #[must_use]
     pub const fn batch(&self) -> &Reference {
-        self.reason.batch()
+        self.reason.batch().expect("lines that a batch moves name it")
     }
+}
+
+/// Work on a product that one transaction did not finish. The steps follow each other in this order; the last may lead
+/// back to the second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pending {
+    /// A change of a batch is to be carried out for the rest of its lines.
+    Change(PendingChange),
+    /// The backlog is to be served.
+    Backlog {
+        /// The line that was the last to be tried since the last gain of stock; `None`: none was.
+        after: Option<ServicePosition>,
+        /// Which lines move to better stock afterwards.
+        improve: Improve,
+    },
+    /// Lines are to move to better stock.
+    Improvement(PendingImprovement),
+}
+
+/// Lines are to move to better stock, in order of service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingImprovement {
+    /// Which lines.
+    pub improve: Improve,
+    /// The line that was the last to be gone through; `None`: none was.
+    pub after: Option<ServicePosition>,
+    /// Whether a line has moved. What it left may serve others, so all are gone through again.
+    pub moved: bool,
 }

@@ -1,0 +1,95 @@
+//! What problems have besides the members of every problem: one place for their names, types and meanings.
+
+/// What a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// A name.
+    Name,
+    /// A list of names.
+    Names,
+    /// A number of units, or a version: 0 or more.
+    Number,
+    /// The status of a line.
+    LineStatus,
+    /// The smallest change with which a line would have fitted.
+    Remedy,
+    /// Lines that do not fit.
+    Shortages,
+    /// Fields at fault.
+    Faults,
+}
+
+/// A member of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is.
+    pub(crate) shape: Shape,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+    /// A value of it, where it is a name, names or a number: the text of its JSON.
+    pub(crate) example: &'static str,
+    /// Whether every problem of the kind has it.
+    pub(crate) always: bool,
+}
+
+impl Member {
+    const fn new(name: &'static str, shape: Shape, example: &'static str, meaning: &'static str) -> Self {
+        Self {
+            name,
+            shape,
+            meaning,
+            example,
+            always: true,
+        }
+    }
+
+    /// The same member of a kind whose problems do not all have it.
+    pub(crate) const fn sometimes(self) -> Self {
+        Self { always: false, ..self }
+    }
+}
+
+pub(crate) const REFERENCE: Member = Member::new("reference", Shape::Name, "\"PO-1042\"", "The batch.");
+pub(crate) const BATCH: Member = Member::new("batch", Shape::Name, "\"PO-1042\"", "The batch that has not arrived.");
+pub(crate) const SKU: Member = Member::new("sku", Shape::Name, "\"LAMP-RED\"", "The product of the line.");
+pub(crate) const SKUS: Member = Member::new("skus", Shape::Names, "[\"LAMP-RED\"]", "The SKUs that are unknown.");
+pub(crate) const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"", "The order.");
+pub(crate) const LINE_ID: Member = Member::new("line_id", Shape::Name, "\"1\"", "The line.");
+pub(crate) const LINE_IDS: Member = Member::new("line_ids", Shape::Names, "[\"1\"]", "The lines.");
+pub(crate) const LINE_STATUS: Member = Member::new("line_status", Shape::LineStatus, "", "How the line has ended.");
+pub(crate) const REQUESTED: Member = Member::new("requested", Shape::Number, "300", "The units that are asked for.");
+pub(crate) const AVAILABLE: Member = Member::new(
+    "available",
+    Shape::Number,
+    "70",
+    "The units that are available to the line.",
+);
+pub(crate) const LARGEST_BATCH: Member = Member::new(
+    "largest_batch",
+    Shape::Number,
+    "70",
+    "The most of these in one batch: what a line can get that must not be split.",
+);
+pub(crate) const HELD: Member = Member::new("held", Shape::Number, "3", "The units that are held.");
+pub(crate) const DISPATCHED: Member = Member::new(
+    "dispatched",
+    Shape::Number,
+    "30",
+    "The units that have been dispatched from the batch.",
+);
+pub(crate) const VERSION: Member = Member::new("version", Shape::Number, "18", "The current version.");
+pub(crate) const REMEDY: Member = Member::new(
+    "remedy",
+    Shape::Remedy,
+    "",
+    "The smallest change with which the line would have fitted.",
+);
+pub(crate) const SHORTAGES: Member = Member::new(
+    "shortages",
+    Shape::Shortages,
+    "",
+    "Every line of the order that does not fit. For a single line these are members of the problem itself.",
+);
+pub(crate) const ERRORS: Member = Member::new("errors", Shape::Faults, "", "Every field at fault.");

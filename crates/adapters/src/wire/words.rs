@@ -1,0 +1,137 @@
+//! Words: what the domain has as an enum and JSON as one of a few words.
+//!
+//! Each is an enum of its own, so that the OpenAPI document lists its words. A word that is new in the domain does not
+//! compile until it is listed here.
+
+use earmark_domain::{BatchStatus, DeallocationReason, LineState, OrderStatus, ShortageOutcome, TriedOutcome};
+use serde::{Deserialize, Serialize};
+
+macro_rules! words {
+    ($(
+        $(#[$doc:meta])+
+        $json:ident as $name:ident, such as $example:literal, for $domain:ident {
+            $($(#[$variant_doc:meta])* $variant:ident),+ $(,)?
+        }
+    )+) => {
+        $(
+            $(#[$doc])+
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+            #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = $name, example = $example))]
+            #[serde(rename_all = "snake_case")]
+            pub enum $json {
+                $($(#[$variant_doc])* $variant),+
+            }
+
+            impl From<$domain> for $json {
+                fn from(word: $domain) -> Self {
+                    match word {
+                        $($domain::$variant => Self::$variant),+
+                    }
+                }
+            }
+
+            impl From<$json> for $domain {
+                fn from(word: $json) -> Self {
+                    match word {
+                        $($json::$variant => Self::$variant),+
+                    }
+                }
+            }
+        )+
+
+        #[cfg(test)]
+        mod tests {
+            use super::*;
+
+            #[test]
+            fn every_word_is_spelt_as_in_the_domain() {
+                $($({
+                    let word = serde_json::to_value($json::from($domain::$variant)).expect("a word is JSON");
+                    assert_eq!(word, $domain::$variant.as_str());
+                })+)+
+            }
+        }
+    };
+}
+
+words! {
+    /// Whether a batch has arrived: `overdue` is inbound with an ETA that has passed, `closed` was cancelled.
+    BatchStatusJson as BatchStatus, such as "inbound", for BatchStatus {
+        /// It is in the warehouse.
+        InWarehouse,
+        /// It arrives today or later.
+        Inbound,
+        /// Its ETA has passed, and it has not been received.
+        Overdue,
+        /// It was cancelled.
+        Closed,
+    }
+
+    /// The status of an order line.
+    LineStatusJson as LineStatus, such as "allocated", for LineState {
+        /// Its units are allocated until the deadline of its order.
+        Held,
+        /// Its units are allocated.
+        Allocated,
+        /// It waits in the backlog.
+        Backordered,
+        /// It did not fit, and its order was placed without it.
+        Refused,
+        /// It was cancelled.
+        Cancelled,
+        /// The hold of its order was not confirmed before the deadline.
+        Expired,
+        /// Its units have left the building.
+        Dispatched,
+    }
+
+    /// The status of an order; each of its lines has one of its own.
+    OrderStatusJson as OrderStatus, such as "firm", for OrderStatus {
+        /// It counts until its deadline, unless it is confirmed before.
+        Held,
+        /// It stays until it is cancelled.
+        Firm,
+        /// Its hold was not confirmed before the deadline.
+        Expired,
+        /// All of its lines are cancelled.
+        Cancelled,
+    }
+
+    /// What trying a batch for a line came to.
+    TriedOutcomeJson as TriedOutcome, such as "taken", for TriedOutcome {
+        /// The line gets units of it.
+        Taken,
+        /// It has too few units.
+        TooSmall,
+        /// It has enough units, but they are kept back as safety stock.
+        KeptBack,
+        /// It is overdue for too long.
+        Overdue,
+        /// The line may not be served from its location.
+        OtherLocation,
+    }
+
+    /// Why a line lost units, or left the backlog.
+    DeallocationReasonJson as DeallocationReason, such as "cancelled", for DeallocationReason {
+        /// The line or its order was cancelled.
+        Cancelled,
+        /// The quantity of the line was reduced.
+        Reduced,
+        /// The hold of its order was not confirmed before its deadline.
+        HoldExpired,
+        /// The held order was cancelled, or was confirmed without the line or with less of it.
+        HoldReleased,
+        /// The held order was replaced by one without the line or with less of it.
+        OrderReplaced,
+    }
+
+    /// What happens to a line that does not fit: nothing of it is stored, or it is stored as refused or in the backlog.
+    ShortageOutcomeJson as ShortageOutcome, such as "nothing", for ShortageOutcome {
+        /// The whole command is refused.
+        Nothing,
+        /// The line is stored as refused; other lines of its order did fit.
+        Refused,
+        /// The line joins the backlog.
+        Backordered,
+    }
+}

@@ -1,0 +1,282 @@
+//! The OpenAPI document, against the service that it describes.
+
+use std::collections::BTreeSet;
+
+use earmark_tests::on_each_database;
+use earmark_tests::service::{Desk, Documented, Operation};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
+const STORY: [&str; 35] = [
+    "live",
+    "ready",
+    "openapi",
+    "page",
+    "favicon",
+    "problem",
+    "create_batch",
+    "show_batch",
+    "put_product",
+    "show_product",
+    "list_products",
+    "show_availability",
+    "quote",
+    "allocate",
+    "place_order",
+    "bulk",
+    "replace_order",
+    "show_order",
+    "confirm_order",
+    "change_line",
+    "dispatch_order",
+    "undo_dispatch",
+    "show_backlog",
+    "reallocate_product",
+    "change_batch",
+    "receive_batch",
+    "book_add_batch",
+    "book_allocate",
+    "book_allocations",
+    "cancel_line",
+    "cancel_order",
+    "cancel_batch",
+    "list_events",
+    "follow_events",
+    "metrics",
+];
+
+/// The value of a parameter that the explorer fills in, as text.
+fn filled_in(parameter: &Value) -> Option<String> {
+    match &parameter["example"] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// The request that the explorer sends for an operation: its path with query, its headers, its body.
+fn request(operation: &Operation, description: &Value) -> (String, Vec<(String, String)>, String) {
+    let (mut path, mut query, mut headers) = (operation.path.clone(), Vec::new(), Vec::new());
+    for parameter in description["parameters"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str().expect("a name");
+        let value = filled_in(parameter);
+        match (parameter["in"].as_str(), value) {
+            (Some("path"), Some(value)) => path = path.replace(&format!("{{{name}}}"), &value),
+            (Some("query"), Some(value)) => query.push(format!("{name}={value}")),
+            (Some("header"), Some(value)) => headers.push((name.to_owned(), value)),
+            _ => {}
+        }
+    }
+    assert!(!path.contains('{'), "{path} has no example");
+    if !query.is_empty() {
+        path = format!("{path}?{}", query.join("&"));
+    }
+    let content = description["requestBody"]["content"].as_object();
+    let Some((media_type, content)) = content.and_then(|content| content.iter().next()) else {
+        return (path, headers, String::new());
+    };
+    headers.push(("content-type".to_owned(), media_type.clone()));
+    let body = match &content["example"] {
+        Value::Null => unreachable!("{} has no example of a body", operation.id),
+        Value::String(text) => text.clone(),
+        body => body.to_string(),
+    };
+    (path, headers, body)
+}
+
+async fn every_example_is_answered_as_documented(desk: Desk) {
+    let documented = Documented::service();
+    let known: BTreeSet<&str> = documented
+        .operations()
+        .iter()
+        .map(|operation| operation.id.as_str())
+        .collect();
+    assert_eq!(BTreeSet::from(STORY), known, "the story has every call");
+    // The stock that was there before.
+    desk.buy("PO-1", "LAMP-RED", 100).await;
+    desk.buy("batch-0", "SMALL-TABLE", 100).await;
+    for id in STORY {
+        let mut operations = documented.operations().iter();
+        let operation = operations.find(|operation| operation.id == id).expect("an operation");
+        let (path, headers, body) = request(operation, documented.description(operation));
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let method: Method = operation.method.parse().expect("a method");
+        if id == "follow_events" {
+            // It does not end.
+            let reply = desk.request(method, &path).send().await.expect("a reply");
+            assert_eq!(reply.status(), 200);
+            continue;
+        }
+        let reply = desk.send(method, &path, &headers, body.clone()).await;
+        assert!(
+            (200..300).contains(&reply.status),
+            "{id}: {} {}",
+            reply.status,
+            reply.text()
+        );
+        if id == "bulk" {
+            each_line_is_answered_as_the_call_it_stands_for(&body, reply.text());
+        }
+    }
+}
+
+/// The call that each command of a bulk line stands for.
+fn call(command: &str) -> &'static str {
+    match command {
+        "create_batch" => "/v1/batches/post",
+        "allocate" => "/v1/allocations/post",
+        "place_order" => "/v1/orders/post",
+        "put_product" => "/v1/products/{sku}/put",
+        other => unreachable!("{other} stands for no call"),
+    }
+}
+
+fn each_line_is_answered_as_the_call_it_stands_for(sent: &str, answered: &str) {
+    let documented = Documented::service();
+    assert_eq!(sent.lines().count(), answered.lines().count());
+    for (line, answer) in sent.lines().zip(answered.lines()) {
+        let line: Value = serde_json::from_str(line).expect("one command a line");
+        let command = line.as_object().and_then(|line| line.keys().next()).expect("a command");
+        let answer: Value = serde_json::from_str(answer).expect("one answer a line");
+        let status = answer["status"].as_u64().expect("a status");
+        assert!((200..300).contains(&status), "{line}: {answer}");
+        let (path, method) = call(command).rsplit_once('/').expect("a path and a method");
+        let place = format!(
+            "/paths/{}/{method}/responses/{status}/content/application~1json/schema",
+            path.replace('/', "~1")
+        );
+        documented.check_value(&place, &answer["body"]).expect("as documented");
+    }
+}
+
+on_each_database! {
+    every_example_is_answered_as_documented,
+}
+
+/// Every schema and every content of a value of the document, with its place.
+fn each_member(place: &str, value: &Value, found: &mut impl FnMut(&str, &Value)) {
+    found(place, value);
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                each_member(&format!("{place}/{name}"), member, found);
+            }
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                each_member(&format!("{place}/{at}"), item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_example_is_as_its_schema_says() {
+    let documented = Documented::service();
+    let document = documented.document();
+    let mut checked = 0;
+    let mut check = |place: &str, example: &Value| {
+        let checked_value = documented.check_value(place, example);
+        assert_eq!(checked_value, Ok(()), "{place}");
+        checked += 1;
+    };
+    let mut of_schemas = |place: &str, schema: &Value| {
+        let is_schema = !schema["type"].is_null() || schema["oneOf"].is_array();
+        if !schema.is_object() || !is_schema || place.ends_with("/properties") {
+            return;
+        }
+        let examples = schema["examples"].as_array().into_iter().flatten();
+        for example in examples.chain(schema.get("example")) {
+            check(place, example);
+        }
+    };
+    each_member(
+        "/components/schemas",
+        &document["components"]["schemas"],
+        &mut of_schemas,
+    );
+    let mut of_contents = |place: &str, content: &Value| {
+        if !content.is_object() || content["schema"].is_null() {
+            return;
+        }
+        let schema = format!("{place}/schema");
+        if let Some(example) = content.get("example") {
+            check(&schema, example);
+            if content["schema"]["contentSchema"].is_object() {
+                let lines = example.as_str().expect("lines are a text");
+                for line in lines.lines() {
+                    check(
+                        &format!("{schema}/contentSchema"),
+                        &serde_json::from_str(line).expect("JSON"),
+                    );
+                }
+            }
+        }
+        for example in content["examples"]
+            .as_object()
+            .into_iter()
+            .flat_map(|examples| examples.values())
+        {
+            let reference = example["$ref"].as_str().expect("a component").trim_start_matches('#');
+            check(&schema, &document.pointer(reference).expect("an example")["value"]);
+        }
+    };
+    each_member("/paths", &document["paths"], &mut of_contents);
+    assert!(checked > 500, "{checked}");
+}
+
+#[test]
+fn the_explorer_fills_in_nothing_that_has_a_meaning_once_only() {
+    let documented = Documented::service();
+    let mut seen = BTreeSet::new();
+    for operation in documented.operations() {
+        let description = documented.description(operation);
+        for parameter in description["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] != "path" {
+                seen.insert(parameter["name"].as_str().expect("a name"));
+                assert_eq!(filled_in(parameter), None, "{}: {}", operation.id, parameter["name"]);
+                assert!(parameter["schema"]["default"].is_null(), "{}", operation.id);
+            }
+        }
+    }
+    for name in ["Idempotency-Key", "If-Match", "Last-Event-ID", "preview"] {
+        assert!(seen.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn every_object_says_that_nothing_else_can_appear() {
+    let documented = Documented::service();
+    let schemas = &documented.document()["components"]["schemas"];
+    let mut objects = 0;
+    each_member("", schemas, &mut |place, schema| {
+        if schema["type"] == "object" && !place.ends_with("/properties") {
+            assert_eq!(schema["additionalProperties"], json!(false), "{place}");
+            objects += 1;
+        }
+    });
+    assert!(objects > 100, "{objects}");
+}
+
+#[test]
+fn every_problem_has_a_schema_with_its_code() {
+    let documented = Documented::service();
+    let schemas = documented.document()["components"]["schemas"]
+        .as_object()
+        .expect("schemas");
+    let mapping = schemas["Problem"]["discriminator"]["mapping"]
+        .as_object()
+        .expect("a mapping");
+    for (code, reference) in mapping {
+        let name = reference.as_str().and_then(|reference| reference.rsplit('/').next());
+        let schema = &schemas[name.expect("a reference")];
+        assert_eq!(schema["properties"]["code"]["const"], json!(code));
+    }
+    assert!(mapping.len() > 30);
+}
