@@ -33,11 +33,16 @@ impl Sandbox {
         }
     }
 
-    /// A folder with a database of the tiny data's products and batches, and a setting that offers these though their
-    /// dates have passed.
-    pub(crate) fn stocked() -> Self {
+    /// A folder with a setting that offers batches however long they are overdue: the dates of the tiny data have passed.
+    pub(crate) fn without_grace() -> Self {
         let sandbox = Self::empty();
         sandbox.file("earmark.toml", "[promising]\noverdue_grace_days = \"off\"\n");
+        sandbox
+    }
+
+    /// The same, with a database of the tiny data's products and batches.
+    pub(crate) fn stocked() -> Self {
+        let sandbox = Self::without_grace();
         sandbox.imports("products", "products.csv").reports("named", 9);
         sandbox.imports("batches", "batches.csv").reports("created", 20);
         sandbox

@@ -128,7 +128,7 @@ fn ctrl_c_ends_it_too_and_idle_connections_do_not_delay_it() {
 
 #[test]
 fn an_import_sends_rows_to_a_running_service_and_counts_the_results() {
-    let sandbox = Sandbox::empty();
+    let sandbox = Sandbox::without_grace();
     let service = Service::start(&sandbox, &["serve"]);
     let to = format!("http://{}", service.address);
     let imports = |kind: &str, file: &str| {

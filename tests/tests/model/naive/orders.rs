@@ -138,19 +138,19 @@ impl Model {
             };
         }
         let header = self.header(place);
-        let refused = self.put_lines(place, &header);
+        let refused = self.put_lines(place, &header, &self.lines.clone());
         if refused.is_none() {
             self.headers.insert(place.order().clone(), header);
         }
         refused.unwrap_or(Answered::Done)
     }
 
-    /// Stores the lines of an order, in place of those that exist already, unless the order is refused.
-    fn put_lines(&mut self, place: &PlaceOrder, header: &Header) -> Option<Answered> {
+    /// Stores the lines of an order, in place of those that exist already, unless the order is refused. `before` are all
+    /// lines before the command.
+    fn put_lines(&mut self, place: &PlaceOrder, header: &Header, before: &[Line]) -> Option<Answered> {
         if place.lines().iter().any(|line| !self.knows(&line.sku)) {
             return Some(Answered::Refused("unknown_sku"));
         }
-        let before = self.lines.clone();
         let mut fitted = 0;
         for line in place.lines() {
             let mut line = self.line(place, line, header);
@@ -188,7 +188,7 @@ impl Model {
             OnOrderShortage::Backorder => false,
         };
         if refused {
-            self.lines = before;
+            self.lines = before.to_vec();
             return Some(Answered::Refused("out_of_stock"));
         }
         None
@@ -246,7 +246,7 @@ impl Model {
                 line.state = LineState::Cancelled;
             }
         }
-        if let Some(refused) = self.put_lines(place, &header) {
+        if let Some(refused) = self.put_lines(place, &header, &before.lines) {
             *self = before;
             return refused;
         }
