@@ -70,6 +70,7 @@ pub use language::precedence::{Precedence, Priority, PriorityError, ReleaseRank,
 pub use language::promise::Promise;
 pub use language::quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
 pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
+pub use language::term::Term;
 pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};

@@ -100,7 +100,7 @@ pub async fn a_line_goes_to_one_of_two_products(db: Db) {
     let held = allocate_line(line("o-1", "1"), "LAMP", 1);
     let rival = allocate_line(line("o-1", "1"), "CHAIR", 1);
     let answers = run_both(&shop, &db, &held, &rival).await;
-    assert_eq!(refusal(answers), Refusal::LineExists(line("o-1", "1")));
+    assert!(matches!(refusal(answers), Refusal::LineExists { key, .. } if key == line("o-1", "1")));
     let placed = shop.order("o-1").await;
     assert_eq!(placed.lines.len(), 1);
 }
@@ -112,7 +112,7 @@ pub async fn an_order_is_placed_by_one_of_two_commands(db: Db) {
         .await;
     let (held, rival) = (place_order("o-1", &[("LAMP", 1)]), place_order("o-1", &[("CHAIR", 1)]));
     let answers = run_both(&shop, &db, &held, &rival).await;
-    assert_eq!(refusal(answers), Refusal::OrderExists(order("o-1")));
+    assert!(matches!(refusal(answers), Refusal::OrderExists { order: id, .. } if id == order("o-1")));
     assert_eq!(shop.snapshot().await.orders.len(), 1);
 }
 

@@ -125,11 +125,11 @@ async fn a_line_that_may_be_backordered_is_accepted_into_the_backlog(desk: Desk)
     assert_eq!(desk.product("LAMP").await["backordered"], 4);
 }
 
-async fn the_same_line_again_changes_nothing_in_any_status(desk: Desk) {
+async fn the_same_line_again_changes_nothing_and_is_not_answered_once_it_is_cancelled(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 3, FAR).await;
     let allocated = desk.allocate("o1", "LAMP", 2).await.answers(201);
     let waiting = desk.allocate_or_wait("o2", "LAMP", 2).await.answers(202);
-    let cancelled = desk.allocate("o3", "LAMP", 1).await.answers(201);
+    let _ = desk.allocate("o3", "LAMP", 1).await.answers(201);
     let _ = desk.delete("/v1/orders/o3").await.answers(200);
     let stored = desk.state().await;
 
@@ -142,11 +142,8 @@ async fn the_same_line_again_changes_nothing_in_any_status(desk: Desk) {
         waiting,
         "it is in the backlog, whatever the second request says"
     );
-    let still = desk.allocate("o3", "LAMP", 1).await.answers(200);
-    assert_eq!(
-        (&still["line_id"], &still["status"]),
-        (&cancelled["line_id"], &json!("cancelled"))
-    );
+    let ended = desk.allocate("o3", "LAMP", 1).await.refuses(409, "line_ended");
+    assert_eq!(ended["line_status"], "cancelled");
     assert_eq!(desk.state().await, stored);
 }
 
@@ -248,7 +245,7 @@ on_each_database! {
     a_line_that_may_be_split_is_spread_in_order_of_preference_and_promised_with_its_last_part,
     a_line_that_does_not_fit_is_refused_with_the_available_units_and_not_stored,
     a_line_that_may_be_backordered_is_accepted_into_the_backlog,
-    the_same_line_again_changes_nothing_in_any_status,
+    the_same_line_again_changes_nothing_and_is_not_answered_once_it_is_cancelled,
     a_line_can_not_be_placed_again_with_other_content,
     an_unknown_sku_is_unknown_and_never_out_of_stock,
     lines_of_one_order_can_be_allocated_one_by_one,

@@ -87,14 +87,16 @@ words! {
 
     /// The status of an order; each of its lines has one of its own.
     OrderStatusJson as OrderStatus, such as "firm", for OrderStatus {
+        /// All of its lines are cancelled.
+        Cancelled,
+        /// A line's hold was not confirmed before the deadline.
+        Expired,
         /// It counts until its deadline, unless it is confirmed before.
         Held,
         /// It stays until it is cancelled.
         Firm,
-        /// Its hold was not confirmed before the deadline.
-        Expired,
-        /// All of its lines are cancelled.
-        Cancelled,
+        /// All of its lines have left the building, but for those that are cancelled.
+        Dispatched,
     }
 
     /// What trying a batch for a line came to.

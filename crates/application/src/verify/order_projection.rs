@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use earmark_domain::{Event, Fact, LineId, LineRecord, OrderId, OrderRecord, OrderStatus, Precedence};
+use earmark_domain::{Event, Fact, LineId, LineRecord, LineState, OrderId, OrderRecord, OrderStatus, Precedence};
 use jiff::Timestamp;
 
 /// An order as its events tell it.
@@ -77,8 +77,10 @@ impl OrderProjection {
         for deadline in deadlines.filter(|deadline| Some(*deadline) != self.hold_until) {
             found.push(format!("order {order} has a line that is held until {deadline}"));
         }
+        let is_cancelled = |line: &LineRecord| line.state == LineState::Cancelled;
         match OrderStatus::of(lines.iter().map(|line| (line.state, line.terms.hold_until))) {
-            OrderStatus::Cancelled if !self.cancelled => {
+            // Without a line that was cancelled none was kept: all were refused.
+            OrderStatus::Cancelled if !self.cancelled && lines.iter().any(is_cancelled) => {
                 found.push(format!("order {order} is cancelled, but has no OrderCancelled event"));
             }
             OrderStatus::Expired if !self.expired => {

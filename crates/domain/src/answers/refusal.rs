@@ -6,6 +6,7 @@ use super::explain::Remedy;
 use crate::language::line_terms::LineState;
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::quantity::{Quantity, Units};
+use crate::language::term::Term;
 
 /// A line that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +43,25 @@ pub enum Refusal {
     /// The reference belongs to a batch with other content.
     #[error("batch {0} exists with other content")]
     BatchExists(Reference),
-    /// The line was placed with another SKU or quantity.
-    #[error("line {0} exists with another SKU or quantity")]
-    LineExists(LineKey),
-    /// The order was placed with other lines.
-    #[error("order {0} exists with other lines")]
-    OrderExists(OrderId),
+    /// The line was placed on other terms.
+    #[error("line {key} exists, and differs in {}", List(differs))]
+    LineExists {
+        /// Which line.
+        key: LineKey,
+        /// In what it differs.
+        differs: Vec<Term>,
+    },
+    /// The order was placed on other terms.
+    #[error("order {order} exists, and differs in {}", List(differs))]
+    OrderExists {
+        /// Which order.
+        order: OrderId,
+        /// In what it differs.
+        differs: Vec<Term>,
+    },
+    /// The order was placed, and cancelled.
+    #[error("order {0} was cancelled")]
+    OrderCancelled(OrderId),
     /// The line does not fit.
     #[error("{} units of {} are asked for, {} are available", .0.requested, .0.sku, .0.available)]
     OutOfStock(Shortage),
@@ -137,8 +151,9 @@ impl Refusal {
             Self::UnknownOrder(_) => "unknown_order",
             Self::UnknownLine(_) => "unknown_line",
             Self::BatchExists(_) => "batch_exists",
-            Self::LineExists(_) => "line_exists",
-            Self::OrderExists(_) => "order_exists",
+            Self::LineExists { .. } => "line_exists",
+            Self::OrderExists { .. } => "order_exists",
+            Self::OrderCancelled(_) => "order_cancelled",
             Self::OutOfStock(_) | Self::Shortages(_) => "out_of_stock",
             Self::BelowDispatched { .. } => "below_dispatched",
             Self::BatchClosed(_) => "batch_closed",

@@ -62,46 +62,38 @@ pub struct LineView {
     pub hold_until: Option<Timestamp>,
 }
 
-/// The status of an order, derived from its lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The status of an order, derived from its lines. From that which is furthest from the customer to that which is
+/// nearest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OrderStatus {
+    /// All of its lines are cancelled, or were refused.
+    Cancelled,
+    /// Its hold was not confirmed before the deadline.
+    Expired,
     /// It counts until its deadline, unless it is confirmed before.
     Held,
     /// It is not held: it stays until it is cancelled.
     Firm,
-    /// Its hold was not confirmed before the deadline.
-    Expired,
-    /// All of its lines are cancelled.
-    Cancelled,
+    /// All of its lines have left the building, but for those that are cancelled.
+    Dispatched,
 }
 
 impl OrderStatus {
     /// The status of an order with lines in these states, each with its deadline, if it has one.
     ///
-    /// An order is held while one of its open lines has a deadline, and firm while it has any other line that is open
-    /// or dispatched. Refused lines don't count.
+    /// It says no more than every line does: of the lines that were neither refused nor cancelled, the one that is
+    /// furthest from the customer decides. So an order with one expired line has expired, one with a line that is held
+    /// is held, one with a line that has not left is firm.
     #[must_use]
     pub fn of(lines: impl IntoIterator<Item = (LineState, Option<Timestamp>)>) -> Self {
-        let (mut firm, mut expired, mut cancelled) = (false, false, false);
-        for (state, deadline) in lines {
-            match state {
-                LineState::Held | LineState::Allocated | LineState::Backordered => {
-                    if deadline.is_some() {
-                        return Self::Held;
-                    }
-                    firm = true;
-                }
-                LineState::Dispatched => firm = true,
-                LineState::Expired => expired = true,
-                LineState::Cancelled => cancelled = true,
-                LineState::Refused => {}
-            }
-        }
-        match (firm, expired, cancelled) {
-            (false, true, _) => Self::Expired,
-            (false, false, true) => Self::Cancelled,
-            _ => Self::Firm,
-        }
+        let statuses = lines.into_iter().filter_map(|(state, deadline)| match state {
+            LineState::Expired => Some(Self::Expired),
+            LineState::Held | LineState::Allocated | LineState::Backordered if deadline.is_some() => Some(Self::Held),
+            LineState::Held | LineState::Allocated | LineState::Backordered => Some(Self::Firm),
+            LineState::Dispatched => Some(Self::Dispatched),
+            LineState::Refused | LineState::Cancelled => None,
+        });
+        statuses.min().unwrap_or(Self::Cancelled)
     }
 
     /// The word used in JSON.
@@ -112,6 +104,7 @@ impl OrderStatus {
             Self::Firm => "firm",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Dispatched => "dispatched",
         }
     }
 }

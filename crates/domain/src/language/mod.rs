@@ -9,3 +9,4 @@ pub(crate) mod precedence;
 pub(crate) mod promise;
 pub(crate) mod quantity;
 pub(crate) mod reason;
+pub(crate) mod term;

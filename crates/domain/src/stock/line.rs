@@ -183,6 +183,12 @@ impl Line {
         self.status.state
     }
 
+    /// Whether it counts until a deadline only: it is held, or waits in a held order.
+    #[must_use]
+    pub(crate) const fn is_until_deadline(&self) -> bool {
+        self.status.state.is_open() && self.terms.hold_until.is_some()
+    }
+
     /// Its position in the order of service. A line that the current command places comes after all others of its
     /// precedence.
     #[must_use]

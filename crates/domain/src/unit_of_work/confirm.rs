@@ -9,7 +9,6 @@ use crate::answers::refusal::{Refusal, Shortage};
 use crate::answers::view::OrderStatus;
 use crate::commands::command::{ConfirmOrder, ConfirmedLine};
 use crate::context::DecisionContext;
-use crate::events::event::Subject;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
@@ -20,7 +19,9 @@ use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
 
 impl UnitOfWork {
-    /// Makes a held order firm, or some of its lines, or a part of them. The rest is released.
+    /// Makes held lines of an order firm, all of them, or some, or a part of them; the rest is released. With
+    /// `reacquire` it allocates anew what has expired. Each line is decided for itself; if one can't be firm, none is
+    /// changed.
     pub(super) fn confirm_order(
         &mut self,
         confirm: &ConfirmOrder,
@@ -28,39 +29,45 @@ impl UnitOfWork {
     ) -> Result<Outcome, Refusal> {
         let order = &confirm.order;
         let lines = self.named_order(order)?;
-        let before = self.view_order(order, context.today);
         let quantities = self.confirmed_quantities(confirm, &lines)?;
-        match before.status {
-            OrderStatus::Firm => {
-                return Ok(Outcome::OrderChanged {
-                    order: before,
+        let (asked, rest): (Vec<LineAt>, Vec<LineAt>) = lines
+            .into_iter()
+            .partition(|at| quantities.contains_key(self.line(*at).key()));
+        if confirm.lines.is_some() {
+            self.refuse_ended(&asked)?;
+        }
+        let in_state = |at: &LineAt, state: LineState| self.line(*at).state() == state;
+        let expired: Vec<LineAt> = asked
+            .iter()
+            .copied()
+            .filter(|at| in_state(at, LineState::Expired))
+            .collect();
+        if !expired.is_empty() && !confirm.reacquire {
+            return Err(Refusal::hold_expired(order));
+        }
+        let is_held = |at: &LineAt| self.line(*at).is_until_deadline();
+        let held: Vec<LineAt> = asked.iter().copied().filter(is_held).collect();
+        let released: Vec<LineAt> = rest.into_iter().filter(is_held).collect();
+        if expired.is_empty() && held.is_empty() && released.is_empty() {
+            let view = self.view_order(order, context.today);
+            return match view.status {
+                OrderStatus::Cancelled => Err(Refusal::NotHeld(order.clone())),
+                _ => Ok(Outcome::OrderChanged {
+                    order: view,
                     changed: false,
-                });
-            }
-            OrderStatus::Cancelled => return Err(Refusal::NotHeld(order.clone())),
-            OrderStatus::Expired if confirm.reacquire => {
-                self.check_states(confirm, |state| state == LineState::Expired)?;
-                return self.reacquire(order, &quantities, context);
-            }
-            OrderStatus::Expired => return Err(Refusal::hold_expired(order)),
-            OrderStatus::Held => self.check_states(confirm, LineState::is_open)?,
+                }),
+            };
         }
-        let mut affected = BTreeSet::new();
-        for at in lines {
-            let line = self.line(at);
-            if !line.state().is_open() || line.terms().hold_until.is_none() {
-                continue;
-            }
-            let quantity = quantities.get(line.key()).copied();
-            let product = &mut self.products[at.product];
-            match quantity {
-                Some(quantity) => product.confirm(at.line, quantity),
-                None => {
-                    product.cancel(at.line);
-                }
-            }
-            affected.insert(at.product);
+        let mut affected = self.reacquire(order, &expired, &quantities, context)?;
+        for at in &held {
+            let quantity = quantities.get(self.line(*at).key()).copied();
+            let quantity = quantity.expect("what is asked for has a quantity");
+            self.products[at.product].confirm(at.line, quantity);
         }
+        for at in &released {
+            self.products[at.product].cancel(at.line);
+        }
+        affected.extend(held.iter().chain(&released).map(|at| at.product));
         self.record_of_order(order, Fact::HoldConfirmed, context);
         let cause = Cause::Freed(DeallocationReason::HoldReleased);
         self.serve_backlogs_and_emit(&affected, &cause, context);
@@ -70,19 +77,16 @@ impl UnitOfWork {
         })
     }
 
-    /// Refuses to confirm a named line that is in another state: a line that has ended is not brought back.
-    fn check_states(&self, confirm: &ConfirmOrder, accepted: impl Fn(LineState) -> bool) -> Result<(), Refusal> {
-        for ConfirmedLine { line, .. } in confirm.lines.iter().flatten() {
-            let key = LineKey {
-                order: confirm.order.clone(),
-                line: line.clone(),
-            };
-            let state = self.line(self.named_line(&key)?).state();
-            if !accepted(state) {
-                return Err(Refusal::LineEnded { key, state });
-            }
-        }
-        Ok(())
+    /// Refuses to confirm a line that was refused or cancelled: it is not brought back.
+    fn refuse_ended(&self, lines: &[LineAt]) -> Result<(), Refusal> {
+        let mut lines = lines.iter().map(|at| self.line(*at));
+        let ended = lines.find(|line| matches!(line.state(), LineState::Refused | LineState::Cancelled));
+        ended.map_or(Ok(()), |line| {
+            Err(Refusal::LineEnded {
+                key: line.key().clone(),
+                state: line.state(),
+            })
+        })
     }
 
     /// The lines to confirm, each with its quantity: all that it wants, unless the command names less.
@@ -110,60 +114,49 @@ impl UnitOfWork {
         quantities.collect()
     }
 
-    /// Allocates the lines of an expired order again, all of them or none.
+    /// Allocates expired lines again, all of them or none. Returns the products they are of.
     fn reacquire(
         &mut self,
         order: &OrderId,
+        expired: &[LineAt],
         quantities: &BTreeMap<LineKey, Quantity>,
         context: &DecisionContext,
-    ) -> Result<Outcome, Refusal> {
-        let expired = self.loaded_lines_of(order).filter_map(|at| {
-            let line = self.line(at);
-            let quantity = *quantities.get(line.key())?;
-            (line.state() == LineState::Expired).then(|| {
-                let terms = LineTerms {
-                    quantity,
-                    hold_until: None,
-                    ..line.terms().clone()
-                };
-                (at, terms)
-            })
+    ) -> Result<BTreeSet<ProductIndex>, Refusal> {
+        let terms = expired.iter().map(|at| {
+            let terms = self.line(*at).terms();
+            LineTerms {
+                quantity: quantities.get(&terms.key).copied().unwrap_or(terms.quantity),
+                hold_until: None,
+                ..terms.clone()
+            }
         });
-        let (lines, terms): (Vec<LineAt>, Vec<LineTerms>) = expired.unzip();
-        let products: Vec<ProductIndex> = lines.iter().map(|at| at.product).collect();
+        let terms: Vec<LineTerms> = terms.collect();
+        let products: Vec<ProductIndex> = expired.iter().map(|at| at.product).collect();
         let drafted = self.draft_lines(&terms, &products, context.time());
+        let affected: BTreeSet<ProductIndex> = products.into_iter().collect();
         let shortages: Vec<Shortage> = drafted.iter().filter_map(|fit| fit.as_ref().err().cloned()).collect();
-        let refused = !shortages.is_empty();
+        let lines = expired.iter().zip(terms).zip(drafted);
+        if shortages.is_empty() {
+            for ((at, terms), fit) in lines {
+                let product = &mut self.products[at.product];
+                let before = product.line(at.line).status().clone();
+                product.place_again(at.line, terms, fit.expect("nothing is short"), &before);
+            }
+            return Ok(affected);
+        }
         let mut recorder = EventRecorder::new(context, &mut self.events);
-        for ((at, terms), fit) in lines.iter().zip(terms).zip(drafted) {
-            let product = &mut self.products[at.product];
-            match fit {
-                Ok(allocations) if !refused => {
-                    let before = product.line(at.line).status().clone();
-                    product.place_again(at.line, terms, allocations, &before);
-                }
-                Ok(_) => {}
-                Err(short) => {
-                    product.record_shortage(&terms, short.available, ShortageOutcome::Nothing, &mut recorder);
-                }
+        for ((at, terms), fit) in lines {
+            if let Err(short) = fit {
+                let product = &mut self.products[at.product];
+                product.record_shortage(&terms, short.available, ShortageOutcome::Nothing, &mut recorder);
             }
         }
-        if !refused {
-            recorder.record(Subject::Order(order.clone()), Fact::HoldConfirmed);
-        }
-        let affected: BTreeSet<ProductIndex> = products.into_iter().collect();
         for product in affected {
             self.products[product].emit_events(&Cause::NewPromise, &mut recorder, None);
         }
-        if refused {
-            return Err(Refusal::HoldExpired {
-                order: order.clone(),
-                shortages,
-            });
-        }
-        Ok(Outcome::OrderChanged {
-            order: self.view_order(order, context.today),
-            changed: true,
+        Err(Refusal::HoldExpired {
+            order: order.clone(),
+            shortages,
         })
     }
 }

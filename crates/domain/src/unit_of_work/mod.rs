@@ -16,6 +16,7 @@ mod open;
 mod place;
 mod quote;
 mod replace;
+mod same_request;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;

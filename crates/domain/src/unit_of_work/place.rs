@@ -1,20 +1,21 @@
 //! Placing lines and orders, and serving the backlog.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::draft_order::{header_of, shortage_outcome, terms_of};
 use super::{Header, LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
+use crate::answers::view::OrderStatus;
 use crate::commands::command::Allocate;
 use crate::commands::place_order::{OnShortage, PlaceOrder};
 use crate::context::DecisionContext;
 use crate::events::event::Subject;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
-use crate::language::line_terms::LineTerms;
+use crate::language::line_terms::{LineState, LineTerms};
 use crate::language::reason::ShortageOutcome;
+use crate::language::term::Term;
 use crate::stock::cause::Cause;
 
 impl UnitOfWork {
@@ -22,15 +23,24 @@ impl UnitOfWork {
     pub(super) fn allocate(&mut self, allocate: &Allocate, context: &DecisionContext) -> Result<Outcome, Refusal> {
         let request = &allocate.line;
         if let Some(known) = self.lines.get(&request.key) {
-            let same = known.filter(|at| {
-                *self.products[at.product].sku() == request.sku && self.line(*at).quantity() == request.quantity
-            });
-            return match same {
-                Some(at) => Ok(Outcome::LinePlaced {
+            let Some(at) = *known else {
+                return Err(Refusal::LineExists {
+                    key: request.key.clone(),
+                    differs: Vec::from([Term::Sku]),
+                });
+            };
+            let (differs, state) = (self.differences_of_line(allocate, at), self.line(at).state());
+            let key = request.key.clone();
+            return match state {
+                _ if !differs.is_empty() => Err(Refusal::LineExists { key, differs }),
+                // Whoever sends it again must not take the answer for a promise.
+                LineState::Refused | LineState::Cancelled | LineState::Expired => {
+                    Err(Refusal::LineEnded { key, state })
+                }
+                _ => Ok(Outcome::LinePlaced {
                     line: self.view_line(at, context.today),
                     fresh: false,
                 }),
-                None => Err(Refusal::LineExists(request.key.clone())),
             };
         }
         let Some(&product) = self.by_sku.get(&request.sku) else {
@@ -77,14 +87,7 @@ impl UnitOfWork {
     pub(super) fn place_order(&mut self, place: &PlaceOrder, context: &DecisionContext) -> Result<Outcome, Refusal> {
         let order = place.order();
         if self.headers.contains_key(order) || self.lines_of(order).next().is_some() {
-            return if self.was_placed_as(place) {
-                Ok(Outcome::OrderPlaced {
-                    order: self.view_order(order, context.today),
-                    fresh: false,
-                })
-            } else {
-                Err(Refusal::OrderExists(order.clone()))
-            };
+            return self.placed_before(place, context);
         }
         let products = self.products_of_order(place)?;
         let header = header_of(place, context);
@@ -140,30 +143,24 @@ impl UnitOfWork {
         }
     }
 
-    /// Whether the order that exists was placed with these lines, on these terms. Lines added to it later don't count.
-    pub(super) fn was_placed_as(&self, place: &PlaceOrder) -> bool {
-        let header = self.headers.get(place.order()).map(|header| &header.record);
-        let placed_with_order = header.is_some();
-        let same_terms = header.is_none_or(|header| {
-            header.precedence == place.terms().precedence
-                && header.hold_until.is_some() == place.terms().hold_for.is_some()
-        });
-        same_terms && self.has_lines_of(place, placed_with_order)
-    }
-
-    /// Whether these are the lines of an order that were placed with it, or, if not `placed_with_order`, alone.
-    pub(super) fn has_lines_of(&self, place: &PlaceOrder, placed_with_order: bool) -> bool {
-        let placed: BTreeSet<_> = self
-            .loaded_lines_of(place.order())
-            .map(|at| (self.products[at.product].sku(), self.line(at)))
-            .filter(|(_, line)| line.terms().placed_with_order == placed_with_order)
-            .map(|(sku, line)| (&line.key().line, sku, line.quantity()))
-            .collect();
-        let asked: BTreeSet<_> = place
-            .lines()
-            .iter()
-            .map(|line| (&line.line, &line.sku, line.quantity))
-            .collect();
-        placed == asked
+    /// The answer to an order that is placed again: as it stands, if it was asked for in the same way and still counts.
+    pub(super) fn placed_before(&self, place: &PlaceOrder, context: &DecisionContext) -> Result<Outcome, Refusal> {
+        let order = place.order();
+        let differs = self.differences_of_order(place);
+        if !differs.is_empty() {
+            return Err(Refusal::OrderExists {
+                order: order.clone(),
+                differs,
+            });
+        }
+        let view = self.view_order(order, context.today);
+        match view.status {
+            OrderStatus::Cancelled => Err(Refusal::OrderCancelled(order.clone())),
+            OrderStatus::Expired => Err(Refusal::hold_expired(order)),
+            OrderStatus::Held | OrderStatus::Firm | OrderStatus::Dispatched => Ok(Outcome::OrderPlaced {
+                order: view,
+                fresh: false,
+            }),
+        }
     }
 }

@@ -18,6 +18,7 @@ use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
 use crate::language::name::{LineKey, OrderId};
 use crate::language::reason::{DeallocationReason, ShortageOutcome};
+use crate::language::term::Term;
 use crate::records::order::OrderRecord;
 use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
@@ -36,11 +37,12 @@ impl UnitOfWork {
         let mut header = match (status, self.headers.get(order)) {
             (OrderStatus::Held, Some(header)) => header.record.clone(),
             (OrderStatus::Expired, _) => return Err(Refusal::hold_expired(order)),
-            _ if self.was_placed_as(place) => return Ok(self.replaced(order, context)),
+            (OrderStatus::Cancelled, _) => return Err(Refusal::OrderCancelled(order.clone())),
+            _ if self.differences_of_order(place).is_empty() => return Ok(self.replaced(order, context)),
             _ => return Err(Refusal::NotHeld(order.clone())),
         };
         let new_header = header_of(place, context);
-        let same = header.precedence == new_header.precedence && self.has_lines_of(place, true);
+        let same = header.precedence == new_header.precedence && self.differences_of_lines(place, true).is_empty();
         if same && new_header.hold_until.is_none() {
             return Ok(self.replaced(order, context));
         }
@@ -161,12 +163,19 @@ impl UnitOfWork {
         terms
             .map(|(terms, product)| match own.get(&terms.key) {
                 // A line id keeps its SKU when the order is replaced.
-                Some(at) if at.product != *product => Err(Refusal::LineExists(terms.key)),
+                Some(at) if at.product != *product => Err(Refusal::LineExists {
+                    key: terms.key,
+                    differs: Vec::from([Term::Sku]),
+                }),
                 Some(at) if self.line(*at).state().is_open() => Ok(LineTerms {
                     placed_at: self.line(*at).terms().placed_at,
                     ..terms
                 }),
-                None if self.lines.contains_key(&terms.key) => Err(Refusal::LineExists(terms.key)),
+                // It was placed alone.
+                None if self.lines.contains_key(&terms.key) => Err(Refusal::LineExists {
+                    key: terms.key,
+                    differs: Vec::from([Term::Lines]),
+                }),
                 _ => Ok(terms),
             })
             .collect()

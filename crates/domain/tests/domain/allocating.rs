@@ -1,8 +1,12 @@
 //! Allocating lines: which batches are tried first, and what a line gets. One sentence a test.
 
-use earmark_domain::{Command, LineState, OnOrderShortage, Outcome, ProductName, PutProduct, Refusal};
+use earmark_domain::{
+    Command, LineState, Location, Locations, OnOrderShortage, Outcome, ProductName, PutProduct, Refusal, Term,
+};
 
-use crate::support::{Shop, allocate, allocate_split, backorder, create_batch, day, key, place, shop, sku};
+use crate::support::{
+    Shop, allocate, allocate_split, backorder, cancel_line, create_batch, day, key, place, shop, sku,
+};
 
 mod preference {
     use super::*;
@@ -133,26 +137,59 @@ mod a_line {
     }
 
     #[test]
+    fn a_line_that_was_cancelled_is_not_answered_as_if_it_were_placed() {
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", 9, None),
+            allocate("o1", "LAMP", 3),
+            cancel_line("o1", "LAMP"),
+        ]);
+        let before = shop.events.len();
+        assert_eq!(
+            shop.run(&allocate("o1", "LAMP", 3)),
+            Err(Refusal::LineEnded {
+                key: key("o1", "LAMP"),
+                state: LineState::Cancelled,
+            })
+        );
+        assert_eq!(shop.events.len(), before);
+    }
+
+    #[test]
+    fn the_same_line_on_other_terms_is_a_conflict_that_names_them() {
+        let mut shop = shop(&[create_batch("b", "LAMP", 9, None), allocate("o1", "LAMP", 3)]);
+        let Command::Allocate(mut other) = allocate("o1", "LAMP", 3) else {
+            unreachable!()
+        };
+        other.split = true;
+        other.locations = Locations::new(vec![Location::default()]).expect("a location");
+        assert_eq!(
+            shop.run(&Command::Allocate(other)),
+            Err(Refusal::LineExists {
+                key: key("o1", "LAMP"),
+                differs: vec![Term::Locations, Term::Split],
+            })
+        );
+    }
+
+    #[test]
     fn the_same_line_with_another_quantity_or_sku_is_a_conflict() {
+        let exists = |term| Refusal::LineExists {
+            key: key("o1", "LAMP"),
+            differs: vec![term],
+        };
         let mut shop = shop(&[
             create_batch("b", "LAMP", 9, None),
             create_batch("c", "DESK", 9, None),
             allocate("o1", "LAMP", 3),
         ]);
-        assert_eq!(
-            shop.run(&allocate("o1", "LAMP", 2)),
-            Err(Refusal::LineExists(key("o1", "LAMP")))
-        );
+        assert_eq!(shop.run(&allocate("o1", "LAMP", 2)), Err(exists(Term::Quantity)));
         let other = place("o1", &[("LAMP", "DESK", 3)], OnOrderShortage::Reject, false);
-        assert!(matches!(shop.run(&other), Err(Refusal::OrderExists(_))));
+        assert!(matches!(shop.run(&other), Err(Refusal::OrderExists { .. })));
         let Command::Allocate(mut swapped) = allocate("o1", "DESK", 3) else {
             unreachable!()
         };
         swapped.line.key = key("o1", "LAMP");
-        assert_eq!(
-            shop.run(&Command::Allocate(swapped)),
-            Err(Refusal::LineExists(key("o1", "LAMP")))
-        );
+        assert_eq!(shop.run(&Command::Allocate(swapped)), Err(exists(Term::Sku)));
     }
 
     #[test]

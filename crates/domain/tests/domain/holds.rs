@@ -1,10 +1,10 @@
 //! Holds: they count until their deadline, and from then on they count zero. One sentence a test.
 
-use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal};
+use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal, Term};
 
 use crate::support::{
-    allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, create_batch, hold, hold_terms, place_on,
-    reacquire, replace, shop,
+    Shop, allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, create_batch, day, dispatch, hold,
+    hold_terms, place_on, precedence, reacquire, replace, shop,
 };
 
 fn status(answer: &Result<Outcome, Refusal>) -> Option<OrderStatus> {
@@ -221,8 +221,130 @@ fn a_waiting_line_of_a_held_order_is_held_until_the_same_deadline_once_it_is_ser
     assert_eq!(shop.state("o1", "LAMP"), Some(LineState::Expired));
 }
 
+mod decided_line_by_line {
+    use super::*;
+
+    /// An order whose hold has expired, and that got a firm line beside it.
+    fn mixed() -> Shop {
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", 9, None),
+            create_batch("c", "DESK", 9, None),
+            hold("o1", "LAMP", 2, 60),
+            allocate("o1", "DESK", 1),
+        ]);
+        shop.advance_clock(60);
+        shop.sweep();
+        shop
+    }
+
+    #[test]
+    fn an_order_with_an_expired_line_is_not_confirmed_by_its_firm_one() {
+        let mut shop = mixed();
+        assert!(matches!(shop.run(&confirm("o1")), Err(Refusal::HoldExpired { .. })));
+        assert_eq!(shop.state("o1", "LAMP"), Some(LineState::Expired));
+    }
+
+    #[test]
+    fn a_firm_line_is_confirmed_already_and_its_order_is_not() {
+        let mut shop = mixed();
+        let answer = shop.run(&confirm_some("o1", &[("DESK", None)]));
+        assert!(matches!(answer, Ok(Outcome::OrderChanged { changed: false, .. })));
+        assert_eq!(status(&answer), Some(OrderStatus::Expired));
+    }
+
+    #[test]
+    fn what_has_expired_is_reacquired_beside_what_is_firm() {
+        let mut shop = mixed();
+        assert_eq!(status(&shop.run(&reacquire("o1"))), Some(OrderStatus::Firm));
+        assert_eq!(shop.units_of("o1", "LAMP"), [("b".into(), 2)]);
+        assert_eq!(shop.units_of("o1", "DESK"), [("c".into(), 1)]);
+    }
+
+    #[test]
+    fn an_order_of_which_all_has_left_is_dispatched() {
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", 9, None),
+            place_on("o1", &[("1", "LAMP", 2), ("2", "LAMP", 3)], OrderTerms::default()),
+        ]);
+        assert_eq!(
+            status(&shop.run(&dispatch("o1", Some(&["1"])))),
+            Some(OrderStatus::Firm),
+            "one line is still here"
+        );
+        assert_eq!(
+            status(&shop.run(&dispatch("o1", Some(&["2"])))),
+            Some(OrderStatus::Dispatched)
+        );
+    }
+}
+
+mod placed_again {
+    use super::*;
+
+    #[test]
+    fn an_expired_order_is_not_answered_as_if_it_were_placed() {
+        let order = hold("o1", "LAMP", 4, 60);
+        let mut shop = shop(&[create_batch("b", "LAMP", 5, None), order.clone()]);
+        shop.advance_clock(60);
+        assert!(matches!(shop.run(&order), Err(Refusal::HoldExpired { .. })));
+    }
+
+    #[test]
+    fn a_cancelled_order_is_not_answered_as_if_it_were_placed() {
+        let order = hold("o1", "LAMP", 4, 60);
+        let mut shop = shop(&[create_batch("b", "LAMP", 5, None), order.clone(), cancel_order("o1")]);
+        assert!(matches!(shop.run(&order), Err(Refusal::OrderCancelled(_))));
+        let replacement = replace("o1", &[("LAMP", "LAMP", 4)], hold_terms(60));
+        assert!(matches!(shop.run(&replacement), Err(Refusal::OrderCancelled(_))));
+    }
+
+    #[test]
+    fn every_term_that_differs_is_named() {
+        let lines = [("1", "LAMP", 2)];
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", 5, None),
+            place_on("o1", &lines, OrderTerms::default()),
+        ]);
+        let other = OrderTerms {
+            split: true,
+            precedence: precedence(3, Some(day(9))),
+            ..hold_terms(60)
+        };
+        let Err(Refusal::OrderExists { differs, .. }) = shop.run(&place_on("o1", &[("1", "LAMP", 3)], other)) else {
+            panic!("it differs");
+        };
+        assert_eq!(
+            differs,
+            [
+                Term::Lines,
+                Term::Split,
+                Term::HoldSeconds,
+                Term::Priority,
+                Term::RequiredBy
+            ]
+        );
+    }
+}
+
 mod replaced {
     use super::*;
+
+    #[test]
+    fn a_held_order_takes_other_terms_of_the_same_lines() {
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", 2, None),
+            create_batch("c", "LAMP", 4, None),
+            hold("o1", "LAMP", 4, 60),
+        ]);
+        assert_eq!(shop.units_of("o1", "LAMP"), [("c".into(), 4)]);
+        let split = OrderTerms {
+            split: true,
+            ..OrderTerms::default()
+        };
+        shop.run(&replace("o1", &[("LAMP", "LAMP", 4)], split))
+            .expect("it fits");
+        assert_eq!(shop.units_of("o1", "LAMP"), [("b".into(), 2), ("c".into(), 2)]);
+    }
 
     #[test]
     fn a_held_order_can_use_its_own_units_for_its_new_lines() {
@@ -351,7 +473,7 @@ mod replaced {
             place_on("o1", &[("1", "LAMP", 2)], hold_terms(60)),
         ]);
         let refused = shop.run(&replace("o1", &[("1", "DESK", 2)], hold_terms(60)));
-        assert!(matches!(refused, Err(Refusal::LineExists(_))));
+        assert!(matches!(refused, Err(Refusal::LineExists { .. })));
         assert_eq!(shop.units_of("o1", "1"), [("b".into(), 2)]);
     }
 }

@@ -15,6 +15,7 @@ enum Status {
     Firm,
     Expired,
     Cancelled,
+    Dispatched,
 }
 
 impl Model {
@@ -29,16 +30,16 @@ impl Model {
     fn status(&self, order: &OrderId) -> Status {
         let lines: Vec<&Line> = self.of_order(order).into_iter().map(|at| &self.lines[at]).collect();
         let any = |test: &dyn Fn(&Line) -> bool| lines.iter().any(|line| test(line));
-        if any(&|line| line.is_open() && line.deadline.is_some()) {
-            Status::Held
-        } else if any(&|line| line.is_open() || line.state == LineState::Dispatched) {
-            Status::Firm
-        } else if any(&|line| line.state == LineState::Expired) {
+        if any(&|line| line.state == LineState::Expired) {
             Status::Expired
-        } else if any(&|line| line.state == LineState::Cancelled) {
-            Status::Cancelled
-        } else {
+        } else if any(&|line| line.is_open() && line.deadline.is_some()) {
+            Status::Held
+        } else if any(&|line| line.is_open()) {
             Status::Firm
+        } else if any(&|line| line.state == LineState::Dispatched) {
+            Status::Dispatched
+        } else {
+            Status::Cancelled
         }
     }
 
@@ -46,11 +47,14 @@ impl Model {
         let request = &allocate.line;
         let quantity = u64::from(request.quantity.get());
         if let Some(line) = self.lines.iter().find(|line| line.key == request.key) {
-            let same = line.sku == request.sku && line.quantity == quantity;
-            return if same {
-                Answered::Unchanged
-            } else {
-                Answered::Refused("line_exists")
+            let same = line.sku == request.sku
+                && line.quantity == quantity
+                && line.split == allocate.split
+                && line.locations == allocate.locations.as_slice();
+            return match line.state {
+                _ if !same => Answered::Refused("line_exists"),
+                LineState::Refused | LineState::Cancelled | LineState::Expired => Answered::Refused("line_ended"),
+                _ => Answered::Unchanged,
             };
         }
         if !self.knows(&request.sku) {
@@ -80,13 +84,29 @@ impl Model {
 
     fn has_lines_of(&self, place: &PlaceOrder, whole: bool) -> bool {
         let lines = self.of_order(place.order()).into_iter().map(|at| &self.lines[at]);
-        let stored: BTreeMap<&LineId, (&Sku, u64)> = lines
+        let stored: BTreeMap<&LineId, _> = lines
             .filter(|line| line.whole == whole)
-            .map(|line| (&line.key.line, (&line.sku, line.quantity)))
+            .map(|line| {
+                (
+                    &line.key.line,
+                    (&line.sku, line.quantity, line.split, line.locations.as_slice()),
+                )
+            })
             .collect();
+        let split = place.terms().split;
         let requested = place.lines().iter();
-        let requested: BTreeMap<&LineId, (&Sku, u64)> = requested
-            .map(|line| (&line.line, (&line.sku, u64::from(line.quantity.get()))))
+        let requested: BTreeMap<&LineId, _> = requested
+            .map(|line| {
+                (
+                    &line.line,
+                    (
+                        &line.sku,
+                        u64::from(line.quantity.get()),
+                        split,
+                        line.locations.as_slice(),
+                    ),
+                )
+            })
             .collect();
         stored == requested
     }
@@ -131,10 +151,11 @@ impl Model {
     pub(super) fn place(&mut self, place: &PlaceOrder) -> Answered {
         if !self.of_order(place.order()).is_empty() {
             let same = self.was_placed_like(place);
-            return if same {
-                Answered::Unchanged
-            } else {
-                Answered::Refused("order_exists")
+            return match self.status(place.order()) {
+                _ if !same => Answered::Refused("order_exists"),
+                Status::Cancelled => Answered::Refused("order_cancelled"),
+                Status::Expired => Answered::Refused("hold_expired"),
+                Status::Held | Status::Firm | Status::Dispatched => Answered::Unchanged,
             };
         }
         let header = self.header(place);
@@ -202,6 +223,7 @@ impl Model {
         match self.status(order) {
             Status::Held if self.headers.contains_key(order) => {}
             Status::Expired => return Answered::Refused("hold_expired"),
+            Status::Cancelled => return Answered::Refused("order_cancelled"),
             _ if self.was_placed_like(place) => return Answered::Unchanged,
             _ => return Answered::Refused("not_held"),
         }
@@ -285,21 +307,24 @@ impl Model {
                 }
             }
         }
-        match self.status(order) {
-            Status::Firm => return Answered::Unchanged,
-            Status::Cancelled => return Answered::Refused("not_held"),
-            Status::Expired if confirm.reacquire => {
-                if confirm.lines.is_some() && wanted.keys().any(|at| self.lines[*at].state != LineState::Expired) {
-                    return Answered::Refused("line_ended");
-                }
-                return self.reacquire(&wanted);
+        let in_state = |at: &usize, state: LineState| self.lines[*at].state == state;
+        let brought_back = |at: &usize| in_state(at, LineState::Refused) || in_state(at, LineState::Cancelled);
+        if confirm.lines.is_some() && wanted.keys().any(brought_back) {
+            return Answered::Refused("line_ended");
+        }
+        let is_held = |at: &usize| self.lines[*at].is_open() && self.lines[*at].deadline.is_some();
+        if wanted.keys().any(|at| in_state(at, LineState::Expired)) {
+            if !confirm.reacquire {
+                return Answered::Refused("hold_expired");
             }
-            Status::Expired => return Answered::Refused("hold_expired"),
-            Status::Held => {
-                if confirm.lines.is_some() && wanted.keys().any(|at| !self.lines[*at].is_open()) {
-                    return Answered::Refused("line_ended");
-                }
-            }
+        } else if !lines.iter().any(is_held) {
+            return match self.status(order) {
+                Status::Cancelled => Answered::Refused("not_held"),
+                _ => Answered::Unchanged,
+            };
+        }
+        if !self.reacquire(&wanted) {
+            return Answered::Refused("hold_expired");
         }
         let mut touched = BTreeSet::new();
         for at in lines {
@@ -325,7 +350,7 @@ impl Model {
         Answered::Done
     }
 
-    fn reacquire(&mut self, wanted: &BTreeMap<usize, u64>) -> Answered {
+    fn reacquire(&mut self, wanted: &BTreeMap<usize, u64>) -> bool {
         let before = self.lines.clone();
         for (at, quantity) in wanted {
             if self.lines[*at].state != LineState::Expired {
@@ -337,9 +362,9 @@ impl Model {
             self.lines[*at].promised = (None, None);
             if !self.try_line(*at, Offer::New) {
                 self.lines = before;
-                return Answered::Refused("hold_expired");
+                return false;
             }
         }
-        Answered::Done
+        true
     }
 }

@@ -68,11 +68,22 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("cancel_batch", &[&kinds::UNKNOWN_BATCH]),
     (
         "allocate",
-        &[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::LINE_EXISTS],
+        &[
+            &kinds::UNKNOWN_SKU,
+            &kinds::OUT_OF_STOCK,
+            &kinds::LINE_EXISTS,
+            &kinds::LINE_ENDED,
+        ],
     ),
     (
         "place_order",
-        &[&kinds::UNKNOWN_SKU, &kinds::OUT_OF_STOCK, &kinds::ORDER_EXISTS],
+        &[
+            &kinds::UNKNOWN_SKU,
+            &kinds::OUT_OF_STOCK,
+            &kinds::ORDER_EXISTS,
+            &kinds::ORDER_CANCELLED,
+            &kinds::HOLD_EXPIRED,
+        ],
     ),
     (
         "replace_order",
@@ -83,6 +94,7 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::HOLD_EXPIRED,
             &kinds::LINE_EXISTS,
             &kinds::ORDER_EXISTS,
+            &kinds::ORDER_CANCELLED,
         ],
     ),
     ("show_order", &[&kinds::UNKNOWN_ORDER]),
@@ -142,7 +154,7 @@ const OWN: &[(&str, &[&Kind])] = &[
         &[&kinds::INVALID_IDEMPOTENCY_KEY, &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED],
     ),
     ("book_add_batch", &[&kinds::BATCH_EXISTS]),
-    ("book_allocate", &[&kinds::LINE_EXISTS]),
+    ("book_allocate", &[&kinds::LINE_EXISTS, &kinds::LINE_ENDED]),
     ("book_allocations", &[&kinds::NO_ALLOCATIONS]),
     ("ready", &[&kinds::SHUTTING_DOWN, &kinds::UNAVAILABLE]),
     ("problem", &[&kinds::NOT_FOUND]),

@@ -88,11 +88,14 @@ kinds! {
         "A batch with this reference exists with other content. The same content sent again is answered with 200.",
         [members::REFERENCE];
     LINE_EXISTS = "line_exists", CONFLICT, "The line exists",
-        "The order has a line with this id that has another SKU or quantity. The same line sent again is answered with \
+        "The order has a line with this id that was placed on other terms. The same line sent again is answered with \
          200.",
-        [members::ORDER_ID, members::LINE_ID];
+        [members::ORDER_ID, members::LINE_ID, members::DIFFERS];
     ORDER_EXISTS = "order_exists", CONFLICT, "The order exists",
         "The order was placed with other content. The same content sent again is answered with 200.",
+        [members::ORDER_ID, members::DIFFERS];
+    ORDER_CANCELLED = "order_cancelled", CONFLICT, "The order was cancelled",
+        "The order was placed on these terms, and cancelled: it has no stock. Place it again under another id.",
         [members::ORDER_ID];
     OUT_OF_STOCK = "out_of_stock", CONFLICT, "Out of stock",
         "The request exceeds what can be promised, and nothing has been allocated. `available` counts all batches that \

@@ -58,6 +58,12 @@ pub(crate) const SKUS: Member = Member::new("skus", Shape::Names, "[\"LAMP-RED\"
 pub(crate) const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"", "The order.");
 pub(crate) const LINE_ID: Member = Member::new("line_id", Shape::Name, "\"1\"", "The line.");
 pub(crate) const LINE_IDS: Member = Member::new("line_ids", Shape::Names, "[\"1\"]", "The lines.");
+pub(crate) const DIFFERS: Member = Member::new(
+    "differs",
+    Shape::Names,
+    "[\"quantity\"]",
+    "The fields in which the request differs from what was placed.",
+);
 pub(crate) const LINE_STATUS: Member = Member::new("line_status", Shape::LineStatus, "", "How the line has ended.");
 pub(crate) const REQUESTED: Member = Member::new("requested", Shape::Number, "300", "The units that are asked for.");
 pub(crate) const AVAILABLE: Member = Member::new(

@@ -1,7 +1,7 @@
 //! Failed commands as problems: the kind of each refusal, and its members.
 
 use earmark_application::CommandError;
-use earmark_domain::{LineKey, OrderId, Reference, Refusal, Remedy, Shortage};
+use earmark_domain::{LineKey, OrderId, Reference, Refusal, Remedy, Shortage, Term};
 use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
@@ -20,6 +20,11 @@ impl From<&CommandError> for Problem {
     }
 }
 
+/// The names of the fields in which a request differs.
+fn words(terms: &[Term]) -> Vec<Value> {
+    terms.iter().map(|term| term.as_str().into()).collect()
+}
+
 /// The problem for a refusal.
 fn refused(refusal: &Refusal) -> Problem {
     let message = || refusal.to_string();
@@ -35,8 +40,11 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::UnknownOrder(order) => of_order(&kinds::UNKNOWN_ORDER, order),
         Refusal::UnknownLine(key) => of_line(&kinds::UNKNOWN_LINE, key),
         Refusal::BatchExists(reference) => of_batch(&kinds::BATCH_EXISTS, reference),
-        Refusal::LineExists(key) => of_line(&kinds::LINE_EXISTS, key),
-        Refusal::OrderExists(order) => of_order(&kinds::ORDER_EXISTS, order),
+        Refusal::LineExists { key, differs } => of_line(&kinds::LINE_EXISTS, key).with("differs", words(differs)),
+        Refusal::OrderExists { order, differs } => {
+            of_order(&kinds::ORDER_EXISTS, order).with("differs", words(differs))
+        }
+        Refusal::OrderCancelled(order) => of_order(&kinds::ORDER_CANCELLED, order),
         Refusal::OutOfStock(shortage) => {
             let detail = short(shortage).unwrap_or_else(|| format!("{}{}", message(), hint(&shortage.remedy)));
             Problem::new(&kinds::OUT_OF_STOCK, detail).with_all(members(shortage))
@@ -223,8 +231,15 @@ pub(crate) mod tests {
             Refusal::UnknownOrder(order()),
             Refusal::UnknownLine(key()),
             Refusal::BatchExists(batch()),
-            Refusal::LineExists(key()),
-            Refusal::OrderExists(order()),
+            Refusal::LineExists {
+                key: key(),
+                differs: vec![Term::Quantity],
+            },
+            Refusal::OrderExists {
+                order: order(),
+                differs: vec![Term::Lines],
+            },
+            Refusal::OrderCancelled(order()),
             Refusal::OutOfStock(short()),
             Refusal::Shortages(vec![short()]),
             Refusal::BelowDispatched {
