@@ -30,7 +30,7 @@ async fn the_quantity_of_a_line_falls_and_rises_within_the_stock(desk: Desk) {
     let problem = change(&desk, 11).await.refuses(409, "out_of_stock");
     assert_eq!(
         (&problem["requested"], &problem["available"], &problem["remedy"]),
-        (&json!(8), &json!(7), &json!({"quantity": 7}))
+        (&json!(11), &json!(10), &json!({"quantity": 10}))
     );
     let _ = desk
         .patch("/v1/orders/o1/lines/SOFA", &json!({"quantity": 1}))

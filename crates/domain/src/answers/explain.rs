@@ -67,6 +67,20 @@ pub enum Remedy {
     MoreStock(Units),
 }
 
+impl Remedy {
+    /// The remedy for a line that has units already, if this one is for those that it wants beside them.
+    pub(crate) fn beside(self, own: Units) -> Self {
+        match self {
+            Self::Quantity(more) => quantity(own.plus(more.units())).map_or(self, Self::Quantity),
+            other => other,
+        }
+    }
+}
+
+fn quantity(units: Units) -> Option<Quantity> {
+    Quantity::new(i128::from(units.get())).ok()
+}
+
 /// What an order would give one line of a quote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotedLine {

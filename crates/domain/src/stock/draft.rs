@@ -58,6 +58,28 @@ impl Short {
         }
     }
 
+    /// The most units that a line gets.
+    const fn most_for(self, search: Search<'_>) -> Units {
+        if search.split {
+            self.available
+        } else {
+            self.largest_batch
+        }
+    }
+
+    /// Whether a line gets all of its units.
+    fn is_enough_for(self, search: Search<'_>) -> bool {
+        self.most_for(search) >= search.wanted.units()
+    }
+
+    /// The same with the units that a line has already.
+    pub(crate) fn beside(self, own: Units) -> Self {
+        Self {
+            available: self.available.plus(own),
+            largest_batch: self.largest_batch.plus(own),
+        }
+    }
+
     /// The shortage of a line.
     pub(crate) const fn of(self, key: LineKey, sku: Sku, requested: Quantity, remedy: Remedy) -> Shortage {
         Shortage {
@@ -144,9 +166,13 @@ impl<'p> Draft<'p> {
         if self.safety_stock == Count::ZERO {
             return None;
         }
+        Some(promisable(self.promised_from(), self.safety_stock))
+    }
+
+    /// The units that promises are made from, with those that are kept back.
+    fn promised_from(&self) -> Units {
         let timely = (0..self.offered.len()).filter(|position| !self.is_overdue(*position));
-        let total: Units = timely.map(|position| self.available(position)).sum();
-        Some(promisable(total, self.safety_stock))
+        timely.map(|position| self.available(position)).sum()
     }
 
     fn take(&mut self, position: usize, quantity: Quantity) -> Allocation {
@@ -299,22 +325,19 @@ impl<'p> Draft<'p> {
         tried
     }
 
-    /// The smallest change that would have let a line fit.
+    /// All that a line may get units of, with nothing kept back.
+    fn all_of(&self, locations: &Locations) -> Short {
+        let mut found = Short::default();
+        let candidates = self.candidates(locations);
+        candidates.for_each(|position| found.add(self.available(position)));
+        found
+    }
+
+    /// The smallest change that would have let a line fit: of its own terms, of the stock, or of its quantity.
     pub(crate) fn remedy(&self, search: Search<'_>, short: Short) -> Remedy {
         let wanted = search.wanted.units();
-        let candidates = self.candidates(search.locations);
-        let mut found = Short::default();
-        candidates.for_each(|position| found.add(self.available(position)));
-        let (total, largest) = (found.available, found.largest_batch);
-        let enough = |total: Units, largest: Units| {
-            if search.split {
-                total >= wanted
-            } else {
-                largest >= wanted
-            }
-        };
-        let limit = self.limit();
-        let within_limit = limit.is_none_or(|most| wanted <= most);
+        let Short { available: total, .. } = self.all_of(search.locations);
+        let within_limit = self.limit().is_none_or(|most| wanted <= most);
         if within_limit && !search.split && total >= wanted {
             return Remedy::Split;
         }
@@ -323,27 +346,42 @@ impl<'p> Draft<'p> {
             let elsewhere = timely.find(|position| {
                 let excluded = !search.locations.as_slice().contains(self.location(*position));
                 let available = self.available(*position);
-                excluded && enough(total.plus(available), available)
+                let found = Short {
+                    available: total.plus(available),
+                    largest_batch: available,
+                };
+                excluded && found.is_enough_for(search)
             });
             if let Some(position) = elsewhere {
                 return Remedy::Location(self.location(position).clone());
             }
         }
-        if !within_limit && enough(total, largest) {
-            let missing = wanted.saturating_sub(limit.unwrap_or_default());
-            let keep = self.safety_stock.units().saturating_sub(missing);
-            if let Ok(keep) = Count::new(i128::from(keep.get())) {
-                return Remedy::SafetyStock(keep);
-            }
+        self.remedy_on_these_terms(search, short, Units::ZERO)
+    }
+
+    /// The smallest change of the stock, or of its quantity, that would have let a line fit whose other terms stand. A
+    /// quantity that is not above `own`, the units it has, is none.
+    pub(crate) fn remedy_on_these_terms(&self, search: Search<'_>, short: Short, own: Units) -> Remedy {
+        let wanted = search.wanted.units();
+        let all = self.all_of(search.locations);
+        let (total, kept) = (self.promised_from(), self.safety_stock.units());
+        let within_limit = kept.is_zero() || wanted.plus(kept) <= total;
+        let keep = Count::new(i128::from(total.saturating_sub(wanted).get()));
+        if let (false, true, Ok(keep)) = (within_limit, all.is_enough_for(search), keep) {
+            return Remedy::SafetyStock(keep);
         }
-        let fewer = if search.split {
-            short.available
-        } else {
-            short.largest_batch
-        };
+        let fewer = short.most_for(search);
         match Quantity::new(i128::from(fewer.get().min(u64::from(MAX_QUANTITY)))) {
-            Ok(fewer) if fewer < search.wanted => Remedy::Quantity(fewer),
-            _ => Remedy::MoreStock(wanted.saturating_sub(fewer)),
+            Ok(fewer) if fewer < search.wanted && fewer.units() > own => Remedy::Quantity(fewer),
+            _ => {
+                let to_fit = wanted.saturating_sub(all.most_for(search));
+                let to_keep_back = if within_limit {
+                    Units::ZERO
+                } else {
+                    wanted.plus(kept).saturating_sub(total)
+                };
+                Remedy::MoreStock(to_fit.max(to_keep_back))
+            }
         }
     }
 }

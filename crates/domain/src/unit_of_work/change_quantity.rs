@@ -11,7 +11,6 @@ use crate::language::name::LineKey;
 use crate::language::quantity::Quantity;
 use crate::language::reason::DeallocationReason;
 use crate::stock::cause::Cause;
-use crate::stock::draft::Search;
 
 impl UnitOfWork {
     pub(super) fn change_line_quantity(
@@ -33,15 +32,9 @@ impl UnitOfWork {
         }
         if changed {
             let product = &mut self.products[at.product];
-            if let Err((more, short)) = product.change_quantity(at.line, to, context.time()) {
-                let search = Search {
-                    wanted: more,
-                    ..Search::of(product.line(at.line).terms())
-                };
-                let remedy = product.draft(context.time()).remedy(search, short);
-                let shortage = short.of(key.clone(), product.sku().clone(), more, remedy);
-                return Err(Refusal::OutOfStock(shortage));
-            }
+            product
+                .change_quantity(at.line, to, context.time())
+                .map_err(Refusal::OutOfStock)?;
             let cause = Cause::Freed(DeallocationReason::Reduced);
             self.serve_backlogs_and_emit(&BTreeSet::from([at.product]), &cause, context);
         }

@@ -14,4 +14,5 @@ mod overdue;
 mod precondition;
 mod promises;
 mod quantity;
+mod remedies;
 mod support;

@@ -70,6 +70,20 @@ fn beyond_the_grace_no_line_gets_more_of_it_not_even_one_that_is_in_it() {
 }
 
 #[test]
+fn a_line_that_loses_its_units_goes_to_timely_stock_although_later_stock_comes_first_by_date() {
+    let mut shop = shop(&[
+        create_batch("late", "LAMP", 2, Some(day(-8))),
+        create_batch("less late", "LAMP", 2, Some(day(-7))),
+        create_batch("shelf", "LAMP", 2, None),
+        allocate("o1", "LAMP", 2),
+        count("shelf", 1),
+    ]);
+    assert_eq!(shop.units_of("o1", "LAMP"), [("less late".into(), 2)]);
+    shop.run(&count("less late", 0)).expect("counted");
+    assert_eq!(shop.units_of("o1", "LAMP"), [("late".into(), 2)], "rather than none");
+}
+
+#[test]
 fn a_line_that_loses_its_units_goes_to_stock_beyond_the_grace_last_of_all() {
     let mut shop = shop(&[
         create_batch("lost", "LAMP", 4, None),

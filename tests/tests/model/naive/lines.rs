@@ -64,6 +64,18 @@ impl Model {
                 }
                 _ => self.parts_for(&line, more, Offer::New),
             };
+            let moves = parts.is_none() && !line.split;
+            let parts = if moves {
+                // A whole line that does not grow in its batch moves to one that takes it whole.
+                self.lines[at].held.clear();
+                let parts = self.parts_for(&line, to, Offer::New);
+                if parts.is_none() {
+                    self.lines[at] = line.clone();
+                }
+                parts
+            } else {
+                parts
+            };
             let Some(parts) = parts else {
                 return Answered::Refused("out_of_stock");
             };

@@ -226,8 +226,15 @@ impl Product {
         let draft = self.draft_of_moves(time);
         let mut draft = if has_none { draft.or_long_overdue() } else { draft };
         let found = draft.fit(Search::of(terms)).ok();
+        // Behind the page there may be stock that is not late by as much.
+        let is_last_of_all = found.as_ref().is_some_and(|allocations| {
+            let mut etas = allocations
+                .iter()
+                .map(|allocation| self.batches[allocation.batch].eta());
+            etas.any(|eta| !time.offers(eta))
+        });
         let found = found.map(|allocations| LineStatus::with_units(allocations, terms.hold_until));
-        if found.is_none() || !terms.locations.is_any() {
+        if found.is_none() || is_last_of_all || !terms.locations.is_any() {
             self.require_all_batches();
         }
         found

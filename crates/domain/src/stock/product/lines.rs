@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Product;
+use crate::answers::refusal::Shortage;
 use crate::context::DecisionTime;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
@@ -12,7 +13,7 @@ use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::ShortageOutcome;
 use crate::stock::batch::Batch;
-use crate::stock::draft::{Search, Short};
+use crate::stock::draft::Search;
 use crate::stock::index::LineIndex;
 use crate::stock::line::{Allocation, Line, LineSnapshot, LineStatus};
 
@@ -178,17 +179,16 @@ impl Product {
         allocations.sort_by_key(|allocation| self.batches[allocation.batch].preference());
     }
 
-    /// Changes the quantity of an open line. A smaller quantity frees the units with the latest date. For a larger one
-    /// only the difference is looked for; if the line may not be split, in the batch it is in.
+    /// Changes the quantity of an open line. A smaller quantity frees the units with the latest date.
     ///
     /// # Errors
-    /// The difference does not fit; the line is unchanged.
+    /// The larger quantity does not fit; the line is unchanged. The shortage counts the units that the line has.
     pub(crate) fn change_quantity(
         &mut self,
         line: LineIndex,
         to: Quantity,
         time: DecisionTime,
-    ) -> Result<(), (Quantity, Short)> {
+    ) -> Result<(), Shortage> {
         let LineSnapshot {
             mut terms, mut status, ..
         } = self.lines[line].snapshot();
@@ -196,28 +196,61 @@ impl Product {
         match Quantity::new(i128::from(to.get()) - i128::from(from.get())) {
             _ if status.state == LineState::Backordered => {}
             Err(_) => self.reduce(&mut status, to),
-            Ok(more) => {
-                self.require_all_batches_for(&terms.locations);
-                let search = Search {
-                    wanted: more,
-                    ..Search::of(&terms)
-                };
-                let mut draft = self.draft(time);
-                let found = match (&*status.allocations, terms.split) {
-                    ([only], false) => draft.more_of(only.batch, search),
-                    _ => draft.fit(search),
-                };
-                match found {
-                    Ok(added) => self.add_units(&mut status, added),
-                    Err(short) => {
-                        self.require_all_batches();
-                        return Err((more, short));
-                    }
-                }
-            }
+            Ok(more) => self.raise(line, &terms, &mut status, more, time)?,
         }
         self.change_line(line, terms, status);
         Ok(())
+    }
+
+    /// Finds `more` units for a line that has units: the difference in the batch it is in, or, if it may be split, in any;
+    /// a whole line that does not grow there moves to a batch that takes it whole.
+    fn raise(
+        &mut self,
+        line: LineIndex,
+        terms: &LineTerms,
+        status: &mut LineStatus,
+        more: Quantity,
+        time: DecisionTime,
+    ) -> Result<(), Shortage> {
+        self.require_all_batches_for(&terms.locations);
+        let difference = Search {
+            wanted: more,
+            ..Search::of(terms)
+        };
+        let mut draft = self.draft(time);
+        let found = match (&*status.allocations, terms.split) {
+            ([only], false) => draft.more_of(only.batch, difference),
+            _ => draft.fit(difference),
+        };
+        let short = match found {
+            Ok(added) => {
+                self.add_units(status, added);
+                return Ok(());
+            }
+            Err(short) => short,
+        };
+        let own = terms.quantity.units().saturating_sub(more.units());
+        let (short, remedy) = if terms.split {
+            let remedy = draft.remedy_on_these_terms(difference, short, Units::ZERO);
+            (short.beside(own), remedy.beside(own))
+        } else {
+            let before = self.set_aside(line);
+            let all = Search::of(terms);
+            let mut draft = self.draft(time);
+            let found = draft
+                .fit(all)
+                .map_err(|short| (short, draft.remedy_on_these_terms(all, short, own)));
+            self.put_back(line, before);
+            match found {
+                Ok(allocations) => {
+                    *status = LineStatus::with_units(allocations, terms.hold_until);
+                    return Ok(());
+                }
+                Err(short) => short,
+            }
+        };
+        self.require_all_batches();
+        Err(short.of(terms.key.clone(), self.record.sku.clone(), terms.quantity, remedy))
     }
 
     /// Adds units to those of a line, joined with the units it has in the same batches.
