@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{FAR, column};
+use crate::support::{FAR, column, without_placing};
 
 fn create(reference: &str, sku: &str, quantity: u64) -> Value {
     json!({"create_batch": {"reference": reference, "sku": sku, "quantity": quantity, "eta": FAR}})
@@ -72,6 +72,162 @@ async fn each_line_is_answered_as_the_single_call(desk: Desk) {
     assert_eq!(desk.allocate("o1", "LAMP", 4).await.answers(200), answers[5]["body"]);
 }
 
+/// What happens to a product, a batch of it and an order in a day: each bulk line, with the single call that says the
+/// same. The names have the ending.
+fn a_day(ending: &str) -> Vec<(Value, Method, String, Value)> {
+    let name = |name: &str| format!("{name}-{ending}");
+    let (sku, order, batch) = (name("LAMP"), name("order"), name("coming"));
+    let lines = |quantity: u64| json!([{"line_id": "1", "sku": sku, "quantity": quantity}]);
+    let mut day = Vec::new();
+    // What is in the path of the single call is a field of the line.
+    let mut add = |command: &str, path: Value, (method, uri): (Method, String), body: Value| {
+        let mut fields = path;
+        let members = fields.as_object_mut().expect("an object");
+        members.extend(body.as_object().expect("an object").clone());
+        day.push((json!({command: fields}), method, uri, body));
+    };
+    let batch_path = format!("/v1/batches/{batch}");
+    let order_path = format!("/v1/orders/{order}");
+    let (of_batch, of_order) = (json!({"reference": batch}), json!({"order_id": order}));
+    let of_line = json!({"order_id": order, "line_id": "1"});
+    let nothing = || json!({});
+
+    let here = json!({"reference": name("here"), "sku": sku, "quantity": 10});
+    add(
+        "create_batch",
+        nothing(),
+        (Method::POST, "/v1/batches".to_owned()),
+        here,
+    );
+    let coming = json!({"reference": batch, "sku": sku, "quantity": 10, "eta": FAR});
+    add(
+        "create_batch",
+        nothing(),
+        (Method::POST, "/v1/batches".to_owned()),
+        coming,
+    );
+    let put = (Method::PUT, format!("/v1/products/{sku}"));
+    add("put_product", json!({"sku": sku}), put, json!({"name": "Lamp"}));
+    let quote = json!({"lines": lines(4)});
+    add("quote", nothing(), (Method::POST, "/v1/quotes".to_owned()), quote);
+    let held = json!({"order_id": order, "lines": lines(4), "hold_seconds": 3_600});
+    add("place_order", nothing(), (Method::POST, "/v1/orders".to_owned()), held);
+    let other = json!({"lines": lines(3), "priority": 2});
+    add(
+        "replace_order",
+        of_order.clone(),
+        (Method::PUT, order_path.clone()),
+        other,
+    );
+    let confirm = (Method::POST, format!("{order_path}/confirmation"));
+    add(
+        "confirm_order",
+        of_order.clone(),
+        confirm,
+        json!({"lines": [{"line_id": "1", "quantity": 2}]}),
+    );
+    let line = || format!("{order_path}/lines/1");
+    add(
+        "change_line",
+        of_line.clone(),
+        (Method::PATCH, line()),
+        json!({"quantity": 30}),
+    );
+    add(
+        "change_line",
+        of_line.clone(),
+        (Method::PATCH, line()),
+        json!({"quantity": 5}),
+    );
+    let dispatch = |method: Method| (method, format!("{order_path}/dispatch"));
+    add(
+        "dispatch_order",
+        of_order.clone(),
+        dispatch(Method::POST),
+        json!({"lines": ["1"]}),
+    );
+    add(
+        "cancel_order",
+        of_order.clone(),
+        (Method::DELETE, order_path.clone()),
+        nothing(),
+    );
+    add("undo_dispatch", of_order.clone(), dispatch(Method::DELETE), nothing());
+    let single = json!({"order_id": name("single"), "sku": sku, "quantity": 8});
+    add(
+        "allocate",
+        nothing(),
+        (Method::POST, "/v1/allocations".to_owned()),
+        single,
+    );
+    let change = (Method::PATCH, batch_path.clone());
+    add(
+        "change_batch",
+        of_batch.clone(),
+        change,
+        json!({"quantity": 9, "eta": FAR}),
+    );
+    let receive = (Method::POST, format!("{batch_path}/receipt"));
+    add("receive_batch", of_batch.clone(), receive, json!({"quantity": 8}));
+    let reallocate = (Method::POST, format!("/v1/products/{sku}/reallocation"));
+    add("reallocate", json!({"sku": sku}), reallocate, nothing());
+    add("cancel_line", of_line, (Method::DELETE, line()), nothing());
+    add("cancel_order", of_order, (Method::DELETE, order_path), nothing());
+    for _ in 0..2 {
+        add(
+            "cancel_batch",
+            of_batch.clone(),
+            (Method::DELETE, batch_path.clone()),
+            nothing(),
+        );
+    }
+    let unknown = name("unknown");
+    let path = format!("/v1/batches/{unknown}");
+    add(
+        "cancel_batch",
+        json!({"reference": unknown}),
+        (Method::DELETE, path),
+        nothing(),
+    );
+    day
+}
+
+/// A body without the instants that no two calls share.
+fn without_instants(body: &Value) -> Value {
+    let mut body = without_placing(body.clone());
+    if let Some(members) = body.as_object_mut() {
+        let _ = members.remove("hold_expires_at");
+    }
+    body
+}
+
+async fn a_stream_does_what_the_calls_do(desk: Desk) {
+    let mut called = Vec::new();
+    for (_, method, path, body) in a_day("called") {
+        let reply = desk.try_json(method, &path, &body).await.expect("an answer");
+        let body: Value = serde_json::from_str(reply.text()).expect("JSON");
+        called.push(json!({"status": reply.status, "body": without_instants(&body)}));
+    }
+    let lines: Vec<Value> = a_day("lined").into_iter().map(|(line, ..)| line).collect();
+    // A product is shown as it stands when it is answered: so the rest is sent after that.
+    let (first, rest) = lines.split_at(3);
+    let answers = [desk.bulk(first).await, desk.bulk(rest).await].concat();
+    let statuses = [
+        201, 201, 200, 200, 201, 200, 200, 409, 200, 200, 409, 200, 201, 200, 200, 200, 200, 200, 200, 200, 404,
+    ];
+    assert_eq!(column(&Value::Array(answers.clone()), "status"), statuses);
+    for ((line, answer), called) in lines.iter().zip(&answers).zip(&called) {
+        let answered = json!({"status": answer["status"], "body": without_instants(&answer["body"])});
+        assert_eq!(
+            answered.to_string().replace("-lined", "-called"),
+            called.to_string(),
+            "{line}"
+        );
+    }
+    assert_eq!(answers[18]["unchanged"], Value::Null);
+    assert_eq!(answers[19]["unchanged"], true, "the batch was cancelled before");
+}
+
 async fn an_invalid_line_fails_alone(desk: Desk) {
     let mut body = Vec::new();
     for (line, at) in [
@@ -84,7 +240,7 @@ async fn an_invalid_line_fails_alone(desk: Desk) {
             r#"{"create_batch": {"reference": "B2", "sku": "LAMP", "quantity": 0, "colour": "red"}}"#,
             2,
         ),
-        (r#"{"cancel_order": {"order_id": "o1"}}"#, 3),
+        (r#"{"paint_order": {"order_id": "o1"}}"#, 3),
         ("[]", 4),
         (r#"{"allocate": {"order_id": "o1", "sku": "LAMP", "quantity": 1}} x"#, 5),
         (
@@ -235,6 +391,7 @@ async fn a_client_that_does_not_read_its_answers_is_not_read_and_does_not_distur
 
 on_each_database! {
     each_line_is_answered_as_the_single_call,
+    a_stream_does_what_the_calls_do,
     an_invalid_line_fails_alone,
     lines_may_end_with_crlf_and_blank_ones_are_ignored,
     a_line_is_answered_before_the_next_is_sent,

@@ -291,3 +291,51 @@ async fn a_bulk_line_takes_exactly_the_documented_commands() {
     let (known, _) = known.split_once(", is").expect("what was given");
     assert_eq!(known.split(", ").collect::<BTreeSet<_>>(), documented);
 }
+
+#[test]
+fn a_bulk_line_takes_the_command_of_every_call_under_v1() {
+    let document = document();
+    let commands = document["components"]["schemas"]["BulkCommand"]["oneOf"].as_array();
+    let in_bulk: BTreeSet<String> = commands
+        .expect("one of the commands")
+        .iter()
+        .filter_map(|command| command["required"][0].as_str())
+        .map(str::to_owned)
+        .collect();
+    let calls: BTreeSet<String> = operations()
+        .into_iter()
+        .filter(|(method, path, _)| method != "GET" && path.starts_with("/v1/") && path != "/v1/bulk")
+        .filter_map(|(.., operation)| Some(operation["operationId"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(in_bulk, calls);
+}
+
+#[actix_web::test]
+async fn the_reader_of_each_bulk_command_has_the_fields_of_the_document() {
+    let shop = Shop::open().await;
+    let document = document();
+    let schemas = &document["components"]["schemas"];
+    for command in schemas["BulkCommand"]["oneOf"].as_array().expect("one of the commands") {
+        let name = command["required"][0].as_str().expect("a name");
+        let reference = command["properties"][name]["$ref"].as_str().expect("a schema");
+        let schema = reference.rsplit('/').next().expect("a name");
+        let properties = schemas[schema]["properties"].as_object().expect("an object");
+        let documented: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        let request = shop.request("POST", "/v1/bulk");
+        let request = request.insert_header(("content-type", "application/x-ndjson"));
+        let answer = shop
+            .send(request.set_payload(json!({name: {"no such field": 1}}).to_string() + "\n"))
+            .await;
+        let body: Value = serde_json::from_str(answer.text()).expect("an answer");
+        let errors = body["body"]["errors"].as_array().expect("errors");
+        let unknown = errors
+            .iter()
+            .find(|error| error["field"] == format!("{name}.no such field"))
+            .expect("a fault");
+        let (_, known) = unknown["message"]
+            .as_str()
+            .and_then(|message| message.split_once("are "))
+            .expect("a list");
+        assert_eq!(known.split(", ").collect::<BTreeSet<_>>(), documented, "{name}");
+    }
+}

@@ -188,7 +188,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command's name, for metrics.
+    /// The command's name: in metrics, and where a transport sends it by name.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -201,10 +201,10 @@ impl Command {
             Self::PlaceOrder(_) => "place_order",
             Self::ReplaceOrder(_) => "replace_order",
             Self::ConfirmOrder(_) => "confirm_order",
-            Self::ChangeLineQuantity { .. } => "change_line_quantity",
+            Self::ChangeLineQuantity { .. } => "change_line",
             Self::CancelLine(_) => "cancel_line",
             Self::CancelOrder(_) => "cancel_order",
-            Self::Dispatch { .. } => "dispatch",
+            Self::Dispatch { .. } => "dispatch_order",
             Self::UndoDispatch { .. } => "undo_dispatch",
             Self::Quote(_) => "quote",
             Self::ExpireHolds(_) => "expire_holds",

@@ -145,7 +145,7 @@ const OWN: &[(&str, &[&Kind])] = &[
     ),
     ("quote", &[&kinds::UNKNOWN_SKU]),
     ("show_product", &[&kinds::UNKNOWN_SKU]),
-    ("reallocate_product", &[&kinds::UNKNOWN_SKU]),
+    ("reallocate", &[&kinds::UNKNOWN_SKU]),
     ("show_availability", &[&kinds::UNKNOWN_SKU]),
     ("show_backlog", &[&kinds::UNKNOWN_SKU]),
     ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),

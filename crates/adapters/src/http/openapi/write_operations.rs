@@ -9,7 +9,7 @@ use crate::http::response::reply::X_EARMARK_PREVIEW;
 /// The writes that check `If-Match`.
 const CONDITIONAL: [&str; 5] = [
     "put_product",
-    "reallocate_product",
+    "reallocate",
     "change_batch",
     "receive_batch",
     "cancel_batch",
@@ -20,7 +20,7 @@ const VERSIONED: [&str; 3] = ["show_product", "show_batch", "create_batch"];
 
 /// The calls whose body is optional.
 const BODY_OPTIONAL: [&str; 8] = [
-    "reallocate_product",
+    "reallocate",
     "receive_batch",
     "confirm_order",
     "dispatch_order",

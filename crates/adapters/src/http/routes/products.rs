@@ -107,7 +107,7 @@ pub(crate) async fn put(request: HttpRequest, payload: Payload, api: Data<Api>) 
 /// Done twice, the second changes nothing. Where many lines may move, the service goes on with the others by itself.
 #[utoipa::path(
     tag = "Products",
-    operation_id = "reallocate_product",
+    operation_id = "reallocate",
     params(("sku" = String, Path, description = "The product", example = "LAMP-RED")),
     request_body = schema::NoFields,
     responses((status = 200, description = "The lines that moved", body = ReallocationJson<'static>))

@@ -31,7 +31,7 @@ pub fn change_batch(reference: Option<Reference>, fields: &mut Fields<'_>, fault
     let quantity = fields.given("quantity", faults, count);
     let eta = fields.given("eta", faults, expected_on);
     if quantity == Some(None) && eta == Some(None) {
-        faults.add("", "must have at least one of quantity, eta");
+        faults.add(fields.path(), "must have at least one of quantity, eta");
     }
     Some(ChangeBatch {
         reference: reference?,

@@ -2,50 +2,143 @@
 
 use std::str::FromStr;
 
-use earmark_domain::{Command, Sku};
+use earmark_domain::{Command, LineId, LineKey, OrderId, Reference, Sku};
 
-use super::batches::create_batch;
-use super::orders::{allocate, place_order};
+use super::batches::{change_batch, create_batch, receipt};
+use super::orders::{allocate, confirm_order, line_quantity, named_lines, place_order, quote, replace_order};
 use super::products::put_product;
 use crate::wire::reading::faults::{Faults, shortened};
-use crate::wire::reading::fields::object;
+use crate::wire::reading::fields::{Fields, object};
 use crate::wire::reading::json::Json;
 use crate::wire::reading::values::text;
 
-/// The names of the commands that can be sent so.
-const NAMES: &str = "create_batch, allocate, place_order, put_product";
+/// Reads the fields of one command. What the single call has in its path is a field here.
+type Reader = fn(&mut Fields<'_>, &mut Faults) -> Option<Command>;
+
+/// The commands that can be sent so: all but those that the service sends to itself. Each has the name that metrics and
+/// the OpenAPI document know it by. Those that streams are mostly made of come first.
+const COMMANDS: [(&str, Reader); 16] = [
+    ("allocate", |fields, faults| {
+        allocate(fields, faults).map(Command::Allocate)
+    }),
+    ("place_order", |fields, faults| {
+        place_order(fields, faults).map(Command::PlaceOrder)
+    }),
+    ("create_batch", |fields, faults| {
+        create_batch(fields, faults).map(Command::CreateBatch)
+    }),
+    ("change_batch", |fields, faults| {
+        let reference = reference(fields, faults);
+        change_batch(reference, fields, faults).map(Command::ChangeBatch)
+    }),
+    ("receive_batch", |fields, faults| {
+        let reference = reference(fields, faults);
+        let quantity = receipt(fields, faults);
+        Some(Command::ReceiveBatch {
+            reference: reference?,
+            quantity: quantity?,
+        })
+    }),
+    ("cancel_batch", |fields, faults| {
+        reference(fields, faults).map(Command::CancelBatch)
+    }),
+    ("put_product", |fields, faults| {
+        let sku = sku(fields, faults);
+        put_product(sku, fields, faults).map(Command::PutProduct)
+    }),
+    ("reallocate", |fields, faults| {
+        sku(fields, faults).map(Command::Reallocate)
+    }),
+    ("replace_order", |fields, faults| {
+        let order = order(fields, faults);
+        replace_order(order, fields, faults).map(Command::ReplaceOrder)
+    }),
+    ("confirm_order", |fields, faults| {
+        let order = order(fields, faults);
+        confirm_order(order, fields, faults).map(Command::ConfirmOrder)
+    }),
+    ("change_line", |fields, faults| {
+        let key = line(fields, faults);
+        let quantity = line_quantity(fields, faults);
+        Some(Command::ChangeLineQuantity {
+            key: key?,
+            quantity: quantity?,
+        })
+    }),
+    ("cancel_line", |fields, faults| {
+        line(fields, faults).map(Command::CancelLine)
+    }),
+    ("cancel_order", |fields, faults| {
+        order(fields, faults).map(Command::CancelOrder)
+    }),
+    ("dispatch_order", |fields, faults| {
+        let order = order(fields, faults);
+        let lines = named_lines(fields, faults);
+        Some(Command::Dispatch {
+            order: order?,
+            lines: lines?.map(|lines| lines.into_iter().collect()),
+        })
+    }),
+    ("undo_dispatch", |fields, faults| {
+        let order = order(fields, faults);
+        let lines = named_lines(fields, faults);
+        Some(Command::UndoDispatch {
+            order: order?,
+            lines: lines?.map(|lines| lines.into_iter().collect()),
+        })
+    }),
+    ("quote", |fields, faults| quote(fields, faults).map(Command::Quote)),
+];
+
+fn reference(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Reference> {
+    fields.required("reference", faults, text(Reference::from_str))
+}
+
+fn sku(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Sku> {
+    fields.required("sku", faults, text(Sku::from_str))
+}
+
+fn order(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<OrderId> {
+    fields.required("order_id", faults, text(OrderId::from_str))
+}
+
+/// A line that exists: unlike one that is placed, it is named in full.
+fn line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<LineKey> {
+    let order = order(fields, faults);
+    let line = fields.required("line_id", faults, text(LineId::from_str));
+    Some(LineKey {
+        order: order?,
+        line: line?,
+    })
+}
+
+/// The names of all, for a message.
+fn names() -> String {
+    COMMANDS.map(|(name, _)| name).join(", ")
+}
 
 /// Reads one named command. The paths of its faults begin with its name.
 pub fn command(json: &Json<'_>, faults: &mut Faults) -> Option<Command> {
     let Json::Object(entries) = json else {
         faults.add(
             "",
-            format_args!("must be an object with one of {NAMES}, is {}", json.kind()),
+            format_args!("must be an object with one of {}, is {}", names(), json.kind()),
         );
         return None;
     };
     let [(name, json)] = entries.as_slice() else {
         faults.add(
             "",
-            format_args!("must have exactly one of {NAMES}, has {} fields", entries.len()),
+            format_args!("must have exactly one of {}, has {} fields", names(), entries.len()),
         );
         return None;
     };
-    match &**name {
-        "create_batch" => object(json, name, faults, create_batch).map(Command::CreateBatch),
-        "allocate" => object(json, name, faults, allocate).map(Command::Allocate),
-        "place_order" => object(json, name, faults, place_order).map(Command::PlaceOrder),
-        "put_product" => object(json, name, faults, |fields, faults| {
-            let sku = fields.required("sku", faults, text(Sku::from_str));
-            put_product(sku, fields, faults)
-        })
-        .map(Command::PutProduct),
-        other => {
-            let field = shortened(other);
-            faults.add(field, format_args!("is not known here; the commands are {NAMES}"));
-            None
-        }
-    }
+    let Some((_, reader)) = COMMANDS.iter().find(|(known, _)| known == name) else {
+        let field = shortened(name);
+        faults.add(field, format_args!("is not known here; the commands are {}", names()));
+        return None;
+    };
+    object(json, name, faults, reader)
 }
 
 #[cfg(test)]
@@ -67,25 +160,91 @@ mod tests {
         }
     }
 
+    /// For each command a line that sends it; `None` for those that the service sends to itself. A match without a
+    /// wildcard: who adds a command has to decide which it is.
+    macro_rules! lines_of_all_commands {
+        ($($command:pat => $line:expr,)+) => {
+            const LINES: &[Option<&str>] = &[$($line,)+];
+
+            fn line_of(command: &Command) -> Option<&'static str> {
+                match command {
+                    $($command => $line,)+
+                }
+            }
+        };
+    }
+
+    lines_of_all_commands! {
+        Command::PutProduct(_) => Some(r#"{"put_product": {"sku": "s", "safety_stock": 3}}"#),
+        Command::CreateBatch(_) => Some(r#"{"create_batch": {"reference": "b", "sku": "s", "quantity": 1}}"#),
+        Command::ChangeBatch(_) => Some(r#"{"change_batch": {"reference": "b", "eta": "2030-01-31"}}"#),
+        Command::ReceiveBatch { .. } => Some(r#"{"receive_batch": {"reference": "b", "quantity": 0}}"#),
+        Command::CancelBatch(_) => Some(r#"{"cancel_batch": {"reference": "b"}}"#),
+        Command::Allocate(_) => Some(r#"{"allocate": {"order_id": "o", "sku": "s", "quantity": 1, "split": true}}"#),
+        Command::PlaceOrder(_) => Some(r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}]}}"#),
+        Command::ReplaceOrder(_) => {
+            Some(r#"{"replace_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}], "priority": 2}}"#)
+        },
+        Command::ConfirmOrder(_) => {
+            Some(r#"{"confirm_order": {"order_id": "o", "lines": [{"line_id": "l"}], "reacquire": true}}"#)
+        },
+        Command::ChangeLineQuantity { .. } => {
+            Some(r#"{"change_line": {"order_id": "o", "line_id": "l", "quantity": 2}}"#)
+        },
+        Command::CancelLine(_) => Some(r#"{"cancel_line": {"order_id": "o", "line_id": "l"}}"#),
+        Command::CancelOrder(_) => Some(r#"{"cancel_order": {"order_id": "o"}}"#),
+        Command::Dispatch { .. } => Some(r#"{"dispatch_order": {"order_id": "o", "lines": ["l"]}}"#),
+        Command::UndoDispatch { .. } => Some(r#"{"undo_dispatch": {"order_id": "o"}}"#),
+        Command::Quote(_) => Some(r#"{"quote": {"lines": [{"sku": "s", "quantity": 1}]}}"#),
+        Command::Reallocate(_) => Some(r#"{"reallocate": {"sku": "s"}}"#),
+        Command::ExpireHolds(_) => None,
+        Command::PassDay(_) => None,
+        Command::Continue(_) => None,
+    }
+
     #[test]
-    fn a_named_command_is_read_as_the_single_call_reads_it() {
-        for (line, name) in [
-            (
-                r#"{"create_batch": {"reference": "b", "sku": "s", "quantity": 1}}"#,
-                "create_batch",
-            ),
-            (
-                r#"{"allocate": {"order_id": "o", "sku": "s", "quantity": 1, "split": true}}"#,
-                "allocate",
-            ),
-            (
-                r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}]}}"#,
-                "place_order",
-            ),
-            (r#"{"put_product": {"sku": "s", "safety_stock": 3}}"#, "put_product"),
-        ] {
-            assert_eq!(read(line).map(|command| command.name()), Ok(name));
+    fn every_command_can_be_sent_under_its_name_but_for_those_of_the_service_itself() {
+        let mut sent = Vec::new();
+        for line in LINES.iter().flatten() {
+            let command = read(line).unwrap_or_else(|faults| panic!("{line}: {faults:?}"));
+            assert_eq!(line_of(&command), Some(*line));
+            let name = command.name();
+            assert!(line.starts_with(&format!("{{\"{name}\": ")), "{line} is {name}");
+            sent.push(name);
         }
+        sent.sort_unstable();
+        let mut known = COMMANDS.map(|(name, _)| name);
+        known.sort_unstable();
+        assert_eq!(sent, known);
+    }
+
+    #[test]
+    fn a_line_that_exists_is_named_in_full() {
+        for (line, fields) in [
+            (r#"{"cancel_line": {"order_id": "o"}}"#, &["cancel_line.line_id"][..]),
+            (
+                r#"{"change_line": {"line_id": "l"}}"#,
+                &["change_line.order_id", "change_line.quantity"],
+            ),
+            (
+                r#"{"receive_batch": {"quantity": -1}}"#,
+                &["receive_batch.reference", "receive_batch.quantity"],
+            ),
+        ] {
+            assert_eq!(
+                read(line),
+                Err(fields.iter().map(|&field| field.to_owned()).collect()),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_is_a_fault_of_its_command() {
+        let faults = read(r#"{"change_batch": {"reference": "b"}}"#);
+        assert_eq!(faults, Err(vec!["change_batch".to_owned()]));
+        let faults = read(r#"{"put_product": {"sku": "s"}}"#);
+        assert_eq!(faults, Err(vec!["put_product".to_owned()]));
     }
 
     #[test]

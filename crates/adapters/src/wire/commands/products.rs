@@ -11,7 +11,7 @@ pub fn put_product(sku: Option<Sku>, fields: &mut Fields<'_>, faults: &mut Fault
     let name = fields.given("name", faults, text(|text: &str| ProductName::new(text)));
     let safety_stock = fields.given("safety_stock", faults, count);
     if name == Some(None) && safety_stock == Some(None) {
-        faults.add("", "must have at least one of name, safety_stock");
+        faults.add(fields.path(), "must have at least one of name, safety_stock");
     }
     Some(PutProduct {
         sku: sku?,

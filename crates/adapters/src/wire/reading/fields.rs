@@ -36,6 +36,12 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Its own path; empty for the root.
+    #[must_use]
+    pub const fn path(&self) -> &'a str {
+        self.path
+    }
+
     /// The path of one of its fields.
     #[must_use]
     pub fn path_of(&self, name: &str) -> String {

@@ -4,14 +4,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::batches::CreateBatch;
-use super::orders::{Allocate, PlaceOrder};
+use super::bulk_commands::{
+    BatchNamed, ChangeBatchOf, ChangeLineOf, ConfirmationOf, LineNamed, LinesNamedOf, OrderContentOf, OrderNamed,
+    ProductNamed, PutProductOf, ReceiptOf,
+};
+use super::orders::{Allocate, PlaceOrder, Quote};
 use super::problem::Problem;
-use super::products::PutProductOf;
 use crate::wire::views::batches::BatchJson;
+use crate::wire::views::effects::{BatchChangeJson, ReallocationJson};
 use crate::wire::views::orders::{LineJson, OrderJson};
 use crate::wire::views::products::ProductJson;
+use crate::wire::views::quotes::QuoteJson;
 
-/// One line of a bulk request.
+/// One line of a bulk request: a command under the name of its call. What that call has in its path is a field here.
+///
+/// The examples of the alternatives, in this order, are a day of one order: each can be sent after those before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BulkCommand {
@@ -23,6 +30,30 @@ pub enum BulkCommand {
     PlaceOrder(PlaceOrder),
     /// As in `PUT /v1/products/{sku}`.
     PutProduct(PutProductOf),
+    /// As in `PATCH /v1/batches/{reference}`.
+    ChangeBatch(ChangeBatchOf),
+    /// As in `POST /v1/batches/{reference}/receipt`.
+    ReceiveBatch(ReceiptOf),
+    /// As in `POST /v1/products/{sku}/reallocation`.
+    Reallocate(ProductNamed),
+    /// As in `PUT /v1/orders/{order_id}`.
+    ReplaceOrder(OrderContentOf),
+    /// As in `POST /v1/orders/{order_id}/confirmation`.
+    ConfirmOrder(ConfirmationOf),
+    /// As in `PATCH /v1/orders/{order_id}/lines/{line_id}`.
+    ChangeLine(ChangeLineOf),
+    /// As in `POST /v1/orders/{order_id}/dispatch`.
+    DispatchOrder(LinesNamedOf),
+    /// As in `DELETE /v1/orders/{order_id}/dispatch`.
+    UndoDispatch(LinesNamedOf),
+    /// As in `DELETE /v1/orders/{order_id}/lines/{line_id}`.
+    CancelLine(LineNamed),
+    /// As in `DELETE /v1/orders/{order_id}`.
+    CancelOrder(OrderNamed),
+    /// As in `DELETE /v1/batches/{reference}`.
+    CancelBatch(BatchNamed),
+    /// As in `POST /v1/quotes`.
+    Quote(Quote),
 }
 
 /// One line of a bulk answer.
@@ -45,12 +76,18 @@ pub struct BulkAnswer {
 pub enum BulkBody {
     /// Of a batch that was created.
     Batch(BatchJson<'static>),
+    /// Of a batch that was changed, received or cancelled.
+    BatchChange(BatchChangeJson<'static>),
     /// Of a line that was allocated.
     Line(LineJson<'static>),
-    /// Of an order that was placed.
+    /// Of an order that was placed or changed, or of which a line was.
     Order(OrderJson<'static>),
     /// Of a product that was set.
     Product(ProductJson<'static>),
+    /// Of lines that moved to better stock.
+    Reallocation(ReallocationJson<'static>),
+    /// Of a quote.
+    Quote(QuoteJson<'static>),
     /// Of a command that failed.
     Problem(Problem),
 }

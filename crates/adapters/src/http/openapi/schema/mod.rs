@@ -6,6 +6,7 @@
 mod batches;
 mod book;
 mod bulk;
+mod bulk_commands;
 mod health;
 mod nothing;
 mod orders;
@@ -15,6 +16,10 @@ mod products;
 pub use batches::{ChangeBatch, CreateBatch, Receipt};
 pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
 pub use bulk::{BulkAnswer, BulkBody, BulkCommand};
+pub use bulk_commands::{
+    BatchNamed, ChangeBatchOf, ChangeLineOf, ConfirmationOf, LineNamed, LinesNamedOf, OrderContentOf, OrderNamed,
+    ProductNamed, PutProductOf, ReceiptOf,
+};
 pub use health::{Health, HealthStatus};
 pub use nothing::NoFields;
 pub use orders::{
@@ -22,4 +27,4 @@ pub use orders::{
     OrderLine, PlaceOrder, Quote,
 };
 pub use problem::Problem;
-pub use products::{PutProduct, PutProductOf};
+pub use products::PutProduct;

@@ -15,14 +15,3 @@ pub struct PutProduct {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety_stock: Option<u32>,
 }
-
-/// What a bulk line sets of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PutProductOf {
-    /// The product; created if it is new.
-    #[schema(example = "LAMP-RED", min_length = 1, max_length = 64)]
-    pub sku: String,
-    /// What it gets.
-    #[serde(flatten)]
-    pub product: PutProduct,
-}
