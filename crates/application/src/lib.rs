@@ -9,6 +9,7 @@ mod background;
 mod decision;
 mod engine;
 mod envelope;
+mod lists;
 mod ports;
 mod read_models;
 mod store_error;
@@ -19,11 +20,12 @@ pub use background::{ProductJob, ProductWork, purge_expired_keys};
 pub use decision::{Decide, Decided, Undecided};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
+pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
-    Audit, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint, Health,
-    IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS,
-    LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, Meter, NoMeter,
-    PURGE_BATCH, Store, Views, Worklist,
+    Audit, BatchSelection, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint,
+    Health, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS,
+    LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Meter,
+    NoMeter, OrderSelection, PURGE_BATCH, Page, Store, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Audit, BatchRead, EncodedEvent, EventFeed, EventFilter, EventPage, LineRead, OrderRead, ProductRead,
-    ProductSummary, Report, StoreError, VerifyPorts, Views, verify,
+    Audit, BatchRead, BatchSelection, EncodedEvent, EventFeed, EventFilter, EventPage, LineRead, OrderRead,
+    OrderSelection, Page, ProductRead, ProductSummary, Report, StoreError, VerifyPorts, Views, verify,
 };
 use earmark_domain::{
     AllocationRecord, AuditedOrder, AuditedProduct, BatchRecord, Event, Fact, LineId, LineKey, LineRecord, LineState,
@@ -215,6 +215,25 @@ impl Views for Past {
     }
 
     async fn order(&self, _: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        unreachable!("verify reads through the audit")
+    }
+
+    async fn list_batches(
+        &self,
+        _: &BatchSelection,
+        _: Option<&Reference>,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Page<BatchRead, Reference>, StoreError> {
+        unreachable!("verify reads through the audit")
+    }
+
+    async fn list_orders(
+        &self,
+        _: &OrderSelection,
+        _: Option<&OrderId>,
+        _: usize,
+    ) -> Result<Page<OrderRead, OrderId>, StoreError> {
         unreachable!("verify reads through the audit")
     }
 

@@ -48,6 +48,7 @@ const APPLICATION: Layers = Layers {
         &["store_error"],
         &["read_models"],
         &["ports"],
+        &["lists"],
         &["engine::hints", "engine::job", "engine::progress"],
         &["engine::locked_products"],
         &["engine::holds"],

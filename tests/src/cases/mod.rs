@@ -15,6 +15,7 @@ pub mod holds;
 pub mod idempotency;
 pub mod improvement;
 pub mod inbox;
+pub mod lists;
 pub mod loading;
 pub mod pipelining;
 pub mod promises;
@@ -124,6 +125,10 @@ macro_rules! with_every_case {
             improvement::nobody_overtakes_those_who_wait_after_a_restart,
             improvement::waiting_lines_that_can_not_be_served_are_passed_over_at_once,
             views::the_backlog_is_listed_in_order_of_service,
+            lists::batches_are_listed_by_reference_as_far_as_they_pass,
+            lists::orders_are_listed_by_id_as_far_as_they_pass,
+            lists::a_list_is_the_same_page_by_page,
+            lists::an_expired_hold_is_listed_so_before_any_sweep,
             exports::lines_are_listed_by_order_and_line_page_by_page,
             exports::batches_and_orders_are_listed_page_by_page,
             exports::products_with_a_pending_backlog_are_listed,

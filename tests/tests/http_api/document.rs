@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 35] = [
+const STORY: [&str; 37] = [
     "live",
     "ready",
     "openapi",
@@ -18,6 +18,8 @@ const STORY: [&str; 35] = [
     "create_batch",
     "show_batch",
     "put_product",
+    "list_batches",
+    "list_orders",
     "show_product",
     "list_products",
     "show_availability",

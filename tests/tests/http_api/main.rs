@@ -12,6 +12,7 @@ mod holds;
 mod hot_sku;
 mod idempotency_keys;
 mod instances;
+mod lists;
 mod misbehaving_clients;
 mod orders;
 mod previews;

@@ -6,6 +6,15 @@
 use earmark_domain::{BatchStatus, DeallocationReason, LineState, OrderStatus, ShortageOutcome, TriedOutcome};
 use serde::{Deserialize, Serialize};
 
+/// A word of the domain, of which there are a few.
+pub trait Word: Copy + 'static {
+    /// All of them.
+    const ALL: &'static [Self];
+
+    /// How JSON and queries spell it.
+    fn spelt(self) -> &'static str;
+}
+
 macro_rules! words {
     ($(
         $(#[$doc:meta])+
@@ -27,6 +36,14 @@ macro_rules! words {
                     match word {
                         $($domain::$variant => Self::$variant),+
                     }
+                }
+            }
+
+            impl Word for $domain {
+                const ALL: &'static [Self] = &[$($domain::$variant),+];
+
+                fn spelt(self) -> &'static str {
+                    self.as_str()
                 }
             }
 

@@ -25,5 +25,5 @@ pub use idempotency::{
 pub use ids::Ids;
 pub use meter::{Meter, NoMeter};
 pub use store::{InFlight, InFlightSender, Store};
-pub use views::Views;
+pub use views::{BatchSelection, MAX_LIST_ROWS, OrderSelection, Page, Views};
 pub use worklist::{DueOrder, Worklist};

@@ -69,6 +69,8 @@ CREATE TABLE batches (
 
 -- The batches with something available, in preference order, however many a product has used up.
 CREATE INDEX batches_open ON batches (sku, eta NULLS FIRST, ordinal) WHERE open;
+-- The batches of a product, as they are listed.
+CREATE INDEX batches_listed ON batches (sku, reference);
 -- The batches of a product that have not arrived.
 CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT closed;
 -- The batches of all products that are to arrive next: once the ETA has passed, that is to be told.

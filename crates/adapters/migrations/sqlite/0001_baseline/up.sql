@@ -62,6 +62,8 @@ CREATE TABLE batches (
 
 -- The batches that a decision looks at, in the order it tries them (no ETA goes first).
 CREATE INDEX batches_open ON batches (sku, eta, ordinal) WHERE open;
+-- The batches of a product, as they are listed.
+CREATE INDEX batches_listed ON batches (sku, reference);
 -- The batches that have not arrived, of a product and of all.
 CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT closed;
 CREATE INDEX batches_by_eta ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT closed;

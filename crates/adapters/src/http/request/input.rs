@@ -8,10 +8,10 @@ use bytes::Bytes;
 use earmark_application::Clock;
 
 use super::body::whole_body;
-use super::query::{Query, percent_decoded};
+use super::query::{Query, percent_decoded, true_or_false};
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
-use crate::wire::reading::faults::{Faults, shortened};
+use crate::wire::reading::faults::Faults;
 use crate::wire::reading::fields::object;
 use crate::wire::reading::json::{Json, JsonError, NOT_EXACT, parse};
 
@@ -121,15 +121,6 @@ impl<'a> Input<'a> {
     /// All faults as one problem.
     pub(crate) fn finish<T>(self, read: Option<T>) -> Result<T, Problem> {
         finish(self.faults, read).map_err(|problem| problem.of_preview_if(self.preview))
-    }
-}
-
-/// `true` or `false`, as text.
-fn true_or_false(text: &str) -> Result<bool, String> {
-    match text {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => Err(format!("must be true or false, is \"{}\"", shortened(other))),
     }
 }
 

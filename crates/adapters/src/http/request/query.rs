@@ -6,6 +6,7 @@ use std::fmt::Display;
 use percent_encoding::percent_decode_str;
 
 use crate::wire::reading::faults::{Faults, shortened};
+use crate::wire::words::Word;
 
 /// The most entries of a page: each has some hundred bytes, so that a page is a moderate response.
 pub(crate) const MAX_PAGE: usize = 500;
@@ -85,6 +86,24 @@ impl Query {
             Some(text) => new(text).map(Some).map_err(|error| faults.add(name, error)).ok(),
         }
     }
+}
+
+/// `true` or `false`, as text.
+pub(crate) fn true_or_false(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(format!("must be true or false, is \"{}\"", shortened(other))),
+    }
+}
+
+/// One of a few words.
+pub(crate) fn word<T: Word>(text: &str) -> Result<T, String> {
+    let words = || T::ALL.iter().copied();
+    words().find(|word| word.spelt() == text).ok_or_else(|| {
+        let all: Vec<&str> = words().map(Word::spelt).collect();
+        format!("must be one of {}, is \"{}\"", all.join(", "), shortened(text))
+    })
 }
 
 /// The limit of a page: 1 to `most` entries.

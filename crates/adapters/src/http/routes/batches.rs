@@ -5,12 +5,14 @@ use std::str::FromStr;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use earmark_domain::{Command, Reference};
+use earmark_application::{BatchFilter, BatchSelection, Page, list_batches};
+use earmark_domain::{Command, Location, Reference, Sku};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
 use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
+use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, word};
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::response::reply::Reply;
@@ -18,6 +20,9 @@ use crate::wire::commands::batches::{change_batch, create_batch, receipt};
 use crate::wire::reading::fields::object;
 use crate::wire::views::batches::BatchJson;
 use crate::wire::views::effects::BatchChangeJson;
+use crate::wire::views::list::Each;
+use crate::wire::views::pages::BatchPageJson;
+use crate::wire::words::BatchStatusJson;
 
 /// Create a batch
 ///
@@ -41,6 +46,54 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
     let create = object(&json, "", &mut input.faults, create_batch);
     let create = input.finish(create)?;
     api.run(&request, Command::CreateBatch(create), mode).await
+}
+
+/// List batches
+///
+/// By reference, a page at a time: send `next` as `after` to get the next page. A page is looked for among a bounded
+/// number of batches, so it may have few, or none, though `next` is not null.
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "list_batches",
+    params(
+        ("sku" = Option<String>, Query, description = "Only those of this product"),
+        ("location" = Option<String>, Query, description = "Only those at this location, or on their way to it"),
+        ("status" = Option<BatchStatusJson>, Query, description = "Only those with this status"),
+        ("overdue" = Option<bool>, Query, description = "`true`: only those that are overdue; `false`: only the others"),
+        ("after" = Option<String>, Query, description = "Only those after this reference"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500,
+            description = "At most so many; 50 where it is left out"),
+    ),
+    responses((status = 200, description = "A page of batches", body = BatchPageJson<'static>))
+)]
+#[get("/v1/batches")]
+pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let parameters = ["sku", "location", "status", "overdue", "after", "limit"];
+    let (mut input, query) = Input::of(&request, &parameters);
+    let sku = query.optional("sku", &mut input.faults, Sku::from_str);
+    let location = query.optional("location", &mut input.faults, Location::from_str);
+    let status = query.optional("status", &mut input.faults, word);
+    let overdue = query.optional("overdue", &mut input.faults, true_or_false);
+    let after = query.optional("after", &mut input.faults, Reference::from_str);
+    let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
+    let selection = sku
+        .zip(location)
+        .map(|(sku, location)| BatchSelection { sku, location });
+    let filter = selection.zip(status).zip(overdue);
+    let filter = filter.map(|((selection, status), overdue)| BatchFilter {
+        selection,
+        status,
+        overdue,
+    });
+    let ((filter, after), most) = input.finish(filter.zip(after).zip(most))?;
+    let (now, most) = (api.now(), most.unwrap_or(DEFAULT_PAGE));
+    let page = api.read(|ports| list_batches(&*ports.views, &filter, after, now, most));
+    let Page { items, next } = page.await?;
+    let json = BatchPageJson {
+        items: Each::of(&items),
+        next: next.as_ref().map(Reference::as_str),
+    };
+    Ok(Reply::new(StatusCode::OK, &json).response())
 }
 
 /// Show a batch

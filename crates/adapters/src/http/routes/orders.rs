@@ -5,17 +5,23 @@ use std::str::FromStr;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
-use earmark_domain::{Command, OrderId};
+use earmark_application::{OrderFilter, Page, list_orders};
+use earmark_domain::{Command, OrderId, Sku};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
+use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, word};
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::response::reply::Reply;
 use crate::wire::commands::orders::{place_order, replace_order};
 use crate::wire::reading::fields::object;
+use crate::wire::reading::values::date;
+use crate::wire::views::list::Each;
 use crate::wire::views::orders::OrderJson;
+use crate::wire::views::pages::OrderPageJson;
+use crate::wire::words::OrderStatusJson;
 
 /// Place an order
 ///
@@ -67,6 +73,69 @@ pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Ap
     });
     let replacement = input.finish(replacement)?;
     api.run(&request, Command::ReplaceOrder(replacement), mode).await
+}
+
+/// List orders
+///
+/// By id, each with its lines, a page at a time: send `next` as `after` to get the next page. A page is looked for among a
+/// bounded number of orders, and has a bounded number of lines, so it may have few orders, or none, though `next` is not
+/// null.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "list_orders",
+    params(
+        ("sku" = Option<String>, Query,
+            description = "Only those with a line of this product; `at_risk` and `waiting` are then about such lines"),
+        ("status" = Option<OrderStatusJson>, Query, description = "Only those with this status"),
+        ("at_risk" = Option<bool>, Query,
+            description = "`true`: only those with a line that is at risk; `false`: only the others"),
+        ("waiting" = Option<bool>, Query,
+            description = "`true`: only those with a line that waits; `false`: only the others"),
+        ("required_before" = Option<String>, Query, format = Date,
+            description = "Only those that are required by a day before this one"),
+        ("after" = Option<String>, Query, description = "Only those after this id"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 500,
+            description = "At most so many; 50 where it is left out"),
+    ),
+    responses((status = 200, description = "A page of orders", body = OrderPageJson<'static>))
+)]
+#[get("/v1/orders")]
+pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let parameters = [
+        "sku",
+        "status",
+        "at_risk",
+        "waiting",
+        "required_before",
+        "after",
+        "limit",
+    ];
+    let (mut input, query) = Input::of(&request, &parameters);
+    let sku = query.optional("sku", &mut input.faults, Sku::from_str);
+    let status = query.optional("status", &mut input.faults, word);
+    let at_risk = query.optional("at_risk", &mut input.faults, true_or_false);
+    let waiting = query.optional("waiting", &mut input.faults, true_or_false);
+    let required_before = query.optional("required_before", &mut input.faults, date);
+    let after = query.optional("after", &mut input.faults, OrderId::from_str);
+    let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
+    let filter = sku.zip(status).zip(at_risk).zip(waiting).zip(required_before);
+    let filter = filter.map(|((((sku, status), at_risk), waiting), required_before)| OrderFilter {
+        sku,
+        status,
+        at_risk,
+        waiting,
+        required_before,
+    });
+    let ((filter, after), most) = input.finish(filter.zip(after).zip(most))?;
+    let (now, most) = (api.now(), most.unwrap_or(DEFAULT_PAGE));
+    let today = api.day_of(now);
+    let page = api.read(|ports| list_orders(&*ports.views, &filter, after, (now, today), most));
+    let Page { items, next } = page.await?;
+    let json = OrderPageJson {
+        items: Each::of(&items),
+        next: next.as_ref().map(OrderId::as_str),
+    };
+    Ok(Reply::new(StatusCode::OK, &json).response())
 }
 
 /// Show an order

@@ -40,6 +40,15 @@ pub(in crate::postgres) async fn look_up<L: Lookup>(key: &str, conn: &Session) -
     (!rows.is_empty()).then(|| L::value(rows)).transpose()
 }
 
+/// Looks up the values of different keys on a connection of the caller: those that exist, by key.
+pub(in crate::postgres) async fn look_up_all<L: Lookup>(
+    keys: Vec<&str>,
+    conn: &Session,
+) -> Result<Vec<L::Value>, StoreError> {
+    let rows = L::rows(keys, conn).await.map_err(store_error)?;
+    of_keys::<L>(rows).into_values().map(L::value).collect()
+}
+
 /// Fetches a kind of value by keys.
 pub(in crate::postgres) struct ByKey<L> {
     connection: Arc<SharedConnection>,
@@ -90,6 +99,12 @@ impl<L: Lookup> Fetch for ByKey<L> {
 
 /// Converts the rows of each key. A corrupt row is an error for its own key alone.
 fn by_key<L: Lookup>(rows: Vec<L::Row>) -> Fetched<ByKey<L>> {
+    let of_keys = of_keys::<L>(rows).into_iter();
+    of_keys.map(|(key, rows)| (key, L::value(rows))).collect()
+}
+
+/// The rows of each key.
+fn of_keys<L: Lookup>(rows: Vec<L::Row>) -> BTreeMap<String, Vec<L::Row>> {
     let mut of_keys = BTreeMap::<String, Vec<L::Row>>::new();
     for row in rows {
         match of_keys.get_mut(L::key(&row)) {
@@ -97,7 +112,7 @@ fn by_key<L: Lookup>(rows: Vec<L::Row>) -> Fetched<ByKey<L>> {
             None => drop(of_keys.insert(L::key(&row).to_owned(), vec![row])),
         }
     }
-    of_keys.into_iter().map(|(key, rows)| (key, L::value(rows))).collect()
+    of_keys
 }
 
 /// A connection that look-ups share.

@@ -5,6 +5,7 @@ mod event_feed;
 mod expired_holds;
 mod exports;
 mod health;
+mod lists;
 mod page;
 mod summaries;
 mod views;

@@ -6,7 +6,10 @@
 use async_trait::async_trait;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel::{ExpressionMethods, QueryDsl};
-use earmark_application::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views};
+use earmark_application::{
+    BatchRead, BatchSelection, LineRead, OrderRead, OrderSelection, Page, ProductRead, ProductSummary, StoreError,
+    Views,
+};
 use earmark_domain::{BatchRecord, OrderId, ProductRecord, Reference, ServicePosition, Sku};
 use jiff::Timestamp;
 
@@ -41,6 +44,25 @@ impl Views for PostgresStore {
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
         self.look_up(id.as_str(), |lookups| &lookups.orders).await
+    }
+
+    async fn list_batches(
+        &self,
+        selection: &BatchSelection,
+        after: Option<&Reference>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Page<BatchRead, Reference>, StoreError> {
+        self.batches_of(selection, after, now, limit).await
+    }
+
+    async fn list_orders(
+        &self,
+        selection: &OrderSelection,
+        after: Option<&OrderId>,
+        limit: usize,
+    ) -> Result<Page<OrderRead, OrderId>, StoreError> {
+        self.orders_of(selection, after, limit).await
     }
 
     async fn product(&self, sku: &Sku, now: Timestamp) -> Result<Option<ProductRead>, StoreError> {

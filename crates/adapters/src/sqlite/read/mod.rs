@@ -6,6 +6,7 @@ mod exports;
 mod health;
 mod holds;
 mod line_reads;
+mod lists;
 mod stock;
 mod views;
 mod worklist;

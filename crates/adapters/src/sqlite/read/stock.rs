@@ -39,7 +39,7 @@ impl EndedHolds {
     }
 
     /// What has to be subtracted for these products.
-    fn of<'a>(
+    pub(super) fn of<'a>(
         &mut self,
         conn: &mut SqliteConnection,
         products: impl Iterator<Item = &'a ProductRecord>,
@@ -107,7 +107,8 @@ where
     Ok((answer, again.then_some(query)))
 }
 
-fn without(ended: &Ended, batch: &mut BatchRecord) {
+/// A batch without the units of holds that have ended.
+pub(super) fn without(ended: &Ended, batch: &mut BatchRecord) {
     batch.allocated = batch.allocated.saturating_sub(ended.in_batch(&batch.reference));
 }
 

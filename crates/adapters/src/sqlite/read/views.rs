@@ -2,20 +2,20 @@
 
 use async_trait::async_trait;
 use diesel::prelude::*;
-use earmark_application::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, StoreError, Views};
+use earmark_application::{
+    BatchRead, BatchSelection, LineRead, OrderRead, OrderSelection, Page, ProductRead, ProductSummary, StoreError,
+    Views,
+};
 use earmark_domain::{OrderId, Reference, ServicePosition, Sku};
 use jiff::Timestamp;
 
 use super::super::builder::{Backordered, first_rows};
 use super::super::cursors::served_after;
-use super::super::error::store_error;
-use super::super::rows::{self, OrderRow, PlacedLineRow};
-use super::super::schema::{batches, further_allocations, lines, orders, products};
+use super::super::rows::PlacedLineRow;
+use super::super::schema::{batches, further_allocations, lines, products};
 use super::super::sqlite_store::SqliteStore;
-use super::line_reads::{
-    FurtherPart, LineReads, PlacedIn, further_batches, line_read_columns, line_reads, lines_with_allocations,
-};
-use super::stock;
+use super::line_reads::{further_batches, line_read_columns, line_reads, lines_with_allocations};
+use super::{lists, stock};
 
 #[async_trait]
 impl Views for SqliteStore {
@@ -27,27 +27,33 @@ impl Views for SqliteStore {
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
         let id = id.clone();
+        self.readers.by_key.query(move |conn| lists::order(conn, id)).await
+    }
+
+    async fn list_batches(
+        &self,
+        selection: &BatchSelection,
+        after: Option<&Reference>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Page<BatchRead, Reference>, StoreError> {
+        let (selection, after) = (selection.clone(), after.cloned());
+        self.query_snapshot_at(now, move |conn, ended| {
+            lists::list_batches(conn, &selection, after.as_ref(), limit, ended)
+        })
+        .await
+    }
+
+    async fn list_orders(
+        &self,
+        selection: &OrderSelection,
+        after: Option<&OrderId>,
+        limit: usize,
+    ) -> Result<Page<OrderRead, OrderId>, StoreError> {
+        let (selection, after) = (selection.clone(), after.cloned());
         self.readers
-            .by_key
-            .query(move |conn| {
-                // The header comes with each row, if there is one.
-                let rows: Vec<(PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>)> =
-                    lines_with_allocations!()
-                        .left_join(orders::table.on(orders::order_id.eq(lines::order_id)))
-                        .filter(lines::order_id.eq(id.as_str()))
-                        .order(lines::line_id)
-                        .select(line_read_columns!(Option::<OrderRow>::as_select()))
-                        .load(conn)
-                        .map_err(store_error)?;
-                let (mut reads, mut header) = (LineReads::default(), None);
-                for (line, placed_in, further, order) in rows {
-                    reads.add((line, placed_in, further))?;
-                    header = order;
-                }
-                let lines = reads.end();
-                let header = header.map(rows::order).transpose()?;
-                Ok((!lines.is_empty()).then_some(OrderRead { id, header, lines }))
-            })
+            .long
+            .query(move |conn| lists::list_orders(conn, &selection, after.as_ref(), limit))
             .await
     }
 

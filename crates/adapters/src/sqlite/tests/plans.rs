@@ -10,10 +10,10 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    Audit, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore,
-    LeaseRequest, LeaseToken, LineFilter, Store, Views, Worklist,
+    Audit, BatchSelection, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey,
+    IdempotencyStore, LeaseRequest, LeaseToken, LineFilter, OrderSelection, Store, Views, Worklist,
 };
-use earmark_domain::{Change, ChangeSet, Count, LineState, MessageId, ReleaseLines, ReleaseScope, Scope};
+use earmark_domain::{Change, ChangeSet, Count, LineState, Location, MessageId, ReleaseLines, ReleaseScope, Scope};
 use jiff::civil::date;
 
 use super::super::SqliteStore;
@@ -130,6 +130,17 @@ async fn run_all(shop: &SqliteStore) {
     shop.products(None, Some(&sku()), far, 10).await.expect("an answer");
     shop.products(None, None, far, 10).await.expect("an answer");
     shop.products(Some("lamp"), None, far, 10).await.expect("an answer");
+    for of in [None, Some(sku())] {
+        let batches = BatchSelection {
+            sku: of.clone(),
+            location: Some(Location::default()),
+        };
+        shop.list_batches(&batches, Some(&batch_reference()), far, 10)
+            .await
+            .expect("an answer");
+        let orders = OrderSelection { sku: of, waiting: true };
+        shop.list_orders(&orders, None, 10).await.expect("an answer");
+    }
     shop.backlog(&sku(), None, instant(), 10).await.expect("an answer");
     shop.lines(LineFilter::All, Some(&key()), 10).await.expect("an answer");
     shop.lines(LineFilter::In(LineState::Allocated), Some(&key()), 10)

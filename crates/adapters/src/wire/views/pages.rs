@@ -1,11 +1,12 @@
 //! Pages of lists.
 
 use earmark_application::ProductView;
-use earmark_domain::LineView;
+use earmark_domain::{BatchView, LineView, OrderView};
 use serde::Serialize;
 
+use super::batches::BatchJson;
 use super::list::Each;
-use super::orders::LineJson;
+use super::orders::{LineJson, OrderJson};
 use super::products::SummaryJson;
 use crate::wire::events::EventJson;
 
@@ -18,6 +19,30 @@ pub struct ProductPageJson<'a> {
     pub items: Each<'a, ProductView, SummaryJson<'a>>,
     /// `after` of the next page; null: this is the last page.
     #[cfg_attr(feature = "schema", schema(example = "LAMP-RED", required))]
+    pub next: Option<&'a str>,
+}
+
+/// A page of batches.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BatchPage))]
+pub struct BatchPageJson<'a> {
+    /// Batches, by reference. There may be few, or none, though the list goes on.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<BatchJson<'static>>))]
+    pub items: Each<'a, BatchView, BatchJson<'a>>,
+    /// `after` of the next page; null: this is the last page.
+    #[cfg_attr(feature = "schema", schema(example = "PO-1042", required))]
+    pub next: Option<&'a str>,
+}
+
+/// A page of orders.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = OrderPage))]
+pub struct OrderPageJson<'a> {
+    /// Orders with their lines, by id. There may be few, or none, though the list goes on.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<OrderJson<'static>>))]
+    pub items: Each<'a, OrderView, OrderJson<'a>>,
+    /// `after` of the next page; null: this is the last page.
+    #[cfg_attr(feature = "schema", schema(example = "order-7", required))]
     pub next: Option<&'a str>,
 }
 
