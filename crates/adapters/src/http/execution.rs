@@ -7,7 +7,7 @@ use earmark_domain::{Command, Outcome, Refusal, Sku};
 
 use super::api::Api;
 use super::request::context::RequestContext;
-use super::request::if_match::{IfMatch, NO_VERSION};
+use super::request::if_match::{IfMatch, NO_VERSION, must_be_new};
 use super::request::input::Mode;
 use super::response::problem::Problem;
 use super::response::problem_kinds as kinds;
@@ -27,6 +27,11 @@ pub(super) fn envelope(command: Command, context: RequestContext, mode: Mode) ->
 /// The problem for an unknown product.
 pub(super) fn unknown_sku(sku: &Sku) -> Problem {
     Problem::new(&kinds::UNKNOWN_SKU, format!("unknown SKU: {sku}")).with("skus", vec![sku.as_str()])
+}
+
+/// The problem for what has to be new and is not.
+fn exists() -> Problem {
+    Problem::new(&kinds::STALE_VERSION, "it exists already")
 }
 
 impl Api {
@@ -80,6 +85,59 @@ impl Api {
                 return self.respond(answer, mode).await;
             };
             version = versions.swap_remove(other);
+        }
+    }
+
+    /// Runs a command that may create something, which has to be new if the request says so.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and when it has to be new and is not.
+    pub(super) async fn create(
+        &self,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<HttpResponse, Problem> {
+        let answer = self
+            .execute_new(request, command, mode)
+            .await
+            .map_err(|problem| problem.of_preview_if(mode.preview))?;
+        self.respond(answer, mode).await
+    }
+
+    /// Runs such a command. The decision itself says whether it has created something, so that nobody can come between
+    /// the condition and the command: a command that finds what it would create changes nothing.
+    ///
+    /// # Errors
+    /// A problem when it has to be new and is not, or when the condition is not supported.
+    pub(super) async fn execute_new(
+        &self,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<Answer, Problem> {
+        if !must_be_new(request)? {
+            return Ok(self.execute(request, command, mode).await);
+        }
+        let (command, if_version) = match command {
+            // Unlike the others it changes what it finds: a product that is new has version 0.
+            put @ Command::PutProduct(_) => (put, Some(0)),
+            // The same order, unless there is one.
+            Command::ReplaceOrder(order) => (Command::PlaceOrder(order), None),
+            other => (other, None),
+        };
+        let answer = self.execute(request, command, Mode { if_version, ..mode }).await;
+        match &answer {
+            Ok(outcome) if outcome.is_unchanged() => Err(exists()),
+            Err(CommandError::Refused(
+                Refusal::BatchExists(_)
+                | Refusal::OrderExists { .. }
+                | Refusal::OrderCancelled(_)
+                | Refusal::HoldExpired { .. }
+                | Refusal::LineExists { .. }
+                | Refusal::LineEnded { .. },
+            )) => Err(exists()),
+            _ => Ok(answer),
         }
     }
 

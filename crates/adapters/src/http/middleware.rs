@@ -27,6 +27,15 @@ const UNMATCHED: &str = "unmatched";
 /// The paths below which every write checks `If-Match`.
 const VERSIONED_PATHS: [&str; 2] = ["/v1/batches/", "/v1/products/"];
 
+/// The paths at which a POST creates something.
+const CREATING_PATHS: [&str; 5] = [
+    "/v1/batches",
+    "/v1/allocations",
+    "/v1/orders",
+    "/add_batch",
+    "/allocate",
+];
+
 /// Wraps every request.
 pub(super) async fn wrap(
     mut request: ServiceRequest,
@@ -156,12 +165,27 @@ fn record(api: &Api, method: &Method, id: &str, span: &Span, response: &ServiceR
 fn unsupported_condition(request: &ServiceRequest) -> Option<&'static str> {
     let headers = request.headers();
     let is_versioned = VERSIONED_PATHS.iter().any(|folder| request.path().starts_with(folder));
-    if headers.contains_key(header::IF_MATCH) && !is_versioned {
-        return Some("If-Match");
+    let conditions = [
+        (header::IF_MATCH, "If-Match", is_versioned),
+        (header::IF_NONE_MATCH, "If-None-Match", may_create(request)),
+        (header::IF_UNMODIFIED_SINCE, "If-Unmodified-Since", false),
+        (header::IF_MODIFIED_SINCE, "If-Modified-Since", false),
+        (header::IF_RANGE, "If-Range", false),
+    ];
+    let mut unsupported = conditions
+        .into_iter()
+        .filter(|(name, _, is_supported)| !is_supported && headers.contains_key(name));
+    unsupported.next().map(|(_, name, _)| name)
+}
+
+/// Whether a write may create what it names, and so checks `If-None-Match`.
+fn may_create(request: &ServiceRequest) -> bool {
+    let path = request.path();
+    match request.method().as_str() {
+        "POST" => CREATING_PATHS.contains(&path),
+        "PUT" => path.starts_with("/v1/products/") || path.starts_with("/v1/orders/"),
+        _ => false,
     }
-    headers
-        .contains_key(header::IF_UNMODIFIED_SINCE)
-        .then_some("If-Unmodified-Since")
 }
 
 /// Answers a request that matches no route: 405 where the path exists, else 404.

@@ -124,7 +124,7 @@ async fn a_write_with_a_malformed_or_unsupported_condition_is_not_executed() {
             );
         }
         for header in [
-            ("if-none-match", "*"),
+            ("if-none-match", "\"17\""),
             ("if-unmodified-since", "Sun, 01 Feb 2026 09:00:00 GMT"),
         ] {
             let answer = shop.with_header(method, uri, header, &body).await;
@@ -152,4 +152,103 @@ async fn a_preview_can_have_a_condition_too() {
         (StatusCode::OK, &json!(9))
     );
     assert_eq!(etag(&shop.get("/v1/batches/B1").await), tag);
+}
+
+/// Each write that may create something, for a shop with some stock of LAMP.
+fn creations() -> [(&'static str, &'static str, Value); 7] {
+    let lines = json!([{"sku": "LAMP", "quantity": 1}]);
+    [
+        ("PUT", "/v1/products/RUG", json!({"name": "A rug"})),
+        (
+            "POST",
+            "/v1/batches",
+            json!({"reference": "B2", "sku": "LAMP", "quantity": 10}),
+        ),
+        (
+            "POST",
+            "/v1/allocations",
+            json!({"order_id": "O1", "sku": "LAMP", "quantity": 1}),
+        ),
+        ("POST", "/v1/orders", json!({"order_id": "O2", "lines": lines})),
+        ("PUT", "/v1/orders/O3", json!({"lines": lines, "hold_seconds": 600})),
+        (
+            "POST",
+            "/add_batch",
+            json!({"ref": "B3", "sku": "LAMP", "qty": 10, "eta": null}),
+        ),
+        ("POST", "/allocate", json!({"orderid": "O4", "sku": "LAMP", "qty": 1})),
+    ]
+}
+
+#[actix_web::test]
+async fn what_has_to_be_new_is_created_once() {
+    let shop = Shop::open().await;
+    shop.stock("B1", "LAMP", 10).await;
+    let star = ("if-none-match", " * ");
+    for (method, uri, body) in creations() {
+        let created = shop.with_header(method, uri, star, &body).await;
+        assert!(created.status.is_success(), "{method} {uri}: {}", created.text());
+    }
+    let events = shop.events().await;
+    for (method, uri, body) in creations() {
+        let again = shop.with_header(method, uri, star, &body).await;
+        assert_eq!(
+            (again.status, again.code()),
+            (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned()),
+            "{method} {uri}"
+        );
+    }
+    // Other content does not make it another thing.
+    for (method, uri, body) in [
+        ("PUT", "/v1/products/RUG", json!({"safety_stock": 3})),
+        (
+            "POST",
+            "/v1/batches",
+            json!({"reference": "B2", "sku": "RUG", "quantity": 9}),
+        ),
+        (
+            "POST",
+            "/v1/allocations",
+            json!({"order_id": "O1", "sku": "LAMP", "quantity": 2}),
+        ),
+        (
+            "POST",
+            "/v1/orders",
+            json!({"order_id": "O2", "lines": [{"sku": "LAMP", "quantity": 2}]}),
+        ),
+        (
+            "PUT",
+            "/v1/orders/O3",
+            json!({"lines": [{"sku": "LAMP", "quantity": 2}], "hold_seconds": 600}),
+        ),
+    ] {
+        for uri in [uri.to_owned(), format!("{uri}?preview=true")] {
+            let other = shop.with_header(method, &uri, star, &body).await;
+            assert_eq!(other.code(), "stale_version", "{method} {uri}");
+        }
+    }
+    assert_eq!(shop.events().await, events);
+    // Without the condition the same is the same.
+    for (method, uri, body) in creations() {
+        let again = shop.send(shop.request(method, uri).set_json(body)).await;
+        assert!(again.status.is_success(), "{method} {uri}: {}", again.text());
+    }
+}
+
+#[actix_web::test]
+async fn a_condition_that_can_not_hold_or_is_not_known_is_refused() {
+    let shop = Shop::open().await;
+    let events = shop.events().await;
+    for (method, uri, body) in creations() {
+        let tags = shop.with_header(method, uri, ("if-none-match", "\"17\""), &body).await;
+        assert_eq!(tags.code(), "condition_not_supported", "{method} {uri}");
+    }
+    let put = shop
+        .request("PUT", "/v1/products/RUG")
+        .set_json(json!({"name": "A rug"}));
+    let both = put
+        .insert_header(("if-none-match", "*"))
+        .insert_header(("if-match", "*"));
+    assert_eq!(shop.send(both).await.code(), "condition_not_supported");
+    assert_eq!(shop.events().await, events);
 }

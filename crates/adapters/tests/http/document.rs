@@ -178,6 +178,29 @@ async fn the_writes_that_check_a_condition_are_documented() {
 }
 
 #[actix_web::test]
+async fn every_write_checks_or_refuses_each_condition() {
+    let shop = Shop::open().await;
+    for (method, path, operation) in operations() {
+        if method == "GET" {
+            continue;
+        }
+        let uri = path.replace(['{', '}'], "");
+        let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+        let documented = parameters.iter().any(|parameter| parameter["name"] == "If-None-Match");
+        for (header, is_checked) in [
+            (("if-none-match", "*"), documented),
+            (("if-unmodified-since", "Sun, 01 Feb 2026 09:00:00 GMT"), false),
+            (("if-modified-since", "Sun, 01 Feb 2026 09:00:00 GMT"), false),
+            (("if-range", "\"1\""), false),
+        ] {
+            let answer = shop.with_header(&method, &uri, header, &json!({})).await;
+            let is_refused = answer.status == StatusCode::NOT_IMPLEMENTED;
+            assert_eq!(is_refused, !is_checked, "{method} {path} {header:?}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn the_reader_of_each_body_has_the_fields_of_the_document() {
     let shop = Shop::open().await;
     let document = document();

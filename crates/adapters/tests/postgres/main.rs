@@ -14,6 +14,7 @@ mod database;
 mod deadlines;
 mod escrow;
 mod inbox;
+mod list_plans;
 mod lookups;
 mod pipeline;
 mod plans;

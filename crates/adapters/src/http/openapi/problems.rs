@@ -6,7 +6,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 
 use super::problem_schemas::one_of;
-use super::write_operations::is_conditional;
+use super::write_operations::{is_conditional, may_create};
 use crate::http::response::problem::PROBLEM_JSON;
 use crate::http::response::problem_kinds::{self as kinds, Kind};
 
@@ -191,6 +191,9 @@ pub(crate) fn add_problems(operation: &mut Operation, changes: bool, takes_key: 
     }
     if is_conditional(&id) {
         of_operation.extend(CONDITIONAL);
+    }
+    if may_create(&id) {
+        of_operation.push(&kinds::STALE_VERSION);
     }
     if takes_key {
         of_operation.extend(WITH_KEY);

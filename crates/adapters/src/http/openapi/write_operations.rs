@@ -15,6 +15,17 @@ const CONDITIONAL: [&str; 5] = [
     "cancel_batch",
 ];
 
+/// The writes that check `If-None-Match`: those that may create something.
+const CREATING: [&str; 7] = [
+    "put_product",
+    "create_batch",
+    "allocate",
+    "place_order",
+    "replace_order",
+    "book_add_batch",
+    "book_allocate",
+];
+
 /// The other calls whose answers have an `ETag`.
 const VERSIONED: [&str; 3] = ["show_product", "show_batch", "create_batch"];
 
@@ -35,6 +46,11 @@ pub(crate) fn is_conditional(id: &str) -> bool {
     CONDITIONAL.contains(&id)
 }
 
+/// Whether an operation checks `If-None-Match`.
+pub(crate) fn may_create(id: &str) -> bool {
+    CREATING.contains(&id)
+}
+
 /// Adds the parameters and headers that the routes do not declare themselves.
 pub(crate) fn describe_writes(document: &mut OpenApi) {
     for (path, item) in &mut document.paths.paths {
@@ -52,6 +68,9 @@ pub(crate) fn describe_writes(document: &mut OpenApi) {
             }
             if is_conditional(&id) {
                 parameters(operation).push(RefOr::T(condition_parameter()));
+            }
+            if may_create(&id) {
+                parameters(operation).push(RefOr::T(newness_parameter()));
             }
             if BODY_OPTIONAL.contains(&id.as_str())
                 && let Some(RefOr::T(body)) = &mut operation.request_body
@@ -112,6 +131,17 @@ fn condition_parameter() -> Parameter {
         .description(Some(
             "Executed only if the ETag is one of these, separated by commas, or with `*` if the resource exists; else \
              412. Weak ETags never match. A resource that is unknown without the header is unknown with it",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}
+
+fn newness_parameter() -> Parameter {
+    ParameterBuilder::new()
+        .name("If-None-Match")
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "With `*`: executed only if what it creates does not exist; else 412, also where the content is the same",
         ))
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build()

@@ -1,7 +1,8 @@
-//! `If-Match` (RFC 9110): the condition of a write on the version of a product.
+//! The conditions of a write (RFC 9110): `If-Match`, on the version of a product, and `If-None-Match: *`, that what it
+//! creates is new.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{self, EntityTag, HeaderMap};
+use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderName};
 
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
@@ -25,13 +26,10 @@ impl IfMatch {
     /// A problem when it is malformed, or is one that this interface does not support.
     pub(crate) fn of(request: &HttpRequest) -> Result<Option<Self>, Problem> {
         let headers = request.headers();
-        if headers.contains_key(header::IF_NONE_MATCH) {
-            return Err(Problem::condition_not_supported("If-None-Match"));
-        }
         if !headers.contains_key(header::IF_MATCH) {
             return Ok(None);
         }
-        parse(&joined(headers)).map(Some).ok_or_else(|| {
+        parse(&joined(headers, &header::IF_MATCH)).map(Some).ok_or_else(|| {
             Problem::new(
                 &kinds::MALFORMED_CONDITION,
                 "If-Match must be * or ETags in double quotes, separated by commas",
@@ -40,9 +38,25 @@ impl IfMatch {
     }
 }
 
-/// The lines of the header as the one list that they are.
-fn joined(headers: &HeaderMap) -> Vec<u8> {
-    let lines: Vec<&[u8]> = headers.get_all(header::IF_MATCH).map(|line| line.as_bytes()).collect();
+/// Whether what a request creates has to be new: `If-None-Match: *`.
+///
+/// # Errors
+/// A problem when the condition names versions: no write depends on what it must not have.
+pub(crate) fn must_be_new(request: &HttpRequest) -> Result<bool, Problem> {
+    let headers = request.headers();
+    if !headers.contains_key(header::IF_NONE_MATCH) {
+        return Ok(false);
+    }
+    if joined(headers, &header::IF_NONE_MATCH).trim_ascii() == b"*" {
+        Ok(true)
+    } else {
+        Err(Problem::condition_not_supported("If-None-Match with ETags"))
+    }
+}
+
+/// The lines of a header as the one list that they are.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Vec<u8> {
+    let lines: Vec<&[u8]> = headers.get_all(name).map(|line| line.as_bytes()).collect();
     lines.join(&b","[..])
 }
 

@@ -144,9 +144,9 @@ kinds! {
         [members::ORDER_ID.sometimes(), members::LINE_IDS];
     STALE_VERSION = "stale_version", PRECONDITION_FAILED, "The version has changed",
         "The product, or the batch of it, has changed since its ETag was sent; `version` is the current one, and 0 for \
-         a product that does not exist. Read it again, and decide again. A weak ETag never matches. Nothing has been \
-         executed.",
-        [members::VERSION];
+         a product that does not exist. Or what was to be created exists, and the request wanted it to be new \
+         (`If-None-Match: *`). Read it again, and decide again. A weak ETag never matches. Nothing has been executed.",
+        [members::VERSION.sometimes()];
     PAYLOAD_TOO_LARGE = "payload_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "A body may have 1 MiB. To send more, use /v1/bulk, which is a stream of lines of up to 1 MiB each.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",

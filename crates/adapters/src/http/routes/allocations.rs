@@ -37,5 +37,5 @@ pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
     let json = json(&body)?;
     let allocate = object(&json, "", &mut input.faults, orders::allocate);
     let allocate = input.finish(allocate)?;
-    api.run(&request, Command::Allocate(allocate), mode).await
+    api.create(&request, Command::Allocate(allocate), mode).await
 }

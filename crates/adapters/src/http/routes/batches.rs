@@ -45,7 +45,7 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
     let json = json(&body)?;
     let create = object(&json, "", &mut input.faults, create_batch);
     let create = input.finish(create)?;
-    api.run(&request, Command::CreateBatch(create), mode).await
+    api.create(&request, Command::CreateBatch(create), mode).await
 }
 
 /// List batches

@@ -98,8 +98,8 @@ pub(crate) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<
     let batch = object(&json, "", &mut input.faults, batch);
     let batch = input.finish(batch)?;
     match api
-        .execute(&request, Command::CreateBatch(batch), Mode::default())
-        .await
+        .execute_new(&request, Command::CreateBatch(batch), Mode::default())
+        .await?
     {
         Ok(_) => Ok(ok(HttpResponse::Created())),
         Err(error) => Err(Problem::from(&error)),
@@ -126,7 +126,10 @@ pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
     let line = object(&json, "", &mut input.faults, line);
     let line = input.finish(line)?;
     let sku = line.line.sku.clone();
-    match api.execute(&request, Command::Allocate(line), Mode::default()).await {
+    match api
+        .execute_new(&request, Command::Allocate(line), Mode::default())
+        .await?
+    {
         Ok(_) | Err(CommandError::Refused(Refusal::OutOfStock(_))) => Ok(ok(HttpResponse::Accepted())),
         Err(CommandError::Refused(Refusal::UnknownSku(_))) => Ok(HttpResponse::BadRequest().json(BookError {
             message: format!("Invalid sku {sku}"),

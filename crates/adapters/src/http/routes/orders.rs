@@ -44,7 +44,7 @@ pub(crate) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>
     let json = json(&body)?;
     let place = object(&json, "", &mut input.faults, place_order);
     let place = input.finish(place)?;
-    api.run(&request, Command::PlaceOrder(place), mode).await
+    api.create(&request, Command::PlaceOrder(place), mode).await
 }
 
 /// Replace an order
@@ -72,7 +72,7 @@ pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Ap
         replace_order(order, fields, faults)
     });
     let replacement = input.finish(replacement)?;
-    api.run(&request, Command::ReplaceOrder(replacement), mode).await
+    api.create(&request, Command::ReplaceOrder(replacement), mode).await
 }
 
 /// List orders

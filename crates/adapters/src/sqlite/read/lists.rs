@@ -15,10 +15,13 @@ use super::line_reads::{FurtherPart, LineReads, PlacedIn, further_batches, line_
 use super::stock::{EndedHolds, without};
 use crate::sql::decode::RowContext;
 
+/// A line with one of its allocations, as in a [`LineReadRow`](super::line_reads::LineReadRow), and the header of its order.
+type OrderLineRow = (PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>);
+
 /// One order with its lines.
 pub(super) fn order(conn: &mut SqliteConnection, id: OrderId) -> Result<Option<OrderRead>, StoreError> {
     // The header comes with each row, if there is one.
-    let rows: Vec<(PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>)> = lines_with_allocations!()
+    let rows: Vec<OrderLineRow> = lines_with_allocations!()
         .left_join(orders::table.on(orders::order_id.eq(lines::order_id)))
         .filter(lines::order_id.eq(id.as_str()))
         .order(lines::line_id)

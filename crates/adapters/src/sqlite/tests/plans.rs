@@ -13,7 +13,9 @@ use earmark_application::{
     Audit, BatchSelection, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey,
     IdempotencyStore, LeaseRequest, LeaseToken, LineFilter, OrderSelection, Store, Views, Worklist,
 };
-use earmark_domain::{Change, ChangeSet, Count, LineState, Location, MessageId, ReleaseLines, ReleaseScope, Scope};
+use earmark_domain::{
+    Change, ChangeSet, Count, LineState, Location, MessageId, OrderId, ReleaseLines, ReleaseScope, Scope, Sku,
+};
 use jiff::civil::date;
 
 use super::super::SqliteStore;
@@ -296,6 +298,35 @@ async fn a_page_of_a_products_events_begins_at_its_cursor() {
     assert_eq!(searches("(sku=?)"), 1, "{plans:#?}");
     assert_eq!(searches("(sku=? AND version>?"), plans.len() - 1, "{plans:#?}");
     assert!(plans.len() >= 3, "{plans:#?}");
+}
+
+#[tokio::test]
+async fn a_list_of_what_is_rare_looks_at_a_bounded_number_of_lines() {
+    let file = ShopFile::new();
+    let shop = SqliteStore::open(file.file(), 1, true).await.expect("the file opens");
+    let mut other = file.other_program();
+    // Three lines an order, so that the walk ends at the first line of one.
+    for past in [
+        "INSERT INTO products (sku, version, batches_created) VALUES ('LAMP', 12000, 0)",
+        "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order) \
+         WITH RECURSIVE n (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM n WHERE n < 12000) \
+         SELECT printf('%08d', (n + 2) / 3), printf('%08d', n), 'LAMP', 1, 'backordered', 0, 0, n, 0 FROM n",
+    ] {
+        statement::<()>(past).write(&mut other).expect("the rows are valid");
+    }
+    drop(other);
+    let rare = OrderSelection {
+        sku: Some(Sku::new("RARE").expect("a name")),
+        waiting: false,
+    };
+    let first = shop.list_orders(&rare, None, 10).await.expect("a page");
+    // Its other lines may be wanted, so it is handed over to be decided on.
+    let last = OrderId::new("00003334").expect("an order id");
+    assert_eq!(first.next.as_ref(), Some(&last));
+    let found: Vec<_> = first.items.iter().map(|order| (&order.id, order.lines.len())).collect();
+    assert_eq!(found, [(&last, 3)]);
+    let rest = shop.list_orders(&rare, Some(&last), 10).await.expect("a page");
+    assert!(rest.items.is_empty() && rest.next.is_none(), "{rest:?}");
 }
 
 #[tokio::test]
