@@ -162,6 +162,21 @@ pub fn receive_batch(batch: &str) -> Command {
     }
 }
 
+/// Receives a batch with another quantity than the expected one.
+#[must_use]
+pub fn receive_counted(batch: &str, quantity: u32) -> Command {
+    Command::ReceiveBatch {
+        reference: reference(batch),
+        quantity: Some(count(quantity)),
+    }
+}
+
+/// Undoes the receipt of a batch.
+#[must_use]
+pub fn undo_receipt(batch: &str) -> Command {
+    Command::UndoReceipt(reference(batch))
+}
+
 /// Cancels a batch.
 #[must_use]
 pub fn cancel_batch(batch: &str) -> Command {

@@ -70,13 +70,14 @@ pub use language::precedence::{Precedence, Priority, PriorityError, ReleaseRank,
 pub use language::promise::Promise;
 pub use language::quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};
 pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
+pub use language::receipt::Receipt;
 pub use language::term::Term;
 pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
 pub use records::loaded::{BatchPageEnd, Loaded, NextHold, ReleaseRead, ServiceRead};
 pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
-pub use records::pending::{Pending, PendingChange, PendingImprovement, PendingStep, ReleasePosition};
+pub use records::pending::{Arrival, Pending, PendingChange, PendingImprovement, PendingStep, ReleasePosition};
 pub use records::precondition::{EscrowNeed, Precondition};
 pub use records::product::ProductRecord;
 pub use replay::audit::{ProductHistory, audit};

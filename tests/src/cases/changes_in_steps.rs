@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use earmark_domain::{CHANGE_PAGE, Command, Fact, LineState, OrderTerms, Outcome};
 
 use crate::build::{
-    allocate_or_wait, cancel_batch, count, count_batch, create_inbound, day, expect_batch, order_on, receive_batch, sku,
+    allocate_or_wait, cancel_batch, count, count_batch, create_inbound, day, expect_batch, order_on, receive_batch,
+    sku, undo_receipt,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -131,5 +132,13 @@ pub async fn another_date_reaches_each_of_many_lines_once(db: Db) {
     assert!(continues(shop.done(&receive_batch("B2")).await));
     shop.continue_work().await;
     assert_eq!(promises(&shop, seen).await.len(), expected.len());
+
+    // It has not arrived after all.
+    let seen = shop.events().await.len();
+    assert!(continues(shop.done(&undo_receipt("B2")).await));
+    shop.continue_work().await;
+    let changed = promises(&shop, seen).await;
+    assert_eq!(changed.len(), expected.len());
+    assert!(changed.iter().all(|(_, to)| *to == day(15)), "as before the receipt");
     shop.assert_sound().await;
 }

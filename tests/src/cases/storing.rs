@@ -9,7 +9,7 @@ use earmark_domain::{
 
 use crate::build::{
     allocate, allocate_or_wait, allocate_split, cancel_line, cancel_order, count_batch, create_batch, create_inbound,
-    line, name_product, place, place_order, sku, units,
+    line, name_product, place, place_order, receive_counted, sku, undo_receipt, units,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -43,6 +43,9 @@ fn history() -> Vec<Command> {
         create_batch("more", "LAMP", 40),
         cancel_order("o-5"),
         count_batch("ship-1", 0),
+        receive_counted("ship-2", 6),
+        undo_receipt("ship-2"),
+        receive_counted("ship-2", 4),
     ]
 }
 

@@ -37,6 +37,7 @@ const STORY: [&str; 37] = [
     "reallocate",
     "change_batch",
     "receive_batch",
+    "undo_receipt",
     "book_add_batch",
     "book_allocate",
     "book_allocations",

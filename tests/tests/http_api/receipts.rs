@@ -36,6 +36,63 @@ async fn a_received_batch_is_promised_for_today(desk: Desk) {
         .refuses(404, "unknown_batch");
 }
 
+async fn what_has_arrived_has_arrived(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    let received = desk
+        .post("/v1/batches/B1/receipt", &json!({"quantity": 9}))
+        .await
+        .answers(200);
+    let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
+    let _ = desk.count("B1", 8).await.answers(200);
+    let stored = desk.state().await;
+    for problem in [
+        desk.patch("/v1/batches/B1", &json!({"eta": FARTHER})).await,
+        desk.patch("/v1/batches/B1", &json!({"eta": FAR, "quantity": 7})).await,
+        desk.post("/v1/batches/B1/receipt", &json!({"quantity": 8})).await,
+    ] {
+        let problem = problem.refuses(409, "already_received");
+        assert_eq!((&problem["reference"], &problem["received"]), (&json!("B1"), &json!(9)));
+    }
+    let again = desk.post("/v1/batches/B1/receipt", &json!({"quantity": 9})).await;
+    assert_eq!(again.answers(200)["batch"]["status"], received["batch"]["status"]);
+    assert_eq!(desk.state().await, stored);
+}
+
+async fn a_receipt_is_undone_as_long_as_nothing_has_left(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    let _ = desk
+        .post("/v1/batches/B1/receipt", &json!({"quantity": 12}))
+        .await
+        .answers(200);
+    let _ = desk.allocate("o1", "LAMP", 4).await.answers(201);
+    let _ = desk.post("/v1/orders/o1/dispatch", &json!({})).await.answers(200);
+    let problem = desk
+        .delete("/v1/batches/B1/receipt")
+        .await
+        .refuses(409, "already_dispatched");
+    assert_eq!(
+        (&problem["reference"], &problem["dispatched"]),
+        (&json!("B1"), &json!(4))
+    );
+    let _ = desk.delete("/v1/orders/o1/dispatch").await.answers(200);
+    let undone = desk.delete("/v1/batches/B1/receipt").await.answers(200);
+    let batch = &undone["batch"];
+    assert_eq!(
+        (&batch["status"], &batch["eta"], &batch["quantity"], &batch["allocated"]),
+        (&json!("inbound"), &json!(FAR), &json!(10), &json!(4))
+    );
+    assert_eq!(undone["effects"]["promise_changed"][0]["to"], FAR);
+    let stored = desk.state().await;
+    let again = desk.delete("/v1/batches/B1/receipt").await.answers(200);
+    assert_eq!(again["batch"], *batch);
+    assert_eq!(desk.state().await, stored);
+    desk.buy("HERE", "LAMP", 1).await;
+    let _ = desk
+        .delete("/v1/batches/HERE/receipt")
+        .await
+        .refuses(409, "not_received");
+}
+
 async fn lines_of_a_delayed_batch_move_where_it_helps_and_else_get_a_new_date(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     desk.buy_inbound("B2", "LAMP", 4, FARTHER).await;
@@ -132,6 +189,8 @@ async fn the_safety_stock_is_neither_available_nor_promised(desk: Desk) {
 
 on_each_database! {
     a_received_batch_is_promised_for_today,
+    what_has_arrived_has_arrived,
+    a_receipt_is_undone_as_long_as_nothing_has_left,
     lines_of_a_delayed_batch_move_where_it_helps_and_else_get_a_new_date,
     a_cancelled_batch_is_closed_and_its_lines_go_to_the_backlog,
     the_safety_stock_is_neither_available_nor_promised,

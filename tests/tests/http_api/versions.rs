@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use crate::support::FAR;
 
 /// Each write that can have a condition, on the batch B1 of LAMP.
-fn writes() -> [(Method, &'static str, Value); 4] {
+fn writes() -> [(Method, &'static str, Value); 5] {
     [
         (Method::PUT, "/v1/products/LAMP", json!({"safety_stock": 1})),
         (Method::PATCH, "/v1/batches/B1", json!({"quantity": 9})),
         (Method::POST, "/v1/batches/B1/receipt", json!({"quantity": 8})),
+        (Method::DELETE, "/v1/batches/B1/receipt", json!({})),
         (Method::DELETE, "/v1/batches/B1", json!({})),
     ]
 }

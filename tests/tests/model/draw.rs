@@ -7,7 +7,8 @@ use earmark_domain::{
     Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
 };
 use earmark_tests::build::{
-    cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku, units,
+    cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku,
+    undo_receipt, units,
 };
 use jiff::civil::Date;
 use proptest::prelude::*;
@@ -170,6 +171,7 @@ pub(crate) fn a_command() -> impl Strategy<Value = Command> {
             let reference = reference(&batch);
             Command::ReceiveBatch { reference, quantity }
         }),
+        1 => a_batch().prop_map(|batch| undo_receipt(&batch)),
         1 => a_batch().prop_map(|batch| cancel_batch(&batch)),
         1 => (a_sku(), 0..8_u32).prop_map(|(of, units)| keep_back(of, units)),
         1 => a_sku().prop_map(|of| Command::Reallocate(sku(of))),

@@ -173,6 +173,7 @@ impl Tables {
                 stored.quantity = record.quantity;
                 stored.eta = record.eta;
                 stored.overdue = record.overdue;
+                stored.receipt = record.receipt;
                 stored.closed = record.closed;
                 let sku = stored.sku.clone();
                 // `index_live` adds it again under its new preference, if it still has something available.

@@ -32,6 +32,9 @@ diesel::table! {
         open -> Bool,
         created_eta -> Nullable<Date>,
         closed -> Bool,
+        received_eta -> Nullable<Date>,
+        received_expected -> Nullable<Integer>,
+        received_counted -> Nullable<Integer>,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use earmark_application::StoreError;
 use earmark_domain::{
-    Count, Improve, LineId, LineKey, MoveReason, OrderId, Pending, PendingChange, PendingImprovement, PendingStep,
-    Reference, ReleasePosition, ServicePosition, Sku,
+    Arrival, Count, Improve, LineId, LineKey, MoveReason, OrderId, Pending, PendingChange, PendingImprovement,
+    PendingStep, Receipt, Reference, ReleasePosition, ServicePosition, Sku,
 };
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,8 @@ enum Why {
     PutOff,
     #[serde(rename = "batch_received")]
     Received,
+    #[serde(rename = "batch_receipt_undone")]
+    ReceiptUndone,
     #[serde(rename = "batch_cancelled")]
     Cancelled,
 }
@@ -64,12 +66,13 @@ enum StepJson {
     Redate { after: Option<ReleasePositionJson> },
 }
 
-/// What the batch gets when its lines have left.
+/// What becomes of the arrival of the batch when its lines have left.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum ThenJson {
-    Arrives,
     Eta(String),
+    Received { eta: String, expected: u32, counted: u32 },
+    ReceiptUndone(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,13 +122,14 @@ fn change_json(change: &PendingChange) -> ChangeJson {
     let why = match &change.reason {
         MoveReason::BatchEtaChanged(_) => Why::PutOff,
         MoveReason::BatchReceived(_) => Why::Received,
+        MoveReason::BatchReceiptUndone(_) => Why::ReceiptUndone,
         MoveReason::BatchCancelled(_) => Why::Cancelled,
         MoveReason::BatchQuantityChanged(_) | MoveReason::BatchOverdue(_) | MoveReason::Improved => Why::Counted,
     };
     let step = match &change.step {
-        PendingStep::Release { to, eta } => StepJson::Release {
+        PendingStep::Release { to, arrival } => StepJson::Release {
             to: to.get(),
-            then: eta.map(|eta| eta.map_or(ThenJson::Arrives, |eta| ThenJson::Eta(eta.to_string()))),
+            then: arrival.map(then_json),
         },
         PendingStep::Redate { after } => StepJson::Redate {
             after: after.as_ref().map(|position| ReleasePositionJson {
@@ -137,6 +141,18 @@ fn change_json(change: &PendingChange) -> ChangeJson {
     };
     let batch = change.batch().to_string();
     ChangeJson { why, batch, step }
+}
+
+fn then_json(arrival: Arrival) -> ThenJson {
+    match arrival {
+        Arrival::On(eta) => ThenJson::Eta(eta.to_string()),
+        Arrival::Received(receipt) => ThenJson::Received {
+            eta: receipt.eta.to_string(),
+            expected: receipt.expected.get(),
+            counted: receipt.counted.get(),
+        },
+        Arrival::ReceiptUndone(eta) => ThenJson::ReceiptUndone(eta.to_string()),
+    }
 }
 
 fn position_json(position: &ServicePosition) -> PositionJson {
@@ -187,27 +203,36 @@ const fn read_improve(improve: &ImproveJson) -> Improve {
 fn read_change(at: &RowContext<'_>, json: ChangeJson) -> Result<PendingChange, StoreError> {
     let ChangeJson { why, batch, step } = json;
     let batch = at.read(COLUMN, Reference::new(batch))?;
-    let date = |text: &str| at.read(COLUMN, text.parse::<Date>());
     Ok(PendingChange {
         reason: match why {
             Why::Counted => MoveReason::BatchQuantityChanged(batch),
             Why::PutOff => MoveReason::BatchEtaChanged(batch),
             Why::Received => MoveReason::BatchReceived(batch),
+            Why::ReceiptUndone => MoveReason::BatchReceiptUndone(batch),
             Why::Cancelled => MoveReason::BatchCancelled(batch),
         },
         step: match step {
             StepJson::Release { to, then } => PendingStep::Release {
                 to: at.read(COLUMN, Count::new(to))?,
-                eta: match then {
-                    None => None,
-                    Some(ThenJson::Arrives) => Some(None),
-                    Some(ThenJson::Eta(eta)) => Some(Some(date(&eta)?)),
-                },
+                arrival: then.map(|then| read_arrival(at, &then)).transpose()?,
             },
             StepJson::Redate { after } => PendingStep::Redate {
                 after: after.map(|position| read_release_position(at, &position)).transpose()?,
             },
         },
+    })
+}
+
+fn read_arrival(at: &RowContext<'_>, then: &ThenJson) -> Result<Arrival, StoreError> {
+    let date = |text: &str| at.read(COLUMN, text.parse::<Date>());
+    Ok(match then {
+        ThenJson::Eta(eta) => Arrival::On(date(eta)?),
+        ThenJson::Received { eta, expected, counted } => Arrival::Received(Receipt {
+            eta: date(eta)?,
+            expected: at.read(COLUMN, Count::new(*expected))?,
+            counted: at.read(COLUMN, Count::new(*counted))?,
+        }),
+        ThenJson::ReceiptUndone(eta) => Arrival::ReceiptUndone(date(eta)?),
     })
 }
 
@@ -261,16 +286,31 @@ mod tests {
             line: line.clone(),
         };
         let change = |reason, step| Pending::Change(PendingChange { reason, step });
-        let release = |eta| PendingStep::Release { to: Count::ZERO, eta };
+        let release = |arrival| PendingStep::Release {
+            to: Count::ZERO,
+            arrival,
+        };
+        let received = Receipt {
+            eta: date(2031, 5, 6),
+            expected: Count::new(12).expect("a count"),
+            counted: Count::ZERO,
+        };
         let redate = |after| PendingStep::Redate { after };
         let improvement = |improve, after, moved| Pending::Improvement(PendingImprovement { improve, after, moved });
         vec![
             change(MoveReason::BatchQuantityChanged(batch()), release(None)),
             change(MoveReason::BatchCancelled(batch()), release(None)),
-            change(MoveReason::BatchReceived(batch()), release(Some(None))),
+            change(
+                MoveReason::BatchReceived(batch()),
+                release(Some(Arrival::Received(received))),
+            ),
+            change(
+                MoveReason::BatchReceiptUndone(batch()),
+                release(Some(Arrival::ReceiptUndone(date(2031, 5, 6)))),
+            ),
             change(
                 MoveReason::BatchEtaChanged(batch()),
-                release(Some(Some(date(2031, 5, 6)))),
+                release(Some(Arrival::On(date(2031, 5, 6)))),
             ),
             change(MoveReason::BatchEtaChanged(batch()), redate(None)),
             change(MoveReason::BatchReceived(batch()), redate(Some(position))),

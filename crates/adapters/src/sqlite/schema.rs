@@ -36,6 +36,9 @@ diesel::table! {
         overdue -> Bool,
         closed -> Bool,
         open -> Bool,
+        received_eta -> Nullable<Text>,
+        received_expected -> Nullable<BigInt>,
+        received_counted -> Nullable<BigInt>,
     }
 }
 

@@ -23,6 +23,7 @@ async fn a_batch_and_its_product_have_the_version_of_the_product_as_etag() {
     for (method, uri, body) in [
         ("PATCH", "/v1/batches/B1", json!({"quantity": 9})),
         ("POST", "/v1/batches/B1/receipt", json!({})),
+        ("DELETE", "/v1/batches/B1/receipt", Value::Null),
         ("PUT", "/v1/products/LAMP", json!({"safety_stock": 1})),
         ("DELETE", "/v1/batches/B1", Value::Null),
     ] {
@@ -42,11 +43,12 @@ async fn a_batch_and_its_product_have_the_version_of_the_product_as_etag() {
 }
 
 /// Each write that can have a condition, for a shop with the batch B1 of LAMP.
-fn writes() -> [(&'static str, &'static str, Value); 4] {
+fn writes() -> [(&'static str, &'static str, Value); 5] {
     [
         ("PUT", "/v1/products/LAMP", json!({"name": "A lamp"})),
         ("PATCH", "/v1/batches/B1", json!({"quantity": 9})),
         ("POST", "/v1/batches/B1/receipt", json!({"quantity": 8})),
+        ("DELETE", "/v1/batches/B1/receipt", Value::Null),
         ("DELETE", "/v1/batches/B1", Value::Null),
     ]
 }

@@ -106,6 +106,35 @@ async fn a_batch_is_received_with_the_counted_quantity_and_again_without_change(
 }
 
 #[actix_web::test]
+async fn what_has_arrived_is_not_put_off_nor_received_with_another_count_until_the_receipt_is_undone() {
+    let shop = Shop::open().await;
+    shop.inbound("B1", "LAMP", 10, "2026-03-01").await;
+    shop.stock("B2", "LAMP", 5).await;
+    shop.post("/v1/batches/B1/receipt", &json!({"quantity": 9})).await;
+    let events = shop.events().await;
+    for (answer, arrived) in [
+        (shop.patch("/v1/batches/B1", &json!({"eta": "2026-04-01"})).await, 9),
+        (shop.post("/v1/batches/B1/receipt", &json!({"quantity": 8})).await, 9),
+        (shop.patch("/v1/batches/B2", &json!({"eta": "2026-04-01"})).await, 5),
+    ] {
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::CONFLICT, "already_received".to_owned())
+        );
+        assert_eq!(answer.json()["received"], arrived);
+    }
+    assert_eq!(shop.delete("/v1/batches/B2/receipt").await.code(), "not_received");
+    assert_eq!(shop.delete("/v1/batches/none/receipt").await.code(), "unknown_batch");
+    assert_eq!(shop.events().await, events);
+    let undone = shop.delete("/v1/batches/B1/receipt").await.json()["batch"].clone();
+    assert_eq!(
+        (&undone["status"], &undone["eta"], &undone["quantity"]),
+        (&json!("inbound"), &json!("2026-03-01"), &json!(10))
+    );
+    assert_eq!(shop.delete("/v1/batches/B1/receipt").await.json()["batch"], undone);
+}
+
+#[actix_web::test]
 async fn a_cancelled_batch_is_closed_and_can_not_be_changed() {
     let shop = Shop::open().await;
     shop.stock("B1", "LAMP", 10).await;

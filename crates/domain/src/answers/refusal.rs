@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::explain::Remedy;
 use crate::language::line_terms::LineState;
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
-use crate::language::quantity::{Quantity, Units};
+use crate::language::quantity::{Count, Quantity, Units};
 use crate::language::term::Term;
 
 /// A line that does not fit.
@@ -71,6 +71,25 @@ pub enum Refusal {
     /// The quantity is less than what has been dispatched from the batch.
     #[error("{dispatched} units of batch {reference} have been dispatched")]
     BelowDispatched {
+        /// Which batch.
+        reference: Reference,
+        /// Units that were dispatched.
+        dispatched: Units,
+    },
+    /// The batch is in the warehouse: it gets no ETA, and no other count as its receipt.
+    #[error("batch {reference} is in the warehouse, where {received} units of it arrived")]
+    AlreadyReceived {
+        /// Which batch.
+        reference: Reference,
+        /// The units that arrived.
+        received: Count,
+    },
+    /// The batch was in the warehouse when it was created, so there is no receipt to undo.
+    #[error("batch {0} was in the warehouse when it was created")]
+    NotReceived(Reference),
+    /// Units of the batch have left the building, so it has arrived.
+    #[error("{dispatched} units of batch {reference} have been dispatched")]
+    BatchDispatched {
         /// Which batch.
         reference: Reference,
         /// Units that were dispatched.
@@ -156,11 +175,13 @@ impl Refusal {
             Self::OrderCancelled(_) => "order_cancelled",
             Self::OutOfStock(_) | Self::Shortages(_) => "out_of_stock",
             Self::BelowDispatched { .. } => "below_dispatched",
+            Self::AlreadyReceived { .. } => "already_received",
+            Self::NotReceived(_) => "not_received",
             Self::BatchClosed(_) => "batch_closed",
             Self::NotHeld(_) => "not_held",
             Self::HoldExpired { .. } => "hold_expired",
             Self::ExceedsHold { .. } => "exceeds_hold",
-            Self::AlreadyDispatched(_) => "already_dispatched",
+            Self::AlreadyDispatched(_) | Self::BatchDispatched { .. } => "already_dispatched",
             Self::LineEnded { .. } => "line_ended",
             Self::NotInWarehouse { .. } => "not_in_warehouse",
             Self::NotFirm(_) => "not_firm",

@@ -140,6 +140,8 @@ pub enum Command {
         /// The units counted on arrival; `None`: as many as expected.
         quantity: Option<Count>,
     },
+    /// Undoes the receipt of a batch: it is expected as it was before.
+    UndoReceipt(Reference),
     /// Cancels a batch: only what has been dispatched from it remains.
     CancelBatch(Reference),
     /// Allocates one line.
@@ -196,6 +198,7 @@ impl Command {
             Self::CreateBatch(_) => "create_batch",
             Self::ChangeBatch(_) => "change_batch",
             Self::ReceiveBatch { .. } => "receive_batch",
+            Self::UndoReceipt(_) => "undo_receipt",
             Self::CancelBatch(_) => "cancel_batch",
             Self::Allocate(_) => "allocate",
             Self::PlaceOrder(_) => "place_order",
@@ -221,6 +224,7 @@ impl Command {
         match self {
             Self::ChangeBatch(_)
             | Self::ReceiveBatch { .. }
+            | Self::UndoReceipt(_)
             | Self::CancelBatch(_)
             | Self::ExpireHolds(_)
             | Self::Reallocate(_)
@@ -274,6 +278,7 @@ impl Command {
             Self::CreateBatch(create) => create.sku.as_str(),
             Self::ChangeBatch(ChangeBatch { reference, .. })
             | Self::ReceiveBatch { reference, .. }
+            | Self::UndoReceipt(reference)
             | Self::CancelBatch(reference) => reference.as_str(),
             Self::Allocate(allocate) => allocate.line.sku.as_str(),
             Self::PlaceOrder(place) | Self::ReplaceOrder(place) => {

@@ -155,6 +155,7 @@ impl Scope {
                 }) => change(reference, ReleaseLines::Beyond(*quantity)),
                 Command::ChangeBatch(ChangeBatch { reference, .. })
                 | Command::ReceiveBatch { reference, .. }
+                | Command::UndoReceipt(reference)
                 | Command::CancelBatch(reference) => change(reference, ReleaseLines::All),
                 Command::Allocate(allocate) => {
                     skus.push(allocate.line.sku.clone());

@@ -11,6 +11,7 @@ use crate::language::precedence::Precedence;
 use crate::language::promise::Promise;
 use crate::language::quantity::{Count, Quantity, Units};
 use crate::language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
+use crate::language::receipt::Receipt;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,8 @@ pub enum Fact {
     BatchEtaChanged {
         /// Which batch.
         reference: Reference,
-        /// The ETA before; `None`: it was recorded as in the warehouse.
-        from: Option<Date>,
+        /// The ETA before.
+        from: Date,
         /// The ETA now.
         to: Date,
     },
@@ -62,8 +63,15 @@ pub enum Fact {
     BatchReceived {
         /// Which batch.
         reference: Reference,
-        /// The ETA before.
-        eta: Option<Date>,
+        /// How, and what was expected before.
+        receipt: Receipt,
+    },
+    /// A batch has not arrived after all: its receipt was undone.
+    BatchReceiptUndone {
+        /// Which batch.
+        reference: Reference,
+        /// When it arrives: its ETA before the receipt.
+        eta: Date,
     },
     /// A batch has not arrived: its ETA has passed.
     BatchOverdue {
@@ -226,6 +234,7 @@ impl Fact {
             Self::BatchQuantityChanged { .. } => "BatchQuantityChanged",
             Self::BatchEtaChanged { .. } => "BatchEtaChanged",
             Self::BatchReceived { .. } => "BatchReceived",
+            Self::BatchReceiptUndone { .. } => "BatchReceiptUndone",
             Self::BatchOverdue { .. } => "BatchOverdue",
             Self::BatchCancelled { .. } => "BatchCancelled",
             Self::StockDepleted => "StockDepleted",
@@ -289,6 +298,7 @@ impl Fact {
             | Self::BatchQuantityChanged { .. }
             | Self::BatchEtaChanged { .. }
             | Self::BatchReceived { .. }
+            | Self::BatchReceiptUndone { .. }
             | Self::BatchOverdue { .. }
             | Self::BatchCancelled { .. }
             | Self::StockDepleted
@@ -304,13 +314,14 @@ impl Fact {
 }
 
 /// The names of all event types, for filters.
-pub const EVENT_TYPES: [&str; 26] = [
+pub const EVENT_TYPES: [&str; 27] = [
     "ProductNamed",
     "SafetyStockChanged",
     "BatchCreated",
     "BatchQuantityChanged",
     "BatchEtaChanged",
     "BatchReceived",
+    "BatchReceiptUndone",
     "BatchOverdue",
     "BatchCancelled",
     "StockDepleted",

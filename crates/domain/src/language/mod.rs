@@ -9,4 +9,5 @@ pub(crate) mod precedence;
 pub(crate) mod promise;
 pub(crate) mod quantity;
 pub(crate) mod reason;
+pub(crate) mod receipt;
 pub(crate) mod term;

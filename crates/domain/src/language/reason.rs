@@ -36,6 +36,8 @@ pub enum MoveReason {
     BatchEtaChanged(Reference),
     /// Its batch has arrived.
     BatchReceived(Reference),
+    /// The receipt of its batch was undone.
+    BatchReceiptUndone(Reference),
     /// Its batch was cancelled.
     BatchCancelled(Reference),
     /// Its batch has not arrived on its day.
@@ -52,6 +54,7 @@ impl MoveReason {
             Self::BatchQuantityChanged(_) => "batch_quantity_changed",
             Self::BatchEtaChanged(_) => "batch_eta_changed",
             Self::BatchReceived(_) => "batch_received",
+            Self::BatchReceiptUndone(_) => "batch_receipt_undone",
             Self::BatchCancelled(_) => "batch_cancelled",
             Self::BatchOverdue(_) => "batch_overdue",
             Self::Improved => "improved",
@@ -65,6 +68,7 @@ impl MoveReason {
             Self::BatchQuantityChanged(batch)
             | Self::BatchEtaChanged(batch)
             | Self::BatchReceived(batch)
+            | Self::BatchReceiptUndone(batch)
             | Self::BatchCancelled(batch)
             | Self::BatchOverdue(batch) => Some(batch),
             Self::Improved => None,
@@ -122,6 +126,7 @@ impl fmt::Display for MoveReason {
             Self::BatchQuantityChanged(reference) => write!(f, "the quantity of batch {reference} changed"),
             Self::BatchEtaChanged(reference) => write!(f, "batch {reference} arrives on another day"),
             Self::BatchReceived(reference) => write!(f, "batch {reference} has arrived"),
+            Self::BatchReceiptUndone(reference) => write!(f, "batch {reference} has not arrived after all"),
             Self::BatchCancelled(reference) => write!(f, "batch {reference} was cancelled"),
             Self::BatchOverdue(reference) => write!(f, "batch {reference} has not arrived"),
             Self::Improved => f.write_str("better stock is available"),

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 
 use crate::language::name::{Location, Reference, Sku};
 use crate::language::quantity::{Count, Quantity, Units};
+use crate::language::receipt::Receipt;
 
 /// Whether a batch has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub struct BatchRecord {
     pub eta: Option<Date>,
     /// Whether it was told that it is overdue, since it got its ETA.
     pub overdue: bool,
+    /// How it arrived; `None`: it is on its way, or was in the warehouse when it was created.
+    pub receipt: Option<Receipt>,
     /// Whether it was cancelled: its quantity is then what has been dispatched from it.
     pub closed: bool,
 }
@@ -89,7 +92,20 @@ impl BatchRecord {
             dispatched: Units::ZERO,
             eta,
             overdue: false,
+            receipt: None,
             closed: false,
+        }
+    }
+
+    /// The units that were in the warehouse when it arrived there; `None`: it is on its way.
+    #[must_use]
+    pub fn received(&self) -> Option<Count> {
+        match self.eta {
+            Some(_) => None,
+            None => Some(
+                self.receipt
+                    .map_or(self.created_quantity.into(), |receipt| receipt.counted),
+            ),
         }
     }
 

@@ -41,8 +41,8 @@ impl<T> Change<T> {
 
 /// All that a transaction stores: all of it, or nothing.
 ///
-/// Only `quantity`, `eta`, `overdue` and `closed` of a batch change here. The store derives `allocated` and `dispatched` from the
-/// allocations and the dispatches. Stored in this order no batch ever has more committed than its quantity: subtract
+/// Only `quantity`, `eta`, `overdue`, `receipt` and `closed` of a batch change here. The store derives `allocated` and
+/// `dispatched` from the allocations and the dispatches. Stored in this order no batch ever has more committed than its quantity: subtract
 /// `released` and `returned`, store the batches, add `earmarked` and `dispatched`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChangeSet {

@@ -13,6 +13,7 @@ use crate::language::name::Reference;
 use crate::language::precedence::{ReleaseRank, ServicePosition};
 use crate::language::quantity::Count;
 use crate::language::reason::MoveReason;
+use crate::language::receipt::Receipt;
 use crate::promising::Improve;
 
 /// A line's position among the lines of a batch, in the order in which they leave it. The earlier leaves first.
@@ -39,6 +40,37 @@ impl PartialOrd for ReleasePosition {
     }
 }
 
+/// What becomes of the arrival of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// It arrives on another day.
+    On(Date),
+    /// It has arrived.
+    Received(Receipt),
+    /// It has not arrived: its receipt is undone, and it is expected on the day on which it was before.
+    ReceiptUndone(Date),
+}
+
+impl Arrival {
+    /// The ETA that the batch gets; `None`: it is in the warehouse.
+    #[must_use]
+    pub const fn eta(self) -> Option<Date> {
+        match self {
+            Self::On(eta) | Self::ReceiptUndone(eta) => Some(eta),
+            Self::Received(_) => None,
+        }
+    }
+
+    /// The receipt that the batch has from then on.
+    #[must_use]
+    pub const fn receipt(self) -> Option<Receipt> {
+        match self {
+            Self::Received(receipt) => Some(receipt),
+            Self::On(_) | Self::ReceiptUndone(_) => None,
+        }
+    }
+}
+
 /// What is left to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PendingStep {
@@ -46,8 +78,8 @@ pub enum PendingStep {
     Release {
         /// The quantity.
         to: Count,
-        /// The ETA that the batch gets then, `Some(None)`: it arrives. `None`: it keeps the one it has.
-        eta: Option<Option<Date>>,
+        /// What becomes of its arrival then; `None`: that stays as it is.
+        arrival: Option<Arrival>,
     },
     /// The batch has another ETA. Its lines move to other stock where that is earlier, or get another promise date; the
     /// last to leave the batch first.

@@ -141,6 +141,7 @@ impl LineProjection {
             | Fact::BatchQuantityChanged { .. }
             | Fact::BatchEtaChanged { .. }
             | Fact::BatchReceived { .. }
+            | Fact::BatchReceiptUndone { .. }
             | Fact::BatchOverdue { .. }
             | Fact::BatchCancelled { .. }
             | Fact::StockDepleted

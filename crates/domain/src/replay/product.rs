@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::discrepancy::{Discrepancy, same};
 use super::etas::EtaHistory;
@@ -136,6 +137,7 @@ impl ProductProjection {
             | Fact::BatchQuantityChanged { .. }
             | Fact::BatchEtaChanged { .. }
             | Fact::BatchReceived { .. }
+            | Fact::BatchReceiptUndone { .. }
             | Fact::BatchOverdue { .. }
             | Fact::BatchCancelled { .. } => self.apply_to_batch(event.sequence, fact, etas)?,
             Fact::Allocated { allocations, .. } => self.earmark(allocations)?,
@@ -200,33 +202,42 @@ impl ProductProjection {
                 self.batch(reference)?.closed = true;
             }
             Fact::BatchEtaChanged { reference, from, to } => {
-                let batch = self.batch(reference)?;
-                if batch.eta != *from {
-                    return Err(format!("batch {reference} had the ETA {:?}, not {from:?}", batch.eta));
-                }
+                let batch = self.expected_batch(reference, *from)?;
                 batch.eta = Some(*to);
                 batch.overdue = false;
                 etas.record(reference, sequence, Some(*to));
             }
             Fact::BatchOverdue { reference, eta } => {
-                let batch = self.batch(reference)?;
-                if batch.eta != Some(*eta) {
-                    return Err(format!("batch {reference} had the ETA {:?}, not {eta}", batch.eta));
-                }
-                batch.overdue = true;
+                self.expected_batch(reference, *eta)?.overdue = true;
             }
-            Fact::BatchReceived { reference, eta } => {
-                let batch = self.batch(reference)?;
-                if batch.eta != *eta {
-                    return Err(format!("batch {reference} had the ETA {:?}, not {eta:?}", batch.eta));
-                }
+            Fact::BatchReceived { reference, receipt } => {
+                let batch = self.expected_batch(reference, receipt.eta)?;
                 batch.eta = None;
                 batch.overdue = false;
+                batch.receipt = Some(*receipt);
                 etas.record(reference, sequence, None);
+            }
+            Fact::BatchReceiptUndone { reference, eta } => {
+                let batch = self.batch(reference)?;
+                if batch.receipt.take().is_none_or(|receipt| receipt.eta != *eta) {
+                    return Err(format!("batch {reference} was not received when it had the ETA {eta}"));
+                }
+                batch.eta = Some(*eta);
+                etas.record(reference, sequence, Some(*eta));
             }
             _ => return Err("it is not of a batch".into()),
         }
         Ok(())
+    }
+
+    /// A batch that has this ETA.
+    fn expected_batch(&mut self, reference: &Reference, eta: Date) -> Result<&mut BatchRecord, String> {
+        let batch = self.batch(reference)?;
+        if batch.eta == Some(eta) {
+            Ok(batch)
+        } else {
+            Err(format!("batch {reference} had the ETA {:?}, not {eta}", batch.eta))
+        }
     }
 
     fn batch(&mut self, reference: &Reference) -> Result<&mut BatchRecord, String> {

@@ -2,17 +2,20 @@
 
 use jiff::civil::Date;
 
+use crate::events::fact::Fact;
 use crate::language::name::{Reference, Sku};
 use crate::language::quantity::{Count, Quantity, Units};
+use crate::language::receipt::Receipt;
 use crate::records::batch::{BatchRecord, Preference};
+use crate::records::pending::Arrival;
 
 /// What a command changes about a batch. `None` leaves the value unchanged.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BatchChange {
     /// The counted quantity.
     pub(crate) quantity: Option<Count>,
-    /// The new ETA; `Some(None)`: the batch has arrived.
-    pub(crate) eta: Option<Option<Date>>,
+    /// What becomes of its arrival.
+    pub(crate) arrival: Option<Arrival>,
     /// Whether to close it.
     pub(crate) close: bool,
 }
@@ -25,12 +28,32 @@ pub struct Batch {
     stored: Option<StoredFields>,
 }
 
-/// The fields of a batch that a transaction stores: quantity, ETA, whether it is overdue, whether it is closed. The
-/// others never change, or follow from allocations and dispatches.
-type StoredFields = (Count, Option<Date>, bool, bool);
+/// The fields of a batch that a transaction stores: quantity, ETA, whether it is overdue, receipt, whether it is
+/// closed. The others never change, or follow from allocations and dispatches.
+type StoredFields = (Count, Option<Date>, bool, Option<Receipt>, bool);
 
 const fn stored_fields(record: &BatchRecord) -> StoredFields {
-    (record.quantity, record.eta, record.overdue, record.closed)
+    (
+        record.quantity,
+        record.eta,
+        record.overdue,
+        record.receipt,
+        record.closed,
+    )
+}
+
+/// The fact that a batch, as it is, arrives differently. It has an ETA, unless its receipt is undone.
+pub(crate) fn arrival_fact(batch: &Batch, arrival: Arrival) -> Fact {
+    let reference = batch.reference().clone();
+    match arrival {
+        Arrival::On(to) => Fact::BatchEtaChanged {
+            reference,
+            from: batch.eta().expect("only a batch that has not arrived gets another ETA"),
+            to,
+        },
+        Arrival::Received(receipt) => Fact::BatchReceived { reference, receipt },
+        Arrival::ReceiptUndone(eta) => Fact::BatchReceiptUndone { reference, eta },
+    }
 }
 
 impl Batch {
@@ -157,9 +180,10 @@ impl Batch {
         self.record.dispatched = less.expect("no more is taken back than was dispatched");
     }
 
-    /// Sets its ETA; `None`: it has arrived.
-    pub(crate) const fn set_eta(&mut self, eta: Option<Date>) {
-        self.record.eta = eta;
+    /// Changes what is known of its arrival.
+    pub(crate) const fn set_arrival(&mut self, arrival: Arrival) {
+        self.record.eta = arrival.eta();
+        self.record.receipt = arrival.receipt();
         self.record.overdue = false;
     }
 

@@ -12,7 +12,9 @@ use crate::events::recorder::EventRecorder;
 use crate::language::name::Reference;
 use crate::language::quantity::Count;
 use crate::language::reason::MoveReason;
-use crate::stock::batch::BatchChange;
+use crate::language::receipt::Receipt;
+use crate::records::pending::Arrival;
+use crate::stock::batch::{BatchChange, arrival_fact};
 use crate::stock::cause::Cause;
 
 impl UnitOfWork {
@@ -98,25 +100,24 @@ impl UnitOfWork {
         if batch.is_closed() && eta.is_some() {
             return Err(Refusal::BatchClosed(reference.clone()));
         }
+        if let (Some(_), Some(received)) = (eta, batch.record().received()) {
+            let reference = reference.clone();
+            return Err(Refusal::AlreadyReceived { reference, received });
+        }
+        let arrival = eta.map(Arrival::On);
         let mut facts = Vec::new();
         if let Some(to) = quantity {
             let reference = reference.clone();
             facts.push(Fact::BatchQuantityChanged { reference, from, to });
         }
-        if let Some(to) = eta {
-            facts.push(Fact::BatchEtaChanged {
-                reference: reference.clone(),
-                from: eta_before,
-                to,
-            });
-        }
+        facts.extend(arrival.map(|arrival| arrival_fact(batch, arrival)));
         let reason = match eta {
             Some(_) => MoveReason::BatchEtaChanged(reference.clone()),
             None => MoveReason::BatchQuantityChanged(reference.clone()),
         };
         let change = BatchChange {
             quantity,
-            eta: eta.map(Some),
+            arrival,
             close: false,
         };
         Ok(self.apply_to_batch(at, facts, change, reason, context))
@@ -134,28 +135,71 @@ impl UnitOfWork {
             return Err(Refusal::BatchClosed(reference.clone()));
         }
         let Some(eta) = batch.eta() else {
-            // Received before: that count is valid, and the batch may have been counted again since.
-            return Ok(self.unchanged_batch(at));
+            return match (quantity, batch.record().received()) {
+                (Some(counted), Some(received)) if counted != received => Err(Refusal::AlreadyReceived {
+                    reference: reference.clone(),
+                    received,
+                }),
+                _ => Ok(self.unchanged_batch(at)),
+            };
         };
         let from = batch.quantity();
         let quantity = quantity.filter(|to| *to != from);
-        if let Some(to) = quantity {
-            self.check_count(at, to)?;
-        }
-        let mut facts = Vec::from([Fact::BatchReceived {
-            reference: reference.clone(),
-            eta: Some(eta),
-        }]);
+        let arrival = Arrival::Received(Receipt {
+            eta,
+            expected: from,
+            counted: quantity.unwrap_or(from),
+        });
+        let batch = self.batch(at);
+        let mut facts = Vec::from([arrival_fact(batch, arrival)]);
         if let Some(to) = quantity {
             let reference = reference.clone();
             facts.push(Fact::BatchQuantityChanged { reference, from, to });
         }
         let change = BatchChange {
             quantity,
-            eta: Some(None),
+            arrival: Some(arrival),
             close: false,
         };
         let reason = MoveReason::BatchReceived(reference.clone());
+        Ok(self.apply_to_batch(at, facts, change, reason, context))
+    }
+
+    pub(super) fn undo_receipt(
+        &mut self,
+        reference: &Reference,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
+        let at = self.named_batch(reference)?;
+        let batch = self.batch(at);
+        if batch.is_closed() {
+            return Err(Refusal::BatchClosed(reference.clone()));
+        }
+        if batch.eta().is_some() {
+            return Ok(self.unchanged_batch(at));
+        }
+        let Some(Receipt { eta, expected, .. }) = batch.record().receipt else {
+            return Err(Refusal::NotReceived(reference.clone()));
+        };
+        if !batch.dispatched().is_zero() {
+            return Err(Refusal::BatchDispatched {
+                reference: reference.clone(),
+                dispatched: batch.dispatched(),
+            });
+        }
+        let arrival = Arrival::ReceiptUndone(eta);
+        let (from, to) = (batch.quantity(), expected);
+        let mut facts = Vec::from([arrival_fact(batch, arrival)]);
+        if from != to {
+            let reference = reference.clone();
+            facts.push(Fact::BatchQuantityChanged { reference, from, to });
+        }
+        let change = BatchChange {
+            quantity: Some(to),
+            arrival: Some(arrival),
+            close: false,
+        };
+        let reason = MoveReason::BatchReceiptUndone(reference.clone());
         Ok(self.apply_to_batch(at, facts, change, reason, context))
     }
 
@@ -173,7 +217,7 @@ impl UnitOfWork {
         let to = Count::new(i128::from(batch.dispatched().get())).expect("no more is dispatched than the batch had");
         let change = BatchChange {
             quantity: Some(to),
-            eta: None,
+            arrival: None,
             close: true,
         };
         let reason = MoveReason::BatchCancelled(reference.clone());

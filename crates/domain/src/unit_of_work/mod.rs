@@ -141,6 +141,7 @@ impl UnitOfWork {
             Command::CreateBatch(create) => self.create_batch(create, context),
             Command::ChangeBatch(change) => self.change_batch(change, context),
             Command::ReceiveBatch { reference, quantity } => self.receive_batch(reference, *quantity, context),
+            Command::UndoReceipt(reference) => self.undo_receipt(reference, context),
             Command::CancelBatch(reference) => self.cancel_batch(reference, context),
             Command::Allocate(allocate) => self.allocate(allocate, context),
             Command::PlaceOrder(place) => self.place_order(place, context),
@@ -204,6 +205,7 @@ impl UnitOfWork {
             Command::Reallocate(sku) => self.by_sku.get(sku).map(|product| self.products[*product].version()),
             Command::ChangeBatch(ChangeBatch { reference, .. })
             | Command::ReceiveBatch { reference, .. }
+            | Command::UndoReceipt(reference)
             | Command::CancelBatch(reference) => {
                 let at = self.find_batch(reference)?;
                 Some(self.products[at.product].version())

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::support::{
     Shop, allocate, backorder, cancel_batch, count, create_batch, day, hold, put_off, receive, reference, shop, sku,
-    units_counted,
+    undo_receipt, units_counted,
 };
 
 /// A batch of `lines` units with a line for each, in a shop that goes through two lines at a time.
@@ -187,6 +187,30 @@ mod another_date {
             !received.contains(&"PromiseChanged o5".to_owned()),
             "it had left before"
         );
+    }
+
+    #[test]
+    fn an_undone_receipt_first_loses_the_lines_that_do_not_fit_and_then_tells_the_day_again() {
+        let mut shop = shop(&[create_batch("a", "LAMP", 3, Some(day(6))), receive("a", Some(5))]);
+        for n in 1..=5 {
+            shop.run(&allocate(&format!("o{n}"), "LAMP", 1)).expect("allocated");
+        }
+        shop.change_page = Some(2);
+        let before = shop.events.len();
+        shop.run(&undo_receipt("a")).expect("undone");
+        finish(&mut shop);
+        assert_eq!(
+            states(&shop, 5),
+            [Allocated, Allocated, Allocated, Backordered, Backordered]
+        );
+        let batch = &shop.batches[&reference("a")];
+        assert_eq!(
+            (batch.quantity, batch.eta, batch.receipt),
+            (units_counted(3), Some(day(6)), None)
+        );
+        let undone = shop.events_since(before);
+        assert!(undone.contains(&"BatchReceiptUndone".to_owned()));
+        assert!(undone.contains(&"PromiseChanged o3".to_owned()));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Batch {
     created: (u64, Option<Date>),
     quantity: u64,
     eta: Option<Date>,
+    /// The day and the quantity that were expected before it was received, and the units that arrived.
+    receipt: Option<(Date, u64, u64)>,
     closed: bool,
 }
 
@@ -360,7 +362,9 @@ impl Model {
                 skus
             }
             Command::ChangeBatch(change) => of_batch(&change.reference),
-            Command::ReceiveBatch { reference, .. } | Command::CancelBatch(reference) => of_batch(reference),
+            Command::ReceiveBatch { reference, .. }
+            | Command::UndoReceipt(reference)
+            | Command::CancelBatch(reference) => of_batch(reference),
             Command::Allocate(allocate) => BTreeSet::from([allocate.line.sku.clone()]),
             Command::PlaceOrder(place) | Command::ReplaceOrder(place) => {
                 let mut skus = of_order(place.order());
@@ -417,6 +421,7 @@ impl Model {
             Command::CreateBatch(create) => self.create(create),
             Command::ChangeBatch(change) => self.change(change),
             Command::ReceiveBatch { reference, quantity } => self.receive(reference, *quantity),
+            Command::UndoReceipt(reference) => self.undo_receipt(reference),
             Command::CancelBatch(reference) => self.cancel_batch(reference),
             Command::Allocate(allocate) => self.allocate(allocate),
             Command::PlaceOrder(place) => self.place(place),

@@ -53,6 +53,7 @@ impl Model {
             created,
             quantity: created.0,
             eta: create.eta,
+            receipt: None,
             closed: false,
         });
         self.serve(&create.sku);
@@ -86,6 +87,9 @@ impl Model {
         if batch.closed && eta != batch.eta {
             return Answered::Refused("batch_closed");
         }
+        if batch.eta.is_none() && eta.is_some() {
+            return Answered::Refused("already_received");
+        }
         self.change_batch(at, to, eta)
     }
 
@@ -97,14 +101,34 @@ impl Model {
         if batch.closed {
             return Answered::Refused("batch_closed");
         }
-        if batch.eta.is_none() {
-            return Answered::Unchanged;
-        }
-        let to = counted.map_or(batch.quantity, |units| u64::from(units.get()));
-        if let Some(refused) = self.may_count(at, to) {
-            return refused;
-        }
+        let counted = counted.map(|units| u64::from(units.get()));
+        let Some(eta) = batch.eta else {
+            let arrived = batch.receipt.map_or(batch.created.0, |(_, _, arrived)| arrived);
+            return match counted {
+                Some(counted) if counted != arrived => Answered::Refused("already_received"),
+                _ => Answered::Unchanged,
+            };
+        };
+        let to = counted.unwrap_or(batch.quantity);
+        self.batches[at].receipt = Some((eta, batch.quantity, to));
         self.change_batch(at, to, None)
+    }
+
+    pub(super) fn undo_receipt(&mut self, reference: &Reference) -> Answered {
+        let Some(at) = self.batch(reference) else {
+            return Answered::Refused("unknown_batch");
+        };
+        let batch = self.batches[at].clone();
+        match batch.receipt {
+            _ if batch.closed => Answered::Refused("batch_closed"),
+            _ if batch.eta.is_some() => Answered::Unchanged,
+            None => Answered::Refused("not_received"),
+            Some(_) if self.dispatched(reference) > 0 => Answered::Refused("already_dispatched"),
+            Some((eta, expected, _)) => {
+                self.batches[at].receipt = None;
+                self.change_batch(at, expected, Some(eta))
+            }
+        }
     }
 
     pub(super) fn cancel_batch(&mut self, reference: &Reference) -> Answered {

@@ -62,6 +62,13 @@ CREATE TABLE batches (
     open boolean NOT NULL GENERATED ALWAYS AS (allocated + dispatched < quantity) STORED,
     created_eta date,
     closed boolean NOT NULL DEFAULT false,
+    -- How it arrived: the ETA and the quantity that it had before, and the units that were counted then. A receipt that
+    -- is undone gives them back; one that is repeated is compared with them.
+    received_eta date,
+    received_expected integer CHECK (received_expected BETWEEN 0 AND 1000000000),
+    received_counted integer CHECK (received_counted BETWEEN 0 AND 1000000000),
+    CONSTRAINT batches_received_wholly CHECK (num_nulls(received_eta, received_expected, received_counted) IN (0, 3)),
+    CONSTRAINT batches_received_have_no_eta CHECK (received_eta IS NULL OR eta IS NULL),
     CONSTRAINT batches_sku_ordinal UNIQUE (sku, ordinal),
     CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity),
     CONSTRAINT batches_overdue_have_an_eta CHECK (NOT overdue OR eta IS NOT NULL)

@@ -56,6 +56,14 @@ CREATE TABLE batches (
     -- Whether something is available. An index whose predicate names `allocated` is touched by every allocation; one on
     -- this column is touched when the batch runs out or comes back. The check ties it to the numbers.
     open INTEGER NOT NULL DEFAULT TRUE CHECK (open = (allocated + dispatched < quantity)),
+    -- How it arrived: the ETA and the quantity that it had before, and the units that were counted then. A receipt that
+    -- is undone gives them back; one that is repeated is compared with them.
+    received_eta TEXT CHECK (received_eta IS NULL OR eta IS NULL),
+    received_expected INTEGER CHECK (received_expected BETWEEN 0 AND 1000000000),
+    received_counted INTEGER CHECK (received_counted BETWEEN 0 AND 1000000000),
+    CONSTRAINT batches_received_wholly CHECK (
+        (received_eta IS NULL) = (received_expected IS NULL) AND (received_eta IS NULL) = (received_counted IS NULL)
+    ),
     CONSTRAINT batches_sku_ordinal UNIQUE (sku, ordinal),
     CONSTRAINT batches_hold_what_is_committed CHECK (allocated + dispatched <= quantity)
 ) STRICT, WITHOUT ROWID;

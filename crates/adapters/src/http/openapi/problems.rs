@@ -59,11 +59,25 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("show_batch", &[&kinds::UNKNOWN_BATCH]),
     (
         "change_batch",
-        &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED, &kinds::BATCH_CLOSED],
+        &[
+            &kinds::UNKNOWN_BATCH,
+            &kinds::BELOW_DISPATCHED,
+            &kinds::ALREADY_RECEIVED,
+            &kinds::BATCH_CLOSED,
+        ],
     ),
     (
         "receive_batch",
-        &[&kinds::UNKNOWN_BATCH, &kinds::BELOW_DISPATCHED, &kinds::BATCH_CLOSED],
+        &[&kinds::UNKNOWN_BATCH, &kinds::ALREADY_RECEIVED, &kinds::BATCH_CLOSED],
+    ),
+    (
+        "undo_receipt",
+        &[
+            &kinds::UNKNOWN_BATCH,
+            &kinds::ALREADY_DISPATCHED,
+            &kinds::NOT_RECEIVED,
+            &kinds::BATCH_CLOSED,
+        ],
     ),
     ("cancel_batch", &[&kinds::UNKNOWN_BATCH]),
     (

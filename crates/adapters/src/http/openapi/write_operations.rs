@@ -7,11 +7,12 @@ use utoipa::openapi::{HeaderBuilder, OpenApi, RefOr, Required};
 use crate::http::response::reply::X_EARMARK_PREVIEW;
 
 /// The writes that check `If-Match`.
-const CONDITIONAL: [&str; 5] = [
+const CONDITIONAL: [&str; 6] = [
     "put_product",
     "reallocate",
     "change_batch",
     "receive_batch",
+    "undo_receipt",
     "cancel_batch",
 ];
 
@@ -30,9 +31,10 @@ const CREATING: [&str; 7] = [
 const VERSIONED: [&str; 3] = ["show_product", "show_batch", "create_batch"];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 8] = [
+const BODY_OPTIONAL: [&str; 9] = [
     "reallocate",
     "receive_batch",
+    "undo_receipt",
     "confirm_order",
     "dispatch_order",
     "undo_dispatch",

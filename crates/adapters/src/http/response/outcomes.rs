@@ -131,6 +131,7 @@ mod tests {
             dispatched: Units::ZERO,
             eta: Some(jiff::civil::date(2026, 3, 1)),
             overdue: false,
+            receipt: None,
             closed: false,
         };
         BatchView::of(record, 17)

@@ -110,6 +110,15 @@ kinds! {
     BELOW_DISPATCHED = "below_dispatched", CONFLICT, "More has been dispatched",
         "The quantity of the batch can't be lower than what has been dispatched from it, which is in `dispatched`.",
         [members::REFERENCE, members::DISPATCHED];
+    ALREADY_RECEIVED = "already_received", CONFLICT, "The batch has arrived",
+        "The batch is in the warehouse, where `received` units of it arrived: it gets no ETA any more, nor another count \
+         as its receipt. A new count is a change of its quantity: PATCH /v1/batches/{reference} with `quantity`. A \
+         receipt that was a mistake is undone by DELETE /v1/batches/{reference}/receipt.",
+        [members::REFERENCE, members::RECEIVED];
+    NOT_RECEIVED = "not_received", CONFLICT, "There is no receipt",
+        "The batch was in the warehouse when it was created, so there is no receipt to undo. Cancel the batch, and create \
+         one with an ETA under another reference.",
+        [members::REFERENCE];
     BATCH_CLOSED = "batch_closed", CONFLICT, "The batch was cancelled",
         "The batch was cancelled, and only what had been dispatched from it remains. Its quantity and ETA can't be \
          changed any more, and it can't be received; stock that arrives after all is a new batch.",
@@ -126,8 +135,12 @@ kinds! {
          confirmed.",
         [members::ORDER_ID, members::LINE_ID, members::REQUESTED, members::HELD];
     ALREADY_DISPATCHED = "already_dispatched", CONFLICT, "It has been dispatched",
-        "All units of the line, or of the order, have been dispatched. If that is wrong, undo the dispatch first.",
-        [members::ORDER_ID, members::LINE_ID];
+        "All units of the line, or of the order, have been dispatched; or, of a batch whose receipt is to be undone, \
+         `dispatched` units have. If that is wrong, undo the dispatch first.",
+        [
+            members::ORDER_ID.sometimes(), members::LINE_ID.sometimes(), members::REFERENCE.sometimes(),
+            members::DISPATCHED.sometimes()
+        ];
     LINE_ENDED = "line_ended", CONFLICT, "The line has ended",
         "The line was refused or cancelled, or its hold has expired, as `line_status` says. A line that has ended \
          can't be reopened; place a new line.",

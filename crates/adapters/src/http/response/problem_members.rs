@@ -85,6 +85,7 @@ pub(crate) const DISPATCHED: Member = Member::new(
     "30",
     "The units that have been dispatched from the batch.",
 );
+pub(crate) const RECEIVED: Member = Member::new("received", Shape::Number, "98", "The units that arrived.");
 pub(crate) const VERSION: Member = Member::new("version", Shape::Number, "18", "The current version.");
 pub(crate) const REMEDY: Member = Member::new(
     "remedy",

@@ -60,6 +60,13 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::BelowDispatched { reference, dispatched } => {
             of_batch(&kinds::BELOW_DISPATCHED, reference).with("dispatched", dispatched.get())
         }
+        Refusal::AlreadyReceived { reference, received } => {
+            of_batch(&kinds::ALREADY_RECEIVED, reference).with("received", received.get())
+        }
+        Refusal::NotReceived(reference) => of_batch(&kinds::NOT_RECEIVED, reference),
+        Refusal::BatchDispatched { reference, dispatched } => {
+            of_batch(&kinds::ALREADY_DISPATCHED, reference).with("dispatched", dispatched.get())
+        }
         Refusal::BatchClosed(reference) => of_batch(&kinds::BATCH_CLOSED, reference),
         Refusal::NotHeld(order) => of_order(&kinds::NOT_HELD, order),
         Refusal::HoldExpired { order, shortages } => {
@@ -246,6 +253,11 @@ pub(crate) mod tests {
                 reference: batch(),
                 dispatched: Units::new(3),
             },
+            Refusal::AlreadyReceived {
+                reference: batch(),
+                received: Count::from(quantity(8)),
+            },
+            Refusal::NotReceived(batch()),
             Refusal::BatchClosed(batch()),
             Refusal::NotHeld(order()),
             Refusal::HoldExpired {
@@ -258,6 +270,10 @@ pub(crate) mod tests {
                 asked: quantity(3),
             },
             Refusal::AlreadyDispatched(key()),
+            Refusal::BatchDispatched {
+                reference: batch(),
+                dispatched: Units::new(3),
+            },
             Refusal::LineEnded {
                 key: key(),
                 state: LineState::Cancelled,
@@ -286,6 +302,8 @@ pub(crate) mod tests {
         let bodies: Vec<Value> = every().iter().map(|refusal| body(&refused(refusal))).collect();
         let of = |code: &str| bodies.iter().find(|body| body["code"] == code).expect("a refusal");
         assert_eq!(of("batch_closed")["reference"], "B1");
+        assert_eq!(of("already_received")["reference"], "B1");
+        assert_eq!(of("already_received")["received"], 8);
         assert_eq!(of("hold_expired")["shortages"][0]["line_id"], "l1");
         assert_eq!(of("exceeds_hold")["requested"], 3);
         assert_eq!(of("exceeds_hold")["held"], 2);

@@ -127,7 +127,7 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 ///
 /// Changes its quantity, its ETA, or both. If the quantity falls below what is allocated, lines are released, the last
 /// in the order of service first, and reallocated where they fit; else they go to the backlog. If it arrives later,
-/// lines move to other stock that is there earlier. More stock serves the backlog.
+/// lines move to other stock that is there earlier. More stock serves the backlog. A batch that has arrived gets no ETA.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "change_batch",
@@ -154,7 +154,7 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
 /// Receive a batch
 ///
 /// The batch is in the warehouse from now on, with the counted quantity, or the expected one where none is given.
-/// Receiving it again changes nothing.
+/// Receiving it again changes nothing, and another count is refused: that is a change of its quantity.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "receive_batch",
@@ -174,6 +174,34 @@ pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Ap
     let (reference, quantity) = input.finish(reference.zip(quantity))?;
     let receive = Command::ReceiveBatch { reference, quantity };
     api.run_if(condition, &request, receive, mode).await
+}
+
+/// Undo the receipt of a batch
+///
+/// The batch has not arrived after all: it is expected on the day and with the quantity that it had before its receipt,
+/// as long as nothing of it has been dispatched. Its lines move to other stock that is there earlier, or are promised
+/// for that day. Undoing it again changes nothing.
+#[utoipa::path(
+    tag = "Batches",
+    operation_id = "undo_receipt",
+    params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
+    request_body = schema::NoFields,
+    responses((status = 200, description = "The batch, and what the change did to its lines",
+        body = BatchChangeJson<'static>))
+)]
+#[delete("/v1/batches/{reference}/receipt")]
+pub(crate) async fn undo_receipt(
+    request: HttpRequest,
+    payload: Payload,
+    api: Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let nothing = input.no_body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
+    let reference = input.path("reference", Reference::from_str);
+    let (reference, ()) = input.finish(reference.zip(nothing))?;
+    api.run_if(condition, &request, Command::UndoReceipt(reference), mode)
+        .await
 }
 
 /// Cancel a batch

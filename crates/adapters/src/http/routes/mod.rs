@@ -32,6 +32,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(batches::show)
         .service(batches::change)
         .service(batches::receive)
+        .service(batches::undo_receipt)
         .service(batches::cancel)
         .service(fulfilment::confirm)
         .service(fulfilment::dispatch)

@@ -3,7 +3,7 @@
 use diesel::data_types::PgDate;
 use diesel::{Queryable, Selectable};
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, Count, Location, Quantity, Reference, Sku};
+use earmark_domain::{BatchRecord, Count, Location, Quantity, Receipt, Reference, Sku};
 
 use super::values::Times;
 use crate::postgres::schema::batches;
@@ -25,6 +25,9 @@ pub(in crate::postgres) struct BatchRow {
     overdue: bool,
     created_eta: Option<PgDate>,
     closed: bool,
+    received_eta: Option<PgDate>,
+    received_expected: Option<i32>,
+    received_counted: Option<i32>,
 }
 
 impl TryFrom<BatchRow> for BatchRecord {
@@ -34,6 +37,14 @@ impl TryFrom<BatchRow> for BatchRecord {
         let at = RowContext {
             table: "batches",
             key: &row.reference,
+        };
+        let receipt = match (row.received_eta, row.received_expected, row.received_counted) {
+            (Some(eta), Some(expected), Some(counted)) => Some(Receipt {
+                eta: at.date("received_eta", eta)?,
+                expected: at.read("received_expected", Count::new(expected))?,
+                counted: at.read("received_counted", Count::new(counted))?,
+            }),
+            _ => None,
         };
         Ok(Self {
             reference: at.read("reference", Reference::new(&row.reference))?,
@@ -47,6 +58,7 @@ impl TryFrom<BatchRow> for BatchRecord {
             dispatched: at.units("dispatched", row.dispatched)?,
             eta: at.date_if_any("eta", row.eta)?,
             overdue: row.overdue,
+            receipt,
             closed: row.closed,
         })
     }

@@ -3,7 +3,7 @@
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use diesel::sqlite::Sqlite;
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, Count, Location, ProductName, ProductRecord, Quantity, Reference, Sku};
+use earmark_domain::{BatchRecord, Count, Location, ProductName, ProductRecord, Quantity, Receipt, Reference, Sku};
 use jiff::Timestamp;
 
 use super::super::schema::{batches, products};
@@ -95,6 +95,9 @@ pub(in crate::sqlite) struct BatchRow {
     eta: Option<String>,
     overdue: bool,
     closed: bool,
+    received_eta: Option<String>,
+    received_expected: Option<i64>,
+    received_counted: Option<i64>,
 }
 
 /// A batch's record.
@@ -104,6 +107,14 @@ pub(in crate::sqlite) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError>
         key: &row.reference,
     };
     let day = |column, day: Option<String>| day.map(|day| at.date(column, &day)).transpose();
+    let receipt = match (row.received_eta, row.received_expected, row.received_counted) {
+        (Some(eta), Some(expected), Some(counted)) => Some(Receipt {
+            eta: at.date("received_eta", &eta)?,
+            expected: at.read("received_expected", Count::new(expected))?,
+            counted: at.read("received_counted", Count::new(counted))?,
+        }),
+        _ => None,
+    };
     Ok(BatchRecord {
         sku: at.read("sku", Sku::new(row.sku))?,
         location: at.read("location", Location::new(row.location))?,
@@ -115,6 +126,7 @@ pub(in crate::sqlite) fn batch(row: BatchRow) -> Result<BatchRecord, StoreError>
         dispatched: at.units("dispatched", row.dispatched)?,
         eta: day("eta", row.eta)?,
         overdue: row.overdue,
+        receipt,
         closed: row.closed,
         reference: at.read("reference", Reference::new(&row.reference))?,
     })
@@ -135,6 +147,9 @@ pub(in crate::sqlite) struct BatchValues<'a> {
     overdue: bool,
     closed: bool,
     open: bool,
+    received_eta: Option<String>,
+    received_expected: Option<i64>,
+    received_counted: Option<i64>,
 }
 
 /// A new batch's row.
@@ -152,5 +167,8 @@ pub(in crate::sqlite) fn batch_values(batch: &BatchRecord) -> BatchValues<'_> {
         closed: batch.closed,
         // Nothing of it is allocated yet.
         open: batch.quantity.get() > 0,
+        received_eta: batch.receipt.map(|receipt| receipt.eta.to_string()),
+        received_expected: batch.receipt.map(|receipt| i64::from(receipt.expected.get())),
+        received_counted: batch.receipt.map(|receipt| i64::from(receipt.counted.get())),
     }
 }

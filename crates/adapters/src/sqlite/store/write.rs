@@ -107,6 +107,9 @@ fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) 
                 batches::eta.eq(batch.eta.map(|eta| eta.to_string())),
                 batches::overdue.eq(batch.overdue),
                 batches::closed.eq(batch.closed),
+                batches::received_eta.eq(batch.receipt.map(|receipt| receipt.eta.to_string())),
+                batches::received_expected.eq(batch.receipt.map(|receipt| i64::from(receipt.expected.get()))),
+                batches::received_counted.eq(batch.receipt.map(|receipt| i64::from(receipt.counted.get()))),
                 batches::open.eq((batches::allocated + batches::dispatched).lt(quantity)),
             );
             update::<ChangeBatch, _, _, _>(&batches::table, named, changes).execute(connection)

@@ -112,6 +112,7 @@ fn batch() -> BatchRecord {
         dispatched: Units::ZERO,
         eta: Some(date(2031, 5, 6)),
         overdue: false,
+        receipt: None,
         closed: false,
     }
 }

@@ -55,6 +55,9 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE lines SET due_by = '2031-05-05' WHERE state = 'allocated'",
         "UPDATE lines SET first_promised_on = promised_on WHERE state = 'allocated'",
         "UPDATE batches SET overdue = 2",
+        // A receipt is known whole, and of a batch that is here.
+        "UPDATE batches SET eta = NULL, received_eta = '2031-05-06'",
+        "UPDATE batches SET received_eta = '2031-05-06', received_expected = 1, received_counted = 1, eta = '2031-05-06'",
         "UPDATE batches SET dispatched = 1",
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, dispatched) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",

@@ -30,6 +30,7 @@ impl Serialize for Data<'_> {
             | Fact::BatchQuantityChanged { .. }
             | Fact::BatchEtaChanged { .. }
             | Fact::BatchReceived { .. }
+            | Fact::BatchReceiptUndone { .. }
             | Fact::BatchOverdue { .. }
             | Fact::BatchCancelled { .. } => write_batch(&mut map, self.0)?,
             Fact::Allocated {
@@ -143,14 +144,16 @@ fn write_batch<M: SerializeMap>(map: &mut M, fact: &Fact) -> Result<(), M::Error
         }
         Fact::BatchEtaChanged { reference, from, to } => {
             map.serialize_entry("reference", reference.as_str())?;
-            map.serialize_entry("from", &from.map(Text))?;
+            map.serialize_entry("from", &Text(from))?;
             map.serialize_entry("to", &Text(to))
         }
-        Fact::BatchReceived { reference, eta } => {
+        Fact::BatchReceived { reference, receipt } => {
             map.serialize_entry("reference", reference.as_str())?;
-            map.serialize_entry("eta", &eta.map(Text))
+            map.serialize_entry("eta", &Text(receipt.eta))?;
+            map.serialize_entry("expected", &receipt.expected.get())?;
+            map.serialize_entry("counted", &receipt.counted.get())
         }
-        Fact::BatchOverdue { reference, eta } => {
+        Fact::BatchReceiptUndone { reference, eta } | Fact::BatchOverdue { reference, eta } => {
             map.serialize_entry("reference", reference.as_str())?;
             map.serialize_entry("eta", &Text(eta))
         }

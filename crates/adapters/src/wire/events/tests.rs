@@ -3,8 +3,8 @@
 use earmark_application::EncodedEvent;
 use earmark_domain::{
     Count, DeallocationReason, EVENT_TYPES, Fact, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
-    MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Reference, ShortageOutcome, Sku, Subject,
-    Units,
+    MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Receipt, Reference, ShortageOutcome, Sku,
+    Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -91,6 +91,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         [
             MoveReason::BatchEtaChanged(batch()),
             MoveReason::BatchReceived(batch()),
+            MoveReason::BatchReceiptUndone(batch()),
             MoveReason::BatchCancelled(batch()),
             MoveReason::BatchOverdue(batch()),
             MoveReason::Improved,
@@ -140,12 +141,20 @@ pub(crate) fn facts() -> Vec<Fact> {
             },
             Fact::BatchEtaChanged {
                 reference: reference(name),
-                from: flag.then(|| date(2026, 2, 28)),
+                from: date(2026, 2, 28),
                 to: date(9999, 12, 31),
             },
             Fact::BatchReceived {
                 reference: reference(name),
-                eta: flag.then(|| date(2026, 2, 28)),
+                receipt: Receipt {
+                    eta: date(2026, 2, 28),
+                    expected: count(MAX_QUANTITY),
+                    counted: count(0),
+                },
+            },
+            Fact::BatchReceiptUndone {
+                reference: reference(name),
+                eta: date(2026, 2, 28),
             },
             Fact::BatchOverdue {
                 reference: reference(name),

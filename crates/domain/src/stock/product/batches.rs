@@ -14,6 +14,7 @@ use crate::language::quantity::{Count, Units};
 use crate::language::reason::MoveReason;
 use crate::promising::is_overdue;
 use crate::records::batch::BatchRecord;
+use crate::records::pending::Arrival;
 use crate::stock::batch::{Batch, BatchChange};
 use crate::stock::cause::Cause;
 use crate::stock::draft::Search;
@@ -106,7 +107,7 @@ impl Product {
     ) {
         let (from, eta_before) = (self.batches[batch].quantity(), self.batches[batch].eta());
         let to = change.quantity.unwrap_or(from);
-        let eta = change.eta.unwrap_or(eta_before);
+        let eta = change.arrival.map_or(eta_before, Arrival::eta);
         if eta != eta_before {
             self.redated = Some(batch);
             for line in self.lines_in(batch) {
@@ -126,8 +127,8 @@ impl Product {
         if change.close {
             self.batches[batch].close();
         }
-        if eta != eta_before {
-            self.batches[batch].set_eta(eta);
+        if let Some(arrival) = change.arrival {
+            self.batches[batch].set_arrival(arrival);
             self.insert_by_preference(batch);
             self.tell_delay(batch, recorder);
             let mut lines = self.lines_in(batch);

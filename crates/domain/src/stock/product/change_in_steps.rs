@@ -7,8 +7,6 @@
 
 use alloc::vec::Vec;
 
-use jiff::civil::Date;
-
 use super::Product;
 use crate::answers::outcome::Effects;
 use crate::events::fact::Fact;
@@ -16,8 +14,8 @@ use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::LineState;
 use crate::language::quantity::{Count, Units};
 use crate::language::reason::MoveReason;
-use crate::records::pending::{Pending, PendingChange, PendingStep, ReleasePosition};
-use crate::stock::batch::BatchChange;
+use crate::records::pending::{Arrival, Pending, PendingChange, PendingStep, ReleasePosition};
+use crate::stock::batch::{BatchChange, arrival_fact};
 use crate::stock::cause::Cause;
 use crate::stock::index::{BatchIndex, LineIndex};
 use crate::stock::line::LineStatus;
@@ -33,7 +31,8 @@ impl Product {
         effects: &mut Effects,
     ) {
         let to = change.quantity.unwrap_or(self.batches[batch].quantity());
-        let step = PendingStep::Release { to, eta: change.eta };
+        let arrival = change.arrival;
+        let step = PendingStep::Release { to, arrival };
         self.continue_change(batch, PendingChange { reason, step }, recorder, effects);
         effects.continues = self.record.pending.is_some();
     }
@@ -48,7 +47,7 @@ impl Product {
     ) {
         let PendingChange { reason, step } = change;
         let next = match step {
-            PendingStep::Release { to, eta } => self.release_page(batch, to, eta, &reason, recorder),
+            PendingStep::Release { to, arrival } => self.release_page(batch, to, arrival, &reason, recorder),
             PendingStep::Redate { .. } => {
                 self.redated = Some(batch);
                 let last = self.redate_page(batch, recorder);
@@ -70,7 +69,7 @@ impl Product {
         &mut self,
         batch: BatchIndex,
         to: Count,
-        eta: Option<Option<Date>>,
+        arrival: Option<Arrival>,
         reason: &MoveReason,
         recorder: &mut EventRecorder<'_>,
     ) -> Option<PendingStep> {
@@ -102,21 +101,12 @@ impl Product {
         }
         self.batches[batch].set_quantity(quantity);
         if !enough {
-            return Some(PendingStep::Release { to, eta });
+            return Some(PendingStep::Release { to, arrival });
         }
-        let eta = eta?;
-        let before = self.batches[batch].eta();
-        let reference = self.batches[batch].reference().clone();
-        let fact = match eta {
-            None => Fact::BatchReceived { reference, eta: before },
-            Some(to) => Fact::BatchEtaChanged {
-                reference,
-                from: before,
-                to,
-            },
-        };
+        let arrival = arrival?;
+        let fact = arrival_fact(&self.batches[batch], arrival);
         self.record_fact(fact, recorder);
-        self.batches[batch].set_eta(eta);
+        self.batches[batch].set_arrival(arrival);
         self.insert_by_preference(batch);
         self.tell_delay(batch, recorder);
         Some(PendingStep::Redate { after: None })

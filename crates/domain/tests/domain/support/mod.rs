@@ -214,6 +214,10 @@ pub(crate) fn receive(batch: &str, quantity: Option<u32>) -> Command {
     }
 }
 
+pub(crate) fn undo_receipt(batch: &str) -> Command {
+    Command::UndoReceipt(reference(batch))
+}
+
 pub(crate) fn cancel_batch(batch: &str) -> Command {
     Command::CancelBatch(reference(batch))
 }

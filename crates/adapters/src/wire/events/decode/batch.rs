@@ -1,6 +1,6 @@
 //! Facts about batches.
 
-use earmark_domain::{Count, Fact, Location, Quantity, Reference};
+use earmark_domain::{Count, Fact, Location, Quantity, Receipt, Reference};
 use jiff::civil::Date;
 
 use super::values::{count, optional_text, quantity, text};
@@ -97,10 +97,10 @@ pub(super) struct BatchEtaChanged {
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
-    /// When it was to arrive; null: it was in the warehouse.
-    #[serde(deserialize_with = "optional_text")]
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, required))]
-    from: Option<Date>,
+    /// When it was to arrive.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    from: Date,
     /// When it arrives.
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
@@ -121,15 +121,50 @@ pub(super) struct BatchReceived {
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     reference: Reference,
-    /// When it was to arrive; null: it was in the warehouse.
-    #[serde(deserialize_with = "optional_text")]
-    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, required))]
-    eta: Option<Date>,
+    /// When it was to arrive.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    eta: Date,
+    /// Its units before.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
+    expected: Count,
+    /// The units that arrived.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
+    counted: Count,
 }
 
 impl From<BatchReceived> for Fact {
-    fn from(BatchReceived { reference, eta }: BatchReceived) -> Self {
-        Self::BatchReceived { reference, eta }
+    fn from(data: BatchReceived) -> Self {
+        Self::BatchReceived {
+            reference: data.reference,
+            receipt: Receipt {
+                eta: data.eta,
+                expected: data.expected,
+                counted: data.counted,
+            },
+        }
+    }
+}
+
+/// A batch has not arrived after all.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct BatchReceiptUndone {
+    /// The batch.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    reference: Reference,
+    /// When it arrives.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    eta: Date,
+}
+
+impl From<BatchReceiptUndone> for Fact {
+    fn from(BatchReceiptUndone { reference, eta }: BatchReceiptUndone) -> Self {
+        Self::BatchReceiptUndone { reference, eta }
     }
 }
 

@@ -57,6 +57,7 @@ event_types! {
     "BatchQuantityChanged" => batch::BatchQuantityChanged,
     "BatchEtaChanged" => batch::BatchEtaChanged,
     "BatchReceived" => batch::BatchReceived,
+    "BatchReceiptUndone" => batch::BatchReceiptUndone,
     "BatchOverdue" => batch::BatchOverdue,
     "BatchCancelled" => batch::BatchCancelled,
     "StockDepleted" => product::StockDepleted,

@@ -26,6 +26,10 @@ pub(super) enum MoveReasonJson {
     #[serde(rename = "batch_received")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     Received(#[serde(deserialize_with = "text")] Reference),
+    /// The receipt of the batch was undone.
+    #[serde(rename = "batch_receipt_undone")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    ReceiptUndone(#[serde(deserialize_with = "text")] Reference),
     /// The batch was cancelled.
     #[serde(rename = "batch_cancelled")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
@@ -45,6 +49,7 @@ impl From<MoveReasonJson> for MoveReason {
             MoveReasonJson::Counted(batch) => Self::BatchQuantityChanged(batch),
             MoveReasonJson::PutOff(batch) => Self::BatchEtaChanged(batch),
             MoveReasonJson::Received(batch) => Self::BatchReceived(batch),
+            MoveReasonJson::ReceiptUndone(batch) => Self::BatchReceiptUndone(batch),
             MoveReasonJson::Cancelled(batch) => Self::BatchCancelled(batch),
             MoveReasonJson::Overdue(batch) => Self::BatchOverdue(batch),
             MoveReasonJson::Improved => Self::Improved,
