@@ -58,6 +58,7 @@ macro_rules! with_every_case {
             inbox::a_refused_message_is_processed_too,
             inbox::a_message_that_is_in_the_inbox_is_a_conflict,
             terms::promises_are_read_back_as_they_were_stored,
+            terms::a_location_is_known_once_there_was_a_batch,
             terms::promises_survive_a_restart,
             terms::lines_are_loaded_for_release_by_their_release_rank,
             terms::all_lines_of_a_batch_are_loaded_when_its_date_changes,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use earmark_application::LineRead;
 use earmark_domain::{
-    Change, Command, LineKey, LineState, OnOrderShortage, OrderTerms, Outcome, Promising, ReleaseLines, ReleaseScope,
-    Scope, Units,
+    Change, Command, LineKey, LineState, OnOrderShortage, OrderTerms, Outcome, Promising, Refusal, ReleaseLines,
+    ReleaseScope, Scope, Units,
 };
 
 use super::storing::assert_stored;
@@ -30,6 +30,8 @@ fn history() -> Vec<(Command, i64)> {
         (keep_back("LAMP", 2), 0),
         (create_batch("shelf", "LAMP", 20), 0),
         (create_at("attic", "LAMP", 6, "attic"), 0),
+        (create_at("here", "CHAIR", 1, "it's \"here\""), 0),
+        (create_at("there", "CHAIR", 1, "a\\\\b"), 0),
         (create_inbound("ship", "LAMP", 10, "2026-03-10"), 0),
         (hold("h-1", &[("a", "LAMP", 3), ("b", "LAMP", 4)], 60), 0),
         (hold("h-2", &[("a", "LAMP", 2)], 3_600), 0),
@@ -75,6 +77,25 @@ async fn run_history(shop: &Shop) {
         shop.done(&command).await;
         shop.clock.advance_seconds(seconds);
     }
+}
+
+/// A location is known once there was a batch, of any product and however little is left of it; until then a line that
+/// names it is refused.
+pub async fn a_location_is_known_once_there_was_a_batch(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.done(&create_batch("B1", "LAMP", 5)).await;
+    let answer = async || {
+        let line = allocate_from("o-1", "LAMP", 1, &["it's", "north"]);
+        shop.decide(&line).await.answers.remove(0)
+    };
+    let unknown = |names: &[&str]| Err(Refusal::UnknownLocation(locations(names).as_slice().to_vec()));
+    assert_eq!(answer().await, unknown(&["it's", "north"]));
+    shop.done(&create_at("B2", "CHAIR", 1, "north")).await;
+    shop.done(&cancel_batch("B2")).await;
+    assert_eq!(answer().await, unknown(&["it's"]));
+    shop.done(&create_at("B3", "CHAIR", 1, "it's")).await;
+    assert!(matches!(answer().await, Err(Refusal::OutOfStock(_))));
+    shop.assert_sound().await;
 }
 
 /// Deadlines, precedences, release ranks, locations, dispatches: nothing is rounded, cut or swapped.

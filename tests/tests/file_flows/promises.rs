@@ -72,7 +72,7 @@ pub(super) async fn terms_in_imported_files_are_in_the_exports(desk: Desk) {
                   soon,1,RUG,9,,2199-01-01,\n\
                   soon,2,LAMP,4,,2199-01-01,south|north\n\
                   vip,1,RUG,9,7,,\n\
-                  far,1,LAMP,9,,,nowhere\n\
+                  far,1,LAMP,9,,,main\n\
                   low,1,RUG,9,-7,2190-01-01,\n";
     drop(import(&store, "orders", orders, &["--whole-orders"]).await.succeeded());
     let south = json!([{"batch": "B2", "quantity": 4}]);

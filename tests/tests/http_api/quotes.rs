@@ -143,10 +143,25 @@ async fn lines_are_served_from_the_locations_that_they_name_in_that_order(desk: 
         [parts(&[("north", 2)]), parts(&[("main", 2)])]
     );
     let nowhere = json!({"order_id": "o3", "sku": "LAMP", "quantity": 1, "locations": ["west"]});
-    let _ = desk
-        .post("/v1/allocations", &nowhere)
-        .await
-        .refuses(409, "out_of_stock");
+    let stored = desk.state().await;
+    let order = json!({"order_id": "o4", "lines": [line("LAMP", 1)], "locations": ["main", "west"]});
+    for refused in [
+        desk.post("/v1/allocations", &nowhere).await,
+        desk.post("/v1/orders", &order).await,
+        desk.put(
+            "/v1/orders/o4",
+            &json!({"lines": order["lines"], "locations": ["main", "west"]}),
+        )
+        .await,
+        desk.post(
+            "/v1/quotes",
+            &json!({"lines": order["lines"], "locations": ["main", "west"]}),
+        )
+        .await,
+    ] {
+        assert_eq!(refused.refuses(422, "unknown_location")["locations"], json!(["west"]));
+    }
+    assert_eq!(desk.state().await, stored);
 }
 
 on_each_database! {

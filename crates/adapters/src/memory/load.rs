@@ -30,6 +30,7 @@ impl Tables {
         let processed = scope.messages.intersection(&self.inbox).cloned().collect();
         let mut loaded = Loaded {
             processed,
+            known_locations: scope.locations.intersection(&self.locations).cloned().collect(),
             ..Loaded::default()
         };
         let mut references: BTreeSet<Reference> = scope.batches.clone();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
-    MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleasePosition, SequencedEvent,
-    ServicePosition, Sku, Units,
+    Location, MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleasePosition,
+    SequencedEvent, ServicePosition, Sku, Units,
 };
 use jiff::Timestamp;
 
@@ -20,6 +20,8 @@ pub(super) struct Tables {
     pub(super) events: Vec<SequencedEvent>,
     /// The messages that were processed.
     pub(super) inbox: BTreeSet<MessageId>,
+    /// Where there ever was a batch.
+    pub(super) locations: BTreeSet<Location>,
 }
 
 /// A product, and where to find what belongs to it.
@@ -163,6 +165,7 @@ impl Tables {
                     dispatched: Units::ZERO,
                     ..record.clone()
                 };
+                self.locations.insert(record.location.clone());
                 let held = BTreeMap::new();
                 self.batches
                     .insert(record.reference.clone(), StoredBatch { record, held });

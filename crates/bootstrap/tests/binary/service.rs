@@ -165,7 +165,7 @@ fn an_import_sends_rows_to_a_running_service_and_counts_the_results() {
     assert!(service.get("/v1/products/CL-9009").contains("\"safety_stock\":7"));
     let file = sandbox.file(
         "urgent.csv",
-        "order_id,sku,quantity,priority,required_by,locations\nO-2,CL-9009,900,5,2030-01-31,main|annex\n",
+        "order_id,sku,quantity,priority,required_by,locations\nO-2,CL-9009,900,5,2030-01-31,main\n",
     );
     sandbox
         .run(["import", "orders", &file, "--whole-orders", "--to", &to])

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::explain::Remedy;
 use crate::language::line_terms::LineState;
-use crate::language::name::{LineKey, OrderId, Reference, Sku};
+use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::language::quantity::{Count, Quantity, Units};
 use crate::language::term::Term;
 
@@ -31,6 +31,9 @@ pub enum Refusal {
     /// No such product.
     #[error("unknown SKU: {}", List(.0))]
     UnknownSku(Vec<Sku>),
+    /// No batch was ever created at these locations, of any product.
+    #[error("unknown location: {}", List(.0))]
+    UnknownLocation(Vec<Location>),
     /// No such batch.
     #[error("there is no batch {0}")]
     UnknownBatch(Reference),
@@ -166,6 +169,7 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::UnknownSku(_) => "unknown_sku",
+            Self::UnknownLocation(_) => "unknown_location",
             Self::UnknownBatch(_) => "unknown_batch",
             Self::UnknownOrder(_) => "unknown_order",
             Self::UnknownLine(_) => "unknown_line",

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 
 use super::command::{ChangeBatch, Command, ConfirmOrder, PassDay};
+use super::place_order::OrderLine;
 use crate::language::message::MessageId;
-use crate::language::name::{LineKey, OrderId, Reference, Sku};
+use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::language::precedence::ServicePosition;
 use crate::language::quantity::Count;
 use crate::promising::Improve;
@@ -99,6 +100,8 @@ pub struct Scope {
     pub dispatches: bool,
     /// Batches by reference, and their products.
     pub batches: BTreeSet<Reference>,
+    /// Locations that lines name: the store returns those that are known.
+    pub locations: BTreeSet<Location>,
     /// Whether to read the first [`BACKLOG_PAGE`] lines of the backlog, in order of service, of every product in the
     /// scope: stock may be freed.
     pub backlog: bool,
@@ -129,7 +132,7 @@ impl Scope {
         let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut backlog, mut release) = (false, None);
         let (mut dispatches, mut continues, mut reallocates) = (false, false, false);
-        let (mut day, mut holds) = (None, BTreeSet::new());
+        let (mut day, mut holds, mut locations) = (None, BTreeSet::new(), BTreeSet::new());
         for command in commands {
             let mut frees = true;
             let mut change = |batch: &Reference, lines| {
@@ -160,16 +163,19 @@ impl Scope {
                 Command::Allocate(allocate) => {
                     skus.push(allocate.line.sku.clone());
                     lines.push(allocate.line.key.clone());
+                    locations.extend(allocate.locations.as_slice().iter().cloned());
                     frees = false;
                 }
                 Command::PlaceOrder(place) => {
                     skus.extend(place.lines().iter().map(|line| line.sku.clone()));
                     orders.push(place.order().clone());
+                    locations.extend(named_in(place.lines()));
                     frees = false;
                 }
                 Command::ReplaceOrder(place) => {
                     skus.extend(place.lines().iter().map(|line| line.sku.clone()));
                     orders.push(place.order().clone());
+                    locations.extend(named_in(place.lines()));
                 }
                 Command::ConfirmOrder(ConfirmOrder { order, .. })
                 | Command::ChangeLineQuantity {
@@ -189,6 +195,7 @@ impl Scope {
                 }
                 Command::Quote(quote) => {
                     skus.extend(quote.lines.iter().map(|line| line.sku.clone()));
+                    locations.extend(named_in(&quote.lines));
                     frees = false;
                 }
                 Command::ExpireHolds(expire) => {
@@ -220,6 +227,7 @@ impl Scope {
             lines: lines.into_iter().collect(),
             orders: orders.into_iter().collect(),
             batches: batches.into_iter().collect(),
+            locations,
             dispatches,
             backlog,
             release,
@@ -285,6 +293,11 @@ impl Scope {
             })
         })
     }
+}
+
+/// The locations that lines name.
+fn named_in(lines: &[OrderLine]) -> impl Iterator<Item = Location> {
+    lines.iter().flat_map(|line| line.locations.as_slice()).cloned()
 }
 
 impl Command {

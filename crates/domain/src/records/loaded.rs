@@ -9,7 +9,7 @@ use super::batch::{BatchRecord, Preference};
 use super::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 use super::product::ProductRecord;
 use crate::language::message::MessageId;
-use crate::language::name::{Reference, Sku};
+use crate::language::name::{Location, Reference, Sku};
 use crate::language::precedence::ServicePosition;
 
 /// The end of a page of batches: the product has more batches with available units than were read.
@@ -59,6 +59,8 @@ pub struct Loaded {
     pub batches: Vec<BatchRecord>,
     /// The products of which not all batches with available units were read.
     pub batch_pages_cut: Vec<BatchPageEnd>,
+    /// Those of the scope's locations that are known: a batch was created there once, of any product.
+    pub known_locations: BTreeSet<Location>,
     /// The headers of the scope's orders.
     pub orders: Vec<OrderRecord>,
     /// The lines named in the scope; all lines of its orders; the page of the backlog; the lines to release.

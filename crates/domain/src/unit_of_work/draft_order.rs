@@ -61,10 +61,12 @@ pub(super) fn shortage_outcome(
 }
 
 impl UnitOfWork {
-    /// The product of each line of an order.
+    /// The product of each line of an order, whose locations are known.
     pub(super) fn products_of_order(&self, place: &PlaceOrder) -> Result<Vec<ProductIndex>, Refusal> {
         let skus: Vec<&Sku> = place.lines().iter().map(|line| &line.sku).collect();
-        self.products_of(&skus)
+        let products = self.products_of(&skus)?;
+        self.check_locations(place.lines().iter().map(|line| &line.locations))?;
+        Ok(products)
     }
 
     /// Finds units for each line. Lines of one SKU count together.

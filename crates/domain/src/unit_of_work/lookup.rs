@@ -13,7 +13,8 @@ use crate::context::DecisionContext;
 use crate::events::event::Subject;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
-use crate::language::name::{LineId, LineKey, OrderId, Reference, Sku};
+use crate::language::locations::Locations;
+use crate::language::name::{LineId, LineKey, Location, OrderId, Reference, Sku};
 use crate::stock::batch::Batch;
 use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
@@ -66,6 +67,23 @@ impl UnitOfWork {
             .copied()
             .collect();
         Err(Refusal::UnknownSku(unknown.into_iter().cloned().collect()))
+    }
+
+    /// Checks that no line names a location that is unknown; [`Refusal::UnknownLocation`] names all that are.
+    pub(super) fn check_locations<'l>(&self, named: impl IntoIterator<Item = &'l Locations>) -> Result<(), Refusal> {
+        let named = named.into_iter().flat_map(Locations::as_slice);
+        let unknown: BTreeSet<&Location> = named.filter(|location| !self.knows(location)).collect();
+        if unknown.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::UnknownLocation(unknown.into_iter().cloned().collect()))
+        }
+    }
+
+    /// Whether there ever was a batch at a location, of any product.
+    fn knows(&self, location: &Location) -> bool {
+        let mut batches = self.products.iter().flat_map(|product| product.batches().iter());
+        self.known_locations.contains(location) || batches.any(|batch| batch.record().location == *location)
     }
 
     pub(super) fn find_batch(&mut self, reference: &Reference) -> Option<BatchAt> {

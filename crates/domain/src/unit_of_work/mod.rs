@@ -30,7 +30,7 @@ use crate::commands::command::{ChangeBatch, Command};
 use crate::context::DecisionContext;
 use crate::events::event::Event;
 use crate::language::message::MessageId;
-use crate::language::name::{LineKey, OrderId, Reference, Sku};
+use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::records::change_set::{Change, ChangeSet};
 use crate::records::order::OrderRecord;
 use crate::stock::index::{BatchIndex, IndexedVec, LineIndex, ProductIndex};
@@ -79,6 +79,8 @@ pub struct UnitOfWork {
     /// The loaded batches by reference; `None` until a command names one.
     batches: Option<BTreeMap<Reference, BatchAt>>,
     headers: BTreeMap<OrderId, Header>,
+    /// Those of the scope's locations that are known. Those of loaded batches are too.
+    known_locations: BTreeSet<Location>,
     /// When the next hold on a product ends, apart from those of the loaded orders, if the scope asked for it.
     next_holds: BTreeMap<Sku, Option<Timestamp>>,
     /// Whether more lines break their promise on the day that has come than were read.

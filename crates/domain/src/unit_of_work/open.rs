@@ -101,6 +101,7 @@ impl UnitOfWork {
         }
         let headers = loaded.orders.into_iter();
         opened.headers = headers.map(|order| (order.id.clone(), Header::stored(order))).collect();
+        opened.known_locations = loaded.known_locations;
         opened.more_to_break = loaded.more_to_break;
         opened.processed = loaded.processed;
         opened.next_holds = loaded.next_holds.into_iter().map(|next| (next.sku, next.at)).collect();

@@ -46,6 +46,7 @@ impl UnitOfWork {
         let Some(&product) = self.by_sku.get(&request.sku) else {
             return Err(Refusal::UnknownSku(Vec::from([request.sku.clone()])));
         };
+        self.check_locations([&allocate.locations])?;
         let terms = LineTerms::alone(
             request.key.clone(),
             request.quantity,

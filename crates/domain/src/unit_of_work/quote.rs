@@ -17,6 +17,7 @@ impl UnitOfWork {
     pub(super) fn quote(&mut self, quote: &Quote, context: &DecisionContext) -> Result<Outcome, Refusal> {
         let skus: Vec<_> = quote.lines.iter().map(|line| &line.sku).collect();
         let products = self.products_of(&skus)?;
+        self.check_locations(quote.lines.iter().map(|line| &line.locations))?;
         for (line, product) in quote.lines.iter().zip(&products) {
             self.products[*product].require_all_batches_for(&line.locations);
         }

@@ -1,13 +1,13 @@
 //! What may be promised: safety stock, locations, overdue stock, quotes, dates. One sentence a test.
 
 use earmark_domain::{
-    Allocate, Command, CreateBatch, LineRequest, LineState, Location, Locations, OnShortage, OrderTerms, Outcome,
-    Promising, Refusal, Remedy, TriedOutcome, Units, availability,
+    Allocate, Command, CreateBatch, LineRequest, LineState, Location, Locations, OnShortage, OrderLine, OrderTerms,
+    Outcome, Promising, Quote, Refusal, Remedy, TriedOutcome, Units, availability,
 };
 
 use crate::support::{
-    Shop, allocate, allocate_split, backorder, count, create_batch, day, keep_back, key, place_on, quote, reference,
-    shop, sku, units,
+    Shop, allocate, allocate_split, backorder, cancel_batch, count, create_batch, day, keep_back, key, place_on, quote,
+    reference, shop, sku, units,
 };
 
 mod safety_stock {
@@ -103,6 +103,51 @@ mod locations {
             shortage.remedy,
             Remedy::Location(Location::new("north").expect("a location"))
         );
+    }
+
+    #[test]
+    fn that_are_unknown_are_refused_by_name_and_not_as_a_shortage() {
+        let mut shop = shop(&[batch_at("n", "north", 5)]);
+        let before = shop.events.len();
+        let unknown = |names: &[&str]| {
+            let names = names.iter().map(|name| Location::new(name).expect("a location"));
+            Err(Refusal::UnknownLocation(names.collect()))
+        };
+        let line = from("o1", 3, &["nroth", "north", "Main"]);
+        assert_eq!(shop.run(&line), unknown(&["Main", "nroth"]));
+        let Command::Allocate(allocate) = line else {
+            unreachable!("an allocation")
+        };
+        let quote = Command::Quote(Quote {
+            lines: vec![OrderLine {
+                line: allocate.line.key.line,
+                sku: sku("LAMP"),
+                quantity: units(1),
+                locations: allocate.locations,
+            }],
+            split: false,
+        });
+        assert_eq!(shop.run(&quote), unknown(&["Main", "nroth"]));
+        assert_eq!(shop.events.len(), before);
+    }
+
+    #[test]
+    fn are_known_once_any_product_had_a_batch_there_even_if_it_is_gone() {
+        let mut shop = shop(&[
+            batch_at("n", "north", 5),
+            Command::CreateBatch(CreateBatch {
+                reference: reference("s"),
+                sku: sku("CHAIR"),
+                quantity: units(1),
+                eta: None,
+                location: Location::new("south").expect("a location"),
+            }),
+            cancel_batch("s"),
+        ]);
+        assert!(matches!(
+            shop.run(&from("o1", 3, &["south"])),
+            Err(Refusal::OutOfStock(_))
+        ));
     }
 
     #[test]

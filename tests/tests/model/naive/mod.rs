@@ -7,7 +7,7 @@ mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use earmark_domain::{Command, LineKey, LineState, Location, OrderId, Reference, Sku};
+use earmark_domain::{Command, LineKey, LineState, Location, Locations, OrderId, Reference, Sku};
 use jiff::civil::Date;
 
 use earmark_tests::build::day;
@@ -332,6 +332,12 @@ impl Model {
 
     fn knows(&self, sku: &Sku) -> bool {
         self.safety_stock.contains_key(sku)
+    }
+
+    /// Whether each of these locations ever had a batch.
+    fn has_had_stock_at(&self, locations: &Locations) -> bool {
+        let had_stock = |location: &Location| self.batches.iter().any(|batch| batch.location == *location);
+        locations.as_slice().iter().all(had_stock)
     }
 
     fn of_order(&self, order: &OrderId) -> Vec<usize> {

@@ -60,6 +60,9 @@ impl Model {
         if !self.knows(&request.sku) {
             return Answered::Refused("unknown_sku");
         }
+        if !self.has_had_stock_at(&allocate.locations) {
+            return Answered::Refused("unknown_location");
+        }
         self.lines.push(Line {
             key: request.key.clone(),
             sku: request.sku.clone(),
@@ -172,6 +175,9 @@ impl Model {
         if place.lines().iter().any(|line| !self.knows(&line.sku)) {
             return Some(Answered::Refused("unknown_sku"));
         }
+        if !place.lines().iter().all(|line| self.has_had_stock_at(&line.locations)) {
+            return Some(Answered::Refused("unknown_location"));
+        }
         let mut fitted = 0;
         for line in place.lines() {
             let mut line = self.line(place, line, header);
@@ -234,6 +240,9 @@ impl Model {
         }
         if place.lines().iter().any(|line| !self.knows(&line.sku)) {
             return Answered::Refused("unknown_sku");
+        }
+        if !place.lines().iter().all(|line| self.has_had_stock_at(&line.locations)) {
+            return Answered::Refused("unknown_location");
         }
         let own: BTreeSet<LineKey> = self
             .of_order(order)

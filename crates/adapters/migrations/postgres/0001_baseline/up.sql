@@ -84,6 +84,8 @@ CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT 
 CREATE INDEX batches_due ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT overdue AND NOT closed;
 -- The batches of which it was told that they are overdue.
 CREATE INDEX batches_overdue ON batches (sku) WHERE overdue AND NOT closed;
+-- Whether there ever was a batch at a location.
+CREATE INDEX batches_by_location ON batches (location);
 
 CREATE TABLE orders (
     order_id text COLLATE "C" NOT NULL PRIMARY KEY,

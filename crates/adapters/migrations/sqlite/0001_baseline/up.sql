@@ -76,6 +76,9 @@ CREATE INDEX batches_listed ON batches (sku, reference);
 CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT closed;
 CREATE INDEX batches_by_eta ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT closed;
 
+-- Whether there ever was a batch at a location.
+CREATE INDEX batches_by_location ON batches (location);
+
 CREATE TABLE orders (
     order_id TEXT NOT NULL PRIMARY KEY,
     placed_at INTEGER NOT NULL,

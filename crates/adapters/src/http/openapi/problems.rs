@@ -84,6 +84,7 @@ const OWN: &[(&str, &[&Kind])] = &[
         "allocate",
         &[
             &kinds::UNKNOWN_SKU,
+            &kinds::UNKNOWN_LOCATION,
             &kinds::OUT_OF_STOCK,
             &kinds::LINE_EXISTS,
             &kinds::LINE_ENDED,
@@ -93,6 +94,7 @@ const OWN: &[(&str, &[&Kind])] = &[
         "place_order",
         &[
             &kinds::UNKNOWN_SKU,
+            &kinds::UNKNOWN_LOCATION,
             &kinds::OUT_OF_STOCK,
             &kinds::ORDER_EXISTS,
             &kinds::ORDER_CANCELLED,
@@ -103,6 +105,7 @@ const OWN: &[(&str, &[&Kind])] = &[
         "replace_order",
         &[
             &kinds::UNKNOWN_SKU,
+            &kinds::UNKNOWN_LOCATION,
             &kinds::OUT_OF_STOCK,
             &kinds::NOT_HELD,
             &kinds::HOLD_EXPIRED,
@@ -157,7 +160,7 @@ const OWN: &[(&str, &[&Kind])] = &[
         "cancel_line",
         &[&kinds::UNKNOWN_ORDER, &kinds::UNKNOWN_LINE, &kinds::ALREADY_DISPATCHED],
     ),
-    ("quote", &[&kinds::UNKNOWN_SKU]),
+    ("quote", &[&kinds::UNKNOWN_SKU, &kinds::UNKNOWN_LOCATION]),
     ("show_product", &[&kinds::UNKNOWN_SKU]),
     ("reallocate", &[&kinds::UNKNOWN_SKU]),
     ("show_availability", &[&kinds::UNKNOWN_SKU]),

@@ -169,6 +169,10 @@ kinds! {
         "The request could be read, but something in it is unknown, missing, of the wrong type or out of range. \
          `errors` names every field at fault. Nothing has been executed.",
         [members::ERRORS];
+    UNKNOWN_LOCATION = "unknown_location", UNPROCESSABLE_ENTITY, "Unknown location",
+        "No batch of any product was ever created at the locations in `locations`. A location where nothing is left is \
+         never reported so. Locations are case-sensitive. Nothing has been executed.",
+        [members::LOCATIONS];
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         "The Idempotency-Key belongs to another request",
         "A request with this `Idempotency-Key` but another method, path, query, condition or body was sent within a \

@@ -55,6 +55,12 @@ pub(crate) const REFERENCE: Member = Member::new("reference", Shape::Name, "\"PO
 pub(crate) const BATCH: Member = Member::new("batch", Shape::Name, "\"PO-1042\"", "The batch that has not arrived.");
 pub(crate) const SKU: Member = Member::new("sku", Shape::Name, "\"LAMP-RED\"", "The product of the line.");
 pub(crate) const SKUS: Member = Member::new("skus", Shape::Names, "[\"LAMP-RED\"]", "The SKUs that are unknown.");
+pub(crate) const LOCATIONS: Member = Member::new(
+    "locations",
+    Shape::Names,
+    "[\"nroth\"]",
+    "The locations that are unknown.",
+);
 pub(crate) const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"", "The order.");
 pub(crate) const LINE_ID: Member = Member::new("line_id", Shape::Name, "\"1\"", "The line.");
 pub(crate) const LINE_IDS: Member = Member::new("line_ids", Shape::Names, "[\"1\"]", "The lines.");

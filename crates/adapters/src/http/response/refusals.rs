@@ -36,6 +36,10 @@ fn refused(refusal: &Refusal) -> Problem {
             let skus: Vec<Value> = skus.iter().map(|sku| sku.as_str().into()).collect();
             Problem::new(&kinds::UNKNOWN_SKU, message()).with("skus", skus)
         }
+        Refusal::UnknownLocation(locations) => {
+            let locations: Vec<Value> = locations.iter().map(|location| location.as_str().into()).collect();
+            Problem::new(&kinds::UNKNOWN_LOCATION, message()).with("locations", locations)
+        }
         Refusal::UnknownBatch(reference) => of_batch(&kinds::UNKNOWN_BATCH, reference),
         Refusal::UnknownOrder(order) => of_order(&kinds::UNKNOWN_ORDER, order),
         Refusal::UnknownLine(key) => of_line(&kinds::UNKNOWN_LINE, key),
@@ -234,6 +238,7 @@ pub(crate) mod tests {
         let batch = || Reference::new("B1").expect("a name");
         vec![
             Refusal::UnknownSku(vec![short().sku]),
+            Refusal::UnknownLocation(vec![Location::new("nroth").expect("a name")]),
             Refusal::UnknownBatch(batch()),
             Refusal::UnknownOrder(order()),
             Refusal::UnknownLine(key()),
@@ -301,6 +306,7 @@ pub(crate) mod tests {
     fn a_refusal_has_the_members_of_its_kind() {
         let bodies: Vec<Value> = every().iter().map(|refusal| body(&refused(refusal))).collect();
         let of = |code: &str| bodies.iter().find(|body| body["code"] == code).expect("a refusal");
+        assert_eq!(of("unknown_location")["locations"], json!(["nroth"]));
         assert_eq!(of("batch_closed")["reference"], "B1");
         assert_eq!(of("already_received")["reference"], "B1");
         assert_eq!(of("already_received")["received"], 8);

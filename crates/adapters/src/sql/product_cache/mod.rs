@@ -27,7 +27,7 @@ mod product;
 
 use std::collections::HashMap;
 
-use earmark_domain::{BatchPageEnd, BatchRecord, Change, ChangeSet, LineKey, Loaded, Scope, Sku};
+use earmark_domain::{BatchPageEnd, BatchRecord, Change, ChangeSet, LineKey, Loaded, Location, Scope, Sku};
 
 use generations::Generations;
 use product::CachedProduct;
@@ -100,6 +100,11 @@ impl ProductCache {
             base_versions.extend(cached.base_version.map(|base_version| (sku.clone(), base_version)));
             loaded.products.push(cached.product.clone());
             loaded.batches.extend_from_slice(&cached.offer);
+        }
+        // A location without stock on offer may be known, and is looked up.
+        let is_on_offer = |location: &Location| loaded.batches.iter().any(|batch| batch.location == *location);
+        if !scope.locations.iter().all(is_on_offer) {
+            return None;
         }
         Some(CachedScope { loaded, base_versions })
     }

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::dsl::not;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 use earmark_application::StoreError;
 use earmark_domain::{
     AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, DispatchRecord, LineKey,
-    LineRecord, Loaded, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, ReleaseRead, Scope,
-    ServicePosition, ServiceRead, Sku,
+    LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, ReleaseRead,
+    Scope, ServicePosition, ServiceRead, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -36,6 +36,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         placed_with: BTreeMap::new(),
     };
     let processed = reader.processed(&scope.messages)?;
+    let known_locations = reader.known_locations(&scope.locations)?;
     reader.named_batches(&scope.batches)?;
     reader.lines_of_orders(&scope.orders)?;
     reader.named_lines(&scope.lines)?;
@@ -95,6 +96,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         products,
         batches: reader.batches.into_values().collect(),
         batch_pages_cut,
+        known_locations,
         orders,
         lines: reader.lines.into_values().collect(),
         allocations,
@@ -190,6 +192,23 @@ impl Reader<'_> {
             .load(self.connection)
             .map_err(store_error)?;
         found.iter().map(|(source, id)| rows::message(source, id)).collect()
+    }
+
+    /// Those of these locations at which a batch was ever created.
+    ///
+    /// By hand: the builder has no `EXISTS` on the rows of a list.
+    fn known_locations(&mut self, locations: &BTreeSet<Location>) -> Result<BTreeSet<Location>, StoreError> {
+        const KNOWN: &str = "SELECT json_each.value FROM json_each(?) \
+             WHERE EXISTS (SELECT 1 FROM batches WHERE batches.location = json_each.value)";
+        if locations.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let found: Vec<String> = statement::<Text>(KNOWN)
+            .list(locations.iter().map(Location::as_str))
+            .load(self.connection)
+            .map_err(store_error)?;
+        let is_found = |location: &&Location| found.iter().any(|name| name == location.as_str());
+        Ok(locations.iter().filter(is_found).cloned().collect())
     }
 
     /// Batches by reference, with their products.

@@ -96,6 +96,7 @@ async fn run_all(shop: &SqliteStore) {
                 orders: [key().order].into(),
                 dispatches: true,
                 batches: [batch_reference()].into(),
+                locations: [Location::default()].into(),
                 backlog: true,
                 release: Some(ReleaseScope {
                     batch: batch_reference(),

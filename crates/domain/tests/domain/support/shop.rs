@@ -362,6 +362,10 @@ impl Shop {
             release: release_read,
             batches,
             batch_pages_cut,
+            known_locations: (scope.locations.iter())
+                .filter(|location| self.batches.values().any(|batch| batch.location == **location))
+                .cloned()
+                .collect(),
             orders: scope
                 .orders
                 .iter()

@@ -42,7 +42,7 @@ pub struct Allocate {
     #[schema(example = 3, minimum = 1, maximum = 1_000_000_000)]
     pub quantity: u32,
     /// Where its units may come from, the preferred location first; from anywhere where it is left out.
-    #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
+    #[schema(example = json!(["main"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
     /// The handling when it does not fit; `reject` where it is left out.
@@ -67,7 +67,7 @@ pub struct OrderLine {
     #[schema(example = 3, minimum = 1, maximum = 1_000_000_000)]
     pub quantity: u32,
     /// Where its units may come from, the preferred location first; as the order says where it is left out.
-    #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
+    #[schema(example = json!(["main"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
 }
@@ -101,7 +101,7 @@ pub struct PlaceOrder {
     pub required_by: Option<String>,
     /// Where the units of lines without locations of their own may come from, the preferred location first; from
     /// anywhere where it is left out.
-    #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
+    #[schema(example = json!(["main"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
 }
@@ -133,7 +133,7 @@ pub struct OrderContent {
     pub required_by: Option<String>,
     /// Where the units of lines without locations of their own may come from, the preferred location first; from
     /// anywhere where it is left out.
-    #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
+    #[schema(example = json!(["main"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
 }
@@ -190,7 +190,7 @@ pub struct Quote {
     pub split: Option<bool>,
     /// Where the units of lines without locations of their own may come from, the preferred location first; from
     /// anywhere where it is left out.
-    #[schema(example = json!(["main", "north"]), min_items = 1, max_items = 16)]
+    #[schema(example = json!(["main"]), min_items = 1, max_items = 16)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<String>>,
 }

@@ -1,11 +1,11 @@
 //! Batches: the offers of products, those that the scope names, and those that lines lie in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::sql_types::{BigInt, Text};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::StoreError;
-use earmark_domain::{BATCH_PAGE, BatchPageEnd, BatchRecord, Reference, Scope, Sku};
+use earmark_domain::{BATCH_PAGE, BatchPageEnd, BatchRecord, Location, Reference, Scope, Sku};
 use futures::try_join;
 
 use super::lines::Lines;
@@ -84,6 +84,23 @@ pub(super) async fn named(
         .rows(conn)
         .await
         .map_err(store_error)
+}
+
+/// Those of the scope's locations at which a batch was ever created.
+pub(super) async fn known_locations(conn: &Session, scope: &Scope) -> Result<BTreeSet<Location>, StoreError> {
+    // By hand: LATERAL.
+    const KNOWN: &str = "SELECT asked.one FROM unnest(?) AS asked (one) \
+         CROSS JOIN LATERAL (SELECT FROM batches WHERE location = one LIMIT 1) AS batch";
+    if scope.locations.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let found: Vec<String> = statement::<Text>(KNOWN)
+        .array::<Text, _>(scope.locations.iter().map(Location::as_str).collect())
+        .rows(conn)
+        .await
+        .map_err(store_error)?;
+    let is_found = |location: &&Location| found.iter().any(|name| name == location.as_str());
+    Ok(scope.locations.iter().filter(is_found).cloned().collect())
 }
 
 /// The batches that lines lie in.

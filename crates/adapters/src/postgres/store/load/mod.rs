@@ -54,6 +54,7 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         (products, base_versions),
         mut offers,
         named_batches,
+        known_locations,
         orders,
         lines_by_key,
         lines_by_order,
@@ -69,6 +70,7 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         products::lock(conn, scope),
         batches::offers(conn, scope, named),
         batches::named(conn, &scope.batches),
+        batches::known_locations(conn, scope),
         orders::headers(conn, scope),
         lines::by_key(conn, scope),
         lines::by_order(conn, scope),
@@ -143,6 +145,7 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
     let loaded = Loaded {
         batches: batches.into_records(),
         batch_pages_cut,
+        known_locations,
         orders: records(orders)?,
         lines: lines.into_records(),
         allocations,

@@ -190,6 +190,12 @@ fn a_scope_that_needs_more_than_placing_lines_does_is_not_served() {
         ..wants()
     };
     assert_eq!(product_cache.cached(&with_a_message), None);
+    let from = |location| Scope {
+        locations: [Location::new(location).expect("a location")].into(),
+        ..wants()
+    };
+    assert_eq!(product_cache.cached(&from("elsewhere")), None, "it may be known");
+    assert!(product_cache.cached(&from("main")).is_some(), "it is on offer");
     assert_eq!(product_cache.cached(&allocate(1, "CHAIR", 1, false).scope()), None);
     assert_eq!(product_cache.cached(&Scope::default()), None);
 }
