@@ -88,7 +88,7 @@ pub async fn a_location_is_known_once_there_was_a_batch(db: Db) {
         let line = allocate_from("o-1", "LAMP", 1, &["it's", "north"]);
         match shop.decide(&line).await.answers.pop() {
             Some(Err(CommandError::Refused(refusal))) => refusal,
-            other => panic!("{other:?} is no refusal"),
+            other => unreachable!("{other:?} is no refusal"),
         }
     };
     let unknown = |names: &[&str]| Refusal::UnknownLocation(locations(names).as_slice().to_vec());

@@ -8,11 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-<<<<<<< HEAD
-const STORY: [&str; 37] = [
-=======
-const STORY: [&str; 36] = [
->>>>>>> 64051a4 (Refuse unknown locations by name)
+const STORY: [&str; 38] = [
     "live",
     "ready",
     "openapi",

@@ -299,9 +299,9 @@ async fn the_quantity_of_a_line_falls_and_rises_within_the_stock() {
     );
     assert_eq!(
         (&more.json()["requested"], &more.json()["available"]),
-        (&json!(8), &json!(7))
+        (&json!(11), &json!(10))
     );
-    assert_eq!(more.json()["remedy"], json!({"quantity": 7}));
+    assert_eq!(more.json()["remedy"], json!({"quantity": 10}));
     assert_eq!(change(10).await.json()["lines"][1]["quantity"], 10);
     assert_eq!(
         shop.patch("/v1/orders/o1/lines/SOFA", &json!({"quantity": 1}))

@@ -110,7 +110,7 @@ columns!(A B);
 columns!(A B C D E);
 columns!(A B C D E F);
 columns!(A B C D E F G H I J);
-columns!(A B C D E F G H I J K L M);
+columns!(A B C D E F G H I J K L M N O P);
 columns!(A B C D E F G H I J K L M N O P Q R S);
 
 fn columns_of<T: Table<AllColumns: Columns>>(_: T) -> Vec<Column> {

@@ -90,22 +90,17 @@ fn buy_more(shop: &mut Shop, short: &Shortage, more: u64, locations: &Locations)
         .filter(|batch| locations.is_any() || locations.as_slice().contains(&batch.location))
         .max_by_key(|batch| for_it(batch));
     let more = u32::try_from(more).expect("few units");
-    let command = match best {
-        Some(batch) => count(batch.reference.as_str(), batch.quantity.get() + more),
-        None => Command::CreateBatch(CreateBatch {
-            reference: reference("more"),
-            sku: sku("LAMP"),
-            quantity: units(more),
-            eta: None,
-            location: locations.as_slice()[0].clone(),
-        }),
-    };
+    // A line with unknown locations is refused for them.
+    let best = best.expect("a batch at its locations");
+    let command = count(best.reference.as_str(), best.quantity.get() + more);
     shop.run(&command).expect("more stock");
 }
 
 fn shortage(answer: Result<Outcome, Refusal>) -> Option<Shortage> {
     match answer {
         Err(Refusal::OutOfStock(short)) => Some(short),
+        // No shortage, and no remedy.
+        Err(Refusal::UnknownLocation(_)) => None,
         Err(other) => unreachable!("{other}"),
         Ok(_) => None,
     }

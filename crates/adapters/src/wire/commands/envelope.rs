@@ -17,7 +17,7 @@ type Reader = fn(&mut Fields<'_>, &mut Faults) -> Option<Command>;
 
 /// The commands that can be sent so: all but those that the service sends to itself. Each has the name that metrics and
 /// the OpenAPI document know it by. Those that streams are mostly made of come first.
-const COMMANDS: [(&str, Reader); 16] = [
+const COMMANDS: [(&str, Reader); 17] = [
     ("allocate", |fields, faults| {
         allocate(fields, faults).map(Command::Allocate)
     }),
@@ -38,6 +38,9 @@ const COMMANDS: [(&str, Reader); 16] = [
             reference: reference?,
             quantity: quantity?,
         })
+    }),
+    ("undo_receipt", |fields, faults| {
+        reference(fields, faults).map(Command::UndoReceipt)
     }),
     ("cancel_batch", |fields, faults| {
         reference(fields, faults).map(Command::CancelBatch)
@@ -179,6 +182,7 @@ mod tests {
         Command::CreateBatch(_) => Some(r#"{"create_batch": {"reference": "b", "sku": "s", "quantity": 1}}"#),
         Command::ChangeBatch(_) => Some(r#"{"change_batch": {"reference": "b", "eta": "2030-01-31"}}"#),
         Command::ReceiveBatch { .. } => Some(r#"{"receive_batch": {"reference": "b", "quantity": 0}}"#),
+        Command::UndoReceipt(_) => Some(r#"{"undo_receipt": {"reference": "b"}}"#),
         Command::CancelBatch(_) => Some(r#"{"cancel_batch": {"reference": "b"}}"#),
         Command::Allocate(_) => Some(r#"{"allocate": {"order_id": "o", "sku": "s", "quantity": 1, "split": true}}"#),
         Command::PlaceOrder(_) => Some(r#"{"place_order": {"order_id": "o", "lines": [{"sku": "s", "quantity": 1}]}}"#),

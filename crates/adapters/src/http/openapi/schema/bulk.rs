@@ -46,6 +46,8 @@ pub enum BulkCommand {
     DispatchOrder(LinesNamedOf),
     /// As in `DELETE /v1/orders/{order_id}/dispatch`.
     UndoDispatch(LinesNamedOf),
+    /// As in `DELETE /v1/batches/{reference}/receipt`.
+    UndoReceipt(BatchNamed),
     /// As in `DELETE /v1/orders/{order_id}/lines/{line_id}`.
     CancelLine(LineNamed),
     /// As in `DELETE /v1/orders/{order_id}`.

@@ -72,6 +72,10 @@ pub(crate) async fn bulk(request: HttpRequest, payload: Payload, api: Data<Api>)
 }
 
 /// The next thing that happens to a stream.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, which is taken apart where it is made"
+)]
 enum Step {
     Line(Result<Option<Line>, PayloadError>),
     Silence,
