@@ -3,9 +3,9 @@
 //! Each takes plain text and numbers, and fails the test when the domain does not accept them.
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, ExpireHolds, HoldFor, LineId,
-    LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
-    Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Dispatch, DispatchedLine,
+    ExpireHolds, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId,
+    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -351,10 +351,24 @@ pub fn change_line(order_id: &str, line_id: &str, quantity: u32) -> Command {
 /// Dispatches an order.
 #[must_use]
 pub fn dispatch(order_id: &str) -> Command {
-    Command::Dispatch {
+    Command::Dispatch(Dispatch {
         order: order(order_id),
         lines: None,
-    }
+        all_or_nothing: false,
+    })
+}
+
+/// Dispatches until so many units of a line have left.
+#[must_use]
+pub fn dispatch_part(order_id: &str, line_id: &str, quantity: u32) -> Command {
+    Command::Dispatch(Dispatch {
+        order: order(order_id),
+        lines: Some(vec![DispatchedLine {
+            line: line(order_id, line_id).line,
+            quantity: Some(units(quantity)),
+        }]),
+        all_or_nothing: false,
+    })
 }
 
 /// Undoes the dispatch of an order.

@@ -1,8 +1,8 @@
 //! Read models: what the views and exports read, and how it is shown at an instant.
 
 use earmark_domain::{
-    BatchRecord, BatchView, Count, LineRecord, LineView, OrderId, OrderRecord, OrderView, Part, ProductName,
-    ProductRecord, Promise, Promising, Sku, Units,
+    BatchRecord, BatchView, Count, DispatchedPart, LineRecord, LineView, OrderId, OrderRecord, OrderView, Part,
+    ProductName, ProductRecord, Promise, Promising, Sku, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,6 +14,8 @@ pub struct LineRead {
     pub record: LineRecord,
     /// Where its units are, in preference order, with each batch's ETA.
     pub allocations: Vec<(Part, Option<Date>)>,
+    /// What has left the building, in the order in which it left. Views read it, exports do not.
+    pub dispatches: Vec<DispatchedPart>,
 }
 
 impl LineRead {
@@ -34,13 +36,14 @@ impl LineRead {
                 on: promise.on.filter(|_| state == self.record.state),
                 ..promise
             },
+            quantity: self.record.total(),
             placed_at: self.record.terms.placed_at,
             hold_until: self.record.terms.hold_until.filter(|_| state.is_open()),
             key: self.record.terms.key,
             sku: self.record.sku,
-            quantity: self.record.terms.quantity,
             state,
             allocations: allocations.into_iter().map(|(part, _)| part).collect(),
+            dispatches: self.dispatches,
         }
     }
 }

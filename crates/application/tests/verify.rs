@@ -126,6 +126,7 @@ impl Past {
                 first_on: Some(date(1970, 1, 1)),
                 due_by: None,
             },
+            dispatched: Units::ZERO,
             terms: terms(number),
         };
         let allocation = AllocationRecord {

@@ -88,6 +88,7 @@ fn line(order: usize, of: usize, quantity: u32, state: LineState) -> LineRecord 
         state,
         placed_version: order as u64 + 1,
         promise: Promise::NONE,
+        dispatched: Units::ZERO,
         terms: LineTerms {
             key: key(order, of),
             quantity: units(quantity),

@@ -42,12 +42,12 @@ mod unit_of_work;
 
 pub use answers::availability::{Availability, AvailableOn, availability};
 pub use answers::explain::{QuotedLine, Remedy, Tried, TriedOutcome};
-pub use answers::outcome::{Effects, Moved, Outcome, PromiseMoved};
+pub use answers::outcome::{Effects, Hindrance, LeftBehind, Moved, Outcome, PromiseMoved};
 pub use answers::refusal::{Refusal, Shortage};
-pub use answers::view::{BatchView, LineView, OrderStatus, OrderView};
+pub use answers::view::{BatchView, DispatchedPart, LineView, OrderStatus, OrderView};
 pub use commands::command::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, ExpireHolds, LineRequest, PassDay,
-    PutProduct, Quote,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine, ExpireHolds,
+    LineRequest, PassDay, PutProduct, Quote,
 };
 pub use commands::place_order::{
     HoldFor, HoldForError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderLine,

@@ -7,8 +7,8 @@ use earmark_application::{Answer, CommandError};
 use earmark_domain::{Command, LineState, OnOrderShortage, Outcome, Promising, Quote, Refusal};
 
 use crate::build::{
-    allocate, cancel_order, confirm, confirm_some, count_batch, create_batch, create_inbound, day, dispatch, hold,
-    line, order, place, quote, sku, undo_dispatch,
+    allocate, cancel_order, confirm, confirm_some, count_batch, create_batch, create_inbound, day, dispatch,
+    dispatch_part, hold, order, place, quote, sku, undo_dispatch,
 };
 use crate::databases::Db;
 use crate::shop_engine::ShopEngine;
@@ -190,10 +190,7 @@ pub async fn dispatched_units_stay_dispatched_until_that_is_undone(db: Db) {
             OnOrderShortage::Reject,
             false,
         ),
-        Command::Dispatch {
-            order: order("o1"),
-            lines: Some(BTreeSet::from([line("o1", "1").line])),
-        },
+        dispatch_part("o1", "1", 4),
     ])
     .await;
     for _ in 0..2 {

@@ -1,6 +1,6 @@
 //! Checks a record of requests against the state: acknowledged commands are stored whole, and none in part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -256,13 +256,31 @@ pub async fn check_balances(desk: &Desk) {
 pub async fn repeat(record: &[Entry], client: &Client) {
     let before = client.events().await.len();
     let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
-    for entry in record.iter().filter(|entry| entry.is_done()) {
+    let done = || record.iter().filter(|entry| entry.is_done());
+    let cancelled: BTreeSet<&str> = done()
+        .filter_map(|entry| match &entry.request {
+            Request::Cancel { order } => Some(order.as_str()),
+            _ => None,
+        })
+        .collect();
+    for entry in done() {
         if let Request::Count { batch, quantity } = &entry.request {
             // Only the last count of a batch can be repeated without a change.
             counted.insert(batch, *quantity);
             continue;
         }
-        let again = entry.request.send(client).await.expect("the service runs").answers(200);
+        let again = entry.request.send(client).await.expect("the service runs");
+        // What was cancelled is not answered as if it were placed.
+        let ended = match &entry.request {
+            Request::Place { order, .. } if cancelled.contains(order.as_str()) => Some("order_cancelled"),
+            Request::Allocate { order, .. } if cancelled.contains(order.as_str()) => Some("line_ended"),
+            _ => None,
+        };
+        if let Some(code) = ended {
+            let _ = again.refuses(409, code);
+            continue;
+        }
+        let again = again.answers(200);
         let first = entry
             .answer
             .as_ref()

@@ -115,7 +115,7 @@ async fn a_line_that_may_be_backordered_is_accepted_into_the_backlog(desk: Desk)
     desk.buy("B1", "LAMP", 3).await;
     let reply = desk.allocate_or_wait("o1", "LAMP", 4).await;
     let line = json!({
-        "order_id": "o1", "line_id": "LAMP", "sku": "LAMP", "quantity": 4, "status": "backordered", "allocations": [],
+        "order_id": "o1", "line_id": "LAMP", "sku": "LAMP", "quantity": 4, "status": "backordered", "allocations": [], "dispatches": [],
         "promised_on": null, "first_promised_on": null, "at_risk": false,
     });
     assert_eq!(without_placing(reply.answers(202)), line);
@@ -205,7 +205,7 @@ async fn one_line_can_be_cancelled_and_the_others_stay(desk: Desk) {
     assert_eq!(
         without_placing(order["lines"][0].clone()),
         json!({
-            "order_id": "o1", "line_id": "l 1", "sku": "LAMP", "quantity": 5, "status": "cancelled", "allocations": [],
+            "order_id": "o1", "line_id": "l 1", "sku": "LAMP", "quantity": 5, "status": "cancelled", "allocations": [], "dispatches": [],
             "promised_on": null, "first_promised_on": FAR, "at_risk": false,
         })
     );

@@ -152,7 +152,11 @@ fn confirmation() -> (Method, &'static str, Value) {
 }
 
 fn dispatch() -> (Method, &'static str, Value) {
-    (Method::POST, "/v1/orders/o1/dispatch", json!({"lines": ["LAMP"]}))
+    (
+        Method::POST,
+        "/v1/orders/o1/dispatch",
+        json!({"lines": [{"line_id": "LAMP", "quantity": 1}]}),
+    )
 }
 
 fn quote() -> (Method, &'static str, Value) {
@@ -208,10 +212,15 @@ async fn lines_are_named_each_once(desk: Desk) {
     for call in [dispatch(), confirmation()] {
         refuse(&desk, &stored, call, "lines", &wrong).await;
     }
-    refuse(&desk, &stored, dispatch(), "lines[0]", &NO_NAMES).await;
-    refuse(&desk, &stored, confirmation(), "lines[0].line_id", &NO_NAMES).await;
+    for call in [dispatch(), confirmation()] {
+        refuse(&desk, &stored, call, "lines[0].line_id", &NO_NAMES).await;
+    }
     for (path, lines, field) in [
-        ("/v1/orders/o1/dispatch", json!(["a", "LAMP", "a"]), "lines[2]"),
+        (
+            "/v1/orders/o1/dispatch",
+            json!([{"line_id": "a"}, {"line_id": "LAMP"}, {"line_id": "a"}]),
+            "lines[2].line_id",
+        ),
         (
             "/v1/orders/o1/confirmation",
             json!([{"line_id": "a"}, {"line_id": "a", "quantity": 1}]),

@@ -144,7 +144,7 @@ fn a_day(ending: &str) -> Vec<(Value, Method, String, Value)> {
         "dispatch_order",
         of_order.clone(),
         dispatch(Method::POST),
-        json!({"lines": ["1"]}),
+        json!({"lines": [{"line_id": "1", "quantity": 3}]}),
     );
     add(
         "cancel_order",

@@ -53,10 +53,10 @@ async fn a_path_that_does_not_exist_is_not_found(desk: Desk) {
 
 async fn an_unknown_method_is_answered_with_the_allowed_ones(desk: Desk) {
     for (method, path, allowed) in [
-        (Method::GET, "/v1/batches", vec!["POST"]),
+        (Method::PUT, "/v1/batches", vec!["GET", "HEAD", "POST"]),
         (Method::PUT, "/v1/batches/B1", vec!["DELETE", "GET", "HEAD", "PATCH"]),
         (Method::PUT, "/v1/allocations", vec!["POST"]),
-        (Method::GET, "/v1/orders", vec!["POST"]),
+        (Method::PUT, "/v1/orders", vec!["GET", "HEAD", "POST"]),
         (Method::PATCH, "/v1/orders/o1", vec!["DELETE", "GET", "HEAD", "PUT"]),
         (Method::GET, "/v1/orders/o1/lines/l1", vec!["DELETE", "PATCH"]),
         (Method::GET, "/v1/orders/o1/confirmation", vec!["POST"]),

@@ -69,7 +69,7 @@ async fn a_shortfall_releases_the_latest_lines_and_no_more_than_needed(desk: Des
         without_placing(change["effects"]["backordered"].clone()),
         json!([{
             "order_id": "third", "line_id": "LAMP", "sku": "LAMP", "quantity": 3, "status": "backordered",
-            "allocations": [], "promised_on": null, "first_promised_on": FAR, "at_risk": false,
+            "allocations": [], "dispatches": [], "promised_on": null, "first_promised_on": FAR, "at_risk": false,
         }])
     );
     assert_eq!(change["effects"]["allocated"], json!([]));

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, HoldFor, LineId, LineRequest, Location,
-    Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine, HoldFor,
+    LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
+    Precedence, Priority,
 };
 use earmark_tests::build::{
     cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku,
@@ -182,11 +183,25 @@ pub(crate) fn a_command() -> impl Strategy<Value = Command> {
         4 => (an_order(), a_line(), 1..12_u32).prop_map(|(id, line, units)| change_line(&id, &line, units)),
         2 => (an_order(), a_line()).prop_map(|(id, line)| cancel_line(&id, &line)),
         2 => an_order().prop_map(|id| cancel_order(&id)),
-        3 => (an_order(), some()).prop_map(move |(id, line)| Command::Dispatch { order: order(&id), lines: only(line) }),
+        5 => a_dispatch(),
         2 => (an_order(), some()).prop_map(move |(id, line)| {
             Command::UndoDispatch { order: order(&id), lines: only(line) }
         }),
     ]
+}
+
+fn a_dispatch() -> impl Strategy<Value = Command> {
+    let part = (a_line(), prop::option::weighted(0.7, 1..8_u32)).prop_map(|(line, quantity)| DispatchedLine {
+        line: LineId::new(line).expect("a line id"),
+        quantity: quantity.map(units),
+    });
+    (an_order(), prop::option::of(part), any::<bool>()).prop_map(|(id, part, all_or_nothing)| {
+        Command::Dispatch(Dispatch {
+            order: order(&id),
+            lines: part.map(|part| vec![part]),
+            all_or_nothing,
+        })
+    })
 }
 
 pub(crate) fn a_step() -> impl Strategy<Value = Step> {

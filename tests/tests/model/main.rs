@@ -58,7 +58,7 @@ async fn line_states(shop: &ShopEngine) -> LineStates {
             .map(|dispatch| (&dispatch.key, &dispatch.batch, dispatch.quantity));
         for (key, batch, quantity) in held.chain(dispatched) {
             let line = states.get_mut(key).expect("a line");
-            line.2.insert(batch.clone(), u64::from(quantity.get()));
+            *line.2.entry(batch.clone()).or_default() += u64::from(quantity.get());
         }
     }
     states
@@ -71,6 +71,7 @@ fn answered(answer: &Answer) -> Answered {
         Ok(
             Outcome::ProductPut { changed, .. }
             | Outcome::BatchChanged { changed, .. }
+            | Outcome::OrderDispatched { changed, .. }
             | Outcome::OrderChanged { changed, .. },
         ) => *changed,
         Ok(

@@ -4,7 +4,9 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, Change, ChangeSet, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units};
+use earmark_domain::{
+    BatchRecord, Change, ChangeSet, DispatchRecord, LineKey, LineRecord, LineState, Quantity, Reference, Sku, Units,
+};
 
 use super::tables::{Tables, committed};
 
@@ -148,7 +150,7 @@ impl<'a> Proposal<'a> {
         for dispatch in &changes.returned {
             let stored = self.tables.line(&dispatch.key);
             conflict_unless(stored.is_some_and(|line| line.dispatches.contains(dispatch)))?;
-            conflict_unless(returned.insert((&dispatch.key, &dispatch.batch)))?;
+            conflict_unless(returned.insert((&dispatch.key, &dispatch.batch, dispatch.dispatched_version)))?;
             let batch = sums.batch(&dispatch.batch)?;
             batch.dispatched = subtract(batch.dispatched, dispatch.quantity)?;
         }
@@ -164,9 +166,10 @@ impl<'a> Proposal<'a> {
         }
         let mut dispatched = BTreeSet::new();
         for dispatch in &changes.dispatched {
-            let at = (&dispatch.key, &dispatch.batch);
+            let at = (&dispatch.key, &dispatch.batch, dispatch.dispatched_version);
             let stored = self.tables.line(&dispatch.key);
-            let exists = stored.is_some_and(|line| line.dispatches.iter().any(|other| other.batch == dispatch.batch));
+            let is_same = |other: &DispatchRecord| (&other.batch, other.dispatched_version) == (at.1, at.2);
+            let exists = stored.is_some_and(|line| line.dispatches.iter().any(is_same));
             conflict_unless((!exists || returned.contains(&at)) && dispatched.insert(at))?;
             let batch = sums.batch_for(&dispatch.key, &dispatch.batch)?;
             batch.dispatched = add(batch.dispatched, dispatch.quantity, &dispatch.batch)?;

@@ -88,9 +88,9 @@ impl Tables {
             loaded.lines.push(line.record.clone());
             references.extend(line.allocations.iter().map(|allocation| allocation.batch.clone()));
             loaded.allocations.extend(line.allocations.iter().cloned());
-            if scope.dispatches && scope.orders.contains(&line.record.terms.key.order) {
+            loaded.dispatches.extend(line.dispatches.iter().cloned());
+            if scope.dispatches {
                 references.extend(line.dispatches.iter().map(|dispatch| dispatch.batch.clone()));
-                loaded.dispatches.extend(line.dispatches.iter().cloned());
             }
         }
         let batches = references.iter().filter_map(|reference| self.batches.get(reference));

@@ -34,6 +34,7 @@ impl Tables {
         LineRead {
             record: line.record.clone(),
             allocations: parts.into_iter().map(part).collect(),
+            dispatches: line.dispatches.iter().map(Into::into).collect(),
         }
     }
 

@@ -250,7 +250,7 @@ impl Tables {
 
     fn undo_dispatch(&mut self, dispatch: &DispatchRecord) {
         let line = self.line_mut(&dispatch.key).expect("the check found the line");
-        line.dispatches.retain(|dispatched| dispatched.batch != dispatch.batch);
+        line.dispatches.retain(|dispatched| dispatched != dispatch);
         let batch = self.batch_mut(&dispatch.batch);
         batch.record.dispatched = batch
             .record

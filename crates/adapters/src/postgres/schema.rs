@@ -69,6 +69,7 @@ diesel::table! {
         release_rank -> BigInt,
         placed_version -> BigInt,
         first_placed_version -> Nullable<BigInt>,
+        dispatched -> Integer,
     }
 }
 
@@ -96,12 +97,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    dispatches (order_id, line_id, batch) {
+    dispatches (order_id, line_id, batch, dispatched_version) {
         order_id -> Text,
         line_id -> Text,
         batch -> Text,
         quantity -> Integer,
         allocated_version -> BigInt,
+        dispatched_version -> BigInt,
+        dispatched_at -> Timestamptz,
     }
 }
 

@@ -73,6 +73,7 @@ diesel::table! {
         units -> Nullable<BigInt>,
         release_rank -> BigInt,
         placed_sequence -> Nullable<BigInt>,
+        dispatched -> BigInt,
     }
 }
 
@@ -101,12 +102,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    dispatches (order_id, line_id, batch) {
+    dispatches (order_id, line_id, batch, dispatched_version) {
         order_id -> Text,
         line_id -> Text,
         batch -> Text,
         quantity -> BigInt,
         allocated_version -> BigInt,
+        dispatched_version -> BigInt,
+        dispatched_at -> BigInt,
     }
 }
 

@@ -41,7 +41,7 @@ async fn an_order_shows_its_deadline_its_priority_and_the_day_it_is_required_by(
     let placed = shop.post("/v1/orders", &order).await;
     assert_eq!(placed.status, StatusCode::CREATED);
     let line = json!({"order_id": "o1", "line_id": "LAMP", "sku": "LAMP", "quantity": 4, "status": "held",
-                      "allocations": [{"batch": "L1", "quantity": 4}], "promised_on": TODAY,
+                      "allocations": [{"batch": "L1", "quantity": 4}], "dispatches": [], "promised_on": TODAY,
                       "first_promised_on": TODAY, "at_risk": false, "placed_at": "2026-02-01T09:00:00Z"});
     let mut expected = json!({"order_id": "o1", "status": "held", "priority": -7, "required_by": "2026-03-01",
                               "lines": [line]});
@@ -333,7 +333,7 @@ async fn allocated_units_are_dispatched_and_the_dispatch_is_undone() {
     let dispatch = "/v1/orders/o1/dispatch";
     assert_eq!(shop.post(dispatch, &json!({})).await.code(), "not_firm");
     shop.post("/v1/orders/o1/confirmation", &json!({})).await;
-    let one = shop.post(dispatch, &json!({"lines": ["LAMP"]})).await;
+    let one = shop.post(dispatch, &json!({"lines": [{"line_id": "LAMP"}]})).await;
     assert_eq!(
         (one.status, statuses(&one.json())),
         (StatusCode::OK, vec!["allocated", "dispatched"])
@@ -355,7 +355,9 @@ async fn allocated_units_are_dispatched_and_the_dispatch_is_undone() {
         (below.code(), below.json()["dispatched"].clone()),
         ("below_dispatched".to_owned(), json!(4))
     );
-    let request = shop.request("DELETE", dispatch).set_json(json!({"lines": ["LAMP"]}));
+    let request = shop
+        .request("DELETE", dispatch)
+        .set_json(json!({"lines": [{"line_id": "LAMP"}]}));
     assert_eq!(statuses(&shop.send(request).await.json()), ["dispatched", "allocated"]);
     let undone = shop.delete(dispatch).await;
     assert_eq!(
@@ -381,7 +383,9 @@ async fn an_impossible_dispatch_is_a_problem() {
         (&json!("LAMP"), &json!("L1"))
     );
     shop.delete("/v1/orders/o1").await;
-    let nothing = shop.post("/v1/orders/o1/dispatch", &json!({"lines": ["LAMP"]})).await;
+    let nothing = shop
+        .post("/v1/orders/o1/dispatch", &json!({"lines": [{"line_id": "LAMP"}]}))
+        .await;
     assert_eq!(
         (
             nothing.code(),
@@ -394,8 +398,8 @@ async fn an_impossible_dispatch_is_a_problem() {
         (json!({"lines": []}), vec!["lines"]),
         (json!({"lines": "LAMP"}), vec!["lines"]),
         (
-            json!({"lines": ["LAMP", "LAMP", ""], "line": 1}),
-            vec!["lines[1]", "lines[2]", "line"],
+            json!({"lines": [{"line_id": "LAMP"}, {"line_id": "LAMP"}, {"line_id": ""}, "LAMP"], "line": 1}),
+            vec!["lines[1].line_id", "lines[2].line_id", "lines[3]", "line"],
         ),
     ] {
         for method in ["POST", "DELETE"] {

@@ -109,9 +109,10 @@ macro_rules! columns {
 columns!(A B);
 columns!(A B C D E);
 columns!(A B C D E F);
+columns!(A B C D E F G);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K L M N O P);
-columns!(A B C D E F G H I J K L M N O P Q R S);
+columns!(A B C D E F G H I J K L M N O P Q R S T);
 
 fn columns_of<T: Table<AllColumns: Columns>>(_: T) -> Vec<Column> {
     T::AllColumns::list()

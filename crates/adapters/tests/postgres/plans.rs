@@ -7,7 +7,8 @@ use earmark_application::{
     LeaseToken, LineFilter, Views, Worklist,
 };
 use earmark_domain::{
-    Command, ConfirmOrder, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence, Priority,
+    Command, ConfirmOrder, Dispatch, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence,
+    Priority,
 };
 use tokio_postgres::Client;
 
@@ -85,10 +86,11 @@ async fn holds(store: &PostgresStore, part: &str) {
     )
     .await;
     for command in [
-        Command::Dispatch {
+        Command::Dispatch(Dispatch {
             order: order("D1"),
             lines: None,
-        },
+            all_or_nothing: false,
+        }),
         Command::UndoDispatch {
             order: order("D1"),
             lines: None,
@@ -200,11 +202,11 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              SELECT 'PAST-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO orders SELECT 'GONE-' || n, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-             promised_on, placed_version) \
-             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, '2029-01-01', 1 \
+             promised_on, placed_version, dispatched) \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 'dispatched', false, now(), true, '2029-01-01', 1, 1 \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO dispatches \
-             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 1 FROM generate_series(1, {PAST}) AS n; \
+             SELECT 'GONE-' || n, '1', 'PAST-' || n, 1, 1, 2, now() FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO events \
              SELECT nextval('events_sequence'), 'PAST-' || n, 1, 'PAST-' || n, 'Allocated', now(), current_date, \
              'past', 'past', '{{}}' \

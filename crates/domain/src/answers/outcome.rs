@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use super::explain::QuotedLine;
 use super::view::{BatchView, LineView, OrderView};
 use crate::language::line_terms::Part;
-use crate::language::name::{LineKey, ProductName, Sku};
-use crate::language::quantity::Count;
+use crate::language::name::{LineKey, ProductName, Reference, Sku};
+use crate::language::quantity::{Count, Quantity};
 use crate::records::batch::BatchRecord;
 
 /// A line that stays in its batches and has a new promise date.
@@ -35,6 +35,26 @@ pub struct Moved {
     pub promised_from: Date,
     /// The promise date now.
     pub promised_to: Date,
+}
+
+/// Why units of a line can't leave the building.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hindrance {
+    /// They are in a batch that is not in the warehouse: the first one, if there are several.
+    NotInWarehouse(Reference),
+    /// The line waits for stock.
+    NotAllocated,
+}
+
+/// Units of a line that a dispatch left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Which line.
+    pub key: LineKey,
+    /// How many of the units that were to leave.
+    pub quantity: Quantity,
+    /// Why.
+    pub why: Hindrance,
 }
 
 /// The effects of a change of stock on lines.
@@ -105,8 +125,16 @@ pub enum Outcome {
         /// Whether this command placed it.
         fresh: bool,
     },
-    /// The order, or a line of it, was changed as asked: confirmed, dispatched, a dispatch undone, cancelled, or
-    /// another quantity.
+    /// Units of the order left the building.
+    OrderDispatched {
+        /// The order in its current state.
+        order: OrderView,
+        /// What can't leave yet, by line id.
+        left_behind: Vec<LeftBehind>,
+        /// Whether anything left.
+        changed: bool,
+    },
+    /// The order, or a line of it, was changed as asked: confirmed, a dispatch undone, cancelled, or another quantity.
     OrderChanged {
         /// The order in its current state.
         order: OrderView,
@@ -151,6 +179,7 @@ impl Outcome {
         match self {
             Self::ProductPut { changed, .. }
             | Self::BatchChanged { changed, .. }
+            | Self::OrderDispatched { changed, .. }
             | Self::OrderChanged { changed, .. } => !*changed,
             Self::BatchCreated { fresh, .. } | Self::LinePlaced { fresh, .. } | Self::OrderPlaced { fresh, .. } => {
                 !*fresh

@@ -25,6 +25,20 @@ pub struct Shortage {
     pub remedy: Remedy,
 }
 
+impl Shortage {
+    /// The shortage of the whole line, of which so many units have left the building.
+    pub(crate) fn beside(self, dispatched: Units) -> Self {
+        let all = Quantity::new(i128::from(dispatched.get()));
+        Self {
+            requested: all.map_or(self.requested, |dispatched| dispatched.plus(self.requested)),
+            available: self.available.plus(dispatched),
+            largest_batch: self.largest_batch.plus(dispatched),
+            remedy: self.remedy.beside(dispatched),
+            ..self
+        }
+    }
+}
+
 /// Why a command was refused. Nothing is stored, except the OutOfStock events of a shortage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -122,9 +136,24 @@ pub enum Refusal {
         /// Units that were to be confirmed.
         asked: Quantity,
     },
-    /// The line's units have left the building.
-    #[error("line {0} has been dispatched")]
-    AlreadyDispatched(LineKey),
+    /// More units of the line have left the building than were named.
+    #[error("{dispatched} units of line {key} have been dispatched")]
+    AlreadyDispatched {
+        /// Which line.
+        key: LineKey,
+        /// Its units that have left.
+        dispatched: Units,
+    },
+    /// More units were to leave than the line has.
+    #[error("{asked} units of line {key} are to leave, it has {quantity}")]
+    ExceedsLine {
+        /// Which line.
+        key: LineKey,
+        /// All of its units, those that have left among them.
+        quantity: Quantity,
+        /// Units that were to have left.
+        asked: Quantity,
+    },
     /// The line was refused, cancelled, or has expired.
     #[error("line {key} is {}", .state.as_str())]
     LineEnded {
@@ -185,7 +214,8 @@ impl Refusal {
             Self::NotHeld(_) => "not_held",
             Self::HoldExpired { .. } => "hold_expired",
             Self::ExceedsHold { .. } => "exceeds_hold",
-            Self::AlreadyDispatched(_) | Self::BatchDispatched { .. } => "already_dispatched",
+            Self::ExceedsLine { .. } => "exceeds_line",
+            Self::AlreadyDispatched { .. } | Self::BatchDispatched { .. } => "already_dispatched",
             Self::LineEnded { .. } => "line_ended",
             Self::NotInWarehouse { .. } => "not_in_warehouse",
             Self::NotFirm(_) => "not_firm",

@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 use crate::language::line_terms::{LineState, Part};
-use crate::language::name::{LineKey, OrderId, Sku};
+use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::precedence::Precedence;
 use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::records::batch::{BatchRecord, BatchStatus};
-use crate::records::order::OrderRecord;
+use crate::records::order::{DispatchRecord, OrderRecord};
 
 /// A batch as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,27 @@ impl BatchView {
     }
 }
 
+/// Units of a line that left the building together, from one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DispatchedPart {
+    /// The batch they left.
+    pub batch: Reference,
+    /// How many.
+    pub quantity: Quantity,
+    /// When they left.
+    pub at: Timestamp,
+}
+
+impl From<&DispatchRecord> for DispatchedPart {
+    fn from(record: &DispatchRecord) -> Self {
+        Self {
+            batch: record.batch.clone(),
+            quantity: record.quantity,
+            at: record.dispatched_at,
+        }
+    }
+}
+
 /// A line as a reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LineView {
@@ -45,12 +66,14 @@ pub struct LineView {
     pub key: LineKey,
     /// The product it wants.
     pub sku: Sku,
-    /// The units it wants.
+    /// The units it wants, those that have left the building among them.
     pub quantity: Quantity,
     /// Its state.
     pub state: LineState,
-    /// Its units by batch, in preference order.
+    /// The units it has in batches, in preference order.
     pub allocations: Vec<Part>,
+    /// The units that have left the building, in the order in which they left.
+    pub dispatches: Vec<DispatchedPart>,
     /// What it was promised.
     pub promise: Promise,
     /// Whether it is at risk: it is promised for later than it is required by, or rests on an overdue batch, or waits

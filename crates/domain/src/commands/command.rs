@@ -94,6 +94,27 @@ pub struct ConfirmOrder {
     pub reacquire: bool,
 }
 
+/// A line of which units leave the building.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DispatchedLine {
+    /// Which line.
+    pub line: LineId,
+    /// How many of its units have left when this is done, those that left before among them; `None`: all. So the same
+    /// command again changes nothing.
+    pub quantity: Option<Quantity>,
+}
+
+/// Records that units of a firm order leave the building.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dispatch {
+    /// Which order.
+    pub order: OrderId,
+    /// Which of its lines; `None`: all that are open.
+    pub lines: Option<Vec<DispatchedLine>>,
+    /// Whether nothing leaves unless all of it can.
+    pub all_or_nothing: bool,
+}
+
 /// Asks what placing an order would give, line by line. It changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
@@ -163,13 +184,8 @@ pub enum Command {
     CancelLine(LineKey),
     /// Cancels every line of an order.
     CancelOrder(OrderId),
-    /// Records that the units of lines leave the building.
-    Dispatch {
-        /// Which order.
-        order: OrderId,
-        /// Which of its lines; `None`: all that are allocated.
-        lines: Option<BTreeSet<LineId>>,
-    },
+    /// Records that units of lines leave the building.
+    Dispatch(Dispatch),
     /// Undoes a dispatch: the units of lines are allocated again.
     UndoDispatch {
         /// Which order.
@@ -207,7 +223,7 @@ impl Command {
             Self::ChangeLineQuantity { .. } => "change_line",
             Self::CancelLine(_) => "cancel_line",
             Self::CancelOrder(_) => "cancel_order",
-            Self::Dispatch { .. } => "dispatch_order",
+            Self::Dispatch(_) => "dispatch_order",
             Self::UndoDispatch { .. } => "undo_dispatch",
             Self::Quote(_) => "quote",
             Self::ExpireHolds(_) => "expire_holds",
@@ -239,7 +255,7 @@ impl Command {
             | Self::ChangeLineQuantity { .. }
             | Self::CancelLine(_)
             | Self::CancelOrder(_)
-            | Self::Dispatch { .. }
+            | Self::Dispatch(_)
             | Self::UndoDispatch { .. }
             | Self::Quote(_) => true,
         }
@@ -252,7 +268,7 @@ impl Command {
             self,
             Self::Allocate(_)
                 | Self::PlaceOrder(_)
-                | Self::Dispatch { .. }
+                | Self::Dispatch(_)
                 | Self::UndoDispatch { .. }
                 | Self::Quote(_)
                 | Self::PassDay(_)
@@ -293,7 +309,7 @@ impl Command {
             Self::CancelLine(key) | Self::ChangeLineQuantity { key, .. } => key.order.as_str(),
             Self::ConfirmOrder(ConfirmOrder { order, .. })
             | Self::CancelOrder(order)
-            | Self::Dispatch { order, .. }
+            | Self::Dispatch(Dispatch { order, .. })
             | Self::UndoDispatch { order, .. } => order.as_str(),
         }
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use jiff::civil::Date;
 
-use super::command::{ChangeBatch, Command, ConfirmOrder, PassDay};
+use super::command::{ChangeBatch, Command, ConfirmOrder, Dispatch, PassDay};
 use super::place_order::OrderLine;
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
@@ -96,7 +96,8 @@ pub struct Scope {
     pub lines: BTreeSet<LineKey>,
     /// Orders: the header, all lines, and the products of all lines.
     pub orders: BTreeSet<OrderId>,
-    /// Whether to read what the lines of these orders have dispatched, with the batches it left.
+    /// Whether to read the batches that dispatched units of these orders have left. What has left of a line is always
+    /// read with it.
     pub dispatches: bool,
     /// Batches by reference, and their products.
     pub batches: BTreeSet<Reference>,
@@ -184,7 +185,7 @@ impl Scope {
                 }
                 | Command::CancelLine(LineKey { order, .. })
                 | Command::CancelOrder(order) => orders.push(order.clone()),
-                Command::Dispatch { order, .. } => {
+                Command::Dispatch(Dispatch { order, .. }) => {
                     orders.push(order.clone());
                     frees = false;
                 }

@@ -112,9 +112,9 @@ pub enum Fact {
         from: Vec<Part>,
         /// Why.
         why: DeallocationReason,
-        /// The units it still wants; `None`: the line has ended.
+        /// The units it still wants; `None`: none, but for those that have left the building.
         left: Option<Quantity>,
-        /// The day that the units it still has are promised for; `None`: it has none.
+        /// The day that the units it still has, or that left, are promised for; `None`: there are none.
         promised_on: Option<Date>,
     },
     /// A line moved to other batches.
@@ -179,19 +179,23 @@ pub enum Fact {
         /// The line.
         key: LineKey,
     },
-    /// The units of a line left the building.
+    /// Units of a line left the building.
     Dispatched {
         /// The line.
         key: LineKey,
-        /// Its units, by the batches they left.
+        /// The units, by the batches they left.
         from: Vec<Part>,
+        /// The units it still wants; `None`: all have left.
+        left: Option<Quantity>,
     },
-    /// A dispatch was undone: the units of a line are allocated again.
+    /// What was dispatched of a line came back: its units are allocated again.
     DispatchUndone {
         /// The line.
         key: LineKey,
-        /// Its units, by the batches they are in again.
+        /// The units, by the batches they are in again.
         to: Vec<Part>,
+        /// The day that all of its units are promised for.
+        promised_on: Date,
     },
     /// An order was placed, all of its lines at once.
     OrderPlaced {
@@ -262,18 +266,25 @@ impl Fact {
     #[must_use]
     pub(crate) fn promise(&self, before: Promise, required_by: Option<Date>) -> Promise {
         match self {
+            // What had left before is all that the line gets.
+            Self::Deallocated {
+                left: None,
+                promised_on: Some(_),
+                ..
+            } => before.broken(),
             Self::Deallocated {
                 promised_on: Some(on), ..
             } if before.on == Some(*on) => before,
             Self::Allocated { promised_on: on, .. }
             | Self::Reallocated { promised_to: on, .. }
             | Self::PromiseChanged { to: on, .. }
+            | Self::DispatchUndone { promised_on: on, .. }
             | Self::Deallocated {
                 promised_on: Some(on), ..
             } => before.told(*on, required_by),
             Self::Deallocated { promised_on: None, .. } | Self::Backordered { .. } => before.withdrawn(),
-            Self::PromiseBroken { .. } | Self::Dispatched { .. } => before.broken(),
-            Self::DispatchUndone { .. } => before.on.map_or(before, |on| before.told(on, required_by)),
+            // Nothing of it is due any more once all has left.
+            Self::PromiseBroken { .. } | Self::Dispatched { left: None, .. } => before.broken(),
             _ => before,
         }
     }

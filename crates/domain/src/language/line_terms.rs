@@ -94,7 +94,7 @@ pub struct Part {
 pub struct LineTerms {
     /// Which line.
     pub key: LineKey,
-    /// The units it wants.
+    /// The units it wants and that have not left the building; of a dispatched line, all that have.
     pub quantity: Quantity,
     /// Whether it may be spread over several batches.
     pub split: bool,

@@ -44,6 +44,11 @@ impl Quantity {
     pub const fn units(self) -> Units {
         Units(self.0.get() as u64)
     }
+
+    /// The sum of units of one line, which together are no more than a line may want.
+    pub(crate) fn plus(self, more: Self) -> Self {
+        Self::new(i128::from(self.get()) + i128::from(more.get())).expect("the sum is what the line wants")
+    }
 }
 
 impl fmt::Debug for Quantity {

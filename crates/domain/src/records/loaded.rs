@@ -67,7 +67,7 @@ pub struct Loaded {
     pub lines: Vec<LineRecord>,
     /// All allocations of these lines.
     pub allocations: Vec<AllocationRecord>,
-    /// What these lines have dispatched, if the scope asks for it.
+    /// All that these lines have dispatched.
     pub dispatches: Vec<DispatchRecord>,
     /// When the next hold of a product ends, if the scope asks for it.
     pub next_holds: Vec<NextHold>,

@@ -7,7 +7,7 @@ use crate::language::line_terms::{LineState, LineTerms};
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::precedence::{Precedence, ReleaseRank, ServicePosition};
 use crate::language::promise::Promise;
-use crate::language::quantity::Quantity;
+use crate::language::quantity::{Quantity, Units};
 use crate::promising::is_at_risk;
 
 /// The header of an order that was placed with all of its lines at once.
@@ -36,6 +36,8 @@ pub struct LineRecord {
     pub placed_version: u64,
     /// What it was promised.
     pub promise: Promise,
+    /// Its units that have left the building.
+    pub dispatched: Units,
     /// The terms it was placed on, or was changed to. `hold_until` is set while the line is held, or waits in a held
     /// order: from that deadline on it does not count.
     pub terms: LineTerms,
@@ -46,6 +48,12 @@ impl LineRecord {
     #[must_use]
     pub const fn key(&self) -> &LineKey {
         &self.terms.key
+    }
+
+    /// All units its customer gets, those that have left the building among them.
+    #[must_use]
+    pub fn total(&self) -> Quantity {
+        total(self.state, self.terms.quantity, self.dispatched)
     }
 
     /// Its position in the order of service.
@@ -113,4 +121,16 @@ pub struct DispatchRecord {
     /// The version of the product whose event allocated them there: the allocation gets it back if the dispatch is
     /// undone.
     pub allocated_version: u64,
+    /// The version of the product whose event tells that they left. A line may leave in parts.
+    pub dispatched_version: u64,
+    /// When they left.
+    pub dispatched_at: Timestamp,
+}
+
+/// All units that the customer of a line gets: those that have left the building, and those it still wants.
+pub(crate) fn total(state: LineState, quantity: Quantity, dispatched: Units) -> Quantity {
+    match state {
+        LineState::Dispatched => quantity,
+        _ => Quantity::new(i128::from(dispatched.get())).map_or(quantity, |dispatched| dispatched.plus(quantity)),
+    }
 }

@@ -3,7 +3,9 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::etas::EtaHistory;
@@ -13,7 +15,7 @@ use crate::language::line_terms::{LineState, LineTerms, Part};
 use crate::language::name::{LineKey, Reference, Sku};
 use crate::language::precedence::{Precedence, ReleaseRank};
 use crate::language::promise::Promise;
-use crate::language::quantity::Quantity;
+use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::{DeallocationReason, ShortageOutcome};
 use crate::promising::promise_date;
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
@@ -24,12 +26,15 @@ pub(super) type Place = (LineKey, Reference);
 /// Units by line and batch, with the version whose event allocated them there.
 type UnitsByLine = BTreeMap<Place, (Quantity, u64)>;
 
+/// Units that left a batch, by line and batch and the version whose event tells it.
+type Departure = (LineKey, Reference, u64);
+
 /// The lines that events tell of, and their units.
 #[derive(Debug, Default)]
 pub(super) struct LineProjection {
     pub(super) lines: BTreeMap<LineKey, LineRecord>,
     allocated: UnitsByLine,
-    dispatched: UnitsByLine,
+    dispatched: BTreeMap<Departure, DispatchRecord>,
 }
 
 impl LineProjection {
@@ -51,17 +56,8 @@ impl LineProjection {
     }
 
     /// The dispatches.
-    pub(super) fn dispatches(&self) -> BTreeMap<Place, DispatchRecord> {
-        let record = |((key, batch), (quantity, allocated_version)): (&Place, &(Quantity, u64))| {
-            let record = DispatchRecord {
-                key: key.clone(),
-                batch: batch.clone(),
-                quantity: *quantity,
-                allocated_version: *allocated_version,
-            };
-            ((key.clone(), batch.clone()), record)
-        };
-        self.dispatched.iter().map(record).collect()
+    pub(super) const fn dispatches(&self) -> &BTreeMap<Departure, DispatchRecord> {
+        &self.dispatched
     }
 
     /// Applies the next event of these lines. One that is of no line changes nothing.
@@ -110,6 +106,11 @@ impl LineProjection {
                 let line = self.line(key)?;
                 match left {
                     Some(left) => line.terms.quantity = *left,
+                    None if !line.dispatched.is_zero() => {
+                        line.terms.quantity = Quantity::new(i128::from(line.dispatched.get()))
+                            .map_err(|_| format!("more of line {key} has left than a line can have"))?;
+                        line.state = LineState::Dispatched;
+                    }
                     None if *why == DeallocationReason::HoldExpired => line.state = LineState::Expired,
                     None => line.state = LineState::Cancelled,
                 }
@@ -130,8 +131,10 @@ impl LineProjection {
                     line.state = LineState::Allocated;
                 }
             }
-            Fact::Dispatched { key, from } => self.dispatch(key, from)?,
-            Fact::DispatchUndone { key, to } => self.undo_dispatch(key, to)?,
+            Fact::Dispatched { key, from, left } => {
+                self.dispatch(key, from, *left, *version, event.event.occurred_at)?;
+            }
+            Fact::DispatchUndone { key, to, .. } => self.undo_dispatch(key, to)?,
             Fact::PromiseChanged { key, to, .. } | Fact::PromiseBroken { key, to, .. } => {
                 self.check_promise(event, key, *to, etas)?;
             }
@@ -197,6 +200,7 @@ impl LineProjection {
             state,
             placed_version: open.map_or(version, |line| line.placed_version),
             promise: open.map_or(Promise::NONE, |line| line.promise),
+            dispatched: open.map_or(Units::ZERO, |line| line.dispatched),
             terms,
         };
         self.lines.insert(record.terms.key.clone(), record);
@@ -215,22 +219,80 @@ impl LineProjection {
             .try_for_each(|part| take(&mut self.allocated, key, part).map(|_| ()))
     }
 
-    fn dispatch(&mut self, key: &LineKey, parts: &[Part]) -> Result<(), String> {
-        self.line(key)?.state = LineState::Dispatched;
+    fn dispatch(
+        &mut self,
+        key: &LineKey,
+        parts: &[Part],
+        left: Option<Quantity>,
+        version: u64,
+        at: Timestamp,
+    ) -> Result<(), String> {
         for part in parts {
-            let since = take(&mut self.allocated, key, part)?;
-            add(&mut self.dispatched, key, part, since)?;
+            let record = DispatchRecord {
+                key: key.clone(),
+                batch: part.batch.clone(),
+                quantity: part.quantity,
+                allocated_version: take(&mut self.allocated, key, part)?,
+                dispatched_version: version,
+                dispatched_at: at,
+            };
+            let departure = (key.clone(), part.batch.clone(), version);
+            self.dispatched.insert(departure, record);
+        }
+        let line = self.line(key)?;
+        let gone: Units = parts.iter().map(|part| part.quantity.units()).sum();
+        let rest = line.terms.quantity.units().checked_sub(gone);
+        if rest != Some(left.map_or(Units::ZERO, Quantity::units)) {
+            return Err(format!(
+                "line {key} wants {}, of which {gone} can't leave so",
+                line.terms.quantity
+            ));
+        }
+        let total = line.total();
+        line.dispatched = line
+            .dispatched
+            .checked_add(gone)
+            .ok_or_else(|| format!("the units of line {key} overflow"))?;
+        line.terms.quantity = left.unwrap_or(total);
+        if left.is_none() {
+            line.state = LineState::Dispatched;
         }
         Ok(())
     }
 
     fn undo_dispatch(&mut self, key: &LineKey, parts: &[Part]) -> Result<(), String> {
-        self.line(key)?.state = LineState::Allocated;
-        for part in parts {
-            let since = take(&mut self.dispatched, key, part)?;
-            add(&mut self.allocated, key, part, since)?;
+        let line = self.line(key)?;
+        line.terms.quantity = line.total();
+        line.state = LineState::Allocated;
+        line.dispatched = Units::ZERO;
+        let first = (key.clone(), Reference::before_any(), 0);
+        let gone = self.dispatched.range(first..).take_while(|((of, ..), _)| of == key);
+        let mut gone: Vec<DispatchRecord> = gone.map(|(_, record)| record.clone()).collect();
+        gone.sort_by_key(|record| record.dispatched_version);
+        let mut returned: BTreeMap<&Reference, u64> = BTreeMap::new();
+        for DispatchRecord {
+            batch,
+            quantity,
+            allocated_version,
+            dispatched_version,
+            ..
+        } in &gone
+        {
+            let part = Part {
+                batch: batch.clone(),
+                quantity: *quantity,
+            };
+            add(&mut self.allocated, key, &part, *allocated_version)?;
+            *returned.entry(batch).or_default() += u64::from(quantity.get());
+            self.dispatched
+                .remove(&(key.clone(), batch.clone(), *dispatched_version));
         }
-        Ok(())
+        let told = parts.iter().map(|part| (&part.batch, u64::from(part.quantity.get())));
+        if returned == told.collect() {
+            Ok(())
+        } else {
+            Err(format!("other units of line {key} came back than had left"))
+        }
     }
 }
 

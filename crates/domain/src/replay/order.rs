@@ -70,10 +70,13 @@ fn balances(lines: &[LineRecord], allocations: &[AllocationRecord], dispatches: 
     for line in lines {
         let (key, state) = (&line.terms.key, line.state.as_str());
         let wanted = u64::from(line.terms.quantity.get());
+        let dispatched = line.dispatched.get();
         let expected = match line.state {
-            LineState::Held | LineState::Allocated => (wanted, 0),
+            LineState::Held => (wanted, 0),
+            LineState::Allocated => (wanted, dispatched),
+            LineState::Backordered => (0, dispatched),
             LineState::Dispatched => (0, wanted),
-            LineState::Backordered | LineState::Refused | LineState::Cancelled | LineState::Expired => (0, 0),
+            LineState::Refused | LineState::Cancelled | LineState::Expired => (0, 0),
         };
         let actual = of_line.remove(key).unwrap_or_default();
         if actual != expected {
@@ -120,7 +123,7 @@ fn compare(
         let sku = stored_under.get(key).copied().or_else(|| told.get(key));
         sku.cloned()
     };
-    let (expected_allocations, expected_dispatches) = (projection.allocations(), projection.dispatches());
+    let (expected_allocations, expected_dispatches) = (projection.allocations(), projection.dispatches().clone());
     // An event of the order may change a deadline. The audit of orders compares deadlines.
     let without_deadline = |line: &LineRecord| {
         let mut line = line.clone();
@@ -147,10 +150,13 @@ fn compare(
     ));
     let dispatches = dispatches.iter();
     found.extend(same(
-        |(key, batch)| format!("dispatch of {key} from {batch}"),
-        dispatches.map(|dispatch| (place(&dispatch.key, dispatch.batch.clone()), dispatch)),
+        |(key, batch, version)| format!("dispatch of {key} from {batch} at version {version}"),
+        dispatches.map(|dispatch| {
+            let batch = dispatch.batch.clone();
+            ((dispatch.key.clone(), batch, dispatch.dispatched_version), dispatch)
+        }),
         expected_dispatches,
-        |(key, _), _| sku_of(key),
+        |(key, ..), _| sku_of(key),
     ));
     found
 }

@@ -5,13 +5,14 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 use super::index::BatchIndex;
+use crate::answers::view::DispatchedPart;
 use crate::language::line_terms::{LineState, LineTerms, Part};
 use crate::language::name::{LineKey, Sku};
 use crate::language::precedence::{ReleaseRank, ServicePosition};
 use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::records::change_set::{Change, ChangeSet};
-use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
+use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord, total};
 use crate::records::pending::ReleasePosition;
 
 /// Units of one line, allocated in one batch, and since which version of the product.
@@ -39,19 +40,55 @@ impl Allocation {
             allocated_version: recorded(self.allocated_version),
         }
     }
+}
 
-    /// The record of these units once they have left the building.
-    fn dispatch_record(self, key: &LineKey) -> DispatchRecord {
+/// Units of one line that left the building together, from one batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dispatched {
+    pub(crate) part: Part,
+    /// The version whose event told of their allocation; `None`: the current transaction made it.
+    pub(crate) allocated_version: Option<u64>,
+    /// The version whose event tells that they left; `None`: they leave with the current command.
+    pub(crate) dispatched_version: Option<u64>,
+    pub(crate) at: Timestamp,
+}
+
+impl Dispatched {
+    fn record(self, key: &LineKey) -> DispatchRecord {
         DispatchRecord {
             key: key.clone(),
             batch: self.part.batch,
             quantity: self.part.quantity,
             allocated_version: recorded(self.allocated_version),
+            dispatched_version: recorded(self.dispatched_version),
+            dispatched_at: self.at,
+        }
+    }
+
+    fn view(&self) -> DispatchedPart {
+        DispatchedPart {
+            batch: self.part.batch.clone(),
+            quantity: self.part.quantity,
+            at: self.at,
         }
     }
 }
 
-/// A line's state with its units: in batches, or, for a dispatched line, the units that left them.
+impl From<DispatchRecord> for Dispatched {
+    fn from(record: DispatchRecord) -> Self {
+        Self {
+            part: Part {
+                batch: record.batch,
+                quantity: record.quantity,
+            },
+            allocated_version: Some(record.allocated_version),
+            dispatched_version: Some(record.dispatched_version),
+            at: record.dispatched_at,
+        }
+    }
+}
+
+/// A line's state with the units it has in batches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LineStatus {
     pub(crate) state: LineState,
@@ -75,22 +112,9 @@ impl LineStatus {
         }
     }
 
-    /// The units it has in batches; none of those that have left the building.
+    /// The units it has in batches.
     pub(crate) fn allocated(&self) -> &[Allocation] {
-        if self.state.holds_units() {
-            &self.allocations
-        } else {
-            &[]
-        }
-    }
-
-    /// The units that have left the building.
-    fn dispatched(&self) -> &[Allocation] {
-        if self.state == LineState::Dispatched {
-            &self.allocations
-        } else {
-            &[]
-        }
+        &self.allocations
     }
 
     /// The units it has, by batch.
@@ -108,6 +132,7 @@ pub(crate) struct LineSnapshot {
     pub(crate) placed_version: Option<u64>,
     pub(crate) terms: LineTerms,
     pub(crate) status: LineStatus,
+    pub(crate) dispatched: Vec<Dispatched>,
     pub(crate) promise: Promise,
 }
 
@@ -118,6 +143,8 @@ pub struct Line {
     placed_version: Option<u64>,
     terms: LineTerms,
     status: LineStatus,
+    /// What has left the building, in the order in which it left.
+    dispatched: Vec<Dispatched>,
     promise: Promise,
     /// As it was read; `None`: it was placed in this transaction.
     stored: Option<LineSnapshot>,
@@ -132,6 +159,7 @@ impl Line {
             placed_version: None,
             terms,
             status,
+            dispatched: Vec::new(),
             promise: Promise::NONE,
             stored: None,
             tracked: false,
@@ -139,13 +167,14 @@ impl Line {
     }
 
     /// A line as read from a store, with its units.
-    pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>) -> Self {
+    pub(crate) fn stored(record: LineRecord, allocations: Vec<Allocation>, dispatched: Vec<Dispatched>) -> Self {
         let snapshot = LineSnapshot {
             placed_version: Some(record.placed_version),
             status: LineStatus {
                 state: record.state,
                 allocations,
             },
+            dispatched,
             terms: record.terms,
             promise: record.promise,
         };
@@ -153,6 +182,7 @@ impl Line {
             placed_version: snapshot.placed_version,
             terms: snapshot.terms.clone(),
             status: snapshot.status.clone(),
+            dispatched: snapshot.dispatched.clone(),
             promise: snapshot.promise,
             stored: Some(snapshot),
             tracked: false,
@@ -171,10 +201,48 @@ impl Line {
         &self.terms
     }
 
-    /// The units it wants.
+    /// The units it wants and that have not left the building; of a dispatched line, all that have.
     #[must_use]
     pub const fn quantity(&self) -> Quantity {
         self.terms.quantity
+    }
+
+    /// All units its customer gets, those that have left the building among them.
+    #[must_use]
+    pub fn total(&self) -> Quantity {
+        total(self.status.state, self.terms.quantity, self.dispatched_units())
+    }
+
+    /// What has left the building.
+    pub(crate) fn dispatched(&self) -> &[Dispatched] {
+        &self.dispatched
+    }
+
+    /// How much of it has left the building.
+    pub(crate) fn dispatched_units(&self) -> Units {
+        units_of(&self.dispatched)
+    }
+
+    /// What has left the building, as a reader sees it.
+    pub(crate) fn dispatches(&self) -> Vec<DispatchedPart> {
+        self.dispatched.iter().map(Dispatched::view).collect()
+    }
+
+    /// Records that these units have left the building.
+    pub(crate) fn add_dispatched(&mut self, units: impl IntoIterator<Item = Dispatched>) {
+        self.dispatched.extend(units);
+    }
+
+    /// Takes back what has left the building.
+    pub(crate) fn take_dispatched(&mut self) -> Vec<Dispatched> {
+        core::mem::take(&mut self.dispatched)
+    }
+
+    /// Sets the version whose event tells of the units that leave with the current command.
+    pub(crate) fn set_dispatched_version(&mut self, version: u64) {
+        for units in &mut self.dispatched {
+            units.dispatched_version.get_or_insert(version);
+        }
     }
 
     /// Its state.
@@ -246,6 +314,7 @@ impl Line {
         LineSnapshot {
             placed_version: self.placed_version,
             promise: self.promise,
+            dispatched: self.dispatched.clone(),
             terms: core::mem::replace(&mut self.terms, terms),
             status: core::mem::replace(&mut self.status, status),
         }
@@ -257,13 +326,14 @@ impl Line {
             placed_version: self.placed_version,
             terms: self.terms.clone(),
             status: self.status.clone(),
+            dispatched: self.dispatched.clone(),
             promise: self.promise,
         }
     }
 
     /// Whether the line is the same as in a snapshot.
     pub(crate) fn is_as_in(&self, snapshot: &LineSnapshot) -> bool {
-        self.status == snapshot.status && self.terms == snapshot.terms
+        self.status == snapshot.status && self.terms == snapshot.terms && self.dispatched == snapshot.dispatched
     }
 
     /// The units of a line that was placed in this transaction, if all of them are in one batch.
@@ -312,6 +382,7 @@ impl Line {
             placed_version,
             terms,
             status,
+            dispatched,
             promise,
             stored,
             ..
@@ -324,11 +395,10 @@ impl Line {
             changes
                 .earmarked
                 .extend(allocated.map(|allocation| allocation.record(key, rank)));
-            let dispatched = status.dispatched().iter().cloned();
-            changes
-                .dispatched
-                .extend(dispatched.map(|allocation| allocation.dispatch_record(key)));
-            let record = record(placed_version, terms, promise, sku, status.state);
+            let left = units_of(&dispatched);
+            let dispatched = dispatched.into_iter().map(|units| units.record(key));
+            changes.dispatched.extend(dispatched);
+            let record = record(placed_version, terms, promise, sku, status.state, left);
             changes.lines.push(Change::New(record));
             return;
         };
@@ -346,31 +416,33 @@ impl Line {
         changes
             .earmarked
             .extend(earmarked.map(|allocation| allocation.clone().record(key, rank)));
-        let returned = before.status.dispatched().iter();
-        let returned = returned.filter(|allocation| !status.dispatched().contains(allocation));
-        changes
-            .returned
-            .extend(returned.map(|allocation| allocation.clone().dispatch_record(key)));
-        let dispatched = status.dispatched().iter();
-        let dispatched = dispatched.filter(|allocation| !before.status.dispatched().contains(allocation));
+        let returned = before.dispatched.iter().filter(|units| !dispatched.contains(units));
+        changes.returned.extend(returned.map(|units| units.clone().record(key)));
+        let left = units_of(&dispatched);
+        let leaving = dispatched.iter().filter(|units| !before.dispatched.contains(units));
         changes
             .dispatched
-            .extend(dispatched.map(|allocation| allocation.clone().dispatch_record(key)));
+            .extend(leaving.map(|units| units.clone().record(key)));
         let same_place = before.placed_version == Some(placed_version) && before.promise == promise;
-        if before.status.state != status.state || before.terms != terms || !same_place {
-            let record = record(placed_version, terms, promise, sku, status.state);
+        let same_units = left == units_of(&before.dispatched);
+        if before.status.state != status.state || before.terms != terms || !same_place || !same_units {
+            let record = record(placed_version, terms, promise, sku, status.state, left);
             changes.lines.push(Change::Changed(record));
         }
     }
 
-    /// Whether its units match its state: all of its units if it is held or allocated, else none.
+    /// Whether its units match its state: all that it wants if it is held or allocated, else none; and what has left is
+    /// all of a dispatched line, and none of one that ended without.
     pub(crate) fn has_the_units_of_its_state(&self) -> bool {
         let allocated = self.status.allocated().iter();
         let units: Units = allocated.map(|allocation| allocation.part.quantity.units()).sum();
-        if self.status.state.holds_units() {
-            units == self.terms.quantity.units()
-        } else {
-            units.is_zero()
+        let (wanted, dispatched) = (self.terms.quantity.units(), self.dispatched_units());
+        match self.status.state {
+            LineState::Held => units == wanted && dispatched.is_zero(),
+            LineState::Allocated => units == wanted,
+            LineState::Backordered => units.is_zero(),
+            LineState::Dispatched => units.is_zero() && dispatched == wanted,
+            LineState::Refused | LineState::Cancelled | LineState::Expired => units.is_zero() && dispatched.is_zero(),
         }
     }
 }
@@ -380,12 +452,24 @@ fn release_rank(terms: &LineTerms, status: &LineStatus) -> ReleaseRank {
 }
 
 /// The record of a line with these terms in this state.
-fn record(placed_version: u64, terms: LineTerms, promise: Promise, sku: &Sku, state: LineState) -> LineRecord {
+fn record(
+    placed_version: u64,
+    terms: LineTerms,
+    promise: Promise,
+    sku: &Sku,
+    state: LineState,
+    dispatched: Units,
+) -> LineRecord {
     LineRecord {
         sku: sku.clone(),
         state,
         placed_version,
         promise,
+        dispatched,
         terms,
     }
+}
+
+fn units_of(dispatched: &[Dispatched]) -> Units {
+    dispatched.iter().map(|units| units.part.quantity.units()).sum()
 }

@@ -28,7 +28,11 @@ impl UnitOfWork {
     fn cancel(&mut self, order: &OrderId, lines: &[LineAt], context: &DecisionContext) -> Result<Outcome, Refusal> {
         let is_dispatched = |at: &LineAt| self.line(*at).state() == LineState::Dispatched;
         if let Some(first) = lines.first().filter(|_| lines.iter().all(is_dispatched)) {
-            return Err(Refusal::AlreadyDispatched(self.line(*first).key().clone()));
+            let line = self.line(*first);
+            return Err(Refusal::AlreadyDispatched {
+                key: line.key().clone(),
+                dispatched: line.dispatched_units(),
+            });
         }
         let mut affected = BTreeSet::new();
         for at in lines {

@@ -2,13 +2,13 @@
 
 use alloc::collections::BTreeSet;
 
-use super::UnitOfWork;
+use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::context::DecisionContext;
 use crate::language::line_terms::LineState;
 use crate::language::name::LineKey;
-use crate::language::quantity::Quantity;
+use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::DeallocationReason;
 use crate::stock::cause::Cause;
 
@@ -21,20 +21,23 @@ impl UnitOfWork {
     ) -> Result<Outcome, Refusal> {
         let at = self.named_line(key)?;
         let line = self.line(at);
-        let changed = line.quantity() != to;
-        match line.state() {
-            LineState::Dispatched if changed => return Err(Refusal::AlreadyDispatched(key.clone())),
-            state if changed && !state.is_open() => {
+        let changed = line.total() != to;
+        let (state, dispatched) = (line.state(), line.dispatched_units());
+        // What has left the building stays so: the rest changes.
+        let rest = to.units().checked_sub(dispatched);
+        match (state, rest) {
+            _ if !changed => {}
+            (LineState::Dispatched, _) | (_, None) => {
+                let key = key.clone();
+                return Err(Refusal::AlreadyDispatched { key, dispatched });
+            }
+            _ if !state.is_open() => {
                 let key = key.clone();
                 return Err(Refusal::LineEnded { key, state });
             }
-            _ => {}
+            (_, Some(rest)) => self.change_rest(at, rest, dispatched, context)?,
         }
         if changed {
-            let product = &mut self.products[at.product];
-            product
-                .change_quantity(at.line, to, context.time())
-                .map_err(Refusal::OutOfStock)?;
             let cause = Cause::Freed(DeallocationReason::Reduced);
             self.serve_backlogs_and_emit(&BTreeSet::from([at.product]), &cause, context);
         }
@@ -42,5 +45,26 @@ impl UnitOfWork {
             order: self.view_order(&key.order, context.today),
             changed,
         })
+    }
+
+    /// Changes how many units a line wants beside those that were dispatched; none ends it.
+    fn change_rest(
+        &mut self,
+        at: LineAt,
+        rest: Units,
+        dispatched: Units,
+        context: &DecisionContext,
+    ) -> Result<(), Refusal> {
+        let product = &mut self.products[at.product];
+        match Quantity::new(i128::from(rest.get())) {
+            Ok(rest) => {
+                let changed = product.change_quantity(at.line, rest, context.time());
+                changed.map_err(|short| Refusal::OutOfStock(short.beside(dispatched)))?;
+            }
+            Err(_) => {
+                product.cancel(at.line);
+            }
+        }
+        Ok(())
     }
 }

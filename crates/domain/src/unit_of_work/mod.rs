@@ -152,7 +152,7 @@ impl UnitOfWork {
             Command::ChangeLineQuantity { key, quantity } => self.change_line_quantity(key, *quantity, context),
             Command::CancelLine(key) => self.cancel_line(key, context),
             Command::CancelOrder(order) => self.cancel_order(order, context),
-            Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref(), context),
+            Command::Dispatch(dispatch) => self.dispatch(dispatch, context),
             Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref(), context),
             Command::Quote(quote) => self.quote(quote, context),
             Command::ExpireHolds(expire) => Ok(self.expire_holds(expire, context)),

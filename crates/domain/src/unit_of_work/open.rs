@@ -10,34 +10,8 @@ use crate::language::name::LineKey;
 use crate::records::batch::BatchRecord;
 use crate::records::loaded::{Loaded, ReleaseRead};
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
-use crate::stock::line::{Allocation, Line};
+use crate::stock::line::{Allocation, Dispatched, Line};
 use crate::stock::product::Product;
-
-/// Units of a line in a batch, or dispatched from it.
-struct LineUnits {
-    part: Part,
-    allocated_version: u64,
-}
-
-impl From<&AllocationRecord> for LineUnits {
-    fn from(record: &AllocationRecord) -> Self {
-        let (batch, quantity) = (record.batch.clone(), record.quantity);
-        Self {
-            part: Part { batch, quantity },
-            allocated_version: record.allocated_version,
-        }
-    }
-}
-
-impl From<&DispatchRecord> for LineUnits {
-    fn from(record: &DispatchRecord) -> Self {
-        let (batch, quantity) = (record.batch.clone(), record.quantity);
-        Self {
-            part: Part { batch, quantity },
-            allocated_version: record.allocated_version,
-        }
-    }
-}
 
 impl Header {
     /// A header as read from a store.
@@ -86,18 +60,18 @@ impl UnitOfWork {
         {
             opened.products[at.product].set_lines_cut(at.batch);
         }
-        let mut units_of: BTreeMap<LineKey, Vec<LineUnits>> = BTreeMap::new();
+        let mut allocated: BTreeMap<LineKey, Vec<AllocationRecord>> = BTreeMap::new();
         for allocation in loaded.allocations {
-            let units = LineUnits::from(&allocation);
-            units_of.entry(allocation.key).or_default().push(units);
+            allocated.entry(allocation.key.clone()).or_default().push(allocation);
         }
+        let mut dispatched: BTreeMap<LineKey, Vec<DispatchRecord>> = BTreeMap::new();
         for dispatch in loaded.dispatches {
-            let units = LineUnits::from(&dispatch);
-            units_of.entry(dispatch.key).or_default().push(units);
+            dispatched.entry(dispatch.key.clone()).or_default().push(dispatch);
         }
         for record in loaded.lines {
-            let units = units_of.remove(&record.terms.key).unwrap_or_default();
-            opened.open_line(record, units)?;
+            let allocated = allocated.remove(&record.terms.key).unwrap_or_default();
+            let dispatched = dispatched.remove(&record.terms.key).unwrap_or_default();
+            opened.open_line(record, allocated, dispatched)?;
         }
         let headers = loaded.orders.into_iter();
         opened.headers = headers.map(|order| (order.id.clone(), Header::stored(order))).collect();
@@ -122,35 +96,50 @@ impl UnitOfWork {
         Ok(())
     }
 
-    fn open_line(&mut self, record: LineRecord, units: Vec<LineUnits>) -> Result<(), Corrupt> {
+    fn open_line(
+        &mut self,
+        record: LineRecord,
+        allocated: Vec<AllocationRecord>,
+        mut dispatched: Vec<DispatchRecord>,
+    ) -> Result<(), Corrupt> {
         let key = record.terms.key.clone();
         let Some(&product) = self.by_sku.get(&record.sku) else {
             self.lines.insert(key, None);
             return Ok(());
         };
-        let mut allocations = Vec::with_capacity(units.len());
-        for LineUnits {
-            part,
+        let mut allocations = Vec::with_capacity(allocated.len());
+        for AllocationRecord {
+            batch,
+            quantity,
             allocated_version,
-        } in units
+            ..
+        } in allocated
         {
-            match self.find_batch(&part.batch) {
+            match self.find_batch(&batch) {
                 Some(at) if at.product == product => allocations.push(Allocation {
                     batch: at.batch,
-                    part,
+                    part: Part { batch, quantity },
                     allocated_version: Some(allocated_version),
                 }),
                 _ => {
                     return Err(Corrupt(format!(
-                        "line {key} has units in batch {}, which does not exist",
-                        part.batch
+                        "line {key} has units in batch {batch}, which does not exist"
                     )));
                 }
             }
         }
         let loaded = &mut self.products[product];
         allocations.sort_by_key(|allocation| loaded.batch(allocation.batch).preference());
-        let line = Line::stored(record, allocations);
+        dispatched.sort_by(|a, b| (a.dispatched_version, &a.batch).cmp(&(b.dispatched_version, &b.batch)));
+        let left = record.dispatched;
+        let dispatched = dispatched.into_iter().map(Dispatched::from).collect();
+        let line = Line::stored(record, allocations, dispatched);
+        if line.dispatched_units() != left {
+            return Err(Corrupt(format!(
+                "{left} units of line {key} have left the building, but its dispatches are of {}",
+                line.dispatched_units()
+            )));
+        }
         if !line.has_the_units_of_its_state() {
             return Err(Corrupt(format!(
                 "line {} is {}, but has other units than that state requires",

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use super::{LineAt, UnitOfWork};
 use crate::commands::command::Allocate;
 use crate::commands::place_order::PlaceOrder;
-use crate::language::line_terms::LineTerms;
 use crate::language::name::{LineId, LineKey, Sku};
 use crate::language::term::Term;
+use crate::stock::line::Line;
 
 impl UnitOfWork {
     /// In what a request to allocate a line differs from the line that exists.
@@ -16,7 +16,7 @@ impl UnitOfWork {
         let (sku, terms) = (self.products[at.product].sku(), self.line(at).terms());
         differing([
             (Term::Sku, *sku != allocate.line.sku),
-            (Term::Quantity, terms.quantity != allocate.line.quantity),
+            (Term::Quantity, self.line(at).total() != allocate.line.quantity),
             (Term::Locations, terms.locations != allocate.locations),
             (Term::Split, terms.split != allocate.split),
         ])
@@ -43,9 +43,9 @@ impl UnitOfWork {
 
     /// In what its lines differ from those that were placed with the order, or, if not `placed_with_order`, alone.
     pub(super) fn differences_of_lines(&self, place: &PlaceOrder, placed_with_order: bool) -> Vec<Term> {
-        let placed = self.loaded_lines_of(place.order()).map(|at| self.line(at).terms());
-        let placed = placed.filter(|terms| terms.placed_with_order == placed_with_order);
-        let placed: BTreeMap<&LineId, &LineTerms> = placed.map(|terms| (&terms.key.line, terms)).collect();
+        let placed = self.loaded_lines_of(place.order()).map(|at| self.line(at));
+        let placed = placed.filter(|line| line.terms().placed_with_order == placed_with_order);
+        let placed: BTreeMap<&LineId, &Line> = placed.map(|line| (&line.key().line, line)).collect();
         let asked = place.lines();
         let pairs = || {
             asked
@@ -53,18 +53,18 @@ impl UnitOfWork {
                 .filter_map(|asked| Some((*placed.get(&asked.line)?, asked)))
         };
         let same = pairs().filter(|(placed, asked)| {
-            placed.quantity == asked.quantity && self.sku_of_line(&placed.key) == Some(&asked.sku)
+            placed.total() == asked.quantity && self.sku_of_line(placed.key()) == Some(&asked.sku)
         });
         let same = same.count();
         differing([
             (Term::Lines, same < asked.len() || same < placed.len()),
             (
                 Term::Locations,
-                pairs().any(|(placed, asked)| placed.locations != asked.locations),
+                pairs().any(|(placed, asked)| placed.terms().locations != asked.locations),
             ),
             (
                 Term::Split,
-                pairs().any(|(placed, _)| placed.split != place.terms().split),
+                pairs().any(|(placed, _)| placed.terms().split != place.terms().split),
             ),
         ])
     }

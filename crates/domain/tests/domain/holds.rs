@@ -9,7 +9,11 @@ use crate::support::{
 
 fn status(answer: &Result<Outcome, Refusal>) -> Option<OrderStatus> {
     match answer {
-        Ok(Outcome::OrderPlaced { order, .. } | Outcome::OrderChanged { order, .. }) => Some(order.status),
+        Ok(
+            Outcome::OrderPlaced { order, .. }
+            | Outcome::OrderChanged { order, .. }
+            | Outcome::OrderDispatched { order, .. },
+        ) => Some(order.status),
         _ => None,
     }
 }

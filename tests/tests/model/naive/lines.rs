@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use earmark_domain::{LineId, LineKey, LineState, OrderId, Reference};
+use earmark_domain::{Dispatch, LineId, LineKey, LineState, OrderId, Reference};
 
 use super::{Answered, Model, Offer};
 
@@ -36,14 +36,19 @@ impl Model {
             Err(refused) => return refused,
         };
         let line = self.lines[at].clone();
-        if line.quantity == to {
+        if line.total() == to {
             return Answered::Unchanged;
         }
-        if line.state == LineState::Dispatched {
+        let gone = line.units_gone();
+        if line.state == LineState::Dispatched || to < gone {
             return Answered::Refused("already_dispatched");
         }
         if !line.is_open() {
             return Answered::Refused("line_ended");
+        }
+        let to = to - gone;
+        if to == 0 {
+            return self.cancel(&[at]);
         }
         if to < line.quantity || line.state == LineState::Backordered {
             self.reduce(at, to);
@@ -130,45 +135,79 @@ impl Model {
         named.collect()
     }
 
-    pub(super) fn dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Answered {
-        let chosen = match self.chosen(order, lines) {
+    pub(super) fn dispatch(&mut self, dispatch: &Dispatch) -> Answered {
+        let named = dispatch.lines.as_ref();
+        let ids = named.map(|lines| lines.iter().map(|part| part.line.clone()).collect());
+        let chosen = match self.chosen(&dispatch.order, ids.as_ref()) {
             Ok(chosen) => chosen,
             Err(refused) => return refused,
         };
-        let state = |at: &usize| self.lines[*at].state;
         if chosen
             .iter()
             .any(|at| self.lines[*at].is_open() && self.lines[*at].deadline.is_some())
         {
             return Answered::Refused("not_firm");
         }
-        let may_leave = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
-        if !chosen.iter().any(may_leave) || (lines.is_some() && !chosen.iter().all(may_leave)) {
+        let counts = |at: &usize| self.lines[*at].is_open() || self.lines[*at].state == LineState::Dispatched;
+        if !chosen.iter().any(counts) || (named.is_some() && !chosen.iter().all(counts)) {
             return Answered::Refused("not_allocated");
         }
-        let leaving: Vec<usize> = chosen
-            .into_iter()
-            .filter(|at| state(at) == LineState::Allocated)
-            .collect();
-        for at in &leaving {
-            let mut held = self.lines[*at].held.iter();
-            let here = |batch: &Reference| {
-                self.batches
-                    .iter()
-                    .any(|other| other.reference == *batch && other.eta.is_none())
+        let mut leaving = Vec::new();
+        let mut behind = Vec::new();
+        for at in chosen.iter().filter(|at| counts(at)) {
+            let line = &self.lines[*at];
+            let part = named.and_then(|lines| lines.iter().find(|part| part.line == line.key.line));
+            let in_all = part
+                .and_then(|part| part.quantity)
+                .map_or(line.total(), |units| u64::from(units.get()));
+            if in_all > line.total() {
+                return Answered::Refused("exceeds_line");
+            }
+            let Some(mut wanted) = in_all.checked_sub(line.units_gone()) else {
+                return Answered::Refused("already_dispatched");
             };
-            if !held.all(|(batch, ..)| here(batch)) {
-                return Answered::Refused("not_in_warehouse");
+            if line.in_any_batch() {
+                for (batch, units, since) in &line.held {
+                    let here = self
+                        .batches
+                        .iter()
+                        .any(|other| other.reference == *batch && other.eta.is_none());
+                    let units = if here { wanted.min(*units) } else { 0 };
+                    if units > 0 {
+                        leaving.push((*at, (batch.clone(), units, *since)));
+                        wanted -= units;
+                    }
+                }
+            }
+            if wanted > 0 {
+                behind.push(if line.in_any_batch() {
+                    "not_in_warehouse"
+                } else {
+                    "not_allocated"
+                });
             }
         }
-        for at in &leaving {
-            self.lines[*at].state = LineState::Dispatched;
+        let none_left = leaving.is_empty() && chosen.iter().all(|at| self.lines[*at].gone.is_empty());
+        if !behind.is_empty() && (dispatch.all_or_nothing || none_left) {
+            let waits = behind.contains(&"not_allocated");
+            return Answered::Refused(if waits { "not_allocated" } else { "not_in_warehouse" });
         }
-        if leaving.is_empty() {
-            Answered::Unchanged
-        } else {
-            Answered::Done
+        let changed = !leaving.is_empty();
+        for (at, (batch, units, since)) in leaving {
+            let line = &mut self.lines[at];
+            let total = line.total();
+            let held = line.held.iter_mut().find(|(other, ..)| *other == batch);
+            held.expect("it leaves from where it is").1 -= units;
+            line.held.retain(|(_, units, _)| *units > 0);
+            line.gone.push((batch, units, since));
+            if line.held.is_empty() {
+                line.state = LineState::Dispatched;
+                line.quantity = total;
+            } else {
+                line.quantity -= units;
+            }
         }
+        if changed { Answered::Done } else { Answered::Unchanged }
     }
 
     pub(super) fn undo_dispatch(&mut self, order: &OrderId, lines: Option<&BTreeSet<LineId>>) -> Answered {
@@ -177,13 +216,13 @@ impl Model {
             Err(refused) => return refused,
         };
         let state = |at: &usize| self.lines[*at].state;
-        let may_leave = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
-        if !chosen.iter().any(may_leave) || (lines.is_some() && !chosen.iter().all(may_leave)) {
+        let may_return = |at: &usize| matches!(state(at), LineState::Allocated | LineState::Dispatched);
+        if !chosen.iter().any(may_return) || (lines.is_some() && !chosen.iter().all(may_return)) {
             return Answered::Refused("not_allocated");
         }
         let returning: Vec<usize> = chosen
             .into_iter()
-            .filter(|at| state(at) == LineState::Dispatched)
+            .filter(|at| may_return(at) && !self.lines[*at].gone.is_empty())
             .collect();
         let closed = |batch: &Reference| {
             self.batches
@@ -192,12 +231,24 @@ impl Model {
         };
         if returning
             .iter()
-            .any(|at| self.lines[*at].held.iter().any(|(batch, ..)| closed(batch)))
+            .any(|at| self.lines[*at].gone.iter().any(|(batch, ..)| closed(batch)))
         {
             return Answered::Refused("batch_closed");
         }
         for at in &returning {
-            self.lines[*at].state = LineState::Allocated;
+            let line = &mut self.lines[*at];
+            line.quantity = line.total();
+            line.state = LineState::Allocated;
+            for (batch, units, since) in std::mem::take(&mut line.gone) {
+                match line.held.iter_mut().find(|(other, ..)| *other == batch) {
+                    Some((_, held, _)) => *held += units,
+                    None => line.held.push((batch, units, since)),
+                }
+            }
+            if line.promised.0.is_none() {
+                let date = self.date(&self.lines[*at].held);
+                self.lines[*at].promise(date);
+            }
         }
         if returning.is_empty() {
             Answered::Unchanged

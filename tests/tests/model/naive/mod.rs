@@ -7,7 +7,7 @@ mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use earmark_domain::{Command, LineKey, LineState, Location, Locations, OrderId, Reference, Sku};
+use earmark_domain::{Command, Dispatch, LineKey, LineState, Location, Locations, OrderId, Reference, Sku};
 use jiff::civil::Date;
 
 use earmark_tests::build::day;
@@ -49,6 +49,8 @@ pub(crate) struct Line {
     state: LineState,
     /// Its allocations; once it is dispatched, its dispatches.
     held: Vec<Held>,
+    /// The units that have left, in the order in which they left.
+    gone: Vec<Held>,
     /// The day it is promised for, as it was last told, and the day that was told first.
     promised: (Option<Date>, Option<Date>),
 }
@@ -124,11 +126,29 @@ impl Line {
         self.held.iter().find(|(batch, ..)| here && batch == reference)
     }
 
+    /// Ends the line. What has left stays so, and is all that it wanted.
     fn end(&mut self, state: LineState) {
-        self.state = state;
-        self.held.clear();
         self.deadline = None;
-        self.promised.0 = None;
+        self.held.clear();
+        if self.gone.is_empty() {
+            self.state = state;
+            self.promised.0 = None;
+        } else {
+            self.state = LineState::Dispatched;
+            self.quantity = self.units_gone();
+        }
+    }
+
+    fn units_gone(&self) -> u64 {
+        self.gone.iter().map(|(_, units, _)| units).sum()
+    }
+
+    /// All its units, whether it still wants them or they have left.
+    fn total(&self) -> u64 {
+        match self.state {
+            LineState::Dispatched => self.quantity,
+            _ => self.quantity + self.units_gone(),
+        }
     }
 
     fn promise(&mut self, date: Option<Date>) {
@@ -143,16 +163,15 @@ impl Model {
     }
 
     fn available(&self, batch: &Batch) -> u64 {
-        let held = self.lines.iter().flat_map(|line| &line.held);
+        let held = self.lines.iter().flat_map(|line| line.held.iter().chain(&line.gone));
         let here = held.filter(|(reference, ..)| *reference == batch.reference);
         let committed: u64 = here.map(|(_, units, _)| units).sum();
         batch.quantity.checked_sub(committed).expect("never more than it holds")
     }
 
     fn dispatched(&self, reference: &Reference) -> u64 {
-        let lines = self.lines.iter().filter(|line| line.state == LineState::Dispatched);
-        let held = lines.flat_map(|line| &line.held);
-        held.filter(|(batch, ..)| batch == reference)
+        let gone = self.lines.iter().flat_map(|line| &line.gone);
+        gone.filter(|(batch, ..)| batch == reference)
             .map(|(_, units, _)| units)
             .sum()
     }
@@ -292,7 +311,7 @@ impl Model {
         loop {
             let all = 0..self.lines.len();
             let mut lines: Vec<usize> = all
-                .filter(|at| self.lines[*at].sku == *sku && self.lines[*at].state != LineState::Dispatched)
+                .filter(|at| self.lines[*at].sku == *sku)
                 .filter(|at| !self.lines[*at].held.is_empty())
                 .collect();
             lines.sort_by_key(|at| service_position(&self.lines[*at]));
@@ -379,9 +398,9 @@ impl Model {
             }
             Command::ConfirmOrder(confirm) => of_order(&confirm.order),
             Command::ChangeLineQuantity { key, .. } | Command::CancelLine(key) => of_order(&key.order),
-            Command::CancelOrder(order) | Command::Dispatch { order, .. } | Command::UndoDispatch { order, .. } => {
-                of_order(order)
-            }
+            Command::CancelOrder(order)
+            | Command::Dispatch(Dispatch { order, .. })
+            | Command::UndoDispatch { order, .. } => of_order(order),
             Command::Reallocate(sku) => BTreeSet::from([sku.clone()]),
             Command::Quote(_) | Command::ExpireHolds(_) | Command::PassDay(_) | Command::Continue(_) => {
                 unreachable!("not generated")
@@ -442,7 +461,7 @@ impl Model {
                 lines if lines.is_empty() => Answered::Refused("unknown_order"),
                 lines => self.cancel(&lines),
             },
-            Command::Dispatch { order, lines } => self.dispatch(order, lines.as_ref()),
+            Command::Dispatch(dispatch) => self.dispatch(dispatch),
             Command::UndoDispatch { order, lines } => self.undo_dispatch(order, lines.as_ref()),
             Command::Reallocate(sku) if !self.knows(sku) => Answered::Refused("unknown_sku"),
             Command::Reallocate(sku) => {
@@ -465,9 +484,12 @@ impl Model {
     /// first.
     pub(crate) fn line_states(&self) -> LineStates {
         let states = self.lines.iter().map(|line| {
-            let held = line.held.iter().map(|(batch, units, _)| (batch.clone(), *units));
+            let mut units = BTreeMap::new();
+            for (batch, number, _) in line.held.iter().chain(&line.gone) {
+                *units.entry(batch.clone()).or_default() += number;
+            }
             let quantity = u32::try_from(line.quantity).expect("a quantity");
-            (line.key.clone(), (line.state, quantity, held.collect(), line.promised))
+            (line.key.clone(), (line.state, quantity, units, line.promised))
         });
         states.collect()
     }

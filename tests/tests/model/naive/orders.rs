@@ -48,7 +48,7 @@ impl Model {
         let quantity = u64::from(request.quantity.get());
         if let Some(line) = self.lines.iter().find(|line| line.key == request.key) {
             let same = line.sku == request.sku
-                && line.quantity == quantity
+                && line.total() == quantity
                 && line.split == allocate.split
                 && line.locations == allocate.locations.as_slice();
             return match line.state {
@@ -75,6 +75,7 @@ impl Model {
             deadline: None,
             state: LineState::Backordered,
             held: Vec::new(),
+            gone: Vec::new(),
             promised: (None, None),
         });
         let fits = self.try_line(self.lines.len() - 1, Offer::New);
@@ -147,6 +148,7 @@ impl Model {
             deadline: header.deadline,
             state: LineState::Backordered,
             held: Vec::new(),
+            gone: Vec::new(),
             promised: (None, None),
         }
     }

@@ -131,6 +131,11 @@ CREATE TABLE lines (
     placed_version bigint NOT NULL,
     -- Of a line that was placed again after it had ended: the version whose event reported the first placing.
     first_placed_version bigint,
+    -- Its units that have left the building, beside the quantity that it still wants; of a dispatched line they are it.
+    dispatched integer NOT NULL DEFAULT 0 CHECK (
+        CASE state WHEN 'dispatched' THEN dispatched IN (0, quantity)
+        ELSE dispatched BETWEEN 0 AND 1000000000 - quantity END
+    ),
     PRIMARY KEY (order_id, line_id),
     CONSTRAINT lines_held_have_a_deadline CHECK (
         CASE WHEN hold_until IS NULL THEN state <> 'held' ELSE state IN ('held', 'backordered') END
@@ -139,7 +144,7 @@ CREATE TABLE lines (
         CASE WHEN batch IS NULL THEN units IS NULL ELSE coalesce(units, 0) BETWEEN 1 AND quantity END
     ),
     CONSTRAINT lines_with_units_are_promised CHECK (
-        (promised_on IS NOT NULL) = (state IN ('held', 'allocated', 'dispatched'))
+        CASE state WHEN 'dispatched' THEN true ELSE (promised_on IS NOT NULL) = (state IN ('held', 'allocated')) END
     ),
     CONSTRAINT lines_first_promise_is_another CHECK (first_promised_on <> promised_on),
     CONSTRAINT lines_that_are_due_are_promised_in_time CHECK (due_by IS NULL OR coalesce(promised_on <= due_by, false))
@@ -185,7 +190,10 @@ CREATE TABLE dispatches (
     batch text COLLATE "C" NOT NULL,
     quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
     allocated_version bigint NOT NULL,
-    PRIMARY KEY (order_id, line_id, batch)
+    -- The version of the product whose event tells that they left. A line may leave in parts.
+    dispatched_version bigint NOT NULL,
+    dispatched_at timestamptz NOT NULL,
+    PRIMARY KEY (order_id, line_id, batch, dispatched_version)
 );
 
 -- The events, which are the outbox as well. `data` is json, not jsonb: it is checked once and then stored and returned

@@ -120,11 +120,16 @@ CREATE TABLE lines (
     -- The sequence of the event that says that the line was placed. That event has no order_id: it is found by its
     -- line.
     placed_sequence INTEGER,
+    -- Its units that have left the building, beside the quantity that it still wants; of a dispatched line they are it.
+    dispatched INTEGER NOT NULL DEFAULT 0 CHECK (
+        CASE state WHEN 'dispatched' THEN dispatched IN (0, quantity)
+        ELSE dispatched BETWEEN 0 AND 1000000000 - quantity END
+    ),
     PRIMARY KEY (order_id, line_id),
     CONSTRAINT lines_held_have_a_deadline CHECK (state <> 'held' OR hold_until IS NOT NULL),
     CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered')),
     CONSTRAINT lines_with_units_are_promised CHECK (
-        (promised_on IS NOT NULL) = (state IN ('held', 'allocated', 'dispatched'))
+        CASE state WHEN 'dispatched' THEN TRUE ELSE (promised_on IS NOT NULL) = (state IN ('held', 'allocated')) END
     ),
     CONSTRAINT lines_that_are_due_are_promised_in_time CHECK (due_by IS NULL OR coalesce(promised_on <= due_by, FALSE))
 ) STRICT, WITHOUT ROWID;
@@ -167,7 +172,10 @@ CREATE TABLE dispatches (
     batch TEXT NOT NULL,
     quantity INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 1000000000),
     allocated_version INTEGER NOT NULL,
-    PRIMARY KEY (order_id, line_id, batch),
+    -- The version of the product whose event tells that they left. A line may leave in parts.
+    dispatched_version INTEGER NOT NULL,
+    dispatched_at INTEGER NOT NULL,
+    PRIMARY KEY (order_id, line_id, batch, dispatched_version),
     FOREIGN KEY (order_id, line_id) REFERENCES lines (order_id, line_id)
 ) STRICT, WITHOUT ROWID;
 

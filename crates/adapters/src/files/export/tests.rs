@@ -3,7 +3,7 @@
 use earmark_application::{EncodedEvent, LineRead};
 use earmark_domain::{
     BatchRecord, LineKey, LineRecord, LineState, LineTerms, Locations, OrderRecord, Part, Precedence, Priority,
-    Promise, Quantity, Reference, Sku, Subject,
+    Promise, Quantity, Reference, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -35,6 +35,7 @@ fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Optio
                 first_on: promised_on,
                 due_by: None,
             },
+            dispatched: Units::ZERO,
             terms: LineTerms {
                 key: LineKey {
                     order: order.parse().expect("a name"),
@@ -62,6 +63,7 @@ fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Optio
                 )
             })
             .collect(),
+        dispatches: Vec::new(),
     }
 }
 

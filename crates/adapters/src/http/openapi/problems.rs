@@ -134,6 +134,8 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::NOT_IN_WAREHOUSE,
             &kinds::NOT_FIRM,
             &kinds::NOT_ALLOCATED,
+            &kinds::ALREADY_DISPATCHED,
+            &kinds::EXCEEDS_LINE,
         ],
     ),
     (

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::reply::Reply;
 use crate::wire::views::batches::BatchJson;
 use crate::wire::views::effects::{BatchChangeJson, ReallocationJson};
-use crate::wire::views::orders::{LineJson, OrderJson};
+use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
 use crate::wire::views::quotes::QuoteJson;
 
 /// The path of batches.
@@ -81,6 +81,9 @@ impl Reply {
             Outcome::OrderPlaced { order, fresh } => {
                 Self::new(created(*fresh), &OrderJson::from(order)).at(ORDERS, order.id.as_str())
             }
+            Outcome::OrderDispatched { order, left_behind, .. } => {
+                Self::new(StatusCode::OK, &DispatchedOrderJson::of(order, left_behind))
+            }
             Outcome::OrderChanged { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
             Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
             Outcome::AlreadyProcessed => Self::new(
@@ -147,6 +150,7 @@ mod tests {
             quantity: Quantity::new(2).expect("a quantity"),
             state,
             allocations: Vec::new(),
+            dispatches: Vec::new(),
             promise: Promise::NONE,
             at_risk: false,
             placed_at: jiff::Timestamp::UNIX_EPOCH,
@@ -265,7 +269,7 @@ mod tests {
             json!({"order_id": "o 1", "status": "held", "hold_expires_at": "2026-02-01T09:45:00Z", "priority": -3,
                    "required_by": "2026-03-31", "lines": [
                 {"order_id": "o 1", "line_id": "l1", "sku": "LAMP", "quantity": 2, "status": "backordered",
-                 "allocations": [], "promised_on": null, "first_promised_on": null, "at_risk": false,
+                 "allocations": [], "dispatches": [], "promised_on": null, "first_promised_on": null, "at_risk": false,
                  "placed_at": "1970-01-01T00:00:00Z"}]})
         );
     }

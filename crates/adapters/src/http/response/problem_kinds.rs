@@ -135,12 +135,16 @@ kinds! {
          confirmed.",
         [members::ORDER_ID, members::LINE_ID, members::REQUESTED, members::HELD];
     ALREADY_DISPATCHED = "already_dispatched", CONFLICT, "It has been dispatched",
-        "All units of the line, or of the order, have been dispatched; or, of a batch whose receipt is to be undone, \
-         `dispatched` units have. If that is wrong, undo the dispatch first.",
+        "`dispatched` units have left the building: of a line, as many as it has, or more than the call names; or of a \
+         batch whose receipt is to be undone. If that is wrong, undo the dispatch first.",
         [
             members::ORDER_ID.sometimes(), members::LINE_ID.sometimes(), members::REFERENCE.sometimes(),
             members::DISPATCHED.sometimes()
         ];
+    EXCEEDS_LINE = "exceeds_line", CONFLICT, "More than the line has",
+        "The dispatch names more units of the line, `requested`, than it has, `quantity`. Both count what has left \
+         before. Nothing has been dispatched.",
+        [members::ORDER_ID, members::LINE_ID, members::REQUESTED, members::QUANTITY];
     LINE_ENDED = "line_ended", CONFLICT, "The line has ended",
         "The line was refused or cancelled, or its hold has expired, as `line_status` says. A line that has ended \
          can't be reopened; place a new line.",

@@ -84,12 +84,13 @@ pub(crate) const LARGEST_BATCH: Member = Member::new(
     "70",
     "The most of these in one batch: what a line can get that must not be split.",
 );
+pub(crate) const QUANTITY: Member = Member::new("quantity", Shape::Number, "3", "The units that the line has.");
 pub(crate) const HELD: Member = Member::new("held", Shape::Number, "3", "The units that are held.");
 pub(crate) const DISPATCHED: Member = Member::new(
     "dispatched",
     Shape::Number,
     "30",
-    "The units that have been dispatched from the batch.",
+    "The units that have been dispatched, of the line or from the batch.",
 );
 pub(crate) const RECEIVED: Member = Member::new("received", Shape::Number, "98", "The units that arrived.");
 pub(crate) const VERSION: Member = Member::new("version", Shape::Number, "18", "The current version.");

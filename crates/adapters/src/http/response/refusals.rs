@@ -83,7 +83,12 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::ExceedsHold { key, held, asked } => of_line(&kinds::EXCEEDS_HOLD, key)
             .with("requested", asked.get())
             .with("held", held.get()),
-        Refusal::AlreadyDispatched(key) => of_line(&kinds::ALREADY_DISPATCHED, key),
+        Refusal::AlreadyDispatched { key, dispatched } => {
+            of_line(&kinds::ALREADY_DISPATCHED, key).with("dispatched", dispatched.get())
+        }
+        Refusal::ExceedsLine { key, quantity, asked } => of_line(&kinds::EXCEEDS_LINE, key)
+            .with("requested", asked.get())
+            .with("quantity", quantity.get()),
         Refusal::LineEnded { key, state } => of_line(&kinds::LINE_ENDED, key).with("line_status", state.as_str()),
         Refusal::NotInWarehouse { key, batch } => of_line(&kinds::NOT_IN_WAREHOUSE, key).with("batch", batch.as_str()),
         Refusal::NotFirm(order) => of_order(&kinds::NOT_FIRM, order),
@@ -274,7 +279,15 @@ pub(crate) mod tests {
                 held: quantity(2),
                 asked: quantity(3),
             },
-            Refusal::AlreadyDispatched(key()),
+            Refusal::AlreadyDispatched {
+                key: key(),
+                dispatched: Units::new(3),
+            },
+            Refusal::ExceedsLine {
+                key: key(),
+                quantity: quantity(2),
+                asked: quantity(3),
+            },
             Refusal::BatchDispatched {
                 reference: batch(),
                 dispatched: Units::new(3),

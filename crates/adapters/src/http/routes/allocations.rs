@@ -25,7 +25,7 @@ use crate::wire::views::orders::LineJson;
         (status = 201, description = "The line is allocated", body = LineJson<'static>),
         (status = 202, description = "The line is in the backlog", body = LineJson<'static>,
             example = json!({"order_id": "order-7", "line_id": "1", "sku": "LAMP-RED", "quantity": 3,
-                "status": "backordered", "allocations": [], "promised_on": null, "first_promised_on": null,
+                "status": "backordered", "allocations": [], "dispatches": [], "promised_on": null, "first_promised_on": null,
                 "at_risk": false, "placed_at": "2036-03-01T09:30:00Z"})),
         (status = 200, description = "The line existed: its present state", body = LineJson<'static>),
     )

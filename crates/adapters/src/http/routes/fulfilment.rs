@@ -1,19 +1,18 @@
 //! From a hold to the dispatch: confirm an order, dispatch it, undo the dispatch.
 
-use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, post};
-use earmark_domain::{Command, LineId, OrderId};
+use earmark_domain::{Command, OrderId};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::response::problem::Problem;
-use crate::wire::commands::orders::{confirm_order, named_lines};
+use crate::wire::commands::orders::{confirm_order, dispatch as dispatch_of, named_lines};
 use crate::wire::reading::fields::object;
-use crate::wire::views::orders::OrderJson;
+use crate::wire::views::orders::{DispatchedOrderJson, OrderJson};
 
 /// Confirm an order
 ///
@@ -42,27 +41,34 @@ pub(crate) async fn confirm(request: HttpRequest, payload: Payload, api: Data<Ap
 
 /// Dispatch an order
 ///
-/// Dispatches the allocated units of its lines, or of the lines that are named. Only from batches in the warehouse, and
-/// only once the order is firm. What has been dispatched before stays so.
+/// Units of its lines leave the building, or of the lines that are named; of a line with a `quantity`, until so many of
+/// it have left in all. Only from batches in the warehouse, and only once the order is firm. What can't leave yet stays,
+/// and `left_behind` names it; with `all_or_nothing`, or if nothing can leave, the call is refused. What left before stays
+/// so: the same call again changes nothing.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "dispatch_order",
     params(("order_id" = String, Path, description = "The order", example = "order-7")),
-    request_body = schema::LinesNamed,
-    responses((status = 200, description = "The order after the change", body = OrderJson<'static>))
+    request_body = schema::Dispatch,
+    responses((status = 200, description = "The order after the change", body = DispatchedOrderJson<'static>))
 )]
 #[post("/v1/orders/{order_id}/dispatch")]
 pub(crate) async fn dispatch(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body_if_any(api.clock(), payload).await?;
-    let read = lines_of(&mut input, &body)?;
-    let (order, lines) = input.finish(read)?;
-    api.run(&request, Command::Dispatch { order, lines }, mode).await
+    let json = json(&body)?;
+    let order = input.path("order_id", OrderId::from_str);
+    let read = object(&json, "", &mut input.faults, |fields, faults| {
+        dispatch_of(order, fields, faults)
+    });
+    let dispatch = input.finish(read)?;
+    api.run(&request, Command::Dispatch(dispatch), mode).await
 }
 
 /// Undo a dispatch
 ///
-/// The dispatched units of its lines, or of the lines that are named, are allocated again.
+/// The dispatched units of its lines, or of the lines that are named, are allocated again in the batches they left. A
+/// line whose rest waits for stock can't be undone.
 #[utoipa::path(
     tag = "Orders",
     operation_id = "undo_dispatch",
@@ -78,19 +84,9 @@ pub(crate) async fn undo_dispatch(
 ) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body_if_any(api.clock(), payload).await?;
-    let read = lines_of(&mut input, &body)?;
-    let (order, lines) = input.finish(read)?;
-    api.run(&request, Command::UndoDispatch { order, lines }, mode).await
-}
-
-/// An order and the lines of it that are named, if any are.
-type LinesOf = (OrderId, Option<BTreeSet<LineId>>);
-
-/// The order in the path, and the lines in the body.
-fn lines_of(input: &mut Input<'_>, body: &[u8]) -> Result<Option<LinesOf>, Problem> {
-    let json = json(body)?;
+    let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
     let lines = object(&json, "", &mut input.faults, named_lines);
-    let lines = lines.map(|lines| lines.map(|lines| lines.into_iter().collect()));
-    Ok(order.zip(lines))
+    let (order, lines) = input.finish(order.zip(lines))?;
+    api.run(&request, Command::UndoDispatch { order, lines }, mode).await
 }

@@ -11,12 +11,14 @@ use jiff::Timestamp;
 
 use super::expired_holds::{ExpiredHolds, is_due};
 use super::page::{finish, page};
+use super::views::read_dispatches;
 use crate::postgres::lookups::batch::BatchByReference;
 use crate::postgres::lookups::lookup::look_up_all;
 use crate::postgres::lookups::order::OrderById;
 use crate::postgres::statement::{Statement, row_limit, statement};
 use crate::postgres::store::{PostgresStore, roll_back};
 use crate::sql::decode::RowContext;
+use crate::sql::dispatches::leaving;
 
 /// How many rows were looked at, the key of the last of them, and the keys of those that were selected.
 type Looked = (BigInt, Nullable<Text>, Array<Text>);
@@ -42,10 +44,29 @@ impl PostgresStore {
         };
         let connection = self.questions().get().await?;
         let ids = keys.selected.iter().map(String::as_str).collect();
-        let items = look_up_all::<OrderById>(ids, &connection).await?;
+        let mut items = look_up_all::<OrderById>(ids, &connection).await?;
+        drop(connection);
+        if !leaving(items.iter().flat_map(|order| &order.lines)).is_empty() {
+            items = self.orders_with_dispatches(&keys.selected).await?;
+        }
         let next = keys.next.map(|id| key("lines", "order_id", &id, |id| OrderId::new(id)));
         let next = next.transpose()?;
         Ok(Page { items, next })
+    }
+
+    /// Orders with their lines and what has left of them.
+    async fn orders_with_dispatches(&self, ids: &[String]) -> Result<Vec<OrderRead>, StoreError> {
+        let conn = self.snapshot().await?;
+        let read = async {
+            let ids = ids.iter().map(String::as_str).collect();
+            let mut orders = look_up_all::<OrderById>(ids, &conn).await?;
+            let lines = orders.iter_mut().flat_map(|order| &mut order.lines);
+            read_dispatches(&conn, lines.collect()).await?;
+            Ok::<_, StoreError>(orders)
+        };
+        let read = read.await;
+        roll_back(conn).await;
+        read
     }
 
     /// The next orders.

@@ -17,13 +17,16 @@ use super::expired_holds::{ExpiredHolds, is_due};
 use crate::postgres::error::store_error;
 use crate::postgres::lookups::batch::BatchByReference;
 use crate::postgres::lookups::lookup::look_up;
+use crate::postgres::lookups::order::OrderById;
 use crate::postgres::lookups::product::{Stock, stock_at};
 use crate::postgres::rows::values::pg_bound;
 use crate::postgres::rows::{LineReadRow, LineReadTypes, LineRow, line_reads, read_lines};
 use crate::postgres::schema::products;
-use crate::postgres::statement::{load, row_limit, statement};
-use crate::postgres::store::{PostgresStore, roll_back};
+use crate::postgres::session::Session;
+use crate::postgres::statement::{Statement, load, row_limit, statement};
+use crate::postgres::store::{PostgresStore, dispatches_of, roll_back};
 use crate::sql::decode::counter;
+use crate::sql::dispatches::{add_dispatches, leaving};
 use crate::sql::rank;
 
 #[async_trait]
@@ -43,7 +46,11 @@ impl Views for PostgresStore {
     }
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
-        self.look_up(id.as_str(), |lookups| &lookups.orders).await
+        let found = self.look_up(id.as_str(), |lookups| &lookups.orders).await?;
+        match &found {
+            Some(order) if !leaving(&order.lines).is_empty() => self.order_with_dispatches(id).await,
+            _ => Ok(found),
+        }
     }
 
     async fn list_batches(
@@ -104,7 +111,6 @@ impl Views for PostgresStore {
             "",
             ""
         );
-        let connection = self.questions().get().await?;
         let (rank, placed_version, order, line) = after.map_or((i64::MIN, i64::MIN, "", ""), |position| {
             (
                 rank::rank(position.precedence),
@@ -113,19 +119,24 @@ impl Views for PostgresStore {
                 position.key.line.as_str(),
             )
         });
-        let rows: Vec<LineReadRow> = statement::<LineReadTypes>(PAGE)
-            .columns::<LineRow>()
-            .bind::<Text, _>(sku.as_str())
-            .bind::<BigInt, _>(rank)
-            .bind::<BigInt, _>(placed_version)
-            .bind::<Text, _>(order)
-            .bind::<Text, _>(line)
-            .bind::<Timestamptz, _>(pg_bound(now))
-            .bind::<BigInt, _>(row_limit(limit))
-            .rows(&connection)
-            .await
-            .map_err(store_error)?;
+        let page = || {
+            statement::<LineReadTypes>(PAGE)
+                .columns::<LineRow>()
+                .bind::<Text, _>(sku.as_str())
+                .bind::<BigInt, _>(rank)
+                .bind::<BigInt, _>(placed_version)
+                .bind::<Text, _>(order)
+                .bind::<Text, _>(line)
+                .bind::<Timestamptz, _>(pg_bound(now))
+                .bind::<BigInt, _>(row_limit(limit))
+        };
+        let connection = self.questions().get().await?;
+        let rows: Vec<LineReadRow> = page().rows(&connection).await.map_err(store_error)?;
         let lines = read_lines(rows)?;
+        if !leaving(&lines).is_empty() {
+            drop(connection);
+            return self.lines_with_dispatches(page()).await.map(Some);
+        }
         if !lines.is_empty() {
             return Ok(Some(lines));
         }
@@ -140,6 +151,34 @@ impl Views for PostgresStore {
 }
 
 impl PostgresStore {
+    /// An order with its lines and what has left of them.
+    async fn order_with_dispatches(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
+        let conn = self.snapshot().await?;
+        let read = async {
+            let mut found = look_up::<OrderById>(id.as_str(), &conn).await?;
+            let lines = found.iter_mut().flat_map(|order| &mut order.lines);
+            read_dispatches(&conn, lines.collect()).await?;
+            Ok::<_, StoreError>(found)
+        };
+        let read = read.await;
+        roll_back(conn).await;
+        read
+    }
+
+    /// Lines with what has left of them.
+    async fn lines_with_dispatches(&self, page: Statement<'_, LineReadTypes>) -> Result<Vec<LineRead>, StoreError> {
+        let conn = self.snapshot().await?;
+        let read = async {
+            let rows: Vec<LineReadRow> = page.rows(&conn).await.map_err(store_error)?;
+            let mut lines = read_lines(rows)?;
+            read_dispatches(&conn, lines.iter_mut().collect()).await?;
+            Ok::<_, StoreError>(lines)
+        };
+        let read = read.await;
+        roll_back(conn).await;
+        read
+    }
+
     /// A batch with its product, without the units of holds that have ended.
     async fn batch_without_expired(
         &self,
@@ -175,4 +214,12 @@ impl PostgresStore {
         roll_back(conn).await;
         read
     }
+}
+
+/// Reads what has left of lines.
+pub(super) async fn read_dispatches(conn: &Session, lines: Vec<&mut LineRead>) -> Result<(), StoreError> {
+    let leaving = leaving(lines.iter().map(|line| &**line));
+    let dispatches = dispatches_of(conn, &leaving.iter().collect::<Vec<_>>()).await?;
+    add_dispatches(lines, dispatches);
+    Ok(())
 }

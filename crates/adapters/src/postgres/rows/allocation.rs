@@ -1,9 +1,11 @@
 //! Units in batches: earmarked for a line, or dispatched.
 
+use diesel::data_types::PgTimestamp;
 use diesel::{Queryable, Selectable};
 use earmark_application::StoreError;
 use earmark_domain::{AllocationRecord, DispatchRecord, Quantity, Reference};
 
+use super::values::Times;
 use crate::postgres::schema::{allocations, dispatches};
 use crate::sql::decode::RowContext;
 
@@ -47,6 +49,8 @@ pub(in crate::postgres) struct DispatchRow {
     batch: String,
     quantity: i32,
     allocated_version: i64,
+    dispatched_version: i64,
+    dispatched_at: PgTimestamp,
 }
 
 impl TryFrom<DispatchRow> for DispatchRecord {
@@ -63,6 +67,8 @@ impl TryFrom<DispatchRow> for DispatchRecord {
             batch: at.read("batch", Reference::new(&row.batch))?,
             quantity: at.read("quantity", Quantity::new(row.quantity))?,
             allocated_version: at.read("allocated_version", u64::try_from(row.allocated_version))?,
+            dispatched_version: at.read("dispatched_version", u64::try_from(row.dispatched_version))?,
+            dispatched_at: at.instant("dispatched_at", row.dispatched_at)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::{Queryable, Selectable};
 use earmark_application::StoreError;
-use earmark_domain::{LineRecord, LineState, LineTerms, Locations, Promise, Quantity, Sku};
+use earmark_domain::{LineRecord, LineState, LineTerms, Locations, Promise, Quantity, Sku, Units};
 
 use super::values::Times;
 use crate::postgres::schema::lines;
@@ -28,6 +28,7 @@ pub(in crate::postgres) struct LineRow {
     first_promised_on: Option<PgDate>,
     due_by: Option<PgDate>,
     pub(in crate::postgres) placed_version: i64,
+    dispatched: i32,
 }
 
 impl TryFrom<LineRow> for LineRecord {
@@ -53,6 +54,7 @@ impl TryFrom<LineRow> for LineRecord {
                 first_on: first_promised_on.or(promised_on),
                 due_by: at.date_if_any("due_by", row.due_by)?,
             },
+            dispatched: Units::new(at.read("dispatched", u64::try_from(row.dispatched))?),
             terms: LineTerms {
                 key: at.line_key(&row.order_id, &row.line_id)?,
                 quantity: at.read("quantity", Quantity::new(row.quantity))?,

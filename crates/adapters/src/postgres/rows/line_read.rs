@@ -56,6 +56,7 @@ pub(in crate::postgres) fn read_lines(rows: Vec<LineReadRow>) -> Result<Vec<Line
             reads.push(LineRead {
                 record,
                 allocations: Vec::new(),
+                dispatches: Vec::new(),
             });
         }
         if let (Some(read), Some(batch), Some(quantity)) = (reads.last_mut(), batch, quantity) {

@@ -300,5 +300,5 @@ fn is_usual_line(new: &NewLine<'_>) -> bool {
     let usual_rank = new.units.is_none_or(|held| rank::release_rank(held.release_rank) == 0);
     let usual_promise = first_promised_on(&new.line.promise).is_none() && new.line.promise.due_by.is_none();
     let usual_terms = rank::rank(terms.precedence) == 0 && terms.locations.is_any() && terms.hold_until.is_none();
-    usual_rank && usual_terms && usual_promise
+    usual_rank && usual_terms && usual_promise && new.line.dispatched.is_zero()
 }

@@ -31,6 +31,7 @@ use super::lookups::lookup::{ByKey, Lookup, look_up};
 use super::lookups::{Lookups, SharedLookups};
 use super::migrate;
 use crate::sql::product_cache::ProductCache;
+pub(super) use load::dispatches_of;
 use suspects::Suspects;
 
 /// How a read of several statements begins: all of them see one snapshot.

@@ -1,11 +1,14 @@
 //! Lines as views and exports read them: each with its allocations, in preference order.
 
+use diesel::SqliteConnection;
 use diesel::result::QueryResult;
 use earmark_application::{LineRead, StoreError};
 
 use super::super::error::store_error;
 use super::super::rows::{self, PlacedLineRow};
 use super::super::schema::batches;
+use super::super::store::dispatches_of;
+use crate::sql::dispatches::{add_dispatches, leaving};
 
 diesel::alias!(batches as further_batches: FurtherBatches);
 
@@ -65,6 +68,14 @@ pub(super) fn line_reads(
     Ok(reads.end())
 }
 
+/// Reads what has left of lines.
+pub(super) fn read_dispatches(conn: &mut SqliteConnection, lines: &mut [LineRead]) -> Result<(), StoreError> {
+    let leaving = leaving(&*lines);
+    let dispatches = dispatches_of(conn, leaving.iter())?;
+    add_dispatches(lines, dispatches);
+    Ok(())
+}
+
 /// Gathers the rows of each line.
 #[derive(Default)]
 pub(super) struct LineReads {
@@ -83,6 +94,7 @@ impl LineReads {
             let mut read = LineRead {
                 record,
                 allocations: Vec::new(),
+                dispatches: Vec::new(),
             };
             let mut preferences = Vec::new();
             if let Some(own) = allocation {

@@ -11,14 +11,25 @@ use earmark_domain::{BatchRecord, LineState, OrderId, ProductRecord, Reference, 
 use super::super::error::store_error;
 use super::super::rows::{self, BatchRow, OrderRow, PlacedLineRow, ProductRow};
 use super::super::schema::{batches, further_allocations, lines, orders, products};
-use super::line_reads::{FurtherPart, LineReads, PlacedIn, further_batches, line_read_columns, lines_with_allocations};
+use super::line_reads::{
+    FurtherPart, LineReads, PlacedIn, further_batches, line_read_columns, lines_with_allocations, read_dispatches,
+};
 use super::stock::{EndedHolds, without};
 use crate::sql::decode::RowContext;
 
 /// A line with one of its allocations, as in a [`LineReadRow`](super::line_reads::LineReadRow), and the header of its order.
 type OrderLineRow = (PlacedLineRow, Option<PlacedIn>, Option<FurtherPart>, Option<OrderRow>);
 
-/// One order with its lines.
+/// One order with its lines, and what has left of them. For a snapshot: two statements may read it.
+pub(super) fn order_with_dispatches(conn: &mut SqliteConnection, id: OrderId) -> Result<Option<OrderRead>, StoreError> {
+    let mut found = order(conn, id)?;
+    if let Some(order) = &mut found {
+        read_dispatches(conn, &mut order.lines)?;
+    }
+    Ok(found)
+}
+
+/// One order with its lines, as yet without what has left of them.
 pub(super) fn order(conn: &mut SqliteConnection, id: OrderId) -> Result<Option<OrderRead>, StoreError> {
     // The header comes with each row, if there is one.
     let rows: Vec<OrderLineRow> = lines_with_allocations!()
@@ -38,7 +49,7 @@ pub(super) fn order(conn: &mut SqliteConnection, id: OrderId) -> Result<Option<O
     Ok((!lines.is_empty()).then_some(OrderRead { id, header, lines }))
 }
 
-/// Orders by id, each with its lines.
+/// Orders by id, each with its lines. For a snapshot.
 pub(super) fn list_orders(
     conn: &mut SqliteConnection,
     selection: &OrderSelection,
@@ -48,7 +59,7 @@ pub(super) fn list_orders(
     let (ids, next) = selected_orders(conn, selection, after, limit)?;
     let mut items = Vec::with_capacity(ids.len());
     for id in ids {
-        items.extend(order(conn, order_id(&id)?)?);
+        items.extend(order_with_dispatches(conn, order_id(&id)?)?);
     }
     let next = next.map(|id| order_id(&id)).transpose()?;
     Ok(Page { items, next })

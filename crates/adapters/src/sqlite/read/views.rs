@@ -14,8 +14,9 @@ use super::super::cursors::served_after;
 use super::super::rows::PlacedLineRow;
 use super::super::schema::{batches, further_allocations, lines, products};
 use super::super::sqlite_store::SqliteStore;
-use super::line_reads::{further_batches, line_read_columns, line_reads, lines_with_allocations};
+use super::line_reads::{further_batches, line_read_columns, line_reads, lines_with_allocations, read_dispatches};
 use super::{lists, stock};
+use crate::sql::dispatches::leaving;
 
 #[async_trait]
 impl Views for SqliteStore {
@@ -27,7 +28,18 @@ impl Views for SqliteStore {
 
     async fn order(&self, id: &OrderId) -> Result<Option<OrderRead>, StoreError> {
         let id = id.clone();
-        self.readers.by_key.query(move |conn| lists::order(conn, id)).await
+        let readers = &self.readers.by_key;
+        let found = {
+            let id = id.clone();
+            readers.query(move |conn| lists::order(conn, id)).await?
+        };
+        let has_left = found.as_ref().is_some_and(|order| !leaving(&order.lines).is_empty());
+        if has_left {
+            return readers
+                .query_snapshot(move |conn| lists::order_with_dispatches(conn, id))
+                .await;
+        }
+        Ok(found)
     }
 
     async fn list_batches(
@@ -53,7 +65,7 @@ impl Views for SqliteStore {
         let (selection, after) = (selection.clone(), after.cloned());
         self.readers
             .long
-            .query(move |conn| lists::list_orders(conn, &selection, after.as_ref(), limit))
+            .query_snapshot(move |conn| lists::list_orders(conn, &selection, after.as_ref(), limit))
             .await
     }
 
@@ -88,7 +100,7 @@ impl Views for SqliteStore {
         let (sku, after) = (sku.clone(), after.cloned());
         self.readers
             .long
-            .query(move |conn| {
+            .query_snapshot(move |conn| {
                 let waiting = lines_with_allocations!()
                     .filter(lines::sku.eq(sku.as_str()))
                     .filter(lines::state.eq(Backordered))
@@ -100,7 +112,8 @@ impl Views for SqliteStore {
                     )
                     .order((lines::rank, lines::placed_version, lines::order_id, lines::line_id))
                     .select(line_read_columns!());
-                let waiting = line_reads(waiting.load_iter(conn), limit)?;
+                let mut waiting = line_reads(waiting.load_iter(conn), limit)?;
+                read_dispatches(conn, &mut waiting)?;
                 if !waiting.is_empty() {
                     return Ok(Some(waiting));
                 }

@@ -82,6 +82,7 @@ pub(in crate::sqlite) struct LineRow {
     promised_on: Option<String>,
     first_promised_on: Option<String>,
     due_by: Option<String>,
+    dispatched: i64,
 }
 
 /// A line as it is read, with the units it was placed with.
@@ -157,6 +158,7 @@ fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
             first_on: day("first_promised_on", &row.first_promised_on)?.or(promised_on),
             due_by: day("due_by", &row.due_by)?,
         },
+        dispatched: Units::new(at.read("dispatched", u64::try_from(row.dispatched))?),
         terms: LineTerms {
             key: at.line_key(&row.order_id, &row.line_id)?,
             quantity: at.read("quantity", Quantity::new(row.quantity))?,
@@ -210,6 +212,7 @@ pub(in crate::sqlite) struct LineValues<'a> {
     pub(in crate::sqlite) promised_on: Option<String>,
     pub(in crate::sqlite) first_promised_on: Option<String>,
     pub(in crate::sqlite) due_by: Option<String>,
+    pub(in crate::sqlite) dispatched: i64,
 }
 
 /// A line's row, but for its product and the units it was placed with.
@@ -230,6 +233,7 @@ pub(in crate::sqlite) fn line_values(line: &LineRecord) -> LineValues<'_> {
         promised_on: on.map(|day| day.to_string()),
         first_promised_on: first_on.filter(|_| first_on != on).map(|day| day.to_string()),
         due_by: due_by.map(|day| day.to_string()),
+        dispatched: counter(line.dispatched.get()),
     }
 }
 
@@ -275,6 +279,8 @@ pub(in crate::sqlite) struct DispatchRow {
     batch: String,
     quantity: i64,
     allocated_version: i64,
+    dispatched_version: i64,
+    dispatched_at: i64,
 }
 
 /// A dispatch's record.
@@ -288,6 +294,8 @@ pub(in crate::sqlite) fn dispatch(row: &DispatchRow) -> Result<DispatchRecord, S
         batch: at.read("batch", Reference::new(&row.batch))?,
         quantity: at.read("quantity", Quantity::new(row.quantity))?,
         allocated_version: at.read("allocated_version", u64::try_from(row.allocated_version))?,
+        dispatched_version: at.read("dispatched_version", u64::try_from(row.dispatched_version))?,
+        dispatched_at: at.instant("dispatched_at", row.dispatched_at)?,
     })
 }
 

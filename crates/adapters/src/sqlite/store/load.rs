@@ -88,9 +88,11 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         });
     }
     let allocations = reader.allocations()?;
-    let dispatches = reader.dispatches(scope)?;
-    let held = allocations.iter().map(|allocation| &allocation.batch);
-    reader.batches_of(held.chain(dispatches.iter().map(|dispatch| &dispatch.batch)))?;
+    let dispatches = reader.dispatches()?;
+    reader.batches_of(allocations.iter().map(|allocation| &allocation.batch))?;
+    if scope.dispatches {
+        reader.batches_of(dispatches.iter().map(|dispatch| &dispatch.batch))?;
+    }
     let orders = reader.orders(&scope.orders)?;
     Ok(Loaded {
         products,
@@ -108,6 +110,29 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         release,
         processed,
     })
+}
+
+/// What lines have dispatched, in the order in which it left.
+pub(in crate::sqlite) fn dispatches_of<'k>(
+    connection: &mut SqliteConnection,
+    lines: impl Iterator<Item = &'k LineKey>,
+) -> Result<Vec<DispatchRecord>, StoreError> {
+    let keys: Vec<_> = lines.map(pair).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = dispatches::table
+        .filter(pair_one_of((dispatches::order_id, dispatches::line_id), keys))
+        .order((
+            dispatches::order_id,
+            dispatches::line_id,
+            dispatches::dispatched_version,
+            dispatches::batch,
+        ))
+        .select(DispatchRow::as_select())
+        .load(connection)
+        .map_err(store_error)?;
+    found.iter().map(rows::dispatch).collect()
 }
 
 /// Whether none of the lines and orders that the scope names exist.
@@ -356,18 +381,10 @@ impl Reader<'_> {
         Ok(held)
     }
 
-    /// What the lines of the scope's orders have dispatched, where the scope asks for it.
-    fn dispatches(&mut self, scope: &Scope) -> Result<Vec<DispatchRecord>, StoreError> {
-        if !scope.dispatches || scope.orders.is_empty() {
-            return Ok(Vec::new());
-        }
-        let found = dispatches::table
-            .filter(one_of(dispatches::order_id, scope.orders.iter().map(OrderId::as_str)))
-            .order((dispatches::order_id, dispatches::line_id, dispatches::batch))
-            .select(DispatchRow::as_select())
-            .load(self.connection)
-            .map_err(store_error)?;
-        found.iter().map(rows::dispatch).collect()
+    /// What all lines that have been read have dispatched.
+    fn dispatches(&mut self) -> Result<Vec<DispatchRecord>, StoreError> {
+        let leaving = self.lines.values().filter(|line| !line.dispatched.is_zero());
+        dispatches_of(self.connection, leaving.map(LineRecord::key))
     }
 
     /// Those of these batches that have not been read yet.

@@ -156,14 +156,17 @@ fn write_lines(
             locations, hold_until, promised_on, first_promised_on, due_by, batch, units, release_rank, placed_sequence,
         )
     });
-    for change in changes {
-        if let Change::Changed(line) = change {
-            let named = lines::order_id
-                .eq(line.terms.key.order.as_str())
-                .and(lines::line_id.eq(line.terms.key.line.as_str()))
-                .and(lines::sku.eq(line.sku.as_str()));
-            let change = update::<ChangeLine, _, _, _>(&lines::table, named, line_values(line));
-            expect_one(change.execute(connection))?;
+    let change = |connection: &mut SqliteConnection, line: &LineRecord| {
+        let named = lines::order_id
+            .eq(line.terms.key.order.as_str())
+            .and(lines::line_id.eq(line.terms.key.line.as_str()))
+            .and(lines::sku.eq(line.sku.as_str()));
+        let change = update::<ChangeLine, _, _, _>(&lines::table, named, line_values(line));
+        expect_one(change.execute(connection))
+    };
+    for changed in changes {
+        if let Change::Changed(line) = changed {
+            change(connection, line)?;
         }
     }
     NEW.rows(connection, placed, |statement, new| {
@@ -173,7 +176,10 @@ fn write_lines(
             .optional_integer(new.units.map(|held| i64::from(held.quantity.get())))
             .integer(new.units.map_or(0, |held| rank::release_rank(held.release_rank)))
             .optional_integer(placing_event.map(|index| last + 1 + index))
-    })
+    })?;
+    // Hardly any line is placed and leaves in one transaction: no column of the rows above is for that.
+    let mut leaving = placed.iter().filter(|new| !new.line.dispatched.is_zero());
+    leaving.try_for_each(|new| change(connection, new.line))
 }
 
 fn bind_line<'a>(statement: Statement<'a>, line: &'a LineRecord) -> Statement<'a> {
@@ -221,6 +227,7 @@ fn delete_dispatch(connection: &mut SqliteConnection, dispatch: &DispatchRecord)
         .filter(dispatches::order_id.eq(dispatch.key.order.as_str()))
         .filter(dispatches::line_id.eq(dispatch.key.line.as_str()))
         .filter(dispatches::batch.eq(dispatch.batch.as_str()))
+        .filter(dispatches::dispatched_version.eq(counter(dispatch.dispatched_version)))
         .filter(dispatches::quantity.eq(i64::from(dispatch.quantity.get())));
     diesel::delete(named).execute(connection)
 }
@@ -242,8 +249,11 @@ fn write_allocations(connection: &mut SqliteConnection, further: &[&AllocationRe
 }
 
 fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRecord]) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert<NewDispatches>> =
-        LazyLock::new(|| insert_into!(dispatches: order_id, line_id, batch, quantity, allocated_version));
+    static NEW: LazyLock<Insert<NewDispatches>> = LazyLock::new(|| {
+        insert_into!(
+            dispatches: order_id, line_id, batch, quantity, allocated_version, dispatched_version, dispatched_at
+        )
+    });
     NEW.rows(connection, dispatched, |statement, dispatch| {
         statement
             .text(dispatch.key.order.as_str())
@@ -251,6 +261,8 @@ fn write_dispatches(connection: &mut SqliteConnection, dispatched: &[DispatchRec
             .text(dispatch.batch.as_str())
             .integer(i64::from(dispatch.quantity.get()))
             .integer(counter(dispatch.allocated_version))
+            .integer(counter(dispatch.dispatched_version))
+            .integer(dispatch.dispatched_at.as_microsecond())
     })
 }
 

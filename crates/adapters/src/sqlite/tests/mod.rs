@@ -154,6 +154,7 @@ fn a_small_shop() -> ChangeSet {
                 first_on: Some(date(2031, 5, 6)),
                 due_by: None,
             },
+            dispatched: Units::ZERO,
             terms: LineTerms {
                 key: key(),
                 quantity: quantity(4),

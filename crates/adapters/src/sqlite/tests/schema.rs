@@ -70,15 +70,16 @@ macro_rules! columns_of_tuples {
 columns_of_tuples! {
     (A B)
     (A B C)
-    (A B C D E)
     (A B C D E F)
+    (A B C D E)
+    (A B C D E F G)
     (A B C D E F G H I)
     (A B C D E F G H I J K)
     (A B C D E F G H I J K L)
     (A B C D E F G H I J K L M N O)
     (A B C D E F G H I J)
     (A B C D E F G H I J K L M N O P)
-    (A B C D E F G H I J K L M N O P Q R S)
+    (A B C D E F G H I J K L M N O P Q R S T)
 }
 
 /// The columns that `table!` names.

@@ -16,8 +16,8 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         .batch_execute(
             "DELETE FROM further_allocations; \
              INSERT INTO lines VALUES \
-             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 4, 0, NULL), \
-             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL)",
+             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 4, 0, NULL, 0), \
+             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0)",
         )
         .expect("a line with four units, and one that waits");
     for forbidden in [
@@ -39,11 +39,11 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
         "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0)",
         "INSERT OR IGNORE INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 7, 0, NULL)",
+         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 7, 0, NULL, 0)",
         "INSERT INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL)",
+         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0)",
         "INSERT INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-9', 2, 0, NULL)",
+         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-9', 2, 0, NULL, 0)",
         "INSERT INTO further_allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 0)",
         "INSERT INTO further_allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 0)",
         "UPDATE lines SET state = 'lost'",
@@ -62,9 +62,9 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, dispatched) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
         // Four of ten are allocated.
-        "INSERT OR IGNORE INTO dispatches VALUES ('O-1', 'LAMP', 'B-1', 7, 0)",
-        "INSERT INTO dispatches VALUES ('O-1', 'LAMP', 'B-9', 1, 0)",
-        "INSERT INTO dispatches VALUES ('O-9', 'LAMP', 'B-1', 1, 0)",
+        "INSERT OR IGNORE INTO dispatches VALUES ('O-1', 'LAMP', 'B-1', 7, 0, 1, 0)",
+        "INSERT INTO dispatches VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 1, 0)",
+        "INSERT INTO dispatches VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 1, 0)",
         "UPDATE events SET actor = 'nobody'",
         "DELETE FROM events",
         "DELETE FROM batches",
@@ -74,7 +74,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         assert!(other.batch_execute(forbidden).is_err(), "{forbidden}");
     }
     other
-        .batch_execute("INSERT INTO dispatches VALUES ('O-1', 'LAMP', 'B-1', 6, 0)")
+        .batch_execute("INSERT INTO dispatches VALUES ('O-1', 'LAMP', 'B-1', 6, 0, 1, 0)")
         .expect("six are left");
     for forbidden in [
         "UPDATE dispatches SET quantity = 5",
@@ -97,7 +97,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         .batch_execute(
             "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 2, 0, 0); \
              INSERT INTO lines VALUES \
-             ('O-1', 'most', 'LAMP', 3, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL)",
+             ('O-1', 'most', 'LAMP', 3, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0)",
         )
         .expect("there is room for both");
     assert_eq!(allocated().await, Some(9));

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use earmark_domain::{Command, LineId, LineKey, OrderId, Reference, Sku};
 
 use super::batches::{change_batch, create_batch, receipt};
-use super::orders::{allocate, confirm_order, line_quantity, named_lines, place_order, quote, replace_order};
+use super::orders::{allocate, confirm_order, dispatch, line_quantity, named_lines, place_order, quote, replace_order};
 use super::products::put_product;
 use crate::wire::reading::faults::{Faults, shortened};
 use crate::wire::reading::fields::{Fields, object};
@@ -76,18 +76,14 @@ const COMMANDS: [(&str, Reader); 17] = [
     }),
     ("dispatch_order", |fields, faults| {
         let order = order(fields, faults);
-        let lines = named_lines(fields, faults);
-        Some(Command::Dispatch {
-            order: order?,
-            lines: lines?.map(|lines| lines.into_iter().collect()),
-        })
+        dispatch(order, fields, faults).map(Command::Dispatch)
     }),
     ("undo_dispatch", |fields, faults| {
         let order = order(fields, faults);
         let lines = named_lines(fields, faults);
         Some(Command::UndoDispatch {
             order: order?,
-            lines: lines?.map(|lines| lines.into_iter().collect()),
+            lines: lines?,
         })
     }),
     ("quote", |fields, faults| quote(fields, faults).map(Command::Quote)),
@@ -197,8 +193,10 @@ mod tests {
         },
         Command::CancelLine(_) => Some(r#"{"cancel_line": {"order_id": "o", "line_id": "l"}}"#),
         Command::CancelOrder(_) => Some(r#"{"cancel_order": {"order_id": "o"}}"#),
-        Command::Dispatch { .. } => Some(r#"{"dispatch_order": {"order_id": "o", "lines": ["l"]}}"#),
-        Command::UndoDispatch { .. } => Some(r#"{"undo_dispatch": {"order_id": "o"}}"#),
+        Command::Dispatch(_) => {
+            Some(r#"{"dispatch_order": {"order_id": "o", "lines": [{"line_id": "l", "quantity": 2}]}}"#)
+        },
+        Command::UndoDispatch { .. } => Some(r#"{"undo_dispatch": {"order_id": "o", "lines": [{"line_id": "l"}]}}"#),
         Command::Quote(_) => Some(r#"{"quote": {"lines": [{"sku": "s", "quantity": 1}]}}"#),
         Command::Reallocate(_) => Some(r#"{"reallocate": {"sku": "s"}}"#),
         Command::ExpireHolds(_) => None,

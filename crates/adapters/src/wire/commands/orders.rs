@@ -1,12 +1,12 @@
 //! Commands on orders and their lines.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::str::FromStr;
 
 use earmark_domain::{
-    Allocate, ConfirmOrder, ConfirmedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations,
-    MAX_LINES_PER_ORDER, MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
-    Precedence, Priority, Quantity, Quote, Sku,
+    Allocate, ConfirmOrder, ConfirmedLine, Dispatch, DispatchedLine, HoldFor, LineId, LineKey, LineRequest, Location,
+    Locations, MAX_LINES_PER_ORDER, MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms,
+    PlaceOrder, Precedence, Priority, Quantity, Quote, Sku,
 };
 
 use crate::wire::reading::faults::Faults;
@@ -154,12 +154,54 @@ pub fn quote(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Quote> {
 }
 
 /// Reads the lines of an order that a command is about: `None` within means all of them.
-pub fn named_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Option<Vec<LineId>>> {
+pub fn named_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Option<BTreeSet<LineId>>> {
+    let lines = lines_once(
+        fields,
+        faults,
+        |fields, faults| fields.required("line_id", faults, text(LineId::from_str)),
+        |line| line,
+    );
+    lines.map(|lines| lines.map(|lines| lines.into_iter().collect()))
+}
+
+/// Reads the lines of an order of which units leave, and how.
+pub fn dispatch(order: Option<OrderId>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Dispatch> {
+    let lines = lines_once(
+        fields,
+        faults,
+        |fields, faults| {
+            let (line, quantity) = part_of_line(fields, faults)?;
+            Some(DispatchedLine { line, quantity })
+        },
+        |line| &line.line,
+    );
+    let all_or_nothing = fields.optional("all_or_nothing", faults, yes_or_no);
+    Some(Dispatch {
+        order: order?,
+        lines: lines?,
+        all_or_nothing: all_or_nothing?.unwrap_or(false),
+    })
+}
+
+/// A line, and how much of it where that is not all.
+fn part_of_line(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<(LineId, Option<Quantity>)> {
+    let line = fields.required("line_id", faults, text(LineId::from_str));
+    let quantity = fields.optional("quantity", faults, quantity);
+    Some((line?, quantity?))
+}
+
+/// The list `lines`, if there is one, in which each line stands once.
+fn lines_once<T>(
+    fields: &mut Fields<'_>,
+    faults: &mut Faults,
+    read: impl Fn(&mut Fields<'_>, &mut Faults) -> Option<T>,
+    id: impl Fn(&T) -> &LineId,
+) -> Option<Option<Vec<T>>> {
     let mut seen = HashSet::new();
     fields.list("lines", MAX_LINES_PER_ORDER, faults, |json, path, faults| {
-        let line = name(json, path, faults, LineId::from_str)?;
-        if !seen.insert(line.clone()) {
-            faults.add(path, format_args!("{line} occurs twice"));
+        let line = object(json, path, faults, &read)?;
+        if !seen.insert(id(&line).clone()) {
+            faults.add(format!("{path}.line_id"), format_args!("{} occurs twice", id(&line)));
         }
         Some(line)
     })
@@ -167,34 +209,20 @@ pub fn named_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Optio
 
 /// Reads the confirmation of an order.
 pub fn confirm_order(order: Option<OrderId>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<ConfirmOrder> {
-    let lines = confirmed_lines(fields, faults);
+    let lines = lines_once(
+        fields,
+        faults,
+        |fields, faults| {
+            let (line, quantity) = part_of_line(fields, faults)?;
+            Some(ConfirmedLine { line, quantity })
+        },
+        |line| &line.line,
+    );
     let reacquire = fields.optional("reacquire", faults, yes_or_no);
     Some(ConfirmOrder {
         order: order?,
         lines: lines?,
         reacquire: reacquire?.unwrap_or(false),
-    })
-}
-
-/// The lines that are confirmed, each with its quantity where only a part is: `None` within means all of them.
-fn confirmed_lines(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Option<Vec<ConfirmedLine>>> {
-    let mut seen = HashSet::new();
-    fields.list("lines", MAX_LINES_PER_ORDER, faults, |json, path, faults| {
-        let confirmed = object(json, path, faults, |fields, faults| {
-            let line = fields.required("line_id", faults, text(LineId::from_str));
-            let quantity = fields.optional("quantity", faults, quantity);
-            Some(ConfirmedLine {
-                line: line?,
-                quantity: quantity?,
-            })
-        })?;
-        if !seen.insert(confirmed.line.clone()) {
-            faults.add(
-                format!("{path}.line_id"),
-                format_args!("{} occurs twice", confirmed.line),
-            );
-        }
-        Some(confirmed)
     })
 }
 

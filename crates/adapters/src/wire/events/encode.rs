@@ -102,13 +102,17 @@ impl Serialize for Data<'_> {
                 write_dates(&mut map, from, to, why)?;
             }
             Fact::Confirmed { key } => write_key(&mut map, key)?,
-            Fact::Dispatched { key, from } => {
+            Fact::Dispatched { key, from, left } => {
                 write_key(&mut map, key)?;
                 map.serialize_entry("from", &Parts(from))?;
+                if let Some(left) = left {
+                    map.serialize_entry("left", &left.get())?;
+                }
             }
-            Fact::DispatchUndone { key, to } => {
+            Fact::DispatchUndone { key, to, promised_on } => {
                 write_key(&mut map, key)?;
                 map.serialize_entry("to", &Parts(to))?;
+                map.serialize_entry("promised_on", &Text(promised_on))?;
             }
             Fact::OrderPlaced { lines, precedence } | Fact::OrderReplaced { lines, precedence } => {
                 map.serialize_entry("lines", &Lines(lines))?;

@@ -176,10 +176,17 @@ pub(crate) fn facts() -> Vec<Fact> {
             Fact::Dispatched {
                 key: key(name),
                 from: parts(name),
+                left: None,
+            },
+            Fact::Dispatched {
+                key: key(name),
+                from: parts(name),
+                left: Some(quantity(MAX_QUANTITY)),
             },
             Fact::DispatchUndone {
                 key: key(name),
                 to: parts(name),
+                promised_on: date(2026, 1, 2),
             },
             Fact::Reallocated {
                 key: key(name),

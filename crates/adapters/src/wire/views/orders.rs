@@ -1,6 +1,6 @@
 //! Orders, their lines and allocations.
 
-use earmark_domain::{LineView, OrderView, Part};
+use earmark_domain::{DispatchedPart, Hindrance, LeftBehind, LineView, OrderView, Part};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -30,6 +30,31 @@ impl<'a> From<&'a Part> for AllocationJson<'a> {
     }
 }
 
+/// Units of a line that left the building together.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = DispatchedPart))]
+pub struct DispatchJson<'a> {
+    /// The batch they left.
+    #[cfg_attr(feature = "schema", schema(example = "PO-1042"))]
+    batch: &'a str,
+    /// Units of it.
+    #[cfg_attr(feature = "schema", schema(example = 3, minimum = 1))]
+    quantity: u32,
+    /// When they left, in UTC.
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime, example = "2026-02-03T11:00:00Z"))]
+    at: Text<Timestamp>,
+}
+
+impl<'a> From<&'a DispatchedPart> for DispatchJson<'a> {
+    fn from(part: &'a DispatchedPart) -> Self {
+        Self {
+            batch: part.batch.as_str(),
+            quantity: part.quantity.get(),
+            at: Text(part.at),
+        }
+    }
+}
+
 /// An order line.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Line))]
@@ -43,7 +68,7 @@ pub struct LineJson<'a> {
     /// Its product.
     #[cfg_attr(feature = "schema", schema(example = "LAMP-RED"))]
     sku: &'a str,
-    /// Its quantity.
+    /// Its quantity, what has left the building included.
     #[cfg_attr(feature = "schema", schema(example = 3, minimum = 1, maximum = 1_000_000_000))]
     quantity: u32,
     /// Its status.
@@ -51,6 +76,9 @@ pub struct LineJson<'a> {
     /// Where its units are, in the order batches are preferred in.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<AllocationJson<'static>>))]
     allocations: Each<'a, Part, AllocationJson<'a>>,
+    /// What has left the building, in the order in which it left.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<DispatchJson<'static>>))]
+    dispatches: Each<'a, DispatchedPart, DispatchJson<'a>>,
     /// The day it is promised for, as it was last told; null for a line without units.
     #[cfg_attr(
         feature = "schema",
@@ -81,6 +109,7 @@ impl<'a> From<&'a LineView> for LineJson<'a> {
             quantity: view.quantity.get(),
             status: view.state.into(),
             allocations: Each::of(&view.allocations),
+            dispatches: Each::of(&view.dispatches),
             promised_on: view.promise.on.map(Text),
             first_promised_on: view.promise.first_on.map(Text),
             at_risk: view.at_risk,
@@ -127,6 +156,73 @@ impl<'a> From<&'a OrderView> for OrderJson<'a> {
             priority: view.precedence.priority().get(),
             required_by: view.precedence.required_by().map(Text),
             lines: Each::of(&view.lines),
+        }
+    }
+}
+
+/// Why units of a line can't leave the building.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeftBehindReason))]
+#[serde(rename_all = "snake_case")]
+pub enum HindranceJson {
+    /// They are in a batch that has not been received.
+    NotInWarehouse,
+    /// The line waits for stock.
+    NotAllocated,
+}
+
+/// Units of a line that were to leave the building and can't.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = LeftBehind))]
+pub struct LeftBehindJson<'a> {
+    /// The line.
+    #[cfg_attr(feature = "schema", schema(example = "1"))]
+    line_id: &'a str,
+    /// How many.
+    #[cfg_attr(feature = "schema", schema(example = 2, minimum = 1, maximum = 1_000_000_000))]
+    quantity: u32,
+    /// Why.
+    why: HindranceJson,
+    /// The batch that has not been received: the first, if there are several. Left out for a line that waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(example = "PO-1043", nullable = false))]
+    batch: Option<&'a str>,
+}
+
+impl<'a> From<&'a LeftBehind> for LeftBehindJson<'a> {
+    fn from(left: &'a LeftBehind) -> Self {
+        let (why, batch) = match &left.why {
+            Hindrance::NotInWarehouse(batch) => (HindranceJson::NotInWarehouse, Some(batch.as_str())),
+            Hindrance::NotAllocated => (HindranceJson::NotAllocated, None),
+        };
+        Self {
+            line_id: left.key.line.as_str(),
+            quantity: left.quantity.get(),
+            why,
+            batch,
+        }
+    }
+}
+
+/// An order of which units left the building.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = DispatchedOrder))]
+pub struct DispatchedOrderJson<'a> {
+    /// The order.
+    #[serde(flatten)]
+    order: OrderJson<'a>,
+    /// What was to leave and can't yet, by line id.
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<LeftBehindJson<'static>>))]
+    left_behind: Each<'a, LeftBehind, LeftBehindJson<'a>>,
+}
+
+impl<'a> DispatchedOrderJson<'a> {
+    /// The order as it is shown, and what it left behind.
+    #[must_use]
+    pub fn of(order: &'a OrderView, left_behind: &'a [LeftBehind]) -> Self {
+        Self {
+            order: order.into(),
+            left_behind: Each::of(left_behind),
         }
     }
 }

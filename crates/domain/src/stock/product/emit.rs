@@ -76,6 +76,7 @@ impl Product {
     pub(super) fn record_line_fact(&mut self, index: LineIndex, fact: Fact, recorder: &mut EventRecorder<'_>) {
         let places = matches!(fact, Fact::Allocated { .. } | Fact::Backordered { .. });
         let allocates = matches!(fact, Fact::Allocated { .. } | Fact::Reallocated { .. });
+        let dispatches = matches!(fact, Fact::Dispatched { .. });
         let line = &self.lines[index];
         let before = if places && line.placed_version().is_none() {
             // Whatever was promised to it before it ended does not count any more.
@@ -96,6 +97,9 @@ impl Product {
         }
         if allocates {
             line.set_allocated_version(version);
+        }
+        if dispatches {
+            line.set_dispatched_version(version);
         }
         let line = &self.lines[index];
         self.record.at_risk |= line.state().holds_units() && self.is_at_risk(line, recorder.today());
@@ -188,12 +192,29 @@ impl Product {
         let key = line.key().clone();
         let from = before.status.parts();
         let mut facts = Vec::new();
+        let (left_before, left) = (before.dispatched.len(), line.dispatched().len());
         match (before.status.state, line.state()) {
-            (LineState::Dispatched, LineState::Allocated) => {
-                let to = line.status().parts();
-                facts.push(Fact::DispatchUndone { key, to });
+            _ if left > left_before => {
+                let leaving = line.dispatched()[left_before..].iter();
+                facts.push(Fact::Dispatched {
+                    key,
+                    from: leaving.map(|units| units.part.clone()).collect(),
+                    left: line.state().is_open().then(|| line.quantity()),
+                });
             }
-            (_, LineState::Dispatched) if !line.is_as_in(before) => facts.push(Fact::Dispatched { key, from }),
+            _ if left < left_before => facts.push(Fact::DispatchUndone {
+                key,
+                to: by_batch(before.dispatched.iter().map(|units| &units.part)),
+                promised_on: before.promise.on.unwrap_or_else(|| self.date_of_units(line, today)),
+            }),
+            // The rest of a line of which a part had left was cancelled.
+            (state_before, LineState::Dispatched) if state_before.is_open() => facts.push(Fact::Deallocated {
+                key,
+                from,
+                why: deallocation_reason(cause),
+                left: None,
+                promised_on: before.promise.on,
+            }),
             (state_before, LineState::Held | LineState::Allocated) if state_before.holds_units() => {
                 self.add_facts_of_changed_units(index, before, cause, today, &mut facts);
             }
@@ -386,6 +407,18 @@ fn deallocation_reason(cause: &Cause) -> DeallocationReason {
 /// Whether a line lost its deadline.
 const fn became_firm(before: &LineTerms, now: &LineTerms) -> bool {
     before.hold_until.is_some() && now.hold_until.is_none()
+}
+
+/// The sums of units by batch.
+fn by_batch<'p>(parts: impl Iterator<Item = &'p Part>) -> Vec<Part> {
+    let mut sums: Vec<Part> = Vec::new();
+    for part in parts {
+        match sums.iter_mut().find(|sum| sum.batch == part.batch) {
+            Some(sum) => sum.quantity = sum.quantity.plus(part.quantity),
+            None => sums.push(part.clone()),
+        }
+    }
+    sums
 }
 
 /// The units in `parts` that are not in `others`.

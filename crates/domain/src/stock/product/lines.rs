@@ -8,11 +8,9 @@ use crate::context::DecisionTime;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
-use crate::language::name::Reference;
 use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::ShortageOutcome;
-use crate::stock::batch::Batch;
 use crate::stock::draft::Search;
 use crate::stock::index::LineIndex;
 use crate::stock::line::{Allocation, Line, LineSnapshot, LineStatus};
@@ -90,10 +88,20 @@ impl Product {
         self.end(line, LineState::Expired)
     }
 
+    /// Ends a line. What has left the building stays so, and is all that it wanted.
     fn end(&mut self, line: LineIndex, state: LineState) -> bool {
-        let is_open = self.lines[line].state().is_open();
+        let ending = &self.lines[line];
+        let is_open = ending.state().is_open();
         if is_open {
-            self.set_status(line, LineStatus::without_units(state));
+            let mut terms = ending.terms().clone();
+            let state = match Quantity::new(i128::from(ending.dispatched_units().get())) {
+                Ok(dispatched) => {
+                    terms.quantity = dispatched;
+                    LineState::Dispatched
+                }
+                Err(_) => state,
+            };
+            self.change_line(line, terms, LineStatus::without_units(state));
         }
         is_open
     }
@@ -175,7 +183,7 @@ impl Product {
         });
     }
 
-    fn sort_by_preference(&self, allocations: &mut [Allocation]) {
+    pub(super) fn sort_by_preference(&self, allocations: &mut [Allocation]) {
         allocations.sort_by_key(|allocation| self.batches[allocation.batch].preference());
     }
 
@@ -258,42 +266,10 @@ impl Product {
         for more in added {
             let mut allocations = status.allocations.iter_mut();
             match allocations.find(|allocation| allocation.batch == more.batch) {
-                Some(allocation) => {
-                    let units = i128::from(allocation.part.quantity.get()) + i128::from(more.part.quantity.get());
-                    allocation.part.quantity = Quantity::new(units).expect("the sum is what the line wants");
-                }
+                Some(allocation) => allocation.part.quantity = allocation.part.quantity.plus(more.part.quantity),
                 None => status.allocations.push(more),
             }
         }
         self.sort_by_preference(&mut status.allocations);
-    }
-
-    /// The first batch with units of a line that is not in the warehouse.
-    pub(crate) fn batch_not_in_warehouse(&self, line: LineIndex) -> Option<&Reference> {
-        let allocations = self.lines[line].status().allocated().iter();
-        let mut batches = allocations.map(|allocation| &self.batches[allocation.batch]);
-        batches.find(|batch| batch.eta().is_some()).map(Batch::reference)
-    }
-
-    /// The first batch that units of a dispatched line left and that was cancelled.
-    pub(crate) fn closed_batch_of_dispatch(&self, line: LineIndex) -> Option<&Reference> {
-        let dispatched = self.lines[line].status().allocations.iter();
-        let mut batches = dispatched.map(|allocation| &self.batches[allocation.batch]);
-        batches.find(|batch| batch.is_closed()).map(Batch::reference)
-    }
-
-    /// Dispatches the units of an allocated line.
-    pub(crate) fn dispatch(&mut self, line: LineIndex) {
-        self.change_state(line, LineState::Dispatched);
-    }
-
-    /// Undoes the dispatch of a line: its units are allocated again in the batches they left.
-    pub(crate) fn undo_dispatch(&mut self, line: LineIndex) {
-        self.change_state(line, LineState::Allocated);
-    }
-
-    fn change_state(&mut self, line: LineIndex, state: LineState) {
-        let allocations = self.lines[line].status().allocations.clone();
-        self.set_status(line, LineStatus { state, allocations });
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod batches;
 pub(crate) mod change_in_steps;
+pub(crate) mod dispatch;
 pub(crate) mod emit;
 pub(crate) mod improve;
 pub(crate) mod lines;
@@ -225,12 +226,13 @@ impl Product {
         LineView {
             key: line.key().clone(),
             sku: self.record.sku.clone(),
-            quantity: line.quantity(),
+            quantity: line.total(),
             state: line.state(),
             promise: line.promise(),
             at_risk: self.is_at_risk(line, today),
             placed_at: line.terms().placed_at,
             allocations: line.status().parts(),
+            dispatches: line.dispatches(),
             hold_until: line.terms().hold_until,
         }
     }
@@ -338,18 +340,10 @@ impl Product {
         let deadline = terms.hold_until;
         let before = line.replace(terms, status);
         for allocation in &before.status.allocations {
-            let batch = &mut self.batches[allocation.batch];
-            match before.status.state {
-                LineState::Dispatched => batch.take_back(allocation.part.quantity),
-                _ => batch.free(allocation.part.quantity),
-            }
+            self.batches[allocation.batch].free(allocation.part.quantity);
         }
         for allocation in &line.status().allocations {
-            let batch = &mut self.batches[allocation.batch];
-            match line.state() {
-                LineState::Dispatched => batch.dispatch(allocation.part.quantity),
-                _ => batch.earmark(allocation.part.quantity),
-            }
+            self.batches[allocation.batch].earmark(allocation.part.quantity);
         }
         if line.state() == LineState::Backordered {
             self.backlog.join(line.service_position(), index);

@@ -5,9 +5,9 @@ mod shop;
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, HoldFor, LineId, LineKey,
-    LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder,
-    Precedence, Priority, PutProduct, Quantity, Quote, Reference, Sku,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Dispatch, DispatchedLine, HoldFor,
+    LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms,
+    PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Sku,
 };
 use jiff::civil::Date;
 
@@ -166,9 +166,40 @@ pub(crate) fn change_quantity(order_id: &str, line: &str, quantity: u32) -> Comm
 }
 
 pub(crate) fn dispatch(id: &str, lines: Option<&[&str]>) -> Command {
-    Command::Dispatch {
+    Command::Dispatch(Dispatch {
         order: order(id),
-        lines: lines.map(line_ids),
+        lines: lines.map(|lines| lines.iter().map(|line| part_of(line, None)).collect()),
+        all_or_nothing: false,
+    })
+}
+
+/// Dispatches until so many units of these lines have left.
+pub(crate) fn dispatch_parts(id: &str, parts: &[(&str, u32)]) -> Command {
+    Command::Dispatch(Dispatch {
+        order: order(id),
+        lines: Some(
+            parts
+                .iter()
+                .map(|(line, quantity)| part_of(line, Some(*quantity)))
+                .collect(),
+        ),
+        all_or_nothing: false,
+    })
+}
+
+/// Dispatches an order, if all of it can leave.
+pub(crate) fn dispatch_whole(id: &str) -> Command {
+    Command::Dispatch(Dispatch {
+        order: order(id),
+        lines: None,
+        all_or_nothing: true,
+    })
+}
+
+fn part_of(line: &str, quantity: Option<u32>) -> DispatchedLine {
+    DispatchedLine {
+        line: LineId::new(line).expect("a line id"),
+        quantity: quantity.map(units),
     }
 }
 

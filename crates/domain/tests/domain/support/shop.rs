@@ -26,7 +26,7 @@ pub(crate) struct Shop {
     pub(crate) orders: BTreeMap<OrderId, OrderRecord>,
     pub(crate) lines: BTreeMap<LineKey, LineRecord>,
     pub(crate) allocations: BTreeMap<(LineKey, Reference), AllocationRecord>,
-    pub(crate) dispatches: BTreeMap<(LineKey, Reference), DispatchRecord>,
+    pub(crate) dispatches: BTreeMap<(LineKey, Reference, u64), DispatchRecord>,
     pub(crate) events: Vec<Event>,
     pub(crate) promising: Promising,
     /// How many lines of a batch that changes are read at once; `None`: as many as a store reads.
@@ -309,7 +309,7 @@ impl Shop {
         let dispatches: Vec<DispatchRecord> = self
             .dispatches
             .values()
-            .filter(|dispatch| scope.dispatches && scope.orders.contains(&dispatch.key.order))
+            .filter(|dispatch| keys.contains(&dispatch.key))
             .cloned()
             .collect();
         let batches_of_lines: BTreeSet<&Reference> = allocations
@@ -500,7 +500,12 @@ impl Shop {
         for returned in changes.returned {
             let batch = self.batches.get_mut(&returned.batch).expect("a batch");
             batch.dispatched = batch.dispatched.checked_sub(returned.quantity.units()).expect("units");
-            let removed = self.dispatches.remove(&(returned.key.clone(), returned.batch.clone()));
+            let id = (
+                returned.key.clone(),
+                returned.batch.clone(),
+                returned.dispatched_version,
+            );
+            let removed = self.dispatches.remove(&id);
             assert_eq!(removed, Some(returned));
         }
         for change in changes.batches {
@@ -545,7 +550,11 @@ impl Shop {
                 .dispatched
                 .checked_add(dispatched.quantity.units())
                 .expect("units");
-            let id = (dispatched.key.clone(), dispatched.batch.clone());
+            let id = (
+                dispatched.key.clone(),
+                dispatched.batch.clone(),
+                dispatched.dispatched_version,
+            );
             assert_eq!(self.dispatches.insert(id, dispatched), None);
         }
         self.events.extend(changes.events);

@@ -5,14 +5,14 @@ use utoipa::ToSchema;
 
 use super::batches::CreateBatch;
 use super::bulk_commands::{
-    BatchNamed, ChangeBatchOf, ChangeLineOf, ConfirmationOf, LineNamed, LinesNamedOf, OrderContentOf, OrderNamed,
-    ProductNamed, PutProductOf, ReceiptOf,
+    BatchNamed, ChangeBatchOf, ChangeLineOf, ConfirmationOf, DispatchOf, LineNamed, LinesNamedOf, OrderContentOf,
+    OrderNamed, ProductNamed, PutProductOf, ReceiptOf,
 };
 use super::orders::{Allocate, PlaceOrder, Quote};
 use super::problem::Problem;
 use crate::wire::views::batches::BatchJson;
 use crate::wire::views::effects::{BatchChangeJson, ReallocationJson};
-use crate::wire::views::orders::{LineJson, OrderJson};
+use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
 use crate::wire::views::products::ProductJson;
 use crate::wire::views::quotes::QuoteJson;
 
@@ -43,7 +43,7 @@ pub enum BulkCommand {
     /// As in `PATCH /v1/orders/{order_id}/lines/{line_id}`.
     ChangeLine(ChangeLineOf),
     /// As in `POST /v1/orders/{order_id}/dispatch`.
-    DispatchOrder(LinesNamedOf),
+    DispatchOrder(DispatchOf),
     /// As in `DELETE /v1/orders/{order_id}/dispatch`.
     UndoDispatch(LinesNamedOf),
     /// As in `DELETE /v1/batches/{reference}/receipt`.
@@ -84,6 +84,8 @@ pub enum BulkBody {
     Line(LineJson<'static>),
     /// Of an order that was placed or changed, or of which a line was.
     Order(OrderJson<'static>),
+    /// Of an order of which units left the building.
+    DispatchedOrder(DispatchedOrderJson<'static>),
     /// Of a product that was set.
     Product(ProductJson<'static>),
     /// Of lines that moved to better stock.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::batches::{ChangeBatch, Receipt};
-use super::orders::{ChangeLine, Confirmation, LinesNamed, OrderContent};
+use super::orders::{ChangeLine, Confirmation, Dispatch, LinesNamed, OrderContent};
 use super::products::PutProduct;
 
 /// A product that a bulk line is about.
@@ -84,6 +84,17 @@ pub struct ConfirmationOf {
     /// What of it.
     #[serde(flatten)]
     pub confirmation: Confirmation,
+}
+
+/// An order of which a bulk line has units leave the building.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DispatchOf {
+    /// The order.
+    #[schema(example = "order-9", min_length = 1, max_length = 64)]
+    pub order_id: String,
+    /// What of it.
+    #[serde(flatten)]
+    pub dispatch: Dispatch,
 }
 
 /// An order that a bulk line is about, or lines of it.

@@ -23,8 +23,8 @@ pub use bulk_commands::{
 pub use health::{Health, HealthStatus};
 pub use nothing::NoFields;
 pub use orders::{
-    Allocate, ChangeLine, Confirmation, ConfirmedLine, LinesNamed, OnOrderShortage, OnShortage, OrderContent,
-    OrderLine, PlaceOrder, Quote,
+    Allocate, ChangeLine, Confirmation, ConfirmedLine, Dispatch, DispatchedLine, LineOf, LinesNamed, OnOrderShortage,
+    OnShortage, OrderContent, OrderLine, PlaceOrder, Quote,
 };
 pub use problem::Problem;
 pub use products::PutProduct;

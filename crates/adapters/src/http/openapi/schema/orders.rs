@@ -170,13 +170,46 @@ pub struct ConfirmedLine {
     pub quantity: Option<u32>,
 }
 
+/// What leaves the building of an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Dispatch {
+    /// The lines of which units leave, each id once; all of them where it is left out.
+    #[schema(min_items = 1, max_items = 500)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<DispatchedLine>>,
+    /// Whether nothing leaves unless all of it can; `false` where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_or_nothing: Option<bool>,
+}
+
+/// A line of which units leave the building.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DispatchedLine {
+    /// Which line.
+    #[schema(example = "1", min_length = 1, max_length = 64)]
+    pub line_id: String,
+    /// How many of its units have left in all when this is done, those that left before included. So a call that is sent
+    /// again changes nothing. The whole line where it is left out.
+    #[schema(example = 2, minimum = 1, maximum = 1_000_000_000)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
+}
+
 /// The lines of an order that a call is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LinesNamed {
-    /// Their ids, each once; all of them where it is left out.
-    #[schema(example = json!(["1"]), min_items = 1, max_items = 500)]
+    /// The lines, each once; all of them where it is left out.
+    #[schema(min_items = 1, max_items = 500)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines: Option<Vec<String>>,
+    pub lines: Option<Vec<LineOf>>,
+}
+
+/// A line of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LineOf {
+    /// Which line.
+    #[schema(example = "1", min_length = 1, max_length = 64)]
+    pub line_id: String,
 }
 
 /// The lines to quote.

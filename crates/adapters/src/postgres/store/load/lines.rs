@@ -72,6 +72,11 @@ impl Lines {
         self.0.values()
     }
 
+    /// Those of which something has left the building.
+    pub(super) fn leaving(&self) -> impl Iterator<Item = &LineRecord> {
+        self.iter().filter(|line| !line.dispatched.is_zero())
+    }
+
     pub(super) fn order_ids(&self) -> Vec<&str> {
         self.0.keys().map(|key| key.order.as_str()).collect()
     }

@@ -23,7 +23,9 @@ mod release;
 use std::collections::BTreeSet;
 
 use earmark_application::StoreError;
-use earmark_domain::{BacklogScope, IMPROVEMENT_PAGE, Loaded, ProductRecord, ReleaseRead, Scope, Sku};
+use earmark_domain::{
+    BacklogScope, IMPROVEMENT_PAGE, LineKey, LineRecord, Loaded, ProductRecord, ReleaseRead, Scope, Sku,
+};
 use futures::try_join;
 
 use super::inbox::processed;
@@ -34,6 +36,7 @@ use crate::sql::product_cache::BaseVersions;
 use backlog::BacklogRequest;
 use batches::Batches;
 use lines::Lines;
+pub(in crate::postgres) use orders::dispatches_of;
 
 /// Begins a transaction and reads what the scope names, with its products locked until the transaction ends, and their
 /// base versions.
@@ -58,7 +61,6 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         orders,
         lines_by_key,
         lines_by_order,
-        dispatches,
         batches_dispatched_from,
         next_holds,
         mut backlogs,
@@ -74,7 +76,6 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         orders::headers(conn, scope),
         lines::by_key(conn, scope),
         lines::by_order(conn, scope),
-        orders::dispatches(conn, scope),
         batches::dispatched_from(conn, scope),
         holds::next(conn, scope),
         backlog::pages(conn, first_pages),
@@ -136,10 +137,15 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
     }
     batches.add(batches_dispatched_from)?;
 
-    let mut allocations = Vec::new();
+    let (mut allocations, mut dispatches) = (Vec::new(), Vec::new());
     if !lines.is_empty() {
-        let (held, batches_of_lines) = try_join!(lines::allocations(conn, &lines), batches::of_lines(conn, &lines))?;
-        allocations = records(held)?;
+        let leaving: Vec<&LineKey> = lines.leaving().map(LineRecord::key).collect();
+        let (held, left, batches_of_lines) = try_join!(
+            lines::allocations(conn, &lines),
+            dispatches_of(conn, &leaving),
+            batches::of_lines(conn, &lines)
+        )?;
+        (allocations, dispatches) = (records(held)?, left);
         batches.add(batches_of_lines)?;
     }
     let loaded = Loaded {
@@ -149,7 +155,7 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         orders: records(orders)?,
         lines: lines.into_records(),
         allocations,
-        dispatches: records(dispatches)?,
+        dispatches,
         next_holds,
         backlog,
         improvable,

@@ -3,10 +3,10 @@
 use diesel::sql_types::Text;
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::StoreError;
-use earmark_domain::{OrderId, Scope};
+use earmark_domain::{DispatchRecord, LineKey, OrderId, Scope};
 
 use crate::postgres::error::store_error;
-use crate::postgres::rows::{DispatchRow, OrderRow};
+use crate::postgres::rows::{DispatchRow, OrderRow, records};
 use crate::postgres::schema::orders;
 use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, load, statement};
@@ -27,18 +27,24 @@ pub(super) async fn headers(conn: &Session, scope: &Scope) -> Result<Vec<OrderRo
     load(headers, conn).await.map_err(store_error)
 }
 
-/// What the lines of the scope's orders have dispatched, if the scope asks for it.
-pub(super) async fn dispatches(conn: &Session, scope: &Scope) -> Result<Vec<DispatchRow>, StoreError> {
-    // By hand: LATERAL.
-    const DISPATCHES: &str = "SELECT dispatch.* FROM unnest(?) AS named (one) \
-         CROSS JOIN LATERAL (SELECT {} FROM dispatches WHERE order_id = one OFFSET 0) AS dispatch";
-    if !scope.dispatches || scope.orders.is_empty() {
+/// What lines have dispatched.
+pub(in crate::postgres) async fn dispatches_of(
+    conn: &Session,
+    lines: &[&LineKey],
+) -> Result<Vec<DispatchRecord>, StoreError> {
+    // By hand: the keys are pairs, and each is looked up in a LATERAL.
+    const DISPATCHES: &str = "SELECT dispatch.* FROM unnest(?, ?) AS named (named_order, named_line) \
+         CROSS JOIN LATERAL (SELECT {} FROM dispatches WHERE order_id = named_order AND line_id = named_line OFFSET 0) \
+         AS dispatch";
+    if lines.is_empty() {
         return Ok(Vec::new());
     }
-    statement::<TypesOf<DispatchRow>>(DISPATCHES)
-        .array::<Text, _>(order_ids(scope))
+    let rows: Vec<DispatchRow> = statement::<TypesOf<DispatchRow>>(DISPATCHES)
+        .array::<Text, _>(lines.iter().map(|key| key.order.as_str()).collect())
+        .array::<Text, _>(lines.iter().map(|key| key.line.as_str()).collect())
         .columns::<DispatchRow>()
         .rows(conn)
         .await
-        .map_err(store_error)
+        .map_err(store_error)?;
+    records(rows)
 }

@@ -79,7 +79,13 @@ pub(in crate::postgres::store) fn bind_release_ranks<'a>(
     )
 }
 
-/// Inserts new lines, each with its first units.
+/// What has left of a line, which is no more than a line may want.
+fn dispatched(line: &LineRecord) -> u32 {
+    u32::try_from(line.dispatched.get()).expect("no more of a line has left than it wanted")
+}
+
+/// Inserts new lines, each with its first units. What has left of one already, [`update`] writes: hardly any is placed
+/// and leaves in one transaction.
 pub(super) fn insert<'a>(new: &[NewLine<'a>]) -> Statement<'a> {
     let statement = statement(
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
@@ -107,15 +113,16 @@ pub(super) fn update<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
          placed_at = new.placed_at, placed_with_order = new.placed_with_order, \
          promised_on = new.promised_on, rank = new.rank, locations = new.locations::text[], \
          hold_until = new.hold_until, first_promised_on = new.first_promised_on, due_by = new.due_by, \
-         placed_version = new.placed_version, \
+         placed_version = new.placed_version, dispatched = new.dispatched, \
          first_placed_version = CASE WHEN lines.placed_version = new.placed_version THEN lines.first_placed_version \
          ELSE coalesce(lines.first_placed_version, lines.placed_version) END \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, state, \
-         split, placed_at, placed_with_order, promised_on, rank, locations, hold_until, first_promised_on, due_by, \
-         placed_version) \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, \
+         state, split, placed_at, placed_with_order, promised_on, rank, locations, hold_until, first_promised_on, \
+         due_by, placed_version, dispatched) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );
     bind_line_terms(bind_lines(statement, lines), lines)
         .array::<BigInt, i64>(column(lines, |line| counter(line.placed_version)))
+        .array::<Integer, _>(column(lines, |line| pg_units(dispatched(line))))
         .array::<Text, _>(distinct(column(lines, |line| line.terms.key.order.as_str())))
 }

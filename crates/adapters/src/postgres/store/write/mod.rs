@@ -33,7 +33,8 @@ pub(super) async fn write(conn: &Session, changes: &ChangeSet) -> Result<(), Sto
     let (new_products, changed_products) = split_products(&changes.products);
     let (new_batches, changed_batches) = split(&changes.batches);
     let (new_orders, changed_orders) = split(&changes.orders);
-    let (_, changed_lines) = split(&changes.lines);
+    let (new_lines, mut changed_lines) = split(&changes.lines);
+    changed_lines.extend(new_lines.into_iter().filter(|line| !line.dispatched.is_zero()));
     let new = NewLines::of(changes);
     let finds_by_list = !(changes.released.is_empty()
         && changes.returned.is_empty()

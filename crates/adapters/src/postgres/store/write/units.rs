@@ -1,9 +1,9 @@
 //! Units in batches: allocations and dispatches. Triggers keep the sums of the batches.
 
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Integer, Text, Timestamptz};
 use earmark_domain::{AllocationRecord, DispatchRecord};
 
-use crate::postgres::rows::values::pg_units;
+use crate::postgres::rows::values::{pg_instant, pg_units};
 use crate::postgres::statement::{Statement, column, distinct, statement};
 use crate::sql::decode::counter;
 use crate::sql::rank;
@@ -33,9 +33,10 @@ pub(super) fn release(allocations: &[AllocationRecord]) -> Statement<'_> {
 pub(super) fn undo_dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
     let orders: Vec<&str> = dispatches.iter().map(|dispatch| dispatch.key.order.as_str()).collect();
     statement(
-        "DELETE FROM dispatches USING unnest(?, ?, ?, ?) AS old (order_id, line_id, batch, quantity) \
+        "DELETE FROM dispatches USING unnest(?, ?, ?, ?, ?) AS old (order_id, line_id, batch, quantity, version) \
          WHERE dispatches.order_id = old.order_id AND dispatches.line_id = old.line_id \
-         AND dispatches.batch = old.batch AND dispatches.quantity = old.quantity \
+         AND dispatches.batch = old.batch AND dispatches.dispatched_version = old.version \
+         AND dispatches.quantity = old.quantity \
          AND dispatches.order_id = ANY (?)",
     )
     .array::<Text, _>(orders.clone())
@@ -47,13 +48,15 @@ pub(super) fn undo_dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
             .map(|dispatch| pg_units(dispatch.quantity.get()))
             .collect(),
     )
+    .array::<BigInt, _>(versions(dispatches))
     .array::<Text, _>(distinct(orders))
 }
 
 /// Inserts dispatches.
 pub(super) fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
     statement(
-        "INSERT INTO dispatches (order_id, line_id, batch, quantity, allocated_version) SELECT * FROM unnest(?, ?, ?, ?, ?)",
+        "INSERT INTO dispatches (order_id, line_id, batch, quantity, allocated_version, dispatched_version, dispatched_at) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?)",
     )
     .array::<Text, _>(dispatches.iter().map(|dispatch| dispatch.key.order.as_str()).collect())
     .array::<Text, _>(dispatches.iter().map(|dispatch| dispatch.key.line.as_str()).collect())
@@ -70,6 +73,19 @@ pub(super) fn dispatch(dispatches: &[DispatchRecord]) -> Statement<'_> {
             .map(|dispatch| counter(dispatch.allocated_version))
             .collect(),
     )
+    .array::<BigInt, _>(versions(dispatches))
+    .array::<Timestamptz, _>(
+        dispatches
+            .iter()
+            .map(|dispatch| pg_instant(dispatch.dispatched_at))
+            .collect(),
+    )
+}
+
+/// The versions whose events tell of dispatches.
+fn versions(dispatches: &[DispatchRecord]) -> Vec<i64> {
+    let versions = dispatches.iter().map(|dispatch| counter(dispatch.dispatched_version));
+    versions.collect()
 }
 
 /// Inserts the allocations that are not stored in their line.

@@ -257,6 +257,8 @@ fn a_product_with_dispatches_is_dropped() {
             batch: held.batch,
             quantity: held.quantity,
             allocated_version: held.allocated_version,
+            dispatched_version: held.allocated_version + 1,
+            dispatched_at: jiff::Timestamp::UNIX_EPOCH,
         };
         let list = if back {
             &mut changes.returned

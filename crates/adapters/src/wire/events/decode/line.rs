@@ -143,7 +143,7 @@ pub(super) struct Deallocated {
     #[serde(deserialize_with = "deallocation_reason")]
     #[cfg_attr(feature = "schema", schema(value_type = DeallocationReasonJson))]
     why: DeallocationReason,
-    /// The quantity of a line that was reduced; left out for any other reason.
+    /// The units that a line still wants which was reduced; left out for any other reason.
     #[serde(default, deserialize_with = "left")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<u32>, nullable = false, minimum = 1, maximum = 1_000_000_000))]
     left: Option<Quantity>,
@@ -257,16 +257,20 @@ impl From<Confirmed> for Fact {
 pub(super) struct Dispatched {
     #[serde(flatten)]
     key: KeyJson,
-    /// The batches that its units left.
+    /// The units that left, by batch.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
+    /// The units that the line still wants; left out when all have left.
+    #[serde(default, deserialize_with = "left")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u32>, nullable = false, minimum = 1, maximum = 1_000_000_000))]
+    left: Option<Quantity>,
 }
 
 impl From<Dispatched> for Fact {
-    fn from(Dispatched { key, from }: Dispatched) -> Self {
+    fn from(Dispatched { key, from, left }: Dispatched) -> Self {
         let key = key.into();
-        Self::Dispatched { key, from }
+        Self::Dispatched { key, from, left }
     }
 }
 
@@ -280,12 +284,16 @@ pub(super) struct DispatchUndone {
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     to: Vec<Part>,
+    /// The day that all of its units are promised for.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    promised_on: Date,
 }
 
 impl From<DispatchUndone> for Fact {
-    fn from(DispatchUndone { key, to }: DispatchUndone) -> Self {
+    fn from(DispatchUndone { key, to, promised_on }: DispatchUndone) -> Self {
         let key = key.into();
-        Self::DispatchUndone { key, to }
+        Self::DispatchUndone { key, to, promised_on }
     }
 }
 
