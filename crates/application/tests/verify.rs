@@ -68,6 +68,7 @@ fn terms(number: u32) -> LineTerms {
         split: false,
         placed_at: Timestamp::UNIX_EPOCH,
         placed_with_order: false,
+        asked: None,
         precedence: Precedence::default(),
         locations: Locations::ANY,
         hold_until: None,

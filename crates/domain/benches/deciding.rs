@@ -95,6 +95,7 @@ fn line(order: usize, of: usize, quantity: u32, state: LineState) -> LineRecord 
             split: false,
             placed_at: instant(order),
             placed_with_order: false,
+            asked: None,
             precedence: Precedence::default(),
             locations: Locations::ANY,
             hold_until: None,

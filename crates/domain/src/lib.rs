@@ -49,10 +49,7 @@ pub use commands::command::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine, ExpireHolds,
     LineRequest, PassDay, PutProduct, Quote,
 };
-pub use commands::place_order::{
-    HoldFor, HoldForError, MAX_HOLD_SECONDS, MAX_LINES_PER_ORDER, OnOrderShortage, OnShortage, OrderLine,
-    OrderLinesError, OrderTerms, PlaceOrder,
-};
+pub use commands::place_order::{MAX_LINES_PER_ORDER, OrderLine, OrderLinesError, OrderTerms, PlaceOrder};
 pub use commands::scope::{
     BACKLOG_PAGE, BATCH_PAGE, BacklogScope, CHANGE_PAGE, IMPROVEMENT_PAGE, ImprovementScope, ReleaseLines,
     ReleaseScope, Scope,
@@ -60,12 +57,14 @@ pub use commands::scope::{
 pub use context::DecisionContext;
 pub use events::event::{Event, SequencedEvent, Subject};
 pub use events::fact::{EVENT_TYPES, Fact};
+pub use language::asked::{AskedError, AskedLine, AskedOrder};
 pub use language::line_terms::{LineState, LineTerms, Part};
 pub use language::locations::{Locations, LocationsError, MAX_LOCATIONS};
 pub use language::message::{MAX_MESSAGE_ID_CHARS, MessageId, MessageIdError};
 pub use language::name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
 };
+pub use language::order_terms::{HoldFor, HoldForError, MAX_HOLD_SECONDS, OnOrderShortage, OnShortage};
 pub use language::precedence::{Precedence, Priority, PriorityError, ReleaseRank, ServicePosition};
 pub use language::promise::Promise;
 pub use language::quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units};

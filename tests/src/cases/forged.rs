@@ -412,6 +412,7 @@ pub async fn an_impossible_dispatch_is_not_stored(db: Db) {
         id: crate::build::order("unknown"),
         placed_at: shop.now(),
         precedence: earmark_domain::Precedence::default(),
+        asked: None,
         hold_until: None,
     }));
     assert_not_stored(&shop, &command, no_order).await;

@@ -123,7 +123,7 @@ pub async fn promises_survive_a_restart(db: Db) {
     let shop = Shop::open(&db).await;
     run_history(&shop).await;
     let before = shop.snapshot().await;
-    assert!(before.histories[0].dispatches.len() >= 2);
+    assert!(before.histories.iter().any(|history| history.dispatches.len() >= 2));
     let shop = shop.another(&db).await;
     assert_eq!(shop.snapshot().await, before);
     shop.done(&create_batch("after", "LAMP", 1)).await;
@@ -285,7 +285,9 @@ pub async fn dispatches_are_loaded_to_be_undone(db: Db) {
     assert_eq!(loaded.dispatches, dispatches[..2]);
     let batches: BTreeSet<_> = loaded.batches.iter().map(|batch| batch.reference.as_str()).collect();
     assert!(batches.is_superset(&["b-1", "b-2"].into()), "{batches:?}");
-    assert_eq!(shop.load(&cancel_order("o-1").scope()).await.dispatches, []);
+    // Other commands read what left, and need no batch of it.
+    let to_cancel = shop.load(&cancel_order("o-1").scope()).await;
+    assert_eq!((to_cancel.dispatches.len(), to_cancel.batches.len()), (2, 1));
 
     let decided = shop.decide(&undo_dispatch("o-1")).await.changes;
     assert_eq!((decided.returned.len(), decided.earmarked.len()), (2, 2));

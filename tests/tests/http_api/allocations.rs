@@ -13,7 +13,7 @@ async fn a_line_that_fits_gets_its_units_and_its_date(desk: Desk) {
     let reply = desk.post("/v1/allocations", &sent).await;
     let line = json!({
         "order_id": "o/1", "line_id": "l1", "sku": "LAMP", "quantity": 4, "status": "allocated",
-        "allocations": parts(&[("B1", 4)]), "promised_on": FAR, "first_promised_on": FAR, "at_risk": false,
+        "allocations": parts(&[("B1", 4)]), "dispatches": [], "promised_on": FAR, "first_promised_on": FAR, "at_risk": false,
     });
     assert_eq!(without_placing(reply.answers(201)), line);
     assert_eq!(reply.header("location"), Some("/v1/orders/o%2F1"));

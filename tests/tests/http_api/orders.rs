@@ -24,9 +24,11 @@ async fn an_order_that_fits_is_allocated_completely(desk: Desk) {
     let placed = json!({"order_id": "o 1", "status": "firm", "hold_expires_at": null, "priority": 0,
                         "required_by": null, "lines": [
         {"order_id": "o 1", "line_id": "CHAIR", "sku": "CHAIR", "quantity": 3, "status": "allocated",
-         "allocations": parts(&[("C1", 3)]), "promised_on": FAR, "first_promised_on": FAR, "at_risk": false},
+         "allocations": parts(&[("C1", 3)]), "dispatches": [], "promised_on": FAR, "first_promised_on": FAR,
+         "at_risk": false},
         {"order_id": "o 1", "line_id": "LAMP", "sku": "LAMP", "quantity": 2, "status": "allocated",
-         "allocations": parts(&[("L1", 2)]), "promised_on": FAR, "first_promised_on": FAR, "at_risk": false},
+         "allocations": parts(&[("L1", 2)]), "dispatches": [], "promised_on": FAR, "first_promised_on": FAR,
+         "at_risk": false},
     ]});
     assert_eq!(without_placing(reply.answers(201)), placed);
     assert_eq!(reply.header("location"), Some("/v1/orders/o%201"));

@@ -119,7 +119,8 @@ async fn a_line_that_lost_its_stock_keeps_its_position_in_the_backlog(desk: Desk
         without_placing(change["effects"]["allocated"].clone()),
         json!([{
             "order_id": "first", "line_id": "LAMP", "sku": "LAMP", "quantity": 5, "status": "allocated",
-            "allocations": parts(&[("B1", 5)]), "promised_on": FAR, "first_promised_on": FAR, "at_risk": false,
+            "allocations": parts(&[("B1", 5)]), "dispatches": [], "promised_on": FAR, "first_promised_on": FAR,
+            "at_risk": false,
         }])
     );
     assert_eq!(desk.order("second").await["lines"][0]["status"], "backordered");

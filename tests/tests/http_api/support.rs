@@ -35,7 +35,9 @@ pub(crate) fn assert_tomorrow(value: &Value, before: &str) {
 pub(crate) fn without_placing(mut body: Value) -> Value {
     match &mut body {
         Value::Object(members) => {
-            let _ = members.remove("placed_at");
+            for instant in ["placed_at", "at"] {
+                let _ = members.remove(instant);
+            }
             for member in members.values_mut() {
                 *member = without_placing(member.take());
             }

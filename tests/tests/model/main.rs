@@ -300,11 +300,19 @@ proptest! {
 /// An answer without its instants, in which equal commands differ.
 fn timeless(answer: Answer) -> Answer {
     let mut answer = answer;
-    if let Ok(Outcome::OrderPlaced { order, .. } | Outcome::OrderChanged { order, .. }) = &mut answer {
+    if let Ok(
+        Outcome::OrderPlaced { order, .. }
+        | Outcome::OrderDispatched { order, .. }
+        | Outcome::OrderChanged { order, .. },
+    ) = &mut answer
+    {
         order.hold_expires_at = order.hold_expires_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
         for line in &mut order.lines {
             line.hold_until = line.hold_until.map(|_| jiff::Timestamp::UNIX_EPOCH);
             line.placed_at = jiff::Timestamp::UNIX_EPOCH;
+            for left in &mut line.dispatches {
+                left.at = jiff::Timestamp::UNIX_EPOCH;
+            }
         }
     }
     if let Ok(Outcome::LinePlaced { line, .. }) = &mut answer {

@@ -45,6 +45,7 @@ diesel::table! {
         priority -> Integer,
         required_by -> Nullable<Date>,
         hold_until -> Nullable<Timestamptz>,
+        asked -> Nullable<Text>,
     }
 }
 
@@ -70,6 +71,7 @@ diesel::table! {
         placed_version -> BigInt,
         first_placed_version -> Nullable<BigInt>,
         dispatched -> Integer,
+        asked -> Nullable<Text>,
     }
 }
 

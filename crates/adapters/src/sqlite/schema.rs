@@ -49,6 +49,7 @@ diesel::table! {
         priority -> BigInt,
         required_by -> Nullable<Text>,
         hold_until -> Nullable<BigInt>,
+        asked -> Nullable<Text>,
     }
 }
 
@@ -74,6 +75,7 @@ diesel::table! {
         release_rank -> BigInt,
         placed_sequence -> Nullable<BigInt>,
         dispatched -> BigInt,
+        asked -> Nullable<Text>,
     }
 }
 

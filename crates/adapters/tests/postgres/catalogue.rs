@@ -112,7 +112,7 @@ columns!(A B C D E F);
 columns!(A B C D E F G);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K L M N O P);
-columns!(A B C D E F G H I J K L M N O P Q R S T);
+columns!(A B C D E F G H I J K L M N O P Q R S T U);
 
 fn columns_of<T: Table<AllColumns: Columns>>(_: T) -> Vec<Column> {
     T::AllColumns::list()

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use earmark_domain::{Event, Fact, LineId, LineRecord, LineState, OrderId, OrderRecord, OrderStatus, Precedence};
+use earmark_domain::{
+    AskedOrder, Event, Fact, LineId, LineRecord, LineState, OrderId, OrderRecord, OrderStatus, Precedence,
+};
 use jiff::Timestamp;
 
 /// An order as its events tell it.
@@ -12,6 +14,7 @@ pub(super) struct OrderProjection {
     placed: usize,
     lines: BTreeSet<LineId>,
     precedence: Precedence,
+    asked: Option<AskedOrder>,
     hold_until: Option<Timestamp>,
     expired: bool,
     cancelled: bool,
@@ -21,12 +24,22 @@ impl OrderProjection {
     /// Applies the next event. One that is of a product changes nothing.
     pub(super) fn apply(&mut self, event: &Event) {
         match &event.fact {
-            Fact::OrderPlaced { lines, precedence } => {
+            Fact::OrderPlaced {
+                lines,
+                precedence,
+                asked,
+            } => {
+                self.asked = Some(*asked);
                 self.placed += 1;
                 self.lines = lines.iter().cloned().collect();
                 self.precedence = *precedence;
             }
-            Fact::OrderReplaced { lines, precedence } => {
+            Fact::OrderReplaced {
+                lines,
+                precedence,
+                asked,
+            } => {
+                self.asked = Some(*asked);
                 self.lines = lines.iter().cloned().collect();
                 self.precedence = *precedence;
             }
@@ -65,6 +78,11 @@ impl OrderProjection {
         if let Some(header) = header {
             if header.precedence != self.precedence {
                 found.push(format!("order {order} has another precedence than its events say"));
+            }
+            if header.asked != self.asked {
+                found.push(format!(
+                    "order {order} was asked for on other terms than its events say"
+                ));
             }
             if header.hold_until != self.hold_until {
                 let (stored, expected) = (header.hold_until, self.hold_until);

@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::place_order::{OnShortage, OrderLine, PlaceOrder};
+use super::place_order::{OrderLine, PlaceOrder};
 use crate::language::locations::Locations;
 use crate::language::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
+use crate::language::order_terms::OnShortage;
 use crate::language::quantity::{Count, Quantity};
 
 /// Names a product or sets its safety stock. Creates the product when the SKU is new.

@@ -3,73 +3,16 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use jiff::SignedDuration;
-
+use crate::language::asked::AskedOrder;
 use crate::language::locations::Locations;
 use crate::language::name::{LineId, LineKey, OrderId, Sku};
+use crate::language::order_terms::{HoldFor, OnOrderShortage};
 use crate::language::precedence::Precedence;
 use crate::language::quantity::Quantity;
 
 /// The most lines one order may have, whichever way it comes: the lines of an order are decided and stored in one
 /// transaction.
 pub const MAX_LINES_PER_ORDER: usize = 500;
-
-/// The longest hold, in seconds: thirty days.
-pub const MAX_HOLD_SECONDS: i64 = 30 * 24 * 60 * 60;
-
-/// What happens to a line that is placed alone and does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnShortage {
-    /// It is refused and not stored.
-    #[default]
-    Reject,
-    /// It waits in the backlog.
-    Backorder,
-}
-
-/// What happens to the lines of an order that do not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnOrderShortage {
-    /// The whole order is refused.
-    #[default]
-    Reject,
-    /// They wait in the backlog.
-    Backorder,
-    /// They are refused and the others are allocated. If no line fits, the order is refused.
-    Partial,
-}
-
-/// How long an order is held unless it is confirmed: 1 second to [`MAX_HOLD_SECONDS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HoldFor(SignedDuration);
-
-/// Why a number of seconds is not the length of a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {MAX_HOLD_SECONDS} seconds (thirty days), is {given}")]
-pub struct HoldForError {
-    given: i128,
-}
-
-impl HoldFor {
-    /// Checks a number of seconds.
-    ///
-    /// # Errors
-    /// [`HoldForError`] when it is below 1 or above [`MAX_HOLD_SECONDS`].
-    pub fn seconds(seconds: impl Into<i128>) -> Result<Self, HoldForError> {
-        let given = seconds.into();
-        i64::try_from(given)
-            .ok()
-            .filter(|seconds| (1..=MAX_HOLD_SECONDS).contains(seconds))
-            .map(|seconds| Self(SignedDuration::from_secs(seconds)))
-            .ok_or(HoldForError { given })
-    }
-
-    /// The length of the hold.
-    #[must_use]
-    pub const fn duration(self) -> SignedDuration {
-        self.0
-    }
-}
 
 /// Why a list of lines is not an order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -154,6 +97,20 @@ impl PlaceOrder {
     #[must_use]
     pub const fn terms(&self) -> &OrderTerms {
         &self.terms
+    }
+
+    /// What is asked for, as it is kept to know the same request again. The order of the lines does not count.
+    pub(crate) fn asked(&self) -> AskedOrder {
+        let mut lines: Vec<&OrderLine> = self.lines.iter().collect();
+        lines.sort_by(|a, b| a.line.cmp(&b.line));
+        let lines = lines.into_iter();
+        AskedOrder::new(
+            lines.map(|line| (&line.line, &line.sku, line.quantity, &line.locations)),
+            self.terms.split,
+            self.terms.on_shortage,
+            self.terms.hold_for,
+            self.terms.precedence,
+        )
     }
 
     /// The identity of one of its lines.

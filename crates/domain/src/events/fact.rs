@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::language::asked::AskedOrder;
 use crate::language::line_terms::{LineTerms, Part};
 use crate::language::name::{LineId, LineKey, Location, ProductName, Reference};
 use crate::language::precedence::Precedence;
@@ -203,6 +204,8 @@ pub enum Fact {
         lines: Vec<LineId>,
         /// The precedence of its lines.
         precedence: Precedence,
+        /// What was asked for.
+        asked: AskedOrder,
     },
     /// A held order was placed again with other lines.
     OrderReplaced {
@@ -210,6 +213,8 @@ pub enum Fact {
         lines: Vec<LineId>,
         /// The precedence of its lines.
         precedence: Precedence,
+        /// What was asked for.
+        asked: AskedOrder,
     },
     /// An order is held until a deadline.
     HoldPlaced {

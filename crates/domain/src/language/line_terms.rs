@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::asked::AskedLine;
 use super::locations::Locations;
 use super::name::{LineKey, Reference};
+use super::order_terms::OnShortage;
 use super::precedence::Precedence;
 use super::quantity::Quantity;
 
@@ -102,6 +104,8 @@ pub struct LineTerms {
     pub placed_at: Timestamp,
     /// Whether it was placed with its order; `false`: it was added to the order later, or placed alone.
     pub placed_with_order: bool,
+    /// What was first asked for it, if it was placed alone; of a line that was placed with its order, the order has it.
+    pub asked: Option<AskedLine>,
     /// The precedence its order gives it.
     pub precedence: Precedence,
     /// Where its units may come from.
@@ -116,6 +120,7 @@ impl LineTerms {
         key: LineKey,
         quantity: Quantity,
         locations: Locations,
+        on_shortage: OnShortage,
         split: bool,
         placed_at: Timestamp,
     ) -> Self {
@@ -125,6 +130,7 @@ impl LineTerms {
             split,
             placed_at,
             placed_with_order: false,
+            asked: Some(AskedLine::new(quantity, on_shortage, &locations)),
             precedence: Precedence::default(),
             locations,
             hold_until: None,
@@ -135,6 +141,7 @@ impl LineTerms {
     pub(crate) fn with_order(self, precedence: Precedence, hold_until: Option<Timestamp>) -> Self {
         Self {
             placed_with_order: true,
+            asked: None,
             precedence,
             hold_until,
             ..self

@@ -15,7 +15,9 @@ pub enum Term {
     Locations,
     /// Whether a line may be split.
     Split,
-    /// Whether the order is held.
+    /// What happens if it does not fit.
+    OnShortage,
+    /// Whether the order is held, and for how long.
     HoldSeconds,
     /// The priority.
     Priority,
@@ -33,6 +35,7 @@ impl Term {
             Self::Quantity => "quantity",
             Self::Locations => "locations",
             Self::Split => "split",
+            Self::OnShortage => "on_shortage",
             Self::HoldSeconds => "hold_seconds",
             Self::Priority => "priority",
             Self::RequiredBy => "required_by",

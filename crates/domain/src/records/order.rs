@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::language::asked::AskedOrder;
 use crate::language::line_terms::{LineState, LineTerms};
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::precedence::{Precedence, ReleaseRank, ServicePosition};
@@ -21,6 +22,8 @@ pub struct OrderRecord {
     pub placed_at: Timestamp,
     /// The precedence of its lines.
     pub precedence: Precedence,
+    /// What was first asked for; `None`: its lines were placed one by one, and each has it.
+    pub asked: Option<AskedOrder>,
     /// Until when it is or was held; `None`: it was firm at once. Its lines say whether it still is held.
     pub hold_until: Option<Timestamp>,
 }

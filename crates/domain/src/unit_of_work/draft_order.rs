@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use super::UnitOfWork;
 use crate::answers::refusal::{Refusal, Shortage};
-use crate::commands::place_order::{OnOrderShortage, OrderLine, PlaceOrder};
+use crate::commands::place_order::{OrderLine, PlaceOrder};
 use crate::context::{DecisionContext, DecisionTime};
 use crate::language::line_terms::LineTerms;
 use crate::language::name::Sku;
+use crate::language::order_terms::{OnOrderShortage, OnShortage};
 use crate::language::reason::ShortageOutcome;
 use crate::records::order::OrderRecord;
 use crate::stock::draft::{Draft, Search};
@@ -25,6 +26,7 @@ pub(super) fn header_of(place: &PlaceOrder, context: &DecisionContext) -> OrderR
         id: place.order().clone(),
         placed_at: context.now,
         precedence: place.terms().precedence,
+        asked: Some(place.asked()),
         // A deadline beyond the range of instants is never reached.
         hold_until: hold.map(|hold| {
             context
@@ -40,7 +42,8 @@ pub(super) fn terms_of<'p>(place: &'p PlaceOrder, header: &OrderRecord) -> impl 
     let (placed_at, precedence, hold_until) = (header.placed_at, header.precedence, header.hold_until);
     let split = place.terms().split;
     place.lines().iter().map(move |line: &OrderLine| {
-        LineTerms::alone(place.key(line), line.quantity, line.locations.clone(), split, placed_at)
+        let (key, locations) = (place.key(line), line.locations.clone());
+        LineTerms::alone(key, line.quantity, locations, OnShortage::Reject, split, placed_at)
             .with_order(precedence, hold_until)
     })
 }

@@ -8,12 +8,13 @@ use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::answers::view::OrderStatus;
 use crate::commands::command::Allocate;
-use crate::commands::place_order::{OnShortage, PlaceOrder};
+use crate::commands::place_order::PlaceOrder;
 use crate::context::DecisionContext;
 use crate::events::event::Subject;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
+use crate::language::order_terms::OnShortage;
 use crate::language::reason::ShortageOutcome;
 use crate::language::term::Term;
 use crate::stock::cause::Cause;
@@ -51,6 +52,7 @@ impl UnitOfWork {
             request.key.clone(),
             request.quantity,
             allocate.locations.clone(),
+            allocate.on_shortage,
             allocate.split,
             context.now,
         );
@@ -105,6 +107,7 @@ impl UnitOfWork {
                 Fact::OrderPlaced {
                     lines: place.lines().iter().map(|line| line.line.clone()).collect(),
                     precedence: header.precedence,
+                    asked: place.asked(),
                 },
             );
             if let Some(until) = header.hold_until {

@@ -42,13 +42,14 @@ impl UnitOfWork {
             _ => return Err(Refusal::NotHeld(order.clone())),
         };
         let new_header = header_of(place, context);
-        let same = header.precedence == new_header.precedence && self.differences_of_lines(place, true).is_empty();
-        if same && new_header.hold_until.is_none() {
+        let same = (header.precedence, header.asked) == (new_header.precedence, new_header.asked);
+        if same && self.stands_as_asked(place) && new_header.hold_until.is_none() {
             return Ok(self.replaced(order, context));
         }
         // Without a new deadline the old one remains.
         header.hold_until = new_header.hold_until.or(header.hold_until);
         header.precedence = new_header.precedence;
+        header.asked = new_header.asked;
 
         let products = self.products_of_order(place)?;
         let own = self.replaceable_lines(order);
@@ -89,6 +90,7 @@ impl UnitOfWork {
             Fact::OrderReplaced {
                 lines: place.lines().iter().map(|line| line.line.clone()).collect(),
                 precedence: header.precedence,
+                asked: place.asked(),
             },
         );
         if let Some(until) = new_header.hold_until {

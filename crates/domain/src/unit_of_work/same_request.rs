@@ -1,78 +1,66 @@
 //! Whether a request is the one that placed an order or a line, and in what it differs.
+//!
+//! It is compared with what was first asked for, however the order or the line stands by now: a retry that comes late is
+//! still the same request.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{LineAt, UnitOfWork};
 use crate::commands::command::Allocate;
 use crate::commands::place_order::PlaceOrder;
-use crate::language::name::{LineId, LineKey, Sku};
+use crate::language::asked::AskedLine;
 use crate::language::term::Term;
-use crate::stock::line::Line;
 
 impl UnitOfWork {
-    /// In what a request to allocate a line differs from the line that exists.
+    /// In what a request to allocate a line differs from the one that placed it.
     pub(super) fn differences_of_line(&self, allocate: &Allocate, at: LineAt) -> Vec<Term> {
-        let (sku, terms) = (self.products[at.product].sku(), self.line(at).terms());
+        let (sku, line) = (self.products[at.product].sku(), self.line(at));
+        let terms = line.terms();
+        // A line that was placed with its order, whose request is not this one, is compared as it stands.
+        let asked = terms
+            .asked
+            .unwrap_or_else(|| AskedLine::new(line.total(), allocate.on_shortage, &terms.locations));
         differing([
             (Term::Sku, *sku != allocate.line.sku),
-            (Term::Quantity, self.line(at).total() != allocate.line.quantity),
-            (Term::Locations, terms.locations != allocate.locations),
+            (Term::Quantity, asked.quantity() != allocate.line.quantity),
+            (Term::Locations, !asked.is_from(&allocate.locations)),
             (Term::Split, terms.split != allocate.split),
+            (Term::OnShortage, asked.on_shortage() != allocate.on_shortage),
         ])
     }
 
-    /// In what a request to place an order differs from the order that exists. Lines added to it later don't count.
+    /// In what a request to place an order differs from the one that placed it. Lines added to it later don't count.
     pub(super) fn differences_of_order(&self, place: &PlaceOrder) -> Vec<Term> {
-        let header = self.headers.get(place.order()).map(|header| &header.record);
-        let asked = place.terms();
-        let mut differs = self.differences_of_lines(place, header.is_some());
-        if let Some(header) = header {
-            let (now, asked_precedence) = (header.precedence, asked.precedence);
-            differs.extend(differing([
-                (
-                    Term::HoldSeconds,
-                    header.hold_until.is_some() != asked.hold_for.is_some(),
-                ),
-                (Term::Priority, now.priority() != asked_precedence.priority()),
-                (Term::RequiredBy, now.required_by() != asked_precedence.required_by()),
-            ]));
+        let header = self.headers.get(place.order());
+        match header.and_then(|header| header.record.asked) {
+            Some(asked) => differing(asked.differences(&place.asked())),
+            // Its lines were placed alone.
+            None if self.lines_stand_as_asked(place, false) => Vec::new(),
+            None => Vec::from([Term::Lines]),
         }
-        differs
     }
 
-    /// In what its lines differ from those that were placed with the order, or, if not `placed_with_order`, alone.
-    pub(super) fn differences_of_lines(&self, place: &PlaceOrder, placed_with_order: bool) -> Vec<Term> {
-        let placed = self.loaded_lines_of(place.order()).map(|at| self.line(at));
-        let placed = placed.filter(|line| line.terms().placed_with_order == placed_with_order);
-        let placed: BTreeMap<&LineId, &Line> = placed.map(|line| (&line.key().line, line)).collect();
+    /// Whether the lines that were placed with an order are those of this request, and stand as it asks.
+    pub(super) fn stands_as_asked(&self, place: &PlaceOrder) -> bool {
+        self.lines_stand_as_asked(place, true)
+    }
+
+    fn lines_stand_as_asked(&self, place: &PlaceOrder, placed_with_order: bool) -> bool {
+        let placed = self.loaded_lines_of(place.order());
+        let placed = placed.filter(|at| self.line(*at).terms().placed_with_order == placed_with_order);
         let asked = place.lines();
-        let pairs = || {
-            asked
-                .iter()
-                .filter_map(|asked| Some((*placed.get(&asked.line)?, asked)))
+        let stands = |at: LineAt| {
+            let (sku, line) = (self.products[at.product].sku(), self.line(at));
+            asked.iter().any(|asked| {
+                asked.line == line.key().line
+                    && asked.sku == *sku
+                    && asked.quantity == line.total()
+                    && asked.locations == line.terms().locations
+                    && place.terms().split == line.terms().split
+            })
         };
-        let same = pairs().filter(|(placed, asked)| {
-            placed.total() == asked.quantity && self.sku_of_line(placed.key()) == Some(&asked.sku)
-        });
-        let same = same.count();
-        differing([
-            (Term::Lines, same < asked.len() || same < placed.len()),
-            (
-                Term::Locations,
-                pairs().any(|(placed, asked)| placed.terms().locations != asked.locations),
-            ),
-            (
-                Term::Split,
-                pairs().any(|(placed, _)| placed.terms().split != place.terms().split),
-            ),
-        ])
-    }
-
-    /// The SKU of a line of a product that was loaded.
-    fn sku_of_line(&self, key: &LineKey) -> Option<&Sku> {
-        let at = self.lines.get(key).copied().flatten()?;
-        Some(self.products[at.product].sku())
+        let placed: Vec<LineAt> = placed.collect();
+        placed.len() == asked.len() && placed.into_iter().all(stands)
     }
 }
 

@@ -436,11 +436,15 @@ mod replaced {
     }
 
     #[test]
-    fn the_same_lines_without_a_new_deadline_change_nothing() {
+    fn the_same_lines_without_a_new_deadline_change_no_line_and_nothing_the_second_time() {
+        let same = replace("o1", &[("LAMP", "LAMP", 4)], OrderTerms::default());
         let mut shop = shop(&[create_batch("b", "LAMP", 5, None), hold("o1", "LAMP", 4, 60)]);
+        let lines = shop.lines.clone();
+        // What is asked for is another thing, and is told.
+        shop.run(&same).expect("no other lines");
+        assert_eq!(shop.lines, lines);
         let before = shop.events.len();
-        shop.run(&replace("o1", &[("LAMP", "LAMP", 4)], OrderTerms::default()))
-            .expect("unchanged");
+        shop.run(&same).expect("unchanged");
         assert_eq!(shop.events.len(), before);
     }
 

@@ -15,4 +15,5 @@ mod precondition;
 mod promises;
 mod quantity;
 mod remedies;
+mod same_request;
 mod support;

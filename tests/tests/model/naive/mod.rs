@@ -7,7 +7,9 @@ mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use earmark_domain::{Command, Dispatch, LineKey, LineState, Location, Locations, OrderId, Reference, Sku};
+use earmark_domain::{
+    Allocate, Command, Dispatch, LineKey, LineState, Location, Locations, OrderId, PlaceOrder, Reference, Sku,
+};
 use jiff::civil::Date;
 
 use earmark_tests::build::day;
@@ -49,6 +51,8 @@ pub(crate) struct Line {
     state: LineState,
     /// Its allocations; once it is dispatched, its dispatches.
     held: Vec<Held>,
+    /// The request that placed it alone.
+    asked: Option<Allocate>,
     /// The units that have left, in the order in which they left.
     gone: Vec<Held>,
     /// The day it is promised for, as it was last told, and the day that was told first.
@@ -59,6 +63,8 @@ pub(crate) struct Line {
 pub(crate) struct Header {
     precedence: (i32, Option<Date>),
     deadline: Option<i64>,
+    /// The request that placed it, or replaced it last.
+    asked: PlaceOrder,
 }
 
 /// The answer to a command, as far as the model knows it.

@@ -47,10 +47,23 @@ impl Model {
         let request = &allocate.line;
         let quantity = u64::from(request.quantity.get());
         if let Some(line) = self.lines.iter().find(|line| line.key == request.key) {
-            let same = line.sku == request.sku
-                && line.total() == quantity
-                && line.split == allocate.split
-                && line.locations == allocate.locations.as_slice();
+            let same = match &line.asked {
+                Some(asked) => {
+                    (asked.line.clone(), asked.on_shortage, asked.split, &asked.locations)
+                        == (
+                            request.clone(),
+                            allocate.on_shortage,
+                            allocate.split,
+                            &allocate.locations,
+                        )
+                }
+                None => {
+                    line.sku == request.sku
+                        && line.total() == quantity
+                        && line.split == allocate.split
+                        && line.locations == allocate.locations.as_slice()
+                }
+            };
             return match line.state {
                 _ if !same => Answered::Refused("line_exists"),
                 LineState::Refused | LineState::Cancelled | LineState::Expired => Answered::Refused("line_ended"),
@@ -75,6 +88,7 @@ impl Model {
             deadline: None,
             state: LineState::Backordered,
             held: Vec::new(),
+            asked: Some(allocate.clone()),
             gone: Vec::new(),
             promised: (None, None),
         });
@@ -93,7 +107,7 @@ impl Model {
             .map(|line| {
                 (
                     &line.key.line,
-                    (&line.sku, line.quantity, line.split, line.locations.as_slice()),
+                    (&line.sku, line.total(), line.split, line.locations.as_slice()),
                 )
             })
             .collect();
@@ -116,12 +130,15 @@ impl Model {
     }
 
     fn was_placed_like(&self, place: &PlaceOrder) -> bool {
-        let new = self.header(place);
-        let header = self.headers.get(place.order());
-        let same = header.is_none_or(|header| {
-            header.precedence == new.precedence && header.deadline.is_some() == new.deadline.is_some()
-        });
-        same && self.has_lines_of(place, header.is_some())
+        let Some(header) = self.headers.get(place.order()) else {
+            return self.has_lines_of(place, false);
+        };
+        let lines = |request: &PlaceOrder| {
+            let mut lines = request.lines().to_vec();
+            lines.sort_by(|a, b| a.line.cmp(&b.line));
+            lines
+        };
+        header.asked.terms() == place.terms() && lines(&header.asked) == lines(place)
     }
 
     fn header(&self, place: &PlaceOrder) -> Header {
@@ -129,6 +146,7 @@ impl Model {
         Header {
             precedence: (terms.precedence.priority().get(), terms.precedence.required_by()),
             deadline: terms.hold_for.map(|hold| self.seconds + hold.duration().as_secs()),
+            asked: place.clone(),
         }
     }
 
@@ -148,6 +166,7 @@ impl Model {
             deadline: header.deadline,
             state: LineState::Backordered,
             held: Vec::new(),
+            asked: None,
             gone: Vec::new(),
             promised: (None, None),
         }

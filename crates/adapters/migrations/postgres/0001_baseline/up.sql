@@ -92,7 +92,9 @@ CREATE TABLE orders (
     placed_at timestamptz NOT NULL,
     priority integer NOT NULL DEFAULT 0 CHECK (priority BETWEEN -1000000 AND 1000000),
     required_by date,
-    hold_until timestamptz
+    hold_until timestamptz,
+    -- What was first asked for: by it the same request is known when it comes again. NULL: each line has it.
+    asked text
 );
 
 -- There is no foreign key to orders, because lines that are allocated one by one have no order header; and none to
@@ -136,6 +138,8 @@ CREATE TABLE lines (
         CASE state WHEN 'dispatched' THEN dispatched IN (0, quantity)
         ELSE dispatched BETWEEN 0 AND 1000000000 - quantity END
     ),
+    -- What was first asked for a line that was placed alone. Of one that was placed with its order, the order has it.
+    asked text,
     PRIMARY KEY (order_id, line_id),
     CONSTRAINT lines_held_have_a_deadline CHECK (
         CASE WHEN hold_until IS NULL THEN state <> 'held' ELSE state IN ('held', 'backordered') END
@@ -451,10 +455,11 @@ CREATE FUNCTION place_lines(
     absent_orders text[], absent_line_orders text[], absent_line_ids text[],
     -- Orders and lines in the order of their keys: two transactions with the same keys then never wait for each other.
     -- Priorities, dates and deadlines are NULL if all orders have the usual.
-    order_ids text[], order_placed_at timestamptz[], order_priorities integer[], order_required_by date[],
-    order_hold_until timestamptz[],
+    order_ids text[], order_placed_at timestamptz[], order_asked text[], order_priorities integer[],
+    order_required_by date[], order_hold_until timestamptz[],
     line_orders text[], line_ids text[], line_skus text[], line_quantities integer[], line_states text[],
-    line_splits boolean[], line_placed_at timestamptz[], line_with_order boolean[], line_promised_on date[],
+    line_splits boolean[], line_placed_at timestamptz[], line_with_order boolean[], line_asked text[],
+    line_promised_on date[],
     -- The units that a line is placed with, and the version of the product whose event reports the placing.
     line_batches text[], line_units integer[], line_placed_versions bigint[],
     -- NULL if all lines have the usual. The locations of a line are one text, written as an array.
@@ -562,17 +567,17 @@ BEGIN
     END IF;
 
     IF cardinality(order_ids) > 0 THEN
-        INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until)
-        SELECT order_ids[at], order_placed_at[at], coalesce(order_priorities[at], 0), order_required_by[at],
+        INSERT INTO orders (order_id, placed_at, asked, priority, required_by, hold_until)
+        SELECT order_ids[at], order_placed_at[at], order_asked[at], coalesce(order_priorities[at], 0), order_required_by[at],
                order_hold_until[at]
           FROM generate_series(1, cardinality(order_ids)) AS at;
     END IF;
     IF cardinality(line_orders) > 0 THEN
-        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, promised_on,
-                           batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on,
+        INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, asked,
+                           promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on,
                            due_by)
         SELECT line_orders[at], line_ids[at], line_skus[at], line_quantities[at], line_states[at], line_splits[at],
-               line_placed_at[at], line_with_order[at], line_promised_on[at], line_batches[at], line_units[at],
+               line_placed_at[at], line_with_order[at], line_asked[at], line_promised_on[at], line_batches[at], line_units[at],
                line_placed_versions[at] + coalesce(escrowed_commits[array_position(escrowed_skus, line_skus[at])], 0),
                coalesce(line_release_ranks[at], 0), coalesce(line_ranks[at], 0), line_locations[at]::text[],
                line_hold_until[at], line_first_promised_on[at], line_due_by[at]

@@ -84,7 +84,9 @@ CREATE TABLE orders (
     placed_at INTEGER NOT NULL,
     priority INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN -1000000 AND 1000000),
     required_by TEXT,
-    hold_until INTEGER
+    hold_until INTEGER,
+    -- What was first asked for: by it the same request is known when it comes again. NULL: each line has it.
+    asked TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- No foreign key to orders: a line that was allocated alone has no order header.
@@ -125,6 +127,8 @@ CREATE TABLE lines (
         CASE state WHEN 'dispatched' THEN dispatched IN (0, quantity)
         ELSE dispatched BETWEEN 0 AND 1000000000 - quantity END
     ),
+    -- What was first asked for a line that was placed alone. Of one that was placed with its order, the order has it.
+    asked TEXT,
     PRIMARY KEY (order_id, line_id),
     CONSTRAINT lines_held_have_a_deadline CHECK (state <> 'held' OR hold_until IS NOT NULL),
     CONSTRAINT lines_with_a_deadline_are_open CHECK (hold_until IS NULL OR state IN ('held', 'backordered')),

@@ -45,6 +45,7 @@ fn line(order: &str, id: &str, state: LineState, in_batches: &[(&str, u32, Optio
                 split: true,
                 placed_at: Timestamp::UNIX_EPOCH,
                 placed_with_order: false,
+                asked: None,
                 precedence: Precedence::default(),
                 locations: Locations::ANY,
                 hold_until: None,
@@ -82,6 +83,7 @@ fn header(hold_until: Option<Timestamp>) -> OrderRecord {
         id: "O-1".parse().expect("a name"),
         placed_at: Timestamp::UNIX_EPOCH,
         precedence: urgent(),
+        asked: None,
         hold_until,
     }
 }

@@ -29,6 +29,7 @@ pub(in crate::postgres) struct LineRow {
     due_by: Option<PgDate>,
     pub(in crate::postgres) placed_version: i64,
     dispatched: i32,
+    asked: Option<String>,
 }
 
 impl TryFrom<LineRow> for LineRecord {
@@ -41,6 +42,7 @@ impl TryFrom<LineRow> for LineRecord {
             key: &key,
         };
         let state = LineState::parse(&row.state);
+        let asked = row.asked.map(|asked| at.read("asked", asked.parse()));
         let locations = row.locations.map(|names| at.locations(names)).transpose()?;
         let promised_on = at.date_if_any("promised_on", row.promised_on)?;
         let first_promised_on = at.date_if_any("first_promised_on", row.first_promised_on)?;
@@ -61,6 +63,7 @@ impl TryFrom<LineRow> for LineRecord {
                 split: row.split,
                 placed_at: at.instant("placed_at", row.placed_at)?,
                 placed_with_order: row.placed_with_order,
+                asked: asked.transpose()?,
                 precedence: at.precedence("rank", row.rank)?,
                 locations: locations.unwrap_or(Locations::ANY),
                 hold_until: at.instant_if_any("hold_until", row.hold_until)?,

@@ -18,6 +18,7 @@ pub(in crate::postgres) struct OrderRow {
     priority: i32,
     required_by: Option<PgDate>,
     hold_until: Option<PgTimestamp>,
+    asked: Option<String>,
 }
 
 impl TryFrom<OrderRow> for OrderRecord {
@@ -28,11 +29,13 @@ impl TryFrom<OrderRow> for OrderRecord {
             table: "orders",
             key: &row.order_id,
         };
+        let asked = row.asked.as_ref().map(|asked| at.read("asked", asked.parse()));
         let priority = at.read("priority", Priority::new(row.priority))?;
         Ok(Self {
             id: at.read("order_id", OrderId::new(&row.order_id))?,
             placed_at: at.instant("placed_at", row.placed_at)?,
             precedence: Precedence::of(priority, at.date_if_any("required_by", row.required_by)?),
+            asked: asked.transpose()?,
             hold_until: at.instant_if_any("hold_until", row.hold_until)?,
         })
     }
@@ -50,6 +53,7 @@ mod tests {
             priority: 0,
             required_by: None,
             hold_until: None,
+            asked: None,
         };
         let error = OrderRecord::try_from(row).expect_err("infinity is no instant");
         assert!(

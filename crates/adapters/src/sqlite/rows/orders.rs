@@ -23,6 +23,7 @@ pub(in crate::sqlite) struct OrderRow {
     priority: i64,
     required_by: Option<String>,
     hold_until: Option<i64>,
+    asked: Option<String>,
 }
 
 /// An order's record.
@@ -33,9 +34,11 @@ pub(in crate::sqlite) fn order(row: OrderRow) -> Result<OrderRecord, StoreError>
     };
     let required_by = row.required_by.map(|day| at.date("required_by", &day)).transpose()?;
     let hold_until = row.hold_until.map(|until| at.instant("hold_until", until));
+    let asked = row.asked.as_ref().map(|asked| at.read("asked", asked.parse()));
     Ok(OrderRecord {
         placed_at: at.instant("placed_at", row.placed_at)?,
         precedence: Precedence::of(at.read("priority", Priority::new(row.priority))?, required_by),
+        asked: asked.transpose()?,
         hold_until: hold_until.transpose()?,
         id: at.read("order_id", OrderId::new(&row.order_id))?,
     })
@@ -50,6 +53,7 @@ pub(in crate::sqlite) struct OrderValues<'a> {
     pub(in crate::sqlite) priority: i64,
     pub(in crate::sqlite) required_by: Option<String>,
     pub(in crate::sqlite) hold_until: Option<i64>,
+    pub(in crate::sqlite) asked: Option<String>,
 }
 
 /// An order's row.
@@ -60,6 +64,7 @@ pub(in crate::sqlite) fn order_values(order: &OrderRecord) -> OrderValues<'_> {
         priority: i64::from(order.precedence.priority().get()),
         required_by: order.precedence.required_by().map(|day| day.to_string()),
         hold_until: order.hold_until.map(Timestamp::as_microsecond),
+        asked: order.asked.map(|asked| asked.to_string()),
     }
 }
 
@@ -83,6 +88,7 @@ pub(in crate::sqlite) struct LineRow {
     first_promised_on: Option<String>,
     due_by: Option<String>,
     dispatched: i64,
+    asked: Option<String>,
 }
 
 /// A line as it is read, with the units it was placed with.
@@ -148,6 +154,7 @@ fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
     let day = |column, day: &Option<String>| day.as_deref().map(|day| at.date(column, day)).transpose();
     let promised_on = day("promised_on", &row.promised_on)?;
     let state = LineState::parse(&row.state);
+    let asked = row.asked.as_ref().map(|asked| at.read("asked", asked.parse()));
     Ok(LineRecord {
         sku: at.read("sku", Sku::new(&row.sku))?,
         state: state.ok_or_else(|| at.corrupt(format_args!("state {:?} is none", row.state)))?,
@@ -165,6 +172,7 @@ fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
             split: row.split,
             placed_at: at.instant("placed_at", row.placed_at)?,
             placed_with_order: row.placed_with_order,
+            asked: asked.transpose()?,
             precedence: at.precedence("rank", row.rank)?,
             locations,
             hold_until: hold_until.transpose()?,

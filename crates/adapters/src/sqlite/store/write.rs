@@ -119,7 +119,7 @@ fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) 
 
 fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord>]) -> Result<(), StoreError> {
     static NEW: LazyLock<Insert<NewOrders>> =
-        LazyLock::new(|| insert_into!(orders: order_id, placed_at, priority, required_by, hold_until));
+        LazyLock::new(|| insert_into!(orders: order_id, placed_at, priority, required_by, hold_until, asked));
     let mut new = Vec::with_capacity(changes.len());
     for change in changes {
         match change {
@@ -139,6 +139,7 @@ fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord
             .integer(values.priority)
             .optional_owned_text(values.required_by)
             .optional_integer(values.hold_until)
+            .optional_owned_text(values.asked)
     })
 }
 
@@ -154,6 +155,7 @@ fn write_lines(
         insert_into!(
             lines: order_id, line_id, sku, quantity, state, split, placed_at, placed_version, placed_with_order, rank,
             locations, hold_until, promised_on, first_promised_on, due_by, batch, units, release_rank, placed_sequence,
+            asked,
         )
     });
     let change = |connection: &mut SqliteConnection, line: &LineRecord| {
@@ -176,6 +178,7 @@ fn write_lines(
             .optional_integer(new.units.map(|held| i64::from(held.quantity.get())))
             .integer(new.units.map_or(0, |held| rank::release_rank(held.release_rank)))
             .optional_integer(placing_event.map(|index| last + 1 + index))
+            .optional_owned_text(new.line.terms.asked.map(|asked| asked.to_string()))
     })?;
     // Hardly any line is placed and leaves in one transaction: no column of the rows above is for that.
     let mut leaving = placed.iter().filter(|new| !new.line.dispatched.is_zero());

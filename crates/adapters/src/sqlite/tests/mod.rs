@@ -143,6 +143,7 @@ fn a_small_shop() -> ChangeSet {
             id: key().order,
             placed_at: instant(),
             precedence: Precedence::default(),
+            asked: None,
             hold_until: None,
         })],
         lines: vec![Change::New(LineRecord {
@@ -161,6 +162,7 @@ fn a_small_shop() -> ChangeSet {
                 split: true,
                 placed_at: instant(),
                 placed_with_order: true,
+                asked: None,
                 precedence: Precedence::default(),
                 locations: Locations::ANY,
                 hold_until: None,

@@ -79,7 +79,7 @@ columns_of_tuples! {
     (A B C D E F G H I J K L M N O)
     (A B C D E F G H I J)
     (A B C D E F G H I J K L M N O P)
-    (A B C D E F G H I J K L M N O P Q R S T)
+    (A B C D E F G H I J K L M N O P Q R S T U)
 }
 
 /// The columns that `table!` names.

@@ -16,8 +16,8 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         .batch_execute(
             "DELETE FROM further_allocations; \
              INSERT INTO lines VALUES \
-             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 4, 0, NULL, 0), \
-             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0)",
+             ('O-1', 'own', 'LAMP', 4, 'allocated', 0, 0, 0, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 4, 0, NULL, 0, NULL), \
+             ('O-1', 'more', 'LAMP', 7, 'backordered', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL)",
         )
         .expect("a line with four units, and one that waits");
     for forbidden in [
@@ -25,8 +25,8 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE batches SET allocated = 5",
         "UPDATE batches SET open = FALSE",
         // Four are allocated. The statement could ignore a CHECK.
-        "INSERT OR IGNORE INTO further_allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
-        "INSERT OR FAIL INTO further_allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0)",
+        "INSERT OR IGNORE INTO further_allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0, NULL)",
+        "INSERT OR FAIL INTO further_allocations VALUES ('O-1', 'more', 'B-1', 7, 0, 0, NULL)",
         "UPDATE batches SET quantity = 3",
         "INSERT INTO batches (reference, sku, location, ordinal, created_quantity, quantity, allocated) \
          VALUES ('B-2', 'LAMP', 'main', 2, 5, 5, 1)",
@@ -37,13 +37,13 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE lines SET placed_version = 7 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = NULL WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
-        "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0)",
+        "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0, NULL)",
         "INSERT OR IGNORE INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 7, 0, NULL, 0)",
+         ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 7, 0, NULL, 0, NULL)",
         "INSERT INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0)",
+         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0, NULL)",
         "INSERT INTO lines VALUES \
-         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-9', 2, 0, NULL, 0)",
+         ('O-1', 'most', 'LAMP', 2, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-9', 2, 0, NULL, 0, NULL)",
         "INSERT INTO further_allocations VALUES ('O-1', 'LAMP', 'B-9', 1, 0, 0)",
         "INSERT INTO further_allocations VALUES ('O-9', 'LAMP', 'B-1', 1, 0, 0)",
         "UPDATE lines SET state = 'lost'",
@@ -81,7 +81,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE batches SET dispatched = 5",
         "UPDATE batches SET dispatched = 0",
         "UPDATE batches SET open = TRUE",
-        "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 1, 0, 0)",
+        "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 1, 0, 0, NULL)",
     ] {
         assert!(other.batch_execute(forbidden).is_err(), "{forbidden}");
     }
@@ -95,9 +95,9 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
     };
     other
         .batch_execute(
-            "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 2, 0, 0); \
+            "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 2, 0, 0, NULL); \
              INSERT INTO lines VALUES \
-             ('O-1', 'most', 'LAMP', 3, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0)",
+             ('O-1', 'most', 'LAMP', 3, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0, NULL)",
         )
         .expect("there is room for both");
     assert_eq!(allocated().await, Some(9));

@@ -114,9 +114,19 @@ impl Serialize for Data<'_> {
                 map.serialize_entry("to", &Parts(to))?;
                 map.serialize_entry("promised_on", &Text(promised_on))?;
             }
-            Fact::OrderPlaced { lines, precedence } | Fact::OrderReplaced { lines, precedence } => {
+            Fact::OrderPlaced {
+                lines,
+                precedence,
+                asked,
+            }
+            | Fact::OrderReplaced {
+                lines,
+                precedence,
+                asked,
+            } => {
                 map.serialize_entry("lines", &Lines(lines))?;
                 write_precedence(&mut map, *precedence)?;
+                map.serialize_entry("asked", &Text(asked))?;
             }
             Fact::HoldPlaced { until } => map.serialize_entry("until", &Text(until))?,
             Fact::HoldExpired { deadline } => map.serialize_entry("deadline", &Text(deadline))?,
@@ -191,6 +201,9 @@ fn write_terms<M: SerializeMap>(map: &mut M, terms: &LineTerms) -> Result<(), M:
     map.serialize_entry("split", &terms.split)?;
     map.serialize_entry("placed_at", &Text(terms.placed_at))?;
     map.serialize_entry("placed_with_order", &terms.placed_with_order)?;
+    if let Some(asked) = terms.asked {
+        map.serialize_entry("asked", &Text(asked))?;
+    }
     // Left out where they are the default: most lines are plain, and every line is stored.
     write_precedence(map, terms.precedence)?;
     if !terms.locations.is_any() {

@@ -2,9 +2,9 @@
 
 use earmark_application::EncodedEvent;
 use earmark_domain::{
-    Count, DeallocationReason, EVENT_TYPES, Fact, LineId, LineKey, LineTerms, Location, Locations, MAX_QUANTITY,
-    MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Receipt, Reference, ShortageOutcome, Sku,
-    Subject, Units,
+    AskedOrder, Count, DeallocationReason, EVENT_TYPES, Fact, LineId, LineKey, LineTerms, Location, Locations,
+    MAX_QUANTITY, MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Receipt, Reference,
+    ShortageOutcome, Sku, Subject, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -42,6 +42,16 @@ fn parts(name: &str) -> Vec<Part> {
         .to_vec()
 }
 
+fn asked_order(flag: bool) -> AskedOrder {
+    let digests = "0123456789abcdef fedcba9876543210";
+    let terms = if flag {
+        "split partial 900 -7 2026-03-31"
+    } else {
+        "whole reject 0 0"
+    };
+    format!("{digests} {terms}").parse().expect("an order")
+}
+
 fn terms(name: &str, flag: bool) -> LineTerms {
     LineTerms {
         key: key(name),
@@ -49,6 +59,7 @@ fn terms(name: &str, flag: bool) -> LineTerms {
         split: flag,
         placed_at: Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant"),
         placed_with_order: !flag,
+        asked: flag.then(|| "1000000000 backorder 0123456789abcdef".parse().expect("a line")),
         precedence: precedence(flag),
         locations: if flag {
             Locations::new(AWKWARD.map(|name| Location::new(name).expect("a name")).to_vec()).expect("each once")
@@ -213,10 +224,12 @@ pub(crate) fn facts() -> Vec<Fact> {
             Fact::OrderPlaced {
                 lines: AWKWARD.map(|id| LineId::new(id).expect("a name")).to_vec(),
                 precedence: precedence(flag),
+                asked: asked_order(flag),
             },
             Fact::OrderReplaced {
                 lines: Vec::new(),
                 precedence: precedence(flag),
+                asked: asked_order(!flag),
             },
         ]);
     }
@@ -245,6 +258,7 @@ fn a_fact_is_written_in_the_words_of_the_domain() {
         line: LineTerms {
             split: true,
             placed_with_order: false,
+            asked: Some("12 reject".parse().expect("a line")),
             ..terms("O-1", false)
         },
         allocations: parts("B-1"),
@@ -254,7 +268,7 @@ fn a_fact_is_written_in_the_words_of_the_domain() {
     assert_eq!(
         fact_to_json(&fact),
         r#"{"order_id":"O-1","line_id":"O-1","quantity":1000000000,"split":true,"#.to_owned()
-            + r#""placed_at":"2026-01-01T00:00:00.123456Z","placed_with_order":false,"#
+            + r#""placed_at":"2026-01-01T00:00:00.123456Z","placed_with_order":false,"asked":"12 reject","#
             + r#""allocations":[{"batch":"B-1","quantity":1},{"batch":"other","quantity":1000000000}],"#
             + r#""from_backlog":false,"promised_on":"2026-02-28"}"#
     );

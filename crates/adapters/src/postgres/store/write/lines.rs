@@ -21,6 +21,9 @@ pub(in crate::postgres::store) fn bind_lines<'a>(statement: Statement<'a>, lines
         .array_or_null::<Bool, _>(column(lines, |line| line.terms.split))
         .array_or_null::<Timestamptz, _>(column(lines, |line| pg_instant(line.terms.placed_at)))
         .array_or_null::<Bool, _>(column(lines, |line| line.terms.placed_with_order))
+        .array_or_null::<Nullable<Text>, Option<String>>(column(lines, |line| {
+            line.terms.asked.map(|asked| asked.to_string())
+        }))
         .array_or_null::<Nullable<Date>, _>(column(lines, |line| line.promise.on.map(pg_date)) as Vec<Option<PgDate>>)
 }
 
@@ -89,14 +92,14 @@ fn dispatched(line: &LineRecord) -> u32 {
 pub(super) fn insert<'a>(new: &[NewLine<'a>]) -> Statement<'a> {
     let statement = statement(
         "INSERT INTO lines (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-         promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on, \
+         asked, promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on, \
          due_by) \
          SELECT order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-         promised_on, batch, units, placed_version, release_rank, rank, locations::text[], hold_until, \
+         asked, promised_on, batch, units, placed_version, release_rank, rank, locations::text[], hold_until, \
          first_promised_on, due_by \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
          AS new (order_id, line_id, sku, quantity, state, split, placed_at, placed_with_order, \
-         promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on, \
+         asked, promised_on, batch, units, placed_version, release_rank, rank, locations, hold_until, first_promised_on, \
          due_by) \
          ORDER BY new.order_id COLLATE \"C\", new.line_id COLLATE \"C\"",
     );
@@ -110,14 +113,14 @@ pub(super) fn insert<'a>(new: &[NewLine<'a>]) -> Statement<'a> {
 pub(super) fn update<'a>(lines: &[&'a LineRecord]) -> Statement<'a> {
     let statement = statement(
         "UPDATE lines SET quantity = new.quantity, state = new.state, split = new.split, \
-         placed_at = new.placed_at, placed_with_order = new.placed_with_order, \
+         placed_at = new.placed_at, placed_with_order = new.placed_with_order, asked = new.asked, \
          promised_on = new.promised_on, rank = new.rank, locations = new.locations::text[], \
          hold_until = new.hold_until, first_promised_on = new.first_promised_on, due_by = new.due_by, \
          placed_version = new.placed_version, dispatched = new.dispatched, \
          first_placed_version = CASE WHEN lines.placed_version = new.placed_version THEN lines.first_placed_version \
          ELSE coalesce(lines.first_placed_version, lines.placed_version) END \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, \
-         state, split, placed_at, placed_with_order, promised_on, rank, locations, hold_until, first_promised_on, \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (order_id, line_id, sku, quantity, \
+         state, split, placed_at, placed_with_order, asked, promised_on, rank, locations, hold_until, first_promised_on, \
          due_by, placed_version, dispatched) \
          WHERE lines.order_id = new.order_id AND lines.line_id = new.line_id AND lines.order_id = ANY (?)",
     );

@@ -10,8 +10,8 @@ use crate::postgres::statement::{Statement, column, statement};
 /// Inserts new order headers.
 pub(super) fn insert<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
     let statement = statement(
-        "INSERT INTO orders (order_id, placed_at, priority, required_by, hold_until) \
-         SELECT * FROM unnest(?, ?, ?, ?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
+        "INSERT INTO orders (order_id, placed_at, asked, priority, required_by, hold_until) \
+         SELECT * FROM unnest(?, ?, ?, ?, ?, ?) AS new (order_id) ORDER BY new.order_id COLLATE \"C\"",
     );
     bind_order_terms(bind_orders(statement, orders), orders)
 }
@@ -19,9 +19,9 @@ pub(super) fn insert<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
 /// Updates order headers.
 pub(super) fn update<'a>(orders: &[&'a OrderRecord]) -> Statement<'a> {
     let statement = statement(
-        "UPDATE orders SET placed_at = new.placed_at, priority = new.priority, required_by = new.required_by, \
-         hold_until = new.hold_until \
-         FROM unnest(?, ?, ?, ?, ?) AS new (order_id, placed_at, priority, required_by, hold_until) \
+        "UPDATE orders SET placed_at = new.placed_at, asked = new.asked, priority = new.priority, \
+         required_by = new.required_by, hold_until = new.hold_until \
+         FROM unnest(?, ?, ?, ?, ?, ?) AS new (order_id, placed_at, asked, priority, required_by, hold_until) \
          WHERE orders.order_id = new.order_id AND orders.order_id = ANY (?)",
     );
     bind_order_terms(bind_orders(statement, orders), orders).array::<Text, _>(column(orders, |order| order.id.as_str()))
@@ -35,6 +35,9 @@ pub(in crate::postgres::store) fn bind_orders<'a>(
     statement
         .array_or_null::<Text, _>(column(orders, |order| order.id.as_str()))
         .array_or_null::<Timestamptz, _>(column(orders, |order| pg_instant(order.placed_at)))
+        .array_or_null::<Nullable<Text>, Option<String>>(column(orders, |order| {
+            order.asked.map(|asked| asked.to_string())
+        }))
 }
 
 /// Binds the columns in which only some orders differ from the usual.

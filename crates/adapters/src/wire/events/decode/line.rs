@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use earmark_domain::{DeallocationReason, Fact, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, Units};
+use earmark_domain::{
+    AskedLine, DeallocationReason, Fact, LineId, LineKey, LineTerms, Locations, OrderId, Part, Quantity, Units,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::de::{Deserialize, Deserializer, Error};
@@ -338,6 +340,10 @@ struct TermsJson {
     placed_at: Timestamp,
     /// Whether it was placed with its order; `false`: later, or alone.
     placed_with_order: bool,
+    /// What was first asked for, as a short text; left out for a line that was placed with its order.
+    #[serde(default, deserialize_with = "optional_text")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, nullable = false, example = "3 reject"))]
+    asked: Option<AskedLine>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
     /// Where its units may come from, the preferred location first; left out: from anywhere.
@@ -358,6 +364,7 @@ impl From<TermsJson> for LineTerms {
             split: data.split,
             placed_at: data.placed_at,
             placed_with_order: data.placed_with_order,
+            asked: data.asked,
             precedence: data.precedence.precedence(),
             locations: data.locations,
             hold_until: data.hold_until,

@@ -1,6 +1,6 @@
 //! Facts about whole orders.
 
-use earmark_domain::{Fact, LineId};
+use earmark_domain::{AskedOrder, Fact, LineId};
 use jiff::Timestamp;
 
 use super::values::{PrecedenceJson, line_ids, text};
@@ -15,12 +15,19 @@ pub(super) struct OrderPlaced {
     lines: Vec<LineId>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
+    /// What was asked for, as a short text: by it the same request is known.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    asked: AskedOrder,
 }
 
 impl From<OrderPlaced> for Fact {
-    fn from(OrderPlaced { lines, precedence }: OrderPlaced) -> Self {
-        let precedence = precedence.precedence();
-        Self::OrderPlaced { lines, precedence }
+    fn from(data: OrderPlaced) -> Self {
+        Self::OrderPlaced {
+            lines: data.lines,
+            precedence: data.precedence.precedence(),
+            asked: data.asked,
+        }
     }
 }
 
@@ -34,12 +41,19 @@ pub(super) struct OrderReplaced {
     lines: Vec<LineId>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
+    /// What was asked for, as a short text: by it the same request is known.
+    #[serde(deserialize_with = "text")]
+    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    asked: AskedOrder,
 }
 
 impl From<OrderReplaced> for Fact {
-    fn from(OrderReplaced { lines, precedence }: OrderReplaced) -> Self {
-        let precedence = precedence.precedence();
-        Self::OrderReplaced { lines, precedence }
+    fn from(data: OrderReplaced) -> Self {
+        Self::OrderReplaced {
+            lines: data.lines,
+            precedence: data.precedence.precedence(),
+            asked: data.asked,
+        }
     }
 }
 
