@@ -37,7 +37,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
         "UPDATE lines SET placed_version = 7 WHERE batch = 'B-1'",
         "UPDATE lines SET batch = NULL WHERE batch = 'B-1'",
         "UPDATE lines SET batch = 'B-1', units = 1 WHERE line_id = 'more'",
-        "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0, NULL)",
+        "INSERT INTO further_allocations VALUES ('O-1', 'own', 'B-1', 1, 0, 0)",
         "INSERT OR IGNORE INTO lines VALUES \
          ('O-1', 'most', 'LAMP', 7, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 7, 0, NULL, 0, NULL)",
         "INSERT INTO lines VALUES \
