@@ -49,6 +49,7 @@ pub use commands::command::{
     Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine, ExpireHolds,
     LineRequest, PassDay, PutProduct, Quote,
 };
+pub use commands::delivery::{Delivery, Rest};
 pub use commands::place_order::{MAX_LINES_PER_ORDER, OrderLine, OrderLinesError, OrderTerms, PlaceOrder};
 pub use commands::scope::{
     BACKLOG_PAGE, BATCH_PAGE, BacklogScope, CHANGE_PAGE, IMPROVEMENT_PAGE, ImprovementScope, ReleaseLines,

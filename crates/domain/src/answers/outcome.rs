@@ -102,10 +102,21 @@ pub enum Outcome {
         /// Lines of the backlog that it served.
         effects: Effects,
     },
-    /// The batch was changed as asked: counted, put off, received, or cancelled.
+    /// The batch was changed as asked: counted, put off, or cancelled, or its receipt was undone.
     BatchChanged {
         /// The batch in its current state.
         batch: BatchView,
+        /// Whether anything changed.
+        changed: bool,
+        /// The effects on lines.
+        effects: Effects,
+    },
+    /// The batch has arrived, or a part of it.
+    BatchReceived {
+        /// The batch in its current state.
+        batch: BatchView,
+        /// The rest, in its current state, if a part has arrived and the rest is still expected.
+        rest: Option<BatchView>,
         /// Whether anything changed.
         changed: bool,
         /// The effects on lines.
@@ -180,6 +191,7 @@ impl Outcome {
             Self::ProductPut { changed, .. }
             | Self::BatchChanged { changed, .. }
             | Self::OrderDispatched { changed, .. }
+            | Self::BatchReceived { changed, .. }
             | Self::OrderChanged { changed, .. } => !*changed,
             Self::BatchCreated { fresh, .. } | Self::LinePlaced { fresh, .. } | Self::OrderPlaced { fresh, .. } => {
                 !*fresh

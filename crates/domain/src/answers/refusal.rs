@@ -60,6 +60,27 @@ pub enum Refusal {
     /// The reference belongs to a batch with other content.
     #[error("batch {0} exists with other content")]
     BatchExists(Reference),
+    /// The reference that the rest of a batch would have belongs to another batch.
+    #[error("batch {reference} exists, so the rest of batch {of} needs another reference: name it in `rest.reference`")]
+    RestExists {
+        /// The reference that is taken.
+        reference: Reference,
+        /// The batch of which a part has arrived.
+        of: Reference,
+    },
+    /// The reference that the rest of a batch would have is too long.
+    #[error("a reference that follows from {0} is too long for the rest of that batch: name one in `rest.reference`")]
+    RestUnnamed(Reference),
+    /// All that was expected of a batch has arrived.
+    #[error("{arrived} of {expected} units of batch {reference} have arrived, so nothing is left to expect")]
+    NoRest {
+        /// Which batch.
+        reference: Reference,
+        /// The units that were expected.
+        expected: Count,
+        /// The units that have arrived.
+        arrived: Quantity,
+    },
     /// The line was placed on other terms.
     #[error("line {key} exists, and differs in {}", List(differs))]
     LineExists {
@@ -202,7 +223,9 @@ impl Refusal {
             Self::UnknownBatch(_) => "unknown_batch",
             Self::UnknownOrder(_) => "unknown_order",
             Self::UnknownLine(_) => "unknown_line",
-            Self::BatchExists(_) => "batch_exists",
+            Self::BatchExists(_) | Self::RestExists { .. } => "batch_exists",
+            Self::RestUnnamed(_) => "rest_unnamed",
+            Self::NoRest { .. } => "no_rest",
             Self::LineExists { .. } => "line_exists",
             Self::OrderExists { .. } => "order_exists",
             Self::OrderCancelled(_) => "order_cancelled",

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::delivery::Delivery;
 use super::place_order::{OrderLine, PlaceOrder};
 use crate::language::locations::Locations;
 use crate::language::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
@@ -155,12 +156,12 @@ pub enum Command {
     CreateBatch(CreateBatch),
     /// Changes the quantity or the ETA of a batch.
     ChangeBatch(ChangeBatch),
-    /// Records that a batch has arrived: it is in the warehouse.
+    /// Records that a batch has arrived, or a part of it: that is in the warehouse.
     ReceiveBatch {
         /// Which batch.
         reference: Reference,
-        /// The units counted on arrival; `None`: as many as expected.
-        quantity: Option<Count>,
+        /// What has arrived of it.
+        delivery: Delivery,
     },
     /// Undoes the receipt of a batch: it is expected as it was before.
     UndoReceipt(Reference),

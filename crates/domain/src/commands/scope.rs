@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 
 use super::command::{ChangeBatch, Command, ConfirmOrder, Dispatch, PassDay};
+use super::delivery::Delivery;
 use super::place_order::OrderLine;
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
@@ -157,6 +158,13 @@ impl Scope {
                     quantity: Some(quantity),
                     eta: None,
                 }) => change(reference, ReleaseLines::Beyond(*quantity)),
+                Command::ReceiveBatch {
+                    reference,
+                    delivery: Delivery::Part { rest, .. },
+                } => {
+                    change(reference, ReleaseLines::LastFirst { after: None });
+                    batches.extend(rest.references(reference));
+                }
                 Command::ChangeBatch(ChangeBatch { reference, .. })
                 | Command::ReceiveBatch { reference, .. }
                 | Command::UndoReceipt(reference)
@@ -254,7 +262,9 @@ impl Scope {
             batch: change.batch().clone(),
             lines: match &change.step {
                 PendingStep::Release { to, .. } => ReleaseLines::Beyond(*to),
-                PendingStep::Redate { after, .. } => ReleaseLines::LastFirst { after: after.clone() },
+                PendingStep::Redate { after } | PendingStep::Divide { after, .. } => {
+                    ReleaseLines::LastFirst { after: after.clone() }
+                }
             },
         })
     }

@@ -4,7 +4,8 @@
 //! proof that the text is well-formed: 1–64 Unicode characters, no control characters, no space at either end. Names
 //! are case-sensitive.
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -169,6 +170,28 @@ impl Reference {
     }
 }
 
+impl Reference {
+    /// The reference of the rest of a batch with this one that no rest was left of before: `PO-7/2` for `PO-7`.
+    ///
+    /// # Errors
+    /// [`NameError::TooLong`].
+    pub(crate) fn first_rest(&self) -> Result<Self, NameError> {
+        Self::new(format!("{self}/2"))
+    }
+
+    /// The batch that a batch with this reference is a rest of, if it is one, and the reference that its own rest has:
+    /// `PO-7` and `PO-7/3` for `PO-7/2`. The second is an error if it is too long.
+    pub(crate) fn as_rest(&self) -> Option<(Self, Result<Self, NameError>)> {
+        let (whole, number) = self.0.rsplit_once('/')?;
+        let rest: u32 = number.parse().ok()?;
+        if rest < 2 || rest.to_string() != number {
+            return None;
+        }
+        let next = rest.checked_add(1)?;
+        Some((Self::new(whole).ok()?, Self::new(format!("{whole}/{next}"))))
+    }
+}
+
 impl From<&Sku> for LineId {
     /// The default id of a line is its SKU.
     fn from(sku: &Sku) -> Self {
@@ -218,6 +241,35 @@ mod tests {
         assert_eq!(Sku::new("a\u{0}"), Err(NameError::Control(0)));
         assert_eq!(Sku::new(" a"), Err(NameError::OuterSpace));
         assert_eq!(Sku::new("a\u{a0}"), Err(NameError::OuterSpace));
+    }
+
+    #[test]
+    fn the_rest_of_a_batch_is_numbered_and_the_rest_of_a_rest_goes_on_counting() {
+        let reference = |text: &str| Reference::new(text).expect("a name");
+        assert_eq!(reference("PO-7").first_rest(), Ok(reference("PO-7/2")));
+        let as_rest = |text: &str| reference(text).as_rest();
+        assert_eq!(as_rest("PO-7/2"), Some((reference("PO-7"), Ok(reference("PO-7/3")))));
+        assert_eq!(as_rest("a/b/9"), Some((reference("a/b"), Ok(reference("a/b/10")))));
+        for no_rest in [
+            "PO-7",
+            "PO-7/1",
+            "PO-7/02",
+            "PO-7/+2",
+            "PO-7/x",
+            "/2",
+            "PO-7/4294967295",
+        ] {
+            assert_eq!(as_rest(no_rest), None, "{no_rest}");
+        }
+    }
+
+    #[test]
+    fn the_reference_of_a_rest_is_no_longer_than_any_other() {
+        let too_long = Err(NameError::TooLong { most: 64, given: 65 });
+        let reference = Reference::new("é".repeat(63)).expect("a name");
+        assert_eq!(reference.first_rest(), Err(NameError::TooLong { most: 64, given: 65 }));
+        let ninth = Reference::new(format!("{}/9", "é".repeat(62))).expect("a name");
+        assert_eq!(ninth.as_rest().expect("a rest").1, too_long);
     }
 
     #[test]

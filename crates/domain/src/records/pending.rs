@@ -11,7 +11,7 @@ use jiff::civil::Date;
 
 use crate::language::name::Reference;
 use crate::language::precedence::{ReleaseRank, ServicePosition};
-use crate::language::quantity::Count;
+use crate::language::quantity::{Count, Units};
 use crate::language::reason::MoveReason;
 use crate::language::receipt::Receipt;
 use crate::promising::Improve;
@@ -84,6 +84,16 @@ pub enum PendingStep {
     /// The batch has another ETA. Its lines move to other stock where that is earlier, or get another promise date; the
     /// last to leave the batch first.
     Redate {
+        /// The line that was the last to be gone through; `None`: none was.
+        after: Option<ReleasePosition>,
+    },
+    /// A part of the batch has arrived. The last to leave first, its lines stay while they fit in what has arrived; the
+    /// others move, or wait.
+    Divide {
+        /// The units that have arrived.
+        to: Count,
+        /// Those of them that the lines before have kept.
+        kept: Units,
         /// The line that was the last to be gone through; `None`: none was.
         after: Option<ReleasePosition>,
     },

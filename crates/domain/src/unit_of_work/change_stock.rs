@@ -1,4 +1,4 @@
-//! Changing products and batches: names, safety stock, counts, ETAs, receipts, cancellations.
+//! Changing products and batches: names, safety stock, counts, ETAs, cancellations.
 
 use alloc::vec::Vec;
 
@@ -12,7 +12,6 @@ use crate::events::recorder::EventRecorder;
 use crate::language::name::Reference;
 use crate::language::quantity::Count;
 use crate::language::reason::MoveReason;
-use crate::language::receipt::Receipt;
 use crate::records::pending::Arrival;
 use crate::stock::batch::{BatchChange, arrival_fact};
 use crate::stock::cause::Cause;
@@ -120,87 +119,9 @@ impl UnitOfWork {
             arrival,
             close: false,
         };
-        Ok(self.apply_to_batch(at, facts, change, reason, context))
-    }
-
-    pub(super) fn receive_batch(
-        &mut self,
-        reference: &Reference,
-        quantity: Option<Count>,
-        context: &DecisionContext,
-    ) -> Result<Outcome, Refusal> {
-        let at = self.named_batch(reference)?;
-        let batch = self.batch(at);
-        if batch.is_closed() {
-            return Err(Refusal::BatchClosed(reference.clone()));
-        }
-        let Some(eta) = batch.eta() else {
-            return match (quantity, batch.record().received()) {
-                (Some(counted), Some(received)) if counted != received => Err(Refusal::AlreadyReceived {
-                    reference: reference.clone(),
-                    received,
-                }),
-                _ => Ok(self.unchanged_batch(at)),
-            };
-        };
-        let from = batch.quantity();
-        let quantity = quantity.filter(|to| *to != from);
-        let arrival = Arrival::Received(Receipt {
-            eta,
-            expected: from,
-            counted: quantity.unwrap_or(from),
-        });
-        let batch = self.batch(at);
-        let mut facts = Vec::from([arrival_fact(batch, arrival)]);
-        if let Some(to) = quantity {
-            let reference = reference.clone();
-            facts.push(Fact::BatchQuantityChanged { reference, from, to });
-        }
-        let change = BatchChange {
-            quantity,
-            arrival: Some(arrival),
-            close: false,
-        };
-        let reason = MoveReason::BatchReceived(reference.clone());
-        Ok(self.apply_to_batch(at, facts, change, reason, context))
-    }
-
-    pub(super) fn undo_receipt(
-        &mut self,
-        reference: &Reference,
-        context: &DecisionContext,
-    ) -> Result<Outcome, Refusal> {
-        let at = self.named_batch(reference)?;
-        let batch = self.batch(at);
-        if batch.is_closed() {
-            return Err(Refusal::BatchClosed(reference.clone()));
-        }
-        if batch.eta().is_some() {
-            return Ok(self.unchanged_batch(at));
-        }
-        let Some(Receipt { eta, expected, .. }) = batch.record().receipt else {
-            return Err(Refusal::NotReceived(reference.clone()));
-        };
-        if !batch.dispatched().is_zero() {
-            return Err(Refusal::BatchDispatched {
-                reference: reference.clone(),
-                dispatched: batch.dispatched(),
-            });
-        }
-        let arrival = Arrival::ReceiptUndone(eta);
-        let (from, to) = (batch.quantity(), expected);
-        let mut facts = Vec::from([arrival_fact(batch, arrival)]);
-        if from != to {
-            let reference = reference.clone();
-            facts.push(Fact::BatchQuantityChanged { reference, from, to });
-        }
-        let change = BatchChange {
-            quantity: Some(to),
-            arrival: Some(arrival),
-            close: false,
-        };
-        let reason = MoveReason::BatchReceiptUndone(reference.clone());
-        Ok(self.apply_to_batch(at, facts, change, reason, context))
+        let changed = !facts.is_empty();
+        let effects = changed.then(|| self.apply_to_batch(at, facts, change, reason, context));
+        Ok(self.changed_batch(at, effects))
     }
 
     pub(super) fn cancel_batch(
@@ -211,7 +132,7 @@ impl UnitOfWork {
         let at = self.named_batch(reference)?;
         let batch = self.batch(at);
         if batch.is_closed() {
-            return Ok(self.unchanged_batch(at));
+            return Ok(self.changed_batch(at, None));
         }
         let from = batch.quantity();
         let to = Count::new(i128::from(batch.dispatched().get())).expect("no more is dispatched than the batch had");
@@ -223,22 +144,19 @@ impl UnitOfWork {
         let reason = MoveReason::BatchCancelled(reference.clone());
         let reference = reference.clone();
         let facts = Vec::from([Fact::BatchCancelled { reference, from, to }]);
-        Ok(self.apply_to_batch(at, facts, change, reason, context))
+        let effects = self.apply_to_batch(at, facts, change, reason, context);
+        Ok(self.changed_batch(at, Some(effects)))
     }
 
-    /// Records the facts of a change of a batch, and applies it to the batch and its lines. Without facts nothing
-    /// changes.
-    fn apply_to_batch(
+    /// Records the facts of a change of a batch, and applies it to the batch and its lines. Returns the effects on lines.
+    pub(super) fn apply_to_batch(
         &mut self,
         at: BatchAt,
         facts: Vec<Fact>,
         change: BatchChange,
         reason: MoveReason,
         context: &DecisionContext,
-    ) -> Outcome {
-        if facts.is_empty() {
-            return self.unchanged_batch(at);
-        }
+    ) -> Effects {
         let mut effects = Effects::default();
         let mut recorder = EventRecorder::new(context, &mut self.events);
         let product = &mut self.products[at.product];
@@ -250,18 +168,15 @@ impl UnitOfWork {
             }
             product.change_batch(at.batch, change, &Cause::Moved(reason), &mut recorder, &mut effects);
         }
-        Outcome::BatchChanged {
-            batch: self.view_batch(at),
-            changed: true,
-            effects,
-        }
+        effects
     }
 
-    fn unchanged_batch(&self, at: BatchAt) -> Outcome {
+    /// The outcome of a change of a batch. `effects`: `None` if nothing has changed.
+    pub(super) fn changed_batch(&self, at: BatchAt, effects: Option<Effects>) -> Outcome {
         Outcome::BatchChanged {
             batch: self.view_batch(at),
-            changed: false,
-            effects: Effects::default(),
+            changed: effects.is_some(),
+            effects: effects.unwrap_or_default(),
         }
     }
 }

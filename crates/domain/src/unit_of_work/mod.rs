@@ -15,6 +15,7 @@ mod lookup;
 mod open;
 mod place;
 mod quote;
+mod receive;
 mod replace;
 mod same_request;
 
@@ -142,7 +143,7 @@ impl UnitOfWork {
             Command::PutProduct(put) => Ok(self.put_product(put, context)),
             Command::CreateBatch(create) => self.create_batch(create, context),
             Command::ChangeBatch(change) => self.change_batch(change, context),
-            Command::ReceiveBatch { reference, quantity } => self.receive_batch(reference, *quantity, context),
+            Command::ReceiveBatch { reference, delivery } => self.receive_batch(reference, delivery, context),
             Command::UndoReceipt(reference) => self.undo_receipt(reference, context),
             Command::CancelBatch(reference) => self.cancel_batch(reference, context),
             Command::Allocate(allocate) => self.allocate(allocate, context),

@@ -6,6 +6,7 @@ mod audit;
 mod backlog;
 mod batches;
 mod changes_in_steps;
+mod deliveries_in_parts;
 mod dispatch;
 mod holds;
 mod improvement;

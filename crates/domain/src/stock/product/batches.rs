@@ -59,6 +59,15 @@ impl Product {
         recorder: &mut EventRecorder<'_>,
         effects: &mut Effects,
     ) -> BatchIndex {
+        let batch = self.add_batch(create, recorder);
+        self.serve_backlog(recorder.time(), recorder.improve());
+        self.emit_events(&Cause::NewPromise, recorder, Some(effects));
+        effects.continues |= self.record.pending.is_some();
+        batch
+    }
+
+    /// Adds a batch, and serves nobody from it.
+    pub(super) fn add_batch(&mut self, create: &CreateBatch, recorder: &mut EventRecorder<'_>) -> BatchIndex {
         self.record.batches_created += 1;
         let ordinal = self.record.batches_created;
         let (reference, sku) = (create.reference.clone(), self.record.sku.clone());
@@ -78,9 +87,6 @@ impl Product {
             recorder,
         );
         self.tell_delay(batch, recorder);
-        self.serve_backlog(recorder.time(), recorder.improve());
-        self.emit_events(&Cause::NewPromise, recorder, Some(effects));
-        effects.continues |= self.record.pending.is_some();
         batch
     }
 
@@ -222,7 +228,12 @@ impl Product {
     }
 
     /// Finds units for a line that moves; `has_none`: because it lost the units it had.
-    fn find_units_for_move(&mut self, line: LineIndex, has_none: bool, time: DecisionTime) -> Option<LineStatus> {
+    pub(super) fn find_units_for_move(
+        &mut self,
+        line: LineIndex,
+        has_none: bool,
+        time: DecisionTime,
+    ) -> Option<LineStatus> {
         let terms = self.lines[line].terms();
         let draft = self.draft_of_moves(time);
         let mut draft = if has_none { draft.or_long_overdue() } else { draft };

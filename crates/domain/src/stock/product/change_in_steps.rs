@@ -46,6 +46,7 @@ impl Product {
         effects: &mut Effects,
     ) {
         let PendingChange { reason, step } = change;
+        let cause = Cause::Moved(reason.clone());
         let next = match step {
             PendingStep::Release { to, arrival } => self.release_page(batch, to, arrival, &reason, recorder),
             PendingStep::Redate { .. } => {
@@ -53,14 +54,26 @@ impl Product {
                 let last = self.redate_page(batch, recorder);
                 last.map(|after| PendingStep::Redate { after: Some(after) })
             }
+            PendingStep::Divide { to, kept, .. } => self.divide_page(batch, to, kept, &cause, recorder, effects),
         };
-        if next.is_none() {
-            self.serve_backlog(recorder.time(), recorder.improve());
+        match next {
+            None => self.serve_backlog(recorder.time(), recorder.improve()),
+            Some(step) => self.record.pending = Some(Pending::Change(PendingChange { reason, step })),
         }
-        self.emit_events(&Cause::Moved(reason.clone()), recorder, Some(effects));
-        if let Some(step) = next {
-            self.record.pending = Some(Pending::Change(PendingChange { reason, step }));
+        if self.is_dividing() {
+            // What is free of the rest is owed to lines that have not moved yet: it is not in stock.
+            self.emit_line_events(&cause, recorder, Some(effects));
+        } else {
+            self.emit_events(&cause, recorder, Some(effects));
         }
+    }
+
+    /// Whether lines have still to be divided between what has arrived of a batch and its rest.
+    fn is_dividing(&self) -> bool {
+        let Some(Pending::Change(change)) = &self.record.pending else {
+            return false;
+        };
+        matches!(change.step, PendingStep::Divide { .. })
     }
 
     /// Releases the lines that were read, as far as they have to leave the batch, and follows with its quantity. Returns
@@ -115,16 +128,23 @@ impl Product {
     /// Goes through the lines that were read of a batch that has another ETA. Returns the position of the last, if
     /// there are more.
     fn redate_page(&mut self, batch: BatchIndex, recorder: &EventRecorder<'_>) -> Option<ReleasePosition> {
+        let (lines, last) = self.last_to_leave_first(batch);
+        for line in &lines {
+            self.track(*line);
+        }
+        self.move_to_earlier_stock(&lines, recorder.time());
+        last
+    }
+
+    /// The lines of a batch that were read, the last to leave it first, and the position of the last of them, if there
+    /// are more.
+    pub(super) fn last_to_leave_first(&self, batch: BatchIndex) -> (Vec<LineIndex>, Option<ReleasePosition>) {
         let lines = self.lines.iter_indexed();
         let positions = lines.filter_map(|(index, line)| Some((line.release_position(batch)?, index)));
         let mut page: Vec<(ReleasePosition, LineIndex)> = positions.collect();
         page.sort_by(|a, b| b.cmp(a));
         let last = page.last().map(|(position, _)| position.clone());
-        let lines: Vec<LineIndex> = page.into_iter().map(|(_, line)| line).collect();
-        for line in &lines {
-            self.track(*line);
-        }
-        self.move_to_earlier_stock(&lines, recorder.time());
-        last.filter(|_| self.are_lines_cut(batch))
+        let lines = page.into_iter().map(|(_, line)| line).collect();
+        (lines, last.filter(|_| self.are_lines_cut(batch)))
     }
 }

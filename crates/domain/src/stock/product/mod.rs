@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod change_in_steps;
 pub(crate) mod dispatch;
+pub(crate) mod divide;
 pub(crate) mod emit;
 pub(crate) mod improve;
 pub(crate) mod lines;

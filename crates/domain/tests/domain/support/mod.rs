@@ -5,9 +5,9 @@ mod shop;
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Dispatch, DispatchedLine, HoldFor,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch, DispatchedLine, HoldFor,
     LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms,
-    PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Sku,
+    PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku,
 };
 use jiff::civil::Date;
 
@@ -241,7 +241,20 @@ pub(crate) fn change(batch: &str, quantity: Option<u32>, eta: Option<Date>) -> C
 pub(crate) fn receive(batch: &str, quantity: Option<u32>) -> Command {
     Command::ReceiveBatch {
         reference: reference(batch),
-        quantity: quantity.map(units_counted),
+        delivery: Delivery::Whole {
+            counted: quantity.map(units_counted),
+        },
+    }
+}
+
+/// Receives a part of a batch; the rest stays inbound.
+pub(crate) fn receive_part(batch: &str, arrived: u32, rest: Rest) -> Command {
+    Command::ReceiveBatch {
+        reference: reference(batch),
+        delivery: Delivery::Part {
+            arrived: units(arrived),
+            rest,
+        },
     }
 }
 
