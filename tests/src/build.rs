@@ -3,9 +3,9 @@
 //! Each takes plain text and numbers, and fails the test when the domain does not accept them.
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Dispatch, DispatchedLine,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch, DispatchedLine,
     ExpireHolds, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId,
-    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Sku,
+    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Rest, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -158,7 +158,7 @@ pub fn expect_batch(batch: &str, eta: &str) -> Command {
 pub fn receive_batch(batch: &str) -> Command {
     Command::ReceiveBatch {
         reference: reference(batch),
-        quantity: None,
+        delivery: Delivery::Whole { counted: None },
     }
 }
 
@@ -167,7 +167,21 @@ pub fn receive_batch(batch: &str) -> Command {
 pub fn receive_counted(batch: &str, quantity: u32) -> Command {
     Command::ReceiveBatch {
         reference: reference(batch),
-        quantity: Some(count(quantity)),
+        delivery: Delivery::Whole {
+            counted: Some(count(quantity)),
+        },
+    }
+}
+
+/// Receives a part of a batch; the rest is expected on the same day, under the reference that follows.
+#[must_use]
+pub fn receive_part(batch: &str, arrived: u32) -> Command {
+    Command::ReceiveBatch {
+        reference: reference(batch),
+        delivery: Delivery::Part {
+            arrived: units(arrived),
+            rest: Rest::default(),
+        },
     }
 }
 

@@ -6,7 +6,7 @@ use earmark_domain::{CHANGE_PAGE, Command, Fact, LineState, OrderTerms, Outcome}
 
 use crate::build::{
     allocate_or_wait, cancel_batch, count, count_batch, create_inbound, day, expect_batch, order_on, receive_batch,
-    sku, undo_receipt,
+    receive_part, sku, undo_receipt,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -32,10 +32,10 @@ async fn crowded(db: &Db) -> ShopEngine {
 
 /// Whether the outcome says that the change goes on.
 fn continues(outcome: Outcome) -> bool {
-    let Outcome::BatchChanged { effects, .. } = outcome else {
-        unreachable!("a batch was changed")
-    };
-    effects.continues
+    match outcome {
+        Outcome::BatchChanged { effects, .. } | Outcome::BatchReceived { effects, .. } => effects.continues,
+        other => unreachable!("a batch was changed, not {other:?}"),
+    }
 }
 
 /// The batch of each line, in order of service; `None`: it waits.
@@ -140,5 +140,27 @@ pub async fn another_date_reaches_each_of_many_lines_once(db: Db) {
     let changed = promises(&shop, seen).await;
     assert_eq!(changed.len(), expected.len());
     assert!(changed.iter().all(|(_, to)| *to == day(15)), "as before the receipt");
+    shop.assert_sound().await;
+}
+
+/// A part of a batch arrives: the rest is there from the first step, and goes to those lines of the batch that do not fit
+/// in what has arrived, whoever waits.
+pub async fn the_rest_of_a_delivery_is_owed_to_the_lines_of_the_batch(db: Db) {
+    let shop = crowded(&db).await;
+    shop.done(&allocate_or_wait("first", "LAMP", 150)).await;
+    assert!(continues(shop.done(&receive_part("B1", 300)).await));
+    shop.assert_sound().await;
+    assert_eq!(shop.batch("B1/2").await.record.quantity, count(150));
+    let shop = ShopEngine::of(shop.another(&db).await);
+    shop.done(&allocate_or_wait("late", "LAMP", 1)).await;
+    assert_eq!(pending(&shop).await, 0, "what is decided on the product waits for it");
+    let batches = batches(&shop).await;
+    assert!(batches[..300].iter().all(|batch| batch.as_deref() == Some("B1")));
+    assert!(batches[300..].iter().all(|batch| batch.as_deref() == Some("B1/2")));
+    for waits in ["first", "late"] {
+        assert_eq!(shop.line_of(waits).await.state, LineState::Backordered);
+    }
+    let batch = shop.batch("B1").await.record;
+    assert_eq!((batch.quantity, batch.eta), (count(300), None));
     shop.assert_sound().await;
 }

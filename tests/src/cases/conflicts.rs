@@ -7,7 +7,8 @@ use earmark_application::{Answer, CommandError, Decided, StoreError};
 use earmark_domain::{Command, LineState, OrderStatus, Outcome, Refusal};
 
 use crate::build::{
-    allocate, allocate_line, cancel_order, count_batch, create_batch, line, order, place_order, reference, sku,
+    allocate, allocate_line, cancel_order, count_batch, create_batch, create_inbound, line, order, place_order,
+    receive_part, reference, sku,
 };
 use crate::databases::{Db, Overlap};
 use crate::gate::ClosedGate;
@@ -90,6 +91,19 @@ pub async fn a_reference_goes_to_one_of_two_products(db: Db) {
     assert_eq!(refusal(answers), Refusal::BatchExists(reference("b-1")));
     let snapshot = shop.snapshot().await;
     assert_eq!((snapshot.histories.len(), snapshot.events.len()), (1, 1));
+}
+
+/// A rest gets no reference that another product has got meanwhile, and then nothing has arrived.
+pub async fn the_reference_of_a_rest_goes_to_one_of_two_products(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.done(&create_inbound("b-1", "LAMP", 10, "2026-04-01")).await;
+    let (held, rival) = (receive_part("b-1", 6), create_batch("b-1/2", "CHAIR", 1));
+    let answers = run_both(&shop, &db, &held, &rival).await;
+    let received = answers.0.is_ok();
+    assert_eq!(refusal(answers).code(), "batch_exists");
+    let of = shop.batch("b-1/2").await.record.sku;
+    assert_eq!(of, sku(if received { "LAMP" } else { "CHAIR" }));
+    assert_eq!(shop.batch("b-1").await.record.eta.is_none(), received);
 }
 
 /// Both decisions find no such line.

@@ -9,7 +9,7 @@ use earmark_domain::{
 
 use crate::build::{
     allocate, allocate_or_wait, allocate_split, cancel_line, cancel_order, count_batch, create_batch, create_inbound,
-    line, name_product, place, place_order, receive_counted, sku, undo_receipt, units,
+    line, name_product, place, place_order, receive_counted, receive_part, sku, undo_receipt, units,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -46,6 +46,9 @@ fn history() -> Vec<Command> {
         receive_counted("ship-2", 6),
         undo_receipt("ship-2"),
         receive_counted("ship-2", 4),
+        create_inbound("ship-3", "LAMP", 9, "2026-04-02"),
+        receive_part("ship-3", 4),
+        receive_part("ship-3/2", 3),
     ]
 }
 

@@ -127,7 +127,11 @@ fn count() -> (Method, &'static str, Value) {
 }
 
 fn receipt() -> (Method, &'static str, Value) {
-    (Method::POST, "/v1/batches/B1/receipt", json!({"quantity": 5}))
+    (
+        Method::POST,
+        "/v1/batches/B1/receipt",
+        json!({"quantity": 5, "rest": {"eta": "2199-01-01", "reference": "B1-rest"}}),
+    )
 }
 
 fn product() -> (Method, &'static str, Value) {
@@ -254,6 +258,7 @@ async fn a_name_is_not_empty_has_no_control_characters_and_no_space_around_it(de
         (batch(), "location"),
         (allocation(), "line_id"),
         (order(), "lines[0].line_id"),
+        (receipt(), "rest.reference"),
     ] {
         refuse(&desk, &stored, call, field, &given).await;
     }
@@ -276,6 +281,12 @@ async fn a_date_exists_and_is_written_as_iso_8601(desk: Desk) {
     refuse(&desk, &stored, count(), "eta", &NO_DATES).await;
     // The arrival of a batch is another call.
     refuse(&desk, &stored, count(), "eta", &["null"]).await;
+    // That of a rest is optional.
+    let given: Vec<&str> = NO_DATES.into_iter().filter(|date| *date != "null").collect();
+    refuse(&desk, &stored, receipt(), "rest.eta", &given).await;
+    let no_rests = ["true", "4", "[]", "\"\"", "\"open\"", "\"2199-01-01\""];
+    refuse(&desk, &stored, receipt(), "rest", &no_rests).await;
+    refuse(&desk, &stored, receipt(), "quantity", &["0", "null"]).await;
 }
 
 async fn an_enum_field_takes_its_known_words_only(desk: Desk) {

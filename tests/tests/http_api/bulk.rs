@@ -168,7 +168,12 @@ fn a_day(ending: &str) -> Vec<(Value, Method, String, Value)> {
         json!({"quantity": 9, "eta": FAR}),
     );
     let receive = (Method::POST, format!("{batch_path}/receipt"));
-    add("receive_batch", of_batch.clone(), receive, json!({"quantity": 8}));
+    add(
+        "receive_batch",
+        of_batch.clone(),
+        receive,
+        json!({"quantity": 8, "rest": {"eta": FAR}}),
+    );
     let reallocate = (Method::POST, format!("/v1/products/{sku}/reallocation"));
     add("reallocate", json!({"sku": sku}), reallocate, nothing());
     add("cancel_line", of_line, (Method::DELETE, line()), nothing());

@@ -61,7 +61,11 @@ fn writes() -> Vec<(Method, &'static str, Value)> {
         (Method::DELETE, "/v1/orders/o4/dispatch", Value::Null),
         (Method::POST, "/v1/orders/o1/dispatch", json!({})),
         (Method::PATCH, "/v1/batches/L1", json!({"eta": FARTHER, "quantity": 8})),
-        (Method::POST, "/v1/batches/L1/receipt", json!({"quantity": 100})),
+        (
+            Method::POST,
+            "/v1/batches/L1/receipt",
+            json!({"quantity": 5, "rest": {}}),
+        ),
         (Method::DELETE, "/v1/orders/o4/lines/CHAIR", Value::Null),
         (Method::DELETE, "/v1/orders/o1", Value::Null),
         (Method::DELETE, "/v1/batches/L1", Value::Null),

@@ -93,6 +93,95 @@ async fn a_receipt_is_undone_as_long_as_nothing_has_left(desk: Desk) {
         .refuses(409, "not_received");
 }
 
+async fn a_delivery_comes_in_parts(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    for id in ["o1", "o2"] {
+        let _ = desk.allocate(id, "LAMP", 5).await.answers(201);
+    }
+    let part = json!({"quantity": 6, "rest": {"eta": FARTHER}});
+    let received = desk.post("/v1/batches/B1/receipt", &part).await.answers(200);
+    let (batch, rest) = (&received["batch"], &received["rest"]);
+    assert_eq!(
+        (&batch["status"], &batch["quantity"], &batch["allocated"]),
+        (&json!("in_warehouse"), &json!(6), &json!(5))
+    );
+    assert_eq!(
+        (&rest["reference"], &rest["status"], &rest["quantity"], &rest["eta"]),
+        (&json!("B1/2"), &json!("inbound"), &json!(4), &json!(FARTHER))
+    );
+    assert_eq!(
+        received["effects"]["backordered"][0]["order_id"], "o2",
+        "it fits in neither"
+    );
+    assert_eq!(desk.batch("B1").await, *batch);
+    assert_eq!(desk.batch("B1%2F2").await, *rest);
+    let stored = desk.state().await;
+    let again = desk.post("/v1/batches/B1/receipt", &part).await.answers(200);
+    assert_eq!((&again["batch"], &again["rest"]), (batch, rest));
+    for other in [
+        json!({"quantity": 7, "rest": {"eta": FARTHER}}),
+        json!({"quantity": 6, "rest": {}}),
+        json!({"quantity": 10}),
+    ] {
+        let problem = desk.post("/v1/batches/B1/receipt", &other).await;
+        assert_eq!(problem.refuses(409, "already_received")["received"], 6, "{other}");
+    }
+    assert_eq!(desk.state().await, stored);
+    let next = json!({"quantity": 1, "rest": {}});
+    let next = desk.post("/v1/batches/B1%2F2/receipt", &next).await.answers(200);
+    assert_eq!(
+        (&next["rest"]["reference"], &next["rest"]["eta"]),
+        (&json!("B1/3"), &json!(FARTHER))
+    );
+    let closed = json!({"quantity": 2, "rest": "close"});
+    let closed = desk.post("/v1/batches/B1%2F3/receipt", &closed).await.answers(200);
+    assert_eq!(
+        (&closed["batch"]["quantity"], &closed["rest"]),
+        (&json!(2), &Value::Null)
+    );
+}
+
+async fn a_rest_needs_units_that_are_still_to_come_and_a_reference_of_its_own(desk: Desk) {
+    let long = "b".repeat(63);
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    desk.buy_inbound(&long, "LAMP", 10, FAR).await;
+    desk.buy("B1/2", "CHAIR", 1).await;
+    let stored = desk.state().await;
+    for (body, field) in [
+        (json!({"rest": {}}), "quantity"),
+        (json!({"quantity": 0, "rest": {}}), "quantity"),
+        (json!({"quantity": 6, "rest": "later"}), "rest"),
+        (json!({"quantity": 6, "rest": {"eta": "soon"}}), "rest.eta"),
+        (json!({"quantity": 6, "rest": {"quantity": 4}}), "rest.quantity"),
+    ] {
+        let reply = desk.post("/v1/batches/B1/receipt", &body).await;
+        assert_eq!(reply.fields_at_fault(), [field], "{body}");
+    }
+    for (quantity, received) in [(10, 10), (12, 12)] {
+        let body = json!({"quantity": quantity, "rest": {}});
+        let problem = desk.post("/v1/batches/B1/receipt", &body).await.refuses(409, "no_rest");
+        assert_eq!(
+            (&problem["expected"], &problem["received"]),
+            (&json!(10), &json!(received))
+        );
+    }
+    let part = json!({"quantity": 6, "rest": {}});
+    let problem = desk
+        .post("/v1/batches/B1/receipt", &part)
+        .await
+        .refuses(409, "batch_exists");
+    assert_eq!(problem["reference"], "B1/2");
+    let path = format!("/v1/batches/{long}/receipt");
+    let problem = desk.post(&path, &part).await.refuses(422, "rest_unnamed");
+    assert!(problem["detail"].as_str().expect("words").contains("`rest.reference`"));
+    assert_eq!(desk.state().await, stored);
+    for (path, name) in [("/v1/batches/B1/receipt", "R1"), (&path, "R2")] {
+        let named = json!({"quantity": 6, "rest": {"reference": name}});
+        let received = desk.post(path, &named).await.answers(200);
+        assert_eq!(received["rest"]["reference"], name);
+    }
+}
+
 async fn lines_of_a_delayed_batch_move_where_it_helps_and_else_get_a_new_date(desk: Desk) {
     desk.buy_inbound("B1", "LAMP", 10, FAR).await;
     desk.buy_inbound("B2", "LAMP", 4, FARTHER).await;
@@ -191,6 +280,8 @@ on_each_database! {
     a_received_batch_is_promised_for_today,
     what_has_arrived_has_arrived,
     a_receipt_is_undone_as_long_as_nothing_has_left,
+    a_delivery_comes_in_parts,
+    a_rest_needs_units_that_are_still_to_come_and_a_reference_of_its_own,
     lines_of_a_delayed_batch_move_where_it_helps_and_else_get_a_new_date,
     a_cancelled_batch_is_closed_and_its_lines_go_to_the_backlog,
     the_safety_stock_is_neither_available_nor_promised,

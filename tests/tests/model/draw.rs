@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine, HoldFor,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch, DispatchedLine, HoldFor,
     LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
-    Precedence, Priority,
+    Precedence, Priority, Rest,
 };
 use earmark_tests::build::{
     cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku,
@@ -43,7 +43,23 @@ pub(crate) fn a_line() -> impl Strategy<Value = String> {
 }
 
 pub(crate) fn a_batch() -> impl Strategy<Value = String> {
-    (0..5_u8).prop_map(|n| format!("b{n}"))
+    prop_oneof![
+        4 => (0..5_u8).prop_map(|n| format!("b{n}")),
+        1 => (0..3_u8, 2..4_u8).prop_map(|(n, rest)| format!("b{n}/{rest}")),
+    ]
+}
+
+pub(crate) fn a_delivery() -> impl Strategy<Value = Delivery> {
+    let counted = prop::option::of((0..20_u32).prop_map(count));
+    let reference = prop::option::weighted(0.3, a_batch().prop_map(|name| reference(&name)));
+    let eta = prop::option::of((-2..8_i8).prop_map(day));
+    prop_oneof![
+        counted.prop_map(|counted| Delivery::Whole { counted }),
+        (1..12_u32, reference, eta).prop_map(|(arrived, reference, eta)| Delivery::Part {
+            arrived: units(arrived),
+            rest: Rest { reference, eta },
+        }),
+    ]
 }
 
 pub(crate) fn some_locations() -> impl Strategy<Value = Locations> {
@@ -168,9 +184,9 @@ pub(crate) fn a_command() -> impl Strategy<Value = Command> {
             let reference = reference(&batch);
             Command::ChangeBatch(ChangeBatch { reference, quantity, eta })
         }),
-        2 => (a_batch(), counted()).prop_map(|(batch, quantity)| {
+        4 => (a_batch(), a_delivery()).prop_map(|(batch, delivery)| {
             let reference = reference(&batch);
-            Command::ReceiveBatch { reference, quantity }
+            Command::ReceiveBatch { reference, delivery }
         }),
         1 => a_batch().prop_map(|batch| undo_receipt(&batch)),
         1 => a_batch().prop_map(|batch| cancel_batch(&batch)),

@@ -3,7 +3,7 @@
 use earmark_application::StoreError;
 use earmark_domain::{
     Arrival, Count, Improve, LineId, LineKey, MoveReason, OrderId, Pending, PendingChange, PendingImprovement,
-    PendingStep, Receipt, Reference, ReleasePosition, ServicePosition, Sku,
+    PendingStep, Receipt, Reference, ReleasePosition, ServicePosition, Sku, Units,
 };
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -62,8 +62,18 @@ enum Why {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum StepJson {
-    Release { to: u32, then: Option<ThenJson> },
-    Redate { after: Option<ReleasePositionJson> },
+    Release {
+        to: u32,
+        then: Option<ThenJson>,
+    },
+    Redate {
+        after: Option<ReleasePositionJson>,
+    },
+    Divide {
+        to: u32,
+        kept: u64,
+        after: Option<ReleasePositionJson>,
+    },
 }
 
 /// What becomes of the arrival of the batch when its lines have left.
@@ -132,11 +142,12 @@ fn change_json(change: &PendingChange) -> ChangeJson {
             then: arrival.map(then_json),
         },
         PendingStep::Redate { after } => StepJson::Redate {
-            after: after.as_ref().map(|position| ReleasePositionJson {
-                release_rank: rank::release_rank(position.rank),
-                allocated_version: position.allocated_version,
-                line: position_json(&position.line),
-            }),
+            after: after.as_ref().map(release_position_json),
+        },
+        PendingStep::Divide { to, kept, after } => StepJson::Divide {
+            to: to.get(),
+            kept: kept.get(),
+            after: after.as_ref().map(release_position_json),
         },
     };
     let batch = change.batch().to_string();
@@ -152,6 +163,14 @@ fn then_json(arrival: Arrival) -> ThenJson {
             counted: receipt.counted.get(),
         },
         Arrival::ReceiptUndone(eta) => ThenJson::ReceiptUndone(eta.to_string()),
+    }
+}
+
+fn release_position_json(position: &ReleasePosition) -> ReleasePositionJson {
+    ReleasePositionJson {
+        release_rank: rank::release_rank(position.rank),
+        allocated_version: position.allocated_version,
+        line: position_json(&position.line),
     }
 }
 
@@ -203,6 +222,10 @@ const fn read_improve(improve: &ImproveJson) -> Improve {
 fn read_change(at: &RowContext<'_>, json: ChangeJson) -> Result<PendingChange, StoreError> {
     let ChangeJson { why, batch, step } = json;
     let batch = at.read(COLUMN, Reference::new(batch))?;
+    let position = |after: Option<ReleasePositionJson>| {
+        let after = after.map(|position| read_release_position(at, &position));
+        after.transpose()
+    };
     Ok(PendingChange {
         reason: match why {
             Why::Counted => MoveReason::BatchQuantityChanged(batch),
@@ -217,7 +240,12 @@ fn read_change(at: &RowContext<'_>, json: ChangeJson) -> Result<PendingChange, S
                 arrival: then.map(|then| read_arrival(at, &then)).transpose()?,
             },
             StepJson::Redate { after } => PendingStep::Redate {
-                after: after.map(|position| read_release_position(at, &position)).transpose()?,
+                after: position(after)?,
+            },
+            StepJson::Divide { to, kept, after } => PendingStep::Divide {
+                to: at.read(COLUMN, Count::new(to))?,
+                kept: Units::new(kept),
+                after: position(after)?,
             },
         },
     })
@@ -313,7 +341,15 @@ mod tests {
                 release(Some(Arrival::On(date(2031, 5, 6)))),
             ),
             change(MoveReason::BatchEtaChanged(batch()), redate(None)),
-            change(MoveReason::BatchReceived(batch()), redate(Some(position))),
+            change(MoveReason::BatchReceived(batch()), redate(Some(position.clone()))),
+            change(
+                MoveReason::BatchReceived(batch()),
+                PendingStep::Divide {
+                    to: Count::new(6).expect("a count"),
+                    kept: Units::new(4),
+                    after: Some(position),
+                },
+            ),
             Pending::Backlog {
                 after: None,
                 improve: Improve::Off,

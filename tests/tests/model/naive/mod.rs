@@ -8,11 +8,13 @@ mod stock;
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
-    Allocate, Command, Dispatch, LineKey, LineState, Location, Locations, OrderId, PlaceOrder, Reference, Sku,
+    Allocate, Command, Delivery, Dispatch, LineKey, LineState, Location, Locations, OrderId, PlaceOrder, Reference, Sku,
 };
 use jiff::civil::Date;
 
 use earmark_tests::build::day;
+
+use self::stock::rest_names;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
@@ -393,6 +395,15 @@ impl Model {
                 skus
             }
             Command::ChangeBatch(change) => of_batch(&change.reference),
+            Command::ReceiveBatch {
+                reference,
+                delivery: Delivery::Part { rest, .. },
+            } => {
+                let mut skus = of_batch(reference);
+                let named = rest_names(reference, rest.reference.as_ref());
+                skus.extend(named.iter().flat_map(&of_batch));
+                skus
+            }
             Command::ReceiveBatch { reference, .. }
             | Command::UndoReceipt(reference)
             | Command::CancelBatch(reference) => of_batch(reference),
@@ -451,7 +462,10 @@ impl Model {
             Command::PutProduct(put) => self.put(put),
             Command::CreateBatch(create) => self.create(create),
             Command::ChangeBatch(change) => self.change(change),
-            Command::ReceiveBatch { reference, quantity } => self.receive(reference, *quantity),
+            Command::ReceiveBatch { reference, delivery } => match delivery {
+                Delivery::Whole { counted } => self.receive(reference, *counted),
+                Delivery::Part { arrived, rest } => self.receive_part(reference, u64::from(arrived.get()), rest),
+            },
             Command::UndoReceipt(reference) => self.undo_receipt(reference),
             Command::CancelBatch(reference) => self.cancel_batch(reference),
             Command::Allocate(allocate) => self.allocate(allocate),

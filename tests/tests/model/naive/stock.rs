@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 
-use earmark_domain::{ChangeBatch, Count, CreateBatch, LineState, PutProduct, Reference};
+use earmark_domain::{ChangeBatch, Count, CreateBatch, LineState, PutProduct, Reference, Rest};
+use earmark_tests::build::reference;
 use jiff::civil::Date;
 
 use super::{Answered, Batch, Line, Model, Offer, service_position};
@@ -19,6 +20,22 @@ fn release_rank(line: &Line, reference: &Reference) -> impl Ord + use<> {
         Reverse(since),
         Reverse(service_position(line)),
     )
+}
+
+/// The references that decide what the rest of a batch is called: the given one; or the first that follows from that of
+/// the batch, and, if the batch may be a rest itself, what it would be a rest of, and the next.
+pub(super) fn rest_names(of: &Reference, given: Option<&Reference>) -> Vec<Reference> {
+    if let Some(given) = given {
+        return vec![given.clone()];
+    }
+    let mut names = vec![reference(&format!("{of}/2"))];
+    if let Some((whole, number)) = of.as_str().split_once('/') {
+        let number: u32 = number.parse().unwrap_or(0);
+        if number >= 2 {
+            names.extend([reference(whole), reference(&format!("{whole}/{}", number + 1))]);
+        }
+    }
+    names
 }
 
 impl Model {
@@ -112,6 +129,85 @@ impl Model {
         let to = counted.unwrap_or(batch.quantity);
         self.batches[at].receipt = Some((eta, batch.quantity, to));
         self.change_batch(at, to, None)
+    }
+
+    pub(super) fn receive_part(&mut self, reference: &Reference, arrived: u64, rest: &Rest) -> Answered {
+        let Some(at) = self.batch(reference) else {
+            return Answered::Refused("unknown_batch");
+        };
+        let batch = self.batches[at].clone();
+        if batch.closed {
+            return Answered::Refused("batch_closed");
+        }
+        let names = rest_names(reference, rest.reference.as_ref());
+        let name = match &names[..] {
+            [_, whole, next] if self.batch(whole).is_some_and(|at| self.batches[at].sku == batch.sku) => next,
+            names => &names[0],
+        };
+        let taken = self.batch(name).map(|at| self.batches[at].clone());
+        let Some(eta) = batch.eta else {
+            let (counted, expected_on) = batch
+                .receipt
+                .map_or((batch.created.0, None), |(eta, _, arrived)| (arrived, Some(eta)));
+            let same = taken.is_some_and(|other| {
+                let terms = (&other.sku, &other.location, other.created.1);
+                *name != *reference && terms == (&batch.sku, &batch.location, rest.eta.or(expected_on))
+            });
+            return if same && counted == arrived {
+                Answered::Unchanged
+            } else {
+                Answered::Refused("already_received")
+            };
+        };
+        if arrived >= batch.quantity {
+            return Answered::Refused("no_rest");
+        }
+        if taken.is_some() {
+            return Answered::Refused("batch_exists");
+        }
+        let expected_on = Some(rest.eta.unwrap_or(eta));
+        let left = batch.quantity - arrived;
+        self.batches.push(Batch {
+            reference: name.clone(),
+            created: (left, expected_on),
+            quantity: left,
+            eta: expected_on,
+            receipt: None,
+            ..batch.clone()
+        });
+        self.batches[at].receipt = Some((eta, arrived, arrived));
+        self.batches[at].eta = None;
+        self.divide(at, arrived);
+        self.serve(&batch.sku);
+        Answered::Done
+    }
+
+    /// Leaves those lines in a batch that fit in what has arrived, the last to leave first. The others leave it one by one.
+    fn divide(&mut self, at: usize, arrived: u64) {
+        let reference = self.batches[at].reference.clone();
+        let mut lines: Vec<usize> = (0..self.lines.len())
+            .filter(|line| self.lines[*line].in_batch(&reference).is_some())
+            .collect();
+        lines.sort_by_cached_key(|line| Reverse(release_rank(&self.lines[*line], &reference)));
+        let here = |model: &Self, line: usize| model.lines[line].in_batch(&reference).map_or(0, |(_, units, _)| *units);
+        let all = |model: &Self| (0..model.lines.len()).map(|line| here(model, line)).sum::<u64>();
+        let mut kept = 0;
+        for line in lines {
+            if all(self) > arrived && kept + here(self, line) > arrived {
+                self.lines[line].held.clear();
+                self.lines[line].state = LineState::Backordered;
+                self.lines[line].promised.0 = None;
+                self.batches[at].quantity = all(self).max(arrived);
+                self.now += 1;
+                self.try_line(line, Offer::Lost);
+            } else {
+                let date = self.date(&self.lines[line].held);
+                self.lines[line].promise(date);
+            }
+            kept += here(self, line);
+        }
+        self.batches[at].quantity = arrived;
+        self.now += 1;
     }
 
     pub(super) fn undo_receipt(&mut self, reference: &Reference) -> Answered {

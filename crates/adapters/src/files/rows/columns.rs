@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use earmark_domain::{
-    CreateBatch, LineId, LineKey, LineRequest, Location, OrderId, ProductName, PutProduct, Reference, Sku,
+    CreateBatch, Delivery, LineId, LineKey, LineRequest, Location, OrderId, ProductName, PutProduct, Quantity,
+    Reference, Sku,
 };
 
 use super::entry::{BadRow, Entry, LineEntry, RowKey};
 use super::error::FileError;
 use super::kind::{Kind, MOST_COLUMNS};
-use super::values::{count, date, instant, locations, priority, quantity};
+use super::values::{count, date, instant, locations, priority, quantity, rest};
 
 /// The column of each field of a record.
 pub(super) struct Header {
@@ -115,8 +116,8 @@ fn read(kind: Kind, fields: &Fields<'_>) -> Result<Entry, BadRow> {
             Ok(Entry::Count { reference, quantity })
         }),
         Kind::Receipts => row.reference().and_then(|reference| {
-            let quantity = row.optional(1, count)?;
-            Ok(Entry::Receipt { reference, quantity })
+            let delivery = row.delivery()?;
+            Ok(Entry::Receipt { reference, delivery })
         }),
         Kind::Changes => Err(BadRow::new("is not a JSON object")),
     };
@@ -155,6 +156,17 @@ impl Reading<'_> {
         let reference = self.required(0, str::parse::<Reference>)?;
         self.key = Some(RowKey::Batch(reference.clone()));
         Ok(reference)
+    }
+
+    fn delivery(&self) -> Result<Delivery, BadRow> {
+        let counted = self.optional(1, count)?;
+        let Some(rest) = self.optional(2, rest)?.flatten() else {
+            return Ok(Delivery::Whole { counted });
+        };
+        let counted = counted.ok_or_else(|| self.bad(1, "must not be empty where a rest is expected"))?;
+        let arrived = Quantity::new(counted.get());
+        let arrived = arrived.map_err(|_zero| self.bad(1, "must be at least 1 where a rest is expected"))?;
+        Ok(Delivery::Part { arrived, rest })
     }
 
     fn batch(&mut self) -> Result<CreateBatch, BadRow> {
@@ -212,7 +224,7 @@ impl Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use earmark_domain::{Count, Priority};
+    use earmark_domain::{Count, Priority, Rest};
 
     use super::*;
 
@@ -385,11 +397,41 @@ mod tests {
         let received = |quantity| {
             Ok(Entry::Receipt {
                 reference: reference(),
-                quantity,
+                delivery: Delivery::Whole { counted: quantity },
             })
         };
         assert_eq!(entry(Kind::Receipts, &["B-1", "0"]), received(Some(quantity)));
         assert_eq!(entry(Kind::Receipts, &["B-1"]), received(None));
+        assert_eq!(entry(Kind::Receipts, &["B-1", "0", "close"]), received(Some(quantity)));
+    }
+
+    #[test]
+    fn a_receipt_with_a_day_for_the_rest_is_that_of_a_part() {
+        let part = Entry::Receipt {
+            reference: Reference::new("B-1").expect("a name"),
+            delivery: Delivery::Part {
+                arrived: Quantity::new(6).expect("a quantity"),
+                rest: Rest {
+                    reference: None,
+                    eta: Some(jiff::civil::date(2030, 1, 31)),
+                },
+            },
+        };
+        assert_eq!(entry(Kind::Receipts, &["B-1", "6", "2030-01-31"]), Ok(part));
+        for (row, expected) in [
+            (["B-1", "6", "later"], "rest: must be a date as in 2030-01-31"),
+            (
+                ["B-1", "0", "2030-01-31"],
+                "quantity: must be at least 1 where a rest is expected",
+            ),
+            (
+                ["B-1", "", "2030-01-31"],
+                "quantity: must not be empty where a rest is expected",
+            ),
+        ] {
+            let why = why(Kind::Receipts, &row);
+            assert!(why.starts_with(expected), "{why}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use earmark_domain::{
-    Command, Count, CreateBatch, LineKey, LineRequest, Locations, OrderId, Priority, PutProduct, Reference, Sku,
+    Command, Count, CreateBatch, Delivery, LineKey, LineRequest, Locations, OrderId, Priority, PutProduct, Reference,
+    Sku,
 };
 use jiff::civil::Date;
 
@@ -27,8 +28,8 @@ pub enum Entry {
     Receipt {
         /// Which batch.
         reference: Reference,
-        /// The units counted on arrival; `None`: as many as expected.
-        quantity: Option<Count>,
+        /// What has arrived of it.
+        delivery: Delivery,
     },
     /// A command.
     Change {

@@ -13,7 +13,7 @@ pub enum Kind {
     Orders,
     /// Counts of batches: `reference,quantity`.
     Counts,
-    /// Receipts of batches: `reference[,quantity]`.
+    /// Receipts of batches: `reference[,quantity][,rest]`.
     Receipts,
     /// Commands, as in the lines of the bulk call. JSON objects only.
     Changes,
@@ -59,7 +59,7 @@ impl Kind {
             optional("locations"),
         ];
         const COUNTS: [Column; 2] = [required("reference"), required("quantity")];
-        const RECEIPTS: [Column; 2] = [required("reference"), optional("quantity")];
+        const RECEIPTS: [Column; 3] = [required("reference"), optional("quantity"), optional("rest")];
         match self {
             Self::Products => &PRODUCTS,
             Self::Batches => &BATCHES,
@@ -76,7 +76,8 @@ impl Kind {
             Self::Products => "sku,name,safety_stock",
             Self::Batches => "reference,sku,quantity,eta,location",
             Self::Orders => "order_id,line_id,sku,quantity,ordered_at,priority,required_by,locations",
-            Self::Counts | Self::Receipts => "reference,quantity",
+            Self::Counts => "reference,quantity",
+            Self::Receipts => "reference,quantity,rest",
             Self::Changes => "",
         }
     }

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::entry::{BadRow, Entry, LineEntry, RowKey};
 use super::kind::Kind;
 use super::values::instant;
-use crate::wire::commands::batches::create_batch;
+use crate::wire::commands::batches::{create_batch, receipt};
 use crate::wire::commands::envelope::command;
 use crate::wire::commands::orders::order_line;
 use crate::wire::commands::products::put_product;
@@ -87,10 +87,10 @@ impl About {
             }
             Kind::Receipts => {
                 let reference = self.reference(fields, faults);
-                let quantity = fields.optional("quantity", faults, count);
+                let delivery = receipt(fields, faults);
                 Some(Entry::Receipt {
                     reference: reference?,
-                    quantity: quantity?,
+                    delivery: delivery?,
                 })
             }
             Kind::Changes => None,

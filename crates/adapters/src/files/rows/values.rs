@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use earmark_domain::{Count, Location, Locations, MAX_QUANTITY, Priority, Quantity};
+use earmark_domain::{Count, Location, Locations, MAX_QUANTITY, Priority, Quantity, Rest};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
@@ -47,6 +47,15 @@ pub(super) fn locations(text: &str) -> Result<Locations, String> {
 /// A date, by the rules for those in JSON. `or`: the end of the message, with what else is accepted.
 pub(super) fn date(text: &str, or: &str) -> Result<Date, String> {
     values::date(text).map_err(|_| format!("must be a date as in 2030-01-31{or}, is {text:?}"))
+}
+
+/// What becomes of the rest of a delivery: the day on which it is expected; `None`: nothing more comes of it.
+pub(super) fn rest(text: &str) -> Result<Option<Rest>, String> {
+    if text == "close" {
+        return Ok(None);
+    }
+    let eta = Some(date(text, ", or \"close\" if nothing more is expected")?);
+    Ok(Some(Rest { reference: None, eta }))
 }
 
 pub(super) fn instant(text: &str) -> Result<(), String> {

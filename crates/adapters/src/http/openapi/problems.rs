@@ -68,7 +68,14 @@ const OWN: &[(&str, &[&Kind])] = &[
     ),
     (
         "receive_batch",
-        &[&kinds::UNKNOWN_BATCH, &kinds::ALREADY_RECEIVED, &kinds::BATCH_CLOSED],
+        &[
+            &kinds::UNKNOWN_BATCH,
+            &kinds::ALREADY_RECEIVED,
+            &kinds::BATCH_CLOSED,
+            &kinds::BATCH_EXISTS,
+            &kinds::NO_REST,
+            &kinds::REST_UNNAMED,
+        ],
     ),
     (
         "undo_receipt",

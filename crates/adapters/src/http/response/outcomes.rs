@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::reply::Reply;
 use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::{BatchChangeJson, ReallocationJson};
+use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, ReallocationJson};
 use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
 use crate::wire::views::quotes::QuoteJson;
 
@@ -69,6 +69,16 @@ impl Reply {
                     effects: effects.into(),
                 };
                 Self::new(StatusCode::OK, &change).versioned(batch.version)
+            }
+            Outcome::BatchReceived {
+                batch, rest, effects, ..
+            } => {
+                let receipt = BatchReceiptJson {
+                    batch: batch.into(),
+                    rest: rest.as_ref().map(BatchJson::from),
+                    effects: effects.into(),
+                };
+                Self::new(StatusCode::OK, &receipt).versioned(batch.version)
             }
             Outcome::LinePlaced { line, fresh } => {
                 let status = match (*fresh, line.state) {

@@ -85,8 +85,13 @@ kinds! {
         "A request with the same `Idempotency-Key` has not been answered yet. Send this one again after the seconds in \
          `Retry-After`: it gets the answer of that request, or is executed if that request failed.";
     BATCH_EXISTS = "batch_exists", CONFLICT, "The reference is taken",
-        "A batch with this reference exists with other content. The same content sent again is answered with 200.",
+        "A batch with this reference exists with other content. The same content sent again is answered with 200. If it \
+         is the reference that the rest of a delivery would have, name another in `rest.reference`.",
         [members::REFERENCE];
+    NO_REST = "no_rest", CONFLICT, "Nothing is left to expect",
+        "All of the `expected` units of the batch have arrived, or more, so there is no rest that could still come. \
+         Receive the batch without `rest`.",
+        [members::REFERENCE, members::EXPECTED, members::RECEIVED];
     LINE_EXISTS = "line_exists", CONFLICT, "The line exists",
         "The order has a line with this id that was placed on other terms. The same line sent again is answered with \
          200.",
@@ -113,7 +118,8 @@ kinds! {
     ALREADY_RECEIVED = "already_received", CONFLICT, "The batch has arrived",
         "The batch is in the warehouse, where `received` units of it arrived: it gets no ETA any more, nor another count \
          as its receipt. A new count is a change of its quantity: PATCH /v1/batches/{reference} with `quantity`. A \
-         receipt that was a mistake is undone by DELETE /v1/batches/{reference}/receipt.",
+         receipt that was a mistake is undone by DELETE /v1/batches/{reference}/receipt, and a rest that comes after all is \
+         a batch of its own: POST /v1/batches.",
         [members::REFERENCE, members::RECEIVED];
     NOT_RECEIVED = "not_received", CONFLICT, "There is no receipt",
         "The batch was in the warehouse when it was created, so there is no receipt to undo. Cancel the batch, and create \
@@ -177,6 +183,10 @@ kinds! {
         "No batch of any product was ever created at the locations in `locations`. A location where nothing is left is \
          never reported so. Locations are case-sensitive. Nothing has been executed.",
         [members::LOCATIONS];
+    REST_UNNAMED = "rest_unnamed", UNPROCESSABLE_ENTITY, "The rest needs a reference",
+        "The reference of the batch with a number behind it would be longer than 64 characters, so the rest can't be \
+         named after it. Name it in `rest.reference`. Nothing has been executed.",
+        [members::REFERENCE];
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         "The Idempotency-Key belongs to another request",
         "A request with this `Idempotency-Key` but another method, path, query, condition or body was sent within a \

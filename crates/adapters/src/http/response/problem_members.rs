@@ -92,6 +92,7 @@ pub(crate) const DISPATCHED: Member = Member::new(
     "30",
     "The units that have been dispatched, of the line or from the batch.",
 );
+pub(crate) const EXPECTED: Member = Member::new("expected", Shape::Number, "80", "The units that were expected.");
 pub(crate) const RECEIVED: Member = Member::new("received", Shape::Number, "98", "The units that arrived.");
 pub(crate) const VERSION: Member = Member::new("version", Shape::Number, "18", "The current version.");
 pub(crate) const REMEDY: Member = Member::new(

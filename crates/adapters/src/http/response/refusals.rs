@@ -44,6 +44,15 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::UnknownOrder(order) => of_order(&kinds::UNKNOWN_ORDER, order),
         Refusal::UnknownLine(key) => of_line(&kinds::UNKNOWN_LINE, key),
         Refusal::BatchExists(reference) => of_batch(&kinds::BATCH_EXISTS, reference),
+        Refusal::RestExists { reference, .. } => of_batch(&kinds::BATCH_EXISTS, reference),
+        Refusal::RestUnnamed(reference) => of_batch(&kinds::REST_UNNAMED, reference),
+        Refusal::NoRest {
+            reference,
+            expected,
+            arrived,
+        } => of_batch(&kinds::NO_REST, reference)
+            .with("expected", expected.get())
+            .with("received", arrived.get()),
         Refusal::LineExists { key, differs } => of_line(&kinds::LINE_EXISTS, key).with("differs", words(differs)),
         Refusal::OrderExists { order, differs } => {
             of_order(&kinds::ORDER_EXISTS, order).with("differs", words(differs))
@@ -248,6 +257,16 @@ pub(crate) mod tests {
             Refusal::UnknownOrder(order()),
             Refusal::UnknownLine(key()),
             Refusal::BatchExists(batch()),
+            Refusal::RestExists {
+                reference: batch(),
+                of: batch(),
+            },
+            Refusal::RestUnnamed(batch()),
+            Refusal::NoRest {
+                reference: batch(),
+                expected: Count::from(quantity(8)),
+                arrived: quantity(9),
+            },
             Refusal::LineExists {
                 key: key(),
                 differs: vec![Term::Quantity],
@@ -323,6 +342,10 @@ pub(crate) mod tests {
         assert_eq!(of("batch_closed")["reference"], "B1");
         assert_eq!(of("already_received")["reference"], "B1");
         assert_eq!(of("already_received")["received"], 8);
+        assert_eq!(
+            (&of("no_rest")["expected"], &of("no_rest")["received"]),
+            (&json!(8), &json!(9))
+        );
         assert_eq!(of("hold_expired")["shortages"][0]["line_id"], "l1");
         assert_eq!(of("exceeds_hold")["requested"], 3);
         assert_eq!(of("exceeds_hold")["held"], 2);

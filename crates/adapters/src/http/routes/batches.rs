@@ -19,7 +19,7 @@ use crate::http::response::reply::Reply;
 use crate::wire::commands::batches::{change_batch, create_batch, receipt};
 use crate::wire::reading::fields::object;
 use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::BatchChangeJson;
+use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson};
 use crate::wire::views::list::Each;
 use crate::wire::views::pages::BatchPageJson;
 use crate::wire::words::BatchStatusJson;
@@ -155,13 +155,19 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
 ///
 /// The batch is in the warehouse from now on, with the counted quantity, or the expected one where none is given.
 /// Receiving it again changes nothing, and another count is refused: that is a change of its quantity.
+///
+/// A delivery may come in parts. With a `rest`, what has not arrived is still expected, as a batch of its own, which the
+/// answer shows: it has the day and the reference that are given, or else the day of the batch and its reference with a
+/// number (`PO-1042/2`, and `PO-1042/3` for the rest of that). Lines that do not fit in what has arrived move to the
+/// rest, or to other stock, before anybody else gets its units. Without a `rest`, or with `"close"`, nothing more is
+/// expected, and lines that do not fit move or wait.
 #[utoipa::path(
     tag = "Batches",
     operation_id = "receive_batch",
     params(("reference" = String, Path, description = "The batch's reference", example = "PO-1042")),
     request_body = schema::Receipt,
-    responses((status = 200, description = "The batch, and what its arrival did to lines",
-        body = BatchChangeJson<'static>))
+    responses((status = 200, description = "The batch, its rest, and what its arrival did to lines",
+        body = BatchReceiptJson<'static>))
 )]
 #[post("/v1/batches/{reference}/receipt")]
 pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -170,9 +176,9 @@ pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Ap
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let reference = input.path("reference", Reference::from_str);
-    let quantity = object(&json, "", &mut input.faults, receipt);
-    let (reference, quantity) = input.finish(reference.zip(quantity))?;
-    let receive = Command::ReceiveBatch { reference, quantity };
+    let delivery = object(&json, "", &mut input.faults, receipt);
+    let (reference, delivery) = input.finish(reference.zip(delivery))?;
+    let receive = Command::ReceiveBatch { reference, delivery };
     api.run_if(condition, &request, receive, mode).await
 }
 

@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use earmark_domain::{ChangeBatch, Count, CreateBatch, Location, Reference, Sku};
+use earmark_domain::{ChangeBatch, CreateBatch, Delivery, Location, Quantity, Reference, Rest, Sku};
 use jiff::civil::Date;
 
 use crate::wire::reading::faults::Faults;
-use crate::wire::reading::fields::Fields;
+use crate::wire::reading::fields::{Fields, object};
 use crate::wire::reading::json::Json;
 use crate::wire::reading::values::{count, date, quantity, text};
 
@@ -50,7 +50,51 @@ fn expected_on(json: &Json<'_>) -> Result<Date, String> {
     }
 }
 
-/// Reads the receipt of a batch: the quantity that was counted, `None` within where the expected quantity arrived.
-pub fn receipt(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Option<Count>> {
-    fields.optional("quantity", faults, count)
+/// Reads what has arrived of a batch: the quantity that was counted, and what becomes of the rest.
+pub fn receipt(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Delivery> {
+    let counted = fields.optional("quantity", faults, count);
+    let rest = rest(fields, faults)?;
+    let counted = counted?;
+    let Some(rest) = rest else {
+        return Some(Delivery::Whole { counted });
+    };
+    let field = fields.path_of("quantity");
+    let Some(counted) = counted else {
+        faults.add(field, "is missing: of a part, the units that have arrived are named");
+        return None;
+    };
+    match Quantity::new(counted.get()) {
+        Ok(arrived) => Some(Delivery::Part { arrived, rest }),
+        Err(_zero) => {
+            let why = "must be at least 1 where a rest is expected: if nothing has arrived, change the batch's eta";
+            faults.add(field, why);
+            None
+        }
+    }
+}
+
+/// Reads what becomes of the units that were expected and have not arrived; `None` within: nothing more comes of them.
+fn rest(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Option<Rest>> {
+    let path = fields.path_of("rest");
+    match fields.get("rest") {
+        None | Some(Json::Null) => Some(None),
+        Some(Json::Text(word)) if word == "close" => Some(None),
+        Some(json @ Json::Object(_)) => object(json, &path, faults, |fields, faults| {
+            let eta = fields.optional("eta", faults, text(date));
+            let reference = fields.optional("reference", faults, text(Reference::from_str));
+            Some(Rest {
+                reference: reference?,
+                eta: eta?,
+            })
+        })
+        .map(Some),
+        Some(other) => {
+            let kind = other.kind();
+            faults.add(
+                path,
+                format_args!("must be \"close\" or an object with eta and reference, is {kind}"),
+            );
+            None
+        }
+    }
 }

@@ -33,10 +33,10 @@ const COMMANDS: [(&str, Reader); 17] = [
     }),
     ("receive_batch", |fields, faults| {
         let reference = reference(fields, faults);
-        let quantity = receipt(fields, faults);
+        let delivery = receipt(fields, faults);
         Some(Command::ReceiveBatch {
             reference: reference?,
-            quantity: quantity?,
+            delivery: delivery?,
         })
     }),
     ("undo_receipt", |fields, faults| {
@@ -142,6 +142,7 @@ pub fn command(json: &Json<'_>, faults: &mut Faults) -> Option<Command> {
 
 #[cfg(test)]
 mod tests {
+    use earmark_domain::{Delivery, Quantity, Rest};
     use proptest::prelude::*;
 
     use super::*;
@@ -232,12 +233,54 @@ mod tests {
                 r#"{"receive_batch": {"quantity": -1}}"#,
                 &["receive_batch.reference", "receive_batch.quantity"],
             ),
+            (
+                r#"{"receive_batch": {"reference": "b", "rest": {"eta": 1, "reference": "", "day": 1}}}"#,
+                &[
+                    "receive_batch.rest.eta",
+                    "receive_batch.rest.reference",
+                    "receive_batch.rest.day",
+                ],
+            ),
         ] {
             assert_eq!(
                 read(line),
                 Err(fields.iter().map(|&field| field.to_owned()).collect()),
                 "{line}"
             );
+        }
+    }
+
+    #[test]
+    fn a_delivery_has_a_rest_only_where_units_are_named_that_have_arrived() {
+        let delivery = |rest: &str| {
+            let line = format!(r#"{{"receive_batch": {{"reference": "b", {rest}}}}}"#);
+            read(&line).map(|command| match command {
+                Command::ReceiveBatch { delivery, .. } => delivery,
+                other => unreachable!("{other:?}"),
+            })
+        };
+        let reference = Some(Reference::new("c").expect("a name"));
+        let eta = Some(jiff::civil::date(2030, 1, 31));
+        for (json, rest) in [
+            ("{}", Rest::default()),
+            (r#"{"eta": null, "reference": null}"#, Rest::default()),
+            (r#"{"eta": "2030-01-31", "reference": "c"}"#, Rest { reference, eta }),
+        ] {
+            let arrived = Quantity::new(6).expect("a quantity");
+            let part = Delivery::Part { arrived, rest };
+            assert_eq!(delivery(&format!(r#""quantity": 6, "rest": {json}"#)), Ok(part));
+        }
+        for json in ["null", r#""close""#] {
+            let whole = Delivery::Whole { counted: None };
+            assert_eq!(delivery(&format!(r#""rest": {json}"#)), Ok(whole));
+        }
+        for (json, field) in [
+            (r#""rest": {}"#, "quantity"),
+            (r#""quantity": 0, "rest": {}"#, "quantity"),
+            (r#""quantity": 6, "rest": "open""#, "rest"),
+            (r#""quantity": 6, "rest": true"#, "rest"),
+        ] {
+            assert_eq!(delivery(json), Err(vec![format!("receive_batch.{field}")]), "{json}");
         }
     }
 

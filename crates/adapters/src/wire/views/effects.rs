@@ -119,6 +119,19 @@ pub struct ReallocationJson<'a> {
     pub effects: EffectsJson<'a>,
 }
 
+/// A batch that has arrived, whole or in part, and what its arrival did.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BatchReceipt))]
+pub struct BatchReceiptJson<'a> {
+    /// What has arrived: the batch from now on.
+    pub batch: BatchJson<'a>,
+    /// The rest that is still expected, a batch of its own; null: nothing more is expected of the batch.
+    #[cfg_attr(feature = "schema", schema(required))]
+    pub rest: Option<BatchJson<'a>>,
+    /// What the arrival did to order lines.
+    pub effects: EffectsJson<'a>,
+}
+
 /// A batch after a change, and what the change did.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = BatchChange))]

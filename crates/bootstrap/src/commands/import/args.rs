@@ -20,7 +20,7 @@ Columns, in any order, named in a header row (CSV) or as fields (NDJSON); those 
   batches   reference,sku,quantity,eta[,location]           an empty eta means in the warehouse
   orders    order_id[,line_id],sku,quantity[,ordered_at]    line_id defaults to the SKU; ordered_at is checked, but
             [,priority][,required_by][,locations]           lines are placed as of now
-  counts    reference,quantity                              receipts  reference[,quantity]
+  counts    reference,quantity                              receipts  reference[,quantity][,rest]
   changes   NDJSON only: the commands of /v1/bulk, as in {\"change_batch\": {\"reference\": \"B-1\", \"quantity\": 3}}
 
 priority and required_by belong to an order: they need --whole-orders. locations is a list, as in north|south.

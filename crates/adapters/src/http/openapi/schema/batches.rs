@@ -41,8 +41,44 @@ pub struct ChangeBatch {
 /// The receipt of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Receipt {
-    /// The quantity counted on arrival; the expected quantity where it is left out.
-    #[schema(example = 98, minimum = 0, maximum = 1_000_000_000)]
+    /// The quantity counted on arrival; the expected quantity where it is left out. Needed with a rest, and then at least
+    /// 1 and less than is expected.
+    #[schema(example = 60, minimum = 0, maximum = 1_000_000_000)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
+    /// What becomes of the units that were expected and have not arrived; left out or null: as with `"close"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Rest>,
+}
+
+/// What becomes of the units that were expected and have not arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Rest {
+    /// They are still expected, as a batch of their own.
+    Expected(ExpectedRest),
+    /// Nothing more comes of them.
+    Closed(RestWord),
+}
+
+/// The rest of a batch that is still expected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"eta": "2036-05-02"}))]
+pub struct ExpectedRest {
+    /// When it arrives; left out or null: on the day on which the batch was to arrive.
+    #[schema(format = Date)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eta: Option<String>,
+    /// Its reference; left out or null: that of the batch with the next number, as in `PO-1042/2`.
+    #[schema(min_length = 1, max_length = 64)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// A word for the rest of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RestWord {
+    /// Nothing more comes of it.
+    Close,
 }

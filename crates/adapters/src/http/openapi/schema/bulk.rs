@@ -11,7 +11,7 @@ use super::bulk_commands::{
 use super::orders::{Allocate, PlaceOrder, Quote};
 use super::problem::Problem;
 use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::{BatchChangeJson, ReallocationJson};
+use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, ReallocationJson};
 use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
 use crate::wire::views::products::ProductJson;
 use crate::wire::views::quotes::QuoteJson;
@@ -78,8 +78,10 @@ pub struct BulkAnswer {
 pub enum BulkBody {
     /// Of a batch that was created.
     Batch(BatchJson<'static>),
-    /// Of a batch that was changed, received or cancelled.
+    /// Of a batch that was changed or cancelled.
     BatchChange(BatchChangeJson<'static>),
+    /// Of a batch that was received.
+    BatchReceipt(BatchReceiptJson<'static>),
     /// Of a line that was allocated.
     Line(LineJson<'static>),
     /// Of an order that was placed or changed, or of which a line was.

@@ -13,7 +13,7 @@ mod orders;
 mod problem;
 mod products;
 
-pub use batches::{ChangeBatch, CreateBatch, Receipt};
+pub use batches::{ChangeBatch, CreateBatch, ExpectedRest, Receipt, Rest, RestWord};
 pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
 pub use bulk::{BulkAnswer, BulkBody, BulkCommand};
 pub use bulk_commands::{

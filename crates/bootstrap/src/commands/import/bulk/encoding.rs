@@ -1,6 +1,8 @@
 //! Encoding: commands as JSON lines of the bulk call, the reverse of what the HTTP interface reads.
 
-use earmark_domain::{Command, Location, Locations, OnOrderShortage, OnShortage, OrderLine, PutProduct};
+use earmark_domain::{
+    Command, Delivery, Location, Locations, OnOrderShortage, OnShortage, OrderLine, PutProduct, Rest,
+};
 use serde_json::{Map, Value, json};
 
 /// A command as a line of the bulk call. Some defaults are left out; the service has the same ones.
@@ -69,14 +71,29 @@ pub(super) fn encode(command: &Command) -> String {
             add(&mut fields, "eta", change.eta.map(|eta| eta.to_string()));
             json!({"change_batch": fields})
         }
-        Command::ReceiveBatch { reference, quantity } => {
+        Command::ReceiveBatch { reference, delivery } => {
             let mut fields = object(json!({"reference": reference.as_str()}));
-            add(&mut fields, "quantity", quantity.map(|count| count.get()));
+            match delivery {
+                Delivery::Whole { counted } => add(&mut fields, "quantity", counted.map(|count| count.get())),
+                Delivery::Part { arrived, rest } => {
+                    add(&mut fields, "quantity", Some(arrived.get()));
+                    add(&mut fields, "rest", Some(expected(rest)));
+                }
+            }
             json!({"receive_batch": fields})
         }
         other => unreachable!("no row becomes {}: one that is a command keeps its JSON", other.name()),
     };
     format!("{line}\n")
+}
+
+/// The rest of a delivery that is still expected.
+fn expected(rest: &Rest) -> Map<String, Value> {
+    let mut fields = Map::new();
+    add(&mut fields, "eta", rest.eta.map(|eta| eta.to_string()));
+    let reference = rest.reference.as_ref().map(|reference| reference.as_str());
+    add(&mut fields, "reference", reference);
+    fields
 }
 
 fn order_line(line: &OrderLine, with_locations: bool) -> Value {
@@ -185,6 +202,34 @@ mod tests {
             without_grace: false,
         });
         assert_eq!(encoded(&allocate)["allocate"]["locations"], json!(["north", "south"]));
+    }
+
+    #[test]
+    fn a_receipt_names_what_has_arrived_and_what_is_still_expected() {
+        let receipt = |delivery| {
+            let reference = "B".parse().expect("a name");
+            encoded(&Command::ReceiveBatch { reference, delivery })["receive_batch"].clone()
+        };
+        let whole = Delivery::Whole {
+            counted: Some(Count::ZERO),
+        };
+        assert_eq!(receipt(whole), json!({"reference": "B", "quantity": 0}));
+        let part = |rest| Delivery::Part {
+            arrived: Quantity::new(6).expect("a quantity"),
+            rest,
+        };
+        assert_eq!(
+            receipt(part(Rest::default())),
+            json!({"reference": "B", "quantity": 6, "rest": {}})
+        );
+        let rest = Rest {
+            reference: Some("C".parse().expect("a name")),
+            eta: Some(date(2030, 1, 31)),
+        };
+        assert_eq!(
+            receipt(part(rest)),
+            json!({"reference": "B", "quantity": 6, "rest": {"eta": "2030-01-31", "reference": "C"}})
+        );
     }
 
     #[test]

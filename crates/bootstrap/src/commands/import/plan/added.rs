@@ -1,7 +1,7 @@
 //! Rows with one key: added up, or found to contradict each other.
 
 use earmark_adapters::files::{Entry, Row};
-use earmark_domain::{Count, Quantity};
+use earmark_domain::{Count, Delivery, Quantity};
 
 use super::planned::BadRows;
 
@@ -116,15 +116,31 @@ fn add(sum: &mut Entry, row: Entry) -> Result<(), String> {
         }
         (
             Entry::Receipt {
-                quantity: Some(sum), ..
+                delivery: Delivery::Whole { counted: Some(sum) },
+                ..
             },
             Entry::Receipt {
-                quantity: Some(row), ..
+                delivery: Delivery::Whole { counted: Some(row) },
+                ..
             },
         ) => {
             *sum = counts(*sum, row)?;
             Ok(())
         }
+        (
+            Entry::Receipt {
+                delivery: Delivery::Part { .. },
+                ..
+            },
+            _,
+        )
+        | (
+            _,
+            Entry::Receipt {
+                delivery: Delivery::Part { .. },
+                ..
+            },
+        ) => Err("can't be added up: one has a rest".to_owned()),
         _ => Err("can't be added up: one has no quantity".to_owned()),
     }
 }

@@ -179,7 +179,7 @@ impl Planner {
                 quantity: Some(quantity),
                 eta: None,
             }),
-            Entry::Receipt { reference, quantity } => Command::ReceiveBatch { reference, quantity },
+            Entry::Receipt { reference, delivery } => Command::ReceiveBatch { reference, delivery },
             Entry::Change { command, text: json } => {
                 text = Some(json);
                 command
