@@ -42,7 +42,7 @@ fn received(outcome: Result<Outcome, Refusal>) -> (BatchView, bool, Effects) {
         ..
     }) = outcome
     else {
-        panic!("a part is received: {outcome:?}")
+        unreachable!("a part is received: {outcome:?}")
     };
     (rest, changed, effects)
 }
