@@ -270,9 +270,9 @@ use repeats::{
     a_line_that_is_twice_in_a_file_is_refused_added_up_or_numbered, a_product_with_two_names_changes_nothing,
 };
 use whole_files::{
-    a_file_that_breaks_off_is_not_imported, a_pipe_that_ends_within_a_row_is_reported,
-    a_strict_import_stores_nothing_behind_the_first_bad_row, changes_counts_and_receipts_are_files_too,
-    what_was_there_is_counted_as_unchanged_by_each_way,
+    a_file_of_receipts_says_what_is_still_expected, a_file_that_breaks_off_is_not_imported,
+    a_pipe_that_ends_within_a_row_is_reported, a_strict_import_stores_nothing_behind_the_first_bad_row,
+    changes_counts_and_receipts_are_files_too, what_was_there_is_counted_as_unchanged_by_each_way,
 };
 use whole_orders::{
     an_order_is_placed_whole_wherever_its_lines_are, an_order_that_may_lack_a_line_is_reported_and_not_placed,
@@ -280,6 +280,7 @@ use whole_orders::{
 
 on_each_database! {
     a_batch_that_is_twice_in_a_file_is_refused_added_up_or_numbered,
+    a_file_of_receipts_says_what_is_still_expected,
     a_file_that_breaks_off_is_not_imported,
     a_hold_is_exported_until_its_deadline_and_not_after_it,
     a_line_that_is_twice_in_a_file_is_refused_added_up_or_numbered,

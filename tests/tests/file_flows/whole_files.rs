@@ -175,3 +175,31 @@ pub(super) async fn changes_counts_and_receipts_are_files_too(desk: Desk) {
         "{run}"
     );
 }
+
+/// A receipt with a day for the rest is that of a part, sent to a service or not, and sending it again changes nothing.
+pub(super) async fn a_file_of_receipts_says_what_is_still_expected(desk: Desk) {
+    let store = desk.db.url();
+    for batch in ["B1", "B2", "B3", "B4"] {
+        desk.buy_inbound(batch, "LAMP", 10, "2199-01-01").await;
+    }
+    let receipts = "reference,quantity,rest\nB1,6,2199-02-01\nB2,6,close\nB3,,2199-02-01\nB4,0,2199-02-01\n";
+    for (changed, to) in [(2, None), (0, Some(desk.base()))] {
+        let to: Vec<&str> = to.into_iter().flat_map(|base| ["--to", base]).collect();
+        let store = if to.is_empty() { &*store } else { "memory:" };
+        let run = import(store, "receipts", receipts, &to).await;
+        let run = run.ended_with(1);
+        for why in [
+            "line 4: quantity: must not be empty",
+            "line 5: quantity: must be at least 1",
+        ] {
+            assert!(run.err.contains(why), "{}", run.err);
+        }
+        for (what, count) in [("changed", changed), ("unchanged", 2 - changed), ("bad", 2)] {
+            assert!(run.out.contains(&figure(what, count)), "{what}: {}", run.out);
+        }
+        let rest = desk.batch("B1/2").await;
+        assert_eq!((&rest["quantity"], &rest["eta"]), (&json!(4), &json!("2199-02-01")));
+        assert_eq!(desk.batch("B2").await["quantity"], 6);
+        let _ = desk.get("/v1/batches/B2%2F2").await.refuses(404, "unknown_batch");
+    }
+}

@@ -23,6 +23,7 @@ Columns, in any order, named in a header row (CSV) or as fields (NDJSON); those 
   counts    reference,quantity                              receipts  reference[,quantity][,rest]
   changes   NDJSON only: the commands of /v1/bulk, as in {\"change_batch\": {\"reference\": \"B-1\", \"quantity\": 3}}
 
+The rest of a receipt is the day on which the units that have not arrived are expected, or close (the default).
 priority and required_by belong to an order: they need --whole-orders. locations is a list, as in north|south.
 A bad row is reported on standard error with its file, line and reason, and skipped. A line without enough stock is not
 a bad row: it waits in the backlog, or is counted as refused. A busy store is retried for about a minute.
