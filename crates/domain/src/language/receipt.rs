@@ -12,7 +12,7 @@ use super::quantity::Count;
 pub struct Receipt {
     /// When it was to arrive.
     pub eta: Date,
-    /// Its units before.
+    /// The units that were expected in it: of a delivery in parts those that arrived, as the rest is a batch of its own.
     pub expected: Count,
     /// The units that arrived.
     pub counted: Count,

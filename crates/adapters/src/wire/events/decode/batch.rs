@@ -125,7 +125,7 @@ pub(super) struct BatchReceived {
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     eta: Date,
-    /// Its units before.
+    /// The units that were expected in it: of a delivery in parts those that arrived, as the rest is a batch of its own.
     #[serde(deserialize_with = "count")]
     #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     expected: Count,
