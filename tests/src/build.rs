@@ -3,9 +3,10 @@
 //! Each takes plain text and numbers, and fails the test when the domain does not accept them.
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch, DispatchedLine,
-    ExpireHolds, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId,
-    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, PutProduct, Quantity, Quote, Reference, Rest, Sku,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
+    DispatchedLine, ExpireHolds, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage,
+    OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, PutProduct, Quantity,
+    Quote, Reference, Rest, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;

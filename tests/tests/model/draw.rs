@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch, DispatchedLine, HoldFor,
-    LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch, DispatchedLine,
+    HoldFor, LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
     Precedence, Priority, Rest,
 };
 use earmark_tests::build::{

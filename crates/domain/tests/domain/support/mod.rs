@@ -5,9 +5,9 @@ mod shop;
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch, DispatchedLine, HoldFor,
-    LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms,
-    PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku,
+    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
+    DispatchedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId,
+    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku,
 };
 use jiff::civil::Date;
 
