@@ -46,8 +46,8 @@ pub use answers::outcome::{Effects, Hindrance, LeftBehind, Moved, Outcome, Promi
 pub use answers::refusal::{Refusal, Shortage};
 pub use answers::view::{BatchView, DispatchedPart, LineView, OrderStatus, OrderView};
 pub use commands::command::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine, ExpireHolds,
-    LineRequest, PassDay, PutProduct, Quote,
+    Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine,
+    ExpireHolds, LineRequest, PassDay, PutProduct, Quote,
 };
 pub use commands::delivery::{Delivery, Rest};
 pub use commands::place_order::{MAX_LINES_PER_ORDER, OrderLine, OrderLinesError, OrderTerms, PlaceOrder};
@@ -72,10 +72,11 @@ pub use language::quantity::{Count, MAX_QUANTITY, Quantity, QuantityError, Units
 pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 pub use language::receipt::Receipt;
 pub use language::term::Term;
+pub use language::terms_change::TermsChange;
 pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
-pub use records::loaded::{BatchPageEnd, Loaded, NextHold, ReleaseRead, ServiceRead};
+pub use records::loaded::{BatchPageEnd, JoinedOrder, Loaded, NextHold, ReleaseRead, ServiceRead};
 pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 pub use records::pending::{Arrival, Pending, PendingChange, PendingImprovement, PendingStep, ReleasePosition};
 pub use records::precondition::{EscrowNeed, Precondition};

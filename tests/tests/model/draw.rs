@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch, DispatchedLine,
+    Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch, DispatchedLine,
     HoldFor, LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
-    Precedence, Priority, Rest,
+    Precedence, Priority, Rest, TermsChange,
 };
 use earmark_tests::build::{
     cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku,
@@ -143,6 +143,23 @@ pub(crate) fn an_allocation() -> impl Strategy<Value = Command> {
         })
 }
 
+pub(crate) fn a_change_of_an_order() -> impl Strategy<Value = Command> {
+    let priority = prop::option::of((-1..2_i32).prop_map(|n| Priority::new(n).expect("a priority")));
+    let required_by = prop::option::of(prop::option::of((-1..5_i8).prop_map(day)));
+    (an_order(), priority, required_by, prop::option::of(some_locations())).prop_map(
+        |(id, priority, required_by, locations)| {
+            Command::ChangeOrder(ChangeOrder {
+                order: order(&id),
+                change: TermsChange {
+                    priority,
+                    required_by,
+                    locations,
+                },
+            })
+        },
+    )
+}
+
 pub(crate) fn a_confirmation() -> impl Strategy<Value = Command> {
     let line = (a_line(), prop::option::of(1..12_u32)).prop_map(|(line, quantity)| ConfirmedLine {
         line: LineId::new(line).expect("a line id"),
@@ -196,6 +213,7 @@ pub(crate) fn a_command() -> impl Strategy<Value = Command> {
         8 => an_order_to_place().prop_map(Command::PlaceOrder),
         4 => an_order_to_place().prop_map(Command::ReplaceOrder),
         4 => a_confirmation(),
+        5 => a_change_of_an_order(),
         4 => (an_order(), a_line(), 1..12_u32).prop_map(|(id, line, units)| change_line(&id, &line, units)),
         2 => (an_order(), a_line()).prop_map(|(id, line)| cancel_line(&id, &line)),
         2 => an_order().prop_map(|id| cancel_order(&id)),

@@ -73,7 +73,8 @@ fn answered(answer: &Answer) -> Answered {
             | Outcome::BatchChanged { changed, .. }
             | Outcome::OrderDispatched { changed, .. }
             | Outcome::BatchReceived { changed, .. }
-            | Outcome::OrderChanged { changed, .. },
+            | Outcome::OrderChanged { changed, .. }
+            | Outcome::OrderTermsChanged { changed, .. },
         ) => *changed,
         Ok(
             Outcome::BatchCreated { fresh, .. }
@@ -306,7 +307,8 @@ fn timeless(answer: Answer) -> Answer {
     if let Ok(
         Outcome::OrderPlaced { order, .. }
         | Outcome::OrderDispatched { order, .. }
-        | Outcome::OrderChanged { order, .. },
+        | Outcome::OrderChanged { order, .. }
+        | Outcome::OrderTermsChanged { order, .. },
     ) = &mut answer
     {
         order.hold_expires_at = order.hold_expires_at.map(|_| jiff::Timestamp::UNIX_EPOCH);

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use earmark_application::DueOrder;
 use earmark_domain::{
     BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, CHANGE_PAGE, IMPROVEMENT_PAGE, ImprovementScope,
-    LineKey, Loaded, NextHold, OrderId, Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead, Scope,
-    ServicePosition, ServiceRead, Sku, Units, is_overdue,
+    JoinedOrder, LineKey, Loaded, NextHold, OrderId, Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead,
+    Scope, ServicePosition, ServiceRead, Sku, Units, is_overdue,
 };
 
 use jiff::Timestamp;
@@ -95,9 +95,22 @@ impl Tables {
         }
         let batches = references.iter().filter_map(|reference| self.batches.get(reference));
         loaded.batches = batches.map(|batch| batch.record.clone()).collect();
-        let orders = scope.orders.iter().filter_map(|order| self.orders.get(order));
+        loaded.joined = scope.joined.iter().filter_map(|order| self.joined(order)).collect();
+        let orders = scope
+            .orders
+            .iter()
+            .chain(&scope.joined)
+            .filter_map(|order| self.orders.get(order));
         loaded.orders = orders.cloned().collect();
         loaded
+    }
+
+    /// An order that a line is added to.
+    fn joined(&self, order: &OrderId) -> Option<JoinedOrder> {
+        let records = self.lines_of(order).map(|line| &line.record);
+        let lines: BTreeSet<_> = records.map(|line| (line.state, line.terms.hold_until)).collect();
+        let id = order.clone();
+        (!lines.is_empty()).then_some(JoinedOrder { id, lines })
     }
 
     /// One page of a product's backlog.

@@ -134,7 +134,10 @@ fn change_json(change: &PendingChange) -> ChangeJson {
         MoveReason::BatchReceived(_) => Why::Received,
         MoveReason::BatchReceiptUndone(_) => Why::ReceiptUndone,
         MoveReason::BatchCancelled(_) => Why::Cancelled,
-        MoveReason::BatchQuantityChanged(_) | MoveReason::BatchOverdue(_) | MoveReason::Improved => Why::Counted,
+        MoveReason::BatchQuantityChanged(_)
+        | MoveReason::BatchOverdue(_)
+        | MoveReason::Improved
+        | MoveReason::OrderChanged => Why::Counted,
     };
     let step = match &change.step {
         PendingStep::Release { to, arrival } => StepJson::Release {

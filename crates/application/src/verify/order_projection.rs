@@ -12,6 +12,8 @@ use jiff::Timestamp;
 pub(super) struct OrderProjection {
     /// How often it was placed.
     placed: usize,
+    /// Whether its terms changed.
+    changed: bool,
     lines: BTreeSet<LineId>,
     precedence: Precedence,
     asked: Option<AskedOrder>,
@@ -43,6 +45,10 @@ impl OrderProjection {
                 self.lines = lines.iter().cloned().collect();
                 self.precedence = *precedence;
             }
+            Fact::OrderChanged { change } => {
+                self.changed = true;
+                self.precedence = change.precedence(self.precedence);
+            }
             Fact::HoldPlaced { until } => self.hold_until = Some(*until),
             Fact::HoldExpired { .. } => self.expired = true,
             Fact::OrderCancelled => self.cancelled = true,
@@ -59,7 +65,12 @@ impl OrderProjection {
     ) -> Vec<String> {
         let mut found = Vec::new();
         match (header, self.placed) {
+            (None, 0) if self.changed => {
+                found.push(format!("order {order} has an OrderChanged event, but no header"));
+            }
             (None, 0) | (Some(_), 1) => {}
+            // Lines that were allocated one by one have a header once the terms of their order changed.
+            (Some(_), 0) if self.changed => {}
             (None, _) => found.push(format!("order {order} has an OrderPlaced event, but no header")),
             (Some(_), 0) => found.push(format!("order {order} has a header, but no OrderPlaced event")),
             (Some(_), _) => found.push(format!("order {order} was placed twice")),

@@ -57,7 +57,7 @@ pub struct LeftBehind {
     pub why: Hindrance,
 }
 
-/// The effects of a change of stock on lines.
+/// The effects of a change on lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Effects {
     /// Lines that moved.
@@ -152,6 +152,15 @@ pub enum Outcome {
         /// Whether anything changed.
         changed: bool,
     },
+    /// The terms of the order are those asked for.
+    OrderTermsChanged {
+        /// The order in its current state.
+        order: OrderView,
+        /// Whether anything changed.
+        changed: bool,
+        /// The effects on lines.
+        effects: Effects,
+    },
     /// What placing an order with these lines would give.
     Quoted {
         /// Its lines, in the order given.
@@ -192,7 +201,8 @@ impl Outcome {
             | Self::BatchChanged { changed, .. }
             | Self::OrderDispatched { changed, .. }
             | Self::BatchReceived { changed, .. }
-            | Self::OrderChanged { changed, .. } => !*changed,
+            | Self::OrderChanged { changed, .. }
+            | Self::OrderTermsChanged { changed, .. } => !*changed,
             Self::BatchCreated { fresh, .. } | Self::LinePlaced { fresh, .. } | Self::OrderPlaced { fresh, .. } => {
                 !*fresh
             }

@@ -12,6 +12,7 @@ use crate::language::locations::Locations;
 use crate::language::name::{LineId, LineKey, Location, OrderId, ProductName, Reference, Sku};
 use crate::language::order_terms::OnShortage;
 use crate::language::quantity::{Count, Quantity};
+use crate::language::terms_change::TermsChange;
 
 /// Names a product or sets its safety stock. Creates the product when the SKU is new.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +118,15 @@ pub struct Dispatch {
     pub all_or_nothing: bool,
 }
 
+/// Changes the terms of an order that is held or firm, and with them those of its open lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeOrder {
+    /// Which order.
+    pub order: OrderId,
+    /// What becomes of its terms.
+    pub change: TermsChange,
+}
+
 /// Asks what placing an order would give, line by line. It changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
@@ -175,6 +185,8 @@ pub enum Command {
     ReplaceOrder(PlaceOrder),
     /// Makes a held order firm.
     ConfirmOrder(ConfirmOrder),
+    /// Changes the terms of an order.
+    ChangeOrder(ChangeOrder),
     /// Changes how many units a line wants.
     ChangeLineQuantity {
         /// Which line.
@@ -222,6 +234,7 @@ impl Command {
             Self::PlaceOrder(_) => "place_order",
             Self::ReplaceOrder(_) => "replace_order",
             Self::ConfirmOrder(_) => "confirm_order",
+            Self::ChangeOrder(_) => "change_order",
             Self::ChangeLineQuantity { .. } => "change_line",
             Self::CancelLine(_) => "cancel_line",
             Self::CancelOrder(_) => "cancel_order",
@@ -254,6 +267,7 @@ impl Command {
             | Self::PlaceOrder(_)
             | Self::ReplaceOrder(_)
             | Self::ConfirmOrder(_)
+            | Self::ChangeOrder(_)
             | Self::ChangeLineQuantity { .. }
             | Self::CancelLine(_)
             | Self::CancelOrder(_)
@@ -310,6 +324,7 @@ impl Command {
             Self::ExpireHolds(expire) => expire.skus.first().map_or("", Sku::as_str),
             Self::CancelLine(key) | Self::ChangeLineQuantity { key, .. } => key.order.as_str(),
             Self::ConfirmOrder(ConfirmOrder { order, .. })
+            | Self::ChangeOrder(ChangeOrder { order, .. })
             | Self::CancelOrder(order)
             | Self::Dispatch(Dispatch { order, .. })
             | Self::UndoDispatch { order, .. } => order.as_str(),

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 
 use jiff::civil::Date;
 
-use super::command::{ChangeBatch, Command, ConfirmOrder, Dispatch, PassDay};
+use super::command::{ChangeBatch, ChangeOrder, Command, ConfirmOrder, Dispatch, PassDay};
 use super::delivery::Delivery;
 use super::place_order::OrderLine;
+use crate::language::locations::Locations;
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::language::precedence::ServicePosition;
@@ -97,6 +98,8 @@ pub struct Scope {
     pub lines: BTreeSet<LineKey>,
     /// Orders: the header, all lines, and the products of all lines.
     pub orders: BTreeSet<OrderId>,
+    /// Other orders, which lines are added to: the header, and the states of their lines.
+    pub joined: BTreeSet<OrderId>,
     /// Whether to read the batches that dispatched units of these orders have left. What has left of a line is always
     /// read with it.
     pub dispatches: bool,
@@ -134,7 +137,7 @@ impl Scope {
         let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut backlog, mut release) = (false, None);
         let (mut dispatches, mut continues, mut reallocates) = (false, false, false);
-        let (mut day, mut holds, mut locations) = (None, BTreeSet::new(), BTreeSet::new());
+        let (mut day, mut holds, mut locations, mut joined) = (None, BTreeSet::new(), BTreeSet::new(), Vec::new());
         for command in commands {
             let mut frees = true;
             let mut change = |batch: &Reference, lines| {
@@ -172,6 +175,7 @@ impl Scope {
                 Command::Allocate(allocate) => {
                     skus.push(allocate.line.sku.clone());
                     lines.push(allocate.line.key.clone());
+                    joined.push(allocate.line.key.order.clone());
                     locations.extend(allocate.locations.as_slice().iter().cloned());
                     frees = false;
                 }
@@ -185,6 +189,10 @@ impl Scope {
                     skus.extend(place.lines().iter().map(|line| line.sku.clone()));
                     orders.push(place.order().clone());
                     locations.extend(named_in(place.lines()));
+                }
+                Command::ChangeOrder(ChangeOrder { order, change }) => {
+                    orders.push(order.clone());
+                    locations.extend(change.locations.iter().flat_map(Locations::as_slice).cloned());
                 }
                 Command::ConfirmOrder(ConfirmOrder { order, .. })
                 | Command::ChangeLineQuantity {
@@ -230,11 +238,14 @@ impl Scope {
             }
             backlog |= frees;
         }
+        let orders: BTreeSet<OrderId> = orders.into_iter().collect();
+        joined.retain(|order| !orders.contains(order));
         Self {
             skus: skus.into_iter().collect(),
             all_batches_of: BTreeSet::new(),
             lines: lines.into_iter().collect(),
-            orders: orders.into_iter().collect(),
+            orders,
+            joined: joined.into_iter().collect(),
             batches: batches.into_iter().collect(),
             locations,
             dispatches,

@@ -13,6 +13,7 @@ use crate::language::promise::Promise;
 use crate::language::quantity::{Count, Quantity, Units};
 use crate::language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 use crate::language::receipt::Receipt;
+use crate::language::terms_change::TermsChange;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +181,11 @@ pub enum Fact {
         /// The line.
         key: LineKey,
     },
+    /// The terms of a line changed with those of its order: its precedence, or where its units may come from.
+    LineChanged {
+        /// The line, on its current terms.
+        line: LineTerms,
+    },
     /// Units of a line left the building.
     Dispatched {
         /// The line.
@@ -215,6 +221,11 @@ pub enum Fact {
         precedence: Precedence,
         /// What was asked for.
         asked: AskedOrder,
+    },
+    /// The terms of an order changed. `LineChanged` says which of its lines have them.
+    OrderChanged {
+        /// What became of its terms: those that changed.
+        change: TermsChange,
     },
     /// An order is held until a deadline.
     HoldPlaced {
@@ -256,10 +267,12 @@ impl Fact {
             Self::PromiseChanged { .. } => "PromiseChanged",
             Self::PromiseBroken { .. } => "PromiseBroken",
             Self::Confirmed { .. } => "Confirmed",
+            Self::LineChanged { .. } => "LineChanged",
             Self::Dispatched { .. } => "Dispatched",
             Self::DispatchUndone { .. } => "DispatchUndone",
             Self::OrderPlaced { .. } => "OrderPlaced",
             Self::OrderReplaced { .. } => "OrderReplaced",
+            Self::OrderChanged { .. } => "OrderChanged",
             Self::HoldPlaced { .. } => "HoldPlaced",
             Self::HoldConfirmed => "HoldConfirmed",
             Self::HoldExpired { .. } => "HoldExpired",
@@ -298,9 +311,10 @@ impl Fact {
     #[must_use]
     pub const fn line(&self) -> Option<&LineKey> {
         match self {
-            Self::Allocated { line, .. } | Self::OutOfStock { line, .. } | Self::Backordered { line, .. } => {
-                Some(&line.key)
-            }
+            Self::Allocated { line, .. }
+            | Self::OutOfStock { line, .. }
+            | Self::Backordered { line, .. }
+            | Self::LineChanged { line } => Some(&line.key),
             Self::Deallocated { key, .. }
             | Self::Reallocated { key, .. }
             | Self::PromiseChanged { key, .. }
@@ -321,6 +335,7 @@ impl Fact {
             | Self::StockReplenished
             | Self::OrderPlaced { .. }
             | Self::OrderReplaced { .. }
+            | Self::OrderChanged { .. }
             | Self::HoldPlaced { .. }
             | Self::HoldConfirmed
             | Self::HoldExpired { .. }
@@ -330,7 +345,7 @@ impl Fact {
 }
 
 /// The names of all event types, for filters.
-pub const EVENT_TYPES: [&str; 27] = [
+pub const EVENT_TYPES: [&str; 29] = [
     "ProductNamed",
     "SafetyStockChanged",
     "BatchCreated",
@@ -350,10 +365,12 @@ pub const EVENT_TYPES: [&str; 27] = [
     "PromiseChanged",
     "PromiseBroken",
     "Confirmed",
+    "LineChanged",
     "Dispatched",
     "DispatchUndone",
     "OrderPlaced",
     "OrderReplaced",
+    "OrderChanged",
     "HoldPlaced",
     "HoldConfirmed",
     "HoldExpired",

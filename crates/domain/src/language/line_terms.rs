@@ -115,7 +115,7 @@ pub struct LineTerms {
 }
 
 impl LineTerms {
-    /// The terms of a line that is placed alone: firm, and without precedence.
+    /// The terms of a line that is placed alone in a new order: firm, and without precedence.
     pub(crate) fn alone(
         key: LineKey,
         quantity: Quantity,
@@ -134,6 +134,15 @@ impl LineTerms {
             precedence: Precedence::default(),
             locations,
             hold_until: None,
+        }
+    }
+
+    /// The terms of the same line when it is added to an order: the order sets its precedence and its deadline.
+    pub(crate) fn added_to_order(self, precedence: Precedence, hold_until: Option<Timestamp>) -> Self {
+        Self {
+            precedence,
+            hold_until,
+            ..self
         }
     }
 

@@ -13,3 +13,4 @@ pub(crate) mod quantity;
 pub(crate) mod reason;
 pub(crate) mod receipt;
 pub(crate) mod term;
+pub(crate) mod terms_change;

@@ -32,6 +32,15 @@ impl Promise {
         }
     }
 
+    /// The promise, as it was told, after another day is required.
+    #[must_use]
+    pub(crate) fn required(self, required_by: Option<Date>) -> Self {
+        Self {
+            due_by: required_by.filter(|required| self.on.is_some_and(|on| on <= *required)),
+            ..self
+        }
+    }
+
     /// The promise after it was told that what is required can't be kept.
     #[must_use]
     pub(crate) const fn broken(self) -> Self {

@@ -44,6 +44,8 @@ pub enum MoveReason {
     BatchOverdue(Reference),
     /// Stock that is better for it is available.
     Improved,
+    /// The terms of its order changed: its units are where they may not come from.
+    OrderChanged,
 }
 
 impl MoveReason {
@@ -58,6 +60,7 @@ impl MoveReason {
             Self::BatchCancelled(_) => "batch_cancelled",
             Self::BatchOverdue(_) => "batch_overdue",
             Self::Improved => "improved",
+            Self::OrderChanged => "order_changed",
         }
     }
 
@@ -71,7 +74,7 @@ impl MoveReason {
             | Self::BatchReceiptUndone(batch)
             | Self::BatchCancelled(batch)
             | Self::BatchOverdue(batch) => Some(batch),
-            Self::Improved => None,
+            Self::Improved | Self::OrderChanged => None,
         }
     }
 }
@@ -130,6 +133,7 @@ impl fmt::Display for MoveReason {
             Self::BatchCancelled(reference) => write!(f, "batch {reference} was cancelled"),
             Self::BatchOverdue(reference) => write!(f, "batch {reference} has not arrived"),
             Self::Improved => f.write_str("better stock is available"),
+            Self::OrderChanged => f.write_str("the terms of its order changed"),
         }
     }
 }

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::batch::{BatchRecord, Preference};
 use super::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 use super::product::ProductRecord;
+use crate::language::line_terms::LineState;
 use crate::language::message::MessageId;
-use crate::language::name::{Location, Reference, Sku};
+use crate::language::name::{Location, OrderId, Reference, Sku};
 use crate::language::precedence::ServicePosition;
 
 /// The end of a page of batches: the product has more batches with available units than were read.
@@ -40,6 +41,15 @@ pub struct NextHold {
     pub at: Option<Timestamp>,
 }
 
+/// An order that a line is added to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinedOrder {
+    /// Which order.
+    pub id: OrderId,
+    /// The states that its lines are in, each with its deadline, if it has one.
+    pub lines: BTreeSet<(LineState, Option<Timestamp>)>,
+}
+
 /// Lines of a product that were read in order of service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceRead {
@@ -61,8 +71,10 @@ pub struct Loaded {
     pub batch_pages_cut: Vec<BatchPageEnd>,
     /// Those of the scope's locations that are known: a batch was created there once, of any product.
     pub known_locations: BTreeSet<Location>,
-    /// The headers of the scope's orders.
+    /// The headers of the scope's orders, and of those that lines are added to.
     pub orders: Vec<OrderRecord>,
+    /// Those of the orders that lines are added to which exist.
+    pub joined: Vec<JoinedOrder>,
     /// The lines named in the scope; all lines of its orders; the page of the backlog; the lines to release.
     pub lines: Vec<LineRecord>,
     /// All allocations of these lines.

@@ -11,14 +11,15 @@ use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::promising::is_at_risk;
 
-/// The header of an order that was placed with all of its lines at once.
+/// The header of an order: of one that was placed with all of its lines at once, or whose terms changed.
 ///
-/// Lines that were allocated one by one need no header: their order is the lines that name it.
+/// Lines that were allocated one by one need no header before that: their order is the lines that name it. Which lines
+/// were placed with their order, each of them says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRecord {
     /// Which order.
     pub id: OrderId,
-    /// When it was placed.
+    /// When it was placed: the first of its lines, if they were allocated one by one.
     pub placed_at: Timestamp,
     /// The precedence of its lines.
     pub precedence: Precedence,

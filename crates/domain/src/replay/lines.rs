@@ -16,7 +16,7 @@ use crate::language::name::{LineKey, Reference, Sku};
 use crate::language::precedence::{Precedence, ReleaseRank};
 use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
-use crate::language::reason::{DeallocationReason, ShortageOutcome};
+use crate::language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 use crate::promising::promise_date;
 use crate::records::order::{AllocationRecord, DispatchRecord, LineRecord};
 
@@ -131,10 +131,30 @@ impl LineProjection {
                     line.state = LineState::Allocated;
                 }
             }
+            Fact::LineChanged { line: terms } => {
+                let line = self.line(&terms.key)?;
+                let required_by = terms.precedence.required_by();
+                if line.terms.precedence.required_by() != required_by {
+                    line.promise = line.promise.required(required_by);
+                }
+                line.terms = terms.clone();
+            }
             Fact::Dispatched { key, from, left } => {
                 self.dispatch(key, from, *left, *version, event.event.occurred_at)?;
             }
             Fact::DispatchUndone { key, to, .. } => self.undo_dispatch(key, to)?,
+            // The order is required for another day: what was told stands.
+            Fact::PromiseBroken {
+                key,
+                to,
+                why: MoveReason::OrderChanged,
+                ..
+            } => {
+                let told = self.line(key)?.promise.on;
+                if told != Some(*to) {
+                    return Err(format!("line {key} was promised for {told:?}, not {to}"));
+                }
+            }
             Fact::PromiseChanged { key, to, .. } | Fact::PromiseBroken { key, to, .. } => {
                 self.check_promise(event, key, *to, etas)?;
             }
@@ -151,6 +171,7 @@ impl LineProjection {
             | Fact::StockReplenished
             | Fact::OrderPlaced { .. }
             | Fact::OrderReplaced { .. }
+            | Fact::OrderChanged { .. }
             | Fact::HoldPlaced { .. }
             | Fact::HoldConfirmed
             | Fact::HoldExpired { .. }

@@ -156,10 +156,12 @@ impl ProductProjection {
             }
             Fact::OutOfStock { .. }
             | Fact::Confirmed { .. }
+            | Fact::LineChanged { .. }
             | Fact::PromiseChanged { .. }
             | Fact::PromiseBroken { .. } => {}
             Fact::OrderPlaced { .. }
             | Fact::OrderReplaced { .. }
+            | Fact::OrderChanged { .. }
             | Fact::HoldPlaced { .. }
             | Fact::HoldConfirmed
             | Fact::HoldExpired { .. }

@@ -114,8 +114,12 @@ impl UnitOfWork {
         if let Some(batch) = closed {
             return Err(Refusal::BatchClosed(batch.clone()));
         }
+        let precedence = self.precedence_of(order);
         for at in &returning {
-            self.products[at.product].undo_dispatch(at.line);
+            let product = &mut self.products[at.product];
+            product.undo_dispatch(at.line);
+            // The terms of its order may have changed in the meantime.
+            product.give_order_terms(at.line, precedence, None);
         }
         self.emit_of(&returning, context);
         Ok(Outcome::OrderChanged {

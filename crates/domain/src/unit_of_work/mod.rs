@@ -4,6 +4,7 @@
 //! changes nothing, but its OutOfStock events are recorded.
 
 mod cancel;
+mod change_order;
 mod change_quantity;
 mod change_stock;
 mod confirm;
@@ -11,6 +12,7 @@ mod continue_work;
 mod dispatch;
 mod draft_order;
 mod expire;
+mod join_order;
 mod lookup;
 mod open;
 mod place;
@@ -30,6 +32,7 @@ use crate::answers::refusal::Refusal;
 use crate::commands::command::{ChangeBatch, Command};
 use crate::context::DecisionContext;
 use crate::events::event::Event;
+use crate::language::line_terms::LineState;
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::records::change_set::{Change, ChangeSet};
@@ -62,11 +65,11 @@ struct LineAt {
     line: LineIndex,
 }
 
-/// The header of an order that was placed with all of its lines at once.
+/// The header of an order.
 #[derive(Debug, Clone)]
 struct Header {
     record: OrderRecord,
-    /// As it was read; `None`: the order was placed in this transaction.
+    /// As it was read; `None`: the order had none before this transaction.
     stored: Option<OrderRecord>,
 }
 
@@ -80,6 +83,8 @@ pub struct UnitOfWork {
     /// The loaded batches by reference; `None` until a command names one.
     batches: Option<BTreeMap<Reference, BatchAt>>,
     headers: BTreeMap<OrderId, Header>,
+    /// The orders that lines are added to, of which not all lines were read: the states of their lines.
+    joined: BTreeMap<OrderId, BTreeSet<(LineState, Option<Timestamp>)>>,
     /// Those of the scope's locations that are known. Those of loaded batches are too.
     known_locations: BTreeSet<Location>,
     /// When the next hold on a product ends, apart from those of the loaded orders, if the scope asked for it.
@@ -150,6 +155,7 @@ impl UnitOfWork {
             Command::PlaceOrder(place) => self.place_order(place, context),
             Command::ReplaceOrder(place) => self.replace_order(place, context),
             Command::ConfirmOrder(confirm) => self.confirm_order(confirm, context),
+            Command::ChangeOrder(change) => self.change_order(change, context),
             Command::ChangeLineQuantity { key, quantity } => self.change_line_quantity(key, *quantity, context),
             Command::CancelLine(key) => self.cancel_line(key, context),
             Command::CancelOrder(order) => self.cancel_order(order, context),

@@ -75,6 +75,7 @@ impl UnitOfWork {
         }
         let headers = loaded.orders.into_iter();
         opened.headers = headers.map(|order| (order.id.clone(), Header::stored(order))).collect();
+        opened.joined = loaded.joined.into_iter().map(|order| (order.id, order.lines)).collect();
         opened.known_locations = loaded.known_locations;
         opened.more_to_break = loaded.more_to_break;
         opened.processed = loaded.processed;

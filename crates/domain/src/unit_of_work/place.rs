@@ -48,6 +48,7 @@ impl UnitOfWork {
             return Err(Refusal::UnknownSku(Vec::from([request.sku.clone()])));
         };
         self.check_locations([&allocate.locations])?;
+        let (precedence, hold_until) = self.terms_for_new_line(&request.key.order, context)?;
         let terms = LineTerms::alone(
             request.key.clone(),
             request.quantity,
@@ -55,7 +56,8 @@ impl UnitOfWork {
             allocate.on_shortage,
             allocate.split,
             context.now,
-        );
+        )
+        .added_to_order(precedence, hold_until);
         let mut recorder = EventRecorder::new(context, &mut self.events);
         let loaded = &mut self.products[product];
         let time = recorder.time();

@@ -60,7 +60,7 @@ impl UnitOfWork {
         });
         let set_aside: BTreeMap<LineKey, (LineAt, LineSnapshot)> = set_aside.collect();
         let drafted = self.draft_lines(&terms, &products, context.time());
-        let affected: BTreeSet<ProductIndex> = own.values().map(|at| at.product).chain(products.clone()).collect();
+        let mut affected: BTreeSet<ProductIndex> = own.values().map(|at| at.product).chain(products.clone()).collect();
         let kept = match shortage_outcome(place.terms().on_shortage, &drafted) {
             Ok(kept) => kept,
             Err(shortages) => {
@@ -117,6 +117,7 @@ impl UnitOfWork {
                 self.lines.insert(key, Some(LineAt { product, line }));
             }
         }
+        affected.extend(self.give_terms_to_added_lines(order, &header));
         self.set_header(order, header);
         self.serve_backlogs_and_emit(&affected, &CAUSE, context);
         Ok(self.replaced(order, context))
@@ -133,6 +134,19 @@ impl UnitOfWork {
         if let Some(header) = self.headers.get_mut(order) {
             header.record = record;
         }
+    }
+
+    /// Gives the open lines that were added to an order the terms it has now. Returns the products they are of.
+    fn give_terms_to_added_lines(&mut self, order: &OrderId, header: &OrderRecord) -> Vec<ProductIndex> {
+        let added = self.loaded_lines_of(order).filter(|at| {
+            let line = self.line(*at);
+            !line.terms().placed_with_order && line.state().is_open()
+        });
+        let added: Vec<LineAt> = added.collect();
+        for at in &added {
+            self.products[at.product].give_order_terms(at.line, header.precedence, header.hold_until);
+        }
+        added.into_iter().map(|at| at.product).collect()
     }
 
     /// The lines of an order that a replacement may place again: those placed with it, and those dropped from it

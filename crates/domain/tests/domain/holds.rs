@@ -1,6 +1,8 @@
 //! Holds: they count until their deadline, and from then on they count zero. One sentence a test.
 
-use earmark_domain::{LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal, Term};
+use earmark_domain::{
+    Command, ConfirmOrder, LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal, Term,
+};
 
 use crate::support::{
     Shop, allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, create_batch, day, dispatch, hold,
@@ -228,16 +230,23 @@ fn a_waiting_line_of_a_held_order_is_held_until_the_same_deadline_once_it_is_ser
 mod decided_line_by_line {
     use super::*;
 
-    /// An order whose hold has expired, and that got a firm line beside it.
+    /// An order whose hold has expired, and one line of which was allocated again.
     fn mixed() -> Shop {
         let mut shop = shop(&[
             create_batch("b", "LAMP", 9, None),
             create_batch("c", "DESK", 9, None),
-            hold("o1", "LAMP", 2, 60),
-            allocate("o1", "DESK", 1),
+            place_on("o1", &[("LAMP", "LAMP", 2), ("DESK", "DESK", 1)], hold_terms(60)),
         ]);
         shop.advance_clock(60);
         shop.sweep();
+        let Command::ConfirmOrder(confirm) = confirm_some("o1", &[("DESK", None)]) else {
+            unreachable!("a confirmation");
+        };
+        let one_line = Command::ConfirmOrder(ConfirmOrder {
+            reacquire: true,
+            ..confirm
+        });
+        shop.run(&one_line).expect("one line is allocated again");
         shop
     }
 

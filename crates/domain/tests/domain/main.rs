@@ -5,6 +5,7 @@ mod arrivals;
 mod audit;
 mod backlog;
 mod batches;
+mod changed_orders;
 mod changes_in_steps;
 mod deliveries_in_parts;
 mod dispatch;

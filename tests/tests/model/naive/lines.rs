@@ -235,8 +235,10 @@ impl Model {
         {
             return Answered::Refused("batch_closed");
         }
+        let precedence = self.terms_of(order).precedence;
         for at in &returning {
             let line = &mut self.lines[*at];
+            line.precedence = precedence;
             line.quantity = line.total();
             line.state = LineState::Allocated;
             for (batch, units, since) in std::mem::take(&mut line.gone) {

@@ -2,6 +2,7 @@
 //! time, in the simplest way, and shares no code with the domain but the types of the commands.
 
 mod lines;
+mod order_terms;
 mod orders;
 mod stock;
 
@@ -33,7 +34,7 @@ pub(crate) struct Batch {
 pub(crate) type LineStates =
     BTreeMap<LineKey, (LineState, u32, BTreeMap<Reference, u64>, (Option<Date>, Option<Date>))>;
 
-/// Units in a batch, and the step at which they were allocated there.
+/// Units in a batch, and when they were allocated there: by which step, and by one step in the order of service.
 type Held = (Reference, u64, usize);
 
 #[derive(Debug, Clone)]
@@ -65,8 +66,8 @@ pub(crate) struct Line {
 pub(crate) struct Header {
     precedence: (i32, Option<Date>),
     deadline: Option<i64>,
-    /// The request that placed it, or replaced it last.
-    asked: PlaceOrder,
+    /// The request that placed it, or replaced it last; none for lines that were placed one by one.
+    asked: Option<PlaceOrder>,
 }
 
 /// The answer to a command, as far as the model knows it.
@@ -337,11 +338,29 @@ impl Model {
                     self.lines[at] = before;
                 }
             }
+            self.settle();
             if !moved {
                 return;
             }
             self.now += 1;
             self.serve(sku);
+            self.settle();
+        }
+    }
+
+    /// Ends a step: lines that got units by it got them in the order of service.
+    fn settle(&mut self) {
+        let now = self.now;
+        let all = 0..self.lines.len();
+        let mut new: Vec<usize> = all
+            .filter(|at| self.lines[*at].held.iter().any(|(.., since)| *since == now))
+            .collect();
+        new.sort_by_key(|at| service_position(&self.lines[*at]));
+        for at in new {
+            for (.., since) in self.lines[at].held.iter_mut().filter(|(.., since)| *since == now) {
+                *since = self.now;
+            }
+            self.now += 1;
         }
     }
 
@@ -414,6 +433,7 @@ impl Model {
                 skus
             }
             Command::ConfirmOrder(confirm) => of_order(&confirm.order),
+            Command::ChangeOrder(change) => of_order(&change.order),
             Command::ChangeLineQuantity { key, .. } | Command::CancelLine(key) => of_order(&key.order),
             Command::CancelOrder(order)
             | Command::Dispatch(Dispatch { order, .. })
@@ -438,6 +458,7 @@ impl Model {
             }
         }
         self.serve(sku);
+        self.settle();
     }
 
     /// Expires all due holds.
@@ -450,6 +471,7 @@ impl Model {
         for sku in &skus {
             self.now += 1;
             self.serve(sku);
+            self.settle();
         }
     }
 
@@ -458,6 +480,12 @@ impl Model {
             self.expire(&sku);
         }
         self.now += 1;
+        let answered = self.decide(command);
+        self.settle();
+        answered
+    }
+
+    fn decide(&mut self, command: &Command) -> Answered {
         match command {
             Command::PutProduct(put) => self.put(put),
             Command::CreateBatch(create) => self.create(create),
@@ -472,6 +500,7 @@ impl Model {
             Command::PlaceOrder(place) => self.place(place),
             Command::ReplaceOrder(place) => self.replace(place),
             Command::ConfirmOrder(confirm) => self.confirm(confirm),
+            Command::ChangeOrder(change) => self.change_order(change),
             Command::ChangeLineQuantity { key, quantity } => self.change_quantity(key, u64::from(quantity.get())),
             Command::CancelLine(key) => match self.named(key) {
                 Ok(at) => self.cancel(&[at]),

@@ -10,7 +10,7 @@ use super::{Answered, Header, Line, Model, Offer};
 
 /// The status of an order.
 #[derive(Debug, PartialEq, Eq)]
-enum Status {
+pub(super) enum Status {
     Held,
     Firm,
     Expired,
@@ -27,7 +27,7 @@ impl Model {
         found.ok_or(Answered::Refused("unknown_line"))
     }
 
-    fn status(&self, order: &OrderId) -> Status {
+    pub(super) fn status(&self, order: &OrderId) -> Status {
         let lines: Vec<&Line> = self.of_order(order).into_iter().map(|at| &self.lines[at]).collect();
         let any = |test: &dyn Fn(&Line) -> bool| lines.iter().any(|line| test(line));
         if any(&|line| line.state == LineState::Expired) {
@@ -76,6 +76,10 @@ impl Model {
         if !self.has_had_stock_at(&allocate.locations) {
             return Answered::Refused("unknown_location");
         }
+        let header = match self.terms_for_new_line(&request.key.order) {
+            Ok(header) => header,
+            Err(refused) => return refused,
+        };
         self.lines.push(Line {
             key: request.key.clone(),
             sku: request.sku.clone(),
@@ -83,9 +87,9 @@ impl Model {
             split: allocate.split,
             whole: false,
             placed: self.now,
-            precedence: (0, None),
+            precedence: header.precedence,
             locations: allocate.locations.as_slice().to_vec(),
-            deadline: None,
+            deadline: header.deadline,
             state: LineState::Backordered,
             held: Vec::new(),
             asked: Some(allocate.clone()),
@@ -130,7 +134,7 @@ impl Model {
     }
 
     fn was_placed_like(&self, place: &PlaceOrder) -> bool {
-        let Some(header) = self.headers.get(place.order()) else {
+        let Some(asked) = self.headers.get(place.order()).and_then(|header| header.asked.as_ref()) else {
             return self.has_lines_of(place, false);
         };
         let lines = |request: &PlaceOrder| {
@@ -138,7 +142,7 @@ impl Model {
             lines.sort_by(|a, b| a.line.cmp(&b.line));
             lines
         };
-        header.asked.terms() == place.terms() && lines(&header.asked) == lines(place)
+        asked.terms() == place.terms() && lines(asked) == lines(place)
     }
 
     fn header(&self, place: &PlaceOrder) -> Header {
@@ -146,7 +150,7 @@ impl Model {
         Header {
             precedence: (terms.precedence.priority().get(), terms.precedence.required_by()),
             deadline: terms.hold_for.map(|hold| self.seconds + hold.duration().as_secs()),
-            asked: place.clone(),
+            asked: Some(place.clone()),
         }
     }
 
@@ -301,6 +305,13 @@ impl Model {
         if let Some(refused) = self.put_lines(place, &header, &before.lines) {
             *self = before;
             return refused;
+        }
+        // A line that was added to it gets its new terms, too.
+        for line in self.lines.iter_mut().filter(|line| line.key.order == *order) {
+            if line.is_open() && !line.whole {
+                (line.precedence, line.deadline) = (header.precedence, header.deadline);
+                touched.insert(line.sku.clone());
+            }
         }
         self.headers.insert(order.clone(), header);
         for sku in &touched {

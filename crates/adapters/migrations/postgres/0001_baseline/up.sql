@@ -453,6 +453,9 @@ CREATE FUNCTION place_lines(
     escrow_batches text[], escrow_units bigint[],
     -- Orders that must have neither header nor line yet, and lines that must not exist and are not among the new.
     absent_orders text[], absent_line_orders text[], absent_line_ids text[],
+    -- Orders that lines are added to, and that must be new or plain: neither held nor cancelled, and without terms of
+    -- their own.
+    plain_orders text[],
     -- Orders and lines in the order of their keys: two transactions with the same keys then never wait for each other.
     -- Priorities, dates and deadlines are NULL if all orders have the usual.
     order_ids text[], order_placed_at timestamptz[], order_asked text[], order_priorities integer[],
@@ -564,6 +567,18 @@ BEGIN
                     CROSS JOIN LATERAL
                     (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line) THEN
         RAISE EXCEPTION 'an order or a line is not new' USING ERRCODE = 'unique_violation';
+    END IF;
+
+    -- OFFSET keeps each of these a look-up.
+    IF cardinality(plain_orders) > 0 AND
+        EXISTS (SELECT FROM unnest(plain_orders) AS named (one) CROSS JOIN LATERAL
+                    (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line
+                 WHERE EXISTS (SELECT FROM orders
+                                WHERE order_id = one
+                                  AND (priority <> 0 OR required_by IS NOT NULL OR hold_until IS NOT NULL) OFFSET 0)
+                    OR NOT EXISTS (SELECT FROM lines
+                                    WHERE order_id = one AND state NOT IN ('cancelled', 'refused') OFFSET 0)) THEN
+        RAISE EXCEPTION 'an order has terms of its own' USING ERRCODE = 'unique_violation';
     END IF;
 
     IF cardinality(order_ids) > 0 THEN

@@ -95,6 +95,8 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::OUT_OF_STOCK,
             &kinds::LINE_EXISTS,
             &kinds::LINE_ENDED,
+            &kinds::ORDER_CANCELLED,
+            &kinds::HOLD_EXPIRED,
         ],
     ),
     (
@@ -119,6 +121,16 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::LINE_EXISTS,
             &kinds::ORDER_EXISTS,
             &kinds::ORDER_CANCELLED,
+        ],
+    ),
+    (
+        "change_order",
+        &[
+            &kinds::UNKNOWN_ORDER,
+            &kinds::UNKNOWN_LOCATION,
+            &kinds::ORDER_CANCELLED,
+            &kinds::HOLD_EXPIRED,
+            &kinds::ALREADY_DISPATCHED,
         ],
     ),
     ("show_order", &[&kinds::UNKNOWN_ORDER]),
@@ -180,7 +192,15 @@ const OWN: &[(&str, &[&Kind])] = &[
         &[&kinds::INVALID_IDEMPOTENCY_KEY, &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED],
     ),
     ("book_add_batch", &[&kinds::BATCH_EXISTS]),
-    ("book_allocate", &[&kinds::LINE_EXISTS, &kinds::LINE_ENDED]),
+    (
+        "book_allocate",
+        &[
+            &kinds::LINE_EXISTS,
+            &kinds::LINE_ENDED,
+            &kinds::ORDER_CANCELLED,
+            &kinds::HOLD_EXPIRED,
+        ],
+    ),
     ("book_allocations", &[&kinds::NO_ALLOCATIONS]),
     ("ready", &[&kinds::SHUTTING_DOWN, &kinds::UNAVAILABLE]),
     ("problem", &[&kinds::NOT_FOUND]),

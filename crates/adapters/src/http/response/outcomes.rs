@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::reply::Reply;
 use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, ReallocationJson};
+use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, OrderChangeJson, ReallocationJson};
 use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
 use crate::wire::views::quotes::QuoteJson;
 
@@ -95,6 +95,13 @@ impl Reply {
                 Self::new(StatusCode::OK, &DispatchedOrderJson::of(order, left_behind))
             }
             Outcome::OrderChanged { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::OrderTermsChanged { order, effects, .. } => {
+                let change = OrderChangeJson {
+                    order: order.into(),
+                    effects: effects.into(),
+                };
+                Self::new(StatusCode::OK, &change)
+            }
             Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
             Outcome::AlreadyProcessed => Self::new(
                 StatusCode::OK,

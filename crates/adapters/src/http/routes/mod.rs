@@ -40,6 +40,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(quotes::quote)
         .service(orders::replace)
         .service(orders::list)
+        .service(orders::change)
         .service(order_lines::change)
         .service(orders::cancel)
         .service(order_lines::cancel)

@@ -1,10 +1,10 @@
-//! Orders: place, replace, show, cancel.
+//! Orders: place, replace, change, show, cancel.
 
 use std::str::FromStr;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
 use earmark_application::{OrderFilter, Page, list_orders};
 use earmark_domain::{Command, OrderId, Sku};
 
@@ -15,9 +15,10 @@ use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, 
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 use crate::http::response::reply::Reply;
-use crate::wire::commands::orders::{place_order, replace_order};
+use crate::wire::commands::orders::{change_order, place_order, replace_order};
 use crate::wire::reading::fields::object;
 use crate::wire::reading::values::date;
+use crate::wire::views::effects::OrderChangeJson;
 use crate::wire::views::list::Each;
 use crate::wire::views::orders::OrderJson;
 use crate::wire::views::pages::OrderPageJson;
@@ -73,6 +74,32 @@ pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Ap
     });
     let replacement = input.finish(replacement)?;
     api.create(&request, Command::ReplaceOrder(replacement), mode).await
+}
+
+/// Change the terms of an order
+///
+/// Of one that is held or firm, for all of its open lines: a line that waits gets its new place in the backlog; a line
+/// whose units are where they may no longer come from moves to other stock, or waits; and a promise that is later than
+/// the order is required by now is broken. What its lines leave serves the backlog. The same terms again change nothing.
+#[utoipa::path(
+    tag = "Orders",
+    operation_id = "change_order",
+    params(("order_id" = String, Path, description = "The order", example = "order-7")),
+    request_body = schema::ChangeOrder,
+    responses((status = 200, description = "The order after the change, and what the change did",
+        body = OrderChangeJson<'static>))
+)]
+#[patch("/v1/orders/{order_id}")]
+pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    let (mut input, mode) = Input::of_command(&request);
+    let body = input.body(api.clock(), payload).await?;
+    let json = json(&body)?;
+    let order = input.path("order_id", OrderId::from_str);
+    let change = object(&json, "", &mut input.faults, |fields, faults| {
+        change_order(order, fields, faults)
+    });
+    let change = input.finish(change)?;
+    api.run(&request, Command::ChangeOrder(change), mode).await
 }
 
 /// List orders

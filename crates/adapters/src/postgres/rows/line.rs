@@ -3,7 +3,8 @@
 use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::{Queryable, Selectable};
 use earmark_application::StoreError;
-use earmark_domain::{LineRecord, LineState, LineTerms, Locations, Promise, Quantity, Sku, Units};
+use earmark_domain::{LineRecord, LineState, LineTerms, Locations, OrderId, Promise, Quantity, Sku, Units};
+use jiff::Timestamp;
 
 use super::values::Times;
 use crate::postgres::schema::lines;
@@ -30,6 +31,21 @@ pub(in crate::postgres) struct LineRow {
     pub(in crate::postgres) placed_version: i64,
     dispatched: i32,
     asked: Option<String>,
+}
+
+/// The order of a line, and the state that the line is in, with its deadline.
+pub(in crate::postgres) fn joined_line(
+    order: &str,
+    state: &str,
+    hold_until: Option<PgTimestamp>,
+) -> Result<(OrderId, (LineState, Option<Timestamp>)), StoreError> {
+    let at = RowContext {
+        table: "lines",
+        key: &order,
+    };
+    let found = LineState::parse(state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?;
+    let hold_until = at.instant_if_any("hold_until", hold_until)?;
+    Ok((at.read("order_id", OrderId::new(order))?, (found, hold_until)))
 }
 
 impl TryFrom<LineRow> for LineRecord {

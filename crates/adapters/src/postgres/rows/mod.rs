@@ -17,7 +17,7 @@ use earmark_application::StoreError;
 pub(super) use allocation::{AllocationRow, DispatchRow};
 pub(super) use batch::BatchRow;
 pub(super) use event::EventRow;
-pub(super) use line::LineRow;
+pub(super) use line::{LineRow, joined_line};
 pub(super) use line_read::{LineReadRow, LineReadTypes, line_reads, read_lines};
 pub(super) use order::OrderRow;
 pub(super) use product::ProductRow;

@@ -49,12 +49,15 @@ pub(super) struct ReadSet {
     absent_orders: BTreeSet<OrderId>,
     /// Lines that do not exist.
     absent_lines: BTreeSet<LineKey>,
+    /// Orders that lines are added to, which are new or plain: neither held nor cancelled, and without terms of their
+    /// own.
+    plain_orders: BTreeSet<OrderId>,
 }
 
 /// Why the fast path stored nothing.
 #[derive(Debug)]
 pub(super) enum FastPathError {
-    /// An order or a line exists that was taken to be new. What was read of the products may still hold.
+    /// An order or a line exists that was taken to be new, or an order has terms that was taken to have none. What was read of the products may still hold.
     NotNew,
     /// Anything else.
     Failed(StatementError),
@@ -107,10 +110,12 @@ impl ReadSet {
         }
     }
 
-    /// Adds that none of the scope's orders and lines exists.
+    /// Adds that none of the scope's orders and lines exists, and that the orders that lines are added to are new or
+    /// plain.
     pub(super) fn with_absent(mut self, scope: &Scope) -> Self {
         self.absent_orders = scope.orders.clone();
         self.absent_lines = scope.lines.clone();
+        self.plain_orders = scope.joined.clone();
         self
     }
 
@@ -162,6 +167,11 @@ pub(super) async fn is_valid(conn: &Session, read_set: &ReadSet, predecessor: Op
          (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line) \
          AND NOT EXISTS (SELECT FROM unnest(?, ?) AS named (one_order, one_line) CROSS JOIN LATERAL \
          (SELECT FROM lines WHERE order_id = one_order AND line_id = one_line LIMIT 1) AS line) \
+         AND NOT EXISTS (SELECT FROM unnest(?) AS named (one) CROSS JOIN LATERAL \
+         (SELECT FROM lines WHERE order_id = one LIMIT 1) AS line \
+         WHERE EXISTS (SELECT FROM orders WHERE order_id = one \
+         AND (priority <> 0 OR required_by IS NOT NULL OR hold_until IS NOT NULL) OFFSET 0) \
+         OR NOT EXISTS (SELECT FROM lines WHERE order_id = one AND state NOT IN ('cancelled', 'refused') OFFSET 0)) \
          AND coalesce(current_setting('earmark.pipeline_token', true), '') \
          = coalesce(?, current_setting('earmark.pipeline_token', true), '')";
     let orders = || {
@@ -180,6 +190,7 @@ pub(super) async fn is_valid(conn: &Session, read_set: &ReadSet, predecessor: Op
         .array::<Text, _>(orders())
         .array::<Text, _>(lines.iter().map(|key| key.order.as_str()).collect())
         .array::<Text, _>(lines.iter().map(|key| key.line.as_str()).collect())
+        .array::<Text, _>(read_set.plain_orders.iter().map(OrderId::as_str).collect())
         .bind::<Nullable<Text>, _>(setting(predecessor))
         .rows(conn)
         .await?;
@@ -198,7 +209,7 @@ pub(super) async fn place_lines(
     link: PipelineLink,
 ) -> Result<(), FastPathError> {
     // By hand: a function of many arrays.
-    const PLACE_LINES: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+    const PLACE_LINES: &str = "SELECT place_lines(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
          ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let mut new = NewLines::of(changes);
@@ -214,7 +225,8 @@ pub(super) async fn place_lines(
     let statement = bind_products(statement(PLACE_LINES), read_set, &changes.products)?
         .array_or_null::<Text, _>(read_set.absent_orders.iter().map(OrderId::as_str).collect())
         .array_or_null::<Text, _>(absent_lines.iter().map(|key| key.order.as_str()).collect())
-        .array_or_null::<Text, _>(absent_lines.iter().map(|key| key.line.as_str()).collect());
+        .array_or_null::<Text, _>(absent_lines.iter().map(|key| key.line.as_str()).collect())
+        .array_or_null::<Text, _>(read_set.plain_orders.iter().map(OrderId::as_str).collect());
     // Where all have the usual, nothing is sent.
     let usual_orders = orders.iter().all(|order| is_usual_order(order));
     let usual_lines = new.lines.iter().all(is_usual_line);

@@ -11,8 +11,8 @@ use crate::sql::decode::RowContext;
 
 pub(super) use self::events::{EventRow, encoded_event, event, message};
 pub(super) use self::orders::{
-    AllocationRow, DispatchRow, OrderRow, PlacedLineRow, allocation, deadline, dispatch, line_values, order,
-    order_values, part, placed_line, units_in_batch,
+    AllocationRow, DispatchRow, OrderRow, PlacedLineRow, allocation, deadline, dispatch, joined_line, line_values,
+    order, order_values, part, placed_line, units_in_batch,
 };
 pub(super) use self::stock::{BatchRow, ProductRow, batch, batch_values, product, product_values};
 

@@ -141,6 +141,24 @@ pub(in crate::sqlite) fn deadline(sku: &Sku, microseconds: i64) -> Result<Timest
 }
 
 /// A line's record.
+/// The order of a line, and the state that the line is in, with its deadline.
+pub(in crate::sqlite) fn joined_line(
+    order: &str,
+    state: &str,
+    hold_until: Option<i64>,
+) -> Result<(OrderId, (LineState, Option<Timestamp>)), StoreError> {
+    let at = RowContext {
+        table: "lines",
+        key: &order,
+    };
+    let found = LineState::parse(state).ok_or_else(|| at.corrupt(format_args!("state {state:?} is none")))?;
+    let hold_until = hold_until.map(|until| at.instant("hold_until", until));
+    Ok((
+        at.read("order_id", OrderId::new(order))?,
+        (found, hold_until.transpose()?),
+    ))
+}
+
 fn line(row: &LineRow) -> Result<LineRecord, StoreError> {
     let at = RowContext {
         table: "lines",

@@ -10,9 +10,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, DispatchRecord, LineKey,
-    LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference, ReleaseRead,
-    Scope, ServicePosition, ServiceRead, Sku,
+    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, DispatchRecord, JoinedOrder,
+    LineKey, LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference,
+    ReleaseRead, Scope, ServicePosition, ServiceRead, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -93,13 +93,15 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
     if scope.dispatches {
         reader.batches_of(dispatches.iter().map(|dispatch| &dispatch.batch))?;
     }
-    let orders = reader.orders(&scope.orders)?;
+    let orders = reader.orders(scope)?;
+    let joined = reader.joined(&scope.joined)?;
     Ok(Loaded {
         products,
         batches: reader.batches.into_values().collect(),
         batch_pages_cut,
         known_locations,
         orders,
+        joined,
         lines: reader.lines.into_values().collect(),
         allocations,
         dispatches,
@@ -135,13 +137,20 @@ pub(in crate::sqlite) fn dispatches_of<'k>(
     found.iter().map(rows::dispatch).collect()
 }
 
-/// Whether none of the lines and orders that the scope names exist.
+/// Whether none of the lines and orders that the scope names exist, and the orders that lines are added to are new or
+/// plain: neither held nor cancelled, and without terms of their own. So a line that is added gets the terms that it
+/// would get alone.
 ///
-/// By hand: it runs for each line that is placed, and a join costs less than the temporary table of an `IN`. Its order
-/// is fixed (`CROSS JOIN`): the keys are the outer side.
+/// By hand: it runs for each line that is placed, and for one of a new order it is one look-up.
 pub(super) fn are_new(connection: &mut SqliteConnection, scope: &Scope) -> Result<bool, StoreError> {
-    const LINE: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named CROSS JOIN lines \
-         ON lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1)";
+    const LINE: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named \
+         WHERE EXISTS (SELECT 1 FROM lines WHERE lines.order_id = named.value ->> 0) \
+         AND (EXISTS (SELECT 1 FROM lines \
+         WHERE lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1) \
+         OR EXISTS (SELECT 1 FROM orders WHERE orders.order_id = named.value ->> 0 \
+         AND (orders.priority <> 0 OR orders.required_by IS NOT NULL OR orders.hold_until IS NOT NULL)) \
+         OR NOT EXISTS (SELECT 1 FROM lines \
+         WHERE lines.order_id = named.value ->> 0 AND lines.state NOT IN ('cancelled', 'refused'))))";
     // A line that was allocated alone has no order header.
     const ORDER: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named \
          WHERE EXISTS (SELECT 1 FROM orders WHERE orders.order_id = named.value) \
@@ -403,12 +412,33 @@ impl Reader<'_> {
         self.add_batches(found)
     }
 
-    fn orders(&mut self, ids: &BTreeSet<OrderId>) -> Result<Vec<OrderRecord>, StoreError> {
+    /// The states of the lines of orders that lines are added to.
+    fn joined(&mut self, ids: &BTreeSet<OrderId>) -> Result<Vec<JoinedOrder>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
+        let found: Vec<(String, String, Option<i64>)> = lines::table
+            .filter(one_of(lines::order_id, ids.iter().map(OrderId::as_str)))
+            .select((lines::order_id, lines::state, lines::hold_until))
+            .distinct()
+            .load(self.connection)
+            .map_err(store_error)?;
+        let mut lines: BTreeMap<OrderId, BTreeSet<_>> = BTreeMap::new();
+        for (order, state, deadline) in &found {
+            let (order, line) = rows::joined_line(order, state, *deadline)?;
+            lines.entry(order).or_default().insert(line);
+        }
+        let orders = lines.into_iter().map(|(id, lines)| JoinedOrder { id, lines });
+        Ok(orders.collect())
+    }
+
+    fn orders(&mut self, scope: &Scope) -> Result<Vec<OrderRecord>, StoreError> {
+        if scope.orders.is_empty() && scope.joined.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = scope.orders.iter().chain(&scope.joined);
         let found = orders::table
-            .filter(one_of(orders::order_id, ids.iter().map(OrderId::as_str)))
+            .filter(one_of(orders::order_id, ids.map(OrderId::as_str)))
             .order(orders::order_id)
             .select(OrderRow::as_select())
             .load(self.connection)

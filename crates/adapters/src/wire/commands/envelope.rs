@@ -5,7 +5,9 @@ use std::str::FromStr;
 use earmark_domain::{Command, LineId, LineKey, OrderId, Reference, Sku};
 
 use super::batches::{change_batch, create_batch, receipt};
-use super::orders::{allocate, confirm_order, dispatch, line_quantity, named_lines, place_order, quote, replace_order};
+use super::orders::{
+    allocate, change_order, confirm_order, dispatch, line_quantity, named_lines, place_order, quote, replace_order,
+};
 use super::products::put_product;
 use crate::wire::reading::faults::{Faults, shortened};
 use crate::wire::reading::fields::{Fields, object};
@@ -17,7 +19,7 @@ type Reader = fn(&mut Fields<'_>, &mut Faults) -> Option<Command>;
 
 /// The commands that can be sent so: all but those that the service sends to itself. Each has the name that metrics and
 /// the OpenAPI document know it by. Those that streams are mostly made of come first.
-const COMMANDS: [(&str, Reader); 17] = [
+const COMMANDS: [(&str, Reader); 18] = [
     ("allocate", |fields, faults| {
         allocate(fields, faults).map(Command::Allocate)
     }),
@@ -59,6 +61,10 @@ const COMMANDS: [(&str, Reader); 17] = [
     ("confirm_order", |fields, faults| {
         let order = order(fields, faults);
         confirm_order(order, fields, faults).map(Command::ConfirmOrder)
+    }),
+    ("change_order", |fields, faults| {
+        let order = order(fields, faults);
+        change_order(order, fields, faults).map(Command::ChangeOrder)
     }),
     ("change_line", |fields, faults| {
         let key = line(fields, faults);
@@ -189,6 +195,9 @@ mod tests {
         Command::ConfirmOrder(_) => {
             Some(r#"{"confirm_order": {"order_id": "o", "lines": [{"line_id": "l"}], "reacquire": true}}"#)
         },
+        Command::ChangeOrder(_) => {
+            Some(r#"{"change_order": {"order_id": "o", "required_by": null, "locations": []}}"#)
+        },
         Command::ChangeLineQuantity { .. } => {
             Some(r#"{"change_line": {"order_id": "o", "line_id": "l", "quantity": 2}}"#)
         },
@@ -290,6 +299,11 @@ mod tests {
         assert_eq!(faults, Err(vec!["change_batch".to_owned()]));
         let faults = read(r#"{"put_product": {"sku": "s"}}"#);
         assert_eq!(faults, Err(vec!["put_product".to_owned()]));
+        let faults = read(r#"{"change_order": {"order_id": "o"}}"#);
+        assert_eq!(faults, Err(vec!["change_order".to_owned()]));
+        let nulls = read(r#"{"change_order": {"order_id": "o", "priority": null, "locations": null}}"#);
+        let fields = ["change_order.priority", "change_order.locations"];
+        assert_eq!(nulls, Err(fields.map(str::to_owned).to_vec()));
     }
 
     #[test]

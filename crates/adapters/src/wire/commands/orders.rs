@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::str::FromStr;
 
 use earmark_domain::{
-    Allocate, ConfirmOrder, ConfirmedLine, Dispatch, DispatchedLine, HoldFor, LineId, LineKey, LineRequest, Location,
-    Locations, MAX_LINES_PER_ORDER, MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId, OrderLine, OrderTerms,
-    PlaceOrder, Precedence, Priority, Quantity, Quote, Sku,
+    Allocate, ChangeOrder, ConfirmOrder, ConfirmedLine, Dispatch, DispatchedLine, HoldFor, LineId, LineKey,
+    LineRequest, Location, Locations, MAX_LINES_PER_ORDER, MAX_LOCATIONS, OnOrderShortage, OnShortage, OrderId,
+    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, Quantity, Quote, Sku, TermsChange,
 };
+use jiff::civil::Date;
 
 use crate::wire::reading::faults::Faults;
 use crate::wire::reading::fields::{Fields, object};
@@ -224,6 +225,45 @@ pub fn confirm_order(order: Option<OrderId>, fields: &mut Fields<'_>, faults: &m
         lines: lines?,
         reacquire: reacquire?.unwrap_or(false),
     })
+}
+
+/// Reads the change of the terms of an order, which names at least one of them.
+pub fn change_order(order: Option<OrderId>, fields: &mut Fields<'_>, faults: &mut Faults) -> Option<ChangeOrder> {
+    let priority = fields.given("priority", faults, whole_number(Priority::new));
+    let required_by = fields.given("required_by", faults, day_or_any);
+    let locations = new_locations(fields, faults);
+    if priority == Some(None) && required_by == Some(None) && locations == Some(None) {
+        faults.add(
+            fields.path(),
+            "must have at least one of priority, required_by, locations",
+        );
+    }
+    Some(ChangeOrder {
+        order: order?,
+        change: TermsChange {
+            priority: priority?,
+            required_by: required_by?,
+            locations: locations?,
+        },
+    })
+}
+
+/// A day; null: any day will do.
+fn day_or_any(json: &Json<'_>) -> Result<Option<Date>, String> {
+    match json {
+        Json::Null => Ok(None),
+        day => text(date)(day).map(Some),
+    }
+}
+
+/// The locations that an order gets: an empty list means any, as nobody changes them by chance.
+fn new_locations(fields: &mut Fields<'_>, faults: &mut Faults) -> Option<Option<Locations>> {
+    let named = fields.given_list("locations", MAX_LOCATIONS, faults, |json, path, faults| {
+        name(json, path, faults, Location::from_str)
+    })?;
+    let Some(named) = named else { return Some(None) };
+    let locations = Locations::new(named).map_err(|error| faults.add(fields.path_of("locations"), error));
+    locations.ok().map(Some)
 }
 
 /// Reads the new quantity of a line.

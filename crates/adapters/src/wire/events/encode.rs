@@ -1,6 +1,6 @@
 //! Writing an event's `data`.
 
-use earmark_domain::{Fact, LineId, LineKey, LineTerms, Location, MoveReason, Part, Precedence};
+use earmark_domain::{Fact, LineId, LineKey, LineTerms, Location, MoveReason, Part, Precedence, TermsChange};
 use jiff::civil::Date;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -101,6 +101,7 @@ impl Serialize for Data<'_> {
                 map.serialize_entry("required_by", &Text(required_by))?;
                 write_dates(&mut map, from, to, why)?;
             }
+            Fact::LineChanged { line } => write_terms(&mut map, line)?,
             Fact::Confirmed { key } => write_key(&mut map, key)?,
             Fact::Dispatched { key, from, left } => {
                 write_key(&mut map, key)?;
@@ -128,6 +129,7 @@ impl Serialize for Data<'_> {
                 write_precedence(&mut map, *precedence)?;
                 map.serialize_entry("asked", &Text(asked))?;
             }
+            Fact::OrderChanged { change } => write_change(&mut map, change)?,
             Fact::HoldPlaced { until } => map.serialize_entry("until", &Text(until))?,
             Fact::HoldExpired { deadline } => map.serialize_entry("deadline", &Text(deadline))?,
             Fact::StockDepleted | Fact::StockReplenished | Fact::HoldConfirmed | Fact::OrderCancelled => {}
@@ -188,6 +190,20 @@ fn write_precedence<M: SerializeMap>(map: &mut M, precedence: Precedence) -> Res
     }
     map.serialize_entry("priority", &precedence.priority().get())?;
     map.serialize_entry("required_by", &precedence.required_by().map(Text))
+}
+
+/// The terms that changed, and no others.
+fn write_change<M: SerializeMap>(map: &mut M, change: &TermsChange) -> Result<(), M::Error> {
+    if let Some(priority) = change.priority {
+        map.serialize_entry("priority", &priority.get())?;
+    }
+    if let Some(required_by) = change.required_by {
+        map.serialize_entry("required_by", &required_by.map(Text))?;
+    }
+    if let Some(locations) = &change.locations {
+        map.serialize_entry("locations", &Locations(locations.as_slice()))?;
+    }
+    Ok(())
 }
 
 fn write_key<M: SerializeMap>(map: &mut M, key: &LineKey) -> Result<(), M::Error> {
@@ -253,8 +269,8 @@ impl Serialize for Locations<'_> {
     }
 }
 
-/// `{"batch_quantity_changed": reference}`: the reason of a move, with the batch that caused it; `"improved"` if none
-/// did.
+/// `{"batch_quantity_changed": reference}`: the reason of a move, with the batch that caused it; a word such as
+/// `"improved"` if none did.
 struct Reason<'a>(&'a MoveReason);
 
 impl Serialize for Reason<'_> {

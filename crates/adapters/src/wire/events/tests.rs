@@ -4,7 +4,7 @@ use earmark_application::EncodedEvent;
 use earmark_domain::{
     AskedOrder, Count, DeallocationReason, EVENT_TYPES, Fact, LineId, LineKey, LineTerms, Location, Locations,
     MAX_QUANTITY, MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Receipt, Reference,
-    ShortageOutcome, Sku, Subject, Units,
+    ShortageOutcome, Sku, Subject, TermsChange, Units,
 };
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -106,6 +106,7 @@ pub(crate) fn facts() -> Vec<Fact> {
             MoveReason::BatchCancelled(batch()),
             MoveReason::BatchOverdue(batch()),
             MoveReason::Improved,
+            MoveReason::OrderChanged,
         ]
         .map(|why| Fact::PromiseChanged {
             key: key("o"),
@@ -184,6 +185,9 @@ pub(crate) fn facts() -> Vec<Fact> {
                 why: why.clone(),
             },
             Fact::Confirmed { key: key(name) },
+            Fact::LineChanged {
+                line: terms(name, flag),
+            },
             Fact::Dispatched {
                 key: key(name),
                 from: parts(name),
@@ -225,6 +229,13 @@ pub(crate) fn facts() -> Vec<Fact> {
                 lines: AWKWARD.map(|id| LineId::new(id).expect("a name")).to_vec(),
                 precedence: precedence(flag),
                 asked: asked_order(flag),
+            },
+            Fact::OrderChanged {
+                change: TermsChange {
+                    priority: flag.then(|| precedence(true).priority()),
+                    required_by: (index > 1).then(|| precedence(flag).required_by()),
+                    locations: (index < 3).then(|| terms(name, flag).locations),
+                },
             },
             Fact::OrderReplaced {
                 lines: Vec::new(),

@@ -123,16 +123,59 @@ impl<'a> Fields<'a> {
                 return None;
             }
         };
-        let field = self.path_of(name);
         if sent.is_empty() || sent.len() > most {
+            let field = self.path_of(name);
             faults.add(field, format_args!("must have 1 to {most} entries, has {}", sent.len()));
             return None;
         }
+        self.items(name, sent, faults, &mut read).map(Some)
+    }
+
+    /// An optional list that may be empty, and must not be null, since a caller could mean null as "empty it". `None`:
+    /// the list or an item is at fault.
+    pub fn given_list<T>(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        faults: &mut Faults,
+        mut read: impl FnMut(&Json<'_>, &str, &mut Faults) -> Option<T>,
+    ) -> Option<Option<Vec<T>>> {
+        match self.get(name) {
+            None => Some(None),
+            Some(Json::List(sent)) if sent.len() <= most => self.items(name, sent, faults, &mut read).map(Some),
+            Some(Json::List(sent)) => {
+                let field = self.path_of(name);
+                faults.add(
+                    field,
+                    format_args!("must have at most {most} entries, has {}", sent.len()),
+                );
+                None
+            }
+            Some(other) => {
+                let field = self.path_of(name);
+                faults.add(
+                    field,
+                    format_args!("must be a list, which may be empty, is {}", other.kind()),
+                );
+                None
+            }
+        }
+    }
+
+    /// The items of a list.
+    fn items<T>(
+        &self,
+        name: &str,
+        sent: &[Json<'_>],
+        faults: &mut Faults,
+        read: &mut impl FnMut(&Json<'_>, &str, &mut Faults) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let field = self.path_of(name);
         let mut items = Vec::with_capacity(sent.len());
         for (index, json) in sent.iter().enumerate() {
             items.extend(read(json, &format!("{field}[{index}]"), faults));
         }
-        (items.len() == sent.len()).then_some(Some(items))
+        (items.len() == sent.len()).then_some(items)
     }
 
     /// Ends the object: a field that was not asked for is unknown, and no field may occur twice.

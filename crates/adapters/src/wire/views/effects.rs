@@ -1,4 +1,4 @@
-//! What a change of stock did to order lines.
+//! What a change did to order lines.
 
 use earmark_domain::{Effects, LineView, Moved, Part, PromiseMoved};
 use jiff::civil::Date;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::batches::BatchJson;
 use super::list::Each;
-use super::orders::{AllocationJson, LineJson};
+use super::orders::{AllocationJson, LineJson, OrderJson};
 use crate::wire::text::Text;
 
 /// A line that moved to other batches.
@@ -75,7 +75,7 @@ impl<'a> From<&'a PromiseMoved> for PromiseMovedJson<'a> {
     }
 }
 
-/// What a change of stock did to order lines.
+/// What a change did to order lines.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Effects))]
 pub struct EffectsJson<'a> {
@@ -139,5 +139,15 @@ pub struct BatchChangeJson<'a> {
     /// The batch after the change.
     pub batch: BatchJson<'a>,
     /// What the change did to order lines.
+    pub effects: EffectsJson<'a>,
+}
+
+/// An order after a change of its terms, and what the change did.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = OrderChange))]
+pub struct OrderChangeJson<'a> {
+    /// The order after the change.
+    pub order: OrderJson<'a>,
+    /// What the change did to order lines, those of other orders included.
     pub effects: EffectsJson<'a>,
 }

@@ -192,6 +192,11 @@ impl Product {
         let key = line.key().clone();
         let from = before.status.parts();
         let mut facts = Vec::new();
+        if cause.move_reason() == Some(&MoveReason::OrderChanged)
+            && let Some(facts) = self.facts_of_changed_order(index, before, today)
+        {
+            return facts;
+        }
         let (left_before, left) = (before.dispatched.len(), line.dispatched().len());
         match (before.status.state, line.state()) {
             _ if left > left_before => {
@@ -202,11 +207,14 @@ impl Product {
                     left: line.state().is_open().then(|| line.quantity()),
                 });
             }
-            _ if left < left_before => facts.push(Fact::DispatchUndone {
-                key,
-                to: by_batch(before.dispatched.iter().map(|units| &units.part)),
-                promised_on: before.promise.on.unwrap_or_else(|| self.date_of_units(line, today)),
-            }),
+            _ if left < left_before => {
+                facts.push(Fact::DispatchUndone {
+                    key,
+                    to: by_batch(before.dispatched.iter().map(|units| &units.part)),
+                    promised_on: before.promise.on.unwrap_or_else(|| self.date_of_units(line, today)),
+                });
+                facts.extend(self.change_of_terms(index, before));
+            }
             // The rest of a line of which a part had left was cancelled.
             (state_before, LineState::Dispatched) if state_before.is_open() => facts.push(Fact::Deallocated {
                 key,
@@ -282,7 +290,7 @@ impl Product {
     }
 
     /// The day for which a line that has units is promised when it is told today.
-    fn date_of_units(&self, line: &Line, today: Date) -> Date {
+    pub(super) fn date_of_units(&self, line: &Line, today: Date) -> Date {
         let date = self.promise_date(line.status(), today);
         date.expect("a line in a state with units has units")
     }

@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 
+use jiff::Timestamp;
+
 use super::Product;
 use crate::answers::refusal::Shortage;
 use crate::context::DecisionTime;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
+use crate::language::precedence::Precedence;
 use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::ShortageOutcome;
@@ -152,6 +155,13 @@ impl Product {
             self.lines[line].set_placed_version(refused.then_some(self.record.version));
             self.lines[line].set_promise(Promise::NONE);
         }
+        self.change_line(line, terms, status);
+    }
+
+    /// Gives an open line the terms that its order has now.
+    pub(crate) fn give_order_terms(&mut self, line: LineIndex, precedence: Precedence, hold_until: Option<Timestamp>) {
+        let LineSnapshot { terms, status, .. } = self.lines[line].snapshot();
+        let terms = terms.added_to_order(precedence, hold_until);
         self.change_line(line, terms, status);
     }
 

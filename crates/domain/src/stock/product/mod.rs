@@ -2,6 +2,7 @@
 
 pub(crate) mod batches;
 pub(crate) mod change_in_steps;
+mod change_terms;
 pub(crate) mod dispatch;
 pub(crate) mod divide;
 pub(crate) mod emit;

@@ -5,9 +5,9 @@ mod shop;
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
+    Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
     DispatchedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId,
-    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku,
+    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku, TermsChange,
 };
 use jiff::civil::Date;
 
@@ -155,6 +155,52 @@ pub(crate) fn confirm_some(id: &str, lines: &[(&str, Option<u32>)]) -> Command {
         order: order(id),
         lines: Some(lines.iter().map(line).collect()),
         reacquire: false,
+    })
+}
+
+/// Changes the terms of an order.
+pub(crate) fn change_order(id: &str, change: TermsChange) -> Command {
+    Command::ChangeOrder(ChangeOrder {
+        order: order(id),
+        change,
+    })
+}
+
+pub(crate) fn to_priority(priority: i32) -> TermsChange {
+    TermsChange {
+        priority: Some(Priority::new(priority).expect("a priority")),
+        ..TermsChange::default()
+    }
+}
+
+/// `None`: any day will do.
+pub(crate) fn to_day(required_by: Option<Date>) -> TermsChange {
+    TermsChange {
+        required_by: Some(required_by),
+        ..TermsChange::default()
+    }
+}
+
+/// None of them: anywhere.
+pub(crate) fn to_locations(names: &[&str]) -> TermsChange {
+    TermsChange {
+        locations: Some(locations(names)),
+        ..TermsChange::default()
+    }
+}
+
+pub(crate) fn locations(names: &[&str]) -> Locations {
+    let names = names.iter().map(|name| Location::new(name).expect("a location"));
+    Locations::new(names.collect()).expect("each once")
+}
+
+pub(crate) fn create_at(name: &str, of: &str, quantity: u32, location: &str) -> Command {
+    Command::CreateBatch(CreateBatch {
+        reference: reference(name),
+        sku: sku(of),
+        quantity: units(quantity),
+        eta: None,
+        location: Location::new(location).expect("a location"),
     })
 }
 

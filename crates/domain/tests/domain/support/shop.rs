@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use earmark_domain::{
     AllocationRecord, BACKLOG_PAGE, BatchPageEnd, BatchRecord, CHANGE_PAGE, Calendar, Change, ChangeSet, Command,
-    DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, LineKey, LineRecord, LineState, Loaded, NeedsAllBatches,
-    NextHold, OrderId, OrderRecord, Outcome, PassDay, ProductHistory, ProductRecord, Promising, Reference, Refusal,
-    ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, SequencedEvent, ServicePosition, ServiceRead, Sku,
-    UnitOfWork, Units, audit, is_overdue,
+    DecisionContext, DispatchRecord, Event, ExpireHolds, Fact, JoinedOrder, LineKey, LineRecord, LineState, Loaded,
+    NeedsAllBatches, NextHold, OrderId, OrderRecord, Outcome, PassDay, ProductHistory, ProductRecord, Promising,
+    Reference, Refusal, ReleaseLines, ReleasePosition, ReleaseRead, ReleaseScope, Scope, SequencedEvent,
+    ServicePosition, ServiceRead, Sku, UnitOfWork, Units, audit, is_overdue,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -366,11 +366,10 @@ impl Shop {
                 .filter(|location| self.batches.values().any(|batch| batch.location == **location))
                 .cloned()
                 .collect(),
-            orders: scope
-                .orders
-                .iter()
+            orders: (scope.orders.iter().chain(&scope.joined))
                 .filter_map(|id| self.orders.get(id).cloned())
                 .collect(),
+            joined: scope.joined.iter().filter_map(|id| self.joined(id)).collect(),
             lines,
             allocations,
             dispatches,
@@ -379,6 +378,14 @@ impl Shop {
             improvable: improvable_read,
             more_to_break,
         }
+    }
+
+    /// An order that a line is added to.
+    fn joined(&self, id: &OrderId) -> Option<JoinedOrder> {
+        let lines = self.lines.values().filter(|line| line.terms.key.order == *id);
+        let lines: BTreeSet<_> = lines.map(|line| (line.state, line.terms.hold_until)).collect();
+        let id = id.clone();
+        (!lines.is_empty()).then_some(JoinedOrder { id, lines })
     }
 
     /// The ETAs of the batches a line has units in.
@@ -567,8 +574,21 @@ impl Shop {
         let placed = self
             .events
             .iter()
-            .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }));
-        assert_eq!(placed.count(), self.orders.len());
+            .filter(|e| matches!(e.fact, Fact::OrderPlaced { .. }))
+            .filter_map(Event::order);
+        let changed = self
+            .events
+            .iter()
+            .filter(|e| matches!(e.fact, Fact::OrderChanged { .. }));
+        let told: BTreeSet<&OrderId> = placed.chain(changed.filter_map(Event::order)).collect();
+        assert_eq!(told, self.orders.keys().collect());
+        for line in self.lines.values().filter(|line| line.state.is_open()) {
+            let header = self.orders.get(&line.terms.key.order);
+            let of_order = header.map(|header| header.precedence).unwrap_or_default();
+            assert_eq!(line.terms.precedence, of_order, "a line has its order's precedence");
+            let deadline = line.terms.hold_until;
+            assert!(deadline.is_none() || deadline == header.and_then(|header| header.hold_until));
+        }
     }
 
     /// What the audit finds in the records.

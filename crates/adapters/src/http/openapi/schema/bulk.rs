@@ -5,13 +5,13 @@ use utoipa::ToSchema;
 
 use super::batches::CreateBatch;
 use super::bulk_commands::{
-    BatchNamed, ChangeBatchOf, ChangeLineOf, ConfirmationOf, DispatchOf, LineNamed, LinesNamedOf, OrderContentOf,
-    OrderNamed, ProductNamed, PutProductOf, ReceiptOf,
+    BatchNamed, ChangeBatchOf, ChangeLineOf, ChangeOrderOf, ConfirmationOf, DispatchOf, LineNamed, LinesNamedOf,
+    OrderContentOf, OrderNamed, ProductNamed, PutProductOf, ReceiptOf,
 };
 use super::orders::{Allocate, PlaceOrder, Quote};
 use super::problem::Problem;
 use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, ReallocationJson};
+use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, OrderChangeJson, ReallocationJson};
 use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
 use crate::wire::views::products::ProductJson;
 use crate::wire::views::quotes::QuoteJson;
@@ -40,6 +40,8 @@ pub enum BulkCommand {
     ReplaceOrder(OrderContentOf),
     /// As in `POST /v1/orders/{order_id}/confirmation`.
     ConfirmOrder(ConfirmationOf),
+    /// As in `PATCH /v1/orders/{order_id}`.
+    ChangeOrder(ChangeOrderOf),
     /// As in `PATCH /v1/orders/{order_id}/lines/{line_id}`.
     ChangeLine(ChangeLineOf),
     /// As in `POST /v1/orders/{order_id}/dispatch`.
@@ -84,10 +86,12 @@ pub enum BulkBody {
     BatchReceipt(BatchReceiptJson<'static>),
     /// Of a line that was allocated.
     Line(LineJson<'static>),
-    /// Of an order that was placed or changed, or of which a line was.
+    /// Of an order that was placed, replaced or confirmed, or of which a line was changed.
     Order(OrderJson<'static>),
     /// Of an order of which units left the building.
     DispatchedOrder(DispatchedOrderJson<'static>),
+    /// Of an order whose terms were changed.
+    OrderChange(OrderChangeJson<'static>),
     /// Of a product that was set.
     Product(ProductJson<'static>),
     /// Of lines that moved to better stock.

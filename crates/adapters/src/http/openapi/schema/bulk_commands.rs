@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::batches::{ChangeBatch, Receipt};
-use super::orders::{ChangeLine, Confirmation, Dispatch, LinesNamed, OrderContent};
+use super::orders::{ChangeLine, ChangeOrder, Confirmation, Dispatch, LinesNamed, OrderContent};
 use super::products::PutProduct;
 
 /// A product that a bulk line is about.
@@ -73,6 +73,17 @@ pub struct OrderContentOf {
     /// What it has from now on.
     #[serde(flatten)]
     pub content: OrderContent,
+}
+
+/// What a bulk line changes of the terms of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChangeOrderOf {
+    /// The order.
+    #[schema(example = "order-9", min_length = 1, max_length = 64)]
+    pub order_id: String,
+    /// What changes.
+    #[serde(flatten)]
+    pub change: ChangeOrder,
 }
 
 /// An order that a bulk line confirms.

@@ -17,14 +17,14 @@ pub use batches::{ChangeBatch, CreateBatch, ExpectedRest, Receipt, Rest, RestWor
 pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
 pub use bulk::{BulkAnswer, BulkBody, BulkCommand};
 pub use bulk_commands::{
-    BatchNamed, ChangeBatchOf, ChangeLineOf, ConfirmationOf, LineNamed, LinesNamedOf, OrderContentOf, OrderNamed,
-    ProductNamed, PutProductOf, ReceiptOf,
+    BatchNamed, ChangeBatchOf, ChangeLineOf, ChangeOrderOf, ConfirmationOf, LineNamed, LinesNamedOf, OrderContentOf,
+    OrderNamed, ProductNamed, PutProductOf, ReceiptOf,
 };
 pub use health::{Health, HealthStatus};
 pub use nothing::NoFields;
 pub use orders::{
-    Allocate, ChangeLine, Confirmation, ConfirmedLine, Dispatch, DispatchedLine, LineOf, LinesNamed, OnOrderShortage,
-    OnShortage, OrderContent, OrderLine, PlaceOrder, Quote,
+    Allocate, ChangeLine, ChangeOrder, Confirmation, ConfirmedLine, Dispatch, DispatchedLine, LineOf, LinesNamed,
+    OnOrderShortage, OnShortage, OrderContent, OrderLine, PlaceOrder, Quote,
 };
 pub use problem::Problem;
 pub use products::PutProduct;

@@ -138,6 +138,24 @@ pub struct OrderContent {
     pub locations: Option<Vec<String>>,
 }
 
+/// The change of the terms of an order: at least one of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChangeOrder {
+    /// Orders of higher priority are served first. Unchanged where it is left out.
+    #[schema(example = 5, minimum = -1_000_000, maximum = 1_000_000, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i32>,
+    /// The day it is required by; null: any day will do. Unchanged where it is left out.
+    #[schema(format = Date, example = "2036-03-31")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_by: Option<String>,
+    /// Where the units of its open lines may come from, the preferred location first; empty: from anywhere. Unchanged
+    /// where it is left out.
+    #[schema(example = json!(["main"]), max_items = 16, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locations: Option<Vec<String>>,
+}
+
 /// The new quantity of a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChangeLine {

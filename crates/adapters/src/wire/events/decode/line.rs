@@ -45,6 +45,20 @@ impl From<Allocated> for Fact {
     }
 }
 
+/// The terms of a line changed with those of its order.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct LineChanged {
+    #[serde(flatten)]
+    line: TermsJson,
+}
+
+impl From<LineChanged> for Fact {
+    fn from(data: LineChanged) -> Self {
+        Self::LineChanged { line: data.line.into() }
+    }
+}
+
 /// A line moved to other batches.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

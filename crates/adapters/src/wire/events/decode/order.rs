@@ -1,9 +1,11 @@
 //! Facts about whole orders.
 
-use earmark_domain::{AskedOrder, Fact, LineId};
+use earmark_domain::{AskedOrder, Fact, LineId, Locations, Priority, TermsChange};
 use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::de::Deserializer;
 
-use super::values::{PrecedenceJson, line_ids, text};
+use super::values::{PrecedenceJson, line_ids, locations, optional_text, priority, text};
 
 /// An order was placed.
 #[derive(serde::Deserialize)]
@@ -53,6 +55,51 @@ impl From<OrderReplaced> for Fact {
             lines: data.lines,
             precedence: data.precedence.precedence(),
             asked: data.asked,
+        }
+    }
+}
+
+/// The terms of an order changed: those that are left out are as before.
+#[derive(serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub(super) struct OrderChanged {
+    /// Its priority.
+    #[serde(default, deserialize_with = "given_priority")]
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = i32, minimum = -1_000_000, maximum = 1_000_000, required = false)
+    )]
+    priority: Option<Priority>,
+    /// The day it is required by; null: any day will do.
+    #[serde(default, deserialize_with = "given_day")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date))]
+    required_by: Option<Option<Date>>,
+    /// Where the units of its open lines may come from; none: from anywhere.
+    #[serde(default, deserialize_with = "given_locations")]
+    #[cfg_attr(feature = "schema", schema(value_type = Vec<String>, required = false))]
+    locations: Option<Locations>,
+}
+
+fn given_priority<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Priority>, D::Error> {
+    priority(deserializer).map(Some)
+}
+
+fn given_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Date>>, D::Error> {
+    optional_text(deserializer).map(Some)
+}
+
+fn given_locations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Locations>, D::Error> {
+    locations(deserializer).map(Some)
+}
+
+impl From<OrderChanged> for Fact {
+    fn from(changed: OrderChanged) -> Self {
+        Self::OrderChanged {
+            change: TermsChange {
+                priority: changed.priority,
+                required_by: changed.required_by,
+                locations: changed.locations,
+            },
         }
     }
 }

@@ -41,6 +41,9 @@ pub(super) enum MoveReasonJson {
     /// Better stock is available.
     #[serde(rename = "improved")]
     Improved,
+    /// The terms of the order changed.
+    #[serde(rename = "order_changed")]
+    OrderChanged,
 }
 
 impl From<MoveReasonJson> for MoveReason {
@@ -53,6 +56,7 @@ impl From<MoveReasonJson> for MoveReason {
             MoveReasonJson::Cancelled(batch) => Self::BatchCancelled(batch),
             MoveReasonJson::Overdue(batch) => Self::BatchOverdue(batch),
             MoveReasonJson::Improved => Self::Improved,
+            MoveReasonJson::OrderChanged => Self::OrderChanged,
         }
     }
 }
