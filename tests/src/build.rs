@@ -3,10 +3,10 @@
 //! Each takes plain text and numbers, and fails the test when the domain does not accept them.
 
 use earmark_domain::{
-    Allocate, ChangeBatch, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
+    Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
     DispatchedLine, ExpireHolds, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage,
     OnShortage, OrderId, OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, ProductName, PutProduct, Quantity,
-    Quote, Reference, Rest, Sku,
+    Quote, Reference, Rest, Sku, TermsChange,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -361,6 +361,26 @@ pub fn change_line(order_id: &str, line_id: &str, quantity: u32) -> Command {
         key: line(order_id, line_id),
         quantity: units(quantity),
     }
+}
+
+/// A change of the terms of an order: its priority, the day it is required by (`None` within: any day), and where its
+/// lines may come from (none: anywhere). `None`: unchanged.
+#[must_use]
+pub fn terms(priority: Option<i32>, required_by: Option<Option<&str>>, from: Option<&[&str]>) -> TermsChange {
+    TermsChange {
+        priority: priority.map(|number| Priority::new(number).expect("a priority")),
+        required_by: required_by.map(|day| day.map(date)),
+        locations: from.map(locations),
+    }
+}
+
+/// Changes the terms of an order.
+#[must_use]
+pub fn change_order(order_id: &str, change: TermsChange) -> Command {
+    Command::ChangeOrder(ChangeOrder {
+        order: order(order_id),
+        change,
+    })
 }
 
 /// Dispatches an order.

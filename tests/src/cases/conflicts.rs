@@ -7,8 +7,8 @@ use earmark_application::{Answer, CommandError, Decided, StoreError};
 use earmark_domain::{Command, LineState, OrderStatus, Outcome, Refusal};
 
 use crate::build::{
-    allocate, allocate_line, cancel_order, count_batch, create_batch, create_inbound, line, order, place_order,
-    receive_part, reference, sku,
+    allocate, allocate_line, cancel_order, change_order, count_batch, create_batch, create_inbound, line, order, place_order,
+    precedence, receive_part, reference, sku, terms,
 };
 use crate::databases::{Db, Overlap};
 use crate::gate::ClosedGate;
@@ -146,7 +146,7 @@ pub async fn a_product_that_is_created_meanwhile_is_found(db: Db) {
     assert_eq!(shop.history(&sku("LAMP")).await.allocations.len(), 1);
 }
 
-/// The line that is added meanwhile is cancelled with its order, or placed after that: never lost.
+/// The line that is added meanwhile is cancelled with its order, or refused after that: never lost.
 pub async fn an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole(db: Db) {
     let shop = Shop::open(&db).await;
     shop.all_done(&[
@@ -156,13 +156,38 @@ pub async fn an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole
     ])
     .await;
     let (held, rival) = (cancel_order("o-1"), allocate("o-1", "CHAIR", 1));
-    let answers = run_both(&shop, &db, &held, &rival).await;
-    assert_eq!(done(&answers), 2, "{answers:?}");
+    let (cancelled, added) = run_both(&shop, &db, &held, &rival).await;
+    assert!(cancelled.is_ok(), "{cancelled:?}");
+    let lines = match added {
+        Ok(_) => 2,
+        Err(error) => {
+            assert_eq!(error.code(), "order_cancelled");
+            1
+        }
+    };
     let Outcome::OrderChanged { order: view, .. } = shop.done(&held).await else {
         unreachable!("an order is cancelled")
     };
-    assert_eq!((view.status, view.lines.len()), (OrderStatus::Cancelled, 2));
+    assert_eq!((view.status, view.lines.len()), (OrderStatus::Cancelled, lines));
     assert!(view.lines.iter().all(|line| line.state == LineState::Cancelled));
+    shop.assert_sound().await;
+}
+
+/// The line that is added meanwhile, of a product that the order has, gets the new terms with its order or after that.
+pub async fn an_order_that_gains_a_line_while_its_terms_change_has_one_precedence(db: Db) {
+    let shop = Shop::open(&db).await;
+    shop.all_done(&[create_batch("b-1", "LAMP", 5), allocate("o-1", "LAMP", 1)])
+        .await;
+    let (held, rival) = (
+        change_order("o-1", terms(Some(3), None, None)),
+        allocate_line(line("o-1", "2"), "LAMP", 1),
+    );
+    let answers = run_both(&shop, &db, &held, &rival).await;
+    assert_eq!(done(&answers), 2, "{answers:?}");
+    let lines = shop.order("o-1").await.lines;
+    assert_eq!(lines.len(), 2);
+    let mut precedences = lines.iter().map(|line| line.record.terms.precedence);
+    assert!(precedences.all(|of_line| of_line == precedence(3, None)));
     shop.assert_sound().await;
 }
 

@@ -17,6 +17,7 @@ pub mod improvement;
 pub mod inbox;
 pub mod lists;
 pub mod loading;
+pub mod order_terms;
 pub mod pipelining;
 pub mod promises;
 pub mod races;
@@ -67,6 +68,12 @@ macro_rules! with_every_case {
             terms::the_header_of_a_replaced_order_is_changed,
             terms::a_quote_reads_the_current_state,
             terms::safety_stock_is_not_available,
+            order_terms::changed_terms_are_read_back_as_they_were_stored,
+            order_terms::the_header_of_lines_that_were_allocated_alone_is_made_once,
+            order_terms::the_backlog_is_served_in_the_order_of_changed_terms,
+            order_terms::an_order_that_a_line_is_added_to_is_loaded_in_short,
+            order_terms::a_line_that_is_added_has_the_terms_of_its_order,
+            order_terms::a_line_with_locations_is_added_on_the_terms_of_its_order,
             holds::due_orders_are_listed_by_their_deadlines,
             holds::the_next_hold_is_loaded_without_those_of_the_scope,
             holds::from_its_deadline_on_a_hold_counts_zero_before_any_sweep,
@@ -85,6 +92,7 @@ macro_rules! with_every_case {
             conflicts::an_order_is_placed_by_one_of_two_commands,
             conflicts::a_product_that_is_created_meanwhile_is_found,
             conflicts::an_order_that_gains_a_line_while_it_is_cancelled_is_cancelled_whole,
+            conflicts::an_order_that_gains_a_line_while_its_terms_change_has_one_precedence,
             conflicts::a_batch_that_is_counted_down_meanwhile_is_not_promised,
             loading::only_batches_with_something_available_are_loaded,
             loading::a_used_up_batch_is_loaded_with_a_line_that_is_allocated_in_it,

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 38] = [
+const STORY: [&str; 39] = [
     "live",
     "ready",
     "openapi",
@@ -30,6 +30,7 @@ const STORY: [&str; 38] = [
     "replace_order",
     "show_order",
     "confirm_order",
+    "change_order",
     "change_line",
     "dispatch_order",
     "undo_dispatch",

@@ -14,6 +14,7 @@ mod idempotency_keys;
 mod instances;
 mod lists;
 mod misbehaving_clients;
+mod order_terms;
 mod orders;
 mod previews;
 mod problems;

@@ -6,12 +6,13 @@ use reqwest::Method;
 use serde_json::json;
 
 /// Every call that requires a JSON body.
-const WRITES: [(Method, &str); 10] = [
+const WRITES: [(Method, &str); 11] = [
     (Method::POST, "/v1/batches"),
     (Method::PATCH, "/v1/batches/B1"),
     (Method::POST, "/v1/allocations"),
     (Method::POST, "/v1/orders"),
     (Method::PUT, "/v1/orders/o1"),
+    (Method::PATCH, "/v1/orders/o1"),
     (Method::PATCH, "/v1/orders/o1/lines/LAMP"),
     (Method::POST, "/v1/quotes"),
     (Method::PUT, "/v1/products/LAMP"),
@@ -57,7 +58,11 @@ async fn an_unknown_method_is_answered_with_the_allowed_ones(desk: Desk) {
         (Method::PUT, "/v1/batches/B1", vec!["DELETE", "GET", "HEAD", "PATCH"]),
         (Method::PUT, "/v1/allocations", vec!["POST"]),
         (Method::PUT, "/v1/orders", vec!["GET", "HEAD", "POST"]),
-        (Method::PATCH, "/v1/orders/o1", vec!["DELETE", "GET", "HEAD", "PUT"]),
+        (
+            Method::POST,
+            "/v1/orders/o1",
+            vec!["DELETE", "GET", "HEAD", "PATCH", "PUT"],
+        ),
         (Method::GET, "/v1/orders/o1/lines/l1", vec!["DELETE", "PATCH"]),
         (Method::GET, "/v1/orders/o1/confirmation", vec!["POST"]),
         (Method::GET, "/v1/orders/o1/dispatch", vec!["DELETE", "POST"]),

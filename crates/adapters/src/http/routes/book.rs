@@ -144,7 +144,7 @@ pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
 #[utoipa::path(
     tag = "The book's API",
     operation_id = "book_allocations",
-    params(("orderid" = String, Path, description = "The order", example = "order-9")),
+    params(("orderid" = String, Path, description = "The order", example = "order-10")),
     responses((status = 200, description = "One entry for each line and batch", body = Vec<BookAllocation>))
 )]
 #[get("/allocations/{orderid}")]

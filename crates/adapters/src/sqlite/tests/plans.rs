@@ -14,7 +14,7 @@ use earmark_application::{
     IdempotencyStore, LeaseRequest, LeaseToken, LineFilter, OrderSelection, Store, Views, Worklist,
 };
 use earmark_domain::{
-    Change, ChangeSet, Count, LineState, Location, MessageId, OrderId, ReleaseLines, ReleaseScope, Scope, Sku,
+    Change, ChangeSet, Count, LineKey, LineState, Location, MessageId, OrderId, ReleaseLines, ReleaseScope, Scope, Sku,
 };
 use jiff::civil::date;
 
@@ -94,6 +94,7 @@ async fn run_all(shop: &SqliteStore) {
                 skus: [sku()].into(),
                 lines: [key()].into(),
                 orders: [key().order].into(),
+                joined: [OrderId::new("O-8").expect("a name")].into(),
                 dispatches: true,
                 batches: [batch_reference()].into(),
                 locations: [Location::default()].into(),
@@ -365,4 +366,29 @@ fn a_query_that_scans_or_sorts_is_noticed() {
     statement::<()>(table).write(&mut other).expect("a table");
     let plan = plan(&mut other, "SELECT note FROM notes ORDER BY note");
     assert_eq!(plan.iter().filter(|step| is_fault(step)).count(), 2, "{plan:?}");
+}
+
+#[tokio::test]
+async fn a_line_of_a_new_order_costs_one_look_up_once_its_product_is_cached() {
+    let file = ShopFile::new();
+    let shop = file.open().await;
+    store(&shop, a_small_shop()).await.expect("stored");
+    let order = OrderId::new("O-8").expect("a name");
+    let scope = Scope {
+        skus: [sku()].into(),
+        lines: [LineKey {
+            order: order.clone(),
+            ..key()
+        }]
+        .into(),
+        joined: [order].into(),
+        ..Scope::default()
+    };
+    load(&shop, scope.clone()).await;
+    let statements = Statements::default();
+    record_all(&shop, &statements).await;
+    load(&shop, scope).await;
+    let seen = statements.lock().expect("no thread panicked");
+    let look_ups = seen.run.iter().filter(|text| text.starts_with("SELECT"));
+    assert_eq!(look_ups.count(), 1, "{:?}", seen.run);
 }

@@ -25,7 +25,7 @@ pub struct AddBatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AllocateLine {
     /// The order.
-    #[schema(example = "order-9", min_length = 1, max_length = 64)]
+    #[schema(example = "order-10", min_length = 1, max_length = 64)]
     pub orderid: String,
     /// The product.
     #[schema(example = "SMALL-TABLE", min_length = 1, max_length = 64)]
