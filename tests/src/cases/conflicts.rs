@@ -7,8 +7,8 @@ use earmark_application::{Answer, CommandError, Decided, StoreError};
 use earmark_domain::{Command, LineState, OrderStatus, Outcome, Refusal};
 
 use crate::build::{
-    allocate, allocate_line, cancel_order, change_order, count_batch, create_batch, create_inbound, line, order, place_order,
-    precedence, receive_part, reference, sku, terms,
+    allocate, allocate_line, cancel_order, change_order, count_batch, create_batch, create_inbound, line, order,
+    place_order, precedence, receive_part, reference, sku, terms,
 };
 use crate::databases::{Db, Overlap};
 use crate::gate::ClosedGate;

@@ -52,7 +52,7 @@ fn writes() -> Vec<(Method, &'static str, Value)> {
         ),
         (Method::PUT, "/v1/orders/o5", json!({"lines": [line("CHAIR", 1)]})),
         (Method::PATCH, "/v1/orders/o3", json!({"priority": 3, "locations": []})),
-        (Method::PATCH, "/v1/orders/o4", json!({"required_by": "2026-01-01"})),
+        (Method::PATCH, "/v1/orders/o4", json!({"required_by": FAR})),
         (Method::PATCH, "/v1/orders/o4/lines/CHAIR", json!({"quantity": 2})),
         (
             Method::POST,

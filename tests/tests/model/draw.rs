@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use earmark_domain::{
-    Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch, DispatchedLine,
-    HoldFor, LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
-    Precedence, Priority, Rest, TermsChange,
+    Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Delivery, Dispatch,
+    DispatchedLine, HoldFor, LineId, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderLine,
+    OrderTerms, PlaceOrder, Precedence, Priority, Rest, TermsChange,
 };
 use earmark_tests::build::{
     cancel_batch, cancel_line, cancel_order, change_line, count, day, keep_back, line, order, reference, sku,

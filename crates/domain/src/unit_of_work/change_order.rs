@@ -1,6 +1,6 @@
 //! Changing the terms of an order.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::{Header, LineAt, UnitOfWork};
@@ -10,13 +10,12 @@ use crate::answers::view::OrderStatus;
 use crate::commands::command::ChangeOrder;
 use crate::context::DecisionContext;
 use crate::events::fact::Fact;
+use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::{LineState, LineTerms};
-use crate::language::name::OrderId;
+use crate::language::name::{OrderId, Sku};
 use crate::language::precedence::Precedence;
-use crate::language::reason::MoveReason;
 use crate::language::terms_change::TermsChange;
 use crate::records::order::OrderRecord;
-use crate::stock::cause::Cause;
 use crate::stock::index::{LineIndex, ProductIndex};
 
 impl UnitOfWork {
@@ -37,16 +36,16 @@ impl UnitOfWork {
             let fact = Fact::OrderChanged { change: change.clone() };
             self.record_of_order(order, fact, context);
             self.change_header(order, &lines, &change);
-            let mut by_product: BTreeMap<ProductIndex, Vec<LineIndex>> = BTreeMap::new();
+            let mut by_sku: BTreeMap<Sku, (ProductIndex, Vec<LineIndex>)> = BTreeMap::new();
             for at in lines.into_iter().filter(|at| self.line(*at).state().is_open()) {
-                by_product.entry(at.product).or_default().push(at.line);
+                let sku = self.products[at.product].sku().clone();
+                let (_, lines) = by_sku.entry(sku).or_insert((at.product, Vec::new()));
+                lines.push(at.line);
             }
-            for (product, lines) in &by_product {
-                self.products[*product].change_terms(lines, &change, context.time());
+            let mut recorder = EventRecorder::new(context, &mut self.events);
+            for (product, lines) in by_sku.into_values() {
+                self.products[product].change_terms(&lines, &change, &mut recorder, &mut effects);
             }
-            let affected: BTreeSet<ProductIndex> = by_product.into_keys().collect();
-            let cause = Cause::Moved(MoveReason::OrderChanged);
-            self.serve_backlogs_and_tell(&affected, &cause, context, &mut effects);
         }
         Ok(Outcome::OrderTermsChanged {
             order: self.view_order(order, context.today),

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 
 use super::{BatchAt, LineAt, UnitOfWork};
-use crate::answers::outcome::Effects;
 use crate::answers::refusal::Refusal;
 use crate::answers::view::{BatchView, LineView, OrderView};
 use crate::commands::command::Command;
@@ -176,25 +175,13 @@ impl UnitOfWork {
         cause: &Cause,
         context: &DecisionContext,
     ) {
-        self.serve_backlogs_and_tell(products, cause, context, &mut Effects::default());
-    }
-
-    /// The same, and adds the effects on lines to `effects`.
-    pub(super) fn serve_backlogs_and_tell(
-        &mut self,
-        products: &BTreeSet<ProductIndex>,
-        cause: &Cause,
-        context: &DecisionContext,
-        effects: &mut Effects,
-    ) {
         let mut products: Vec<ProductIndex> = products.iter().copied().collect();
         products.sort_by(|a, b| self.products[*a].sku().cmp(self.products[*b].sku()));
         let mut recorder = EventRecorder::new(context, &mut self.events);
         for product in products {
             let product = &mut self.products[product];
             product.serve_backlog(recorder.time(), recorder.improve());
-            product.emit_events(cause, &mut recorder, Some(&mut *effects));
-            effects.continues |= product.record().pending.is_some();
+            product.emit_events(cause, &mut recorder, None);
         }
     }
 

@@ -22,7 +22,7 @@ fn on_precedence(priority: i32, required_by: Option<i8>) -> OrderTerms {
 fn changes(shop: &mut Shop, id: &str, change: TermsChange) -> bool {
     match shop.run(&change_order(id, change)) {
         Ok(Outcome::OrderTermsChanged { changed, .. }) => changed,
-        other => panic!("{other:?} is no change of an order"),
+        other => unreachable!("{other:?} is no change of an order"),
     }
 }
 

@@ -8,19 +8,44 @@ use alloc::vec::Vec;
 use jiff::civil::Date;
 
 use super::Product;
+use crate::answers::outcome::Effects;
 use crate::context::DecisionTime;
 use crate::events::fact::Fact;
+use crate::events::recorder::EventRecorder;
 use crate::language::line_terms::LineState;
 use crate::language::locations::Locations;
 use crate::language::reason::MoveReason;
 use crate::language::terms_change::TermsChange;
+use crate::promising::Improve;
+use crate::stock::cause::Cause;
 use crate::stock::index::LineIndex;
 use crate::stock::line::{LineSnapshot, LineStatus};
 
 impl Product {
-    /// Changes the terms of an order's open lines. What they leave is free for the backlog, which
-    /// the caller serves.
-    pub(crate) fn change_terms(&mut self, lines: &[LineIndex], change: &TermsChange, time: DecisionTime) {
+    /// Changes the terms of an order's open lines, and emits the events of it.
+    ///
+    /// A line that leaves where it was may serve others, and one that waits may be served by stock elsewhere; a line that
+    /// is at risk by now may have better stock. Neither follows from a priority alone.
+    pub(crate) fn change_terms(
+        &mut self,
+        lines: &[LineIndex],
+        change: &TermsChange,
+        recorder: &mut EventRecorder<'_>,
+        effects: &mut Effects,
+    ) {
+        self.change_terms_of_lines(lines, change, recorder.time());
+        match recorder.improve() {
+            improve if change.locations.is_some() => self.serve_backlog(recorder.time(), improve),
+            Improve::AtRisk if change.required_by.is_some() => {
+                self.record.pending = self.first_improvement(Improve::AtRisk);
+            }
+            _ => {}
+        }
+        self.emit_events(&Cause::Moved(MoveReason::OrderChanged), recorder, Some(effects));
+        effects.continues |= self.record.pending.is_some();
+    }
+
+    fn change_terms_of_lines(&mut self, lines: &[LineIndex], change: &TermsChange, time: DecisionTime) {
         let mut leaving = Vec::new();
         for &index in lines {
             let LineSnapshot {

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use earmark_domain::{
     Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, Count, CreateBatch, Delivery, Dispatch,
     DispatchedLine, HoldFor, LineId, LineKey, LineRequest, Location, Locations, OnOrderShortage, OnShortage, OrderId,
-    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku, TermsChange,
+    OrderLine, OrderTerms, PlaceOrder, Precedence, Priority, PutProduct, Quantity, Quote, Reference, Rest, Sku,
+    TermsChange,
 };
 use jiff::civil::Date;
 
