@@ -48,7 +48,7 @@ pub struct Envelope {
     /// The message that carried the command, if it came as one. A message is processed once: its id is stored with the
     /// changes (inbox pattern).
     pub message_id: Option<MessageId>,
-    /// The version of the product that the caller has seen, as a precondition; `None`: any.
+    /// The version of the product or the order that the caller has seen, as a precondition; `None`: any.
     pub if_version: Option<u64>,
     /// Whether the command is only decided, to show what it would do: nothing of it is stored.
     pub preview: bool,

@@ -60,6 +60,12 @@ pub struct OrderRead {
 }
 
 impl OrderRead {
+    /// Its version, as commands are conditioned on it. A deadline that passes changes it once that is recorded.
+    #[must_use]
+    pub fn version(&self, today: Date) -> u64 {
+        self.clone().view(Timestamp::MIN, today).version()
+    }
+
     /// The order as it is shown at an instant of a day.
     #[must_use]
     pub fn view(self, now: Timestamp, today: Date) -> OrderView {

@@ -178,7 +178,7 @@ const SQL: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "sql",
     order: &[
-        &["new_lines", "rank"],
+        &["dispatches", "new_lines", "rank"],
         &["decode"],
         &["audited_orders", "pending", "product_cache"],
     ],

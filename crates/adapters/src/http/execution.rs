@@ -49,7 +49,7 @@ impl Api {
         self.respond(answer, mode).await
     }
 
-    /// Runs a command on a product or a batch, under the condition of the request.
+    /// Runs a command on a product, a batch or an order, under the condition of the request.
     ///
     /// # Errors
     /// As [`run`](Self::run), and when the condition does not hold.
@@ -85,6 +85,26 @@ impl Api {
                 return self.respond(answer, mode).await;
             };
             version = versions.swap_remove(other);
+        }
+    }
+
+    /// Runs a command that creates what it is about or changes it, under the condition of the request.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and when the condition does not hold or is not supported.
+    pub(super) async fn create_if(
+        &self,
+        condition: Option<IfMatch>,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Result<HttpResponse, Problem> {
+        match condition {
+            None => self.create(request, command, mode).await,
+            Some(_) if must_be_new(request)? => {
+                Err(Problem::condition_not_supported("If-Match together with If-None-Match"))
+            }
+            Some(_) => self.run_if(condition, request, command, mode).await,
         }
     }
 
@@ -141,19 +161,22 @@ impl Api {
         }
     }
 
-    /// Checks the condition `*`. Of the commands with a condition only one would create what it writes on. A product
-    /// that exists is never deleted, so it can be checked before the command runs.
+    /// Checks the condition `*`. Of the commands with a condition only two would create what they write on. What exists
+    /// is never deleted, so it can be checked before the command runs.
     async fn require_existing(&self, command: &Command) -> Result<(), Problem> {
-        let Command::PutProduct(put) = command else {
-            return Ok(());
+        let exists = match command {
+            Command::PutProduct(put) => {
+                let now = self.now();
+                self.read(|ports| ports.views.product(&put.sku, now)).await?.is_some()
+            }
+            Command::ReplaceOrder(place) => self.read(|ports| ports.views.order(place.order())).await?.is_some(),
+            _ => true,
         };
-        let now = self.now();
-        match self.read(|ports| ports.views.product(&put.sku, now)).await? {
-            Some(_) => Ok(()),
-            None => Err(Problem::from(&CommandError::Refused(Refusal::StaleVersion {
-                version: 0,
-            }))),
+        if exists {
+            return Ok(());
         }
+        let missing = Refusal::StaleVersion { version: 0 };
+        Err(Problem::from(&CommandError::Refused(missing)))
     }
 
     /// Runs a command.

@@ -25,7 +25,7 @@ use super::response::problem::Problem;
 const UNMATCHED: &str = "unmatched";
 
 /// The paths below which every write checks `If-Match`.
-const VERSIONED_PATHS: [&str; 2] = ["/v1/batches/", "/v1/products/"];
+const VERSIONED_PATHS: [&str; 3] = ["/v1/batches/", "/v1/orders/", "/v1/products/"];
 
 /// The paths at which a POST creates something.
 const CREATING_PATHS: [&str; 5] = [

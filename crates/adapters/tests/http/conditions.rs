@@ -254,3 +254,99 @@ async fn a_condition_that_can_not_hold_or_is_not_known_is_refused() {
     assert_eq!(shop.send(both).await.code(), "condition_not_supported");
     assert_eq!(shop.events().await, events);
 }
+
+/// Each write on an order that exists and the content of its body, for a shop with the order o1 of two lines.
+fn order_writes() -> [(&'static str, &'static str, Value); 8] {
+    let lines = [json!({"line_id": "1", "sku": "LAMP", "quantity": 2})];
+    [
+        ("PATCH", "/v1/orders/o1", json!({"priority": 3})),
+        ("PUT", "/v1/orders/o1", json!({"lines": lines, "hold_seconds": 60})),
+        ("POST", "/v1/orders/o1/confirmation", json!({})),
+        ("PATCH", "/v1/orders/o1/lines/1", json!({"quantity": 3})),
+        (
+            "POST",
+            "/v1/orders/o1/dispatch",
+            json!({"lines": [{"line_id": "1", "quantity": 1}]}),
+        ),
+        ("DELETE", "/v1/orders/o1/dispatch", Value::Null),
+        ("DELETE", "/v1/orders/o1/lines/1", Value::Null),
+        ("DELETE", "/v1/orders/o1", Value::Null),
+    ]
+}
+
+async fn with_an_order() -> Shop {
+    let shop = Shop::open().await;
+    shop.stock("B1", "LAMP", 20).await;
+    let lines = [
+        json!({"line_id": "1", "sku": "LAMP", "quantity": 4}),
+        json!({"line_id": "2", "sku": "LAMP", "quantity": 5}),
+    ];
+    let order = json!({"order_id": "o1", "lines": lines, "hold_seconds": 600});
+    let placed = shop.post("/v1/orders", &order).await;
+    assert_eq!(etag(&placed), etag(&shop.get("/v1/orders/o1").await));
+    shop
+}
+
+#[actix_web::test]
+async fn an_order_has_an_etag_that_changes_with_it_and_with_nothing_else() {
+    let shop = with_an_order().await;
+    let mut seen = vec![etag(&shop.get("/v1/orders/o1").await)];
+    for (method, uri, body) in order_writes() {
+        let tag = etag(&shop.get("/v1/orders/o1").await);
+        // Another order of the product, and time.
+        shop.post(
+            "/v1/allocations",
+            &json!({"order_id": "other", "line_id": uri, "sku": "LAMP", "quantity": 1}),
+        )
+        .await;
+        shop.pass(1);
+        assert_eq!(etag(&shop.get("/v1/orders/o1").await), tag, "before {method} {uri}");
+        let written = shop.with_header(method, uri, ("if-match", &tag), &body).await;
+        assert_eq!(written.status, StatusCode::OK, "{method} {uri}: {}", written.json());
+        let tag = etag(&written);
+        assert_eq!(etag(&shop.get("/v1/orders/o1").await), tag, "after {method} {uri}");
+        if method == "DELETE" && uri.ends_with("lines/1") {
+            // It had been cancelled with the replacement.
+            continue;
+        }
+        assert!(!seen.contains(&tag), "{method} {uri} is a change");
+        seen.push(tag);
+    }
+}
+
+#[actix_web::test]
+async fn a_write_on_a_stale_order_is_not_executed() {
+    let shop = with_an_order().await;
+    let stale = etag(&shop.get("/v1/orders/o1").await);
+    shop.patch("/v1/orders/o1/lines/1", &json!({"quantity": 1})).await;
+    let events = shop.events().await;
+    for (method, uri, body) in order_writes() {
+        for condition in [&*stale, "\"17\"", "W/\"17\""] {
+            let answer = shop.with_header(method, uri, ("if-match", condition), &body).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (StatusCode::PRECONDITION_FAILED, "stale_version".to_owned()),
+                "{method} {uri} {condition}"
+            );
+        }
+    }
+    assert_eq!(shop.events().await, events);
+}
+
+#[actix_web::test]
+async fn a_condition_on_an_order_that_does_not_exist_creates_none() {
+    let shop = Shop::open().await;
+    shop.stock("B1", "LAMP", 20).await;
+    for (method, uri, body) in order_writes() {
+        for condition in ["*", "\"17\""] {
+            let code = if method == "PUT" {
+                "stale_version"
+            } else {
+                "unknown_order"
+            };
+            let answer = shop.with_header(method, uri, ("if-match", condition), &body).await;
+            assert_eq!(answer.code(), code, "{method} {uri} {condition}");
+        }
+    }
+    assert_eq!(shop.get("/v1/orders/o1").await.code(), "unknown_order");
+}

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
+use crate::language::digest::Digest;
 use crate::language::line_terms::{LineState, Part};
 use crate::language::name::{LineKey, OrderId, Reference, Sku};
 use crate::language::precedence::Precedence;
@@ -161,4 +163,47 @@ impl OrderView {
             lines,
         }
     }
+
+    /// The version of the order: a number, never 0, that changes with the order and its lines, and with nothing else. What
+    /// the clock alone tells does not count: whether a line is at risk.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        let order = Digest::EMPTY
+            .with(self.status.as_str())
+            .with_signed(i64::from(self.precedence.priority().get()))
+            .with_optional(self.precedence.required_by(), with_day)
+            .with_optional(self.hold_expires_at, with_instant);
+        let lines = self.lines.iter().fold(order, |digest, line| {
+            let digest = digest
+                .with(line.key.line.as_str())
+                .with(line.sku.as_str())
+                .with_number(u64::from(line.quantity.get()))
+                .with(line.state.as_str())
+                .with_optional(line.promise.on, with_day)
+                .with_optional(line.promise.first_on, with_day)
+                .with_optional(line.hold_until, with_instant)
+                .with_number(line.allocations.len() as u64);
+            let digest = line.allocations.iter().fold(digest, |digest, part| {
+                digest
+                    .with(part.batch.as_str())
+                    .with_number(u64::from(part.quantity.get()))
+            });
+            line.dispatches.iter().fold(digest, |digest, part| {
+                let digest = digest
+                    .with(part.batch.as_str())
+                    .with_number(u64::from(part.quantity.get()));
+                with_instant(digest, part.at)
+            })
+        });
+        lines.get().max(1)
+    }
+}
+
+fn with_day(digest: Digest, day: Date) -> Digest {
+    let digest = digest.with_signed(i64::from(day.year()));
+    digest.with_signed(i64::from(day.day_of_year()))
+}
+
+fn with_instant(digest: Digest, instant: Timestamp) -> Digest {
+    digest.with_signed(instant.as_microsecond())
 }

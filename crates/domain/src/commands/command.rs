@@ -220,6 +220,24 @@ pub enum Command {
 }
 
 impl Command {
+    /// The order that it changes, if it is about one that exists or that it replaces.
+    pub(crate) const fn changed_order(&self) -> Option<&OrderId> {
+        match self {
+            Self::ReplaceOrder(place) => Some(place.order()),
+            Self::ConfirmOrder(ConfirmOrder { order, .. })
+            | Self::ChangeOrder(ChangeOrder { order, .. })
+            | Self::ChangeLineQuantity {
+                key: LineKey { order, .. },
+                ..
+            }
+            | Self::CancelLine(LineKey { order, .. })
+            | Self::CancelOrder(order)
+            | Self::Dispatch(Dispatch { order, .. })
+            | Self::UndoDispatch { order, .. } => Some(order),
+            _ => None,
+        }
+    }
+
     /// The command's name: in metrics, and where a transport sends it by name.
     #[must_use]
     pub const fn name(&self) -> &'static str {

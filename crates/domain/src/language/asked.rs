@@ -8,51 +8,13 @@ use core::str::FromStr;
 
 use jiff::civil::Date;
 
+use super::digest::Digest;
 use super::locations::Locations;
 use super::name::{LineId, Sku};
 use super::order_terms::{HoldFor, OnOrderShortage, OnShortage};
 use super::precedence::{Precedence, Priority};
 use super::quantity::Quantity;
 use super::term::Term;
-
-/// A digest of 64 bits (FNV-1a): equal texts have equal ones. It tells a mistake, not an attack: whoever could send
-/// another request with the same digest would get the answer to their own first one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Digest(u64);
-
-impl Digest {
-    const EMPTY: Self = Self(0xcbf2_9ce4_8422_2325);
-
-    /// The digest with one more part. Parts can't run into each other: no name has the byte between them.
-    fn with(self, part: &str) -> Self {
-        let bytes = part.bytes().chain([0]);
-        Self(bytes.fold(self.0, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        }))
-    }
-
-    fn of_locations(self, locations: &Locations) -> Self {
-        let named = locations.as_slice().iter();
-        named.fold(self, |digest, location| digest.with(location.as_str()))
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = AskedError;
-
-    fn from_str(text: &str) -> Result<Self, AskedError> {
-        match u64::from_str_radix(text, 16) {
-            Ok(digest) if text.len() == 16 => Ok(Self(digest)),
-            _ => Err(AskedError),
-        }
-    }
-}
 
 /// Why a text does not say what was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +78,7 @@ impl FromStr for AskedLine {
                 Some("backorder") => OnShortage::Backorder,
                 _ => return Err(AskedError),
             },
-            locations: words.next().map(str::parse).transpose()?,
+            locations: words.next().map(digest).transpose()?,
         };
         words.next().map_or(Ok(asked), |_| Err(AskedError))
     }
@@ -147,11 +109,10 @@ impl AskedOrder {
     ) -> Self {
         let empty = (Digest::EMPTY, Digest::EMPTY);
         let (lines, locations) = lines.fold(empty, |(digest, places), (id, sku, quantity, locations)| {
-            let mut number = [0; 10];
             let digest = digest.with(id.as_str()).with(sku.as_str());
             // The end of one line's locations is told by the id of the next.
             let places = places.with(id.as_str()).of_locations(locations);
-            (digest.with(decimal(quantity.get(), &mut number)), places)
+            (digest.with_number(u64::from(quantity.get())), places)
         });
         Self {
             lines,
@@ -213,7 +174,7 @@ impl FromStr for AskedOrder {
     fn from_str(text: &str) -> Result<Self, AskedError> {
         let mut words = text.split(' ');
         let mut word = || words.next().ok_or(AskedError);
-        let (lines, locations) = (word()?.parse()?, word()?.parse()?);
+        let (lines, locations) = (digest(word()?)?, digest(word()?)?);
         let split = match word()? {
             "split" => true,
             "whole" => false,
@@ -243,26 +204,16 @@ impl FromStr for AskedOrder {
     }
 }
 
+fn digest(word: &str) -> Result<Digest, AskedError> {
+    Digest::parse(word).ok_or(AskedError)
+}
+
 fn number(word: &str) -> Result<i64, AskedError> {
     word.parse().map_err(|_| AskedError)
 }
 
 fn units(word: Option<&str>) -> Result<Quantity, AskedError> {
     Quantity::new(number(word.ok_or(AskedError)?)?).map_err(|_| AskedError)
-}
-
-/// A number in decimal digits.
-fn decimal(mut number: u32, digits: &mut [u8; 10]) -> &str {
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + u8::try_from(number % 10).expect("one digit");
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    core::str::from_utf8(&digits[first..]).expect("digits are text")
 }
 
 #[cfg(test)]

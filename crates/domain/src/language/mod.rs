@@ -2,6 +2,7 @@
 //! valid.
 
 pub(crate) mod asked;
+pub(crate) mod digest;
 pub(crate) mod line_terms;
 pub(crate) mod locations;
 pub(crate) mod message;

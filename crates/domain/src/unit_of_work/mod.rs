@@ -26,6 +26,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
@@ -172,7 +173,7 @@ impl UnitOfWork {
     /// Decides a command like [`decide`](Self::decide), if the product it is about has this version.
     ///
     /// # Errors
-    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if the product has another version. Nothing has
+    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if the product or the order has another version. Nothing has
     /// changed then.
     pub fn decide_on(
         &mut self,
@@ -180,7 +181,7 @@ impl UnitOfWork {
         command: &Command,
         context: &DecisionContext,
     ) -> Result<Outcome, Refusal> {
-        match self.version_of(command) {
+        match self.version_of(command, context.today) {
             Some(current) if current != version => {
                 self.same_version = true;
                 Err(Refusal::StaleVersion { version: current })
@@ -204,9 +205,14 @@ impl UnitOfWork {
         Ok(outcome)
     }
 
-    /// The version of the product that a command on a product or a batch is about; 0 if the product does not exist.
-    /// `None` for other commands, and for a batch that does not exist.
-    fn version_of(&mut self, command: &Command) -> Option<u64> {
+    /// The version of the product that a command on a product or a batch is about, or of the order that it changes; 0 if
+    /// what it would create does not exist. `None` for other commands, and for what has to exist and does not.
+    fn version_of(&mut self, command: &Command, today: Date) -> Option<u64> {
+        if let Some(order) = command.changed_order() {
+            let exists = self.lines_of(order).next().is_some();
+            let missing = matches!(command, Command::ReplaceOrder(_)).then_some(0);
+            return exists.then(|| self.view_order(order, today).version()).or(missing);
+        }
         match command {
             Command::PutProduct(put) => Some(self.version_of_sku(&put.sku)),
             Command::CreateBatch(create) => Some(self.version_of_sku(&create.sku)),

@@ -1,4 +1,4 @@
-//! What writes have in common: a preview, and for products and batches a condition on the version.
+//! What writes have in common: a preview, and for products, batches and orders a condition on the version.
 
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -7,13 +7,21 @@ use utoipa::openapi::{HeaderBuilder, OpenApi, RefOr, Required};
 use crate::http::response::reply::X_EARMARK_PREVIEW;
 
 /// The writes that check `If-Match`.
-const CONDITIONAL: [&str; 6] = [
+const CONDITIONAL: [&str; 14] = [
     "put_product",
     "reallocate",
     "change_batch",
     "receive_batch",
     "undo_receipt",
     "cancel_batch",
+    "replace_order",
+    "change_order",
+    "confirm_order",
+    "dispatch_order",
+    "undo_dispatch",
+    "change_line",
+    "cancel_line",
+    "cancel_order",
 ];
 
 /// The writes that check `If-None-Match`: those that may create something.
@@ -28,7 +36,13 @@ const CREATING: [&str; 7] = [
 ];
 
 /// The other calls whose answers have an `ETag`.
-const VERSIONED: [&str; 3] = ["show_product", "show_batch", "create_batch"];
+const VERSIONED: [&str; 5] = [
+    "show_product",
+    "show_batch",
+    "create_batch",
+    "show_order",
+    "place_order",
+];
 
 /// The calls whose body is optional.
 const BODY_OPTIONAL: [&str; 9] = [
@@ -94,8 +108,8 @@ fn parameters(operation: &mut Operation) -> &mut Vec<RefOr<Parameter>> {
 
 fn add_version(operation: &mut Operation, id: &str) {
     if is_conditional(id) || VERSIONED.contains(&id) {
-        let description = "The version of the product, which rises with each change of it or of a batch of it; left \
-                           out in the answer to a preview";
+        let description = "The version of the product, which changes with it and with each of its batches, or that of the \
+                           order, which changes with it and with its lines; left out in the answer to a preview";
         add_header(operation, &["200", "201"], "etag", description);
     }
 }

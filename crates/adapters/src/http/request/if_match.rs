@@ -1,4 +1,4 @@
-//! The conditions of a write (RFC 9110): `If-Match`, on the version of a product, and `If-None-Match: *`, that what it
+//! The conditions of a write (RFC 9110): `If-Match`, on the version of a product or an order, and `If-None-Match: *`, that what it
 //! creates is new.
 
 use actix_web::HttpRequest;
@@ -7,13 +7,13 @@ use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderName};
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
 
-/// A version that no product ever has: the precondition of a write none of whose tags can match.
+/// A version that nothing ever has: the precondition of a write none of whose tags can match.
 pub(crate) const NO_VERSION: u64 = u64::MAX;
 
 /// The condition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// The product exists: `*`.
+    /// It exists: `*`.
     Any,
     /// It has one of these versions.
     Versions(Vec<u64>),

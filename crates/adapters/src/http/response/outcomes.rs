@@ -89,18 +89,21 @@ impl Reply {
                 Self::new(status, &LineJson::from(line)).at(ORDERS, line.key.order.as_str())
             }
             Outcome::OrderPlaced { order, fresh } => {
-                Self::new(created(*fresh), &OrderJson::from(order)).at(ORDERS, order.id.as_str())
+                let reply = Self::new(created(*fresh), &OrderJson::from(order)).versioned(order.version());
+                reply.at(ORDERS, order.id.as_str())
             }
             Outcome::OrderDispatched { order, left_behind, .. } => {
-                Self::new(StatusCode::OK, &DispatchedOrderJson::of(order, left_behind))
+                Self::new(StatusCode::OK, &DispatchedOrderJson::of(order, left_behind)).versioned(order.version())
             }
-            Outcome::OrderChanged { order, .. } => Self::new(StatusCode::OK, &OrderJson::from(order)),
+            Outcome::OrderChanged { order, .. } => {
+                Self::new(StatusCode::OK, &OrderJson::from(order)).versioned(order.version())
+            }
             Outcome::OrderTermsChanged { order, effects, .. } => {
                 let change = OrderChangeJson {
                     order: order.into(),
                     effects: effects.into(),
                 };
-                Self::new(StatusCode::OK, &change)
+                Self::new(StatusCode::OK, &change).versioned(order.version())
             }
             Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
             Outcome::AlreadyProcessed => Self::new(

@@ -111,7 +111,7 @@ fn refused(refusal: &Refusal) -> Problem {
         }
         Refusal::StaleVersion { version } => {
             let detail = match version {
-                0 => "there is no such product yet".to_owned(),
+                0 => "there is no such thing yet".to_owned(),
                 _ => message(),
             };
             Problem::new(&kinds::STALE_VERSION, detail).with("version", *version)

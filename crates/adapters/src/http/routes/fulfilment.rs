@@ -8,6 +8,7 @@ use earmark_domain::{Command, OrderId};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
+use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::response::problem::Problem;
 use crate::wire::commands::orders::{confirm_order, dispatch as dispatch_of, named_lines};
@@ -30,13 +31,15 @@ use crate::wire::views::orders::{DispatchedOrderJson, OrderJson};
 pub(crate) async fn confirm(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body_if_any(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
     let confirm = object(&json, "", &mut input.faults, |fields, faults| {
         confirm_order(order, fields, faults)
     });
     let confirm = input.finish(confirm)?;
-    api.run(&request, Command::ConfirmOrder(confirm), mode).await
+    api.run_if(condition, &request, Command::ConfirmOrder(confirm), mode)
+        .await
 }
 
 /// Dispatch an order
@@ -56,13 +59,14 @@ pub(crate) async fn confirm(request: HttpRequest, payload: Payload, api: Data<Ap
 pub(crate) async fn dispatch(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body_if_any(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
     let read = object(&json, "", &mut input.faults, |fields, faults| {
         dispatch_of(order, fields, faults)
     });
     let dispatch = input.finish(read)?;
-    api.run(&request, Command::Dispatch(dispatch), mode).await
+    api.run_if(condition, &request, Command::Dispatch(dispatch), mode).await
 }
 
 /// Undo a dispatch
@@ -84,9 +88,11 @@ pub(crate) async fn undo_dispatch(
 ) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body_if_any(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
     let lines = object(&json, "", &mut input.faults, named_lines);
     let (order, lines) = input.finish(order.zip(lines))?;
-    api.run(&request, Command::UndoDispatch { order, lines }, mode).await
+    api.run_if(condition, &request, Command::UndoDispatch { order, lines }, mode)
+        .await
 }

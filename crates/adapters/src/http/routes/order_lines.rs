@@ -8,6 +8,7 @@ use earmark_domain::{Command, LineId, LineKey, OrderId};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
+use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::response::problem::Problem;
 use crate::wire::commands::orders::line_quantity;
@@ -33,11 +34,12 @@ use crate::wire::views::orders::OrderJson;
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let key = line_key(&mut input);
     let quantity = object(&json, "", &mut input.faults, line_quantity);
     let (key, quantity) = input.finish(key.zip(quantity))?;
-    api.run(&request, Command::ChangeLineQuantity { key, quantity }, mode)
+    api.run_if(condition, &request, Command::ChangeLineQuantity { key, quantity }, mode)
         .await
 }
 
@@ -59,9 +61,10 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
 pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let nothing = input.no_body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let key = line_key(&mut input);
     let (key, ()) = input.finish(key.zip(nothing))?;
-    api.run(&request, Command::CancelLine(key), mode).await
+    api.run_if(condition, &request, Command::CancelLine(key), mode).await
 }
 
 /// The line in the path.

@@ -10,6 +10,7 @@ use earmark_domain::{Command, OrderId, Sku};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
+use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, word};
 use crate::http::response::problem::Problem;
@@ -67,13 +68,15 @@ pub(crate) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>
 pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
     let replacement = object(&json, "", &mut input.faults, |fields, faults| {
         replace_order(order, fields, faults)
     });
     let replacement = input.finish(replacement)?;
-    api.create(&request, Command::ReplaceOrder(replacement), mode).await
+    api.create_if(condition, &request, Command::ReplaceOrder(replacement), mode)
+        .await
 }
 
 /// Change the terms of an order
@@ -93,13 +96,15 @@ pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Ap
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
     let change = object(&json, "", &mut input.faults, |fields, faults| {
         change_order(order, fields, faults)
     });
     let change = input.finish(change)?;
-    api.run(&request, Command::ChangeOrder(change), mode).await
+    api.run_if(condition, &request, Command::ChangeOrder(change), mode)
+        .await
 }
 
 /// List orders
@@ -186,8 +191,10 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
         );
     };
     let now = api.now();
+    let version = read.version(api.day_of(now));
     let view = read.view(now, api.day_of(now));
-    Ok(Reply::new(StatusCode::OK, &OrderJson::from(&view)).response())
+    let reply = Reply::new(StatusCode::OK, &OrderJson::from(&view));
+    Ok(reply.versioned(version).response())
 }
 
 /// Cancel an order
@@ -205,7 +212,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
     let nothing = input.no_body(api.clock(), payload).await?;
+    let condition = IfMatch::of(&request)?;
     let order = input.path("order_id", OrderId::from_str);
     let (order, ()) = input.finish(order.zip(nothing))?;
-    api.run(&request, Command::CancelOrder(order), mode).await
+    api.run_if(condition, &request, Command::CancelOrder(order), mode).await
 }

@@ -11,7 +11,7 @@ use earmark_domain::{Command, Location, MAX_PRODUCT_NAME_CHARS, Sku};
 use crate::http::api::Api;
 use crate::http::execution::unknown_sku;
 use crate::http::openapi::schema;
-use crate::http::request::if_match::{IfMatch, must_be_new};
+use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit};
 use crate::http::response::problem::Problem;
@@ -92,20 +92,13 @@ pub(crate) async fn put(request: HttpRequest, payload: Payload, api: Data<Api>) 
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.clock(), payload).await?;
     let condition = IfMatch::of(&request)?;
-    if condition.is_some() && must_be_new(&request)? {
-        return Err(Problem::condition_not_supported("If-Match together with If-None-Match"));
-    }
     let json = json(&body)?;
     let sku = input.path("sku", Sku::from_str);
     let put = object(&json, "", &mut input.faults, |fields, faults| {
         put_product(sku, fields, faults)
     });
     let put = input.finish(put)?;
-    let put = Command::PutProduct(put);
-    match condition {
-        None => api.create(&request, put, mode).await,
-        Some(_) => api.run_if(condition, &request, put, mode).await,
-    }
+    api.create_if(condition, &request, Command::PutProduct(put), mode).await
 }
 
 /// Move lines to better stock

@@ -95,7 +95,7 @@ async fn the_tables_refuse_what_would_break_the_first_rule_whichever_program_wri
     };
     other
         .batch_execute(
-            "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 2, 0, 0, NULL); \
+            "INSERT INTO further_allocations VALUES ('O-1', 'more', 'B-1', 2, 0, 0); \
              INSERT INTO lines VALUES \
              ('O-1', 'most', 'LAMP', 3, 'allocated', 0, 0, 3, 0, 0, NULL, NULL, '2031-05-06', NULL, NULL, 'B-1', 3, 0, NULL, 0, NULL)",
         )
