@@ -7,7 +7,8 @@
 //! - each product still has the cached version. Every change of a product raises the version, so the same version means
 //!   the same batches. Or, under escrow, that nothing has happened to it but what the decision allows
 //!   ([`Precondition`](earmark_domain::Precondition));
-//! - the lines and orders that the scope names do not exist, because the decision took them to be new.
+//! - the lines and orders that the scope names do not exist, because the decision took them to be new; and the orders
+//!   that lines are added to are new or plain, because it took them to give the lines no terms.
 //!
 //! If the check fails, nothing is stored, and the store reads and decides again. So a stale cache can cost a second
 //! decision, but never leads to a wrong one.
@@ -66,7 +67,8 @@ pub(crate) struct ProductCache {
 
 impl ProductCache {
     /// What the store would load for a scope, if all of it is cached and trusted. The scope's lines and orders are
-    /// taken to be new: a store that uses this has to check that, and the versions.
+    /// taken to be new, and the orders that lines are added to to be plain: a store that uses this has to check that, and
+    /// the versions.
     pub(crate) fn get(&mut self, scope: &Scope) -> Option<CachedScope> {
         self.get_behind(&PendingProducts::default(), scope)
     }
