@@ -196,6 +196,7 @@ const SQLITE: Layers = Layers {
         &["file::binding"],
         &["file"],
         &["rows"],
+        &["read::dispatches"],
         &["cursors", "read::holds", "read::line_reads"],
         &["store"],
         &["migrations"],

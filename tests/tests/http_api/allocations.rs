@@ -137,11 +137,8 @@ async fn the_same_line_again_changes_nothing_and_is_not_answered_once_it_is_canc
     assert_eq!(again.answers(200), allocated);
     assert_eq!(again.header("location"), None);
     assert_eq!(desk.allocate_or_wait("o2", "LAMP", 2).await.answers(200), waiting);
-    assert_eq!(
-        desk.allocate("o2", "LAMP", 2).await.answers(200),
-        waiting,
-        "it is in the backlog, whatever the second request says"
-    );
+    let other = desk.allocate("o2", "LAMP", 2).await.refuses(409, "line_exists");
+    assert_eq!(other["differs"], json!(["on_shortage"]));
     let ended = desk.allocate("o3", "LAMP", 1).await.refuses(409, "line_ended");
     assert_eq!(ended["line_status"], "cancelled");
     assert_eq!(desk.state().await, stored);

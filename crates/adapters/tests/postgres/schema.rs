@@ -140,8 +140,15 @@ async fn what_a_batch_has_dispatched_follows_from_its_dispatches_and_is_never_wr
              VALUES ('B2', 'LAMP', 'main', 2, 5, 5, 1)",
         )
         .await;
-        refused(&outsider, "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, 9, 10, now())").await;
-        for stray in ["('O1', 'LAMP', 'B9', 1, 9, 10, now())", "('O9', 'LAMP', 'B1', 1, 9, 10, now())"] {
+        refused(
+            &outsider,
+            "INSERT INTO dispatches VALUES ('O1', 'LAMP', 'B1', 7, 9, 10, now())",
+        )
+        .await;
+        for stray in [
+            "('O1', 'LAMP', 'B9', 1, 9, 10, now())",
+            "('O9', 'LAMP', 'B1', 1, 9, 10, now())",
+        ] {
             let error = outsider
                 .batch_execute(&format!("INSERT INTO dispatches VALUES {stray}"))
                 .await

@@ -7,7 +7,7 @@ use earmark_application::{LineRead, StoreError};
 use super::super::error::store_error;
 use super::super::rows::{self, PlacedLineRow};
 use super::super::schema::batches;
-use super::super::store::dispatches_of;
+use super::dispatches::dispatches_of;
 use crate::sql::dispatches::{add_dispatches, leaving};
 
 diesel::alias!(batches as further_batches: FurtherBatches);

@@ -20,8 +20,9 @@ use jiff::civil::Date;
 use super::super::builder::{Backordered, first_rows, one_of, pair_one_of};
 use super::super::cursors::served_after;
 use super::super::error::store_error;
-use super::super::rows::{self, AllocationRow, BatchRow, DispatchRow, OrderRow, PlacedLineRow, ProductRow};
-use super::super::schema::{batches, dispatches, further_allocations, inbox, lines, orders, products};
+use super::super::read::dispatches::dispatches_of;
+use super::super::rows::{self, AllocationRow, BatchRow, OrderRow, PlacedLineRow, ProductRow};
+use super::super::schema::{batches, further_allocations, inbox, lines, orders, products};
 use super::super::statement::{Statement, statement};
 use super::release::lines_to_release;
 use super::service::{most_available, to_break, to_improve};
@@ -112,29 +113,6 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         release,
         processed,
     })
-}
-
-/// What lines have dispatched, in the order in which it left.
-pub(in crate::sqlite) fn dispatches_of<'k>(
-    connection: &mut SqliteConnection,
-    lines: impl Iterator<Item = &'k LineKey>,
-) -> Result<Vec<DispatchRecord>, StoreError> {
-    let keys: Vec<_> = lines.map(pair).collect();
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let found = dispatches::table
-        .filter(pair_one_of((dispatches::order_id, dispatches::line_id), keys))
-        .order((
-            dispatches::order_id,
-            dispatches::line_id,
-            dispatches::dispatched_version,
-            dispatches::batch,
-        ))
-        .select(DispatchRow::as_select())
-        .load(connection)
-        .map_err(store_error)?;
-    found.iter().map(rows::dispatch).collect()
 }
 
 /// Whether none of the lines and orders that the scope names exist, and the orders that lines are added to are new or

@@ -12,6 +12,5 @@ mod write_connection;
 
 pub(super) use self::deferred_index::{DeferredIndexBounds, indexed_until};
 pub(super) use self::idempotency::{IdempotencyQueue, Outcome, Write, purge};
-pub(super) use self::load::dispatches_of;
 pub(super) use self::write::newest_event;
 pub(super) use self::write_connection::WriteConnection;
