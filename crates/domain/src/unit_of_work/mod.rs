@@ -3,23 +3,12 @@
 //! Commands are decided one after the other, and each sees the changes of the commands before it. A refused command
 //! changes nothing, but its OutOfStock events are recorded.
 
-mod cancel;
-mod change_order;
-mod change_quantity;
 mod change_stock;
-mod confirm;
 mod continue_work;
-mod dispatch;
-mod draft_order;
-mod expire;
-mod join_order;
 mod lookup;
 mod open;
-mod place;
-mod quote;
+mod orders;
 mod receive;
-mod replace;
-mod same_request;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;

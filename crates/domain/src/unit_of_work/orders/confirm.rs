@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::{Refusal, Shortage};
 use crate::answers::view::OrderStatus;
@@ -17,12 +16,13 @@ use crate::language::quantity::Quantity;
 use crate::language::reason::{DeallocationReason, ShortageOutcome};
 use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 impl UnitOfWork {
     /// Makes held lines of an order firm, all of them, or some, or a part of them; the rest is released. With
     /// `reacquire` it allocates anew what has expired. Each line is decided for itself; if one can't be firm, none is
     /// changed.
-    pub(super) fn confirm_order(
+    pub(in crate::unit_of_work) fn confirm_order(
         &mut self,
         confirm: &ConfirmOrder,
         context: &DecisionContext,

@@ -2,19 +2,19 @@
 
 use jiff::Timestamp;
 
-use super::UnitOfWork;
 use crate::answers::refusal::Refusal;
 use crate::answers::view::OrderStatus;
 use crate::context::DecisionContext;
 use crate::language::name::OrderId;
 use crate::language::precedence::Precedence;
+use crate::unit_of_work::UnitOfWork;
 
 impl UnitOfWork {
     /// The precedence and the deadline that a new line of an order gets: those of the order, if it exists.
     ///
     /// # Errors
     /// The order was cancelled, or its hold has expired.
-    pub(super) fn terms_for_new_line(
+    pub(in crate::unit_of_work) fn terms_for_new_line(
         &self,
         order: &OrderId,
         context: &DecisionContext,

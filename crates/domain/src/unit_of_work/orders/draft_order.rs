@@ -3,7 +3,6 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::UnitOfWork;
 use crate::answers::refusal::{Refusal, Shortage};
 use crate::commands::place_order::{OrderLine, PlaceOrder};
 use crate::context::{DecisionContext, DecisionTime};
@@ -15,12 +14,13 @@ use crate::records::order::OrderRecord;
 use crate::stock::draft::{Draft, Search};
 use crate::stock::index::ProductIndex;
 use crate::stock::line::Allocation;
+use crate::unit_of_work::UnitOfWork;
 
 /// The units found for a line, or what it lacks.
-pub(super) type Fit = Result<Vec<Allocation>, Shortage>;
+pub(in crate::unit_of_work) type Fit = Result<Vec<Allocation>, Shortage>;
 
 /// The header of an order that is placed now.
-pub(super) fn header_of(place: &PlaceOrder, context: &DecisionContext) -> OrderRecord {
+pub(in crate::unit_of_work) fn header_of(place: &PlaceOrder, context: &DecisionContext) -> OrderRecord {
     let hold = place.terms().hold_for;
     OrderRecord {
         id: place.order().clone(),
@@ -38,7 +38,10 @@ pub(super) fn header_of(place: &PlaceOrder, context: &DecisionContext) -> OrderR
 }
 
 /// The terms of the lines of an order with this header, in the order given.
-pub(super) fn terms_of<'p>(place: &'p PlaceOrder, header: &OrderRecord) -> impl Iterator<Item = LineTerms> + use<'p> {
+pub(in crate::unit_of_work) fn terms_of<'p>(
+    place: &'p PlaceOrder,
+    header: &OrderRecord,
+) -> impl Iterator<Item = LineTerms> + use<'p> {
     let (placed_at, precedence, hold_until) = (header.placed_at, header.precedence, header.hold_until);
     let split = place.terms().split;
     place.lines().iter().map(move |line: &OrderLine| {
@@ -49,7 +52,7 @@ pub(super) fn terms_of<'p>(place: &'p PlaceOrder, header: &OrderRecord) -> impl 
 }
 
 /// What happens to the lines that do not fit; the shortages, if the order is refused.
-pub(super) fn shortage_outcome(
+pub(in crate::unit_of_work) fn shortage_outcome(
     on_shortage: OnOrderShortage,
     drafted: &[Fit],
 ) -> Result<ShortageOutcome, Vec<Shortage>> {
@@ -65,7 +68,7 @@ pub(super) fn shortage_outcome(
 
 impl UnitOfWork {
     /// The product of each line of an order, whose locations are known.
-    pub(super) fn products_of_order(&self, place: &PlaceOrder) -> Result<Vec<ProductIndex>, Refusal> {
+    pub(in crate::unit_of_work) fn products_of_order(&self, place: &PlaceOrder) -> Result<Vec<ProductIndex>, Refusal> {
         let skus: Vec<&Sku> = place.lines().iter().map(|line| &line.sku).collect();
         let products = self.products_of(&skus)?;
         self.check_locations(place.lines().iter().map(|line| &line.locations))?;
@@ -73,7 +76,7 @@ impl UnitOfWork {
     }
 
     /// Finds units for each line. Lines of one SKU count together.
-    pub(super) fn draft_lines(
+    pub(in crate::unit_of_work) fn draft_lines(
         &mut self,
         terms: &[LineTerms],
         products: &[ProductIndex],

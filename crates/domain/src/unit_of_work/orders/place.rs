@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::draft_order::{header_of, shortage_outcome, terms_of};
-use super::{Header, LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::answers::view::OrderStatus;
@@ -18,10 +17,15 @@ use crate::language::order_terms::OnShortage;
 use crate::language::reason::ShortageOutcome;
 use crate::language::term::Term;
 use crate::stock::cause::Cause;
+use crate::unit_of_work::{Header, LineAt, UnitOfWork};
 
 impl UnitOfWork {
     /// Allocates one line.
-    pub(super) fn allocate(&mut self, allocate: &Allocate, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn allocate(
+        &mut self,
+        allocate: &Allocate,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let request = &allocate.line;
         if let Some(known) = self.lines.get(&request.key) {
             let Some(at) = *known else {
@@ -89,7 +93,11 @@ impl UnitOfWork {
     }
 
     /// Places an order with all of its lines.
-    pub(super) fn place_order(&mut self, place: &PlaceOrder, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn place_order(
+        &mut self,
+        place: &PlaceOrder,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let order = place.order();
         if self.headers.contains_key(order) || self.lines_of(order).next().is_some() {
             return self.placed_before(place, context);
@@ -150,7 +158,11 @@ impl UnitOfWork {
     }
 
     /// The answer to an order that is placed again: as it stands, if it was asked for in the same way and still counts.
-    pub(super) fn placed_before(&self, place: &PlaceOrder, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn placed_before(
+        &self,
+        place: &PlaceOrder,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let order = place.order();
         let differs = self.differences_of_order(place);
         if !differs.is_empty() {

@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::UnitOfWork;
 use crate::answers::explain::QuotedLine;
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
@@ -12,9 +11,14 @@ use crate::context::DecisionContext;
 use crate::promising::promise_date;
 use crate::stock::draft::{Draft, Search};
 use crate::stock::index::ProductIndex;
+use crate::unit_of_work::UnitOfWork;
 
 impl UnitOfWork {
-    pub(super) fn quote(&mut self, quote: &Quote, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn quote(
+        &mut self,
+        quote: &Quote,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let skus: Vec<_> = quote.lines.iter().map(|line| &line.sku).collect();
         let products = self.products_of(&skus)?;
         self.check_locations(quote.lines.iter().map(|line| &line.locations))?;

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use jiff::Timestamp;
 
 use super::draft_order::{header_of, shortage_outcome, terms_of};
-use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::answers::view::OrderStatus;
@@ -23,12 +22,17 @@ use crate::records::order::OrderRecord;
 use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
 use crate::stock::line::LineSnapshot;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 const CAUSE: Cause = Cause::Freed(DeallocationReason::OrderReplaced);
 
 impl UnitOfWork {
     /// Replaces a held order. Its units are free for its own new lines. If it is refused, it keeps what it has.
-    pub(super) fn replace_order(&mut self, place: &PlaceOrder, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn replace_order(
+        &mut self,
+        place: &PlaceOrder,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let order = place.order();
         if self.lines_of(order).next().is_none() {
             return self.place_order(place, context);

@@ -5,15 +5,15 @@
 
 use alloc::vec::Vec;
 
-use super::{LineAt, UnitOfWork};
 use crate::commands::command::Allocate;
 use crate::commands::place_order::PlaceOrder;
 use crate::language::asked::AskedLine;
 use crate::language::term::Term;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 impl UnitOfWork {
     /// In what a request to allocate a line differs from the one that placed it.
-    pub(super) fn differences_of_line(&self, allocate: &Allocate, at: LineAt) -> Vec<Term> {
+    pub(in crate::unit_of_work) fn differences_of_line(&self, allocate: &Allocate, at: LineAt) -> Vec<Term> {
         let (sku, line) = (self.products[at.product].sku(), self.line(at));
         let terms = line.terms();
         // A line that was placed with its order, whose request is not this one, is compared as it stands.
@@ -30,7 +30,7 @@ impl UnitOfWork {
     }
 
     /// In what a request to place an order differs from the one that placed it. Lines added to it later don't count.
-    pub(super) fn differences_of_order(&self, place: &PlaceOrder) -> Vec<Term> {
+    pub(in crate::unit_of_work) fn differences_of_order(&self, place: &PlaceOrder) -> Vec<Term> {
         let header = self.headers.get(place.order());
         match header.and_then(|header| header.record.asked) {
             Some(asked) => differing(asked.differences(&place.asked())),
@@ -41,7 +41,7 @@ impl UnitOfWork {
     }
 
     /// Whether the lines that were placed with an order are those of this request, and stand as it asks.
-    pub(super) fn stands_as_asked(&self, place: &PlaceOrder) -> bool {
+    pub(in crate::unit_of_work) fn stands_as_asked(&self, place: &PlaceOrder) -> bool {
         self.lines_stand_as_asked(place, true)
     }
 

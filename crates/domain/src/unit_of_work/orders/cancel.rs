@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeSet;
 
-use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::answers::view::OrderStatus;
@@ -12,14 +11,23 @@ use crate::language::line_terms::LineState;
 use crate::language::name::{LineKey, OrderId};
 use crate::language::reason::DeallocationReason;
 use crate::stock::cause::Cause;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 impl UnitOfWork {
-    pub(super) fn cancel_line(&mut self, key: &LineKey, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn cancel_line(
+        &mut self,
+        key: &LineKey,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let line = self.named_line(key)?;
         self.cancel(&key.order, &[line], context)
     }
 
-    pub(super) fn cancel_order(&mut self, order: &OrderId, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn cancel_order(
+        &mut self,
+        order: &OrderId,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let lines = self.named_order(order)?;
         self.cancel(order, &lines, context)
     }

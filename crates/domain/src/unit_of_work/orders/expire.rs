@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use jiff::Timestamp;
 
-use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::commands::command::ExpireHolds;
 use crate::context::DecisionContext;
@@ -15,10 +14,11 @@ use crate::language::name::OrderId;
 use crate::language::reason::DeallocationReason;
 use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 impl UnitOfWork {
     /// Ends the due holds of these orders, and determines again when the next hold on each product ends.
-    pub(super) fn expire_holds(&mut self, expire: &ExpireHolds, context: &DecisionContext) -> Outcome {
+    pub(in crate::unit_of_work) fn expire_holds(&mut self, expire: &ExpireHolds, context: &DecisionContext) -> Outcome {
         let is_past = |deadline: Option<Timestamp>| deadline.is_some_and(|deadline| deadline <= expire.at);
         let (mut affected, mut ended) = (BTreeSet::new(), 0);
         for order in &expire.orders {

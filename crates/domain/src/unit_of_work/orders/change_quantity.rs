@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeSet;
 
-use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::Outcome;
 use crate::answers::refusal::Refusal;
 use crate::context::DecisionContext;
@@ -11,9 +10,10 @@ use crate::language::name::LineKey;
 use crate::language::quantity::{Quantity, Units};
 use crate::language::reason::DeallocationReason;
 use crate::stock::cause::Cause;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 impl UnitOfWork {
-    pub(super) fn change_line_quantity(
+    pub(in crate::unit_of_work) fn change_line_quantity(
         &mut self,
         key: &LineKey,
         to: Quantity,

@@ -3,7 +3,6 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Header, LineAt, UnitOfWork};
 use crate::answers::outcome::{Effects, Outcome};
 use crate::answers::refusal::Refusal;
 use crate::answers::view::OrderStatus;
@@ -17,11 +16,12 @@ use crate::language::precedence::Precedence;
 use crate::language::terms_change::TermsChange;
 use crate::records::order::OrderRecord;
 use crate::stock::index::{LineIndex, ProductIndex};
+use crate::unit_of_work::{Header, LineAt, UnitOfWork};
 
 impl UnitOfWork {
     /// Changes the terms of an order that is held or firm. Lines whose units are where they may no longer come from move,
     /// or wait; what they leave serves the backlog.
-    pub(super) fn change_order(
+    pub(in crate::unit_of_work) fn change_order(
         &mut self,
         command: &ChangeOrder,
         context: &DecisionContext,
@@ -97,7 +97,7 @@ impl UnitOfWork {
     }
 
     /// The precedence of an order.
-    pub(super) fn precedence_of(&self, order: &OrderId) -> Precedence {
+    pub(in crate::unit_of_work) fn precedence_of(&self, order: &OrderId) -> Precedence {
         let header = self.headers.get(order);
         header.map_or_else(Precedence::default, |header| header.record.precedence)
     }

@@ -3,7 +3,6 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{LineAt, UnitOfWork};
 use crate::answers::outcome::{Hindrance, LeftBehind, Outcome};
 use crate::answers::refusal::Refusal;
 use crate::commands::command::Dispatch;
@@ -15,11 +14,16 @@ use crate::language::quantity::{Quantity, Units};
 use crate::stock::cause::Cause;
 use crate::stock::index::ProductIndex;
 use crate::stock::line::Line;
+use crate::unit_of_work::{LineAt, UnitOfWork};
 
 impl UnitOfWork {
     /// Dispatches what can leave of a firm order, or of some of its lines. It names what can't; with `all_or_nothing`
     /// that is a refusal.
-    pub(super) fn dispatch(&mut self, dispatch: &Dispatch, context: &DecisionContext) -> Result<Outcome, Refusal> {
+    pub(in crate::unit_of_work) fn dispatch(
+        &mut self,
+        dispatch: &Dispatch,
+        context: &DecisionContext,
+    ) -> Result<Outcome, Refusal> {
         let order = &dispatch.order;
         let named = dispatch
             .lines
@@ -71,12 +75,11 @@ impl UnitOfWork {
         let refused = dispatch.all_or_nothing || (leaving.is_empty() && !had_left);
         if let Some(first) = left_behind.first().filter(|_| refused) {
             return Err(match &first.why {
-                _ if !waiting.is_empty() => self.not_allocated(&waiting),
-                Hindrance::NotInWarehouse(batch) => Refusal::NotInWarehouse {
+                Hindrance::NotInWarehouse(batch) if waiting.is_empty() => Refusal::NotInWarehouse {
                     key: first.key.clone(),
                     batch: batch.clone(),
                 },
-                Hindrance::NotAllocated => self.not_allocated(&waiting),
+                _ => self.not_allocated(&waiting),
             });
         }
         let changed: Vec<LineAt> = leaving.iter().map(|(at, _)| *at).collect();
@@ -94,7 +97,7 @@ impl UnitOfWork {
     /// Undoes the dispatch of lines: all of their units that left are allocated again in the batches they left.
     ///
     /// A line whose rest waits stays as it is: a line has all of its units or none.
-    pub(super) fn undo_dispatch(
+    pub(in crate::unit_of_work) fn undo_dispatch(
         &mut self,
         order: &OrderId,
         lines: Option<&BTreeSet<LineId>>,
