@@ -72,7 +72,7 @@ impl ShopEngine {
     /// Why there is no outcome.
     pub async fn ask_on(&self, version: u64, command: &Command) -> Answer {
         let envelope = Envelope {
-            if_version: Some(version),
+            if_versions: Some(Arc::from([version])),
             ..Self::envelope(command)
         };
         self.engine.execute(envelope).await

@@ -48,8 +48,9 @@ pub struct Envelope {
     /// The message that carried the command, if it came as one. A message is processed once: its id is stored with the
     /// changes (inbox pattern).
     pub message_id: Option<MessageId>,
-    /// The version of the product or the order that the caller has seen, as a precondition; `None`: any.
-    pub if_version: Option<u64>,
+    /// The versions of which the product or the order must have one: what the caller has seen, as a precondition. `None`:
+    /// any.
+    pub if_versions: Option<Arc<[u64]>>,
     /// Whether the command is only decided, to show what it would do: nothing of it is stored.
     pub preview: bool,
 }
@@ -63,7 +64,7 @@ impl Envelope {
             principal,
             correlation_id,
             message_id: None,
-            if_version: None,
+            if_versions: None,
             preview: false,
         }
     }

@@ -76,6 +76,7 @@ pub use language::terms_change::TermsChange;
 pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
+pub use records::expiry_step::ExpiryStep;
 pub use records::loaded::{BatchPageEnd, JoinedOrder, Loaded, NextHold, ReleaseRead, ServiceRead};
 pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 pub use records::pending::{Arrival, Pending, PendingChange, PendingImprovement, PendingStep, ReleasePosition};

@@ -409,6 +409,7 @@ pub async fn an_impossible_dispatch_is_not_stored(db: Db) {
     assert_not_stored(&shop, &command, never_left).await;
     let mut no_order = changes.clone();
     no_order.orders.push(Change::Changed(OrderRecord {
+        expiry_step: None,
         id: crate::build::order("unknown"),
         placed_at: shop.now(),
         precedence: earmark_domain::Precedence::default(),

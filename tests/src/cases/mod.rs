@@ -150,6 +150,7 @@ macro_rules! with_every_case {
             promises::dispatched_units_stay_dispatched_until_that_is_undone,
             promises::a_preview_stores_nothing,
             promises::a_command_on_a_stale_version_is_refused,
+            promises::a_deadline_alone_makes_no_version_stale,
             promises::holds_that_expire_all_the_time_never_oversell_a_hot_product,
             reallocation::counting_a_batch_down_moves_only_the_latest_line,
             reallocation::counting_a_batch_down_spares_priority_and_lines_that_still_fit,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use earmark_application::{Answer, CommandError};
-use earmark_domain::{Command, LineState, OnOrderShortage, Outcome, Promising, Quote, Refusal};
+use earmark_domain::{Command, ConfirmOrder, LineState, OnOrderShortage, Outcome, Promising, Quote, Refusal};
 
 use crate::build::{
     allocate, cancel_order, confirm, confirm_some, count_batch, create_batch, create_inbound, day, dispatch,
@@ -247,6 +247,42 @@ pub async fn a_command_on_a_stale_version_is_refused(db: Db) {
     let fresh = shop.ask_on(version + 1, &count_batch("B", 9)).await;
     assert!(fresh.is_ok(), "{fresh:?}");
     assert_eq!(shop.available("B").await, 7);
+}
+
+/// Whoever has seen a product or an order before a deadline can go on from there, whether or not the sweep has passed.
+pub async fn a_deadline_alone_makes_no_version_stale(db: Db) {
+    let shop = ShopEngine::open(&db).await;
+    for command in [
+        create_batch("B", "LAMP", 9),
+        hold("o1", &[("LAMP", "LAMP", 2)], 60),
+        hold("o2", &[("LAMP", "LAMP", 2)], 90),
+    ] {
+        shop.done(&command).await;
+    }
+    let version_of = async |id: &str| shop.order(id).await.version(shop.today());
+    let reacquire = Command::ConfirmOrder(ConfirmOrder {
+        order: order("o1"),
+        lines: None,
+        reacquire: true,
+    });
+    let (batch, held) = (shop.batch("B").await.version, version_of("o1").await);
+    shop.clock.advance_seconds(61);
+    shop.sweep().await;
+    assert_ne!(shop.batch("B").await.version, batch);
+    shop.clock.advance_seconds(30);
+    let counted = shop.ask_on(batch, &count_batch("B", 7)).await;
+    assert!(counted.is_ok(), "{counted:?}");
+    assert_ne!(version_of("o1").await, held);
+    let reacquired = shop.ask_on(held, &reacquire).await;
+    assert!(reacquired.is_ok(), "{reacquired:?}");
+    // Both have happened, so what was seen before is stale.
+    for (version, command) in [(batch, count_batch("B", 8)), (held, cancel_order("o1"))] {
+        let stale = shop.ask_on(version, &command).await;
+        assert!(
+            matches!(stale, Err(CommandError::Refused(Refusal::StaleVersion { .. }))),
+            "{stale:?}"
+        );
+    }
 }
 
 /// Many orders are held and confirmed on one product while the holds of others expire: no unit is promised twice.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Desk, Reply};
+use earmark_tests::service::{Desk, Reply, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -71,6 +71,24 @@ async fn of_concurrent_writes_on_one_version_one_is_executed(desk: Desk) {
     assert!(statuses[1..].iter().all(|status| *status == 412), "{statuses:?}");
 }
 
+async fn a_deadline_that_passes_makes_no_tag_stale(desk: Desk) {
+    desk.buy_inbound("B1", "LAMP", 10, FAR).await;
+    let held = json!({"order_id": "o1", "lines": [{"sku": "LAMP", "quantity": 4}], "hold_seconds": 1});
+    let _ = desk.post("/v1/orders", &held).await.answers(201);
+    let (batch, order) = (etag(&desk, "/v1/batches/B1").await, etag(&desk, "/v1/orders/o1").await);
+    until("the sweep has passed", async || {
+        (etag(&desk, "/v1/batches/B1").await != batch).then_some(())
+    })
+    .await;
+    let count = (Method::PATCH, "/v1/batches/B1", json!({"quantity": 9}));
+    // Another tag behind it in the list changes nothing.
+    let _ = send_if(&desk, &format!("{batch}, \"999\""), &count).await.answers(200);
+    let again = (Method::POST, "/v1/orders/o1/confirmation", json!({"reacquire": true}));
+    let _ = send_if(&desk, &order, &again).await.answers(200);
+    let _ = send_if(&desk, &order, &again).await.refuses(412, "stale_version");
+    let _ = send_if(&desk, &batch, &count).await.refuses(412, "stale_version");
+}
+
 async fn a_star_requires_an_existing_resource(desk: Desk) {
     let put = (Method::PUT, "/v1/products/LAMP", json!({"name": "A lamp"}));
     let problem = send_if(&desk, "*", &put).await.refuses(412, "stale_version");
@@ -96,6 +114,7 @@ async fn a_malformed_condition_is_a_problem(desk: Desk) {
 on_each_database! {
     a_write_is_executed_on_the_version_in_its_condition_only,
     of_concurrent_writes_on_one_version_one_is_executed,
+    a_deadline_that_passes_makes_no_tag_stale,
     a_star_requires_an_existing_resource,
     a_malformed_condition_is_a_problem,
 }

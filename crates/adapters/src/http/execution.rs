@@ -1,5 +1,7 @@
 //! Running commands: from a request to the engine, and from the outcome to the response.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use earmark_application::{Answer, CommandError, Envelope};
@@ -7,7 +9,7 @@ use earmark_domain::{Command, Outcome, Refusal, Sku};
 
 use super::api::Api;
 use super::request::context::RequestContext;
-use super::request::if_match::{IfMatch, NO_VERSION, must_be_new};
+use super::request::if_match::{IfMatch, must_be_new};
 use super::request::input::Mode;
 use super::response::problem::Problem;
 use super::response::problem_kinds as kinds;
@@ -18,7 +20,6 @@ use crate::wire::views::products::ProductJson;
 /// A command in the envelope of the request that brought it.
 pub(super) fn envelope(command: Command, context: RequestContext, mode: Mode) -> Envelope {
     Envelope {
-        if_version: mode.if_version,
         preview: mode.preview,
         ..Envelope::new(command, context.principal, context.id)
     }
@@ -60,31 +61,18 @@ impl Api {
         command: Command,
         mode: Mode,
     ) -> Result<HttpResponse, Problem> {
-        let mut versions = match condition {
-            None => return self.run(request, command, mode).await,
+        match condition {
+            None => self.run(request, command, mode).await,
             Some(IfMatch::Any) => {
                 self.require_existing(&command)
                     .await
                     .map_err(|problem| problem.of_preview_if(mode.preview))?;
-                return self.run(request, command, mode).await;
+                self.run(request, command, mode).await
             }
-            Some(IfMatch::Versions(versions)) => versions,
-        };
-        // The engine takes one version. A refusal has the current one, which may be another of those in the condition.
-        let mut version = versions.pop().unwrap_or(NO_VERSION);
-        loop {
-            let if_version = Some(version);
-            let answer = self
-                .execute(request, command.clone(), Mode { if_version, ..mode })
-                .await;
-            let current = match &answer {
-                Err(CommandError::Refused(Refusal::StaleVersion { version })) => *version,
-                _ => return self.respond(answer, mode).await,
-            };
-            let Some(other) = versions.iter().position(|version| *version == current) else {
-                return self.respond(answer, mode).await;
-            };
-            version = versions.swap_remove(other);
+            Some(IfMatch::Versions(versions)) => {
+                let answer = self.execute_on(Some(versions), request, command, mode).await;
+                self.respond(answer, mode).await
+            }
         }
     }
 
@@ -139,14 +127,14 @@ impl Api {
         if !must_be_new(request)? {
             return Ok(self.execute(request, command, mode).await);
         }
-        let (command, if_version) = match command {
+        let (command, versions) = match command {
             // Unlike the others it changes what it finds: a product that is new has version 0.
-            put @ Command::PutProduct(_) => (put, Some(0)),
+            put @ Command::PutProduct(_) => (put, Some(vec![0])),
             // The same order, unless there is one.
             Command::ReplaceOrder(order) => (Command::PlaceOrder(order), None),
             other => (other, None),
         };
-        let answer = self.execute(request, command, Mode { if_version, ..mode }).await;
+        let answer = self.execute_on(versions, request, command, mode).await;
         match &answer {
             Ok(outcome) if outcome.is_unchanged() => Err(exists()),
             Err(CommandError::Refused(
@@ -181,7 +169,21 @@ impl Api {
 
     /// Runs a command.
     pub(super) async fn execute(&self, request: &HttpRequest, command: Command, mode: Mode) -> Answer {
-        let envelope = envelope(command, RequestContext::of(request), mode);
+        self.execute_on(None, request, command, mode).await
+    }
+
+    /// Runs a command if what it is about has one of these versions; `None`: any.
+    async fn execute_on(
+        &self,
+        versions: Option<Vec<u64>>,
+        request: &HttpRequest,
+        command: Command,
+        mode: Mode,
+    ) -> Answer {
+        let envelope = Envelope {
+            if_versions: versions.map(Arc::from),
+            ..envelope(command, RequestContext::of(request), mode)
+        };
         self.engine().execute(envelope).await
     }
 

@@ -13,6 +13,8 @@ diesel::table! {
         next_expiry -> Nullable<Timestamptz>,
         at_risk -> Bool,
         pending -> Nullable<Text>,
+        expired_from -> Nullable<BigInt>,
+        expired_to -> Nullable<BigInt>,
         escrow_commits -> BigInt,
     }
 }
@@ -46,6 +48,8 @@ diesel::table! {
         required_by -> Nullable<Date>,
         hold_until -> Nullable<Timestamptz>,
         asked -> Nullable<Text>,
+        expired_from -> Nullable<BigInt>,
+        expired_to -> Nullable<BigInt>,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use earmark_application::StoreError;
 use earmark_domain::{
-    LineId, LineKey, Location, Locations, OrderId, Precedence, Reference, ReleaseRank, Sku, Subject, Units,
+    ExpiryStep, LineId, LineKey, Location, Locations, OrderId, Precedence, Reference, ReleaseRank, Sku, Subject, Units,
 };
 
 use crate::sql::rank;
@@ -30,6 +30,17 @@ impl RowContext<'_> {
 
     pub(crate) fn units(&self, column: &str, units: i64) -> Result<Units, StoreError> {
         self.read(column, u64::try_from(units)).map(Units::new)
+    }
+
+    /// The versions before and after holds ended: both or neither.
+    pub(crate) fn expiry_step(&self, from: Option<i64>, to: Option<i64>) -> Result<Option<ExpiryStep>, StoreError> {
+        let step = from.zip(to).map(|(from, to)| {
+            Ok(ExpiryStep {
+                before: self.read("expired_from", u64::try_from(from))?,
+                after: self.read("expired_to", u64::try_from(to))?,
+            })
+        });
+        step.transpose()
     }
 
     pub(crate) fn precedence(&self, column: &str, rank: i64) -> Result<Precedence, StoreError> {

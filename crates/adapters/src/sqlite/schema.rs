@@ -11,6 +11,8 @@ diesel::table! {
         next_expiry -> Nullable<BigInt>,
         at_risk -> Bool,
         pending -> Nullable<Text>,
+        expired_from -> Nullable<BigInt>,
+        expired_to -> Nullable<BigInt>,
     }
 }
 
@@ -50,6 +52,8 @@ diesel::table! {
         required_by -> Nullable<Text>,
         hold_until -> Nullable<BigInt>,
         asked -> Nullable<Text>,
+        expired_from -> Nullable<BigInt>,
+        expired_to -> Nullable<BigInt>,
     }
 }
 

@@ -180,6 +180,7 @@ async fn a_decision_on_another_version_is_not_stored() {
                         precondition: Precondition::SameVersion,
                         read_version: Some(7),
                         record: ProductRecord {
+                            expiry_step: None,
                             sku: sku("LAMP"),
                             name: None,
                             version: 8,

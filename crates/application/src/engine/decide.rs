@@ -85,8 +85,8 @@ fn decide_one(
     envelope: &Envelope,
     context: &DecisionContext,
 ) -> Result<Answer, Undecided> {
-    let decide = |unit_of_work: &mut UnitOfWork| match envelope.if_version {
-        Some(version) => unit_of_work.decide_on(version, &envelope.command, context),
+    let decide = |unit_of_work: &mut UnitOfWork| match &envelope.if_versions {
+        Some(versions) => unit_of_work.decide_on(versions, &envelope.command, context),
         None => unit_of_work.decide(&envelope.command, context),
     };
     let answer = if envelope.preview {

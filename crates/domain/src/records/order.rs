@@ -10,6 +10,7 @@ use crate::language::precedence::{Precedence, ReleaseRank, ServicePosition};
 use crate::language::promise::Promise;
 use crate::language::quantity::{Quantity, Units};
 use crate::promising::is_at_risk;
+use crate::records::expiry_step::ExpiryStep;
 
 /// The header of an order: of one that was placed with all of its lines at once, or whose terms changed.
 ///
@@ -27,6 +28,8 @@ pub struct OrderRecord {
     pub asked: Option<AskedOrder>,
     /// Until when it is or was held; `None`: it was firm at once. Its lines say whether it still is held.
     pub hold_until: Option<Timestamp>,
+    /// Its versions before and after its hold ended, if it did.
+    pub expiry_step: Option<ExpiryStep>,
 }
 
 /// An order line as stored, without its allocations.

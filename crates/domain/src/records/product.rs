@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::language::name::{ProductName, Sku};
 use crate::language::quantity::Count;
+use crate::records::expiry_step::ExpiryStep;
 use crate::records::pending::Pending;
 
 /// A product as stored.
@@ -24,6 +25,9 @@ pub struct ProductRecord {
     /// No hold on its stock ends before this instant; `None`: there is no hold. The hold that was to end then may be
     /// gone.
     pub next_expiry: Option<Timestamp>,
+    /// The last holds that ended on its stock, as versions: conditions on those before are met as long as nothing else
+    /// has happened to it.
+    pub expiry_step: Option<ExpiryStep>,
     /// Whether one of its lines may be at risk; `false`: none is that better stock could help.
     pub at_risk: bool,
     /// What is left to do of earlier commands. Nothing else is decided on the product until it is done.
@@ -42,6 +46,7 @@ impl ProductRecord {
             safety_stock: Count::ZERO,
             depleted: false,
             next_expiry: None,
+            expiry_step: None,
             at_risk: false,
             pending: None,
         }

@@ -19,6 +19,9 @@ impl UnitOfWork {
     /// Continues the work on a product that an earlier transaction did not finish.
     pub(super) fn continue_work(&mut self, sku: &Sku, context: &DecisionContext) -> Result<Outcome, Refusal> {
         let product = self.named_product(sku)?;
+        let before = self.products[product].version();
+        // What is freed by the end of holds serves the backlog: that follows from the deadline too.
+        let follows_expiry = (self.products[product].record().expiry_step).is_some_and(|step| step.after == before);
         let mut effects = Effects::default();
         match self.products[product].record().pending.clone() {
             // Another instance has done it.
@@ -38,6 +41,9 @@ impl UnitOfWork {
                 let mut recorder = EventRecorder::new(context, &mut self.events);
                 self.products[product].improve(&pending, &mut recorder, &mut effects);
             }
+        }
+        if follows_expiry {
+            self.products[product].record_expiry_step(before);
         }
         let done = self.products[product].record().pending.is_none();
         Ok(Outcome::Continued { done })

@@ -13,6 +13,7 @@ mod receive;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -26,6 +27,7 @@ use crate::language::line_terms::LineState;
 use crate::language::message::MessageId;
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::records::change_set::{Change, ChangeSet};
+use crate::records::expiry_step::ExpiryStep;
 use crate::records::order::OrderRecord;
 use crate::stock::index::{BatchIndex, IndexedVec, LineIndex, ProductIndex};
 use crate::stock::product::Product;
@@ -61,6 +63,32 @@ struct Header {
     record: OrderRecord,
     /// As it was read; `None`: the order had none before this transaction.
     stored: Option<OrderRecord>,
+}
+
+/// The version that a condition is compared with.
+#[derive(Debug, Clone)]
+struct VersionOf {
+    version: u64,
+    /// Earlier ones that deadlines alone have changed into it.
+    before: Option<RangeInclusive<u64>>,
+}
+
+impl VersionOf {
+    /// What does not exist has version 0.
+    const MISSING: Self = Self {
+        version: 0,
+        before: None,
+    };
+
+    /// A version, with those that are as good as long as the step has led to it.
+    fn after(version: u64, step: Option<ExpiryStep>, before: impl FnOnce(ExpiryStep) -> RangeInclusive<u64>) -> Self {
+        let before = step.filter(|step| step.after == version).map(before);
+        Self { version, before }
+    }
+
+    fn meets(&self, condition: u64) -> bool {
+        self.version == condition || self.before.as_ref().is_some_and(|before| before.contains(&condition))
+    }
 }
 
 /// The aggregates that one transaction loaded, and what has changed about them.
@@ -159,21 +187,24 @@ impl UnitOfWork {
         }
     }
 
-    /// Decides a command like [`decide`](Self::decide), if the product it is about has this version.
+    /// Decides a command like [`decide`](Self::decide), if the product or the order it is about has one of these versions,
+    /// or had one of them and nothing but deadlines has changed it since.
     ///
     /// # Errors
-    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if the product or the order has another version. Nothing has
+    /// As [`decide`](Self::decide), and [`Refusal::StaleVersion`] if it has not. Nothing has
     /// changed then.
     pub fn decide_on(
         &mut self,
-        version: u64,
+        versions: &[u64],
         command: &Command,
         context: &DecisionContext,
     ) -> Result<Outcome, Refusal> {
         match self.version_of(command, context.today) {
-            Some(current) if current != version => {
+            Some(current) if !versions.iter().any(|version| current.meets(*version)) => {
                 self.same_version = true;
-                Err(Refusal::StaleVersion { version: current })
+                Err(Refusal::StaleVersion {
+                    version: current.version,
+                })
             }
             _ => self.decide(command, context),
         }
@@ -196,32 +227,43 @@ impl UnitOfWork {
 
     /// The version of the product that a command on a product or a batch is about, or of the order that it changes; 0 if
     /// what it would create does not exist. `None` for other commands, and for what has to exist and does not.
-    fn version_of(&mut self, command: &Command, today: Date) -> Option<u64> {
+    fn version_of(&mut self, command: &Command, today: Date) -> Option<VersionOf> {
         if let Some(order) = command.changed_order() {
             let exists = self.lines_of(order).next().is_some();
-            let missing = matches!(command, Command::ReplaceOrder(_)).then_some(0);
-            return exists.then(|| self.view_order(order, today).version()).or(missing);
+            let missing = matches!(command, Command::ReplaceOrder(_)).then_some(VersionOf::MISSING);
+            return exists.then(|| self.version_of_order(order, today)).or(missing);
         }
         match command {
-            Command::PutProduct(put) => Some(self.version_of_sku(&put.sku)),
-            Command::CreateBatch(create) => Some(self.version_of_sku(&create.sku)),
+            Command::PutProduct(put) => Some(self.version_of_sku(&put.sku).unwrap_or(VersionOf::MISSING)),
+            Command::CreateBatch(create) => Some(self.version_of_sku(&create.sku).unwrap_or(VersionOf::MISSING)),
             // A product that does not exist is refused as such.
-            Command::Reallocate(sku) => self.by_sku.get(sku).map(|product| self.products[*product].version()),
+            Command::Reallocate(sku) => self.version_of_sku(sku),
             Command::ChangeBatch(ChangeBatch { reference, .. })
             | Command::ReceiveBatch { reference, .. }
             | Command::UndoReceipt(reference)
             | Command::CancelBatch(reference) => {
                 let at = self.find_batch(reference)?;
-                Some(self.products[at.product].version())
+                Some(self.version_of_product(at.product))
             }
             _ => None,
         }
     }
 
-    fn version_of_sku(&self, sku: &Sku) -> u64 {
-        self.by_sku
-            .get(sku)
-            .map_or(0, |product| self.products[*product].version())
+    fn version_of_order(&self, order: &OrderId, today: Date) -> VersionOf {
+        let version = self.view_order(order, today).version();
+        let step = self.headers.get(order).and_then(|header| header.record.expiry_step);
+        // Its versions are digests: of those before, only the very one counts.
+        VersionOf::after(version, step, |step| step.before..=step.before)
+    }
+
+    fn version_of_sku(&self, sku: &Sku) -> Option<VersionOf> {
+        self.by_sku.get(sku).map(|product| self.version_of_product(*product))
+    }
+
+    fn version_of_product(&self, product: ProductIndex) -> VersionOf {
+        let record = self.products[product].record();
+        // Its versions are counted: those within the step were read between two of the holds that ended.
+        VersionOf::after(record.version, record.expiry_step, |step| step.before..=step.after)
     }
 
     /// Whether everything that was decided is final.

@@ -1,12 +1,12 @@
 //! Holds: they count until their deadline, and from then on they count zero. One sentence a test.
 
 use earmark_domain::{
-    Command, ConfirmOrder, LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal, Term,
+    BACKLOG_PAGE, Command, ConfirmOrder, LineState, OnOrderShortage, OrderStatus, OrderTerms, Outcome, Refusal, Term,
 };
 
 use crate::support::{
-    Shop, allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, create_batch, day, dispatch, hold,
-    hold_terms, place_on, precedence, reacquire, replace, shop,
+    Shop, allocate, backorder, cancel_line, cancel_order, confirm, confirm_some, count, create_batch, day, dispatch,
+    hold, hold_terms, place_on, precedence, reacquire, replace, shop, sku,
 };
 
 fn status(answer: &Result<Outcome, Refusal>) -> Option<OrderStatus> {
@@ -492,5 +492,108 @@ mod replaced {
         let refused = shop.run(&replace("o1", &[("1", "DESK", 2)], hold_terms(60)));
         assert!(matches!(refused, Err(Refusal::LineExists { .. })));
         assert_eq!(shop.units_of("o1", "1"), [("b".into(), 2)]);
+    }
+}
+
+mod a_condition_on_a_version {
+    use super::*;
+
+    /// A shop in which a hold has a deadline in two seconds, with the versions of the batch's product and of the order.
+    fn seen() -> (Shop, u64, u64) {
+        let mut shop = shop(&[create_batch("b", "LAMP", 5, None), hold("o1", "LAMP", 4, 2)]);
+        let (product, order) = (shop.products[&sku("LAMP")].version, order_version(&mut shop));
+        (shop, product, order)
+    }
+
+    fn order_version(shop: &mut Shop) -> u64 {
+        let refused = shop.run_on(0, &cancel_order("o1"));
+        let Err(Refusal::StaleVersion { version }) = refused else {
+            unreachable!("no order has version 0: {refused:?}");
+        };
+        version
+    }
+
+    fn is_stale(answer: &Result<Outcome, Refusal>) -> bool {
+        matches!(answer, Err(Refusal::StaleVersion { .. }))
+    }
+
+    #[test]
+    fn is_met_although_a_hold_on_the_product_has_ended_since() {
+        let (mut shop, version, _) = seen();
+        shop.advance_clock(2);
+        let counted = shop.run_on(version, &count("b", 6));
+        assert!(counted.is_ok(), "{counted:?}");
+    }
+
+    #[test]
+    fn is_met_although_what_ended_holds_freed_serves_who_waits_in_many_pages() {
+        let waiting = 2 * u32::try_from(BACKLOG_PAGE).expect("a small number") + 10;
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", waiting, None),
+            hold("o1", "LAMP", waiting, 10_000),
+        ]);
+        for number in 0..waiting {
+            shop.run(&backorder(&format!("w{number:05}"), "LAMP", 1))
+                .expect("it waits");
+        }
+        let version = shop.products[&sku("LAMP")].version;
+        shop.advance_clock(10_000);
+        shop.sweep();
+        shop.finish_work();
+        assert!(shop.products[&sku("LAMP")].version > version + u64::from(waiting));
+        let counted = shop.run_on(version, &count("b", waiting + 1));
+        assert!(counted.is_ok(), "{counted:?}");
+    }
+
+    #[test]
+    fn is_met_between_two_holds_that_end() {
+        let mut shop = shop(&[
+            create_batch("b", "LAMP", 5, None),
+            hold("o1", "LAMP", 1, 2),
+            hold("o2", "LAMP", 1, 4),
+        ]);
+        shop.advance_clock(2);
+        shop.sweep();
+        let between = shop.products[&sku("LAMP")].version;
+        shop.advance_clock(2);
+        shop.sweep();
+        assert!(shop.run_on(between, &count("b", 6)).is_ok());
+    }
+
+    #[test]
+    fn is_stale_when_anything_else_has_happened_to_the_product() {
+        let (before, between, after) = (0, 1, 2);
+        for at in [before, between, after] {
+            let (mut shop, version, _) = seen();
+            let other = allocate("o2", "LAMP", 1);
+            if at == before {
+                shop.run(&other).expect("it fits");
+            }
+            shop.advance_clock(2);
+            shop.sweep();
+            if at == between {
+                shop.run(&other).expect("it fits");
+                shop.run(&hold("o3", "LAMP", 1, 2)).expect("it fits");
+                shop.advance_clock(2);
+                shop.sweep();
+            }
+            if at == after {
+                shop.run(&other).expect("it fits");
+            }
+            assert!(is_stale(&shop.run_on(version, &count("b", 6))), "{at}");
+        }
+    }
+
+    #[test]
+    fn is_met_although_the_hold_of_the_order_itself_has_ended() {
+        let (mut shop, _, version) = seen();
+        shop.advance_clock(2);
+        shop.sweep();
+        assert_ne!(order_version(&mut shop), version);
+        assert_eq!(status(&shop.run_on(version, &reacquire("o1"))), Some(OrderStatus::Firm));
+        assert!(
+            is_stale(&shop.run_on(version, &cancel_order("o1"))),
+            "it was changed since"
+        );
     }
 }

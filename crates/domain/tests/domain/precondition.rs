@@ -152,7 +152,7 @@ fn a_preview_or_a_stale_version_in_the_transaction_needs_the_same_version() {
     });
     let with_stale_version = is_under_escrow(&|unit_of_work| {
         unit_of_work
-            .decide_on(999, &name, &context)
+            .decide_on(&[999], &name, &context)
             .expect_err("a stale version");
     });
     assert!(!with_stale_version, "with a stale version");

@@ -20,6 +20,9 @@ CREATE TABLE products (
     at_risk boolean NOT NULL DEFAULT false,
     -- What is left to do of earlier commands, as JSON. It may come and go without a new version.
     pending text,
+    -- The versions before and after the last holds ended on it.
+    expired_from bigint,
+    expired_to bigint,
     -- How many of the product's versions only placed lines under escrow. `version - escrow_commits` is the base
     -- version: as long as it stands, other transactions have done nothing but place lines in the product.
     escrow_commits bigint NOT NULL DEFAULT 0,
@@ -94,7 +97,10 @@ CREATE TABLE orders (
     required_by date,
     hold_until timestamptz,
     -- What was first asked for: by it the same request is known when it comes again. NULL: each line has it.
-    asked text
+    asked text,
+    -- Its versions before and after its hold ended.
+    expired_from bigint,
+    expired_to bigint
 );
 
 -- There is no foreign key to orders, because lines that are allocated one by one have no order header; and none to

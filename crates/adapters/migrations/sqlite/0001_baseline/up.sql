@@ -19,7 +19,10 @@ CREATE TABLE products (
     -- Whether one of its lines may be at risk.
     at_risk INTEGER NOT NULL DEFAULT FALSE CHECK (at_risk IN (0, 1)),
     -- What is left to do of earlier commands, as JSON.
-    pending TEXT
+    pending TEXT,
+    -- The versions before and after the last holds ended on it.
+    expired_from INTEGER,
+    expired_to INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX products_pending ON products (sku) WHERE pending IS NOT NULL;
@@ -86,7 +89,10 @@ CREATE TABLE orders (
     required_by TEXT,
     hold_until INTEGER,
     -- What was first asked for: by it the same request is known when it comes again. NULL: each line has it.
-    asked TEXT
+    asked TEXT,
+    -- Its versions before and after its hold ended.
+    expired_from INTEGER,
+    expired_to INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- No foreign key to orders: a line that was allocated alone has no order header.

@@ -80,6 +80,7 @@ fn urgent() -> Precedence {
 
 fn header(hold_until: Option<Timestamp>) -> OrderRecord {
     OrderRecord {
+        expiry_step: None,
         id: "O-1".parse().expect("a name"),
         placed_at: Timestamp::UNIX_EPOCH,
         precedence: urgent(),

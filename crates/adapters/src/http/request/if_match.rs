@@ -1,14 +1,11 @@
-//! The conditions of a write (RFC 9110): `If-Match`, on the version of a product or an order, and `If-None-Match: *`, that what it
-//! creates is new.
+//! The conditions of a write (RFC 9110): `If-Match`, on the version of a product or an order, and `If-None-Match: *`, that
+//! what it creates is new.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderName};
 
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
-
-/// A version that nothing ever has: the precondition of a write none of whose tags can match.
-pub(crate) const NO_VERSION: u64 = u64::MAX;
 
 /// The condition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,8 +20,6 @@ use crate::wire::reading::json::{Json, JsonError, NOT_EXACT, parse};
 pub(crate) struct Mode {
     /// Whether it is only decided and not stored.
     pub(crate) preview: bool,
-    /// The version of the product that the caller has seen; `None`: any.
-    pub(crate) if_version: Option<u64>,
 }
 
 /// A request that is being read.
@@ -56,11 +54,8 @@ impl<'a> Input<'a> {
         let (mut input, query) = Self::of(request, &["preview"]);
         let preview = query.optional("preview", &mut input.faults, true_or_false);
         input.preview = preview.flatten().unwrap_or(false);
-        let mode = Mode {
-            preview: input.preview,
-            if_version: None,
-        };
-        (input, mode)
+        let preview = input.preview;
+        (input, Mode { preview })
     }
 
     /// A request that takes no query parameters.

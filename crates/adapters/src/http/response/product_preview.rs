@@ -55,6 +55,7 @@ pub(crate) fn previewed(change: &ProductChange<'_>, stored: Option<ProductRead>)
     }
     let served: Units = change.effects.allocated.iter().map(|line| line.quantity.units()).sum();
     let record = ProductRecord {
+        expiry_step: None,
         sku: change.sku.clone(),
         name: change.name.cloned(),
         version: change.version,

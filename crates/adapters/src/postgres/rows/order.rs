@@ -19,6 +19,8 @@ pub(in crate::postgres) struct OrderRow {
     required_by: Option<PgDate>,
     hold_until: Option<PgTimestamp>,
     asked: Option<String>,
+    expired_from: Option<i64>,
+    expired_to: Option<i64>,
 }
 
 impl TryFrom<OrderRow> for OrderRecord {
@@ -36,6 +38,7 @@ impl TryFrom<OrderRow> for OrderRecord {
             placed_at: at.instant("placed_at", row.placed_at)?,
             precedence: Precedence::of(priority, at.date_if_any("required_by", row.required_by)?),
             asked: asked.transpose()?,
+            expiry_step: at.expiry_step(row.expired_from, row.expired_to)?,
             hold_until: at.instant_if_any("hold_until", row.hold_until)?,
         })
     }
@@ -54,6 +57,8 @@ mod tests {
             required_by: None,
             hold_until: None,
             asked: None,
+            expired_from: None,
+            expired_to: None,
         };
         let error = OrderRecord::try_from(row).expect_err("infinity is no instant");
         assert!(

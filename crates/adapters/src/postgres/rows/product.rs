@@ -23,6 +23,8 @@ pub(in crate::postgres) struct ProductRow {
     next_expiry: Option<PgTimestamp>,
     at_risk: bool,
     pending: Option<String>,
+    expired_from: Option<i64>,
+    expired_to: Option<i64>,
     escrow_commits: i64,
 }
 
@@ -56,6 +58,7 @@ impl TryFrom<ProductRow> for ProductRecord {
             safety_stock: at.read("safety_stock", Count::new(row.safety_stock))?,
             depleted: row.depleted,
             at_risk: row.at_risk,
+            expiry_step: at.expiry_step(row.expired_from, row.expired_to)?,
             next_expiry: at.instant_if_any("next_expiry", row.next_expiry)?,
             name: at.read("name", row.name.as_deref().map(ProductName::new).transpose())?,
         })

@@ -24,6 +24,8 @@ pub(in crate::sqlite) struct OrderRow {
     required_by: Option<String>,
     hold_until: Option<i64>,
     asked: Option<String>,
+    expired_from: Option<i64>,
+    expired_to: Option<i64>,
 }
 
 /// An order's record.
@@ -40,6 +42,7 @@ pub(in crate::sqlite) fn order(row: OrderRow) -> Result<OrderRecord, StoreError>
         precedence: Precedence::of(at.read("priority", Priority::new(row.priority))?, required_by),
         asked: asked.transpose()?,
         hold_until: hold_until.transpose()?,
+        expiry_step: at.expiry_step(row.expired_from, row.expired_to)?,
         id: at.read("order_id", OrderId::new(&row.order_id))?,
     })
 }
@@ -54,6 +57,8 @@ pub(in crate::sqlite) struct OrderValues<'a> {
     pub(in crate::sqlite) required_by: Option<String>,
     pub(in crate::sqlite) hold_until: Option<i64>,
     pub(in crate::sqlite) asked: Option<String>,
+    pub(in crate::sqlite) expired_from: Option<i64>,
+    pub(in crate::sqlite) expired_to: Option<i64>,
 }
 
 /// An order's row.
@@ -65,6 +70,8 @@ pub(in crate::sqlite) fn order_values(order: &OrderRecord) -> OrderValues<'_> {
         required_by: order.precedence.required_by().map(|day| day.to_string()),
         hold_until: order.hold_until.map(Timestamp::as_microsecond),
         asked: order.asked.map(|asked| asked.to_string()),
+        expired_from: order.expiry_step.map(|step| counter(step.before)),
+        expired_to: order.expiry_step.map(|step| counter(step.after)),
     }
 }
 

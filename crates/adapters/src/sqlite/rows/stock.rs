@@ -24,6 +24,8 @@ pub(in crate::sqlite) struct ProductRow {
     next_expiry: Option<i64>,
     at_risk: bool,
     pending: Option<String>,
+    expired_from: Option<i64>,
+    expired_to: Option<i64>,
 }
 
 /// A product's record.
@@ -43,6 +45,7 @@ pub(in crate::sqlite) fn product(row: ProductRow) -> Result<ProductRecord, Store
         safety_stock: at.read("safety_stock", Count::new(row.safety_stock))?,
         depleted: row.depleted,
         at_risk: row.at_risk,
+        expiry_step: at.expiry_step(row.expired_from, row.expired_to)?,
         next_expiry: row.next_expiry.map(expiry).transpose()?,
         sku,
     })
@@ -62,6 +65,8 @@ pub(in crate::sqlite) struct ProductValues<'a> {
     next_expiry: Option<i64>,
     at_risk: bool,
     pending: Option<String>,
+    expired_from: Option<i64>,
+    expired_to: Option<i64>,
 }
 
 /// A product's row.
@@ -76,6 +81,8 @@ pub(in crate::sqlite) fn product_values(product: &ProductRecord) -> ProductValue
         next_expiry: product.next_expiry.map(Timestamp::as_microsecond),
         at_risk: product.at_risk,
         pending: product.pending.as_ref().map(pending::to_json),
+        expired_from: product.expiry_step.map(|step| counter(step.before)),
+        expired_to: product.expiry_step.map(|step| counter(step.after)),
     }
 }
 

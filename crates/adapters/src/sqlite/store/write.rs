@@ -118,8 +118,10 @@ fn write_batch(connection: &mut SqliteConnection, change: &Change<BatchRecord>) 
 }
 
 fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord>]) -> Result<(), StoreError> {
-    static NEW: LazyLock<Insert<NewOrders>> =
-        LazyLock::new(|| insert_into!(orders: order_id, placed_at, priority, required_by, hold_until, asked));
+    static NEW: LazyLock<Insert<NewOrders>> = LazyLock::new(|| {
+        insert_into!(orders: order_id, placed_at, priority, required_by, hold_until, asked,
+            expired_from, expired_to)
+    });
     let mut new = Vec::with_capacity(changes.len());
     for change in changes {
         match change {
@@ -140,6 +142,8 @@ fn write_orders(connection: &mut SqliteConnection, changes: &[Change<OrderRecord
             .optional_owned_text(values.required_by)
             .optional_integer(values.hold_until)
             .optional_owned_text(values.asked)
+            .optional_integer(values.expired_from)
+            .optional_integer(values.expired_to)
     })
 }
 

@@ -87,6 +87,7 @@ fn quantity(units: u32) -> Quantity {
 
 fn product(name: &str, version: u64) -> ProductRecord {
     ProductRecord {
+        expiry_step: None,
         sku: sku(),
         name: Some(ProductName::new(name).expect("a product name")),
         version,
@@ -140,6 +141,7 @@ fn a_small_shop() -> ChangeSet {
         }],
         batches: vec![Change::New(batch())],
         orders: vec![Change::New(OrderRecord {
+            expiry_step: None,
             id: key().order,
             placed_at: instant(),
             precedence: Precedence::default(),

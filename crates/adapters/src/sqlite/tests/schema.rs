@@ -73,6 +73,7 @@ columns_of_tuples! {
     (A B C D E F)
     (A B C D E)
     (A B C D E F G)
+    (A B C D E F G H)
     (A B C D E F G H I)
     (A B C D E F G H I J K)
     (A B C D E F G H I J K L)

@@ -33,6 +33,7 @@ use crate::language::quantity::{Count, Units};
 use crate::promising::{Improve, is_at_risk, promisable, promise_date};
 use crate::records::batch::{BatchRecord, Preference};
 use crate::records::change_set::{Change, ChangeSet, ProductChange};
+use crate::records::expiry_step::ExpiryStep;
 use crate::records::pending::Pending;
 use crate::records::precondition::Precondition;
 use crate::records::product::ProductRecord;
@@ -269,6 +270,11 @@ impl Product {
     /// Sets when the next hold ends.
     pub(crate) const fn set_next_expiry(&mut self, at: Option<Timestamp>) {
         self.record.next_expiry = at;
+    }
+
+    /// Records that its version rose from an earlier one because holds ended, and for no other reason.
+    pub(crate) fn record_expiry_step(&mut self, before: u64) {
+        self.record.expiry_step = ExpiryStep::join(self.record.expiry_step, before, self.record.version);
     }
 
     /// Serves the backlog from available stock, in order of service. A line that does not fit is passed over. If the

@@ -117,6 +117,7 @@ impl UnitOfWork {
             precedence,
             asked: None,
             hold_until: None,
+            expiry_step: None,
         };
         self.headers.insert(order.clone(), Header { record, stored: None });
     }

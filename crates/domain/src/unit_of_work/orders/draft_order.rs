@@ -34,6 +34,7 @@ pub(in crate::unit_of_work) fn header_of(place: &PlaceOrder, context: &DecisionC
                 .saturating_add(hold.duration())
                 .unwrap_or(jiff::Timestamp::MAX)
         }),
+        expiry_step: None,
     }
 }
 

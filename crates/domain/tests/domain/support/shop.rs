@@ -43,6 +43,9 @@ pub(crate) enum First {
     Continue(BTreeSet<Sku>),
 }
 
+/// How a command is decided.
+type Decide<'a> = dyn Fn(&mut UnitOfWork, &Command, &DecisionContext) -> Result<Outcome, Refusal> + 'a;
+
 /// The outcome of each command, and what has to be stored.
 pub(crate) type Decided = (Vec<Result<Outcome, Refusal>>, ChangeSet);
 
@@ -54,9 +57,21 @@ impl Shop {
 
     /// Runs commands in one transaction.
     pub(crate) fn run_together(&mut self, commands: &[&Command]) -> Vec<Result<Outcome, Refusal>> {
+        self.run_by(commands, &UnitOfWork::decide)
+    }
+
+    /// Runs a command on the condition that what it is about has a version.
+    pub(crate) fn run_on(&mut self, version: u64, command: &Command) -> Result<Outcome, Refusal> {
+        let decide = |unit_of_work: &mut UnitOfWork, command: &Command, context: &DecisionContext| {
+            unit_of_work.decide_on(&[version], command, context)
+        };
+        self.run_by(&[command], &decide).remove(0)
+    }
+
+    fn run_by(&mut self, commands: &[&Command], decide: &Decide<'_>) -> Vec<Result<Outcome, Refusal>> {
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
-            match self.decide_together(commands) {
+            match self.decide_by(commands, decide) {
                 Ok((outcomes, changes)) => {
                     self.ticks += many;
                     self.store(changes);
@@ -74,6 +89,10 @@ impl Shop {
     /// # Errors
     /// What has to be done first.
     pub(crate) fn decide_together(&self, commands: &[&Command]) -> Result<Decided, First> {
+        self.decide_by(commands, &UnitOfWork::decide)
+    }
+
+    fn decide_by(&self, commands: &[&Command], decide: &Decide<'_>) -> Result<Decided, First> {
         let mut scope = Scope::of(commands.iter().copied());
         let many = i64::try_from(commands.len()).expect("a few");
         loop {
@@ -90,7 +109,7 @@ impl Shop {
             }
             let outcomes = (self.ticks + 1..)
                 .zip(commands)
-                .map(|(tick, command)| unit_of_work.decide(command, &self.context(tick)))
+                .map(|(tick, command)| decide(&mut unit_of_work, command, &self.context(tick)))
                 .collect();
             match unit_of_work.close() {
                 Ok(changes) => return Ok((outcomes, changes)),

@@ -24,6 +24,12 @@ fn bind_products<'a>(statement: Statement<'a>, products: &[&'a ProductRecord]) -
         .array::<Nullable<Text>, _>(column(products, |product| {
             product.pending.as_ref().map(pending::to_json)
         }))
+        .array::<Nullable<BigInt>, _>(column(products, |product| {
+            product.expiry_step.map(|step| counter(step.before))
+        }))
+        .array::<Nullable<BigInt>, _>(column(products, |product| {
+            product.expiry_step.map(|step| counter(step.after))
+        }))
 }
 
 /// Inserts new products.
@@ -31,8 +37,8 @@ pub(super) fn insert<'a>(products: &[&'a ProductRecord]) -> Statement<'a> {
     bind_products(
         statement(
             "INSERT INTO products \
-             (sku, name, version, batches_created, safety_stock, depleted, next_expiry, at_risk, pending) \
-             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
+             (sku, name, version, batches_created, safety_stock, depleted, next_expiry, at_risk, pending, \
+             expired_from, expired_to) SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku) ORDER BY new.sku COLLATE \"C\"",
         ),
         products,
     )
@@ -45,9 +51,9 @@ pub(super) fn update<'a>(products: &[(u64, &'a ProductRecord)]) -> Statement<'a>
         statement(
             "UPDATE products SET name = new.name, version = new.version, batches_created = new.batches_created, \
              safety_stock = new.safety_stock, depleted = new.depleted, next_expiry = new.next_expiry, \
-             at_risk = new.at_risk, pending = new.pending \
-             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, safety_stock, \
-             depleted, next_expiry, at_risk, pending, read_version) \
+             at_risk = new.at_risk, pending = new.pending, expired_from = new.expired_from, expired_to = new.expired_to \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (sku, name, version, batches_created, safety_stock, \
+             depleted, next_expiry, at_risk, pending, expired_from, expired_to, read_version) \
              WHERE products.sku = new.sku AND products.version = new.read_version AND products.sku = ANY (?)",
         ),
         &records,

@@ -325,6 +325,7 @@ fn the_cache_is_bounded_and_drops_the_least_recently_used_first() {
     let mut product_cache = ProductCache::default();
     let product = |number: usize| Loaded {
         products: vec![ProductRecord {
+            expiry_step: None,
             sku: sku(&format!("P-{number}")),
             name: None,
             version: 1,
