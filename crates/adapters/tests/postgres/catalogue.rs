@@ -110,7 +110,9 @@ columns!(A B);
 columns!(A B C D E);
 columns!(A B C D E F);
 columns!(A B C D E F G);
+columns!(A B C D E F G H);
 columns!(A B C D E F G H I J);
+columns!(A B C D E F G H I J K L);
 columns!(A B C D E F G H I J K L M N O P);
 columns!(A B C D E F G H I J K L M N O P Q R S T U);
 
