@@ -6,6 +6,7 @@
 
 mod answer;
 mod background;
+mod books;
 mod decision;
 mod engine;
 mod envelope;
@@ -17,15 +18,19 @@ mod verify;
 
 pub use answer::{Answer, CommandError};
 pub use background::{ProductJob, ProductWork, purge_expired_keys};
+pub use books::{Books, BooksId, CursorGone, Epoch, EventId, IdentityError, LogPosition};
 pub use decision::{Decide, Decided, Undecided};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
-    Audit, BatchSelection, Clock, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, Fingerprint,
-    Health, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS,
-    LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Meter,
-    NoMeter, OrderSelection, PURGE_BATCH, Page, Store, Views, Worklist,
+    Audit, BatchSelection, Clock, DeadLetter, DeadLetterAction, DeadReason, DeliveryLimits, DueOrder, EncodedEvent,
+    EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health, IdempotencyKey,
+    IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
+    LastPublished, LeaseClaim, LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
+    MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
+    PublishError, Publisher, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views,
+    Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

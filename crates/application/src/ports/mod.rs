@@ -9,7 +9,9 @@ mod health;
 mod idempotency;
 mod ids;
 mod meter;
+mod publisher;
 mod store;
+mod subscriptions;
 mod views;
 mod worklist;
 
@@ -24,6 +26,11 @@ pub use idempotency::{
 };
 pub use ids::Ids;
 pub use meter::{Meter, NoMeter};
+pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
 pub use store::{InFlight, InFlightSender, Store};
+pub use subscriptions::{
+    DeadLetter, DeadLetterAction, DeadReason, Failing, LeaseClaim, LeaseHolder, Progress, SubscriptionLease,
+    SubscriptionName, SubscriptionStatus, Subscriptions,
+};
 pub use views::{BatchSelection, MAX_LIST_ROWS, OrderSelection, Page, Views};
 pub use worklist::{DueOrder, Worklist};
