@@ -24,10 +24,10 @@ pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
-    Audit, BatchSelection, Clock, DeadLetter, DeadLetterAction, DeadReason, DeliveryLimits, DueOrder, EncodedEvent,
-    EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health, IdempotencyKey,
-    IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
-    LastPublished, LeaseClaim, LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
+    Audit, BatchSelection, Clock, DeadLetter, DeadLetterAction, DeliveryLimits, DueOrder, EncodedEvent, EventFeed,
+    EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health, IdempotencyKey, IdempotencyKeyError,
+    IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS, LastPublished, LeaseClaim,
+    LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_LETTERS,
     MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
     PublishError, Publisher, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views,
     Worklist,

@@ -29,8 +29,8 @@ pub use meter::{Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
 pub use store::{InFlight, InFlightSender, Store};
 pub use subscriptions::{
-    DeadLetter, DeadLetterAction, DeadReason, Failing, LeaseClaim, LeaseHolder, Progress, SubscriptionLease,
-    SubscriptionName, SubscriptionStatus, Subscriptions,
+    DeadLetter, DeadLetterAction, Failing, LeaseClaim, LeaseHolder, LetterState, MAX_DEAD_LETTERS, Progress,
+    SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
 pub use views::{BatchSelection, MAX_LIST_ROWS, OrderSelection, Page, Views};
 pub use worklist::{DueOrder, Worklist};

@@ -53,6 +53,9 @@ pub enum PublishError {
         /// When to try again, if the sink says so.
         retry_after: Option<Duration>,
     },
+    /// The sink answered and has taken nothing of the delivery: because of one of the events, or for a reason of its own.
+    #[error("it did not take the delivery: {0}")]
+    NotTaken(String),
     /// The last event of the sink is not the one that was supposed: it has lost some, or another relay publishes to it.
     /// Whoever goes on asks for it anew.
     #[error("it is not where it was: {0}")]

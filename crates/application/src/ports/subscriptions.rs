@@ -97,28 +97,34 @@ pub struct Failing {
     pub reason: String,
 }
 
-/// An event that a subscriber has not taken.
+/// The most dead letters of a subscription. With so many it goes no further until some are decided on: its relay has them
+/// all in memory.
+pub const MAX_DEAD_LETTERS: usize = 10_000;
+
+/// An event that was put aside, so that the others get on: its subscriber has not taken it, or it waits behind such a one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The event's sequence.
     pub sequence: u64,
     /// The product it is about.
     pub sku: Option<Sku>,
-    /// Why it was not taken.
-    pub reason: DeadReason,
+    /// What is to become of it.
+    pub state: LetterState,
+    /// How often it was tried.
+    pub attempts: u32,
     /// When it was put aside.
     pub since: Timestamp,
-    /// Whether it is to be delivered once more.
-    pub replay: bool,
 }
 
-/// Why an event is a dead letter.
+/// What is to become of an event that was put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeadReason {
-    /// The subscriber refused it.
-    Refused(String),
-    /// It waits behind an earlier dead letter of its product.
+pub enum LetterState {
+    /// It is delivered when no earlier event of its product is left.
     Waits,
+    /// It was not taken, for this reason, and is tried again.
+    Tried(String),
+    /// It was not taken too often, or is refused for good, for this reason. Somebody has to decide on it.
+    Dead(String),
 }
 
 /// A subscription as it is shown.
@@ -130,16 +136,18 @@ pub struct SubscriptionStatus {
     pub progress: Progress,
     /// Whether somebody holds its lease.
     pub is_leased: bool,
-    /// How many dead letters it has.
-    pub dead_letters: u64,
+    /// How many events are put aside.
+    pub put_aside: u64,
+    /// How many of these somebody has to decide on.
+    pub dead: u64,
 }
 
 /// What is to be done with dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeadLetterAction {
-    /// They are delivered once more, in their order.
+    /// They are delivered once more, in their order: they wait, and were never tried.
     Replay,
-    /// They are dropped.
+    /// They are dropped, whatever was to become of them.
     Skip,
 }
 
@@ -153,8 +161,8 @@ pub trait Subscriptions: Send + Sync {
     /// [`StoreError`].
     async fn lease(&self, claim: &LeaseClaim) -> Result<Option<SubscriptionLease>, StoreError>;
 
-    /// Stores how far a subscription has got, with the dead letters that are added to it, if the fence is that of the last
-    /// lease. `false`: it is not, and nothing has changed. A dead letter that is there already stays as it is.
+    /// Stores how far a subscription has got, with the events that are put aside or tried again, if the fence is that of
+    /// the last lease. `false`: it is not, and nothing has changed.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -163,7 +171,7 @@ pub trait Subscriptions: Send + Sync {
         name: &SubscriptionName,
         fence: u64,
         progress: &Progress,
-        dead: &[DeadLetter],
+        letters: &[DeadLetter],
     ) -> Result<bool, StoreError>;
 
     /// Gives the lease back before it ends, if it still is this one.
@@ -178,26 +186,19 @@ pub trait Subscriptions: Send + Sync {
     /// [`StoreError`].
     async fn subscriptions(&self, now: Timestamp) -> Result<Vec<SubscriptionStatus>, StoreError>;
 
-    /// The dead letters of a subscription after a sequence, ascending; `replay`: those alone that are to be delivered
-    /// once more.
+    /// The events that a subscription has put aside, after a sequence, ascending.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn dead_letters(
         &self,
         name: &SubscriptionName,
-        replay: bool,
         after: u64,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
 
-    /// The first dead letter of a product in a subscription, if there is one that is not being replayed.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn is_blocked(&self, name: &SubscriptionName, sku: &Sku) -> Result<bool, StoreError>;
-
-    /// Decides on dead letters: all of a subscription, or those with these sequences. Answers how many there were.
+    /// Decides on events that were put aside: all of a subscription, or those with these sequences. Replaying is of dead
+    /// ones alone. Answers how many it concerned.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -208,7 +209,7 @@ pub trait Subscriptions: Send + Sync {
         action: DeadLetterAction,
     ) -> Result<u64, StoreError>;
 
-    /// Removes dead letters that were delivered, if the fence is that of the last lease. `false`: it is not.
+    /// Removes events that were put aside and are delivered now, if the fence is that of the last lease. `false`: it is not.
     ///
     /// # Errors
     /// [`StoreError`].
