@@ -8,6 +8,7 @@ mod answer;
 mod background;
 mod books;
 mod decision;
+mod delivery;
 mod engine;
 mod envelope;
 mod lists;
@@ -20,17 +21,18 @@ pub use answer::{Answer, CommandError};
 pub use background::{ProductJob, ProductWork, purge_expired_keys};
 pub use books::{Books, BooksId, CursorGone, Epoch, EventId, IdentityError, LogPosition};
 pub use decision::{Decide, Decided, Undecided};
+pub use delivery::{AfterRefusal, Chunk, Encode, EventTail, Follower, Relay, RelayPorts, TailError};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
-    Audit, BatchSelection, Clock, DeadLetter, DeadLetterAction, DeliveryLimits, DueOrder, EncodedEvent, EventFeed,
-    EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health, IdempotencyKey, IdempotencyKeyError,
-    IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS, LastPublished, LeaseClaim,
-    LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_LETTERS,
-    MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
-    PublishError, Publisher, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views,
-    Worklist,
+    Audit, BatchSelection, Clock, DeadLetter, DeadLetterAction, DeliveryLimits, DeliveryMeter, DueOrder, EncodedEvent,
+    EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health, IdempotencyKey,
+    IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
+    LastPublished, LeaseClaim, LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter,
+    MAX_DEAD_LETTERS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page,
+    Progress, PublishError, Publisher, RetryPolicy, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus,
+    Subscriptions, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

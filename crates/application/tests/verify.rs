@@ -2,10 +2,12 @@
 
 use std::sync::Mutex;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use earmark_application::{
-    Audit, BatchRead, BatchSelection, EncodedEvent, EventFeed, EventFilter, EventPage, LineRead, OrderRead,
-    OrderSelection, Page, ProductRead, ProductSummary, Report, StoreError, VerifyPorts, Views, verify,
+    Audit, BatchRead, BatchSelection, Books, BooksId, EncodedEvent, Epoch, EventFeed, EventFilter, EventPage, LineRead,
+    OrderRead, OrderSelection, Page, ProductRead, ProductSummary, Report, StoreError, VerifyPorts, Views, verify,
 };
 use earmark_domain::{
     AllocationRecord, AuditedOrder, AuditedProduct, BatchRecord, Event, Fact, LineId, LineKey, LineRecord, LineState,
@@ -202,6 +204,8 @@ impl EventFeed for Past {
             next,
             complete: next > u64::from(self.lines),
             events,
+            newest: u64::from(self.lines + 1),
+            books: Books::new(BooksId::of([0; 16]), Arc::from([Epoch { number: 1, after: 0 }])),
         })
     }
 

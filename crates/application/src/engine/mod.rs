@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use earmark_domain::Command;
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::answer::{Answer, CommandError};
 use crate::envelope::Envelope;
@@ -147,6 +147,12 @@ impl Engine {
     /// Waits until a transaction has left work on a product to be continued.
     pub async fn work_pending(&self) {
         self.shared.work_pending.notified().await;
+    }
+
+    /// Notified when a transaction has stored events. Of many who wait for it, one is woken.
+    #[must_use]
+    pub fn events_stored(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.events_stored)
     }
 
     /// Waits until a group has left due holds that it had no time to expire.

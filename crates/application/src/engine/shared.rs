@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) work_pending: Notify,
     /// Notified when a group left due holds that it had no time to expire.
     pub(crate) holds_due: Notify,
+    /// Notified when a transaction has stored events.
+    pub(crate) events_stored: Arc<Notify>,
     pub(crate) draining: AtomicBool,
     pub(crate) next_stream: AtomicUsize,
     /// The products that others have locked.
@@ -85,6 +87,7 @@ impl Shared {
             promising,
             work_pending: Notify::new(),
             holds_due: Notify::new(),
+            events_stored: Arc::default(),
             draining: AtomicBool::new(false),
             next_stream: AtomicUsize::new(0),
             locked_products: LockedProducts::default(),

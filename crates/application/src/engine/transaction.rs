@@ -171,6 +171,9 @@ impl Transaction {
             shared.work_pending.notify_one();
         }
         self.answer(shared, decided.answers);
+        if events > 0 {
+            shared.events_stored.notify_one();
+        }
     }
 
     /// The instant at which the commands are decided: one reading of the clock for all of them, for the question which

@@ -5,6 +5,7 @@ use earmark_domain::{OrderId, SequencedEvent, Sku, Subject};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::books::Books;
 use crate::store_error::StoreError;
 
 /// Which events a reader wants. Empty: all of them.
@@ -52,6 +53,10 @@ pub struct EventPage<Event = SequencedEvent> {
     /// Whether it reaches the newest event. Where it does not, more may follow, however few events are on it: a page
     /// looks at a bounded number of events, and a filter may pass none of them.
     pub complete: bool,
+    /// The last sequence of the log when the page was read.
+    pub newest: u64,
+    /// The books that the log is of.
+    pub books: Books,
 }
 
 /// Reads events in the order of commits. An event that commits late is never skipped. Pages are bounded by `limit`, and

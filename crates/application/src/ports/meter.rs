@@ -1,6 +1,8 @@
-//! The meter: where the engine's figures go.
+//! The meters: where the figures of the engine and of deliveries go.
 
 use std::time::Duration;
+
+use super::subscriptions::SubscriptionName;
 
 /// Takes the engine's figures. Called on the hot path: implementations must not block.
 pub trait Meter: Send + Sync {
@@ -15,6 +17,18 @@ pub trait Meter: Send + Sync {
     fn queued(&self, lane: usize, depth: usize);
 }
 
+/// Takes the figures of deliveries.
+pub trait DeliveryMeter: Send + Sync {
+    /// So many events were delivered.
+    fn delivered(&self, subscription: &SubscriptionName, events: u64);
+    /// A delivery failed, and is tried again.
+    fn retried(&self, subscription: &SubscriptionName);
+    /// So many events are put aside now.
+    fn put_aside(&self, subscription: &SubscriptionName, events: u64);
+    /// So many events are still to be delivered, the first of them for so long.
+    fn lags(&self, subscription: &SubscriptionName, events: u64, oldest: Duration);
+}
+
 /// Drops all figures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoMeter;
@@ -27,4 +41,14 @@ impl Meter for NoMeter {
     fn conflicted(&self) {}
 
     fn queued(&self, _lane: usize, _depth: usize) {}
+}
+
+impl DeliveryMeter for NoMeter {
+    fn delivered(&self, _subscription: &SubscriptionName, _events: u64) {}
+
+    fn retried(&self, _subscription: &SubscriptionName) {}
+
+    fn put_aside(&self, _subscription: &SubscriptionName, _events: u64) {}
+
+    fn lags(&self, _subscription: &SubscriptionName, _events: u64, _oldest: Duration) {}
 }

@@ -25,8 +25,8 @@ pub use idempotency::{
     LeaseOutcome, LeaseRequest, LeaseToken, MAX_IDEMPOTENCY_KEY_CHARS, PURGE_BATCH,
 };
 pub use ids::Ids;
-pub use meter::{Meter, NoMeter};
-pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
+pub use meter::{DeliveryMeter, Meter, NoMeter};
+pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use store::{InFlight, InFlightSender, Store};
 pub use subscriptions::{
     DeadLetter, DeadLetterAction, Failing, LeaseClaim, LeaseHolder, LetterState, MAX_DEAD_LETTERS, Progress,

@@ -41,6 +41,27 @@ pub enum LastPublished {
     Unknown,
 }
 
+/// When a delivery that failed is tried again: after `first`, then after twice as long each time, up to `longest`. Each
+/// wait is shortened by a random part of up to a half, so that many who failed together do not come back together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// The first wait.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+    /// After how long without any delivery the subscription is disabled; `None`: never.
+    pub give_up_after: Option<Duration>,
+}
+
+impl RetryPolicy {
+    /// For a broker that the operator runs: it is looked for every few seconds, for ever.
+    pub const BROKER: Self = Self {
+        first: Duration::from_millis(100),
+        longest: Duration::from_secs(5),
+        give_up_after: None,
+    };
+}
+
 /// Why events were not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
@@ -92,7 +113,12 @@ pub trait Publisher: Send + Sync {
         false
     }
 
-    /// The last event that the sink has.
+    /// When a delivery that failed is tried again.
+    fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy::BROKER
+    }
+
+    /// The last event that the sink has, of those that were published in their order.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -105,7 +131,8 @@ pub trait Publisher: Send + Sync {
     /// [`PublishError`].
     async fn publish(&self, events: &[Arc<EventMessage>]) -> Result<(), PublishError>;
 
-    /// Publishes one event again that the sink had refused, out of its order.
+    /// Publishes one event again that the sink had refused, out of its order. [`last_published`](Self::last_published) MUST
+    /// NOT take it for the last one.
     ///
     /// # Errors
     /// [`PublishError`].

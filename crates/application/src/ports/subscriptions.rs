@@ -162,7 +162,8 @@ pub trait Subscriptions: Send + Sync {
     async fn lease(&self, claim: &LeaseClaim) -> Result<Option<SubscriptionLease>, StoreError>;
 
     /// Stores how far a subscription has got, with the events that are put aside or tried again, if the fence is that of
-    /// the last lease. `false`: it is not, and nothing has changed.
+    /// the last lease. `false`: it is not, and nothing has changed. Where `disabled` is `None` it stays as it is: somebody
+    /// may have disabled the subscription meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -25,6 +25,17 @@ pub enum Subject {
     Order(OrderId),
 }
 
+impl Subject {
+    /// The product, if it is one.
+    #[must_use]
+    pub const fn sku(&self) -> Option<&Sku> {
+        match self {
+            Self::Product { sku, .. } => Some(sku),
+            Self::Order(_) => None,
+        }
+    }
+}
+
 /// One event, before it has a position in the global sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
