@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use earmark_application::{Engine, Meter, NoMeter};
+use earmark_adapters::wire::event_body;
+use earmark_application::{Engine, EventTail, Meter, NoMeter};
 use earmark_domain::Promising;
 use tokio::task::JoinSet;
 
@@ -16,6 +17,8 @@ pub(crate) struct App {
     pub(crate) ports: Ports,
     /// The rules by which the engine promises stock.
     pub(crate) promising: Promising,
+    /// The log as it is written, read once for all who follow it.
+    pub(crate) tail: Arc<EventTail>,
     lanes: JoinSet<()>,
 }
 
@@ -38,8 +41,10 @@ impl App {
             meter,
             settings.engine.engine_settings(settings.promising),
         );
+        let tail = EventTail::new(Arc::clone(&ports.events), Box::new(event_body));
         Self {
             engine,
+            tail,
             ports,
             promising: settings.promising,
             lanes: lanes.into_iter().map(|lane| lane.run()).collect(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::events::EventsCommand;
 use crate::commands::export::ExportArgs;
 use crate::commands::import::ImportArgs;
 use crate::settings::{Flag, Layers};
@@ -124,6 +125,9 @@ Exit codes: as for `earmark serve`.")]
     Import(ImportArgs),
     /// Write a table to standard output
     Export(ExportArgs),
+    /// Show who is told of events, and decide on what they have not taken
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Check every balance against the allocations and the events
     ///
     /// Recomputes the stored balances from the allocations and again from the events, and checks every rule that must

@@ -23,6 +23,8 @@ mod dispatch;
 mod failure;
 mod open_files;
 mod output;
+mod publishers;
+mod relays;
 mod service;
 mod settings;
 mod signals;

@@ -18,6 +18,8 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::background_jobs::BackgroundJobs;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
+use crate::publishers::Subscribers;
+use crate::relays::Relays;
 use crate::settings::Listen;
 use crate::signals::{Sender, Signals};
 use crate::{open_files, output};
@@ -63,6 +65,7 @@ pub(crate) struct Service {
     pub(crate) listener: TcpListener,
     pub(crate) signals: Signals,
     pub(crate) site: Site,
+    pub(crate) subscribers: Subscribers,
 }
 
 impl Service {
@@ -80,16 +83,19 @@ impl Service {
             listener,
             mut signals,
             site,
+            subscribers,
         } = self;
         let failed = |error: io::Error| Failure::Failed(format!("the server can't run: {error}"));
         let address = listener.local_addr().map_err(failed)?;
         let readiness = Readiness::new();
+        let deliveries = Arc::new(metrics.deliveries());
         let api = api(&app, metrics, readiness.clone(), site);
         let path = api.base_path().to_owned();
         let server = http::serve(listener, &api, open_files::raise_limit()).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
         let mut jobs = BackgroundJobs::start(&app);
+        let mut relays = Relays::start(&app, subscribers, deliveries);
 
         tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::print(format_args!("Earmark listens on http://{address}{path}/"))?;
@@ -111,6 +117,12 @@ impl Service {
                 failure = Some(format!("a background job stopped unexpectedly: {why}"));
                 Sender::Supervisor
             }
+            // And one without its relays would tell nobody of anything.
+            why = relays.failed() => {
+                tracing::error!(%why, "a relay stopped unexpectedly; ending the service");
+                failure = Some(format!("a relay stopped unexpectedly: {why}"));
+                Sender::Supervisor
+            }
             sender = signals.next() => sender,
         };
         tracing::info!("draining; a second signal ends the service at once");
@@ -122,7 +134,7 @@ impl Service {
         let drained = timeout(DRAIN_TIMEOUT, async {
             app.ports.clock.pause(notice).await;
             readiness.close();
-            drain(&handle, serving, jobs, app).await;
+            drain(&handle, serving, jobs, app, relays).await;
         });
         tokio::select! {
             drained = drained => match drained {
@@ -147,6 +159,8 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
     let ports = http::Ports {
         views: Arc::clone(&app.ports.views),
         events: Arc::clone(&app.ports.events),
+        subscriptions: Arc::clone(&app.ports.subscriptions),
+        tail: Arc::clone(&app.tail),
         health: Arc::clone(&app.ports.health),
         idempotency: Arc::clone(&app.ports.idempotency),
         clock: Arc::clone(&app.ports.clock),
@@ -162,7 +176,13 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
 }
 
 /// Runs both phases of the drain: first the server, then the engine.
-async fn drain(server: &ServerHandle, serving: JoinHandle<io::Result<()>>, jobs: BackgroundJobs, app: App) {
+async fn drain(
+    server: &ServerHandle,
+    serving: JoinHandle<io::Result<()>>,
+    jobs: BackgroundJobs,
+    app: App,
+    relays: Relays,
+) {
     server.stop(true).await;
     match serving.await {
         Ok(Ok(())) => {}
@@ -171,4 +191,5 @@ async fn drain(server: &ServerHandle, serving: JoinHandle<io::Result<()>>, jobs:
     }
     jobs.stop().await;
     app.close().await;
+    relays.stop().await;
 }

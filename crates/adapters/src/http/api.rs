@@ -5,7 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Clock, Engine, EventFeed, Health, IdempotencyStore, Ids, StoreError, Views};
+use earmark_application::{
+    Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, StoreError, Subscriptions, Views,
+};
 use earmark_domain::Promising;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -50,6 +52,10 @@ pub struct Ports {
     pub views: Arc<dyn Views>,
     /// Events.
     pub events: Arc<dyn EventFeed>,
+    /// Who is told of events.
+    pub subscriptions: Arc<dyn Subscriptions>,
+    /// The log as it is written.
+    pub tail: Arc<EventTail>,
     /// Whether the store answers.
     pub health: Arc<dyn Health>,
     /// Answers under idempotency keys.

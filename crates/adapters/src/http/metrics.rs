@@ -15,6 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::delivery_metrics::DeliveryMetrics;
+
 /// The media type that [`Metrics::text`] is written in.
 pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -82,6 +84,7 @@ pub struct Metrics {
     routes: RwLock<HashMap<String, Arc<RouteSeries>>>,
     event_streams: Gauge,
     bulk_streams: Gauge,
+    deliveries: DeliveryMetrics,
     /// Whether the last group that was answered could not be stored.
     write_failed: AtomicBool,
     /// How many answers said so.
@@ -145,6 +148,7 @@ impl Metrics {
         );
         let bulk_streams = Gauge::default();
         registry.register("http_bulk_streams", "Bulk streams that are open", bulk_streams.clone());
+        let deliveries = DeliveryMetrics::register(&mut registry);
         Self {
             registry,
             commands,
@@ -158,9 +162,16 @@ impl Metrics {
             routes: RwLock::default(),
             event_streams,
             bulk_streams,
+            deliveries,
             write_failed: AtomicBool::new(false),
             failed_writes: AtomicU64::new(0),
         }
+    }
+
+    /// The series of deliveries, for the relays.
+    #[must_use]
+    pub fn deliveries(&self) -> DeliveryMetrics {
+        self.deliveries.clone()
     }
 
     /// All metrics as OpenMetrics text, which Prometheus reads.

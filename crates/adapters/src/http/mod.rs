@@ -18,6 +18,7 @@ mod app;
 mod auth;
 mod connection;
 mod dashboard;
+mod delivery_metrics;
 mod execution;
 mod idempotency;
 mod metrics;
@@ -39,6 +40,7 @@ use earmark_application::Engine;
 
 pub use api::{About, Api, Ports};
 pub use app::{app, openapi};
+pub use delivery_metrics::DeliveryMetrics;
 pub use metrics::Metrics;
 pub use openapi::schema;
 pub use readiness::Readiness;

@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod demo;
+pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod file_format;
 pub(crate) mod import;

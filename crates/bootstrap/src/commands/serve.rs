@@ -7,6 +7,7 @@ use earmark_adapters::http::Metrics;
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::publishers::Subscribers;
 use crate::service::{self, Service};
 use crate::settings::Settings;
 use crate::signals::Signals;
@@ -20,6 +21,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let signals = Signals::install()?;
     let listener = service::bind(&settings.http.listen)?;
     let metrics = Arc::new(Metrics::new());
+    let subscribers = Subscribers::of(&settings.events)?;
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
@@ -28,6 +30,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         listener,
         signals,
         site: settings.http.site.clone(),
+        subscribers,
     }
     .run(|_| Ok(()))
     .await

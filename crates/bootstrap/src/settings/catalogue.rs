@@ -7,13 +7,18 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 21] = [
     "store.url",
     "store.connections",
     "store.migrate",
     "http.listen",
     "http.hosts",
     "http.base_path",
+    "events.urls",
+    "events.after_refusal",
+    "events.webhook_secrets",
+    "events.webhook_networks",
+    "events.webhook_parallel",
     "promising.overdue_grace_days",
     "promising.time_zone",
     "promising.improve",
@@ -28,11 +33,14 @@ pub(super) const NAMES: [&str; 16] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 9] = [
+pub(super) const DEFAULTS: [(&str, &str); 12] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
     ("http.base_path", "/"),
+    ("events.urls", ""),
+    ("events.after_refusal", "wait"),
+    ("events.webhook_parallel", "32"),
     ("promising.overdue_grace_days", "7"),
     ("promising.time_zone", "UTC"),
     ("promising.improve", "at_risk"),

@@ -7,17 +7,18 @@ use std::thread;
 use std::time::Duration;
 
 use earmark_adapters::http::{BasePath, Hosts, Site};
-use earmark_application::EngineSettings;
+use earmark_application::{AfterRefusal, EngineSettings};
 use earmark_domain::{Calendar, Promising};
 
 use super::catalogue::NAMES;
 use super::error::SettingsError;
 use super::layers::Layers;
-use super::secrets::{masked, refused};
+use super::secrets::{Secret, refused, shown};
+use super::sink_url::{SinkUrl, SinkUrls};
 use super::source::{Source, Sourced};
 use super::store_url::StoreUrl;
 use super::values::{
-    Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Switch, Zone,
+    AfterRefusalWord, Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Secrets, Switch, Words, Zone,
 };
 
 /// The settings in force.
@@ -25,6 +26,7 @@ use super::values::{
 pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) http: HttpSettings,
+    pub(crate) events: EventSettings,
     pub(crate) log: LogSettings,
     pub(crate) promising: Promising,
     /// The shop's calendar.
@@ -49,6 +51,20 @@ pub(crate) struct StoreSettings {
 pub(crate) struct HttpSettings {
     pub(crate) listen: Listen,
     pub(crate) site: Site,
+}
+
+/// Who is told of events, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct EventSettings {
+    pub(crate) sinks: Vec<SinkUrl>,
+    /// Whether the events of a product wait behind one that was not taken.
+    pub(crate) after_refusal: AfterRefusal,
+    /// The secrets that webhooks are signed with: with each of them, so that they can be changed.
+    pub(crate) webhook_secrets: Vec<Secret>,
+    /// The networks and hosts of the own network that webhooks may reach.
+    pub(crate) webhook_networks: Vec<String>,
+    /// How many requests to webhooks are under way at once.
+    pub(crate) webhook_parallel: NonZeroUsize,
 }
 
 /// What is logged, and in which format.
@@ -109,7 +125,7 @@ impl ListedSetting {
         match sourced {
             Some(sourced) => Self {
                 name,
-                value: masked(&sourced.list_text().unwrap_or_default()),
+                value: shown(name, &sourced.list_text().unwrap_or_default()),
                 source: sourced.source.clone(),
             },
             None => Self {
@@ -130,6 +146,7 @@ fn computed_default(name: &str) -> String {
         "engine.queue" => engine.queue.to_string(),
         "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
+        "events.webhook_secrets" | "events.webhook_networks" => "(none)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
         _ => "(by adapter)".to_owned(),
     }
@@ -168,6 +185,13 @@ impl Settings {
                     hosts: values.list::<Hosts>("http.hosts")?.unwrap_or_default(),
                     base_path: values.required::<BasePath>("http.base_path")?,
                 },
+            },
+            events: EventSettings {
+                sinks: values.list::<SinkUrls>("events.urls")?.unwrap_or_default().0,
+                after_refusal: values.required::<AfterRefusalWord>("events.after_refusal")?.0,
+                webhook_secrets: values.list::<Secrets>("events.webhook_secrets")?.unwrap_or_default().0,
+                webhook_networks: values.list::<Words>("events.webhook_networks")?.unwrap_or_default().0,
+                webhook_parallel: values.required::<Count<MAX_COUNT>>("events.webhook_parallel")?.0,
             },
             log: LogSettings {
                 format: values.required("log.format")?,

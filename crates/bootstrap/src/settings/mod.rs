@@ -10,6 +10,7 @@ mod effective;
 mod error;
 mod layers;
 mod secrets;
+mod sink_url;
 mod source;
 mod store_url;
 mod values;
@@ -17,8 +18,9 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use effective::{LogSettings, Settings, StoreSettings};
+pub(crate) use effective::{EventSettings, LogSettings, Settings, StoreSettings};
 pub(crate) use layers::{Flag, Layers};
-pub(crate) use secrets::{masked, masked_arguments};
+pub(crate) use secrets::{Secret, masked, masked_arguments};
+pub(crate) use sink_url::{SinkKind, SinkUrl};
 pub(crate) use store_url::StoreUrl;
 pub(crate) use values::{Listen, LogFormat};

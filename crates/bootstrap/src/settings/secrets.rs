@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::sink_url::masked_list;
+
 /// What is shown in the place of a secret.
 const MASK: &str = "***";
 
@@ -29,6 +31,37 @@ impl fmt::Display for SecretUrl {
 impl fmt::Debug for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretUrl({self})")
+    }
+}
+
+/// A secret that is no URL.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(secret: &str) -> Self {
+        Self(secret.to_owned())
+    }
+
+    /// The secret, for whoever uses it. Never to be shown.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+/// The value of a setting as it is shown.
+pub(super) fn shown(name: &str, text: &str) -> String {
+    match name {
+        "events.urls" => masked_list(text),
+        "events.webhook_secrets" if text.is_empty() => String::new(),
+        "events.webhook_secrets" => MASK.to_owned(),
+        _ => masked(text),
     }
 }
 
@@ -84,7 +117,10 @@ fn without_odd_ports(rest: &str) -> String {
 /// A refused value of a setting as it is shown. It may be a misspelled URL, of which no one can tell where its password
 /// is; so only the scheme of a URL is shown.
 pub(super) fn refused(name: &str, text: &str) -> String {
-    const HAVE_SECRETS: [&str; 1] = ["store.url"];
+    const HAVE_SECRETS: [&str; 2] = ["store.url", "events.urls"];
+    if name == "events.webhook_secrets" {
+        return "what is given".to_owned();
+    }
     if !HAVE_SECRETS.contains(&name) {
         return format!("{:?}", masked(text));
     }

@@ -6,8 +6,10 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use earmark_application::AfterRefusal;
 use earmark_domain::Improve;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
+use super::secrets::Secret;
 use tracing_subscriber::EnvFilter;
 
 /// The highest count of lanes, connections, places in a queue and commands in a group. A higher number is a typing
@@ -161,6 +163,47 @@ impl FromStr for ImproveWord {
     fn from_str(text: &str) -> Result<Self, String> {
         let word = Improve::parse(text).map(Self);
         word.ok_or_else(|| "off, at_risk, all are allowed".to_owned())
+    }
+}
+
+/// Whether the events of a product wait behind one that was not taken.
+pub(super) struct AfterRefusalWord(pub(super) AfterRefusal);
+
+impl FromStr for AfterRefusalWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "wait" => Ok(Self(AfterRefusal::Wait)),
+            "follow" => Ok(Self(AfterRefusal::Follow)),
+            _ => Err("wait and follow are allowed".to_owned()),
+        }
+    }
+}
+
+/// Words, separated by commas.
+#[derive(Default)]
+pub(super) struct Words(pub(super) Vec<String>);
+
+impl FromStr for Words {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+        Ok(Self(words.map(str::to_owned).collect()))
+    }
+}
+
+/// Secrets, separated by commas.
+#[derive(Default)]
+pub(super) struct Secrets(pub(super) Vec<Secret>);
+
+impl FromStr for Secrets {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words: Words = text.parse()?;
+        Ok(Self(words.0.iter().map(|word| Secret::new(word)).collect()))
     }
 }
 

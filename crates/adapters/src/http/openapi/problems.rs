@@ -133,6 +133,10 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::ALREADY_DISPATCHED,
         ],
     ),
+    ("list_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
+    ("replay_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
+    ("skip_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
+    ("change_subscription", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("show_order", &[&kinds::UNKNOWN_ORDER]),
     (
         "confirm_order",

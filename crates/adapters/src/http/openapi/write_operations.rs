@@ -45,7 +45,9 @@ const VERSIONED: [&str; 5] = [
 ];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 9] = [
+const BODY_OPTIONAL: [&str; 11] = [
+    "replay_dead_letters",
+    "skip_dead_letters",
     "reallocate",
     "receive_batch",
     "undo_receipt",

@@ -73,6 +73,10 @@ kinds! {
     UNKNOWN_LINE = "unknown_line", NOT_FOUND, "Unknown order line",
         "The order has no line with this id. The id of a line that was placed without one is its SKU.",
         [members::ORDER_ID, members::LINE_ID];
+    UNKNOWN_SUBSCRIPTION = "unknown_subscription", NOT_FOUND, "Unknown subscription",
+        "There is no subscription with this name. Names are listed at /v1/subscriptions; in a path they are \
+         percent-encoded.",
+        [members::NAME];
     NO_ALLOCATIONS = "no_allocations", NOT_FOUND, "No allocations",
         "No unit is allocated to this order: there is no such order, or its lines are in the backlog or cancelled.",
         [members::ORDER_ID];

@@ -62,6 +62,7 @@ pub(crate) const LOCATIONS: Member = Member::new(
     "The locations that are unknown.",
 );
 pub(crate) const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"", "The order.");
+pub(crate) const NAME: Member = Member::new("name", Shape::Name, "\"log\"", "The subscription.");
 pub(crate) const LINE_ID: Member = Member::new("line_id", Shape::Name, "\"1\"", "The line.");
 pub(crate) const LINE_IDS: Member = Member::new("line_ids", Shape::Names, "[\"1\"]", "The lines.");
 pub(crate) const DIFFERS: Member = Member::new(

@@ -13,6 +13,7 @@ pub(crate) mod order_lines;
 pub(crate) mod orders;
 pub(crate) mod products;
 pub(crate) mod quotes;
+pub(crate) mod subscriptions;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -51,6 +52,11 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(backlog::show)
         .service(event_stream::stream)
         .service(bulk::stream::bulk)
+        .service(subscriptions::list)
+        .service(subscriptions::dead_letters)
+        .service(subscriptions::replay)
+        .service(subscriptions::skip)
+        .service(subscriptions::change)
         .service(book::add_batch)
         .service(book::allocate)
         .service(book::allocations)

@@ -7,3 +7,4 @@ pub mod batches;
 pub mod envelope;
 pub mod orders;
 pub mod products;
+pub mod subscriptions;

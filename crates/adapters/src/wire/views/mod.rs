@@ -12,3 +12,4 @@ pub mod pages;
 pub mod products;
 pub mod quotes;
 pub mod shortages;
+pub mod subscriptions;

@@ -12,6 +12,7 @@ mod nothing;
 mod orders;
 mod problem;
 mod products;
+mod subscriptions;
 
 pub use batches::{ChangeBatch, CreateBatch, ExpectedRest, Receipt, Rest, RestWord};
 pub use book::{AddBatch, AllocateLine, BookAllocation, BookError};
@@ -28,3 +29,4 @@ pub use orders::{
 };
 pub use problem::Problem;
 pub use products::PutProduct;
+pub use subscriptions::{ChangeSubscription, DeadLetters};

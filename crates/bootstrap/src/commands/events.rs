@@ -1,0 +1,180 @@
+//! `earmark events`: who is told of events, how far they have got, and what they have not taken.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use earmark_application::{
+    DeadLetter, DeadLetterAction, LetterState, SubscriptionName, SubscriptionStatus, Subscriptions,
+};
+
+use crate::failure::Failure;
+use crate::output::print;
+use crate::settings::Settings;
+use crate::wiring::{self, AccessMode};
+
+/// How many dead letters are read at once.
+const PAGE: usize = 500;
+
+/// Why a subscription that somebody has disabled is disabled.
+const BY_REQUEST: &str = "by request";
+
+/// What is done with subscriptions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// List the subscriptions: how far each has got, and whether it fails
+    #[command(after_help = "\
+Examples:
+  earmark events list
+
+Exit codes: 0 success; 1 the database can't be read; 2 a setting is wrong.")]
+    List,
+    /// List the events that a subscription has put aside
+    #[command(after_help = "\
+An event is put aside when its subscriber does not take it, or while it waits behind one of the same product. It is
+tried again by itself. After a number of attempts it is dead: then somebody has to decide, by replay or by skip.
+
+Examples:
+  earmark events dead nats://broker:4222/EVENTS")]
+    Dead(Named),
+    /// Deliver dead events once more: all of a subscription, or some
+    #[command(after_help = "\
+Examples:
+  earmark events replay https://shop.example/hook
+  earmark events replay https://shop.example/hook 1041 1042")]
+    Replay(Chosen),
+    /// Drop events that a subscription has put aside: all, or some
+    #[command(after_help = "\
+The subscriber is not told of these events. What waits behind them follows.
+
+Examples:
+  earmark events skip https://shop.example/hook 1041")]
+    Skip(Chosen),
+    /// Deliver events to a subscription again that was disabled
+    Enable(Named),
+    /// Deliver no events to a subscription until it is enabled; nothing is lost
+    Disable(Named),
+}
+
+/// A subscription.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// The subscription, as `earmark events list` shows it
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Events of a subscription.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// The subscription, as `earmark events list` shows it
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The sequences of the events; all where none is given
+    #[arg(value_name = "SEQUENCE")]
+    sequences: Vec<u64>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the store can't be read or written, or there is no such subscription.
+pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<ExitCode, Failure> {
+    let mode = match command {
+        EventsCommand::List | EventsCommand::Dead(_) => AccessMode::Read,
+        _ => AccessMode::Write,
+    };
+    let ports = wiring::wire(&settings.store, &settings.calendar, mode).await?;
+    let now = ports.clock.now();
+    let all = ports.subscriptions.subscriptions(now).await?;
+    let find = |name: &str| {
+        let name = SubscriptionName::new(name);
+        let found = all.iter().find(|status| status.name == name);
+        found.map(|status| status.name.clone()).ok_or_else(|| {
+            Failure::Failed(format!("there is no subscription {name}; `earmark events list` shows those there are"))
+        })
+    };
+    let store = &*ports.subscriptions;
+    match command {
+        EventsCommand::List => list(&all)?,
+        EventsCommand::Dead(Named { name }) => dead(store, &find(name)?).await?,
+        EventsCommand::Replay(chosen) => {
+            let events = decide(store, &find(&chosen.name)?, chosen, DeadLetterAction::Replay).await?;
+            print(format_args!("{events} events are delivered once more"))?;
+        }
+        EventsCommand::Skip(chosen) => {
+            let events = decide(store, &find(&chosen.name)?, chosen, DeadLetterAction::Skip).await?;
+            print(format_args!("{events} events are dropped"))?;
+        }
+        EventsCommand::Enable(Named { name }) => {
+            store.disable(&find(name)?, None).await?;
+            print("enabled")?;
+        }
+        EventsCommand::Disable(Named { name }) => {
+            store.disable(&find(name)?, Some(BY_REQUEST)).await?;
+            print("disabled")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(all: &[SubscriptionStatus]) -> Result<(), Failure> {
+    if all.is_empty() {
+        print("there are no subscriptions; the setting events.urls makes them")?;
+    }
+    for status in all {
+        let progress = &status.progress;
+        print(format_args!("{}", status.name))?;
+        let place = if progress.place.sequence == 0 {
+            "nothing was delivered yet".to_owned()
+        } else {
+            format!("delivered up to {}", progress.place)
+        };
+        let active = if status.is_leased { "" } else { "; no instance delivers now" };
+        print(format_args!("  {place}{active}"))?;
+        if let Some(reason) = &progress.disabled {
+            print(format_args!("  disabled: {reason}"))?;
+        }
+        if let Some(failing) = &progress.failing {
+            let (since, attempts, reason) = (failing.since, failing.attempts, &failing.reason);
+            print(format_args!("  fails since {since}, {attempts} attempts: {reason}"))?;
+        }
+        if status.put_aside > 0 {
+            print(format_args!("  {} events are put aside, {} of them dead", status.put_aside, status.dead))?;
+        }
+    }
+    Ok(())
+}
+
+async fn dead(store: &dyn Subscriptions, name: &SubscriptionName) -> Result<(), Failure> {
+    let mut after = 0;
+    loop {
+        let page = store.dead_letters(name, after, PAGE).await?;
+        for letter in &page {
+            print(format_args!("{}", line(letter)))?;
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = last.sequence,
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn line(letter: &DeadLetter) -> String {
+    let sku = letter.sku.as_ref().map_or("-", |sku| sku.as_str());
+    let state = match &letter.state {
+        LetterState::Waits => "waits behind an earlier one".to_owned(),
+        LetterState::Tried(reason) => format!("tried {} times: {reason}", letter.attempts),
+        LetterState::Dead(reason) => format!("dead after {} attempts: {reason}", letter.attempts),
+    };
+    format!("{}\t{sku}\t{}\t{state}", letter.sequence, letter.since)
+}
+
+async fn decide(
+    store: &dyn Subscriptions,
+    name: &SubscriptionName,
+    chosen: &Chosen,
+    action: DeadLetterAction,
+) -> Result<u64, Failure> {
+    let sequences = (!chosen.sequences.is_empty()).then_some(chosen.sequences.as_slice());
+    Ok(store.decide_on_dead_letters(name, sequences, action).await?)
+}
