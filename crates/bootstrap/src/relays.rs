@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earmark_application::{Clock, DeliveryMeter, EventTail, LeaseHolder, Relay, RelayPorts, SubscriptionName};
+use earmark_application::{Clock, DeliveryMeter, EventTail, LeaseHolder, Relay, RelayPorts};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -31,7 +31,7 @@ impl Relays {
         let (tail, clock) = (Arc::clone(&app.tail), Arc::clone(&app.ports.clock));
         jobs.spawn(follow(tail, clock, app.engine.events_stored()));
         let relays: Vec<Arc<Relay>> = (subscribers.list.into_iter())
-            .map(|(name, publisher)| Arc::new(Relay::new(SubscriptionName::new(&name), publisher, ports.clone())))
+            .map(|(name, publisher)| Arc::new(Relay::new(name, publisher, ports.clone())))
             .collect();
         for relay in relays.iter().cloned() {
             jobs.spawn(async move { relay.run().await });

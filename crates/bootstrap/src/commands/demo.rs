@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::commands::import::{Counts, EngineSink, Grouping, Pipeline, Planner, Progress, RowReader, Sink, Terms};
 use crate::failure::Failure;
 use crate::output;
+use crate::publishers::Subscribers;
 use crate::service::{self, Service};
 use crate::settings::{Settings, StoreSettings, StoreUrl};
 use crate::signals::Signals;
@@ -84,6 +85,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&store, &settings.calendar, AccessMode::Serve).await?;
+    let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     let counts = tokio::select! {
         counts = set_up(&app) => counts?,
@@ -95,6 +97,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         listener,
         signals,
         site: settings.http.site.clone(),
+        subscribers,
     }
     .run(|address| print_hints(address, &counts))
     .await;

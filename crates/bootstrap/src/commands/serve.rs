@@ -21,8 +21,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let signals = Signals::install()?;
     let listener = service::bind(&settings.http.listen)?;
     let metrics = Arc::new(Metrics::new());
-    let subscribers = Subscribers::of(&settings.events)?;
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
+    let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
         app,
