@@ -226,6 +226,58 @@ async fn a_line_has_a_promise_that_fits_its_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_rule_of_a_line_and_of_a_batch_is_enforced() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_batch("B1", "LAMP", 10)).await;
+        run(&store, allocate("O1", "LAMP", 4)).await;
+        let outsider = database.outsider().await;
+        let received = "received_eta = now(), received_expected = 10, received_counted = 10";
+        for (table, forged) in [
+            ("lines", "quantity = 0"),
+            ("lines", "quantity = 3"),
+            ("lines", "quantity = 1000000001"),
+            ("lines", "state = 'lost'"),
+            ("lines", "state = 'held'"),
+            ("lines", "hold_until = now()"),
+            ("lines", "promised_on = NULL"),
+            ("lines", "first_promised_on = promised_on"),
+            ("lines", "due_by = promised_on - 1"),
+            ("lines", "batch = NULL"),
+            ("lines", "dispatched = -1"),
+            ("lines", "dispatched = 999999997"),
+            ("lines", "state = 'dispatched', dispatched = 3"),
+            ("batches", "ordinal = 0"),
+            ("batches", "created_quantity = 0"),
+            ("batches", "created_quantity = 1000000001"),
+            ("batches", "quantity = 3"),
+            ("batches", "quantity = 1000000001"),
+            ("batches", "overdue = true"),
+            ("batches", "received_eta = now()"),
+            ("batches", &format!("{received}, eta = now()")),
+            ("batches", &received.replace("expected = 10", "expected = -1")),
+            ("batches", &received.replace("counted = 10", "counted = -1")),
+        ] {
+            let error = outsider
+                .batch_execute(&format!("UPDATE {table} SET {forged}"))
+                .await
+                .expect_err(forged);
+            let violated = error.as_db_error().and_then(|error| error.constraint());
+            assert_eq!(
+                violated,
+                Some(&*format!("{table}_are_sound")),
+                "{table}: {forged}: {error:?}"
+            );
+        }
+        outsider
+            .batch_execute(&format!("UPDATE batches SET {received}"))
+            .await
+            .expect("a batch may be received");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_batch_ever_commits_more_than_its_quantity() {
     with_database(async |database| {
         let store = database.store().await;
