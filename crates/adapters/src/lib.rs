@@ -1,9 +1,9 @@
 //! Earmark's adapters: where the outside meets the ports.
 //!
 //! Driving adapters bring commands and questions in ([`http`], [`files`]); driven adapters store the state ([`memory`],
-//! [`sqlite`], [`postgres`]), tell the time ([`clock`]) and make ids ([`ids`]). Each is a cargo feature and compiles
-//! alone; none knows another. What they share has rooms of its own: [`wire`], the domain's words as JSON, and `sql`, the
-//! product cache and the encoding of rows.
+//! [`sqlite`], [`postgres`]), deliver events ([`webhook`], [`event_log`]), tell the time ([`clock`]) and make ids
+//! ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its own:
+//! [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; and `timeout`.
 
 // A future is as large as all that it may await, and is moved when it is passed on, bounded in time or spawned: what is
 // large is boxed where it is made. (The tests of the crate need not care.)
@@ -11,6 +11,8 @@
 
 #[cfg(feature = "clock")]
 pub mod clock;
+#[cfg(feature = "event_log")]
+pub mod event_log;
 #[cfg(feature = "files")]
 pub mod files;
 #[cfg(feature = "http")]
@@ -25,5 +27,9 @@ pub mod postgres;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "http", feature = "webhook"))]
+mod timeout;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 #[cfg(feature = "wire")]
 pub mod wire;

@@ -32,7 +32,6 @@ mod response;
 mod routes;
 mod server;
 mod site;
-mod timeout;
 mod write_health;
 
 #[cfg(doc)]

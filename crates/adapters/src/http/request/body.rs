@@ -13,7 +13,7 @@ use tokio::task::consume_budget;
 
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
-use crate::http::timeout::timeout;
+use crate::timeout::timeout;
 use crate::wire::MAX_COMMAND_BYTES;
 use crate::wire::reading::faults::shortened;
 

@@ -31,7 +31,7 @@ use crate::http::request::input::{Input, Mode, finish, json};
 use crate::http::response::problem::{Problem, behind};
 use crate::http::response::problem_kinds as kinds;
 use crate::http::response::reply::Reply;
-use crate::http::timeout::timeout;
+use crate::timeout::timeout;
 use crate::wire::commands::envelope::command;
 use crate::wire::reading::faults::Faults;
 
