@@ -38,7 +38,11 @@ impl DeliveryMetrics {
     /// The series, registered.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        registry.register("events_delivered", "Events delivered, by subscription", metrics.delivered.clone());
+        registry.register(
+            "events_delivered",
+            "Events delivered, by subscription",
+            metrics.delivered.clone(),
+        );
         registry.register(
             "delivery_retries",
             "Deliveries that failed and are tried again, by subscription",

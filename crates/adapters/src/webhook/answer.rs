@@ -47,12 +47,12 @@ impl Answer {
                 reason: self.reason(),
                 retry_after: self.retry_after,
             }),
-            // The other refusals may be a receiver's mistake that is mended before the relay gives up; and which event of a
-            // batch they are about, if it is one, they do not say.
-            _ => Err(PublishError::Unavailable {
-                reason: self.reason(),
-                retry_after: None,
-            }),
+            // No event is the reason of these.
+            StatusCode::REQUEST_TIMEOUT => Err(unavailable(self.reason())),
+            _ if status.is_redirection() => Err(unavailable(self.reason())),
+            // Which event of a batch it is about, if it is about one, a status does not say. Even 403 and 404 may be: of a
+            // filter that dislikes a text, or of a receiver that looks for the product.
+            _ => Err(PublishError::NotTaken(self.reason())),
         }
     }
 
@@ -64,6 +64,14 @@ impl Answer {
         };
         let separator = if self.said.is_empty() { "" } else { ": " };
         format!("status {}{redirects}{separator}{}", self.status.as_u16(), self.said)
+    }
+}
+
+/// A failure that is no event's, of a receiver that does not say when to come again.
+pub(super) const fn unavailable(reason: String) -> PublishError {
+    PublishError::Unavailable {
+        reason,
+        retry_after: None,
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use earmark_application::{
-    Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, SubscriptionName,
+    Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::allowed::AllowedHosts;
-use super::answer::{Answer, first_line, retry_after};
+use super::answer::{Answer, first_line, retry_after, unavailable};
 use super::batch::{Batch, MEDIA_TYPE};
 use super::client::{HttpClient, authorities, client, tls};
 use super::endpoint::Endpoint;
@@ -36,6 +36,13 @@ use crate::timeout::timeout;
 const LIMITS: DeliveryLimits = DeliveryLimits {
     events: 100,
     bytes: 256 * 1024,
+};
+
+/// A receiver is somebody else's, and may be away over a weekend. Who is back is told within ten minutes.
+const RETRIES: RetryPolicy = RetryPolicy {
+    first: Duration::from_secs(1),
+    longest: Duration::from_secs(10 * 60),
+    give_up_after: Some(Duration::from_secs(3 * 24 * 60 * 60)),
 };
 
 /// From the look-up of the address to the head of the answer. Receivers should store what they get and answer; who works
@@ -138,8 +145,8 @@ impl Webhooks {
 /// Delivers events to one webhook.
 ///
 /// A repeated call with the same events sends the same id and the same bytes, with a new time and signature. The events may
-/// come again in other batches, too: when a batch has failed too often, the relay sends its events one by one, to find the
-/// one that the receiver does not take. So receivers recognise repeated events by the `id` of the CloudEvent; that of the
+/// come again in other batches, too: when a batch is not taken, the relay sends its events one by one, to find the one that
+/// the receiver does not take. So receivers recognise repeated events by the `id` of the CloudEvent; that of the
 /// delivery (`webhook-id`) tells a repeated delivery alone.
 pub struct WebhookPublisher {
     endpoint: Endpoint,
@@ -151,7 +158,7 @@ pub struct WebhookPublisher {
 
 impl fmt::Debug for WebhookPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WebhookPublisher").field(&self.name().as_str()).finish()
+        f.debug_tuple("WebhookPublisher").field(&self.endpoint.shown).finish()
     }
 }
 
@@ -163,6 +170,10 @@ impl Publisher for WebhookPublisher {
 
     fn repeats_deliveries(&self) -> bool {
         true
+    }
+
+    fn retry_policy(&self) -> RetryPolicy {
+        RETRIES
     }
 
     async fn last_published(&self, _: &Books) -> Result<LastPublished, PublishError> {
@@ -190,13 +201,6 @@ impl Publisher for WebhookPublisher {
 }
 
 impl WebhookPublisher {
-    /// Its URL without what may be secret in it: name, password and query. Two webhooks that differ in these alone have
-    /// one name.
-    #[must_use]
-    pub const fn name(&self) -> &SubscriptionName {
-        &self.endpoint.name
-    }
-
     async fn send(&self, batch: Batch) -> Result<Answer, PublishError> {
         let request = self.request(batch)?;
         let response = timeout(&*self.clock, ANSWER_TIMEOUT, self.client.request(request)).await;
@@ -254,13 +258,6 @@ impl WebhookPublisher {
         };
         timeout(&*self.clock, BODY_TIMEOUT, reading).await;
         read
-    }
-}
-
-fn unavailable(reason: String) -> PublishError {
-    PublishError::Unavailable {
-        reason,
-        retry_after: None,
     }
 }
 

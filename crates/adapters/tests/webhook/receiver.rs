@@ -103,7 +103,7 @@ impl Receiver {
     pub(crate) fn only(&self) -> Received {
         let received = self.received();
         let [only] = received.as_slice() else {
-            panic!("{} requests arrived", received.len());
+            unreachable!("{} requests arrived", received.len());
         };
         only.clone()
     }

@@ -14,7 +14,7 @@ pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// The event with this sequence: of a product, but every third of an order.
 pub(crate) fn event(sequence: u64) -> Arc<EventMessage> {
-    let order = OrderId::new(&format!("order-{sequence}")).expect("an order id");
+    let order = OrderId::new(format!("order-{sequence}")).expect("an order id");
     let (subject, event_type) = if sequence.is_multiple_of(3) {
         (Subject::Order(order.clone()), "OrderCancelled")
     } else {

@@ -3,7 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
-use earmark_application::{DeadLetter, DeadLetterAction, LetterState, MAX_DEAD_LETTERS, SubscriptionName, SubscriptionStatus};
+use earmark_application::{
+    DeadLetter, DeadLetterAction, LetterState, MAX_DEAD_LETTERS, SubscriptionName, SubscriptionStatus,
+};
 
 use crate::http::api::Api;
 use crate::http::openapi::schema;
@@ -126,11 +128,15 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
     let name = name(&mut input);
     let enabled = object(&json, "", &mut input.faults, enabled);
     let (name, enabled) = input.finish(name.zip(enabled))?;
-    let mut subscription = find(&api, &name).await.map_err(|problem| problem.of_preview_if(mode.preview))?;
+    let mut subscription = find(&api, &name)
+        .await
+        .map_err(|problem| problem.of_preview_if(mode.preview))?;
     let reason = (!enabled).then_some(BY_REQUEST);
     if mode.preview {
         subscription.progress.disabled = reason.map(str::to_owned);
-        return Ok(Reply::new(StatusCode::OK, &SubscriptionJson::from(&subscription)).of_preview().response());
+        return Ok(Reply::new(StatusCode::OK, &SubscriptionJson::from(&subscription))
+            .of_preview()
+            .response());
     }
     api.read(|ports| ports.subscriptions.disable(&name, reason)).await?;
     let subscription = find(&api, &name).await?;
@@ -150,15 +156,23 @@ async fn decide(
     let name = name(&mut input);
     let sequences = object(&json, "", &mut input.faults, sequences);
     let (name, sequences) = input.finish(name.zip(sequences))?;
-    find(api, &name).await.map_err(|problem| problem.of_preview_if(mode.preview))?;
+    find(api, &name)
+        .await
+        .map_err(|problem| problem.of_preview_if(mode.preview))?;
     if mode.preview {
         let letters = api
             .read(|ports| ports.subscriptions.dead_letters(&name, 0, MAX_DEAD_LETTERS))
             .await?;
         let events = concerned(&letters, sequences.as_deref(), action);
-        return Ok(Reply::new(StatusCode::OK, &LettersDecidedJson { events }).of_preview().response());
+        return Ok(Reply::new(StatusCode::OK, &LettersDecidedJson { events })
+            .of_preview()
+            .response());
     }
-    let decided = api.read(|ports| ports.subscriptions.decide_on_dead_letters(&name, sequences.as_deref(), action));
+    let decided = api.read(|ports| {
+        ports
+            .subscriptions
+            .decide_on_dead_letters(&name, sequences.as_deref(), action)
+    });
     let events = decided.await?;
     Ok(Reply::new(StatusCode::OK, &LettersDecidedJson { events }).response())
 }
@@ -184,6 +198,7 @@ async fn find(api: &Api, name: &SubscriptionName) -> Result<SubscriptionStatus, 
     let subscriptions = api.read(|ports| ports.subscriptions.subscriptions(now)).await?;
     let found = subscriptions.into_iter().find(|status| status.name == *name);
     found.ok_or_else(|| {
-        Problem::new(&kinds::UNKNOWN_SUBSCRIPTION, format!("there is no subscription {name}")).with("name", name.as_str())
+        Problem::new(&kinds::UNKNOWN_SUBSCRIPTION, format!("there is no subscription {name}"))
+            .with("name", name.as_str())
     })
 }
