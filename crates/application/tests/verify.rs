@@ -203,6 +203,8 @@ impl EventFeed for Past {
         Ok(EventPage {
             next,
             complete: next > u64::from(self.lines),
+            newest: u64::from(self.lines) + 1,
+            books: Books::new(BooksId::of([7; 16]), [Epoch { number: 1, after: 0 }].into()),
             events,
             newest: u64::from(self.lines + 1),
             books: Books::new(BooksId::of([0; 16]), Arc::from([Epoch { number: 1, after: 0 }])),

@@ -161,7 +161,9 @@ const POSTGRES: Layers = Layers {
         &["error", "schema"],
         &["session"],
         &["batcher", "statement"],
-        &["connect", "migrate"],
+        &["numbering"],
+        &["epochs", "migrate"],
+        &["connect"],
         &["connections"],
         &["inspect"],
         &["rows"],
@@ -180,7 +182,7 @@ const SQL: Layers = Layers {
     order: &[
         &["dispatches", "new_lines", "rank"],
         &["decode"],
-        &["audited_orders", "pending", "product_cache"],
+        &["audited_orders", "books", "pending", "product_cache"],
     ],
 };
 
@@ -199,7 +201,7 @@ const SQLITE: Layers = Layers {
         &["read::dispatches"],
         &["cursors", "read::holds", "read::line_reads"],
         &["store"],
-        &["migrations"],
+        &["epochs", "migrations"],
         &["connection"],
         &["backup", "sqlite_store"],
         &["idempotency", "read"],

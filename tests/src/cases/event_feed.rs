@@ -204,6 +204,8 @@ async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> Ev
         events: encoded.events.into_iter().map(decode).collect(),
         next: encoded.next,
         complete: encoded.complete,
+        newest: encoded.newest,
+        books: encoded.books,
     };
     assert_eq!(decoded, page);
     let concerned = page.events.iter().map(|stored| stored.event.order().cloned());
@@ -215,14 +217,8 @@ async fn page(shop: &Shop, filter: &EventFilter, after: u64, limit: usize) -> Ev
 pub async fn a_page_of_events_says_where_the_next_one_begins(db: Db) {
     let shop = Shop::open(&db).await;
     let everything = EventFilter::default();
-    assert_eq!(
-        page(&shop, &everything, 0, 5).await,
-        EventPage {
-            events: Vec::new(),
-            next: 0,
-            complete: true,
-        }
-    );
+    let empty = page(&shop, &everything, 0, 5).await;
+    assert_eq!((empty.events.len(), empty.next, empty.complete), (0, 0, true));
 
     for number in 0..5 {
         shop.done(&create_batch(&format!("b-{number}"), "LAMP", 1)).await;
@@ -260,6 +256,50 @@ pub async fn a_page_of_events_says_where_the_next_one_begins(db: Db) {
         (ahead.events.len(), ahead.next),
         (0, highest + 10),
         "a cursor does not go back"
+    );
+}
+
+/// Whoever reads a page can tell the ids of its events, and whether a cursor is of this history.
+pub async fn a_page_of_events_names_the_books_and_the_newest_event(db: Db) {
+    let shop = Shop::open(&db).await;
+    let other = shop.another(&db).await;
+    let everything = EventFilter::default();
+    let empty = page(&shop, &everything, 0, 5).await;
+    assert_eq!((empty.newest, empty.books.epoch()), (0, 1));
+    for number in 0..5 {
+        shop.done(&create_batch(&format!("b-{number}"), "LAMP", 1)).await;
+    }
+    shop.done(&create_batch("c-1", "CHAIR", 1)).await;
+    let newest = shop.events().await.last().expect("six events").sequence;
+    let lamps = EventFilter {
+        sku: Some(sku("LAMP")),
+        types: vec!["BatchCreated".to_owned()],
+        ..EventFilter::default()
+    };
+    for reader in [&shop, &other] {
+        for (filter, after, limit) in [
+            (&everything, 0, 2),
+            (&everything, newest, 2),
+            (&lamps, 0, 9),
+            (&lamps, 2, 1),
+        ] {
+            let page = page(reader, filter, after, limit).await;
+            assert_eq!(
+                (page.newest, &page.books),
+                (newest, &empty.books),
+                "{filter:?} after {after}"
+            );
+            assert_eq!(
+                page.books.resolve(page.books.position_of(page.next), page.newest),
+                Ok(page.next)
+            );
+        }
+    }
+    assert!(
+        empty
+            .books
+            .resolve(empty.books.position_of(newest + 1), newest)
+            .is_err()
     );
 }
 

@@ -120,6 +120,7 @@ macro_rules! with_every_case {
             event_feed::a_reader_misses_nothing_during_many_writes,
             event_feed::a_reader_of_one_order_misses_nothing_during_many_writes,
             event_feed::a_page_of_events_says_where_the_next_one_begins,
+            event_feed::a_page_of_events_names_the_books_and_the_newest_event,
             event_feed::events_are_filtered_by_product_order_and_type,
             event_feed::the_events_of_an_order_are_those_that_concern_it,
             views::what_does_not_exist_is_not_found,

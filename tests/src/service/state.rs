@@ -1,5 +1,6 @@
 //! The whole state as the API shows it, to be compared.
 
+use earmark_application::LogPosition;
 use serde_json::Value;
 
 use super::client::{Client, segment};
@@ -42,7 +43,8 @@ impl Client {
     /// When a reply is not a page, or events are out of order.
     pub async fn events_after(&self, sequence: u64, filter: &str) -> Vec<Value> {
         let mut events: Vec<Value> = Vec::new();
-        let mut after = sequence;
+        let mut last = sequence;
+        let mut after = sequence.to_string();
         loop {
             let page = self
                 .get(&format!("/v1/events?limit=500&after={after}{filter}"))
@@ -51,12 +53,17 @@ impl Client {
             let items = page["items"].as_array().expect("a page has items");
             for event in items {
                 let sequence = event["sequence"].as_u64().expect("a sequence");
-                assert!(sequence > after, "event {sequence} comes after {after}");
-                after = sequence;
+                assert!(sequence > last, "event {sequence} comes after {last}");
+                last = sequence;
             }
-            let next = page["next"].as_u64().expect("a page has a cursor");
-            assert!(next >= after, "the next page begins after this one");
-            after = next;
+            let next: LogPosition = page["next"]
+                .as_str()
+                .expect("a cursor")
+                .parse()
+                .expect("a place in the log");
+            assert!(next.sequence >= last, "the next page begins after this one");
+            last = next.sequence;
+            after = next.to_string();
             if items.is_empty() {
                 return events;
             }

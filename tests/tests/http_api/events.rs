@@ -2,6 +2,7 @@
 
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{FAR, column, line, on_shortage, order};
@@ -44,7 +45,7 @@ async fn each_event_has_its_subject_time_and_cause(desk: Desk) {
     let [created, allocated] = page["items"].as_array().expect("events").as_slice() else {
         unreachable!("two events: {page}")
     };
-    assert_eq!(page["next"], allocated["sequence"]);
+    assert_eq!(page["next"], format!("1-{}", allocated["sequence"]));
     assert_eq!(
         (
             &created["type"],
@@ -58,7 +59,12 @@ async fn each_event_has_its_subject_time_and_cause(desk: Desk) {
         created["data"],
         json!({"reference": "B1", "location": "north", "ordinal": 1, "quantity": 10, "eta": FAR})
     );
-    assert_eq!(created["id"], created["sequence"].to_string());
+    let books = created["id"]
+        .as_str()
+        .and_then(|id| id.strip_suffix(&format!("-1-{}", created["sequence"])));
+    let books = books.expect("an id is that of the books, the epoch and the sequence");
+    assert_eq!(books.len(), 32);
+    assert_eq!(allocated["id"], format!("{books}-1-{}", allocated["sequence"]));
     assert!(created["actor"].as_str().is_some_and(|actor| !actor.is_empty()));
     for event in [created, allocated] {
         let instant = event["occurred_at"].as_str().expect("an instant");
@@ -139,7 +145,7 @@ async fn events_are_read_in_pages_without_a_gap(desk: Desk) {
     let all = desk.events().await;
     for limit in [1, 2, 3, all.len()] {
         let mut read = Vec::new();
-        let mut after = json!(0);
+        let mut after = "0".to_owned();
         loop {
             let page = desk
                 .get(&format!("/v1/events?limit={limit}&after={after}"))
@@ -151,7 +157,7 @@ async fn events_are_read_in_pages_without_a_gap(desk: Desk) {
                 break;
             }
             read.extend(items.iter().cloned());
-            after = page["next"].clone();
+            page["next"].as_str().expect("a cursor").clone_into(&mut after);
         }
         assert_eq!(read, all, "{limit} at a time");
     }
@@ -167,16 +173,66 @@ async fn a_reader_that_has_read_all_gets_the_cursor_to_continue(desk: Desk) {
         .expect("an event");
     let page = desk.get(&format!("/v1/events?after={last}")).await.answers(200);
     assert_eq!(page["items"], json!([]));
-    let next = page["next"].as_u64().expect("where to read on");
+    let next = page["next"].as_str().expect("where to read on");
+    assert_eq!(next, format!("1-{last}"));
     desk.buy("B9", "LAMP", 1).await;
     let page = desk.get(&format!("/v1/events?after={next}")).await.answers(200);
     assert_eq!(column(&page["items"], "type"), ["BatchCreated"]);
+}
+
+async fn a_reader_may_begin_now(desk: Desk) {
+    let page = desk.get("/v1/events?after=now").await.answers(200);
+    assert_eq!(page, json!({"items": [], "next": "1-0"}));
+    happen(&desk).await;
+    let page = desk.get("/v1/events?after=now&sku=LAMP").await.answers(200);
+    assert_eq!(page["items"], json!([]));
+    desk.buy("B9", "LAMP", 1).await;
+    let next = page["next"].as_str().expect("a cursor");
+    let page = desk.get(&format!("/v1/events?after={next}")).await.answers(200);
+    assert_eq!(column(&page["items"], "type"), ["BatchCreated"]);
+}
+
+async fn a_cursor_that_the_history_does_not_have_is_gone(desk: Desk) {
+    happen(&desk).await;
+    let last = desk
+        .events()
+        .await
+        .last()
+        .map_or(0, |event| event["sequence"].as_u64().unwrap_or(0));
+    let ahead = last + 1;
+    for (after, begin) in [
+        (format!("1-{ahead}"), format!("1-{last}")),
+        (ahead.to_string(), format!("1-{last}")),
+        ("9223372036854775807".to_owned(), format!("1-{last}")),
+        // Epochs that these books never had.
+        ("0-1".to_owned(), "1-0".to_owned()),
+        ("7-1".to_owned(), "1-0".to_owned()),
+    ] {
+        for path in ["/v1/events", "/v1/events/stream"] {
+            let problem = desk
+                .get(&format!("{path}?after={after}"))
+                .await
+                .refuses(410, "cursor_gone");
+            assert_eq!(problem["begin"], begin, "{path} after {after}");
+        }
+        let headers = [("last-event-id", after.as_str())];
+        let reply = desk.send(Method::GET, "/v1/events/stream", &headers, "").await;
+        assert_eq!(reply.refuses(410, "cursor_gone")["begin"], begin);
+        assert!(desk.get(&format!("/v1/events?after={begin}")).await.status == 200);
+    }
+    for known in ["0-0", "1-0", "0", "3"] {
+        let _ = desk.get(&format!("/v1/events?after={known}")).await.answers(200);
+    }
 }
 
 async fn invalid_query_parameters_are_faults(desk: Desk) {
     for (query, field) in [
         ("after=-1", "after"),
         ("after=x", "after"),
+        ("after=1-", "after"),
+        ("after=1-x", "after"),
+        ("after=1-02", "after"),
+        ("after=later", "after"),
         ("after=99999999999999999999", "after"),
         ("limit=0", "limit"),
         ("limit=1000000", "limit"),
@@ -198,5 +254,7 @@ on_each_database! {
     an_unknown_event_type_is_a_fault,
     events_are_read_in_pages_without_a_gap,
     a_reader_that_has_read_all_gets_the_cursor_to_continue,
+    a_reader_may_begin_now,
+    a_cursor_that_the_history_does_not_have_is_gone,
     invalid_query_parameters_are_faults,
 }

@@ -16,13 +16,14 @@ struct Subscriber {
 /// One event as received.
 #[derive(Debug, Clone, PartialEq)]
 struct Received {
-    id: u64,
+    /// The cursor behind it.
+    id: String,
     event: String,
     data: Value,
 }
 
 impl Subscriber {
-    async fn open(client: &Client, query: &str, last: Option<u64>) -> Self {
+    async fn open(client: &Client, query: &str, last: Option<&str>) -> Self {
         let mut request = client.request(Method::GET, &format!("/v1/events/stream{query}"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -65,7 +66,7 @@ impl Subscriber {
             // A comment, or the time until a reconnect.
             let Some(data) = field("data") else { continue };
             return Received {
-                id: field("id").and_then(|id| id.parse().ok()).expect("an event has an id"),
+                id: field("id").expect("an event has an id"),
                 event: field("event").expect("an event has a type"),
                 data: serde_json::from_str(&data).expect("an event is JSON"),
             };
@@ -75,7 +76,7 @@ impl Subscriber {
 
 fn received(event: &Value) -> Received {
     Received {
-        id: event["sequence"].as_u64().expect("a sequence"),
+        id: format!("1-{}", event["sequence"]),
         event: event["type"].as_str().expect("a type").to_owned(),
         data: event.clone(),
     }
@@ -99,14 +100,27 @@ async fn a_subscriber_that_reconnects_gets_only_what_it_missed(desk: Desk) {
     }
     let all: Vec<Received> = desk.events().await.iter().map(received).collect();
     for seen in 0..4 {
-        let mut subscriber = Subscriber::open(&desk, "", Some(all[seen].id)).await;
+        let mut subscriber = Subscriber::open(&desk, "", Some(&all[seen].id)).await;
         assert_eq!(subscriber.next().await, all[seen + 1]);
     }
     // `Last-Event-ID` precedes `after`, since a browser reconnects with the same address.
-    let mut subscriber = Subscriber::open(&desk, "?after=0", Some(all[3].id)).await;
+    let mut subscriber = Subscriber::open(&desk, "?after=0", Some(&all[3].id)).await;
     assert_eq!(subscriber.next().await, all[4]);
     let mut subscriber = Subscriber::open(&desk, &format!("?after={}", all[1].id), None).await;
     assert_eq!(subscriber.next().await, all[2]);
+}
+
+async fn a_subscriber_may_begin_now(desk: Desk) {
+    desk.buy("B1", "LAMP", 10).await;
+    let mut subscriber = Subscriber::open(&desk, "?after=now", None).await;
+    desk.buy("B2", "LAMP", 10).await;
+    let event = subscriber.next().await;
+    assert_eq!(event, received(desk.events().await.last().expect("an event")));
+    // Where a reader of pages goes on, a subscriber does, too.
+    let page = desk.get("/v1/events?after=now").await.answers(200);
+    let mut subscriber = Subscriber::open(&desk, "", page["next"].as_str()).await;
+    desk.buy("B3", "LAMP", 10).await;
+    assert_eq!(subscriber.next().await.data["data"]["reference"], "B3");
 }
 
 async fn a_subscriber_may_filter_events(desk: Desk) {
@@ -155,8 +169,8 @@ async fn no_event_is_missed_or_repeated_over_reconnects_during_writes(desk: Desk
     let mut read: Vec<Received> = Vec::new();
     let mut before_reconnect = 0;
     while read.len() < expected {
-        let last = read.last().map_or(0, |event| event.id);
-        let mut subscriber = Subscriber::open(&desk, "", Some(last)).await;
+        let last = read.last().map(|event| event.id.as_str());
+        let mut subscriber = Subscriber::open(&desk, "", last).await;
         // A little more each time, so that the reconnects are at various events.
         before_reconnect += 7;
         for _ in 0..before_reconnect.min(expected - read.len()) {
@@ -208,6 +222,7 @@ async fn streams_end_when_the_service_drains(mut desk: Desk) {
 on_each_database! {
     a_subscriber_gets_past_events_and_then_new_ones,
     a_subscriber_that_reconnects_gets_only_what_it_missed,
+    a_subscriber_may_begin_now,
     a_subscriber_may_filter_events,
     no_event_is_missed_or_repeated_over_reconnects_during_writes,
     an_invalid_last_event_id_is_a_fault,

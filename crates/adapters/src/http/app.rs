@@ -51,7 +51,7 @@ mod tests {
     use crate::http::response::problem::Problem;
     use crate::http::response::refusals::tests::every;
     use crate::wire::EventJson;
-    use crate::wire::events::tests::{event, facts};
+    use crate::wire::events::tests::{books, event, facts};
 
     /// A component of the document as a schema.
     fn schema(component: &str) -> Validator {
@@ -72,7 +72,7 @@ mod tests {
         let subject = || Subject::Order(OrderId::new("O-1").expect("a name"));
         for fact in facts() {
             let event = event(subject(), None, &fact);
-            let shown = json!(EventJson::of(&event).expect("JSON"));
+            let shown = json!(EventJson::of(&event, &books()).expect("JSON"));
             require_valid(&schema(&format!("{}Event", fact.name())), &shown);
             assert!(union.is_valid(&shown), "{shown}");
         }

@@ -1,7 +1,7 @@
 //! The event feed: pages of events, ascending.
 
 use async_trait::async_trait;
-use earmark_application::{EncodedEvent, EventFeed, EventFilter, EventPage, StoreError};
+use earmark_application::{Books, EncodedEvent, EventFeed, EventFilter, EventPage, StoreError};
 use earmark_domain::SequencedEvent;
 
 use super::memory_store::MemoryStore;
@@ -20,6 +20,7 @@ fn matches(filter: &EventFilter, stored: &SequencedEvent) -> bool {
 /// A page of the events that the filter has, each as `encode` makes it.
 fn event_page<E>(
     tables: &Tables,
+    books: &Books,
     filter: &EventFilter,
     after: u64,
     limit: usize,
@@ -39,6 +40,8 @@ fn event_page<E>(
         events: page.into_iter().map(encode).collect(),
         next: next.unwrap_or(after).max(after),
         complete,
+        newest: tables.events.last().map_or(0, |event| event.sequence),
+        books: books.clone(),
     }
 }
 
@@ -63,6 +66,7 @@ impl EventFeed for MemoryStore {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         Ok(event_page(
             &*self.tables()?,
+            self.books(),
             filter,
             after,
             limit,
@@ -76,6 +80,13 @@ impl EventFeed for MemoryStore {
         after: u64,
         limit: usize,
     ) -> Result<EventPage<EncodedEvent>, StoreError> {
-        Ok(event_page(&*self.tables()?, filter, after, limit, encoded))
+        Ok(event_page(
+            &*self.tables()?,
+            self.books(),
+            filter,
+            after,
+            limit,
+            encoded,
+        ))
     }
 }

@@ -1,11 +1,12 @@
 //! The handle on the store, and its transactions.
 
 use std::future::poll_fn;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use async_trait::async_trait;
-use earmark_application::{Decide, Decided, Health, Store, StoreError};
+use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store, StoreError};
 use earmark_domain::Scope;
 
 use super::idempotency::IdempotencyKeys;
@@ -14,17 +15,33 @@ use super::tables::Tables;
 /// A store in memory.
 ///
 /// A clone is another handle on the same tables, as a second instance of the service on one database would be.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct MemoryStore {
+    books: Books,
     tables: Arc<Mutex<Tables>>,
     idempotency_keys: Arc<Mutex<IdempotencyKeys>>,
 }
 
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl MemoryStore {
-    /// A store with empty tables.
+    /// A store with empty tables: new books, and the only epoch that they will have.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            books: Books::new(new_id(), [Epoch { number: 1, after: 0 }].into()),
+            tables: Arc::default(),
+            idempotency_keys: Arc::default(),
+        }
+    }
+
+    /// The books.
+    pub(super) const fn books(&self) -> &Books {
+        &self.books
     }
 
     /// The tables, for as long as one step takes: never across a decision.
@@ -40,6 +57,14 @@ impl MemoryStore {
             .lock()
             .map_err(|_| StoreError::Corrupt("a step on the idempotency keys in memory panicked half-way".to_owned()))
     }
+}
+
+/// A name that no other books have: whoever drops repeats by the ids of events must not take the events of another store
+/// for those of this one. The hash of nothing under the random keys of a new hasher is the randomness that the standard
+/// library has.
+fn new_id() -> BooksId {
+    let random = || RandomState::new().build_hasher().finish();
+    BooksId::of((u128::from(random()) << u64::BITS | u128::from(random())).to_be_bytes())
 }
 
 #[async_trait]

@@ -99,7 +99,7 @@ impl Manager for SessionManager {
     type Error = OpenError;
 
     async fn create(&self) -> Result<Session, OpenError> {
-        self.address.connect(self.limits).await
+        self.address.connect_to_books(self.limits).await
     }
 
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<OpenError> {

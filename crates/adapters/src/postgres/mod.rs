@@ -12,16 +12,19 @@
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
 //! converts rows into records, and `statement` is SQL by hand, where the query builder can't say it.
 //!
-//! Connections are encrypted as the URL says (`connect`), and have bounds in time (`session`, `connections`).
+//! Connections are encrypted as the URL says (`connect`), and have bounds in time (`session`, `connections`). With each it
+//! is found out which history the database tells (`epochs`).
 
 mod batcher;
 mod connect;
 mod connections;
+mod epochs;
 mod error;
 mod idempotency;
 mod inspect;
 mod lookups;
 mod migrate;
+mod numbering;
 mod read;
 mod rows;
 mod schema;

@@ -131,6 +131,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    books (id) {
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    epochs (number) {
+        number -> BigInt,
+        after_sequence -> BigInt,
+        origin -> Text,
+        began_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     idempotency_keys (key) {
         key -> Text,
         fingerprint -> Binary,

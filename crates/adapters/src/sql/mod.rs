@@ -2,6 +2,7 @@
 //!
 //! - [`rank`]: precedence and release rank as one sortable number each.
 //! - [`audited_orders`]: the rows of whole orders, brought together.
+//! - [`books`]: which books, and their epochs.
 //! - [`decode`]: values of a row as the domain's values.
 //! - [`dispatches`]: what has left of lines, beside what is read of every line.
 //! - [`new_lines`]: what the row of a new line stores beside the line.
@@ -9,6 +10,7 @@
 //! - [`product_cache`]: an optimisation that can be taken out.
 
 pub(crate) mod audited_orders;
+pub(crate) mod books;
 pub(crate) mod decode;
 pub(crate) mod dispatches;
 pub(crate) mod new_lines;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use diesel::connection::SimpleConnection;
 
 use super::connection::{Address, Purpose};
+use super::epochs::mark_as_copy;
 use super::error::OpenError;
 use super::file::{create, log_index_of, log_of};
 use super::statement::statement;
@@ -64,7 +65,8 @@ pub enum Occupied {
 }
 
 /// Writes a copy of a database, which may be in use, to a file that is not there yet. The copy is on the disk at the end,
-/// is complete without a log, and can be read by its owner alone. What could not be finished is deleted.
+/// is complete without a log, says that it is a copy, and can be read by its owner alone. What could not be finished is
+/// deleted.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -91,10 +93,13 @@ fn write_copy(address: &Address, copy: &Address) -> Result<(), BackupError> {
     let mut source = address.open_plain()?;
     // By hand: the builder has no VACUUM. An empty file is written into.
     let copied = statement::<()>("VACUUM INTO ?").text(copy.as_str()).write(&mut source);
-    copied.map(drop).map_err(|why| BackupError::Copy {
+    let failed = |why: diesel::result::Error| BackupError::Copy {
         path: address.path().to_owned(),
         why: why.to_string(),
-    })
+    };
+    copied.map_err(failed)?;
+    let mut copied = copy.open_plain()?;
+    mark_as_copy(&mut copied).map_err(failed)
 }
 
 /// Puts a copy, which was checked, in its place, in one step. Answers where the file that was there has been moved to.

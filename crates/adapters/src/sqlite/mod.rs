@@ -15,6 +15,7 @@ mod backup;
 mod builder;
 mod connection;
 mod cursors;
+mod epochs;
 mod error;
 mod file;
 mod idempotency;

@@ -8,6 +8,7 @@ use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
 use earmark_domain::Scope;
 
 use super::connection::{Address, Purpose, ReaderPools, Writer, WriterBounds, transact_pipelined};
+use super::epochs;
 use super::error::OpenError;
 use super::file::FileGuard;
 use super::migrations;
@@ -58,7 +59,8 @@ impl SqliteStore {
             return Err(OpenError::NoReaders);
         }
         let address = Address::new(path.as_ref())?;
-        blocking(move || open(address, bounds, readers, migrate)).await
+        let opening = Opening::ToWrite { migrate };
+        blocking(move || open(address, bounds, readers, opening)).await
     }
 
     /// Opens a file to read it. Where nothing can be written, nothing is; a file that is in use, or was when its program
@@ -74,7 +76,7 @@ impl SqliteStore {
         blocking(move || {
             let has_log = address.inspect(Purpose::Read)?;
             if has_log && address.inspect(Purpose::Write).is_ok() {
-                return open(address, WriterBounds::default(), readers, false);
+                return open(address, WriterBounds::default(), readers, Opening::ToRead);
             }
             up_to_date(&address)?;
             Ok(Self {
@@ -119,11 +121,15 @@ impl SqliteStore {
     pub async fn give_up_log(path: impl AsRef<Path>) -> Result<bool, OpenError> {
         let address = Address::new(path.as_ref())?;
         blocking(move || match address.inspect(Purpose::Write) {
-            // The last connection leaves the file without a log.
-            Err(OpenError::LogMissing(_)) => address.open_plain().map(|connection| {
-                drop(connection);
-                true
-            }),
+            // The last connection leaves the file without a log. The file tells less than it has told before.
+            Err(OpenError::LogMissing(_)) => {
+                let mut connection = address.open_plain()?;
+                epochs::mark_as_copy(&mut connection).map_err(|why| OpenError::Unreachable {
+                    path: address.path().to_owned(),
+                    why: why.to_string(),
+                })?;
+                Ok(true)
+            }
             inspected => inspected.map(|_| false),
         })
         .await
@@ -139,14 +145,30 @@ impl SqliteStore {
     }
 }
 
-fn open(address: Address, bounds: WriterBounds, readers: usize, migrate: bool) -> Result<SqliteStore, OpenError> {
+/// What a file that can be written is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// To be used as books.
+    ToWrite {
+        /// Whether the schema is brought up to date.
+        migrate: bool,
+    },
+    /// To be read, and left in order.
+    ToRead,
+}
+
+fn open(address: Address, bounds: WriterBounds, readers: usize, opening: Opening) -> Result<SqliteStore, OpenError> {
     address.inspect(Purpose::Write)?;
+    let migrate = opening == Opening::ToWrite { migrate: true };
     if !migrate {
         up_to_date(&address)?;
     }
     let mut connection = address.open_writer()?;
     if migrate {
         migrations::run(&mut connection)?;
+    }
+    if opening != Opening::ToRead {
+        epochs::begin_if_new(&mut connection, address.path())?;
     }
     let guard = address.guard(&mut connection)?;
     Ok(SqliteStore {

@@ -106,7 +106,9 @@ macro_rules! columns {
         }
     };
 }
+columns!(A);
 columns!(A B);
+columns!(A B C D);
 columns!(A B C D E);
 columns!(A B C D E F);
 columns!(A B C D E F G);
@@ -128,7 +130,7 @@ pub(crate) fn known_tables() -> Tables {
         };
     }
     let tables = tables! {
-        products batches orders lines further_allocations allocations dispatches events idempotency_keys inbox
+        products batches orders lines further_allocations allocations dispatches events books epochs idempotency_keys inbox
     };
     tables.into()
 }

@@ -36,10 +36,43 @@ impl Database {
             .expect("the database opens")
     }
 
+    /// A copy of it, as it is now: nobody may be connected.
+    pub(crate) async fn copy(&self) -> Copy {
+        let name = format!("{}_copy", self.name);
+        let admin = connect(&self.server).await;
+        admin
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {}", self.name))
+            .await
+            .expect("the database is copied");
+        Copy(Self {
+            server: self.server.clone(),
+            name,
+        })
+    }
+
     /// A connection that bypasses the store.
     pub(crate) async fn outsider(&self) -> Client {
         let mut config = self.server.clone();
         connect(config.dbname(&self.name).application_name("outsider")).await
+    }
+}
+
+/// A copy of a database, which a test discards.
+pub(crate) struct Copy(Database);
+
+impl Copy {
+    /// Its URL.
+    pub(crate) fn url(&self) -> String {
+        self.0.url()
+    }
+
+    /// Drops it.
+    pub(crate) async fn discard(self) {
+        let admin = connect(&self.0.server).await;
+        admin
+            .batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", self.0.name))
+            .await
+            .expect("the database is dropped");
     }
 }
 

@@ -12,6 +12,7 @@ mod catalogue;
 mod connections;
 mod database;
 mod deadlines;
+mod epochs;
 mod escrow;
 mod inbox;
 mod list_plans;

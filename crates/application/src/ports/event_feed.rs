@@ -53,9 +53,9 @@ pub struct EventPage<Event = SequencedEvent> {
     /// Whether it reaches the newest event. Where it does not, more may follow, however few events are on it: a page
     /// looks at a bounded number of events, and a filter may pass none of them.
     pub complete: bool,
-    /// The last sequence of the log when the page was read.
+    /// The sequence of the newest event when the page was read; 0: there was none.
     pub newest: u64,
-    /// The books that the log is of.
+    /// The books, with every epoch that an event up to the newest is of.
     pub books: Books,
 }
 

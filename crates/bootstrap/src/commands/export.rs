@@ -253,8 +253,8 @@ async fn events(events: &dyn EventFeed, mut table: StdoutTable) -> Result<(), Fa
         }
         after = page.next;
         for event in &page.events {
-            let row =
-                EventRow::of(event).map_err(|error| Failure::Failed(format!("event {}: {error}", event.sequence)))?;
+            let row = EventRow::of(event, &page.books)
+                .map_err(|error| Failure::Failed(format!("event {}: {error}", event.sequence)))?;
             table.write(&row)?;
         }
     }

@@ -77,11 +77,29 @@ fn a_backup_of_a_running_service_has_everything_and_is_restored_when_the_service
     let run = sandbox.run(["restore", "copy.db"]).fails_with(1);
     assert!(run.err.contains("is in use; stop the service first"), "{}", run.err);
     assert!(allocate(&service, "still served").contains(" 201 "));
+    let newest = service.get("/v1/events?after=now");
+    let (_, seen) = newest.split_once("\"next\":\"").expect("a cursor");
+    let seen = seen.trim_end().trim_end_matches("\"}").to_owned();
     drop(service.end());
 
     let run = sandbox.run(["restore", "copy.db"]).succeeds();
     assert!(run.out.contains("the database before is"), "{}", run.out);
     sandbox.run(["verify"]).succeeds().reports("lines", 20);
+    let service = Service::start(&sandbox, &[]);
+    // A reader of events that has seen more than was backed up.
+    let refused = service.get(&format!("/v1/events?after={seen}"));
+    assert!(
+        refused.starts_with("HTTP/1.1 410 ") && refused.contains("cursor_gone"),
+        "{refused}"
+    );
+    assert!(allocate(&service, "after the restore").contains(" 201 "));
+    let again = service.get("/v1/events?limit=1&type=Allocated&order_id=after%20the%20restore");
+    assert!(
+        !again.contains("-1-22\""),
+        "the id of an event is not given again: {again}"
+    );
+    assert!(again.contains("\"sequence\":22,"), "{again}");
+    drop(service.end());
     let before = "sqlite:earmark.db.before-restore-1";
     sandbox
         .run(["verify", "--store", before])

@@ -268,6 +268,27 @@ CREATE INDEX events_order ON events (order_id, sequence) WHERE order_id IS NOT N
 -- Numbers are drawn under an advisory lock that is held until the commit, so they follow the order of commits.
 CREATE SEQUENCE events_sequence AS bigint;
 
+-- Which books these are: one row. They are named anew when they are first opened, so that books that were copied before
+-- have names of their own.
+CREATE TABLE books (
+    id text COLLATE "C" NOT NULL PRIMARY KEY CHECK (id ~ '^[0-9a-f]{32}$')
+);
+
+CREATE UNIQUE INDEX books_are_one ON books ((true));
+
+INSERT INTO books (id) VALUES (replace(gen_random_uuid()::text, '-', ''));
+
+-- The histories that the books have told, each from where it branched off from the one before: after a backup was
+-- restored, or after a failover.
+CREATE TABLE epochs (
+    number bigint NOT NULL PRIMARY KEY CHECK (number >= 1),
+    -- Its events are those after this one.
+    after_sequence bigint NOT NULL CHECK (after_sequence >= 0),
+    -- By what the database was known when it began: the cluster, its timeline, the database, and the table of the books.
+    origin text NOT NULL,
+    began_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Answers to calls, by the idempotency keys that callers chose. Each row is written twice: when the lease is acquired,
 -- and when the answer is stored, which touches no index. The fill factor leaves room for the second write.
 CREATE TABLE idempotency_keys (

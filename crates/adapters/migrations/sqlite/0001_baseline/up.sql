@@ -207,6 +207,27 @@ CREATE TABLE events (
 -- By sequence within an order: the row number, which the sequence is, ends every entry of an index.
 CREATE INDEX events_order ON events (order_id) WHERE order_id IS NOT NULL;
 
+-- Which books these are: one row. They are named anew when they are first opened, so that books that were copied before
+-- have names of their own.
+CREATE TABLE books (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 32)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX books_are_one ON books ((1));
+
+INSERT INTO books (id) VALUES (lower(hex(randomblob(16))));
+
+-- The histories that the books have told, each from where it branched off from the one before: after a backup was
+-- restored.
+CREATE TABLE epochs (
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number >= 1),
+    -- Its events are those after this one.
+    after_sequence INTEGER NOT NULL CHECK (after_sequence >= 0),
+    -- By what the file was known when it began. `copy`: it is a copy, and not yet used as books.
+    origin TEXT NOT NULL,
+    began_at INTEGER NOT NULL
+) STRICT;
+
 -- The deferred index. An entry by product and one by batch, made with each line, would each cost a page of its own. The
 -- store writes these entries later, many at a time and in the order of their keys; until then it scans the newest
 -- events.

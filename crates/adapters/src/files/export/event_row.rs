@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use earmark_application::EncodedEvent;
+use earmark_application::{Books, EncodedEvent};
 use serde::Serialize;
 
 use super::table::Exported;
@@ -14,12 +14,12 @@ use crate::wire::{EventJson, WireError};
 pub struct EventRow<'a>(EventJson<'a>);
 
 impl<'a> EventRow<'a> {
-    /// An event as a row.
+    /// An event of these books as a row.
     ///
     /// # Errors
     /// [`WireError`] when its stored data is not JSON.
-    pub fn of(event: &'a EncodedEvent) -> Result<Self, WireError> {
-        EventJson::of(event).map(Self)
+    pub fn of(event: &'a EncodedEvent, books: &Books) -> Result<Self, WireError> {
+        EventJson::of(event, books).map(Self)
     }
 }
 
@@ -39,10 +39,9 @@ impl Exported for EventRow<'_> {
 
     fn write_csv<W: Write>(&self, writer: &mut csv::Writer<W>) -> csv::Result<()> {
         let event = &self.0;
-        let sequence = event.sequence.to_string();
         writer.write_record([
-            &*sequence,
-            &*sequence,
+            &*event.sequence.to_string(),
+            &*event.id.to_string(),
             event.event_type,
             event.sku.unwrap_or_default(),
             &event.version.map(|version| version.to_string()).unwrap_or_default(),

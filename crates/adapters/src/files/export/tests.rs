@@ -1,6 +1,6 @@
 //! The rows of all tables, in both formats.
 
-use earmark_application::{EncodedEvent, LineRead};
+use earmark_application::{Books, BooksId, EncodedEvent, Epoch, LineRead};
 use earmark_domain::{
     BatchRecord, LineKey, LineRecord, LineState, LineTerms, Locations, OrderRecord, Part, Precedence, Priority,
     Promise, Quantity, Reference, Sku, Subject, Units,
@@ -272,10 +272,13 @@ fn an_event_is_one_record_with_its_data_as_json() {
         correlation_id: "c-1".to_owned(),
         data: r#"{"name":"Lamp"}"#.to_owned(),
     };
+    let books = Books::new(BooksId::of([7; 16]), [Epoch { number: 1, after: 0 }].into());
     assert_eq!(
-        written(Format::Csv, [EventRow::of(&event).expect("JSON")])
+        written(Format::Csv, [EventRow::of(&event, &books).expect("JSON")])
             .lines()
             .last(),
-        Some("7,7,ProductNamed,LAMP,3,,1970-01-01T00:00:00Z,tester,c-1,\"{\"\"name\"\":\"\"Lamp\"\"}\"")
+        Some(
+            "7,07070707070707070707070707070707-1-7,ProductNamed,LAMP,3,,1970-01-01T00:00:00Z,tester,c-1,\"{\"\"name\"\":\"\"Lamp\"\"}\""
+        )
     );
 }

@@ -190,7 +190,11 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("reallocate", &[&kinds::UNKNOWN_SKU]),
     ("show_availability", &[&kinds::UNKNOWN_SKU]),
     ("show_backlog", &[&kinds::UNKNOWN_SKU]),
-    ("follow_events", &[&kinds::BUSY, &kinds::SHUTTING_DOWN]),
+    ("list_events", &[&kinds::CURSOR_GONE]),
+    (
+        "follow_events",
+        &[&kinds::CURSOR_GONE, &kinds::BUSY, &kinds::SHUTTING_DOWN],
+    ),
     (
         "bulk",
         &[&kinds::INVALID_IDEMPOTENCY_KEY, &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED],

@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod context;
+pub(crate) mod cursor;
 pub(crate) mod if_match;
 pub(crate) mod input;
 pub(crate) mod origin;

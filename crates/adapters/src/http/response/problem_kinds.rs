@@ -169,6 +169,12 @@ kinds! {
     NOT_ALLOCATED = "not_allocated", CONFLICT, "Nothing is allocated",
         "The lines in `line_ids` have no units to dispatch, or no dispatched units to take back.",
         [members::ORDER_ID.sometimes(), members::LINE_IDS];
+    CURSOR_GONE = "cursor_gone", GONE, "The cursor is of a history that is gone",
+        "The database tells another history than the one that the cursor is of: it was restored from a backup, or has lost \
+         its newest events in a failover. Or the cursor is ahead of the log. Read on with `begin` as the cursor. Events may \
+         come again from there, under the ids that they had; ids that you know and that do not come again are of events \
+         that are gone.",
+        [members::BEGIN];
     STALE_VERSION = "stale_version", PRECONDITION_FAILED, "The version has changed",
         "The product, or the batch of it, has changed since its ETag was sent; `version` is the current one, and 0 for \
          a product that does not exist. Or what was to be created exists, and the request wanted it to be new \

@@ -96,6 +96,12 @@ pub(crate) const DISPATCHED: Member = Member::new(
 pub(crate) const EXPECTED: Member = Member::new("expected", Shape::Number, "80", "The units that were expected.");
 pub(crate) const RECEIVED: Member = Member::new("received", Shape::Number, "98", "The units that arrived.");
 pub(crate) const VERSION: Member = Member::new("version", Shape::Number, "18", "The current version.");
+pub(crate) const BEGIN: Member = Member::new(
+    "begin",
+    Shape::Name,
+    "\"1-17\"",
+    "The cursor to begin with instead: the last place that both histories have.",
+);
 pub(crate) const REMEDY: Member = Member::new(
     "remedy",
     Shape::Remedy,

@@ -4,12 +4,13 @@ use std::str::FromStr;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode};
-use earmark_application::{EncodedEvent, EventFilter};
+use earmark_application::{Books, EncodedEvent, EventFilter, EventPage, LogPosition};
 use earmark_domain::{EVENT_TYPES, OrderId, Sku};
 
 use crate::http::api::Api;
+use crate::http::request::cursor::Cursor;
 use crate::http::request::input::Input;
-use crate::http::request::query::{Query, limit, sequence};
+use crate::http::request::query::{Query, limit};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
 use crate::wire::EventJson;
@@ -57,15 +58,16 @@ fn types(text: &str) -> Result<Vec<String>, String> {
 
 /// Read events
 ///
-/// In the order of commits, a page at a time: send `next` as `after` to get the next page, until `next` no longer rises.
+/// In the order of commits, a page at a time: send `next` as `after` to get the next page, until `next` stays the same.
 /// A page looks at a bounded number of events, so one with a filter may have few events, or none, though more follow. An
 /// event that commits late is never skipped.
 #[utoipa::path(
     tag = "Events",
     operation_id = "list_events",
     params(
-        ("after" = Option<u64>, Query,
-            description = "Only those after this sequence; from the first where it is left out"),
+        ("after" = Option<String>, Query,
+            description = "Only those after this cursor: the `next` of a page, such as `1-17`, or the sequence of an event; \
+                `now`: none, but where the next one will be. From the first where it is left out"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
             description = "At most so many; 100 where it is left out"),
         ("sku" = Option<String>, Query, description = "Only those of this product"),
@@ -78,24 +80,43 @@ fn types(text: &str) -> Result<Vec<String>, String> {
 pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, query) = Input::of(&request, &["after", "limit", "sku", "order_id", "type"]);
     let filter = filter(&query, &mut input.faults);
-    let after = query.optional("after", &mut input.faults, sequence);
+    let after = query.optional("after", &mut input.faults, Cursor::read);
     let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
     let read = filter.zip(after).zip(most);
     let ((filter, after), most) = input.finish(read)?;
-    let (after, most) = (after.unwrap_or(0), most.unwrap_or(DEFAULT_PAGE));
-    let page = api
-        .read(|ports| ports.events.encoded_events(&filter, after, most))
-        .await?;
-    let items = page.events.iter().map(event_json).collect::<Result<_, _>>()?;
-    Ok(Reply::new(StatusCode::OK, &EventPageJson { items, next: page.next }).response())
+    let (after, most) = (after.unwrap_or(Cursor::START), most.unwrap_or(DEFAULT_PAGE));
+    let (_, page) = read_page(&api, &filter, after, most).await?;
+    let shown = page.events.iter().map(|event| event_json(event, &page.books));
+    let items = shown.collect::<Result<_, _>>()?;
+    let next = page.books.position_of(page.next);
+    Ok(Reply::new(StatusCode::OK, &EventPageJson::new(items, next)).response())
 }
 
-/// The public form of an event.
+/// Reads a page of events behind a cursor, and answers the place of the cursor with it.
+///
+/// # Errors
+/// A problem when the store does not answer, or the history does not have the place.
+pub(crate) async fn read_page(
+    api: &Api,
+    filter: &EventFilter,
+    after: Cursor,
+    limit: usize,
+) -> Result<(LogPosition, EventPage<EncodedEvent>), Problem> {
+    let read = api.read(|ports| ports.events.encoded_events(filter, after.sequence(), limit));
+    let mut page = read.await?;
+    let place = after.place_in(&page)?;
+    if after == Cursor::Now {
+        page.next = place.sequence;
+    }
+    Ok((place, page))
+}
+
+/// The public form of an event of these books.
 ///
 /// # Errors
 /// A problem when its stored data is corrupt.
-pub(crate) fn event_json(event: &EncodedEvent) -> Result<EventJson<'_>, Problem> {
-    EventJson::of(event)
+pub(crate) fn event_json<'a>(event: &'a EncodedEvent, books: &Books) -> Result<EventJson<'a>, Problem> {
+    EventJson::of(event, books)
         .map_err(|error| Problem::defect(&format_args!("event {} can't be shown: {error}", event.sequence)))
 }
 

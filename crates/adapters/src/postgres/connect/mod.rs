@@ -6,7 +6,7 @@ mod tls;
 mod url;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use diesel::sql_types::{Bool, Integer, Text};
@@ -14,6 +14,7 @@ use earmark_application::{Clock, StoreError};
 use tokio::runtime::Handle;
 use tokio_postgres::{CancelToken, Config, NoTls};
 
+use super::epochs;
 use super::error::OpenError;
 use super::session::{Cancel, Session, SessionLimits, at_most};
 use super::statement::statement;
@@ -65,6 +66,8 @@ struct Parts {
     endpoints: Vec<Endpoint>,
     /// The endpoint that answered last: it is tried first.
     last_good: AtomicUsize,
+    /// The last epoch that a session was found to be in.
+    epoch: AtomicU64,
     clock: Arc<dyn Clock>,
     /// Where connections run: a connection made on the runtime of a worker that asks for it would end with that worker.
     runtime: Option<Handle>,
@@ -86,6 +89,7 @@ impl Address {
             passwords: Passwords::of_environment(),
             config,
             last_good: AtomicUsize::new(0),
+            epoch: AtomicU64::new(0),
             clock,
             runtime: Handle::try_current().ok(),
         })))
@@ -96,7 +100,23 @@ impl Address {
         &*self.0.clock
     }
 
-    /// Starts a session, with the first host that has a primary.
+    /// The epoch that the books are in, as far as it is known; 0: no session with them was started yet.
+    pub(super) fn epoch(&self) -> u64 {
+        self.0.epoch.load(Ordering::Acquire)
+    }
+
+    /// Starts a session with the books, in their present epoch.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub(super) async fn connect_to_books(&self, limits: SessionLimits) -> Result<Session, OpenError> {
+        let session = self.connect(limits).await?;
+        let epoch = epochs::current(&session).await?;
+        self.0.epoch.fetch_max(epoch, Ordering::AcqRel);
+        Ok(session.in_epoch(epoch))
+    }
+
+    /// Starts a session, with the first host that has a primary. It does not look for books: there may be none.
     ///
     /// # Errors
     /// [`OpenError::Unreachable`] or [`OpenError::Unusable`], with each host, its port, and why.

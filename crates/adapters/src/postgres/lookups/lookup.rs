@@ -142,7 +142,7 @@ impl SharedConnection {
         if let Some(connection) = &*kept {
             return Ok(Arc::clone(connection));
         }
-        let made = self.address.connect(SHORT).await;
+        let made = self.address.connect_to_books(SHORT).await;
         let made = Arc::new(made.map_err(|why| StoreError::Unavailable(why.to_string()))?);
         *kept = Some(Arc::clone(&made));
         Ok(made)

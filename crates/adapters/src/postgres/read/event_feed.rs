@@ -11,10 +11,11 @@ use futures::try_join;
 use crate::postgres::error::StatementResult;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::{EventRow, records};
-use crate::postgres::schema::events;
+use crate::postgres::schema::{books, epochs, events};
 use crate::postgres::session::Session;
 use crate::postgres::statement::{TypesOf, load, row_limit, statement};
 use crate::postgres::store::PostgresStore;
+use crate::sql::books::books as decode_books;
 use crate::sql::decode::counter;
 
 #[async_trait]
@@ -46,15 +47,21 @@ impl PostgresStore {
     {
         let connection = self.questions().get().await?;
         // The head is read before the page. Numbers follow the order of commits, so the page finds all that stands at
-        // or before the head: a page that is not full reaches at least to the head.
+        // or before the head: a page that is not full reaches at least to the head. The epochs are read between the two:
+        // those that began after the head was read have only events behind it.
         let head = events::table.select(max(events::sequence));
-        let (heads, (rows, looked_at)) = try_join!(
+        let epochs = epochs::table.order(epochs::number);
+        let (heads, ids, epochs, (mut rows, looked_at)) = try_join!(
             load::<_, Option<i64>>(head, &connection),
+            load::<_, String>(books::table.select(books::id), &connection),
+            load::<_, (i64, i64)>(epochs.select((epochs::number, epochs::after_sequence)), &connection),
             rows(&connection, filter, after, limit),
         )
         .map_err(store_error)?;
         drop(connection);
         let head = heads.into_iter().flatten().next().unwrap_or_default();
+        // What was stored meanwhile is for the next page: it may be of an epoch that is not known here.
+        rows.retain(|row| row.sequence <= head);
         let looked_at = looked_at.map_or(head, |looked_at| looked_at.min(head));
         let is_full = rows.len() >= limit;
         let last = match rows.last() {
@@ -62,14 +69,18 @@ impl PostgresStore {
             Some(last) => looked_at.max(last.sequence),
             None => looked_at,
         };
-        let last =
-            u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))?;
         Ok(EventPage {
             events: records(rows)?,
-            next: last.max(after),
+            next: sequence(last)?.max(after),
             complete: !is_full && looked_at >= head,
+            newest: sequence(head)?,
+            books: decode_books(&ids, &epochs)?,
         })
     }
+}
+
+fn sequence(stored: i64) -> Result<u64, StoreError> {
+    u64::try_from(stored).map_err(|_| StoreError::Corrupt(format!("events {stored}: the sequence is negative")))
 }
 
 /// How many events a page with a filter by type looks at: reading them takes some ten milliseconds.

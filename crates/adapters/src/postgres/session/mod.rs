@@ -81,6 +81,7 @@ pub(super) struct Session {
     clock: Arc<dyn Clock>,
     /// In milliseconds.
     patience: AtomicU64,
+    epoch: u64,
 }
 
 /// Whether a session is at rest. Dropped when it is not, it closes the connection at once.
@@ -162,7 +163,18 @@ impl Session {
             state,
             clock,
             patience: AtomicU64::new(millis(limits.patience)),
+            epoch: 0,
         })
+    }
+
+    /// The same session, which was found to be one with books in this epoch.
+    pub(super) fn in_epoch(self, epoch: u64) -> Self {
+        Self { epoch, ..self }
+    }
+
+    /// The epoch that its books are in; 0: that was not asked.
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Runs settings, as they stand.

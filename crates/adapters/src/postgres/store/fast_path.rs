@@ -16,11 +16,12 @@ use earmark_domain::{
 };
 use jiff::Timestamp;
 
-use super::write::events::{EVENTS_LOCK, bind_events};
+use super::write::events::bind_events;
 use super::write::lines::{bind_first_units, bind_line_terms, bind_lines, bind_release_ranks, first_promised_on};
 use super::write::orders::{bind_order_terms, bind_orders};
 use super::write::units::bind_allocations;
 use crate::postgres::error::{StatementError, StatementResult, store_error};
+use crate::postgres::numbering::EVENTS_LOCK;
 use crate::postgres::rows::values::pg_instant;
 use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};

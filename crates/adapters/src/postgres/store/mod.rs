@@ -10,6 +10,7 @@ mod inbox;
 mod load;
 mod locked;
 mod pipeline;
+mod products;
 mod suspects;
 mod transact;
 mod unknown_outcome;
@@ -30,8 +31,9 @@ use super::inspect;
 use super::lookups::lookup::{ByKey, Lookup, look_up};
 use super::lookups::{Lookups, SharedLookups};
 use super::migrate;
-use crate::sql::product_cache::ProductCache;
+use super::session::Session;
 pub(super) use load::dispatches_of;
+use products::Products;
 use suspects::Suspects;
 
 /// How a read of several statements begins: all of them see one snapshot.
@@ -47,7 +49,7 @@ pub struct PostgresStore {
     /// Limits the connections that are busy with idempotency keys.
     pub(super) idempotency_slots: Arc<Semaphore>,
     /// The products that this program has last read or stored.
-    product_cache: Arc<Mutex<ProductCache>>,
+    product_cache: Arc<Mutex<Products>>,
     /// The next pipeline token.
     pipeline_tokens: Arc<AtomicU64>,
     /// The products that others were found to have locked.
@@ -92,7 +94,7 @@ impl PostgresStore {
                 return Err(OpenError::Pending(pending));
             }
         }
-        let session = store.address.connect(SHORT).await?;
+        let session = store.address.connect_to_books(SHORT).await?;
         inspect::triggers(&session).await?;
         let has_index = inspect::has_search_index(&session).await?;
         if !has_index {
@@ -200,14 +202,21 @@ impl PostgresStore {
         }
     }
 
-    /// The product cache. If a panic has poisoned it, it is emptied.
-    fn product_cache(&self) -> MutexGuard<'_, ProductCache> {
-        self.product_cache.lock().unwrap_or_else(|poisoned| {
-            let mut product_cache = poisoned.into_inner();
-            product_cache.forget_all();
+    /// The product cache, of the last epoch that is known. If a panic has poisoned it, it is emptied.
+    fn product_cache(&self) -> MutexGuard<'_, Products> {
+        let mut products = self.product_cache.lock().unwrap_or_else(|poisoned| {
+            let mut products = poisoned.into_inner();
+            products.forget_all();
             self.product_cache.clear_poison();
-            product_cache
-        })
+            products
+        });
+        products.turn_to(self.address.epoch());
+        products
+    }
+
+    /// The product cache, if it is of the epoch that this session is in.
+    fn product_cache_for(&self, session: &Session) -> Option<MutexGuard<'_, Products>> {
+        Some(self.product_cache()).filter(|products| products.epoch() == session.epoch())
     }
 }
 

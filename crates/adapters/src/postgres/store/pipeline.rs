@@ -67,8 +67,14 @@ impl InFlightTransaction {
         if self.store.suspects.are_named_in(scope) {
             return Ok(None);
         }
-        let Some(cached) = self.store.product_cache().get_behind(&self.pending, scope) else {
+        let products = self.store.product_cache_for(&connection);
+        let epoch = connection.epoch();
+        let Some(scope_in_cache) = products.and_then(|mut products| products.get_behind(&self.pending, scope)) else {
             return Ok(None);
+        };
+        let cached = CachedInEpoch {
+            scope: scope_in_cache,
+            epoch,
         };
         let predecessor = Predecessor {
             connection,
@@ -81,6 +87,12 @@ impl InFlightTransaction {
     }
 }
 
+/// What is cached for a scope, and in which epoch that is so.
+pub(super) struct CachedInEpoch {
+    scope: CachedScope,
+    epoch: u64,
+}
+
 /// The transaction that another is sent behind.
 pub(super) struct Predecessor {
     connection: Arc<PooledSession>,
@@ -89,16 +101,26 @@ pub(super) struct Predecessor {
 }
 
 impl PostgresStore {
+    /// What is cached for a scope.
+    pub(super) fn cached(&self, scope: &Scope) -> Option<CachedInEpoch> {
+        let mut products = self.product_cache();
+        let epoch = products.epoch();
+        products.get(scope).map(|scope| CachedInEpoch { scope, epoch })
+    }
+
     /// Decides on cached products, and stores on the fast path. `None`: that is not possible, and nothing is stored.
     pub(super) async fn transact_cached(
         &self,
         scope: &Scope,
         decide: &Decide,
-        cached: CachedScope,
+        cached: CachedInEpoch,
         predecessor: Option<Predecessor>,
         in_flight: Option<InFlightSender>,
     ) -> Result<Option<Decided>, StoreError> {
-        let CachedScope { loaded, base_versions } = cached;
+        let CachedInEpoch {
+            scope: CachedScope { loaded, base_versions },
+            epoch,
+        } = cached;
         let read_set = ReadSet::of(&loaded.products, &base_versions).with_absent(scope);
         let decided = match decide(loaded) {
             Ok(decided) => decided,
@@ -118,6 +140,10 @@ impl PostgresStore {
             Some(connection) => connection,
             None => Arc::new(self.commands().get().await?),
         };
+        if connection.epoch() != epoch {
+            // The database tells another history than the one that the decision was taken in.
+            return Ok(None);
+        }
         if changes.is_empty() {
             return match is_valid(&connection, &read_set, predecessor).await {
                 Ok(true) => Ok(Some(decided)),
@@ -154,7 +180,9 @@ impl PostgresStore {
         match stored {
             Ok(()) => {
                 outcome.settle();
-                self.product_cache().apply_pending(left);
+                if let Some(mut products) = self.product_cache_for(&connection) {
+                    products.apply_pending(left);
+                }
                 Ok(Some(decided))
             }
             Err(error) => {

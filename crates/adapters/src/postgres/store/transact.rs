@@ -57,7 +57,7 @@ impl PostgresStore {
         decide: &Decide,
         in_flight: Option<InFlightSender>,
     ) -> Result<Decided, StoreError> {
-        let cached = self.product_cache().get(scope);
+        let cached = self.cached(scope);
         if let Some(cached) = cached
             && let Some(decided) = self.transact_cached(scope, decide, cached, None, in_flight).await?
         {
@@ -74,7 +74,9 @@ impl PostgresStore {
         }
         let (connection, loaded, base_versions) = self.begin_and_load(scope).await?;
         let read_set = ReadSet::of(&loaded.products, &base_versions);
-        self.product_cache().fill(&loaded, &base_versions);
+        if let Some(mut products) = self.product_cache_for(&connection) {
+            products.fill(&loaded, &base_versions);
+        }
         // A decision that panics must not leave its locks behind: the panic goes on when they are released.
         let decided = match catch_unwind(AssertUnwindSafe(|| decide(loaded))) {
             Ok(Ok(decided)) => decided,
@@ -92,8 +94,10 @@ impl PostgresStore {
             roll_back(connection).await;
             return Ok(decided);
         }
-        let only_places =
-            read_set.covers(changes) && self.product_cache().only_places(&PendingProducts::default(), changes);
+        let only_places = read_set.covers(changes)
+            && self
+                .product_cache_for(&connection)
+                .is_some_and(|mut products| products.only_places(&PendingProducts::default(), changes));
         let outcome = UnknownOutcome::of(self, changes);
         let stored = if only_places {
             // One statement writes all of it. If it fails, the COMMIT that is pipelined behind it is a rollback.
@@ -108,7 +112,9 @@ impl PostgresStore {
         match stored {
             Ok(()) => {
                 outcome.settle();
-                self.product_cache().apply(changes);
+                if let Some(mut products) = self.product_cache_for(&connection) {
+                    products.apply(changes);
+                }
                 Ok(decided)
             }
             Err(error) => {

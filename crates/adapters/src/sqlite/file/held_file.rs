@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::UNIX_EPOCH;
 
 /// Who may read and write a file that is made here: its owner alone. SQLite makes the log and its index with the rights
 /// of the file.
@@ -31,6 +32,16 @@ impl Identity {
             inode: metadata.ino(),
         }
     }
+}
+
+/// By what a file is known from all others, wherever it is: its device, its inode, and when it was made, for an inode is
+/// used again. Not every file system knows the latter.
+pub(in crate::sqlite) fn origin(file: &File) -> io::Result<String> {
+    let metadata = file.metadata()?;
+    let made = metadata.created().ok();
+    let made = made.and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+    let made = made.map_or("-".to_owned(), |made| made.as_nanos().to_string());
+    Ok(format!("{}/{}/{made}", metadata.dev(), metadata.ino()))
 }
 
 /// Opens a file, which exists, or returns the one that is open. To be kept as long as any connection to it. A file that

@@ -13,6 +13,6 @@ pub(super) use self::binding::{bind, bind_to, check_log};
 pub(super) use self::file_connection::FileConnection;
 pub(super) use self::guard::{Checked, FileGuard};
 pub(super) use self::header::{APPLICATION_ID, DatabaseStart};
-pub(super) use self::held_file::{check_writable, create, hold};
+pub(super) use self::held_file::{check_writable, create, hold, origin};
 pub(super) use self::log::{LogLength, copy, length};
 pub(super) use self::paths::{log_index_of, log_of};

@@ -10,6 +10,7 @@ use earmark_application::{EncodedEvent, EventFeed, EventFilter, EventPage, Store
 use earmark_domain::{OrderId, Sku};
 
 use super::super::builder::{first_rows, one_of};
+use super::super::epochs::read_books;
 use super::super::error::store_error;
 use super::super::rows::{EventRow, encoded_event, event};
 use super::super::schema::{events, events_of_products, lines};
@@ -67,13 +68,17 @@ fn event_page<E>(
         Some(last) => looked_at.max(last.sequence),
         None => looked_at,
     };
-    let last =
-        u64::try_from(last).map_err(|_| StoreError::Corrupt(format!("events {last}: the sequence is negative")))?;
     Ok(EventPage {
         events: rows.into_iter().map(decode).collect::<Result<_, _>>()?,
-        next: last.max(after),
+        next: sequence(last)?.max(after),
         complete: !is_full && looked_at >= newest,
+        newest: sequence(newest)?,
+        books: read_books(conn)?,
     })
+}
+
+fn sequence(stored: i64) -> Result<u64, StoreError> {
+    u64::try_from(stored).map_err(|_| StoreError::Corrupt(format!("events {stored}: the sequence is negative")))
 }
 
 /// How many events a page with a filter by type looks at: reading them takes some ten milliseconds.

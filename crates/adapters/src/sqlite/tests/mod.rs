@@ -2,6 +2,7 @@
 
 mod backup;
 mod deferred_index;
+mod epochs;
 mod event_feed;
 mod files;
 mod inbox;

@@ -260,6 +260,10 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
         assert!(!query.contains("LIMIT ?"), "{query}");
         // One product's batches are sorted by preference, all of which the view shows.
         let product_view = query.contains("LEFT OUTER JOIN `batches` ON (`batches`.`sku` = `products`.`sku`)");
+        // The books are one row, and their epochs as few as backups were restored.
+        if query.ends_with("FROM `books`") || query.contains("FROM `epochs`") {
+            continue;
+        }
         let plan = plan(&mut other, query);
         // The lines on batches that have not arrived come batch by batch, and are wanted in order of service.
         let improvement = query.contains("coming");

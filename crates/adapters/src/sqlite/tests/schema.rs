@@ -68,8 +68,10 @@ macro_rules! columns_of_tuples {
     )+};
 }
 columns_of_tuples! {
+    (A)
     (A B)
     (A B C)
+    (A B C D)
     (A B C D E F)
     (A B C D E)
     (A B C D E F G)
@@ -127,6 +129,8 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
         deferred_index,
         events_of_products,
         lines_in_batches,
+        books,
+        epochs,
         idempotency_keys,
         inbox,
         expected_allocated,

@@ -1,6 +1,6 @@
 //! The whole event as readers outside get it.
 
-use earmark_application::EncodedEvent;
+use earmark_application::{Books, EncodedEvent, EventId};
 use earmark_domain::Subject;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,9 +17,13 @@ pub struct EventJson<'a> {
     /// Its place in the order of all events: rises in the order of commits, may have gaps.
     #[cfg_attr(feature = "schema", schema(example = 17))]
     pub sequence: u64,
-    /// The same for every delivery of the event: repeats are recognised by it.
-    #[cfg_attr(feature = "schema", schema(value_type = String, example = "17"))]
-    id: Text<u64>,
+    /// The same for every delivery of the event, and no other event ever has it: repeats are recognised by it. The id of
+    /// the books, the epoch and the sequence.
+    #[cfg_attr(
+        feature = "schema",
+        schema(value_type = String, example = "0f8fad5bd9cb469fa16570867728950e-1-17")
+    )]
+    pub id: Text<EventId>,
     /// The event type.
     #[serde(rename = "type")]
     #[cfg_attr(feature = "schema", schema(example = "Allocated"))]
@@ -52,11 +56,11 @@ pub struct EventJson<'a> {
 }
 
 impl<'a> EventJson<'a> {
-    /// The public form of an event.
+    /// The public form of an event of these books.
     ///
     /// # Errors
     /// [`WireError`] when its data is not JSON: passed on, it would corrupt the document around it.
-    pub fn of(event: &'a EncodedEvent) -> Result<Self, WireError> {
+    pub fn of(event: &'a EncodedEvent, books: &Books) -> Result<Self, WireError> {
         let (sku, version) = match &event.subject {
             Subject::Product { sku, version } => (Some(sku.as_str()), Some(*version)),
             Subject::Order(_) => (None, None),
@@ -67,7 +71,7 @@ impl<'a> EventJson<'a> {
         })?;
         Ok(Self {
             sequence: event.sequence,
-            id: Text(event.sequence),
+            id: Text(books.event_id(event.sequence)),
             event_type: event.event_type,
             sku,
             version,

@@ -1,6 +1,6 @@
 //! Every fact, encoded and decoded.
 
-use earmark_application::EncodedEvent;
+use earmark_application::{Books, BooksId, EncodedEvent, Epoch};
 use earmark_domain::{
     AskedOrder, Count, DeallocationReason, EVENT_TYPES, Fact, LineId, LineKey, LineTerms, Location, Locations,
     MAX_QUANTITY, MoveReason, OrderId, Part, Precedence, Priority, ProductName, Quantity, Receipt, Reference,
@@ -322,8 +322,14 @@ pub(crate) fn event(subject: Subject, order: Option<OrderId>, fact: &Fact) -> En
     }
 }
 
+/// Books in their second epoch.
+pub(crate) fn books() -> Books {
+    let epochs = [Epoch { number: 1, after: 0 }, Epoch { number: 9, after: 2 }];
+    Books::new(BooksId::of([7; 16]), epochs.into())
+}
+
 fn shown(event: &EncodedEvent) -> String {
-    let event = EventJson::of(event).expect("its data is JSON");
+    let event = EventJson::of(event, &books()).expect("its data is JSON");
     serde_json::to_string(&event).expect("JSON")
 }
 
@@ -336,7 +342,8 @@ fn an_event_of_a_product_has_its_sku_and_version() {
     let name = ProductName::new("A lamp").expect("a product name");
     assert_eq!(
         shown(&event(subject, None, &Fact::ProductNamed { name })),
-        r#"{"sequence":7,"id":"7","type":"ProductNamed","sku":"LAMP","version":3,"#.to_owned()
+        r#"{"sequence":7,"id":"07070707070707070707070707070707-9-7","type":"ProductNamed","sku":"LAMP","version":3,"#
+            .to_owned()
             + r#""occurred_at":"2026-01-01T00:00:00Z","decided_on":"2026-01-01","actor":"api","correlation_id":"r-1","data":{"name":"A lamp"}}"#
     );
 }
@@ -347,7 +354,7 @@ fn an_event_of_a_whole_order_has_no_sku() {
     let event = event(Subject::Order(order.clone()), Some(order), &Fact::OrderCancelled);
     assert_eq!(
         shown(&event),
-        r#"{"sequence":7,"id":"7","type":"OrderCancelled","sku":null,"version":null,"order_id":"O-1","#.to_owned()
+        r#"{"sequence":7,"id":"07070707070707070707070707070707-9-7","type":"OrderCancelled","sku":null,"version":null,"order_id":"O-1","#.to_owned()
             + r#""occurred_at":"2026-01-01T00:00:00Z","decided_on":"2026-01-01","actor":"api","correlation_id":"r-1","data":{}}"#
     );
 }
@@ -360,6 +367,6 @@ fn data_that_is_not_json_is_an_error() {
             data: data.to_owned(),
             ..event(Subject::Order(order.clone()), None, &Fact::OrderCancelled)
         };
-        assert!(EventJson::of(&event).is_err(), "{data}");
+        assert!(EventJson::of(&event, &books()).is_err(), "{data}");
     }
 }

@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use earmark_application::ProductView;
+use earmark_application::{LogPosition, ProductView};
 use earmark_domain::{BatchView, LineView, OrderView};
 use serde::Serialize;
 
@@ -9,6 +9,7 @@ use super::list::Each;
 use super::orders::{LineJson, OrderJson};
 use super::products::SummaryJson;
 use crate::wire::events::EventJson;
+use crate::wire::text::Text;
 
 /// A page of products.
 #[derive(Debug, Serialize)]
@@ -65,7 +66,18 @@ pub struct EventPageJson<'a> {
     /// Events, ascending.
     #[cfg_attr(feature = "schema", schema(value_type = Vec<EventJson<'static>>))]
     pub items: Vec<EventJson<'a>>,
-    /// `after` of the next page. No event at or before it is ever added later.
-    #[cfg_attr(feature = "schema", schema(example = 17))]
-    pub next: u64,
+    /// `after` of the next page: a cursor. No event at or before it is ever added later.
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "1-17"))]
+    next: Text<LogPosition>,
+}
+
+impl<'a> EventPageJson<'a> {
+    /// A page with the place to read on from.
+    #[must_use]
+    pub const fn new(items: Vec<EventJson<'a>>, next: LogPosition) -> Self {
+        Self {
+            items,
+            next: Text(next),
+        }
+    }
 }

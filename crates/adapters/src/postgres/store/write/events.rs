@@ -2,31 +2,13 @@
 
 use diesel::data_types::{PgDate, PgTimestamp};
 use diesel::sql_types::{BigInt, Date, Nullable, Text, Timestamptz};
-use earmark_application::StoreError;
 use earmark_domain::Event;
 
-use crate::postgres::error::store_error;
 use crate::postgres::rows::values::{pg_date, pg_instant};
-use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::decode::counter;
 use crate::sql::new_lines::NewLines;
 use crate::wire;
-
-/// The advisory lock that is held from the numbering of events to the commit, so that numbers follow the order of
-/// commits. There is one for the database, and nothing else uses this number.
-pub(in crate::postgres::store) const EVENTS_LOCK: i64 = 0x4541_524d_4556_5453;
-
-/// Takes the advisory lock on the numbering, which is held until the transaction ends.
-pub(super) async fn lock_numbering(conn: &Session) -> Result<(), StoreError> {
-    // By hand: the function returns `void`, for which Diesel has no type.
-    statement::<()>("SELECT pg_advisory_xact_lock(?)")
-        .bind::<BigInt, _>(EVENTS_LOCK)
-        .execute(conn)
-        .await
-        .map(|_| ())
-        .map_err(store_error)
-}
 
 /// Inserts events, numbered in their order.
 pub(super) fn insert<'a>(new_lines: &NewLines<'a>, events: &'a [Event]) -> Statement<'a> {

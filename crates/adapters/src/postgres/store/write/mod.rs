@@ -24,6 +24,7 @@ use futures::try_join;
 
 use super::inbox;
 use crate::postgres::error::{expect_rows, store_error};
+use crate::postgres::numbering;
 use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, statement};
 use crate::sql::new_lines::NewLines;
@@ -89,7 +90,7 @@ async fn lock_numbering(conn: &Session, events: usize) -> Result<(), StoreError>
     if events == 0 {
         return Ok(());
     }
-    events::lock_numbering(conn).await
+    numbering::lock_numbering(conn).await.map_err(store_error)
 }
 
 fn split<T>(changes: &[Change<T>]) -> (Vec<&T>, Vec<&T>) {
