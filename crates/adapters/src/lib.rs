@@ -1,14 +1,17 @@
 //! Earmark's adapters: where the outside meets the ports.
 //!
 //! Driving adapters bring commands and questions in ([`http`], [`files`]); driven adapters store the state ([`memory`],
-//! [`sqlite`], [`postgres`]), deliver events ([`webhook`], [`event_log`]), tell the time ([`clock`]) and make ids
-//! ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its own:
-//! [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; and `timeout`.
+//! [`sqlite`], [`postgres`]), deliver events ([`nats`], [`redis`], [`webhook`], [`event_log`]), tell the time ([`clock`])
+//! and make ids ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its
+//! own: [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; `broker`, the addresses of
+//! message brokers; and `timeout`.
 
 // A future is as large as all that it may await, and is moved when it is passed on, bounded in time or spawned: what is
 // large is boxed where it is made. (The tests of the crate need not care.)
 #![cfg_attr(not(test), warn(clippy::large_futures))]
 
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod broker;
 #[cfg(feature = "clock")]
 pub mod clock;
 #[cfg(feature = "event_log")]
@@ -21,8 +24,12 @@ pub mod http;
 pub mod ids;
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]

@@ -1,0 +1,144 @@
+//! Delivery: the messages of one call, each chained to the one before it.
+//!
+//! **The chain.** The first message of a call expects the stream to end at the sequence that [`Tail`] says
+//! (`Nats-Expected-Last-Sequence`); each further one expects the stream to end with the event before it
+//! (`Nats-Expected-Last-Msg-Id`). The server stores a message only behind its predecessor, and so what it stores of a call
+//! is a beginning of it: whatever is lost, comes late or comes twice, nothing is left out and nothing changes places.
+//!
+//! **Why the first one goes by the sequence.** A server keeps the id of the last message in memory. When it starts again it
+//! reads the id back, but only if the message is within the window of duplicates, two minutes by default (all servers
+//! before the autumn of 2026). After a quiet night and a restart it would refuse the right id. In a cluster it is worse: the
+//! id is compared where each replica stores the message, and a replica that has forgotten it would drop what the others
+//! keep. The sequence is never forgotten. Within a call the predecessor is seconds old, so its id is known; and it says
+//! more than a sequence does. What a sequence alone can't tell is a stream that was cut off and has grown to the same
+//! length again. That takes a restart of its server, which breaks the connection: then the caller asks for the end anew.
+//!
+//! **Why a duplicate is no success.** The server answers "duplicate" before it looks at the chain. A caller who knows the
+//! end of the stream never sends what is in it; so somebody else publishes too. And the answer may be premature: a server
+//! that was leader of the cluster remembers ids that it has never stored, for as long as the window is. So the caller asks
+//! for the end anew, which tells what is stored.
+
+use std::sync::Arc;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::PublishAckFuture;
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::stream::{Info, Stream};
+use earmark_application::{EventMessage, PublishError};
+
+use super::answers::{of_publishing, unavailable};
+use super::last_message::{NO_EVENT, REPLAYED_AFTER, Tail, has_event};
+use super::subject::subject_of;
+
+/// Publishes events behind the end of the stream, and tells the new end.
+///
+/// # Errors
+/// [`PublishError`]. Some of the events may have arrived.
+pub(super) async fn publish(
+    context: &Context,
+    stream: &str,
+    mut tail: Tail,
+    events: &[Arc<EventMessage>],
+) -> Result<Tail, PublishError> {
+    let mut sent: Vec<PublishAckFuture> = Vec::with_capacity(events.len());
+    let mut refusal = None;
+    let mut before: Option<&EventMessage> = None;
+    for (index, event) in events.iter().enumerate() {
+        let message = match before {
+            None => behind(message_of(event), stream, &tail),
+            Some(before) => message_of(event).expected_last_message_id(before.id.to_string()),
+        };
+        match send(context, event, message).await {
+            Ok(acknowledgement) => sent.push(acknowledgement),
+            // The client knows what is too large for the server. What was sent is acknowledged all the same.
+            Err(error) => {
+                refusal = Some(of_publishing(&error, index));
+                break;
+            }
+        }
+        before = Some(event);
+    }
+    for (index, acknowledgement) in sent.into_iter().enumerate() {
+        let stored = acknowledgement.await.map_err(|error| of_publishing(&error, index))?;
+        let id = &events[index].id;
+        check(&stored, stream, &tail).map_err(|why| PublishError::OutOfStep(format!("{why} for event {id}")))?;
+        tail = Tail {
+            sequence: stored.sequence,
+            in_order: Some(id.clone()),
+        };
+    }
+    refusal.map_or(Ok(tail), Err)
+}
+
+/// Publishes one event again, behind the end of the stream and out of its order, and tells the new end.
+///
+/// The message names the last event that was published in order: whoever looks for the end of the stream goes on behind
+/// that one.
+///
+/// # Errors
+/// [`PublishError`].
+pub(super) async fn replay(
+    context: &Context,
+    stream: &Stream<Info>,
+    tail: Tail,
+    event: &EventMessage,
+) -> Result<Tail, PublishError> {
+    let name = &stream.cached_info().config.name;
+    let after = tail.in_order.as_ref().map_or(NO_EVENT.to_owned(), ToString::to_string);
+    let message = behind(message_of(event).header(REPLAYED_AFTER, after), name, &tail);
+    let sent = send(context, event, message).await;
+    let acknowledgement = sent.map_err(|error| of_publishing(&error, 0))?;
+    let stored = acknowledgement.await.map_err(|error| of_publishing(&error, 0))?;
+    if stored.duplicate {
+        // An attempt before this one whose acknowledgement was lost; or an id without a message (see above).
+        return if has_event(stream, stored.sequence, &event.id).await? {
+            Ok(tail)
+        } else {
+            Err(unavailable(format!("it takes event {} for a duplicate, and does not have it", event.id)))
+        };
+    }
+    check(&stored, name, &tail).map_err(PublishError::OutOfStep)?;
+    Ok(Tail {
+        sequence: stored.sequence,
+        ..tail
+    })
+}
+
+async fn send(
+    context: &Context,
+    event: &EventMessage,
+    message: PublishMessage,
+) -> Result<PublishAckFuture, async_nats::jetstream::context::PublishError> {
+    let subject = subject_of(event.event.event_type, &event.event.subject);
+    context.send_publish(subject, message).await
+}
+
+/// An event as a message, without its place.
+fn message_of(event: &EventMessage) -> PublishMessage {
+    PublishMessage::build()
+        .payload(event.body.clone().into())
+        .message_id(event.id.to_string())
+        .header("Content-Type", "application/json")
+}
+
+/// A message that has to come behind the end of the stream.
+fn behind(message: PublishMessage, stream: &str, tail: &Tail) -> PublishMessage {
+    message.expected_stream(stream).expected_last_sequence(tail.sequence)
+}
+
+/// Holds an acknowledgement against the end that was supposed.
+fn check(stored: &PublishAck, stream: &str, tail: &Tail) -> Result<(), String> {
+    if stored.duplicate {
+        return Err(format!("it answers that it has message {} already", stored.sequence));
+    }
+    if stored.stream != stream || stored.sequence != tail.sequence + 1 {
+        return Err(format!(
+            "it has stored message {} of stream {} where {} of {stream} was expected",
+            stored.sequence,
+            stored.stream,
+            tail.sequence + 1
+        ));
+    }
+    Ok(())
+}

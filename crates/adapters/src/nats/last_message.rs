@@ -1,0 +1,95 @@
+//! The last message of the stream: where the next call goes on.
+
+use std::str::FromStr;
+
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
+use earmark_application::{Books, EventId, LastPublished, PublishError};
+
+use super::answers::unavailable;
+
+/// The header of an event that is published again, out of its order: the id of the last event that was published in
+/// order, or [`NO_EVENT`].
+pub(super) const REPLAYED_AFTER: &str = "Earmark-Replayed-After";
+
+/// There was no event in the stream that was published in order.
+pub(super) const NO_EVENT: &str = "none";
+
+/// The end of the stream, behind which the next message has to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tail {
+    /// The stream's own number of its last message; 0: it never had one.
+    pub(super) sequence: u64,
+    /// The last event that was published in its order, if the stream has it.
+    pub(super) in_order: Option<EventId>,
+}
+
+/// Finds the end of the stream, and what it says of the last event.
+///
+/// The leader of the stream is asked, and no replica, which may be behind.
+///
+/// # Errors
+/// [`PublishError::Unfit`]: the last message is none of these books. [`PublishError::Unavailable`].
+pub(super) async fn find(stream: &Stream<Info>, books: &Books) -> Result<(LastPublished, Tail), PublishError> {
+    let state = &stream.cached_info().state;
+    let mut tail = Tail {
+        sequence: state.last_sequence,
+        in_order: None,
+    };
+    if state.last_sequence == 0 {
+        return Ok((LastPublished::Nothing, tail));
+    }
+    if state.messages == 0 {
+        return Ok((LastPublished::Emptied, tail));
+    }
+    let last = match stream.get_last_raw_message_by_subject(">").await {
+        Ok(message) => message,
+        // Somebody has deleted this one message: nobody knows which it was.
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
+            return Ok((LastPublished::Unknown, tail));
+        }
+        Err(error) => return Err(unavailable(error)),
+    };
+    tail.in_order = event_in_order(&last, books)?;
+    let place = match &tail.in_order {
+        Some(id) => LastPublished::Event(id.position),
+        None => LastPublished::Emptied,
+    };
+    Ok((place, tail))
+}
+
+/// The last event in order, as the last message tells it: its own, or the one that it names if it is a replay.
+fn event_in_order(message: &StreamMessage, books: &Books) -> Result<Option<EventId>, PublishError> {
+    let header = |name: &str| message.headers.get(name).map(|value| value.as_str());
+    let read = |id: &str| read_id(id, message.sequence, books);
+    let own = read(header(NATS_MESSAGE_ID.as_ref()).unwrap_or_default())?;
+    match header(REPLAYED_AFTER) {
+        Some(NO_EVENT) => Ok(None),
+        Some(after) => read(after).map(Some),
+        None => Ok(Some(own)),
+    }
+}
+
+fn read_id(id: &str, sequence: u64, books: &Books) -> Result<EventId, PublishError> {
+    match EventId::from_str(id) {
+        Ok(id) if id.books == *books.id() => Ok(id),
+        Ok(other) => Err(PublishError::Unfit(format!(
+            "its last event is {other}, and these are the books {}",
+            books.id()
+        ))),
+        Err(_) => Err(PublishError::Unfit(format!(
+            "its last message, {sequence}, bears the id {id:?}, which is not that of an event"
+        ))),
+    }
+}
+
+/// Whether a message of the stream is this event.
+///
+/// # Errors
+/// [`PublishError::Unavailable`].
+pub(super) async fn has_event(stream: &Stream<Info>, sequence: u64, id: &EventId) -> Result<bool, PublishError> {
+    let message = stream.get_raw_message(sequence).await.map_err(unavailable)?;
+    let found = message.headers.get(NATS_MESSAGE_ID);
+    Ok(found.is_some_and(|found| found.as_str() == id.to_string()))
+}

@@ -1,0 +1,26 @@
+//! What the server answers, as the port tells it.
+
+use earmark_application::PublishError;
+use redis::RedisError;
+
+/// It does not answer, or says to try later.
+pub(super) fn unavailable(reason: impl ToString) -> PublishError {
+    PublishError::Unavailable {
+        reason: reason.to_string(),
+        retry_after: None,
+    }
+}
+
+/// An error of the server or of the connection. Those that only somebody who changes the settings can do something about
+/// are told apart; all others may pass.
+pub(super) fn of(error: &RedisError) -> PublishError {
+    match error.code() {
+        Some("WRONGTYPE" | "NOPERM" | "MOVED" | "CROSSSLOT") => PublishError::Unfit(error.to_string()),
+        _ => unavailable(error),
+    }
+}
+
+/// Whether the server has refused a request because an argument is longer than it takes (`proto-max-bulk-len`).
+pub(super) fn is_too_long(error: &RedisError) -> bool {
+    error.detail().is_some_and(|detail| detail.contains("invalid bulk length"))
+}

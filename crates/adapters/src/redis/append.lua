@@ -1,0 +1,26 @@
+-- Appends entries to the stream KEYS[1], if its last id is ARGV[1]; otherwise answers what it is.
+-- ARGV[2]: about how many entries to keep. ARGV[3]: the channel. Then for each entry: its id, the event's id, type and
+-- JSON, the number of messages to the channel, and these.
+local last = '0-0'
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local info = redis.call('XINFO', 'STREAM', KEYS[1])
+  for field = 1, #info, 2 do
+    if info[field] == 'last-generated-id' then
+      last = info[field + 1]
+    end
+  end
+end
+if last ~= ARGV[1] then
+  return last
+end
+local at = 4
+while at <= #ARGV do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[at],
+    'id', ARGV[at + 1], 'type', ARGV[at + 2], 'event', ARGV[at + 3])
+  local messages = tonumber(ARGV[at + 4])
+  for message = 1, messages do
+    redis.call('PUBLISH', ARGV[3], ARGV[at + 4 + message])
+  end
+  at = at + 5 + messages
+end
+return false
