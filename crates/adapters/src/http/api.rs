@@ -21,9 +21,9 @@ use super::response::problem::Problem;
 use super::site::Site;
 use super::write_health::WriteHealth;
 
-/// The most event streams that are open at a time: each queries the store ten times a second, and thousands would cost
-/// more than the commands.
-const MAX_EVENT_STREAMS: usize = 128;
+/// The most event streams that are open at a time. What is new is read once for all of them, so each costs a connection
+/// and what it sends.
+const MAX_EVENT_STREAMS: usize = 2_048;
 
 /// For how long an event stream keeps its place when all are taken: so that clients that are too many do not spend their
 /// time on connecting.
@@ -142,6 +142,11 @@ impl Api {
     /// The calls with a key that are in flight.
     pub(super) const fn keyed_calls(&self) -> &KeyedCalls {
         &self.keyed_calls
+    }
+
+    /// The log as it is written.
+    pub(super) const fn tail(&self) -> &Arc<EventTail> {
+        &self.ports.tail
     }
 
     /// The open event streams.

@@ -41,7 +41,9 @@ pub(super) fn of_opening(error: &CreateStreamError) -> PublishError {
 
 /// The message with this index was not stored.
 pub(super) fn of_publishing(error: &context::PublishError, index: usize) -> PublishError {
-    let answer = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    let answer = error
+        .source()
+        .and_then(|source| source.downcast_ref::<jetstream::Error>());
     match (error.kind(), answer) {
         (PublishErrorKind::MaxPayloadExceeded, _) => PublishError::Refused {
             index,

@@ -95,7 +95,10 @@ pub(super) async fn replay(
         return if has_event(stream, stored.sequence, &event.id).await? {
             Ok(tail)
         } else {
-            Err(unavailable(format!("it takes event {} for a duplicate, and does not have it", event.id)))
+            Err(unavailable(format!(
+                "it takes event {} for a duplicate, and does not have it",
+                event.id
+            )))
         };
     }
     check(&stored, name, &tail).map_err(PublishError::OutOfStep)?;

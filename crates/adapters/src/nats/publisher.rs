@@ -50,7 +50,9 @@ impl NatsPublisher {
     async fn take_end(&self) -> Result<End, PublishError> {
         match self.end.lock().await.take() {
             Some(end) if !end.session.is_lost() => Ok(end),
-            _ => Err(PublishError::OutOfStep("its last event has to be asked for first".to_owned())),
+            _ => Err(PublishError::OutOfStep(
+                "its last event has to be asked for first".to_owned(),
+            )),
         }
     }
 }

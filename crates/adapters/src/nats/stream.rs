@@ -109,10 +109,22 @@ mod tests {
     #[test]
     fn a_stream_that_nobody_can_publish_to_does_not_fit() {
         let fits = with(&["earmark.>"]);
-        let sealed = Config { sealed: true, ..fits.clone() };
-        let silent = Config { no_ack: true, ..fits.clone() };
-        let mirror = Config { mirror: Some(Source::default()), ..fits.clone() };
-        let merged = Config { sources: Some(vec![Source::default()]), ..fits };
+        let sealed = Config {
+            sealed: true,
+            ..fits.clone()
+        };
+        let silent = Config {
+            no_ack: true,
+            ..fits.clone()
+        };
+        let mirror = Config {
+            mirror: Some(Source::default()),
+            ..fits.clone()
+        };
+        let merged = Config {
+            sources: Some(vec![Source::default()]),
+            ..fits
+        };
         for config in [sealed, silent, mirror, merged] {
             assert!(misfit(&config).is_some(), "{config:?}");
         }

@@ -64,7 +64,11 @@ impl FromStr for RedisAddress {
 
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.broker.is_encrypted { SCHEME.encrypted } else { SCHEME.plain };
+        let scheme = if self.broker.is_encrypted {
+            SCHEME.encrypted
+        } else {
+            SCHEME.plain
+        };
         write!(
             f,
             "{scheme}://{}/{}?stream={}",

@@ -21,10 +21,7 @@ pub(super) const ANSWERING: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`PublishError::Unavailable`].
-pub(super) async fn connect(
-    address: &RedisAddress,
-    clock: &dyn Clock,
-) -> Result<MultiplexedConnection, PublishError> {
+pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result<MultiplexedConnection, PublishError> {
     let broker = &address.broker;
     let host = &broker.hosts[0];
     let socket = if broker.is_encrypted {

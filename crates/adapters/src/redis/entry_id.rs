@@ -111,7 +111,10 @@ mod tests {
     fn the_ids_of_a_place_end() {
         let last: EntryId = "1-17999999".parse().unwrap();
         assert_eq!((last.place(), last.next_of_the_place()), (at(1, 17), None));
-        assert_eq!(EntryId::of(at(1, u64::MAX / IDS_OF_A_PLACE)).map(EntryId::place), Some(at(1, 18_446_744_073_709)));
+        assert_eq!(
+            EntryId::of(at(1, u64::MAX / IDS_OF_A_PLACE)).map(EntryId::place),
+            Some(at(1, 18_446_744_073_709))
+        );
         assert_eq!(EntryId::of(at(1, u64::MAX / IDS_OF_A_PLACE + 1)), None);
         assert_eq!("17".parse::<EntryId>(), Err(NoEntryId));
         assert_eq!("1-x".parse::<EntryId>(), Err(NoEntryId));

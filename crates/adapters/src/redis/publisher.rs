@@ -52,7 +52,9 @@ impl RedisPublisher {
     async fn append<'a>(&self, entries: impl FnOnce(EntryId) -> Entries<'a>) -> Result<(), PublishError> {
         let mut slot = self.end.lock().await;
         let Some(End { mut connection, last }) = slot.take() else {
-            return Err(PublishError::OutOfStep("its last event has to be asked for first".to_owned()));
+            return Err(PublishError::OutOfStep(
+                "its last event has to be asked for first".to_owned(),
+            ));
         };
         let Entries { ready, refused } = entries(last);
         let appending = append(&mut connection, &self.address, last, &ready);
@@ -64,7 +66,9 @@ impl RedisPublisher {
 
 impl fmt::Debug for RedisPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisPublisher").field(&self.address.to_string()).finish()
+        f.debug_tuple("RedisPublisher")
+            .field(&self.address.to_string())
+            .finish()
     }
 }
 
@@ -127,6 +131,7 @@ impl Publisher for RedisPublisher {
     }
 
     async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
-        self.append(|last| Entries::of([(last.next_of_the_place(), &**event)])).await
+        self.append(|last| Entries::of([(last.next_of_the_place(), &**event)]))
+            .await
     }
 }

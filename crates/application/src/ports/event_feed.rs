@@ -19,6 +19,19 @@ pub struct EventFilter {
     pub types: Vec<String>,
 }
 
+impl EventFilter {
+    /// Whether an event passes.
+    #[must_use]
+    pub fn passes(&self, event: &EncodedEvent) -> bool {
+        self.sku.as_ref().is_none_or(|sku| event.subject.sku() == Some(sku))
+            && self
+                .order
+                .as_ref()
+                .is_none_or(|order| event.order.as_ref() == Some(order))
+            && (self.types.is_empty() || self.types.iter().any(|known| known == event.event_type))
+    }
+}
+
 /// An event with its data still encoded as it is stored, for readers that pass it on. Readers that need to understand it
 /// ask for [`SequencedEvent`]s.
 #[derive(Debug, Clone, PartialEq, Eq)]

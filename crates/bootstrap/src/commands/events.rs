@@ -90,7 +90,9 @@ pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<
         let name = SubscriptionName::new(name);
         let found = all.iter().find(|status| status.name == name);
         found.map(|status| status.name.clone()).ok_or_else(|| {
-            Failure::Failed(format!("there is no subscription {name}; `earmark events list` shows those there are"))
+            Failure::Failed(format!(
+                "there is no subscription {name}; `earmark events list` shows those there are"
+            ))
         })
     };
     let store = &*ports.subscriptions;
@@ -129,7 +131,11 @@ fn list(all: &[SubscriptionStatus]) -> Result<(), Failure> {
         } else {
             format!("delivered up to {}", progress.place)
         };
-        let active = if status.is_leased { "" } else { "; no instance delivers now" };
+        let active = if status.is_leased {
+            ""
+        } else {
+            "; no instance delivers now"
+        };
         print(format_args!("  {place}{active}"))?;
         if let Some(reason) = &progress.disabled {
             print(format_args!("  disabled: {reason}"))?;
@@ -139,7 +145,10 @@ fn list(all: &[SubscriptionStatus]) -> Result<(), Failure> {
             print(format_args!("  fails since {since}, {attempts} attempts: {reason}"))?;
         }
         if status.put_aside > 0 {
-            print(format_args!("  {} events are put aside, {} of them dead", status.put_aside, status.dead))?;
+            print(format_args!(
+                "  {} events are put aside, {} of them dead",
+                status.put_aside, status.dead
+            ))?;
         }
     }
     Ok(())

@@ -18,7 +18,8 @@ use super::sink_url::{SinkUrl, SinkUrls};
 use super::source::{Source, Sourced};
 use super::store_url::StoreUrl;
 use super::values::{
-    AfterRefusalWord, Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS, QueueTimeout, Secrets, Switch, Words, Zone,
+    AfterRefusalWord, Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS,
+    QueueTimeout, Secrets, Switch, Words, Zone,
 };
 
 /// The settings in force.

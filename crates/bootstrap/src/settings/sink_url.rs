@@ -65,7 +65,11 @@ impl FromStr for SinkUrl {
         let (scheme, rest) = text.split_once(':').ok_or(ALLOWED)?;
         let kind = SinkKind::of(scheme).ok_or(ALLOWED)?;
         let is_log = kind == SinkKind::Log;
-        let is_whole = if is_log { rest.is_empty() } else { rest.starts_with("//") && rest.len() > 2 };
+        let is_whole = if is_log {
+            rest.is_empty()
+        } else {
+            rest.starts_with("//") && rest.len() > 2
+        };
         if !is_whole || text.chars().any(|char| char.is_whitespace() || char.is_control()) {
             return Err(ALLOWED.to_owned());
         }
@@ -91,7 +95,9 @@ pub(crate) struct SinkUrls(pub(crate) Vec<SinkUrl>);
 fn split(text: &str) -> Vec<String> {
     let mut urls: Vec<String> = Vec::new();
     for part in text.split(',').map(str::trim) {
-        let begins = part.split_once(':').is_some_and(|(scheme, _)| SinkKind::of(scheme).is_some());
+        let begins = part
+            .split_once(':')
+            .is_some_and(|(scheme, _)| SinkKind::of(scheme).is_some());
         match urls.last_mut() {
             Some(last) if !begins => {
                 last.push(',');
@@ -135,7 +141,8 @@ mod tests {
     use super::*;
 
     fn kinds(text: &str) -> Result<Vec<SinkKind>, String> {
-        text.parse::<SinkUrls>().map(|urls| urls.0.iter().map(|sink| sink.kind).collect())
+        text.parse::<SinkUrls>()
+            .map(|urls| urls.0.iter().map(|sink| sink.kind).collect())
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::secrets::Secret;
 use earmark_application::AfterRefusal;
 use earmark_domain::Improve;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use super::secrets::Secret;
 use tracing_subscriber::EnvFilter;
 
 /// The highest count of lanes, connections, places in a queue and commands in a group. A higher number is a typing

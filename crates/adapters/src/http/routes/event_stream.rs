@@ -1,8 +1,8 @@
 //! The stream of events: server-sent events, from a cursor on and for as long as the client listens.
 //!
-//! A stream reads the store page by page, and only when its client has taken the page before, so a slow client reads
-//! later and costs no memory. It polls at an interval instead of waiting for a signal of this process, because other
-//! processes write to the same store.
+//! A stream reads the store page by page until it has reached the newest event, and follows the tail of the log from there:
+//! that is read once for all streams. It reads only when its client has taken what it read before, so a slow client reads
+//! later and costs no memory.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{EncodedEvent, EventFilter, EventPage, LogPosition};
+use earmark_application::{DeliveryLimits, EncodedEvent, EventFilter, EventPage, LogPosition, TailError};
 use tokio::task::consume_budget;
 
 use super::events::{FILTER, event_json, filter, read_page};
@@ -25,14 +25,15 @@ use crate::http::request::cursor::Cursor;
 use crate::http::request::input::Input;
 use crate::http::response::problem::Problem;
 use crate::http::response::problem_kinds as kinds;
-use crate::wire::EventJson;
 
 /// The events of one page: what a stream holds in memory until its client takes it.
 const PAGE: usize = 256;
 
-/// The interval at which a stream looks for new events: short enough to seem live, long enough for an idle stream to
-/// cost almost nothing.
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// What is read of the tail at once.
+const LIMITS: DeliveryLimits = DeliveryLimits {
+    events: PAGE,
+    bytes: 256 << 10,
+};
 
 /// After how long without an event a comment is sent, so that proxies keep the connection and a client that has left is
 /// detected.
@@ -108,65 +109,75 @@ fn follow(
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
     stream! {
         let mut ended = pin!(open.ended());
-        let mut last_sent = api.clock().monotonic();
-        let mut first = Some(first);
+        // From before the first page is sent: so it misses nothing that comes meanwhile.
+        let mut follower = api.tail().follow();
         yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
-        while !api.readiness().is_draining() {
-            let read = match first.take() {
-                Some(page) => Ok((place, page)),
-                None => read_page(&api, &filter, Cursor::Place(place), PAGE).await,
-            };
-            let read = read.and_then(|(_, page)| frames(&page).map(|text| (page, text)));
-            let (page, text) = match read {
-                Ok(read) => read,
-                Err(problem) => {
-                    // The client reconnects, after the last event it has. If the history does not have that any more, it
-                    // is told then.
-                    tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
-                    break;
-                }
-            };
-            let advanced = page.next > place.sequence;
-            if advanced {
-                place = page.books.position_of(page.next);
+        let mut catching_up = Some(first);
+        while let Some(page) = catching_up.take() {
+            match frames(&page) {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => yield Ok(Bytes::from(text)),
+                Err(problem) => return log(&api, &request_id, &problem),
             }
-            if !page.events.is_empty() {
-                yield Ok(Bytes::from(text));
-                last_sent = api.clock().monotonic();
-            } else if api.clock().monotonic().saturating_sub(last_sent) >= KEEP_ALIVE {
-                yield Ok(Bytes::from_static(b": nothing new\n\n"));
-                last_sent = api.clock().monotonic();
+            place = place.max(page.books.position_of(page.next));
+            if page.complete || api.readiness().is_draining() {
+                break;
             }
-            // A page that does not reach the newest event is followed by the next one at once.
-            if (page.events.is_empty() && page.complete) || !advanced {
-                tokio::select! {
-                    () = api.clock().pause(POLL_INTERVAL) => {}
-                    () = api.readiness().draining() => {}
-                    () = &mut ended => break,
-                }
+            match read_page(&api, &filter, Cursor::Place(place), PAGE).await {
+                Ok((_, page)) => catching_up = Some(page),
+                Err(problem) => return log(&api, &request_id, &problem),
             }
             // A client that takes every page at once must not keep others from their turn.
             consume_budget().await;
         }
+        while !api.readiness().is_draining() {
+            let chunk = match follower.read(place, LIMITS).await {
+                Ok(chunk) => chunk,
+                // The client reconnects, after the last event it has. If the history does not have that any more, it is
+                // told then.
+                Err(TailError::Gone(_)) => return,
+                Err(TailError::Store(error)) => return log(&api, &request_id, &Problem::from(&error)),
+            };
+            place = chunk.next;
+            let mut text = String::new();
+            for event in chunk.events.iter().filter(|event| filter.passes(&event.event)) {
+                write_frame(&mut text, event.id.position, event.event.event_type, &event.body);
+            }
+            if !text.is_empty() {
+                yield Ok(Bytes::from(text));
+            }
+            if chunk.events.is_empty() {
+                tokio::select! {
+                    () = follower.changed() => {}
+                    () = api.clock().pause(KEEP_ALIVE) => yield Ok(Bytes::from_static(b": nothing new\n\n")),
+                    () = api.readiness().draining() => {}
+                    () = &mut ended => return,
+                }
+            }
+            consume_budget().await;
+        }
     }
+}
+
+/// Logs why a stream ends. Its client reconnects, after the last event it has.
+fn log(api: &Api, request_id: &str, problem: &Problem) {
+    tracing::error_span!("request", %request_id).in_scope(|| api.log(problem));
 }
 
 /// The events of a page as frames.
 fn frames(page: &EventPage<EncodedEvent>) -> Result<String, Problem> {
     let mut text = String::new();
     for event in &page.events {
-        write_event(&mut text, &event_json(event, &page.books)?);
+        let json = event_json(event, &page.books)?;
+        let data = serde_json::to_string(&json).expect("text, numbers and lists of them are always JSON");
+        write_frame(&mut text, json.id.0.position, json.event_type, &data);
     }
     Ok(text)
 }
 
 /// Writes one event. The JSON has no line ends, so nothing breaks the frame.
-fn write_event(text: &mut String, event: &EventJson<'_>) {
-    let data = serde_json::to_string(event).expect("text, numbers and lists of them are always JSON");
-    text.push_str(&format!(
-        "id: {}\nevent: {}\ndata: {data}\n\n",
-        event.id.0.position, event.event_type
-    ));
+fn write_frame(text: &mut String, place: LogPosition, event_type: &str, data: &str) {
+    text.push_str(&format!("id: {place}\nevent: {event_type}\ndata: {data}\n\n"));
 }
 
 #[cfg(test)]
@@ -192,9 +203,14 @@ mod tests {
             correlation_id: "c".to_owned(),
             data: "{\"name\":\"a \u{2028} \\\"b\\\" \\\\n\"}".to_owned(),
         };
-        let mut text = String::new();
-        let books = Books::new(BooksId::of([7; 16]), [Epoch { number: 3, after: 0 }].into());
-        write_event(&mut text, &event_json(&event, &books).expect("JSON"));
+        let page = EventPage {
+            events: vec![event],
+            next: 7,
+            complete: true,
+            newest: 7,
+            books: Books::new(BooksId::of([7; 16]), [Epoch { number: 3, after: 0 }].into()),
+        };
+        let text = frames(&page).expect("JSON");
         let lines: Vec<&str> = text.split('\n').collect();
         assert_eq!(lines.len(), 5, "{text}");
         assert_eq!(lines[..2], ["id: 3-7", "event: ProductNamed"]);

@@ -55,6 +55,15 @@ pub struct EventJson<'a> {
     data: &'a RawValue,
 }
 
+/// An event of these books as readers outside get it: one JSON object, without line ends.
+///
+/// # Errors
+/// Why its data can't be passed on.
+pub fn event_body(event: &EncodedEvent, books: &Books) -> Result<String, String> {
+    let json = EventJson::of(event, books).map_err(|error| error.to_string())?;
+    Ok(serde_json::to_string(&json).expect("text, numbers and lists of them are always JSON"))
+}
+
 impl<'a> EventJson<'a> {
     /// The public form of an event of these books.
     ///

@@ -15,6 +15,6 @@ pub use decode::data_schemas;
 pub use decode::{allocated_order, fact_from_json};
 pub use encode::fact_to_json;
 pub use error::{WireError, event_type};
-pub use event_json::EventJson;
+pub use event_json::{EventJson, event_body};
 #[cfg(feature = "schema")]
 pub use schema::{DataSchema, Named};
