@@ -5,12 +5,15 @@ use std::process::Command;
 use clap::{Args, ValueEnum};
 use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
-use crate::test::{FEATURES, WRONG_CLOCK};
+use crate::test::{BROKERS, FEATURES, POSTGRES, WRONG_CLOCK};
 
 /// The variables that tell the test how long it runs, by which seed, and which faults it leaves out.
 const MINUTES: &str = "EARMARK_ENDURE_MINUTES";
 const SEED: &str = "EARMARK_ENDURE_SEED";
 const WITHOUT: &str = "EARMARK_ENDURE_WITHOUT";
+
+/// The variable that tells how many rounds the cases play about who is told.
+const ROUNDS: &str = "EARMARK_TEST_ROUNDS";
 
 /// The options of the command.
 #[derive(Debug, Args)]
@@ -27,6 +30,10 @@ pub(crate) struct Options {
     /// Faults to leave out, by the names in the table that is printed at the end: `--without lock-table,leavers`.
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
+    /// Instead, that every event reaches its subscribers while services and brokers are killed, stopped and put back: so
+    /// many rounds of each case.
+    #[arg(long, value_name = "ROUNDS")]
+    told: Option<u32>,
 }
 
 /// A database that the service is run on.
@@ -71,15 +78,40 @@ impl Options {
 
 /// Runs it.
 pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<(), Failure> {
-    // The test has a server of its own, which it crashes: this one only shows that the programs are here, or installs
-    // them.
-    drop(Server::start(interruptions)?);
+    // The test of faults has a server of its own, which it crashes: for it this one only shows that the programs are here,
+    // or installs them.
+    let server = Server::start(interruptions)?;
     if folder_of(WRONG_CLOCK, &[]).is_none() {
         install(WRONG_CLOCK, interruptions)?;
     }
-    interruptions.step(&mut options.test())?;
+    match options.told {
+        None => interruptions.step(&mut options.test())?,
+        Some(rounds) => told(rounds, &server, interruptions)?,
+    }
     say("\nThe service has endured it all.");
     Ok(())
+}
+
+/// Plays so many rounds of the cases about who is told.
+fn told(rounds: u32, server: &Server, interruptions: &Interruptions) -> Result<(), Failure> {
+    for program in BROKERS {
+        if folder_of(program, &[]).is_none() {
+            install(program, interruptions)?;
+        }
+    }
+    let mut test = cargo();
+    test.args([
+        "test",
+        "--package",
+        "earmark-tests",
+        "--features",
+        FEATURES,
+        "--test",
+        "told",
+    ]);
+    test.args(["--", "--nocapture", "--test-threads", "1"]);
+    test.env(ROUNDS, rounds.to_string()).env(POSTGRES, server.url());
+    interruptions.step(&mut test)
 }
 
 #[cfg(test)]
@@ -93,6 +125,7 @@ mod tests {
             only: Some(Database::Sqlite),
             seed: Some(3),
             without: vec!["leavers".to_owned(), "line-ends".to_owned()],
+            told: None,
         };
         let test = options.test();
         assert!(test.get_args().any(|argument| argument == "on_sqlite"));

@@ -1,5 +1,6 @@
 //! Installing Debian packages.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -19,6 +20,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("python3-venv", "python3-venv"),
     ("faketime", "faketime"),
+    ("nats-server", "nats-server"),
+    ("redis-server", "redis-server"),
 ];
 
 /// Whether this process runs as root.
@@ -40,6 +43,7 @@ pub fn install(program: &str, interruptions: &Interruptions) -> Result<(), Failu
         .into());
     }
     let _no_cluster = NoSystemCluster::configure()?;
+    let _no_service = NoSystemService::configure()?;
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command
@@ -50,6 +54,40 @@ pub fn install(program: &str, interruptions: &Interruptions) -> Result<(), Failu
     };
     interruptions.step(&mut apt(&["update"]))?;
     interruptions.step(&mut apt(&["install", "--yes", "--no-install-recommends", package]))
+}
+
+/// While it exists, installing a server does not start one: only the programs are needed.
+struct NoSystemService {
+    file: Option<PathBuf>,
+}
+
+impl NoSystemService {
+    fn configure() -> Result<Self, Failure> {
+        let file = Path::new("/usr/sbin/policy-rc.d");
+        if file.exists() {
+            return Ok(Self { file: None });
+        }
+        // The policy that Debian's packages ask: 101 forbids.
+        std::fs::write(file, "#!/bin/sh\nexit 101\n")?;
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))?;
+        Ok(Self {
+            file: Some(file.to_owned()),
+        })
+    }
+}
+
+impl Drop for NoSystemService {
+    fn drop(&mut self) {
+        remove(self.file.as_deref());
+    }
+}
+
+fn remove(file: Option<&Path>) {
+    if let Some(file) = file
+        && let Err(error) = std::fs::remove_file(file)
+    {
+        say(&format!("could not remove {}: {error}", file.display()));
+    }
 }
 
 /// While it exists, installing PostgreSQL creates no system-wide server: only the programs are needed.
@@ -72,10 +110,6 @@ impl NoSystemCluster {
 
 impl Drop for NoSystemCluster {
     fn drop(&mut self) {
-        if let Some(file) = &self.file
-            && let Err(error) = std::fs::remove_file(file)
-        {
-            say(&format!("could not remove {}: {error}", file.display()));
-        }
+        remove(self.file.as_deref());
     }
 }

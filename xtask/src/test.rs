@@ -6,7 +6,7 @@ use std::time::Instant;
 use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
 /// The environment variable that tells the tests which server to use.
-const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
+pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
 
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
@@ -14,13 +14,16 @@ const BROWSER: &str = "chromium";
 /// A program whose package has the library that gives a service a wrong clock.
 pub(crate) const WRONG_CLOCK: &str = "faketime";
 
+/// The message brokers that the tests start.
+pub(crate) const BROKERS: [&str; 2] = ["nats-server", "redis-server"];
+
 /// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
 
 /// Runs `cargo test` on the workspace with these arguments.
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
-    for program in [BROWSER, WRONG_CLOCK] {
+    for program in [BROWSER, WRONG_CLOCK].into_iter().chain(BROKERS) {
         if folder_of(program, &[]).is_none() {
             install(program, interruptions)?;
         }

@@ -1,0 +1,128 @@
+//! Who is told, and of what: every event reaches each subscriber, in order, whatever is killed, stopped or put back.
+//!
+//! Each case plays some rounds; `EARMARK_TEST_ROUNDS` says how many.
+
+mod absent;
+mod crashes;
+mod leases;
+mod sinks;
+
+use std::time::Duration;
+
+use earmark_tests::service::{Client, Desk, until};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+/// The products that are sold.
+const PRODUCTS: usize = 20;
+
+/// How many rounds a case plays.
+fn rounds() -> u32 {
+    let given = std::env::var("EARMARK_TEST_ROUNDS").ok();
+    given.map_or(2, |rounds| rounds.parse().expect("EARMARK_TEST_ROUNDS is a number"))
+}
+
+/// A service that delivers to these URLs.
+async fn desk_of(db: earmark_tests::databases::Db, urls: &[&str]) -> Desk {
+    let variables = vec![("EARMARK__EVENTS__URLS".to_owned(), urls.join(","))];
+    let desk = Desk::open_with(db, variables).await;
+    for product in 0..PRODUCTS {
+        desk.buy(&format!("b-{product}"), &format!("SKU-{product}"), 1_000_000)
+            .await;
+    }
+    desk
+}
+
+/// Clients that allocate lines until they are stopped, or the service is.
+struct Load(JoinSet<()>);
+
+impl Load {
+    fn start(name: &str, client: impl Fn() -> Client) -> Self {
+        let worker = |number: usize| {
+            let (client, name) = (client(), format!("{name}-{number}"));
+            async move {
+                for line in 0_usize.. {
+                    let order = json!({"order_id": format!("{name}-{line}"), "sku": format!("SKU-{}", line % PRODUCTS), "quantity": 1});
+                    if client
+                        .try_json(reqwest::Method::POST, "/v1/allocations", &order)
+                        .await
+                        .is_err()
+                    {
+                        return;
+                    }
+                }
+            }
+        };
+        Self((0..4).map(worker).collect())
+    }
+
+    /// Stops the clients.
+    async fn stop(mut self) {
+        self.0.shutdown().await;
+    }
+}
+
+/// The ids of all events in the log, in their order, each with its product.
+async fn log_of(desk: &Desk) -> Vec<(String, Option<String>)> {
+    let (mut after, mut log) = ("0".to_owned(), Vec::new());
+    loop {
+        let page = desk
+            .get(&format!("/v1/events?limit=1000&after={after}"))
+            .await
+            .answers(200);
+        let items = page["items"].as_array().expect("a list").clone();
+        let next = page["next"].as_str().expect("a cursor").to_owned();
+        log.extend(items.iter().map(|event| {
+            let sku = event["sku"].as_str().map(str::to_owned);
+            (event["id"].as_str().expect("an id").to_owned(), sku)
+        }));
+        if items.is_empty() || next == after {
+            return log;
+        }
+        after = next;
+    }
+}
+
+fn ids(log: &[(String, Option<String>)]) -> Vec<String> {
+    log.iter().map(|(id, _)| id.clone()).collect()
+}
+
+/// Waits for a while that the case chooses: what is tested comes at any moment of it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long the load goes on is what the case is about"
+)]
+async fn a_while(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// Some milliseconds, other ones each time.
+fn any_of(range: std::ops::Range<u64>) -> u64 {
+    fastrand::u64(range)
+}
+
+/// Waits until a sink has what the log has, and shows what differs if it never has.
+async fn has_all<F: Future<Output = Vec<String>>>(what: &str, expected: &[String], read: impl Fn() -> F) {
+    until(what, async || (read().await.len() >= expected.len()).then_some(())).await;
+    let arrived = read().await;
+    if arrived != expected {
+        let at = arrived.iter().zip(expected).position(|(is, should)| is != should);
+        let around = |ids: &[String]| {
+            let from = at.unwrap_or(ids.len().min(expected.len())).saturating_sub(2);
+            ids[from.min(ids.len())..ids.len().min(from + 6)].to_vec()
+        };
+        panic!(
+            "{what}: {} arrived, {} were written; they differ at {at:?}: {:?} instead of {:?}",
+            arrived.len(),
+            expected.len(),
+            around(&arrived),
+            around(expected)
+        );
+    }
+}
+
+/// The subscriptions of a service.
+async fn subscriptions(desk: &Client) -> Vec<Value> {
+    let page = desk.get("/v1/subscriptions").await.answers(200);
+    page["items"].as_array().expect("a list").clone()
+}
