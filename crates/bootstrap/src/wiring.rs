@@ -9,7 +9,9 @@ use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
-use earmark_application::{Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Views, Worklist};
+use earmark_application::{
+    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Subscriptions, Views, Worklist,
+};
 use earmark_domain::Calendar;
 
 use crate::failure::Failure;
@@ -40,6 +42,7 @@ pub(crate) struct Ports {
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) idempotency: Arc<dyn IdempotencyStore>,
+    pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     /// The name of the store's kind, for display.
@@ -79,7 +82,7 @@ pub(crate) async fn wire(settings: &StoreSettings, calendar: &Calendar, mode: Ac
 
 fn ports<S>(store: Arc<S>, clock: Arc<dyn Clock>, kind: &'static str) -> Ports
 where
-    S: Store + Worklist + Views + EventFeed + Exports + Audit + Health + IdempotencyStore + 'static,
+    S: Store + Worklist + Views + EventFeed + Exports + Audit + Health + IdempotencyStore + Subscriptions + 'static,
 {
     Ports {
         store: Arc::clone(&store) as _,
@@ -89,7 +92,8 @@ where
         exports: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,
         health: Arc::clone(&store) as _,
-        idempotency: store,
+        idempotency: Arc::clone(&store) as _,
+        subscriptions: store,
         clock,
         ids: Arc::new(RandomIds),
         kind,

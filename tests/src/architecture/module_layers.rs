@@ -139,7 +139,7 @@ const MEMORY: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "memory",
     order: &[
-        &["idempotency", "tables"],
+        &["idempotency", "subscription_table", "tables"],
         &["constraints", "load", "reads"],
         &["memory_store"],
         &[
@@ -147,6 +147,7 @@ const MEMORY: Layers = Layers {
             "event_feed",
             "exports",
             "idempotency_store",
+            "subscriptions",
             "views",
             "worklist",
         ],
@@ -171,7 +172,8 @@ const POSTGRES: Layers = Layers {
         &["store::load", "store::write", "store::inbox", "store::fast_path"],
         &["lookups"],
         &["store"],
-        &["idempotency", "read"],
+        &["step"],
+        &["idempotency", "read", "subscriptions"],
     ],
 };
 
@@ -182,7 +184,7 @@ const SQL: Layers = Layers {
     order: &[
         &["dispatches", "new_lines", "rank"],
         &["decode"],
-        &["audited_orders", "books", "pending", "product_cache"],
+        &["audited_orders", "books", "pending", "product_cache", "subscriptions"],
     ],
 };
 
@@ -204,7 +206,7 @@ const SQLITE: Layers = Layers {
         &["epochs", "migrations"],
         &["connection"],
         &["backup", "sqlite_store"],
-        &["idempotency", "read"],
+        &["idempotency", "read", "subscriptions"],
     ],
 };
 

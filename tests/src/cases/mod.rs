@@ -23,6 +23,7 @@ pub mod promises;
 pub mod races;
 pub mod reallocation;
 pub mod storing;
+pub mod subscriptions;
 pub mod terms;
 pub mod views;
 
@@ -184,6 +185,13 @@ macro_rules! with_every_case {
             idempotency::many_keys_at_once_do_not_affect_each_other,
             idempotency::an_answer_of_any_bytes_is_read_back_as_it_was_stored,
             idempotency::idempotency_keys_survive_a_restart,
+            subscriptions::of_many_claims_at_once_one_has_the_lease,
+            subscriptions::a_holder_keeps_its_fence_and_the_next_gets_a_higher_one,
+            subscriptions::what_is_written_with_an_old_fence_changes_nothing,
+            subscriptions::progress_is_read_back_as_it_was_stored,
+            subscriptions::letters_are_listed_as_they_were_stored_last,
+            subscriptions::letters_are_replayed_skipped_and_buried,
+            subscriptions::a_subscription_is_disabled_until_it_is_enabled,
         }
     };
 }

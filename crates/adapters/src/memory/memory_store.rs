@@ -10,6 +10,7 @@ use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store,
 use earmark_domain::Scope;
 
 use super::idempotency::IdempotencyKeys;
+use super::subscription_table::SubscriptionTable;
 use super::tables::Tables;
 
 /// A store in memory.
@@ -20,6 +21,7 @@ pub struct MemoryStore {
     books: Books,
     tables: Arc<Mutex<Tables>>,
     idempotency_keys: Arc<Mutex<IdempotencyKeys>>,
+    subscriptions: Arc<Mutex<SubscriptionTable>>,
 }
 
 impl Default for MemoryStore {
@@ -36,6 +38,7 @@ impl MemoryStore {
             books: Books::new(new_id(), [Epoch { number: 1, after: 0 }].into()),
             tables: Arc::default(),
             idempotency_keys: Arc::default(),
+            subscriptions: Arc::default(),
         }
     }
 
@@ -49,6 +52,13 @@ impl MemoryStore {
         self.tables
             .lock()
             .map_err(|_| StoreError::Corrupt("a step on the tables in memory panicked half-way".to_owned()))
+    }
+
+    /// The subscriptions, likewise.
+    pub(super) fn subscription_table(&self) -> Result<MutexGuard<'_, SubscriptionTable>, StoreError> {
+        self.subscriptions
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the subscriptions in memory panicked half-way".to_owned()))
     }
 
     /// The idempotency keys, likewise.

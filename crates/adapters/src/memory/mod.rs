@@ -14,6 +14,8 @@ mod idempotency_store;
 mod load;
 mod memory_store;
 mod reads;
+mod subscription_table;
+mod subscriptions;
 mod tables;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Epochs: which history the database tells (docs/adr/0038).
+//! Epochs: which history the database tells (docs/adr/0041).
 //!
 //! A database that is restored from a backup, or that fails over to a standby which had not received everything, tells
 //! another history than before. Its origin tells: the cluster, the timeline of its log, which rises with each recovery, the

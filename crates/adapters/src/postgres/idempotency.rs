@@ -11,11 +11,12 @@ use diesel_async::RunQueryDsl;
 use earmark_application::{IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest, LeaseToken, StoreError};
 use jiff::Timestamp;
 
-use super::error::{StatementResult, store_error};
+use super::error::StatementResult;
 use super::rows::values::pg_instant;
 use super::schema::idempotency_keys;
 use super::session::Session;
 use super::statement::{load, row_limit, statement};
+use super::step::Step;
 use super::store::PostgresStore;
 
 /// How often a lease is requested that is neither free nor taken, because other callers change the key at the same
@@ -31,28 +32,9 @@ struct KeyRow {
     answer: Option<Vec<u8>>,
 }
 
-/// A step: one statement. It may be run twice, if the connection is lost, and must have the same result then.
-trait Step: Sync {
-    type Answer;
-
-    fn run(&self, conn: &Session) -> impl Future<Output = StatementResult<Self::Answer>> + Send;
-}
-
 impl PostgresStore {
-    /// Runs a step on a connection of the pool, within the limit for idempotency keys.
-    ///
-    /// A connection may have died unnoticed: the next one is tried, and after as many as the pool holds, one must be
-    /// new.
-    async fn run_step<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
-        let _slot = self.idempotency_slots.acquire().await.map_err(|_| closed())?;
-        let mut left = self.commands().max_size();
-        loop {
-            let connection = self.commands().get().await?;
-            match step.run(&connection).await {
-                Err(error) if left > 0 && error.is_lost() => left -= 1,
-                answer => return answer.map_err(store_error),
-            }
-        }
+    async fn run_on_keys<S: Step>(&self, step: S) -> Result<S::Answer, StoreError> {
+        self.run_step(&self.idempotency_slots, step).await
     }
 }
 
@@ -168,19 +150,15 @@ impl Step for Purge {
     }
 }
 
-fn closed() -> StoreError {
-    StoreError::Unavailable("the store is closed".to_owned())
-}
-
 #[async_trait]
 impl IdempotencyStore for PostgresStore {
     async fn acquire(&self, request: &LeaseRequest) -> Result<LeaseOutcome, StoreError> {
         for _ in 0..ATTEMPTS {
-            if self.run_step(TakeLease(request)).await? {
+            if self.run_on_keys(TakeLease(request)).await? {
                 return Ok(LeaseOutcome::Acquired);
             }
             // Between the two steps the key may have been released or purged: then it is free again.
-            let Some(row) = self.run_step(Current(request)).await? else {
+            let Some(row) = self.run_on_keys(Current(request)).await? else {
                 continue;
             };
             if row.fingerprint != request.fingerprint.0 {
@@ -196,14 +174,14 @@ impl IdempotencyStore for PostgresStore {
     }
 
     async fn complete(&self, key: &IdempotencyKey, token: LeaseToken, answer: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.run_step(Complete { key, token, answer }).await? > 0)
+        Ok(self.run_on_keys(Complete { key, token, answer }).await? > 0)
     }
 
     async fn release(&self, key: &IdempotencyKey, token: LeaseToken) -> Result<(), StoreError> {
-        self.run_step(Release { key, token }).await.map(|_| ())
+        self.run_on_keys(Release { key, token }).await.map(|_| ())
     }
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.run_step(Purge { now, limit }).await
+        self.run_on_keys(Purge { now, limit }).await
     }
 }

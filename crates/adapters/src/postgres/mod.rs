@@ -8,6 +8,7 @@
 //! - `read`: views, exports, the event feed, the worklist and the audit. They lock nothing. Look-ups by key are batched
 //!   (`lookups`, `batcher`).
 //! - `idempotency`: answers under idempotency keys.
+//! - `subscriptions`: who is told of events, and how far they have got.
 //!
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
 //! converts rows into records, and `statement` is SQL by hand, where the query builder can't say it.
@@ -30,7 +31,9 @@ mod rows;
 mod schema;
 mod session;
 mod statement;
+mod step;
 mod store;
+mod subscriptions;
 
 pub use self::error::OpenError;
 pub use self::store::PostgresStore;

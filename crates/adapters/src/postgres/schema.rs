@@ -146,6 +146,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    subscriptions (name) {
+        name -> Text,
+        start_epoch -> BigInt,
+        start_sequence -> BigInt,
+        place_epoch -> BigInt,
+        place_sequence -> BigInt,
+        delivery_end -> Nullable<BigInt>,
+        failing_since -> Nullable<Timestamptz>,
+        failing_attempts -> Nullable<BigInt>,
+        failing_reason -> Nullable<Text>,
+        disabled -> Nullable<Text>,
+        fence -> BigInt,
+        holder -> Nullable<Binary>,
+        leased_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    dead_letters (subscription, sequence) {
+        subscription -> Text,
+        sequence -> BigInt,
+        sku -> Nullable<Text>,
+        state -> Text,
+        reason -> Nullable<Text>,
+        attempts -> BigInt,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     idempotency_keys (key) {
         key -> Text,
         fingerprint -> Binary,

@@ -8,6 +8,7 @@
 //! - [`new_lines`]: what the row of a new line stores beside the line.
 //! - [`pending`]: the work that a product has pending, as one column.
 //! - [`product_cache`]: an optimisation that can be taken out.
+//! - [`subscriptions`]: subscriptions and their dead letters.
 
 pub(crate) mod audited_orders;
 pub(crate) mod books;
@@ -17,3 +18,4 @@ pub(crate) mod new_lines;
 pub(crate) mod pending;
 pub(crate) mod product_cache;
 pub(crate) mod rank;
+pub(crate) mod subscriptions;

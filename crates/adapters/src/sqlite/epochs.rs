@@ -1,4 +1,4 @@
-//! Epochs: which history the file tells (docs/adr/0038).
+//! Epochs: which history the file tells (docs/adr/0041).
 //!
 //! A copy of a file tells the history that both have, and then its own. So a file that is opened to be written, and is not
 //! the one that its last epoch began in, begins another. A copy that `earmark backup` or `earmark restore` has written says

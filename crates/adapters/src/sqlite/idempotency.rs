@@ -45,18 +45,6 @@ impl IdempotencyStore for SqliteStore {
     }
 
     async fn purge_expired(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let (reply, purged) = oneshot::channel();
-        self.writer()?
-            .write(move |connection| {
-                let (purged, good) = match connection {
-                    Ok(connection) => connection.in_one_transaction(|connection| purge(connection, now, limit)),
-                    Err(error) => (Err(error), true),
-                };
-                // The caller may have gone away meanwhile.
-                drop(reply.send(purged));
-                good
-            })
-            .await?;
-        purged.await.map_err(|_| gone())?
+        self.write_beside(move |connection| purge(connection, now, limit)).await
     }
 }

@@ -27,6 +27,7 @@ mod schema;
 mod sqlite_store;
 mod statement;
 mod store;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 

@@ -176,6 +176,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    subscriptions (name) {
+        name -> Text,
+        start_epoch -> BigInt,
+        start_sequence -> BigInt,
+        place_epoch -> BigInt,
+        place_sequence -> BigInt,
+        delivery_end -> Nullable<BigInt>,
+        failing_since -> Nullable<BigInt>,
+        failing_attempts -> Nullable<BigInt>,
+        failing_reason -> Nullable<Text>,
+        disabled -> Nullable<Text>,
+        fence -> BigInt,
+        holder -> Nullable<Binary>,
+        leased_until -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    dead_letters (subscription, sequence) {
+        subscription -> Text,
+        sequence -> BigInt,
+        sku -> Nullable<Text>,
+        state -> Text,
+        reason -> Nullable<Text>,
+        attempts -> BigInt,
+        since -> BigInt,
+    }
+}
+
+diesel::table! {
     idempotency_keys (key) {
         key -> Text,
         fingerprint -> Binary,

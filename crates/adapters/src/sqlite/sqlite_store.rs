@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use diesel::SqliteConnection;
 use earmark_application::{Decide, Decided, InFlightSender, Store, StoreError};
 use earmark_domain::Scope;
+use tokio::sync::oneshot;
 
-use super::connection::{Address, Purpose, ReaderPools, Writer, WriterBounds, transact_pipelined};
+use super::connection::{Address, Purpose, ReaderPools, Writer, WriterBounds, gone, transact_pipelined};
 use super::epochs;
 use super::error::OpenError;
 use super::file::FileGuard;
@@ -96,6 +98,27 @@ impl SqliteStore {
     pub(super) fn writer(&self) -> Result<&Arc<Writer>, StoreError> {
         let opened_to_read = || StoreError::Unavailable("the SQLite file was opened to be read only".to_owned());
         self.writer.as_ref().ok_or_else(opened_to_read)
+    }
+
+    /// Has a step written beside the commands, in a transaction of its own: it is stored whether or not the caller still
+    /// waits.
+    pub(super) async fn write_beside<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, written) = oneshot::channel();
+        self.writer()?
+            .write(move |connection| {
+                let (written, good) = match connection {
+                    Ok(connection) => connection.in_one_transaction(step),
+                    Err(error) => (Err(error), true),
+                };
+                // The caller may have gone away meanwhile.
+                drop(reply.send(written));
+                good
+            })
+            .await?;
+        written.await.map_err(|_| gone())?
     }
 
     /// Brings the schema of a file up to date, and answers the migrations that were missing. The file is created if it

@@ -115,6 +115,7 @@ columns!(A B C D E F G);
 columns!(A B C D E F G H);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K L);
+columns!(A B C D E F G H I J K L M);
 columns!(A B C D E F G H I J K L M N O P);
 columns!(A B C D E F G H I J K L M N O P Q R S T U);
 
@@ -130,7 +131,8 @@ pub(crate) fn known_tables() -> Tables {
         };
     }
     let tables = tables! {
-        products batches orders lines further_allocations allocations dispatches events books epochs idempotency_keys inbox
+        products batches orders lines further_allocations allocations dispatches events books epochs subscriptions dead_letters
+        idempotency_keys inbox
     };
     tables.into()
 }

@@ -289,6 +289,46 @@ CREATE TABLE epochs (
     began_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Those who are told of events, each with how far it has got. One relay works on a subscription at a time, as long as it
+-- holds the lease; each new holder gets a higher fence, and what is written with an older one is refused.
+CREATE TABLE subscriptions (
+    name text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 500),
+    -- Where it began: behind an event, in an epoch.
+    start_epoch bigint NOT NULL CHECK (start_epoch >= 0),
+    start_sequence bigint NOT NULL CHECK (start_sequence >= 0),
+    -- Up to where all events were delivered, or are dead letters.
+    place_epoch bigint NOT NULL CHECK (place_epoch >= 0),
+    place_sequence bigint NOT NULL CHECK (place_sequence >= 0),
+    -- The last event of the delivery that is under way.
+    delivery_end bigint CHECK (delivery_end >= 0),
+    -- Since when the sink has not taken the next delivery, how often it was tried, and why the last time failed.
+    failing_since timestamptz,
+    failing_attempts bigint CHECK (failing_attempts >= 0),
+    failing_reason text,
+    -- Why nothing is sent any more.
+    disabled text,
+    fence bigint NOT NULL CHECK (fence >= 1),
+    -- Who holds the lease, and until when. NULL: it was given back.
+    holder bytea CHECK (length(holder) = 16),
+    leased_until timestamptz,
+    CONSTRAINT subscriptions_fail_wholly CHECK (num_nulls(failing_since, failing_attempts, failing_reason) IN (0, 3)),
+    CONSTRAINT subscriptions_are_leased_wholly CHECK (num_nulls(holder, leased_until) IN (0, 2))
+) WITH (fillfactor = 50);
+
+-- Events that a subscription has put aside: their subscriber has not taken them, or they wait behind such a one.
+CREATE TABLE dead_letters (
+    subscription text COLLATE "C" NOT NULL REFERENCES subscriptions (name),
+    sequence bigint NOT NULL CHECK (sequence >= 0),
+    sku text COLLATE "C",
+    state text NOT NULL CHECK (state IN ('waits', 'tried', 'dead')),
+    -- Why the subscriber has not taken it.
+    reason text,
+    attempts bigint NOT NULL CHECK (attempts >= 0),
+    since timestamptz NOT NULL,
+    PRIMARY KEY (subscription, sequence),
+    CONSTRAINT dead_letters_that_were_tried_have_a_reason CHECK ((reason IS NULL) = (state = 'waits'))
+);
+
 -- Answers to calls, by the idempotency keys that callers chose. Each row is written twice: when the lease is acquired,
 -- and when the answer is stored, which touches no index. The fill factor leaves room for the second write.
 CREATE TABLE idempotency_keys (

@@ -1,6 +1,8 @@
 -- Drops everything that is stored. Indexes and triggers go with their tables; dropping a table fires no trigger.
 DROP TABLE inbox;
 DROP TABLE idempotency_keys;
+DROP TABLE dead_letters;
+DROP TABLE subscriptions;
 DROP TABLE epochs;
 DROP TABLE books;
 DROP TABLE deferred_index;

@@ -259,6 +259,48 @@ CREATE TABLE lines_in_batches (
     PRIMARY KEY (batch, release_rank DESC, placed_version, order_id, line_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Those who are told of events, each with how far it has got. One relay works on a subscription at a time, as long as it
+-- holds the lease; each new holder gets a higher fence, and what is written with an older one is refused.
+CREATE TABLE subscriptions (
+    name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 500),
+    -- Where it began: behind an event, in an epoch.
+    start_epoch INTEGER NOT NULL CHECK (start_epoch >= 0),
+    start_sequence INTEGER NOT NULL CHECK (start_sequence >= 0),
+    -- Up to where all events were delivered, or are dead letters.
+    place_epoch INTEGER NOT NULL CHECK (place_epoch >= 0),
+    place_sequence INTEGER NOT NULL CHECK (place_sequence >= 0),
+    -- The last event of the delivery that is under way.
+    delivery_end INTEGER CHECK (delivery_end >= 0),
+    -- Since when the sink has not taken the next delivery, how often it was tried, and why the last time failed.
+    failing_since INTEGER,
+    failing_attempts INTEGER CHECK (failing_attempts >= 0),
+    failing_reason TEXT,
+    -- Why nothing is sent any more.
+    disabled TEXT,
+    fence INTEGER NOT NULL CHECK (fence >= 1),
+    -- Who holds the lease, and until when. NULL: it was given back.
+    holder BLOB CHECK (length(holder) = 16),
+    leased_until INTEGER,
+    CONSTRAINT subscriptions_fail_wholly CHECK (
+        (failing_since IS NULL) = (failing_attempts IS NULL) AND (failing_since IS NULL) = (failing_reason IS NULL)
+    ),
+    CONSTRAINT subscriptions_are_leased_wholly CHECK ((holder IS NULL) = (leased_until IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Events that a subscription has put aside: their subscriber has not taken them, or they wait behind such a one.
+CREATE TABLE dead_letters (
+    subscription TEXT NOT NULL REFERENCES subscriptions (name),
+    sequence INTEGER NOT NULL CHECK (sequence >= 0),
+    sku TEXT,
+    state TEXT NOT NULL CHECK (state IN ('waits', 'tried', 'dead')),
+    -- Why the subscriber has not taken it.
+    reason TEXT,
+    attempts INTEGER NOT NULL CHECK (attempts >= 0),
+    since INTEGER NOT NULL,
+    PRIMARY KEY (subscription, sequence),
+    CONSTRAINT dead_letters_that_were_tried_have_a_reason CHECK ((reason IS NULL) = (state = 'waits'))
+) STRICT, WITHOUT ROWID;
+
 -- Answers that are given again when a caller repeats a request under the same key. Kept by row and not by key: an
 -- answer may be long, and a walk down a tree of long rows is long, too.
 CREATE TABLE idempotency_keys (

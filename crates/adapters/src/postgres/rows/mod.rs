@@ -10,6 +10,7 @@ mod line;
 mod line_read;
 mod order;
 mod product;
+mod subscription;
 pub(super) mod values;
 
 use earmark_application::StoreError;
@@ -21,6 +22,7 @@ pub(super) use line::{LineRow, joined_line};
 pub(super) use line_read::{LineReadRow, LineReadTypes, line_reads, read_lines};
 pub(super) use order::OrderRow;
 pub(super) use product::ProductRow;
+pub(super) use subscription::{DeadLetterRow, SubscriptionRow};
 
 /// Converts rows into records.
 pub(super) fn records<Row, Record>(rows: Vec<Row>) -> Result<Vec<Record>, StoreError>

@@ -48,6 +48,8 @@ pub struct PostgresStore {
     lookups: Arc<SharedLookups>,
     /// Limits the connections that are busy with idempotency keys.
     pub(super) idempotency_slots: Arc<Semaphore>,
+    /// Limits those that are busy with subscriptions.
+    pub(super) subscription_slots: Arc<Semaphore>,
     /// The products that this program has last read or stored.
     product_cache: Arc<Mutex<Products>>,
     /// The next pipeline token.
@@ -75,6 +77,9 @@ const fn idempotency_connections(pool: usize) -> usize {
         _ => 2,
     }
 }
+
+/// How many connections of a pool may be busy with subscriptions at once: however many there are, commands find one.
+const SUBSCRIPTION_CONNECTIONS: usize = 1;
 
 impl PostgresStore {
     /// Opens the database behind a `postgres://` URL, with at most `connections` connections. `clock` measures waits.
@@ -121,6 +126,7 @@ impl PostgresStore {
             connections: Connections::new(&address, shares)?,
             lookups: Arc::new(SharedLookups::new(&address, shares.lookups)),
             idempotency_slots: Arc::new(Semaphore::new(idempotency_connections(shares.commands))),
+            subscription_slots: Arc::new(Semaphore::new(SUBSCRIPTION_CONNECTIONS)),
             address,
             clock,
             product_cache: Arc::default(),

@@ -3,6 +3,7 @@
 mod events;
 mod orders;
 mod stock;
+mod subscriptions;
 
 use earmark_application::StoreError;
 use jiff::{Timestamp, civil};
@@ -15,6 +16,7 @@ pub(super) use self::orders::{
     order, order_values, part, placed_line, units_in_batch,
 };
 pub(super) use self::stock::{BatchRow, ProductRow, batch, batch_values, product, product_values};
+pub(super) use self::subscriptions::{DeadLetterRow, SubscriptionRow, dead_letter};
 
 /// Instants and days as SQLite has them.
 trait Times {

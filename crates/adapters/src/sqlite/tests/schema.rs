@@ -78,6 +78,7 @@ columns_of_tuples! {
     (A B C D E F G H)
     (A B C D E F G H I)
     (A B C D E F G H I J K)
+    (A B C D E F G H I J K L M)
     (A B C D E F G H I J K L)
     (A B C D E F G H I J K L M N O)
     (A B C D E F G H I J)
@@ -131,6 +132,8 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
         lines_in_batches,
         books,
         epochs,
+        subscriptions,
+        dead_letters,
         idempotency_keys,
         inbox,
         expected_allocated,
