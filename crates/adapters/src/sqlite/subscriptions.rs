@@ -8,7 +8,6 @@ use earmark_application::{
     DeadLetter, DeadLetterAction, LeaseClaim, Progress, StoreError, SubscriptionLease, SubscriptionName,
     SubscriptionStatus, Subscriptions,
 };
-use earmark_domain::Sku;
 use jiff::Timestamp;
 
 use super::builder::first_rows;
