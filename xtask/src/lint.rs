@@ -6,7 +6,17 @@ use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
-const ADAPTERS: [&str; 7] = ["http", "files", "memory", "sqlite", "postgres", "clock", "wire"];
+const ADAPTERS: [&str; 9] = [
+    "http",
+    "files",
+    "memory",
+    "sqlite",
+    "postgres",
+    "webhook",
+    "event_log",
+    "clock",
+    "wire",
+];
 
 /// Runs all checks up to the first failure.
 pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {

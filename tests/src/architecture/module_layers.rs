@@ -16,6 +16,7 @@ pub const LAYERS: &[Layers] = &[
     POSTGRES,
     SQL,
     SQLITE,
+    WEBHOOK,
     WIRE,
     BOOTSTRAP,
 ];
@@ -75,8 +76,8 @@ const ADAPTERS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "",
     order: &[
-        &["clock", "ids", "sql", "wire"],
-        &["files", "http", "memory", "postgres", "sqlite"],
+        &["clock", "ids", "sql", "timeout", "wire"],
+        &["event_log", "files", "http", "memory", "postgres", "sqlite", "webhook"],
     ],
 };
 
@@ -104,15 +105,7 @@ const HTTP: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "http",
     order: &[
-        &[
-            "auth",
-            "metrics",
-            "open_streams",
-            "readiness",
-            "site",
-            "timeout",
-            "write_health",
-        ],
+        &["auth", "metrics", "open_streams", "readiness", "site", "write_health"],
         &["connection"],
         &["response"],
         &["proxy_path"],
@@ -207,6 +200,19 @@ const SQLITE: Layers = Layers {
         &["connection"],
         &["backup", "sqlite_store"],
         &["idempotency", "read", "subscriptions"],
+    ],
+};
+
+/// Which addresses are public and what is sent, then the client that connects to nothing else, then the publisher.
+const WEBHOOK: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "webhook",
+    order: &[
+        &["address", "answer", "batch", "error", "resolver"],
+        &["allowed", "secrets"],
+        &["endpoint", "guard"],
+        &["client"],
+        &["publisher"],
     ],
 };
 

@@ -194,6 +194,29 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
         ClosureRule::AllBut(&["actix-web", "csv", "libsqlite3-sys", "pq-sys", "rusqlite"]),
     ),
     (
+        "webhook",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "libsqlite3-sys",
+            "reqwest",
+            "tokio-postgres",
+        ]),
+    ),
+    (
+        "event_log",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "hyper",
+            "libsqlite3-sys",
+            "serde_json",
+            "tokio-postgres",
+        ]),
+    ),
+    (
         "clock",
         ClosureRule::AllBut(&[
             "actix-web",
@@ -319,6 +342,24 @@ pub const FORBIDDEN_WORDS: &[ForbiddenWords] = &[
         names: &["memory"],
         phrases: CLOCKS,
         no_sql: false,
+    },
+    ForbiddenWords {
+        folder: "crates/adapters/src/webhook",
+        words: &["actix", "diesel", "nats", "postgres", "redis", "sqlite", "sql"],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
+    },
+    ForbiddenWords {
+        folder: "crates/adapters/src/event_log.rs",
+        words: &[
+            "actix", "diesel", "http", "nats", "postgres", "redis", "sqlite", "sql", "webhook",
+        ],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
     },
     ForbiddenWords {
         folder: "crates/adapters/src/wire",
