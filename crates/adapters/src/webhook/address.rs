@@ -44,8 +44,8 @@ const AZURE_PLATFORM: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
 /// The IPv6 addresses that are given to machines on the internet.
 const GLOBAL_UNICAST: Ipv6Net = v6(0x2000, 0, 3);
 
-/// IANA's registry of special-purpose IPv6 addresses, as far as they are among [`GLOBAL_UNICAST`]. Those that lead to an
-/// IPv4 address through a tunnel (6to4, Teredo) are refused whole: nobody has a webhook there.
+/// IANA's registry of special-purpose IPv6 addresses, as far as they are among [`GLOBAL_UNICAST`]. Those that lead to
+/// an IPv4 address through a tunnel (6to4, Teredo) are refused whole: nobody has a webhook there.
 const SPECIAL_V6: [(Ipv6Net, &str); 4] = [
     (v6(0x2001, 0, 23), "reserved for protocols"),
     (v6(0x2001, 0xdb8, 32), "for documentation"),
@@ -53,8 +53,8 @@ const SPECIAL_V6: [(Ipv6Net, &str); 4] = [
     (v6(0x3fff, 0, 20), "for documentation"),
 ];
 
-/// The IPv4 addresses, as a network that has IPv6 alone sees them (NAT64). Its resolver makes such addresses of all names
-/// that have none of IPv6, so they count as the address that is in them.
+/// The IPv4 addresses, as a network that has IPv6 alone sees them (NAT64). Its resolver makes such addresses of all
+/// names that have none of IPv6, so they count as the address that is in them.
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
 
 /// What an address is for, unless it is a public one.

@@ -50,8 +50,8 @@ impl Answer {
             // No event is the reason of these.
             StatusCode::REQUEST_TIMEOUT => Err(unavailable(self.reason())),
             _ if status.is_redirection() => Err(unavailable(self.reason())),
-            // Which event of a batch it is about, if it is about one, a status does not say. Even 403 and 404 may be: of a
-            // filter that dislikes a text, or of a receiver that looks for the product.
+            // Which event of a batch it is about, if it is about one, a status does not say. Even 403 and 404 may be:
+            // of a filter that dislikes a text, or of a receiver that looks for the product.
             _ => Err(PublishError::NotTaken(self.reason())),
         }
     }

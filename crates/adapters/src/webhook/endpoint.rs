@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use earmark_application::SubscriptionName;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use percent_encoding::percent_decode_str;
@@ -22,7 +23,7 @@ pub(super) struct Endpoint {
     /// Name and password of the URL, as a header.
     pub(super) authorization: Option<HeaderValue>,
     /// The URL without what may be secret in it.
-    pub(super) shown: String,
+    pub(super) name: SubscriptionName,
     pub(super) is_encrypted: bool,
     /// Whether the URL has a part that may be secret.
     pub(super) has_secrets: bool,
@@ -69,7 +70,7 @@ impl Endpoint {
         Ok(Self {
             uri,
             authorization,
-            shown: url.into(),
+            name: SubscriptionName::new(url.as_str()),
             is_encrypted,
             has_secrets,
         })
@@ -100,9 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_has_nothing_that_is_secret() {
+    fn the_name_has_nothing_that_is_secret() {
         let endpoint = parse("https://shop:open%20sesame@Hooks.Example:8443/a/b?token=t0p#part").expect("a URL");
-        assert_eq!(endpoint.shown, "https://hooks.example:8443/a/b");
+        assert_eq!(endpoint.name.as_str(), "https://hooks.example:8443/a/b");
         assert_eq!(endpoint.uri, "https://hooks.example:8443/a/b?token=t0p");
         assert!(endpoint.has_secrets);
         let authorization = endpoint.authorization.expect("credentials");

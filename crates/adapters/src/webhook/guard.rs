@@ -1,8 +1,8 @@
 //! The guard: a connection is made to an address that was checked, and to no other.
 //!
-//! It stands where the HTTP client asks for the addresses of a name, once for each connection, and answers with those that
-//! may be connected to. So no second look-up can answer otherwise. A URL that names an address instead is checked when it
-//! is read: see [`Endpoint`](super::endpoint::Endpoint).
+//! It stands where the HTTP client asks for the addresses of a name, once for each connection, and answers with those
+//! that may be connected to. So no second look-up can answer otherwise. A URL that names an address instead is checked
+//! when it is read: see [`Endpoint`](super::endpoint::Endpoint).
 
 use std::error::Error;
 use std::net::SocketAddr;

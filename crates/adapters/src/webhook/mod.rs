@@ -1,7 +1,7 @@
 //! Webhooks as sinks for events: HTTP requests to whoever wants to be told.
 //!
-//! A delivery is one `POST` with a batch of CloudEvents, signed by the scheme of Standard Webhooks. A repeated delivery has
-//! the same id and the same bytes. Requests go to public addresses, and to others only where the settings allow it.
+//! A delivery is one `POST` with a batch of CloudEvents, signed by the scheme of Standard Webhooks. A repeated delivery
+//! has the same id and the same bytes. Requests go to public addresses, and to others only where the settings allow it.
 //!
 //! [`Webhooks`] holds what all webhooks of a process share, and makes a [`WebhookPublisher`] for each.
 

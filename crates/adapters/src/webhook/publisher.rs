@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use earmark_application::{
-    Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy,
+    Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy, SubscriptionName,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -31,8 +31,8 @@ use super::secrets::Secrets;
 use crate::timeout::timeout;
 
 /// A delivery. With what CloudEvents add it stays well below the megabyte that common proxies and servers take, and a
-/// receiver that stores its events one by one still answers in time. What fails is repeated as a whole, so it should not
-/// be more.
+/// receiver that stores its events one by one still answers in time. What fails is repeated as a whole, so it should
+/// not be more.
 const LIMITS: DeliveryLimits = DeliveryLimits {
     events: 100,
     bytes: 256 * 1024,
@@ -45,12 +45,12 @@ const RETRIES: RetryPolicy = RetryPolicy {
     give_up_after: Some(Duration::from_secs(3 * 24 * 60 * 60)),
 };
 
-/// From the look-up of the address to the head of the answer. Receivers should store what they get and answer; who works
-/// on it first is too slow.
+/// From the look-up of the address to the head of the answer. Receivers should store what they get and answer; who
+/// works on it first is too slow.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What an answer says is not needed, so it is waited for no longer, and no more of it is read: a connection on which there
-/// is more is closed.
+/// What an answer says is not needed, so it is waited for no longer, and no more of it is read: a connection on which
+/// there is more is closed.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
@@ -114,8 +114,8 @@ impl Webhooks {
 
     /// A webhook at `url`, signed with one secret, or with two while one takes the other's place.
     ///
-    /// `https://` goes to every public address, `http://` only where the settings allow it. Name and password in the URL
-    /// are sent by HTTP's basic scheme.
+    /// `https://` goes to every public address, `http://` only where the settings allow it. Name and password in the
+    /// URL are sent by HTTP's basic scheme.
     ///
     /// # Errors
     /// [`WebhookError`]: in no message is a secret, or a part of the URL that may be one.
@@ -144,10 +144,10 @@ impl Webhooks {
 
 /// Delivers events to one webhook.
 ///
-/// A repeated call with the same events sends the same id and the same bytes, with a new time and signature. The events may
-/// come again in other batches, too: when a batch is not taken, the relay sends its events one by one, to find the one that
-/// the receiver does not take. So receivers recognise repeated events by the `id` of the CloudEvent; that of the
-/// delivery (`webhook-id`) tells a repeated delivery alone.
+/// A repeated call with the same events sends the same id and the same bytes, with a new time and signature. The events
+/// may come again in other batches, too: when a batch is not taken, the relay sends its events one by one, to find the
+/// one that the receiver does not take. So receivers recognise repeated events by the `id` of the CloudEvent; that of
+/// the delivery (`webhook-id`) tells a repeated delivery alone.
 pub struct WebhookPublisher {
     endpoint: Endpoint,
     secrets: Secrets,
@@ -158,7 +158,7 @@ pub struct WebhookPublisher {
 
 impl fmt::Debug for WebhookPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("WebhookPublisher").field(&self.endpoint.shown).finish()
+        f.debug_tuple("WebhookPublisher").field(&self.name().as_str()).finish()
     }
 }
 
@@ -201,6 +201,13 @@ impl Publisher for WebhookPublisher {
 }
 
 impl WebhookPublisher {
+    /// The name of its subscription: the URL without what may be secret in it, which is name, password and query. Two
+    /// webhooks that differ in these alone have one name.
+    #[must_use]
+    pub const fn name(&self) -> &SubscriptionName {
+        &self.endpoint.name
+    }
+
     async fn send(&self, batch: Batch) -> Result<Answer, PublishError> {
         let request = self.request(batch)?;
         let response = timeout(&*self.clock, ANSWER_TIMEOUT, self.client.request(request)).await;
@@ -241,8 +248,8 @@ impl WebhookPublisher {
         request.map_err(|why| PublishError::Unfit(format!("no request can be made: {why}")))
     }
 
-    /// The beginning of an answer's body. The rest, if it is short and comes soon, is read so that the connection can be
-    /// used again.
+    /// The beginning of an answer's body. The rest, if it is short and comes soon, is read so that the connection can
+    /// be used again.
     async fn read(&self, mut body: Incoming) -> Vec<u8> {
         let mut read = Vec::new();
         let reading = async {

@@ -1,5 +1,7 @@
 //! Addresses that are not public, in every spelling.
 
+use std::sync::Arc;
+
 use earmark_adapters::webhook::{Resolver, SystemResolver};
 use earmark_application::{PublishError, Publisher};
 
@@ -132,7 +134,16 @@ async fn no_spelling_of_this_machine_reaches_it() {
     assert_eq!(untold, all);
     // As the machine itself knows its names.
     let own = ["localhost", "LOCALHOST"];
-    assert_eq!(try_all(&own, SystemResolver::default(), &[], v4.port()).await, 4);
+    assert_eq!(
+        try_all(
+            &own,
+            SystemResolver::new(Arc::new(QuickClock::default())),
+            &[],
+            v4.port()
+        )
+        .await,
+        4
+    );
     assert_eq!((v4.connections(), v6.connections()), (0, 0));
 }
 
@@ -152,7 +163,7 @@ async fn most_spellings_would_reach_this_machine_if_it_were_allowed() {
     let own = Receiver::with(OK).await;
     let untold = try_all(
         &["localhost"],
-        SystemResolver::default(),
+        SystemResolver::new(Arc::new(QuickClock::default())),
         &["127.0.0.1", "::1"],
         own.port(),
     )

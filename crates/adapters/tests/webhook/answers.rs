@@ -154,6 +154,10 @@ async fn nothing_that_is_secret_in_a_url_is_told() {
     let webhook = webhook(&url);
     let outcome = webhook.publish(&[event(1)]).await;
     assert_eq!(outcome, not_taken("status 403"));
+    assert_eq!(
+        webhook.name().as_str(),
+        format!("http://127.0.0.1:{}/hook", receiver.port())
+    );
     let shown = format!("WebhookPublisher(\"http://127.0.0.1:{}/hook\")", receiver.port());
     assert_eq!(format!("{webhook:?}"), shown);
 

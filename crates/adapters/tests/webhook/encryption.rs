@@ -17,8 +17,8 @@ use crate::outside::{Names, QuickClock};
 use crate::receiver::read;
 use crate::shop::{SECRET, event, settings, webhooks_with};
 
-/// Takes one delivery, encrypted with a new certificate for `name`, which it writes to a file. Answers the name that the
-/// client has asked for, and the port.
+/// Takes one delivery, encrypted with a new certificate for `name`, which it writes to a file. Answers the name that
+/// the client has asked for, and the port.
 async fn server(name: &str, certificate_file: &Path) -> (u16, JoinHandle<Option<String>>) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed([name.to_owned()]).expect("a certificate");
     std::fs::write(certificate_file, cert.pem()).expect("it is written");
