@@ -10,6 +10,8 @@ pub mod databases;
 mod gate;
 pub mod history;
 mod instance;
+#[cfg(feature = "servers")]
+pub mod servers;
 pub mod service;
 mod shop;
 mod shop_engine;

@@ -49,8 +49,8 @@ impl FromStr for RedisAddress {
         })?;
         let max_length = broker.take_parameter("maxlen", "a number from 1", |text| text.parse::<NonZeroU64>().ok())?;
         broker.no_more_parameters()?;
-        let database = match broker.path.as_str() {
-            "" => Ok(0),
+        let database = match std::mem::take(&mut broker.path) {
+            path if path.is_empty() => Ok(0),
             path => path.parse(),
         };
         Ok(Self {

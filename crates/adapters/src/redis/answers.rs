@@ -19,10 +19,3 @@ pub(super) fn of(error: &RedisError) -> PublishError {
         _ => unavailable(error),
     }
 }
-
-/// Whether the server has refused a request because an argument is longer than it takes (`proto-max-bulk-len`).
-pub(super) fn is_too_long(error: &RedisError) -> bool {
-    error
-        .detail()
-        .is_some_and(|detail| detail.contains("invalid bulk length"))
-}

@@ -61,11 +61,6 @@ pub(super) async fn append(
         Ok(Some(other)) => Err(PublishError::OutOfStep(format!(
             "its last entry is {other} and not {last}"
         ))),
-        // An event that is larger than the limit of a call comes alone, and the server's bound is never lower than that.
-        Err(error) if answers::is_too_long(&error) && entries.len() == 1 => Err(PublishError::Refused {
-            index: 0,
-            reason: error.to_string(),
-        }),
         Err(error) => Err(answers::of(&error)),
     }
 }

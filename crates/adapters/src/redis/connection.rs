@@ -1,5 +1,6 @@
 //! The connection. It is never made again by itself: whoever has lost it asks for the last entry first.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use earmark_application::{Clock, PublishError};
@@ -17,11 +18,23 @@ const CONNECTING: Duration = Duration::from_secs(5);
 /// relay's lease.
 pub(super) const ANSWERING: Duration = Duration::from_secs(5);
 
+/// The longest argument of a command that a server takes which does not tell: its default, in bytes.
+const DEFAULT_MAX_ARGUMENT: usize = 512 * 1024 * 1024;
+
+/// A connection, with what has to be known of its server.
+pub(super) struct Connection {
+    /// The connection.
+    pub(super) link: MultiplexedConnection,
+    /// The longest argument that the server takes, in bytes. It answers a longer one by closing the connection, which
+    /// nobody could tell from a fault of the network.
+    pub(super) max_argument: usize,
+}
+
 /// Connects.
 ///
 /// # Errors
 /// [`PublishError::Unavailable`].
-pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result<MultiplexedConnection, PublishError> {
+pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result<Connection, PublishError> {
     let broker = &address.broker;
     let host = &broker.hosts[0];
     let socket = if broker.is_encrypted {
@@ -49,8 +62,24 @@ pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result
         .set_connection_timeout(Some(CONNECTING))
         .set_response_timeout(Some(ANSWERING));
     let connecting = async {
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-        connection.map_err(|error| answers::of(&error))
+        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+        let mut link = connected.map_err(|error| answers::of(&error))?;
+        let max_argument = max_argument(&mut link).await?;
+        Ok(Connection { link, max_argument })
     };
     within(clock, CONNECTING, connecting).await
+}
+
+async fn max_argument(link: &mut MultiplexedConnection) -> Result<usize, PublishError> {
+    const SETTING: &str = "proto-max-bulk-len";
+    let asked = redis::cmd("CONFIG").arg("GET").arg(SETTING).query_async(link).await;
+    match asked {
+        Ok(found) => {
+            let found: HashMap<String, usize> = found;
+            Ok(found.get(SETTING).copied().unwrap_or(DEFAULT_MAX_ARGUMENT))
+        }
+        Err(error) if error.is_io_error() || error.is_unrecoverable_error() => Err(answers::of(&error)),
+        // Many services show nobody their settings.
+        Err(_) => Ok(DEFAULT_MAX_ARGUMENT),
+    }
 }

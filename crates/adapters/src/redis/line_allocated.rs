@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn a_line_in_two_batches_is_two_messages() {
-        let data = r#"{"order_id":"order1","line_id":"l1","quantity":10,"placed_at":"2026-01-01T00:00:00Z",
+        let data = r#"{"order_id":"order1","line_id":"l1","quantity":10,"split":true,"placed_with_order":true,
+            "placed_at":"2026-01-01T00:00:00Z",
             "allocations":[{"batch":"early","quantity":7},{"batch":"later","quantity":3}],
             "from_backlog":false,"promised_on":"2026-02-28"}"#;
         assert_eq!(
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn a_line_that_moves_is_told_with_the_batches_that_it_moves_to() {
         let data = r#"{"order_id":"order1","line_id":"l1","from":[{"batch":"early","quantity":10}],
-            "to":[{"batch":"later","quantity":10}],"why":"quantity_changed",
+            "to":[{"batch":"later","quantity":10}],"why":{"batch_quantity_changed":"early"},
             "promised_from":"2026-02-28","promised_to":"2026-03-01"}"#;
         assert_eq!(
             messages_of(&event("Reallocated", data)).unwrap(),

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
-use redis::aio::MultiplexedConnection;
 use tokio::sync::Mutex;
 
 use super::address::RedisAddress;
 use super::append::{Entry, append};
-use super::connection::{ANSWERING, connect};
+use super::connection::{ANSWERING, Connection, connect};
 use super::entry_id::EntryId;
 use super::last_entry;
 use super::line_allocated;
@@ -33,7 +32,7 @@ pub struct RedisPublisher {
 
 /// The end of the stream, and the connection by which it was found.
 struct End {
-    connection: MultiplexedConnection,
+    connection: Connection,
     last: EntryId,
 }
 
@@ -49,15 +48,26 @@ impl RedisPublisher {
     }
 
     /// Appends entries behind the end that was found, and remembers the new one.
-    async fn append<'a>(&self, entries: impl FnOnce(EntryId) -> Entries<'a>) -> Result<(), PublishError> {
+    async fn append<'a>(
+        &self,
+        events: impl Iterator<Item = &'a EventMessage>,
+        id_behind: impl Fn(EntryId, &EventMessage) -> Option<EntryId>,
+    ) -> Result<(), PublishError> {
         let mut slot = self.end.lock().await;
         let Some(End { mut connection, last }) = slot.take() else {
-            return Err(PublishError::OutOfStep(
-                "its last event has to be asked for first".to_owned(),
-            ));
+            return Err(PublishError::OutOfStep("its last event has to be asked for first".to_owned()));
         };
-        let Entries { ready, refused } = entries(last);
-        let appending = append(&mut connection, &self.address, last, &ready);
+        let (mut ready, mut refused) = (Vec::new(), None);
+        for (index, event) in events.enumerate() {
+            match entry(id_behind(last, event), event, connection.max_argument) {
+                Ok(entry) => ready.push(entry),
+                Err(reason) => {
+                    refused = Some(PublishError::Refused { index, reason });
+                    break;
+                }
+            }
+        }
+        let appending = append(&mut connection.link, &self.address, last, &ready);
         let last = within(&*self.clock, ANSWERING, appending).await?;
         *slot = Some(End { connection, last });
         refused.map_or(Ok(()), Err)
@@ -66,38 +76,15 @@ impl RedisPublisher {
 
 impl fmt::Debug for RedisPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisPublisher")
-            .field(&self.address.to_string())
-            .finish()
+        f.debug_tuple("RedisPublisher").field(&self.address.to_string()).finish()
     }
 }
 
-/// Events as entries, up to the first that can't be one.
-struct Entries<'a> {
-    ready: Vec<Entry<'a>>,
-    refused: Option<PublishError>,
-}
-
-impl<'a> Entries<'a> {
-    fn of(events: impl IntoIterator<Item = (Option<EntryId>, &'a EventMessage)>) -> Self {
-        let mut entries = Self {
-            ready: Vec::new(),
-            refused: None,
-        };
-        for (index, (id, event)) in events.into_iter().enumerate() {
-            match entry(id, event) {
-                Ok(entry) => entries.ready.push(entry),
-                Err(reason) => {
-                    entries.refused = Some(PublishError::Refused { index, reason });
-                    break;
-                }
-            }
-        }
-        entries
+/// An event as an entry, or why it can't be one.
+fn entry(id: Option<EntryId>, event: &EventMessage, max_argument: usize) -> Result<Entry<'_>, String> {
+    if event.body.len() > max_argument {
+        return Err(format!("it has {} bytes, and the server takes {max_argument}", event.body.len()));
     }
-}
-
-fn entry(id: Option<EntryId>, event: &EventMessage) -> Result<Entry<'_>, String> {
     Ok(Entry {
         id: id.ok_or("no id of an entry is left for it")?,
         event,
@@ -118,20 +105,19 @@ impl Publisher for RedisPublisher {
             Some(end) => end.connection,
             None => connect(&self.address, &*self.clock).await?,
         };
-        let finding = last_entry::find(&mut connection, &self.address.stream, books);
+        let finding = last_entry::find(&mut connection.link, &self.address.stream, books);
         let (found, last) = within(&*self.clock, ANSWERING, finding).await?;
         *slot = Some(End { connection, last });
         Ok(found)
     }
 
     async fn publish(&self, events: &[Arc<EventMessage>]) -> Result<(), PublishError> {
-        let in_order = |event: &'_ Arc<EventMessage>| EntryId::of(event.id.position);
-        self.append(|_| Entries::of(events.iter().map(|event| (in_order(event), &**event))))
-            .await
+        let events = events.iter().map(|event| &**event);
+        self.append(events, |_, event| EntryId::of(event.id.position)).await
     }
 
     async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
-        self.append(|last| Entries::of([(last.next_of_the_place(), &**event)]))
-            .await
+        let only = std::iter::once(&**event);
+        self.append(only, |last, _| last.next_of_the_place()).await
     }
 }

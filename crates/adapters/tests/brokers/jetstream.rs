@@ -1,0 +1,293 @@
+//! What holds on JetStream alone: streams, subjects, and servers that forget.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::jetstream::stream::{Config, StorageType};
+use earmark_application::{LastPublished, LogPosition, PublishError, Publisher};
+use earmark_domain::{Sku, Subject};
+
+use super::log::{Log, stored};
+use super::relay::deliver;
+use super::servers::NatsServer;
+use super::support::{Broker, context, in_time, nats_publisher};
+
+/// A stream that is there before the publisher.
+async fn make(broker: &NatsServer, config: Config) {
+    let config = Config {
+        name: "EVENTS".to_owned(),
+        ..config
+    };
+    context(broker.port()).await.create_stream(config).await.expect("a stream");
+}
+
+fn subjects(subjects: &[&str]) -> Config {
+    Config {
+        subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
+        ..Config::default()
+    }
+}
+
+fn place(sequence: u64) -> LastPublished {
+    LastPublished::Event(LogPosition { epoch: 1, sequence })
+}
+
+fn is_unfit<T>(outcome: &Result<T, PublishError>) -> bool {
+    matches!(outcome, Err(PublishError::Unfit(_)))
+}
+
+#[tokio::test]
+async fn a_stream_that_is_missing_is_made_in_files() {
+    in_time(async {
+        let (broker, log) = (NatsServer::start(""), Log::of(1));
+        let publisher = broker.publisher();
+        publisher.last_published(&log.books).await.expect("it answers");
+        let stream = context(broker.port()).await.get_stream("EVENTS").await.expect("it is there");
+        let config = &stream.cached_info().config;
+        assert_eq!(config.subjects, ["earmark.>"]);
+        assert_eq!(config.storage, StorageType::File);
+        assert_eq!((config.num_replicas, config.duplicate_window), (1, Duration::from_secs(120)));
+        assert_eq!((config.max_messages, config.max_bytes), (-1, -1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_takes_the_subjects_is_used_as_it_is() {
+    in_time(async {
+        let (broker, log) = (NatsServer::start(""), Log::of(3));
+        let mine = Config {
+            storage: StorageType::Memory,
+            max_messages: 2,
+            ..subjects(&["other", "earmark.*", "earmark.*.*"])
+        };
+        make(&broker, mine).await;
+        deliver(&*broker.publisher(), &log, 3).await;
+        assert_eq!(broker.stored().await, stored(&log.events[1..]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_take_the_subjects_is_unfit() {
+    in_time(async {
+        let (broker, log) = (NatsServer::start(""), Log::of(1));
+        make(&broker, subjects(&["earmark.Allocated.*"])).await;
+        let answer = broker.publisher().last_published(&log.books).await;
+        assert!(is_unfit(&answer), "{answer:?}");
+        // One that another stream takes the subjects of can't be made.
+        let second = nats_publisher(&format!("nats://127.0.0.1:{}/SECOND", broker.port()));
+        let answer = second.last_published(&log.books).await;
+        assert!(is_unfit(&answer), "{answer:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_bears_the_type_the_sku_and_the_id() {
+    in_time(async {
+        let (broker, mut log) = (NatsServer::start(""), Log::of(3));
+        let about = |log: &mut Log, index: usize, subject: Subject| {
+            let event = Arc::get_mut(&mut log.events[index]).expect("nobody else has it");
+            event.event.subject = subject;
+        };
+        let odd = Sku::new("Süß * 1.5 > 1%").expect("a SKU");
+        about(&mut log, 1, Subject::Product { sku: odd.clone(), version: 1 });
+        about(&mut log, 2, Subject::Order("order.7".parse().expect("an order")));
+        deliver(&*broker.publisher(), &log, 3).await;
+        let stream = context(broker.port()).await.get_stream("EVENTS").await.expect("the stream");
+        let mut found = Vec::new();
+        for sequence in 1..=3 {
+            found.push(stream.get_raw_message(sequence).await.expect("a message"));
+        }
+        let subjects: Vec<&str> = found.iter().map(|message| message.subject.as_str()).collect();
+        assert_eq!(
+            subjects,
+            [
+                "earmark.StockDepleted.LAMP%201",
+                "earmark.StockDepleted.S%C3%BC%C3%9F%20%2A%201%2E5%20%3E%201%25",
+                "earmark.StockDepleted"
+            ]
+        );
+        let token = subjects[1].rsplit('.').next().expect("a token");
+        assert_eq!(earmark_adapters::nats::sku_of_token(token), Some(odd));
+        let header = |name: &str| found[1].headers.get(name).map(|value| value.as_str());
+        assert_eq!(header("Nats-Msg-Id"), Some("07070707070707070707070707070707-1-2"));
+        assert_eq!(header("Content-Type"), Some("application/json"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_within_a_call_parts_it() {
+    in_time(async {
+        let log = Log::with_large(6, 3, 5_000);
+        // Once the client knows it, and once the stream says it.
+        for (configuration, max_message_size) in [("max_payload: 4096", -1), ("", 4096)] {
+            let broker = NatsServer::start(configuration);
+            let config = Config {
+                max_message_size,
+                ..subjects(&["earmark.>"])
+            };
+            make(&broker, config).await;
+            let publisher = broker.publisher();
+            publisher.last_published(&log.books).await.expect("it answers");
+            let refused = publisher.publish(&log.events).await;
+            assert!(matches!(refused, Err(PublishError::Refused { index: 3, .. })), "{refused:?}");
+            assert_eq!(broker.stored().await, stored(&log.events[..3]));
+            assert_eq!(publisher.last_published(&log.books).await, Ok(place(3)));
+            publisher.publish(&log.events[4..]).await.expect("it is published");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_emptied_is_gone_on_with() {
+    in_time(async {
+        let (broker, log) = (NatsServer::start(""), Log::of(9));
+        let publisher = broker.publisher();
+        deliver(&*publisher, &Log::of(3), 3).await;
+        let stream = context(broker.port()).await.get_stream("EVENTS").await.expect("the stream");
+        stream.purge().await.expect("it is purged");
+        assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Emptied));
+        publisher.publish(&log.events[3..6]).await.expect("it is published");
+        stream.delete_message(6).await.expect("it is deleted");
+        assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Unknown));
+        publisher.publish(&log.events[6..]).await.expect("it is published");
+        let left = [&log.events[3..5], &log.events[6..]].concat();
+        assert_eq!(broker.stored().await, stored(&left));
+    })
+    .await;
+}
+
+/// Servers forget the id of the last message when they start again after its window of duplicates.
+#[tokio::test]
+async fn a_server_that_starts_again_after_a_quiet_time_takes_the_next_event() {
+    in_time(async {
+        let (mut broker, log) = (NatsServer::start(""), Log::of(20));
+        let window = Duration::from_millis(100);
+        let config = Config {
+            duplicate_window: window,
+            ..subjects(&["earmark.>"])
+        };
+        make(&broker, config).await;
+        let publisher = broker.publisher();
+        deliver(&*publisher, &Log::of(10), 10).await;
+        broker.kill();
+        tokio::time::sleep(2 * window).await;
+        broker.start_again();
+        assert_eq!(publisher.last_published(&log.books).await, Ok(place(10)));
+        publisher.publish(&log.events[10..]).await.expect("it is published");
+        assert_eq!(broker.stored().await, log.stored());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_full_has_a_beginning() {
+    in_time(async {
+        let broker = NatsServer::start(
+            "accounts {\n shop {\n jetstream { max_file: 60000 }\n users: [ { user: a, password: a } ]\n }\n}\n\
+             no_auth_user: a",
+        );
+        let log = Log::with_large(200, 99, 40_000);
+        let publisher = broker.publisher();
+        publisher.last_published(&log.books).await.expect("it answers");
+        // The hundredth has no room, and those behind it would have.
+        let refused = publisher.publish(&log.events).await;
+        assert!(matches!(refused, Err(PublishError::Unavailable { .. })), "{refused:?}");
+        assert_eq!(broker.stored().await, stored(&log.events[..99]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_published_again_twice_is_there_once() {
+    in_time(async {
+        let (broker, log) = (NatsServer::start(""), Log::of(3));
+        let publisher = broker.publisher();
+        publisher.last_published(&log.books).await.expect("it answers");
+        publisher.publish(&log.events[1..2]).await.expect("it is published");
+        for _ in 0..2 {
+            publisher.replay(&log.events[0]).await.expect("it is there");
+        }
+        publisher.publish(&log.events[2..]).await.expect("it is published");
+        let order = [1, 0, 2].map(|index| log.events[index].clone());
+        assert_eq!(broker.stored().await, stored(&order));
+    })
+    .await;
+}
+
+/// The server that leads the stream, by its place in the cluster.
+async fn leader(port: u16) -> Option<usize> {
+    let stream = context(port).await.get_stream("EVENTS").await.ok()?;
+    let name = stream.cached_info().cluster.as_ref()?.leader.clone()?;
+    name.strip_prefix('n')?.parse().ok()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_whose_leader_is_killed_amid_calls_loses_nothing() {
+    in_time(async {
+        let (mut cluster, log) = (NatsServer::cluster(3), Arc::new(Log::of(30_000)));
+        let hosts: Vec<String> = cluster.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
+        let publisher = nats_publisher(&format!("nats://{}/EVENTS?replicas=3", hosts.join(",")));
+        let events = Arc::clone(&log);
+        let delivery = tokio::spawn(async move { deliver(&publisher, &events, 400).await });
+        let mut killed = 0;
+        while !delivery.is_finished() {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            if killed == 3 {
+                continue;
+            }
+            if let Some(leading) = leader(cluster[0].port()).await {
+                cluster[leading].kill();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                cluster[leading].start_again();
+                killed += 1;
+            }
+        }
+        let failures = delivery.await.expect("all is delivered");
+        assert!(killed > 0 && failures > 0, "{killed} killed, {failures} failures");
+        // Each server in turn tells what it has.
+        for member in 0..3 {
+            while leader(cluster[member].port()).await != Some(member) {
+                step_down(&cluster[member]).await;
+            }
+            assert_eq!(cluster[member].stored().await, log.stored(), "server {member}");
+        }
+    })
+    .await;
+}
+
+/// Asks the leader of the stream to leave that to another.
+async fn step_down(server: &NatsServer) {
+    let context = context(server.port()).await;
+    // Which may fail while another is elected.
+    let asked: Result<serde_json::Value, _> = context.request("STREAM.LEADER.STEPDOWN.EVENTS", &()).await;
+    drop(asked);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+#[tokio::test]
+async fn who_may_not_publish_is_told_so_soon() {
+    in_time(async {
+        let broker = NatsServer::start(
+            "authorization {\n users: [ { user: till, password: \"s@fe\", permissions: { publish: [\"$JS.API.>\"] } } ]\n}",
+        );
+        let log = Log::of(1);
+        let at = broker.port();
+        let started = Instant::now();
+        let publisher = nats_publisher(&format!("nats://till:s%40fe@127.0.0.1:{at}/EVENTS"));
+        publisher.last_published(&log.books).await.expect("it answers");
+        let refused = publisher.publish(&log.events).await.expect_err("it may not").to_string();
+        assert!(refused.to_lowercase().contains("permissions violation"), "{refused}");
+
+        let publisher = nats_publisher(&format!("nats://till:secret@127.0.0.1:{at}/EVENTS"));
+        let refused = publisher.last_published(&log.books).await;
+        assert!(matches!(refused, Err(PublishError::Unavailable { .. })), "{refused:?}");
+        assert!(!format!("{refused:?} {publisher:?}").contains("secret"));
+        assert!(started.elapsed() < Duration::from_secs(4), "nothing waited for a bound");
+    })
+    .await;
+}
