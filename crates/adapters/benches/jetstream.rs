@@ -5,10 +5,7 @@
 //! `cargo bench -p earmark-adapters --no-default-features --features nats,clock,test-servers --bench jetstream`
 
 #![expect(clippy::print_stdout, reason = "it prints what it has measured")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "time is measured with the machine's clock"
-)]
+#![expect(clippy::disallowed_methods, reason = "time is measured with the machine's clock")]
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,7 +59,9 @@ fn events(books: &Books) -> Vec<Arc<EventMessage>> {
 
 /// Publishes the events, with or without headers, and each as soon as it can be.
 async fn bare(port: u16, stream: &str, events: &[Arc<EventMessage>], headers: bool) -> f64 {
-    let client = async_nats::connect(format!("127.0.0.1:{port}")).await.expect("a connection");
+    let client = async_nats::connect(format!("127.0.0.1:{port}"))
+        .await
+        .expect("a connection");
     let context = async_nats::jetstream::new(client);
     let config = Config {
         name: stream.to_owned(),
@@ -101,7 +100,9 @@ async fn chained(port: u16, books: &Books, events: &[Arc<EventMessage>]) -> f64 
         publisher.publish(call).await.expect("it is published");
     }
     let rate = rate(started);
-    let client = async_nats::connect(format!("127.0.0.1:{port}")).await.expect("a connection");
+    let client = async_nats::connect(format!("127.0.0.1:{port}"))
+        .await
+        .expect("a connection");
     let context = async_nats::jetstream::new(client);
     context.delete_stream("CHAINED").await.expect("it is deleted");
     rate

@@ -55,7 +55,9 @@ impl NatsServer {
             )
         };
         let configurations = ports.iter().enumerate().map(configuration);
-        configurations.map(|configuration| Self::start(&configuration)).collect()
+        configurations
+            .map(|configuration| Self::start(&configuration))
+            .collect()
     }
 
     /// The port that it listens on.

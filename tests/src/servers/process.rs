@@ -70,8 +70,16 @@ impl Process {
         self.running = Some(child);
         let started = Instant::now();
         while !self.answers() {
-            let ended = self.running.as_mut().is_some_and(|child| child.try_wait().is_ok_and(|end| end.is_some()));
-            assert!(!ended && started.elapsed() < PATIENCE, "{} does not start: {}", path.display(), self.log());
+            let ended = self
+                .running
+                .as_mut()
+                .is_some_and(|child| child.try_wait().is_ok_and(|end| end.is_some()));
+            assert!(
+                !ended && started.elapsed() < PATIENCE,
+                "{} does not start: {}",
+                path.display(),
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -103,7 +111,10 @@ impl Process {
 
     /// Copies its files. It must not run.
     pub(super) fn copy_files(&self) -> FilesCopy {
-        assert!(self.running.is_none(), "files are copied from a server that does not run");
+        assert!(
+            self.running.is_none(),
+            "files are copied from a server that does not run"
+        );
         let copy = FilesCopy(tempfile::tempdir().expect("a temporary folder"));
         copy_folder(self.folder.path(), copy.0.path()).expect("its files are copied");
         copy
@@ -111,7 +122,10 @@ impl Process {
 
     /// Puts files back in the place of its own. It must not run.
     pub(super) fn put_back(&self, copy: &FilesCopy) {
-        assert!(self.running.is_none(), "files are put back for a server that does not run");
+        assert!(
+            self.running.is_none(),
+            "files are put back for a server that does not run"
+        );
         for entry in std::fs::read_dir(self.folder.path()).expect("its folder").flatten() {
             let removed = if entry.path().is_dir() {
                 std::fs::remove_dir_all(entry.path())

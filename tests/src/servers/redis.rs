@@ -31,7 +31,14 @@ impl RedisServer {
             name: "redis-server",
             arguments,
             // A server that asks for a password answers otherwise, and is ready as well.
-            greeting: (b"PING\r\n", if configuration.contains("requirepass") { b"-NOAUTH" } else { b"+PONG" }),
+            greeting: (
+                b"PING\r\n",
+                if configuration.contains("requirepass") {
+                    b"-NOAUTH"
+                } else {
+                    b"+PONG"
+                },
+            ),
         });
         let all = format!("bind 127.0.0.1\nsave \"\"\nappendonly yes\nappendfsync always\n{configuration}\n");
         std::fs::write(process.folder().join(CONFIGURATION), all).expect("its configuration is written");

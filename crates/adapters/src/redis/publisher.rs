@@ -55,7 +55,9 @@ impl RedisPublisher {
     ) -> Result<(), PublishError> {
         let mut slot = self.end.lock().await;
         let Some(End { mut connection, last }) = slot.take() else {
-            return Err(PublishError::OutOfStep("its last event has to be asked for first".to_owned()));
+            return Err(PublishError::OutOfStep(
+                "its last event has to be asked for first".to_owned(),
+            ));
         };
         let (mut ready, mut refused) = (Vec::new(), None);
         for (index, event) in events.enumerate() {
@@ -76,14 +78,19 @@ impl RedisPublisher {
 
 impl fmt::Debug for RedisPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RedisPublisher").field(&self.address.to_string()).finish()
+        f.debug_tuple("RedisPublisher")
+            .field(&self.address.to_string())
+            .finish()
     }
 }
 
 /// An event as an entry, or why it can't be one.
 fn entry(id: Option<EntryId>, event: &EventMessage, max_argument: usize) -> Result<Entry<'_>, String> {
     if event.body.len() > max_argument {
-        return Err(format!("it has {} bytes, and the server takes {max_argument}", event.body.len()));
+        return Err(format!(
+            "it has {} bytes, and the server takes {max_argument}",
+            event.body.len()
+        ));
     }
     Ok(Entry {
         id: id.ok_or("no id of an entry is left for it")?,

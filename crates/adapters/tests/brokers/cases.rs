@@ -46,7 +46,10 @@ async fn a_call_that_comes_again_changes_nothing<B: Broker>() {
     assert!(matches!(unasked, Err(PublishError::OutOfStep(_))));
     assert_eq!(other.last_published(&log.books).await, Ok(place(100)));
     other.publish(&log.events[100..]).await.expect("it is published");
-    assert!(matches!(one.publish(&log.events[100..]).await, Err(PublishError::OutOfStep(_))));
+    assert!(matches!(
+        one.publish(&log.events[100..]).await,
+        Err(PublishError::OutOfStep(_))
+    ));
     assert_eq!(broker.stored().await, log.stored());
 }
 
@@ -88,7 +91,10 @@ async fn a_broker_that_has_forgotten_is_made_whole<B: Broker>() {
 
     // Who does not ask publishes nothing behind the gap.
     let next = Log::of(2 * MANY + 1).events;
-    publisher.publish(&next[next.len() - 1..]).await.expect_err("it is not where it was");
+    publisher
+        .publish(&next[next.len() - 1..])
+        .await
+        .expect_err("it is not where it was");
     assert_eq!(publisher.last_published(&log.books).await, Ok(place(MANY)));
     deliver(&*publisher, &log, 700).await;
     assert_eq!(broker.stored().await, log.stored());
@@ -137,7 +143,10 @@ async fn an_event_that_is_too_large_is_named<B: Broker>() {
     publisher.last_published(&log.books).await.expect("it answers");
     publisher.publish(&log.events[..2]).await.expect("it is published");
     let refused = publisher.publish(&log.events[2..3]).await;
-    assert!(matches!(refused, Err(PublishError::Refused { index: 0, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(PublishError::Refused { index: 0, .. })),
+        "{refused:?}"
+    );
     assert_eq!(publisher.last_published(&log.books).await, Ok(place(2)));
     publisher.publish(&log.events[3..]).await.expect("it is published");
     let around = [&log.events[..2], &log.events[3..]].concat();

@@ -18,7 +18,11 @@ async fn make(broker: &NatsServer, config: Config) {
         name: "EVENTS".to_owned(),
         ..config
     };
-    context(broker.port()).await.create_stream(config).await.expect("a stream");
+    context(broker.port())
+        .await
+        .create_stream(config)
+        .await
+        .expect("a stream");
 }
 
 fn subjects(subjects: &[&str]) -> Config {
@@ -42,11 +46,18 @@ async fn a_stream_that_is_missing_is_made_in_files() {
         let (broker, log) = (NatsServer::start(""), Log::of(1));
         let publisher = broker.publisher();
         publisher.last_published(&log.books).await.expect("it answers");
-        let stream = context(broker.port()).await.get_stream("EVENTS").await.expect("it is there");
+        let stream = context(broker.port())
+            .await
+            .get_stream("EVENTS")
+            .await
+            .expect("it is there");
         let config = &stream.cached_info().config;
         assert_eq!(config.subjects, ["earmark.>"]);
         assert_eq!(config.storage, StorageType::File);
-        assert_eq!((config.num_replicas, config.duplicate_window), (1, Duration::from_secs(120)));
+        assert_eq!(
+            (config.num_replicas, config.duplicate_window),
+            (1, Duration::from_secs(120))
+        );
         assert_eq!((config.max_messages, config.max_bytes), (-1, -1));
     })
     .await;
@@ -92,10 +103,21 @@ async fn a_message_bears_the_type_the_sku_and_the_id() {
             event.event.subject = subject;
         };
         let odd = Sku::new("Süß * 1.5 > 1%").expect("a SKU");
-        about(&mut log, 1, Subject::Product { sku: odd.clone(), version: 1 });
+        about(
+            &mut log,
+            1,
+            Subject::Product {
+                sku: odd.clone(),
+                version: 1,
+            },
+        );
         about(&mut log, 2, Subject::Order("order.7".parse().expect("an order")));
         deliver(&*broker.publisher(), &log, 3).await;
-        let stream = context(broker.port()).await.get_stream("EVENTS").await.expect("the stream");
+        let stream = context(broker.port())
+            .await
+            .get_stream("EVENTS")
+            .await
+            .expect("the stream");
         let mut found = Vec::new();
         for sequence in 1..=3 {
             found.push(stream.get_raw_message(sequence).await.expect("a message"));
@@ -133,7 +155,10 @@ async fn an_event_that_is_too_large_within_a_call_parts_it() {
             let publisher = broker.publisher();
             publisher.last_published(&log.books).await.expect("it answers");
             let refused = publisher.publish(&log.events).await;
-            assert!(matches!(refused, Err(PublishError::Refused { index: 3, .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(PublishError::Refused { index: 3, .. })),
+                "{refused:?}"
+            );
             assert_eq!(broker.stored().await, stored(&log.events[..3]));
             assert_eq!(publisher.last_published(&log.books).await, Ok(place(3)));
             publisher.publish(&log.events[4..]).await.expect("it is published");
@@ -148,7 +173,11 @@ async fn a_stream_that_is_emptied_is_gone_on_with() {
         let (broker, log) = (NatsServer::start(""), Log::of(9));
         let publisher = broker.publisher();
         deliver(&*publisher, &Log::of(3), 3).await;
-        let stream = context(broker.port()).await.get_stream("EVENTS").await.expect("the stream");
+        let stream = context(broker.port())
+            .await
+            .get_stream("EVENTS")
+            .await
+            .expect("the stream");
         stream.purge().await.expect("it is purged");
         assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Emptied));
         publisher.publish(&log.events[3..6]).await.expect("it is published");
@@ -230,7 +259,10 @@ async fn leader(port: u16) -> Option<usize> {
 async fn a_cluster_whose_leader_is_killed_amid_calls_loses_nothing() {
     in_time(async {
         let (mut cluster, log) = (NatsServer::cluster(3), Arc::new(Log::of(30_000)));
-        let hosts: Vec<String> = cluster.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
+        let hosts: Vec<String> = cluster
+            .iter()
+            .map(|server| format!("127.0.0.1:{}", server.port()))
+            .collect();
         let publisher = nats_publisher(&format!("nats://{}/EVENTS?replicas=3", hosts.join(",")));
         let events = Arc::clone(&log);
         let delivery = tokio::spawn(async move { deliver(&publisher, &events, 400).await });

@@ -21,13 +21,20 @@ async fn an_entry_is_the_event_at_its_place() {
         let url = format!("redis://127.0.0.1:{}/2?stream=the%20events", broker.port());
         deliver(&redis_publisher(&url), &log, 5).await;
         let mut connection = connection(broker.port()).await;
-        redis::cmd("SELECT").arg(2).exec_async(&mut connection).await.expect("a database");
+        redis::cmd("SELECT")
+            .arg(2)
+            .exec_async(&mut connection)
+            .await
+            .expect("a database");
         let found: StreamRangeReply = connection.xrange_all("the events").await.expect("entries");
         let last = &found.ids[16];
         let field = |name| last.get::<String>(name).expect(name);
         assert_eq!(last.id, "1-17000000");
         assert_eq!(field("id"), log.events[16].id.to_string());
-        assert_eq!((field("type").as_str(), field("event")), ("StockDepleted", log.events[16].body.clone()));
+        assert_eq!(
+            (field("type").as_str(), field("event")),
+            ("StockDepleted", log.events[16].body.clone())
+        );
     })
     .await;
 }
@@ -78,7 +85,10 @@ async fn the_books_channel_is_told_of_each_batch_once() {
         publisher.publish(&log.events).await.expect("it is published");
         rival.publish(&log.events).await.expect_err("it is there already");
         let mut connection = connection(broker.port()).await;
-        let _: usize = connection.publish("line_allocated", "the end").await.expect("it is told");
+        let _: usize = connection
+            .publish("line_allocated", "the end")
+            .await
+            .expect("it is told");
 
         let mut messages = channel.on_message();
         for wanted in [
@@ -101,7 +111,10 @@ async fn an_event_that_can_not_be_read_is_named_and_those_before_it_arrive() {
         let publisher = broker.publisher();
         publisher.last_published(&log.books).await.expect("it answers");
         let refused = publisher.publish(&log.events).await;
-        assert!(matches!(refused, Err(PublishError::Refused { index: 3, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(PublishError::Refused { index: 3, .. })),
+            "{refused:?}"
+        );
         assert_eq!(broker.stored().await, stored(&log.events[..3]));
     })
     .await;
@@ -112,7 +125,10 @@ async fn a_consumer_may_be_there_before_the_first_event() {
     in_time(async {
         let (broker, log) = (RedisServer::start(""), Log::of(2));
         let mut connection = connection(broker.port()).await;
-        let _: () = connection.xgroup_create_mkstream("earmark", "readers", "$").await.expect("a group");
+        let _: () = connection
+            .xgroup_create_mkstream("earmark", "readers", "$")
+            .await
+            .expect("a group");
         let publisher = broker.publisher();
         assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Nothing));
         publisher.publish(&log.events).await.expect("it is published");
@@ -126,7 +142,11 @@ async fn a_consumer_may_be_there_before_the_first_event() {
 async fn a_key_that_is_no_stream_is_unfit() {
     in_time(async {
         let (broker, log) = (RedisServer::start(""), Log::of(1));
-        let _: () = connection(broker.port()).await.set("earmark", "text").await.expect("it is set");
+        let _: () = connection(broker.port())
+            .await
+            .set("earmark", "text")
+            .await
+            .expect("it is set");
         let answer = broker.publisher().last_published(&log.books).await;
         assert!(matches!(answer, Err(PublishError::Unfit(_))), "{answer:?}");
     })
@@ -160,7 +180,10 @@ async fn a_server_that_keeps_nothing_begins_anew() {
         deliver(&*publisher, &log, 20).await;
         broker.kill();
         broker.start_again();
-        publisher.publish(&Log::of(21).events[20..]).await.expect_err("it is not where it was");
+        publisher
+            .publish(&Log::of(21).events[20..])
+            .await
+            .expect_err("it is not where it was");
         assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Nothing));
         deliver(&*publisher, &log, 20).await;
         assert_eq!(broker.stored().await, log.stored());

@@ -135,7 +135,11 @@ impl Broker for RedisServer {
     }
 
     async fn stored(&self) -> Vec<Stored> {
-        let entries: StreamRangeReply = connection(self.port()).await.xrange_all("earmark").await.expect("entries");
+        let entries: StreamRangeReply = connection(self.port())
+            .await
+            .xrange_all("earmark")
+            .await
+            .expect("entries");
         let field = |entry: &redis::streams::StreamId, name| entry.get::<String>(name).unwrap_or_default();
         let pair = |entry| (field(&entry, "id"), field(&entry, "event"));
         entries.ids.into_iter().map(pair).collect()
