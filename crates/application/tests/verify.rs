@@ -2,8 +2,6 @@
 
 use std::sync::Mutex;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use earmark_application::{
     Audit, BatchRead, BatchSelection, Books, BooksId, EncodedEvent, Epoch, EventFeed, EventFilter, EventPage, LineRead,
@@ -206,8 +204,6 @@ impl EventFeed for Past {
             newest: u64::from(self.lines) + 1,
             books: Books::new(BooksId::of([7; 16]), [Epoch { number: 1, after: 0 }].into()),
             events,
-            newest: u64::from(self.lines + 1),
-            books: Books::new(BooksId::of([0; 16]), Arc::from([Epoch { number: 1, after: 0 }])),
         })
     }
 

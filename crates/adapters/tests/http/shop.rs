@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use earmark_adapters::http::{About, Api, Metrics, Ports, Readiness, Site, app};
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
-use earmark_application::{Clock, Engine, EngineSettings, IdempotencyStore, Meter, Store};
+use earmark_adapters::wire::event_body;
+use earmark_application::{Clock, Engine, EngineSettings, EventTail, IdempotencyStore, Meter, Store};
 use earmark_domain::{Improve, Promising};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -121,6 +122,9 @@ impl Shop {
         for lane in lanes {
             tokio::spawn(lane.run());
         }
+        let tail = EventTail::new(reads.clone(), Box::new(event_body));
+        let (follower, time, stored) = (Arc::clone(&tail), clock.clone(), engine.events_stored());
+        tokio::spawn(async move { follower.run(&*time, &stored).await });
         let about = About {
             version: "0.0.0",
             store: "memory <of> a test".to_owned(),
@@ -130,6 +134,8 @@ impl Shop {
         let ports = Ports {
             views: reads.clone(),
             events: reads.clone(),
+            subscriptions: reads.clone(),
+            tail,
             health: reads,
             idempotency,
             clock,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::chunk::Chunk;
 use super::letters::{AfterRefusal, Letters};
-use super::relay::Relay;
+use super::subscription::Subscription;
 use super::tail::{Follower, TailError};
 use crate::books::LogPosition;
 use crate::ports::{
@@ -31,7 +31,7 @@ pub(super) struct Ended;
 
 /// A subscription whose lease is held.
 pub(super) struct ActiveSubscription<'r> {
-    pub(super) relay: &'r Relay,
+    pub(super) subscription: &'r Subscription,
     pub(super) follower: Follower,
     fence: u64,
     start: LogPosition,
@@ -49,10 +49,10 @@ pub(super) struct ActiveSubscription<'r> {
 }
 
 impl<'r> ActiveSubscription<'r> {
-    pub(super) fn new(relay: &'r Relay, lease: SubscriptionLease) -> Self {
+    pub(super) fn new(subscription: &'r Subscription, lease: SubscriptionLease) -> Self {
         Self {
-            relay,
-            follower: relay.ports.tail.follow(),
+            subscription,
+            follower: subscription.ports.tail.follow(),
             fence: lease.fence,
             start: lease.start,
             taking: lease.progress.failing.is_none(),
@@ -68,11 +68,11 @@ impl<'r> ActiveSubscription<'r> {
     /// Delivers until the lease is lost.
     pub(super) async fn run(mut self) {
         while self.step().await.is_ok() {}
-        tracing::info!(subscription = %self.relay.name, "events are no longer delivered by this instance");
+        tracing::info!(subscription = %self.subscription.name, "events are no longer delivered by this instance");
     }
 
     pub(super) fn now(&self) -> Duration {
-        self.relay.ports.clock.monotonic()
+        self.subscription.ports.clock.monotonic()
     }
 
     async fn step(&mut self) -> Result<(), Ended> {
@@ -87,7 +87,7 @@ impl<'r> ActiveSubscription<'r> {
         let chunk = match self.next_chunk().await {
             Ok(chunk) => chunk,
             Err(TailError::Gone(gone)) => {
-                tracing::warn!(subscription = %self.relay.name, %gone, "the log tells another history");
+                tracing::warn!(subscription = %self.subscription.name, %gone, "the log tells another history");
                 self.progress.place = gone.begin;
                 self.progress.delivery_end = None;
                 self.in_step = false;
@@ -110,7 +110,7 @@ impl<'r> ActiveSubscription<'r> {
             return Ok(());
         }
         let first = self.renewed.is_none();
-        let lease = match self.relay.claim().await {
+        let lease = match self.subscription.claim().await {
             Ok(Some(lease)) if lease.fence == self.fence => lease,
             Ok(_) => return Err(Ended),
             Err(error) => return self.store_failed(&error).await,
@@ -127,10 +127,10 @@ impl<'r> ActiveSubscription<'r> {
         let mut letters: Vec<DeadLetter> = Vec::new();
         loop {
             let after = letters.last().map_or(0, |letter| letter.sequence);
-            let ports = &self.relay.ports;
+            let ports = &self.subscription.ports;
             let page = ports
                 .subscriptions
-                .dead_letters(&self.relay.name, after, LETTER_PAGE)
+                .dead_letters(&self.subscription.name, after, LETTER_PAGE)
                 .await;
             let page = match page {
                 Ok(page) => page,
@@ -153,7 +153,7 @@ impl<'r> ActiveSubscription<'r> {
             Ok(end) => end,
             Err(error) => return self.store_failed(&error).await.map(|()| false),
         };
-        let place = match self.relay.publisher.last_published(&books).await {
+        let place = match self.subscription.publisher.last_published(&books).await {
             Ok(LastPublished::Event(place)) => place,
             Ok(LastPublished::Nothing) => self.start,
             Ok(LastPublished::Emptied | LastPublished::Unknown) => self.progress.place,
@@ -164,7 +164,7 @@ impl<'r> ActiveSubscription<'r> {
         };
         let place = books.resolve(place, newest).map_or_else(|gone| gone.begin, |_| place);
         if place != self.progress.place {
-            tracing::info!(subscription = %self.relay.name, from = %self.progress.place, to = %place, "the sink has another last event");
+            tracing::info!(subscription = %self.subscription.name, from = %self.progress.place, to = %place, "the sink has another last event");
             self.progress.delivery_end = None;
         }
         self.progress.place = place;
@@ -174,7 +174,7 @@ impl<'r> ActiveSubscription<'r> {
 
     /// The events of the next delivery.
     async fn next_chunk(&mut self) -> Result<Chunk, TailError> {
-        let limits = self.relay.publisher.limits();
+        let limits = self.subscription.publisher.limits();
         let Some(end) = self.progress.delivery_end else {
             return self.follower.read(self.progress.place, limits).await;
         };
@@ -191,7 +191,7 @@ impl<'r> ActiveSubscription<'r> {
 
     /// Delivers a part of the log, but for what is put aside.
     async fn deliver(&mut self, chunk: Chunk) -> Result<(), Ended> {
-        let after_refusal = self.relay.ports.after_refusal;
+        let after_refusal = self.subscription.ports.after_refusal;
         let mut waiting = Vec::new();
         let mut events: Vec<Arc<EventMessage>> = Vec::with_capacity(chunk.events.len());
         for event in &chunk.events {
@@ -204,7 +204,7 @@ impl<'r> ActiveSubscription<'r> {
                 events.push(Arc::clone(event));
             }
         }
-        if self.relay.publisher.repeats_deliveries() && self.progress.delivery_end.is_none() {
+        if self.subscription.publisher.repeats_deliveries() && self.progress.delivery_end.is_none() {
             self.progress.delivery_end = Some(chunk.next.sequence);
             self.save(&waiting).await?;
         } else if !waiting.is_empty() {
@@ -218,7 +218,7 @@ impl<'r> ActiveSubscription<'r> {
         }
         // A relay that was stopped notices here that its lease may have ended.
         self.renew().await?;
-        match self.relay.publisher.publish(&events).await {
+        match self.subscription.publisher.publish(&events).await {
             Ok(()) => {
                 self.count_delivered(events.len());
                 self.taking = true;
@@ -235,7 +235,7 @@ impl<'r> ActiveSubscription<'r> {
         self.progress.delivery_end = None;
         self.out_of_step = 0;
         if was_failing {
-            tracing::info!(subscription = %self.relay.name, "the sink takes events again");
+            tracing::info!(subscription = %self.subscription.name, "the sink takes events again");
             return self.save(&[]).await;
         }
         self.save_in_time().await
@@ -250,10 +250,10 @@ impl<'r> ActiveSubscription<'r> {
 
     /// Stores how far the subscription has got, and letters.
     pub(super) async fn save(&mut self, letters: &[DeadLetter]) -> Result<(), Ended> {
-        let ports = &self.relay.ports;
+        let ports = &self.subscription.ports;
         let saved = ports
             .subscriptions
-            .save(&self.relay.name, self.fence, &self.progress, letters)
+            .save(&self.subscription.name, self.fence, &self.progress, letters)
             .await;
         match saved {
             Ok(true) => {
@@ -267,10 +267,10 @@ impl<'r> ActiveSubscription<'r> {
 
     /// Removes letters that were delivered.
     pub(super) async fn bury(&mut self, sequence: u64) -> Result<(), Ended> {
-        let ports = &self.relay.ports;
+        let ports = &self.subscription.ports;
         match ports
             .subscriptions
-            .bury(&self.relay.name, self.fence, &[sequence])
+            .bury(&self.subscription.name, self.fence, &[sequence])
             .await
         {
             Ok(true) => {
@@ -285,8 +285,8 @@ impl<'r> ActiveSubscription<'r> {
 
     /// The store does not answer. Nothing is delivered that could not be noted: whoever has the lease next goes on.
     pub(super) async fn store_failed<T>(&self, error: &StoreError) -> Result<T, Ended> {
-        tracing::warn!(subscription = %self.relay.name, %error, "the state of the subscription can't be stored or read");
-        self.relay.ports.clock.pause(STORE_RETRY).await;
+        tracing::warn!(subscription = %self.subscription.name, %error, "the state of the subscription can't be stored or read");
+        self.subscription.ports.clock.pause(STORE_RETRY).await;
         Err(Ended)
     }
 
@@ -298,7 +298,7 @@ impl<'r> ActiveSubscription<'r> {
         } else {
             SAVE_EVERY
         };
-        let clock = Arc::clone(&self.relay.ports.clock);
+        let clock = Arc::clone(&self.subscription.ports.clock);
         tokio::select! {
             () = self.follower.changed() => {}
             () = clock.pause(pause) => {}
@@ -314,7 +314,7 @@ impl<'r> ActiveSubscription<'r> {
             if left.is_zero() {
                 return Ok(());
             }
-            self.relay.ports.clock.pause(left.min(RENEW_EVERY)).await;
+            self.subscription.ports.clock.pause(left.min(RENEW_EVERY)).await;
             let was_disabled = self.progress.disabled.is_some();
             self.renew().await?;
             if was_disabled != self.progress.disabled.is_some() {
@@ -330,34 +330,45 @@ impl<'r> ActiveSubscription<'r> {
             sku: event.event.subject.sku().cloned(),
             state,
             attempts,
-            since: self.relay.ports.clock.now(),
+            since: self.subscription.ports.clock.now(),
         }
     }
 
     pub(super) fn count_delivered(&self, events: usize) {
-        self.relay.ports.meter.delivered(&self.relay.name, events as u64);
+        self.subscription
+            .ports
+            .meter
+            .delivered(&self.subscription.name, events as u64);
     }
 
     pub(super) fn count_letters(&self) {
-        self.relay
+        self.subscription
             .ports
             .meter
-            .put_aside(&self.relay.name, self.letters.len() as u64);
+            .put_aside(&self.subscription.name, self.letters.len() as u64);
     }
 
     fn measure_lag(&self, chunk: &Chunk) {
         let newest = chunk.newest.max(self.follower.tail().newest());
         let events = newest.saturating_sub(self.progress.place.sequence);
         let oldest = chunk.events.first().map_or(Duration::ZERO, |event| {
-            let age = self.relay.ports.clock.now().duration_since(event.event.occurred_at);
+            let age = self
+                .subscription
+                .ports
+                .clock
+                .now()
+                .duration_since(event.event.occurred_at);
             Duration::try_from(age).unwrap_or_default()
         });
-        self.relay.ports.meter.lags(&self.relay.name, events, oldest);
+        self.subscription
+            .ports
+            .meter
+            .lags(&self.subscription.name, events, oldest);
     }
 
     /// Whether letters of one product wait for each other.
     pub(super) fn after_refusal(&self) -> AfterRefusal {
-        self.relay.ports.after_refusal
+        self.subscription.ports.after_refusal
     }
 }
 

@@ -60,7 +60,7 @@ impl ActiveSubscription<'_> {
         match error {
             PublishError::Unavailable { .. } => self.failed(&error.to_string(), retry_after(&error)).await,
             PublishError::OutOfStep(_) => {
-                tracing::debug!(subscription = %self.relay.name, %error, "the sink is asked for its last event");
+                tracing::debug!(subscription = %self.subscription.name, %error, "the sink is asked for its last event");
                 self.out_of_step += 1;
                 if self.out_of_step > MAX_OUT_OF_STEP {
                     return self.failed(&error.to_string(), None).await;
@@ -82,7 +82,7 @@ impl ActiveSubscription<'_> {
                 self.put_aside(vec![letter], refused.id.position).await
             }
             PublishError::Gone(reason) => {
-                tracing::warn!(subscription = %self.relay.name, reason, "the sink wants no more events; the subscription is disabled");
+                tracing::warn!(subscription = %self.subscription.name, reason, "the sink wants no more events; the subscription is disabled");
                 self.progress.disabled = Some(reason);
                 self.save(&[]).await
             }
@@ -92,8 +92,8 @@ impl ActiveSubscription<'_> {
 
     /// Notes that the sink takes nothing, and waits until it is tried again.
     pub(super) async fn failed(&mut self, reason: &str, retry_after: Option<Duration>) -> Result<(), Ended> {
-        let policy = self.relay.publisher.retry_policy();
-        let now = self.relay.ports.clock.now();
+        let policy = self.subscription.publisher.retry_policy();
+        let now = self.subscription.ports.clock.now();
         let failing = self.progress.failing.get_or_insert_with(|| Failing {
             since: now,
             attempts: 0,
@@ -104,19 +104,19 @@ impl ActiveSubscription<'_> {
         let (attempts, since) = (failing.attempts, failing.since);
         // Once when it begins, and then more and more rarely.
         if attempts.is_power_of_two() {
-            tracing::warn!(subscription = %self.relay.name, reason, attempts, "events are not delivered; it is tried again");
+            tracing::warn!(subscription = %self.subscription.name, reason, attempts, "events are not delivered; it is tried again");
         }
         self.in_step = false;
         self.taking = false;
-        self.relay.ports.meter.retried(&self.relay.name);
+        self.subscription.ports.meter.retried(&self.subscription.name);
         let failed_for = Duration::try_from(now.duration_since(since)).unwrap_or_default();
         if policy.give_up_after.is_some_and(|longest| failed_for >= longest) {
-            tracing::warn!(subscription = %self.relay.name, reason, "the sink failed for too long; the subscription is disabled");
+            tracing::warn!(subscription = %self.subscription.name, reason, "the sink failed for too long; the subscription is disabled");
             self.progress.disabled = Some(format!("it failed for too long: {reason}"));
             return self.save(&[]).await;
         }
         self.save(&[]).await?;
-        let wait = wait_after(attempts, policy, &*self.relay.ports.ids);
+        let wait = wait_after(attempts, policy, &*self.subscription.ports.ids);
         self.wait(retry_after.map_or(wait, |asked| asked.min(MAX_RETRY_AFTER).max(wait)))
             .await
     }
@@ -147,7 +147,7 @@ impl ActiveSubscription<'_> {
                 continue;
             }
             self.renew().await?;
-            match self.relay.publisher.publish(std::slice::from_ref(event)).await {
+            match self.subscription.publisher.publish(std::slice::from_ref(event)).await {
                 Ok(()) => taken += 1,
                 Err(PublishError::NotTaken(reason) | PublishError::Refused { reason, .. }) => {
                     letters.push(self.letter(event, LetterState::Tried(reason), 1));
@@ -178,7 +178,7 @@ impl ActiveSubscription<'_> {
         self.save(&letters).await?;
         for letter in letters {
             if let LetterState::Tried(reason) = &letter.state {
-                tracing::warn!(subscription = %self.relay.name, sequence = letter.sequence, reason, "an event was not taken; it is put aside");
+                tracing::warn!(subscription = %self.subscription.name, sequence = letter.sequence, reason, "an event was not taken; it is put aside");
             }
             let due = matches!(letter.state, LetterState::Tried(_)).then(|| self.due_after(letter.attempts));
             self.letters.put(letter, due);
@@ -188,7 +188,7 @@ impl ActiveSubscription<'_> {
     }
 
     fn due_after(&self, attempts: u32) -> Duration {
-        self.now() + wait_after(attempts, LETTER_RETRY, &*self.relay.ports.ids)
+        self.now() + wait_after(attempts, LETTER_RETRY, &*self.subscription.ports.ids)
     }
 
     /// Tries events that were put aside, where it is time.
@@ -215,12 +215,12 @@ impl ActiveSubscription<'_> {
                 .first()
                 .filter(|event| event.event.sequence == letter.sequence)
             else {
-                tracing::warn!(subscription = %self.relay.name, sequence = letter.sequence, "an event that was put aside is not in the log");
+                tracing::warn!(subscription = %self.subscription.name, sequence = letter.sequence, "an event that was put aside is not in the log");
                 self.bury(letter.sequence).await?;
                 continue;
             };
             self.in_step = false;
-            match self.relay.publisher.replay(event).await {
+            match self.subscription.publisher.replay(event).await {
                 Ok(()) => {
                     self.count_delivered(1);
                     self.bury(letter.sequence).await?;
@@ -241,7 +241,7 @@ impl ActiveSubscription<'_> {
         let attempts = letter.attempts + 1;
         let is_dead = attempts >= MAX_ATTEMPTS;
         if is_dead {
-            tracing::warn!(subscription = %self.relay.name, sequence = letter.sequence, reason, attempts, "an event is a dead letter");
+            tracing::warn!(subscription = %self.subscription.name, sequence = letter.sequence, reason, attempts, "an event is a dead letter");
         }
         let state = if is_dead {
             LetterState::Dead(reason)

@@ -13,10 +13,12 @@ mod chunk;
 mod failures;
 mod letters;
 mod relay;
+mod subscription;
 mod tail;
 mod window;
 
 pub use chunk::Chunk;
 pub use letters::AfterRefusal;
-pub use relay::{Relay, RelayPorts};
+pub use relay::Relay;
+pub use subscription::RelayPorts;
 pub use tail::{Encode, EventTail, Follower, TailError};

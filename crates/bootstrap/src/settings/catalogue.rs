@@ -40,7 +40,7 @@ pub(super) const DEFAULTS: [(&str, &str); 12] = [
     ("http.base_path", "/"),
     ("events.urls", ""),
     ("events.after_refusal", "wait"),
-    ("events.webhook_parallel", "32"),
+    ("events.webhook_parallel", "256"),
     ("promising.overdue_grace_days", "7"),
     ("promising.time_zone", "UTC"),
     ("promising.improve", "at_risk"),

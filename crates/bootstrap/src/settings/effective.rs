@@ -13,8 +13,8 @@ use earmark_domain::{Calendar, Promising};
 use super::catalogue::NAMES;
 use super::error::SettingsError;
 use super::layers::Layers;
-use super::secrets::{Secret, refused, shown};
-use super::sink_url::{SinkUrl, SinkUrls};
+use super::secrets::{MASK, Secret, masked, refused};
+use super::sink_url::{SinkUrl, SinkUrls, masked_list};
 use super::source::{Source, Sourced};
 use super::store_url::StoreUrl;
 use super::values::{
@@ -135,6 +135,16 @@ impl ListedSetting {
                 source: Source::Default,
             },
         }
+    }
+}
+
+/// The value of a setting as it is shown.
+fn shown(name: &str, text: &str) -> String {
+    match name {
+        "events.urls" => masked_list(text),
+        "events.webhook_secrets" if text.is_empty() => String::new(),
+        "events.webhook_secrets" => MASK.to_owned(),
+        _ => masked(text),
     }
 }
 

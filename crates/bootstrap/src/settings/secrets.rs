@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use super::sink_url::masked_list;
-
 /// What is shown in the place of a secret.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// A URL that may have a password in it. Shown with the password masked; whole only where it is used.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,16 +50,6 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(MASK)
-    }
-}
-
-/// The value of a setting as it is shown.
-pub(super) fn shown(name: &str, text: &str) -> String {
-    match name {
-        "events.urls" => masked_list(text),
-        "events.webhook_secrets" if text.is_empty() => String::new(),
-        "events.webhook_secrets" => MASK.to_owned(),
-        _ => masked(text),
     }
 }
 
