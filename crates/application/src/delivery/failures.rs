@@ -29,6 +29,13 @@ const MAX_OUT_OF_STEP: u32 = 3;
 /// After how many events that are not taken one by one, and none that is, the sink takes nothing at all.
 const MAX_PROBES: usize = 16;
 
+/// After how many deliveries in a row without an answer the events are tried one by one, where a delivery is repeated as it
+/// was: others find out by the sink's last event how far they got.
+const MAX_WHOLE_ATTEMPTS: u32 = 4;
+
+/// How many events in a row may have no answer when they are tried one by one.
+const MAX_UNANSWERED: u32 = 1;
+
 /// After how many attempts a single event that nothing follows is put aside.
 const MAX_ATTEMPTS_ALONE: u32 = 12;
 
@@ -41,6 +48,9 @@ const LETTER_RETRY: RetryPolicy = RetryPolicy {
     longest: Duration::from_secs(60),
     give_up_after: None,
 };
+
+/// When an event that was put aside is tried again after it had no answer: it may be why the sink hangs.
+const LETTER_PAUSE: Duration = Duration::from_secs(120);
 
 /// One event, however large.
 const ONE: DeliveryLimits = DeliveryLimits {
@@ -58,6 +68,10 @@ impl ActiveSubscription<'_> {
     ) -> Result<(), Ended> {
         self.in_step = false;
         match error {
+            // One event may be why it does not answer: because of it a receiver hangs, or falls over each time.
+            PublishError::Unavailable { .. } if events.len() > 1 && self.has_failed_often() => {
+                self.one_by_one(&error.to_string(), events, chunk).await
+            }
             PublishError::Unavailable { .. } => self.failed(&error.to_string(), retry_after(&error)).await,
             PublishError::OutOfStep(_) => {
                 tracing::debug!(subscription = %self.subscription.name, %error, "the sink is asked for its last event");
@@ -88,6 +102,12 @@ impl ActiveSubscription<'_> {
             }
             PublishError::Unfit(_) => self.failed(&error.to_string(), Some(UNFIT_PAUSE)).await,
         }
+    }
+
+    /// Whether the delivery, as it stands, was tried often enough.
+    fn has_failed_often(&self) -> bool {
+        let attempts = self.progress.failing.as_ref().map_or(0, |failing| failing.attempts);
+        self.subscription.publisher.repeats_deliveries() && attempts >= MAX_WHOLE_ATTEMPTS
     }
 
     /// Notes that the sink takes nothing, and waits until it is tried again.
@@ -139,7 +159,7 @@ impl ActiveSubscription<'_> {
     async fn one_by_one(&mut self, reason: &str, events: &[Arc<EventMessage>], chunk: &Chunk) -> Result<(), Ended> {
         let mut letters: Vec<DeadLetter> = Vec::new();
         let mut behind: BTreeSet<Sku> = BTreeSet::new();
-        let mut taken = 0;
+        let (mut taken, mut unanswered) = (0, 0);
         for event in events {
             let sku = event.event.subject.sku();
             if sku.is_some_and(|sku| behind.contains(sku)) {
@@ -148,9 +168,18 @@ impl ActiveSubscription<'_> {
             }
             self.renew().await?;
             match self.subscription.publisher.publish(std::slice::from_ref(event)).await {
-                Ok(()) => taken += 1,
-                Err(PublishError::NotTaken(reason) | PublishError::Refused { reason, .. }) => {
-                    letters.push(self.letter(event, LetterState::Tried(reason), 1));
+                Ok(()) => (taken, unanswered) = (taken + 1, 0),
+                // Several in a row are the sink. The delivery is tried again as a whole.
+                Err(PublishError::Unavailable { reason, retry_after }) if unanswered == MAX_UNANSWERED => {
+                    return self.failed(&reason, retry_after).await;
+                }
+                Err(
+                    error @ (PublishError::NotTaken(_)
+                    | PublishError::Refused { .. }
+                    | PublishError::Unavailable { .. }),
+                ) => {
+                    unanswered += u32::from(matches!(error, PublishError::Unavailable { .. }));
+                    letters.push(self.letter(event, LetterState::Tried(reason_of(error)), 1));
                     if self.after_refusal() == AfterRefusal::Wait {
                         behind.extend(sku.cloned());
                     }
@@ -193,7 +222,7 @@ impl ActiveSubscription<'_> {
 
     /// Tries events that were put aside, where it is time.
     pub(super) async fn try_letters(&mut self) -> Result<(), Ended> {
-        if self.letters.is_empty() {
+        if self.letters.is_empty() || self.progress.failing.is_some() {
             return Ok(());
         }
         let mut failed: BTreeSet<Sku> = BTreeSet::new();
@@ -223,14 +252,20 @@ impl ActiveSubscription<'_> {
             match self.subscription.publisher.replay(event).await {
                 Ok(()) => {
                     self.count_delivered(1);
+                    self.taking = true;
                     self.bury(letter.sequence).await?;
                 }
                 Err(PublishError::NotTaken(reason) | PublishError::Refused { reason, .. }) => {
                     failed.extend(letter.sku.clone());
                     self.tried(letter, reason).await?;
                 }
-                // That is told when the next delivery fails.
-                Err(_) => return Ok(()),
+                // It says nothing about the event, unless the event is why. Either way the others do not wait for it often.
+                Err(error) => {
+                    tracing::debug!(subscription = %self.subscription.name, sequence = letter.sequence, %error, "an event that was put aside has no answer");
+                    let due = self.now() + LETTER_PAUSE;
+                    self.letters.put(letter, Some(due));
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -257,5 +292,14 @@ impl ActiveSubscription<'_> {
         let due = (!is_dead).then(|| self.due_after(attempts));
         self.letters.put(letter, due);
         Ok(())
+    }
+}
+
+fn reason_of(error: PublishError) -> String {
+    match error {
+        PublishError::NotTaken(reason)
+        | PublishError::Refused { reason, .. }
+        | PublishError::Unavailable { reason, .. } => reason,
+        other => other.to_string(),
     }
 }

@@ -103,11 +103,8 @@ impl Letters {
                 break;
             }
             let waits = letter.sku.as_ref().is_some_and(|sku| behind.contains(sku));
-            let is_due = match &letter.state {
-                LetterState::Waits => true,
-                LetterState::Tried(_) => self.due.get(sequence).is_none_or(|due| *due <= now),
-                LetterState::Dead(_) => false,
-            };
+            let is_dead = matches!(letter.state, LetterState::Dead(_));
+            let is_due = !is_dead && self.due.get(sequence).is_none_or(|due| *due <= now);
             if is_due && !waits {
                 ready.push(letter.clone());
             } else if after_refusal == AfterRefusal::Wait

@@ -133,6 +133,42 @@ async fn of_a_delivery_that_is_not_taken_one_event_is_put_aside_and_comes_when_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_that_nothing_follows_comes_when_the_sink_takes_it() {
+    let mut service = Service::start();
+    let mut calls = 0;
+    let sink = Sink::of_deliveries(move |_| {
+        calls += 1;
+        if calls < 4 {
+            Answer::Fails(PublishError::NotTaken("500".to_owned()))
+        } else {
+            Answer::Takes
+        }
+    });
+    service.deliver("a", 1, &sink);
+    service.log.write("LAMP");
+    seconds(60).await;
+    assert_eq!(sink.taken(), places([1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_makes_a_sink_fall_over_is_found_and_put_aside() {
+    let mut service = Service::start();
+    let sink = Sink::of_deliveries(|events| match refuses(events, "BAD") {
+        Some(_) => Answer::Fails(unavailable("502")),
+        None => Answer::Takes,
+    });
+    for sku in ["LAMP", "BAD", "LAMP", "RUG"] {
+        service.log.write(sku);
+    }
+    service.deliver("a", 1, &sink);
+    seconds(60).await;
+    assert_eq!(sink.taken(), places([1, 3, 4]));
+    service.log.write("RUG");
+    seconds(5).await;
+    assert_eq!(sink.taken(), places([1, 3, 4, 5]), "the others get on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_sink_that_takes_nothing_at_all_makes_few_dead_letters() {
     let mut service = Service::start();
     let sink = Sink::of_deliveries(|_| Answer::Fails(PublishError::NotTaken("500".to_owned())));
