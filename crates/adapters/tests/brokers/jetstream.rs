@@ -294,10 +294,9 @@ async fn a_cluster_whose_leader_is_killed_amid_calls_loses_nothing() {
 
 /// Asks the leader of the stream to leave that to another.
 async fn step_down(server: &NatsServer) {
-    let context = context(server.port()).await;
-    // Which may fail while another is elected.
-    let asked: Result<serde_json::Value, _> = context.request("STREAM.LEADER.STEPDOWN.EVENTS", &()).await;
-    drop(asked);
+    let client = context(server.port()).await.client();
+    let asked = client.request("$JS.API.STREAM.LEADER.STEPDOWN.EVENTS", "".into()).await;
+    asked.expect("it answers");
     tokio::time::sleep(Duration::from_millis(500)).await;
 }
 

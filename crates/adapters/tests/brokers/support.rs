@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_trait::async_trait;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::nats::NatsPublisher;
 use earmark_adapters::redis::RedisPublisher;
 use earmark_application::Publisher;
-use futures::TryStreamExt;
+use futures::StreamExt;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use redis::streams::StreamRangeReply;
 
 use super::log::Stored;
 use super::servers::{FilesCopy, NatsServer, RedisServer};
+
+/// So many messages are asked for at once.
+const READ_AT_ONCE: usize = 200;
 
 /// A case may take so long on a busy machine.
 pub(crate) async fn in_time<T>(case: impl Future<Output = T>) -> T {
@@ -64,24 +67,22 @@ impl Broker for NatsServer {
 
     async fn stored(&self) -> Vec<Stored> {
         let context = context(self.port()).await;
-        let mut stream = context.get_stream("EVENTS").await.expect("the stream");
-        let count = stream.info().await.expect("its state").state.messages;
-        if count == 0 {
-            return Vec::new();
-        }
-        let everything = pull::Config {
-            ack_policy: AckPolicy::None,
-            ..pull::Config::default()
+        let stream = context.get_stream("EVENTS").await.expect("the stream");
+        let state = &stream.cached_info().state;
+        let read = async |sequence| match stream.get_raw_message(sequence).await {
+            Ok(message) => {
+                let id = message.headers.get("Nats-Msg-Id").map_or("", |id| id.as_str());
+                Some((id.to_owned(), String::from_utf8_lossy(&message.payload).into_owned()))
+            }
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => None,
+            Err(error) => panic!("message {sequence}: {error}"),
         };
-        let consumer = stream.create_consumer(everything).await.expect("a consumer");
-        let count = usize::try_from(count).expect("so many fit");
-        let messages = consumer.fetch().max_messages(count).messages().await.expect("messages");
-        let pair = |message: async_nats::jetstream::Message| {
-            let headers = message.headers.clone().unwrap_or_default();
-            let id = headers.get("Nats-Msg-Id").map_or("", |id| id.as_str());
-            (id.to_owned(), String::from_utf8_lossy(&message.payload).into_owned())
-        };
-        messages.map_ok(pair).try_collect().await.expect("all messages")
+        futures::stream::iter(state.first_sequence.max(1)..=state.last_sequence)
+            .map(read)
+            .buffered(READ_AT_ONCE)
+            .filter_map(async |message| message)
+            .collect()
+            .await
     }
 
     async fn add_something_else(&self) {
