@@ -100,6 +100,19 @@ async fn a_broker_that_has_forgotten_is_made_whole<B: Broker>() {
     assert_eq!(broker.stored().await, log.stored());
 }
 
+async fn a_stream_that_has_lost_all_takes_nothing_behind_the_gap<B: Broker>() {
+    let (broker, log) = (B::start(""), Log::of(300));
+    let publisher = broker.publisher();
+    publisher.last_published(&log.books).await.expect("it answers");
+    publisher.publish(&log.events[..100]).await.expect("it is published");
+    broker.lose_all().await;
+    let refused = publisher.publish(&log.events[100..200]).await;
+    assert!(matches!(refused, Err(PublishError::OutOfStep(_))), "{refused:?}");
+    assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Nothing));
+    deliver(&*publisher, &log, 100).await;
+    assert_eq!(broker.stored().await, log.stored());
+}
+
 async fn a_connection_that_is_cut_leaves_a_beginning<B: Broker>() {
     let (broker, log) = (B::start(""), Log::of(12_000));
     let proxy = Proxy::to(broker.port());
@@ -258,6 +271,7 @@ on_every_broker! {
     rivals_leave_no_gap_and_repeat_nothing,
     a_broker_that_is_killed_amid_calls_loses_nothing,
     a_broker_that_has_forgotten_is_made_whole,
+    a_stream_that_has_lost_all_takes_nothing_behind_the_gap,
     a_connection_that_is_cut_leaves_a_beginning,
     a_call_may_be_dropped,
     an_event_that_is_too_large_is_named,

@@ -43,6 +43,8 @@ pub(crate) trait Broker: Send + Sync + Sized {
     async fn stored(&self) -> Vec<Stored>;
     /// Adds something to the stream that is no event.
     async fn add_something_else(&self);
+    /// Loses all that the stream has, while connections stand.
+    async fn lose_all(&self);
     fn kill(&mut self);
     fn start_again(&mut self);
     fn copy_files(&self) -> FilesCopy;
@@ -89,6 +91,13 @@ impl Broker for NatsServer {
         let context = context(self.port()).await;
         let sent = context.publish("earmark.Greeting", "hello".into()).await;
         sent.expect("it is sent").await.expect("it is stored");
+    }
+
+    async fn lose_all(&self) {
+        let context = context(self.port()).await;
+        let config = context.get_stream("EVENTS").await.expect("the stream").cached_info().config.clone();
+        context.delete_stream("EVENTS").await.expect("it is deleted");
+        context.create_stream(config).await.expect("it is made again");
     }
 
     fn kill(&mut self) {
@@ -150,6 +159,11 @@ impl Broker for RedisServer {
         let mut connection = connection(self.port()).await;
         let added: Result<String, _> = connection.xadd("earmark", "*", &[("greeting", "hello")]).await;
         added.expect("it is added");
+    }
+
+    async fn lose_all(&self) {
+        let lost: usize = connection(self.port()).await.del("earmark").await.expect("it is deleted");
+        assert_eq!(lost, 1);
     }
 
     fn kill(&mut self) {
