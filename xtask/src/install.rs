@@ -1,5 +1,6 @@
 //! Installing Debian packages.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,7 +44,7 @@ pub fn install(program: &str, interruptions: &Interruptions) -> Result<(), Failu
         .into());
     }
     let _no_cluster = NoSystemCluster::configure()?;
-    let _no_service = NoSystemService::configure()?;
+    let _no_services = NoServices::configure()?;
     let apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command
@@ -56,27 +57,28 @@ pub fn install(program: &str, interruptions: &Interruptions) -> Result<(), Failu
     interruptions.step(&mut apt(&["install", "--yes", "--no-install-recommends", package]))
 }
 
-/// While it exists, installing a server does not start one: only the programs are needed.
-struct NoSystemService {
+/// While it exists, Debian starts no service that is installed: only the programs are needed.
+struct NoServices {
     file: Option<PathBuf>,
 }
 
-impl NoSystemService {
+impl NoServices {
     fn configure() -> Result<Self, Failure> {
         let file = Path::new("/usr/sbin/policy-rc.d");
         if file.exists() {
             return Ok(Self { file: None });
         }
-        // The policy that Debian's packages ask: 101 forbids.
+        // 101: the action is not allowed.
         std::fs::write(file, "#!/bin/sh\nexit 101\n")?;
-        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))?;
-        Ok(Self {
+        let written = Self {
             file: Some(file.to_owned()),
-        })
+        };
+        std::fs::set_permissions(file, Permissions::from_mode(0o755))?;
+        Ok(written)
     }
 }
 
-impl Drop for NoSystemService {
+impl Drop for NoServices {
     fn drop(&mut self) {
         remove(self.file.as_deref());
     }

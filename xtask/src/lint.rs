@@ -6,12 +6,14 @@ use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
-const ADAPTERS: [&str; 9] = [
+const ADAPTERS: [&str; 11] = [
     "http",
     "files",
     "memory",
     "sqlite",
     "postgres",
+    "nats",
+    "redis",
     "webhook",
     "event_log",
     "clock",

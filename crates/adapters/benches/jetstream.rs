@@ -1,6 +1,6 @@
-//! How many events a second the publisher brings into a stream with file storage, and how many a bare pipelined publisher
-//! does in the same run: the same bodies in the same calls, once with nothing else and once with the same headers, but
-//! without the chain.
+//! How many events a second the publisher brings into a stream with file storage, and how many a bare pipelined
+//! publisher does in the same run: the same bodies in the same calls, once with nothing else and once with the same
+//! headers, but without the chain.
 //!
 //! `cargo bench -p earmark-adapters --no-default-features --features nats,clock,test-servers --bench jetstream`
 
@@ -19,7 +19,7 @@ use earmark_domain::{Sku, Subject};
 
 use servers::NatsServer;
 
-#[expect(dead_code, unreachable_pub, reason = "the tests need more of it")]
+#[expect(dead_code, unreachable_pub, unused_imports, reason = "the tests need more of it")]
 #[path = "../../../tests/src/servers/mod.rs"]
 mod servers;
 
@@ -134,8 +134,8 @@ async fn main() {
     }
     let [bare, headers, chained] = best;
     println!(
-        "best: chained {chained:.0} events/s of {BODY} bytes in calls of {CALL}: {:.2} of the same messages without the \
-         chain, {:.2} of bodies alone",
+        "best: chained {chained:.0} events/s of {BODY} bytes in calls of {CALL}: {:.2} of the same messages without \
+         the chain, {:.2} of bodies alone",
         chained / headers,
         chained / bare
     );

@@ -9,11 +9,14 @@ pub const LAYERS: &[Layers] = &[
     DOMAIN,
     APPLICATION,
     ADAPTERS,
+    BROKER,
     CLOCK,
     FILES,
     HTTP,
     MEMORY,
+    NATS,
     POSTGRES,
+    REDIS,
     SQL,
     SQLITE,
     WEBHOOK,
@@ -84,9 +87,26 @@ const ADAPTERS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "",
     order: &[
-        &["clock", "ids", "sql", "timeout", "wire"],
-        &["event_log", "files", "http", "memory", "postgres", "sqlite", "webhook"],
+        &["broker", "clock", "ids", "sql", "timeout", "wire"],
+        &[
+            "event_log",
+            "files",
+            "http",
+            "memory",
+            "nats",
+            "postgres",
+            "redis",
+            "sqlite",
+            "webhook",
+        ],
     ],
+};
+
+/// Addresses and answers of brokers, then waits with a bound.
+const BROKER: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "broker",
+    order: &[&["address", "answers"], &["patience"]],
 };
 
 /// The clock that does not believe every step, then the port.
@@ -156,6 +176,18 @@ const MEMORY: Layers = Layers {
     ],
 };
 
+/// Addresses and answers, then the connection and the stream, then what is published to it, then the port.
+const NATS: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "nats",
+    order: &[
+        &["address", "answers", "subject"],
+        &["last_message", "session", "stream"],
+        &["delivery"],
+        &["publisher"],
+    ],
+};
+
 /// Sessions, statements and connections, then rows, then loading and writing, then the ports.
 const POSTGRES: Layers = Layers {
     folder: ADAPTERS_FOLDER,
@@ -176,6 +208,17 @@ const POSTGRES: Layers = Layers {
         &["store"],
         &["step"],
         &["idempotency", "read", "subscriptions"],
+    ],
+};
+
+/// Addresses, answers and ids, then the connection and the stream, then what is appended to it, then the port.
+const REDIS: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "redis",
+    order: &[
+        &["address", "answers", "entry_id", "line_allocated"],
+        &["append", "connection", "last_entry"],
+        &["publisher"],
     ],
 };
 

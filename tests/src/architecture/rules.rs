@@ -228,6 +228,30 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
         ]),
     ),
     (
+        "nats",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "libsqlite3-sys",
+            "redis",
+            "tokio-postgres",
+            "utoipa",
+        ]),
+    ),
+    (
+        "redis",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "async-nats",
+            "csv",
+            "diesel",
+            "libsqlite3-sys",
+            "tokio-postgres",
+            "utoipa",
+        ]),
+    ),
+    (
         "wire",
         ClosureRule::AllBut(&[
             "actix-web",
@@ -352,10 +376,34 @@ pub const FORBIDDEN_WORDS: &[ForbiddenWords] = &[
         no_sql: true,
     },
     ForbiddenWords {
+        folder: "crates/adapters/src/broker",
+        words: &["actix", "diesel", "http", "nats", "postgres", "redis", "sqlite", "sql"],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
+    },
+    ForbiddenWords {
         folder: "crates/adapters/src/event_log.rs",
         words: &[
             "actix", "diesel", "http", "nats", "postgres", "redis", "sqlite", "sql", "webhook",
         ],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
+    },
+    ForbiddenWords {
+        folder: "crates/adapters/src/nats",
+        words: &["actix", "diesel", "http", "postgres", "redis", "sqlite", "sql"],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
+    },
+    ForbiddenWords {
+        folder: "crates/adapters/src/redis",
+        words: &["actix", "diesel", "http", "nats", "postgres", "sqlite", "sql"],
         words_in_names: &[],
         names: &["memory"],
         phrases: CLOCKS,

@@ -1,8 +1,8 @@
-//! Message brokers of one's own for one case, which may set them up, kill them, put older files back and cut connections
-//! to them.
+//! Message brokers of one's own for one case, which may set them up, kill them, put older files back and cut
+//! connections to them.
 //!
-//! They listen on the loopback interface only, keep their files in a temporary folder, and end with the value that stands
-//! for them. Nothing here needs another part of this workspace: the tests of the adapters include these files.
+//! They listen on the loopback interface only, keep their files in a temporary folder, and end with the value that
+//! stands for them. Nothing here needs another part of this workspace: the tests of the adapters include these files.
 
 mod nats;
 mod process;

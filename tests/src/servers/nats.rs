@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::process::{FilesCopy, Process, Program, free_port};
 
-/// A NATS server with JetStream. The variable `EARMARK_TEST_NATS` names the program; otherwise `nats-server` is looked for
-/// on the search path.
+/// A NATS server with JetStream. The variable `EARMARK_TEST_NATS` names the program; otherwise `nats-server` is looked
+/// for on the search path.
 pub struct NatsServer(Process);
 
 /// The name of its configuration in its folder.

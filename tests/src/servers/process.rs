@@ -66,7 +66,8 @@ impl Process {
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn();
-        let child = child.unwrap_or_else(|error| panic!("{} can't be started: {error}", path.display()));
+        let child = child.map_err(|error| format!("{}: {error}", path.display()));
+        let child = child.expect("the program starts: `cargo xtask test` installs it");
         self.running = Some(child);
         let started = Instant::now();
         while !self.answers() {

@@ -1,7 +1,7 @@
 //! Addresses of brokers: `scheme://[user[:password]@]host[:port][,host[:port]…][/path][?name=value[&name=value…]]`.
 //!
-//! The parser of the `url` crate knows no list of hosts, so this is read here. No error and no `Debug` shows what stands
-//! before the `@`.
+//! The parser of the `url` crate knows no list of hosts, so this is read here. No error and no `Debug` shows what
+//! stands before the `@`.
 
 use std::fmt;
 
@@ -286,7 +286,7 @@ mod tests {
         for bad in [
             "",
             "post:/host",
-            "nats://host",
+            "mail://host",
             "post://",
             "post:///path",
             "post://secret@",

@@ -6,6 +6,8 @@ use std::time::Duration;
 use earmark_application::{Clock, PublishError};
 use futures::future::{Either, select};
 
+use super::answers::unavailable;
+
 /// Awaits an answer for at most this long.
 ///
 /// # Errors
@@ -17,9 +19,9 @@ pub(crate) async fn within<T>(
 ) -> Result<T, PublishError> {
     match select(pin!(answer), clock.pause(limit)).await {
         Either::Left((answer, _)) => answer,
-        Either::Right(((), _)) => Err(PublishError::Unavailable {
-            reason: format!("no answer within {} seconds", limit.as_secs()),
-            retry_after: None,
-        }),
+        Either::Right(((), _)) => {
+            let seconds = limit.as_secs();
+            Err(unavailable(&format_args!("no answer within {seconds} seconds")))
+        }
     }
 }

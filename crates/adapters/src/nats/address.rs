@@ -108,7 +108,7 @@ mod tests {
             "nats://host/>",
             "nats://host/S?replicas=2",
             "nats://host/S?replica=3",
-            "http://host/S",
+            "mail://host/S",
         ] {
             assert!(bad.parse::<NatsAddress>().is_err(), "{bad}");
         }

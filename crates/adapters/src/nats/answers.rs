@@ -6,16 +6,10 @@ use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind, P
 use async_nats::jetstream::{self, ErrorCode, context};
 use earmark_application::PublishError;
 
-/// It does not answer, or says to try later.
-pub(super) fn unavailable(reason: impl ToString) -> PublishError {
-    PublishError::Unavailable {
-        reason: reason.to_string(),
-        retry_after: None,
-    }
-}
+use crate::broker::unavailable;
 
-/// An answer of JetStream that is an error. Those that only somebody who changes the settings can do something about are
-/// told apart; all others may pass.
+/// An answer of JetStream that is an error. Those that only somebody who changes the settings can do something about
+/// are told apart; all others may pass.
 fn of_jetstream(error: &jetstream::Error) -> PublishError {
     match error.error_code() {
         ErrorCode::JETSTREAM_NOT_ENABLED
@@ -52,7 +46,7 @@ pub(super) fn of_publishing(error: &context::PublishError, index: usize) -> Publ
         (PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence, Some(answer)) => {
             PublishError::OutOfStep(answer.to_string())
         }
-        (PublishErrorKind::StreamNotFound, _) => unavailable("no server takes messages for the stream"),
+        (PublishErrorKind::StreamNotFound, _) => unavailable(&"no server takes messages for the stream"),
         (_, Some(answer)) => match answer.error_code() {
             ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM => {
                 PublishError::Refused {

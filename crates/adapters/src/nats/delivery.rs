@@ -2,21 +2,23 @@
 //!
 //! **The chain.** The first message of a call expects the stream to end at the sequence that [`Tail`] says
 //! (`Nats-Expected-Last-Sequence`); each further one expects the stream to end with the event before it
-//! (`Nats-Expected-Last-Msg-Id`). The server stores a message only behind its predecessor, and so what it stores of a call
-//! is a beginning of it: whatever is lost, comes late or comes twice, nothing is left out and nothing changes places.
+//! (`Nats-Expected-Last-Msg-Id`). The server stores a message only behind its predecessor, and so what it stores of a
+//! call is a beginning of it: whatever is lost, comes late or comes twice, nothing is left out and nothing changes
+//! places.
 //!
-//! **Why the first one goes by the sequence.** A server keeps the id of the last message in memory. When it starts again it
-//! reads the id back, but only if the message is within the window of duplicates, two minutes by default (all servers
-//! before the autumn of 2026). After a quiet night and a restart it would refuse the right id. In a cluster it is worse: the
-//! id is compared where each replica stores the message, and a replica that has forgotten it would drop what the others
-//! keep. The sequence is never forgotten. Within a call the predecessor is seconds old, so its id is known; and it says
-//! more than a sequence does. What a sequence alone can't tell is a stream that was cut off and has grown to the same
-//! length again. That takes a restart of its server, which breaks the connection: then the caller asks for the end anew.
+//! **Why the first one goes by the sequence.** A server keeps the id of the last message in memory. When it starts
+//! again it reads the id back, but only if the message is within the window of duplicates, two minutes by default (all
+//! servers before the autumn of 2026). After a quiet night and a restart it would refuse the right id. In a cluster it
+//! is worse: the id is compared where each replica stores the message, and a replica that has forgotten it would drop
+//! what the others keep. The sequence is never forgotten. Within a call the predecessor is seconds old, so its id is
+//! known; and it says more than a sequence does. What a sequence alone can't tell is a stream that was cut off and has
+//! grown to the same length again. That takes a restart of its server, which breaks the connection: then the caller
+//! asks for the end anew.
 //!
-//! **Why a duplicate is no success.** The server answers "duplicate" before it looks at the chain. A caller who knows the
-//! end of the stream never sends what is in it; so somebody else publishes too. And the answer may be premature: a server
-//! that was leader of the cluster remembers ids that it has never stored, for as long as the window is. So the caller asks
-//! for the end anew, which tells what is stored.
+//! **Why a duplicate is no success.** The server answers "duplicate" before it looks at the chain. A caller who knows
+//! the end of the stream never sends what is in it; so somebody else publishes too. And the answer may be premature: a
+//! server that was leader of the cluster remembers ids that it has never stored, for as long as the window is. So the
+//! caller asks for the end anew, which tells what is stored.
 
 use std::sync::Arc;
 
@@ -27,9 +29,10 @@ use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Info, Stream};
 use earmark_application::{EventMessage, PublishError};
 
-use super::answers::{of_publishing, unavailable};
+use super::answers::of_publishing;
 use super::last_message::{NO_EVENT, REPLAYED_AFTER, Tail, has_event};
 use super::subject::subject_of;
+use crate::broker::unavailable;
 
 /// Publishes events behind the end of the stream, and tells the new end.
 ///
@@ -95,7 +98,7 @@ pub(super) async fn replay(
         return if has_event(stream, stored.sequence, &event.id).await? {
             Ok(tail)
         } else {
-            Err(unavailable(format!(
+            Err(unavailable(&format_args!(
                 "it takes event {} for a duplicate, and does not have it",
                 event.id
             )))

@@ -7,7 +7,7 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
 use earmark_application::{Books, EventId, LastPublished, PublishError};
 
-use super::answers::unavailable;
+use crate::broker::unavailable;
 
 /// The header of an event that is published again, out of its order: the id of the last event that was published in
 /// order, or [`NO_EVENT`].
@@ -49,7 +49,7 @@ pub(super) async fn find(stream: &Stream<Info>, books: &Books) -> Result<(LastPu
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
             return Ok((LastPublished::Unknown, tail));
         }
-        Err(error) => return Err(unavailable(error)),
+        Err(error) => return Err(unavailable(&error)),
     };
     tail.in_order = event_in_order(&last, books)?;
     let place = match &tail.in_order {
@@ -89,7 +89,10 @@ fn read_id(id: &str, sequence: u64, books: &Books) -> Result<EventId, PublishErr
 /// # Errors
 /// [`PublishError::Unavailable`].
 pub(super) async fn has_event(stream: &Stream<Info>, sequence: u64, id: &EventId) -> Result<bool, PublishError> {
-    let message = stream.get_raw_message(sequence).await.map_err(unavailable)?;
+    let message = stream
+        .get_raw_message(sequence)
+        .await
+        .map_err(|error| unavailable(&error))?;
     let found = message.headers.get(NATS_MESSAGE_ID);
     Ok(found.is_some_and(|found| found.as_str() == id.to_string()))
 }

@@ -1,12 +1,12 @@
 //! Events into a stream of NATS JetStream (server 2.9 or later).
 //!
-//! [`NatsPublisher`] implements the port `Publisher`. [`NatsAddress`] says which stream. Each event is one message, whose
-//! subject names its type and its SKU ([`subject_of`]).
+//! [`NatsPublisher`] implements the port `Publisher`. [`NatsAddress`] says which stream. Each event is one message,
+//! whose subject names its type and its SKU ([`subject_of`]).
 //!
-//! The messages of one call are sent without waiting in between, and each names the one that it follows. The server stores
-//! none that follows another than the last one of the stream. So a connection that breaks in the middle of a call, a
-//! message that is sent again, a relay that has lost its lease and does not know it, and a stream that has lost its end can
-//! neither change the order of events nor leave one out: `delivery` says how.
+//! The messages of one call are sent without waiting in between, and each names the one that it follows. The server
+//! stores none that follows another than the last one of the stream. So a connection that breaks in the middle of a
+//! call, a message that is sent again, a relay that has lost its lease and does not know it, and a stream that has lost
+//! its end can neither change the order of events nor leave one out: `delivery` says how.
 
 mod address;
 mod answers;

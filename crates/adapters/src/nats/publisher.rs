@@ -13,8 +13,8 @@ use super::last_message::{self, Tail};
 use super::session::Session;
 use super::{delivery, stream};
 
-/// How much one call takes. A thousand messages fill the time that an acknowledgement is on its way, and the client's own
-/// queue of 2,048 takes them without waiting; a megabyte is written within a tenth of a second on any network.
+/// How much one call takes. A thousand messages fill the time that an acknowledgement is on its way, and the client's
+/// own queue of 2,048 takes them without waiting; a megabyte is written within a tenth of a second on any network.
 const LIMITS: DeliveryLimits = DeliveryLimits {
     events: 1_000,
     bytes: 1024 * 1024,
@@ -75,11 +75,11 @@ impl Publisher for NatsPublisher {
             Some(end) if !end.session.is_lost() => end.session,
             _ => Session::open(&self.address, &*self.clock).await?,
         };
-        let finding = async {
+        let finding = Box::pin(async {
             let stream = stream::open(session.context(), &self.address).await?;
             let (last, tail) = last_message::find(&stream, books).await?;
             Ok((last, stream, tail))
-        };
+        });
         let (last, stream, tail) = session.ask(&*self.clock, finding).await?;
         *slot = Some(End { session, stream, tail });
         Ok(last)
@@ -95,7 +95,7 @@ impl Publisher for NatsPublisher {
 
     async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
         let End { session, stream, tail } = self.take_end().await?;
-        let replaying = delivery::replay(session.context(), &stream, tail, event);
+        let replaying = Box::pin(delivery::replay(session.context(), &stream, tail, event));
         let tail = session.ask(&*self.clock, replaying).await?;
         *self.end.lock().await = Some(End { session, stream, tail });
         Ok(())

@@ -1,8 +1,8 @@
 //! A session: one connection, which ends with the first fault.
 //!
-//! The client would connect again by itself, drop what it had not written, and go on with what is published later. Nothing
-//! is lost by that, as every message names its predecessor; but nobody would hear of it before the acknowledgements are
-//! overdue. So a session that has lost its connection fails at once, and is never used again.
+//! The client would connect again by itself, drop what it had not written, and go on with what is published later.
+//! Nothing is lost by that, as every message names its predecessor; but nobody would hear of it before the
+//! acknowledgements are overdue. So a session that has lost its connection fails at once, and is never used again.
 
 use std::future::ready;
 use std::pin::pin;
@@ -15,14 +15,13 @@ use futures::future::{Either, select};
 use tokio::sync::watch;
 
 use super::address::NatsAddress;
-use super::answers::unavailable;
-use crate::broker::within;
+use crate::broker::{unavailable, within};
 
 /// How long connecting may take, to all of the address's servers together: shorter than a relay's lease.
 const CONNECTING: Duration = Duration::from_secs(5);
 
-/// How long one question may take, or all acknowledgements of one call: long enough for a cluster to elect a leader, and
-/// shorter than a relay's lease.
+/// How long one question may take, or all acknowledgements of one call: long enough for a cluster to elect a leader,
+/// and shorter than a relay's lease.
 pub(super) const ANSWERING: Duration = Duration::from_secs(5);
 
 /// A connection that has not been lost yet.
@@ -66,7 +65,7 @@ impl Session {
             let password = credentials.password.clone().unwrap_or_default();
             options = options.user_and_password(credentials.user.clone(), password);
         }
-        let connecting = async { options.connect(servers).await.map_err(unavailable) };
+        let connecting = Box::pin(async { options.connect(servers).await.map_err(|error| unavailable(&error)) });
         let client = within(clock, CONNECTING, connecting).await?;
         let context = ContextBuilder::new()
             .timeout(ANSWERING)
@@ -92,7 +91,7 @@ impl Session {
         let answer = async {
             match select(pin!(question), pin!(self.loss())).await {
                 Either::Left((answer, _)) => answer,
-                Either::Right((reason, _)) => Err(unavailable(reason)),
+                Either::Right((reason, _)) => Err(unavailable(&reason)),
             }
         };
         within(clock, ANSWERING, answer).await
@@ -113,8 +112,8 @@ impl Session {
     }
 }
 
-/// Why an event of the connection ends a session, if it does. What a server refuses by permissions it tells here and not
-/// in an answer.
+/// Why an event of the connection ends a session, if it does. What a server refuses by permissions it tells here and
+/// not in an answer.
 fn end_of(event: &Event) -> Option<String> {
     match event {
         Event::Disconnected | Event::Closed => Some("the connection is lost".to_owned()),

@@ -47,7 +47,8 @@ impl FromStr for RedisAddress {
         let stream = broker.take_parameter("stream", "a name of 1 to 255 bytes", |text| {
             (1..=MAX_STREAM_NAME).contains(&text.len()).then(|| text.to_owned())
         })?;
-        let max_length = broker.take_parameter("maxlen", "a number from 1", |text| text.parse::<NonZeroU64>().ok())?;
+        let positive = |text: &str| text.parse::<NonZeroU64>().ok();
+        let max_length = broker.take_parameter("maxlen", "a number from 1", positive)?;
         broker.no_more_parameters()?;
         let database = match std::mem::take(&mut broker.path) {
             path if path.is_empty() => Ok(0),
@@ -120,7 +121,7 @@ mod tests {
             "redis://cache?maxlen=0",
             "redis://cache?maxlen=many",
             "redis://cache?max=1",
-            "nats://cache",
+            "mail://cache",
         ] {
             assert!(bad.parse::<RedisAddress>().is_err(), "{bad}");
         }

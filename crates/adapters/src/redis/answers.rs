@@ -3,16 +3,10 @@
 use earmark_application::PublishError;
 use redis::RedisError;
 
-/// It does not answer, or says to try later.
-pub(super) fn unavailable(reason: impl ToString) -> PublishError {
-    PublishError::Unavailable {
-        reason: reason.to_string(),
-        retry_after: None,
-    }
-}
+use crate::broker::unavailable;
 
-/// An error of the server or of the connection. Those that only somebody who changes the settings can do something about
-/// are told apart; all others may pass.
+/// An error of the server or of the connection. Those that only somebody who changes the settings can do something
+/// about are told apart; all others may pass.
 pub(super) fn of(error: &RedisError) -> PublishError {
     match error.code() {
         Some("WRONGTYPE" | "NOPERM" | "MOVED" | "CROSSSLOT") => PublishError::Unfit(error.to_string()),

@@ -1,10 +1,10 @@
 //! Appending: the entries of one call in one step of the server, behind the entry that they have to follow.
 //!
 //! Rising ids alone keep the order: an entry whose id is not higher than the last one is refused. They do not prevent a
-//! gap. A server that has lost its end (it starts again with an older copy of its data, or a replica takes its place) would
-//! take whatever comes next, and what it has lost could never be added, as ids only rise. So a script holds the last id
-//! against the one that the caller knows, and appends all entries of the call or none. A relay that has lost its lease, and
-//! one that sends a call again, are told that the stream has gone on, and change nothing.
+//! gap. A server that has lost its end (it starts again with an older copy of its data, or a replica takes its place)
+//! would take whatever comes next, and what it has lost could never be added, as ids only rise. So a script holds the
+//! last id against the one that the caller knows, and appends all entries of the call or none. A relay that has lost
+//! its lease, and one that sends a call again, are told that the stream has gone on, and change nothing.
 
 use std::sync::LazyLock;
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use earmark_application::LogPosition;
 
-/// So many ids belong to each place in the log: the first to the event there, the others to those that are published again
-/// behind it, out of their order.
+/// So many ids belong to each place in the log: the first to the event there, the others to those that are published
+/// again behind it, out of their order.
 const IDS_OF_A_PLACE: u64 = 1_000_000;
 
 /// The id of an entry: `<epoch>-<sequence>000000` for an event.
@@ -25,7 +25,8 @@ impl EntryId {
     /// The last id of a stream that never had an entry.
     pub(super) const NONE: Self = Self { epoch: 0, number: 0 };
 
-    /// The id of the event at this place. `None` where no number of 64 bits is left for it: behind 18 million million events.
+    /// The id of the event at this place. `None` where no number of 64 bits is left for it: behind 18 million million
+    /// events.
     #[must_use]
     pub fn of(place: LogPosition) -> Option<Self> {
         Some(Self {

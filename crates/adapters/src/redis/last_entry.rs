@@ -8,6 +8,7 @@ use redis::streams::StreamInfoStreamReply;
 
 use super::answers;
 use super::entry_id::EntryId;
+use crate::broker::unavailable;
 
 /// Finds the id of the last entry, also of one that is there no more, and what it says of the last event.
 ///
@@ -32,7 +33,7 @@ pub(super) async fn find(
         .query_async(connection)
         .await
         .map_err(|error| answers::of(&error))?;
-    let last = EntryId::from_str(&info.last_generated_id).map_err(answers::unavailable)?;
+    let last = EntryId::from_str(&info.last_generated_id).map_err(|error| unavailable(&error))?;
     if info.length > 0 {
         check(&info, books)?;
     }

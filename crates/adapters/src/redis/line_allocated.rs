@@ -69,7 +69,7 @@ mod tests {
             event_type,
             occurred_at: "2026-02-01T09:30:00Z".parse().unwrap(),
             decided_on: "2026-02-01".parse().unwrap(),
-            actor: "http".to_owned(),
+            actor: "shop".to_owned(),
             correlation_id: "c".to_owned(),
             data: data.to_owned(),
         }

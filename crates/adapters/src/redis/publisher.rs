@@ -15,8 +15,8 @@ use super::last_entry;
 use super::line_allocated;
 use crate::broker::within;
 
-/// How much one call takes. The server does nothing else while it appends: a thousand entries take it a few milliseconds.
-/// A megabyte is also the least that it can be told to take as one argument.
+/// How much one call takes. The server does nothing else while it appends: a thousand entries take it a few
+/// milliseconds. A megabyte is also the least that it can be told to take as one argument.
 const LIMITS: DeliveryLimits = DeliveryLimits {
     events: 1_000,
     bytes: 1024 * 1024,

@@ -282,11 +282,11 @@ async fn a_cluster_whose_leader_is_killed_amid_calls_loses_nothing() {
         let failures = delivery.await.expect("all is delivered");
         assert!(killed > 0 && failures > 0, "{killed} killed, {failures} failures");
         // Each server in turn tells what it has.
-        for member in 0..3 {
-            while leader(cluster[member].port()).await != Some(member) {
-                step_down(&cluster[member]).await;
+        for (member, server) in cluster.iter().enumerate() {
+            while leader(server.port()).await != Some(member) {
+                step_down(server).await;
             }
-            assert_eq!(cluster[member].stored().await, log.stored(), "server {member}");
+            assert_eq!(server.stored().await, log.stored(), "server {member}");
         }
     })
     .await;
@@ -304,14 +304,19 @@ async fn step_down(server: &NatsServer) {
 async fn who_may_not_publish_is_told_so_soon() {
     in_time(async {
         let broker = NatsServer::start(
-            "authorization {\n users: [ { user: till, password: \"s@fe\", permissions: { publish: [\"$JS.API.>\"] } } ]\n}",
+            "authorization {\n users: [\n  { user: till, password: \"s@fe\",\n    \
+             permissions: { publish: [\"$JS.API.>\"] } }\n ]\n}",
         );
         let log = Log::of(1);
         let at = broker.port();
         let started = Instant::now();
         let publisher = nats_publisher(&format!("nats://till:s%40fe@127.0.0.1:{at}/EVENTS"));
         publisher.last_published(&log.books).await.expect("it answers");
-        let refused = publisher.publish(&log.events).await.expect_err("it may not").to_string();
+        let refused = publisher
+            .publish(&log.events)
+            .await
+            .expect_err("it may not")
+            .to_string();
         assert!(refused.to_lowercase().contains("permissions violation"), "{refused}");
 
         let publisher = nats_publisher(&format!("nats://till:secret@127.0.0.1:{at}/EVENTS"));

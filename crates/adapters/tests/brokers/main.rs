@@ -1,5 +1,5 @@
-//! The publishers to message brokers, each with a server of its own: what they keep through kills, cut connections, lost
-//! files and rivals, and what they refuse.
+//! The publishers to message brokers, each with a server of its own: what they keep through kills, cut connections,
+//! lost files and rivals, and what they refuse.
 //!
 //! The servers are `nats-server` and `redis-server` on the search path, or the programs that `EARMARK_TEST_NATS` and
 //! `EARMARK_TEST_REDIS` name. `cargo xtask test` turns these tests on.
@@ -14,8 +14,8 @@ mod jetstream;
 mod log;
 mod redis_streams;
 mod relay;
-// The servers are shared with the tests of the whole service. As a dependency, the crate of those tests would have every
-// adapter built for this one test.
+// The servers are shared with the tests of the whole service. As a dependency, the crate of those tests would have
+// every adapter built for this one test.
 #[expect(unreachable_pub, reason = "there they are in a library")]
 #[path = "../../../../tests/src/servers/mod.rs"]
 mod servers;

@@ -9,7 +9,8 @@ use super::log::Log;
 /// How long it waits before it tries again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Publishes the log to its end, in calls of changing lengths up to `longest`, and tells how often it had to begin again.
+/// Publishes the log to its end, in calls of changing lengths up to `longest`, and tells how often it had to begin
+/// again.
 pub(crate) async fn deliver(publisher: &dyn Publisher, log: &Log, longest: usize) -> usize {
     let (mut calls, mut failures) = (0, 0);
     loop {

@@ -95,7 +95,13 @@ impl Broker for NatsServer {
 
     async fn lose_all(&self) {
         let context = context(self.port()).await;
-        let config = context.get_stream("EVENTS").await.expect("the stream").cached_info().config.clone();
+        let config = context
+            .get_stream("EVENTS")
+            .await
+            .expect("the stream")
+            .cached_info()
+            .config
+            .clone();
         context.delete_stream("EVENTS").await.expect("it is deleted");
         context.create_stream(config).await.expect("it is made again");
     }
@@ -162,7 +168,11 @@ impl Broker for RedisServer {
     }
 
     async fn lose_all(&self) {
-        let lost: usize = connection(self.port()).await.del("earmark").await.expect("it is deleted");
+        let lost: usize = connection(self.port())
+            .await
+            .del("earmark")
+            .await
+            .expect("it is deleted");
         assert_eq!(lost, 1);
     }
 
