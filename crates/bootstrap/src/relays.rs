@@ -33,7 +33,8 @@ impl Relays {
         let relays: Vec<Arc<Relay>> = (subscribers.list.into_iter())
             .map(|(name, publisher)| Arc::new(Relay::new(name, publisher, ports.clone())))
             .collect();
-        for relay in relays.iter().cloned() {
+        for relay in &relays {
+            let relay = Arc::clone(relay);
             jobs.spawn(async move { relay.run().await });
         }
         Self { jobs, relays }

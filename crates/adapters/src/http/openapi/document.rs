@@ -19,7 +19,7 @@ use super::schema::Problem;
 use super::write_operations::describe_writes;
 
 /// The groups of operations, in the order shown, with their descriptions.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     (
         "Batches",
         "Stock that has been bought: in the warehouse, or on its way.",
@@ -33,6 +33,7 @@ const TAGS: [(&str, &str); 7] = [
         "The stock of a product, what can be promised of it, and who waits for it.",
     ),
     ("Events", "What has happened, in the order of commits."),
+    ("Subscriptions", "Who is told of events, and what they have not taken."),
     ("Bulk", "Many commands in one stream."),
     (
         "The book's API",
