@@ -85,7 +85,12 @@ fn fault(source: &Source, attribute: &[Token]) -> Option<&'static str> {
     }
 }
 
-/// Whether a test includes a source of its own crate, so as to test what is private. The checks see that file all the same.
+/// The servers that the tests of all crates share. As a crate of its own to depend on, they would bring the whole service
+/// into each of these tests.
+const SHARED_SERVERS: &str = "tests/src/servers/mod.rs";
+
+/// Whether a test includes a source of its own crate, so as to test what is private, or a test or a benchmark the shared
+/// servers. The checks see these files all the same.
 fn is_tested_source(source: &Source, attribute: &[Token]) -> bool {
     let Some(path) = attribute.iter().find(|token| token.kind == TokenKind::Text) else {
         return false;
@@ -106,8 +111,11 @@ fn is_tested_source(source: &Source, attribute: &[Token]) -> bool {
         let is_of = root == Some(Component::Normal("crates".as_ref())) && of == Some(Component::Normal(kind.as_ref()));
         name.filter(|_| is_of).map(|name| name.as_os_str().to_owned())
     };
+    let of_tests = krate(Path::new(&source.path), "tests");
     let tested = krate(&folder, "src");
-    tested.is_some() && tested == krate(Path::new(&source.path), "tests")
+    let measures = krate(Path::new(&source.path), "benches").is_some();
+    (tested.is_some() && tested == of_tests)
+        || (folder == Path::new(SHARED_SERVERS) && (of_tests.is_some() || measures))
 }
 
 /// The contents of all attributes, those in macros too.
