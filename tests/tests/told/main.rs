@@ -88,10 +88,6 @@ fn ids(log: &[(String, Option<String>)]) -> Vec<String> {
 }
 
 /// Waits for a while that the case chooses: what is tested comes at any moment of it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long the load goes on is what the case is about"
-)]
 async fn a_while(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
@@ -105,20 +101,19 @@ fn any_of(range: std::ops::Range<u64>) -> u64 {
 async fn has_all<F: Future<Output = Vec<String>>>(what: &str, expected: &[String], read: impl Fn() -> F) {
     until(what, async || (read().await.len() >= expected.len()).then_some(())).await;
     let arrived = read().await;
-    if arrived != expected {
-        let at = arrived.iter().zip(expected).position(|(is, should)| is != should);
-        let around = |ids: &[String]| {
-            let from = at.unwrap_or(ids.len().min(expected.len())).saturating_sub(2);
-            ids[from.min(ids.len())..ids.len().min(from + 6)].to_vec()
-        };
-        panic!(
-            "{what}: {} arrived, {} were written; they differ at {at:?}: {:?} instead of {:?}",
-            arrived.len(),
-            expected.len(),
-            around(&arrived),
-            around(expected)
-        );
-    }
+    let differ = arrived.iter().zip(expected).position(|(is, should)| is != should);
+    let around = |ids: &[String]| {
+        let from = differ.unwrap_or(ids.len()).saturating_sub(2);
+        ids.iter().skip(from).take(6).cloned().collect::<Vec<_>>()
+    };
+    assert!(
+        arrived == expected,
+        "{what}: {} arrived, {} were written; they differ at {differ:?}: {:?} instead of {:?}",
+        arrived.len(),
+        expected.len(),
+        around(&arrived),
+        around(expected)
+    );
 }
 
 /// The subscriptions of a service.
