@@ -6,6 +6,7 @@
 mod bench;
 mod endure;
 mod lint;
+mod nats;
 mod openapi;
 mod test;
 

@@ -5,8 +5,13 @@ use std::time::Instant;
 
 use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
+use crate::nats::current_nats_server;
+
 /// The environment variable that tells the tests which server to use.
 pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
+
+/// The environment variable that tells the tests which NATS server to use.
+const NATS: &str = "EARMARK_TEST_NATS";
 
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
@@ -19,6 +24,14 @@ pub(crate) const BROKERS: [&str; 2] = ["nats-server", "redis-server"];
 
 /// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
+
+/// Runs the tests of the brokers once more, with a current NATS server: Debian's was used before.
+fn with_current_brokers(interruptions: &Interruptions) -> Result<(), Failure> {
+    let mut tests = cargo();
+    tests.args(["test", "--workspace", "--features", FEATURES, "--test", "brokers"]);
+    tests.env(NATS, current_nats_server(interruptions)?);
+    interruptions.step(&mut tests)
+}
 
 /// Runs `cargo test` on the workspace with these arguments.
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
@@ -38,6 +51,12 @@ pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Resu
     tests.env(POSTGRES, server.url());
     let outcome = interruptions.step(&mut tests);
     drop(server);
+    // A part of the tests was asked for, and that was all.
+    let outcome = if arguments.is_empty() {
+        outcome.and_then(|()| with_current_brokers(interruptions))
+    } else {
+        outcome
+    };
 
     let seconds = started.elapsed().as_secs();
     outcome.map_err(|failure| format!("after {seconds} s: {failure}"))?;

@@ -196,6 +196,11 @@ store.migrate                true, false: bring the schema up to date at the sta
 http.listen                  HOST:PORT; port 0 picks a free one
 http.hosts                   host names it answers to, besides localhost and addresses; * for every name
 http.base_path               the path that a proxy puts before those of the service, as in /shop
+events.urls                  who is told of events: nats://HOST:PORT/STREAM, redis://HOST, https://HOST/PATH, log:
+events.after_refusal         wait, follow: events of a product behind one that a subscriber does not take
+events.webhook_secrets       whsec_…: what webhooks are signed with; two while one is changed
+events.webhook_networks      hosts and networks of the own network that webhooks may reach, as in 10.0.0.0/8
+events.webhook_parallel      requests to webhooks that are under way at once
 promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more; off: it always is
 promising.time_zone          whose day it is: a name of the IANA database, as in Europe/Vienna
 promising.improve            off, at_risk, all: which lines move to better stock when there is some

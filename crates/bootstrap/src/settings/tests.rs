@@ -190,7 +190,9 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
     assert_eq!(
         message,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
-         store.connections, store.migrate, http.listen, http.hosts, http.base_path, promising.overdue_grace_days, \
+         store.connections, store.migrate, http.listen, http.hosts, http.base_path, events.urls, \
+         events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \
+         promising.overdue_grace_days, \
          promising.time_zone, promising.improve, log.format, log.level, \
          engine.threads, engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
@@ -285,4 +287,17 @@ fn a_file_that_is_named_must_exist() {
         message.starts_with("settings can't be read from no/such/file.toml: "),
         "{message}"
     );
+}
+
+#[test]
+fn sinks_are_shown_without_their_secrets() {
+    let urls = "nats://me:s3cret@broker/EVENTS,https://hook.example/in?token=s3cret";
+    let variables = [
+        ("EARMARK__EVENTS__URLS", urls),
+        ("EARMARK__EVENTS__WEBHOOK_SECRETS", "whsec_s3cret"),
+    ];
+    let settings = read("", &variables, None).expect("they are right");
+    assert_eq!(settings.events.sinks.len(), 2);
+    let shown = format!("{:?} {:?}", settings.events, settings.list);
+    assert!(shown.contains("broker/EVENTS") && !shown.contains("s3cret"), "{shown}");
 }
