@@ -6,7 +6,7 @@ use std::sync::Arc;
 use earmark_adapters::event_log::EventLog;
 use earmark_adapters::nats::{NatsAddress, NatsPublisher};
 use earmark_adapters::redis::{RedisAddress, RedisPublisher};
-use earmark_adapters::webhook::{AllowedHosts, SystemResolver, WebhookSettings, Webhooks};
+use earmark_adapters::webhook::{AllowedHosts, SystemResolver, WebhookError, WebhookSettings, Webhooks};
 use earmark_application::{AfterRefusal, Clock, Publisher, SubscriptionName};
 
 use crate::failure::Failure;
@@ -78,7 +78,7 @@ fn subscriber(
         }
         SinkKind::Webhook => {
             let secrets: Vec<&str> = secrets.iter().map(Secret::expose).collect();
-            let webhook = webhooks.publisher(url, &secrets).map_err(wrong)?;
+            let webhook = webhooks.publisher(url, &secrets).map_err(wrong_webhook)?;
             (webhook.name().clone(), Arc::new(webhook))
         }
         SinkKind::Log => (SubscriptionName::new(LOG), Arc::new(EventLog)),
@@ -87,4 +87,16 @@ fn subscriber(
 
 fn wrong(why: impl Display) -> Failure {
     Failure::Usage(format!("the setting events.urls is wrong: {why}"))
+}
+
+fn wrong_webhook(error: WebhookError) -> Failure {
+    match error {
+        WebhookError::Secret(why) => Failure::Usage(format!(
+            "webhooks are signed, so the setting events.webhook_secrets needs a secret (whsec_…): {why}"
+        )),
+        WebhookError::Address(refused) => wrong(format_args!(
+            "{refused}; the setting for those is events.webhook_networks"
+        )),
+        other => wrong(other),
+    }
 }

@@ -46,8 +46,9 @@ pub(super) const DEFAULTS: [(&str, &str); 12] = [
     ("promising.improve", "at_risk"),
     ("log.format", "auto"),
     // The web server logs each start and stop of its workers at `info`; the service logs its own. A request that is not
-    // HTTP is an error to it, at a line each; it is the client's, and could fill the log.
-    ("log.level", "info,actix_server=warn,actix_http=off"),
+    // HTTP is an error to it, at a line each; it is the client's, and could fill the log. The client of NATS logs each
+    // connection; whether a subscription gets on, the service says.
+    ("log.level", "info,actix_server=warn,actix_http=off,async_nats=warn"),
 ];
 
 /// The environment variable of a setting.
