@@ -9,6 +9,7 @@ mod quotes;
 mod shop;
 mod sites;
 mod stock;
+mod subscriptions;
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
