@@ -182,6 +182,8 @@ async fn warm_up(shop: &ShopEngine, steps: &[Step]) {
         }
     }
     shop.sweep().await;
+    // What earlier commands left would be done before the next one, previewed or not.
+    shop.continue_work().await;
 }
 
 proptest! {
