@@ -126,7 +126,20 @@ Exit codes: as for `earmark serve`.")]
     /// Write a table to standard output
     Export(ExportArgs),
     /// Show who is told of events, and decide on what they have not taken
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "\
+Each URL in the setting events.urls is a subscription. What its sink does not take is put aside, so that the others
+get on, and tried again; what is not taken after that is dead, and somebody has to decide on it. Beside a service on
+SQLite, use /v1/subscriptions instead.
+
+Examples:
+  earmark events list
+  earmark events dead https://shop.example/hook
+  earmark events replay https://shop.example/hook
+
+Exit codes: 0 success; 1 the database can't be read or written, or there is no such subscription; 2 a setting is wrong."
+    )]
     Events(EventsCommand),
     /// Check every balance against the allocations and the events
     ///

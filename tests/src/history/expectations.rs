@@ -249,6 +249,16 @@ pub async fn check_balances(desk: &Desk) {
     }
 }
 
+/// The orders that some of these requests cancel.
+fn cancelled_by<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeSet<&'a str> {
+    entries
+        .filter_map(|entry| match &entry.request {
+            Request::Cancel { order } => Some(order.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Repeats the commands that were done: the answers are the same, and nothing changes.
 ///
 /// # Panics
@@ -257,12 +267,9 @@ pub async fn repeat(record: &[Entry], client: &Client) {
     let before = client.events().await.len();
     let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
     let done = || record.iter().filter(|entry| entry.is_done());
-    let cancelled: BTreeSet<&str> = done()
-        .filter_map(|entry| match &entry.request {
-            Request::Cancel { order } => Some(order.as_str()),
-            _ => None,
-        })
-        .collect();
+    let cancelled = cancelled_by(done());
+    // A cancellation that nobody heard the answer of may have been stored all the same.
+    let perhaps_cancelled = cancelled_by(record.iter());
     for entry in done() {
         if let Request::Count { batch, quantity } = &entry.request {
             // Only the last count of a batch can be repeated without a change.
@@ -271,9 +278,11 @@ pub async fn repeat(record: &[Entry], client: &Client) {
         }
         let again = entry.request.send(client).await.expect("the service runs");
         // What was cancelled is not answered as if it were placed.
+        let is_cancelled =
+            |order: &str| cancelled.contains(order) || (again.status == 409 && perhaps_cancelled.contains(order));
         let ended = match &entry.request {
-            Request::Place { order, .. } if cancelled.contains(order.as_str()) => Some("order_cancelled"),
-            Request::Allocate { order, .. } if cancelled.contains(order.as_str()) => Some("line_ended"),
+            Request::Place { order, .. } if is_cancelled(order) => Some("order_cancelled"),
+            Request::Allocate { order, .. } if is_cancelled(order) => Some("line_ended"),
             _ => None,
         };
         if let Some(code) = ended {
