@@ -199,9 +199,7 @@ Exit codes: 0 the schema is up to date; 1 it is not (--check), or a migration fa
         #[arg(long, conflicts_with = "check")]
         without_log: bool,
     },
-    /// Show the settings in force, each with its source
-    ///
-    /// Passwords are masked.
+    /// Show the settings in force, each with its source; secrets are masked
     #[command(after_help = "\
 store.url                    sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, memory:
 store.connections            connections to PostgreSQL, or readers of SQLite by key

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Desk, Documented, Operation};
+use earmark_tests::service::{Desk, Documented, Operation, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 39] = [
+const STORY: [&str; 44] = [
     "live",
     "ready",
     "openapi",
@@ -48,6 +48,11 @@ const STORY: [&str; 39] = [
     "list_events",
     "follow_events",
     "metrics",
+    "list_subscriptions",
+    "list_dead_letters",
+    "replay_dead_letters",
+    "skip_dead_letters",
+    "change_subscription",
 ];
 
 /// The value of a parameter that the explorer fills in, as text.
@@ -89,7 +94,17 @@ fn request(operation: &Operation, description: &Value) -> (String, Vec<(String, 
     (path, headers, body)
 }
 
-async fn every_example_is_answered_as_documented(desk: Desk) {
+async fn every_example_is_answered_as_documented(mut desk: Desk) {
+    // The subscription of the examples.
+    desk.service.kill();
+    let variables = vec![("EARMARK__EVENTS__URLS".to_owned(), "log:".to_owned())];
+    let mut desk = Desk::open_with(desk.db.clone(), variables).await;
+    desk.client = desk.client.clone().as_documented();
+    until("the subscription is there", async || {
+        let listed = desk.get("/v1/subscriptions").await.answers(200);
+        (listed["items"][0]["name"] == "log").then_some(())
+    })
+    .await;
     let documented = Documented::service();
     let known: BTreeSet<&str> = documented
         .operations()

@@ -20,7 +20,7 @@ use diesel::{RunQueryDsl, SqliteConnection};
 use super::super::error::OpenError;
 use super::super::statement::statement;
 use super::header::{DatabaseStart, LogHeader};
-use super::log::{copy, length};
+use super::log::copy;
 use super::paths::log_of;
 
 /// How often the two headers are read while another process changes them. Each change takes it thousands of commits.
@@ -103,19 +103,21 @@ pub(in crate::sqlite) fn bind_to(connection: &mut SqliteConnection, generation: 
     name(connection, generation)
 }
 
-/// Turns the log off, when no other connection is open: then the file is complete by itself. `unbind`: where it can't be
-/// turned off, because other programs are connected, the binding is taken back: the last of them may leave no log.
+/// Turns the log off, when no other connection is open: then the file is complete by itself. `unbind`: before that the
+/// binding is taken back. SQLite removes the log first and has the file say so then, and a process may end in between;
+/// and where the log can't be turned off, because other programs are connected, the last of them may leave none.
 pub(super) fn release(connection: &mut SqliteConnection, unbind: bool) -> QueryResult<()> {
     // Nobody is waited for at the end.
     connection.batch_execute("PRAGMA busy_timeout = 0")?;
-    if connection.batch_execute("PRAGMA journal_mode = DELETE").is_ok() {
-        return Ok(());
+    let unbound = if unbind && bound_to(connection)? != 0 {
+        name(connection, 0).and_then(|()| copy(connection).map(drop))
+    } else {
+        Ok(())
+    };
+    match connection.batch_execute("PRAGMA journal_mode = DELETE") {
+        Ok(()) => Ok(()),
+        Err(_) => unbound,
     }
-    if unbind && length(connection)?.log > 0 {
-        name(connection, 0)?;
-        copy(connection)?;
-    }
-    Ok(())
 }
 
 /// The generation that the file names, its log included.
