@@ -7,6 +7,8 @@ mod crashes;
 mod leases;
 mod sinks;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use earmark_tests::service::{Client, Desk, until};
@@ -34,31 +36,37 @@ async fn desk_of(db: earmark_tests::databases::Db, urls: &[&str]) -> Desk {
 }
 
 /// Clients that allocate lines until they are stopped, or the service is.
-struct Load(JoinSet<()>);
+struct Load {
+    clients: JoinSet<()>,
+    is_over: Arc<AtomicBool>,
+}
 
 impl Load {
     fn start(name: &str, client: impl Fn() -> Client) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
         let worker = |number: usize| {
-            let (client, name) = (client(), format!("{name}-{number}"));
+            let (client, name, is_over) = (client(), format!("{name}-{number}"), Arc::clone(&is_over));
             async move {
                 for line in 0_usize.. {
-                    let order = json!({"order_id": format!("{name}-{line}"), "sku": format!("SKU-{}", line % PRODUCTS), "quantity": 1});
-                    if client
-                        .try_json(reqwest::Method::POST, "/v1/allocations", &order)
-                        .await
-                        .is_err()
-                    {
+                    let sku = format!("SKU-{}", line % PRODUCTS);
+                    let order = json!({"order_id": format!("{name}-{line}"), "sku": sku, "quantity": 1});
+                    let sent = client.try_json(reqwest::Method::POST, "/v1/allocations", &order).await;
+                    if sent.is_err() || is_over.load(Ordering::Relaxed) {
                         return;
                     }
                 }
             }
         };
-        Self((0..4).map(worker).collect())
+        Self {
+            clients: (0..4).map(worker).collect(),
+            is_over,
+        }
     }
 
-    /// Stops the clients.
-    async fn stop(mut self) {
-        self.0.shutdown().await;
+    /// Stops the clients, and waits until what they have sent is answered.
+    async fn stop(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.clients.join_all().await;
     }
 }
 
