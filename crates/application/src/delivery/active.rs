@@ -7,7 +7,7 @@ use super::chunk::Chunk;
 use super::letters::{AfterRefusal, Letters};
 use super::subscription::Subscription;
 use super::tail::{Follower, TailError};
-use crate::books::LogPosition;
+use crate::books::{Books, CursorGone, LogPosition};
 use crate::ports::{
     DeadLetter, DeliveryLimits, EventMessage, LastPublished, LetterState, MAX_DEAD_LETTERS, Progress, PublishError,
     SubscriptionLease,
@@ -77,10 +77,13 @@ impl<'r> ActiveSubscription<'r> {
 
     async fn step(&mut self) -> Result<(), Ended> {
         self.renew().await?;
-        if self.progress.disabled.is_some() || self.letters.len() >= MAX_DEAD_LETTERS {
+        if self.progress.disabled.is_some() {
             return self.wait(RENEW_EVERY).await;
         }
         self.try_letters().await?;
+        if self.letters.len() >= MAX_DEAD_LETTERS {
+            return self.wait(SAVE_EVERY).await;
+        }
         if !self.in_step && !self.find_place().await? {
             return Ok(());
         }
@@ -88,8 +91,6 @@ impl<'r> ActiveSubscription<'r> {
             Ok(chunk) => chunk,
             Err(TailError::Gone(gone)) => {
                 tracing::warn!(subscription = %self.subscription.name, %gone, "the log tells another history");
-                self.progress.place = gone.begin;
-                self.progress.delivery_end = None;
                 self.in_step = false;
                 return Ok(());
             }
@@ -97,7 +98,7 @@ impl<'r> ActiveSubscription<'r> {
         };
         self.measure_lag(&chunk);
         if chunk.events.is_empty() {
-            self.progress.place = self.progress.place.max(chunk.next);
+            self.progress.place = chunk.next;
             return self.wait_for_events().await;
         }
         self.deliver(chunk).await
@@ -116,6 +117,10 @@ impl<'r> ActiveSubscription<'r> {
             Err(error) => return self.store_failed(&error).await,
         };
         self.renewed = Some(now);
+        if self.progress.disabled.is_some() && lease.progress.disabled.is_none() {
+            // Somebody has enabled it: what failed before that does not count.
+            self.progress.failing = None;
+        }
         self.progress.disabled = lease.progress.disabled;
         if first || !self.letters.is_empty() {
             self.read_letters().await?;
@@ -153,6 +158,7 @@ impl<'r> ActiveSubscription<'r> {
             Ok(end) => end,
             Err(error) => return self.store_failed(&error).await.map(|()| false),
         };
+        self.leave_lost_history(&books, newest).await?;
         let place = match self.subscription.publisher.last_published(&books).await {
             Ok(LastPublished::Event(place)) => place,
             Ok(LastPublished::Nothing) => self.start,
@@ -170,6 +176,20 @@ impl<'r> ActiveSubscription<'r> {
         self.progress.place = place;
         self.in_step = true;
         Ok(true)
+    }
+
+    /// Goes back to where the log agrees with the history that the place is of. What was put aside behind that is gone: the
+    /// sequences are those of other events now.
+    async fn leave_lost_history(&mut self, books: &Books, newest: u64) -> Result<(), Ended> {
+        let Err(CursorGone { begin, .. }) = books.resolve(self.progress.place, newest) else {
+            return Ok(());
+        };
+        self.progress.place = begin;
+        self.progress.delivery_end = None;
+        for sequence in self.letters.after(begin.sequence) {
+            self.bury(sequence).await?;
+        }
+        self.save(&[]).await
     }
 
     /// The events of the next delivery.
@@ -317,6 +337,7 @@ impl<'r> ActiveSubscription<'r> {
             self.subscription.ports.clock.pause(left.min(RENEW_EVERY)).await;
             let was_disabled = self.progress.disabled.is_some();
             self.renew().await?;
+            self.measure_lag_while_failing();
             if was_disabled != self.progress.disabled.is_some() {
                 return Ok(());
             }
@@ -364,6 +385,20 @@ impl<'r> ActiveSubscription<'r> {
             .ports
             .meter
             .lags(&self.subscription.name, events, oldest);
+    }
+
+    /// While nothing is delivered, nothing is read either: what waits is told by the log, and for how long by the failure.
+    fn measure_lag_while_failing(&self) {
+        let Some(failing) = &self.progress.failing else { return };
+        let ports = &self.subscription.ports;
+        let events = self
+            .follower
+            .tail()
+            .newest()
+            .saturating_sub(self.progress.place.sequence);
+        let failed_for = Duration::try_from(ports.clock.now().duration_since(failing.since)).unwrap_or_default();
+        let oldest = if events == 0 { Duration::ZERO } else { failed_for };
+        ports.meter.lags(&self.subscription.name, events, oldest);
     }
 
     /// Whether letters of one product wait for each other.

@@ -59,6 +59,12 @@ impl Letters {
         self.letters.contains_key(&sequence)
     }
 
+    /// The sequences of those behind a sequence.
+    pub(super) fn after(&self, sequence: u64) -> Vec<u64> {
+        let behind = self.letters.range(sequence.saturating_add(1)..);
+        behind.map(|(sequence, _)| *sequence).collect()
+    }
+
     /// Whether an event waits behind one that was put aside.
     pub(super) fn hold_back(&self, event: &EventMessage, after_refusal: AfterRefusal) -> bool {
         let sku = event.event.subject.sku();

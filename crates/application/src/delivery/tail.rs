@@ -222,8 +222,8 @@ impl Follower {
 
     /// Waits until more was written than when it last read.
     pub async fn changed(&mut self) {
-        // The tail lives as long as its followers.
-        let _ = self.changes.changed().await;
+        let changed = self.changes.changed().await;
+        changed.expect("the tail lives as long as its followers");
     }
 
     /// The tail that it follows.

@@ -239,3 +239,56 @@ async fn a_sink_that_wants_no_more_events_gets_none_until_it_is_enabled_again() 
     seconds(5).await;
     assert_eq!(sink.taken(), places([1]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_failed_for_too_long_is_tried_again_when_it_is_enabled() {
+    let mut service = Service::start();
+    let is_back = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let back = Arc::clone(&is_back);
+    let sink = Sink::new(move |_| {
+        if back.load(std::sync::atomic::Ordering::Relaxed) {
+            Answer::Takes
+        } else {
+            Answer::Fails(unavailable("it is away"))
+        }
+    });
+    service.deliver("a", 1, &sink);
+    service.log.write("LAMP");
+    seconds(25 * 60 * 60).await;
+    let disabled = service.memory.progress("a").disabled.expect("it failed for a day");
+    assert!(disabled.contains("too long"), "{disabled}");
+    let name = SubscriptionName::new("a");
+    assert!(service.memory.disable(&name, None).await.expect("memory answers"));
+    seconds(60).await;
+    assert_eq!(service.memory.progress("a").disabled, None, "it has a day again");
+    is_back.store(true, std::sync::atomic::Ordering::Relaxed);
+    seconds(60).await;
+    assert_eq!(sink.taken(), places([1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_put_aside_in_a_lost_history_holds_back_no_event_of_the_new_one() {
+    let mut service = Service::start();
+    let sink = Sink::new(
+        |events| match events.iter().position(|event| event.id.position.to_string() == "1-3") {
+            Some(index) => Answer::Fails(PublishError::Refused {
+                index,
+                reason: "no".to_owned(),
+            }),
+            None => Answer::Takes,
+        },
+    );
+    service.deliver("a", 1, &sink);
+    for _ in 0..4 {
+        service.log.write("LAMP");
+    }
+    seconds(600).await;
+    assert_eq!(sink.taken(), places([1, 2]));
+    service.log.restore(2, 9);
+    for _ in 0..3 {
+        service.log.write("LAMP");
+    }
+    seconds(60).await;
+    assert_eq!(sink.taken(), ["1-1", "1-2", "9-3", "9-4", "9-5"]);
+    assert!(service.memory.letters("a").is_empty());
+}

@@ -172,6 +172,7 @@ pub(crate) struct Sink {
     script: Mutex<Script>,
     limits: DeliveryLimits,
     repeats: bool,
+    pub(crate) give_up_after: Option<Duration>,
 }
 
 impl Sink {
@@ -190,6 +191,7 @@ impl Sink {
                 bytes: 1 << 20,
             },
             repeats: false,
+            give_up_after: Some(Duration::from_secs(24 * 60 * 60)),
         }
     }
 
@@ -244,7 +246,10 @@ impl Publisher for Sink {
     }
 
     fn retry_policy(&self) -> RetryPolicy {
-        RetryPolicy::BROKER
+        RetryPolicy {
+            give_up_after: self.give_up_after,
+            ..RetryPolicy::BROKER
+        }
     }
 
     async fn last_published(&self, _: &Books) -> Result<LastPublished, PublishError> {

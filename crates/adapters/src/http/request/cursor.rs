@@ -66,7 +66,8 @@ impl Cursor {
             Self::Now => page.books.position_of(page.newest),
         };
         match page.books.resolve(place, page.newest) {
-            Ok(_) => Ok(place),
+            // An event that is named by its sequence keeps the epoch that it was written in.
+            Ok(sequence) => Ok(page.books.position_of(sequence)),
             Err(gone) => {
                 let begin = gone.begin.to_string();
                 Err(Problem::new(&kinds::CURSOR_GONE, gone.to_string()).with("begin", begin))
@@ -77,7 +78,28 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
+    use earmark_application::{Books, BooksId, Epoch};
+
     use super::*;
+
+    #[test]
+    fn a_sequence_is_a_place_in_the_epoch_that_its_event_was_written_in() {
+        let epochs = [(1, 0), (9, 100)].map(|(number, after)| Epoch { number, after });
+        let page = EventPage::<()> {
+            events: Vec::new(),
+            next: 5,
+            complete: false,
+            newest: 120,
+            books: Books::new(BooksId::of([7; 16]), epochs.into()),
+        };
+        for (sequence, epoch) in [(5, 1), (100, 1), (101, 9)] {
+            let place = Cursor::Sequence(sequence)
+                .place_in(&page)
+                .expect("it is in the history");
+            assert_eq!(place, LogPosition { epoch, sequence });
+        }
+        assert!(Cursor::Sequence(121).place_in(&page).is_err());
+    }
 
     #[test]
     fn a_cursor_is_a_place_a_sequence_or_now() {

@@ -119,7 +119,7 @@ fn follow(
                 Ok(text) => yield Ok(Bytes::from(text)),
                 Err(problem) => return log(&api, &request_id, &problem),
             }
-            place = place.max(page.books.position_of(page.next));
+            place = page.books.position_of(page.next.max(place.sequence));
             if page.complete || api.readiness().is_draining() {
                 break;
             }
