@@ -258,9 +258,10 @@ mod tests {
 
     #[test]
     fn an_address_is_read_in_its_parts() {
-        let mut address = read("posts://me:s%40fe@word@one,two:5,[::1]:6,[::2]/the%20path?a=1&b=%C3%A4").unwrap();
+        let mut address =
+            read("posts://me:s%40fe@word@one,two:5,[::1]:6,[::2]/the%20path?a=1&b=%C3%A4").expect("a sound address");
         assert!(address.is_encrypted);
-        let credentials = address.credentials.clone().unwrap();
+        let credentials = address.credentials.clone().expect("credentials");
         assert_eq!(credentials.user, "me");
         assert_eq!(credentials.password.as_deref(), Some("s@fe@word"));
         let hosts = vec![host("one", 77), host("two", 5), host("::1", 6), host("::2", 77)];
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn an_address_shows_no_secrets_when_it_is_debugged() {
-        let address = read("post://till:secret@host").unwrap();
+        let address = read("post://till:secret@host").expect("a sound address");
         let shown = format!("{address:?}");
         assert!(!shown.contains("secret") && !shown.contains("till"), "{shown}");
     }

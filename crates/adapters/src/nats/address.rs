@@ -86,13 +86,15 @@ mod tests {
 
     #[test]
     fn an_address_names_servers_and_a_stream() {
-        let address: NatsAddress = "nats://till:secret@one,two:4333/EVENTS?replicas=3".parse().unwrap();
+        let address: NatsAddress = "nats://till:secret@one,two:4333/EVENTS?replicas=3"
+            .parse()
+            .expect("a sound address");
         assert_eq!(
             (address.stream.as_str(), address.replicas, address.broker.is_encrypted),
             ("EVENTS", 3, false)
         );
         assert_eq!(address.to_string(), "nats://one:4222,two:4333/EVENTS");
-        let encrypted: NatsAddress = "tls://[::1]/EVENTS".parse().unwrap();
+        let encrypted: NatsAddress = "tls://[::1]/EVENTS".parse().expect("a sound address");
         assert_eq!(encrypted.to_string(), "tls://[::1]:4222/EVENTS");
         assert_eq!(encrypted.replicas, 1);
     }

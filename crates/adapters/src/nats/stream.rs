@@ -78,7 +78,7 @@ mod tests {
     fn with(subjects: &[&str]) -> Config {
         Config {
             subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
-            ..new_stream(&"nats://host/S".parse().unwrap())
+            ..new_stream(&"nats://host/S".parse().expect("a sound address"))
         }
     }
 

@@ -39,14 +39,14 @@ mod tests {
     use super::*;
 
     fn of_product(sku: &str) -> String {
-        let sku = Sku::new(sku).unwrap();
+        let sku = Sku::new(sku).expect("a name");
         subject_of("Allocated", &Subject::Product { sku, version: 1 })
     }
 
     #[test]
     fn a_subject_names_the_type_and_the_product() {
         assert_eq!(of_product("LAMP-RED_2/x"), "earmark.Allocated.LAMP-RED_2/x");
-        let order = Subject::Order(OrderId::new("order.7").unwrap());
+        let order = Subject::Order(OrderId::new("order.7").expect("a name"));
         assert_eq!(subject_of("OrderPlaced", &order), "earmark.OrderPlaced");
     }
 
@@ -62,7 +62,7 @@ mod tests {
             ("a\u{a0}b", "a%C2%A0b"),
         ] {
             assert_eq!(of_product(sku), format!("earmark.Allocated.{token}"));
-            assert_eq!(sku_of_token(token), Some(Sku::new(sku).unwrap()));
+            assert_eq!(sku_of_token(token), Some(Sku::new(sku).expect("a name")));
         }
         assert_eq!(sku_of_token("%FF"), None);
     }
@@ -75,7 +75,7 @@ mod tests {
             let tokens: Vec<&str> = subject.split('.').collect();
             prop_assert_eq!(tokens.len(), 3);
             prop_assert!(tokens[2].bytes().all(|byte| byte.is_ascii_graphic() && !b".*>".contains(&byte)));
-            prop_assert_eq!(sku_of_token(tokens[2]), Some(Sku::new(&sku).unwrap()));
+            prop_assert_eq!(sku_of_token(tokens[2]), Some(Sku::new(&sku).expect("a name")));
         }
     }
 }

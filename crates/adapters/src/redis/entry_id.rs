@@ -90,16 +90,16 @@ mod tests {
 
     #[test]
     fn ids_rise_with_the_places_and_between_them() {
-        let first = EntryId::of(at(1, 17)).unwrap();
+        let first = EntryId::of(at(1, 17)).expect("an id");
         assert_eq!(first.to_string(), "1-17000000");
-        let again = first.next_of_the_place().unwrap();
+        let again = first.next_of_the_place().expect("an id");
         assert_eq!(again.to_string(), "1-17000001");
         let rising = [
             EntryId::NONE,
             first,
             again,
-            EntryId::of(at(1, 18)).unwrap(),
-            EntryId::of(at(2, 18)).unwrap(),
+            EntryId::of(at(1, 18)).expect("an id"),
+            EntryId::of(at(2, 18)).expect("an id"),
         ];
         assert!(rising.is_sorted_by(|a, b| a < b));
         for id in rising {
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_ids_of_a_place_end() {
-        let last: EntryId = "1-17999999".parse().unwrap();
+        let last: EntryId = "1-17999999".parse().expect("an id");
         assert_eq!((last.place(), last.next_of_the_place()), (at(1, 17), None));
         assert_eq!(
             EntryId::of(at(1, u64::MAX / IDS_OF_A_PLACE)).map(EntryId::place),
