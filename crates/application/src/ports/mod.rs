@@ -3,11 +3,13 @@
 
 mod audit;
 mod clock;
+mod command_source;
 mod event_feed;
 mod exports;
 mod health;
 mod idempotency;
 mod ids;
+mod inbox;
 mod meter;
 mod publisher;
 mod store;
@@ -17,6 +19,9 @@ mod worklist;
 
 pub use audit::Audit;
 pub use clock::Clock;
+pub use command_source::{
+    BODY_BEGINNING_BYTES, Body, CommandSource, DeliveryId, Message, MessageFormat, Reply, SourceError,
+};
 pub use event_feed::{EncodedEvent, EventFeed, EventFilter, EventPage};
 pub use exports::{Exports, LineFilter};
 pub use health::Health;
@@ -25,6 +30,10 @@ pub use idempotency::{
     LeaseOutcome, LeaseRequest, LeaseToken, MAX_IDEMPOTENCY_KEY_CHARS, PURGE_BATCH,
 };
 pub use ids::Ids;
+pub use inbox::{
+    DeadMessage, DeadMessageAction, INBOX_LIFETIME, INBOX_PURGE_BATCH, Inbox, MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES,
+    Processed, SourceName, SourceStatus,
+};
 pub use meter::{DeliveryMeter, Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use store::{InFlight, InFlightSender, Store};

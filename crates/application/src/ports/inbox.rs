@@ -1,0 +1,173 @@
+//! The inbox: which messages were processed, and the dead ones, which could not be.
+//!
+//! That a message was processed is stored with its effects, in the transaction of its command
+//! ([`Envelope::message_id`](crate::Envelope::message_id)). Here it is asked for, and forgotten in the end.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use earmark_domain::MessageId;
+use jiff::Timestamp;
+
+use crate::store_error::StoreError;
+
+/// How long a processed message is remembered: longer than any broker that is in order delivers again.
+pub const INBOX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How many processed messages one step forgets.
+pub const INBOX_PURGE_BATCH: usize = 1_000;
+
+/// The most dead messages of a source. With so many it takes no more messages until some are decided on.
+pub const MAX_DEAD_MESSAGES: u64 = 100_000;
+
+/// The most bytes of a dead message's body that are kept. A command fits.
+pub const MAX_DEAD_BODY_BYTES: usize = 1024 * 1024;
+
+/// The name of a source: its address without what is secret in it. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceName(Arc<str>);
+
+impl SourceName {
+    /// A source of this name: 1 to 255 characters, none of them a control character. Others are cut and replaced.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        const MAX_CHARS: usize = 255;
+        let chars = name.chars().take(MAX_CHARS);
+        let name: String = chars.map(|char| if char.is_control() { '?' } else { char }).collect();
+        Self(name.into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a processed message ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Processed {
+    /// Its command was carried out.
+    Done,
+    /// Its command was refused, for this reason.
+    Refused(String),
+}
+
+/// A message that could not be read, or whose command was refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadMessage {
+    /// Its number among the dead messages of the books, given when it is buried. Rising.
+    pub number: u64,
+    /// Where it came from.
+    pub source: SourceName,
+    /// Its id there; empty where the source has none.
+    pub id: String,
+    /// What it says, as far as it was kept.
+    pub body: Vec<u8>,
+    /// Whether that is all of it. Only then can it be replayed.
+    pub is_whole: bool,
+    /// Why it is dead: the reason of the last attempt.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was put aside.
+    pub since: Timestamp,
+    /// Whether it is to be tried once more.
+    pub replayed: bool,
+}
+
+/// What a source has put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// Which.
+    pub name: SourceName,
+    /// How many dead messages it has.
+    pub dead: u64,
+    /// How many of them are to be tried once more.
+    pub replayed: u64,
+}
+
+/// What is to be done with dead messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadMessageAction {
+    /// They are tried once more.
+    Replay,
+    /// They are dropped.
+    Skip,
+}
+
+/// Stores processed and dead messages. Every method is one transaction and is bounded.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Which of these messages were processed before, and how they ended.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn processed(&self, messages: &[MessageId]) -> Result<HashMap<MessageId, Processed>, StoreError>;
+
+    /// Forgets at most [`INBOX_PURGE_BATCH`] messages that were processed before an instant, the oldest first. Answers
+    /// how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn forget(&self, before: Timestamp) -> Result<usize, StoreError>;
+
+    /// Puts dead messages aside. One that is there already, by its source and its id, stays as it is; one without an
+    /// id is always another. The numbers in `messages` count for nothing. `false`: the sources would have more than
+    /// [`MAX_DEAD_MESSAGES`], and nothing was put aside.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn bury(&self, messages: &[DeadMessage]) -> Result<bool, StoreError>;
+
+    /// The sources that have dead messages, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn sources(&self) -> Result<Vec<SourceStatus>, StoreError>;
+
+    /// The dead messages of a source, after a number, ascending.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn dead_messages(
+        &self,
+        source: &SourceName,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<DeadMessage>, StoreError>;
+
+    /// Decides on dead messages: all of a source, or those with these numbers. Only whole ones can be replayed. Answers
+    /// how many it concerned.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn decide_on_dead_messages(
+        &self,
+        source: &SourceName,
+        numbers: Option<&[u64]>,
+        action: DeadMessageAction,
+    ) -> Result<u64, StoreError>;
+
+    /// The dead messages of a source that are to be tried once more, ascending.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn replays(&self, source: &SourceName, limit: usize) -> Result<Vec<DeadMessage>, StoreError>;
+
+    /// Stores how a replay ended, if the message was tried as often as it says here: `None`, it was carried out, and the
+    /// dead message is gone; otherwise the reason, one attempt more, and it is no longer to be replayed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn replay_ended(&self, message: &DeadMessage, reason: Option<&str>) -> Result<(), StoreError>;
+}
