@@ -121,14 +121,14 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
 ///
 /// By hand: it runs for each line that is placed, and for one of a new order it is one look-up.
 pub(super) fn are_new(connection: &mut SqliteConnection, scope: &Scope) -> Result<bool, StoreError> {
+    // CROSS JOIN: the order's lines are looked for first. Told by an EXISTS, SQLite asks the other questions before.
     const LINE: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named \
-         WHERE EXISTS (SELECT 1 FROM lines WHERE lines.order_id = named.value ->> 0) \
-         AND (EXISTS (SELECT 1 FROM lines \
-         WHERE lines.order_id = named.value ->> 0 AND lines.line_id = named.value ->> 1) \
-         OR EXISTS (SELECT 1 FROM orders WHERE orders.order_id = named.value ->> 0 \
+         CROSS JOIN lines AS known ON known.order_id = named.value ->> 0 \
+         WHERE known.line_id = named.value ->> 1 \
+         OR EXISTS (SELECT 1 FROM orders WHERE orders.order_id = known.order_id \
          AND (orders.priority <> 0 OR orders.required_by IS NOT NULL OR orders.hold_until IS NOT NULL)) \
          OR NOT EXISTS (SELECT 1 FROM lines \
-         WHERE lines.order_id = named.value ->> 0 AND lines.state NOT IN ('cancelled', 'refused'))))";
+         WHERE lines.order_id = known.order_id AND lines.state NOT IN ('cancelled', 'refused')))";
     // A line that was allocated alone has no order header.
     const ORDER: &str = "SELECT EXISTS (SELECT 1 FROM json_each(?) AS named \
          WHERE EXISTS (SELECT 1 FROM orders WHERE orders.order_id = named.value) \
