@@ -16,6 +16,7 @@ mod run;
 mod scenarios;
 mod service;
 mod stores;
+mod subscribers;
 mod yardsticks;
 
 use std::process::ExitCode;

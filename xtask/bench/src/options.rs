@@ -22,6 +22,8 @@ pub(crate) enum Scenario {
     Orders,
     /// Two services on one database, against one (PostgreSQL)
     Instances,
+    /// Allocations beside subscribers, and how soon these are told
+    Subscribers,
     /// Orders, products and events
     Reads,
     /// Open-loop load of three times the capacity

@@ -18,9 +18,14 @@ use crate::store_error::StoreError;
 /// How often the tail looks for what other instances have written.
 const POLL: Duration = Duration::from_millis(200);
 
-/// How long it lets events gather after it was woken. A busy service commits a thousand times a second: so that is read
-/// in some hundred pages.
+/// How long it lets events gather after it was woken.
 const GATHER: Duration = Duration::from_millis(3);
+
+/// How long while much is written: reading, waking and sending cost by the page, and then they would cost the commands.
+const GATHER_MUCH: Duration = Duration::from_millis(10);
+
+/// A page of so many events is much: some ten thousand a second.
+const MUCH: usize = 32;
 
 /// The pause after the log could not be read.
 const RETRY: Duration = Duration::from_millis(500);
@@ -47,6 +52,22 @@ pub enum TailError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A page was read.
+struct Advanced {
+    /// How many events it had.
+    events: usize,
+    /// Whether it reaches the newest event.
+    complete: bool,
+}
+
+impl Advanced {
+    /// There was nothing to read.
+    const AT_THE_END: Self = Self {
+        events: 0,
+        complete: true,
+    };
 }
 
 /// The tail of the log. Its owner runs [`run`](Self::run); followers read.
@@ -96,14 +117,16 @@ impl EventTail {
                 self.followed.notified().await;
             }
             match self.advance().await {
-                Ok(true) => {
+                Ok(Advanced { events, complete }) => {
                     failing = false;
-                    tokio::select! {
-                        () = stored.notified() => clock.pause(GATHER).await,
-                        () = clock.pause(POLL) => {}
+                    if complete {
+                        let gather = if events < MUCH { GATHER } else { GATHER_MUCH };
+                        tokio::select! {
+                            () = stored.notified() => clock.pause(gather).await,
+                            () = clock.pause(POLL) => {}
+                        }
                     }
                 }
-                Ok(false) => failing = false,
                 Err(error) => {
                     if !failing {
                         tracing::warn!(%error, "the event log can't be read; it is tried again");
@@ -115,8 +138,8 @@ impl EventTail {
         }
     }
 
-    /// Reads the next page into the window. Answers whether it reaches the newest event.
-    async fn advance(&self) -> Result<bool, StoreError> {
+    /// Reads the next page into the window.
+    async fn advance(&self) -> Result<Advanced, StoreError> {
         let known = {
             let window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
             window.as_ref().map(|window| (window.until(), window.books().clone()))
@@ -124,15 +147,19 @@ impl EventTail {
         let Some((until, books)) = known else {
             let page = self.page(END, 1).await?;
             self.replace(Window::at(page.books, page.newest));
-            return Ok(true);
+            return Ok(Advanced::AT_THE_END);
         };
         let page = self.page(until, PAGE).await?;
         if page.books != books {
             // Another history is told: nothing that was read before counts.
             self.replace(Window::at(page.books, page.newest));
-            return Ok(true);
+            return Ok(Advanced::AT_THE_END);
         }
-        let (complete, next) = (page.complete, page.next);
+        let next = page.next;
+        let advanced = Advanced {
+            events: page.events.len(),
+            complete: page.complete,
+        };
         let events = self.messages(page.events, &books)?;
         if next > until {
             let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +169,7 @@ impl EventTail {
             drop(window);
             self.newest.send_replace(next);
         }
-        Ok(complete)
+        Ok(advanced)
     }
 
     fn replace(&self, window: Window) {

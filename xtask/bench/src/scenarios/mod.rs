@@ -11,6 +11,7 @@ mod overload;
 mod reads;
 mod slow_disk;
 mod streams;
+mod subscribers;
 
 use xtask::Failure;
 
@@ -28,6 +29,7 @@ pub(crate) fn run(bench: &Bench, scenario: Scenario) -> Result<Vec<Section>, Fai
         Scenario::Streams => streams::run(bench).map(one),
         Scenario::Orders => orders::run(bench).map(one),
         Scenario::Instances => instances::run(bench).map(optional),
+        Scenario::Subscribers => subscribers::run(bench).map(one),
         Scenario::Reads => reads::run(bench).map(one),
         Scenario::Overload => overload::run(bench).map(one),
         Scenario::Curves => Ok(vec![curves::run(bench)?, backlog::run(bench)?]),

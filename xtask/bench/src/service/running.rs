@@ -78,8 +78,27 @@ impl Service {
 
     /// Starts the service and waits until it is ready. `name` distinguishes processes that run at the same time.
     pub(crate) fn start(&self, name: &str, store: &Store) -> Result<RunningService, Failure> {
-        let started = Instant::now();
+        self.start_as(name, self.earmark(store))
+    }
+
+    /// The same, with subscribers: their URLs, and the secret that webhooks are signed with. They may be on this machine.
+    pub(crate) fn start_telling(
+        &self,
+        name: &str,
+        store: &Store,
+        urls: &[String],
+        secret: &str,
+    ) -> Result<RunningService, Failure> {
         let mut serve = self.earmark(store);
+        serve
+            .env("EARMARK__EVENTS__URLS", urls.join(","))
+            .env("EARMARK__EVENTS__WEBHOOK_SECRETS", secret)
+            .env("EARMARK__EVENTS__WEBHOOK_NETWORKS", "127.0.0.0/8");
+        self.start_as(name, serve)
+    }
+
+    fn start_as(&self, name: &str, mut serve: Command) -> Result<RunningService, Failure> {
+        let started = Instant::now();
         serve.args(["serve", "--listen", "127.0.0.1:0"]);
         let mut process = self.programs.start(name, &mut serve)?;
         loop {
