@@ -5,6 +5,7 @@
 mod absent;
 mod crashes;
 mod leases;
+mod open_transactions;
 mod sinks;
 
 use std::sync::Arc;
