@@ -26,14 +26,15 @@ pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
-    Audit, BODY_BEGINNING_BYTES, BatchSelection, Body, Clock, CommandSource, DeadLetter, DeadLetterAction, DeadMessage,
-    DeadMessageAction, DeliveryId, DeliveryLimits, DeliveryMeter, DueOrder, EncodedEvent, EventFeed, EventFilter,
-    EventMessage, EventPage, Exports, Failing, Fingerprint, Health, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey,
-    IdempotencyKeyError, IdempotencyStore, Ids, InFlight, InFlightSender, Inbox, KEY_LIFETIME_SECONDS, LEASE_SECONDS,
-    LastPublished, LeaseClaim, LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter,
-    MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Message,
-    MessageFormat, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Processed, Progress, PublishError, Publisher,
-    Reply, RetryPolicy, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
+    Audit, BODY_BEGINNING_BYTES, BatchSelection, Body, Clock, CommandSource, DEAD_MESSAGE_BATCH, DeadLetter,
+    DeadLetterAction, DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter,
+    DueOrder, EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health,
+    INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight,
+    InFlightSender, Inbox, KEY_LIFETIME_SECONDS, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder, LeaseOutcome,
+    LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES,
+    MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Message, MessageFormat, Meter, NoMeter,
+    OrderSelection, PURGE_BATCH, Page, Progress, PublishError, Publisher, RECEIVED_BYTES, Reply, RetryPolicy,
+    SHOWN_DEAD_BODY_BYTES, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
     SubscriptionStatus, Subscriptions, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};

@@ -161,7 +161,8 @@ const MEMORY: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "memory",
     order: &[
-        &["idempotency", "subscription_table", "tables"],
+        &["dead_message_table", "idempotency", "inbox_table", "subscription_table"],
+        &["tables"],
         &["constraints", "load", "reads"],
         &["memory_store"],
         &[
@@ -169,6 +170,7 @@ const MEMORY: Layers = Layers {
             "event_feed",
             "exports",
             "idempotency_store",
+            "inbox",
             "subscriptions",
             "views",
             "worklist",
@@ -207,7 +209,7 @@ const POSTGRES: Layers = Layers {
         &["lookups"],
         &["store"],
         &["step"],
-        &["idempotency", "read", "subscriptions"],
+        &["idempotency", "inbox", "read", "subscriptions"],
     ],
 };
 
@@ -229,7 +231,14 @@ const SQL: Layers = Layers {
     order: &[
         &["dispatches", "new_lines", "rank"],
         &["decode"],
-        &["audited_orders", "books", "pending", "product_cache", "subscriptions"],
+        &[
+            "audited_orders",
+            "books",
+            "inbox",
+            "pending",
+            "product_cache",
+            "subscriptions",
+        ],
     ],
 };
 
@@ -251,7 +260,7 @@ const SQLITE: Layers = Layers {
         &["epochs", "migrations"],
         &["connection"],
         &["backup", "sqlite_store"],
-        &["idempotency", "read", "subscriptions"],
+        &["idempotency", "inbox", "read", "subscriptions"],
     ],
 };
 
