@@ -46,7 +46,7 @@ pub const BODY_BEGINNING_BYTES: usize = 1_024;
 pub const RECEIVED_BYTES: usize = 1024 * 1024;
 
 /// Identifies a delivery within one session of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub u64);
 
 /// The answer to a message, for whoever awaits it.

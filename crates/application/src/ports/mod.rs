@@ -34,7 +34,7 @@ pub use inbox::{
     DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_LIFETIME, INBOX_PURGE_BATCH, Inbox,
     MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
-pub use meter::{DeliveryMeter, Meter, NoMeter};
+pub use meter::{ConsumerMeter, DeliveryMeter, Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use store::{InFlight, InFlightSender, Store};
 pub use subscriptions::{

@@ -106,7 +106,7 @@ impl Reply {
                 Self::new(StatusCode::OK, &change).versioned(order.version())
             }
             Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
-            Outcome::AlreadyProcessed => Self::new(
+            Outcome::AlreadyProcessed(_) => Self::new(
                 StatusCode::OK,
                 &AlreadyProcessed {
                     already_processed: true,
