@@ -139,7 +139,7 @@ const HTTP: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "http",
     order: &[
-        &["delivery_metrics"],
+        &["consumer_metrics", "delivery_metrics"],
         &["auth", "metrics", "open_streams", "readiness", "site", "write_health"],
         &["connection"],
         &["response"],
@@ -299,7 +299,7 @@ const BOOTSTRAP: Layers = Layers {
         &["settings"],
         &["telemetry", "wiring"],
         &["app"],
-        &["background_jobs", "publishers"],
+        &["background_jobs", "consumers", "publishers"],
         &["relays"],
         &["service"],
         &["commands"],

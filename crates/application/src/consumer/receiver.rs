@@ -42,9 +42,9 @@ impl Session<'_> {
             .meter
             .received(&self.shared.name, messages.len() as u64);
         self.hold(&messages);
-        let mut processed = processed_before(self.shared, &messages).await;
+        let processed = processed_before(self.shared, &messages).await;
         for message in messages {
-            let before = message.id.as_ref().and_then(|id| processed.remove(id));
+            let before = message.id.as_ref().and_then(|id| processed.get(id)).cloned();
             let room = self.room(&message).await;
             let Ok(place) = window.reserve().await else { return };
             let pending = match before.map_or_else(|| read(self.shared, &message), Read::Repeat) {
