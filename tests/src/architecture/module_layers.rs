@@ -99,6 +99,7 @@ const ADAPTERS: Layers = Layers {
             "files",
             "http",
             "memory",
+            "messages",
             "nats",
             "postgres",
             "redis",
@@ -283,11 +284,20 @@ const WEBHOOK: Layers = Layers {
     ],
 };
 
-/// Reading of JSON, then events, then what the service shows, then commands.
+/// Reading of JSON, then events, then what the service shows, then answers and commands.
 const WIRE: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "wire",
-    order: &[&["text", "words"], &["reading"], &["events"], &["views"], &["commands"]],
+    order: &[
+        &["text", "words"],
+        &["reading"],
+        &["events"],
+        &["views"],
+        &["answers::kinds", "answers::members", "answers::outcomes"],
+        &["answers::problem"],
+        &["answers::refusals"],
+        &["answers", "commands"],
+    ],
 };
 
 /// Settings, then wiring, then the subcommands.

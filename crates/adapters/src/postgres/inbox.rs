@@ -1,6 +1,6 @@
 //! The inbox: which messages were processed, and the dead ones. Each step is one statement.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use diesel::data_types::PgTimestamp;
@@ -98,16 +98,15 @@ impl Step for Bury<'_> {
     type Answer = usize;
 
     async fn run(&self, conn: &Session) -> StatementResult<usize> {
-        // By hand: a set of rows from arrays, in one text for any number of them, in the order of their keys.
+        // By hand: a set of rows from arrays, in one text for any number of them. They are numbered as they were given, and
+        // written in the order of their keys: two instances that bury the same ones never wait for each other in a circle.
         const BURY: &str = "INSERT INTO dead_messages \
-             (source, message_id, reason, attempts, since, replayed, bytes, body) \
-             SELECT ?, new.* FROM unnest(?, ?, ?, ?, ?, ?, ?) \
-             AS new (message_id, reason, attempts, since, replayed, bytes, body) ON CONFLICT DO NOTHING";
-        let mut messages: Vec<&DeadMessage> = self.messages.iter().collect();
-        // Two instances that bury the same ones never wait for each other in a circle.
-        messages.sort_by(|one, other| one.id.cmp(&other.id));
-        let mut ids = BTreeSet::new();
-        messages.retain(|message| message.id.is_empty() || ids.insert(message.id.as_str()));
+             (number, source, message_id, reason, attempts, since, replayed, bytes, body) OVERRIDING SYSTEM VALUE \
+             SELECT numbered.* FROM (SELECT nextval('dead_messages_number_seq'), ?, new.* \
+             FROM unnest(?, ?, ?, ?, ?, ?, ?) AS new OFFSET 0) \
+             AS numbered (number, source, message_id, reason, attempts, since, replayed, bytes, body) \
+             ORDER BY message_id COLLATE \"C\", number ON CONFLICT DO NOTHING";
+        let messages: Vec<&DeadMessage> = self.messages.iter().collect();
         statement::<()>(BURY)
             .bind::<Text, _>(self.source.as_str())
             .array::<Text, _>(column(&messages, |message| message.id.as_str()))

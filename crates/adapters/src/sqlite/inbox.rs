@@ -59,9 +59,9 @@ impl Inbox for SqliteStore {
         after: u64,
         limit: usize,
     ) -> Result<Vec<DeadMessage>, StoreError> {
-        // By hand: a part of a body.
+        // By hand: a part of a body. Of an empty one SQLite makes NULL.
         const PAGE: &str = "SELECT number, source, message_id, reason, attempts, since, replayed, bytes, length(body), \
-             substr(body, 1, ?) FROM dead_messages WHERE source = ? AND number > ? ORDER BY number";
+             coalesce(substr(body, 1, ?), x'') FROM dead_messages WHERE source = ? AND number > ? ORDER BY number";
         let source = source.clone();
         self.readers
             .long

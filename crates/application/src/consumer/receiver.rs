@@ -77,7 +77,9 @@ fn read(shared: &Shared, message: &Message) -> Read {
     let body = match &message.body {
         Body::Whole(body) => body,
         Body::TooLong { bytes, .. } => {
-            return Read::Unreadable(format!("the message has {bytes} bytes, more than any command"));
+            return Read::Unreadable(format!(
+                "payload_too_large: the message has {bytes} bytes, more than any command"
+            ));
         }
     };
     match shared.envelope(body, message.id.clone(), message.correlation_id.as_ref()) {

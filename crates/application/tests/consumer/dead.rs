@@ -44,7 +44,7 @@ async fn what_can_not_be_read_or_is_refused_is_buried_with_its_reason_and_the_ne
             "no command: {",
             "no number",
             "unknown_sku: unknown SKU: SOFA",
-            "the message has 10485760 bytes, more than any command"
+            "payload_too_large: the message has 10485760 bytes, more than any command"
         ]
     );
     let ids: Vec<String> = dead.into_iter().map(|(id, ..)| id).collect();
