@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use earmark_application::{Body, DeadMessageAction, MAX_DEAD_BODY_BYTES, SourceName, decide_on_dead_messages};
 
-use crate::support::{Fault, Instance, Shop, Source, locked, pause, until};
+use crate::shop::{Fault, Shop};
+use crate::source::Source;
+use crate::support::{Instance, locked, pause, until};
 
 async fn replay_all(shop: &Shop) -> u64 {
     let source = SourceName::new("stream");

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Fault, Instance, Shop, Source, locked, pause, until};
+use crate::shop::{Fault, Shop};
+use crate::source::Source;
+use crate::support::{Instance, locked, pause, until};
 
 /// Waits until the consumer has ended.
 async fn ended(instance: &Instance) {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use earmark_application::SourceError;
 
-use crate::support::{Fault, Instance, Shop, Source, locked, pause, unavailable, until};
+use crate::shop::{Fault, Shop};
+use crate::source::{Source, unavailable};
+use crate::support::{Instance, locked, pause, until};
 
 #[tokio::test(start_paused = true)]
 async fn what_has_no_answer_is_tried_again_before_what_came_later() {

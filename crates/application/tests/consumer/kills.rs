@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Instance, Shop, Source, locked, until};
+use crate::shop::Shop;
+use crate::source::Source;
+use crate::support::{Instance, locked, until};
 
 /// More steps than a round takes.
 const MANY: i64 = 200;

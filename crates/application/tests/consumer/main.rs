@@ -5,4 +5,6 @@ mod draining;
 mod failures;
 mod kills;
 mod messages;
+mod shop;
+mod source;
 mod support;

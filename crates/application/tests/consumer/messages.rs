@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::support::{Instance, Shop, Source, locked, pause, until};
+use crate::shop::Shop;
+use crate::source::Source;
+use crate::support::{Instance, locked, pause, until};
 
 #[tokio::test(start_paused = true)]
 async fn messages_are_carried_out_in_their_order_answered_and_acknowledged() {
