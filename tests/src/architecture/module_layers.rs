@@ -14,6 +14,7 @@ pub const LAYERS: &[Layers] = &[
     FILES,
     HTTP,
     MEMORY,
+    MESSAGES,
     NATS,
     POSTGRES,
     REDIS,
@@ -183,6 +184,13 @@ const MEMORY: Layers = Layers {
             "worklist",
         ],
     ],
+};
+
+/// Answers, then the formats.
+const MESSAGES: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "messages",
+    order: &[&["answers"], &["book", "commands"]],
 };
 
 /// Addresses and answers, then the connection and the stream, then what is published to it, then the port.

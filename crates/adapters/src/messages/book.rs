@@ -5,8 +5,7 @@ use std::str::FromStr;
 use earmark_application::{Answer, MessageFormat};
 use earmark_domain::{ChangeBatch, Command, Reference};
 
-use super::commands::in_words;
-use super::{answer, unreadable};
+use super::answers::{answer, in_words, unreadable};
 use crate::wire::answers::problem::ProblemDocument;
 use crate::wire::reading::faults::Faults;
 use crate::wire::reading::fields::Fields;

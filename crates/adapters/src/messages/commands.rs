@@ -3,11 +3,10 @@
 use earmark_application::{Answer, MessageFormat};
 use earmark_domain::Command;
 
-use super::{answer, unreadable};
-use crate::wire::answers::kinds;
+use super::answers::{answer, in_words, unreadable};
 use crate::wire::answers::problem::ProblemDocument;
 use crate::wire::commands::envelope::command;
-use crate::wire::reading::faults::{Fault, Faults};
+use crate::wire::reading::faults::Faults;
 use crate::wire::reading::json::parse;
 
 /// `{"allocate": {…}}`: every command that a line of a bulk stream can be, with the same faults.
@@ -31,24 +30,6 @@ impl MessageFormat for CommandMessages {
     fn unreadable(&self, reason: &str) -> String {
         unreadable(reason)
     }
-}
-
-/// All faults in one line.
-pub(super) fn in_words(faults: Faults) -> String {
-    let (faults, unlisted) = faults.into_parts();
-    let in_words = |Fault { field, message }: &Fault| {
-        if field.is_empty() {
-            message.clone()
-        } else {
-            format!("{field} {message}")
-        }
-    };
-    let listed: Vec<String> = faults.iter().map(in_words).collect();
-    let mut words = format!("{}: {}", kinds::INVALID_REQUEST.code, listed.join("; "));
-    if unlisted > 0 {
-        words.push_str(&format!("; and {unlisted} more"));
-    }
-    words
 }
 
 #[cfg(test)]

@@ -6,3 +6,4 @@ pub(crate) mod outcomes;
 pub(crate) mod problem;
 pub(crate) mod product_preview;
 pub(crate) mod reply;
+pub(crate) mod status;

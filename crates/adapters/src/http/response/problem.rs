@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::outage_log::OutageLog;
 use super::reply::X_EARMARK_PREVIEW;
+use super::status::status;
 use crate::http::site::BasePath;
 use crate::wire::answers::kinds::{self, Kind};
 use crate::wire::answers::problem::ProblemDocument;
@@ -216,11 +217,6 @@ impl From<&CommandError> for Problem {
     }
 }
 
-/// The status of an answer. A number that is none is a defect.
-pub(crate) fn status(number: u16) -> StatusCode {
-    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.document.fmt(f)
@@ -240,13 +236,6 @@ impl ResponseError for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_of_problem_has_a_status_of_http() {
-        for kind in kinds::ALL {
-            assert_eq!(status(kind.status).as_u16(), kind.status, "{}", kind.code);
-        }
-    }
 
     #[test]
     fn a_temporary_problem_says_when_to_retry() {

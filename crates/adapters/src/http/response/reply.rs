@@ -6,7 +6,7 @@ use actix_web::http::header::{self, ETag, EntityTag, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::problem::status;
+use super::status::status;
 use crate::wire::answers::outcomes::{OutcomeAnswer, json_text};
 
 /// The header that marks the answer to a preview.
