@@ -84,7 +84,7 @@ async fn dead_messages_are_replayed_and_skipped_and_a_preview_decides_nothing() 
     let shop = shop().await;
     let decide = async |path: &str, body: &Value| {
         let reply = shop.post(&format!("{ORDERS}/{path}"), body).await;
-        assert_eq!(reply.status(), StatusCode::OK);
+        assert_eq!(reply.status, StatusCode::OK);
         reply.json()["messages"].as_u64().expect("a number")
     };
     assert_eq!(decide("replay?preview=true", &json!({})).await, 3, "the whole ones");
@@ -107,7 +107,7 @@ async fn a_source_without_dead_messages_is_unknown_and_a_body_at_fault_is_refuse
         shop.post("/v1/sources/none/replay", &json!({})).await,
         shop.post("/v1/sources/none/skip", &json!({})).await,
     ] {
-        let status = reply.status();
+        let status = reply.status;
         let problem = reply.json();
         assert_eq!(
             (status, &problem["code"]),
@@ -121,7 +121,7 @@ async fn a_source_without_dead_messages_is_unknown_and_a_body_at_fault_is_refuse
         json!({"all": true}),
     ] {
         let reply = shop.post(&format!("{ORDERS}/skip"), &body).await;
-        assert_eq!(reply.status(), StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
     }
     assert_eq!(numbers(&shop).await, [1, 2, 3, 4]);
 }
