@@ -71,7 +71,7 @@ mod tests {
             ),
             (
                 r#"{"allocate": {"order_id": "", "sku": "s", "quantity": -1, "x": 1}}"#,
-                "invalid_request: allocate.order_id must have 1 to 64 characters, has 0; allocate.quantity must",
+                "invalid_request: allocate.order_id must not be empty; allocate.quantity must",
             ),
         ] {
             let refused = CommandMessages.read(body.as_bytes()).expect_err(body);
