@@ -6,9 +6,10 @@ use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
-const ADAPTERS: [&str; 11] = [
+const ADAPTERS: [&str; 12] = [
     "http",
     "files",
+    "messages",
     "memory",
     "sqlite",
     "postgres",

@@ -1,6 +1,6 @@
 //! Earmark's adapters: where the outside meets the ports.
 //!
-//! Driving adapters bring commands and questions in ([`http`], [`files`]); driven adapters store the state ([`memory`],
+//! Driving adapters bring commands and questions in ([`http`], [`files`], [`messages`]); driven adapters store the state ([`memory`],
 //! [`sqlite`], [`postgres`]), deliver events ([`nats`], [`redis`], [`webhook`], [`event_log`]), tell the time ([`clock`])
 //! and make ids ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its
 //! own: [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; `broker`, the addresses of
@@ -24,6 +24,8 @@ pub mod http;
 pub mod ids;
 #[cfg(feature = "memory")]
 pub mod memory;
+#[cfg(feature = "messages")]
+pub mod messages;
 #[cfg(feature = "nats")]
 pub mod nats;
 #[cfg(feature = "postgres")]

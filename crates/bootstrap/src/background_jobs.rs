@@ -9,7 +9,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Clock, Engine, IdempotencyStore, ProductJob, ProductWork, Worklist, purge_expired_keys};
+use earmark_application::{
+    Clock, Engine, IdempotencyStore, Inbox, ProductJob, ProductWork, Worklist, forget_old_messages, purge_expired_keys,
+};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::app::App;
@@ -19,16 +21,19 @@ use crate::app::App;
 /// zero from their deadline on, it is how late the `HoldExpired` event may be.
 const PRODUCT_PERIOD: Duration = Duration::from_secs(1);
 
-/// How often the service purges expired idempotency keys. Expired keys count as unknown already; the purge only frees
-/// space.
+/// How often the service purges expired idempotency keys and old messages. Expired keys count as unknown already, and old
+/// messages do not come again; the purge only frees space.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
 
 /// The most steps a job takes in a row before it waits for its next tick: many more than there ever is work for. Work
 /// that never ends, for whatever reason, is then done at the pace of the ticks.
 const MAX_PASSES: usize = 10_000;
 
-/// The pause between two steps of the purge: longer than a step takes, so that other transactions get the store.
+/// The pause between two steps of a purge: longer than a step takes, so that other transactions get the store.
 const PURGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// The same for messages: twenty thousand a second are forgotten, more than ever arrive for long.
+const FORGET_PAUSE: Duration = Duration::from_millis(50);
 
 /// The running background jobs. Dropping it stops them.
 pub(crate) struct BackgroundJobs(JoinSet<()>);
@@ -45,6 +50,11 @@ impl BackgroundJobs {
         }
         jobs.spawn(purge_idempotency_keys(
             Arc::clone(&app.ports.idempotency),
+            Arc::clone(&app.ports.clock),
+            ticker(PURGE_PERIOD),
+        ));
+        jobs.spawn(purge_inbox(
+            Arc::clone(&app.ports.inbox),
             Arc::clone(&app.ports.clock),
             ticker(PURGE_PERIOD),
         ));
@@ -141,6 +151,24 @@ async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn 
                 Err(error) => {
                     // Expired keys count as unknown all the same, and the next tick tries again.
                     tracing::warn!(%error, "expired idempotency keys could not be purged");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Forgets old messages, a bounded number at a time.
+async fn purge_inbox(inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
+    loop {
+        ticker.tick().await;
+        for _ in 0..MAX_PASSES {
+            match forget_old_messages(&*inbox, &*clock).await {
+                Ok(true) => clock.pause(FORGET_PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    // They only take room, and the next tick tries again.
+                    tracing::warn!(%error, "old messages could not be forgotten");
                     break;
                 }
             }

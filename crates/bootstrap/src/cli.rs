@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::events::EventsCommand;
 use crate::commands::export::ExportArgs;
 use crate::commands::import::ImportArgs;
+use crate::commands::messages::MessagesCommand;
 use crate::settings::{Flag, Layers};
 
 /// Earmark promises orders against stock, in the warehouse and on its way, and never promises the same unit twice.
@@ -141,6 +142,21 @@ Examples:
 Exit codes: 0 success; 1 the database can't be read or written, or there is no such subscription; 2 a setting is wrong."
     )]
     Events(EventsCommand),
+    /// Show which messages that carry commands were put aside, and decide on them
+    #[command(
+        subcommand,
+        after_help = "\
+A message that can't be read, or whose command is refused, is put aside with the reason, so that the others get on.
+Beside a service on SQLite, use /v1/sources instead.
+
+Examples:
+  earmark commands list
+  earmark commands dead nats://broker:4222/ORDERS
+  earmark commands replay nats://broker:4222/ORDERS
+
+Exit codes: 0 success; 1 the database can't be read or written, or there is no such source; 2 a setting is wrong."
+    )]
+    Commands(MessagesCommand),
     /// Check every balance against the allocations and the events
     ///
     /// Recomputes the stored balances from the allocations and again from the events, and checks every rule that must

@@ -7,7 +7,7 @@ use clap::Parser;
 use tokio::runtime;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{backup, demo, events, export, import, migrate, openapi, serve, settings, verify};
+use crate::commands::{backup, demo, events, export, import, messages, migrate, openapi, serve, settings, verify};
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, masked_arguments};
@@ -67,6 +67,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
         Command::Demo => demo::run(settings).await,
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Export(arguments) => export::run(&arguments, settings).await,
+        Command::Commands(command) => messages::run(&command, settings).await,
         Command::Events(command) => events::run(&command, settings).await,
         Command::Verify => verify::run(settings).await,
         Command::Backup { file, replace } => backup::back_up(settings, &file, replace).await,

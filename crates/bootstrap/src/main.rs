@@ -19,6 +19,7 @@ mod app;
 mod background_jobs;
 mod cli;
 mod commands;
+mod consumers;
 mod dispatch;
 mod failure;
 mod open_files;

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use earmark_adapters::http::{self, About, Api, Metrics, Readiness, Site};
+use earmark_application::ConsumerMeter;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::app::App;
 use crate::background_jobs::BackgroundJobs;
+use crate::consumers::{Consumers, Source};
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::publishers::Subscribers;
 use crate::relays::Relays;
@@ -66,6 +68,7 @@ pub(crate) struct Service {
     pub(crate) signals: Signals,
     pub(crate) site: Site,
     pub(crate) subscribers: Subscribers,
+    pub(crate) sources: Vec<Source>,
 }
 
 impl Service {
@@ -84,11 +87,13 @@ impl Service {
             mut signals,
             site,
             subscribers,
+            sources,
         } = self;
         let failed = |error: io::Error| Failure::Failed(format!("the server can't run: {error}"));
         let address = listener.local_addr().map_err(failed)?;
         let readiness = Readiness::new();
         let deliveries = Arc::new(metrics.deliveries());
+        let messages: Arc<dyn ConsumerMeter> = Arc::new(metrics.consumers());
         let api = api(&app, metrics, readiness.clone(), site);
         let path = api.base_path().to_owned();
         let server = http::serve(listener, &api, open_files::raise_limit()).map_err(failed)?;
@@ -96,6 +101,7 @@ impl Service {
         let mut serving = tokio::spawn(server);
         let mut jobs = BackgroundJobs::start(&app);
         let mut relays = Relays::start(&app, subscribers, deliveries);
+        let mut consumers = Consumers::start(&app, sources, &messages);
 
         tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::print(format_args!("Earmark listens on http://{address}{path}/"))?;
@@ -123,6 +129,12 @@ impl Service {
                 failure = Some(format!("a relay stopped unexpectedly: {why}"));
                 Sender::Supervisor
             }
+            // Or carry out nothing of what it is sent.
+            why = consumers.failed() => {
+                tracing::error!(%why, "a consumer stopped unexpectedly; ending the service");
+                failure = Some(format!("a consumer stopped unexpectedly: {why}"));
+                Sender::Supervisor
+            }
             sender = signals.next() => sender,
         };
         tracing::info!("draining; a second signal ends the service at once");
@@ -134,7 +146,7 @@ impl Service {
         let drained = timeout(DRAIN_TIMEOUT, async {
             app.ports.clock.pause(notice).await;
             readiness.close();
-            drain(&handle, serving, jobs, app, relays).await;
+            drain(&handle, serving, jobs, app, relays, consumers).await;
         });
         tokio::select! {
             drained = drained => match drained {
@@ -159,6 +171,7 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
     let ports = http::Ports {
         views: Arc::clone(&app.ports.views),
         events: Arc::clone(&app.ports.events),
+        inbox: Arc::clone(&app.ports.inbox),
         subscriptions: Arc::clone(&app.ports.subscriptions),
         tail: Arc::clone(&app.tail),
         health: Arc::clone(&app.ports.health),
@@ -175,15 +188,16 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
     Arc::new(Api::new(app.engine.clone(), ports, metrics, readiness, site, about))
 }
 
-/// Runs both phases of the drain: first the server, then the engine.
+/// Runs both phases of the drain: first the server and the consumers, then the engine.
 async fn drain(
     server: &ServerHandle,
     serving: JoinHandle<io::Result<()>>,
     jobs: BackgroundJobs,
     app: App,
     relays: Relays,
+    consumers: Consumers,
 ) {
-    server.stop(true).await;
+    tokio::join!(server.stop(true), consumers.stop());
     match serving.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(%error, "the server failed while it stopped"),

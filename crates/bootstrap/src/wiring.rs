@@ -10,7 +10,7 @@ use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{
-    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Store, Subscriptions, Views, Worklist,
+    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Store, Subscriptions, Views, Worklist,
 };
 use earmark_domain::Calendar;
 
@@ -42,6 +42,7 @@ pub(crate) struct Ports {
     pub(crate) audit: Arc<dyn Audit>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) idempotency: Arc<dyn IdempotencyStore>,
+    pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
@@ -82,7 +83,17 @@ pub(crate) async fn wire(settings: &StoreSettings, calendar: &Calendar, mode: Ac
 
 fn ports<S>(store: Arc<S>, clock: Arc<dyn Clock>, kind: &'static str) -> Ports
 where
-    S: Store + Worklist + Views + EventFeed + Exports + Audit + Health + IdempotencyStore + Subscriptions + 'static,
+    S: Store
+        + Worklist
+        + Views
+        + EventFeed
+        + Exports
+        + Audit
+        + Health
+        + IdempotencyStore
+        + Inbox
+        + Subscriptions
+        + 'static,
 {
     Ports {
         store: Arc::clone(&store) as _,
@@ -93,6 +104,7 @@ where
         audit: Arc::clone(&store) as _,
         health: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
+        inbox: Arc::clone(&store) as _,
         subscriptions: store,
         clock,
         ids: Arc::new(RandomIds),

@@ -43,7 +43,7 @@ mod unit_of_work;
 pub use answers::availability::{Availability, AvailableOn, availability};
 pub use answers::explain::{QuotedLine, Remedy, Tried, TriedOutcome};
 pub use answers::outcome::{Effects, Hindrance, LeftBehind, Moved, Outcome, PromiseMoved};
-pub use answers::refusal::{Refusal, Shortage};
+pub use answers::refusal::{MAX_REFUSAL_CHARS, Refusal, Shortage};
 pub use answers::view::{BatchView, DispatchedPart, LineView, OrderStatus, OrderView};
 pub use commands::command::{
     Allocate, ChangeBatch, ChangeOrder, Command, ConfirmOrder, ConfirmedLine, CreateBatch, Dispatch, DispatchedLine,
@@ -61,7 +61,7 @@ pub use events::fact::{EVENT_TYPES, Fact};
 pub use language::asked::{AskedError, AskedLine, AskedOrder};
 pub use language::line_terms::{LineState, LineTerms, Part};
 pub use language::locations::{Locations, LocationsError, MAX_LOCATIONS};
-pub use language::message::{MAX_MESSAGE_ID_CHARS, MessageId, MessageIdError};
+pub use language::message::{MAX_MESSAGE_ID_CHARS, MessageId, MessageIdError, Processed};
 pub use language::name::{
     LineId, LineKey, Location, MAX_NAME_CHARS, MAX_PRODUCT_NAME_CHARS, NameError, OrderId, ProductName, Reference, Sku,
 };
@@ -77,6 +77,7 @@ pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
 pub use records::expiry_step::ExpiryStep;
+pub use records::inbox::InboxRecord;
 pub use records::loaded::{BatchPageEnd, JoinedOrder, Loaded, NextHold, ReleaseRead, ServiceRead};
 pub use records::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 pub use records::pending::{Arrival, Pending, PendingChange, PendingImprovement, PendingStep, ReleasePosition};

@@ -14,6 +14,7 @@ pub const LAYERS: &[Layers] = &[
     FILES,
     HTTP,
     MEMORY,
+    MESSAGES,
     NATS,
     POSTGRES,
     REDIS,
@@ -65,7 +66,8 @@ const APPLICATION: Layers = Layers {
         &["engine::lane"],
         &["engine"],
         &["background"],
-        &["delivery::backoff", "delivery::chunk", "delivery::letters"],
+        &["backoff"],
+        &["delivery::chunk", "delivery::letters"],
         &["delivery::window"],
         &["delivery::tail"],
         &["delivery::subscription"],
@@ -73,6 +75,11 @@ const APPLICATION: Layers = Layers {
         &["delivery::failures"],
         &["delivery::relay"],
         &["delivery"],
+        &["consumer::decisions", "consumer::shared"],
+        &["consumer::pending"],
+        &["consumer::replays", "consumer::session"],
+        &["consumer::receiver", "consumer::settler"],
+        &["consumer"],
         &["verify::ports", "verify::report"],
         &["verify::order_projection"],
         &["verify"],
@@ -93,6 +100,7 @@ const ADAPTERS: Layers = Layers {
             "files",
             "http",
             "memory",
+            "messages",
             "nats",
             "postgres",
             "redis",
@@ -133,7 +141,7 @@ const HTTP: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "http",
     order: &[
-        &["delivery_metrics"],
+        &["consumer_metrics", "delivery_metrics"],
         &["auth", "metrics", "open_streams", "readiness", "site", "write_health"],
         &["connection"],
         &["response"],
@@ -161,7 +169,8 @@ const MEMORY: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "memory",
     order: &[
-        &["idempotency", "subscription_table", "tables"],
+        &["dead_message_table", "idempotency", "inbox_table", "subscription_table"],
+        &["tables"],
         &["constraints", "load", "reads"],
         &["memory_store"],
         &[
@@ -169,11 +178,19 @@ const MEMORY: Layers = Layers {
             "event_feed",
             "exports",
             "idempotency_store",
+            "inbox",
             "subscriptions",
             "views",
             "worklist",
         ],
     ],
+};
+
+/// Answers, then the formats.
+const MESSAGES: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "messages",
+    order: &[&["answers"], &["book", "commands"]],
 };
 
 /// Addresses and answers, then the connection and the stream, then what is published to it, then the port.
@@ -207,7 +224,7 @@ const POSTGRES: Layers = Layers {
         &["lookups"],
         &["store"],
         &["step"],
-        &["idempotency", "read", "subscriptions"],
+        &["idempotency", "inbox", "read", "subscriptions"],
     ],
 };
 
@@ -229,7 +246,14 @@ const SQL: Layers = Layers {
     order: &[
         &["dispatches", "new_lines", "rank"],
         &["decode"],
-        &["audited_orders", "books", "pending", "product_cache", "subscriptions"],
+        &[
+            "audited_orders",
+            "books",
+            "inbox",
+            "pending",
+            "product_cache",
+            "subscriptions",
+        ],
     ],
 };
 
@@ -251,7 +275,7 @@ const SQLITE: Layers = Layers {
         &["epochs", "migrations"],
         &["connection"],
         &["backup", "sqlite_store"],
-        &["idempotency", "read", "subscriptions"],
+        &["idempotency", "inbox", "read", "subscriptions"],
     ],
 };
 
@@ -268,11 +292,20 @@ const WEBHOOK: Layers = Layers {
     ],
 };
 
-/// Reading of JSON, then events, then what the service shows, then commands.
+/// Reading of JSON, then events, then what the service shows, then answers and commands.
 const WIRE: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "wire",
-    order: &[&["text", "words"], &["reading"], &["events"], &["views"], &["commands"]],
+    order: &[
+        &["text", "words"],
+        &["reading"],
+        &["events"],
+        &["views"],
+        &["answers::kinds", "answers::members", "answers::outcomes"],
+        &["answers::problem"],
+        &["answers::refusals"],
+        &["answers", "commands"],
+    ],
 };
 
 /// Settings, then wiring, then the subcommands.
@@ -284,7 +317,7 @@ const BOOTSTRAP: Layers = Layers {
         &["settings"],
         &["telemetry", "wiring"],
         &["app"],
-        &["background_jobs", "publishers"],
+        &["background_jobs", "consumers", "publishers"],
         &["relays"],
         &["service"],
         &["commands"],

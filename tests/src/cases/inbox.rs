@@ -1,7 +1,13 @@
 //! The inbox: a message is processed once, however often it is delivered.
 
-use earmark_application::{Answer, CommandError, StoreError};
-use earmark_domain::{ChangeSet, Command, MAX_MESSAGE_ID_CHARS, MessageId, Outcome, Refusal, Scope};
+use std::collections::{BTreeSet, HashMap};
+
+use earmark_application::{Answer, CommandError, INBOX_PURGE_BATCH, StoreError};
+use earmark_domain::{
+    ChangeSet, Command, InboxRecord, MAX_MESSAGE_ID_CHARS, MAX_REFUSAL_CHARS, MessageId, Outcome, Processed, Refusal,
+    Scope, UnitOfWork,
+};
+use jiff::Timestamp;
 
 use crate::build::{allocate, create_batch, sku};
 use crate::databases::Db;
@@ -13,15 +19,42 @@ fn message(source: &str, id: &str) -> MessageId {
     MessageId::new(source, id).expect("a message id")
 }
 
+/// The answer to a message that was carried out before.
+const DONE: Outcome = Outcome::AlreadyProcessed(Processed::Done);
+
+/// A message that was processed so many seconds after 1970.
+fn record(id: &MessageId, ended: Processed, seconds: i64) -> InboxRecord {
+    InboxRecord {
+        id: id.clone(),
+        ended,
+        processed_at: Timestamp::from_second(seconds).expect("an instant"),
+    }
+}
+
+/// Stores messages as processed.
+async fn process(shop: &Shop, records: Vec<InboxRecord>) {
+    let changes = ChangeSet {
+        inbox: records,
+        ..ChangeSet::default()
+    };
+    let scope = Scope {
+        messages: changes.inbox.iter().map(|record| record.id.clone()).collect(),
+        ..Scope::default()
+    };
+    shop.forge(&scope, changes).await.expect("stored");
+}
+
 /// What the domain decides for the delivery of a message.
 async fn decided(shop: &Shop, delivered: &MessageId, command: &Command) -> (Scope, ChangeSet) {
     let scope = Scope {
         messages: [delivered.clone()].into(),
         ..command.scope()
     };
-    let mut unit_of_work = earmark_domain::UnitOfWork::open(shop.load(&scope).await).expect("sound records");
-    assert!(unit_of_work.receive(delivered), "{delivered} is not processed yet");
-    let outcome = unit_of_work.decide(command, &shop.context());
+    let mut unit_of_work = UnitOfWork::open(shop.load(&scope).await).expect("sound records");
+    let context = shop.context();
+    let decide = |unit_of_work: &mut UnitOfWork| unit_of_work.decide(command, &context);
+    let outcome = unit_of_work.receive(delivered, context.now, decide);
+    assert_ne!(outcome, Ok(DONE), "{delivered} is not processed yet");
     assert!(outcome.is_ok(), "{outcome:?}");
     (scope, unit_of_work.close().expect("all batches are loaded"))
 }
@@ -43,7 +76,7 @@ pub async fn a_message_is_processed_once(db: Db) {
         create_batch("b-2", "DESK", 1),
     ] {
         let again = shop.deliver(&message("shop", "m-1"), &command).await;
-        assert_eq!(again, Ok(Outcome::AlreadyProcessed), "{command:?}");
+        assert_eq!(again, Ok(DONE), "{command:?}");
     }
     assert_eq!(shop.snapshot().await, before);
     // Another instance knows the message, too.
@@ -51,7 +84,7 @@ pub async fn a_message_is_processed_once(db: Db) {
     let again = other
         .deliver(&message("shop", "m-1"), &allocate("o-2", "LAMP", 1))
         .await;
-    assert_eq!(again, Ok(Outcome::AlreadyProcessed));
+    assert_eq!(again, Ok(DONE));
 
     let longest = "🪔".repeat(MAX_MESSAGE_ID_CHARS);
     let others = [
@@ -72,7 +105,7 @@ pub async fn a_message_is_processed_once(db: Db) {
     let again = shop
         .deliver(&message(&longest, &longest), &allocate("o-9", "LAMP", 1))
         .await;
-    assert_eq!(again, Ok(Outcome::AlreadyProcessed));
+    assert_eq!(again, Ok(DONE));
     shop.assert_sound().await;
 }
 
@@ -94,10 +127,7 @@ pub async fn of_two_deliveries_at_once_one_is_processed(db: Db) {
         ];
         let answers = race_deliveries(deliveries).await;
         let processed = answers.iter().filter(|answer| is_placed(answer)).count();
-        let repeated = answers
-            .iter()
-            .filter(|answer| **answer == Ok(Outcome::AlreadyProcessed))
-            .count();
+        let repeated = answers.iter().filter(|answer| **answer == Ok(DONE)).count();
         assert_eq!((processed, repeated), (1, 3), "{answers:?}");
         assert_eq!(shop.order(&order).await.lines.len(), 1);
     }
@@ -110,7 +140,7 @@ fn is_placed(answer: &Answer) -> bool {
     matches!(answer, Ok(Outcome::LinePlaced { fresh: true, .. }))
 }
 
-/// The refusal is the outcome of the message: delivered again, it is not decided again. That holds with events to store
+/// The refusal is the outcome of the message: delivered again, it is not decided again, and answered with the reason. That holds with events to store
 /// and without.
 pub async fn a_refused_message_is_processed_too(db: Db) {
     let shop = ShopEngine::open(&db).await;
@@ -128,9 +158,15 @@ pub async fn a_refused_message_is_processed_too(db: Db) {
     shop.all_done(&[create_batch("b-2", "LAMP", 9), create_batch("b-3", "SOFA", 9)])
         .await;
     let before = shop.snapshot().await;
-    for (id, command) in [("m-1", allocate("o-1", "LAMP", 2)), ("m-2", allocate("o-2", "SOFA", 1))] {
+    let out_of_stock = "out_of_stock: 2 units of LAMP are asked for, 1 are available";
+    let unknown_sku = "unknown_sku: unknown SKU: SOFA";
+    for (id, command, reason) in [
+        ("m-1", allocate("o-1", "LAMP", 2), out_of_stock),
+        ("m-2", allocate("o-2", "SOFA", 1), unknown_sku),
+    ] {
         let again = shop.deliver(&message("shop", id), &command).await;
-        assert_eq!(again, Ok(Outcome::AlreadyProcessed), "{id}");
+        let ended = Processed::Refused(reason.to_owned());
+        assert_eq!(again, Ok(Outcome::AlreadyProcessed(ended)), "{id}");
     }
     assert_eq!(shop.snapshot().await, before);
     shop.assert_sound().await;
@@ -145,7 +181,7 @@ pub async fn a_message_that_is_in_the_inbox_is_a_conflict(db: Db) {
     let (lamp_scope, lamp) = decided(&shop, &delivered, &allocate("o-1", "LAMP", 1)).await;
     let (desk_scope, desk) = decided(&shop, &delivered, &allocate("o-1", "DESK", 1)).await;
     let inbox_alone = ChangeSet {
-        inbox: vec![delivered.clone()],
+        inbox: vec![record(&delivered, Processed::Done, 1)],
         ..ChangeSet::default()
     };
     shop.forge(&lamp_scope, lamp).await.expect("the first is stored");
@@ -159,6 +195,69 @@ pub async fn a_message_that_is_in_the_inbox_is_a_conflict(db: Db) {
         assert_eq!(shop.snapshot().await, before);
     }
     assert_eq!(shop.history(&sku("DESK")).await.lines, []);
-    assert_eq!(shop.load(&desk_scope).await.processed, [delivered].into());
+    assert_eq!(
+        shop.load(&desk_scope).await.processed,
+        [(delivered, Processed::Done)].into()
+    );
     shop.assert_sound().await;
+}
+
+/// Of many that are asked for, in whatever order, those that were processed, with how each ended.
+pub async fn processed_messages_are_told_with_how_they_ended(db: Db) {
+    let shop = Shop::open(&db).await;
+    let longest = "🪔".repeat(MAX_REFUSAL_CHARS);
+    let known = vec![
+        record(&message("shop", "m-1"), Processed::Done, 1),
+        record(
+            &message("shop", "m-2"),
+            Processed::Refused("unknown_sku: \"'{}".to_owned()),
+            2,
+        ),
+        record(&message("Shop", "m-1"), Processed::Refused(longest), 3),
+    ];
+    process(&shop, known.clone()).await;
+    let inbox = db.open().await.inbox;
+    assert_eq!(inbox.processed(&[]).await.expect("an answer"), HashMap::new());
+    let asked = [
+        ("Shop", "m-1"),
+        ("shop", "m-0"),
+        ("shop", "m-2"),
+        ("shop", "m-1"),
+        ("shop", "m-1"),
+    ];
+    let asked = asked.map(|(source, id)| message(source, id));
+    let expected = known.into_iter().map(|record| (record.id, record.ended)).collect();
+    assert_eq!(inbox.processed(&asked).await.expect("an answer"), expected);
+}
+
+/// The oldest first and in steps, and none that is younger, whatever the order in which clocks have dated them.
+pub async fn messages_are_forgotten_by_their_age_in_steps(db: Db) {
+    let shop = Shop::open(&db).await;
+    let inbox = db.open().await.inbox;
+    let at = |seconds| Timestamp::from_second(seconds).expect("an instant");
+    let id = |number: usize| message("shop", &format!("m-{number}"));
+    let many = INBOX_PURGE_BATCH + 200;
+    let old = (0..many).map(|number| record(&id(number), Processed::Done, 100));
+    process(&shop, old.collect()).await;
+    let young = [(9_000, 200), (9_001, 50), (9_002, 300)];
+    let young = young.map(|(number, seconds)| record(&id(number), Processed::Done, seconds));
+    process(&shop, young.to_vec()).await;
+
+    assert_eq!(
+        inbox.forget(at(50)).await.expect("an answer"),
+        0,
+        "what is as old stays"
+    );
+    let mut steps = Vec::new();
+    while let forgotten @ 1.. = inbox.forget(at(200)).await.expect("an answer") {
+        assert!(forgotten <= INBOX_PURGE_BATCH);
+        steps.push(forgotten);
+    }
+    assert_eq!(steps.iter().sum::<usize>(), many + 1);
+    assert!(steps.len() >= 2, "{steps:?}");
+    let asked: Vec<MessageId> = [0, many - 1, 9_000, 9_001, 9_002].map(id).into();
+    let left = inbox.processed(&asked).await.expect("an answer");
+    assert_eq!(left.into_keys().collect::<BTreeSet<_>>(), [id(9_000), id(9_002)].into());
+    // What was forgotten is new.
+    process(&shop, vec![record(&id(0), Processed::Done, 400)]).await;
 }

@@ -7,6 +7,7 @@ pub mod cancelled_callers;
 pub mod changes_in_steps;
 pub mod clock;
 pub mod conflicts;
+pub mod dead_messages;
 pub mod event_feed;
 pub mod exports;
 pub mod extremes;
@@ -59,6 +60,12 @@ macro_rules! with_every_case {
             inbox::of_two_deliveries_at_once_one_is_processed,
             inbox::a_refused_message_is_processed_too,
             inbox::a_message_that_is_in_the_inbox_is_a_conflict,
+            inbox::processed_messages_are_told_with_how_they_ended,
+            inbox::messages_are_forgotten_by_their_age_in_steps,
+            dead_messages::a_message_is_buried_once,
+            dead_messages::a_dead_message_is_read_back_as_it_was_buried,
+            dead_messages::dead_messages_are_replayed_and_skipped,
+            dead_messages::the_dead_messages_of_a_source_are_bounded,
             terms::promises_are_read_back_as_they_were_stored,
             terms::a_location_is_known_once_there_was_a_batch,
             terms::promises_survive_a_restart,

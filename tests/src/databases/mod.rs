@@ -10,7 +10,9 @@ mod sqlite;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Audit, EventFeed, Exports, Health, IdempotencyStore, Store, Subscriptions, Views, Worklist};
+use earmark_application::{
+    Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Store, Subscriptions, Views, Worklist,
+};
 
 pub use memory::MemoryDatabase;
 #[cfg(feature = "servers")]
@@ -33,18 +35,21 @@ pub struct Adapter {
     pub reads: Arc<dyn ReadPorts>,
     /// The idempotency store.
     pub idempotency: Arc<dyn IdempotencyStore>,
+    /// The inbox.
+    pub inbox: Arc<dyn Inbox>,
     /// The subscriptions.
     pub subscriptions: Arc<dyn Subscriptions>,
 }
 
 impl Adapter {
     /// An adapter that implements all of them.
-    pub fn of<A: Store + ReadPorts + IdempotencyStore + Subscriptions + 'static>(adapter: A) -> Self {
+    pub fn of<A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + 'static>(adapter: A) -> Self {
         let adapter = Arc::new(adapter);
         Self {
             store: adapter.clone(),
             reads: adapter.clone(),
             idempotency: adapter.clone(),
+            inbox: adapter.clone(),
             subscriptions: adapter,
         }
     }

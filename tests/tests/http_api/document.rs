@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use earmark_application::{DeadMessage, SourceName};
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, Documented, Operation, until};
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 44] = [
+const STORY: [&str; 48] = [
     "live",
     "ready",
     "openapi",
@@ -53,6 +55,10 @@ const STORY: [&str; 44] = [
     "replay_dead_letters",
     "skip_dead_letters",
     "change_subscription",
+    "list_sources",
+    "list_dead_messages",
+    "replay_dead_messages",
+    "skip_dead_messages",
 ];
 
 /// The value of a parameter that the explorer fills in, as text.
@@ -97,6 +103,23 @@ fn request(operation: &Operation, description: &Value) -> (String, Vec<(String, 
 async fn every_example_is_answered_as_documented(mut desk: Desk) {
     // The subscription of the examples.
     desk.service.kill();
+    // And the source.
+    let message = DeadMessage {
+        number: 0,
+        source: SourceName::new("orders"),
+        id: "ORDERS-1".to_owned(),
+        body: b"{".to_vec(),
+        bytes: 1,
+        is_whole: true,
+        reason: "malformed_json: it ends too early".to_owned(),
+        attempts: 1,
+        since: Timestamp::UNIX_EPOCH,
+        replayed: false,
+    };
+    let inbox = desk.db.open().await.inbox;
+    let buried = inbox.bury(&message.source, std::slice::from_ref(&message)).await;
+    assert!(buried.expect("an outcome"));
+    drop(inbox);
     let variables = vec![("EARMARK__EVENTS__URLS".to_owned(), "log:".to_owned())];
     let mut desk = Desk::open_with(desk.db.clone(), variables).await;
     desk.client = desk.client.clone().as_documented();

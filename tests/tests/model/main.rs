@@ -81,7 +81,7 @@ fn answered(answer: &Answer) -> Answered {
             | Outcome::LinePlaced { fresh, .. }
             | Outcome::OrderPlaced { fresh, .. },
         ) => *fresh,
-        Ok(Outcome::AlreadyProcessed) => false,
+        Ok(Outcome::AlreadyProcessed(_)) => false,
         Ok(
             Outcome::Quoted { .. }
             | Outcome::HoldsExpired { .. }

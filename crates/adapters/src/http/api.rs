@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{
-    Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, StoreError, Subscriptions, Views,
+    Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, StoreError, Subscriptions, Views,
 };
 use earmark_domain::Promising;
 use jiff::Timestamp;
@@ -52,6 +52,8 @@ pub struct Ports {
     pub views: Arc<dyn Views>,
     /// Events.
     pub events: Arc<dyn EventFeed>,
+    /// The messages that carried commands.
+    pub inbox: Arc<dyn Inbox>,
     /// Who is told of events.
     pub subscriptions: Arc<dyn Subscriptions>,
     /// The log as it is written.

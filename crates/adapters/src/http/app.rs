@@ -49,8 +49,8 @@ mod tests {
 
     use super::*;
     use crate::http::response::problem::Problem;
-    use crate::http::response::refusals::tests::every;
     use crate::wire::EventJson;
+    use crate::wire::answers::refusals::tests::every;
     use crate::wire::events::tests::{books, event, facts};
 
     /// A component of the document as a schema.

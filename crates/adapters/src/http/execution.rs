@@ -12,9 +12,9 @@ use super::request::context::RequestContext;
 use super::request::if_match::{IfMatch, must_be_new};
 use super::request::input::Mode;
 use super::response::problem::Problem;
-use super::response::problem_kinds as kinds;
 use super::response::product_preview::{ProductChange, previewed};
 use super::response::reply::Reply;
+use crate::wire::answers::kinds;
 use crate::wire::views::products::ProductJson;
 
 /// A command in the envelope of the request that brought it.

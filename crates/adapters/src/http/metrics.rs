@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::consumer_metrics::ConsumerMetrics;
 use super::delivery_metrics::DeliveryMetrics;
 
 /// The media type that [`Metrics::text`] is written in.
@@ -85,6 +86,7 @@ pub struct Metrics {
     event_streams: Gauge,
     bulk_streams: Gauge,
     deliveries: DeliveryMetrics,
+    consumers: ConsumerMetrics,
     /// Whether the last group that was answered could not be stored.
     write_failed: AtomicBool,
     /// How many answers said so.
@@ -149,6 +151,7 @@ impl Metrics {
         let bulk_streams = Gauge::default();
         registry.register("http_bulk_streams", "Bulk streams that are open", bulk_streams.clone());
         let deliveries = DeliveryMetrics::register(&mut registry);
+        let consumers = ConsumerMetrics::register(&mut registry);
         Self {
             registry,
             commands,
@@ -163,6 +166,7 @@ impl Metrics {
             event_streams,
             bulk_streams,
             deliveries,
+            consumers,
             write_failed: AtomicBool::new(false),
             failed_writes: AtomicU64::new(0),
         }
@@ -172,6 +176,12 @@ impl Metrics {
     #[must_use]
     pub fn deliveries(&self) -> DeliveryMetrics {
         self.deliveries.clone()
+    }
+
+    /// The series of consumers.
+    #[must_use]
+    pub fn consumers(&self) -> ConsumerMetrics {
+        self.consumers.clone()
     }
 
     /// All metrics as OpenMetrics text, which Prometheus reads.

@@ -17,6 +17,7 @@ mod api;
 mod app;
 mod auth;
 mod connection;
+mod consumer_metrics;
 mod dashboard;
 mod delivery_metrics;
 mod execution;
@@ -39,6 +40,7 @@ use earmark_application::Engine;
 
 pub use api::{About, Api, Ports};
 pub use app::{app, openapi};
+pub use consumer_metrics::ConsumerMetrics;
 pub use delivery_metrics::DeliveryMetrics;
 pub use metrics::Metrics;
 pub use openapi::schema;

@@ -197,7 +197,7 @@ impl<'a> Proposal<'a> {
     fn inbox(&self, changes: &ChangeSet) -> Result<(), StoreError> {
         let mut new = BTreeSet::new();
         for message in &changes.inbox {
-            conflict_unless(!self.tables.inbox.contains(message) && new.insert(message))?;
+            conflict_unless(!self.tables.inbox.contains(&message.id) && new.insert(&message.id))?;
         }
         Ok(())
     }

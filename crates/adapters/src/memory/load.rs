@@ -27,7 +27,7 @@ impl Tables {
         let named = scope.batches.iter().filter_map(|reference| self.batches.get(reference));
         skus.extend(named.map(|batch| batch.record.sku.clone()));
 
-        let processed = scope.messages.intersection(&self.inbox).cloned().collect();
+        let processed = self.inbox.among(&scope.messages).collect();
         let mut loaded = Loaded {
             processed,
             known_locations: scope.locations.intersection(&self.locations).cloned().collect(),

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store, StoreError};
 use earmark_domain::Scope;
 
+use super::dead_message_table::DeadMessageTable;
 use super::idempotency::IdempotencyKeys;
 use super::subscription_table::SubscriptionTable;
 use super::tables::Tables;
@@ -22,6 +23,7 @@ pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
     idempotency_keys: Arc<Mutex<IdempotencyKeys>>,
     subscriptions: Arc<Mutex<SubscriptionTable>>,
+    dead_messages: Arc<Mutex<DeadMessageTable>>,
 }
 
 impl Default for MemoryStore {
@@ -39,6 +41,7 @@ impl MemoryStore {
             tables: Arc::default(),
             idempotency_keys: Arc::default(),
             subscriptions: Arc::default(),
+            dead_messages: Arc::default(),
         }
     }
 
@@ -59,6 +62,13 @@ impl MemoryStore {
         self.subscriptions
             .lock()
             .map_err(|_| StoreError::Corrupt("a step on the subscriptions in memory panicked half-way".to_owned()))
+    }
+
+    /// The dead messages, likewise.
+    pub(super) fn dead_message_table(&self) -> Result<MutexGuard<'_, DeadMessageTable>, StoreError> {
+        self.dead_messages
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the dead messages in memory panicked half-way".to_owned()))
     }
 
     /// The idempotency keys, likewise.

@@ -7,10 +7,13 @@
 
 mod audit;
 mod constraints;
+mod dead_message_table;
 mod event_feed;
 mod exports;
 mod idempotency;
 mod idempotency_store;
+mod inbox;
+mod inbox_table;
 mod load;
 mod memory_store;
 mod reads;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineId, LineKey, LineRecord, LineState,
-    Location, MessageId, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleasePosition,
-    SequencedEvent, ServicePosition, Sku, Units,
+    Location, OrderId, OrderRecord, Preference, ProductRecord, Quantity, Reference, ReleasePosition, SequencedEvent,
+    ServicePosition, Sku, Units,
 };
 use jiff::Timestamp;
+
+use super::inbox_table::InboxTable;
 
 /// Everything that is stored.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ pub(super) struct Tables {
     /// The event of sequence n is at index n − 1.
     pub(super) events: Vec<SequencedEvent>,
     /// The messages that were processed.
-    pub(super) inbox: BTreeSet<MessageId>,
+    pub(super) inbox: InboxTable,
     /// Where there ever was a batch.
     pub(super) locations: BTreeSet<Location>,
 }
@@ -102,7 +104,7 @@ impl Tables {
 
     /// Stores a change set that [`check`](Self::check) has passed, all of it.
     pub(super) fn apply(&mut self, changes: &ChangeSet) {
-        self.inbox.extend(changes.inbox.iter().cloned());
+        self.inbox.extend(&changes.inbox);
         let held = changes.released.iter().chain(&changes.earmarked);
         let dispatched = changes.returned.iter().chain(&changes.dispatched);
         let changed: BTreeSet<&Reference> = held

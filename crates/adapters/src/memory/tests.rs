@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use earmark_application::{Decided, Store, StoreError};
-use earmark_domain::{ChangeSet, MessageId, Scope};
+use earmark_domain::{ChangeSet, InboxRecord, MessageId, Processed, Scope};
+use jiff::Timestamp;
 
 use super::MemoryStore;
 
@@ -15,10 +16,14 @@ async fn process(store: &MemoryStore, scope: &Scope, message: &MessageId) -> (bo
         .transact(
             scope,
             Arc::new(move |loaded| {
-                *known.lock().expect("no thread panicked") = loaded.processed.contains(&kept);
+                *known.lock().expect("no thread panicked") = loaded.processed.contains_key(&kept);
                 Ok(Decided {
                     changes: ChangeSet {
-                        inbox: vec![kept.clone()],
+                        inbox: vec![InboxRecord {
+                            id: kept.clone(),
+                            ended: Processed::Done,
+                            processed_at: Timestamp::UNIX_EPOCH,
+                        }],
                         ..ChangeSet::default()
                     },
                     answers: Vec::new(),

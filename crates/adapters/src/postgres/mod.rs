@@ -22,6 +22,7 @@ mod connections;
 mod epochs;
 mod error;
 mod idempotency;
+mod inbox;
 mod inspect;
 mod lookups;
 mod migrate;

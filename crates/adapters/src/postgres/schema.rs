@@ -190,5 +190,21 @@ diesel::table! {
     inbox (source, message_id) {
         source -> Text,
         message_id -> Text,
+        processed_at -> Timestamptz,
+        refusal -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    dead_messages (number) {
+        number -> BigInt,
+        source -> Text,
+        message_id -> Text,
+        reason -> Text,
+        attempts -> BigInt,
+        since -> Timestamptz,
+        replayed -> Bool,
+        bytes -> BigInt,
+        body -> Binary,
     }
 }

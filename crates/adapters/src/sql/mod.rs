@@ -5,6 +5,7 @@
 //! - [`books`]: which books, and their epochs.
 //! - [`decode`]: values of a row as the domain's values.
 //! - [`dispatches`]: what has left of lines, beside what is read of every line.
+//! - [`inbox`]: processed and dead messages.
 //! - [`new_lines`]: what the row of a new line stores beside the line.
 //! - [`pending`]: the work that a product has pending, as one column.
 //! - [`product_cache`]: an optimisation that can be taken out.
@@ -14,6 +15,7 @@ pub(crate) mod audited_orders;
 pub(crate) mod books;
 pub(crate) mod decode;
 pub(crate) mod dispatches;
+pub(crate) mod inbox;
 pub(crate) mod new_lines;
 pub(crate) mod pending;
 pub(crate) mod product_cache;

@@ -19,6 +19,7 @@ mod epochs;
 mod error;
 mod file;
 mod idempotency;
+mod inbox;
 mod migrations;
 mod ngrams;
 mod read;

@@ -217,9 +217,26 @@ diesel::table! {
 }
 
 diesel::table! {
-    inbox (source, message_id) {
+    inbox (number) {
+        number -> BigInt,
         source -> Text,
         message_id -> Text,
+        processed_at -> BigInt,
+        refusal -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    dead_messages (number) {
+        number -> BigInt,
+        source -> Text,
+        message_id -> Text,
+        reason -> Text,
+        attempts -> BigInt,
+        since -> BigInt,
+        replayed -> Bool,
+        bytes -> BigInt,
+        body -> Binary,
     }
 }
 

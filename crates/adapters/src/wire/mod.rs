@@ -1,5 +1,6 @@
 //! The wire format: commands, views and events as JSON, in one spelling for every adapter that reads or writes them.
 //!
+//! - [`answers`] writes what a command did, and everything that goes wrong, with its status.
 //! - [`commands`] reads commands. Single calls, bulk lines and messages share its readers, and so accept the same
 //!   fields and report the same faults.
 //! - [`views`] writes batches, orders, products, quotes and what a command did to order lines.
@@ -18,6 +19,7 @@
 /// where each character is escaped. So do the locations of the order, or a few for each line.
 pub const MAX_COMMAND_BYTES: usize = 1024 * 1024;
 
+pub mod answers;
 pub mod commands;
 pub mod events;
 pub mod reading;

@@ -8,6 +8,7 @@ mod previews;
 mod quotes;
 mod shop;
 mod sites;
+mod sources;
 mod stock;
 mod subscriptions;
 

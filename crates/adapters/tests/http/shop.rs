@@ -134,6 +134,7 @@ impl Shop {
         let ports = Ports {
             views: reads.clone(),
             events: reads.clone(),
+            inbox: reads.clone(),
             subscriptions: reads.clone(),
             tail,
             health: reads,

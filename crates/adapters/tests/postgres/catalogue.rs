@@ -132,7 +132,7 @@ pub(crate) fn known_tables() -> Tables {
     }
     let tables = tables! {
         products batches orders lines further_allocations allocations dispatches events books epochs subscriptions dead_letters
-        idempotency_keys inbox
+        idempotency_keys inbox dead_messages
     };
     tables.into()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::{Command, MessageId, UnitOfWork};
+use earmark_domain::{Command, MessageId, Outcome, Processed, UnitOfWork};
 
 use crate::database::with_database;
 use crate::shop::{allocate, assert_sound, context, create_batch, look, run};
@@ -19,19 +19,15 @@ async fn deliver(store: &dyn Store, id: &str, command: Command) -> Result<bool, 
     let id = message(id);
     let decide: Decide = Arc::new(move |loaded| {
         let mut unit_of_work = UnitOfWork::open(loaded)?;
-        let answers = if unit_of_work.receive(&id) {
-            let answer = unit_of_work.decide(&command, &context());
-            vec![answer.map_err(Into::into)]
-        } else {
-            Vec::new()
-        };
+        let now = context().now;
+        let answer = unit_of_work.receive(&id, now, |unit_of_work| unit_of_work.decide(&command, &context()));
         Ok(Decided {
             changes: unit_of_work.close()?,
-            answers,
+            answers: vec![answer.map_err(Into::into)],
         })
     });
     let decided = store.transact(&scope, decide).await?;
-    Ok(!decided.answers.is_empty())
+    Ok(!matches!(decided.answers[..], [Ok(Outcome::AlreadyProcessed(_))]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +68,10 @@ async fn only_the_messages_that_were_processed_are_reported() {
         deliver(&store, "m1", allocate("O1", "LAMP", 1)).await.expect("stored");
         let mut scope = allocate("O2", "LAMP", 1).scope();
         scope.messages = ["m0", "m1", "m2"].map(message).into();
-        assert_eq!(look(&store, &scope).await.processed, [message("m1")].into());
+        assert_eq!(
+            look(&store, &scope).await.processed,
+            [(message("m1"), Processed::Done)].into()
+        );
     })
     .await;
 }
@@ -88,8 +87,8 @@ async fn a_message_that_another_transaction_has_stored_is_a_conflict() {
         scope.messages.insert(message("m1"));
         let decide: Decide = Arc::new(move |loaded| {
             let mut unit_of_work = UnitOfWork::open(loaded)?;
-            unit_of_work.receive(&message("m1"));
-            let answer = unit_of_work.decide(&command, &context());
+            let (id, now) = (message("m1"), context().now);
+            let answer = unit_of_work.receive(&id, now, |unit_of_work| unit_of_work.decide(&command, &context()));
             Ok(Decided {
                 changes: unit_of_work.close()?,
                 answers: vec![answer.map_err(Into::into)],
@@ -103,7 +102,7 @@ async fn a_message_that_another_transaction_has_stored_is_a_conflict() {
         });
         crate::transactions::until_called(called).await;
         outsider
-            .batch_execute("INSERT INTO inbox VALUES ('shop', 'm1')")
+            .batch_execute("INSERT INTO inbox VALUES ('shop', 'm1', now())")
             .await
             .expect("it is stored");
         go_on.send(()).expect("it waits");

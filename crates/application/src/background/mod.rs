@@ -2,7 +2,9 @@
 //! to call them.
 
 mod idempotency_keys;
+mod inbox;
 mod product_job;
 
 pub use idempotency_keys::purge_expired_keys;
+pub use inbox::forget_old_messages;
 pub use product_job::{ProductJob, ProductWork};

@@ -11,9 +11,9 @@ use std::time::Duration;
 use earmark_domain::Sku;
 
 use super::active::{ActiveSubscription, Ended, retry_after};
-use super::backoff::wait_after;
 use super::chunk::Chunk;
 use super::letters::{AfterRefusal, MAX_ATTEMPTS};
+use crate::backoff::wait_after;
 use crate::books::LogPosition;
 use crate::ports::{DeadLetter, DeliveryLimits, EventMessage, Failing, LetterState, PublishError, RetryPolicy};
 

@@ -8,7 +8,6 @@
 //! [`Publisher`]: crate::ports::Publisher
 
 mod active;
-mod backoff;
 mod chunk;
 mod failures;
 mod letters;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use earmark_domain::{Command, DecisionContext, Loaded, Outcome, UnitOfWork};
+use earmark_domain::{Command, DecisionContext, Loaded, UnitOfWork};
 
 use crate::answer::{Answer, CommandError};
 use crate::decision::{Decided, Undecided};
@@ -91,8 +91,8 @@ fn decide_one(
     };
     let answer = if envelope.preview {
         unit_of_work.preview(decide)?
-    } else if envelope.message_id.as_ref().is_some_and(|id| !unit_of_work.receive(id)) {
-        Ok(Outcome::AlreadyProcessed)
+    } else if let Some(id) = &envelope.message_id {
+        unit_of_work.receive(id, context.now, decide)
     } else {
         decide(unit_of_work)
     };

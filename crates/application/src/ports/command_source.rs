@@ -41,8 +41,12 @@ pub enum Body {
 /// How much of a body that is too long is kept, in bytes: enough to recognise the sender.
 pub const BODY_BEGINNING_BYTES: usize = 1_024;
 
+/// The most bytes of bodies that are received at once, but for the last message: a bound on memory, and hundreds of
+/// commands as they mostly are.
+pub const RECEIVED_BYTES: usize = 1024 * 1024;
+
 /// Identifies a delivery within one session of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub u64);
 
 /// The answer to a message, for whoever awaits it.
@@ -72,7 +76,7 @@ pub enum SourceError {
 
 /// Delivers messages from one source, each until it is acknowledged.
 ///
-/// One caller receives at a time, and one acknowledges and replies, and both may do so at once. Every wait MUST have a
+/// One caller receives at a time, and one acknowledges, replies and tells that it still works, and both may do so at once. Every wait MUST have a
 /// bound. After an error the source starts a new session: [`DeliveryId`]s of earlier ones mean nothing to it any more, and
 /// what they name is delivered again.
 #[async_trait]
@@ -83,8 +87,9 @@ pub trait CommandSource: Send + Sync {
         true
     }
 
-    /// Waits for messages, for at most `wait`; answers as soon as there are any, with at most `most`. May be dropped
-    /// at any time: what it had received is then delivered again.
+    /// Waits for messages, for at most `wait`; answers as soon as there are any, with at most `most`, and SHOULD answer
+    /// with fewer rather than with more than [`RECEIVED_BYTES`] of bodies. May be dropped at any time: what it had
+    /// received is then delivered again.
     ///
     /// # Errors
     /// [`SourceError`].

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use earmark_domain::MessageId;
+use earmark_domain::{MessageId, Processed};
 use jiff::Timestamp;
 
 use crate::store_error::StoreError;
@@ -26,18 +26,26 @@ pub const MAX_DEAD_MESSAGES: u64 = 100_000;
 /// The most bytes of a dead message's body that are kept. A command fits.
 pub const MAX_DEAD_BODY_BYTES: usize = 1024 * 1024;
 
+/// How much of a dead message's body a list shows, in bytes. Most commands fit.
+pub const SHOWN_DEAD_BODY_BYTES: usize = 4 * 1024;
+
+/// How many dead messages one step decides on.
+pub const DEAD_MESSAGE_BATCH: usize = 1_000;
+
+/// The longest reason that a dead message has, in characters.
+pub const MAX_DEAD_REASON_CHARS: usize = 1_000;
+
 /// The name of a source: its address without what is secret in it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceName(Arc<str>);
 
 impl SourceName {
-    /// A source of this name: 1 to 255 characters, none of them a control character. Others are cut and replaced.
+    /// A source of this name: 1 to 200 characters, none of them a control character. Others are cut and replaced.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        const MAX_CHARS: usize = 255;
-        let chars = name.chars().take(MAX_CHARS);
-        let name: String = chars.map(|char| if char.is_control() { '?' } else { char }).collect();
-        Self(name.into())
+        // Less than the source of a message id may have: a replay's has some words more.
+        const MAX_CHARS: usize = 200;
+        Self(printable(name, MAX_CHARS).into())
     }
 
     /// As text.
@@ -53,13 +61,11 @@ impl fmt::Display for SourceName {
     }
 }
 
-/// How a processed message ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Processed {
-    /// Its command was carried out.
-    Done,
-    /// Its command was refused, for this reason.
-    Refused(String),
+/// The beginning of a text that others have a hand in, without control characters: every store keeps it, and every
+/// terminal shows it.
+fn printable(text: &str, most: usize) -> String {
+    let chars = text.chars().take(most);
+    chars.map(|char| if char.is_control() { '?' } else { char }).collect()
 }
 
 /// A message that could not be read, or whose command was refused for good.
@@ -73,7 +79,9 @@ pub struct DeadMessage {
     pub id: String,
     /// What it says, as far as it was kept.
     pub body: Vec<u8>,
-    /// Whether that is all of it. Only then can it be replayed.
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Whether all of them were kept. Only then can it be replayed.
     pub is_whole: bool,
     /// Why it is dead: the reason of the last attempt.
     pub reason: String,
@@ -83,6 +91,14 @@ pub struct DeadMessage {
     pub since: Timestamp,
     /// Whether it is to be tried once more.
     pub replayed: bool,
+}
+
+impl DeadMessage {
+    /// A reason as it is kept: at most [`MAX_DEAD_REASON_CHARS`] characters, and no control characters.
+    #[must_use]
+    pub fn reason(text: &str) -> String {
+        printable(text, MAX_DEAD_REASON_CHARS)
+    }
 }
 
 /// What a source has put aside.
@@ -105,6 +121,15 @@ pub enum DeadMessageAction {
     Skip,
 }
 
+/// How far a decision on dead messages has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeadMessagesDecided {
+    /// How many it has concerned.
+    pub messages: u64,
+    /// The last number that it looked at; `None`: there are no more.
+    pub next: Option<u64>,
+}
+
 /// Stores processed and dead messages. Every method is one transaction and is bounded.
 #[async_trait]
 pub trait Inbox: Send + Sync {
@@ -115,19 +140,19 @@ pub trait Inbox: Send + Sync {
     async fn processed(&self, messages: &[MessageId]) -> Result<HashMap<MessageId, Processed>, StoreError>;
 
     /// Forgets at most [`INBOX_PURGE_BATCH`] messages that were processed before an instant, the oldest first. Answers
-    /// how many.
+    /// how many; 0: none is left.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn forget(&self, before: Timestamp) -> Result<usize, StoreError>;
 
-    /// Puts dead messages aside. One that is there already, by its source and its id, stays as it is; one without an
-    /// id is always another. The numbers in `messages` count for nothing. `false`: the sources would have more than
-    /// [`MAX_DEAD_MESSAGES`], and nothing was put aside.
+    /// Puts dead messages of one source aside. One that is there already, by its source and its id, stays as it is; one
+    /// without an id is always another. The numbers in `messages` count for nothing. `false`: the source would have more
+    /// than [`MAX_DEAD_MESSAGES`], and nothing was put aside.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn bury(&self, messages: &[DeadMessage]) -> Result<bool, StoreError>;
+    async fn bury(&self, source: &SourceName, messages: &[DeadMessage]) -> Result<bool, StoreError>;
 
     /// The sources that have dead messages, by name.
     ///
@@ -135,7 +160,7 @@ pub trait Inbox: Send + Sync {
     /// [`StoreError`].
     async fn sources(&self) -> Result<Vec<SourceStatus>, StoreError>;
 
-    /// The dead messages of a source, after a number, ascending.
+    /// The dead messages of a source, after a number, ascending. Of each body the first [`SHOWN_DEAD_BODY_BYTES`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -146,8 +171,8 @@ pub trait Inbox: Send + Sync {
         limit: usize,
     ) -> Result<Vec<DeadMessage>, StoreError>;
 
-    /// Decides on dead messages: all of a source, or those with these numbers. Only whole ones can be replayed. Answers
-    /// how many it concerned.
+    /// Decides on the next [`DEAD_MESSAGE_BATCH`] dead messages after a number: all of a source, or those with these
+    /// numbers. Replaying is of whole ones that are not replayed yet.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -155,10 +180,11 @@ pub trait Inbox: Send + Sync {
         &self,
         source: &SourceName,
         numbers: Option<&[u64]>,
+        after: u64,
         action: DeadMessageAction,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<DeadMessagesDecided, StoreError>;
 
-    /// The dead messages of a source that are to be tried once more, ascending.
+    /// The dead messages of a source that are to be tried once more, ascending, with their whole bodies.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -170,4 +196,23 @@ pub trait Inbox: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     async fn replay_ended(&self, message: &DeadMessage, reason: Option<&str>) -> Result<(), StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_reasons_are_bounded_and_have_no_control_characters() {
+        assert_eq!(
+            SourceName::new("nats://broker/\u{0}ORDERS\n").as_str(),
+            "nats://broker/?ORDERS?"
+        );
+        assert_eq!(SourceName::new(&"é".repeat(300)).as_str().chars().count(), 200);
+        assert_eq!(DeadMessage::reason("no\u{0}\u{1b}[31m field"), "no??[31m field");
+        assert_eq!(
+            DeadMessage::reason(&"é".repeat(3_000)).chars().count(),
+            MAX_DEAD_REASON_CHARS
+        );
+    }
 }

@@ -1,7 +1,8 @@
-//! The meters: where the figures of the engine and of deliveries go.
+//! The meters: where the figures of the engine, of deliveries and of consumers go.
 
 use std::time::Duration;
 
+use super::inbox::SourceName;
 use super::subscriptions::SubscriptionName;
 
 /// Takes the engine's figures. Called on the hot path: implementations must not block.
@@ -29,6 +30,20 @@ pub trait DeliveryMeter: Send + Sync {
     fn lags(&self, subscription: &SubscriptionName, events: u64, oldest: Duration);
 }
 
+/// Takes the figures of consumers: of messages that carry commands.
+pub trait ConsumerMeter: Send + Sync {
+    /// So many messages were delivered.
+    fn received(&self, source: &SourceName, messages: u64);
+    /// The commands of so many were carried out.
+    fn done(&self, source: &SourceName, messages: u64);
+    /// So many were put aside: they can't be read, or are refused.
+    fn died(&self, source: &SourceName, messages: u64);
+    /// So many had been processed before.
+    fn repeated(&self, source: &SourceName, messages: u64);
+    /// So many had no answer and are tried again.
+    fn retried(&self, source: &SourceName, messages: u64);
+}
+
 /// Drops all figures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoMeter;
@@ -41,6 +56,18 @@ impl Meter for NoMeter {
     fn conflicted(&self) {}
 
     fn queued(&self, _lane: usize, _depth: usize) {}
+}
+
+impl ConsumerMeter for NoMeter {
+    fn received(&self, _source: &SourceName, _messages: u64) {}
+
+    fn done(&self, _source: &SourceName, _messages: u64) {}
+
+    fn died(&self, _source: &SourceName, _messages: u64) {}
+
+    fn repeated(&self, _source: &SourceName, _messages: u64) {}
+
+    fn retried(&self, _source: &SourceName, _messages: u64) {}
 }
 
 impl DeliveryMeter for NoMeter {

@@ -20,7 +20,7 @@ mod worklist;
 pub use audit::Audit;
 pub use clock::Clock;
 pub use command_source::{
-    BODY_BEGINNING_BYTES, Body, CommandSource, DeliveryId, Message, MessageFormat, Reply, SourceError,
+    BODY_BEGINNING_BYTES, Body, CommandSource, DeliveryId, Message, MessageFormat, RECEIVED_BYTES, Reply, SourceError,
 };
 pub use event_feed::{EncodedEvent, EventFeed, EventFilter, EventPage};
 pub use exports::{Exports, LineFilter};
@@ -31,10 +31,10 @@ pub use idempotency::{
 };
 pub use ids::Ids;
 pub use inbox::{
-    DeadMessage, DeadMessageAction, INBOX_LIFETIME, INBOX_PURGE_BATCH, Inbox, MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES,
-    Processed, SourceName, SourceStatus,
+    DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_LIFETIME, INBOX_PURGE_BATCH, Inbox,
+    MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
-pub use meter::{DeliveryMeter, Meter, NoMeter};
+pub use meter::{ConsumerMeter, DeliveryMeter, Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use store::{InFlight, InFlightSender, Store};
 pub use subscriptions::{

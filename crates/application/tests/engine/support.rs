@@ -1,6 +1,6 @@
 //! A store that follows a script, and an engine of one lane on it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use earmark_application::{
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location, Locations, MessageId,
-    OnShortage, OrderId, ProductRecord, Quantity, Reference, Scope, Sku,
+    OnShortage, OrderId, Processed, ProductRecord, Quantity, Reference, Scope, Sku,
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -43,7 +43,7 @@ pub(crate) struct ScriptedStore {
     pub(crate) groups: Mutex<Vec<usize>>,
     /// The correlation id and the instant of each stored event.
     pub(crate) events: Mutex<Vec<(String, Timestamp)>>,
-    pub(crate) inbox: Mutex<BTreeSet<MessageId>>,
+    pub(crate) inbox: Mutex<BTreeMap<MessageId, Processed>>,
     pub(crate) calls: AtomicUsize,
 }
 
@@ -76,9 +76,11 @@ impl Store for ScriptedStore {
             return Err(StoreError::Locked([locked.clone()].into()));
         }
         let mut inbox = self.inbox.lock().expect("not poisoned");
-        let processed = scope.messages.intersection(&inbox).cloned().collect();
+        let known = scope.messages.iter().filter_map(|id| inbox.get_key_value(id));
+        let processed = known.map(|(id, ended)| (id.clone(), ended.clone())).collect();
         let decided = decide(Loaded { processed, ..lamps() })?;
-        inbox.extend(decided.changes.inbox.iter().cloned());
+        let new = decided.changes.inbox.iter();
+        inbox.extend(new.map(|record| (record.id.clone(), record.ended.clone())));
         self.groups.lock().expect("not poisoned").push(decided.answers.len());
         self.events.lock().expect("not poisoned").extend(
             decided

@@ -98,6 +98,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         signals,
         site: settings.http.site.clone(),
         subscribers,
+        sources: Vec::new(),
     }
     .run(|address| print_hints(address, &counts))
     .await;

@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod file_format;
 pub(crate) mod import;
+pub(crate) mod messages;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod serve;

@@ -31,6 +31,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         signals,
         site: settings.http.site.clone(),
         subscribers,
+        sources: Vec::new(),
     }
     .run(|_| Ok(()))
     .await

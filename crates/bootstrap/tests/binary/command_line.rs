@@ -180,6 +180,21 @@ fn verify_prints_what_it_checked_and_that_all_is_sound() {
 }
 
 #[test]
+fn a_shop_without_dead_messages_says_so_and_knows_no_source_of_them() {
+    let sandbox = Sandbox::stocked();
+    let out = sandbox.run(["commands", "list"]).succeeds().out;
+    assert_eq!(out, "there are no dead messages\n");
+    for command in ["dead", "replay", "skip"] {
+        let run = sandbox.run(["commands", command, "orders"]).fails_with(1);
+        assert!(
+            run.err.contains("there is no source orders with dead messages"),
+            "{}",
+            run.err
+        );
+    }
+}
+
+#[test]
 fn reading_a_missing_database_does_not_create_it() {
     let sandbox = Sandbox::empty();
     for command in ["verify", "export"] {

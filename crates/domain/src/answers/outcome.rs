@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use super::explain::QuotedLine;
 use super::view::{BatchView, LineView, OrderView};
 use crate::language::line_terms::Part;
+use crate::language::message::Processed;
 use crate::language::name::{LineKey, ProductName, Reference, Sku};
 use crate::language::quantity::{Count, Quantity};
 use crate::records::batch::BatchRecord;
@@ -166,8 +167,8 @@ pub enum Outcome {
         /// Its lines, in the order given.
         lines: Vec<QuotedLine>,
     },
-    /// The message that carried the command was processed before; the command is not decided again.
-    AlreadyProcessed,
+    /// The message that carried the command was processed before, and ended so; the command is not decided again.
+    AlreadyProcessed(Processed),
     /// Holds were ended.
     HoldsExpired {
         /// How many orders.
@@ -206,7 +207,7 @@ impl Outcome {
             Self::BatchCreated { fresh, .. } | Self::LinePlaced { fresh, .. } | Self::OrderPlaced { fresh, .. } => {
                 !*fresh
             }
-            Self::Quoted { .. } | Self::AlreadyProcessed => true,
+            Self::Quoted { .. } | Self::AlreadyProcessed(_) => true,
             Self::Reallocated { effects, .. } => effects.reallocated.is_empty(),
             Self::HoldsExpired { .. } | Self::Continued { .. } | Self::DayPassed { .. } => false,
         }

@@ -1,5 +1,7 @@
 //! Refusals: why a command was refused.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::explain::Remedy;
@@ -7,6 +9,9 @@ use crate::language::line_terms::LineState;
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::language::quantity::{Count, Quantity, Units};
 use crate::language::term::Term;
+
+/// The longest a refusal is in words, in characters: what is longer names hundreds of things, and a few say enough.
+pub const MAX_REFUSAL_CHARS: usize = 500;
 
 /// A line that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,6 +217,19 @@ impl Refusal {
             order: order.clone(),
             shortages: Vec::new(),
         }
+    }
+
+    /// The refusal as text, for whoever asks later: its code, a colon and a sentence. At most [`MAX_REFUSAL_CHARS`]
+    /// characters; what is longer is cut.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut words = format!("{}: {self}", self.code());
+        if let Some((end, _)) = words.char_indices().nth(MAX_REFUSAL_CHARS) {
+            let last = words[..end].char_indices().next_back().map_or(0, |(last, _)| last);
+            words.truncate(last);
+            words.push('…');
+        }
+        words
     }
 
     /// The refusal's stable code, for programs.

@@ -1,5 +1,6 @@
 //! Messages: commands that another system sends. Each message has an id, by which a repeat is recognised.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -50,6 +51,15 @@ impl MessageId {
     pub fn id(&self) -> &str {
         &self.id
     }
+}
+
+/// How a processed message ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Processed {
+    /// Its command was carried out.
+    Done,
+    /// Its command was refused, for this reason: a code and a sentence.
+    Refused(String),
 }
 
 fn checked(text: &str) -> Result<Arc<str>, MessageIdError> {

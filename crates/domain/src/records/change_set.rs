@@ -3,11 +3,11 @@
 use alloc::vec::Vec;
 
 use super::batch::BatchRecord;
+use super::inbox::InboxRecord;
 use super::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 use super::precondition::Precondition;
 use super::product::ProductRecord;
 use crate::events::event::Event;
-use crate::language::message::MessageId;
 use crate::language::name::Sku;
 
 /// A product to store.
@@ -65,7 +65,7 @@ pub struct ChangeSet {
     /// What happened, in order.
     pub events: Vec<Event>,
     /// Messages to add to the inbox. A message that is there already is a conflict.
-    pub inbox: Vec<MessageId>,
+    pub inbox: Vec<InboxRecord>,
 }
 
 impl ChangeSet {

@@ -1,6 +1,6 @@
 //! What a store reads for a scope.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use super::batch::{BatchRecord, Preference};
 use super::order::{AllocationRecord, DispatchRecord, LineRecord, OrderRecord};
 use super::product::ProductRecord;
 use crate::language::line_terms::LineState;
-use crate::language::message::MessageId;
+use crate::language::message::{MessageId, Processed};
 use crate::language::name::{Location, OrderId, Reference, Sku};
 use crate::language::precedence::ServicePosition;
 
@@ -91,6 +91,6 @@ pub struct Loaded {
     pub more_to_break: bool,
     /// How far the lines to release were read, if the scope asks for them.
     pub release: Option<ReleaseRead>,
-    /// Those of the scope's messages that were processed before.
-    pub processed: BTreeSet<MessageId>,
+    /// Those of the scope's messages that were processed before, with how each ended.
+    pub processed: BTreeMap<MessageId, Processed>,
 }

@@ -7,6 +7,7 @@
 pub(crate) mod batch;
 pub(crate) mod change_set;
 pub(crate) mod expiry_step;
+pub(crate) mod inbox;
 pub(crate) mod loaded;
 pub(crate) mod order;
 pub(crate) mod pending;

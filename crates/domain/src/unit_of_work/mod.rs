@@ -24,10 +24,11 @@ use crate::commands::command::{ChangeBatch, Command};
 use crate::context::DecisionContext;
 use crate::events::event::Event;
 use crate::language::line_terms::LineState;
-use crate::language::message::MessageId;
+use crate::language::message::{MessageId, Processed};
 use crate::language::name::{LineKey, Location, OrderId, Reference, Sku};
 use crate::records::change_set::{Change, ChangeSet};
 use crate::records::expiry_step::ExpiryStep;
+use crate::records::inbox::InboxRecord;
 use crate::records::order::OrderRecord;
 use crate::stock::index::{BatchIndex, IndexedVec, LineIndex, ProductIndex};
 use crate::stock::product::Product;
@@ -110,10 +111,10 @@ pub struct UnitOfWork {
     /// Whether more lines break their promise on the day that has come than were read.
     more_to_break: bool,
     events: Vec<Event>,
-    /// Messages that were processed before, or in this transaction.
-    processed: BTreeSet<MessageId>,
+    /// Messages that were processed before, or in this transaction, with how each ended.
+    processed: BTreeMap<MessageId, Processed>,
     /// Messages that this transaction processes.
-    inbox: Vec<MessageId>,
+    inbox: Vec<InboxRecord>,
     /// Whether any decision or answer depends on all that was read, so that escrow is not enough as a precondition.
     same_version: bool,
 }
@@ -139,15 +140,34 @@ impl UnitOfWork {
         pending.map(|product| product.sku.clone()).collect()
     }
 
-    /// Records that a message is processed whose command is decided next. Returns `false` if it was processed before.
-    pub fn receive(&mut self, message: &MessageId) -> bool {
-        let first = self.processed.insert(message.clone());
-        if first {
-            self.inbox.push(message.clone());
-            // Whether the message is new was read together with the products.
-            self.same_version = true;
+    /// Decides the command of a message, and records how the message ended. One that was processed before is not decided
+    /// again.
+    ///
+    /// # Errors
+    /// As `decide`. The message is processed then, too.
+    pub fn receive(
+        &mut self,
+        message: &MessageId,
+        now: Timestamp,
+        decide: impl FnOnce(&mut Self) -> Result<Outcome, Refusal>,
+    ) -> Result<Outcome, Refusal> {
+        if let Some(ended) = self.processed.get(message) {
+            return Ok(Outcome::AlreadyProcessed(ended.clone()));
         }
-        first
+        let answer = decide(self);
+        let ended = match &answer {
+            Ok(_) => Processed::Done,
+            Err(refusal) => Processed::Refused(refusal.in_words()),
+        };
+        self.processed.insert(message.clone(), ended.clone());
+        self.inbox.push(InboxRecord {
+            id: message.clone(),
+            ended,
+            processed_at: now,
+        });
+        // Whether the message is new was read together with the products.
+        self.same_version = true;
+        answer
     }
 
     /// Decides a command on the current state and applies its changes.

@@ -346,8 +346,36 @@ CREATE INDEX idempotency_keys_expiry ON idempotency_keys (expires_at);
 CREATE TABLE inbox (
     source text COLLATE "C" NOT NULL,
     message_id text COLLATE "C" NOT NULL,
+    processed_at timestamptz NOT NULL,
+    -- Why its command was refused. NULL: it was carried out.
+    refusal text,
     PRIMARY KEY (source, message_id)
 );
+
+-- The oldest are forgotten first. New entries go to the end of the index, which is the cheapest place. (A BRIN index would
+-- be cheaper yet, as long as the table is in order of age: the room of what was forgotten is used again.)
+CREATE INDEX inbox_processed_at ON inbox (processed_at);
+
+-- The messages that could not be read, or whose commands were refused for good. Numbers are never used again.
+CREATE TABLE dead_messages (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source text COLLATE "C" NOT NULL CHECK (length(source) BETWEEN 1 AND 200),
+    -- Empty where the source has no ids.
+    message_id text COLLATE "C" NOT NULL,
+    reason text NOT NULL,
+    attempts bigint NOT NULL CHECK (attempts >= 1),
+    since timestamptz NOT NULL,
+    -- Whether it is to be tried once more, which takes all of it.
+    replayed boolean NOT NULL CHECK (NOT replayed OR octet_length(body) = bytes),
+    -- How many bytes the message has.
+    bytes bigint NOT NULL CHECK (bytes >= octet_length(body)),
+    -- What was kept of it.
+    body bytea NOT NULL
+);
+
+CREATE UNIQUE INDEX dead_messages_message_id ON dead_messages (source, message_id) WHERE message_id <> '';
+CREATE INDEX dead_messages_source ON dead_messages (source, number, replayed);
+CREATE INDEX dead_messages_replayed ON dead_messages (source, number) WHERE replayed;
 
 -- Sums ----------------------------------------------------------------------------------------------------------------
 

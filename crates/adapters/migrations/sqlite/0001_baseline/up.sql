@@ -316,12 +316,38 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
 
--- The messages that have been processed, so that a message that is delivered twice takes effect once.
+-- The messages that have been processed, so that a message that is delivered twice takes effect once. Kept in the order
+-- in which they were processed: the oldest, which are forgotten first, are found without an index on their age.
 CREATE TABLE inbox (
+    number INTEGER NOT NULL PRIMARY KEY,
     source TEXT NOT NULL,
     message_id TEXT NOT NULL,
-    PRIMARY KEY (source, message_id)
-) STRICT, WITHOUT ROWID;
+    processed_at INTEGER NOT NULL,
+    -- Why its command was refused. NULL: it was carried out.
+    refusal TEXT,
+    UNIQUE (source, message_id)
+) STRICT;
+
+-- The messages that could not be read, or whose commands were refused for good. Numbers are never used again.
+CREATE TABLE dead_messages (
+    number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL CHECK (length(source) BETWEEN 1 AND 200),
+    -- Empty where the source has no ids.
+    message_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    attempts INTEGER NOT NULL CHECK (attempts >= 1),
+    since INTEGER NOT NULL,
+    -- Whether it is to be tried once more, which takes all of it.
+    replayed INTEGER NOT NULL CHECK (replayed IN (0, 1) AND (NOT replayed OR length(body) = bytes)),
+    -- How many bytes the message has.
+    bytes INTEGER NOT NULL CHECK (bytes >= length(body)),
+    -- What was kept of it. The last column: SQLite would have to skip its bytes to find a column behind it.
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX dead_messages_message_id ON dead_messages (source, message_id) WHERE message_id <> '';
+CREATE INDEX dead_messages_source ON dead_messages (source, number, replayed);
+CREATE INDEX dead_messages_replayed ON dead_messages (source, number) WHERE replayed;
 
 -- What a batch has allocated and dispatched are sums, and the tables keep them, whichever program writes. A trigger can't tell
 -- which statement fires it. So the triggers that follow the allocations first record the value that `allocated` is

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::http::request::query::pairs;
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 
 /// The header of the key.
 pub(crate) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -28,8 +28,8 @@ use crate::http::api::Api;
 use crate::http::openapi::description::ApiDescription;
 use crate::http::request::body::whole_body;
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
 use crate::timeout::timeout;
+use crate::wire::answers::kinds;
 
 /// How long a call waits for another of this process under its key, which is sure to be answered.
 const WAIT: Duration = Duration::from_secs(30);

@@ -19,7 +19,7 @@ use super::schema::Problem;
 use super::write_operations::describe_writes;
 
 /// The groups of operations, in the order shown, with their descriptions.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     (
         "Batches",
         "Stock that has been bought: in the warehouse, or on its way.",
@@ -34,6 +34,10 @@ const TAGS: [(&str, &str); 8] = [
     ),
     ("Events", "What has happened, in the order of commits."),
     ("Subscriptions", "Who is told of events, and what they have not taken."),
+    (
+        "Sources",
+        "Who sends commands as messages, and which of these were put aside.",
+    ),
     ("Bulk", "Many commands in one stream."),
     (
         "The book's API",

@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr};
 
 use super::components::resolved;
 use super::problem_schemas::component;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 
 /// Adds an example to every JSON body of requests and answers that has none. Problems have theirs as components.
 pub(crate) fn add_examples(document: &mut OpenApi) {

@@ -9,8 +9,8 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{Ref, RefOr};
 
 use super::components::{add_schema, reference};
-use crate::http::response::problem_kinds::{self as kinds, Kind};
-use crate::http::response::problem_members::{Member, Shape};
+use crate::wire::answers::kinds::{self, Kind};
+use crate::wire::answers::members::{Member, Shape};
 use crate::wire::reading::faults::Fault;
 use crate::wire::views::shortages::{RemedyJson, ShortageJson};
 use crate::wire::words::LineStatusJson;
@@ -70,7 +70,7 @@ fn union(kinds: &[&Kind]) -> utoipa::openapi::schema::OneOf {
 }
 
 fn schema(kind: &Kind) -> RefOr<Schema> {
-    let status = kind.status.as_u16();
+    let status = kind.status;
     let text = |description: &str, example: &str| {
         ObjectBuilder::new()
             .schema_type(Type::String)

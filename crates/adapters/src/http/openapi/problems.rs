@@ -8,7 +8,7 @@ use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use super::problem_schemas::one_of;
 use super::write_operations::{is_conditional, may_create};
 use crate::http::response::problem::PROBLEM_JSON;
-use crate::http::response::problem_kinds::{self as kinds, Kind};
+use crate::wire::answers::kinds::{self, Kind};
 
 /// The operations that answer under any name of the host.
 const PROBES: [&str; 2] = ["live", "ready"];
@@ -137,6 +137,9 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("replay_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("skip_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("change_subscription", &[&kinds::UNKNOWN_SUBSCRIPTION]),
+    ("list_dead_messages", &[&kinds::UNKNOWN_SOURCE]),
+    ("replay_dead_messages", &[&kinds::UNKNOWN_SOURCE]),
+    ("skip_dead_messages", &[&kinds::UNKNOWN_SOURCE]),
     ("show_order", &[&kinds::UNKNOWN_ORDER]),
     (
         "confirm_order",
@@ -254,7 +257,7 @@ pub(crate) fn add_problems(operation: &mut Operation, changes: bool, takes_key: 
     }
     let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
     for kind in of_operation {
-        let kinds = by_status.entry(kind.status.as_u16()).or_default();
+        let kinds = by_status.entry(kind.status).or_default();
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }

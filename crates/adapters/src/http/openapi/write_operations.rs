@@ -45,9 +45,11 @@ const VERSIONED: [&str; 5] = [
 ];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 11] = [
+const BODY_OPTIONAL: [&str; 13] = [
     "replay_dead_letters",
     "skip_dead_letters",
+    "replay_dead_messages",
+    "skip_dead_messages",
     "reallocate",
     "receive_batch",
     "undo_receipt",

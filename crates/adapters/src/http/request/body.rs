@@ -12,9 +12,9 @@ use futures::StreamExt;
 use tokio::task::consume_budget;
 
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
 use crate::timeout::timeout;
 use crate::wire::MAX_COMMAND_BYTES;
+use crate::wire::answers::kinds;
 use crate::wire::reading::faults::shortened;
 
 /// The media types of the bodies of single calls.

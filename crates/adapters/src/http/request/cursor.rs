@@ -4,7 +4,7 @@ use earmark_application::{EventPage, LogPosition};
 
 use super::query::sequence;
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 use crate::wire::reading::faults::shortened;
 
 /// Where a reader of events goes on.

@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{self, EntityTag, HeaderMap, HeaderName};
 
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 
 /// The condition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]

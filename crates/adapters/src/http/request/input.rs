@@ -10,10 +10,10 @@ use earmark_application::Clock;
 use super::body::whole_body;
 use super::query::{Query, percent_decoded, true_or_false};
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::problem::ProblemDocument;
 use crate::wire::reading::faults::Faults;
 use crate::wire::reading::fields::object;
-use crate::wire::reading::json::{Json, JsonError, NOT_EXACT, parse};
+use crate::wire::reading::json::{Json, parse};
 
 /// How a command is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -137,12 +137,5 @@ pub(crate) fn finish<T>(mut faults: Faults, read: Option<T>) -> Result<T, Proble
 /// # Errors
 /// A problem when it is not JSON.
 pub(crate) fn json(text: &[u8]) -> Result<Json<'_>, Problem> {
-    parse(text).map_err(|error| match error {
-        JsonError::Malformed(message) => Problem::new(&kinds::MALFORMED_JSON, message),
-        JsonError::NumberOutOfRange { field } => {
-            let mut faults = Faults::default();
-            faults.add(field, NOT_EXACT);
-            Problem::invalid(faults)
-        }
-    })
+    parse(text).map_err(|error| ProblemDocument::malformed(error).into())
 }

@@ -15,8 +15,8 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 
 use super::body::{JSON, LINES, require_media_type};
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
 use crate::http::site::Hosts;
+use crate::wire::answers::kinds;
 use crate::wire::reading::faults::shortened;
 
 /// From what kind of site the browser sends a request (Fetch Metadata). No script can set it.

@@ -1,14 +1,9 @@
-//! The reply to each outcome: the one place that chooses its status. Single calls and bulk lines share it.
+//! The reply to each outcome. Single calls and bulk lines share it.
 
-use actix_web::http::StatusCode;
-use earmark_domain::{LineState, Outcome};
-use serde::Serialize;
+use earmark_domain::Outcome;
 
 use super::reply::Reply;
-use crate::wire::views::batches::BatchJson;
-use crate::wire::views::effects::{BatchChangeJson, BatchReceiptJson, OrderChangeJson, ReallocationJson};
-use crate::wire::views::orders::{DispatchedOrderJson, LineJson, OrderJson};
-use crate::wire::views::quotes::QuoteJson;
+use crate::wire::answers::outcomes::OutcomeAnswer;
 
 /// The path of batches.
 const BATCHES: &str = "/v1/batches/";
@@ -17,123 +12,25 @@ const BATCHES: &str = "/v1/batches/";
 const ORDERS: &str = "/v1/orders/";
 
 impl Reply {
-    /// The reply to an outcome: 201 for what is new, 202 for a line in the backlog, 200 for what had been done before.
+    /// The reply to an outcome: what is new has a location.
     pub(crate) fn of(outcome: &Outcome) -> Self {
-        /// The body for a product, where the whole product has not been read.
-        #[derive(Serialize)]
-        struct Put<'a> {
-            sku: &'a str,
-            name: Option<&'a str>,
-            safety_stock: u32,
-            version: u64,
-        }
-        /// The body for a message that was processed before, which no request is.
-        #[derive(Serialize)]
-        struct AlreadyProcessed {
-            already_processed: bool,
-        }
-        /// The body for expired holds, which no request ends.
-        #[derive(Serialize)]
-        struct Expired {
-            orders: usize,
-        }
-        /// The body for a step of work, which no request asks for.
-        #[derive(Serialize)]
-        struct Continued {
-            done: bool,
-        }
+        let reply = Self::from(OutcomeAnswer::of(outcome));
         match outcome {
-            Outcome::ProductPut {
-                sku,
-                name,
-                safety_stock,
-                version,
-                ..
-            } => {
-                let put = Put {
-                    sku: sku.as_str(),
-                    name: name.as_ref().map(|name| name.as_str()),
-                    safety_stock: safety_stock.get(),
-                    version: *version,
-                };
-                Self::new(StatusCode::OK, &put).versioned(*version)
-            }
-            Outcome::BatchCreated { batch, fresh, .. } => {
-                let reply = Self::new(created(*fresh), &BatchJson::from(batch));
-                let reply = reply.versioned(batch.version);
-                reply.at(BATCHES, batch.record.reference.as_str())
-            }
-            Outcome::BatchChanged { batch, effects, .. } => {
-                let change = BatchChangeJson {
-                    batch: batch.into(),
-                    effects: effects.into(),
-                };
-                Self::new(StatusCode::OK, &change).versioned(batch.version)
-            }
-            Outcome::BatchReceived {
-                batch, rest, effects, ..
-            } => {
-                let receipt = BatchReceiptJson {
-                    batch: batch.into(),
-                    rest: rest.as_ref().map(BatchJson::from),
-                    effects: effects.into(),
-                };
-                Self::new(StatusCode::OK, &receipt).versioned(batch.version)
-            }
-            Outcome::LinePlaced { line, fresh } => {
-                let status = match (*fresh, line.state) {
-                    (false, _) => StatusCode::OK,
-                    (true, LineState::Backordered) => StatusCode::ACCEPTED,
-                    (true, _) => StatusCode::CREATED,
-                };
-                Self::new(status, &LineJson::from(line)).at(ORDERS, line.key.order.as_str())
-            }
-            Outcome::OrderPlaced { order, fresh } => {
-                let reply = Self::new(created(*fresh), &OrderJson::from(order)).versioned(order.version());
-                reply.at(ORDERS, order.id.as_str())
-            }
-            Outcome::OrderDispatched { order, left_behind, .. } => {
-                Self::new(StatusCode::OK, &DispatchedOrderJson::of(order, left_behind)).versioned(order.version())
-            }
-            Outcome::OrderChanged { order, .. } => {
-                Self::new(StatusCode::OK, &OrderJson::from(order)).versioned(order.version())
-            }
-            Outcome::OrderTermsChanged { order, effects, .. } => {
-                let change = OrderChangeJson {
-                    order: order.into(),
-                    effects: effects.into(),
-                };
-                Self::new(StatusCode::OK, &change).versioned(order.version())
-            }
-            Outcome::Quoted { lines } => Self::new(StatusCode::OK, &QuoteJson::of(lines)),
-            Outcome::AlreadyProcessed => Self::new(
-                StatusCode::OK,
-                &AlreadyProcessed {
-                    already_processed: true,
-                },
-            ),
-            Outcome::HoldsExpired { orders } => Self::new(StatusCode::OK, &Expired { orders: *orders }),
-            Outcome::Reallocated { effects, version } => {
-                let effects = effects.into();
-                Self::new(StatusCode::OK, &ReallocationJson { effects }).versioned(*version)
-            }
-            Outcome::Continued { done } | Outcome::DayPassed { done } => {
-                Self::new(StatusCode::OK, &Continued { done: *done })
-            }
+            Outcome::BatchCreated { batch, .. } => reply.at(BATCHES, batch.record.reference.as_str()),
+            Outcome::LinePlaced { line, .. } => reply.at(ORDERS, line.key.order.as_str()),
+            Outcome::OrderPlaced { order, .. } => reply.at(ORDERS, order.id.as_str()),
+            _ => reply,
         }
     }
 }
 
-const fn created(fresh: bool) -> StatusCode {
-    if fresh { StatusCode::CREATED } else { StatusCode::OK }
-}
-
 #[cfg(test)]
 mod tests {
+    use actix_web::http::StatusCode;
     use actix_web::http::header::{self, HeaderValue};
     use earmark_domain::{
-        BatchRecord, BatchView, Count, Effects, LineId, LineKey, LineView, Location, OrderId, OrderStatus, OrderView,
-        Part, Precedence, Priority, Promise, Quantity, QuotedLine, Reference, Remedy, Sku, Units,
+        BatchRecord, BatchView, Count, Effects, LineId, LineKey, LineState, LineView, Location, OrderId, OrderStatus,
+        OrderView, Part, Precedence, Priority, Promise, Quantity, QuotedLine, Reference, Remedy, Sku, Units,
     };
     use serde_json::{Value, json};
 

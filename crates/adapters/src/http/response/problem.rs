@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use earmark_application::StoreError;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value, json};
+use earmark_application::{CommandError, StoreError};
+use serde_json::Value;
 
 use super::outage_log::OutageLog;
-use super::problem_kinds::{self as kinds, Kind};
 use super::reply::X_EARMARK_PREVIEW;
+use super::status::status;
 use crate::http::site::BasePath;
+use crate::wire::answers::kinds::{self, Kind};
+use crate::wire::answers::problem::ProblemDocument;
 use crate::wire::reading::faults::{Faults, shortened};
 
 /// The media type of every problem.
@@ -37,10 +38,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// A problem to answer with.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    kind: &'static Kind,
-    detail: String,
-    /// The members of its kind: `sku`, `shortages`, `errors`, …
-    members: Map<String, Value>,
+    document: ProblemDocument,
     /// The methods that the path has, for the `Allow` header.
     allow: Option<String>,
     /// Whether the connection is closed: its rest is broken, or not worth reading.
@@ -63,15 +61,7 @@ enum Cause {
 impl Problem {
     /// A problem of a kind, with its detail for people.
     pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-            members: Map::new(),
-            allow: None,
-            close: false,
-            cause: None,
-            preview: false,
-        }
+        ProblemDocument::new(kind, detail).into()
     }
 
     fn because(mut self, cause: Cause) -> Self {
@@ -81,19 +71,8 @@ impl Problem {
 
     /// With a member that its kind has.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        debug_assert!(
-            self.kind.members.iter().any(|member| member.name == name),
-            "{} has no member {name}: add it to its kind, from which the OpenAPI document is made",
-            self.kind.code
-        );
-        self.members.insert(name.to_owned(), value.into());
+        self.document = self.document.with(name, value);
         self
-    }
-
-    /// With these members, which its kind has.
-    pub(crate) fn with_all(self, members: Map<String, Value>) -> Self {
-        let add = |problem: Self, (name, value): (String, Value)| problem.with(&name, value);
-        members.into_iter().fold(self, add)
     }
 
     /// As the answer to a preview, if it is one.
@@ -110,18 +89,7 @@ impl Problem {
 
     /// A request with faults: lists all of them.
     pub(crate) fn invalid(faults: Faults) -> Self {
-        let (errors, unlisted) = faults.into_parts();
-        let detail = match (errors.as_slice(), unlisted) {
-            ([only], 0) if only.field.is_empty() => only.message.clone(),
-            ([only], 0) => format!("{} {}", only.field, only.message),
-            (_, 0) => format!("{} fields are at fault", errors.len()),
-            (_, unlisted) => format!(
-                "{} fields are at fault; the first {} are listed",
-                errors.len() + unlisted,
-                errors.len()
-            ),
-        };
-        Self::new(&kinds::INVALID_REQUEST, detail).with("errors", json!(errors))
+        ProblemDocument::invalid(faults).into()
     }
 
     /// No such path.
@@ -149,10 +117,7 @@ impl Problem {
 
     /// A defect of the service that has been logged already. Shows nothing of the inside.
     pub(crate) fn internal() -> Self {
-        Self::new(
-            &kinds::INTERNAL,
-            "the service failed on this request; it has been logged",
-        )
+        ProblemDocument::internal().into()
     }
 
     /// A defect of the service, to be logged.
@@ -185,20 +150,21 @@ impl Problem {
     }
 
     /// The status.
-    pub(crate) const fn status(&self) -> StatusCode {
-        self.kind.status
+    pub(crate) fn status(&self) -> StatusCode {
+        status(self.document.kind().status)
     }
 
     /// The problem as the text of a JSON object.
     pub(crate) fn body(&self) -> String {
-        serde_json::to_string(self).expect("text, numbers and maps of them are always JSON")
+        self.document.body()
     }
 
     /// The problem as a response.
     pub(crate) fn response(&self) -> HttpResponse {
-        let mut response = HttpResponseBuilder::new(self.kind.status);
+        let mut response = HttpResponseBuilder::new(self.status());
         response.content_type(PROBLEM_JSON);
-        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE || *self.kind == kinds::IDEMPOTENCY_KEY_IN_USE {
+        let is_in_use = *self.document.kind() == kinds::IDEMPOTENCY_KEY_IN_USE;
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE || is_in_use {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         if let Some(allow) = &self.allow {
@@ -233,30 +199,33 @@ impl From<&StoreError> for Problem {
     }
 }
 
-impl Serialize for Problem {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("type", &format_args!("/problems/{}", self.kind.code))?;
-        map.serialize_entry("title", self.kind.title)?;
-        map.serialize_entry("status", &self.kind.status.as_u16())?;
-        map.serialize_entry("detail", &self.detail)?;
-        map.serialize_entry("code", self.kind.code)?;
-        for (name, value) in &self.members {
-            map.serialize_entry(name, value)?;
+impl From<ProblemDocument> for Problem {
+    fn from(document: ProblemDocument) -> Self {
+        Self {
+            document,
+            allow: None,
+            close: false,
+            cause: None,
+            preview: false,
         }
-        map.end()
+    }
+}
+
+impl From<&CommandError> for Problem {
+    fn from(error: &CommandError) -> Self {
+        ProblemDocument::from(error).into()
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.kind.code, self.detail)
+        self.document.fmt(f)
     }
 }
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.kind.status
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -267,6 +236,22 @@ impl ResponseError for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_temporary_problem_says_when_to_retry() {
+        for error in [
+            CommandError::Busy,
+            CommandError::ShuttingDown,
+            CommandError::Unavailable,
+        ] {
+            let code = error.code();
+            let problem = Problem::from(&error);
+            assert_eq!(body(&problem)["code"], code);
+            let response = problem.response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
+        }
+    }
 
     fn body(problem: &Problem) -> Value {
         serde_json::from_str(&problem.body()).expect("JSON")

@@ -6,14 +6,14 @@ use actix_web::http::header::{self, ETag, EntityTag, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
+use super::status::status;
+use crate::wire::answers::outcomes::{OutcomeAnswer, json_text};
+
 /// The header that marks the answer to a preview.
 pub(crate) const X_EARMARK_PREVIEW: HeaderName = HeaderName::from_static("x-earmark-preview");
 
 /// What is encoded in a segment of a path: everything but the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Room for the most frequent answers: one line, one batch.
-const USUAL_BODY_BYTES: usize = 384;
 
 /// The answer to a command or a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +85,21 @@ impl Reply {
     }
 }
 
-/// The text of a value's JSON.
-fn json_text(value: &impl Serialize) -> String {
-    let mut text = Vec::with_capacity(USUAL_BODY_BYTES);
-    serde_json::to_writer(&mut text, value).expect("text, numbers and lists of them are always JSON");
-    String::from_utf8(text).expect("JSON is UTF-8")
+impl From<OutcomeAnswer> for Reply {
+    fn from(answer: OutcomeAnswer) -> Self {
+        let OutcomeAnswer {
+            status: of,
+            body,
+            version,
+        } = answer;
+        Self {
+            status: status(of),
+            body,
+            location: None,
+            version,
+            preview: false,
+        }
+    }
 }
 
 #[cfg(test)]

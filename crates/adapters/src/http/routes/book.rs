@@ -19,7 +19,7 @@ use crate::http::api::Api;
 use crate::http::openapi::schema::{self, BookAllocation, BookError};
 use crate::http::request::input::{Input, Mode, json};
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 use crate::wire::reading::faults::{Faults, shortened};
 use crate::wire::reading::fields::{Fields, object};
 use crate::wire::reading::values::{date, quantity, text};

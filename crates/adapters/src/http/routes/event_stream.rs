@@ -24,7 +24,7 @@ use crate::http::request::context::RequestContext;
 use crate::http::request::cursor::Cursor;
 use crate::http::request::input::Input;
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 
 /// The events of one page: what a stream holds in memory until its client takes it.
 const PAGE: usize = 256;

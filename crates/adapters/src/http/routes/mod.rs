@@ -13,6 +13,7 @@ pub(crate) mod order_lines;
 pub(crate) mod orders;
 pub(crate) mod products;
 pub(crate) mod quotes;
+pub(crate) mod sources;
 pub(crate) mod subscriptions;
 
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -57,6 +58,10 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(subscriptions::replay)
         .service(subscriptions::skip)
         .service(subscriptions::change)
+        .service(sources::list)
+        .service(sources::dead_messages)
+        .service(sources::replay)
+        .service(sources::skip)
         .service(book::add_batch)
         .service(book::allocate)
         .service(book::allocations)

@@ -32,6 +32,7 @@ use super::lookups::lookup::{ByKey, Lookup, look_up};
 use super::lookups::{Lookups, SharedLookups};
 use super::migrate;
 use super::session::Session;
+pub(super) use inbox::processed;
 pub(super) use load::dispatches_of;
 use products::Products;
 use suspects::Suspects;
@@ -50,6 +51,8 @@ pub struct PostgresStore {
     pub(super) idempotency_slots: Arc<Semaphore>,
     /// Limits those that are busy with subscriptions.
     pub(super) subscription_slots: Arc<Semaphore>,
+    /// Limits those that are busy with the inbox.
+    pub(super) inbox_slots: Arc<Semaphore>,
     /// The products that this program has last read or stored.
     product_cache: Arc<Mutex<Products>>,
     /// The next pipeline token.
@@ -80,6 +83,9 @@ const fn idempotency_connections(pool: usize) -> usize {
 
 /// How many connections of a pool may be busy with subscriptions at once: however many there are, commands find one.
 const SUBSCRIPTION_CONNECTIONS: usize = 1;
+
+/// How many connections of a pool may be busy with the inbox at once, beside those that store messages with their effects.
+const INBOX_CONNECTIONS: usize = 1;
 
 impl PostgresStore {
     /// Opens the database behind a `postgres://` URL, with at most `connections` connections. `clock` measures waits.
@@ -127,6 +133,7 @@ impl PostgresStore {
             lookups: Arc::new(SharedLookups::new(&address, shares.lookups)),
             idempotency_slots: Arc::new(Semaphore::new(idempotency_connections(shares.commands))),
             subscription_slots: Arc::new(Semaphore::new(SUBSCRIPTION_CONNECTIONS)),
+            inbox_slots: Arc::new(Semaphore::new(INBOX_CONNECTIONS)),
             address,
             clock,
             product_cache: Arc::default(),

@@ -103,6 +103,10 @@ pub(super) struct Predecessor {
 impl PostgresStore {
     /// What is cached for a scope.
     pub(super) fn cached(&self, scope: &Scope) -> Option<CachedInEpoch> {
+        if !scope.messages.is_empty() {
+            // The one statement of the fast path does not write the inbox.
+            return None;
+        }
         let mut products = self.product_cache();
         let epoch = products.epoch();
         products.get(scope).map(|scope| CachedInEpoch { scope, epoch })

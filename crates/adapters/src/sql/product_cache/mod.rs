@@ -67,8 +67,8 @@ pub(crate) struct ProductCache {
 
 impl ProductCache {
     /// What the store would load for a scope, if all of it is cached and trusted. The scope's lines and orders are
-    /// taken to be new, and the orders that lines are added to to be plain: a store that uses this has to check that, and
-    /// the versions.
+    /// taken to be new, the orders that lines are added to to be plain, and its messages not to be processed: a store that
+    /// uses this has to check that, and the versions.
     pub(crate) fn get(&mut self, scope: &Scope) -> Option<CachedScope> {
         self.get_behind(&PendingProducts::default(), scope)
     }
@@ -82,7 +82,6 @@ impl ProductCache {
             || scope.release.is_some()
             || scope.dispatches
             || !scope.holds.is_empty()
-            || !scope.messages.is_empty()
             || !scope.batches.is_empty();
         if needs_more || scope.skus.is_empty() {
             return None;

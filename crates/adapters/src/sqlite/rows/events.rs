@@ -3,7 +3,7 @@
 use diesel::prelude::{Queryable, Selectable};
 use diesel::sqlite::Sqlite;
 use earmark_application::{EncodedEvent, StoreError};
-use earmark_domain::{Event, MessageId, OrderId, SequencedEvent};
+use earmark_domain::{Event, OrderId, SequencedEvent};
 
 use super::super::schema::events;
 use super::Times;
@@ -65,13 +65,4 @@ pub(in crate::sqlite) fn encoded_event(row: EventRow) -> Result<EncodedEvent, St
         correlation_id: row.correlation_id,
         data: row.data,
     })
-}
-
-/// A message that was processed.
-pub(in crate::sqlite) fn message(source: &str, id: &str) -> Result<MessageId, StoreError> {
-    let at = RowContext {
-        table: "inbox",
-        key: &format_args!("{source}/{id}"),
-    };
-    at.read("message_id", MessageId::new(source, id))
 }

@@ -1,6 +1,7 @@
 //! Rows as structs, and the domain's records: each way through the domain's own constructors.
 
 mod events;
+mod inbox;
 mod orders;
 mod stock;
 mod subscriptions;
@@ -10,7 +11,8 @@ use jiff::{Timestamp, civil};
 
 use crate::sql::decode::RowContext;
 
-pub(super) use self::events::{EventRow, encoded_event, event, message};
+pub(super) use self::events::{EventRow, encoded_event, event};
+pub(super) use self::inbox::{DeadMessageRow, DeadMessageTypes, dead_message, processed_message};
 pub(super) use self::orders::{
     AllocationRow, DispatchRow, OrderRow, PlacedLineRow, allocation, deadline, dispatch, joined_line, line_values,
     order, order_values, part, placed_line, units_in_batch,

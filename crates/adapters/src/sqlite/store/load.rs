@@ -11,8 +11,8 @@ use diesel::sql_types::{BigInt, Text};
 use earmark_application::StoreError;
 use earmark_domain::{
     AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, DispatchRecord, JoinedOrder,
-    LineKey, LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, ProductRecord, Reference,
-    ReleaseRead, Scope, ServicePosition, ServiceRead, Sku,
+    LineKey, LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, Processed, ProductRecord,
+    Reference, ReleaseRead, Scope, ServicePosition, ServiceRead, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -36,7 +36,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         lines: BTreeMap::new(),
         placed_with: BTreeMap::new(),
     };
-    let processed = reader.processed(&scope.messages)?;
+    let processed = processed(reader.connection, &scope.messages)?;
     let known_locations = reader.known_locations(&scope.locations)?;
     reader.named_batches(&scope.batches)?;
     reader.lines_of_orders(&scope.orders)?;
@@ -144,6 +144,24 @@ pub(super) fn are_new(connection: &mut SqliteConnection, scope: &Scope) -> Resul
     Ok(true)
 }
 
+/// Those of these messages that were processed before, with how each ended.
+pub(in crate::sqlite) fn processed<'m, Found: Default + FromIterator<(MessageId, Processed)>>(
+    connection: &mut SqliteConnection,
+    messages: impl IntoIterator<Item = &'m MessageId, IntoIter: ExactSizeIterator>,
+) -> Result<Found, StoreError> {
+    let messages = messages.into_iter();
+    if messages.len() == 0 {
+        return Ok(Found::default());
+    }
+    let pairs = messages.map(|message| [message.source(), message.id()]);
+    let found: Vec<(String, String, Option<String>)> = inbox::table
+        .filter(pair_one_of((inbox::source, inbox::message_id), pairs))
+        .select((inbox::source, inbox::message_id, inbox::refusal))
+        .load(connection)
+        .map_err(store_error)?;
+    found.into_iter().map(rows::processed_message).collect()
+}
+
 /// When the next hold on a product ends, except those of these orders.
 fn next_hold(
     connection: &mut SqliteConnection,
@@ -191,19 +209,6 @@ impl Reader<'_> {
             self.lines.insert(line.terms.key.clone(), line);
         }
         Ok(last)
-    }
-
-    /// Those of these messages that were processed before.
-    fn processed(&mut self, messages: &BTreeSet<MessageId>) -> Result<BTreeSet<MessageId>, StoreError> {
-        if messages.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let pairs = messages.iter().map(|message| [message.source(), message.id()]);
-        let found: Vec<(String, String)> = inbox::table
-            .filter(pair_one_of((inbox::source, inbox::message_id), pairs))
-            .load(self.connection)
-            .map_err(store_error)?;
-        found.iter().map(|(source, id)| rows::message(source, id)).collect()
     }
 
     /// Those of these locations at which a batch was ever created.

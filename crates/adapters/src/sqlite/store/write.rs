@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, LineRecord, MessageId, OrderRecord,
+    AllocationRecord, BatchRecord, Change, ChangeSet, DispatchRecord, Event, InboxRecord, LineRecord, OrderRecord,
     ProductChange,
 };
 
@@ -23,6 +23,7 @@ use super::super::statement::Statement;
 use super::insert::{Insert, insert_into};
 use super::search_index::write_search_index;
 use crate::sql::decode::counter;
+use crate::sql::inbox::refusal;
 use crate::sql::new_lines::{NewLine, NewLines};
 use crate::sql::rank;
 use crate::wire;
@@ -33,6 +34,7 @@ struct ChangeBatch;
 struct ChangeOrder;
 struct ChangeLine;
 struct ReleasePlacedUnits;
+struct NewMessages;
 struct NewOrders;
 struct NewLineRows;
 struct NewAllocations;
@@ -73,12 +75,16 @@ fn expect_one(written: QueryResult<usize>) -> Result<(), StoreError> {
 }
 
 /// Records the messages that are processed. One that was processed before is a conflict.
-fn write_inbox(connection: &mut SqliteConnection, messages: &[MessageId]) -> Result<(), StoreError> {
-    for message in messages {
-        let row = (inbox::source.eq(message.source()), inbox::message_id.eq(message.id()));
-        expect_one(diesel::insert_into(inbox::table).values(row).execute(connection))?;
-    }
-    Ok(())
+fn write_inbox(connection: &mut SqliteConnection, messages: &[InboxRecord]) -> Result<(), StoreError> {
+    static NEW: LazyLock<Insert<NewMessages>> =
+        LazyLock::new(|| insert_into!(inbox: source, message_id, processed_at, refusal));
+    NEW.rows(connection, messages, |statement, message| {
+        statement
+            .text(message.id.source())
+            .text(message.id.id())
+            .integer(message.processed_at.as_microsecond())
+            .optional_text(refusal(&message.ended))
+    })
 }
 
 fn write_product(connection: &mut SqliteConnection, change: &ProductChange) -> QueryResult<usize> {

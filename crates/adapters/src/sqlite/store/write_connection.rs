@@ -16,7 +16,7 @@ use super::super::error::store_error;
 use super::super::file::{Checked, FileConnection, FileGuard, LogLength, bind_to};
 use super::super::statement::statement;
 use super::deferred_index::{DeferredIndex, DeferredIndexBounds};
-use super::load::{are_new, load};
+use super::load::{are_new, load, processed};
 use super::write::{last_sequence, write};
 use crate::sql::new_lines::NewLines;
 use crate::sql::product_cache::{BaseVersions, ProductCache};
@@ -144,7 +144,7 @@ impl WriteConnection {
         (done.and_then(|done| self.confirm().map(|()| done)), good)
     }
 
-    /// What the scope would read, if the product cache has it. It knows nothing of processed messages.
+    /// What the scope would read, if the product cache has it. Processed messages are looked for: there is no other writer.
     fn cached(&mut self, scope: &Scope) -> Result<Option<Loaded>, StoreError> {
         // By hand, as every PRAGMA: the builder has none.
         let version: i64 = statement::<BigInt>("PRAGMA data_version")
@@ -158,7 +158,13 @@ impl WriteConnection {
         let Some(cached) = self.product_cache.get(scope) else {
             return Ok(None);
         };
-        Ok(are_new(&mut self.connection, scope)?.then_some(cached.loaded))
+        if !are_new(&mut self.connection, scope)? {
+            return Ok(None);
+        }
+        Ok(Some(Loaded {
+            processed: processed(&mut self.connection, &scope.messages)?,
+            ..cached.loaded
+        }))
     }
 
     fn store(&mut self, decided: Decided) -> Result<(bool, Decided), StoreError> {

@@ -1,10 +1,11 @@
 //! A message that is delivered twice takes effect once.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use earmark_application::{Decide, Decided, Store, StoreError};
-use earmark_domain::{ChangeSet, LineKey, MessageId, OrderId, Scope};
+use earmark_domain::{ChangeSet, InboxRecord, LineKey, MessageId, OrderId, Processed, Scope};
+use jiff::Timestamp;
 
 use super::super::SqliteStore;
 use super::{ShopFile, a_small_shop, key, renamed, sku, store};
@@ -14,8 +15,8 @@ fn message(id: &str) -> MessageId {
 }
 
 /// The messages of a scope that were processed before.
-async fn processed(shop: &SqliteStore, scope: &Scope) -> BTreeSet<MessageId> {
-    let found = Arc::new(Mutex::new(BTreeSet::new()));
+async fn processed(shop: &SqliteStore, scope: &Scope) -> BTreeMap<MessageId, Processed> {
+    let found = Arc::new(Mutex::new(BTreeMap::new()));
     let kept = found.clone();
     let decide: Decide = Arc::new(move |loaded| {
         *kept.lock().expect("no thread panicked") = loaded.processed;
@@ -31,7 +32,11 @@ async fn processed(shop: &SqliteStore, scope: &Scope) -> BTreeSet<MessageId> {
 
 fn with_message(changes: ChangeSet, id: &str) -> ChangeSet {
     ChangeSet {
-        inbox: vec![message(id)],
+        inbox: vec![InboxRecord {
+            id: message(id),
+            ended: Processed::Done,
+            processed_at: Timestamp::UNIX_EPOCH,
+        }],
         ..changes
     }
 }
@@ -40,7 +45,7 @@ fn with_message(changes: ChangeSet, id: &str) -> ChangeSet {
 async fn a_message_is_stored_with_its_changes_and_known_from_then_on() {
     let file = ShopFile::new();
     let shop = file.open().await;
-    // A scope that the product cache could serve, were it not for the messages.
+    // A scope that the product cache can serve, but for the messages.
     let scope = Scope {
         skus: [sku()].into(),
         lines: [LineKey {
@@ -53,10 +58,13 @@ async fn a_message_is_stored_with_its_changes_and_known_from_then_on() {
     };
     assert!(processed(&shop, &scope).await.is_empty());
     store(&shop, with_message(a_small_shop(), "1")).await.expect("stored");
-    assert_eq!(processed(&shop, &scope).await, [message("1")].into());
-    assert_eq!(processed(&shop, &scope).await, [message("1")].into());
+    assert_eq!(processed(&shop, &scope).await, [(message("1"), Processed::Done)].into());
+    assert_eq!(processed(&shop, &scope).await, [(message("1"), Processed::Done)].into());
     drop(shop);
-    assert_eq!(processed(&file.open().await, &scope).await, [message("1")].into());
+    assert_eq!(
+        processed(&file.open().await, &scope).await,
+        [(message("1"), Processed::Done)].into()
+    );
 }
 
 #[tokio::test]

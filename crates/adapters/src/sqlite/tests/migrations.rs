@@ -70,7 +70,8 @@ async fn the_baseline_can_be_undone_and_leaves_nothing() {
     let mut other = file.other_program();
     let (up, down) = BASELINE;
     in_one_transaction(&mut other, down).expect("undone");
-    let left = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '%diesel%'";
+    // SQLite keeps its own table of the numbers that it has given.
+    let left = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '%diesel%' AND name <> 'sqlite_sequence'";
     assert_eq!(number(&mut other, left), 0);
     in_one_transaction(&mut other, up).expect("done again");
 }

@@ -7,4 +7,5 @@ pub mod batches;
 pub mod envelope;
 pub mod orders;
 pub mod products;
+pub mod sources;
 pub mod subscriptions;

@@ -12,4 +12,5 @@ pub mod pages;
 pub mod products;
 pub mod quotes;
 pub mod shortages;
+pub mod sources;
 pub mod subscriptions;

@@ -12,6 +12,7 @@ mod nothing;
 mod orders;
 mod problem;
 mod products;
+mod sources;
 mod subscriptions;
 
 pub use batches::{ChangeBatch, CreateBatch, ExpectedRest, Receipt, Rest, RestWord};
@@ -29,4 +30,5 @@ pub use orders::{
 };
 pub use problem::Problem;
 pub use products::PutProduct;
+pub use sources::DeadMessages;
 pub use subscriptions::{ChangeSubscription, DeadLetters};

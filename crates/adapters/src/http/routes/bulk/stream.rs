@@ -29,9 +29,9 @@ use crate::http::request::body::cut_off;
 use crate::http::request::context::RequestContext;
 use crate::http::request::input::{Input, Mode, finish, json};
 use crate::http::response::problem::{Problem, behind};
-use crate::http::response::problem_kinds as kinds;
 use crate::http::response::reply::Reply;
 use crate::timeout::timeout;
+use crate::wire::answers::{answer_line, kinds};
 use crate::wire::commands::envelope::command;
 use crate::wire::reading::faults::Faults;
 
@@ -240,14 +240,8 @@ fn write_answer(text: &mut String, presented: &Presented) {
         body,
         unchanged,
     } = presented;
-    text.push_str("{\"status\":");
-    text.push_str(status.as_str());
-    if *unchanged {
-        text.push_str(",\"unchanged\":true");
-    }
-    text.push_str(",\"body\":");
-    text.push_str(body);
-    text.push_str("}\n");
+    text.push_str(&answer_line(status.as_u16(), *unchanged, body));
+    text.push('\n');
 }
 
 #[cfg(test)]

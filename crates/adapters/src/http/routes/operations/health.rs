@@ -8,8 +8,8 @@ use actix_web::{HttpResponse, get};
 use crate::http::api::Api;
 use crate::http::openapi::schema::{Health, HealthStatus};
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
 use crate::timeout::timeout;
+use crate::wire::answers::kinds;
 
 /// How long the store may take to answer a probe: less than the interval at which probes are usually sent.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use crate::http::request::input::Input;
 use crate::http::response::html::escaped;
 use crate::http::response::problem::Problem;
-use crate::http::response::problem_kinds as kinds;
+use crate::wire::answers::kinds;
 
 /// What a problem means
 ///
@@ -33,7 +33,7 @@ pub(crate) async fn problem_page(request: HttpRequest) -> Result<HttpResponse, P
          <p><a href=\"../docs/\">All calls</a></p>\n</main>\n</body>\n</html>\n",
         title = escaped(kind.title),
         code = escaped(kind.code),
-        status = kind.status.as_u16(),
+        status = kind.status,
         meaning = escaped(kind.meaning),
     );
     Ok(HttpResponse::Ok()

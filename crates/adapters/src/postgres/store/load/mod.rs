@@ -83,7 +83,7 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         backlog::pages(conn, first_pages),
         day::untold_delays(conn, scope),
         day::lines_to_break(conn, scope),
-        processed(conn, &scope.messages),
+        async { processed(conn, &scope.messages).await.map_err(store_error) },
     )?;
     // Products that only the locked batches and orders have led to, and what the products themselves lead to.
     let is_found = |product: &&ProductRecord| !scope.skus.contains(&product.sku);

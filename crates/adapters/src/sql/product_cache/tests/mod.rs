@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use earmark_domain::{
-    Allocate, BATCH_PAGE, Calendar, Command, Count, CreateBatch, DecisionContext, DispatchRecord, LineId, LineRequest,
-    Location, Locations, MessageId, OnShortage, OrderId, ProductRecord, Promising, Quantity, Reference, ServiceRead,
-    UnitOfWork, Units,
+    Allocate, BATCH_PAGE, Calendar, Command, Count, CreateBatch, DecisionContext, DispatchRecord, InboxRecord, LineId,
+    LineRequest, Location, Locations, MessageId, OnShortage, OrderId, Processed, ProductRecord, Promising, Quantity,
+    Reference, ServiceRead, UnitOfWork, Units,
 };
 use jiff::Timestamp;
 
@@ -185,11 +185,6 @@ fn a_scope_that_needs_more_than_placing_lines_does_is_not_served() {
         ..wants()
     };
     assert_eq!(product_cache.cached(&with_holds), None);
-    let with_a_message = Scope {
-        messages: [MessageId::new("shop", "m1").expect("a message id")].into(),
-        ..wants()
-    };
-    assert_eq!(product_cache.cached(&with_a_message), None);
     let from = |location| Scope {
         locations: [Location::new(location).expect("a location")].into(),
         ..wants()
@@ -300,7 +295,11 @@ fn depletion_and_holds_count_as_placing_only_with_a_new_version() {
         "a quote stores nothing"
     );
     let processed = ChangeSet {
-        inbox: vec![MessageId::new("shop", "m1").expect("a message id")],
+        inbox: vec![InboxRecord {
+            id: MessageId::new("shop", "m1").expect("a message id"),
+            ended: Processed::Done,
+            processed_at: Timestamp::UNIX_EPOCH,
+        }],
         ..ChangeSet::default()
     };
     assert!(!product_cache.only_places(&PendingProducts::default(), &processed));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ports::{Ids, RetryPolicy};
 
 /// How long to wait after so many attempts that failed, at least one.
-pub(super) fn wait_after(attempts: u32, policy: RetryPolicy, ids: &dyn Ids) -> Duration {
+pub(crate) fn wait_after(attempts: u32, policy: RetryPolicy, ids: &dyn Ids) -> Duration {
     let doublings = attempts.saturating_sub(1).min(31);
     let longest = policy.first.saturating_mul(1 << doublings).min(policy.longest);
     // From a half to the whole of it.

@@ -4,11 +4,11 @@ use earmark_application::CommandError;
 use earmark_domain::{LineKey, OrderId, Reference, Refusal, Remedy, Shortage, Term};
 use serde_json::{Map, Value, json};
 
-use super::problem::Problem;
-use super::problem_kinds::{self as kinds, Kind};
+use super::kinds::{self, Kind};
+use super::problem::ProblemDocument;
 use crate::wire::views::shortages::ShortageJson;
 
-impl From<&CommandError> for Problem {
+impl From<&CommandError> for ProblemDocument {
     fn from(error: &CommandError) -> Self {
         match error {
             CommandError::Refused(refusal) => refused(refusal),
@@ -26,19 +26,20 @@ fn words(terms: &[Term]) -> Vec<Value> {
 }
 
 /// The problem for a refusal.
-fn refused(refusal: &Refusal) -> Problem {
+fn refused(refusal: &Refusal) -> ProblemDocument {
     let message = || refusal.to_string();
-    let of_batch = |kind, reference: &Reference| Problem::new(kind, message()).with("reference", reference.as_str());
-    let of_order = |kind, order: &OrderId| Problem::new(kind, message()).with("order_id", order.as_str());
+    let of_batch =
+        |kind, reference: &Reference| ProblemDocument::new(kind, message()).with("reference", reference.as_str());
+    let of_order = |kind, order: &OrderId| ProblemDocument::new(kind, message()).with("order_id", order.as_str());
     let of_line = |kind: &'static Kind, key: &LineKey| of_order(kind, &key.order).with("line_id", key.line.as_str());
     match refusal {
         Refusal::UnknownSku(skus) => {
             let skus: Vec<Value> = skus.iter().map(|sku| sku.as_str().into()).collect();
-            Problem::new(&kinds::UNKNOWN_SKU, message()).with("skus", skus)
+            ProblemDocument::new(&kinds::UNKNOWN_SKU, message()).with("skus", skus)
         }
         Refusal::UnknownLocation(locations) => {
             let locations: Vec<Value> = locations.iter().map(|location| location.as_str().into()).collect();
-            Problem::new(&kinds::UNKNOWN_LOCATION, message()).with("locations", locations)
+            ProblemDocument::new(&kinds::UNKNOWN_LOCATION, message()).with("locations", locations)
         }
         Refusal::UnknownBatch(reference) => of_batch(&kinds::UNKNOWN_BATCH, reference),
         Refusal::UnknownOrder(order) => of_order(&kinds::UNKNOWN_ORDER, order),
@@ -60,7 +61,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::OrderCancelled(order) => of_order(&kinds::ORDER_CANCELLED, order),
         Refusal::OutOfStock(shortage) => {
             let detail = short(shortage).unwrap_or_else(|| format!("{}{}", message(), hint(&shortage.remedy)));
-            Problem::new(&kinds::OUT_OF_STOCK, detail).with_all(members(shortage))
+            ProblemDocument::new(&kinds::OUT_OF_STOCK, detail).with_all(members(shortage))
         }
         Refusal::Shortages(shortages) => {
             let hints = shortages.iter().filter(|shortage| short(shortage).is_some()).count();
@@ -68,7 +69,7 @@ fn refused(refusal: &Refusal) -> Problem {
                 0 => message(),
                 _ => format!("{}; {hints} of them would fit if `split` allowed it", message()),
             };
-            Problem::new(&kinds::OUT_OF_STOCK, detail).with("shortages", all(shortages))
+            ProblemDocument::new(&kinds::OUT_OF_STOCK, detail).with("shortages", all(shortages))
         }
         Refusal::BelowDispatched { reference, dispatched } => {
             of_batch(&kinds::BELOW_DISPATCHED, reference).with("dispatched", dispatched.get())
@@ -103,7 +104,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NotFirm(order) => of_order(&kinds::NOT_FIRM, order),
         Refusal::NotAllocated(keys) => {
             let lines: Vec<Value> = keys.iter().map(|key| key.line.as_str().into()).collect();
-            let problem = Problem::new(&kinds::NOT_ALLOCATED, message()).with("line_ids", lines);
+            let problem = ProblemDocument::new(&kinds::NOT_ALLOCATED, message()).with("line_ids", lines);
             match keys.first() {
                 Some(key) => problem.with("order_id", key.order.as_str()),
                 None => problem,
@@ -114,7 +115,7 @@ fn refused(refusal: &Refusal) -> Problem {
                 0 => "there is no such thing yet".to_owned(),
                 _ => message(),
             };
-            Problem::new(&kinds::STALE_VERSION, detail).with("version", *version)
+            ProblemDocument::new(&kinds::STALE_VERSION, detail).with("version", *version)
         }
     }
 }
@@ -154,12 +155,11 @@ fn members(shortage: &Shortage) -> Map<String, Value> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use actix_web::http::{StatusCode, header};
     use earmark_domain::{Count, LineId, LineState, Location, Quantity, Sku, Units};
 
     use super::*;
 
-    fn body(problem: &Problem) -> Value {
+    fn body(problem: &ProblemDocument) -> Value {
         serde_json::from_str(&problem.body()).expect("JSON")
     }
 
@@ -186,7 +186,7 @@ pub(crate) mod tests {
         let short = shortage(10, 3, 2, Remedy::Quantity(quantity(2)));
         let problem = refused(&Refusal::OutOfStock(short));
         let body = body(&problem);
-        assert_eq!(problem.status(), StatusCode::CONFLICT);
+        assert_eq!(problem.kind().status, 409);
         assert_eq!(body["type"], "/problems/out_of_stock");
         assert_eq!(body["requested"], 10);
         assert_eq!(body["available"], 3);
@@ -225,22 +225,6 @@ pub(crate) mod tests {
         ] {
             let refused = body(&refused(&Refusal::OutOfStock(shortage(9, 3, 3, remedy))));
             assert_eq!(refused["remedy"], expected);
-        }
-    }
-
-    #[test]
-    fn a_temporary_problem_says_when_to_retry() {
-        for error in [
-            CommandError::Busy,
-            CommandError::ShuttingDown,
-            CommandError::Unavailable,
-        ] {
-            let code = error.code();
-            let problem = Problem::from(&error);
-            assert_eq!(body(&problem)["code"], code);
-            let response = problem.response();
-            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-            assert!(response.headers().contains_key(header::RETRY_AFTER));
         }
     }
 
@@ -330,7 +314,7 @@ pub(crate) mod tests {
         for refusal in every() {
             let problem = refused(&refusal);
             assert_eq!(body(&problem)["code"], refusal.code());
-            assert!(problem.status().is_client_error());
+            assert!((400..500).contains(&problem.kind().status));
         }
     }
 
