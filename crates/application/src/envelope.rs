@@ -36,6 +36,16 @@ impl fmt::Display for Principal {
     }
 }
 
+/// The longest correlation id that is taken from outside, in bytes: it is stored with every event that is caused.
+const MAX_CORRELATION_ID: usize = 64;
+
+/// Whether an id from outside can be a correlation id, since it can safely be stored and logged: 1 to 64 visible
+/// characters of ASCII.
+#[must_use]
+pub fn is_correlation_id(text: &str) -> bool {
+    (1..=MAX_CORRELATION_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// A command in its envelope.
 #[derive(Debug, Clone)]
 pub struct Envelope {

@@ -26,7 +26,7 @@ pub use consumer::{Consumer, ConsumerPorts, decide_on_dead_messages};
 pub use decision::{Decide, Decided, Undecided};
 pub use delivery::{AfterRefusal, Chunk, Encode, EventTail, Follower, Relay, RelayPorts, TailError};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
-pub use envelope::{Envelope, Principal};
+pub use envelope::{Envelope, Principal, is_correlation_id};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
     Audit, BODY_BEGINNING_BYTES, BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH,

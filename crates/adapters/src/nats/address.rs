@@ -5,15 +5,16 @@ use std::str::FromStr;
 
 use crate::broker::{AddressError, BrokerAddress, Scheme};
 
-const SCHEME: Scheme = Scheme {
+pub(super) const SCHEME: Scheme = Scheme {
     plain: "nats",
     encrypted: "tls",
     both: "nats:// or tls://",
     port: 4222,
 };
 
-/// The longest name of a stream, in bytes: the server's own bound.
-const MAX_STREAM_NAME: usize = 255;
+/// The longest name of a stream, in bytes. The server's own bound is 255; with some words around it the name is in ids of
+/// messages and names of subscriptions, which have the same.
+const MAX_STREAM_NAME: usize = 240;
 
 /// The address of a stream: `nats://[user:password@]host[:port][,host[:port]…]/STREAM[?replicas=3]`, or `tls://…`.
 ///
@@ -31,52 +32,68 @@ impl FromStr for NatsAddress {
 
     fn from_str(url: &str) -> Result<Self, AddressError> {
         let mut broker = BrokerAddress::read(url, SCHEME)?;
-        let replicas = broker.take_parameter("replicas", "1, 3 or 5", |text| match text {
-            "1" => Some(1),
-            "3" => Some(3),
-            "5" => Some(5),
-            _ => None,
-        })?;
+        let replicas = take_replicas(&mut broker)?;
         broker.no_more_parameters()?;
-        let stream = std::mem::take(&mut broker.path);
-        if !is_stream_name(&stream) {
-            return Err(AddressError::Path(
-                "the name of a stream: at most 255 bytes, without white space and any of . * > / \\",
-            ));
-        }
+        let stream = take_stream(&mut broker)?;
         Ok(Self {
             broker,
             stream,
-            replicas: replicas.unwrap_or(1),
+            replicas,
         })
     }
 }
 
-fn is_stream_name(name: &str) -> bool {
+/// How many servers keep a stream that is made here.
+pub(super) fn take_replicas(broker: &mut BrokerAddress) -> Result<usize, AddressError> {
+    let replicas = broker.take_parameter("replicas", "1, 3 or 5", |text| match text {
+        "1" => Some(1),
+        "3" => Some(3),
+        "5" => Some(5),
+        _ => None,
+    })?;
+    Ok(replicas.unwrap_or(1))
+}
+
+/// The name of the stream.
+pub(super) fn take_stream(broker: &mut BrokerAddress) -> Result<String, AddressError> {
+    let stream = std::mem::take(&mut broker.path);
+    if is_stream_name(&stream) {
+        return Ok(stream);
+    }
+    Err(AddressError::Path(
+        "the name of a stream: at most 240 bytes, without white space and any of . * > / \\",
+    ))
+}
+
+/// Whether a stream, or a consumer of one, can have this name.
+pub(super) fn is_stream_name(name: &str) -> bool {
     let is_forbidden =
         |char: char| char.is_whitespace() || char.is_control() || matches!(char, '.' | '*' | '>' | '/' | '\\');
     !name.is_empty() && name.len() <= MAX_STREAM_NAME && !name.contains(is_forbidden)
 }
 
-impl NatsAddress {
-    /// What the addresses of its servers begin with.
-    pub(super) const fn scheme(&self) -> &'static str {
-        if self.broker.is_encrypted {
-            SCHEME.encrypted
-        } else {
-            SCHEME.plain
-        }
+/// What the addresses of servers begin with.
+pub(super) const fn scheme_of(broker: &BrokerAddress) -> &'static str {
+    if broker.is_encrypted {
+        SCHEME.encrypted
+    } else {
+        SCHEME.plain
     }
+}
+
+/// Writes an address without what may be secret.
+pub(super) fn write_public(f: &mut fmt::Formatter<'_>, broker: &BrokerAddress, stream: &str) -> fmt::Result {
+    write!(f, "{}://", scheme_of(broker))?;
+    for (index, host) in broker.hosts.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        write!(f, "{comma}{host}")?;
+    }
+    write!(f, "/{stream}")
 }
 
 impl fmt::Display for NatsAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://", self.scheme())?;
-        for (index, host) in self.broker.hosts.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{host}")?;
-        }
-        write!(f, "/{}", self.stream)
+        write_public(f, &self.broker, &self.stream)
     }
 }
 

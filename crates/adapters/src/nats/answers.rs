@@ -6,11 +6,11 @@ use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind, P
 use async_nats::jetstream::{self, ErrorCode, context};
 use earmark_application::PublishError;
 
-use crate::broker::unavailable;
+use crate::broker::{BrokerError, unavailable};
 
 /// An answer of JetStream that is an error. Those that only somebody who changes the settings can do something about
 /// are told apart; all others may pass.
-fn of_jetstream(error: &jetstream::Error) -> PublishError {
+pub(super) fn of_jetstream(error: &jetstream::Error) -> BrokerError {
     match error.error_code() {
         ErrorCode::JETSTREAM_NOT_ENABLED
         | ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
@@ -20,13 +20,13 @@ fn of_jetstream(error: &jetstream::Error) -> PublishError {
         | ErrorCode::STREAM_NOT_MATCH
         | ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED
         | ErrorCode::STREAM_SEALED
-        | ErrorCode::STREAM_SUBJECT_OVERLAP => PublishError::Unfit(error.to_string()),
+        | ErrorCode::STREAM_SUBJECT_OVERLAP => BrokerError::Unfit(error.to_string()),
         _ => unavailable(error),
     }
 }
 
 /// The stream was neither found nor made.
-pub(super) fn of_opening(error: &CreateStreamError) -> PublishError {
+pub(super) fn of_opening(error: &CreateStreamError) -> BrokerError {
     match error.kind() {
         CreateStreamErrorKind::JetStream(error) => of_jetstream(&error),
         _ => unavailable(error),
@@ -46,7 +46,7 @@ pub(super) fn of_publishing(error: &context::PublishError, index: usize) -> Publ
         (PublishErrorKind::WrongLastMessageId | PublishErrorKind::WrongLastSequence, Some(answer)) => {
             PublishError::OutOfStep(answer.to_string())
         }
-        (PublishErrorKind::StreamNotFound, _) => unavailable(&"no server takes messages for the stream"),
+        (PublishErrorKind::StreamNotFound, _) => unavailable(&"no server takes messages for the stream").into(),
         (_, Some(answer)) => match answer.error_code() {
             ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM | ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM => {
                 PublishError::Refused {
@@ -56,8 +56,8 @@ pub(super) fn of_publishing(error: &context::PublishError, index: usize) -> Publ
             }
             // Sent twice, and the first one is not stored yet.
             ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT => PublishError::OutOfStep(answer.to_string()),
-            _ => of_jetstream(answer),
+            _ => of_jetstream(answer).into(),
         },
-        (_, None) => unavailable(error),
+        (_, None) => unavailable(error).into(),
     }
 }

@@ -101,7 +101,8 @@ pub(super) async fn replay(
             Err(unavailable(&format_args!(
                 "it takes event {} for a duplicate, and does not have it",
                 event.id
-            )))
+            ))
+            .into())
         };
     }
     check(&stored, name, &tail).map_err(PublishError::OutOfStep)?;

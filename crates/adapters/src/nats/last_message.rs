@@ -49,7 +49,7 @@ pub(super) async fn find(stream: &Stream<Info>, books: &Books) -> Result<(LastPu
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
             return Ok((LastPublished::Unknown, tail));
         }
-        Err(error) => return Err(unavailable(&error)),
+        Err(error) => return Err(unavailable(&error).into()),
     };
     tail.in_order = event_in_order(&last, books)?;
     let place = match &tail.in_order {

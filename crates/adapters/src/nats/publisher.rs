@@ -73,12 +73,12 @@ impl Publisher for NatsPublisher {
         let mut slot = self.end.lock().await;
         let session = match slot.take() {
             Some(end) if !end.session.is_lost() => end.session,
-            _ => Session::open(&self.address, &*self.clock).await?,
+            _ => Session::open(&self.address.broker, &*self.clock).await?,
         };
         let finding = Box::pin(async {
             let stream = stream::open(session.context(), &self.address).await?;
             let (last, tail) = last_message::find(&stream, books).await?;
-            Ok((last, stream, tail))
+            Ok::<_, PublishError>((last, stream, tail))
         });
         let (last, stream, tail) = session.ask(&*self.clock, finding).await?;
         *slot = Some(End { session, stream, tail });

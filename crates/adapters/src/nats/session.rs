@@ -9,13 +9,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
-use async_nats::{ConnectOptions, Event, ServerAddr};
-use earmark_application::{Clock, PublishError};
+use async_nats::{ConnectOptions, Event, ServerAddr, ServerError};
+use earmark_application::Clock;
 use futures::future::{Either, select};
 use tokio::sync::watch;
 
-use super::address::NatsAddress;
-use crate::broker::{unavailable, within};
+use super::address::scheme_of;
+use super::subject::is_of_events;
+use crate::broker::{BrokerAddress, BrokerError, unavailable, within};
 
 /// How long connecting may take, to all of the address's servers together: shorter than a relay's lease.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -35,15 +36,15 @@ impl Session {
     /// Connects to one of the servers.
     ///
     /// # Errors
-    /// [`PublishError::Unavailable`].
-    pub(super) async fn open(address: &NatsAddress, clock: &dyn Clock) -> Result<Self, PublishError> {
-        let broker = &address.broker;
+    /// [`BrokerError::Unavailable`].
+    pub(super) async fn open(broker: &BrokerAddress, clock: &dyn Clock) -> Result<Self, BrokerError> {
+        let scheme = scheme_of(broker);
         let servers: Vec<ServerAddr> = broker
             .hosts
             .iter()
-            .map(|host| format!("{}://{host}", address.scheme()).parse())
+            .map(|host| format!("{scheme}://{host}").parse())
             .collect::<Result<_, _>>()
-            .map_err(|error: std::io::Error| PublishError::Unfit(error.to_string()))?;
+            .map_err(|error: std::io::Error| BrokerError::Unfit(error.to_string()))?;
         let (tell, lost) = watch::channel(None);
         let mut options = ConnectOptions::new()
             .name("earmark")
@@ -82,16 +83,16 @@ impl Session {
     /// Asks the server something, for at most [`ANSWERING`] and only while the connection stands.
     ///
     /// # Errors
-    /// That of the question, or [`PublishError::Unavailable`].
-    pub(super) async fn ask<T>(
+    /// That of the question, or [`BrokerError::Unavailable`].
+    pub(super) async fn ask<T, E: From<BrokerError>>(
         &self,
         clock: &dyn Clock,
-        question: impl Future<Output = Result<T, PublishError>>,
-    ) -> Result<T, PublishError> {
+        question: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let answer = async {
             match select(pin!(question), pin!(self.loss())).await {
                 Either::Left((answer, _)) => answer,
-                Either::Right((reason, _)) => Err(unavailable(&reason)),
+                Either::Right((reason, _)) => Err(unavailable(&reason).into()),
             }
         };
         within(clock, ANSWERING, answer).await
@@ -103,7 +104,7 @@ impl Session {
     }
 
     /// Ends when the connection is lost, and says why.
-    async fn loss(&self) -> String {
+    pub(super) async fn loss(&self) -> String {
         let mut lost = self.lost.clone();
         match lost.wait_for(Option::is_some).await {
             Ok(reason) => reason.clone().unwrap_or_default(),
@@ -117,7 +118,38 @@ impl Session {
 fn end_of(event: &Event) -> Option<String> {
     match event {
         Event::Disconnected | Event::Closed => Some("the connection is lost".to_owned()),
+        Event::ServerError(ServerError::Other(error)) if is_about_a_reply(error) => {
+            tracing::warn!(%error, "an answer to a message was not sent");
+            None
+        }
         Event::ServerError(error) => Some(error.to_string()),
         _ => None,
+    }
+}
+
+/// Whether the server refuses a message by permissions that is none of a stream or of its API: an answer, whose subject
+/// the sender of a command has chosen. No sender can end the session by a subject that it may not have.
+fn is_about_a_reply(error: &str) -> bool {
+    let subject = error.split_once("Permissions Violation for Publish to \"");
+    subject.is_some_and(|(_, subject)| !subject.starts_with('$') && !is_of_events(subject))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_that_a_sender_has_chosen_ends_no_session() {
+        let refused = |subject: &str| {
+            let error = format!("Permissions Violation for Publish to \"{subject}\"");
+            end_of(&Event::ServerError(ServerError::Other(error))).is_some()
+        };
+        assert!(!refused("desk.answers.7"));
+        assert!(!refused("_INBOX.7"));
+        assert!(refused("$JS.API.CONSUMER.MSG.NEXT.COMMANDS.earmark"));
+        assert!(refused("$JS.ACK.COMMANDS.earmark.1.2.3.4.5"));
+        assert!(refused("earmark.Allocated.LAMP"));
+        let other = ServerError::Other("Permissions Violation for Subscription to \"_INBOX.1\"".to_owned());
+        assert!(end_of(&Event::ServerError(other)).is_some());
     }
 }

@@ -55,7 +55,7 @@ fn misfit(config: &Config) -> Option<String> {
 }
 
 /// Whether a pattern takes all the subjects that another takes, which has no `>`.
-fn covers(pattern: &str, subjects: &str) -> bool {
+pub(super) fn covers(pattern: &str, subjects: &str) -> bool {
     let mut tokens = subjects.split('.');
     for wanted in pattern.split('.') {
         match (wanted, tokens.next()) {

@@ -6,6 +6,11 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 /// What every subject begins with.
 pub(super) const PREFIX: &str = "earmark";
 
+/// Whether a subject is that of an event, or of all that could be one.
+pub(super) fn is_of_events(subject: &str) -> bool {
+    subject.split('.').next() == Some(PREFIX)
+}
+
 /// What a token of a subject must not contain: what parts tokens, what stands for any token, and white space; and the
 /// escape itself. White space and letters outside of ASCII are escaped in any case.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'.').add(b'*').add(b'>').add(b'%');

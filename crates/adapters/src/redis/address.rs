@@ -8,7 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::broker::{AddressError, BrokerAddress, Scheme};
 
-const SCHEME: Scheme = Scheme {
+pub(super) const SCHEME: Scheme = Scheme {
     plain: "redis",
     encrypted: "rediss",
     both: "redis:// or rediss://",
@@ -21,8 +21,9 @@ const DEFAULT_STREAM: &str = "earmark";
 /// About how many entries a stream keeps whose address does not say: some 50 MB of memory.
 const DEFAULT_MAX_LENGTH: u64 = 100_000;
 
-/// The longest name of a stream, in bytes: it is in the name of the subscription.
-const MAX_STREAM_NAME: usize = 255;
+/// The longest name of a stream, in bytes: with some words around it, it is in ids of messages and in the name of the
+/// subscription, which have 255 characters at most.
+const MAX_NAME: usize = 240;
 
 /// The address of a stream: `redis://[user:password@]host[:port][/db][?stream=earmark&maxlen=100000]`, or `rediss://…`.
 ///
@@ -41,21 +42,13 @@ impl FromStr for RedisAddress {
 
     fn from_str(url: &str) -> Result<Self, AddressError> {
         let mut broker = BrokerAddress::read(url, SCHEME)?;
-        if broker.hosts.len() != 1 {
-            return Err(AddressError::Hosts { most: 1 });
-        }
-        let stream = broker.take_parameter("stream", "a name of 1 to 255 bytes", |text| {
-            (1..=MAX_STREAM_NAME).contains(&text.len()).then(|| text.to_owned())
-        })?;
+        one_host(&broker)?;
+        let stream = take_name(&mut broker, "stream")?;
         let positive = |text: &str| text.parse::<NonZeroU64>().ok();
         let max_length = broker.take_parameter("maxlen", "a number from 1", positive)?;
         broker.no_more_parameters()?;
-        let database = match std::mem::take(&mut broker.path) {
-            path if path.is_empty() => Ok(0),
-            path => path.parse(),
-        };
         Ok(Self {
-            database: database.map_err(|_| AddressError::Path("the number of a database"))?,
+            database: take_database(&mut broker)?,
             stream: stream.unwrap_or_else(|| DEFAULT_STREAM.to_owned()),
             max_length: max_length.map_or(DEFAULT_MAX_LENGTH, NonZeroU64::get),
             broker,
@@ -63,20 +56,48 @@ impl FromStr for RedisAddress {
     }
 }
 
+/// Replicas and clusters are not known here.
+pub(super) const fn one_host(broker: &BrokerAddress) -> Result<(), AddressError> {
+    if broker.hosts.len() == 1 {
+        return Ok(());
+    }
+    Err(AddressError::Hosts { most: 1 })
+}
+
+/// The name of a stream or of what belongs to one, if the address gives it.
+pub(super) fn take_name(broker: &mut BrokerAddress, parameter: &'static str) -> Result<Option<String>, AddressError> {
+    broker.take_parameter(parameter, "a name of 1 to 240 bytes", |text| {
+        (1..=MAX_NAME).contains(&text.len()).then(|| text.to_owned())
+    })
+}
+
+/// The number of the database.
+pub(super) fn take_database(broker: &mut BrokerAddress) -> Result<u16, AddressError> {
+    match std::mem::take(&mut broker.path) {
+        path if path.is_empty() => Ok(0),
+        path => path.parse().map_err(|_| AddressError::Path("the number of a database")),
+    }
+}
+
+/// Writes an address without what may be secret.
+pub(super) fn write_public(
+    f: &mut fmt::Formatter<'_>,
+    broker: &BrokerAddress,
+    database: u16,
+    stream: &str,
+) -> fmt::Result {
+    let scheme = if broker.is_encrypted {
+        SCHEME.encrypted
+    } else {
+        SCHEME.plain
+    };
+    let stream = utf8_percent_encode(stream, NON_ALPHANUMERIC);
+    write!(f, "{scheme}://{}/{database}?stream={stream}", broker.hosts[0])
+}
+
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.broker.is_encrypted {
-            SCHEME.encrypted
-        } else {
-            SCHEME.plain
-        };
-        write!(
-            f,
-            "{scheme}://{}/{}?stream={}",
-            self.broker.hosts[0],
-            self.database,
-            utf8_percent_encode(&self.stream, NON_ALPHANUMERIC)
-        )
+        write_public(f, &self.broker, self.database, &self.stream)
     }
 }
 

@@ -61,6 +61,6 @@ pub(super) async fn append(
         Ok(Some(other)) => Err(PublishError::OutOfStep(format!(
             "its last entry is {other} and not {last}"
         ))),
-        Err(error) => Err(answers::of(&error)),
+        Err(error) => Err(answers::of(&error).into()),
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use earmark_application::{Clock, PublishError};
+use earmark_application::Clock;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
-use super::address::RedisAddress;
 use super::answers;
-use crate::broker::within;
+use crate::broker::{BrokerAddress, BrokerError, within};
 
 /// How long connecting may take: shorter than a relay's lease.
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -30,12 +29,53 @@ pub(super) struct Connection {
     pub(super) max_argument: usize,
 }
 
-/// Connects.
+/// Connects, and asks what has to be known of the server.
 ///
 /// # Errors
-/// [`PublishError::Unavailable`].
-pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result<Connection, PublishError> {
-    let broker = &address.broker;
+/// [`BrokerError::Unavailable`].
+pub(super) async fn connect(
+    broker: &BrokerAddress,
+    database: u16,
+    clock: &dyn Clock,
+) -> Result<Connection, BrokerError> {
+    let client = client_of(broker, database, ProtocolVersion::RESP2)?;
+    let connecting = async {
+        let mut link = open(&client, AsyncConnectionConfig::new()).await?;
+        let max_argument = max_argument(&mut link).await?;
+        Ok(Connection { link, max_argument })
+    };
+    within(clock, CONNECTING, connecting).await
+}
+
+/// Connects, and does no more.
+///
+/// # Errors
+/// [`BrokerError::Unavailable`].
+pub(super) async fn link_to(
+    client: &Client,
+    config: AsyncConnectionConfig,
+    clock: &dyn Clock,
+) -> Result<MultiplexedConnection, BrokerError> {
+    within(clock, CONNECTING, open(client, config)).await
+}
+
+async fn open(client: &Client, config: AsyncConnectionConfig) -> Result<MultiplexedConnection, BrokerError> {
+    let config = config
+        .set_connection_timeout(Some(CONNECTING))
+        .set_response_timeout(Some(ANSWERING));
+    let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+    connected.map_err(|error| answers::of(&error))
+}
+
+/// Whoever connects to a database of a server.
+///
+/// # Errors
+/// [`BrokerError`]: its address is none.
+pub(super) fn client_of(
+    broker: &BrokerAddress,
+    database: u16,
+    protocol: ProtocolVersion,
+) -> Result<Client, BrokerError> {
     let host = &broker.hosts[0];
     let socket = if broker.is_encrypted {
         ConnectionAddr::TcpTls {
@@ -47,7 +87,9 @@ pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result
     } else {
         ConnectionAddr::Tcp(host.name.clone(), host.port)
     };
-    let mut settings = RedisConnectionInfo::default().set_db(address.database.into());
+    let mut settings = RedisConnectionInfo::default()
+        .set_db(database.into())
+        .set_protocol(protocol);
     if let Some(credentials) = &broker.credentials {
         if !credentials.user.is_empty() {
             settings = settings.set_username(&credentials.user);
@@ -57,20 +99,10 @@ pub(super) async fn connect(address: &RedisAddress, clock: &dyn Clock) -> Result
         }
     }
     let info = socket.into_connection_info().map_err(|error| answers::of(&error))?;
-    let client = Client::open(info.set_redis_settings(settings)).map_err(|error| answers::of(&error))?;
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECTING))
-        .set_response_timeout(Some(ANSWERING));
-    let connecting = async {
-        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-        let mut link = connected.map_err(|error| answers::of(&error))?;
-        let max_argument = max_argument(&mut link).await?;
-        Ok(Connection { link, max_argument })
-    };
-    within(clock, CONNECTING, connecting).await
+    Client::open(info.set_redis_settings(settings)).map_err(|error| answers::of(&error))
 }
 
-async fn max_argument(link: &mut MultiplexedConnection) -> Result<usize, PublishError> {
+async fn max_argument(link: &mut MultiplexedConnection) -> Result<usize, BrokerError> {
     const SETTING: &str = "proto-max-bulk-len";
     let asked = redis::cmd("CONFIG").arg("GET").arg(SETTING).query_async(link).await;
     match asked {

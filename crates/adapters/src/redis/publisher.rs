@@ -110,7 +110,7 @@ impl Publisher for RedisPublisher {
         // A connection that was used without a fault may be used on: if it is broken by now, this question fails.
         let mut connection = match slot.take() {
             Some(end) => end.connection,
-            None => connect(&self.address, &*self.clock).await?,
+            None => connect(&self.address.broker, self.address.database, &*self.clock).await?,
         };
         let finding = last_entry::find(&mut connection.link, &self.address.stream, books);
         let (found, last) = within(&*self.clock, ANSWERING, finding).await?;

@@ -1,4 +1,4 @@
-//! The publishers to message brokers, each with a server of its own: what they keep through kills, cut connections,
+//! The publishers to message brokers and the sources of commands, each with a server of its own: what they keep through kills, cut connections,
 //! lost files and rivals, and what they refuse.
 //!
 //! The servers are `nats-server` and `redis-server` on the search path, or the programs that `EARMARK_TEST_NATS` and
@@ -10,6 +10,7 @@
 )]
 
 mod cases;
+mod commands;
 mod jetstream;
 mod log;
 mod redis_streams;

@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
-use earmark_application::{Ids, Principal};
+use earmark_application::{Ids, Principal, is_correlation_id};
 use uuid::Uuid;
 
 /// The header of a request's id, in requests and responses.
 pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The longest id that is accepted from a caller: it is stored with every event that the request causes.
-const MAX_REQUEST_ID: usize = 64;
 
 /// The context of a request. The middleware stores it in the extensions of the request.
 #[derive(Debug, Clone)]
@@ -42,8 +39,7 @@ pub(crate) fn request_id(headers: &HeaderMap, ids: &dyn Ids) -> Arc<str> {
 /// The caller's id, if it can safely be stored and logged.
 fn callers_id(headers: &HeaderMap) -> Option<Arc<str>> {
     let id = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
-    let valid = (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    valid.then(|| Arc::from(id))
+    is_correlation_id(id).then(|| Arc::from(id))
 }
 
 #[cfg(test)]

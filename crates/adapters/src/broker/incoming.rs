@@ -1,0 +1,111 @@
+//! What a command that comes as a message bears: an id by which a repeat is recognised, a body of a bounded length, and
+//! the id of the request that it belongs to.
+
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use earmark_application::{BODY_BEGINNING_BYTES, Body, SourceError, is_correlation_id};
+use earmark_domain::MessageId;
+use sha2::{Digest, Sha256};
+
+use super::address::{AddressError, BrokerAddress};
+use crate::wire::MAX_COMMAND_BYTES;
+
+/// After how many seconds a message that was delivered and not acknowledged goes to another instance, if the address does
+/// not say. So long may the database be away until messages come a second time, and so long do those of an instance that
+/// was killed wait.
+const DEFAULT_ACK_WAIT: u64 = 30;
+
+/// What it may be: long enough to say in time that a message is still worked on, and an hour at most.
+const ACK_WAITS: RangeInclusive<u64> = 10..=3_600;
+
+/// The least that a consumer which was made by somebody else may wait for an acknowledgement.
+pub(crate) const MIN_ACK_WAIT: Duration = Duration::from_secs(*ACK_WAITS.start());
+
+/// For how long the broker waits for an acknowledgement.
+pub(crate) fn take_ack_wait(broker: &mut BrokerAddress) -> Result<Duration, AddressError> {
+    let seconds = broker.take_parameter("ack_wait", "a number of seconds from 10 to 3600", |text| {
+        text.parse().ok().filter(|seconds| ACK_WAITS.contains(seconds))
+    })?;
+    Ok(Duration::from_secs(seconds.unwrap_or(DEFAULT_ACK_WAIT)))
+}
+
+/// A body that is not longer than a command may be, and otherwise its beginning. `length` is that of the whole, in bytes;
+/// of one that is too long, `bytes` may be a beginning.
+pub(crate) fn body_of(bytes: &[u8], length: usize) -> Body {
+    if length <= MAX_COMMAND_BYTES {
+        return Body::Whole(bytes.to_vec());
+    }
+    Body::TooLong {
+        bytes: length,
+        beginning: bytes[..bytes.len().min(BODY_BEGINNING_BYTES)].to_vec(),
+    }
+}
+
+/// The id of a message. One that the inbox can't store, because it is too long or has control characters, is as good an
+/// id as any other: the digest of it takes its place.
+///
+/// # Errors
+/// [`SourceError::Unfit`]: the name of the source can't be stored.
+pub(crate) fn message_id(source: &str, id: &str) -> Result<MessageId, SourceError> {
+    MessageId::new(source, id)
+        .or_else(|_| MessageId::new(source, &format!("sha256:{}", digest_of(id.as_bytes()))))
+        .map_err(|error| SourceError::Unfit(error.to_string()))
+}
+
+/// The SHA-256 of some bytes, in hexadecimal digits.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string takes all that is written to it");
+            text
+        })
+}
+
+/// The id of a request, if it can safely be stored and logged. Others count as none, as in a request by HTTP.
+pub(crate) fn correlation_id(text: &str) -> Option<Arc<str>> {
+    is_correlation_id(text).then(|| Arc::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_kept_as_it_is_if_it_can_be_stored() {
+        let id = message_id("post/office", "order 7").expect("an id");
+        assert_eq!((id.source(), id.id()), ("post/office", "order 7"));
+    }
+
+    #[test]
+    fn an_id_that_can_not_be_stored_is_recognised_all_the_same() {
+        let long = "x".repeat(256);
+        for id in [&long, "a\tb", "\u{85}"] {
+            let stored = message_id("post/office", id).expect("an id");
+            assert!(stored.id().starts_with("sha256:"), "{stored}");
+            assert_eq!(message_id("post/office", id), Ok(stored));
+        }
+        assert_ne!(message_id("p", &long), message_id("p", &format!("{long}x")));
+        assert!(message_id(&long, "1").is_err());
+    }
+
+    #[test]
+    fn of_a_body_that_is_too_long_the_beginning_is_kept() {
+        let whole = vec![b'x'; MAX_COMMAND_BYTES];
+        assert_eq!(body_of(&whole, whole.len()), Body::Whole(whole.clone()));
+        let beginning = vec![b'x'; BODY_BEGINNING_BYTES];
+        let longer = vec![b'x'; MAX_COMMAND_BYTES + 1];
+        let bytes = longer.len();
+        assert_eq!(
+            body_of(&longer, longer.len()),
+            Body::TooLong {
+                bytes,
+                beginning: beginning.clone()
+            }
+        );
+        assert_eq!(body_of(&beginning, bytes), Body::TooLong { bytes, beginning });
+    }
+}

@@ -1,0 +1,7 @@
+//! The sources of commands, each with a server of its own.
+
+mod cases;
+mod channel;
+mod jetstream;
+mod redis_streams;
+mod support;
