@@ -6,7 +6,7 @@ use earmark_application::{CommandSource, Reply, SourceError};
 use redis::AsyncCommands;
 use redis::streams::StreamInfoConsumersReply;
 
-use super::support::{CommandBroker, ids, numbered, open, redis_source, take, texts};
+use super::support::{CommandBroker, has_length, ids, numbered, open, redis_source, take, texts};
 use crate::servers::RedisServer;
 use crate::support::{connection, in_time};
 
@@ -58,7 +58,7 @@ async fn an_entry_without_a_command_is_told_as_what_it_is() {
             texts(&messages),
             ["an entry without the field command: greeting=hello to=all", ""]
         );
-        assert_eq!(broker.length().await, 0);
+        has_length(&broker, 0).await;
     })
     .await;
 }
@@ -93,11 +93,11 @@ async fn entries_stay_while_others_read_the_stream() {
         let () = connection.xgroup_create(STREAM, "others", "0").await.expect("a group");
         broker.send(&numbered(0..3)).await;
         take(&source, 3).await;
-        assert_eq!(broker.length().await, 3);
+        has_length(&broker, 3).await;
         let _: bool = connection.xgroup_destroy(STREAM, "others").await.expect("it is gone");
         broker.send(&numbered(3..5)).await;
         take(&source, 2).await;
-        assert_eq!(broker.length().await, 3);
+        has_length(&broker, 3).await;
     })
     .await;
 }

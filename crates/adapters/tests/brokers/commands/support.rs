@@ -1,9 +1,11 @@
 //! The brokers as those see them who send commands, and what sources deliver.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
+use async_nats::jetstream::context::PublishAckFuture;
 use async_trait::async_trait;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::nats::NatsCommandSource;
@@ -90,8 +92,13 @@ impl CommandBroker for NatsServer {
 
     async fn send(&self, commands: &[Sent]) {
         let context = context(self.port()).await;
-        let mut sent = Vec::new();
+        let mut sent = VecDeque::new();
         for command in commands {
+            // The client takes no more before some of these are stored.
+            if sent.len() >= 1_000 {
+                let oldest: PublishAckFuture = sent.pop_front().expect("the oldest");
+                oldest.await.expect("it is stored");
+            }
             let mut headers = HeaderMap::new();
             let of = [
                 ("Nats-Msg-Id", &command.id),
@@ -105,7 +112,7 @@ impl CommandBroker for NatsServer {
             }
             let body = command.body.clone().into();
             let published = context.publish_with_headers("commands.desk", headers, body).await;
-            sent.push(published.expect("it is sent"));
+            sent.push_back(published.expect("it is sent"));
         }
         for stored in sent {
             stored.await.expect("it is stored");
@@ -286,6 +293,16 @@ pub(super) async fn take(source: &dyn CommandSource, count: usize) -> Vec<Messag
     let acknowledged = source.acknowledge(&deliveries(&messages)).await;
     acknowledged.expect("they are acknowledged");
     messages
+}
+
+/// Waits until the stream has so many messages: acknowledgements are under way.
+pub(super) async fn has_length<B: CommandBroker>(broker: &B, length: usize) {
+    let started = Instant::now();
+    while broker.length().await != length {
+        let in_time = started.elapsed() < Duration::from_secs(5);
+        assert!(in_time, "it has {} messages instead of {length}", broker.length().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Hears that there is nothing to take for a while.
