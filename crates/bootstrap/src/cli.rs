@@ -228,6 +228,7 @@ events.after_refusal         wait, follow: events of a product behind one that a
 events.webhook_secrets       whsec_…: what webhooks are signed with; two while one is changed
 events.webhook_networks      hosts and networks of the own network that webhooks may reach, as in 10.0.0.0/8
 events.webhook_parallel      requests to webhooks that are under way at once
+commands.urls                where commands come from as messages: nats://HOST:PORT/STREAM, redis://HOST
 promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more; off: it always is
 promising.time_zone          whose day it is: a name of the IANA database, as in Europe/Vienna
 promising.improve            off, at_risk, all: which lines move to better stock when there is some

@@ -110,11 +110,11 @@ const ADAPTERS: Layers = Layers {
     ],
 };
 
-/// Addresses and answers of brokers, then waits with a bound.
+/// Addresses and answers of brokers, then what comes from them and waits with a bound.
 const BROKER: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "broker",
-    order: &[&["address", "answers"], &["patience"]],
+    order: &[&["address", "answers"], &["incoming", "patience"]],
 };
 
 /// The clock that does not believe every step, then the port.
@@ -193,15 +193,17 @@ const MESSAGES: Layers = Layers {
     order: &[&["answers"], &["book", "commands"]],
 };
 
-/// Addresses and answers, then the connection and the stream, then what is published to it, then the port.
+/// Addresses and answers, then the connection and the stream, then what is published to it and comes from it, then the ports.
 const NATS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "nats",
     order: &[
         &["address", "answers", "subject"],
         &["last_message", "session", "stream"],
-        &["delivery"],
-        &["publisher"],
+        &["commands::address", "delivery"],
+        &["commands::message", "commands::pull", "commands::stream"],
+        &["commands::session"],
+        &["commands", "publisher"],
     ],
 };
 
@@ -228,14 +230,19 @@ const POSTGRES: Layers = Layers {
     ],
 };
 
-/// Addresses, answers and ids, then the connection and the stream, then what is appended to it, then the port.
+/// Addresses, answers and ids, then the connection and the stream, then what is appended to it and comes from it, then the
+/// ports.
 const REDIS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "redis",
     order: &[
         &["address", "answers", "entry_id", "line_allocated"],
         &["append", "connection", "last_entry"],
-        &["publisher"],
+        &["commands::address"],
+        &["commands::scripts"],
+        &["commands::session"],
+        &["commands", "channel::heard"],
+        &["channel", "publisher"],
     ],
 };
 

@@ -1,12 +1,13 @@
 //! What a command that comes as a message bears: an id by which a repeat is recognised, a body of a bounded length, and
 //! the id of the request that it belongs to.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{BODY_BEGINNING_BYTES, Body, SourceError, is_correlation_id};
+use earmark_application::{BODY_BEGINNING_BYTES, Body, Message, RECEIVED_BYTES, SourceError, is_correlation_id};
 use earmark_domain::MessageId;
 use sha2::{Digest, Sha256};
 
@@ -18,15 +19,16 @@ use crate::wire::MAX_COMMAND_BYTES;
 /// was killed wait.
 const DEFAULT_ACK_WAIT: u64 = 30;
 
-/// What it may be: long enough to say in time that a message is still worked on, and an hour at most.
-const ACK_WAITS: RangeInclusive<u64> = 10..=3_600;
+/// What it may be: long enough to say in time that a message is still worked on, which a consumer does every ten seconds,
+/// and an hour at most.
+const ACK_WAITS: RangeInclusive<u64> = 20..=3_600;
 
 /// The least that a consumer which was made by somebody else may wait for an acknowledgement.
 pub(crate) const MIN_ACK_WAIT: Duration = Duration::from_secs(*ACK_WAITS.start());
 
 /// For how long the broker waits for an acknowledgement.
 pub(crate) fn take_ack_wait(broker: &mut BrokerAddress) -> Result<Duration, AddressError> {
-    let seconds = broker.take_parameter("ack_wait", "a number of seconds from 10 to 3600", |text| {
+    let seconds = broker.take_parameter("ack_wait", "a number of seconds from 20 to 3600", |text| {
         text.parse().ok().filter(|seconds| ACK_WAITS.contains(seconds))
     })?;
     Ok(Duration::from_secs(seconds.unwrap_or(DEFAULT_ACK_WAIT)))
@@ -65,6 +67,19 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
         })
 }
 
+/// Takes the oldest messages of those that are here: at most so many, and no more bytes of bodies than are received at
+/// once, but for the last one.
+pub(crate) fn take(ready: &mut VecDeque<Message>, most: usize) -> Vec<Message> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    while taken.len() < most && bytes < RECEIVED_BYTES {
+        let Some(message) = ready.pop_front() else { break };
+        let (Body::Whole(kept) | Body::TooLong { beginning: kept, .. }) = &message.body;
+        bytes += kept.len();
+        taken.push(message);
+    }
+    taken
+}
+
 /// The id of a request, if it can safely be stored and logged. Others count as none, as in a request by HTTP.
 pub(crate) fn correlation_id(text: &str) -> Option<Arc<str>> {
     is_correlation_id(text).then(|| Arc::from(text))
@@ -72,6 +87,8 @@ pub(crate) fn correlation_id(text: &str) -> Option<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
+    use earmark_application::DeliveryId;
+
     use super::*;
 
     #[test]
@@ -90,6 +107,27 @@ mod tests {
         }
         assert_ne!(message_id("p", &long), message_id("p", &format!("{long}x")));
         assert!(message_id(&long, "1").is_err());
+    }
+
+    #[test]
+    fn so_many_bytes_are_taken_at_once() {
+        let message = |number: u64| Message {
+            id: None,
+            body: Body::Whole(vec![b'x'; RECEIVED_BYTES / 2 - 1]),
+            correlation_id: None,
+            reply_to: None,
+            delivery: DeliveryId(number),
+        };
+        let mut ready: VecDeque<Message> = (0..7).map(message).collect();
+        let mut take = |most| {
+            let taken = take(&mut ready, most);
+            taken.iter().map(|message| message.delivery.0).collect::<Vec<_>>()
+        };
+        assert_eq!(take(100), [0, 1, 2]);
+        assert_eq!(take(2), [3, 4]);
+        assert_eq!(take(0), [0; 0]);
+        assert_eq!(take(100), [5, 6]);
+        assert_eq!(take(100), [0; 0]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The publishers to message brokers and the sources of commands, each with a server of its own: what they keep through kills, cut connections,
-//! lost files and rivals, and what they refuse.
+//! The publishers to message brokers, and the sources of commands, each with a server of its own: what they keep through
+//! kills, cut connections, lost files and rivals, and what they refuse.
 //!
 //! The servers are `nats-server` and `redis-server` on the search path, or the programs that `EARMARK_TEST_NATS` and
 //! `EARMARK_TEST_REDIS` name. `cargo xtask test` turns these tests on.

@@ -7,7 +7,7 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 21] = [
+pub(super) const NAMES: [&str; 22] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -19,6 +19,7 @@ pub(super) const NAMES: [&str; 21] = [
     "events.webhook_secrets",
     "events.webhook_networks",
     "events.webhook_parallel",
+    "commands.urls",
     "promising.overdue_grace_days",
     "promising.time_zone",
     "promising.improve",
@@ -33,7 +34,7 @@ pub(super) const NAMES: [&str; 21] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 12] = [
+pub(super) const DEFAULTS: [(&str, &str); 13] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
@@ -41,6 +42,7 @@ pub(super) const DEFAULTS: [(&str, &str); 12] = [
     ("events.urls", ""),
     ("events.after_refusal", "wait"),
     ("events.webhook_parallel", "256"),
+    ("commands.urls", ""),
     ("promising.overdue_grace_days", "7"),
     ("promising.time_zone", "UTC"),
     ("promising.improve", "at_risk"),

@@ -14,9 +14,11 @@ use super::catalogue::NAMES;
 use super::error::SettingsError;
 use super::layers::Layers;
 use super::secrets::{MASK, Secret, masked, refused};
-use super::sink_url::{SinkUrl, SinkUrls, masked_list};
+use super::sink_url::{SinkKind, SinkUrl};
 use super::source::{Source, Sourced};
+use super::source_url::{SourceKind, SourceUrl};
 use super::store_url::StoreUrl;
+use super::url_list::{ListedUrls, masked_list};
 use super::values::{
     AfterRefusalWord, Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS,
     QueueTimeout, Secrets, Switch, Words, Zone,
@@ -28,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) http: HttpSettings,
     pub(crate) events: EventSettings,
+    pub(crate) commands: CommandSettings,
     pub(crate) log: LogSettings,
     pub(crate) promising: Promising,
     /// The shop's calendar.
@@ -66,6 +69,12 @@ pub(crate) struct EventSettings {
     pub(crate) webhook_networks: Vec<String>,
     /// How many requests to webhooks are under way at once.
     pub(crate) webhook_parallel: NonZeroUsize,
+}
+
+/// Where commands come from as messages.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandSettings {
+    pub(crate) sources: Vec<SourceUrl>,
 }
 
 /// What is logged, and in which format.
@@ -141,7 +150,8 @@ impl ListedSetting {
 /// The value of a setting as it is shown.
 fn shown(name: &str, text: &str) -> String {
     match name {
-        "events.urls" => masked_list(text),
+        "events.urls" => masked_list::<SinkKind>(text),
+        "commands.urls" => masked_list::<SourceKind>(text),
         "events.webhook_secrets" if text.is_empty() => String::new(),
         "events.webhook_secrets" => MASK.to_owned(),
         _ => masked(text),
@@ -198,11 +208,20 @@ impl Settings {
                 },
             },
             events: EventSettings {
-                sinks: values.list::<SinkUrls>("events.urls")?.unwrap_or_default().0,
+                sinks: values
+                    .list::<ListedUrls<SinkKind>>("events.urls")?
+                    .unwrap_or_default()
+                    .0,
                 after_refusal: values.required::<AfterRefusalWord>("events.after_refusal")?.0,
                 webhook_secrets: values.list::<Secrets>("events.webhook_secrets")?.unwrap_or_default().0,
                 webhook_networks: values.list::<Words>("events.webhook_networks")?.unwrap_or_default().0,
                 webhook_parallel: values.required::<Count<MAX_COUNT>>("events.webhook_parallel")?.0,
+            },
+            commands: CommandSettings {
+                sources: values
+                    .list::<ListedUrls<SourceKind>>("commands.urls")?
+                    .unwrap_or_default()
+                    .0,
             },
             log: LogSettings {
                 format: values.required("log.format")?,

@@ -12,15 +12,18 @@ mod layers;
 mod secrets;
 mod sink_url;
 mod source;
+mod source_url;
 mod store_url;
+mod url_list;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use effective::{EventSettings, LogSettings, Settings, StoreSettings};
+pub(crate) use effective::{CommandSettings, EventSettings, LogSettings, Settings, StoreSettings};
 pub(crate) use layers::{Flag, Layers};
 pub(crate) use secrets::{Secret, masked, masked_arguments};
 pub(crate) use sink_url::{SinkKind, SinkUrl};
+pub(crate) use source_url::{SourceKind, SourceUrl};
 pub(crate) use store_url::StoreUrl;
 pub(crate) use values::{Listen, LogFormat};

@@ -192,7 +192,7 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
          store.connections, store.migrate, http.listen, http.hosts, http.base_path, events.urls, \
          events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \
-         promising.overdue_grace_days, \
+         commands.urls, promising.overdue_grace_days, \
          promising.time_zone, promising.improve, log.format, log.level, \
          engine.threads, engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
@@ -300,4 +300,21 @@ fn sinks_are_shown_without_their_secrets() {
     assert_eq!(settings.events.sinks.len(), 2);
     let shown = format!("{:?} {:?}", settings.events, settings.list);
     assert!(shown.contains("broker/EVENTS") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn sources_are_shown_without_their_secrets() {
+    let urls = "nats://me:s3cret@broker,other/COMMANDS,redis://:s3cret@cache?stream=desk";
+    let settings = read("", &[("EARMARK__COMMANDS__URLS", urls)], None).expect("they are right");
+    assert_eq!(settings.commands.sources.len(), 2);
+    let shown = format!("{:?} {:?}", settings.commands, settings.list);
+    assert!(
+        shown.contains("broker,other/COMMANDS") && !shown.contains("s3cret"),
+        "{shown}"
+    );
+    let message = refused("", &[("EARMARK__COMMANDS__URLS", "kafka://me:s3cret@a")]);
+    assert!(
+        message.contains("commands.urls") && !message.contains("s3cret"),
+        "{message}"
+    );
 }

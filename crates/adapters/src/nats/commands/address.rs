@@ -85,7 +85,7 @@ mod tests {
             "nats://host",
             "nats://host/S?durable=a.b",
             "nats://host/S?durable=",
-            "nats://host/S?ack_wait=9",
+            "nats://host/S?ack_wait=19",
             "nats://host/S?ack_wait=soon",
             "nats://host/S?subjects=a",
         ] {

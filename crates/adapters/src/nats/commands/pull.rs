@@ -9,13 +9,10 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::BatchConfig;
 use async_nats::{Client, Message, StatusCode, Subscriber};
-use earmark_application::{Clock, SourceError};
+use earmark_application::{Clock, RECEIVED_BYTES, SourceError};
 use futures::StreamExt;
 
 use crate::broker::{BrokerError, unavailable};
-
-/// The most bytes of messages that one pull brings.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long a pull waits in the server for messages.
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -135,7 +132,7 @@ impl Pulls {
         let (batch, bytes) = if self.is_too_large {
             (1, None)
         } else {
-            let bytes = bounded(MAX_BYTES, limits.max_bytes);
+            let bytes = bounded(RECEIVED_BYTES, limits.max_bytes);
             (bounded(most.max(1), limits.max_batch), Some(bytes))
         };
         let request = BatchConfig {

@@ -17,7 +17,7 @@ use super::address::NatsCommandsAddress;
 use super::message;
 use super::pull::Pulls;
 use super::stream::{self, Opened};
-use crate::broker::unavailable;
+use crate::broker::{incoming, unavailable};
 
 /// How long it waits for a message that the server is about to send, when it has some already: the larger the groups in
 /// which messages are taken, the less each costs.
@@ -110,8 +110,7 @@ impl CommandSession {
             inbox.more = read.more;
             inbox.ready.push_back(read.message);
         }
-        let taken = inbox.ready.len().min(most);
-        Ok(inbox.ready.drain(..taken).collect())
+        Ok(incoming::take(&mut inbox.ready, most))
     }
 
     /// The next message, if it is here within the time that is left.

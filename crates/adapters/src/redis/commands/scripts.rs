@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use earmark_application::{BODY_BEGINNING_BYTES, DeliveryId, Message, Reply, SourceError};
+use earmark_application::{BODY_BEGINNING_BYTES, DeliveryId, Message, RECEIVED_BYTES, Reply, SourceError};
 use redis::aio::MultiplexedConnection;
 use redis::streams::StreamReadReply;
 use redis::{RedisError, Script, ScriptInvocation};
@@ -13,9 +13,6 @@ use super::address::RedisCommandsAddress;
 use crate::broker::BrokerError;
 use crate::broker::incoming::{body_of, correlation_id, message_id};
 use crate::wire::MAX_COMMAND_BYTES;
-
-/// The most bytes of commands that are taken at once: one more command than that, at worst.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long the server waits for an entry: shorter than any answer may take.
 const BLOCK: Duration = Duration::from_secs(2);
@@ -148,7 +145,7 @@ pub(super) async fn take(
         .arg(consumer)
         .arg(from)
         .arg(most)
-        .arg(MAX_BYTES);
+        .arg(RECEIVED_BYTES);
     found(call, link).await
 }
 
@@ -168,7 +165,7 @@ pub(super) async fn claim(
         .arg(consumer)
         .arg(cursor)
         .arg(most)
-        .arg(MAX_BYTES);
+        .arg(RECEIVED_BYTES);
     call_with.arg(milliseconds(address.ack_wait));
     found(call, link).await
 }

@@ -16,7 +16,7 @@ use redis::{AsyncConnectionConfig, ProtocolVersion};
 use super::super::connection::{ANSWERING, client_of, link_to};
 use super::address::RedisCommandsAddress;
 use super::scripts::{self, Found};
-use crate::broker::{BrokerError, within};
+use crate::broker::{BrokerError, incoming, within};
 
 /// The most entries that one call to the server concerns: it does nothing else meanwhile, for a few milliseconds.
 const MAX_AT_ONCE: usize = 500;
@@ -126,8 +126,7 @@ impl CommandSession {
                 Either::Right(((), _)) => break,
             }
         }
-        let taken = inbox.ready.len().min(most);
-        Ok(inbox.ready.drain(..taken).collect())
+        Ok(incoming::take(&mut inbox.ready, most))
     }
 
     /// What is asked next: first for what an earlier session has left, then now and then for what has been idle for too

@@ -13,7 +13,7 @@ use crate::support::{connection, in_time};
 const STREAM: &str = "earmark:commands";
 
 fn source_of(broker: &RedisServer) -> impl CommandSource {
-    let url = format!("redis://127.0.0.1:{}?ack_wait=10", broker.port());
+    let url = format!("redis://127.0.0.1:{}?ack_wait=20", broker.port());
     redis_source(&url, "one")
 }
 
@@ -106,7 +106,7 @@ async fn entries_stay_while_others_read_the_stream() {
 async fn entries_that_were_deleted_are_waited_for_no_more() {
     in_time(async {
         let broker = RedisServer::start("");
-        let url = format!("redis://127.0.0.1:{}?ack_wait=10", broker.port());
+        let url = format!("redis://127.0.0.1:{}?ack_wait=20", broker.port());
         let mut connection = connection(broker.port()).await;
         {
             let gone = redis_source(&url, "one");

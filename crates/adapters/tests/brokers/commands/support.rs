@@ -19,7 +19,7 @@ use crate::support::{connection, context};
 pub(super) const WAIT: Duration = Duration::from_millis(500);
 
 /// The shortest time after which what was not acknowledged goes to another instance.
-pub(super) const ACK_WAIT: Duration = Duration::from_secs(10);
+pub(super) const ACK_WAIT: Duration = Duration::from_secs(20);
 
 /// A command as it is sent.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +87,7 @@ impl CommandBroker for NatsServer {
     }
 
     fn source_by(port: u16, _: &str) -> Arc<dyn CommandSource> {
-        Arc::new(nats_source(&format!("nats://127.0.0.1:{port}/COMMANDS?ack_wait=10")))
+        Arc::new(nats_source(&format!("nats://127.0.0.1:{port}/COMMANDS?ack_wait=20")))
     }
 
     async fn send(&self, commands: &[Sent]) {
@@ -170,7 +170,7 @@ impl CommandBroker for RedisServer {
     }
 
     fn source_by(port: u16, instance: &str) -> Arc<dyn CommandSource> {
-        let url = format!("redis://127.0.0.1:{port}?ack_wait=10");
+        let url = format!("redis://127.0.0.1:{port}?ack_wait=20");
         Arc::new(redis_source(&url, instance))
     }
 

@@ -1,0 +1,88 @@
+//! Sources: where the settings say that commands come from, each behind the port that consumers take messages from.
+
+use std::fmt::Display;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use earmark_adapters::messages::{BookMessages, CommandMessages};
+use earmark_adapters::nats::{NatsCommandSource, NatsCommandsAddress};
+use earmark_adapters::redis::{CHANGE_BATCH_QUANTITY, RedisChannelSource, RedisCommandSource, RedisCommandsAddress};
+use earmark_application::{Clock, CommandSource, Ids, MessageFormat, SourceName, SubscriptionName};
+
+use crate::consumers::Source;
+use crate::failure::Failure;
+use crate::settings::{CommandSettings, SourceKind, SourceUrl};
+
+/// The sources of the settings. None of them is connected to yet. A Redis is two of them: its stream, and the book's
+/// channel, which all databases of a server share.
+///
+/// # Errors
+/// When a URL is none of its kind, when two name the same source, or when one names a stream that events go to.
+pub(crate) fn sources_of(
+    settings: &CommandSettings,
+    subscribers: &[SubscriptionName],
+    clock: &Arc<dyn Clock>,
+    ids: &dyn Ids,
+) -> Result<Vec<Source>, Failure> {
+    let instance = instance_of(ids);
+    let mut sources: Vec<Source> = Vec::new();
+    for url in &settings.sources {
+        for source in sources_at(url, &instance, clock)? {
+            if sources.iter().any(|other| other.name == source.name) {
+                if source.source.redelivers() {
+                    return Err(wrong(format_args!("{} is there twice", source.name)));
+                }
+                // The channel of another database of the same server.
+                continue;
+            }
+            if subscribers.iter().any(|name| name.as_str() == source.name.as_str()) {
+                return Err(wrong(format_args!(
+                    "{} is a stream that events go to, as events.urls says",
+                    source.name
+                )));
+            }
+            sources.push(source);
+        }
+    }
+    Ok(sources)
+}
+
+fn sources_at(url: &SourceUrl, instance: &str, clock: &Arc<dyn Clock>) -> Result<Vec<Source>, Failure> {
+    let commands: Arc<dyn MessageFormat> = Arc::new(CommandMessages);
+    let text = url.url.expose();
+    Ok(match url.kind {
+        SourceKind::Nats => {
+            let address: NatsCommandsAddress = text.parse().map_err(wrong)?;
+            let name = SourceName::new(&address.to_string());
+            let source = Arc::new(NatsCommandSource::new(address, Arc::clone(clock)));
+            vec![of(name, source, commands)]
+        }
+        SourceKind::Redis => {
+            let address: RedisCommandsAddress = text.parse().map_err(wrong)?;
+            let name = SourceName::new(&address.to_string());
+            let channel_name = SourceName::new(&format!("redis://{}/{CHANGE_BATCH_QUANTITY}", address.server()));
+            let channel = Arc::new(RedisChannelSource::new(address.clone(), instance, Arc::clone(clock)));
+            let stream = Arc::new(RedisCommandSource::new(address, instance, Arc::clone(clock)));
+            vec![
+                of(name, stream, commands),
+                of(channel_name, channel, Arc::new(BookMessages)),
+            ]
+        }
+    })
+}
+
+fn of(name: SourceName, source: Arc<dyn CommandSource>, format: Arc<dyn MessageFormat>) -> Source {
+    Source { name, source, format }
+}
+
+/// The name of this instance, which no other has.
+fn instance_of(ids: &dyn Ids) -> String {
+    ids.token().iter().fold("earmark-".to_owned(), |mut name, byte| {
+        write!(name, "{byte:02x}").expect("a string takes all that is written to it");
+        name
+    })
+}
+
+fn wrong(why: impl Display) -> Failure {
+    Failure::Usage(format!("the setting commands.urls is wrong: {why}"))
+}
