@@ -34,7 +34,14 @@ pub(crate) struct Options {
     /// many rounds of each case.
     #[arg(long, value_name = "ROUNDS")]
     told: Option<u32>,
+    /// Instead, that every command that comes as a message acts once while services are killed: so many messages in each
+    /// case.
+    #[arg(long, value_name = "MESSAGES", conflicts_with = "told")]
+    heard: Option<u32>,
 }
+
+/// The variable that tells how many messages the cases send about what is heard.
+const MESSAGES: &str = "EARMARK_TEST_MESSAGES";
 
 /// A database that the service is run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -84,16 +91,22 @@ pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
     if folder_of(WRONG_CLOCK, &[]).is_none() {
         install(WRONG_CLOCK, interruptions)?;
     }
-    match options.told {
-        None => interruptions.step(&mut options.test())?,
-        Some(rounds) => told(rounds, &server, interruptions)?,
+    match (options.told, options.heard) {
+        (None, None) => interruptions.step(&mut options.test())?,
+        (Some(rounds), _) => with_brokers("told", (ROUNDS, rounds), &server, interruptions)?,
+        (None, Some(messages)) => with_brokers("heard", (MESSAGES, messages), &server, interruptions)?,
     }
     say("\nThe service has endured it all.");
     Ok(())
 }
 
-/// Plays so many rounds of the cases about who is told.
-fn told(rounds: u32, server: &Server, interruptions: &Interruptions) -> Result<(), Failure> {
+/// Runs the cases of a test that uses message brokers, for as long as a variable says.
+fn with_brokers(
+    name: &str,
+    (variable, value): (&str, u32),
+    server: &Server,
+    interruptions: &Interruptions,
+) -> Result<(), Failure> {
     for program in BROKERS {
         if folder_of(program, &[]).is_none() {
             install(program, interruptions)?;
@@ -107,10 +120,10 @@ fn told(rounds: u32, server: &Server, interruptions: &Interruptions) -> Result<(
         "--features",
         FEATURES,
         "--test",
-        "told",
+        name,
     ]);
     test.args(["--", "--nocapture", "--test-threads", "1"]);
-    test.env(ROUNDS, rounds.to_string()).env(POSTGRES, server.url());
+    test.env(variable, value.to_string()).env(POSTGRES, server.url());
     interruptions.step(&mut test)
 }
 
@@ -126,6 +139,7 @@ mod tests {
             seed: Some(3),
             without: vec!["leavers".to_owned(), "line-ends".to_owned()],
             told: None,
+            heard: None,
         };
         let test = options.test();
         assert!(test.get_args().any(|argument| argument == "on_sqlite"));

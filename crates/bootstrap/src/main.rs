@@ -29,6 +29,7 @@ mod relays;
 mod service;
 mod settings;
 mod signals;
+mod sources;
 mod telemetry;
 mod wiring;
 

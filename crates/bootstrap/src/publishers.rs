@@ -45,6 +45,13 @@ impl Subscribers {
     }
 }
 
+impl Subscribers {
+    /// The names of their subscriptions.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &SubscriptionName> + Clone {
+        self.list.iter().map(|(name, _)| name)
+    }
+}
+
 fn webhooks(settings: &EventSettings, clock: &Arc<dyn Clock>) -> Result<Webhooks, Failure> {
     let networks = settings.webhook_networks.iter().map(String::as_str);
     let allowed = AllowedHosts::parse(networks)

@@ -18,9 +18,9 @@ use crate::settings::{CommandSettings, SourceKind, SourceUrl};
 ///
 /// # Errors
 /// When a URL is none of its kind, when two name the same source, or when one names a stream that events go to.
-pub(crate) fn sources_of(
+pub(crate) fn sources_of<'a>(
     settings: &CommandSettings,
-    subscribers: &[SubscriptionName],
+    subscribers: impl Iterator<Item = &'a SubscriptionName> + Clone,
     clock: &Arc<dyn Clock>,
     ids: &dyn Ids,
 ) -> Result<Vec<Source>, Failure> {
@@ -35,7 +35,7 @@ pub(crate) fn sources_of(
                 // The channel of another database of the same server.
                 continue;
             }
-            if subscribers.iter().any(|name| name.as_str() == source.name.as_str()) {
+            if subscribers.clone().any(|name| name.as_str() == source.name.as_str()) {
                 return Err(wrong(format_args!(
                     "{} is a stream that events go to, as events.urls says",
                     source.name

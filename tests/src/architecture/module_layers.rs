@@ -325,7 +325,7 @@ const BOOTSTRAP: Layers = Layers {
         &["telemetry", "wiring"],
         &["app"],
         &["background_jobs", "consumers", "publishers"],
-        &["relays"],
+        &["relays", "sources"],
         &["service"],
         &["commands"],
         &["cli"],

@@ -11,6 +11,7 @@ use crate::publishers::Subscribers;
 use crate::service::{self, Service};
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::sources::sources_of;
 use crate::wiring::{self, AccessMode};
 
 /// Runs the service until a signal ends it.
@@ -23,6 +24,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
+    let sources = sources_of(&settings.commands, subscribers.names(), &ports.clock, &*ports.ids)?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
         app,
@@ -31,7 +33,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         signals,
         site: settings.http.site.clone(),
         subscribers,
-        sources: Vec::new(),
+        sources,
     }
     .run(|_| Ok(()))
     .await

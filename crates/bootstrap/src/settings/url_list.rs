@@ -117,7 +117,7 @@ impl<K: UrlKind> FromStr for ListedUrls<K> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let urls = split::<K>(text).iter().map(|url| url.parse());
+        let urls = split::<K>(text).into_iter().map(|url| url.parse());
         Ok(Self(urls.collect::<Result<_, _>>()?))
     }
 }
