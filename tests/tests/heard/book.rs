@@ -1,8 +1,6 @@
 //! The book's own story: a batch gets smaller by a message on one Redis channel, and another channel says where its line
 //! went.
 
-use std::time::Duration;
-
 use earmark_tests::databases::{Db, SqliteDatabase, on_fresh};
 use earmark_tests::servers::RedisServer;
 use earmark_tests::service::{Service, in_time, until};
@@ -30,10 +28,10 @@ async fn a_smaller_batch_has_its_line_allocated_elsewhere(db: Db) {
 
     for (reference, eta) in [("old", "2030-01-01"), ("newer", "2030-01-02")] {
         let batch = json!({"ref": reference, "sku": "LAMP", "qty": 10, "eta": eta});
-        client.post("/add_batch", &batch).await.answers(201);
+        assert_eq!(client.post("/add_batch", &batch).await.text(), "OK");
     }
     let line = json!({"orderid": "order-1", "sku": "LAMP", "qty": 10});
-    client.post("/allocate", &line).await.answers(202);
+    assert_eq!(client.post("/allocate", &line).await.text(), "OK");
     let allocations = client.get("/allocations/order-1").await.answers(200);
     assert_eq!(allocations, json!([{"sku": "LAMP", "batchref": "old"}]));
 
@@ -65,7 +63,6 @@ async fn a_smaller_batch_has_its_line_allocated_elsewhere(db: Db) {
     .await;
     let allocations = client.get("/allocations/order-1").await.answers(200);
     assert_eq!(allocations, json!([{"sku": "LAMP", "batchref": "newer"}]));
-    tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(client.batch("old").await["quantity"], 5);
 }
 

@@ -1,6 +1,7 @@
 //! Those who send commands, and wait for answers.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
@@ -11,6 +12,9 @@ use futures::StreamExt;
 
 /// The stream that commands come from.
 const STREAM: &str = "COMMANDS";
+
+/// For how long a stream with repeats knows an id.
+pub(crate) const DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
 
 /// How many messages are on their way to the server.
 const ON_THEIR_WAY: usize = 1_000;
@@ -45,7 +49,7 @@ impl NatsSender {
             name: STREAM.to_owned(),
             subjects: vec!["commands.>".to_owned()],
             retention: RetentionPolicy::WorkQueue,
-            duplicate_window: std::time::Duration::from_millis(100),
+            duplicate_window: DUPLICATE_WINDOW,
             ..Config::default()
         };
         self.context.create_stream(config).await.expect("a stream");
@@ -103,7 +107,7 @@ impl NatsSender {
 /// A connection to a Redis.
 pub(crate) async fn redis_of(server: &RedisServer) -> redis::aio::MultiplexedConnection {
     let client = redis::Client::open(redis_url(server)).expect("an address");
-    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(std::time::Duration::from_secs(20)));
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(20)));
     let connection = client.get_multiplexed_async_connection_with_config(&config).await;
     connection.expect("a connection")
 }
