@@ -7,6 +7,7 @@ pub mod architecture;
 pub mod build;
 pub mod cases;
 pub mod databases;
+pub mod event_contract;
 mod gate;
 pub mod history;
 mod instance;

@@ -5,6 +5,7 @@
 
 mod bench;
 mod endure;
+mod events;
 mod lint;
 mod nats;
 mod openapi;
@@ -58,6 +59,10 @@ enum Command {
     /// Installs the tools into `target/openapi`, and Node and Python if they are missing (Debian packages, as root;
     /// otherwise says what to install). A warning is a failure.
     Openapi,
+    /// Renew the schemas of events in `docs/events`, and the page that explains them.
+    ///
+    /// Fails if a change would break what others were told of events: that needs another version of the format.
+    Events,
 }
 
 fn main() -> ExitCode {
@@ -79,6 +84,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Endure(options) => endure::run(&options, &interruptions),
         Command::Lint => lint::run(&interruptions),
         Command::Openapi => openapi::run(&interruptions),
+        Command::Events => events::run(&interruptions),
     }
 }
 

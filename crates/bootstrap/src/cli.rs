@@ -138,6 +138,7 @@ Examples:
   earmark events list
   earmark events dead https://shop.example/hook
   earmark events replay https://shop.example/hook
+  earmark events schema Allocated
 
 Exit codes: 0 success; 1 the database can't be read or written, or there is no such subscription; 2 a setting is wrong."
     )]

@@ -43,7 +43,7 @@ pub fn openapi() -> String {
 #[cfg(test)]
 mod tests {
     use earmark_application::CommandError;
-    use earmark_domain::{EVENT_TYPES, OrderId, Subject};
+    use earmark_domain::EVENT_TYPES;
     use jsonschema::Validator;
     use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ mod tests {
     use crate::http::response::problem::Problem;
     use crate::wire::EventJson;
     use crate::wire::answers::refusals::tests::every;
-    use crate::wire::events::tests::{books, event, facts};
+    use crate::wire::events::tests::{books, event_of, facts};
 
     /// A component of the document as a schema.
     fn schema(component: &str) -> Validator {
@@ -69,9 +69,8 @@ mod tests {
     #[test]
     fn every_event_is_as_the_document_says() {
         let union = schema("Event");
-        let subject = || Subject::Order(OrderId::new("O-1").expect("a name"));
         for fact in facts() {
-            let event = event(subject(), None, &fact);
+            let event = event_of(&fact);
             let shown = json!(EventJson::of(&event, &books()).expect("JSON"));
             require_valid(&schema(&format!("{}Event", fact.name())), &shown);
             assert!(union.is_valid(&shown), "{shown}");

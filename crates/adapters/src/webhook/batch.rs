@@ -9,8 +9,10 @@ use earmark_domain::Subject;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::wire::SchemaUri;
+
 /// The media type of a batch.
-pub(super) const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
+pub const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 
 /// A batch. The same events give the same id and the same bytes, whoever makes it and whenever.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ struct CloudEvent<'a> {
     #[serde(rename = "type", serialize_with = "text")]
     event_type: &'a dyn Display,
     datacontenttype: &'static str,
+    #[serde(serialize_with = "text")]
+    dataschema: &'a dyn Display,
     subject: &'a str,
     #[serde(serialize_with = "text")]
     time: &'a dyn Display,
@@ -48,7 +52,7 @@ impl Batch {
     /// [`PublishError::Refused`] for an event whose body is not JSON: it would spoil those around it.
     pub(super) fn of(events: &[Arc<EventMessage>]) -> Result<Option<Self>, PublishError> {
         /// What the attributes of an event take beside its body.
-        const ATTRIBUTES: usize = 400;
+        const ATTRIBUTES: usize = 450;
 
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Ok(None);
@@ -81,6 +85,7 @@ fn write(message: &EventMessage, body: &mut Vec<u8>) -> serde_json::Result<()> {
         specversion: "1.0",
         event_type: &format_args!("earmark.{}", event.event_type),
         datacontenttype: "application/json",
+        dataschema: &SchemaUri(event.event_type),
         subject,
         time: &event.occurred_at,
         data: serde_json::from_str(&message.body)?,

@@ -27,5 +27,8 @@ mod text;
 pub mod views;
 pub mod words;
 
-pub use events::{EventJson, WireError, allocated_order, event_body, event_type, fact_from_json, fact_to_json};
+pub use events::{
+    EVENT_FORMAT, EventJson, SchemaUri, WireError, allocated_order, event_body, event_type, fact_from_json,
+    fact_to_json,
+};
 pub use text::Text;

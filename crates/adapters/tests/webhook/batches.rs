@@ -40,6 +40,10 @@ async fn each_event_is_a_cloud_event_with_the_body_as_its_data() {
         assert_eq!(cloud_event["id"], event.id.to_string());
         assert_eq!(cloud_event["source"], format!("urn:earmark:{}", event.id.books));
         assert_eq!(cloud_event["type"], format!("earmark.{}", event.event.event_type));
+        assert_eq!(
+            cloud_event["dataschema"],
+            format!("urn:earmark:event:1:{}", event.event.event_type)
+        );
         let subject = if sequence % 3 == 0 {
             format!("order-{sequence}")
         } else {

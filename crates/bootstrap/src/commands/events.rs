@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use earmark_adapters::wire::events::{any_event_schema, event_schema};
 use earmark_application::{
     DeadLetter, DeadLetterAction, LetterState, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
+use earmark_domain::EVENT_TYPES;
 
 use crate::failure::Failure;
 use crate::output::print;
@@ -49,6 +51,21 @@ The subscriber is not told of these events. What waits behind them follows.
 Examples:
   earmark events skip https://shop.example/hook 1041")]
     Skip(Chosen),
+    /// Print the JSON Schema of the events of a type, or of any event
+    #[command(after_help = "\
+What a schema says holds for all events of its version, which is in its $id. What reads events passes over types,
+fields and words that it does not know: they may be added within a version.
+
+Examples:
+  earmark events schema Allocated > Allocated.json
+  earmark events schema > events.json
+
+Exit codes: 0 success; 1 the schema could not be written; 2 there is no such type.")]
+    Schema {
+        /// The type of event
+        #[arg(value_name = "TYPE")]
+        event_type: Option<String>,
+    },
     /// Deliver events to a subscription again that was disabled
     Enable(Named),
     /// Deliver no events to a subscription until it is enabled; nothing is lost
@@ -79,6 +96,9 @@ pub(crate) struct Chosen {
 /// # Errors
 /// When the store can't be read or written, or there is no such subscription.
 pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<ExitCode, Failure> {
+    if let EventsCommand::Schema { event_type } = command {
+        return schema(event_type.as_deref());
+    }
     let mode = match command {
         EventsCommand::List | EventsCommand::Dead(_) => AccessMode::Read,
         _ => AccessMode::Write,
@@ -97,6 +117,8 @@ pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<
     };
     let store = &*ports.subscriptions;
     match command {
+        // It has been printed: no store is needed for it.
+        EventsCommand::Schema { .. } => {}
         EventsCommand::List => list(&all)?,
         EventsCommand::Dead(Named { name }) => dead(store, &find(name)?).await?,
         EventsCommand::Replay(chosen) => {
@@ -116,6 +138,20 @@ pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<
             print("disabled")?;
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn schema(event_type: Option<&str>) -> Result<ExitCode, Failure> {
+    let schema = match event_type {
+        None => any_event_schema(),
+        Some(name) => event_schema(name).ok_or_else(|| {
+            Failure::Usage(format!(
+                "there is no event type {name}; there are {}",
+                EVENT_TYPES.join(", ")
+            ))
+        })?,
+    };
+    print(format_args!("{schema:#}"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,6 @@
 //! The schemas of problems: one for each kind, made from the table of the kinds, and their union.
 
 use serde_json::{Value, json};
-use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::schema::{
     AdditionalProperties, ArrayBuilder, Components, Discriminator, KnownFormat, ObjectBuilder, OneOfBuilder, Schema,
     SchemaFormat, Type,
@@ -11,6 +10,7 @@ use utoipa::openapi::{Ref, RefOr};
 use super::components::{add_schema, reference};
 use crate::wire::answers::kinds::{self, Kind};
 use crate::wire::answers::members::{Member, Shape};
+use crate::wire::events::constant;
 use crate::wire::reading::faults::Fault;
 use crate::wire::views::shortages::{RemedyJson, ShortageJson};
 use crate::wire::words::LineStatusJson;
@@ -109,15 +109,6 @@ fn schema(kind: &Kind) -> RefOr<Schema> {
         }
     }
     problem.into()
-}
-
-/// The schema of the one value that is possible.
-pub(crate) fn constant(of: Type, value: &Value, description: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(of)
-        .description(Some(description))
-        // The library has no word for it.
-        .extensions(Some(Extensions::from_iter([("const", value.clone())])))
 }
 
 fn value(member: &Member) -> RefOr<Schema> {

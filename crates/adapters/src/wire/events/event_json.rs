@@ -15,13 +15,17 @@ use crate::wire::text::Text;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Event))]
 pub struct EventJson<'a> {
     /// Its place in the order of all events: rises in the order of commits, may have gaps.
-    #[cfg_attr(feature = "schema", schema(example = 17))]
+    #[cfg_attr(feature = "schema", schema(example = 17, minimum = 1))]
     pub sequence: u64,
     /// The same for every delivery of the event, and no other event ever has it: repeats are recognised by it. The id of
     /// the books, the epoch and the sequence.
     #[cfg_attr(
         feature = "schema",
-        schema(value_type = String, example = "0f8fad5bd9cb469fa16570867728950e-1-17")
+        schema(
+            value_type = String,
+            pattern = "^[0-9a-f]{32}-[0-9]+-[0-9]+$",
+            example = "0f8fad5bd9cb469fa16570867728950e-1-17"
+        )
     )]
     pub id: Text<EventId>,
     /// The event type.
@@ -29,14 +33,20 @@ pub struct EventJson<'a> {
     #[cfg_attr(feature = "schema", schema(example = "Allocated"))]
     pub event_type: &'static str,
     /// The product it is about; null for an event of a whole order.
-    #[cfg_attr(feature = "schema", schema(example = "LAMP-RED", required))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(example = "LAMP-RED", required, min_length = 1, max_length = 64)
+    )]
     pub sku: Option<&'a str>,
     /// The version it raised the product to; null for an event of a whole order.
-    #[cfg_attr(feature = "schema", schema(example = 4, required))]
+    #[cfg_attr(feature = "schema", schema(example = 4, required, minimum = 1))]
     pub version: Option<u64>,
     /// The order it concerns; left out where it concerns none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(example = "order-7"))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(example = "order-7", nullable = false, min_length = 1, max_length = 64)
+    )]
     pub order_id: Option<&'a str>,
     /// When it was decided, in UTC.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime, example = "2026-02-01T09:30:00Z"))]

@@ -5,21 +5,22 @@ use jiff::civil::Date;
 
 use super::values::{count, optional_text, quantity, text};
 
-/// Stock was bought.
+/// A batch was created: stock was bought, or the rest of a delivery became a batch of its own.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchCreated {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
     /// Where it lies or will lie.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "main", min_length = 1, max_length = 64))]
     location: Location,
     /// Its number among the batches of the product, in the order of creation.
+    #[cfg_attr(feature = "schema", schema(example = 1))]
     ordinal: u32,
-    /// Its units.
+    /// Its quantity, in units.
     #[serde(deserialize_with = "quantity")]
     #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 1, maximum = 1_000_000_000))]
     quantity: Quantity,
@@ -41,19 +42,19 @@ impl From<BatchCreated> for Fact {
     }
 }
 
-/// A batch was counted.
+/// A batch was counted, and has another quantity.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchQuantityChanged {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
-    /// Its quantity before.
+    /// Its quantity before, in units.
     #[serde(deserialize_with = "count")]
     #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     from: Count,
-    /// Its quantity now.
+    /// Its quantity now, in units.
     #[serde(deserialize_with = "count")]
     #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     to: Count,
@@ -65,19 +66,19 @@ impl From<BatchQuantityChanged> for Fact {
     }
 }
 
-/// A batch was given up.
+/// A batch was cancelled: what of it has not left the building is no longer stock.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchCancelled {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
-    /// Its quantity before.
+    /// Its quantity before, in units.
     #[serde(deserialize_with = "count")]
     #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     from: Count,
-    /// Its quantity now: what had been dispatched.
+    /// Its quantity now, in units: what had left the building.
     #[serde(deserialize_with = "count")]
     #[cfg_attr(feature = "schema", schema(value_type = u32, minimum = 0, maximum = 1_000_000_000))]
     to: Count,
@@ -89,13 +90,13 @@ impl From<BatchCancelled> for Fact {
     }
 }
 
-/// A batch arrives on another day.
+/// An inbound batch arrives on another day.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchEtaChanged {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
     /// When it was to arrive.
     #[serde(deserialize_with = "text")]
@@ -113,13 +114,13 @@ impl From<BatchEtaChanged> for Fact {
     }
 }
 
-/// A batch has arrived.
+/// A batch has arrived: it is in the warehouse.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchReceived {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
     /// When it was to arrive.
     #[serde(deserialize_with = "text")]
@@ -148,13 +149,13 @@ impl From<BatchReceived> for Fact {
     }
 }
 
-/// A batch has not arrived after all.
+/// A batch has not arrived after all: its receipt was undone.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchReceiptUndone {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
     /// When it arrives.
     #[serde(deserialize_with = "text")]
@@ -172,9 +173,9 @@ impl From<BatchReceiptUndone> for Fact {
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct BatchOverdue {
-    /// The batch.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     reference: Reference,
     /// When it was to arrive.
     #[serde(deserialize_with = "text")]

@@ -16,17 +16,17 @@ use super::values::{MoveReasonJson, PrecedenceJson, locations, optional_text, pa
 use crate::wire::words::DeallocationReasonJson;
 use crate::wire::words::ShortageOutcomeJson;
 
-/// A line got units.
+/// A line got its units, or more of them.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Allocated {
     #[serde(flatten)]
     line: TermsJson,
-    /// Where its units are.
+    /// The units it got, by batch: all of its units, or the additional ones.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     allocations: Vec<Part>,
-    /// Whether it waited before.
+    /// Whether it waited in the backlog before.
     from_backlog: bool,
     /// The day that all of its units are promised for.
     #[serde(deserialize_with = "text")]
@@ -45,7 +45,7 @@ impl From<Allocated> for Fact {
     }
 }
 
-/// The terms of a line changed with those of its order.
+/// The terms of a line changed with those of its order: its precedence, or where its units may come from.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct LineChanged {
@@ -65,11 +65,11 @@ impl From<LineChanged> for Fact {
 pub(super) struct Reallocated {
     #[serde(flatten)]
     key: KeyJson,
-    /// Where its units were.
+    /// Its units before, by batch.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
-    /// Where they are now.
+    /// Its units now, by batch.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     to: Vec<Part>,
@@ -104,9 +104,9 @@ impl From<Reallocated> for Fact {
 pub(super) struct OutOfStock {
     #[serde(flatten)]
     line: TermsJson,
-    /// Units that were available to it.
+    /// The units of the product that were available to it.
     available: u64,
-    /// What became of it.
+    /// What happens to the line.
     kept: ShortageOutcomeJson,
 }
 
@@ -126,7 +126,7 @@ impl From<OutOfStock> for Fact {
 pub(super) struct Backordered {
     #[serde(flatten)]
     line: TermsJson,
-    /// Where its units were; empty for a line that had none.
+    /// The units it lost, by batch; empty for a line that had none.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
@@ -151,7 +151,7 @@ impl From<Backordered> for Fact {
 pub(super) struct Deallocated {
     #[serde(flatten)]
     key: KeyJson,
-    /// Where the units were that it lost.
+    /// The units it lost, by batch; empty for a line that waited.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
@@ -159,11 +159,11 @@ pub(super) struct Deallocated {
     #[serde(deserialize_with = "deallocation_reason")]
     #[cfg_attr(feature = "schema", schema(value_type = DeallocationReasonJson))]
     why: DeallocationReason,
-    /// The units that a line still wants which was reduced; left out for any other reason.
+    /// The units it still wants; left out: none, but for those that have left the building.
     #[serde(default, deserialize_with = "left")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<u32>, nullable = false, minimum = 1, maximum = 1_000_000_000))]
     left: Option<Quantity>,
-    /// The day that the units it still has are promised for; left out where it has none.
+    /// The day that the units it still has, or that have left, are promised for; left out: there are none.
     #[serde(default, deserialize_with = "optional_text")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, format = Date, nullable = false))]
     promised_on: Option<Date>,
@@ -219,7 +219,7 @@ impl From<PromiseChanged> for Fact {
     }
 }
 
-/// A line can no longer be kept to the day it is required by.
+/// A line can't leave by the day it is required by, and was promised to.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct PromiseBroken {
@@ -233,7 +233,8 @@ pub(super) struct PromiseBroken {
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     from: Date,
-    /// The date it is promised for now.
+    /// The day on which it can leave at the earliest: the date it is promised for now, unless a batch is merely
+    /// overdue.
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
     to: Date,
@@ -253,7 +254,7 @@ impl From<PromiseBroken> for Fact {
     }
 }
 
-/// A line of a held order is firm.
+/// A line of a held order became firm, with all the units it wants now.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Confirmed {
@@ -267,13 +268,13 @@ impl From<Confirmed> for Fact {
     }
 }
 
-/// The units of a line left the building.
+/// Units of a line left the building.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct Dispatched {
     #[serde(flatten)]
     key: KeyJson,
-    /// The units that left, by batch.
+    /// The units that left, by the batches they were in.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     from: Vec<Part>,
@@ -290,13 +291,13 @@ impl From<Dispatched> for Fact {
     }
 }
 
-/// The units of a line are in the building again.
+/// What had left of a line came back: its units are allocated again.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct DispatchUndone {
     #[serde(flatten)]
     key: KeyJson,
-    /// The batches that they are in again.
+    /// The units, by the batches they are in again.
     #[serde(deserialize_with = "parts")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<PartJson>))]
     to: Vec<Part>,
@@ -319,11 +320,11 @@ impl From<DispatchUndone> for Fact {
 struct KeyJson {
     /// The order.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "order-7", min_length = 1, max_length = 64))]
     order_id: OrderId,
     /// The line.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "1", min_length = 1, max_length = 64))]
     line_id: LineId,
 }
 
@@ -354,7 +355,8 @@ struct TermsJson {
     placed_at: Timestamp,
     /// Whether it was placed with its order; `false`: later, or alone.
     placed_with_order: bool,
-    /// What was first asked for, as a short text; left out for a line that was placed with its order.
+    /// What was first asked for, as a short text that is not for reading: by it the same request is known. Left out for a
+    /// line that was placed with its order.
     #[serde(default, deserialize_with = "optional_text")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>, nullable = false, example = "3 reject"))]
     asked: Option<AskedLine>,

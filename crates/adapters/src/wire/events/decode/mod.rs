@@ -24,9 +24,10 @@ pub fn allocated_order(data: &str) -> Result<String, WireError> {
     parse::<Concerns>("Allocated", data).map(|concerns| concerns.order_id)
 }
 
-/// Every type of event, with what its `data` is read as: a type that is missing here can't be read back.
+/// Every type of event, with what it is about and what its `data` is read as: a type that is missing here can't be read
+/// back.
 macro_rules! event_types {
-    ($($event_type:literal => $data:ty,)+) => {
+    ($($event_type:literal, about $about:ident => $data:ty,)+) => {
         /// The fact that an event states, from its type and `data`: the inverse of
         /// [`fact_to_json`](super::fact_to_json).
         ///
@@ -45,41 +46,42 @@ macro_rules! event_types {
         #[cfg(feature = "schema")]
         #[must_use]
         pub fn data_schemas() -> Vec<super::schema::DataSchema> {
-            vec![$(super::schema::DataSchema::of::<$data>($event_type)),+]
+            use super::schema::{About, DataSchema};
+            vec![$(DataSchema::of::<$data>($event_type, About::$about)),+]
         }
     };
 }
 
 event_types! {
-    "ProductNamed" => product::ProductNamed,
-    "SafetyStockChanged" => product::SafetyStockChanged,
-    "BatchCreated" => batch::BatchCreated,
-    "BatchQuantityChanged" => batch::BatchQuantityChanged,
-    "BatchEtaChanged" => batch::BatchEtaChanged,
-    "BatchReceived" => batch::BatchReceived,
-    "BatchReceiptUndone" => batch::BatchReceiptUndone,
-    "BatchOverdue" => batch::BatchOverdue,
-    "BatchCancelled" => batch::BatchCancelled,
-    "StockDepleted" => product::StockDepleted,
-    "StockReplenished" => product::StockReplenished,
-    "Allocated" => line::Allocated,
-    "Deallocated" => line::Deallocated,
-    "Reallocated" => line::Reallocated,
-    "OutOfStock" => line::OutOfStock,
-    "Backordered" => line::Backordered,
-    "PromiseChanged" => line::PromiseChanged,
-    "PromiseBroken" => line::PromiseBroken,
-    "Confirmed" => line::Confirmed,
-    "LineChanged" => line::LineChanged,
-    "Dispatched" => line::Dispatched,
-    "DispatchUndone" => line::DispatchUndone,
-    "OrderPlaced" => order::OrderPlaced,
-    "OrderReplaced" => order::OrderReplaced,
-    "OrderChanged" => order::OrderChanged,
-    "HoldPlaced" => order::HoldPlaced,
-    "HoldConfirmed" => order::HoldConfirmed,
-    "HoldExpired" => order::HoldExpired,
-    "OrderCancelled" => order::OrderCancelled,
+    "ProductNamed", about Product => product::ProductNamed,
+    "SafetyStockChanged", about Product => product::SafetyStockChanged,
+    "BatchCreated", about Product => batch::BatchCreated,
+    "BatchQuantityChanged", about Product => batch::BatchQuantityChanged,
+    "BatchEtaChanged", about Product => batch::BatchEtaChanged,
+    "BatchReceived", about Product => batch::BatchReceived,
+    "BatchReceiptUndone", about Product => batch::BatchReceiptUndone,
+    "BatchOverdue", about Product => batch::BatchOverdue,
+    "BatchCancelled", about Product => batch::BatchCancelled,
+    "StockDepleted", about Product => product::StockDepleted,
+    "StockReplenished", about Product => product::StockReplenished,
+    "Allocated", about Line => line::Allocated,
+    "Deallocated", about Line => line::Deallocated,
+    "Reallocated", about Line => line::Reallocated,
+    "OutOfStock", about Line => line::OutOfStock,
+    "Backordered", about Line => line::Backordered,
+    "PromiseChanged", about Line => line::PromiseChanged,
+    "PromiseBroken", about Line => line::PromiseBroken,
+    "Confirmed", about Line => line::Confirmed,
+    "LineChanged", about Line => line::LineChanged,
+    "Dispatched", about Line => line::Dispatched,
+    "DispatchUndone", about Line => line::DispatchUndone,
+    "OrderPlaced", about Order => order::OrderPlaced,
+    "OrderReplaced", about Order => order::OrderReplaced,
+    "OrderChanged", about Order => order::OrderChanged,
+    "HoldPlaced", about Order => order::HoldPlaced,
+    "HoldConfirmed", about Order => order::HoldConfirmed,
+    "HoldExpired", about Order => order::HoldExpired,
+    "OrderCancelled", about Order => order::OrderCancelled,
 }
 
 fn read<T: DeserializeOwned + Into<Fact>>(event_type: &str, data: &str) -> Result<Fact, WireError> {

@@ -7,17 +7,17 @@ use serde::de::Deserializer;
 
 use super::values::{PrecedenceJson, line_ids, locations, optional_text, priority, text};
 
-/// An order was placed.
+/// An order was placed, with all of its lines at once.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OrderPlaced {
-    /// The lines that it has.
+    /// The ids of its lines, in the order given.
     #[serde(deserialize_with = "line_ids")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     lines: Vec<LineId>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
-    /// What was asked for, as a short text: by it the same request is known.
+    /// What was asked for, as a short text that is not for reading: by it the same request is known.
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     asked: AskedOrder,
@@ -33,17 +33,17 @@ impl From<OrderPlaced> for Fact {
     }
 }
 
-/// A held order got other lines or terms.
+/// A held order was placed again, with other lines or terms.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OrderReplaced {
-    /// The lines that it has.
+    /// The ids of its lines, in the order given.
     #[serde(deserialize_with = "line_ids")]
     #[cfg_attr(feature = "schema", schema(value_type = Vec<String>))]
     lines: Vec<LineId>,
     #[serde(flatten)]
     precedence: PrecedenceJson,
-    /// What was asked for, as a short text: by it the same request is known.
+    /// What was asked for, as a short text that is not for reading: by it the same request is known.
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String))]
     asked: AskedOrder,
@@ -59,7 +59,7 @@ impl From<OrderReplaced> for Fact {
     }
 }
 
-/// The terms of an order changed: those that are left out are as before.
+/// The terms of an order changed: those that are left out are as before. `LineChanged` says which of its lines have them.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OrderChanged {
@@ -104,11 +104,11 @@ impl From<OrderChanged> for Fact {
     }
 }
 
-/// An order is held.
+/// An order is held until a deadline.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct HoldPlaced {
-    /// The deadline.
+    /// The deadline: from then on the order does not count, unless it is confirmed before.
     #[serde(deserialize_with = "text")]
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
     until: Timestamp,
@@ -120,7 +120,7 @@ impl From<HoldPlaced> for Fact {
     }
 }
 
-/// The hold of an order was not confirmed in time.
+/// A held order was not confirmed before its deadline.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct HoldExpired {
@@ -136,7 +136,7 @@ impl From<HoldExpired> for Fact {
     }
 }
 
-/// A held order is firm: an event without fields of its own.
+/// A held order was confirmed, and is firm: an event without fields of its own.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct HoldConfirmed {}
@@ -147,7 +147,7 @@ impl From<HoldConfirmed> for Fact {
     }
 }
 
-/// An order was cancelled: an event without fields of its own.
+/// The last open line of an order was cancelled: an event without fields of its own.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct OrderCancelled {}

@@ -4,13 +4,13 @@ use earmark_domain::{Count, Fact, ProductName};
 
 use super::values::{count, product_name};
 
-/// A product got a name.
+/// A product got a name, or another one.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct ProductNamed {
     /// Its name from now on.
     #[serde(deserialize_with = "product_name")]
-    #[cfg_attr(feature = "schema", schema(value_type = String, example = "Red desk lamp"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "Red desk lamp", min_length = 1, max_length = 200))]
     name: ProductName,
 }
 
@@ -20,7 +20,7 @@ impl From<ProductNamed> for Fact {
     }
 }
 
-/// The safety stock of a product was set.
+/// The safety stock of a product was set: the units of it that are promised to nobody.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct SafetyStockChanged {
@@ -40,7 +40,7 @@ impl From<SafetyStockChanged> for Fact {
     }
 }
 
-/// What is available of a product reached zero: an event without fields of its own.
+/// The last units of a product that could be promised are gone: an event without fields of its own.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct StockDepleted {}
@@ -51,7 +51,7 @@ impl From<StockDepleted> for Fact {
     }
 }
 
-/// Something is available of a product again: an event without fields of its own.
+/// A product that was depleted has units to promise again: an event without fields of its own.
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct StockReplenished {}

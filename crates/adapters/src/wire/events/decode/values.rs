@@ -97,7 +97,7 @@ pub(super) fn locations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lo
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub(super) struct PrecedenceJson {
-    /// The priority of the order; left out: 0.
+    /// The priority of the order: the higher is served first; left out: 0.
     #[serde(default, deserialize_with = "priority")]
     #[cfg_attr(feature = "schema", schema(value_type = i32, minimum = -1_000_000, maximum = 1_000_000))]
     priority: Priority,
@@ -133,13 +133,13 @@ pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Count,
 #[derive(serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Allocation))]
 pub(super) struct PartJson {
-    /// The batch's reference.
+    /// The reference of the batch.
     #[serde(deserialize_with = "text")]
-    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042"))]
+    #[cfg_attr(feature = "schema", schema(value_type = String, example = "PO-1042", min_length = 1, max_length = 64))]
     batch: Reference,
     /// Units of it.
     #[serde(deserialize_with = "quantity")]
-    #[cfg_attr(feature = "schema", schema(value_type = u32, example = 3, minimum = 1))]
+    #[cfg_attr(feature = "schema", schema(value_type = u32, example = 3, minimum = 1, maximum = 1_000_000_000))]
     quantity: Quantity,
 }
 
