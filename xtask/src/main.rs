@@ -3,6 +3,7 @@
 //! A command starts the servers and programs it needs, and installs them or says what to install. It leaves nothing
 //! running and no files behind.
 
+mod asyncapi;
 mod bench;
 mod endure;
 mod events;
@@ -10,6 +11,7 @@ mod lint;
 mod nats;
 mod openapi;
 mod test;
+mod workshop;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -59,6 +61,10 @@ enum Command {
     /// Installs the tools into `target/openapi`, and Node and Python if they are missing (Debian packages, as root;
     /// otherwise says what to install). A warning is a failure.
     Openapi,
+    /// Have the AsyncAPI document read by the parser of the AsyncAPI initiative.
+    ///
+    /// Installs the parser into `target/asyncapi`, and Node if it is missing. `cargo xtask test` does this, too.
+    Asyncapi,
     /// Renew the schemas of events in `docs/events`, and the page that explains them.
     ///
     /// Fails if a change would break what others were told of events: that needs another version of the format.
@@ -84,6 +90,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Endure(options) => endure::run(&options, &interruptions),
         Command::Lint => lint::run(&interruptions),
         Command::Openapi => openapi::run(&interruptions),
+        Command::Asyncapi => asyncapi::run(&interruptions),
         Command::Events => events::run(&interruptions),
     }
 }

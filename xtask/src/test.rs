@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
+use crate::asyncapi;
 use crate::nats::current_nats_server;
 
 /// The environment variable that tells the tests which server to use.
@@ -53,7 +54,9 @@ pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Resu
     drop(server);
     // A part of the tests was asked for, and that was all.
     let outcome = if arguments.is_empty() {
-        outcome.and_then(|()| with_current_brokers(interruptions))
+        outcome
+            .and_then(|()| with_current_brokers(interruptions))
+            .and_then(|()| asyncapi::run(interruptions))
     } else {
         outcome
     };

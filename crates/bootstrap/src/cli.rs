@@ -254,6 +254,13 @@ Examples:
 
 Exit codes: 0 success; 1 the document could not be written.")]
     Openapi,
+    /// Print the AsyncAPI document: the messages that the service sends and takes
+    #[command(after_help = "\
+Examples:
+  earmark asyncapi > earmark.asyncapi.json
+
+Exit codes: 0 success; 1 the document could not be written.")]
+    Asyncapi,
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use clap::Parser;
 use tokio::runtime;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{backup, demo, events, export, import, messages, migrate, openapi, serve, settings, verify};
+use crate::commands::{
+    asyncapi, backup, demo, events, export, import, messages, migrate, openapi, serve, settings, verify,
+};
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, masked_arguments};
@@ -75,5 +77,6 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
         Command::Migrate { check, without_log } => migrate::run(settings, check, without_log).await,
         Command::Settings => settings::run(settings),
         Command::Openapi => openapi::run(),
+        Command::Asyncapi => asyncapi::run(),
     }
 }

@@ -16,6 +16,7 @@
 //! 9. [`failure`], [`open_files`] and [`output`]
 
 mod app;
+mod asyncapi;
 mod background_jobs;
 mod cli;
 mod commands;

@@ -24,7 +24,7 @@ use crate::publishers::Subscribers;
 use crate::relays::Relays;
 use crate::settings::Listen;
 use crate::signals::{Sender, Signals};
-use crate::{open_files, output};
+use crate::{asyncapi, open_files, output};
 
 /// The longest that a drain may take. The requests in flight have their own bound, and the bounded queues of the engine
 /// empty in seconds; past this something hangs, and the sender of the signal should not wait for it.
@@ -184,6 +184,7 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
         store: app.ports.kind.to_owned(),
         started: app.ports.clock.now(),
         promising: app.promising,
+        asyncapi: asyncapi::document,
     };
     Arc::new(Api::new(app.engine.clone(), ports, metrics, readiness, site, about))
 }

@@ -320,7 +320,7 @@ const BOOTSTRAP: Layers = Layers {
     folder: "crates/bootstrap/src",
     module: "",
     order: &[
-        &["failure", "open_files", "output", "signals"],
+        &["asyncapi", "failure", "open_files", "output", "signals"],
         &["settings"],
         &["telemetry", "wiring"],
         &["app"],

@@ -16,7 +16,7 @@ Everything that changes stock, orders or promises is an event. `GET /v1/events` 
 named in the setting `events.urls` is told of them ([who is told how](guide/from-message-bus-to-relays.md)). In all places
 an event is the same JSON.
 
-This page is made from the code, as are the [JSON Schemas](events/) of the types (draft 2020-12; `earmark events schema
+This page is made from the code, as are the [JSON Schemas](events/v1/) of the types (draft 2020-12; `earmark events schema
 TYPE` prints one) and the AsyncAPI document (`earmark asyncapi`, and `/asyncapi.json` of a service).
 
 ## What to rely on
@@ -27,7 +27,7 @@ TYPE` prints one) and the AsyncAPI document (`earmark asyncapi`, and `/asyncapi.
   words, more reasons. Pass over what you do not know. What is here stays: no field goes, none gets another name, type or
   meaning, and none that is always there may be left out. The version is in the `$id` of each schema, and in the
   `dataschema` of the CloudEvents that webhooks get ([ADR 46](adr/0046-the-contract-of-events.md)).
-- **Words are not numbers.** Compare ids, SKUs and references as texts, letter by letter; they are case-sensitive.
+- **Names are texts.** Compare ids, SKUs and references letter by letter: they are case-sensitive, and no numbers.
 
 Quantities are whole units. Dates are days of the shop's calendar (`2026-02-01`), instants are in UTC
 (`2026-02-01T09:30:00.123456Z`).

@@ -61,6 +61,15 @@ fn part(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// The values in a text that is a stream of them.
+pub fn values_of<'t>(media_type: &str, text: &'t str) -> impl Iterator<Item = &'t str> {
+    let prefix = match media_type {
+        "text/event-stream" => "data: ",
+        _ => "",
+    };
+    text.lines().filter_map(move |line| line.strip_prefix(prefix))
+}
+
 impl Documented {
     /// The document of the service.
     #[must_use]
@@ -160,8 +169,8 @@ impl Documented {
         };
         let schema = format!("{content}/schema");
         if documented["schema"]["contentSchema"].is_object() {
-            let lines = format!("{schema}/contentSchema");
-            return reply.text().lines().try_for_each(|line| self.check_json(&lines, line));
+            let values = format!("{schema}/contentSchema");
+            return values_of(media_type, reply.text()).try_for_each(|value| self.check_json(&values, value));
         }
         if media_type.ends_with("json") {
             return self.check_json(&schema, reply.text());

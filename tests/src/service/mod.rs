@@ -21,7 +21,7 @@ mod wait;
 pub use binary::{Finished, earmark, earmark_reading, earmark_without_grace};
 pub use client::{Client, Sent, segment};
 pub use desk::{Desk, at_the_desk};
-pub use documented::{Documented, Operation};
+pub use documented::{Documented, Operation, values_of};
 pub use process::{Service, own_memory_of, signal};
 pub use raw::RawConnection;
 pub use reply::Reply;

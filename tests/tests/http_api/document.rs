@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use earmark_application::{DeadMessage, SourceName};
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Desk, Documented, Operation, until};
+use earmark_tests::service::{Desk, Documented, Operation, until, values_of};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 48] = [
+const STORY: [&str; 49] = [
     "live",
     "ready",
     "openapi",
+    "asyncapi",
     "page",
     "favicon",
     "problem",
@@ -244,13 +245,17 @@ fn every_example_is_as_its_schema_says() {
         if let Some(example) = content.get("example") {
             check(&schema, example);
             if content["schema"]["contentSchema"].is_object() {
-                let lines = example.as_str().expect("lines are a text");
-                for line in lines.lines() {
+                let text = example.as_str().expect("a stream is a text");
+                let media_type = content["schema"]["contentMediaType"].as_str().expect("a media type");
+                let mut values = 0;
+                for value in values_of(media_type, text) {
                     check(
                         &format!("{schema}/contentSchema"),
-                        &serde_json::from_str(line).expect("JSON"),
+                        &serde_json::from_str(value).expect("JSON"),
                     );
+                    values += 1;
                 }
+                assert!(values > 0, "{place}");
             }
         }
         for example in content["examples"]

@@ -1,11 +1,14 @@
 //! The event stream: live, resumed, and without a gap or a repeat.
 
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Client, Desk, in_time};
+use earmark_tests::service::{Client, Desk, Documented, in_time};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use reqwest::Method;
 use serde_json::{Value, json};
+
+/// Where the document says what an event is.
+const EVENT: &str = "/components/schemas/Event";
 
 /// A subscriber with its connection.
 struct Subscriber {
@@ -65,6 +68,8 @@ impl Subscriber {
             };
             // A comment, or the time until a reconnect.
             let Some(data) = field("data") else { continue };
+            let documented = Documented::service().check_json(EVENT, &data);
+            documented.expect("an event is as documented");
             return Received {
                 id: field("id").expect("an event has an id"),
                 event: field("event").expect("an event has a type"),

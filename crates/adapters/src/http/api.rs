@@ -32,7 +32,7 @@ const EVENT_STREAM_KEPT_FOR: Duration = Duration::from_secs(60);
 /// The most bulk streams that are open at a time: a few fill the engine, and each may hold a megabyte.
 const MAX_BULK_STREAMS: usize = 64;
 
-/// What runs: for the dashboard.
+/// What runs.
 #[derive(Debug, Clone)]
 pub struct About {
     /// The version of the binary.
@@ -43,6 +43,8 @@ pub struct About {
     pub started: Timestamp,
     /// The shop's settings for promises: the same that the engine has.
     pub promising: Promising,
+    /// The AsyncAPI document of the messages that it sends and takes, as JSON: made when it is first asked for.
+    pub asyncapi: fn() -> &'static str,
 }
 
 /// The ports that this interface uses.

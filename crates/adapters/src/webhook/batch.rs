@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::wire::SchemaUri;
 
 /// The media type of a batch.
-pub const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
+pub(super) const MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 
 /// A batch. The same events give the same id and the same bytes, whoever makes it and whenever.
 #[derive(Debug, PartialEq, Eq)]

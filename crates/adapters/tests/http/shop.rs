@@ -130,6 +130,7 @@ impl Shop {
             store: "memory <of> a test".to_owned(),
             started: clock.now(),
             promising: PROMISING,
+            asyncapi: || "{}",
         };
         let ports = Ports {
             views: reads.clone(),

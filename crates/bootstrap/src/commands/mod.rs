@@ -1,5 +1,6 @@
 //! The subcommands, a module each.
 
+pub(crate) mod asyncapi;
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod events;

@@ -387,6 +387,31 @@ fn openapi_prints_json() {
 }
 
 #[test]
+fn asyncapi_prints_json() {
+    let sandbox = Sandbox::empty();
+    let out = sandbox.run(["asyncapi"]).succeeds().out;
+    let document: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(document["asyncapi"], "3.0.0");
+}
+
+#[test]
+fn the_schemas_of_events_are_printed_without_a_database() {
+    let sandbox = Sandbox::empty();
+    let schema = |arguments: &[&str]| -> serde_json::Value {
+        let out = sandbox.run([&["events", "schema"], arguments].concat()).succeeds().out;
+        serde_json::from_str(&out).expect("JSON")
+    };
+    assert_eq!(schema(&["Allocated"])["$id"], "urn:earmark:event:1:Allocated");
+    assert_eq!(schema(&[])["$id"], "urn:earmark:event:1");
+    let run = sandbox.run(["events", "schema", "Alocated"]).fails_with(2);
+    assert!(
+        run.err.contains("no event type Alocated") && run.err.contains("Allocated"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
 fn an_export_into_a_closed_pipe_ends_without_an_error() {
     let sandbox = Sandbox::stocked();
     sandbox.imports("orders", "order_lines.csv");

@@ -24,6 +24,7 @@ use crate::http::request::context::RequestContext;
 use crate::http::request::cursor::Cursor;
 use crate::http::request::input::Input;
 use crate::http::response::problem::Problem;
+use crate::wire::EventJson;
 use crate::wire::answers::kinds;
 
 /// The events of one page: what a stream holds in memory until its client takes it.
@@ -60,7 +61,7 @@ const RETRY_MILLISECONDS: u32 = 1_000;
         ("order_id" = Option<String>, Query, description = "Only those that concern this order"),
         ("type" = Option<String>, Query, description = "Only those of these types, separated by commas"),
     ),
-    responses((status = 200, description = "Events as they happen", content_type = "text/event-stream", body = String))
+    responses((status = 200, description = "Events as they happen", content_type = "text/event-stream", body = EventJson<'static>))
 )]
 #[get("/v1/events/stream")]
 pub(crate) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {

@@ -69,6 +69,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(operations::health::ready)
         .service(operations::metrics::metrics)
         .service(operations::explorer::document)
+        .service(operations::explorer::asyncapi)
         .service(operations::problems::problem_page)
         .service(page::favicon)
         .service(page::page);

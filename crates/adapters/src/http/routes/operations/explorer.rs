@@ -1,4 +1,4 @@
-//! The OpenAPI document and its explorer.
+//! The OpenAPI document with its explorer, and the AsyncAPI document.
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,6 +24,21 @@ pub(crate) async fn document(description: Data<ApiDescription>, api: Data<Api>) 
     HttpResponse::Ok()
         .content_type(ContentType::json())
         .body(description.text_under(&api.site().base_path))
+}
+
+/// The AsyncAPI document
+///
+/// The messages that the service sends to brokers and webhooks, and takes from brokers.
+#[utoipa::path(
+    tag = "Operations",
+    operation_id = "asyncapi",
+    responses((status = 200, description = "AsyncAPI 3.0", content_type = "application/json", body = Object))
+)]
+#[get("/asyncapi.json")]
+pub(crate) async fn asyncapi(api: Data<Api>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body((api.about().asyncapi)())
 }
 
 /// The address of the explorer without its slash.

@@ -1,0 +1,142 @@
+//! A folder in `target` where tools of other languages are installed, and judge what the service says of itself.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use xtask::{Failure, Interruptions, cargo, folder_of, install, say};
+
+/// What a tool prints that has warnings and exits with success.
+const COMPLAINTS: [&str; 2] = ["warning", "⚠"];
+
+/// The arguments of Cargo that run the binary.
+pub(crate) fn earmark(command: &str) -> [&str; 6] {
+    ["run", "--quiet", "--package", "earmark", "--", command]
+}
+
+/// The folder of the tools, and of what they make.
+pub(crate) struct Workshop<'a> {
+    folder: PathBuf,
+    pub(crate) interruptions: &'a Interruptions,
+}
+
+impl<'a> Workshop<'a> {
+    /// The folder of this name in `target`, with these files in it.
+    pub(crate) fn open(name: &str, files: &[(&str, &str)], interruptions: &'a Interruptions) -> Result<Self, Failure> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").join(name);
+        fs::create_dir_all(&folder)?;
+        for (name, content) in files {
+            fs::write(folder.join(name), content)?;
+        }
+        Ok(Self { folder, interruptions })
+    }
+
+    /// Installs programs that are missing.
+    pub(crate) fn need(&self, programs: &[&str]) -> Result<(), Failure> {
+        for program in programs {
+            if folder_of(program, &[]).is_none() {
+                install(program, self.interruptions)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Installs the packages of Node that a list names.
+    pub(crate) fn node_packages(&self, list: &str) -> Result<(), Failure> {
+        self.once(list, "node_modules", || {
+            let mut npm = self.command("npm");
+            npm.args([
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--loglevel",
+                "error",
+            ]);
+            self.interruptions.step(&mut npm)
+        })
+    }
+
+    /// Fills a folder from a list, unless it has been filled from the same list before.
+    pub(crate) fn once(&self, list: &str, filled: &str, fill: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+        let filled = self.folder.join(filled);
+        let wanted = fs::read_to_string(self.folder.join(list))?;
+        let stamp = filled.join("filled-from");
+        // Without the file it has not been filled, or not to the end.
+        if fs::read_to_string(&stamp).is_ok_and(|from| from == wanted) {
+            return Ok(());
+        }
+        fill()?;
+        Ok(fs::write(stamp, wanted)?)
+    }
+
+    /// Writes the document that a command of the binary prints.
+    pub(crate) fn write_document(&self, printed_by: &str, file: &str) -> Result<(), Failure> {
+        let mut document = cargo();
+        document.args(earmark(printed_by));
+        document.stdout(File::create(self.folder.join(file))?);
+        self.interruptions.step(&mut document)
+    }
+
+    /// Runs a tool, shows what it prints, and fails if that has a warning.
+    pub(crate) fn judge(&self, tool: &mut Command) -> Result<(), Failure> {
+        let path = self.folder.join("printed.txt");
+        let printed = File::create(&path)?;
+        tool.stdout(printed.try_clone()?).stderr(printed);
+        let outcome = self.interruptions.step(tool);
+        let printed = String::from_utf8_lossy(&fs::read(path)?).into_owned();
+        say(&printed);
+        outcome?;
+        match complaint(&printed) {
+            None => Ok(()),
+            Some(line) => Err(format!("it exits with success, but says: {line}").into()),
+        }
+    }
+
+    /// A tool on Node. None of them is to call home.
+    pub(crate) fn node_tool(&self, name: &str) -> Command {
+        let mut tool = self.command(Path::new("node_modules/.bin").join(name));
+        tool.env("REDOCLY_TELEMETRY", "off")
+            .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+        tool
+    }
+
+    /// The path of a program in the folder.
+    pub(crate) fn path(&self, program: impl AsRef<Path>) -> PathBuf {
+        self.folder.join(program)
+    }
+
+    /// A program, to run in the folder.
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
+        let program = program.as_ref();
+        let is_here = program.components().count() > 1;
+        let mut command = Command::new(if is_here {
+            self.folder.join(program)
+        } else {
+            program.into()
+        });
+        command.current_dir(&self.folder).stdin(Stdio::null());
+        command
+    }
+}
+
+/// The first line that is a warning, if there is one.
+fn complaint(printed: &str) -> Option<&str> {
+    let warns = |line: &&str| {
+        let line = line.to_lowercase();
+        COMPLAINTS.iter().any(|complaint| line.contains(complaint))
+    };
+    printed.lines().find(warns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_of_a_tool_that_succeeds_is_found() {
+        assert_eq!(complaint("all is well\n"), None);
+        assert_eq!(complaint("fine\n ⚠  odd\n"), Some(" ⚠  odd"));
+        assert_eq!(complaint("1 Warning(s) encountered"), Some("1 Warning(s) encountered"));
+    }
+}
