@@ -58,7 +58,12 @@ impl<'a> Workshop<'a> {
     }
 
     /// Fills a folder from a list, unless it has been filled from the same list before.
-    pub(crate) fn once(&self, list: &str, filled: &str, fill: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    pub(crate) fn once(
+        &self,
+        list: &str,
+        filled: &str,
+        fill: impl FnOnce() -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let filled = self.folder.join(filled);
         let wanted = fs::read_to_string(self.folder.join(list))?;
         let stamp = filled.join("filled-from");

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::parts::{Parts, reference};
 use super::schemas::schema;
-use super::{Parts, reference};
 
 /// The messages.
 const NATS: &str = "NatsCommand";

@@ -4,7 +4,7 @@ use earmark_adapters::redis::line_allocated;
 use earmark_adapters::wire::events::{About, data_schemas};
 use serde_json::{Value, json};
 
-use super::Parts;
+use super::parts::Parts;
 use super::schemas::{event, event_name, schema};
 
 /// The message of an entry of Redis.

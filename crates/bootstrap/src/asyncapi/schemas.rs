@@ -7,7 +7,7 @@ use earmark_adapters::wire::events::event_schema;
 use earmark_domain::EVENT_TYPES;
 use serde_json::{Map, Value, json};
 
-use super::reference;
+use super::parts::reference;
 
 /// Where references to schemas lead, here as in the OpenAPI document.
 const SCHEMAS: &str = "components/schemas";

@@ -11,7 +11,7 @@ use earmark_domain::{EVENT_TYPES, OrderId, Sku, Subject};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::value;
+use super::document::value;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(value);
 

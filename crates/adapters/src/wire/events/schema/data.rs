@@ -6,22 +6,12 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::about::About;
 use super::examples::example;
 use crate::wire::events::event_json::EventJson;
 
 /// A schema under its name.
 pub type Named = (String, RefOr<Schema>);
-
-/// What a type of event is about, and so which of the fields that name it are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    /// A product: with its SKU and version.
-    Product,
-    /// A line of an order: with the SKU and version of its product, and the order.
-    Line,
-    /// A whole order: SKU and version are null.
-    Order,
-}
 
 /// The schema of the `data` of one type of event.
 #[derive(Clone)]

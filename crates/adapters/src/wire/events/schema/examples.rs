@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::data::About;
+use super::about::About;
 
 /// An event of this type.
 pub(super) fn example(event_type: &str, about: About) -> Value {

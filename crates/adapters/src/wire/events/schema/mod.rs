@@ -4,6 +4,7 @@
 //! and it is the one in the OpenAPI document. [`event_schema`] is what others may rely on: it says of the same fields
 //! the same, and lets pass what a later release of the same version may add ([`open`]).
 
+mod about;
 mod data;
 mod document;
 mod examples;
@@ -12,6 +13,7 @@ mod open;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use about::About;
 pub(crate) use data::constant;
-pub use data::{About, DataSchema, Named};
+pub use data::{DataSchema, Named};
 pub use document::{any_event_schema, event_schema, exact_schema};

@@ -10,7 +10,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-use super::data::About;
+use super::about::About;
 use super::{any_event_schema, event_schema, exact_schema};
 use crate::wire::events::tests::{books, event_of, fact, facts};
 use crate::wire::events::{EventJson, data_schemas, fact_from_json, fact_to_json};
