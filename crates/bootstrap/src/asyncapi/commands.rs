@@ -1,5 +1,6 @@
 //! Commands in: the streams of NATS and Redis, and the book's channel.
 
+use earmark_adapters::redis::CHANGE_BATCH_QUANTITY;
 use serde_json::{Value, json};
 
 use super::parts::{Parts, reference};
@@ -206,7 +207,7 @@ fn book(parts: &mut Parts) {
     });
     parts.message(BOOK, message);
     let channel = json!({
-        "address": "change_batch_quantity",
+        "address": CHANGE_BATCH_QUANTITY,
         "title": "The book's channel of quantities",
         "description": "A channel keeps nothing: what is published while no service listens is lost.",
         "servers": [{"$ref": "#/servers/redis"}],

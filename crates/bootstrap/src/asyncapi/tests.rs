@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use earmark_adapters::messages::{BookMessages, CommandMessages};
 use earmark_adapters::nats::subject_of;
 use earmark_adapters::redis::line_allocated;
 use earmark_adapters::wire::{EventJson, fact_from_json};
-use earmark_application::{Books, BooksId, EncodedEvent, Epoch};
+use earmark_application::{Books, BooksId, EncodedEvent, Epoch, MessageFormat};
 use earmark_domain::{EVENT_TYPES, OrderId, Sku, Subject};
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -165,6 +166,23 @@ fn the_message_of_the_books_channel_is_as_the_code_makes_it() {
         let message: Value = serde_json::from_str(&message).expect("JSON");
         assert!(payload.is_valid(&message), "{message}");
     }
+}
+
+#[test]
+fn the_examples_of_commands_are_read_and_answers_are_as_the_document_says() {
+    let example = |name: &str| &DOCUMENT["components"]["messages"][name]["examples"][0]["payload"];
+    let read = |format: &dyn MessageFormat, body: &str| format.read(body.as_bytes()).map(|command| command.name());
+    let (nats, redis) = (example("NatsCommand").to_string(), &example("RedisCommand")["command"]);
+    for body in [nats.as_str(), redis.as_str().expect("a text")] {
+        assert_eq!(read(&CommandMessages, body), Ok("allocate"));
+    }
+    let counted = example("ChangeBatchQuantity").to_string();
+    assert_eq!(read(&BookMessages, &counted), Ok("change_batch"));
+    let answer = schema("/components/messages/Answer/payload");
+    let refused = CommandMessages.unreadable("it is no JSON");
+    let refused: Value = serde_json::from_str(&refused).expect("JSON");
+    let faults: Vec<String> = answer.iter_errors(&refused).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{refused}: {faults:?}");
 }
 
 #[test]
