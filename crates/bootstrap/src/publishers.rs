@@ -46,9 +46,9 @@ impl Subscribers {
 }
 
 impl Subscribers {
-    /// The names of their subscriptions.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &SubscriptionName> + Clone {
-        self.list.iter().map(|(name, _)| name)
+    /// Whether one of them has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.list.iter().any(|(other, _)| other.as_str() == name)
     }
 }
 

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use earmark_adapters::messages::{BookMessages, CommandMessages};
 use earmark_adapters::nats::{NatsCommandSource, NatsCommandsAddress};
 use earmark_adapters::redis::{CHANGE_BATCH_QUANTITY, RedisChannelSource, RedisCommandSource, RedisCommandsAddress};
-use earmark_application::{Clock, CommandSource, Ids, MessageFormat, SourceName, SubscriptionName};
+use earmark_application::{Clock, CommandSource, Ids, MessageFormat, SourceName};
 
 use crate::consumers::Source;
 use crate::failure::Failure;
+use crate::publishers::Subscribers;
 use crate::settings::{CommandSettings, SourceKind, SourceUrl};
 
 /// The sources of the settings. None of them is connected to yet. A Redis is two of them: its stream, and the book's
@@ -18,9 +19,9 @@ use crate::settings::{CommandSettings, SourceKind, SourceUrl};
 ///
 /// # Errors
 /// When a URL is none of its kind, when two name the same source, or when one names a stream that events go to.
-pub(crate) fn sources_of<'a>(
+pub(crate) fn sources_of(
     settings: &CommandSettings,
-    subscribers: impl Iterator<Item = &'a SubscriptionName> + Clone,
+    subscribers: &Subscribers,
     clock: &Arc<dyn Clock>,
     ids: &dyn Ids,
 ) -> Result<Vec<Source>, Failure> {
@@ -35,7 +36,7 @@ pub(crate) fn sources_of<'a>(
                 // The channel of another database of the same server.
                 continue;
             }
-            if subscribers.clone().any(|name| name.as_str() == source.name.as_str()) {
+            if subscribers.has(source.name.as_str()) {
                 return Err(wrong(format_args!(
                     "{} is a stream that events go to, as events.urls says",
                     source.name

@@ -24,7 +24,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
-    let sources = sources_of(&settings.commands, subscribers.names(), &ports.clock, &*ports.ids)?;
+    let sources = sources_of(&settings.commands, &subscribers, &ports.clock, &*ports.ids)?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
         app,
