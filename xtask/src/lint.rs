@@ -17,6 +17,7 @@ const ADAPTERS: [&str; 12] = [
     "redis",
     "webhook",
     "event_log",
+    "mail",
     "clock",
     "wire",
 ];

@@ -1,10 +1,11 @@
 //! Earmark's adapters: where the outside meets the ports.
 //!
-//! Driving adapters bring commands and questions in ([`http`], [`files`], [`messages`]); driven adapters store the state ([`memory`],
-//! [`sqlite`], [`postgres`]), deliver events ([`nats`], [`redis`], [`webhook`], [`event_log`]), tell the time ([`clock`])
+//! Driving adapters bring commands and questions in ([`http`], [`files`], [`messages`]); driven adapters store the state
+//! ([`memory`], [`sqlite`], [`postgres`]), deliver events ([`nats`], [`redis`], [`webhook`], [`event_log`]), send mails
+//! ([`mail`]), tell the time ([`clock`])
 //! and make ids ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its
 //! own: [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; `broker`, the addresses of
-//! message brokers; and `timeout`.
+//! message brokers; `html`; and `timeout`.
 
 // A future is as large as all that it may await, and is moved when it is passed on, bounded in time or spawned: what is
 // large is boxed where it is made. (The tests of the crate need not care.)
@@ -18,10 +19,14 @@ pub mod clock;
 pub mod event_log;
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(any(feature = "http", feature = "mail"))]
+mod html;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "clock")]
 pub mod ids;
+#[cfg(feature = "mail")]
+pub mod mail;
 #[cfg(feature = "memory")]
 pub mod memory;
 #[cfg(feature = "messages")]
@@ -36,7 +41,7 @@ pub mod redis;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(any(feature = "http", feature = "webhook"))]
+#[cfg(any(feature = "http", feature = "mail", feature = "webhook"))]
 mod timeout;
 #[cfg(feature = "webhook")]
 pub mod webhook;

@@ -11,6 +11,7 @@ mod books;
 mod consumer;
 mod decision;
 mod delivery;
+mod digest;
 mod engine;
 mod envelope;
 mod lists;
@@ -25,6 +26,9 @@ pub use books::{Books, BooksId, CursorGone, Epoch, EventId, IdentityError, LogPo
 pub use consumer::{Consumer, ConsumerPorts, decide_on_dead_messages};
 pub use decision::{Decide, Decided, Undecided};
 pub use delivery::{AfterRefusal, Chunk, Encode, EventTail, Follower, Relay, RelayPorts, TailError};
+pub use digest::{
+    BrokenPromise, Digest, DigestPorts, DigestRelay, Inbound, OverdueBatch, RenderDigest, ShortProduct, Waiter, Worst,
+};
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal, is_correlation_id};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
@@ -35,10 +39,10 @@ pub use ports::{
     Fingerprint, Health, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids,
     InFlight, InFlightSender, Inbox, KEY_LIFETIME_SECONDS, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
     LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS,
-    MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Message, MessageFormat, Meter,
-    NoMeter, OrderSelection, PURGE_BATCH, Page, Progress, PublishError, Publisher, RECEIVED_BYTES, Reply, RetryPolicy,
-    SHOWN_DEAD_BODY_BYTES, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
-    SubscriptionStatus, Subscriptions, Views, Worklist,
+    MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Mail, MailError, Mailer,
+    Message, MessageFormat, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress, PublishError, Publisher,
+    RECEIVED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES, SourceError, SourceName, SourceStatus, Store,
+    SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

@@ -13,6 +13,7 @@ pub const LAYERS: &[Layers] = &[
     CLOCK,
     FILES,
     HTTP,
+    MAIL,
     MEMORY,
     MESSAGES,
     NATS,
@@ -67,7 +68,7 @@ const APPLICATION: Layers = Layers {
         &["engine"],
         &["background"],
         &["backoff"],
-        &["delivery::chunk", "delivery::letters"],
+        &["delivery::chunk", "delivery::lease", "delivery::letters"],
         &["delivery::window"],
         &["delivery::tail"],
         &["delivery::subscription"],
@@ -80,6 +81,12 @@ const APPLICATION: Layers = Layers {
         &["consumer::replays", "consumer::session"],
         &["consumer::receiver", "consumer::settler"],
         &["consumer"],
+        &["digest::content", "digest::interval", "digest::tally"],
+        &["digest::compose", "digest::ports"],
+        &["digest::active"],
+        &["digest::attempts"],
+        &["digest::relay"],
+        &["digest"],
         &["verify::ports", "verify::report"],
         &["verify::order_projection"],
         &["verify"],
@@ -94,11 +101,12 @@ const ADAPTERS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "",
     order: &[
-        &["broker", "clock", "ids", "sql", "timeout", "wire"],
+        &["broker", "clock", "html", "ids", "sql", "timeout", "wire"],
         &[
             "event_log",
             "files",
             "http",
+            "mail",
             "memory",
             "messages",
             "nats",
@@ -161,6 +169,20 @@ const HTTP: Layers = Layers {
         &["middleware"],
         &["app"],
         &["server"],
+    ],
+};
+
+/// Addresses, names and words, then the two versions of a mail, then how it leaves.
+const MAIL: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "mail",
+    order: &[
+        &["address", "answers", "deferred", "log", "names", "server", "words"],
+        &["text"],
+        &["html"],
+        &["render"],
+        &["conversation", "message"],
+        &["smtp"],
     ],
 };
 
@@ -324,7 +346,7 @@ const BOOTSTRAP: Layers = Layers {
         &["settings"],
         &["telemetry", "wiring"],
         &["app"],
-        &["background_jobs", "consumers", "publishers"],
+        &["background_jobs", "consumers", "digests", "publishers"],
         &["relays", "sources"],
         &["service"],
         &["commands"],

@@ -228,6 +228,18 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
         ]),
     ),
     (
+        "mail",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "hyper",
+            "libsqlite3-sys",
+            "native-tls",
+            "tokio-postgres",
+        ]),
+    ),
+    (
         "clock",
         ClosureRule::AllBut(&[
             "actix-web",
@@ -415,6 +427,16 @@ pub const FORBIDDEN_WORDS: &[ForbiddenWords] = &[
     },
     ForbiddenWords {
         folder: "crates/adapters/src/event_log.rs",
+        words: &[
+            "actix", "diesel", "http", "nats", "postgres", "redis", "sqlite", "sql", "webhook",
+        ],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
+    },
+    ForbiddenWords {
+        folder: "crates/adapters/src/mail",
         words: &[
             "actix", "diesel", "http", "nats", "postgres", "redis", "sqlite", "sql", "webhook",
         ],

@@ -193,7 +193,13 @@ pub async fn progress_is_read_back_as_it_was_stored(db: Db) {
         attempts: u32::MAX,
         reason: "it hangs".to_owned(),
     };
-    for delivery_end in [None, Some(1_234)] {
+    let instant = failing.since;
+    for (delivery_end, delivery_at) in [
+        (None, None),
+        (Some(1_234), None),
+        (None, Some(instant)),
+        (Some(0), Some(instant)),
+    ] {
         for failing in [None, Some(failing.clone())] {
             for disabled in [None, Some("410 Gone".to_owned())] {
                 // It is kept where it is not named.
@@ -201,6 +207,7 @@ pub async fn progress_is_read_back_as_it_was_stored(db: Db) {
                 let progress = Progress {
                     place: at(1_767_225_600_123, 1_000),
                     delivery_end,
+                    delivery_at,
                     failing: failing.clone(),
                     disabled,
                 };
@@ -306,6 +313,7 @@ pub async fn a_subscription_is_disabled_until_it_is_enabled(db: Db) {
     let failing = Progress {
         place: at(1, 9),
         delivery_end: Some(12),
+        delivery_at: None,
         failing: Some(Failing {
             since: Timestamp::from_microsecond(1_767_225_600_123_456).expect("an instant"),
             attempts: 7,

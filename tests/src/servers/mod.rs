@@ -1,4 +1,4 @@
-//! Message brokers of one's own for one case, which may set them up, kill them, put older files back and cut
+//! Message brokers and mail servers of one's own for one case, which may set them up, kill them, put older files back and cut
 //! connections to them.
 //!
 //! They listen on the loopback interface only, keep their files in a temporary folder, and end with the value that
@@ -8,8 +8,10 @@ mod nats;
 mod process;
 mod proxy;
 mod redis;
+mod smtp;
 
 pub use nats::NatsServer;
 pub use process::FilesCopy;
 pub use proxy::Proxy;
 pub use redis::RedisServer;
+pub use smtp::{Deed, SmtpSink, Stage, TakenMail};

@@ -233,6 +233,11 @@ fn a_test_may_include_a_source_of_its_own_crate_and_no_other() {
     // The servers are shared with every test, and with nothing else.
     let servers = "../../../tests/src/servers/mod.rs";
     assert_eq!(faults_of("crates/a/tests/main.rs", servers), 0);
+    assert_eq!(
+        faults_of("crates/a/tests/main.rs", "../../../tests/src/servers/smtp.rs"),
+        0
+    );
+    assert_eq!(faults_of("crates/a/tests/main.rs", "../../../tests/src/shop.rs"), 1);
     assert_eq!(faults_of("crates/a/benches/main.rs", servers), 0);
     assert_eq!(faults_of("crates/a/src/main.rs", servers), 1);
     assert_eq!(faults_of("crates/a/tests/main.rs", "../../../tests/src/shop.rs"), 1);

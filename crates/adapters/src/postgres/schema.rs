@@ -153,6 +153,7 @@ diesel::table! {
         place_epoch -> BigInt,
         place_sequence -> BigInt,
         delivery_end -> Nullable<BigInt>,
+        delivery_at -> Nullable<Timestamptz>,
         failing_since -> Nullable<Timestamptz>,
         failing_attempts -> Nullable<BigInt>,
         failing_reason -> Nullable<Text>,

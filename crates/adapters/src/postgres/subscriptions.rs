@@ -74,8 +74,8 @@ impl Step for Save<'_> {
     async fn run(&self, conn: &Session) -> StatementResult<bool> {
         // By hand: the progress and the letters in one statement, the latter only if the former is stored.
         const SAVE: &str = "WITH saved AS ( \
-             UPDATE subscriptions SET place_epoch = ?, place_sequence = ?, delivery_end = ?, failing_since = ?, \
-             failing_attempts = ?, failing_reason = ?, disabled = coalesce(?, disabled) \
+             UPDATE subscriptions SET place_epoch = ?, place_sequence = ?, delivery_end = ?, delivery_at = ?, \
+             failing_since = ?, failing_attempts = ?, failing_reason = ?, disabled = coalesce(?, disabled) \
              WHERE name = ? AND fence = ? RETURNING name), \
              put_aside AS (INSERT INTO dead_letters (subscription, sequence, sku, state, reason, attempts, since) \
              SELECT saved.name, letter.* FROM saved CROSS JOIN unnest(?, ?, ?, ?, ?, ?) \
@@ -86,6 +86,7 @@ impl Step for Save<'_> {
         let Progress {
             place,
             delivery_end,
+            delivery_at,
             failing,
             disabled,
         } = self.progress;
@@ -97,6 +98,7 @@ impl Step for Save<'_> {
             .bind::<BigInt, _>(counter(place.epoch))
             .bind::<BigInt, _>(counter(place.sequence))
             .bind::<Nullable<BigInt>, _>(delivery_end.map(counter))
+            .bind::<Nullable<Timestamptz>, _>(delivery_at.map(pg_instant))
             .bind::<Nullable<Timestamptz>, _>(failing.map(|failing| pg_instant(failing.since)))
             .bind::<Nullable<BigInt>, _>(failing.map(|failing| i64::from(failing.attempts)))
             .bind::<Nullable<Text>, _>(failing.map(|failing| failing.reason.as_str()))

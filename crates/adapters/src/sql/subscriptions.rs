@@ -18,6 +18,7 @@ pub(crate) struct StoredSubscription {
     /// Epoch and sequence.
     pub(crate) place: (i64, i64),
     pub(crate) delivery_end: Option<i64>,
+    pub(crate) delivery_at: Option<Timestamp>,
     pub(crate) failing: Option<(Timestamp, i64, String)>,
     pub(crate) disabled: Option<String>,
     pub(crate) fence: i64,
@@ -70,6 +71,7 @@ impl StoredSubscription {
                 .delivery_end
                 .map(|end| at.read("delivery_end", u64::try_from(end)))
                 .transpose()?,
+            delivery_at: self.delivery_at,
             failing: failing.transpose()?,
             disabled: self.disabled,
         })

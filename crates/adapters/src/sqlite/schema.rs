@@ -183,6 +183,7 @@ diesel::table! {
         place_epoch -> BigInt,
         place_sequence -> BigInt,
         delivery_end -> Nullable<BigInt>,
+        delivery_at -> Nullable<BigInt>,
         failing_since -> Nullable<BigInt>,
         failing_attempts -> Nullable<BigInt>,
         failing_reason -> Nullable<Text>,

@@ -111,7 +111,7 @@ impl<'r> ActiveSubscription<'r> {
             return Ok(());
         }
         let first = self.renewed.is_none();
-        let lease = match self.subscription.claim().await {
+        let lease = match self.subscription.lease.claim().await {
             Ok(Some(lease)) if lease.fence == self.fence => lease,
             Ok(_) => return Err(Ended),
             Err(error) => return self.store_failed(&error).await,

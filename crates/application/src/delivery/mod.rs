@@ -10,6 +10,7 @@
 mod active;
 mod chunk;
 mod failures;
+mod lease;
 mod letters;
 mod relay;
 mod subscription;
@@ -17,6 +18,7 @@ mod tail;
 mod window;
 
 pub use chunk::Chunk;
+pub(crate) use lease::Lease;
 pub use letters::AfterRefusal;
 pub use relay::Relay;
 pub use subscription::RelayPorts;

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lease::Lease;
 use super::letters::AfterRefusal;
 use super::tail::EventTail;
 use crate::books::LogPosition;
-use crate::ports::{
-    Clock, DeliveryMeter, Ids, LeaseClaim, LeaseHolder, Publisher, SubscriptionLease, SubscriptionName, Subscriptions,
-};
-use crate::store_error::StoreError;
+use crate::ports::{Clock, DeliveryMeter, Ids, LeaseHolder, Publisher, SubscriptionName, Subscriptions};
 
 /// How long a lease lasts: another instance takes over after so long.
 const LEASE: Duration = Duration::from_secs(6);
@@ -38,18 +36,25 @@ pub(super) struct Subscription {
     pub(super) name: SubscriptionName,
     pub(super) publisher: Arc<dyn Publisher>,
     pub(super) ports: RelayPorts,
+    pub(super) lease: Lease,
 }
 
 impl Subscription {
-    /// Takes the lease or renews it.
-    pub(super) async fn claim(&self) -> Result<Option<SubscriptionLease>, StoreError> {
-        let claim = LeaseClaim {
-            name: self.name.clone(),
-            holder: self.ports.holder,
-            lasts: LEASE,
-            now: self.ports.clock.now(),
-            start: LogPosition::START,
-        };
-        self.ports.subscriptions.lease(&claim).await
+    pub(super) fn new(name: SubscriptionName, publisher: Arc<dyn Publisher>, ports: RelayPorts) -> Self {
+        let (subscriptions, clock) = (Arc::clone(&ports.subscriptions), Arc::clone(&ports.clock));
+        let lease = Lease::new(
+            name.clone(),
+            subscriptions,
+            clock,
+            ports.holder,
+            LEASE,
+            LogPosition::START,
+        );
+        Self {
+            name,
+            publisher,
+            ports,
+            lease,
+        }
     }
 }

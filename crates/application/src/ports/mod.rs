@@ -10,6 +10,7 @@ mod health;
 mod idempotency;
 mod ids;
 mod inbox;
+mod mailer;
 mod meter;
 mod publisher;
 mod store;
@@ -34,6 +35,7 @@ pub use inbox::{
     DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_LIFETIME, INBOX_PURGE_BATCH, Inbox,
     MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
+pub use mailer::{Mail, MailError, Mailer};
 pub use meter::{ConsumerMeter, DeliveryMeter, Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use store::{InFlight, InFlightSender, Store};

@@ -80,6 +80,9 @@ pub struct Progress {
     /// The last event of the delivery that is under way, where deliveries are repeated as they were: it begins behind
     /// `place`.
     pub delivery_end: Option<u64>,
+    /// When the bounds of that delivery were stored; where none is under way, when the last one ended. For deliveries that
+    /// keep an interval, or say when they were written; `None` for others.
+    pub delivery_at: Option<Timestamp>,
     /// Since when the sink has not taken the next delivery, and how often it was tried.
     pub failing: Option<Failing>,
     /// Why nothing is sent any more, until it is enabled again.

@@ -1,6 +1,7 @@
 //! A log, a sink that follows a script, subscriptions in memory, and relays between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ impl TestClock {
         clippy::disallowed_methods,
         reason = "the clock of these tests is that of the runtime"
     )]
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Instant::now())
     }
 }
@@ -46,7 +47,7 @@ impl Clock for TestClock {
     }
 }
 
-struct NoChance;
+pub(crate) struct NoChance;
 
 impl Ids for NoChance {
     fn correlation_id(&self) -> [u8; 16] {
@@ -306,17 +307,21 @@ struct Stored {
 
 /// Subscriptions in memory.
 #[derive(Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<SubscriptionName, Stored>>);
+pub(crate) struct Memory {
+    all: Mutex<BTreeMap<SubscriptionName, Stored>>,
+    /// Whether nothing can be stored.
+    pub(crate) is_down: AtomicBool,
+}
 
 impl Memory {
     pub(crate) fn progress(&self, name: &str) -> Progress {
-        self.0.lock().expect("no panic")[&SubscriptionName::new(name)]
+        self.all.lock().expect("no panic")[&SubscriptionName::new(name)]
             .progress
             .clone()
     }
 
     pub(crate) fn letters(&self, name: &str) -> Vec<(u64, LetterState)> {
-        let all = self.0.lock().expect("no panic");
+        let all = self.all.lock().expect("no panic");
         let letters = all[&SubscriptionName::new(name)].letters.values();
         letters.map(|letter| (letter.sequence, letter.state.clone())).collect()
     }
@@ -325,8 +330,14 @@ impl Memory {
 #[async_trait]
 impl Subscriptions for Memory {
     async fn lease(&self, claim: &LeaseClaim) -> Result<Option<SubscriptionLease>, StoreError> {
-        let mut all = self.0.lock().expect("no panic");
-        let stored = all.entry(claim.name.clone()).or_default();
+        let mut all = self.all.lock().expect("no panic");
+        let stored = all.entry(claim.name.clone()).or_insert_with(|| Stored {
+            progress: Progress {
+                place: claim.start,
+                ..Progress::default()
+            },
+            ..Stored::default()
+        });
         if stored.holder != Some(claim.holder) {
             if stored.holder.is_some() && stored.until > claim.now {
                 return Ok(None);
@@ -349,7 +360,10 @@ impl Subscriptions for Memory {
         progress: &Progress,
         letters: &[DeadLetter],
     ) -> Result<bool, StoreError> {
-        let mut all = self.0.lock().expect("no panic");
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("the test says so".to_owned()));
+        }
+        let mut all = self.all.lock().expect("no panic");
         let stored = all.get_mut(name).expect("a subscription");
         if stored.fence != fence {
             return Ok(false);
@@ -366,7 +380,7 @@ impl Subscriptions for Memory {
     }
 
     async fn release(&self, name: &SubscriptionName, fence: u64) -> Result<(), StoreError> {
-        let mut all = self.0.lock().expect("no panic");
+        let mut all = self.all.lock().expect("no panic");
         let stored = all.get_mut(name).expect("a subscription");
         if stored.fence == fence {
             stored.holder = None;
@@ -384,7 +398,7 @@ impl Subscriptions for Memory {
         after: u64,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        let all = self.0.lock().expect("no panic");
+        let all = self.all.lock().expect("no panic");
         let letters = all[name].letters.range(after + 1..).take(limit);
         Ok(letters.map(|(_, letter)| letter.clone()).collect())
     }
@@ -395,7 +409,7 @@ impl Subscriptions for Memory {
         _: Option<&[u64]>,
         action: DeadLetterAction,
     ) -> Result<u64, StoreError> {
-        let mut all = self.0.lock().expect("no panic");
+        let mut all = self.all.lock().expect("no panic");
         let letters = &mut all.get_mut(name).expect("a subscription").letters;
         let dead: BTreeSet<u64> = letters
             .values()
@@ -418,14 +432,14 @@ impl Subscriptions for Memory {
     }
 
     async fn bury(&self, name: &SubscriptionName, fence: u64, sequences: &[u64]) -> Result<bool, StoreError> {
-        let mut all = self.0.lock().expect("no panic");
+        let mut all = self.all.lock().expect("no panic");
         let stored = all.get_mut(name).expect("a subscription");
         stored.letters.retain(|sequence, _| !sequences.contains(sequence));
         Ok(stored.fence == fence)
     }
 
     async fn disable(&self, name: &SubscriptionName, reason: Option<&str>) -> Result<bool, StoreError> {
-        let mut all = self.0.lock().expect("no panic");
+        let mut all = self.all.lock().expect("no panic");
         let stored = all.get_mut(name);
         Ok(stored
             .map(|stored| stored.progress.disabled = reason.map(str::to_owned))

@@ -301,6 +301,8 @@ CREATE TABLE subscriptions (
     place_sequence bigint NOT NULL CHECK (place_sequence >= 0),
     -- The last event of the delivery that is under way.
     delivery_end bigint CHECK (delivery_end >= 0),
+    -- When its bounds were stored; where none is under way, when the last one ended.
+    delivery_at timestamptz,
     -- Since when the sink has not taken the next delivery, how often it was tried, and why the last time failed.
     failing_since timestamptz,
     failing_attempts bigint CHECK (failing_attempts >= 0),

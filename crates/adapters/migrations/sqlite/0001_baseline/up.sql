@@ -271,6 +271,8 @@ CREATE TABLE subscriptions (
     place_sequence INTEGER NOT NULL CHECK (place_sequence >= 0),
     -- The last event of the delivery that is under way.
     delivery_end INTEGER CHECK (delivery_end >= 0),
+    -- When its bounds were stored; where none is under way, when the last one ended.
+    delivery_at INTEGER,
     -- Since when the sink has not taken the next delivery, how often it was tried, and why the last time failed.
     failing_since INTEGER,
     failing_attempts INTEGER CHECK (failing_attempts >= 0),

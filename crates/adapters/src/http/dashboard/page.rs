@@ -5,8 +5,8 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use uuid::Uuid;
 
+use crate::html::escaped;
 use crate::http::api::Api;
-use crate::http::response::html::escaped;
 
 /// The page, with placeholders for what is known only when it is requested.
 const PAGE: &str = include_str!("page.html");

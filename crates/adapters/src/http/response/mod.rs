@@ -1,6 +1,5 @@
 //! Responses: outcomes as replies, everything that goes wrong as problems.
 
-pub(crate) mod html;
 pub(crate) mod outage_log;
 pub(crate) mod outcomes;
 pub(crate) mod problem;

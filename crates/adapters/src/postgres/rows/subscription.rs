@@ -19,6 +19,7 @@ pub(in crate::postgres) struct SubscriptionRow {
     place_epoch: i64,
     place_sequence: i64,
     delivery_end: Option<i64>,
+    delivery_at: Option<PgTimestamp>,
     failing_since: Option<PgTimestamp>,
     failing_attempts: Option<i64>,
     failing_reason: Option<String>,
@@ -47,11 +48,13 @@ impl SubscriptionRow {
             key: &self.name,
         };
         let since = at.instant_if_any("failing_since", self.failing_since)?;
+        let delivery_at = at.instant_if_any("delivery_at", self.delivery_at)?;
         let failing = since.zip(self.failing_attempts).zip(self.failing_reason);
         Ok(StoredSubscription {
             start: (self.start_epoch, self.start_sequence),
             place: (self.place_epoch, self.place_sequence),
             delivery_end: self.delivery_end,
+            delivery_at,
             failing: failing.map(|((since, attempts), reason)| (since, attempts, reason)),
             disabled: self.disabled,
             fence: self.fence,

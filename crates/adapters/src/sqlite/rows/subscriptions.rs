@@ -19,6 +19,7 @@ pub(in crate::sqlite) struct SubscriptionRow {
     place_epoch: i64,
     place_sequence: i64,
     delivery_end: Option<i64>,
+    delivery_at: Option<i64>,
     failing_since: Option<i64>,
     failing_attempts: Option<i64>,
     failing_reason: Option<String>,
@@ -52,11 +53,14 @@ impl SubscriptionRow {
             key: &self.name,
         };
         let since = self.failing_since.map(|since| at.instant("failing_since", since));
+        let delivery_at = self.delivery_at.map(|instant| at.instant("delivery_at", instant));
+        let delivery_at = delivery_at.transpose()?;
         let failing = since.transpose()?.zip(self.failing_attempts).zip(self.failing_reason);
         Ok(StoredSubscription {
             start: (self.start_epoch, self.start_sequence),
             place: (self.place_epoch, self.place_sequence),
             delivery_end: self.delivery_end,
+            delivery_at,
             failing: failing.map(|((since, attempts), reason)| (since, attempts, reason)),
             disabled: self.disabled,
             fence: self.fence,

@@ -89,6 +89,7 @@ pub(in crate::sqlite) fn save(
     let Progress {
         place,
         delivery_end,
+        delivery_at,
         failing,
         disabled,
     } = progress;
@@ -100,6 +101,7 @@ pub(in crate::sqlite) fn save(
         subscriptions::place_epoch.eq(counter(place.epoch)),
         subscriptions::place_sequence.eq(counter(place.sequence)),
         subscriptions::delivery_end.eq(delivery_end.map(counter)),
+        subscriptions::delivery_at.eq(delivery_at.map(|instant| instant.as_microsecond())),
         subscriptions::failing_since.eq(failing.map(|failing| failing.since.as_microsecond())),
         subscriptions::failing_attempts.eq(failing.map(|failing| i64::from(failing.attempts))),
         subscriptions::failing_reason.eq(failing.map(|failing| failing.reason.as_str())),

@@ -3,8 +3,8 @@
 use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpRequest, HttpResponse, get};
 
+use crate::html::escaped;
 use crate::http::request::input::Input;
-use crate::http::response::html::escaped;
 use crate::http::response::problem::Problem;
 use crate::wire::answers::kinds;
 

@@ -1,0 +1,177 @@
+//! How a mail leaves, and what is certain when it does not.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use earmark_adapters::clock::SystemClock;
+use earmark_adapters::mail::{Mailbox, SmtpMailer, SmtpSettings, digest_mail};
+use earmark_application::{Clock, MailError, Mailer};
+use mail_parser::MessageParser;
+
+use crate::digests::{evil, usual};
+use crate::smtp::{Deed, SmtpSink, Stage};
+
+const TO: [&str; 2] = ["Buyers <buyers@shop.example>", "till@shop.example"];
+
+pub(crate) fn mailbox(text: &str) -> Mailbox {
+    text.parse().expect("an address")
+}
+
+pub(crate) fn mailer(url: &str, to: &[&str]) -> SmtpMailer {
+    let settings = SmtpSettings {
+        server: url.parse().expect("a mail server"),
+        from: mailbox("Earmark <earmark@shop.example>"),
+        to: to.iter().map(|to| mailbox(to)).collect(),
+        limit: Duration::from_millis(1_500),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    SmtpMailer::new(settings, clock).expect("a mailer")
+}
+
+async fn server(deed: Deed) -> (SmtpSink, SmtpMailer) {
+    let sink = SmtpSink::start().await;
+    sink.script.plays([deed]);
+    let mailer = mailer(&format!("smtp://127.0.0.1:{}", sink.port()), &TO);
+    (sink, mailer)
+}
+
+/// What becomes of a mail, and whether the server has it.
+async fn send(deed: Deed) -> (Result<(), MailError>, usize) {
+    let (sink, mailer) = server(deed.clone()).await;
+    sink.script.always(deed);
+    let sent = mailer.send(&digest_mail(&usual())).await;
+    (sent, sink.script.taken().len())
+}
+
+#[tokio::test]
+async fn a_mail_arrives_with_both_versions_for_everybody() {
+    for digest in [usual(), evil()] {
+        let (sink, mailer) = server(Deed::Takes).await;
+        let mail = digest_mail(&digest);
+        mailer.send(&mail).await.expect("it is taken");
+        let taken = sink.script.taken();
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[0].from, "earmark@shop.example");
+        assert_eq!(taken[0].to, ["buyers@shop.example", "till@shop.example"]);
+        // Lines are as long as every server takes them.
+        let lines = taken[0].bytes.split(|byte| *byte == b'\n');
+        assert!(lines.map(<[u8]>::len).max() <= Some(998));
+        assert!(taken[0].bytes.is_ascii());
+
+        let parsed = MessageParser::default().parse(&taken[0].bytes).expect("a mail");
+        assert_eq!(parsed.subject(), Some(mail.subject.as_str()));
+        let id = "0f8fad5bd9cb469fa16570867728950e.1-17.1-94@shop.example";
+        assert_eq!(parsed.message_id(), Some(id));
+        assert_eq!(parsed.date().expect("a date").to_timestamp(), mail.date.as_second());
+        assert_eq!(
+            parsed.header("Auto-Submitted").and_then(|value| value.as_text()),
+            Some("auto-generated")
+        );
+        let lines = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
+        assert_eq!(lines(&parsed.body_text(0).expect("text")), lines(&mail.text));
+        assert_eq!(lines(&parsed.body_html(0).expect("HTML")), lines(&mail.html));
+        assert_eq!(
+            (
+                parsed.text_body_count(),
+                parsed.html_body_count(),
+                parsed.attachment_count()
+            ),
+            (1, 1, 0)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_put_off_was_certainly_not_taken() {
+    for stage in [
+        Stage::Greeting,
+        Stage::Sender,
+        Stage::Recipient,
+        Stage::Data,
+        Stage::End,
+    ] {
+        for answer in ["421 too busy", "450 come again"] {
+            let (sent, taken) = send(Deed::Says(stage, answer)).await;
+            let is_certain = matches!(sent, Err(MailError::Unavailable(_)));
+            assert!(is_certain && taken == 0, "{answer} at {stage:?}: {sent:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_for_good_says_why() {
+    for stage in [Stage::Sender, Stage::Recipient, Stage::Data, Stage::End] {
+        let (sent, taken) = send(Deed::Says(stage, "554 no buyers here")).await;
+        assert!(
+            matches!(&sent, Err(MailError::Refused(why)) if why.contains("no buyers here")),
+            "{stage:?}: {sent:?}"
+        );
+        assert_eq!(taken, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up_in_time() {
+    use Stage::{Data, End, Greeting, Hello, Recipient, Sender};
+    for stage in [Greeting, Hello, Sender, Recipient, Data, End] {
+        let begun = Instant::now();
+        let (sent, _) = send(Deed::HangsAt(stage)).await;
+        let is_right = match stage {
+            // It may have the mail, and not have said so.
+            End => matches!(sent, Err(MailError::Unknown(_))),
+            _ => matches!(sent, Err(MailError::Unavailable(_))),
+        };
+        assert!(is_right, "{stage:?}: {sent:?}");
+        assert!(
+            begun.elapsed() < Duration::from_secs(4),
+            "{stage:?}: {:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_knows_of_a_mail_whose_end_has_no_answer() {
+    for deed in [Deed::TakesAndDrops, Deed::TakesAndHangs, Deed::DropsAt(Stage::End)] {
+        let (sent, _) = send(deed.clone()).await;
+        assert!(matches!(sent, Err(MailError::Unknown(_))), "{deed:?}: {sent:?}");
+    }
+    for stage in [Stage::Greeting, Stage::Sender, Stage::Recipient, Stage::Data] {
+        let (sent, _) = send(Deed::DropsAt(stage)).await;
+        assert!(matches!(sent, Err(MailError::Unavailable(_))), "{stage:?}: {sent:?}");
+    }
+    let nobody = mailer("smtp://127.0.0.1:1", &TO);
+    let sent = nobody.send(&digest_mail(&usual())).await;
+    assert!(matches!(sent, Err(MailError::Unavailable(_))), "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_refused_does_not_keep_the_others_from_it() {
+    let (sink, mailer) = server(Deed::SaysOf("till@shop.example", "550 no such user")).await;
+    mailer.send(&digest_mail(&usual())).await.expect("it is taken");
+    assert_eq!(sink.script.taken()[0].to, ["buyers@shop.example"]);
+}
+
+#[tokio::test]
+async fn a_recipient_who_is_put_off_is_waited_for() {
+    let (sink, mailer) = server(Deed::SaysOf("till@shop.example", "450 come again")).await;
+    let sent = mailer.send(&digest_mail(&usual())).await;
+    assert!(
+        matches!(&sent, Err(MailError::Unavailable(why)) if why.starts_with("till@shop.example is put off")),
+        "{sent:?}"
+    );
+    assert_eq!(sink.script.taken(), []);
+    mailer.send(&digest_mail(&usual())).await.expect("it is taken");
+    assert_eq!(sink.script.taken()[0].to.len(), 2);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_in_ascii_needs_a_server_that_takes_it() {
+    let sink = SmtpSink::start().await;
+    let mailer = mailer(&format!("smtp://127.0.0.1:{}", sink.port()), &["käufer@shop.example"]);
+    let sent = mailer.send(&digest_mail(&usual())).await;
+    assert!(
+        matches!(&sent, Err(MailError::Refused(why)) if why.contains("ASCII")),
+        "{sent:?}"
+    );
+}

@@ -1,0 +1,292 @@
+//! The digests while the lease is held: the log is read on, and at the end of an interval a digest is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::interval::due_in;
+use super::ports::DigestPorts;
+use super::tally::{TOLD, Tally};
+use crate::books::{Books, CursorGone, LogPosition};
+use crate::delivery::Lease;
+use crate::ports::{EventFilter, EventPage, Progress, SubscriptionLease};
+use crate::store_error::StoreError;
+
+/// The part of an interval after which the log is looked at again, within the bounds below.
+const POLLS_IN_INTERVAL: u32 = 20;
+
+/// How often the log is looked at at most, and at least.
+const POLL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How many events are read at once.
+const PAGE: usize = 1_000;
+
+/// The pause between two pages of a long log, so that others get the store.
+const PAGE_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often the place is stored while there is nothing to tell: what lies behind it is read again after a crash.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// The pause after the store did not answer.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// The lease is lost, or the store does not answer: whoever has it next begins anew.
+pub(super) struct Ended;
+
+/// The bounds of a digest that was taken, and could not be noted as such.
+pub(super) type Taken = Option<(LogPosition, u64)>;
+
+/// The digests while the lease is held.
+pub(super) struct ActiveDigests<'r> {
+    pub(super) ports: &'r DigestPorts,
+    pub(super) lease: &'r Lease,
+    fence: u64,
+    pub(super) progress: Progress,
+    /// The books that are read, as they were when the place was last looked up in them.
+    pub(super) books: Option<Books>,
+    /// The log was read up to this sequence.
+    pub(super) read: u64,
+    /// The last sequence of the log, as far as it is known.
+    newest: u64,
+    /// What was read behind the place.
+    pub(super) tally: Tally,
+    /// When the digest is due, in the clock's monotonic time.
+    pub(super) due: Option<Duration>,
+    /// When a digest that failed is tried again.
+    pub(super) retry: Option<Duration>,
+    /// Whether the digest that is under way may have been taken.
+    pub(super) is_uncertain: bool,
+    /// When the last one was sent, as far as it is known.
+    pub(super) last_sent: Option<Timestamp>,
+    pub(super) taken: Taken,
+    renewed: Duration,
+    saved: Duration,
+}
+
+impl<'r> ActiveDigests<'r> {
+    pub(super) fn new(ports: &'r DigestPorts, lease: &'r Lease, held: SubscriptionLease, taken: Taken) -> Self {
+        let progress = held.progress;
+        let now = ports.clock.monotonic();
+        Self {
+            ports,
+            lease,
+            fence: held.fence,
+            books: None,
+            read: progress.place.sequence,
+            newest: 0,
+            tally: Tally::default(),
+            due: None,
+            retry: None,
+            // Another holder may have sent it before it ended.
+            is_uncertain: progress.delivery_end.is_some(),
+            last_sent: progress.delivery_at.filter(|_| progress.delivery_end.is_none()),
+            progress,
+            taken,
+            renewed: now,
+            saved: now,
+        }
+    }
+
+    /// Sends digests until the lease is lost. Answers which one was taken and not noted.
+    pub(super) async fn run(mut self) -> Taken {
+        while self.step().await.is_ok() {}
+        tracing::info!(subscription = %self.lease.name, "digests are no longer sent by this instance");
+        self.taken
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.ports.clock.monotonic()
+    }
+
+    async fn step(&mut self) -> Result<(), Ended> {
+        self.renew_in_time().await?;
+        if self.progress.disabled.is_some() {
+            self.measure_lag(None);
+            return self.rest(self.renew_every()).await;
+        }
+        if !self.read_on().await? {
+            return self.rest(PAGE_PAUSE).await;
+        }
+        if self.progress.delivery_end.is_none() && self.tally.is_empty() {
+            return self.nothing_to_tell().await;
+        }
+        let due = self.due_at();
+        self.measure_lag(Some(due));
+        let left = due.saturating_sub(self.now());
+        if !left.is_zero() {
+            return self.rest(left.min(self.poll())).await;
+        }
+        self.deliver().await
+    }
+
+    /// When the digest is due, in the clock's monotonic time.
+    fn due_at(&mut self) -> Duration {
+        let now = self.now();
+        let due = match (self.progress.delivery_end, self.tally.first) {
+            // It was due before.
+            (Some(_), _) | (None, None) => now,
+            (None, Some(first)) => *self
+                .due
+                .get_or_insert_with(|| now + due_in(first, self.last_sent, self.ports.clock.now(), self.ports.every)),
+        };
+        self.retry.map_or(due, |retry| retry.max(due))
+    }
+
+    async fn nothing_to_tell(&mut self) -> Result<(), Ended> {
+        self.measure_lag(None);
+        if let Some(books) = self.books.as_ref().filter(|_| self.read > self.progress.place.sequence) {
+            self.progress.place = books.position_of(self.read);
+        }
+        if self.now().saturating_sub(self.saved) >= SAVE_EVERY {
+            self.save().await?;
+        }
+        self.rest(self.poll()).await
+    }
+
+    /// Reads a page of the log. Answers whether all was read that the digest has to have.
+    async fn read_on(&mut self) -> Result<bool, Ended> {
+        let end = self.progress.delivery_end;
+        if self.books.is_some() && end.is_some_and(|end| self.read >= end) {
+            return Ok(true);
+        }
+        let told = EventFilter {
+            types: TOLD.map(str::to_owned).to_vec(),
+            ..EventFilter::default()
+        };
+        let page = match self.ports.feed.events(&told, self.read, PAGE).await {
+            Ok(page) => page,
+            Err(error) => return self.store_failed(&error).await,
+        };
+        self.newest = page.newest;
+        if self.books.as_ref() != Some(&page.books) {
+            self.begin_in(page.books, page.newest).await?;
+            return Ok(false);
+        }
+        Ok(self.take(page))
+    }
+
+    fn take(&mut self, page: EventPage) -> bool {
+        let end = self.progress.delivery_end.unwrap_or(u64::MAX);
+        for event in page.events.into_iter().filter(|event| event.sequence <= end) {
+            self.tally.take(event);
+        }
+        self.read = page.next.min(end);
+        page.complete || self.read >= end
+    }
+
+    /// Begins to read, in books that are not known or tell another history than before: from the place, or from where they
+    /// agree with the history that the place is of.
+    async fn begin_in(&mut self, books: Books, newest: u64) -> Result<(), Ended> {
+        let is_lost = self.progress.delivery_end.is_some_and(|end| end > newest);
+        let gone = books.resolve(self.progress.place, newest).err();
+        if let Some(CursorGone { begin, .. }) = gone {
+            tracing::warn!(subscription = %self.lease.name, place = %self.progress.place, %begin, "the log tells another history");
+            self.progress.place = begin;
+        }
+        if is_lost || gone.is_some() {
+            self.progress.delivery_end = None;
+            self.is_uncertain = false;
+            self.save().await?;
+        }
+        self.read = self.progress.place.sequence;
+        self.tally = Tally::default();
+        self.due = None;
+        self.books = Some(books);
+        Ok(())
+    }
+
+    fn poll(&self) -> Duration {
+        let (shortest, longest) = POLL;
+        (self.ports.every / POLLS_IN_INTERVAL).clamp(shortest, longest)
+    }
+
+    fn renew_every(&self) -> Duration {
+        self.lease.lasts / 3
+    }
+
+    async fn renew_in_time(&mut self) -> Result<(), Ended> {
+        if self.now().saturating_sub(self.renewed) < self.renew_every() {
+            return Ok(());
+        }
+        self.renew().await
+    }
+
+    /// Renews the lease, and sees what others have decided meanwhile.
+    pub(super) async fn renew(&mut self) -> Result<(), Ended> {
+        let now = self.now();
+        let held = match self.lease.claim().await {
+            Ok(Some(held)) if held.fence == self.fence => held,
+            Ok(_) => return Err(Ended),
+            Err(error) => return self.store_failed(&error).await,
+        };
+        self.renewed = now;
+        if self.progress.disabled.is_some() && held.progress.disabled.is_none() {
+            // Somebody has enabled it: what failed before that does not count.
+            self.progress.failing = None;
+            self.retry = None;
+        }
+        self.progress.disabled = held.progress.disabled;
+        Ok(())
+    }
+
+    /// Awaits something that may take long, and renews the lease meanwhile.
+    pub(super) async fn while_renewing<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Ended> {
+        let clock = Arc::clone(&self.ports.clock);
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = clock.pause(self.renew_every()) => self.renew().await?,
+            }
+        }
+    }
+
+    /// Waits, and renews the lease meanwhile.
+    async fn rest(&mut self, time: Duration) -> Result<(), Ended> {
+        let until = self.now() + time;
+        loop {
+            let left = until.saturating_sub(self.now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.ports.clock.pause(left.min(self.renew_every())).await;
+            self.renew_in_time().await?;
+        }
+    }
+
+    /// Stores how far the digests have got.
+    pub(super) async fn save(&mut self) -> Result<(), Ended> {
+        let name = &self.lease.name;
+        let saved = (self.ports.subscriptions)
+            .save(name, self.fence, &self.progress, &[])
+            .await;
+        match saved {
+            Ok(true) => {
+                self.saved = self.now();
+                Ok(())
+            }
+            Ok(false) => Err(Ended),
+            Err(error) => self.store_failed(&error).await,
+        }
+    }
+
+    /// The store does not answer. Nothing is sent that could not be noted: whoever has the lease next goes on.
+    pub(super) async fn store_failed<T>(&self, error: &StoreError) -> Result<T, Ended> {
+        tracing::warn!(subscription = %self.lease.name, %error, "the state of the digests can't be stored or read");
+        self.ports.clock.pause(STORE_RETRY).await;
+        Err(Ended)
+    }
+
+    /// Events that wait for the end of the interval are not late.
+    fn measure_lag(&self, due: Option<Duration>) {
+        let late = due.map_or(Duration::ZERO, |due| self.now().saturating_sub(due));
+        let events = if late.is_zero() && self.progress.failing.is_none() {
+            0
+        } else {
+            self.newest.saturating_sub(self.progress.place.sequence)
+        };
+        self.ports.meter.lags(&self.lease.name, events, late);
+    }
+}
