@@ -230,6 +230,10 @@ events.webhook_secrets       whsec_…: what webhooks are signed with; two while
 events.webhook_networks      hosts and networks of the own network that webhooks may reach, as in 10.0.0.0/8
 events.webhook_parallel      requests to webhooks that are under way at once
 commands.urls                where commands come from as messages: nats://HOST:PORT/STREAM, redis://HOST
+mail.url                     where digests for the buyers go: smtp://USER:PASSWORD@HOST:PORT, smtps://…, log:
+mail.from                    who sends them, as in Earmark <earmark@shop.example>
+mail.to                      who gets them; commas separate several
+mail.every_seconds           1 to 86400: one digest in so many seconds at most
 promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more; off: it always is
 promising.time_zone          whose day it is: a name of the IANA database, as in Europe/Vienna
 promising.improve            off, at_risk, all: which lines move to better stock when there is some

@@ -21,6 +21,7 @@ mod background_jobs;
 mod cli;
 mod commands;
 mod consumers;
+mod digests;
 mod dispatch;
 mod failure;
 mod open_files;

@@ -1,8 +1,8 @@
-//! The relays: a task for each subscription, and one that reads the log for all of them.
+//! The relays: a task for each subscription, one that reads the log for all of them, and one that sends digests.
 
 use std::sync::Arc;
 
-use earmark_application::{Clock, DeliveryMeter, EventTail, LeaseHolder, Relay, RelayPorts};
+use earmark_application::{Clock, DeliveryMeter, DigestRelay, EventTail, LeaseHolder, Relay, RelayPorts, StoreError};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -13,11 +13,17 @@ use crate::publishers::Subscribers;
 pub(crate) struct Relays {
     jobs: JoinSet<()>,
     relays: Vec<Arc<Relay>>,
+    digests: Arc<DigestRelay>,
 }
 
 impl Relays {
-    /// Starts to read the log, and to deliver to these subscribers.
-    pub(crate) fn start(app: &App, subscribers: Subscribers, meter: Arc<dyn DeliveryMeter>) -> Self {
+    /// Starts to read the log, to deliver to these subscribers, and to send digests.
+    pub(crate) fn start(
+        app: &App,
+        subscribers: Subscribers,
+        digests: DigestRelay,
+        meter: Arc<dyn DeliveryMeter>,
+    ) -> Self {
         let ports = RelayPorts {
             subscriptions: Arc::clone(&app.ports.subscriptions),
             tail: Arc::clone(&app.tail),
@@ -37,7 +43,10 @@ impl Relays {
             let relay = Arc::clone(relay);
             jobs.spawn(async move { relay.run().await });
         }
-        Self { jobs, relays }
+        let digests = Arc::new(digests);
+        let relay = Arc::clone(&digests);
+        jobs.spawn(async move { relay.run().await });
+        Self { jobs, relays, digests }
     }
 
     /// Waits until one ends by itself: a defect ended it, and somebody is told nothing any more. Returns the reason.
@@ -52,10 +61,15 @@ impl Relays {
     pub(crate) async fn stop(mut self) {
         self.jobs.shutdown().await;
         for relay in self.relays {
-            if let Err(error) = relay.release().await {
-                tracing::debug!(%error, "a lease was not given back; it ends by itself");
-            }
+            note(relay.release().await);
         }
+        note(self.digests.release().await);
+    }
+}
+
+fn note(released: Result<(), StoreError>) {
+    if let Err(error) = released {
+        tracing::debug!(%error, "a lease was not given back; it ends by itself");
     }
 }
 

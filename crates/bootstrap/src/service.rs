@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::background_jobs::BackgroundJobs;
 use crate::consumers::{Consumers, Source};
+use crate::digests::Mailing;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::publishers::Subscribers;
 use crate::relays::Relays;
@@ -69,6 +70,7 @@ pub(crate) struct Service {
     pub(crate) site: Site,
     pub(crate) subscribers: Subscribers,
     pub(crate) sources: Vec<Source>,
+    pub(crate) mailing: Mailing,
 }
 
 impl Service {
@@ -88,11 +90,14 @@ impl Service {
             site,
             subscribers,
             sources,
+            mailing,
         } = self;
         let failed = |error: io::Error| Failure::Failed(format!("the server can't run: {error}"));
         let address = listener.local_addr().map_err(failed)?;
         let readiness = Readiness::new();
         let deliveries = Arc::new(metrics.deliveries());
+        // Before anybody is served: the first shortage is told, too.
+        let digests = mailing.begin(&app, Arc::clone(&deliveries) as _).await?;
         let messages: Arc<dyn ConsumerMeter> = Arc::new(metrics.consumers());
         let api = api(&app, metrics, readiness.clone(), site);
         let path = api.base_path().to_owned();
@@ -100,7 +105,7 @@ impl Service {
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
         let mut jobs = BackgroundJobs::start(&app);
-        let mut relays = Relays::start(&app, subscribers, deliveries);
+        let mut relays = Relays::start(&app, subscribers, digests, deliveries);
         let mut consumers = Consumers::start(&app, sources, &messages);
 
         tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");

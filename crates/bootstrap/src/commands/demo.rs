@@ -17,6 +17,7 @@ use jiff::civil::Date;
 
 use crate::app::App;
 use crate::commands::import::{Counts, EngineSink, Grouping, Pipeline, Planner, Progress, RowReader, Sink, Terms};
+use crate::digests::Mailing;
 use crate::failure::Failure;
 use crate::output;
 use crate::publishers::Subscribers;
@@ -99,6 +100,8 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         site: settings.http.site.clone(),
         subscribers,
         sources: Vec::new(),
+        // The buyers do not hear of what is made up.
+        mailing: Mailing::to_log(settings.mail.every),
     }
     .run(|address| print_hints(address, &counts))
     .await;

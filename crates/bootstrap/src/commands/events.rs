@@ -157,7 +157,7 @@ fn schema(event_type: Option<&str>) -> Result<ExitCode, Failure> {
 
 fn list(all: &[SubscriptionStatus]) -> Result<(), Failure> {
     if all.is_empty() {
-        print("there are no subscriptions; the setting events.urls makes them")?;
+        print("there are no subscriptions; the service makes them when it runs")?;
     }
     for status in all {
         let progress = &status.progress;

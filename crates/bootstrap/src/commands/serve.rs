@@ -6,6 +6,7 @@ use std::sync::Arc;
 use earmark_adapters::http::Metrics;
 
 use crate::app::App;
+use crate::digests::Mailing;
 use crate::failure::Failure;
 use crate::publishers::Subscribers;
 use crate::service::{self, Service};
@@ -24,6 +25,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
+    let mailing = Mailing::of(&settings.mail, &ports.clock)?;
     let sources = sources_of(&settings.commands, &subscribers, &ports.clock, &*ports.ids)?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
@@ -33,6 +35,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         signals,
         site: settings.http.site.clone(),
         subscribers,
+        mailing,
         sources,
     }
     .run(|_| Ok(()))

@@ -7,7 +7,7 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 22] = [
+pub(super) const NAMES: [&str; 26] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -20,6 +20,10 @@ pub(super) const NAMES: [&str; 22] = [
     "events.webhook_networks",
     "events.webhook_parallel",
     "commands.urls",
+    "mail.url",
+    "mail.from",
+    "mail.to",
+    "mail.every_seconds",
     "promising.overdue_grace_days",
     "promising.time_zone",
     "promising.improve",
@@ -34,7 +38,7 @@ pub(super) const NAMES: [&str; 22] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 13] = [
+pub(super) const DEFAULTS: [(&str, &str); 15] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
@@ -43,6 +47,8 @@ pub(super) const DEFAULTS: [(&str, &str); 13] = [
     ("events.after_refusal", "wait"),
     ("events.webhook_parallel", "256"),
     ("commands.urls", ""),
+    ("mail.url", "log:"),
+    ("mail.every_seconds", "900"),
     ("promising.overdue_grace_days", "7"),
     ("promising.time_zone", "UTC"),
     ("promising.improve", "at_risk"),

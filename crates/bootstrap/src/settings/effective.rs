@@ -7,12 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use earmark_adapters::http::{BasePath, Hosts, Site};
+use earmark_adapters::mail::{Mailbox, SmtpServer};
 use earmark_application::{AfterRefusal, EngineSettings};
 use earmark_domain::{Calendar, Promising};
 
 use super::catalogue::NAMES;
 use super::error::SettingsError;
 use super::layers::Layers;
+use super::mail::{Interval, MailUrl, Recipients, Sender};
 use super::secrets::{MASK, Secret, masked, refused};
 use super::sink_url::{SinkKind, SinkUrl};
 use super::source::{Source, Sourced};
@@ -31,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     pub(crate) events: EventSettings,
     pub(crate) commands: CommandSettings,
+    pub(crate) mail: MailSettings,
     pub(crate) log: LogSettings,
     pub(crate) promising: Promising,
     /// The shop's calendar.
@@ -75,6 +78,28 @@ pub(crate) struct EventSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct CommandSettings {
     pub(crate) sources: Vec<SourceUrl>,
+}
+
+/// How digests leave, and how often.
+#[derive(Debug, Clone)]
+pub(crate) struct MailSettings {
+    pub(crate) transport: MailTransport,
+    /// The interval: one digest in each at most.
+    pub(crate) every: Duration,
+}
+
+/// How digests leave.
+#[derive(Debug, Clone)]
+pub(crate) enum MailTransport {
+    /// To the log.
+    Log,
+    /// To a mail server.
+    Smtp {
+        server: SmtpServer,
+        from: Mailbox,
+        /// At least one.
+        to: Vec<Mailbox>,
+    },
 }
 
 /// What is logged, and in which format.
@@ -167,7 +192,7 @@ fn computed_default(name: &str) -> String {
         "engine.queue" => engine.queue.to_string(),
         "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
-        "events.webhook_secrets" | "events.webhook_networks" => "(none)".to_owned(),
+        "events.webhook_secrets" | "events.webhook_networks" | "mail.from" | "mail.to" => "(none)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
         _ => "(by adapter)".to_owned(),
     }
@@ -223,6 +248,7 @@ impl Settings {
                     .unwrap_or_default()
                     .0,
             },
+            mail: values.mail()?,
             log: LogSettings {
                 format: values.required("log.format")?,
                 level: values.required("log.level")?,
@@ -289,6 +315,27 @@ impl Values {
         Ok(self
             .optional(name)?
             .expect("a required setting has a default in the catalogue"))
+    }
+
+    /// How digests leave. A mail server needs to know from whom and to whom.
+    fn mail(&self) -> Result<MailSettings, SettingsError> {
+        const WHY: &str = "mail.url names a mail server";
+        let missing = |name| SettingsError::Missing { name, why: WHY };
+        let from = self.optional::<Sender>("mail.from")?;
+        let to = self.list::<Recipients>("mail.to")?.unwrap_or_default().0;
+        let transport = match self.required::<MailUrl>("mail.url")? {
+            MailUrl::Log => MailTransport::Log,
+            MailUrl::Smtp(_) if to.is_empty() => return Err(missing("mail.to")),
+            MailUrl::Smtp(server) => MailTransport::Smtp {
+                server,
+                from: from.ok_or_else(|| missing("mail.from"))?.0,
+                to,
+            },
+        };
+        Ok(MailSettings {
+            transport,
+            every: self.required::<Interval>("mail.every_seconds")?.0,
+        })
     }
 
     fn count(&self, name: &'static str) -> Result<Option<NonZeroUsize>, SettingsError> {

@@ -26,4 +26,7 @@ pub(crate) enum SettingsError {
         given: String,
         allowed: String,
     },
+    /// Another setting is of no use without this one.
+    #[error("setting {name} is missing: {why}")]
+    Missing { name: &'static str, why: &'static str },
 }

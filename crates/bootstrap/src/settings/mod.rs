@@ -9,6 +9,7 @@ mod catalogue;
 mod effective;
 mod error;
 mod layers;
+mod mail;
 mod secrets;
 mod sink_url;
 mod source;
@@ -20,7 +21,9 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use effective::{CommandSettings, EventSettings, LogSettings, Settings, StoreSettings};
+pub(crate) use effective::{
+    CommandSettings, EventSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
+};
 pub(crate) use layers::{Flag, Layers};
 pub(crate) use secrets::{Secret, masked, masked_arguments};
 pub(crate) use sink_url::{SinkKind, SinkUrl};

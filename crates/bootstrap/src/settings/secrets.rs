@@ -105,7 +105,7 @@ fn without_odd_ports(rest: &str) -> String {
 /// A refused value of a setting as it is shown. It may be a misspelled URL, of which no one can tell where its password
 /// is; so only the scheme of a URL is shown.
 pub(super) fn refused(name: &str, text: &str) -> String {
-    const HAVE_SECRETS: [&str; 3] = ["store.url", "events.urls", "commands.urls"];
+    const HAVE_SECRETS: [&str; 4] = ["store.url", "events.urls", "commands.urls", "mail.url"];
     if name == "events.webhook_secrets" {
         return "what is given".to_owned();
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use earmark_application::EngineSettings;
 use earmark_domain::Improve;
 
-use super::effective::Settings;
+use super::effective::{MailTransport, Settings};
 use super::error::SettingsError;
 use super::layers::{Flag, Layers};
 use super::store_url::StoreUrl;
@@ -192,11 +192,11 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
          store.connections, store.migrate, http.listen, http.hosts, http.base_path, events.urls, \
          events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \
-         commands.urls, promising.overdue_grace_days, \
+         commands.urls, mail.url, mail.from, mail.to, mail.every_seconds, promising.overdue_grace_days, \
          promising.time_zone, promising.improve, log.format, log.level, \
          engine.threads, engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
-    assert!(refused("[mail]\nurl = \"log:\"\n", &[]).starts_with("unknown setting mail.url ("));
+    assert!(refused("[mail]\nserver = \"log:\"\n", &[]).starts_with("unknown setting mail.server ("));
     assert!(refused("store = \"memory:\"\n", &[]).starts_with("unknown setting store ("));
 }
 
@@ -317,4 +317,50 @@ fn sources_are_shown_without_their_secrets() {
         message.contains("commands.urls") && !message.contains("s3cret"),
         "{message}"
     );
+}
+
+#[test]
+fn digests_go_to_the_log_every_quarter_of_an_hour_unless_another_is_set() {
+    let settings = read("", &[], None).expect("settings");
+    assert!(matches!(settings.mail.transport, MailTransport::Log));
+    assert_eq!(settings.mail.every, Duration::from_secs(900));
+    assert_eq!(listed(&settings, "mail.url"), pair("log:", "default"));
+    assert_eq!(listed(&settings, "mail.to"), pair("(none)", "default"));
+    let allowed = "a whole number of seconds from 1 to 86400 is allowed";
+    for wrong in ["0", "86401", "15m"] {
+        let message = refused("", &[("EARMARK__MAIL__EVERY_SECONDS", wrong)]);
+        assert!(
+            message.ends_with(&format!("can't be {wrong:?}: {allowed}")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_mail_server_needs_a_sender_and_recipients() {
+    let server = ("EARMARK__MAIL__URL", "smtp://me:s3cret@mail");
+    let from = ("EARMARK__MAIL__FROM", "Earmark <earmark@shop.example>");
+    let to = ("EARMARK__MAIL__TO", "a@shop.example,b@shop.example");
+    let missing = |name: &str| format!("setting {name} is missing: mail.url names a mail server");
+    assert_eq!(refused("", &[server]), missing("mail.to"));
+    assert_eq!(refused("", &[server, from]), missing("mail.to"));
+    assert_eq!(refused("", &[server, to]), missing("mail.from"));
+
+    let settings = read("", &[server, from, to], None).expect("settings");
+    let MailTransport::Smtp { to, .. } = &settings.mail.transport else {
+        unreachable!("a mail server is set");
+    };
+    assert_eq!(to.len(), 2);
+    assert_eq!(listed(&settings, "mail.url").0, "smtp://me:***@mail");
+    assert!(!format!("{settings:?}").contains("s3cret"));
+
+    for (name, value) in [
+        ("URL", "smtp://s3cret@mail"),
+        ("FROM", "earmark"),
+        ("TO", "a@shop.example,buyers"),
+    ] {
+        let name = format!("EARMARK__MAIL__{name}");
+        let message = refused("", &[server, from, (&name, value)]);
+        assert!(message.contains(&name) && !message.contains("s3cret"), "{message}");
+    }
 }
