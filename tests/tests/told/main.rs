@@ -4,6 +4,7 @@
 
 mod absent;
 mod crashes;
+mod digests;
 mod leases;
 mod open_transactions;
 mod sinks;
