@@ -30,7 +30,7 @@ fn answers(parts: &mut Parts) {
         "title": "The answer to a command",
         "summary": "The status and the body that the single call would have had.",
         "contentType": "application/json",
-        "payload": schema("BulkAnswer"),
+        "payload": {"anyOf": [schema("BulkAnswer"), unreadable()]},
         "tags": [{"name": "commands"}],
         "examples": [{
             "name": "refused",
@@ -63,6 +63,30 @@ fn answers(parts: &mut Parts) {
         "parameters": {"name": {"description": "As the sender has chosen it."}},
     });
     parts.channel("redisAnswers", channel, [ANSWER]);
+}
+
+/// The answer to what is no command: every fault is in one text, since the message is kept aside with it.
+fn unreadable() -> Value {
+    let text = |meaning: &str| json!({"type": "string", "description": meaning});
+    json!({
+        "type": "object",
+        "description": "The answer to a message that can't be read.",
+        "required": ["status", "body"],
+        "properties": {
+            "status": {"type": "integer", "description": "The status of the problem."},
+            "body": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail", "code"],
+                "properties": {
+                    "type": text("The path of a page that explains it."),
+                    "title": text("The same for every problem of the kind."),
+                    "status": {"type": "integer", "const": 422, "description": "The status of the problem."},
+                    "detail": text("Every fault, for people."),
+                    "code": {"type": "string", "const": "invalid_request", "description": "What went wrong."},
+                },
+            },
+        },
+    })
 }
 
 /// What a command is answered on, if the sender names a place.
