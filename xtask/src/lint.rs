@@ -6,7 +6,7 @@ use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
-const ADAPTERS: [&str; 12] = [
+const ADAPTERS: [&str; 13] = [
     "http",
     "files",
     "messages",

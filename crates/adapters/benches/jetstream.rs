@@ -20,7 +20,7 @@ use earmark_domain::{Sku, Subject};
 use servers::NatsServer;
 
 #[expect(dead_code, unreachable_pub, unused_imports, reason = "the tests need more of it")]
-#[path = "../../../tests/src/servers/mod.rs"]
+#[path = "../../../tests/src/servers/brokers/mod.rs"]
 mod servers;
 
 /// Events in a call.

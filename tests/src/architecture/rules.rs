@@ -87,15 +87,18 @@ pub const XTASK: CrateRule = CrateRule {
 pub const BENCH: CrateRule = CrateRule {
     members: &["xtask"],
     normal: External::Only(&[
+        PermittedCrate::any("async-nats"),
         PermittedCrate::any("clap"),
         PermittedCrate::any("comfy-table"),
         PermittedCrate::any("fastrand"),
         PermittedCrate::any("futures"),
         PermittedCrate::any("httparse"),
+        PermittedCrate::any("jiff"),
         PermittedCrate::with("plotters", &["svg_backend"]),
         PermittedCrate::any("procfs"),
         PermittedCrate::any("reqwest"),
         PermittedCrate::any("rusqlite"),
+        PermittedCrate::any("serde_json"),
         PermittedCrate::any("tempfile"),
         PermittedCrate::any("tokio"),
     ]),

@@ -231,7 +231,7 @@ fn a_test_may_include_a_source_of_its_own_crate_and_no_other() {
     assert_eq!(faults_of("crates/a/tests/store/main.rs", "../../../b/src/schema.rs"), 1);
     assert_eq!(faults_of("crates/a/src/store/mod.rs", "../schema.rs"), 1);
     // The servers are shared with every test, and with nothing else.
-    let servers = "../../../tests/src/servers/mod.rs";
+    let servers = "../../../tests/src/servers/brokers/mod.rs";
     assert_eq!(faults_of("crates/a/tests/main.rs", servers), 0);
     assert_eq!(
         faults_of("crates/a/tests/main.rs", "../../../tests/src/servers/smtp.rs"),

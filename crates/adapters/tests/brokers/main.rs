@@ -18,6 +18,6 @@ mod relay;
 // The servers are shared with the tests of the whole service. As a dependency, the crate of those tests would have
 // every adapter built for this one test.
 #[expect(unreachable_pub, reason = "there they are in a library")]
-#[path = "../../../../tests/src/servers/mod.rs"]
+#[path = "../../../../tests/src/servers/brokers/mod.rs"]
 mod servers;
 mod support;

@@ -113,9 +113,11 @@ columns!(A B C D E);
 columns!(A B C D E F);
 columns!(A B C D E F G);
 columns!(A B C D E F G H);
+columns!(A B C D E F G H I);
 columns!(A B C D E F G H I J);
 columns!(A B C D E F G H I J K L);
 columns!(A B C D E F G H I J K L M);
+columns!(A B C D E F G H I J K L M N);
 columns!(A B C D E F G H I J K L M N O P);
 columns!(A B C D E F G H I J K L M N O P Q R S T U);
 

@@ -1,6 +1,6 @@
 //! What a scope names, as a store reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_domain::{
     AllocationRecord, BACKLOG_PAGE, BatchPageEnd, BatchRecord, CHANGE_PAGE, DispatchRecord, JoinedOrder, LineKey,
@@ -128,7 +128,7 @@ impl Shop {
             .cloned()
             .collect();
         Loaded {
-            processed: BTreeSet::new(),
+            processed: BTreeMap::new(),
             products,
             release: release_read,
             batches,
