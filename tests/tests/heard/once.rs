@@ -1,5 +1,6 @@
 //! Whatever is delivered several times, to whichever instance, acts once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use earmark_tests::databases::{Db, PostgresDatabase, SqliteDatabase, on_fresh};
@@ -45,25 +46,36 @@ impl Instances {
         self.running[0].client()
     }
 
-    /// Kills an instance at any moment, again and again, until the stream is empty.
-    async fn kill_until_all_is_done(&mut self, sender: &NatsSender) -> usize {
-        let (mut least, mut since, mut kills) = (u64::MAX, Instant::now(), 0);
-        loop {
-            let pause = Duration::from_millis(fastrand::u64(100..900));
-            tokio::time::sleep(pause).await;
-            let Some(left) = sender.left().await else { continue };
-            if left == 0 {
-                return kills;
+    /// Kills an instance at any moment, again and again, while messages are sent and until the stream is empty. Returns how
+    /// many were killed while there was work.
+    async fn kill_until_all_is_done(&mut self, sender: &NatsSender, sending: impl Future<Output = ()>) -> usize {
+        let sent = AtomicBool::new(false);
+        let sending = async {
+            sending.await;
+            sent.store(true, Ordering::Relaxed);
+        };
+        let killing = async {
+            let (mut least, mut since, mut kills) = (u64::MAX, Instant::now(), 0);
+            let mut longest_pause = 50;
+            loop {
+                tokio::time::sleep(Duration::from_millis(fastrand::u64(0..longest_pause))).await;
+                longest_pause = 900;
+                let was_sent = sent.load(Ordering::Relaxed);
+                let Some(left) = sender.left().await else { continue };
+                if was_sent && left == 0 {
+                    return kills;
+                }
+                if left < least || !was_sent {
+                    (least, since) = (left, Instant::now());
+                }
+                assert!(since.elapsed() < STALLED, "{left} messages are left");
+                let victim = fastrand::usize(0..self.running.len());
+                self.running[victim].kill();
+                kills += 1;
+                self.running[victim] = self.another().await;
             }
-            if left < least {
-                (least, since) = (left, Instant::now());
-            }
-            assert!(since.elapsed() < STALLED, "{left} messages are left");
-            let victim = fastrand::usize(0..self.running.len());
-            self.running[victim].kill();
-            kills += 1;
-            self.running[victim] = self.another().await;
-        }
+        };
+        tokio::join!(sending, killing).1
     }
 }
 
@@ -97,20 +109,21 @@ async fn each_message_acts_once(db: Db) {
         let all = cancelling.iter().enumerate();
         all.map(|(order, id)| (id.as_str(), cancelled(order)))
     };
-    sender.send(place()).await;
-    let mut kills = instances.kill_until_all_is_done(&sender).await;
+    let mut kills = instances.kill_until_all_is_done(&sender, sender.send(place())).await;
     // The first ones again, before and behind what undoes them.
-    for is_placing in [true, false, true, false, false] {
-        if is_placing {
-            sender.send(place()).await;
-        } else {
-            sender.send(cancel()).await;
+    let repeating = async {
+        for is_placing in [true, false, true, false, false] {
+            if is_placing {
+                sender.send(place()).await;
+            } else {
+                sender.send(cancel()).await;
+            }
+            tokio::time::sleep(2 * DUPLICATE_WINDOW).await;
         }
-        tokio::time::sleep(2 * DUPLICATE_WINDOW).await;
-    }
+    };
+    kills += instances.kill_until_all_is_done(&sender, repeating).await;
     assert_eq!(sender.stored().await, 6 * orders as u64, "the server took no repeats");
-    kills += instances.kill_until_all_is_done(&sender).await;
-    assert!(kills > 0, "nobody was killed");
+    assert!(kills > 2, "nobody was killed");
 
     let client = instances.client();
     let events = events(&client).await;
