@@ -1,6 +1,7 @@
 //! What holds on JetStream alone: streams, subjects, and servers that forget.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::stream::{Config, StorageType};
@@ -8,7 +9,7 @@ use earmark_application::{LastPublished, LogPosition, PublishError, Publisher};
 use earmark_domain::{Sku, Subject};
 
 use super::log::{Log, stored};
-use super::relay::deliver;
+use super::relay::{deliver, deliver_at_a_pace};
 use super::servers::NatsServer;
 use super::support::{Broker, context, in_time, nats_publisher};
 
@@ -258,29 +259,34 @@ async fn leader(port: u16) -> Option<usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_whose_leader_is_killed_amid_calls_loses_nothing() {
     in_time(async {
-        let (mut cluster, log) = (NatsServer::cluster(3), Arc::new(Log::of(30_000)));
+        let (mut cluster, log) = (NatsServer::cluster(3), Log::of(30_000));
         let hosts: Vec<String> = cluster
             .iter()
             .map(|server| format!("127.0.0.1:{}", server.port()))
             .collect();
         let publisher = nats_publisher(&format!("nats://{}/EVENTS?replicas=3", hosts.join(",")));
-        let events = Arc::clone(&log);
-        let delivery = tokio::spawn(async move { deliver(&publisher, &events, 400).await });
-        let mut killed = 0;
-        while !delivery.is_finished() {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            if killed == 3 {
-                continue;
+        let killed = AtomicUsize::new(0);
+        // A fast machine waits for the next kill before the log has come to its end.
+        let pace = async |delivered: usize| {
+            while delivered > 9_000 * (killed.load(Ordering::Relaxed) + 1) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            if let Some(leading) = leader(cluster[0].port()).await {
+        };
+        let killing = async {
+            while killed.load(Ordering::Relaxed) < 3 {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let Some(leading) = leader(cluster[0].port()).await else {
+                    continue;
+                };
                 cluster[leading].kill();
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 cluster[leading].start_again();
-                killed += 1;
+                killed.fetch_add(1, Ordering::Relaxed);
             }
-        }
-        let failures = delivery.await.expect("all is delivered");
-        assert!(killed > 0 && failures > 0, "{killed} killed, {failures} failures");
+        };
+        let delivering = deliver_at_a_pace(&publisher, &log, 400, pace);
+        let (failures, ()) = tokio::join!(delivering, killing);
+        assert!(failures > 0, "nobody noticed that the leader was killed");
         // Each server in turn tells what it has.
         for (member, server) in cluster.iter().enumerate() {
             while leader(server.port()).await != Some(member) {

@@ -12,9 +12,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Publishes the log to its end, in calls of changing lengths up to `longest`, and tells how often it had to begin
 /// again.
 pub(crate) async fn deliver(publisher: &dyn Publisher, log: &Log, longest: usize) -> usize {
+    deliver_at_a_pace(publisher, log, longest, async |_| {}).await
+}
+
+/// The same; `pace` is waited for before each call, with the events that were delivered so far.
+pub(crate) async fn deliver_at_a_pace(
+    publisher: &dyn Publisher,
+    log: &Log,
+    longest: usize,
+    pace: impl AsyncFn(usize),
+) -> usize {
     let (mut calls, mut failures) = (0, 0);
     loop {
-        match deliver_until_it_fails(publisher, log, longest, &mut calls).await {
+        match deliver_until_it_fails(publisher, log, longest, &mut calls, &pace).await {
             Ok(()) => return failures,
             Err(PublishError::Unavailable { .. } | PublishError::OutOfStep(_)) => tokio::time::sleep(PAUSE).await,
             Err(other) => panic!("{other}"),
@@ -28,6 +38,7 @@ async fn deliver_until_it_fails(
     log: &Log,
     longest: usize,
     calls: &mut usize,
+    pace: &impl AsyncFn(usize),
 ) -> Result<(), PublishError> {
     let mut at = match publisher.last_published(&log.books).await? {
         LastPublished::Nothing => 0,
@@ -35,6 +46,7 @@ async fn deliver_until_it_fails(
         other => panic!("the broker says {other:?}"),
     };
     while at < log.events.len() {
+        pace(at).await;
         *calls += 1;
         let length = *calls * 7919 % longest + 1;
         let end = log.events.len().min(at + length);
