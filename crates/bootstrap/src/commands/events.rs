@@ -178,7 +178,7 @@ fn list(all: &[SubscriptionStatus]) -> Result<(), Failure> {
         }
         if let Some(failing) = &progress.failing {
             let (since, attempts, reason) = (failing.since, failing.attempts, &failing.reason);
-            print(format_args!("  fails since {since}, {attempts} attempts: {reason}"))?;
+            print(format_args!("  fails since {since}, attempt {attempts}: {reason}"))?;
         }
         if status.put_aside > 0 {
             print(format_args!(

@@ -115,7 +115,7 @@ fn list(all: &[SourceStatus]) -> Result<(), Failure> {
             0 => String::new(),
             some => format!("; {some} of them are tried once more"),
         };
-        print(format_args!("  {dead} dead messages{replayed}"))?;
+        print(format_args!("  dead messages: {dead}{replayed}"))?;
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ fn line(message: &DeadMessage) -> String {
     let shown: String = shown.map(|char| if char.is_control() { ' ' } else { char }).collect();
     let (number, since, attempts) = (message.number, message.since, message.attempts);
     let (reason, bytes) = (&message.reason, message.bytes);
-    format!("{number}\t{id}\t{since}\t{attempts} attempts{replayed}: {reason}\t{bytes} bytes: {shown}")
+    format!("{number}\t{id}\t{since}\tattempt {attempts}{replayed}: {reason}\t{bytes} bytes: {shown}")
 }
 
 async fn decide(
