@@ -64,7 +64,7 @@ impl Nats {
         url(self.port)
     }
 
-    /// When each event of the stream was stored there. The server's clock is that of the service.
+    /// When each event of an allocation was stored in the stream. The server's clock is that of the service.
     pub(crate) fn arrivals(&self) -> Result<Vec<Arrival>, Failure> {
         block_on(&self.programs.interruptions, READ_LIMIT, async {
             let client = async_nats::connect(format!("127.0.0.1:{}", self.port)).await?;
@@ -83,7 +83,7 @@ impl Nats {
                 let message = message?;
                 let stored = message.info().map_err(|error| error.to_string())?.published;
                 let at = jiff::Timestamp::from_nanosecond(stored.unix_timestamp_nanos())?;
-                arrivals.push(Arrival::of(&serde_json::from_slice(&message.payload)?, at)?);
+                arrivals.extend(Arrival::of(&serde_json::from_slice(&message.payload)?, at)?);
             }
             Ok(arrivals)
         })

@@ -28,13 +28,12 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// An event in the wire format that had arrived at an instant.
-    pub(crate) fn of(event: &Value, at: Timestamp) -> Result<Self, Failure> {
+    /// The event of an allocation, in the wire format, that had arrived at an instant. `None` for another type: the stock
+    /// was there before the load, and its events must make up for none that is missing.
+    pub(crate) fn of(event: &Value, at: Timestamp) -> Result<Option<Self>, Failure> {
         let decided = event["occurred_at"].as_str().ok_or("an event without occurred_at")?;
-        Ok(Self {
-            decided: decided.parse()?,
-            at,
-        })
+        let decided = decided.parse()?;
+        Ok((event["type"] == "Allocated").then_some(Self { decided, at }))
     }
 
     /// From the decision until it had arrived.
@@ -160,7 +159,7 @@ async fn receive(mut stream: TcpStream, manner: Manner, noted: &Mutex<Vec<Arriva
             )]
             let at = Timestamp::now();
             let arrived = events_of(body)?;
-            let arrived = arrived.iter().map(|event| Arrival::of(event, at));
+            let arrived = arrived.iter().filter_map(|event| Arrival::of(event, at).transpose());
             let arrived: Vec<Arrival> = arrived.collect::<Result<_, _>>()?;
             noted.lock().unwrap_or_else(PoisonError::into_inner).extend(arrived);
         }
@@ -202,10 +201,12 @@ mod tests {
 
     #[test]
     fn the_time_that_an_event_took_is_read_from_it() {
-        let event = serde_json::json!({"occurred_at": "2030-01-31T10:00:00.000100Z"});
+        let event = |kind: &str| serde_json::json!({"type": kind, "occurred_at": "2030-01-31T10:00:00.000100Z"});
         let at = "2030-01-31T10:00:00.0051Z".parse().expect("an instant");
-        let arrival = Arrival::of(&event, at).expect("an event");
+        let arrival = Arrival::of(&event("Allocated"), at).expect("an event");
+        let arrival = arrival.expect("it is one of an allocation");
         assert_eq!(arrival.took(), Duration::from_millis(5));
+        assert_eq!(Arrival::of(&event("BatchCreated"), at).expect("an event"), None);
         assert!(Arrival::of(&serde_json::json!({}), at).is_err());
     }
 
