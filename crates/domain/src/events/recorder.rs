@@ -41,6 +41,11 @@ impl<'e> EventRecorder<'e> {
         self.time.today
     }
 
+    /// The fact that was recorded last.
+    pub(crate) fn last(&self) -> Option<&Fact> {
+        self.events.last().map(|event| &event.fact)
+    }
+
     /// Appends an event with this fact.
     pub(crate) fn record(&mut self, subject: Subject, fact: Fact) {
         self.events.push(Event {

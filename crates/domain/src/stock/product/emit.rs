@@ -49,8 +49,8 @@ impl Product {
             match before {
                 None => {
                     if let Some(fact) = self.placing_fact(line, recorder.today()) {
-                        self.record_line_fact(line, fact.clone(), recorder);
-                        self.add_effect(&fact, line, recorder.today(), &mut effects);
+                        self.record_line_fact(line, fact, recorder);
+                        self.add_effect(line, recorder, &mut effects);
                     }
                 }
                 Some(before) => {
@@ -60,8 +60,8 @@ impl Product {
                         self.lines[line].keep_allocated_versions(&before);
                     }
                     for fact in facts {
-                        self.record_line_fact(line, fact.clone(), recorder);
-                        self.add_effect(&fact, line, recorder.today(), &mut effects);
+                        self.record_line_fact(line, fact, recorder);
+                        self.add_effect(line, recorder, &mut effects);
                     }
                 }
             }
@@ -138,9 +138,11 @@ impl Product {
         }
     }
 
-    /// Adds what a fact that was recorded says of a line to the effects.
-    fn add_effect(&self, fact: &Fact, line: LineIndex, today: Date, effects: &mut Option<&mut Effects>) {
-        let Some(effects) = effects else { return };
+    /// Adds what the fact that was recorded last says of a line to the effects.
+    fn add_effect(&self, line: LineIndex, recorder: &EventRecorder<'_>, effects: &mut Option<&mut Effects>) {
+        let (Some(effects), Some(fact)) = (effects, recorder.last()) else {
+            return;
+        };
         match fact {
             Fact::Reallocated {
                 key,
@@ -161,8 +163,8 @@ impl Product {
                 from: *from,
                 to: *to,
             }),
-            Fact::Allocated { .. } => effects.allocated.push(self.view(line, today)),
-            Fact::Backordered { .. } => effects.backordered.push(self.view(line, today)),
+            Fact::Allocated { .. } => effects.allocated.push(self.view(line, recorder.today())),
+            Fact::Backordered { .. } => effects.backordered.push(self.view(line, recorder.today())),
             _ => {}
         }
     }

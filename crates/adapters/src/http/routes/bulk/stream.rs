@@ -31,7 +31,7 @@ use crate::http::request::input::{Input, Mode, finish, json};
 use crate::http::response::problem::{Problem, behind};
 use crate::http::response::reply::Reply;
 use crate::timeout::timeout;
-use crate::wire::answers::{answer_line, kinds};
+use crate::wire::answers::{kinds, push_answer_line};
 use crate::wire::commands::envelope::command;
 use crate::wire::reading::faults::Faults;
 
@@ -240,7 +240,7 @@ fn write_answer(text: &mut String, presented: &Presented) {
         body,
         unchanged,
     } = presented;
-    text.push_str(&answer_line(status.as_u16(), *unchanged, body));
+    push_answer_line(text, status.as_u16(), *unchanged, body);
     text.push('\n');
 }
 
