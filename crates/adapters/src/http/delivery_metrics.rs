@@ -91,4 +91,10 @@ impl DeliveryMeter for DeliveryMetrics {
         self.lag_events.get_or_create(&labels).set(events);
         self.lag.get_or_create(&labels).set(oldest.as_secs_f64());
     }
+    fn ended(&self, subscription: &SubscriptionName) {
+        let labels = SubscriptionLabels::of(subscription);
+        self.put_aside.remove(&labels);
+        self.lag_events.remove(&labels);
+        self.lag.remove(&labels);
+    }
 }

@@ -24,6 +24,23 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What the answer means for an event that comes again by itself: some answers are about it.
+    ///
+    /// # Errors
+    /// [`PublishError`], unless it is one of the 2xx.
+    pub(super) fn outcome_of_one(&self) -> Result<(), PublishError> {
+        match self.status {
+            StatusCode::BAD_REQUEST
+            | StatusCode::CONFLICT
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::UNPROCESSABLE_ENTITY => Err(PublishError::Refused {
+                index: 0,
+                reason: self.reason(),
+            }),
+            _ => self.outcome(1),
+        }
+    }
+
     /// What the answer means for a delivery of so many events.
     ///
     /// # Errors

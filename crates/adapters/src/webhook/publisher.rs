@@ -54,9 +54,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
-/// So long a delivery waits for its turn among those of all webhooks: a few times as long as the slowest requests take.
-const TURN_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Tells receivers who calls.
 const AGENT: &str = concat!("earmark/", env!("CARGO_PKG_VERSION"));
 
@@ -67,7 +64,7 @@ pub struct WebhookSettings {
     pub allowed: AllowedHosts,
     /// The file (PEM) with the certificates of the trusted authorities. `None`: those that the machine trusts.
     pub authorities: Option<PathBuf>,
-    /// So many requests are under way at once; others wait for their turn. One that hangs counts for about ten seconds.
+    /// So many requests are under way at once; others wait for their turn. One that hangs has its turn for about ten seconds.
     pub under_way: NonZeroUsize,
 }
 
@@ -145,8 +142,8 @@ impl Webhooks {
 /// Delivers events to one webhook.
 ///
 /// A repeated call with the same events sends the same id and the same bytes, with a new time and signature. The events
-/// may come again in other batches, too: when a batch is not taken, the relay sends its events one by one, to find the
-/// one that the receiver does not take. So receivers recognise repeated events by the `id` of the CloudEvent; that of
+/// may come again in other batches, too: when a batch is not taken, the relay sends parts of it, to find the event that
+/// the receiver does not take. So receivers recognise repeated events by the `id` of the CloudEvent; that of
 /// the delivery (`webhook-id`) tells a repeated delivery alone.
 pub struct WebhookPublisher {
     endpoint: Endpoint,
@@ -182,21 +179,17 @@ impl Publisher for WebhookPublisher {
     }
 
     async fn publish(&self, events: &[Arc<EventMessage>]) -> Result<(), PublishError> {
-        let Some(batch) = Batch::of(events)? else {
-            return Ok(());
-        };
-        let turn = timeout(&*self.clock, TURN_TIMEOUT, self.under_way.acquire()).await;
-        let Some(Ok(_turn)) = turn else {
-            return Err(unavailable(format!(
-                "it had no turn within {} s: too many requests of other webhooks are under way",
-                TURN_TIMEOUT.as_secs()
-            )));
-        };
-        self.send(batch).await?.outcome(events.len())
+        match self.deliver(events).await? {
+            Some(answer) => answer.outcome(events.len()),
+            None => Ok(()),
+        }
     }
 
     async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
-        self.publish(std::slice::from_ref(event)).await
+        match self.deliver(std::slice::from_ref(event)).await? {
+            Some(answer) => answer.outcome_of_one(),
+            None => Ok(()),
+        }
     }
 }
 
@@ -206,6 +199,16 @@ impl WebhookPublisher {
     #[must_use]
     pub const fn name(&self) -> &SubscriptionName {
         &self.endpoint.name
+    }
+
+    /// Sends events, if there are any, once it is their turn.
+    async fn deliver(&self, events: &[Arc<EventMessage>]) -> Result<Option<Answer>, PublishError> {
+        let Some(batch) = Batch::of(events)? else {
+            return Ok(None);
+        };
+        // Those before it hold their turns for as long as a request may last at most, and are served in their order.
+        let _turn = self.under_way.acquire().await.expect("nobody closes the semaphore");
+        self.send(batch).await.map(Some)
     }
 
     async fn send(&self, batch: Batch) -> Result<Answer, PublishError> {

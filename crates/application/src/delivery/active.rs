@@ -3,177 +3,192 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::chunk::Chunk;
+use super::held::{Ended, HeldLease, Rested};
 use super::letters::{AfterRefusal, Letters};
 use super::subscription::Subscription;
 use super::tail::{Follower, TailError};
 use crate::books::{Books, CursorGone, LogPosition};
 use crate::ports::{
-    DeadLetter, DeliveryLimits, EventMessage, LastPublished, LetterState, MAX_DEAD_LETTERS, Progress, PublishError,
+    DeadLetter, DeliveryLimits, EventMessage, LastPublished, LetterState, MAX_DEAD_LETTERS, PublishError,
     SubscriptionLease,
 };
-use crate::store_error::StoreError;
-
-/// How often the lease is renewed: a third of its time. What others have decided on the subscription is seen then.
-pub(super) const RENEW_EVERY: Duration = Duration::from_secs(2);
 
 /// How often the place is stored where the sink can tell the last event by itself.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
-/// The pause after the store did not answer.
-const STORE_RETRY: Duration = Duration::from_millis(500);
+/// How often a sink is asked for its last event while there is nothing to deliver: it may have lost some.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// How many dead letters are read at once.
 const LETTER_PAGE: usize = 1_000;
 
-/// The lease is lost, or the store does not answer: whoever has it next begins anew.
-pub(super) struct Ended;
-
 /// A subscription whose lease is held.
 pub(super) struct ActiveSubscription<'r> {
     pub(super) subscription: &'r Subscription,
+    pub(super) held: HeldLease<'r>,
     pub(super) follower: Follower,
-    fence: u64,
     start: LogPosition,
-    pub(super) progress: Progress,
     pub(super) letters: Letters,
+    /// When they were read.
+    letters_read: Option<Duration>,
     /// Whether the sink's last event is known to be the one before the place.
     pub(super) in_step: bool,
-    /// Whether the sink took the last delivery.
+    /// Where the sink was when it was asked last, and when that was.
+    found: Option<LogPosition>,
+    asked: Duration,
+    /// Whether the sink took the last delivery, and how many it took, since the lease was taken.
     pub(super) taking: bool,
+    pub(super) taken: u64,
     /// How often in a row it was out of step.
     pub(super) out_of_step: u32,
-    /// When the lease was renewed, the letters among it, and when the place was stored.
-    renewed: Option<Duration>,
-    saved: Duration,
+    /// When the first event that is still to be delivered happened, as far as it is known.
+    pub(super) waiting_since: Option<Timestamp>,
 }
 
 impl<'r> ActiveSubscription<'r> {
     pub(super) fn new(subscription: &'r Subscription, lease: SubscriptionLease) -> Self {
+        let start = lease.start;
+        let held = HeldLease::new(&subscription.lease, lease);
         Self {
             subscription,
             follower: subscription.ports.tail.follow(),
-            fence: lease.fence,
-            start: lease.start,
-            taking: lease.progress.failing.is_none(),
-            progress: lease.progress,
+            start,
+            taking: false,
+            taken: 0,
+            asked: held.now(),
+            held,
             letters: Letters::default(),
+            letters_read: None,
             in_step: false,
+            found: None,
             out_of_step: 0,
-            renewed: None,
-            saved: Duration::ZERO,
+            waiting_since: None,
         }
     }
 
     /// Delivers until the lease is lost.
     pub(super) async fn run(mut self) {
         while self.step().await.is_ok() {}
+        self.subscription.ports.meter.ended(&self.subscription.name);
         tracing::info!(subscription = %self.subscription.name, "events are no longer delivered by this instance");
     }
 
-    pub(super) fn now(&self) -> Duration {
-        self.subscription.ports.clock.monotonic()
-    }
-
     async fn step(&mut self) -> Result<(), Ended> {
-        self.renew().await?;
-        if self.progress.disabled.is_some() {
-            return self.wait(RENEW_EVERY).await;
-        }
-        self.try_letters().await?;
-        if self.letters.len() >= MAX_DEAD_LETTERS {
-            return self.wait(SAVE_EVERY).await;
+        self.held.renew_in_time().await?;
+        self.read_letters_in_time().await?;
+        if self.held.progress.disabled.is_some() {
+            return self.wait(self.held.renew_every()).await.map(drop);
         }
         if !self.in_step && !self.find_place().await? {
             return Ok(());
         }
+        let has_tried = self.try_letter().await?;
+        if !self.in_step {
+            return Ok(());
+        }
+        if self.letters.len() >= MAX_DEAD_LETTERS {
+            return self.wait(SAVE_EVERY).await.map(drop);
+        }
         let chunk = match self.next_chunk().await {
-            Ok(chunk) => chunk,
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => {
+                // Another instance has read further; or the log tells another history.
+                self.in_step = false;
+                return self.wait_for_events(false).await;
+            }
             Err(TailError::Gone(gone)) => {
                 tracing::warn!(subscription = %self.subscription.name, %gone, "the log tells another history");
                 self.in_step = false;
                 return Ok(());
             }
-            Err(TailError::Store(error)) => return self.store_failed(&error).await,
+            Err(TailError::Store(error)) => return self.held.store_failed(&error).await,
         };
         self.measure_lag(&chunk);
         if chunk.events.is_empty() {
-            self.progress.place = chunk.next;
-            return self.wait_for_events().await;
+            self.held.progress.place = chunk.next;
+            return self.wait_for_events(has_tried).await;
         }
         self.deliver(chunk).await
     }
 
-    /// Renews the lease, if it is time, and sees what others have decided meanwhile.
-    pub(super) async fn renew(&mut self) -> Result<(), Ended> {
-        let now = self.now();
-        if self.renewed.is_some_and(|at| now.saturating_sub(at) < RENEW_EVERY) {
+    /// Sees what others have decided on events that are put aside.
+    async fn read_letters_in_time(&mut self) -> Result<(), Ended> {
+        let now = self.held.now();
+        let is_time = match self.letters_read {
+            None => true,
+            Some(at) => !self.letters.is_empty() && now.saturating_sub(at) >= self.held.renew_every(),
+        };
+        if !is_time {
             return Ok(());
         }
-        let first = self.renewed.is_none();
-        let lease = match self.subscription.lease.claim().await {
-            Ok(Some(lease)) if lease.fence == self.fence => lease,
-            Ok(_) => return Err(Ended),
-            Err(error) => return self.store_failed(&error).await,
-        };
-        self.renewed = Some(now);
-        if self.progress.disabled.is_some() && lease.progress.disabled.is_none() {
-            // Somebody has enabled it: what failed before that does not count.
-            self.progress.failing = None;
-        }
-        self.progress.disabled = lease.progress.disabled;
-        if first || !self.letters.is_empty() {
-            self.read_letters().await?;
-        }
-        Ok(())
-    }
-
-    async fn read_letters(&mut self) -> Result<(), Ended> {
         let mut letters: Vec<DeadLetter> = Vec::new();
         loop {
             let after = letters.last().map_or(0, |letter| letter.sequence);
-            let ports = &self.subscription.ports;
-            let page = ports
-                .subscriptions
-                .dead_letters(&self.subscription.name, after, LETTER_PAGE)
-                .await;
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => return self.store_failed(&error).await,
-            };
+            let page = self.read_letters(after, LETTER_PAGE).await?;
             let is_last = page.len() < LETTER_PAGE || letters.len() >= MAX_DEAD_LETTERS;
             letters.extend(page);
             if is_last {
                 break;
             }
+            self.held.renew_in_time().await?;
         }
-        self.letters = Letters::of(letters, self.letters.take_due());
+        self.letters_read = Some(now);
+        self.letters.replace(letters);
         self.count_letters();
         Ok(())
+    }
+
+    pub(super) async fn read_letters(&self, after: u64, limit: usize) -> Result<Vec<DeadLetter>, Ended> {
+        let ports = &self.subscription.ports;
+        let letters = ports
+            .subscriptions
+            .dead_letters(&self.subscription.name, after, limit)
+            .await;
+        match letters {
+            Ok(letters) => Ok(letters),
+            Err(error) => self.held.store_failed(&error).await,
+        }
     }
 
     /// Finds where to go on: behind the last event of the sink. `false`: it does not say.
     async fn find_place(&mut self) -> Result<bool, Ended> {
         let (books, newest) = match self.follower.tail().end().await {
             Ok(end) => end,
-            Err(error) => return self.store_failed(&error).await.map(|()| false),
+            Err(error) => return self.held.store_failed(&error).await,
         };
         self.leave_lost_history(&books, newest).await?;
-        let place = match self.subscription.publisher.last_published(&books).await {
+        let subscription = self.subscription;
+        let asking = subscription.publisher.last_published(&books);
+        let place = match self.held.while_renewing(asking).await? {
             Ok(LastPublished::Event(place)) => place,
             Ok(LastPublished::Nothing) => self.start,
-            Ok(LastPublished::Emptied | LastPublished::Unknown) => self.progress.place,
+            Ok(LastPublished::Emptied | LastPublished::Unknown) => self.held.progress.place,
             Err(error) => {
-                self.failed(&error.to_string(), retry_after(&error)).await?;
+                self.sink_failed(error).await?;
                 return Ok(false);
             }
         };
+        self.asked = self.held.now();
         let place = books.resolve(place, newest).map_or_else(|gone| gone.begin, |_| place);
-        if place != self.progress.place {
-            tracing::info!(subscription = %self.subscription.name, from = %self.progress.place, to = %place, "the sink has another last event");
-            self.progress.delivery_end = None;
+        if self.found.is_some_and(|found| place.sequence < found.sequence) {
+            self.letters.forget_settled();
+        } else {
+            self.letters.forget_settled_until(place.sequence);
         }
-        self.progress.place = place;
+        if place != self.held.progress.place {
+            if self.found != Some(place) {
+                tracing::info!(
+                    subscription = %subscription.name, from = %self.held.progress.place, to = %place,
+                    "the sink has another last event"
+                );
+            }
+            self.held.progress.delivery_end = None;
+        }
+        self.held.progress.place = place;
+        self.found = Some(place);
         self.in_step = true;
         Ok(true)
     }
@@ -181,54 +196,76 @@ impl<'r> ActiveSubscription<'r> {
     /// Goes back to where the log agrees with the history that the place is of. What was put aside behind that is gone: the
     /// sequences are those of other events now.
     async fn leave_lost_history(&mut self, books: &Books, newest: u64) -> Result<(), Ended> {
-        let Err(CursorGone { begin, .. }) = books.resolve(self.progress.place, newest) else {
-            return Ok(());
-        };
-        self.progress.place = begin;
-        self.progress.delivery_end = None;
-        for sequence in self.letters.after(begin.sequence) {
-            self.bury(sequence).await?;
+        let progress = &mut self.held.progress;
+        if let Err(CursorGone { begin, .. }) = books.resolve(progress.place, newest) {
+            progress.place = begin;
+            progress.delivery_end = None;
+            for sequence in self.letters.after(begin.sequence) {
+                self.bury(sequence).await?;
+            }
+            self.letters.forget_settled();
+            return self.held.save(&[]).await;
         }
-        self.save(&[]).await
+        let end = progress.delivery_end.map(|sequence| LogPosition {
+            sequence,
+            ..progress.place
+        });
+        if end.is_some_and(|end| books.resolve(end, newest).is_err()) {
+            progress.delivery_end = None;
+            return self.held.save(&[]).await;
+        }
+        Ok(())
     }
 
-    /// The events of the next delivery.
-    async fn next_chunk(&mut self) -> Result<Chunk, TailError> {
+    /// The events of the next delivery. `None`: it is one that is repeated, and the log was not read that far.
+    async fn next_chunk(&mut self) -> Result<Option<Chunk>, TailError> {
         let limits = self.subscription.publisher.limits();
-        let Some(end) = self.progress.delivery_end else {
-            return self.follower.read(self.progress.place, limits).await;
+        let place = self.held.progress.place;
+        let Some(end) = self.held.progress.delivery_end else {
+            return self.follower.read(place, limits).await.map(Some);
         };
         // The same events as before, whatever the limits are now.
         let all = DeliveryLimits {
             events: usize::MAX,
             bytes: usize::MAX,
         };
-        let mut chunk = self.follower.read(self.progress.place, all).await?;
+        let mut chunk = self.follower.read(place, all).await?;
+        while chunk.next.sequence < end {
+            let further = self.follower.read(chunk.next, all).await?;
+            if further.next.sequence <= chunk.next.sequence {
+                return Ok(None);
+            }
+            chunk.events.extend(further.events);
+            chunk.next = further.next;
+        }
         chunk.events.retain(|event| event.event.sequence <= end);
         chunk.next = chunk.books.position_of(end);
-        Ok(chunk)
+        Ok(Some(chunk))
     }
 
     /// Delivers a part of the log, but for what is put aside.
     async fn deliver(&mut self, chunk: Chunk) -> Result<(), Ended> {
-        let after_refusal = self.subscription.ports.after_refusal;
         let mut waiting = Vec::new();
         let mut events: Vec<Arc<EventMessage>> = Vec::with_capacity(chunk.events.len());
         for event in &chunk.events {
-            if self.letters.has(event.event.sequence) {
+            if self.letters.knows(event.event.sequence) {
                 continue;
             }
-            if self.letters.hold_back(event, after_refusal) {
+            if self.letters.hold_back(event, self.after_refusal()) {
                 waiting.push(self.letter(event, LetterState::Waits, 0));
             } else {
                 events.push(Arc::clone(event));
             }
         }
-        if self.subscription.publisher.repeats_deliveries() && self.progress.delivery_end.is_none() {
-            self.progress.delivery_end = Some(chunk.next.sequence);
-            self.save(&waiting).await?;
-        } else if !waiting.is_empty() {
-            self.save(&waiting).await?;
+        let has_bounds = !self.subscription.publisher.repeats_deliveries() || self.held.progress.delivery_end.is_some();
+        if !has_bounds {
+            let progress = &mut self.held.progress;
+            progress.delivery_end = Some(chunk.next.sequence);
+            // The bounds are of the history that is told now: by that it is noticed when it is lost.
+            progress.place.epoch = chunk.next.epoch;
+        }
+        if !has_bounds || !waiting.is_empty() {
+            self.held.save(&waiting).await?;
         }
         for letter in waiting {
             self.letters.put(letter, None);
@@ -236,111 +273,96 @@ impl<'r> ActiveSubscription<'r> {
         if events.is_empty() {
             return self.delivered_up_to(chunk.next).await;
         }
-        // A relay that was stopped notices here that its lease may have ended.
-        self.renew().await?;
-        match self.subscription.publisher.publish(&events).await {
+        match self.publish(&events).await? {
             Ok(()) => {
-                self.count_delivered(events.len());
-                self.taking = true;
+                self.took(events.len());
                 self.delivered_up_to(chunk.next).await
             }
             Err(error) => self.not_delivered(error, &events, &chunk).await,
         }
     }
 
+    /// Publishes events.
+    pub(super) async fn publish(&mut self, events: &[Arc<EventMessage>]) -> Result<Result<(), PublishError>, Ended> {
+        // A relay that was stopped notices here that its lease may have ended.
+        self.held.renew_in_time().await?;
+        let subscription = self.subscription;
+        let publishing = subscription.publisher.publish(events);
+        self.held.while_renewing(publishing).await
+    }
+
+    /// The sink took events.
+    pub(super) fn took(&mut self, events: usize) {
+        self.taking = true;
+        self.taken += 1;
+        let meter = &self.subscription.ports.meter;
+        meter.delivered(&self.subscription.name, events as u64);
+    }
+
     /// All events up to a place were delivered, or are put aside.
-    pub(super) async fn delivered_up_to(&mut self, place: LogPosition) -> Result<(), Ended> {
-        let was_failing = self.progress.failing.take().is_some();
-        self.progress.place = place;
-        self.progress.delivery_end = None;
+    async fn delivered_up_to(&mut self, place: LogPosition) -> Result<(), Ended> {
+        let progress = &mut self.held.progress;
+        let was_failing = progress.failing.take().is_some();
+        progress.place = place;
+        progress.delivery_end = None;
         self.out_of_step = 0;
+        self.waiting_since = None;
         if was_failing {
             tracing::info!(subscription = %self.subscription.name, "the sink takes events again");
-            return self.save(&[]).await;
+            return self.held.save(&[]).await;
         }
-        self.save_in_time().await
+        self.held.save_after(SAVE_EVERY).await
     }
 
-    async fn save_in_time(&mut self) -> Result<(), Ended> {
-        if self.now().saturating_sub(self.saved) < SAVE_EVERY {
+    /// Waits for events, and meanwhile for what is due. `at_once`: more of what was put aside may be.
+    async fn wait_for_events(&mut self, at_once: bool) -> Result<(), Ended> {
+        self.held.save_after(SAVE_EVERY).await?;
+        if at_once {
             return Ok(());
         }
-        self.save(&[]).await
-    }
-
-    /// Stores how far the subscription has got, and letters.
-    pub(super) async fn save(&mut self, letters: &[DeadLetter]) -> Result<(), Ended> {
-        let ports = &self.subscription.ports;
-        let saved = ports
-            .subscriptions
-            .save(&self.subscription.name, self.fence, &self.progress, letters)
-            .await;
-        match saved {
-            Ok(true) => {
-                self.saved = self.now();
-                Ok(())
-            }
-            Ok(false) => Err(Ended),
-            Err(error) => self.store_failed(&error).await,
-        }
-    }
-
-    /// Removes letters that were delivered.
-    pub(super) async fn bury(&mut self, sequence: u64) -> Result<(), Ended> {
-        let ports = &self.subscription.ports;
-        match ports
-            .subscriptions
-            .bury(&self.subscription.name, self.fence, &[sequence])
-            .await
-        {
-            Ok(true) => {
-                self.letters.remove(sequence);
-                self.count_letters();
-                Ok(())
-            }
-            Ok(false) => Err(Ended),
-            Err(error) => self.store_failed(&error).await,
-        }
-    }
-
-    /// The store does not answer. Nothing is delivered that could not be noted: whoever has the lease next goes on.
-    pub(super) async fn store_failed<T>(&self, error: &StoreError) -> Result<T, Ended> {
-        tracing::warn!(subscription = %self.subscription.name, %error, "the state of the subscription can't be stored or read");
-        self.subscription.ports.clock.pause(STORE_RETRY).await;
-        Err(Ended)
-    }
-
-    /// Waits for events, and meanwhile for what is due.
-    async fn wait_for_events(&mut self) -> Result<(), Ended> {
-        self.save_in_time().await?;
         let pause = if self.letters.is_empty() {
-            RENEW_EVERY
+            self.held.renew_every()
         } else {
             SAVE_EVERY
         };
         let clock = Arc::clone(&self.subscription.ports.clock);
         tokio::select! {
             () = self.follower.changed() => {}
-            () = clock.pause(pause) => {}
+            () = clock.pause(pause) => {
+                if self.held.now().saturating_sub(self.asked) >= ASK_EVERY {
+                    self.in_step = false;
+                }
+            }
         }
         Ok(())
     }
 
     /// Waits, and renews the lease meanwhile.
-    pub(super) async fn wait(&mut self, time: Duration) -> Result<(), Ended> {
-        let until = self.now() + time;
+    pub(super) async fn wait(&mut self, time: Duration) -> Result<Rested, Ended> {
+        let until = self.held.now() + time;
         loop {
-            let left = until.saturating_sub(self.now());
+            self.measure_lag_behind();
+            let left = until.saturating_sub(self.held.now()).min(self.held.renew_every());
             if left.is_zero() {
-                return Ok(());
+                return Ok(Rested::Wholly);
             }
-            self.subscription.ports.clock.pause(left.min(RENEW_EVERY)).await;
-            let was_disabled = self.progress.disabled.is_some();
-            self.renew().await?;
-            self.measure_lag_while_failing();
-            if was_disabled != self.progress.disabled.is_some() {
-                return Ok(());
+            if self.held.rest(left).await? == Rested::UntilDecided {
+                return Ok(Rested::UntilDecided);
             }
+        }
+    }
+
+    /// Removes one that was put aside and is delivered, or is of no history any more.
+    pub(super) async fn bury(&mut self, sequence: u64) -> Result<(), Ended> {
+        let Subscription { name, ports, .. } = self.subscription;
+        match ports.subscriptions.bury(name, self.held.fence(), &[sequence]).await {
+            Ok(true) => {
+                self.letters.settle(sequence);
+                self.count_letters();
+                Ok(())
+            }
+            Ok(false) => Err(Ended),
+            Err(error) => self.held.store_failed(&error).await,
         }
     }
 
@@ -355,62 +377,8 @@ impl<'r> ActiveSubscription<'r> {
         }
     }
 
-    pub(super) fn count_delivered(&self, events: usize) {
-        self.subscription
-            .ports
-            .meter
-            .delivered(&self.subscription.name, events as u64);
-    }
-
-    pub(super) fn count_letters(&self) {
-        self.subscription
-            .ports
-            .meter
-            .put_aside(&self.subscription.name, self.letters.len() as u64);
-    }
-
-    fn measure_lag(&self, chunk: &Chunk) {
-        let newest = chunk.newest.max(self.follower.tail().newest());
-        let events = newest.saturating_sub(self.progress.place.sequence);
-        let oldest = chunk.events.first().map_or(Duration::ZERO, |event| {
-            let age = self
-                .subscription
-                .ports
-                .clock
-                .now()
-                .duration_since(event.event.occurred_at);
-            Duration::try_from(age).unwrap_or_default()
-        });
-        self.subscription
-            .ports
-            .meter
-            .lags(&self.subscription.name, events, oldest);
-    }
-
-    /// While nothing is delivered, nothing is read either: what waits is told by the log, and for how long by the failure.
-    fn measure_lag_while_failing(&self) {
-        let Some(failing) = &self.progress.failing else { return };
-        let ports = &self.subscription.ports;
-        let events = self
-            .follower
-            .tail()
-            .newest()
-            .saturating_sub(self.progress.place.sequence);
-        let failed_for = Duration::try_from(ports.clock.now().duration_since(failing.since)).unwrap_or_default();
-        let oldest = if events == 0 { Duration::ZERO } else { failed_for };
-        ports.meter.lags(&self.subscription.name, events, oldest);
-    }
-
     /// Whether letters of one product wait for each other.
     pub(super) fn after_refusal(&self) -> AfterRefusal {
         self.subscription.ports.after_refusal
-    }
-}
-
-/// When a sink wants to be tried again.
-pub(super) fn retry_after(error: &PublishError) -> Option<Duration> {
-    match error {
-        PublishError::Unavailable { retry_after, .. } => *retry_after,
-        _ => None,
     }
 }

@@ -10,9 +10,13 @@
 mod active;
 mod chunk;
 mod failures;
+mod held;
+mod lag;
 mod lease;
 mod letters;
 mod relay;
+mod retries;
+mod search;
 mod subscription;
 mod tail;
 mod window;

@@ -28,6 +28,9 @@ pub trait DeliveryMeter: Send + Sync {
     fn put_aside(&self, subscription: &SubscriptionName, events: u64);
     /// So many events are still to be delivered, the first of them for so long.
     fn lags(&self, subscription: &SubscriptionName, events: u64, oldest: Duration);
+    /// The subscription is worked on by another process, if by any: what was put aside and how far it lags is not known
+    /// here any more.
+    fn ended(&self, subscription: &SubscriptionName);
 }
 
 /// Takes the figures of consumers: of messages that carry commands.
@@ -78,4 +81,6 @@ impl DeliveryMeter for NoMeter {
     fn put_aside(&self, _subscription: &SubscriptionName, _events: u64) {}
 
     fn lags(&self, _subscription: &SubscriptionName, _events: u64, _oldest: Duration) {}
+
+    fn ended(&self, _subscription: &SubscriptionName) {}
 }

@@ -100,7 +100,7 @@ pub enum PublishError {
 /// Delivers events to one sink.
 ///
 /// One caller uses it at a time, and calls [`last_published`](Self::last_published) before it publishes first, and again
-/// after each error. A call may be dropped at any time: some of its events may then have arrived. Every wait MUST have a
+/// after each error where the sink can tell. A call may be dropped at any time: some of its events may then have arrived. Every wait MUST have a
 /// bound.
 #[async_trait]
 pub trait Publisher: Send + Sync {

@@ -126,7 +126,7 @@ pub enum LetterState {
     Waits,
     /// It was not taken, for this reason, and is tried again.
     Tried(String),
-    /// It was not taken too often, or is refused for good, for this reason. Somebody has to decide on it.
+    /// It was not taken too often, for this reason. Somebody has to decide on it.
     Dead(String),
 }
 

@@ -159,6 +159,8 @@ pub(crate) enum Answer {
     Fails(PublishError),
     /// Takes so many of the events and then breaks.
     Breaks(usize),
+    /// Takes them after so long.
+    TakesAfter(Duration),
     Hangs,
 }
 
@@ -174,6 +176,8 @@ pub(crate) struct Sink {
     limits: DeliveryLimits,
     repeats: bool,
     pub(crate) give_up_after: Option<Duration>,
+    /// Whether its last event was asked for, and nothing has failed since.
+    is_asked: AtomicBool,
 }
 
 impl Sink {
@@ -193,6 +197,7 @@ impl Sink {
             },
             repeats: false,
             give_up_after: Some(Duration::from_secs(24 * 60 * 60)),
+            is_asked: AtomicBool::new(false),
         }
     }
 
@@ -255,16 +260,23 @@ impl Publisher for Sink {
 
     async fn last_published(&self, _: &Books) -> Result<LastPublished, PublishError> {
         let last = *self.last.lock().expect("no panic");
+        self.is_asked.store(last.is_some(), Ordering::Relaxed);
         last.ok_or_else(|| unavailable("it is away"))
     }
 
     async fn publish(&self, events: &[Arc<EventMessage>]) -> Result<(), PublishError> {
         let sequences = events.iter().map(|event| event.event.sequence).collect();
         self.sent.lock().expect("no panic").push(sequences);
+        let can_tell = *self.last.lock().expect("no panic") != Some(LastPublished::Unknown);
+        assert!(
+            self.is_asked.swap(!can_tell, Ordering::Relaxed),
+            "the last event is asked for first, and again after what has failed"
+        );
         let answer = (self.script.lock().expect("no panic"))(events);
         match answer {
             Answer::Takes => {
                 self.take(events);
+                self.is_asked.store(true, Ordering::Relaxed);
                 Ok(())
             }
             Answer::Fails(error) => {
@@ -276,6 +288,12 @@ impl Publisher for Sink {
             Answer::Breaks(after) => {
                 self.take(&events[..after.min(events.len())]);
                 Err(unavailable("the connection is lost"))
+            }
+            Answer::TakesAfter(time) => {
+                pause(time).await;
+                self.take(events);
+                self.is_asked.store(true, Ordering::Relaxed);
+                Ok(())
             }
             Answer::Hangs => std::future::pending().await,
         }
@@ -406,17 +424,21 @@ impl Subscriptions for Memory {
     async fn decide_on_dead_letters(
         &self,
         name: &SubscriptionName,
-        _: Option<&[u64]>,
+        sequences: Option<&[u64]>,
         action: DeadLetterAction,
     ) -> Result<u64, StoreError> {
         let mut all = self.all.lock().expect("no panic");
         let letters = &mut all.get_mut(name).expect("a subscription").letters;
-        let dead: BTreeSet<u64> = letters
+        let is_meant = |letter: &&DeadLetter| {
+            let is_named = sequences.is_none_or(|sequences| sequences.contains(&letter.sequence));
+            is_named && (action == DeadLetterAction::Skip || matches!(letter.state, LetterState::Dead(_)))
+        };
+        let meant: BTreeSet<u64> = letters
             .values()
-            .filter(|letter| matches!(letter.state, LetterState::Dead(_)))
+            .filter(is_meant)
             .map(|letter| letter.sequence)
             .collect();
-        for sequence in &dead {
+        for sequence in &meant {
             match action {
                 DeadLetterAction::Skip => {
                     letters.remove(sequence);
@@ -428,22 +450,29 @@ impl Subscriptions for Memory {
                 }
             }
         }
-        Ok(dead.len() as u64)
+        Ok(meant.len() as u64)
     }
 
     async fn bury(&self, name: &SubscriptionName, fence: u64, sequences: &[u64]) -> Result<bool, StoreError> {
         let mut all = self.all.lock().expect("no panic");
         let stored = all.get_mut(name).expect("a subscription");
+        if stored.fence != fence {
+            return Ok(false);
+        }
         stored.letters.retain(|sequence, _| !sequences.contains(sequence));
-        Ok(stored.fence == fence)
+        Ok(true)
     }
 
     async fn disable(&self, name: &SubscriptionName, reason: Option<&str>) -> Result<bool, StoreError> {
         let mut all = self.all.lock().expect("no panic");
-        let stored = all.get_mut(name);
-        Ok(stored
-            .map(|stored| stored.progress.disabled = reason.map(str::to_owned))
-            .is_some())
+        let Some(stored) = all.get_mut(name) else {
+            return Ok(false);
+        };
+        stored.progress.disabled = reason.map(str::to_owned);
+        if reason.is_none() {
+            stored.progress.failing = None;
+        }
+        Ok(true)
     }
 }
 
@@ -461,11 +490,8 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn start() -> Self {
         let log = Arc::new(Log::new());
-        let encode = |event: &EncodedEvent, _: &Books| Ok(format!("{{\"sequence\":{}}}", event.sequence));
-        let tail = EventTail::new(Arc::clone(&log) as _, Box::new(encode));
         let clock = Arc::new(TestClock::new());
-        let (reader, time, written) = (Arc::clone(&tail), Arc::clone(&clock), Arc::clone(&log));
-        let job = tokio::spawn(async move { reader.run(&*time, &written.stored).await });
+        let (tail, job) = tail_of(&log, &clock);
         Self {
             log,
             tail,
@@ -477,11 +503,22 @@ impl Service {
         }
     }
 
+    /// The tail of another instance, which is read as long as its job runs.
+    pub(crate) fn another_tail(&self) -> (Arc<EventTail>, JoinHandle<()>) {
+        tail_of(&self.log, &self.clock)
+    }
+
     /// Lets an instance deliver to a sink.
     pub(crate) fn deliver(&mut self, name: &str, instance: u8, sink: &Arc<Sink>) {
+        let tail = Arc::clone(&self.tail);
+        self.deliver_from(&tail, name, instance, sink);
+    }
+
+    /// Lets an instance with a tail of its own deliver to a sink.
+    pub(crate) fn deliver_from(&mut self, tail: &Arc<EventTail>, name: &str, instance: u8, sink: &Arc<Sink>) {
         let ports = RelayPorts {
             subscriptions: Arc::clone(&self.memory) as _,
-            tail: Arc::clone(&self.tail),
+            tail: Arc::clone(tail),
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::new(NoChance),
             meter: Arc::new(NoMeter),
@@ -498,6 +535,15 @@ impl Service {
         self.jobs.pop().expect("a job").abort();
         let _ = self.relays.pop();
     }
+}
+
+/// A tail of a log, and the job that reads it.
+fn tail_of(log: &Arc<Log>, clock: &Arc<TestClock>) -> (Arc<EventTail>, JoinHandle<()>) {
+    let encode = |event: &EncodedEvent, _: &Books| Ok(format!("{{\"sequence\":{}}}", event.sequence));
+    let tail = EventTail::new(Arc::clone(log) as _, Box::new(encode));
+    let (reader, time, written) = (Arc::clone(&tail), Arc::clone(clock), Arc::clone(log));
+    let job = tokio::spawn(async move { reader.run(&*time, &written.stored).await });
+    (tail, job)
 }
 
 impl Drop for Service {
