@@ -222,7 +222,7 @@ const NATS: Layers = Layers {
     order: &[
         &["address", "answers", "subject"],
         &["last_message", "session", "stream"],
-        &["commands::address", "delivery"],
+        &["commands::address", "commands::unreadable", "delivery"],
         &["commands::message", "commands::pull", "commands::stream"],
         &["commands::session"],
         &["commands", "publisher"],

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
+use std::str;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,15 +47,18 @@ pub(crate) fn body_of(bytes: &[u8], length: usize) -> Body {
     }
 }
 
-/// The id of a message. One that the inbox can't store, because it is too long or has control characters, is as good an
-/// id as any other: the digest of it takes its place.
+/// The id of a message. One that the inbox can't store, because it is too long, has control characters or is not UTF-8,
+/// is as good an id as any other: the digest of it takes its place.
 ///
 /// # Errors
 /// [`SourceError::Unfit`]: the name of the source can't be stored.
-pub(crate) fn message_id(source: &str, id: &str) -> Result<MessageId, SourceError> {
-    MessageId::new(source, id)
-        .or_else(|_| MessageId::new(source, &format!("sha256:{}", digest_of(id.as_bytes()))))
-        .map_err(|error| SourceError::Unfit(error.to_string()))
+pub(crate) fn message_id(source: &str, id: &[u8]) -> Result<MessageId, SourceError> {
+    let stored = str::from_utf8(id).ok().and_then(|id| MessageId::new(source, id).ok());
+    match stored {
+        Some(id) => Ok(id),
+        None => MessageId::new(source, &format!("sha256:{}", digest_of(id)))
+            .map_err(|error| SourceError::Unfit(error.to_string())),
+    }
 }
 
 /// The SHA-256 of some bytes, in hexadecimal digits.
@@ -87,26 +91,39 @@ pub(crate) fn correlation_id(text: &str) -> Option<Arc<str>> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use earmark_application::DeliveryId;
 
     use super::*;
 
     #[test]
     fn an_id_is_kept_as_it_is_if_it_can_be_stored() {
-        let id = message_id("post/office", "order 7").expect("an id");
+        let id = message_id("post/office", b"order 7").expect("an id");
         assert_eq!((id.source(), id.id()), ("post/office", "order 7"));
     }
 
     #[test]
     fn an_id_that_can_not_be_stored_is_recognised_all_the_same() {
         let long = "x".repeat(256);
-        for id in [&long, "a\tb", "\u{85}"] {
-            let stored = message_id("post/office", id).expect("an id");
+        let id = |id: &[u8]| message_id("post/office", id).expect("an id");
+        let mut different = BTreeSet::new();
+        for odd in [
+            long.as_bytes(),
+            b"a\tb",
+            "\u{85}".as_bytes(),
+            b"\xff",
+            b"\xfe",
+            "\u{fffd}\t".as_bytes(),
+        ] {
+            let stored = id(odd);
             assert!(stored.id().starts_with("sha256:"), "{stored}");
-            assert_eq!(message_id("post/office", id), Ok(stored));
+            assert_eq!(id(odd), stored);
+            different.insert(stored.to_string());
         }
-        assert_ne!(message_id("p", &long), message_id("p", &format!("{long}x")));
-        assert!(message_id(&long, "1").is_err());
+        assert_eq!(different.len(), 6);
+        assert_ne!(id(long.as_bytes()), id(format!("{long}x").as_bytes()));
+        assert!(message_id(&long, b"1").is_err());
     }
 
     #[test]

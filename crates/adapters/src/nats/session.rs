@@ -6,6 +6,8 @@
 
 use std::future::ready;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::{Context, ContextBuilder};
@@ -21,6 +23,13 @@ use crate::broker::{BrokerAddress, BrokerError, unavailable, within};
 /// How long connecting may take, to all of the address's servers together: shorter than a relay's lease.
 const CONNECTING: Duration = Duration::from_secs(5);
 
+/// How long the client waits until it connects again by itself, and with that closes the connection that is lost: whoever
+/// used it has heard of that by then, and listens to it no more.
+const RECONNECTING: Duration = Duration::from_millis(100);
+
+/// How long the next session waits for that.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// How long one question may take, or all acknowledgements of one call: long enough for a cluster to elect a leader,
 /// and shorter than a relay's lease.
 pub(super) const ANSWERING: Duration = Duration::from_secs(5);
@@ -28,8 +37,42 @@ pub(super) const ANSWERING: Duration = Duration::from_secs(5);
 /// A connection that has not been lost yet.
 pub(super) struct Session {
     context: Context,
+    end: watch::Receiver<End>,
+}
+
+/// The end of a connection.
+#[derive(Default)]
+struct End {
     /// Why it is lost, as soon as it is.
-    lost: watch::Receiver<Option<String>>,
+    lost: Option<String>,
+    /// Whether it is closed, so that the server sends nothing to it any more. The client may have another one by then.
+    is_closed: bool,
+}
+
+impl End {
+    /// Takes note of an event. Tells whether it says anything new.
+    fn note(&mut self, event: &Event) -> bool {
+        if self.lost.is_none() {
+            self.lost = end_of(event);
+            return self.lost.is_some();
+        }
+        let is_closed_now = !self.is_closed && matches!(event, Event::Connected | Event::Closed);
+        self.is_closed |= is_closed_now;
+        is_closed_now
+    }
+}
+
+/// A connection that is lost and may not be closed yet.
+#[derive(Clone)]
+pub(super) struct Closing(watch::Receiver<End>);
+
+impl Closing {
+    /// Waits until it is closed, within a bound: what the server sends before that is read by nobody.
+    pub(super) async fn closed(mut self, clock: &dyn Clock) {
+        // Without its client it is closed as well.
+        let closed = pin!(self.0.wait_for(|end| end.is_closed));
+        select(closed, clock.pause(CLOSING)).await;
+    }
 }
 
 impl Session {
@@ -45,21 +88,21 @@ impl Session {
             .map(|host| format!("{scheme}://{host}").parse())
             .collect::<Result<_, _>>()
             .map_err(|error: std::io::Error| BrokerError::Unfit(error.to_string()))?;
-        let (tell, lost) = watch::channel(None);
+        let (tell, end) = watch::channel(End::default());
+        let is_open = Arc::new(AtomicBool::new(false));
+        let was_open = Arc::clone(&is_open);
         let mut options = ConnectOptions::new()
             .name("earmark")
             .connection_timeout(CONNECTING)
             // Each server once: then the client ends, also one that nobody uses any more.
             .max_reconnects(servers.len())
+            .reconnect_delay_callback(move |_| {
+                let was_open = was_open.load(Ordering::Relaxed);
+                if was_open { RECONNECTING } else { Duration::ZERO }
+            })
             .require_tls(broker.is_encrypted)
             .event_callback(move |event| {
-                if let Some(reason) = end_of(&event) {
-                    tell.send_if_modified(|lost| {
-                        let is_first = lost.is_none();
-                        lost.get_or_insert(reason);
-                        is_first
-                    });
-                }
+                tell.send_if_modified(|end| end.note(&event));
                 ready(())
             });
         if let Some(credentials) = &broker.credentials {
@@ -68,11 +111,12 @@ impl Session {
         }
         let connecting = Box::pin(async { options.connect(servers).await.map_err(|error| unavailable(&error)) });
         let client = within(clock, CONNECTING, connecting).await?;
+        is_open.store(true, Ordering::Relaxed);
         let context = ContextBuilder::new()
             .timeout(ANSWERING)
             .ack_timeout(ANSWERING)
             .build(client);
-        Ok(Self { context, lost })
+        Ok(Self { context, end })
     }
 
     /// What questions are asked through.
@@ -100,14 +144,19 @@ impl Session {
 
     /// Whether the connection has been lost.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.borrow().is_some() || self.lost.has_changed().is_err()
+        self.end.borrow().lost.is_some() || self.end.has_changed().is_err()
+    }
+
+    /// The connection as those see it who have given it up.
+    pub(super) fn closing(&self) -> Closing {
+        Closing(self.end.clone())
     }
 
     /// Ends when the connection is lost, and says why.
     pub(super) async fn loss(&self) -> String {
-        let mut lost = self.lost.clone();
-        match lost.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
+        let mut end = self.end.clone();
+        match end.wait_for(|end| end.lost.is_some()).await {
+            Ok(end) => end.lost.clone().unwrap_or_default(),
             Err(_) => "the connection has ended".to_owned(),
         }
     }
@@ -137,6 +186,16 @@ fn is_about_a_reply(error: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lost_connection_is_closed_when_the_client_has_another_or_none() {
+        let mut end = End::default();
+        assert!(!end.note(&Event::Connected) && !end.is_closed);
+        assert!(end.note(&Event::Disconnected) && end.lost.is_some());
+        assert!(!end.note(&Event::Disconnected) && !end.is_closed);
+        assert!(end.note(&Event::Connected) && end.is_closed);
+        assert!(!end.note(&Event::Closed));
+    }
 
     #[test]
     fn a_subject_that_a_sender_has_chosen_ends_no_session() {

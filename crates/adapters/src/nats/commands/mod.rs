@@ -9,6 +9,7 @@ mod pull;
 mod session;
 mod source;
 mod stream;
+mod unreadable;
 
 pub use self::address::NatsCommandsAddress;
 pub use self::source::NatsCommandSource;

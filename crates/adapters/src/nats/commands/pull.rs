@@ -93,7 +93,8 @@ impl Pulls {
                 return Err(unavailable(&"the connection has ended").into());
             };
             self.heard = clock.monotonic();
-            match message.status {
+            // A stored message may bear a status as well, and is to be acknowledged; what the server says is not.
+            match message.status.filter(|_| message.reply.is_none()) {
                 None | Some(StatusCode::OK) => {
                     self.count(&message);
                     return Ok(message);

@@ -12,16 +12,37 @@ use earmark_application::{Clock, DeliveryId, Message, Reply, SourceError};
 use futures::FutureExt;
 use futures::future::{Either, select};
 
-use super::super::session::Session;
+use super::super::session::{Closing, Session};
 use super::address::NatsCommandsAddress;
 use super::message;
 use super::pull::Pulls;
 use super::stream::{self, Opened};
+use super::unreadable::{self, Search};
 use crate::broker::{incoming, unavailable};
 
 /// How long it waits for a message that the server is about to send, when it has some already: the larger the groups in
 /// which messages are taken, the less each costs.
 const GATHERING: Duration = Duration::from_millis(5);
+
+/// What a session leaves to the next one.
+#[derive(Clone, Default)]
+pub(super) struct Left {
+    /// Where messages are handed back that were delivered and not acknowledged.
+    unacknowledged: Vec<Subject>,
+    /// Where to look for a message that has broken the connection.
+    search: Search,
+    /// Whether the connection has broken, and nobody has looked for why.
+    is_to_search: bool,
+    /// The connection, to which the server may still send messages.
+    closing: Option<Closing>,
+}
+
+/// A message that was delivered and is not acknowledged.
+struct Delivery {
+    acknowledge_to: Subject,
+    /// Whether the client can read it.
+    is_readable: bool,
+}
 
 /// A connection that messages come by.
 pub(super) struct CommandSession {
@@ -31,8 +52,11 @@ pub(super) struct CommandSession {
     /// The subjects of the stream.
     subjects: Vec<String>,
     inbox: tokio::sync::Mutex<Inbox>,
-    /// What was delivered and is not acknowledged, with where the acknowledgement goes.
-    delivered: Mutex<HashMap<DeliveryId, Subject>>,
+    delivered: Mutex<HashMap<DeliveryId, Delivery>>,
+    /// The number in the stream of the last message that was read, or delivered before this session.
+    read_up_to: AtomicU64,
+    /// How far earlier searches have come.
+    searched_up_to: u64,
 }
 
 /// Messages that come in.
@@ -45,26 +69,34 @@ struct Inbox {
 }
 
 impl CommandSession {
-    /// Connects, finds the stream and the consumer or makes them, and has the server deliver again what an earlier
-    /// session has left.
+    /// Connects, finds the stream and the consumer or makes them, and takes care of what an earlier session has left: the
+    /// server delivers it again. `numbers` has the ids of deliveries.
     ///
     /// # Errors
-    /// [`SourceError`].
+    /// [`SourceError`]. What is not taken care of stays in `left`.
     pub(super) async fn open(
         address: &NatsCommandsAddress,
-        left: Vec<Subject>,
+        left: &mut Left,
         clock: &dyn Clock,
+        numbers: &AtomicU64,
     ) -> Result<Self, SourceError> {
+        if let Some(closing) = left.closing.take() {
+            closing.closed(clock).await;
+        }
         let session = Session::open(&address.broker, clock).await?;
-        let opening = Box::pin(async {
-            let Opened { consumer, subjects } = stream::open(session.context(), address).await?;
-            let client = session.context().client();
-            send_all(&client, left, AckKind::Nak(None)).await?;
-            let pulls = Pulls::listen(&client, consumer).await?;
-            Ok::<_, SourceError>((subjects, pulls))
-        });
-        let (subjects, pulls) = session.ask(clock, opening).await?;
-        Ok(Self {
+        let opening = Box::pin(stream::open(session.context(), address));
+        let Opened {
+            consumer,
+            subjects,
+            delivered,
+        } = session.ask(clock, opening).await?;
+        let client = session.context().client();
+        let handing_back = Box::pin(send_all(&client, left.unacknowledged.clone(), AckKind::Nak(None)));
+        session.ask(clock, handing_back).await?;
+        left.unacknowledged.clear();
+        let listening = Box::pin(Pulls::listen(&client, consumer));
+        let pulls = session.ask(clock, listening).await?;
+        let mut this = Self {
             session,
             source: format!("nats/{}", address.stream),
             subjects,
@@ -74,7 +106,61 @@ impl CommandSession {
                 more: 0,
             }),
             delivered: Mutex::default(),
-        })
+            read_up_to: AtomicU64::new(delivered),
+            searched_up_to: left.search.searched_up_to,
+        };
+        // Where it may not be looked for, sessions begin without that.
+        if std::mem::take(&mut left.is_to_search) {
+            this.take_unreadable(address, left.search, clock, numbers).await?;
+        }
+        Ok(this)
+    }
+
+    /// Takes what has broken the connection of an earlier session, if that was a message.
+    async fn take_unreadable(
+        &mut self,
+        address: &NatsCommandsAddress,
+        search: Search,
+        clock: &dyn Clock,
+        numbers: &AtomicU64,
+    ) -> Result<(), SourceError> {
+        let (stream, durable) = (&address.stream, &address.durable);
+        let finding = Box::pin(unreadable::find(self.session.context(), stream, durable, search, clock));
+        let found: Result<_, SourceError> = self.session.ask(clock, finding).await.map_err(SourceError::from);
+        let found = found.inspect_err(|error| {
+            tracing::warn!(
+                stream,
+                durable,
+                %error,
+                "nobody can tell whether a message has broken the connection (by a subject or headers that are no UTF-8); \
+                 should it break every ack_wait: allow $JS.API.STREAM.MSG.GET, or delete the message (nats stream rmm)"
+            );
+        })?;
+        self.searched_up_to = found.searched_up_to;
+        for message in &found.messages {
+            let sequence = message.sequence;
+            tracing::warn!(
+                stream,
+                sequence,
+                "a message has broken the connection: its subject or its headers are not as the client reads them; it is \
+                 taken all the same"
+            );
+            let delivery = DeliveryId(numbers.fetch_add(1, Ordering::Relaxed));
+            let read = message::read_unreadable(message, &self.source, &self.subjects, delivery)?;
+            let inbox = self.inbox.get_mut();
+            inbox.ready.push_back(read);
+            let delivered = self.delivered.get_mut().unwrap_or_else(PoisonError::into_inner);
+            delivered.insert(
+                delivery,
+                Delivery {
+                    acknowledge_to: unreadable::acknowledge_to(stream, durable, sequence),
+                    is_readable: false,
+                },
+            );
+        }
+        let unread = found.unread.iter();
+        let unread = unread.map(|sequence| unreadable::hand_back_to(stream, durable, *sequence, found.deliveries));
+        self.tell(unread.collect(), AckKind::Nak(None), clock).await
     }
 
     /// Waits for messages; `numbers` has the ids of deliveries. Dropped at any time, it loses nothing.
@@ -106,7 +192,14 @@ impl CommandSession {
             let message = jetstream::Message { message, context };
             let read = message::read(&message, &self.source, &self.subjects, delivery)?;
             let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-            delivered.insert(delivery, read.acknowledge_to);
+            delivered.insert(
+                delivery,
+                Delivery {
+                    acknowledge_to: read.acknowledge_to,
+                    is_readable: true,
+                },
+            );
+            self.read_up_to.fetch_max(read.sequence, Ordering::Relaxed);
             inbox.more = read.more;
             inbox.ready.push_back(read.message);
         }
@@ -145,16 +238,23 @@ impl CommandSession {
         }
     }
 
-    /// Acknowledges what was delivered in this session.
+    /// Acknowledges what was delivered in this session. What could not be told is left to the next one.
     ///
     /// # Errors
     /// [`SourceError`].
     pub(super) async fn acknowledge(&self, deliveries: &[DeliveryId], clock: &dyn Clock) -> Result<(), SourceError> {
-        let subjects = {
+        let removed: Vec<(DeliveryId, Delivery)> = {
             let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-            deliveries.iter().filter_map(|id| delivered.remove(id)).collect()
+            let removed = deliveries.iter().map(|id| delivered.remove_entry(id));
+            removed.flatten().collect()
         };
-        self.tell(subjects, AckKind::Ack, clock).await
+        let subjects = removed.iter().map(|(_, delivery)| delivery.acknowledge_to.clone());
+        let told = self.tell(subjects.collect(), AckKind::Ack, clock).await;
+        if told.is_err() {
+            let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+            delivered.extend(removed);
+        }
+        told
     }
 
     /// Asks for more time for what was delivered in this session.
@@ -164,15 +264,29 @@ impl CommandSession {
     pub(super) async fn still_working(&self, deliveries: &[DeliveryId], clock: &dyn Clock) -> Result<(), SourceError> {
         let subjects = {
             let delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-            deliveries.iter().filter_map(|id| delivered.get(id).cloned()).collect()
+            let known = deliveries.iter().filter_map(|id| delivered.get(id));
+            known.map(|delivery| delivery.acknowledge_to.clone()).collect()
         };
         self.tell(subjects, AckKind::Progress, clock).await
     }
 
-    /// What was delivered in this session and is not acknowledged.
-    pub(super) fn left(&self) -> Vec<Subject> {
+    /// What it leaves to the next one. A message that the client can't read is not handed back, as it would break the
+    /// connection again: the next session looks for it.
+    pub(super) fn left(&self) -> Left {
         let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-        delivered.drain().map(|(_, subject)| subject).collect()
+        let (readable, unreadable): (Vec<Delivery>, Vec<Delivery>) = delivered
+            .drain()
+            .map(|(_, delivery)| delivery)
+            .partition(|delivery| delivery.is_readable);
+        Left {
+            unacknowledged: readable.into_iter().map(|delivery| delivery.acknowledge_to).collect(),
+            search: Search {
+                read_up_to: self.read_up_to.load(Ordering::Relaxed),
+                searched_up_to: self.searched_up_to,
+            },
+            is_to_search: self.session.is_lost() || !unreadable.is_empty(),
+            closing: Some(self.session.closing()),
+        }
     }
 
     async fn tell(&self, subjects: Vec<Subject>, kind: AckKind, clock: &dyn Clock) -> Result<(), SourceError> {

@@ -5,12 +5,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::Subject;
 use async_trait::async_trait;
 use earmark_application::{Clock, CommandSource, DeliveryId, Message, Reply, SourceError};
 
 use super::address::NatsCommandsAddress;
-use super::session::CommandSession;
+use super::session::{CommandSession, Left};
 
 /// Takes commands from a stream of JetStream, through a durable consumer that all instances share.
 pub struct NatsCommandSource {
@@ -25,7 +24,7 @@ pub struct NatsCommandSource {
 #[derive(Default)]
 struct State {
     session: Option<Arc<CommandSession>>,
-    left: Vec<Subject>,
+    left: Left,
 }
 
 impl NatsCommandSource {
@@ -49,13 +48,21 @@ impl NatsCommandSource {
         if let Some(session) = self.session() {
             return Ok(session);
         }
-        let left = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut state.left)
+        // A copy: a call that is dropped takes nothing with it.
+        let mut left = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.left.clone()
         };
-        let opening = Box::pin(CommandSession::open(&self.address, left, &*self.clock));
-        let session = Arc::new(opening.await?);
+        let opened = Box::pin(CommandSession::open(
+            &self.address,
+            &mut left,
+            &*self.clock,
+            &self.numbers,
+        ));
+        let opened = opened.await;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.left = left;
+        let session = Arc::new(opened?);
         state.session = Some(Arc::clone(&session));
         Ok(session)
     }

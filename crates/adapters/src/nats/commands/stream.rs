@@ -27,6 +27,8 @@ pub(super) struct Opened {
     pub(super) consumer: PullConsumer,
     /// The subjects of the stream.
     pub(super) subjects: Vec<String>,
+    /// The number in the stream of the last message that the consumer has delivered to anybody.
+    pub(super) delivered: u64,
 }
 
 /// Finds the stream and the consumer, or makes them.
@@ -50,10 +52,15 @@ pub(super) async fn open(context: &Context, address: &NatsCommandsAddress) -> Re
     let subjects = config.subjects.clone();
     let consumer = stream.get_or_create_consumer(&address.durable, new_consumer(address));
     let consumer: PullConsumer = Box::pin(consumer).await.map_err(|error| of_consumer(&error))?;
-    match misfit_of_consumer(&consumer.cached_info().config) {
-        Some(why) => Err(BrokerError::Unfit(format!("the consumer {} {why}", address.durable))),
-        None => Ok(Opened { consumer, subjects }),
+    let info = consumer.cached_info();
+    if let Some(why) = misfit_of_consumer(&info.config) {
+        return Err(BrokerError::Unfit(format!("the consumer {} {why}", address.durable)));
     }
+    Ok(Opened {
+        delivered: info.delivered.stream_sequence,
+        consumer,
+        subjects,
+    })
 }
 
 /// A stream as it is made: a work queue. What was done is gone, so the stream is as long as what is left to do, and no

@@ -1,15 +1,11 @@
--- Appends answers to lists, which have a bound and end by themselves.
--- KEYS: the lists. ARGV[1]: how long a list stays, in milliseconds. ARGV[2]: how many answers it has at most. Then an
--- answer for each list. Answers how many could not be sent, because something else has the name.
-local lost = 0
-for at, list in ipairs(KEYS) do
-  local kind = redis.call('TYPE', list)['ok']
-  if kind == 'none' or kind == 'list' then
-    redis.call('RPUSH', list, ARGV[at + 2])
-    redis.call('LTRIM', list, -tonumber(ARGV[2]), -1)
-    redis.call('PEXPIRE', list, ARGV[1])
-  else
-    lost = lost + 1
-  end
+-- Appends answers to a list, which has a bound and ends by itself.
+-- KEYS[1]: the list. ARGV[1]: how long it stays, in milliseconds. ARGV[2]: how many answers it has at most. Then the
+-- answers.
+local function bound()
+  redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
-return lost
+-- Whoever may not do this may not append either: the list would stay.
+bound()
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
+bound()

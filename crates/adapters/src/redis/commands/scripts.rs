@@ -1,12 +1,12 @@
 //! What is asked of the server, each in one step of it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use earmark_application::{BODY_BEGINNING_BYTES, DeliveryId, Message, RECEIVED_BYTES, Reply, SourceError};
 use redis::aio::MultiplexedConnection;
-use redis::streams::StreamReadReply;
-use redis::{RedisError, Script, ScriptInvocation};
+use redis::{RedisError, Script, ScriptInvocation, Value};
 
 use super::super::answers;
 use super::address::RedisCommandsAddress;
@@ -61,22 +61,24 @@ pub(super) struct Entry {
     length: usize,
     /// The command, or how it begins.
     command: Vec<u8>,
-    message_id: String,
+    message_id: Vec<u8>,
+    /// Empty if it is not UTF-8, or not there.
     correlation_id: String,
+    /// Empty if it is not UTF-8, or not there.
     reply_to: String,
 }
 
 impl Entry {
     fn of(fields: Fields) -> Option<Self> {
         let [id, length, command, message_id, correlation_id, reply_to] = <[Vec<u8>; 6]>::try_from(fields).ok()?;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let text = |bytes| String::from_utf8(bytes).ok();
         Some(Self {
-            id: text(id),
-            length: text(length).parse().ok()?,
+            id: text(id)?,
+            length: text(length)?.parse().ok()?,
             command,
-            message_id: text(message_id),
-            correlation_id: text(correlation_id),
-            reply_to: text(reply_to),
+            message_id,
+            correlation_id: text(correlation_id).unwrap_or_default(),
+            reply_to: text(reply_to).unwrap_or_default(),
         })
     }
 
@@ -118,15 +120,18 @@ pub(super) async fn make_group(
     }
 }
 
-/// Removes consumers that are gone.
+/// Removes consumers that are gone. Tells whether the group is there.
 ///
 /// # Errors
 /// [`BrokerError`].
-pub(super) async fn tidy(link: &mut MultiplexedConnection, address: &RedisCommandsAddress) -> Result<(), BrokerError> {
+pub(super) async fn tidy(
+    link: &mut MultiplexedConnection,
+    address: &RedisCommandsAddress,
+) -> Result<bool, BrokerError> {
     let mut call = TIDY.key(&address.stream);
     call.arg(&address.group).arg(milliseconds(GONE_AFTER)).arg(MAX_REMOVED);
-    let removed: Result<usize, RedisError> = call.invoke_async(link).await;
-    removed.map(|_| ()).map_err(|error| answers::of(&error))
+    let is_there: Result<bool, RedisError> = call.invoke_async(link).await;
+    is_there.map_err(|error| answers::of(&error))
 }
 
 /// Takes new entries, or those behind an id that the consumer has already.
@@ -179,7 +184,7 @@ pub(super) async fn wait(
     address: &RedisCommandsAddress,
     consumer: &str,
 ) -> Result<Option<Found>, BrokerError> {
-    let reply: Result<Option<StreamReadReply>, RedisError> = redis::cmd("XREADGROUP")
+    let reply: Result<Value, RedisError> = redis::cmd("XREADGROUP")
         .arg("GROUP")
         .arg(&address.group)
         .arg(consumer)
@@ -192,14 +197,29 @@ pub(super) async fn wait(
         .arg(">")
         .query_async(link)
         .await;
-    let keys = reply.map_err(|error| answers::of(&error))?.map(|reply| reply.keys);
-    let mut ids = keys.unwrap_or_default().into_iter().flat_map(|key| key.ids);
-    let Some(entry) = ids.next() else {
+    let reply = reply.map_err(|error| answers::of(&error))?;
+    let Some(id) = first_id(&reply) else {
         return Ok(None);
     };
     let mut call = LOOK.prepare_invoke();
-    bounds(&mut call, address).arg(entry.id);
+    bounds(&mut call, address).arg(id);
     found(call, link).await.map(Some)
+}
+
+/// The id of the first entry in what the server answers to a reader: streams, each with its entries. The names of fields
+/// may be any bytes, so they are not read as text.
+fn first_id(reply: &Value) -> Option<&[u8]> {
+    let items = |value| match value {
+        &Value::Array(ref items) => Some(items.as_slice()),
+        _ => None,
+    };
+    let [_, entries] = items(items(reply)?.first()?)? else {
+        return None;
+    };
+    match items(items(entries)?.first()?)?.first()? {
+        Value::BulkString(id) => Some(id),
+        _ => None,
+    }
 }
 
 fn bounds<'a, 'b>(call: &'b mut ScriptInvocation<'a>, address: &RedisCommandsAddress) -> &'b mut ScriptInvocation<'a> {
@@ -254,28 +274,39 @@ pub(super) async fn still_working(
     done.map_err(|error| answers::of(&error))
 }
 
-/// Appends answers to their lists.
+/// Appends answers to their lists. Whoever sends a command names the list: one that can't be written to, for whatever
+/// reason, concerns no other and not the session. Each list has a call of its own, as those of a cluster may be on
+/// different servers.
 ///
 /// # Errors
-/// [`BrokerError`].
+/// [`BrokerError`]: the server does not answer.
 pub(super) async fn reply(link: &mut MultiplexedConnection, replies: &[Reply]) -> Result<(), BrokerError> {
-    let mut call = REPLY.prepare_invoke();
-    call.arg(milliseconds(REPLY_LIFETIME)).arg(MAX_REPLIES);
+    let mut lists: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for reply in replies {
-        call.key(&*reply.to).arg(&reply.body);
+        lists.entry(&reply.to).or_default().push(&reply.body);
     }
-    let lost: Result<usize, RedisError> = call.invoke_async(link).await;
-    match lost {
-        Ok(0) => Ok(()),
-        Ok(lost) => {
-            tracing::warn!(
-                lost,
-                "answers were not sent: their lists have the names of other things"
-            );
-            Ok(())
-        }
-        Err(error) => Err(answers::of(&error)),
+    let mut calls = redis::pipe();
+    calls.load_script(&REPLY).ignore();
+    for (list, answers) in &lists {
+        let mut call = REPLY.key(list);
+        call.arg(milliseconds(REPLY_LIFETIME)).arg(MAX_REPLIES).arg(answers);
+        calls.invoke_script(&call);
     }
+    let outcomes: Result<Vec<Result<(), RedisError>>, RedisError> = calls.ignore_errors().query_async(link).await;
+    let outcomes = outcomes.map_err(|error| answers::of(&error))?;
+    let failed = lists
+        .iter()
+        .zip(outcomes)
+        .filter_map(|(list, outcome)| Some((list, outcome.err()?)));
+    let (mut lost, mut first) = (0, None);
+    for ((list, answers), error) in failed {
+        lost += answers.len();
+        first.get_or_insert((list, error));
+    }
+    if let Some((list, error)) = first {
+        tracing::warn!(lost, list, %error, "answers to messages were not sent: the server does not take them");
+    }
+    Ok(())
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -73,9 +73,12 @@ impl CommandSession {
     ) -> Result<Self, SourceError> {
         let client = client_of(&address.broker, address.database, ProtocolVersion::RESP2)?;
         let mut acting = link_to(&client, AsyncConnectionConfig::new(), clock).await?;
+        // A server without memory makes no group. One that is there can be emptied all the same.
         let opening = async {
-            scripts::make_group(&mut acting, address).await?;
-            scripts::tidy(&mut acting, address).await
+            if scripts::tidy(&mut acting, address).await? {
+                return Ok(());
+            }
+            scripts::make_group(&mut acting, address).await
         };
         within(clock, ANSWERING, opening).await?;
         let reading = link_to(&client, AsyncConnectionConfig::new(), clock).await?;

@@ -96,3 +96,25 @@ async fn a_connection_that_is_lost_is_told_of_and_made_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_server_without_memory_takes_the_lease_from_nobody() {
+    in_time(async {
+        let broker = RedisServer::start("maxmemory-policy noeviction");
+        let source = source_of(&broker, "one");
+        nothing_is_heard(&source).await;
+        let () = redis::cmd("CONFIG")
+            .arg(&["SET", "maxmemory", "100kb"])
+            .query_async(&mut connection(broker.port()).await)
+            .await
+            .expect("it is set");
+        // For longer than a lease is.
+        let full = Instant::now();
+        while full.elapsed() < Duration::from_secs(7) {
+            nothing_is_heard(&source).await;
+        }
+        say(&broker, "first").await;
+        assert_eq!(texts(&receive(&source, 1).await), ["first"]);
+    })
+    .await;
+}

@@ -19,7 +19,7 @@ fn is_unfit(outcome: &Result<Vec<Message>, SourceError>) -> bool {
     matches!(outcome, Err(SourceError::Unfit(_)))
 }
 
-async fn make(broker: &NatsServer, subjects: &[&str], retention: RetentionPolicy) {
+pub(super) async fn make(broker: &NatsServer, subjects: &[&str], retention: RetentionPolicy) {
     let config = Config {
         name: "COMMANDS".to_owned(),
         subjects: subjects.iter().map(|subject| (*subject).to_owned()).collect(),
@@ -30,7 +30,7 @@ async fn make(broker: &NatsServer, subjects: &[&str], retention: RetentionPolicy
     made.expect("a stream");
 }
 
-async fn add(broker: &NatsServer, config: pull::Config) {
+pub(super) async fn add(broker: &NatsServer, config: pull::Config) {
     let stream = context(broker.port()).await.get_stream("COMMANDS").await;
     let config = pull::Config {
         durable_name: Some("earmark".to_owned()),
@@ -43,7 +43,7 @@ async fn add(broker: &NatsServer, config: pull::Config) {
         .expect("a consumer");
 }
 
-fn explicit() -> pull::Config {
+pub(super) fn explicit() -> pull::Config {
     pull::Config {
         ack_policy: AckPolicy::Explicit,
         max_deliver: -1,

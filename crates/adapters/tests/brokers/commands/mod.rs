@@ -5,3 +5,4 @@ mod channel;
 mod jetstream;
 mod redis_streams;
 mod support;
+mod unreadable;

@@ -1,12 +1,13 @@
 //! What holds of Redis Streams alone: groups that are lost, entries that are no commands, readers beside.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use earmark_application::{CommandSource, Reply, SourceError};
 use redis::AsyncCommands;
 use redis::streams::StreamInfoConsumersReply;
 
-use super::support::{CommandBroker, has_length, ids, numbered, open, redis_source, take, texts};
+use super::support::{CommandBroker, deliveries, has_length, ids, numbered, open, receive, redis_source, take, texts};
 use crate::servers::RedisServer;
 use crate::support::{connection, in_time};
 
@@ -167,6 +168,102 @@ async fn lists_of_answers_have_a_bound_and_end_by_themselves() {
         assert!((1..=600).contains(&left), "{left}");
         let mine: String = connection.get("earmark:reply:text").await.expect("it is there");
         assert_eq!(mine, "mine");
+    })
+    .await;
+}
+
+/// Lets the server take nothing more, or as much as comes.
+async fn set_memory(broker: &RedisServer, most: &str) {
+    let () = redis::cmd("CONFIG")
+        .arg(&["SET", "maxmemory", most])
+        .query_async(&mut connection(broker.port()).await)
+        .await
+        .expect("it is set");
+}
+
+#[tokio::test]
+async fn a_server_without_memory_can_be_emptied() {
+    in_time(async {
+        let broker = RedisServer::start("maxmemory-policy noeviction");
+        open(&source_of(&broker)).await;
+        broker.send(&numbered(0..100)).await;
+        set_memory(&broker, "100kb").await;
+        let refused: Result<String, _> = connection(broker.port()).await.xadd(STREAM, "*", &[("a", "b")]).await;
+        assert_eq!(refused.expect_err("it is full").code(), Some("OOM"));
+        // A session that begins now, as after a restart.
+        let source = source_of(&broker);
+        let messages = receive(&source, 100).await;
+        let answer = Reply {
+            to: "earmark:reply:desk".into(),
+            body: "{}".to_owned(),
+        };
+        source.reply(&[answer]).await.expect("it is lost, and nothing else");
+        let done = source.acknowledge(&deliveries(&messages)).await;
+        done.expect("the session stands");
+        has_length(&broker, 0).await;
+    })
+    .await;
+}
+
+/// A sender that names a list which the service may not write to gets no answer, and keeps no other from one.
+#[tokio::test]
+async fn an_answer_that_can_not_be_written_disturbs_nobody() {
+    in_time(async {
+        let keys = "~earmark:commands ~earmark:reply:desk* resetchannels";
+        let broker = RedisServer::start(&format!("user earmark on >e {keys} +@all"));
+        let url = format!("redis://earmark:e@127.0.0.1:{}?ack_wait=20", broker.port());
+        let source = redis_source(&url, "one");
+        open(&source).await;
+        broker.send(&numbered(0..1)).await;
+        let messages = receive(&source, 1).await;
+        let mut connection = connection(broker.port()).await;
+        let () = connection
+            .set("earmark:reply:desk:text", "mine")
+            .await
+            .expect("it is set");
+        let lists = ["shop", "desk", "desk:text", "desk:2", "desk"];
+        let replies = lists.map(|list| Reply {
+            to: format!("earmark:reply:{list}").into(),
+            body: "{}".to_owned(),
+        });
+        source.reply(&replies).await.expect("nothing is wrong with that");
+        for (list, wanted) in [("shop", 0), ("desk", 2), ("desk:2", 1)] {
+            let length: usize = connection.llen(format!("earmark:reply:{list}")).await.expect("a list");
+            assert_eq!(length, wanted, "{list}");
+        }
+        let done = source.acknowledge(&deliveries(&messages)).await;
+        done.expect("the session stands");
+        has_length(&broker, 0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ids_and_fields_of_any_bytes_are_told_apart() {
+    in_time(async {
+        let broker = RedisServer::start("");
+        let source = source_of(&broker);
+        let mut connection = connection(broker.port()).await;
+        let mut add = async |id: &[u8]| {
+            let fields: [(&[u8], &[u8]); 3] = [(b"command", b"{}"), (b"id", id), (b"\xff", b"\xff")];
+            let added: Result<String, _> = connection.xadd(STREAM, "*", &fields).await;
+            added.expect("it is added");
+        };
+        open(&source).await;
+        // Once it waits for them, and once they are there before.
+        let first = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            add(b"\xff").await;
+        };
+        let (received, ()) = tokio::join!(source.receive(1, Duration::from_secs(5)), first);
+        let mut messages = received.expect("nothing is wrong with that");
+        for id in [&b"\xfe"[..], b"\xff", "\u{fffd}".as_bytes()] {
+            add(id).await;
+        }
+        messages.extend(receive(&source, 3).await);
+        let ids = ids(&messages);
+        assert_eq!(ids[0], ids[2]);
+        assert_eq!(BTreeSet::from_iter(&ids).len(), 3, "{ids:?}");
     })
     .await;
 }
