@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Books, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
+use earmark_application::{Books, DeliveryLimits, EventMessage, LastPublished, LogPosition, PublishError, Publisher};
 
 /// The target of the records, by which a filter of the log lets them pass or not.
 pub const TARGET: &str = "earmark::events";
@@ -39,7 +39,7 @@ impl Publisher for EventLog {
         Ok(())
     }
 
-    async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
+    async fn replay(&self, event: &Arc<EventMessage>, _: LogPosition) -> Result<(), PublishError> {
         write(event);
         Ok(())
     }

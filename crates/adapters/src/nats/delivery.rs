@@ -27,7 +27,7 @@ use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{Info, Stream};
-use earmark_application::{EventMessage, PublishError};
+use earmark_application::{EventId, EventMessage, LogPosition, PublishError};
 
 use super::answers::of_publishing;
 use super::last_message::{NO_EVENT, REPLAYED_AFTER, Tail, has_event};
@@ -68,7 +68,7 @@ pub(super) async fn publish(
         check(&stored, stream, &tail).map_err(|why| PublishError::OutOfStep(format!("{why} for event {id}")))?;
         tail = Tail {
             sequence: stored.sequence,
-            in_order: Some(id.clone()),
+            reached: Some(id.position),
         };
     }
     refusal.map_or(Ok(tail), Err)
@@ -76,8 +76,8 @@ pub(super) async fn publish(
 
 /// Publishes one event again, behind the end of the stream and out of its order, and tells the new end.
 ///
-/// The message names the last event that was published in order: whoever looks for the end of the stream goes on behind
-/// that one.
+/// The message names the last event that the subscription has reached: whoever looks for the end of the stream goes on
+/// behind that one.
 ///
 /// # Errors
 /// [`PublishError`].
@@ -86,9 +86,15 @@ pub(super) async fn replay(
     stream: &Stream<Info>,
     tail: Tail,
     event: &EventMessage,
+    place: LogPosition,
 ) -> Result<Tail, PublishError> {
     let name = &stream.cached_info().config.name;
-    let after = tail.in_order.as_ref().map_or(NO_EVENT.to_owned(), ToString::to_string);
+    let reached = tail.reached.map_or(place, |reached| reached.max(place));
+    let reached = (reached != LogPosition::START).then_some(reached);
+    let after = reached.map_or(NO_EVENT.to_owned(), |position| {
+        let books = event.id.books.clone();
+        EventId { books, position }.to_string()
+    });
     let message = behind(message_of(event).header(REPLAYED_AFTER, after), name, &tail);
     let sent = send(context, event, message).await;
     let acknowledgement = sent.map_err(|error| of_publishing(&error, 0))?;
@@ -108,7 +114,7 @@ pub(super) async fn replay(
     check(&stored, name, &tail).map_err(PublishError::OutOfStep)?;
     Ok(Tail {
         sequence: stored.sequence,
-        ..tail
+        reached,
     })
 }
 

@@ -5,15 +5,15 @@ use std::str::FromStr;
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
-use earmark_application::{Books, EventId, LastPublished, PublishError};
+use earmark_application::{Books, EventId, LastPublished, LogPosition, PublishError};
 
 use crate::broker::unavailable;
 
-/// The header of an event that is published again, out of its order: the id of the last event that was published in
-/// order, or [`NO_EVENT`].
+/// The header of an event that is published again, out of its order: the id of the last event that the subscription had
+/// reached, or [`NO_EVENT`].
 pub(super) const REPLAYED_AFTER: &str = "Earmark-Replayed-After";
 
-/// There was no event in the stream that was published in order.
+/// The subscription had reached no event.
 pub(super) const NO_EVENT: &str = "none";
 
 /// The end of the stream, behind which the next message has to come.
@@ -21,8 +21,9 @@ pub(super) const NO_EVENT: &str = "none";
 pub(super) struct Tail {
     /// The stream's own number of its last message; 0: it never had one.
     pub(super) sequence: u64,
-    /// The last event that was published in its order, if the stream has it.
-    pub(super) in_order: Option<EventId>,
+    /// The place behind the last event that was published in its order, or that which the subscription had reached at the
+    /// last replay, if the stream tells one.
+    pub(super) reached: Option<LogPosition>,
 }
 
 /// Finds the end of the stream, and what it says of the last event.
@@ -35,7 +36,7 @@ pub(super) async fn find(stream: &Stream<Info>, books: &Books) -> Result<(LastPu
     let state = &stream.cached_info().state;
     let mut tail = Tail {
         sequence: state.last_sequence,
-        in_order: None,
+        reached: None,
     };
     if state.last_sequence == 0 {
         return Ok((LastPublished::Nothing, tail));
@@ -51,23 +52,20 @@ pub(super) async fn find(stream: &Stream<Info>, books: &Books) -> Result<(LastPu
         }
         Err(error) => return Err(unavailable(&error).into()),
     };
-    tail.in_order = event_in_order(&last, books)?;
-    let place = match &tail.in_order {
-        Some(id) => LastPublished::Event(id.position),
-        None => LastPublished::Emptied,
-    };
+    tail.reached = reached(&last, books)?;
+    let place = tail.reached.map_or(LastPublished::Emptied, LastPublished::Event);
     Ok((place, tail))
 }
 
-/// The last event in order, as the last message tells it: its own, or the one that it names if it is a replay.
-fn event_in_order(message: &StreamMessage, books: &Books) -> Result<Option<EventId>, PublishError> {
+/// The place that the last message tells: its own, or the one that it names if it is a replay.
+fn reached(message: &StreamMessage, books: &Books) -> Result<Option<LogPosition>, PublishError> {
     let header = |name: &str| message.headers.get(name).map(|value| value.as_str());
     let read = |id: &str| read_id(id, message.sequence, books);
     let own = read(header(NATS_MESSAGE_ID.as_ref()).unwrap_or_default())?;
     match header(REPLAYED_AFTER) {
         Some(NO_EVENT) => Ok(None),
-        Some(after) => read(after).map(Some),
-        None => Ok(Some(own)),
+        Some(after) => read(after).map(|id| Some(id.position)),
+        None => Ok(Some(own.position)),
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_nats::jetstream::stream::{Info, Stream};
 use async_trait::async_trait;
-use earmark_application::{Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
+use earmark_application::{
+    Books, Clock, DeliveryLimits, EventMessage, LastPublished, LogPosition, PublishError, Publisher,
+};
 use tokio::sync::Mutex;
 
 use super::address::NatsAddress;
@@ -93,9 +95,9 @@ impl Publisher for NatsPublisher {
         Ok(())
     }
 
-    async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
+    async fn replay(&self, event: &Arc<EventMessage>, place: LogPosition) -> Result<(), PublishError> {
         let End { session, stream, tail } = self.take_end().await?;
-        let replaying = Box::pin(delivery::replay(session.context(), &stream, tail, event));
+        let replaying = Box::pin(delivery::replay(session.context(), &stream, tail, event, place));
         let tail = session.ask(&*self.clock, replaying).await?;
         *self.end.lock().await = Some(End { session, stream, tail });
         Ok(())

@@ -1,6 +1,12 @@
 -- Appends entries to the stream KEYS[1], if its last id is ARGV[1]; otherwise answers what it is.
 -- ARGV[2]: about how many entries to keep. ARGV[3]: the channel. Then for each entry: its id, the event's id, type and
 -- JSON, the number of messages to the channel, and these.
+local denied = 'NOPERM the user may not publish to the channel ' .. ARGV[3]
+-- What raises an error behind the first entry would leave that one in the stream. So it is asked before; servers before
+-- Redis 7 can't tell.
+if redis.acl_check_cmd and not redis.acl_check_cmd('PUBLISH', ARGV[3], '') then
+  return redis.error_reply(denied .. '; nothing was written')
+end
 local last = '0-0'
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local info = redis.call('XINFO', 'STREAM', KEYS[1])
@@ -13,14 +19,18 @@ end
 if last ~= ARGV[1] then
   return last
 end
-local at = 4
+local at, lost = 4, false
 while at <= #ARGV do
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], ARGV[at],
     'id', ARGV[at + 1], 'type', ARGV[at + 2], 'event', ARGV[at + 3])
   local messages = tonumber(ARGV[at + 4])
   for message = 1, messages do
-    redis.call('PUBLISH', ARGV[3], ARGV[at + 4 + message])
+    local told = redis.pcall('PUBLISH', ARGV[3], ARGV[at + 4 + message])
+    lost = lost or type(told) == 'table'
   end
   at = at + 5 + messages
+end
+if lost then
+  return redis.error_reply(denied .. '; the entries are there')
 end
 return false

@@ -5,6 +5,10 @@
 //! would take whatever comes next, and what it has lost could never be added, as ids only rise. So a script holds the
 //! last id against the one that the caller knows, and appends all entries of the call or none. A relay that has lost
 //! its lease, and one that sends a call again, are told that the stream has gone on, and change nothing.
+//!
+//! A script that fails leaves what it has written. The server refuses writes for want of memory or of permission at the
+//! first entry; whether the user may publish to the book's channel is asked before that, so that no entry is there whose
+//! messages are not told. Servers before Redis 7 have no such question: there the entries stay, and the call fails.
 
 use std::sync::LazyLock;
 
@@ -33,7 +37,8 @@ pub(super) struct Entry<'a> {
 /// Appends entries behind the last one, and tells the new last one.
 ///
 /// # Errors
-/// [`PublishError`]. None of them is in the stream, unless it is unavailable: then nobody knows.
+/// [`PublishError`]. None of them is in the stream, unless it is unavailable, when nobody knows, or the server is older
+/// than Redis 7 and the user may not publish to the channel.
 pub(super) async fn append(
     connection: &mut MultiplexedConnection,
     address: &RedisAddress,

@@ -13,7 +13,7 @@ const IDS_OF_A_PLACE: u64 = 1_000_000;
 ///
 /// Ids rise with the places of the events, as Redis asks for. An event that is published again, because somebody has
 /// decided so after it was refused, has to come behind the last entry and before the events that are not published yet:
-/// its id is the last one with the next number in the last six digits, such as `1-17000001`.
+/// its id shares the place that the subscription has reached, and the last six digits count, such as `1-17000001`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
     epoch: u64,
@@ -35,7 +35,7 @@ impl EntryId {
         })
     }
 
-    /// The place of the event, or that of the last event before one that is published again.
+    /// The place of the event, or that which the subscription had reached when this one was published again.
     #[must_use]
     pub const fn place(self) -> LogPosition {
         LogPosition {
@@ -44,9 +44,15 @@ impl EntryId {
         }
     }
 
-    /// The next id that belongs to the same place, if one is left.
+    /// The id of an event that is published again behind this one, by a subscription that has reached a place, if one is
+    /// left.
     #[must_use]
-    pub const fn next_of_the_place(self) -> Option<Self> {
+    pub fn of_replay(self, place: LogPosition) -> Option<Self> {
+        self.max(Self::of(place)?).next_of_the_place()
+    }
+
+    /// The next id that belongs to the same place, if one is left.
+    const fn next_of_the_place(self) -> Option<Self> {
         if self.number % IDS_OF_A_PLACE == IDS_OF_A_PLACE - 1 {
             return None;
         }
@@ -92,7 +98,7 @@ mod tests {
     fn ids_rise_with_the_places_and_between_them() {
         let first = EntryId::of(at(1, 17)).expect("an id");
         assert_eq!(first.to_string(), "1-17000000");
-        let again = first.next_of_the_place().expect("an id");
+        let again = first.of_replay(at(1, 17)).expect("an id");
         assert_eq!(again.to_string(), "1-17000001");
         let rising = [
             EntryId::NONE,
@@ -106,6 +112,19 @@ mod tests {
             assert_eq!(id.to_string().parse(), Ok(id));
         }
         assert_eq!((first.place(), again.place()), (at(1, 17), at(1, 17)));
+    }
+
+    #[test]
+    fn an_event_that_is_published_again_has_the_place_of_the_subscription() {
+        let again = |last: &str, place| {
+            let last: EntryId = last.parse().expect("an id");
+            last.of_replay(place).map(|id| id.to_string())
+        };
+        assert_eq!(again("1-17000000", at(1, 20)).as_deref(), Some("1-20000001"));
+        assert_eq!(again("1-20000001", at(1, 20)).as_deref(), Some("1-20000002"));
+        assert_eq!(again("1-21000000", at(1, 20)).as_deref(), Some("1-21000001"));
+        assert_eq!(again("1-21000000", at(2, 20)).as_deref(), Some("2-20000001"));
+        assert_eq!(again("0-0", LogPosition::START).as_deref(), Some("0-1"));
     }
 
     #[test]

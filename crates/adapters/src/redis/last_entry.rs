@@ -41,7 +41,7 @@ pub(super) async fn find(
     let found = match (last, place.sequence) {
         // Made by a consumer that was there first.
         (EntryId::NONE, _) => LastPublished::Nothing,
-        // All that it ever had was published out of its order.
+        // All that it ever had was published again by a subscription that had reached nothing.
         (_, 0) => LastPublished::Emptied,
         _ => LastPublished::Event(place),
     };

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher};
+use earmark_application::{
+    Books, Clock, DeliveryLimits, EventMessage, LastPublished, LogPosition, PublishError, Publisher,
+};
 use tokio::sync::Mutex;
 
 use super::address::RedisAddress;
@@ -123,8 +125,8 @@ impl Publisher for RedisPublisher {
         self.append(events, |_, event| EntryId::of(event.id.position)).await
     }
 
-    async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
+    async fn replay(&self, event: &Arc<EventMessage>, place: LogPosition) -> Result<(), PublishError> {
         let only = std::iter::once(&**event);
-        self.append(only, |last, _| last.next_of_the_place()).await
+        self.append(only, |last, _| last.of_replay(place)).await
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use earmark_application::{
-    Books, Clock, DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy, SubscriptionName,
+    Books, Clock, DeliveryLimits, EventMessage, LastPublished, LogPosition, PublishError, Publisher, RetryPolicy,
+    SubscriptionName,
 };
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
@@ -185,7 +186,7 @@ impl Publisher for WebhookPublisher {
         }
     }
 
-    async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
+    async fn replay(&self, event: &Arc<EventMessage>, _: LogPosition) -> Result<(), PublishError> {
         match self.deliver(std::slice::from_ref(event)).await? {
             Some(answer) => answer.outcome_of_one(),
             None => Ok(()),

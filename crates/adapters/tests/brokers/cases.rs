@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Books, BooksId, Epoch, LastPublished, LogPosition, PublishError};
+use earmark_application::{Books, BooksId, Epoch, LastPublished, LogPosition, PublishError, Publisher};
 
 use super::log::{Log, stored};
 use super::relay::deliver;
@@ -174,10 +174,10 @@ async fn an_event_that_is_published_again_does_not_move_the_place<B: Broker>() {
     publisher.last_published(&log.books).await.expect("it answers");
     publisher.publish(&log.events[..1]).await.expect("it is published");
     publisher.publish(&log.events[3..4]).await.expect("it is published");
-    publisher.replay(&log.events[1]).await.expect("it is published");
+    replay(&*publisher, &log, 1, 4).await;
     publisher.publish(&log.events[4..5]).await.expect("it is published");
     assert_eq!(publisher.last_published(&log.books).await, Ok(place(5)));
-    publisher.replay(&log.events[2]).await.expect("it is published");
+    replay(&*publisher, &log, 2, 5).await;
     // Whoever takes over goes on behind the last event in order.
     let other = broker.publisher();
     assert_eq!(other.last_published(&log.books).await, Ok(place(5)));
@@ -186,11 +186,65 @@ async fn an_event_that_is_published_again_does_not_move_the_place<B: Broker>() {
     assert_eq!(broker.stored().await, stored(&order));
 }
 
+/// Publishes an event again, by a subscription that has reached a place.
+async fn replay(publisher: &dyn Publisher, log: &Log, index: usize, reached: u64) {
+    let place = LogPosition {
+        epoch: 1,
+        sequence: reached,
+    };
+    let replayed = publisher.replay(&log.events[index], place).await;
+    replayed.expect("it is published");
+}
+
+/// The last events of the log were refused. Of two that are published again, nobody sends the first once more because of
+/// the second.
+async fn what_was_put_aside_at_the_end_is_published_again_once<B: Broker>() {
+    let (broker, log) = (B::start(""), Log::of(5));
+    let publisher = broker.publisher();
+    publisher.last_published(&log.books).await.expect("it answers");
+    publisher.publish(&log.events[..1]).await.expect("it is published");
+    for index in [2, 1] {
+        replay(&*publisher, &log, index, 4).await;
+        assert_eq!(publisher.last_published(&log.books).await, Ok(place(4)));
+        assert_eq!(broker.publisher().last_published(&log.books).await, Ok(place(4)));
+    }
+    // One that knows of a place before that does not lead back.
+    replay(&*publisher, &log, 3, 1).await;
+    assert_eq!(publisher.last_published(&log.books).await, Ok(place(4)));
+    publisher.publish(&log.events[4..]).await.expect("it is published");
+    let order: Vec<_> = [0, 2, 1, 3, 4].map(|index| Arc::clone(&log.events[index])).into();
+    assert_eq!(broker.stored().await, stored(&order));
+}
+
+async fn a_broker_that_forgets_all_behind_a_replay_is_made_whole<B: Broker>() {
+    let (mut broker, log) = (B::start(""), Log::of(9));
+    let publisher = broker.publisher();
+    publisher.last_published(&log.books).await.expect("it answers");
+    publisher.publish(&log.events[..1]).await.expect("it is published");
+    publisher.publish(&log.events[2..3]).await.expect("it is published");
+    replay(&*publisher, &log, 1, 3).await;
+    broker.kill();
+    let copy = broker.copy_files();
+    broker.start_again();
+    deliver(&*publisher, &log, 9).await;
+    broker.kill();
+    broker.put_back(&copy);
+    broker.start_again();
+    let publisher = broker.publisher();
+    assert_eq!(publisher.last_published(&log.books).await, Ok(place(3)));
+    deliver(&*publisher, &log, 9).await;
+    let order: Vec<_> = [0, 2, 1, 3, 4, 5, 6, 7, 8]
+        .map(|index| Arc::clone(&log.events[index]))
+        .into();
+    assert_eq!(broker.stored().await, stored(&order));
+}
+
 async fn an_event_that_is_published_again_may_be_the_first<B: Broker>() {
     let (broker, log) = (B::start(""), Log::of(3));
     let publisher = broker.publisher();
     publisher.last_published(&log.books).await.expect("it answers");
-    publisher.replay(&log.events[0]).await.expect("it is published");
+    let replayed = publisher.replay(&log.events[0], LogPosition::START).await;
+    replayed.expect("it is published");
     assert_eq!(publisher.last_published(&log.books).await, Ok(LastPublished::Emptied));
     publisher.publish(&log.events[1..]).await.expect("it is published");
     assert_eq!(broker.stored().await, log.stored());
@@ -276,6 +330,8 @@ on_every_broker! {
     a_call_may_be_dropped,
     an_event_that_is_too_large_is_named,
     an_event_that_is_published_again_does_not_move_the_place,
+    what_was_put_aside_at_the_end_is_published_again_once,
+    a_broker_that_forgets_all_behind_a_replay_is_made_whole,
     an_event_that_is_published_again_may_be_the_first,
     a_new_epoch_goes_on_in_the_same_stream,
     a_stream_of_others_is_left_alone,

@@ -173,6 +173,32 @@ async fn a_server_without_memory_takes_nothing_of_a_call() {
 }
 
 #[tokio::test]
+async fn who_may_not_publish_to_the_books_channel_is_told_so_and_nothing_is_written() {
+    in_time(async {
+        let broker = RedisServer::start("user relay on >r ~* resetchannels +@all");
+        let allocated = r#"{"order_id":"order1","line_id":"l1","quantity":10,"split":true,"placed_with_order":true,
+            "placed_at":"2026-01-01T00:00:00Z","allocations":[{"batch":"early","quantity":10}],
+            "from_backlog":false,"promised_on":"2026-02-28"}"#;
+        let log = Log::of(3).with(1, "Allocated", allocated);
+        let publisher = redis_publisher(&format!("redis://relay:r@127.0.0.1:{}", broker.port()));
+        publisher.last_published(&log.books).await.expect("it answers");
+        let Err(PublishError::Unfit(why)) = publisher.publish(&log.events).await else {
+            unreachable!("it may not");
+        };
+        assert!(why.contains("may not publish to the channel line_allocated"), "{why}");
+        assert_eq!(broker.stored().await, []);
+        let () = redis::cmd("ACL")
+            .arg(&["SETUSER", "relay", "&line_allocated"])
+            .query_async(&mut connection(broker.port()).await)
+            .await
+            .expect("it may");
+        deliver(&publisher, &log, 3).await;
+        assert_eq!(broker.stored().await, log.stored());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_that_keeps_nothing_begins_anew() {
     in_time(async {
         let (mut broker, log) = (RedisServer::start("appendonly no"), Log::of(20));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{PublishError, Publisher};
+use earmark_application::{LogPosition, PublishError, Publisher};
 
 use crate::outside::{Names, QuickClock};
 use crate::receiver::{OK, Receiver, Reply};
@@ -89,7 +89,10 @@ async fn an_event_is_too_large_for_a_receiver_only_if_it_is_alone() {
         reason: "status 413: too large".to_owned(),
     });
     assert_eq!(webhook(&receiver.url()).publish(&[event(1)]).await, refused);
-    assert_eq!(webhook(&receiver.url()).replay(&event(1)).await, refused);
+    assert_eq!(
+        webhook(&receiver.url()).replay(&event(1), LogPosition::START).await,
+        refused
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What a receiver gets.
 
-use earmark_application::{Books, BooksId, Epoch, LastPublished, Publisher};
+use earmark_application::{Books, BooksId, Epoch, LastPublished, LogPosition, Publisher};
 use serde_json::Value;
 
 use crate::receiver::{OK, Receiver, Reply};
@@ -82,7 +82,10 @@ async fn other_events_are_another_delivery() {
     for sequences in [1..=3, 1..=2, 2..=3, 1..=1, 2..=2] {
         webhook.publish(&events(sequences)).await.expect("it is delivered");
     }
-    webhook.replay(&event(3)).await.expect("it is delivered");
+    webhook
+        .replay(&event(3), LogPosition::START)
+        .await
+        .expect("it is delivered");
 
     let mut ids: Vec<String> = receiver
         .received()

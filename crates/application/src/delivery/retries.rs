@@ -76,7 +76,7 @@ impl ActiveSubscription<'_> {
         };
         self.held.renew_in_time().await?;
         let subscription = self.subscription;
-        let replaying = subscription.publisher.replay(event);
+        let replaying = subscription.publisher.replay(event, self.held.progress.place);
         match self.held.while_renewing(replaying).await? {
             Ok(()) => {
                 self.took(1);

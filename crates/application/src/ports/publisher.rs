@@ -118,7 +118,8 @@ pub trait Publisher: Send + Sync {
         RetryPolicy::BROKER
     }
 
-    /// The last event that the sink has, of those that were published in their order.
+    /// The last event that the sink has, of those that were published in their order, or the place of the subscription at
+    /// the last replay, whichever is later.
     ///
     /// # Errors
     /// [`PublishError`].
@@ -131,10 +132,11 @@ pub trait Publisher: Send + Sync {
     /// [`PublishError`].
     async fn publish(&self, events: &[Arc<EventMessage>]) -> Result<(), PublishError>;
 
-    /// Publishes one event again that the sink had refused, out of its order. [`last_published`](Self::last_published) MUST
-    /// NOT take it for the last one.
+    /// Publishes one event again that the sink had refused, out of its order. All events up to `place`, that of the
+    /// subscription, are delivered, put aside or decided on: afterwards [`last_published`](Self::last_published) MUST NOT
+    /// answer an earlier place, so that none of them is sent again, and MUST NOT take this event for the last one.
     ///
     /// # Errors
     /// [`PublishError`].
-    async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError>;
+    async fn replay(&self, event: &Arc<EventMessage>, place: LogPosition) -> Result<(), PublishError>;
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_application::{
     AfterRefusal, Books, BooksId, Clock, DeadLetter, DeadLetterAction, DeliveryLimits, EncodedEvent, Epoch, EventFeed,
-    EventFilter, EventMessage, EventPage, EventTail, Ids, LastPublished, LeaseClaim, LeaseHolder, LetterState, NoMeter,
-    Progress, PublishError, Publisher, Relay, RelayPorts, RetryPolicy, StoreError, SubscriptionLease, SubscriptionName,
-    SubscriptionStatus, Subscriptions,
+    EventFilter, EventMessage, EventPage, EventTail, Ids, LastPublished, LeaseClaim, LeaseHolder, LetterState,
+    LogPosition, NoMeter, Progress, PublishError, Publisher, Relay, RelayPorts, RetryPolicy, StoreError,
+    SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
 use earmark_domain::{Sku, Subject};
 use jiff::{SignedDuration, Timestamp};
@@ -299,10 +299,17 @@ impl Publisher for Sink {
         }
     }
 
-    async fn replay(&self, event: &Arc<EventMessage>) -> Result<(), PublishError> {
+    async fn replay(&self, event: &Arc<EventMessage>, place: LogPosition) -> Result<(), PublishError> {
         let before = *self.last.lock().expect("no panic");
         let replayed = self.publish(std::slice::from_ref(event)).await;
-        *self.last.lock().expect("no panic") = before;
+        let after = match before {
+            Some(LastPublished::Event(last)) if replayed.is_ok() => Some(LastPublished::Event(last.max(place))),
+            Some(LastPublished::Emptied | LastPublished::Nothing) if replayed.is_ok() => {
+                Some(LastPublished::Event(place))
+            }
+            before => before,
+        };
+        *self.last.lock().expect("no panic") = after;
         replayed
     }
 }

@@ -115,7 +115,8 @@ fn nats_headers() -> Value {
             "Nats-Expected-Last-Sequence": text("The end of the stream that the first message of a call follows."),
             "Nats-Expected-Stream": text("The stream, in the first message of a call."),
             "Earmark-Replayed-After": text(
-                "There in an event that is sent once more, out of its order: the last event in order, or `none`.",
+                "There in an event that is sent once more, out of its order: the event up to which all are delivered or \
+                 decided on, or `none`.",
             ),
         },
     })
