@@ -62,7 +62,7 @@ fn webhooks(settings: &EventSettings, clock: &Arc<dyn Clock>) -> Result<Webhooks
         under_way: settings.webhook_parallel,
     };
     let resolver = Arc::new(SystemResolver::new(Arc::clone(clock)));
-    Webhooks::new(Arc::clone(clock), resolver, shared).map_err(wrong)
+    Ok(Webhooks::new(Arc::clone(clock), resolver, shared))
 }
 
 fn subscriber(

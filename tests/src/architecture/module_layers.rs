@@ -101,7 +101,7 @@ const ADAPTERS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "",
     order: &[
-        &["broker", "clock", "html", "ids", "sql", "timeout", "wire"],
+        &["broker", "clock", "html", "ids", "sql", "timeout", "tls", "wire"],
         &[
             "event_log",
             "files",
@@ -220,7 +220,7 @@ const NATS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "nats",
     order: &[
-        &["address", "answers", "subject"],
+        &["address", "answers", "subject", "trust"],
         &["last_message", "session", "stream"],
         &["commands::address", "commands::unreadable", "delivery"],
         &["commands::message", "commands::pull", "commands::stream"],

@@ -19,6 +19,7 @@ mod publisher;
 mod session;
 mod stream;
 mod subject;
+mod trust;
 
 pub use self::address::NatsAddress;
 pub use self::commands::{NatsCommandSource, NatsCommandsAddress};

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::address::scheme_of;
 use super::subject::is_of_events;
+use super::trust;
 use crate::broker::{BrokerAddress, BrokerError, unavailable, within};
 
 /// How long connecting may take, to all of the address's servers together: shorter than a relay's lease.
@@ -108,6 +109,15 @@ impl Session {
         if let Some(credentials) = &broker.credentials {
             let password = credentials.password.clone().unwrap_or_default();
             options = options.user_and_password(credentials.user.clone(), password);
+        }
+        // The file is there until the connection is.
+        let authorities = if broker.is_encrypted {
+            trust::authorities()?
+        } else {
+            None
+        };
+        if let Some(file) = &authorities {
+            options = options.add_root_certificates(file.path().to_owned());
         }
         let connecting = Box::pin(async { options.connect(servers).await.map_err(|error| unavailable(&error)) });
         let client = within(clock, CONNECTING, connecting).await?;

@@ -1,7 +1,7 @@
 //! The HTTP client: one for each webhook, with the connection that it keeps.
 
+use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,13 +10,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::error::WebhookError;
 use super::guard::Guard;
+use crate::tls;
 
 /// Who has not taken a connection by then is not there. The addresses of a name share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,35 +56,35 @@ pub(super) fn client(guard: Guard, tls: ClientConfig) -> HttpClient {
         .build(connector)
 }
 
-/// How connections are encrypted: with servers that show a certificate of one of these authorities, for the name in the
-/// URL.
+/// How connections are encrypted: with servers that show a certificate of one of the authorities in a file, or of those
+/// that the machine trusts, for the name in the URL.
 ///
 /// # Errors
 /// [`WebhookError::Certificates`].
-pub(super) fn tls(authorities: RootCertStore) -> Result<ClientConfig, WebhookError> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|why| WebhookError::Certificates(why.to_string()))?;
-    Ok(config.with_root_certificates(authorities).with_no_client_auth())
+pub(super) fn encrypted(authorities: Option<&Path>) -> Result<ClientConfig, WebhookError> {
+    let config = match authorities {
+        Some(file) => tls::client_config(authorities_in(file)?),
+        None => tls::of_the_machine().map(|authorities| authorities.config.clone()),
+    };
+    config.map_err(|why| WebhookError::Certificates(why.to_string()))
 }
 
-/// The certificates of the trusted authorities: those in a file, or those that the machine trusts, which may be none.
+/// For a client that encrypts nothing: it trusts nobody.
 ///
 /// # Errors
-/// [`WebhookError::Certificates`] when a file can't be read, or has none.
-pub(super) fn authorities(file: Option<&Path>) -> Result<RootCertStore, WebhookError> {
+/// [`WebhookError::Certificates`].
+pub(super) fn plain() -> Result<ClientConfig, WebhookError> {
+    let config = tls::client_config(RootCertStore::empty());
+    config.map_err(|why| WebhookError::Certificates(why.to_string()))
+}
+
+/// The certificates of the trusted authorities in a file.
+///
+/// # Errors
+/// [`WebhookError::Certificates`] when it can't be read, or has none.
+fn authorities_in(file: &Path) -> Result<RootCertStore, WebhookError> {
     let mut authorities = RootCertStore::empty();
-    let Some(file) = file else {
-        let found = rustls_native_certs::load_native_certs();
-        for why in &found.errors {
-            tracing::warn!(%why, "some certificates of the machine's trusted authorities can't be read");
-        }
-        // Machines have certificates that no library can use any more. They are of no use here, and no fault.
-        authorities.add_parsable_certificates(found.certs);
-        return Ok(authorities);
-    };
-    let unreadable =
-        |why: &dyn std::fmt::Display| WebhookError::Certificates(format!("{} can't be read: {why}", file.display()));
+    let unreadable = |why: &dyn Display| WebhookError::Certificates(format!("{} can't be read: {why}", file.display()));
     for certificate in CertificateDer::pem_file_iter(file).map_err(|why| unreadable(&why))? {
         let certificate = certificate.map_err(|why| unreadable(&why))?;
         authorities.add(certificate).map_err(|why| unreadable(&why))?;

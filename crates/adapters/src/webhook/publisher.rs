@@ -18,12 +18,11 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use tokio::sync::Semaphore;
-use tokio_rustls::rustls::ClientConfig;
 
 use super::allowed::AllowedHosts;
 use super::answer::{Answer, first_line, retry_after, unavailable};
 use super::batch::{Batch, MEDIA_TYPE};
-use super::client::{HttpClient, authorities, client, tls};
+use super::client::{HttpClient, client, encrypted, plain};
 use super::endpoint::Endpoint;
 use super::error::{AddressRefused, WebhookError};
 use super::guard::Guard;
@@ -63,7 +62,8 @@ const AGENT: &str = concat!("earmark/", env!("CARGO_PKG_VERSION"));
 pub struct WebhookSettings {
     /// Hosts that are not public, to which they may go all the same.
     pub allowed: AllowedHosts,
-    /// The file (PEM) with the certificates of the trusted authorities. `None`: those that the machine trusts.
+    /// The file (PEM) with the certificates of the trusted authorities. `None`: those that the machine trusts, or that
+    /// the file has which `SSL_CERT_FILE` names.
     pub authorities: Option<PathBuf>,
     /// So many requests are under way at once; others wait for their turn. One that hangs has its turn for about ten seconds.
     pub under_way: NonZeroUsize,
@@ -74,9 +74,7 @@ pub struct Webhooks {
     clock: Arc<dyn Clock>,
     resolver: Arc<dyn Resolver>,
     allowed: Arc<AllowedHosts>,
-    /// Whether there is an authority whose certificates are trusted.
-    trusts_somebody: bool,
-    tls: ClientConfig,
+    authorities: Option<PathBuf>,
     under_way: Arc<Semaphore>,
 }
 
@@ -90,24 +88,16 @@ impl fmt::Debug for Webhooks {
 
 impl Webhooks {
     /// What webhooks need of the outside.
-    ///
-    /// # Errors
-    /// [`WebhookError::Certificates`] when the file with the certificates can't be read.
-    pub fn new(
-        clock: Arc<dyn Clock>,
-        resolver: Arc<dyn Resolver>,
-        settings: WebhookSettings,
-    ) -> Result<Self, WebhookError> {
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, resolver: Arc<dyn Resolver>, settings: WebhookSettings) -> Self {
         let under_way = settings.under_way.get().min(Semaphore::MAX_PERMITS);
-        let authorities = authorities(settings.authorities.as_deref())?;
-        Ok(Self {
+        Self {
             clock,
             resolver,
             allowed: Arc::new(settings.allowed),
-            trusts_somebody: !authorities.is_empty(),
-            tls: tls(authorities)?,
+            authorities: settings.authorities,
             under_way: Arc::new(Semaphore::new(under_way)),
-        })
+        }
     }
 
     /// A webhook at `url`, signed with one secret, or with two while one takes the other's place.
@@ -119,12 +109,12 @@ impl Webhooks {
     /// [`WebhookError`]: in no message is a secret, or a part of the URL that may be one.
     pub fn publisher<S: AsRef<str>>(&self, url: &str, secrets: &[S]) -> Result<WebhookPublisher, WebhookError> {
         let endpoint = Endpoint::parse(url, &self.allowed)?;
-        if endpoint.is_encrypted && !self.trusts_somebody {
-            return Err(WebhookError::Certificates(
-                "this machine trusts no authority: install the package ca-certificates, or name a file in the settings"
-                    .to_owned(),
-            ));
-        }
+        // Whom the machine trusts is read only where somebody is to be trusted.
+        let tls = if endpoint.is_encrypted {
+            encrypted(self.authorities.as_deref())?
+        } else {
+            plain()?
+        };
         let guard = Guard {
             resolver: Arc::clone(&self.resolver),
             allowed: Arc::clone(&self.allowed),
@@ -132,7 +122,7 @@ impl Webhooks {
         };
         Ok(WebhookPublisher {
             secrets: Secrets::parse(secrets)?,
-            client: client(guard, self.tls.clone()),
+            client: client(guard, tls),
             clock: Arc::clone(&self.clock),
             under_way: Arc::clone(&self.under_way),
             endpoint,

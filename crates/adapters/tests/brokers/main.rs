@@ -11,6 +11,7 @@
 
 mod cases;
 mod commands;
+mod encryption;
 mod jetstream;
 mod log;
 mod redis_streams;

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::super::answers;
 use super::super::commands::RedisCommandsAddress;
-use super::super::connection::{ANSWERING, client_of, link_to};
+use super::super::connection::{ANSWERING, Server};
 use super::heard::{Heard, Listener};
 use crate::broker::{BrokerError, unavailable, within};
 
@@ -74,9 +74,9 @@ impl RedisChannelSource {
     async fn open(&self) -> Result<Session, SourceError> {
         let heard = Arc::new(Heard::new(Arc::clone(&self.clock)));
         // Only with this protocol a connection may listen and ask.
-        let client = client_of(&self.address.broker, self.address.database, ProtocolVersion::RESP3)?;
+        let server = Server::of(&self.address.broker, self.address.database, ProtocolVersion::RESP3)?;
         let config = AsyncConnectionConfig::new().set_push_sender(Listener(Arc::clone(&heard)));
-        let mut link = link_to(&client, config, &*self.clock).await?;
+        let mut link = server.link(config, &*self.clock).await?;
         let subscribing = async {
             let subscribed = link.subscribe(CHANGE_BATCH_QUANTITY).await;
             subscribed.map_err(|error| answers::of(&error))

@@ -13,7 +13,7 @@ use futures::future::{BoxFuture, Either, select};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion};
 
-use super::super::connection::{ANSWERING, client_of, link_to};
+use super::super::connection::{ANSWERING, Server};
 use super::address::RedisCommandsAddress;
 use super::scripts::{self, Found};
 use crate::broker::{BrokerError, incoming, within};
@@ -71,8 +71,8 @@ impl CommandSession {
         consumer: &Arc<str>,
         clock: &dyn Clock,
     ) -> Result<Self, SourceError> {
-        let client = client_of(&address.broker, address.database, ProtocolVersion::RESP2)?;
-        let mut acting = link_to(&client, AsyncConnectionConfig::new(), clock).await?;
+        let server = Server::of(&address.broker, address.database, ProtocolVersion::RESP2)?;
+        let mut acting = server.link(AsyncConnectionConfig::new(), clock).await?;
         // A server without memory makes no group. One that is there can be emptied all the same.
         let opening = async {
             if scripts::tidy(&mut acting, address).await? {
@@ -81,7 +81,7 @@ impl CommandSession {
             scripts::make_group(&mut acting, address).await
         };
         within(clock, ANSWERING, opening).await?;
-        let reading = link_to(&client, AsyncConnectionConfig::new(), clock).await?;
+        let reading = server.link(AsyncConnectionConfig::new(), clock).await?;
         Ok(Self {
             address: Arc::clone(address),
             consumer: Arc::clone(consumer),

@@ -6,3 +6,5 @@ mod jetstream;
 mod redis_streams;
 mod support;
 mod unreadable;
+
+pub(crate) use self::support::{nats_source, redis_source};

@@ -237,11 +237,11 @@ impl CommandBroker for RedisServer {
     }
 }
 
-pub(super) fn nats_source(url: &str) -> NatsCommandSource {
+pub(crate) fn nats_source(url: &str) -> NatsCommandSource {
     NatsCommandSource::new(url.parse().expect("an address"), Arc::new(SystemClock::new()))
 }
 
-pub(super) fn redis_source(url: &str, instance: &str) -> RedisCommandSource {
+pub(crate) fn redis_source(url: &str, instance: &str) -> RedisCommandSource {
     RedisCommandSource::new(url.parse().expect("an address"), instance, Arc::new(SystemClock::new()))
 }
 
