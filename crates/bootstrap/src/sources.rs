@@ -1,5 +1,6 @@
 //! Sources: where the settings say that commands come from, each behind the port that consumers take messages from.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -27,8 +28,18 @@ pub(crate) fn sources_of(
 ) -> Result<Vec<Source>, Failure> {
     let instance = instance_of(ids);
     let mut sources: Vec<Source> = Vec::new();
+    let mut names_by_ids: BTreeMap<String, SourceName> = BTreeMap::new();
     for url in &settings.sources {
-        for source in sources_at(url, &instance, clock)? {
+        let Found { found, ids_of } = sources_at(url, &instance, clock)?;
+        let name = found[0].name.clone();
+        if let Some(other) = names_by_ids.insert(ids_of, name.clone()) {
+            tracing::warn!(
+                %name, %other,
+                "two sources of commands have streams of one name, and share their ids: of two messages with one id, in \
+                 whichever of them, one acts"
+            );
+        }
+        for source in found {
             if sources.iter().any(|other| other.name == source.name) {
                 if source.source.redelivers() {
                     return Err(wrong(format_args!("{} is there twice", source.name)));
@@ -48,26 +59,42 @@ pub(crate) fn sources_of(
     Ok(sources)
 }
 
-fn sources_at(url: &SourceUrl, instance: &str, clock: &Arc<dyn Clock>) -> Result<Vec<Source>, Failure> {
+/// What is at a URL.
+struct Found {
+    /// At least one; the stream is the first.
+    found: Vec<Source>,
+    /// What ids of the stream's messages name as their source.
+    ids_of: String,
+}
+
+fn sources_at(url: &SourceUrl, instance: &str, clock: &Arc<dyn Clock>) -> Result<Found, Failure> {
     let commands: Arc<dyn MessageFormat> = Arc::new(CommandMessages);
     let text = url.url.expose();
     Ok(match url.kind {
         SourceKind::Nats => {
             let address: NatsCommandsAddress = text.parse().map_err(wrong)?;
             let name = SourceName::new(&address.to_string());
+            let ids_of = address.id_source();
             let source = Arc::new(NatsCommandSource::new(address, Arc::clone(clock)));
-            vec![of(name, source, commands)]
+            Found {
+                found: vec![of(name, source, commands)],
+                ids_of,
+            }
         }
         SourceKind::Redis => {
             let address: RedisCommandsAddress = text.parse().map_err(wrong)?;
             let name = SourceName::new(&address.to_string());
             let channel_name = SourceName::new(&format!("redis://{}/{CHANGE_BATCH_QUANTITY}", address.server()));
+            let ids_of = address.id_source();
             let channel = Arc::new(RedisChannelSource::new(address.clone(), instance, Arc::clone(clock)));
             let stream = Arc::new(RedisCommandSource::new(address, instance, Arc::clone(clock)));
-            vec![
-                of(name, stream, commands),
-                of(channel_name, channel, Arc::new(BookMessages)),
-            ]
+            Found {
+                found: vec![
+                    of(name, stream, commands),
+                    of(channel_name, channel, Arc::new(BookMessages)),
+                ],
+                ids_of,
+            }
         }
     })
 }

@@ -278,6 +278,21 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
         ]),
     ),
     (
+        "tls",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "async-nats",
+            "csv",
+            "diesel",
+            "hyper",
+            "libsqlite3-sys",
+            "native-tls",
+            "redis",
+            "serde_json",
+            "tokio-postgres",
+        ]),
+    ),
+    (
         "wire",
         ClosureRule::AllBut(&[
             "actix-web",

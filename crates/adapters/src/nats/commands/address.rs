@@ -51,6 +51,14 @@ impl FromStr for NatsCommandsAddress {
     }
 }
 
+impl NatsCommandsAddress {
+    /// What ids of its messages name as their source. It names no server: streams of one name share their ids.
+    #[must_use]
+    pub fn id_source(&self) -> String {
+        format!("nats/{}", self.stream)
+    }
+}
+
 impl fmt::Display for NatsCommandsAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_public(f, &self.broker, &self.stream)

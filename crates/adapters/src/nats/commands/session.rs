@@ -98,7 +98,7 @@ impl CommandSession {
         let pulls = session.ask(clock, listening).await?;
         let mut this = Self {
             session,
-            source: format!("nats/{}", address.stream),
+            source: address.id_source(),
             subjects,
             inbox: tokio::sync::Mutex::new(Inbox {
                 pulls,

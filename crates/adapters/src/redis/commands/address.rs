@@ -55,6 +55,12 @@ impl RedisCommandsAddress {
     pub fn server(&self) -> String {
         self.broker.hosts[0].to_string()
     }
+
+    /// What ids of its messages name as their source. It names no server: streams of one name share their ids.
+    #[must_use]
+    pub fn id_source(&self) -> String {
+        format!("redis/{}", self.stream)
+    }
 }
 
 impl fmt::Display for RedisCommandsAddress {

@@ -209,15 +209,18 @@ pub(super) async fn wait(
 /// The id of the first entry in what the server answers to a reader: streams, each with its entries. The names of fields
 /// may be any bytes, so they are not read as text.
 fn first_id(reply: &Value) -> Option<&[u8]> {
-    let items = |value| match value {
-        &Value::Array(ref items) => Some(items.as_slice()),
-        _ => None,
-    };
     let [_, entries] = items(items(reply)?.first()?)? else {
         return None;
     };
     match items(items(entries)?.first()?)?.first()? {
         Value::BulkString(id) => Some(id),
+        _ => None,
+    }
+}
+
+fn items(value: &Value) -> Option<&[Value]> {
+    match value {
+        Value::Array(items) => Some(items),
         _ => None,
     }
 }

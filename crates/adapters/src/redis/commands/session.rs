@@ -85,7 +85,7 @@ impl CommandSession {
         Ok(Self {
             address: Arc::clone(address),
             consumer: Arc::clone(consumer),
-            source: format!("redis/{}", address.stream),
+            source: address.id_source(),
             acting,
             inbox: tokio::sync::Mutex::new(Inbox {
                 reading,
