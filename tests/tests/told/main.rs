@@ -7,7 +7,9 @@ mod crashes;
 mod digests;
 mod leases;
 mod open_transactions;
+mod receiver;
 mod sinks;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,6 +6,10 @@
 //! call is a beginning of it: whatever is lost, comes late or comes twice, nothing is left out and nothing changes
 //! places.
 //!
+//! **Why the last one alone is acknowledged.** It is stored only behind its predecessor, and so only if all are. An
+//! acknowledgement costs the server and the client as much as the message does. When a call has failed, the next one has
+//! each message acknowledged, so that it is told which one is refused, and why.
+//!
 //! **Why the first one goes by the sequence.** A server keeps the id of the last message in memory. When it starts
 //! again it reads the id back, but only if the message is within the window of duplicates, two minutes by default (all
 //! servers before the autumn of 2026). After a quiet night and a restart it would refuse the right id. In a cluster it
@@ -22,6 +26,7 @@
 
 use std::sync::Arc;
 
+use async_nats::client::PublishErrorKind;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
@@ -34,11 +39,78 @@ use super::last_message::{NO_EVENT, REPLAYED_AFTER, Tail, has_event};
 use super::subject::subject_of;
 use crate::broker::unavailable;
 
+/// Which messages of a call the server is asked to acknowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Acknowledged {
+    /// The last one: it is stored only if all before it are.
+    TheLast,
+    /// Each: then it is told which one is not stored.
+    Each,
+}
+
 /// Publishes events behind the end of the stream, and tells the new end.
 ///
 /// # Errors
-/// [`PublishError`]. Some of the events may have arrived.
+/// [`PublishError`]. Some of the events may have arrived. [`PublishError::OutOfStep`] where the last one alone is
+/// acknowledged and any of them was not stored: asked for each, the server tells why.
 pub(super) async fn publish(
+    context: &Context,
+    stream: &str,
+    tail: Tail,
+    events: &[Arc<EventMessage>],
+    acknowledged: Acknowledged,
+) -> Result<Tail, PublishError> {
+    match (acknowledged, events) {
+        (_, []) => Ok(tail),
+        (Acknowledged::TheLast, [first @ .., last]) => last_acknowledged(context, stream, tail, first, last).await,
+        (Acknowledged::Each, _) => each_acknowledged(context, stream, tail, events).await,
+    }
+}
+
+async fn last_acknowledged(
+    context: &Context,
+    stream: &str,
+    tail: Tail,
+    first: &[Arc<EventMessage>],
+    last: &EventMessage,
+) -> Result<Tail, PublishError> {
+    let client = context.client();
+    let mut chain = Chain {
+        stream,
+        tail: &tail,
+        before: None,
+    };
+    for event in first {
+        let message = chain.next(event).outbound_message(subject_of_event(event));
+        let headers = message.headers.unwrap_or_default();
+        let sent = client.publish_with_headers(message.subject, headers, message.payload);
+        sent.await.map_err(|error| {
+            if error.kind() == PublishErrorKind::MaxPayloadExceeded {
+                PublishError::OutOfStep(format!("event {} was not sent: {error}", event.id))
+            } else {
+                unavailable(&error).into()
+            }
+        })?;
+    }
+    let not_stored = |error: PublishError| match error {
+        PublishError::Refused { reason, .. } => PublishError::OutOfStep(reason),
+        other => other,
+    };
+    let acknowledgement = send(context, last, chain.next(last)).await;
+    let acknowledgement = acknowledgement.map_err(|error| not_stored(of_publishing(&error, 0)))?;
+    let stored = acknowledgement
+        .await
+        .map_err(|error| not_stored(of_publishing(&error, 0)))?;
+    let before_last = tail.sequence + first.len() as u64;
+    check(&stored, stream, before_last)
+        .map_err(|why| PublishError::OutOfStep(format!("{why} for event {}", last.id)))?;
+    Ok(Tail {
+        sequence: stored.sequence,
+        in_order: Some(last.id.clone()),
+    })
+}
+
+async fn each_acknowledged(
     context: &Context,
     stream: &str,
     mut tail: Tail,
@@ -46,13 +118,13 @@ pub(super) async fn publish(
 ) -> Result<Tail, PublishError> {
     let mut sent: Vec<PublishAckFuture> = Vec::with_capacity(events.len());
     let mut refusal = None;
-    let mut before: Option<&EventMessage> = None;
+    let mut chain = Chain {
+        stream,
+        tail: &tail,
+        before: None,
+    };
     for (index, event) in events.iter().enumerate() {
-        let message = match before {
-            None => behind(message_of(event), stream, &tail),
-            Some(before) => message_of(event).expected_last_message_id(before.id.to_string()),
-        };
-        match send(context, event, message).await {
+        match send(context, event, chain.next(event)).await {
             Ok(acknowledgement) => sent.push(acknowledgement),
             // The client knows what is too large for the server. What was sent is acknowledged all the same.
             Err(error) => {
@@ -60,18 +132,34 @@ pub(super) async fn publish(
                 break;
             }
         }
-        before = Some(event);
     }
     for (index, acknowledgement) in sent.into_iter().enumerate() {
         let stored = acknowledgement.await.map_err(|error| of_publishing(&error, index))?;
         let id = &events[index].id;
-        check(&stored, stream, &tail).map_err(|why| PublishError::OutOfStep(format!("{why} for event {id}")))?;
+        check(&stored, stream, tail.sequence)
+            .map_err(|why| PublishError::OutOfStep(format!("{why} for event {id}")))?;
         tail = Tail {
             sequence: stored.sequence,
             reached: Some(id.position),
         };
     }
     refusal.map_or(Ok(tail), Err)
+}
+
+/// Makes messages, each of which has to come behind the one before it.
+struct Chain<'c> {
+    stream: &'c str,
+    tail: &'c Tail,
+    before: Option<&'c EventMessage>,
+}
+
+impl<'c> Chain<'c> {
+    fn next(&mut self, event: &'c EventMessage) -> PublishMessage {
+        match self.before.replace(event) {
+            None => behind(message_of(event), self.stream, self.tail),
+            Some(before) => message_of(event).expected_last_message_id(before.id.to_string()),
+        }
+    }
 }
 
 /// Publishes one event again, behind the end of the stream and out of its order, and tells the new end.
@@ -111,7 +199,7 @@ pub(super) async fn replay(
             .into())
         };
     }
-    check(&stored, name, &tail).map_err(PublishError::OutOfStep)?;
+    check(&stored, name, tail.sequence).map_err(PublishError::OutOfStep)?;
     Ok(Tail {
         sequence: stored.sequence,
         reached,
@@ -123,8 +211,11 @@ async fn send(
     event: &EventMessage,
     message: PublishMessage,
 ) -> Result<PublishAckFuture, async_nats::jetstream::context::PublishError> {
-    let subject = subject_of(event.event.event_type, &event.event.subject);
-    context.send_publish(subject, message).await
+    context.send_publish(subject_of_event(event), message).await
+}
+
+fn subject_of_event(event: &EventMessage) -> String {
+    subject_of(event.event.event_type, &event.event.subject)
 }
 
 /// An event as a message, without its place.
@@ -140,17 +231,17 @@ fn behind(message: PublishMessage, stream: &str, tail: &Tail) -> PublishMessage 
     message.expected_stream(stream).expected_last_sequence(tail.sequence)
 }
 
-/// Holds an acknowledgement against the end that was supposed.
-fn check(stored: &PublishAck, stream: &str, tail: &Tail) -> Result<(), String> {
+/// Holds an acknowledgement against the end that was supposed: the sequence of the message before it.
+fn check(stored: &PublishAck, stream: &str, before: u64) -> Result<(), String> {
     if stored.duplicate {
         return Err(format!("it answers that it has message {} already", stored.sequence));
     }
-    if stored.stream != stream || stored.sequence != tail.sequence + 1 {
+    if stored.stream != stream || stored.sequence != before + 1 {
         return Err(format!(
             "it has stored message {} of stream {} where {} of {stream} was expected",
             stored.sequence,
             stored.stream,
-            tail.sequence + 1
+            before + 1
         ));
     }
     Ok(())

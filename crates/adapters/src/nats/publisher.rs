@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_nats::jetstream::stream::{Info, Stream};
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use earmark_application::{
 use tokio::sync::Mutex;
 
 use super::address::NatsAddress;
+use super::delivery::Acknowledged;
 use super::last_message::{self, Tail};
 use super::session::Session;
 use super::{delivery, stream};
@@ -28,6 +30,8 @@ pub struct NatsPublisher {
     clock: Arc<dyn Clock>,
     /// Taken out while it is used: what is dropped or fails leaves nothing behind.
     end: Mutex<Option<End>>,
+    /// Whether the last call failed: then the next one has each message acknowledged.
+    has_failed: AtomicBool,
 }
 
 /// The end of the stream, and the connection by which it was found.
@@ -45,6 +49,7 @@ impl NatsPublisher {
             address,
             clock,
             end: Mutex::new(None),
+            has_failed: AtomicBool::new(false),
         }
     }
 
@@ -89,8 +94,15 @@ impl Publisher for NatsPublisher {
 
     async fn publish(&self, events: &[Arc<EventMessage>]) -> Result<(), PublishError> {
         let End { session, stream, tail } = self.take_end().await?;
-        let publishing = delivery::publish(session.context(), &self.address.stream, tail, events);
+        // It counts as failed until it has not.
+        let acknowledged = if self.has_failed.swap(true, Ordering::Relaxed) {
+            Acknowledged::Each
+        } else {
+            Acknowledged::TheLast
+        };
+        let publishing = delivery::publish(session.context(), &self.address.stream, tail, events, acknowledged);
         let tail = session.ask(&*self.clock, publishing).await?;
+        self.has_failed.store(false, Ordering::Relaxed);
         *self.end.lock().await = Some(End { session, stream, tail });
         Ok(())
     }

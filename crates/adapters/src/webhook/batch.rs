@@ -49,7 +49,8 @@ impl Batch {
     /// The batch of some events. `None`: there are none.
     ///
     /// # Errors
-    /// [`PublishError::Refused`] for an event whose body is not JSON: it would spoil those around it.
+    /// An event whose body is not JSON would spoil those around it. Alone it is [`PublishError::Refused`]; among others it
+    /// has to be found first, and nothing is sent: [`PublishError::NotTaken`].
     pub(super) fn of(events: &[Arc<EventMessage>]) -> Result<Option<Self>, PublishError> {
         /// What the attributes of an event take beside its body.
         const ATTRIBUTES: usize = 450;
@@ -60,9 +61,12 @@ impl Batch {
         let mut body = Vec::with_capacity(events.iter().map(|event| event.body.len() + ATTRIBUTES).sum());
         for (index, event) in events.iter().enumerate() {
             body.push(if index == 0 { b'[' } else { b',' });
-            write(event, &mut body).map_err(|why| PublishError::Refused {
-                index,
-                reason: format!("its body is not JSON: {why}"),
+            write(event, &mut body).map_err(|why| {
+                let reason = format!("the body of event {} is not JSON: {why}", event.id);
+                match events {
+                    [_] => PublishError::Refused { index: 0, reason },
+                    _ => PublishError::NotTaken(reason),
+                }
             })?;
         }
         body.push(b']');

@@ -155,9 +155,17 @@ async fn an_event_that_is_too_large_within_a_call_parts_it() {
             make(&broker, config).await;
             let publisher = broker.publisher();
             publisher.last_published(&log.books).await.expect("it answers");
+            // Which one it is, is not told as long as the last one alone is acknowledged.
             let refused = publisher.publish(&log.events).await;
+            assert!(matches!(refused, Err(PublishError::OutOfStep(_))), "{refused:?}");
+            let end = publisher.last_published(&log.books).await.expect("it answers");
+            let LastPublished::Event(end) = end else {
+                unreachable!("the first three are there: {end:?}");
+            };
+            let behind = usize::try_from(end.sequence).expect("few");
+            let refused = publisher.publish(&log.events[behind..]).await;
             assert!(
-                matches!(refused, Err(PublishError::Refused { index: 3, .. })),
+                matches!(refused, Err(PublishError::Refused { index, .. }) if index + behind == 3),
                 "{refused:?}"
             );
             assert_eq!(broker.stored().await, stored(&log.events[..3]));
@@ -226,6 +234,9 @@ async fn an_account_that_is_full_has_a_beginning() {
         publisher.last_published(&log.books).await.expect("it answers");
         // The hundredth has no room, and those behind it would have.
         let refused = publisher.publish(&log.events).await;
+        assert!(matches!(refused, Err(PublishError::OutOfStep(_))), "{refused:?}");
+        assert_eq!(publisher.last_published(&log.books).await, Ok(place(99)));
+        let refused = publisher.publish(&log.events[99..]).await;
         assert!(matches!(refused, Err(PublishError::Unavailable { .. })), "{refused:?}");
         assert_eq!(broker.stored().await, stored(&log.events[..99]));
     })

@@ -73,13 +73,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     );
     for &engine in bench.engines() {
         beside.extend(costs(bench, engine, &mut section)?);
-        for (subscribers, name) in [
-            (Subscribers::Broker, "one NATS server"),
-            (Subscribers::Receivers, "100 receivers"),
-            (Subscribers::Poisoned, "100 receivers, one SKU refused"),
-        ] {
-            let mut rounds = Vec::new();
-            for number in 1..=bench.options.rounds() {
+        let mut all: [Vec<Told>; KINDS.len()] = Default::default();
+        for number in 1..=bench.options.rounds() {
+            for ((subscribers, name), rounds) in KINDS.into_iter().zip(&mut all) {
                 let told = bench.with_store(engine, |store| told(bench, store, subscribers))?;
                 let outcome = format!(
                     "{}, {name}: {:.0} events/s, p99 {:.1} ms",
@@ -91,9 +87,11 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
                 section.problems.extend(told.problem.clone());
                 rounds.push(told);
             }
-            row(&mut soon, engine, name, &rounds);
-            section.goals.extend(goals(engine, subscribers, name, &rounds));
         }
+        for ((_, name), rounds) in KINDS.into_iter().zip(&all) {
+            row(&mut soon, engine, name, rounds);
+        }
+        section.goals.extend(goals(engine, &all));
     }
     section.tables = vec![
         comparison::table(
@@ -160,6 +158,13 @@ enum Subscribers {
     Receivers,
     Poisoned,
 }
+
+/// Who is told, as the tables name them.
+const KINDS: [(Subscribers, &str); 3] = [
+    (Subscribers::Broker, "one NATS server"),
+    (Subscribers::Receivers, "100 receivers"),
+    (Subscribers::Poisoned, "100 receivers, one SKU refused"),
+];
 
 /// How soon subscribers were told.
 struct Told {
@@ -279,19 +284,32 @@ fn row(table: &mut Table, engine: Engine, name: &str, rounds: &[Told]) {
     ]);
 }
 
-fn goals(engine: Engine, subscribers: Subscribers, name: &str, rounds: &[Told]) -> Vec<Goal> {
-    let p99 = Spread::of(rounds.iter().map(|told| as_millis(told.p99)));
-    let per_second = Spread::of(rounds.iter().map(|told| told.per_second));
-    let what = |what: &str| format!("{}, {name}: {what}", engine.name());
-    match subscribers {
-        Subscribers::Broker => vec![Goal::at_most(what("99th percentile"), 20.0, Unit::Millis, p99)],
+fn goals(engine: Engine, [broker, receivers, poisoned]: &[Vec<Told>; KINDS.len()]) -> [Goal; 3] {
+    let goal = |kind: usize, what: &str| format!("{}, {}: {what}", engine.name(), KINDS[kind].1);
+    let p99 = |told: &Told| as_millis(told.p99);
+    let slower = poisoned
+        .iter()
+        .zip(receivers)
+        .map(|(with, without)| p99(with) / p99(without));
+    [
+        Goal::at_most(
+            goal(0, "99th percentile"),
+            20.0,
+            Unit::Millis,
+            Spread::of(broker.iter().map(p99)),
+        ),
         // What is offered, but for the time that the first and the last batch take.
-        Subscribers::Receivers => vec![Goal::at_least(
-            what("events a second"),
+        Goal::at_least(
+            goal(1, "events a second"),
             9_500.0,
             Unit::PerSecond,
-            per_second,
-        )],
-        Subscribers::Poisoned => Vec::new(),
-    }
+            Spread::of(receivers.iter().map(|told| told.per_second)),
+        ),
+        Goal::at_most(
+            goal(2, "99th percentile of the others, of that without it"),
+            1.1,
+            Unit::Ratio,
+            Spread::of(slower),
+        ),
+    ]
 }
