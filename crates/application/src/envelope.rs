@@ -85,3 +85,16 @@ impl Envelope {
         Self::new(command, Principal::service(), Arc::from(correlation_id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_long_or_can_not_be_shown_is_no_correlation_id() {
+        assert!(is_correlation_id("ORDERS-17"));
+        for id in ["", "a b", "ö", "\u{1b}[2J", &"x".repeat(65)] {
+            assert!(!is_correlation_id(id), "{id}");
+        }
+    }
+}

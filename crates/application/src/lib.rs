@@ -40,9 +40,10 @@ pub use ports::{
     InFlight, InFlightSender, Inbox, KEY_LIFETIME_SECONDS, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
     LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS,
     MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Mail, MailError, Mailer,
-    Message, MessageFormat, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress, PublishError, Publisher,
-    RECEIVED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES, SourceError, SourceName, SourceStatus, Store,
-    SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views, Worklist,
+    Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
+    PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES, SourceError,
+    SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views,
+    Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

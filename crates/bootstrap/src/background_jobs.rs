@@ -162,10 +162,14 @@ async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn 
 async fn purge_inbox(inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
     loop {
         ticker.tick().await;
+        let mut after = 0;
         for _ in 0..MAX_PASSES {
-            match forget_old_messages(&*inbox, &*clock).await {
-                Ok(true) => clock.pause(FORGET_PAUSE).await,
-                Ok(false) => break,
+            match forget_old_messages(&*inbox, &*clock, after).await {
+                Ok(Some(next)) => {
+                    after = next;
+                    clock.pause(FORGET_PAUSE).await;
+                }
+                Ok(None) => break,
                 Err(error) => {
                     // They only take room, and the next tick tries again.
                     tracing::warn!(%error, "old messages could not be forgotten");

@@ -248,6 +248,7 @@ const POSTGRES: Layers = Layers {
         &["lookups"],
         &["store"],
         &["step"],
+        &["dead_messages"],
         &["idempotency", "inbox", "read", "subscriptions"],
     ],
 };

@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use earmark_application::{
     DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, Inbox, MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES,
-    MAX_DEAD_REASON_CHARS, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
+    MAX_DEAD_REASON_CHARS, REPLAYED_BYTES, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
+use earmark_domain::MessageId;
 use jiff::Timestamp;
 
+use crate::build::{allocate, create_batch};
 use crate::databases::Db;
+use crate::shop_engine::ShopEngine;
 
 /// The port.
 type Port = Arc<dyn Inbox>;
@@ -23,6 +26,7 @@ fn dead(source: &str, id: &str, body: &[u8]) -> DeadMessage {
         number: 0,
         source: name(source),
         id: id.to_owned(),
+        correlation_id: Some("request-7".into()),
         body: body.to_vec(),
         bytes: body.len() as u64,
         is_whole: true,
@@ -103,6 +107,7 @@ pub async fn a_dead_message_is_read_back_as_it_was_buried(db: Db) {
         .map(|at| u8::try_from(at % 256).expect("a byte"))
         .collect();
     let cut = DeadMessage {
+        correlation_id: None,
         bytes: 10 << 20,
         is_whole: false,
         reason: "🪔".repeat(MAX_DEAD_REASON_CHARS),
@@ -146,6 +151,58 @@ pub async fn a_dead_message_is_read_back_as_it_was_buried(db: Db) {
     let whole = [of(0, dead(&source, "🪔", &large)), of(2, dead(&source, "empty", b""))];
     assert_eq!(replays(&other, &source).await, whole.map(replayed));
     assert_eq!(other.replays(&name(&source), 1).await.expect("replays").len(), 1);
+}
+
+/// As many as have so many bytes, and one at least.
+pub async fn no_more_bodies_are_read_for_replays_at_once_than_fit(db: Db) {
+    let port = db.open().await.inbox;
+    let third = vec![b'x'; REPLAYED_BYTES / 3];
+    let whole = vec![b'x'; REPLAYED_BYTES];
+    let bodies: [&[u8]; 8] = [&whole, b"", &whole, &third, &third, &third, &third, b"{}"];
+    let messages = (1..)
+        .zip(bodies)
+        .map(|(number, body)| dead("orders", &format!("m-{number}"), body));
+    bury(&port, &messages.collect::<Vec<_>>()).await;
+    decide(&port, "orders", None, DeadMessageAction::Replay).await;
+    let mut at_once = Vec::new();
+    while let some @ [_, ..] = &*replays(&port, "orders").await {
+        at_once.push(some.len());
+        for message in some {
+            port.replay_ended(message, None).await.expect("noted");
+        }
+    }
+    assert_eq!(at_once, [2, 1, 3, 2]);
+}
+
+/// The transaction that carries out the command of a message takes the dead one along, on whichever path it goes, and one
+/// that has been carried out is not put aside any more. That it was refused makes no difference.
+pub async fn a_message_that_is_carried_out_is_not_dead(db: Db) {
+    let shop = ShopEngine::open(&db).await;
+    let port = db.open().await.inbox;
+    shop.done(&create_batch("b-1", "LAMP", 10)).await;
+    let id = |id: &str| MessageId::new("orders", id).expect("a message id");
+    let of = |source| ["m-1", "m-2", "m-3", "m-4", ""].map(|id| dead(source, id, b"{"));
+    bury(&port, &of("orders")).await;
+    bury(&port, &of("stock")).await;
+    for (message, command) in [
+        ("m-1", allocate("o-1", "LAMP", 1)),
+        ("m-2", create_batch("b-2", "LAMP", 1)),
+        // It was carried out before: nothing changes.
+        ("m-3", create_batch("b-1", "LAMP", 10)),
+    ] {
+        let answer = shop.deliver(&id(message), &command).await;
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    let refused = shop.deliver(&id("m-4"), &allocate("o-1", "SOFA", 1)).await;
+    assert!(refused.is_err(), "{refused:?}");
+    assert_eq!(ids(&port, "orders").await, ["m-4", ""]);
+    assert_eq!(ids(&port, "stock").await.len(), 5, "those of another source stay");
+
+    // An instance that is late buries all of them once more.
+    let other = db.open().await.inbox;
+    bury(&other, &of("orders")).await;
+    assert_eq!(ids(&port, "orders").await, ["m-4", "", ""]);
+    shop.assert_sound().await;
 }
 
 /// Replayed, a message ends once, however many have tried it; skipped, it is gone. What is of another source stays.
@@ -246,6 +303,20 @@ pub async fn the_dead_messages_of_a_source_are_bounded(db: Db) {
     );
     bury(&port, &chunk(from, 2)).await;
     assert!(!port.bury(&source, &chunk(from + 2, 1)).await.expect("an outcome"));
+    // What is there already takes no room, nor does what comes twice at once.
+    bury(&port, &chunk(from, 2)).await;
+    let skipped = [dead("orders", "m-3", b"{"), dead("orders", "m-3", b"{")];
+    assert_eq!(
+        decide(&port, "orders", Some(&numbers[5..6]), DeadMessageAction::Skip).await,
+        1
+    );
+    bury(&port, &skipped).await;
+    assert!(
+        !port
+            .bury(&source, &[dead("orders", "", b"{")])
+            .await
+            .expect("an outcome")
+    );
 
     let first = port
         .decide_on_dead_messages(&source, None, 0, DeadMessageAction::Replay)

@@ -109,6 +109,7 @@ async fn every_example_is_answered_as_documented(mut desk: Desk) {
         number: 0,
         source: SourceName::new("orders"),
         id: "ORDERS-1".to_owned(),
+        correlation_id: None,
         body: b"{".to_vec(),
         bytes: 1,
         is_whole: true,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use earmark_application::{
-    DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, MAX_DEAD_MESSAGES, SHOWN_DEAD_BODY_BYTES,
-    SourceName, SourceStatus,
+    DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, MAX_DEAD_MESSAGES, REPLAYED_BYTES,
+    SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
+use earmark_domain::MessageId;
 
 /// Every dead message.
 #[derive(Debug, Default)]
@@ -19,8 +20,8 @@ pub(super) struct DeadMessageTable {
 #[derive(Debug, Default)]
 struct OfSource {
     messages: BTreeMap<u64, DeadMessage>,
-    /// The ids of those that have one.
-    ids: BTreeSet<String>,
+    /// The numbers of those that have an id.
+    ids: BTreeMap<String, u64>,
 }
 
 impl OfSource {
@@ -44,18 +45,25 @@ impl OfSource {
 }
 
 impl DeadMessageTable {
-    /// Puts messages aside that are not there; `false`: there would be too many.
-    pub(super) fn bury(&mut self, source: &SourceName, messages: &[DeadMessage]) -> bool {
+    /// Puts messages aside that are not there and were not carried out; `false`: there would be too many.
+    pub(super) fn bury(
+        &mut self,
+        source: &SourceName,
+        messages: &[DeadMessage],
+        is_carried_out: impl Fn(&DeadMessage) -> bool,
+    ) -> bool {
         let of_source = self.sources.entry(source.clone()).or_default();
         let mut ids = BTreeSet::new();
         let is_new = |message: &&DeadMessage| {
-            message.id.is_empty() || !of_source.ids.contains(&message.id) && ids.insert(message.id.clone())
+            message.id.is_empty()
+                || ids.insert(message.id.clone())
+                    && !of_source.ids.contains_key(&message.id)
+                    && !is_carried_out(message)
         };
         let new: Vec<&DeadMessage> = messages.iter().filter(is_new).collect();
         if (of_source.messages.len() + new.len()) as u64 > MAX_DEAD_MESSAGES {
             return false;
         }
-        of_source.ids.append(&mut ids);
         for message in new {
             self.last += 1;
             let message = DeadMessage {
@@ -63,9 +71,21 @@ impl DeadMessageTable {
                 source: source.clone(),
                 ..message.clone()
             };
+            if !message.id.is_empty() {
+                of_source.ids.insert(message.id.clone(), self.last);
+            }
             of_source.messages.insert(self.last, message);
         }
         true
+    }
+
+    /// Drops the one of this id: its command was carried out.
+    pub(super) fn carried_out(&mut self, message: &MessageId) {
+        if let Some(of_source) = self.sources.get_mut(&SourceName::new(message.source()))
+            && let Some(number) = of_source.ids.get(message.id()).copied()
+        {
+            of_source.remove(number);
+        }
     }
 
     fn of(&self, source: &SourceName) -> impl Iterator<Item = &DeadMessage> {
@@ -119,8 +139,14 @@ impl DeadMessageTable {
 
     /// Those of a source that are to be tried once more.
     pub(super) fn replays(&self, source: &SourceName, limit: usize) -> Vec<DeadMessage> {
-        let replays = self.of(source).filter(|message| message.replayed);
-        replays.take(limit).cloned().collect()
+        let mut bytes = 0;
+        let replays = self.of(source).filter(|message| message.replayed).take(limit);
+        let within = replays.take_while(|message| {
+            let is_first = bytes == 0;
+            bytes += message.body.len();
+            is_first || bytes <= REPLAYED_BYTES
+        });
+        within.cloned().collect()
     }
 
     /// Notes how a replay ended, if the message was tried as often as it says.

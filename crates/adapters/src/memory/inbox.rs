@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use earmark_application::{
-    DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_PURGE_BATCH, Inbox, SourceName, SourceStatus, StoreError,
+    DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_PURGE_BATCH, Inbox, MessagesForgotten, SourceName,
+    SourceStatus, StoreError,
 };
 use earmark_domain::{MessageId, Processed};
 use jiff::Timestamp;
@@ -17,12 +18,23 @@ impl Inbox for MemoryStore {
         Ok(self.tables()?.inbox.among(messages).collect())
     }
 
-    async fn forget(&self, before: Timestamp) -> Result<usize, StoreError> {
-        Ok(self.tables()?.inbox.forget(before, INBOX_PURGE_BATCH))
+    async fn forget(&self, before: Timestamp, after: u64) -> Result<MessagesForgotten, StoreError> {
+        // They lie in the order of their age, so there is nothing to pass over.
+        let messages = self.tables()?.inbox.forget(before, INBOX_PURGE_BATCH);
+        Ok(MessagesForgotten {
+            messages: messages as u64,
+            next: (messages == INBOX_PURGE_BATCH).then_some(after),
+        })
     }
 
     async fn bury(&self, source: &SourceName, messages: &[DeadMessage]) -> Result<bool, StoreError> {
-        Ok(self.dead_message_table()?.bury(source, messages))
+        // Until they are buried nothing is carried out.
+        let tables = self.tables()?;
+        let is_carried_out = |message: &DeadMessage| {
+            let id = MessageId::new(source.as_str(), &message.id);
+            id.is_ok_and(|id| tables.inbox.is_carried_out(&id))
+        };
+        Ok(self.dead_message_table()?.bury(source, messages, is_carried_out))
     }
 
     async fn sources(&self) -> Result<Vec<SourceStatus>, StoreError> {

@@ -17,6 +17,13 @@ impl InboxTable {
         self.records.contains_key(message)
     }
 
+    /// Whether a message was carried out.
+    pub(super) fn is_carried_out(&self, message: &MessageId) -> bool {
+        self.records
+            .get(message)
+            .is_some_and(|record| record.ended == Processed::Done)
+    }
+
     /// Those of these messages that were processed, with how each ended.
     pub(super) fn among<'a>(
         &'a self,

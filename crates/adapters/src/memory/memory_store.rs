@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store, StoreError};
-use earmark_domain::Scope;
+use earmark_domain::{Processed, Scope};
 
 use super::dead_message_table::DeadMessageTable;
 use super::idempotency::IdempotencyKeys;
@@ -113,7 +113,14 @@ impl Store for MemoryStore {
             return Err(StoreError::Conflict);
         }
         tables.check(&decided.changes)?;
+        let mut dead_messages = self.dead_message_table()?;
         tables.apply(&decided.changes);
+        let carried_out = decided
+            .changes
+            .inbox
+            .iter()
+            .filter(|message| message.ended == Processed::Done);
+        carried_out.for_each(|message| dead_messages.carried_out(&message.id));
         Ok(decided)
     }
 }

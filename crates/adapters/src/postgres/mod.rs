@@ -8,6 +8,7 @@
 //! - `read`: views, exports, the event feed, the worklist and the audit. They lock nothing. Look-ups by key are batched
 //!   (`lookups`, `batcher`).
 //! - `idempotency`: answers under idempotency keys.
+//! - `inbox`: which messages were processed, and which are dead (`dead_messages`).
 //! - `subscriptions`: who is told of events, and how far they have got.
 //!
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
@@ -19,6 +20,7 @@
 mod batcher;
 mod connect;
 mod connections;
+mod dead_messages;
 mod epochs;
 mod error;
 mod idempotency;

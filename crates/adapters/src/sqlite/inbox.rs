@@ -6,19 +6,24 @@ use async_trait::async_trait;
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Text};
 use earmark_application::{
-    DeadMessage, DeadMessageAction, DeadMessagesDecided, Inbox, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
-    StoreError,
+    DeadMessage, DeadMessageAction, DeadMessagesDecided, Inbox, MessagesForgotten, REPLAYED_BYTES,
+    SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus, StoreError,
 };
 use earmark_domain::{MessageId, Processed};
 use jiff::Timestamp;
 
 use super::builder::first_rows;
 use super::error::store_error;
-use super::rows::{DeadMessageRow, DeadMessageTypes, dead_message};
+use super::rows::Times;
 use super::sqlite_store::SqliteStore;
 use super::statement::statement;
 use super::store::{dead_messages as changes, forget, processed};
-use crate::sql::inbox::source_status;
+use crate::sql::decode::RowContext;
+use crate::sql::inbox::{DeadMessageRow, DeadMessageTypes, dead_message, dead_messages, source_status};
+
+fn read(row: DeadMessageRow<i64>) -> Result<DeadMessage, StoreError> {
+    dead_message(row, |at: &RowContext<'_>, column, since| at.instant(column, since))
+}
 
 #[async_trait]
 impl Inbox for SqliteStore {
@@ -30,8 +35,9 @@ impl Inbox for SqliteStore {
             .await
     }
 
-    async fn forget(&self, before: Timestamp) -> Result<usize, StoreError> {
-        self.write_beside(move |connection| forget(connection, before)).await
+    async fn forget(&self, before: Timestamp, after: u64) -> Result<MessagesForgotten, StoreError> {
+        self.write_beside(move |connection| forget(connection, before, after))
+            .await
     }
 
     async fn bury(&self, source: &SourceName, messages: &[DeadMessage]) -> Result<bool, StoreError> {
@@ -60,18 +66,21 @@ impl Inbox for SqliteStore {
         limit: usize,
     ) -> Result<Vec<DeadMessage>, StoreError> {
         // By hand: a part of a body. Of an empty one SQLite makes NULL.
-        const PAGE: &str = "SELECT number, source, message_id, reason, attempts, since, replayed, bytes, length(body), \
-             coalesce(substr(body, 1, ?), x'') FROM dead_messages WHERE source = ? AND number > ? ORDER BY number";
+        const PAGE: &str = dead_messages!(
+            "length(body)",
+            "coalesce(substr(body, 1, ?), x'')",
+            "FROM dead_messages WHERE source = ? AND number > ? ORDER BY number"
+        );
         let source = source.clone();
         self.readers
             .long
             .query(move |connection| {
-                let page = statement::<DeadMessageTypes>(PAGE)
+                let page = statement::<DeadMessageTypes<BigInt>>(PAGE)
                     .integer(i64::try_from(SHOWN_DEAD_BODY_BYTES).unwrap_or(i64::MAX))
                     .text(source.as_str())
                     .integer(i64::try_from(after).unwrap_or(i64::MAX));
-                let rows: Vec<DeadMessageRow> = first_rows(page.load_iter(connection), limit)?;
-                rows.into_iter().map(dead_message).collect()
+                let rows: Vec<DeadMessageRow<i64>> = first_rows(page.load_iter(connection), limit)?;
+                rows.into_iter().map(read).collect()
             })
             .await
     }
@@ -90,15 +99,26 @@ impl Inbox for SqliteStore {
 
     async fn replays(&self, source: &SourceName, limit: usize) -> Result<Vec<DeadMessage>, StoreError> {
         // By hand, as a page of a list.
-        const REPLAYS: &str = "SELECT number, source, message_id, reason, attempts, since, replayed, bytes, \
-             length(body), body FROM dead_messages WHERE source = ? AND replayed ORDER BY number";
+        const REPLAYS: &str = dead_messages!(
+            "length(body)",
+            "body",
+            "FROM dead_messages WHERE source = ? AND replayed ORDER BY number"
+        );
         let source = source.clone();
         self.readers
             .by_key
             .query(move |connection| {
-                let replays = statement::<DeadMessageTypes>(REPLAYS).text(source.as_str());
-                let rows: Vec<DeadMessageRow> = first_rows(replays.load_iter(connection), limit)?;
-                rows.into_iter().map(dead_message).collect()
+                let replays = statement::<DeadMessageTypes<BigInt>>(REPLAYS).text(source.as_str());
+                let (mut replayed, mut bytes) = (Vec::new(), 0);
+                for row in replays.load_iter(connection).map_err(store_error)?.take(limit) {
+                    let message = read(row.map_err(store_error)?)?;
+                    bytes += message.body.len();
+                    if bytes > REPLAYED_BYTES && !replayed.is_empty() {
+                        break;
+                    }
+                    replayed.push(message);
+                }
+                Ok(replayed)
             })
             .await
     }

@@ -232,6 +232,7 @@ diesel::table! {
         number -> BigInt,
         source -> Text,
         message_id -> Text,
+        correlation_id -> Nullable<Text>,
         reason -> Text,
         attempts -> BigInt,
         since -> BigInt,

@@ -17,6 +17,7 @@ fn message(id: &str, body: &[u8], bytes: usize) -> DeadMessage {
         number: 0,
         source: SourceName::new("nats://broker:4222/ORDERS"),
         id: id.to_owned(),
+        correlation_id: None,
         body: body.to_vec(),
         bytes: bytes as u64,
         is_whole: body.len() == bytes,

@@ -43,7 +43,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// A consumer of a source, whose messages are in this format.
+    /// A consumer of a source, whose messages are in this format. `name` MUST be what their ids name as their source.
     #[must_use]
     pub fn new(
         name: SourceName,

@@ -143,7 +143,12 @@ impl Pending {
 
     /// What is put aside of it, for this reason.
     pub(super) fn dead(&self, reason: &str, shared: &Shared, since: Timestamp) -> DeadMessage {
-        let Message { id, body, .. } = &self.message;
+        let Message {
+            id,
+            body,
+            correlation_id,
+            ..
+        } = &self.message;
         let (body, bytes) = match body {
             Body::Whole(body) => (body.as_slice(), body.len()),
             Body::TooLong { bytes, beginning } => (beginning.as_slice(), *bytes),
@@ -153,6 +158,7 @@ impl Pending {
             number: 0,
             source: shared.name.clone(),
             id: id.as_ref().map_or_else(String::new, |id| id.id().to_owned()),
+            correlation_id: correlation_id.clone(),
             body: kept.to_vec(),
             // A source that keeps more than there is counts wrongly.
             bytes: bytes.max(kept.len()) as u64,

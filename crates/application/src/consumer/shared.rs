@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::backoff::wait_after;
 use crate::engine::Engine;
-use crate::envelope::{Envelope, Principal};
+use crate::envelope::{Envelope, Principal, is_correlation_id};
 use crate::ports::{Clock, CommandSource, ConsumerMeter, Ids, Inbox, MessageFormat, RetryPolicy, SourceName};
 
 /// When is tried again what the store or the engine had no answer to.
@@ -22,9 +22,6 @@ const RETRY: RetryPolicy = RetryPolicy {
 
 /// How often it is logged that messages are put aside: half of a busy stream may be such.
 const NOTICE_EVERY: Duration = Duration::from_secs(60);
-
-/// The longest correlation id that is taken over, in characters: it is stored with every event that a command causes.
-const MAX_CORRELATION_ID: usize = 64;
 
 /// The ports of a consumer. Cheap to clone.
 #[derive(Clone)]
@@ -155,11 +152,6 @@ impl Shared {
     }
 }
 
-/// Whether an id can safely be stored and logged with every event.
-fn is_correlation_id(id: &str) -> bool {
-    (1..=MAX_CORRELATION_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
 /// A UUID as text.
 fn hyphenated(uuid: [u8; 16]) -> String {
     let digits = format!("{:032x}", u128::from_be_bytes(uuid));
@@ -175,13 +167,5 @@ mod tests {
     fn a_correlation_id_that_is_made_is_a_uuid() {
         let uuid = std::array::from_fn(|at| u8::try_from(at * 17).expect("a byte"));
         assert_eq!(hyphenated(uuid), "00112233-4455-6677-8899-aabbccddeeff");
-    }
-
-    #[test]
-    fn an_id_that_is_long_or_can_not_be_shown_is_not_taken_over() {
-        assert!(is_correlation_id("ORDERS-17"));
-        for id in ["", "a b", "ö", "\u{1b}[2J", &"x".repeat(65)] {
-            assert!(!is_correlation_id(id), "{id}");
-        }
     }
 }

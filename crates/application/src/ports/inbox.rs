@@ -2,6 +2,10 @@
 //!
 //! That a message was processed is stored with its effects, in the transaction of its command
 //! ([`Envelope::message_id`](crate::Envelope::message_id)). Here it is asked for, and forgotten in the end.
+//!
+//! A message can be both: an instance that can't read it yet buries it, and fails before it has acknowledged it; then it
+//! comes to one that can. Whichever comes first, it has one effect, and is not dead any more: what is carried out MUST take
+//! the dead message of its id along, in the same transaction, and is not buried later.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use earmark_domain::{MessageId, Processed};
+use earmark_domain::{MessageId, MessageIdError, Processed};
 use jiff::Timestamp;
 
 use crate::store_error::StoreError;
@@ -32,20 +36,38 @@ pub const SHOWN_DEAD_BODY_BYTES: usize = 4 * 1024;
 /// How many dead messages one step decides on.
 pub const DEAD_MESSAGE_BATCH: usize = 1_000;
 
+/// The most bytes of bodies that are read at once to be tried once more: a bound on memory, since a command has some ten
+/// times as many while it is decided.
+pub const REPLAYED_BYTES: usize = 1024 * 1024;
+
 /// The longest reason that a dead message has, in characters.
 pub const MAX_DEAD_REASON_CHARS: usize = 1_000;
 
-/// The name of a source: its address without what is secret in it. Cheap to clone.
+/// The longest name of a source, in characters. Less than the source of a message id may have: a replay's has some words
+/// more.
+const MAX_SOURCE_NAME_CHARS: usize = 200;
+
+/// The name of a source: the kind of its broker and the name of the stream there, `nats/ORDERS`. It does not say where
+/// the broker is, so that it stays when the broker moves: the ids of messages name it as their source, and what was put
+/// aside is found by it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceName(Arc<str>);
 
 impl SourceName {
-    /// A source of this name: 1 to 200 characters, none of them a control character. Others are cut and replaced.
+    /// A name as somebody asks for it: 1 to 200 characters, none of them a control character. Others are cut and
+    /// replaced.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        // Less than the source of a message id may have: a replay's has some words more.
-        const MAX_CHARS: usize = 200;
-        Self(printable(name, MAX_CHARS).into())
+        Self(printable(name, MAX_SOURCE_NAME_CHARS).into())
+    }
+
+    /// The name of the stream of a broker; `None`: it would have to be cut, or something in it replaced, and might then be
+    /// that of another stream.
+    #[must_use]
+    pub fn of(broker: &str, stream: &str) -> Option<Self> {
+        let whole = format!("{broker}/{stream}");
+        let name = Self::new(&whole);
+        (*name.0 == *whole).then_some(name)
     }
 
     /// As text.
@@ -75,8 +97,10 @@ pub struct DeadMessage {
     pub number: u64,
     /// Where it came from.
     pub source: SourceName,
-    /// Its id there; empty where the source has none.
+    /// Its id there, as [`MessageId`] has it beside the source; empty where the source has none.
     pub id: String,
+    /// The id of the request that it belongs to, if it said so.
+    pub correlation_id: Option<Arc<str>>,
     /// What it says, as far as it was kept.
     pub body: Vec<u8>,
     /// How many bytes it has.
@@ -94,6 +118,17 @@ pub struct DeadMessage {
 }
 
 impl DeadMessage {
+    /// The id by which the inbox knows the message itself, and not a replay of it. `None`: its source has no ids.
+    ///
+    /// # Errors
+    /// [`MessageIdError`]: it has an id that no message can have.
+    pub fn message_id(&self) -> Result<Option<MessageId>, MessageIdError> {
+        if self.id.is_empty() {
+            return Ok(None);
+        }
+        MessageId::new(self.source.as_str(), &self.id).map(Some)
+    }
+
     /// A reason as it is kept: at most [`MAX_DEAD_REASON_CHARS`] characters, and no control characters.
     #[must_use]
     pub fn reason(text: &str) -> String {
@@ -130,6 +165,15 @@ pub struct DeadMessagesDecided {
     pub next: Option<u64>,
 }
 
+/// How far forgetting has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessagesForgotten {
+    /// How many it has concerned.
+    pub messages: u64,
+    /// Behind which place there may be more; `None`: there are no more that are old.
+    pub next: Option<u64>,
+}
+
 /// Stores processed and dead messages. Every method is one transaction and is bounded.
 #[async_trait]
 pub trait Inbox: Send + Sync {
@@ -139,15 +183,15 @@ pub trait Inbox: Send + Sync {
     /// [`StoreError`].
     async fn processed(&self, messages: &[MessageId]) -> Result<HashMap<MessageId, Processed>, StoreError>;
 
-    /// Forgets at most [`INBOX_PURGE_BATCH`] messages that were processed before an instant, the oldest first. Answers
-    /// how many; 0: none is left.
+    /// Forgets messages that were processed before an instant, the oldest first: looks at [`INBOX_PURGE_BATCH`] of them
+    /// behind a place, which is 0 at first. What a clock has dated wrongly MUST NOT keep others from being forgotten.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn forget(&self, before: Timestamp) -> Result<usize, StoreError>;
+    async fn forget(&self, before: Timestamp, after: u64) -> Result<MessagesForgotten, StoreError>;
 
-    /// Puts dead messages of one source aside. One that is there already, by its source and its id, stays as it is; one
-    /// without an id is always another. The numbers in `messages` count for nothing. `false`: the source would have more
+    /// Puts dead messages of one source aside. One that is there already, by its source and its id, stays as it is, and one
+    /// that was carried out is not put aside; one without an id is always another. The numbers in `messages` count for nothing. `false`: the source would have more
     /// than [`MAX_DEAD_MESSAGES`], and nothing was put aside.
     ///
     /// # Errors
@@ -184,7 +228,8 @@ pub trait Inbox: Send + Sync {
         action: DeadMessageAction,
     ) -> Result<DeadMessagesDecided, StoreError>;
 
-    /// The dead messages of a source that are to be tried once more, ascending, with their whole bodies.
+    /// The dead messages of a source that are to be tried once more, ascending, with their whole bodies: as many as have
+    /// [`REPLAYED_BYTES`], and one at least.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -209,6 +254,11 @@ mod tests {
             "nats://broker/?ORDERS?"
         );
         assert_eq!(SourceName::new(&"é".repeat(300)).as_str().chars().count(), 200);
+        let longest = "é".repeat(195);
+        let name = SourceName::of("nats", &longest).expect("a name");
+        assert_eq!(name.as_str(), format!("nats/{longest}"));
+        assert_eq!(SourceName::of("redis", &longest), None);
+        assert_eq!(SourceName::of("redis", "a\nb"), None);
         assert_eq!(DeadMessage::reason("no\u{0}\u{1b}[31m field"), "no??[31m field");
         assert_eq!(
             DeadMessage::reason(&"é".repeat(3_000)).chars().count(),

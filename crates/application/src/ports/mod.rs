@@ -33,7 +33,8 @@ pub use idempotency::{
 pub use ids::Ids;
 pub use inbox::{
     DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_LIFETIME, INBOX_PURGE_BATCH, Inbox,
-    MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
+    MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MessagesForgotten, REPLAYED_BYTES,
+    SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
 pub use mailer::{Mail, MailError, Mailer};
 pub use meter::{ConsumerMeter, DeliveryMeter, Meter, NoMeter};

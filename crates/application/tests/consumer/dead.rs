@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use earmark_application::{Body, DeadMessageAction, MAX_DEAD_BODY_BYTES, SourceName, decide_on_dead_messages};
+use earmark_application::{
+    Body, DeadMessage, DeadMessageAction, MAX_DEAD_BODY_BYTES, SourceName, decide_on_dead_messages,
+};
 
 use crate::shop::{Fault, Shop};
 use crate::source::Source;
@@ -164,4 +166,49 @@ async fn a_replay_without_an_answer_is_tried_again_and_many_are_tried_in_a_row()
     }
     until("all are carried out", || shop.dead().is_empty()).await;
     assert_eq!(shop.effects().len(), 200);
+}
+
+/// An instance that could not read a message has buried it, and could not acknowledge it; a newer one has carried it out.
+#[tokio::test(start_paused = true)]
+async fn a_dead_message_that_was_carried_out_all_the_same_has_no_second_effect() {
+    let (source, shop) = (Source::new(), Arc::<Shop>::default());
+    let instance = Instance::start(&source, &shop);
+    source.send("m-1", "{");
+    until("it is buried", || shop.dead().len() == 1).await;
+    let buried = locked(&shop.dead).clone();
+    source.send("m-1", "allocate o-1 1");
+    until("it is carried out", || shop.effects().len() == 1).await;
+    assert!(shop.dead().is_empty(), "it is not dead any more");
+    // The older one was late.
+    locked(&shop.dead).extend(buried.into_iter().map(|(number, message)| {
+        let body = b"allocate o-1 1".to_vec();
+        (
+            number,
+            DeadMessage {
+                body,
+                replayed: true,
+                ..message
+            },
+        )
+    }));
+    until("it is gone", || shop.dead().is_empty()).await;
+    assert_eq!(shop.effects(), ["o-1"]);
+    assert_eq!(instance.figures.repeated.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_again_after_its_replay_is_known() {
+    let (source, shop) = (Source::new(), Arc::<Shop>::default());
+    let instance = Instance::start(&source, &shop);
+    source.send("m-1", "{");
+    until("it is buried", || shop.dead().len() == 1).await;
+    for message in locked(&shop.dead).values_mut() {
+        message.replayed = true;
+        message.body = b"allocate o-1 1".to_vec();
+    }
+    until("it is carried out", || shop.dead().is_empty()).await;
+    source.send("m-1", "allocate o-1 1");
+    until("it is acknowledged", || source.is_empty()).await;
+    assert_eq!(shop.effects(), ["o-1"]);
+    assert_eq!(instance.figures.repeated.load(Ordering::SeqCst), 1);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_application::{
     DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, Decide, Decided, Inbox, MAX_DEAD_MESSAGES,
-    SourceName, SourceStatus, Store, StoreError,
+    MessagesForgotten, SourceName, SourceStatus, Store, StoreError,
 };
 use earmark_domain::{
     BatchRecord, Loaded, MessageId, Outcome, Processed, ProductRecord, Quantity, Reference, Scope, Sku,
@@ -110,6 +110,9 @@ impl Store for Shop {
             for record in &decided.changes.inbox {
                 let before = inbox.insert(record.id.clone(), record.ended.clone());
                 assert!(before.is_none(), "{} is processed twice", record.id);
+                if record.ended == Processed::Done {
+                    locked(&self.dead).retain(|_, dead| dead.message_id() != Ok(Some(record.id.clone())));
+                }
             }
             let orders = decided.answers.iter().filter_map(|answer| match answer {
                 Ok(Outcome::LinePlaced { line, .. }) => Some(line.key.order.to_string()),
@@ -134,7 +137,7 @@ impl Inbox for Shop {
         Ok(known.map(|(id, ended)| (id.clone(), ended.clone())).collect())
     }
 
-    async fn forget(&self, _: Timestamp) -> Result<usize, StoreError> {
+    async fn forget(&self, _: Timestamp, _: u64) -> Result<MessagesForgotten, StoreError> {
         unreachable!("consumers forget nothing")
     }
 

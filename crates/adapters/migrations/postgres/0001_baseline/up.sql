@@ -362,8 +362,10 @@ CREATE INDEX inbox_processed_at ON inbox (processed_at);
 CREATE TABLE dead_messages (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     source text COLLATE "C" NOT NULL CHECK (length(source) BETWEEN 1 AND 200),
-    -- Empty where the source has no ids.
+    -- As the inbox has it beside the source; empty where the source has no ids.
     message_id text COLLATE "C" NOT NULL,
+    -- NULL: it named no request that it belongs to.
+    correlation_id text,
     reason text NOT NULL,
     attempts bigint NOT NULL CHECK (attempts >= 1),
     since timestamptz NOT NULL,

@@ -334,8 +334,10 @@ CREATE TABLE inbox (
 CREATE TABLE dead_messages (
     number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     source TEXT NOT NULL CHECK (length(source) BETWEEN 1 AND 200),
-    -- Empty where the source has no ids.
+    -- As the inbox has it beside the source; empty where the source has no ids.
     message_id TEXT NOT NULL,
+    -- NULL: it named no request that it belongs to.
+    correlation_id TEXT,
     reason TEXT NOT NULL,
     attempts INTEGER NOT NULL CHECK (attempts >= 1),
     since INTEGER NOT NULL,

@@ -5,7 +5,6 @@
 
 mod allocation;
 mod batch;
-mod dead_message;
 mod event;
 mod line;
 mod line_read;
@@ -18,7 +17,6 @@ use earmark_application::StoreError;
 
 pub(super) use allocation::{AllocationRow, DispatchRow};
 pub(super) use batch::BatchRow;
-pub(super) use dead_message::{DeadMessageRow, DeadMessageTypes, dead_message};
 pub(super) use event::EventRow;
 pub(super) use line::{LineRow, joined_line};
 pub(super) use line_read::{LineReadRow, LineReadTypes, line_reads, read_lines};

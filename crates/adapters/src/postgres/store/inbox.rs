@@ -2,9 +2,10 @@
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use earmark_application::StoreError;
 use earmark_domain::{InboxRecord, MessageId, Processed};
 
-use crate::postgres::error::StatementResult;
+use crate::postgres::error::{StatementResult, store_error};
 use crate::postgres::rows::values::pg_instant;
 use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, column, statement};
@@ -49,4 +50,27 @@ pub(super) fn insert(messages: &[InboxRecord]) -> Statement<'_> {
     .array::<Text, _>(column(&messages, |message| message.id.id()))
     .array::<Timestamptz, PgTimestamp>(column(&messages, |message| pg_instant(message.processed_at)))
     .array::<Nullable<Text>, _>(column(&messages, |message| refusal(&message.ended)))
+}
+
+/// Drops the dead messages whose commands are carried out now: they were buried by an instance that could not do it. One
+/// that somebody else decides on at the moment stays: a replay of it finds out that it was carried out.
+pub(super) async fn drop_carried_out(conn: &Session, messages: &[InboxRecord]) -> Result<(), StoreError> {
+    // By hand: the keys are pairs, and each is looked up in a LATERAL. It waits for no lock.
+    const DROP: &str = "DELETE FROM dead_messages WHERE ctid = ANY (ARRAY( \
+         SELECT found.ctid FROM unnest(?, ?) AS done (done_source, done_id) \
+         CROSS JOIN LATERAL (SELECT dead_messages.ctid FROM dead_messages \
+         WHERE source = done_source AND message_id = done_id AND message_id <> '' \
+         LIMIT 1 FOR UPDATE SKIP LOCKED) AS found))";
+    let carried_out = messages.iter().filter(|message| message.ended == Processed::Done);
+    let carried_out: Vec<&InboxRecord> = carried_out.collect();
+    if carried_out.is_empty() {
+        return Ok(());
+    }
+    statement::<()>(DROP)
+        .array::<Text, _>(column(&carried_out, |message| message.id.source()))
+        .array::<Text, _>(column(&carried_out, |message| message.id.id()))
+        .execute(conn)
+        .await
+        .map(drop)
+        .map_err(store_error)
 }

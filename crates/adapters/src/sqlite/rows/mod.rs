@@ -12,7 +12,7 @@ use jiff::{Timestamp, civil};
 use crate::sql::decode::RowContext;
 
 pub(super) use self::events::{EventRow, encoded_event, event};
-pub(super) use self::inbox::{DeadMessageRow, DeadMessageTypes, dead_message, processed_message};
+pub(super) use self::inbox::processed_message;
 pub(super) use self::orders::{
     AllocationRow, DispatchRow, OrderRow, PlacedLineRow, allocation, deadline, dispatch, joined_line, line_values,
     order, order_values, part, placed_line, units_in_batch,
@@ -21,7 +21,7 @@ pub(super) use self::stock::{BatchRow, ProductRow, batch, batch_values, product,
 pub(super) use self::subscriptions::{DeadLetterRow, SubscriptionRow, dead_letter};
 
 /// Instants and days as SQLite has them.
-trait Times {
+pub(super) trait Times {
     fn instant(&self, column: &str, microseconds: i64) -> Result<Timestamp, StoreError>;
     fn date(&self, column: &str, text: &str) -> Result<civil::Date, StoreError>;
 }

@@ -1,49 +1,96 @@
 //! Dead messages: buried, decided on and replayed by the connection that writes, each call in a transaction of its own.
 //! And what becomes of the processed ones in the end.
 
-use diesel::dsl::{max, min};
+use std::collections::BTreeSet;
+
+use diesel::dsl::{exists, max, min};
 use diesel::prelude::*;
+use diesel::select;
 use diesel::sql_types::BigInt;
 use earmark_application::{
-    DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_PURGE_BATCH, MAX_DEAD_MESSAGES,
+    DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_PURGE_BATCH, MessagesForgotten,
     SourceName, StoreError,
 };
+use earmark_domain::{InboxRecord, Processed};
 use jiff::Timestamp;
 
 use super::super::builder::first_rows;
 use super::super::error::store_error;
-use super::super::schema::dead_messages;
+use super::super::schema::{dead_messages, inbox};
 use super::super::statement::statement;
 use crate::sql::decode::counter;
-use crate::sql::inbox::surely_fits;
+use crate::sql::inbox::{at_most, fits};
 
-/// Forgets messages that were processed before an instant, the oldest first; answers how many.
-pub(in crate::sqlite) fn forget(connection: &mut SqliteConnection, before: Timestamp) -> Result<usize, StoreError> {
-    // By hand: a DELETE of the first rows. Each is looked at by its own age: what a clock that went wrong has dated otherwise
-    // takes no other with it.
-    const FORGET: &str = "DELETE FROM inbox \
-         WHERE number IN (SELECT number FROM inbox ORDER BY number LIMIT 1000) AND processed_at < ?";
-    const { assert!(INBOX_PURGE_BATCH == 1_000, "as the statement has it") };
-    statement::<()>(FORGET)
-        .integer(before.as_microsecond())
-        .write(connection)
-        .map_err(store_error)
+/// Forgets messages that were processed before an instant: of a number behind one that has been looked at, each by its own
+/// age.
+///
+/// They lie in the order in which they were processed, so that what is not old has nothing old behind it; but a clock that
+/// was ahead has dated some of them in its future. Those are passed over: they are younger than the newest one of all.
+pub(in crate::sqlite) fn forget(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+    after: u64,
+) -> Result<MessagesForgotten, StoreError> {
+    let (before, after) = (before.as_microsecond(), i64::try_from(after).unwrap_or(i64::MAX));
+    let page = inbox::table
+        .filter(inbox::number.gt(after))
+        .order(inbox::number)
+        .select((inbox::number, inbox::processed_at));
+    let page: Vec<(i64, i64)> = first_rows(page.load_iter(connection), INBOX_PURGE_BATCH)?;
+    let Some((last, youngest)) = page.last().copied() else {
+        return Ok(MessagesForgotten {
+            messages: 0,
+            next: None,
+        });
+    };
+    let newest = inbox::table.order(inbox::number.desc()).select(inbox::processed_at);
+    let newest: i64 = newest.first(connection).map_err(store_error)?;
+    let old = inbox::table
+        .filter(inbox::number.gt(after).and(inbox::number.le(last)))
+        .filter(inbox::processed_at.lt(before));
+    let messages = diesel::delete(old).execute(connection).map_err(store_error)? as u64;
+    let may_be_more = page.len() == INBOX_PURGE_BATCH && (messages > 0 || youngest > newest);
+    Ok(MessagesForgotten {
+        messages,
+        next: may_be_more.then_some(last.unsigned_abs()),
+    })
 }
 
-/// Puts messages aside that are not there; `false`: there would be too many.
+/// Puts messages aside that are not there and were not carried out; `false`: there would be too many.
 pub(in crate::sqlite) fn bury(
     connection: &mut SqliteConnection,
     source: &SourceName,
     messages: &[DeadMessage],
 ) -> Result<bool, StoreError> {
-    if !fits(connection, source, messages.len()).map_err(store_error)? {
-        return Ok(false);
-    }
+    let of_source = dead_messages::table.filter(dead_messages::source.eq(source.as_str()));
+    let mut new = BTreeSet::new();
+    let mut to_bury = Vec::with_capacity(messages.len());
     for message in messages {
+        let is_new = message.id.is_empty()
+            || new.insert(message.id.as_str()) && is_new(connection, source, &message.id).map_err(store_error)?;
+        if is_new {
+            to_bury.push(message);
+        }
+    }
+    let ends: QueryResult<(Option<i64>, Option<i64>)> = (|| {
+        let first = of_source.select(min(dead_messages::number)).get_result(connection)?;
+        let last = of_source.select(max(dead_messages::number)).get_result(connection)?;
+        Ok((first, last))
+    })();
+    let (first, last) = ends.map_err(store_error)?;
+    let most = first.zip(last).map_or(0, |(first, last)| at_most(first, last));
+    if !fits(most, to_bury.len() as u64) {
+        let dead: i64 = of_source.count().get_result(connection).map_err(store_error)?;
+        if !fits(dead.unsigned_abs(), to_bury.len() as u64) {
+            return Ok(false);
+        }
+    }
+    for message in to_bury {
         diesel::insert_into(dead_messages::table)
             .values((
                 dead_messages::source.eq(source.as_str()),
                 dead_messages::message_id.eq(message.id.as_str()),
+                dead_messages::correlation_id.eq(message.correlation_id.as_deref()),
                 dead_messages::reason.eq(message.reason.as_str()),
                 dead_messages::attempts.eq(i64::from(message.attempts)),
                 dead_messages::since.eq(message.since.as_microsecond()),
@@ -51,25 +98,48 @@ pub(in crate::sqlite) fn bury(
                 dead_messages::bytes.eq(counter(message.bytes)),
                 dead_messages::body.eq(message.body.as_slice()),
             ))
-            .on_conflict_do_nothing()
             .execute(connection)
             .map_err(store_error)?;
     }
     Ok(true)
 }
 
-fn fits(connection: &mut SqliteConnection, source: &SourceName, more: usize) -> QueryResult<bool> {
-    let of_source = dead_messages::table.filter(dead_messages::source.eq(source.as_str()));
-    let first: Option<i64> = of_source.select(min(dead_messages::number)).get_result(connection)?;
-    let last: Option<i64> = of_source.select(max(dead_messages::number)).get_result(connection)?;
-    if first
-        .zip(last)
-        .is_none_or(|(first, last)| surely_fits(first, last, more))
-    {
-        return Ok(true);
+/// Whether a message is neither dead yet nor carried out.
+fn is_new(connection: &mut SqliteConnection, source: &SourceName, id: &str) -> QueryResult<bool> {
+    let dead = dead_messages::table
+        .filter(dead_messages::source.eq(source.as_str()))
+        .filter(dead_messages::message_id.eq(id).and(dead_messages::message_id.ne("")));
+    if select(exists(dead)).get_result(connection)? {
+        return Ok(false);
     }
-    let count: i64 = of_source.count().get_result(connection)?;
-    Ok(count.unsigned_abs() + more as u64 <= MAX_DEAD_MESSAGES)
+    let carried_out = inbox::table
+        .filter(inbox::source.eq(source.as_str()).and(inbox::message_id.eq(id)))
+        .filter(inbox::refusal.is_null());
+    select(exists(carried_out))
+        .get_result(connection)
+        .map(|known: bool| !known)
+}
+
+/// Drops the dead messages whose commands are carried out now: they were buried by an instance that could not do it.
+pub(super) fn drop_carried_out(connection: &mut SqliteConnection, messages: &[InboxRecord]) -> Result<(), StoreError> {
+    let carried_out = messages.iter().filter(|message| message.ended == Processed::Done);
+    let carried_out: Vec<&InboxRecord> = carried_out.collect();
+    // This runs with every message, and mostly there are no dead ones at all.
+    let any = select(exists(dead_messages::table.select(dead_messages::number)));
+    if carried_out.is_empty() || !any.get_result::<bool>(connection).map_err(store_error)? {
+        return Ok(());
+    }
+    for InboxRecord { id, .. } in carried_out {
+        let of_message = dead_messages::table
+            .filter(dead_messages::source.eq(id.source()))
+            .filter(
+                dead_messages::message_id
+                    .eq(id.id())
+                    .and(dead_messages::message_id.ne("")),
+            );
+        diesel::delete(of_message).execute(connection).map_err(store_error)?;
+    }
+    Ok(())
 }
 
 /// Decides on a number of dead messages.

@@ -20,6 +20,7 @@ use super::super::error::{expect_rows, store_error};
 use super::super::rows::{batch_values, line_values, order_values, product_values};
 use super::super::schema::{batches, dispatches, events, further_allocations, inbox, lines, orders, products};
 use super::super::statement::Statement;
+use super::dead_messages::drop_carried_out;
 use super::insert::{Insert, insert_into};
 use super::search_index::write_search_index;
 use crate::sql::decode::counter;
@@ -50,6 +51,7 @@ pub(super) fn write(
     last: i64,
 ) -> Result<(), StoreError> {
     write_inbox(connection, &changes.inbox)?;
+    drop_carried_out(connection, &changes.inbox)?;
     for released in &changes.released {
         expect_one(release(connection, released))?;
     }

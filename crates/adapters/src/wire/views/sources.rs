@@ -137,6 +137,7 @@ mod tests {
                 number: 1,
                 source: SourceName::new("orders"),
                 id: String::new(),
+                correlation_id: None,
                 body: body.to_vec(),
                 bytes,
                 is_whole: true,

@@ -46,6 +46,7 @@ pub(super) async fn write(conn: &Session, changes: &ChangeSet) -> Result<(), Sto
     try_join!(
         avoid_index_scans(conn, finds_by_list),
         run(conn, changes.inbox.len(), || inbox::insert(&changes.inbox)),
+        inbox::drop_carried_out(conn, &changes.inbox),
         run(conn, changes.released.len(), || units::release(&changes.released)),
         run(conn, changes.returned.len(), || units::undo_dispatch(&changes.returned)),
         run(conn, new_products.len(), || products::insert(&new_products)),
