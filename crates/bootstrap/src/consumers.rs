@@ -10,8 +10,10 @@ use crate::app::App;
 
 /// A source of commands.
 pub(crate) struct Source {
-    /// Its name: the actor of the events that its commands cause.
+    /// Its name: the actor of the events that its commands cause, and what its dead messages are found by.
     pub(crate) name: SourceName,
+    /// Where it is, without what is secret.
+    pub(crate) address: String,
     /// What delivers its messages.
     pub(crate) source: Arc<dyn CommandSource>,
     /// What reads them.
@@ -36,7 +38,10 @@ impl Consumers {
         };
         let consumers: Vec<Arc<Consumer>> = sources
             .into_iter()
-            .map(|Source { name, source, format }| Arc::new(Consumer::new(name, source, format, ports.clone())))
+            .map(|source| {
+                tracing::info!(source = %source.name, address = source.address, "commands are taken");
+                Arc::new(Consumer::new(source.name, source.source, source.format, ports.clone()))
+            })
             .collect();
         let mut jobs = JoinSet::new();
         for consumer in &consumers {

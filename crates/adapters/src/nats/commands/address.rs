@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use earmark_application::SourceName;
+
 use super::super::address::{SCHEME, is_stream_name, take_replicas, take_stream, write_public};
 use crate::broker::incoming::take_ack_wait;
 use crate::broker::{AddressError, BrokerAddress};
@@ -14,11 +16,12 @@ const DEFAULT_DURABLE: &str = "earmark";
 /// The address of a stream that commands come from:
 /// `nats://[user:password@]host[:port][,host[:port]…]/STREAM[?durable=earmark&replicas=3&ack_wait=30]`, or `tls://…`.
 ///
-/// As text it has neither the user nor the password nor the parameters, and so names the source.
+/// As text it has neither the user nor the password nor the parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NatsCommandsAddress {
     pub(super) broker: BrokerAddress,
     pub(super) stream: String,
+    source: SourceName,
     /// The name of the consumer, which all instances share.
     pub(super) durable: String,
     /// How many servers keep a stream that is made here.
@@ -41,9 +44,13 @@ impl FromStr for NatsCommandsAddress {
         let ack_wait = take_ack_wait(&mut broker)?;
         broker.no_more_parameters()?;
         let stream = take_stream(&mut broker)?;
+        let source = SourceName::of("nats", &stream).ok_or(AddressError::Path(
+            "the name of a stream: for commands it has at most 195 characters",
+        ))?;
         Ok(Self {
             broker,
             stream,
+            source,
             durable: durable.unwrap_or_else(|| DEFAULT_DURABLE.to_owned()),
             replicas,
             ack_wait,
@@ -52,10 +59,10 @@ impl FromStr for NatsCommandsAddress {
 }
 
 impl NatsCommandsAddress {
-    /// What ids of its messages name as their source. It names no server: streams of one name share their ids.
+    /// The name of the source: what the ids of its messages name, wherever its servers are.
     #[must_use]
-    pub fn id_source(&self) -> String {
-        format!("nats/{}", self.stream)
+    pub const fn source(&self) -> &SourceName {
+        &self.source
     }
 }
 
@@ -81,6 +88,8 @@ mod tests {
         );
         assert_eq!(address.to_string(), "nats://one:4222,two:4333/COMMANDS");
         let short: NatsCommandsAddress = "nats://one/COMMANDS".parse().expect("a sound address");
+        assert_eq!(address.source().as_str(), "nats/COMMANDS");
+        assert_eq!(short.source(), address.source(), "the servers may move");
         assert_eq!(
             (short.durable.as_str(), short.replicas, short.ack_wait),
             ("earmark", 1, Duration::from_secs(30))
@@ -89,7 +98,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
+        let long = format!("nats://host/{}", "S".repeat(196));
         for bad in [
+            &long,
             "nats://host",
             "nats://host/S?durable=a.b",
             "nats://host/S?durable=",

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, AckKind};
 use async_nats::{Client, Subject};
-use earmark_application::{Clock, DeliveryId, Message, Reply, SourceError};
+use earmark_application::{Clock, DeliveryId, Message, Reply, SourceError, SourceName};
 use futures::FutureExt;
 use futures::future::{Either, select};
 
@@ -48,7 +48,7 @@ struct Delivery {
 pub(super) struct CommandSession {
     session: Session,
     /// What ids of messages name as their source.
-    source: String,
+    source: SourceName,
     /// The subjects of the stream.
     subjects: Vec<String>,
     inbox: tokio::sync::Mutex<Inbox>,
@@ -98,7 +98,7 @@ impl CommandSession {
         let pulls = session.ask(clock, listening).await?;
         let mut this = Self {
             session,
-            source: address.id_source(),
+            source: address.source().clone(),
             subjects,
             inbox: tokio::sync::Mutex::new(Inbox {
                 pulls,
@@ -190,7 +190,7 @@ impl CommandSession {
             let delivery = DeliveryId(numbers.fetch_add(1, Ordering::Relaxed));
             let context = self.session.context().clone();
             let message = jetstream::Message { message, context };
-            let read = message::read(&message, &self.source, &self.subjects, delivery)?;
+            let read = message::read(&message, self.source.as_str(), &self.subjects, delivery)?;
             let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
             delivered.insert(
                 delivery,

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use earmark_application::{Body, Clock, CommandSource, DeliveryId, Message, Reply, SourceError};
+use earmark_application::{Body, Clock, CommandSource, DeliveryId, Message, Reply, SourceError, SourceName};
 use futures::future::select;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisError, Script};
@@ -58,6 +58,12 @@ struct Session {
 }
 
 impl RedisChannelSource {
+    /// The name of the source, on whichever server. A stream of the same name is another one.
+    #[must_use]
+    pub fn name() -> SourceName {
+        SourceName::new(&format!("redis-channel/{CHANGE_BATCH_QUANTITY}"))
+    }
+
     /// A source on the server of this address, for an instance whose name no other has. It connects when messages are
     /// asked for.
     #[must_use]

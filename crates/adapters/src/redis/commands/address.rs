@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use earmark_application::SourceName;
+
 use super::super::address::{SCHEME, one_host, take_database, take_name, write_public};
 use crate::broker::incoming::take_ack_wait;
 use crate::broker::{AddressError, BrokerAddress};
@@ -17,12 +19,13 @@ const DEFAULT_GROUP: &str = "earmark";
 /// The address of a server that commands come from:
 /// `redis://[user:password@]host[:port][/db][?stream=earmark:commands&group=earmark&ack_wait=30]`, or `rediss://…`.
 ///
-/// As text it has neither the user nor the password nor the group, and so names the source.
+/// As text it has neither the user nor the password nor the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedisCommandsAddress {
     pub(in super::super) broker: BrokerAddress,
     pub(in super::super) database: u16,
     pub(super) stream: String,
+    source: SourceName,
     /// The name of the consumer group, which all instances share.
     pub(super) group: String,
     /// How long an entry that was delivered waits for an acknowledgement until another instance takes it.
@@ -39,9 +42,15 @@ impl FromStr for RedisCommandsAddress {
         let group = take_name(&mut broker, "group")?;
         let ack_wait = take_ack_wait(&mut broker)?;
         broker.no_more_parameters()?;
+        let stream = stream.unwrap_or_else(|| DEFAULT_STREAM.to_owned());
+        let source = SourceName::of("redis", &stream).ok_or(AddressError::Value {
+            name: "stream",
+            wanted: "a name of at most 194 characters, none of them a control character",
+        })?;
         Ok(Self {
             database: take_database(&mut broker)?,
-            stream: stream.unwrap_or_else(|| DEFAULT_STREAM.to_owned()),
+            stream,
+            source,
             group: group.unwrap_or_else(|| DEFAULT_GROUP.to_owned()),
             ack_wait,
             broker,
@@ -50,16 +59,16 @@ impl FromStr for RedisCommandsAddress {
 }
 
 impl RedisCommandsAddress {
+    /// The name of the source: what the ids of its messages name, wherever its server is.
+    #[must_use]
+    pub const fn source(&self) -> &SourceName {
+        &self.source
+    }
+
     /// The server, which all of its databases share the channels of: `host:port`.
     #[must_use]
     pub fn server(&self) -> String {
         self.broker.hosts[0].to_string()
-    }
-
-    /// What ids of its messages name as their source. It names no server: streams of one name share their ids.
-    #[must_use]
-    pub fn id_source(&self) -> String {
-        format!("redis/{}", self.stream)
     }
 }
 
@@ -84,6 +93,7 @@ mod tests {
         );
         assert_eq!(address.to_string(), "rediss://cache:6380/3?stream=desk");
         assert_eq!(address.server(), "cache:6380");
+        assert_eq!(address.source().as_str(), "redis/desk");
         let short: RedisCommandsAddress = "redis://cache".parse().expect("a sound address");
         assert_eq!((short.database, short.group.as_str()), (0, DEFAULT_GROUP));
         assert_eq!(short.to_string(), "redis://cache:6379/0?stream=earmark%3Acommands");
@@ -91,7 +101,10 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
+        let long = format!("redis://cache?stream={}", "s".repeat(195));
         for bad in [
+            &long,
+            "redis://cache?stream=a%0Ab",
             "redis://one,two",
             "redis://cache/x",
             "redis://cache?stream=",

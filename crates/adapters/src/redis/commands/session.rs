@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use earmark_application::{Clock, DeliveryId, Message, Reply, SourceError};
+use earmark_application::{Clock, DeliveryId, Message, Reply, SourceError, SourceName};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either, select};
 use redis::aio::MultiplexedConnection;
@@ -29,7 +29,7 @@ pub(super) struct CommandSession {
     address: Arc<RedisCommandsAddress>,
     consumer: Arc<str>,
     /// What ids of messages name as their source.
-    source: String,
+    source: SourceName,
     acting: MultiplexedConnection,
     inbox: tokio::sync::Mutex<Inbox>,
     /// What was delivered and is not acknowledged, with its id in the stream.
@@ -85,7 +85,7 @@ impl CommandSession {
         Ok(Self {
             address: Arc::clone(address),
             consumer: Arc::clone(consumer),
-            source: address.id_source(),
+            source: address.source().clone(),
             acting,
             inbox: tokio::sync::Mutex::new(Inbox {
                 reading,
@@ -187,7 +187,7 @@ impl CommandSession {
             let delivery = DeliveryId(numbers.fetch_add(1, Ordering::Relaxed));
             let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
             delivered.insert(delivery, entry.id.clone());
-            inbox.ready.push_back(entry.message(&self.source, delivery)?);
+            inbox.ready.push_back(entry.message(self.source.as_str(), delivery)?);
         }
         Ok(())
     }

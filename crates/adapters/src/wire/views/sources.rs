@@ -13,8 +13,8 @@ use crate::wire::text::Text;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = Source))]
 pub struct SourceJson<'a> {
-    /// Its name: its address, without what is secret in it.
-    #[cfg_attr(feature = "schema", schema(example = "nats://broker:4222/ORDERS"))]
+    /// Its name: the kind of its broker, and its stream there.
+    #[cfg_attr(feature = "schema", schema(example = "nats/ORDERS"))]
     pub name: &'a str,
     /// How many dead messages it has.
     pub dead: u64,
