@@ -28,24 +28,28 @@ fn answers(parts: &mut Parts) {
     let message = json!({
         "name": ANSWER,
         "title": "The answer to a command",
-        "summary": "The status and the body that the single call would have had.",
+        "summary": "The status and the body that the single call would have had. Only a product that was set, a message \
+                    that was carried out before, and a problem that is told by its words alone are answered otherwise.",
         "contentType": "application/json",
-        "payload": {"anyOf": [schema("BulkAnswer"), unreadable()]},
+        "payload": {"anyOf": [schema("BulkAnswer"), product_set(), carried_out_before(), problem_in_words()]},
         "tags": [{"name": "commands"}],
-        "examples": [{
-            "name": "refused",
-            "payload": {
-                "status": 404,
-                "body": {
-                    "type": "/problems/unknown_sku",
-                    "title": "Unknown SKU",
+        "examples": [
+            {
+                "name": "refused",
+                "payload": {
                     "status": 404,
-                    "detail": "there is no product LAMP-RED",
-                    "code": "unknown_sku",
-                    "skus": ["LAMP-RED"],
+                    "body": {
+                        "type": "/problems/unknown_sku",
+                        "title": "Unknown SKU",
+                        "status": 404,
+                        "detail": "there is no product LAMP-RED",
+                        "code": "unknown_sku",
+                        "skus": ["LAMP-RED"],
+                    },
                 },
             },
-        }],
+            {"name": "again", "payload": {"status": 200, "unchanged": true, "body": {"already_processed": true}}},
+        ],
     });
     parts.message(ANSWER, message);
     let channel = json!({
@@ -65,28 +69,76 @@ fn answers(parts: &mut Parts) {
     parts.channel("redisAnswers", channel, [ANSWER]);
 }
 
-/// The answer to what is no command: every fault is in one text, since the message is kept aside with it.
-fn unreadable() -> Value {
-    let text = |meaning: &str| json!({"type": "string", "description": meaning});
+/// An answer with this status and a body of these members, which are always there.
+fn answer(description: &str, status: &Value, unchanged: Option<bool>, body: &Value) -> Value {
+    let required: Vec<&String> = body
+        .as_object()
+        .into_iter()
+        .flat_map(|members| members.keys())
+        .collect();
+    let mut properties = json!({
+        "status": status,
+        "body": {"type": "object", "required": required, "properties": body},
+    });
+    if let Some(unchanged) = unchanged {
+        properties["unchanged"] = json!({
+            "type": "boolean", "const": unchanged, "description": "The command has changed nothing.",
+        });
+    }
     json!({
         "type": "object",
-        "description": "The answer to a message that can't be read.",
-        "required": ["status", "body"],
-        "properties": {
-            "status": {"type": "integer", "description": "The status of the problem."},
-            "body": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail", "code"],
-                "properties": {
-                    "type": text("The path of a page that explains it."),
-                    "title": text("The same for every problem of the kind."),
-                    "status": {"type": "integer", "const": 422, "description": "The status of the problem."},
-                    "detail": text("Every fault, for people."),
-                    "code": {"type": "string", "const": "invalid_request", "description": "What went wrong."},
-                },
-            },
-        },
+        "description": description,
+        "required": properties.as_object().map(|members| members.keys().collect::<Vec<_>>()),
+        "properties": properties,
     })
+}
+
+/// The answer to the command that sets a product, which has read no more of it than that takes.
+fn product_set() -> Value {
+    let body = json!({
+        "sku": {"type": "string", "description": "The product."},
+        "name": {"type": ["string", "null"], "description": "Its name, if it has one."},
+        "safety_stock": {"type": "integer", "minimum": 0, "description": "Units kept back from new promises."},
+        "version": {"type": "integer", "minimum": 0, "description": "Its version now."},
+    });
+    let status = json!({"type": "integer", "const": 200, "description": "It is set."});
+    answer("A product that was set, without its stock.", &status, None, &body)
+}
+
+/// The answer to a message that comes again after it was carried out. Of what it was answered then nothing is kept.
+fn carried_out_before() -> Value {
+    let status = json!({"type": "integer", "const": 200, "description": "It is done."});
+    let meaning = "The message was carried out before, and what it says is not done again.";
+    let body = json!({"already_processed": {"type": "boolean", "const": true, "description": meaning}});
+    answer(
+        "The answer to a message that was carried out before, whatever it was answered then.",
+        &status,
+        Some(true),
+        &body,
+    )
+}
+
+/// A problem that is told by its words alone: every fault of a message that can't be read is in one text, since the
+/// message is kept aside with it, and of a refusal that is told again no more than its words is kept.
+fn problem_in_words() -> Value {
+    let text = |meaning: &str| json!({"type": "string", "description": meaning});
+    let status = json!({
+        "type": "integer", "minimum": 400, "maximum": 599, "description": "The status of the problem.",
+    });
+    let body = json!({
+        "type": text("The path of a page that explains it."),
+        "title": text("The same for every problem of the kind."),
+        "status": status,
+        "detail": text("What went wrong, for people: every fault of what can't be read."),
+        "code": text("What went wrong: a code, as the single call would have had it."),
+    });
+    answer(
+        "The answer to a message that can't be read, or that comes again after it was refused: a problem without the members \
+         that its kind has besides.",
+        &status,
+        None,
+        &body,
+    )
 }
 
 /// What a command is answered on, if the sender names a place.

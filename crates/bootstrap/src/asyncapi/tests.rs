@@ -1,14 +1,20 @@
 //! The document against its own schemas, and against the code that it describes.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
+use earmark_adapters::clock::SystemClock;
+use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::messages::{BookMessages, CommandMessages};
 use earmark_adapters::nats::subject_of;
 use earmark_adapters::redis::line_allocated;
+use earmark_adapters::wire::answers::kinds;
 use earmark_adapters::wire::{EventJson, fact_from_json};
-use earmark_application::{Books, BooksId, EncodedEvent, Epoch, MessageFormat};
-use earmark_domain::{EVENT_TYPES, OrderId, Sku, Subject};
+use earmark_application::{
+    Books, BooksId, CommandError, EncodedEvent, Engine, EngineSettings, Envelope, Epoch, MessageFormat, NoMeter,
+    Principal,
+};
+use earmark_domain::{EVENT_TYPES, MessageId, OrderId, Outcome, Processed, Sku, Subject};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -147,7 +153,7 @@ fn the_messages_of_nats_are_as_the_code_makes_them() {
             .filter(|channel| channel["messages"].get(name).is_some())
             .map(|channel| {
                 let address = channel["address"].as_str().expect("an address");
-                let types = channel["parameters"]["type"]["enum"].as_array().expect("types");
+                let types = channel["parameters"]["type"]["examples"].as_array().expect("types");
                 assert!(types.contains(&json!(name)));
                 address.replace("{type}", name).replace("{sku}", "LAMP-RED")
             })
@@ -178,11 +184,139 @@ fn the_examples_of_commands_are_read_and_answers_are_as_the_document_says() {
     }
     let counted = example("ChangeBatchQuantity").to_string();
     assert_eq!(read(&BookMessages, &counted), Ok("change_batch"));
+}
+
+/// What the document says is wrong with an answer.
+fn faults_of(schema: &Validator, answer: &str) -> Vec<String> {
+    let answer: Value = serde_json::from_str(answer).expect("JSON");
+    schema.iter_errors(&answer).map(|fault| fault.to_string()).collect()
+}
+
+/// A day with every command. The last two are refused.
+const DAY: [&str; 20] = [
+    r#"{"create_batch": {"reference": "b-1", "sku": "LAMP", "quantity": 20, "eta": "2999-01-01"}}"#,
+    r#"{"put_product": {"sku": "LAMP", "name": "A lamp"}}"#,
+    r#"{"change_batch": {"reference": "b-1", "quantity": 30}}"#,
+    r#"{"receive_batch": {"reference": "b-1", "quantity": 30}}"#,
+    r#"{"allocate": {"order_id": "o-1", "sku": "LAMP", "quantity": 2}}"#,
+    r#"{"place_order": {"order_id": "o-2", "lines": [{"sku": "LAMP", "quantity": 2}], "hold_seconds": 600}}"#,
+    r#"{"replace_order": {"order_id": "o-2", "lines": [{"sku": "LAMP", "quantity": 3}], "hold_seconds": 600}}"#,
+    r#"{"confirm_order": {"order_id": "o-2"}}"#,
+    r#"{"change_order": {"order_id": "o-2", "priority": 5}}"#,
+    r#"{"change_line": {"order_id": "o-2", "line_id": "LAMP", "quantity": 4}}"#,
+    r#"{"dispatch_order": {"order_id": "o-2"}}"#,
+    r#"{"undo_dispatch": {"order_id": "o-2"}}"#,
+    r#"{"reallocate": {"sku": "LAMP"}}"#,
+    r#"{"quote": {"lines": [{"sku": "LAMP", "quantity": 1}]}}"#,
+    r#"{"cancel_line": {"order_id": "o-2", "line_id": "LAMP"}}"#,
+    r#"{"cancel_order": {"order_id": "o-1"}}"#,
+    r#"{"undo_receipt": {"reference": "b-1"}}"#,
+    r#"{"cancel_batch": {"reference": "b-1"}}"#,
+    r#"{"allocate": {"order_id": "o-3", "sku": "LAMP", "quantity": 2}}"#,
+    r#"{"change_batch": {"reference": "nowhere", "quantity": 2}}"#,
+];
+
+#[tokio::test]
+async fn every_command_is_answered_as_the_document_says_and_so_is_what_comes_again() {
+    let store = Arc::new(MemoryStore::new());
+    let (engine, lanes) = Engine::new(
+        Arc::clone(&store) as _,
+        store,
+        Arc::new(SystemClock::new()),
+        Arc::new(NoMeter),
+        EngineSettings::default(),
+    );
+    for lane in lanes {
+        tokio::spawn(lane.run());
+    }
     let answer = schema("/components/messages/Answer/payload");
-    let refused = CommandMessages.unreadable("it is no JSON");
-    let refused: Value = serde_json::from_str(&refused).expect("JSON");
-    let faults: Vec<String> = answer.iter_errors(&refused).map(|fault| fault.to_string()).collect();
-    assert!(faults.is_empty(), "{refused}: {faults:?}");
+    let mut known = BTreeSet::new();
+    for round in ["first", "again"] {
+        for (number, body) in DAY.iter().enumerate() {
+            let command = CommandMessages.read(body.as_bytes()).expect(body);
+            let id = MessageId::new("nats/ORDERS", &number.to_string()).expect("an id");
+            let envelope = Envelope {
+                message_id: Some(id),
+                ..Envelope::new(command, Principal::new("desk"), "request".into())
+            };
+            let answered = engine.execute(envelope).await;
+            assert_eq!(
+                answered.is_ok(),
+                round == "again" || number < 18,
+                "{round} {body}: {answered:?}"
+            );
+            let told = CommandMessages.answer(&answered);
+            let faults = faults_of(&answer, &told);
+            assert!(faults.is_empty(), "{round} {body}: {told} {faults:?}");
+            let command: Value = serde_json::from_str(body).expect("JSON");
+            known.extend(command.as_object().into_iter().flat_map(|named| named.keys().cloned()));
+        }
+    }
+    let commands = DOCUMENT["components"]["schemas"]["BulkCommand"]["oneOf"].as_array();
+    let commands = commands.expect("commands").iter().map(|command| {
+        let named = command["required"][0].as_str();
+        named.expect("a name").to_owned()
+    });
+    assert_eq!(known, commands.collect());
+}
+
+#[test]
+fn a_problem_of_every_kind_that_is_told_by_its_words_is_as_the_document_says() {
+    let answer = schema("/components/messages/Answer/payload");
+    for kind in kinds::ALL {
+        let words = format!("{}: it is so", kind.code);
+        let again = Ok(Outcome::AlreadyProcessed(Processed::Refused(words.clone())));
+        let formats: [&dyn MessageFormat; 2] = [&CommandMessages, &BookMessages];
+        for format in formats {
+            for told in [format.answer(&again), format.unreadable(&words)] {
+                let faults = faults_of(&answer, &told);
+                assert!(faults.is_empty(), "{told}: {faults:?}");
+                assert!(told.contains(kind.code), "{told}");
+            }
+        }
+    }
+    for error in [
+        CommandError::Busy,
+        CommandError::Unavailable,
+        CommandError::Internal,
+        CommandError::ShuttingDown,
+    ] {
+        let told = CommandMessages.answer(&Err(error));
+        assert_eq!(faults_of(&answer, &told), [""; 0], "{told}");
+    }
+    for not_so in [
+        r#"{"status": 200, "body": {"already_processed": false}}"#,
+        r#"{"status": 404, "body": {"code": "unknown_sku"}}"#,
+        r#"{"status": 200, "body": {"type": "/problems/x", "title": "x", "status": 200, "detail": "x", "code": "x"}}"#,
+    ] {
+        assert_ne!(faults_of(&answer, not_so), [""; 0], "{not_so}");
+    }
+}
+
+#[test]
+fn an_event_of_a_type_that_was_added_later_passes_and_one_of_a_known_type_is_held_to_its_schema() {
+    let any = schema("/components/schemas/Event");
+    for name in EVENT_TYPES {
+        let example = &DOCUMENT["components"]["messages"][name]["examples"][0]["payload"];
+        let faults = faults_of(&any, &example.to_string());
+        assert!(faults.is_empty(), "{name}: {faults:?}");
+        let mut later = example.clone();
+        later["type"] = json!("CountedByDrone");
+        later["data"] = json!({"drone": 7});
+        let faults = faults_of(&any, &later.to_string());
+        assert!(faults.is_empty(), "{faults:?}");
+        later["type"] = json!(name);
+        later["data"] = json!("none");
+        assert!(!any.is_valid(&later), "{name} has other data");
+        later["type"] = json!("CountedByDrone");
+        later["sequence"] = json!("seven");
+        assert!(!any.is_valid(&later), "what all events have in common holds for it too");
+    }
+    let batch = schema("/components/messages/EventBatch/payload");
+    let mut later = DOCUMENT["components"]["messages"]["EventBatch"]["examples"][0]["payload"].clone();
+    later[0]["type"] = json!("earmark.CountedByDrone");
+    later[0]["data"]["type"] = json!("CountedByDrone");
+    assert!(batch.is_valid(&later));
 }
 
 #[test]
