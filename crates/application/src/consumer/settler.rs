@@ -3,7 +3,7 @@
 //! In this order, so that a crash in between loses nothing: the effects of a message are stored, with how it ended; then
 //! it is buried, then answered, then acknowledged. Delivered again, it goes the same way from wherever it had got to.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -21,6 +21,9 @@ const FULL_PAUSE: Duration = Duration::from_secs(5);
 
 /// How often is tried again what has no answer while the source is drained. What is left then is delivered again.
 const MAX_DRAINING_ATTEMPTS: u32 = 5;
+
+/// How many different reasons of messages that are lost are logged: one each, since they are the last trace of these.
+const MAX_LOGGED_REASONS: usize = 100;
 
 /// What became of dead messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +169,7 @@ impl<'a> Settler<'a> {
         }
         while buried == Buried::Full {
             if self.shared.is_draining() {
-                return;
+                break;
             }
             self.session.awaiting(self.shared.pause(FULL_PAUSE)).await;
             buried = self.bury(&letters).await;
@@ -176,7 +179,30 @@ impl<'a> Settler<'a> {
                 self.shared.notice_dead(letters.len(), &letter.reason);
             }
             self.acknowledge(dead).await;
+        } else {
+            self.leave(&letters);
         }
+    }
+
+    /// Leaves dead messages that could not be put aside before the source was drained. They are delivered again or, where
+    /// nothing is, lost: what was wrong with them is then said here for the last time.
+    fn leave(&self, letters: &[DeadMessage]) {
+        let (source, messages) = (&self.shared.name, letters.len());
+        if self.shared.source.redelivers() {
+            tracing::warn!(source = %source, messages, "dead messages are not put aside yet; they are delivered again");
+            return;
+        }
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for letter in letters {
+            *reasons.entry(&letter.reason).or_default() += 1;
+        }
+        for (reason, messages) in reasons.iter().take(MAX_LOGGED_REASONS) {
+            tracing::error!(source = %source, messages, reason, "dead messages are lost");
+        }
+        if reasons.len() > MAX_LOGGED_REASONS {
+            tracing::error!(source = %source, messages, "dead messages are lost, some of them for further reasons");
+        }
+        self.shared.ports.meter.died(source, messages as u64);
     }
 
     /// Puts dead messages aside, as soon as the store answers.
@@ -193,7 +219,6 @@ impl<'a> Settler<'a> {
             }
             failures += 1;
             if self.shared.is_draining() && failures > MAX_DRAINING_ATTEMPTS {
-                tracing::warn!(source = %self.shared.name, messages = letters.len(), "messages could not be put aside");
                 return Buried::GivenUp;
             }
             self.session.awaiting(self.shared.back_off(failures)).await;

@@ -212,3 +212,18 @@ async fn a_message_that_comes_again_after_its_replay_is_known() {
     assert_eq!(shop.effects(), ["o-1"]);
     assert_eq!(instance.figures.repeated.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_events_of_a_replay_belong_to_the_request_of_the_message_and_nobody_is_answered() {
+    let (source, shop) = (Source::new(), Arc::<Shop>::default());
+    let _instance = Instance::start(&source, &shop);
+    source.send_for("m-1", Some("request-7"), Body::Whole(b"{".to_vec()));
+    until("it is buried", || shop.dead().len() == 1).await;
+    for message in locked(&shop.dead).values_mut() {
+        message.replayed = true;
+        message.body = b"allocate o-1 1".to_vec();
+    }
+    until("it is carried out", || shop.dead().is_empty()).await;
+    assert_eq!(*locked(&shop.correlation_ids), ["request-7".to_owned()].into());
+    assert_eq!(locked(&source.replies).len(), 1, "when it was buried");
+}

@@ -79,6 +79,22 @@ async fn what_has_no_answer_while_it_drains_is_delivered_again_or_put_aside_wher
     }
 }
 
+/// The others are delivered again, and counted then.
+#[tokio::test(start_paused = true)]
+async fn what_no_room_is_left_for_while_it_drains_is_counted_where_it_is_lost() {
+    for source in [Source::new(), Source::channel()] {
+        let shop = Arc::<Shop>::default();
+        *locked(&shop.is_full) = true;
+        let instance = Instance::start(&source, &shop);
+        let id = if source.forgetful { "" } else { "m-1" };
+        source.send(id, "{");
+        pause(Duration::from_secs(5)).await;
+        instance.consumer.drain();
+        ended(&instance).await;
+        assert_eq!(instance.figures.all(), [1, 0, u64::from(source.forgetful), 0]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_is_closed_too_early_loses_nothing() {
     let (source, shop) = (Source::new(), Arc::<Shop>::default());

@@ -1,6 +1,6 @@
 //! A store in memory, with its inbox and its dead messages.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct Shop {
     inbox: Mutex<BTreeMap<MessageId, Processed>>,
     /// The orders of the allocations, in the order in which they were stored.
     pub(crate) effects: Mutex<Vec<String>>,
+    /// The ids of the requests that their events belong to.
+    pub(crate) correlation_ids: Mutex<BTreeSet<String>>,
     pub(crate) dead: Mutex<BTreeMap<u64, DeadMessage>>,
     pub(crate) is_full: Mutex<bool>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
@@ -119,6 +121,8 @@ impl Store for Shop {
                 _ => None,
             });
             locked(&self.effects).extend(orders);
+            let events = decided.changes.events.iter();
+            locked(&self.correlation_ids).extend(events.map(|event| event.correlation_id.to_string()));
             decided
         };
         self.step().await;

@@ -97,12 +97,17 @@ impl Source {
     }
 
     pub(crate) fn send_body(&self, id: &str, body: Body) {
+        self.send_for(id, None, body);
+    }
+
+    /// Sends a message that belongs to a request.
+    pub(crate) fn send_for(&self, id: &str, correlation_id: Option<&str>, body: Body) {
         let id = (!id.is_empty()).then(|| MessageId::new("stream", id).expect("an id"));
         let reply_to = id.as_ref().map(|id| Arc::from(format!("to {}", id.id())));
         locked(&self.stream).queue.push_back(Message {
             id,
             body,
-            correlation_id: None,
+            correlation_id: correlation_id.map(Arc::from),
             reply_to,
             delivery: DeliveryId(0),
         });
