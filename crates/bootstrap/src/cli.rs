@@ -152,8 +152,8 @@ Beside a service on SQLite, use /v1/sources instead.
 
 Examples:
   earmark commands list
-  earmark commands dead nats://broker:4222/ORDERS
-  earmark commands replay nats://broker:4222/ORDERS
+  earmark commands dead nats/ORDERS
+  earmark commands replay nats/ORDERS
 
 Exit codes: 0 success; 1 the database can't be read or written, or there is no such source; 2 a setting is wrong."
     )]

@@ -28,8 +28,17 @@ pub(crate) enum AccessMode {
     Serve,
     /// To write from the command line: a missing database is created, and the data must outlast the process.
     Write,
-    /// To read: the database must exist, and its schema is left as it is.
+    /// To change what is there from the command line: the database must exist, with a schema that is up to date.
+    Change,
+    /// To read: the same.
     Read,
+}
+
+impl AccessMode {
+    /// Whether a missing database is made, and a schema brought up to date.
+    const fn makes(self) -> bool {
+        matches!(self, Self::Serve | Self::Write)
+    }
 }
 
 /// The ports of the application, with adapters behind them.
@@ -56,16 +65,18 @@ pub(crate) struct Ports {
 /// When the store can't be opened.
 pub(crate) async fn wire(settings: &StoreSettings, calendar: &Calendar, mode: AccessMode) -> Result<Ports, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new().with_calendar(calendar.clone()));
-    let migrate = settings.migrate && mode != AccessMode::Read;
+    let migrate = settings.migrate && mode.makes();
     match &settings.url {
         StoreUrl::Sqlite(path) => {
-            if mode == AccessMode::Read {
+            if !mode.makes() {
                 must_exist(path)?;
             }
             let readers = settings.connections.map_or(DEFAULT_READERS, NonZeroUsize::get);
             let store = match mode {
                 AccessMode::Read => SqliteStore::open_to_read(path, readers).await,
-                AccessMode::Serve | AccessMode::Write => SqliteStore::open(path, readers, migrate).await,
+                AccessMode::Serve | AccessMode::Write | AccessMode::Change => {
+                    SqliteStore::open(path, readers, migrate).await
+                }
             };
             Ok(ports(Arc::new(store.map_err(failed)?), clock, "SQLite"))
         }

@@ -2,20 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use earmark_adapters::wire::events::{any_event_schema, event_schema};
-use earmark_application::{
-    DeadLetter, DeadLetterAction, LetterState, SubscriptionName, SubscriptionStatus, Subscriptions,
-};
+use earmark_application::{DeadLetter, DeadLetterAction, LetterState, SubscriptionName, SubscriptionStatus};
 use earmark_domain::EVENT_TYPES;
 
+use super::put_aside::{self, Chosen, Named, print_pages};
 use crate::failure::Failure;
 use crate::output::print;
 use crate::settings::Settings;
-use crate::wiring::{self, AccessMode};
-
-/// How many dead letters are read at once.
-const PAGE: usize = 500;
 
 /// Why a subscription that somebody has disabled is disabled.
 const BY_REQUEST: &str = "by request";
@@ -72,25 +67,6 @@ Exit codes: 0 success; 1 the schema could not be written; 2 there is no such typ
     Disable(Named),
 }
 
-/// A subscription.
-#[derive(Debug, Args)]
-pub(crate) struct Named {
-    /// The subscription, as `earmark events list` shows it
-    #[arg(value_name = "NAME")]
-    name: String,
-}
-
-/// Events of a subscription.
-#[derive(Debug, Args)]
-pub(crate) struct Chosen {
-    /// The subscription, as `earmark events list` shows it
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// The sequences of the events; all where none is given
-    #[arg(value_name = "SEQUENCE")]
-    sequences: Vec<u64>,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -99,42 +75,42 @@ pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<
     if let EventsCommand::Schema { event_type } = command {
         return schema(event_type.as_deref());
     }
-    let mode = match command {
-        EventsCommand::List | EventsCommand::Dead(_) => AccessMode::Read,
-        _ => AccessMode::Write,
-    };
-    let ports = wiring::wire(&settings.store, &settings.calendar, mode).await?;
-    let now = ports.clock.now();
-    let all = ports.subscriptions.subscriptions(now).await?;
-    let find = |name: &str| {
-        let name = SubscriptionName::new(name);
-        let found = all.iter().find(|status| status.name == name);
-        found.map(|status| status.name.clone()).ok_or_else(|| {
-            Failure::Failed(format!(
-                "there is no subscription {name}; `earmark events list` shows those there are"
-            ))
-        })
-    };
+    let changes = !matches!(command, EventsCommand::List | EventsCommand::Dead(_));
+    let ports = put_aside::open(settings, changes).await?;
     let store = &*ports.subscriptions;
+    let all = store.subscriptions(ports.clock.now()).await?;
+    let find = |Named { name }: &Named| {
+        let missing = format!("there is no subscription {name}; `earmark events list` shows those there are");
+        let found = put_aside::find(&all, |status| &status.name, &SubscriptionName::new(name), &missing);
+        found.map(|status| &status.name)
+    };
     match command {
         // It has been printed: no store is needed for it.
         EventsCommand::Schema { .. } => {}
         EventsCommand::List => list(&all)?,
-        EventsCommand::Dead(Named { name }) => dead(store, &find(name)?).await?,
+        EventsCommand::Dead(named) => {
+            let name = find(named)?;
+            let page_after = async |after, limit| store.dead_letters(name, after, limit).await;
+            print_pages(page_after, |letter| letter.sequence, line).await?;
+        }
         EventsCommand::Replay(chosen) => {
-            let events = decide(store, &find(&chosen.name)?, chosen, DeadLetterAction::Replay).await?;
+            let (name, sequences) = (find(&chosen.of)?, chosen.numbers());
+            let replay = DeadLetterAction::Replay;
+            let events = store.decide_on_dead_letters(name, sequences, replay).await?;
             print(format_args!("{events} events are delivered once more"))?;
         }
         EventsCommand::Skip(chosen) => {
-            let events = decide(store, &find(&chosen.name)?, chosen, DeadLetterAction::Skip).await?;
+            let (name, sequences) = (find(&chosen.of)?, chosen.numbers());
+            let skip = DeadLetterAction::Skip;
+            let events = store.decide_on_dead_letters(name, sequences, skip).await?;
             print(format_args!("{events} events are dropped"))?;
         }
-        EventsCommand::Enable(Named { name }) => {
-            store.disable(&find(name)?, None).await?;
+        EventsCommand::Enable(named) => {
+            store.disable(find(named)?, None).await?;
             print("enabled")?;
         }
-        EventsCommand::Disable(Named { name }) => {
-            store.disable(&find(name)?, Some(BY_REQUEST)).await?;
+        EventsCommand::Disable(named) => {
+            store.disable(find(named)?, Some(BY_REQUEST)).await?;
             print("disabled")?;
         }
     }
@@ -190,20 +166,6 @@ fn list(all: &[SubscriptionStatus]) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn dead(store: &dyn Subscriptions, name: &SubscriptionName) -> Result<(), Failure> {
-    let mut after = 0;
-    loop {
-        let page = store.dead_letters(name, after, PAGE).await?;
-        for letter in &page {
-            print(format_args!("{}", line(letter)))?;
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = last.sequence,
-            _ => return Ok(()),
-        }
-    }
-}
-
 fn line(letter: &DeadLetter) -> String {
     let sku = letter.sku.as_ref().map_or("-", |sku| sku.as_str());
     let state = match &letter.state {
@@ -212,14 +174,4 @@ fn line(letter: &DeadLetter) -> String {
         LetterState::Dead(reason) => format!("dead after {} attempts: {reason}", letter.attempts),
     };
     format!("{}\t{sku}\t{}\t{state}", letter.sequence, letter.since)
-}
-
-async fn decide(
-    store: &dyn Subscriptions,
-    name: &SubscriptionName,
-    chosen: &Chosen,
-    action: DeadLetterAction,
-) -> Result<u64, Failure> {
-    let sequences = (!chosen.sequences.is_empty()).then_some(chosen.sequences.as_slice());
-    Ok(store.decide_on_dead_letters(name, sequences, action).await?)
 }

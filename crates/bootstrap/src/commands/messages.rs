@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
-use earmark_application::{DeadMessage, DeadMessageAction, Inbox, SourceName, SourceStatus, decide_on_dead_messages};
+use clap::Subcommand;
+use earmark_application::{DeadMessage, DeadMessageAction, SourceName, SourceStatus, decide_on_dead_messages};
 
+use super::put_aside::{self, Chosen, Named, print_pages};
 use crate::failure::Failure;
 use crate::output::print;
 use crate::settings::Settings;
-use crate::wiring::{self, AccessMode};
-
-/// How many dead messages are read at once.
-const PAGE: usize = 500;
 
 /// How much of a message is shown, in characters: it has its place on a line.
 const SHOWN_CHARS: usize = 200;
@@ -31,42 +28,23 @@ Exit codes: 0 success; 1 the database can't be read; 2 a setting is wrong.")]
 A message is dead when it can't be read, or when its command was refused: somebody has to decide, by replay or by skip.
 
 Examples:
-  earmark commands dead nats://broker:4222/ORDERS")]
+  earmark commands dead nats/ORDERS")]
     Dead(Named),
     /// Try dead messages once more: all of a source, or some
     #[command(after_help = "\
-The service tries them within seconds. Each is carried out once, or is dead with one attempt more.
+A service that takes commands from the source tries them within seconds. Each is carried out once, or is dead with one attempt more.
 
 Examples:
-  earmark commands replay nats://broker:4222/ORDERS
-  earmark commands replay nats://broker:4222/ORDERS 17 18")]
+  earmark commands replay nats/ORDERS
+  earmark commands replay nats/ORDERS 17 18")]
     Replay(Chosen),
     /// Drop dead messages: all of a source, or some
     #[command(after_help = "\
 What they asked for is not done.
 
 Examples:
-  earmark commands skip nats://broker:4222/ORDERS 17")]
+  earmark commands skip nats/ORDERS 17")]
     Skip(Chosen),
-}
-
-/// A source.
-#[derive(Debug, Args)]
-pub(crate) struct Named {
-    /// The source, as `earmark commands list` shows it
-    #[arg(value_name = "NAME")]
-    name: String,
-}
-
-/// Messages of a source.
-#[derive(Debug, Args)]
-pub(crate) struct Chosen {
-    /// The source, as `earmark commands list` shows it
-    #[arg(value_name = "NAME")]
-    name: String,
-    /// The numbers of the messages; all where none is given
-    #[arg(value_name = "NUMBER")]
-    numbers: Vec<u64>,
 }
 
 /// Runs the command.
@@ -74,31 +52,33 @@ pub(crate) struct Chosen {
 /// # Errors
 /// When the store can't be read or written, or there is no such source.
 pub(crate) async fn run(command: &MessagesCommand, settings: &Settings) -> Result<ExitCode, Failure> {
-    let mode = match command {
-        MessagesCommand::List | MessagesCommand::Dead(_) => AccessMode::Read,
-        MessagesCommand::Replay(_) | MessagesCommand::Skip(_) => AccessMode::Write,
-    };
-    let ports = wiring::wire(&settings.store, &settings.calendar, mode).await?;
+    let changes = matches!(command, MessagesCommand::Replay(_) | MessagesCommand::Skip(_));
+    let ports = put_aside::open(settings, changes).await?;
     let inbox = &*ports.inbox;
     let all = inbox.sources().await?;
-    let find = |name: &str| {
-        let name = SourceName::new(name);
-        let found = all.iter().find(|status| status.name == name);
-        found.map(|status| status.name.clone()).ok_or_else(|| {
-            Failure::Failed(format!(
-                "there is no source {name} with dead messages; `earmark commands list` shows those there are"
-            ))
-        })
+    let find = |Named { name }: &Named| {
+        let missing =
+            format!("there is no source {name} with dead messages; `earmark commands list` shows those there are");
+        let found = put_aside::find(&all, |status| &status.name, &SourceName::new(name), &missing);
+        found.map(|status| &status.name)
     };
     match command {
         MessagesCommand::List => list(&all)?,
-        MessagesCommand::Dead(Named { name }) => dead(inbox, &find(name)?).await?,
+        MessagesCommand::Dead(named) => {
+            let name = find(named)?;
+            let page_after = async |after, limit| inbox.dead_messages(name, after, limit).await;
+            print_pages(page_after, |message| message.number, line).await?;
+        }
         MessagesCommand::Replay(chosen) => {
-            let messages = decide(inbox, &find(&chosen.name)?, chosen, DeadMessageAction::Replay).await?;
-            print(format_args!("{messages} messages are tried once more"))?;
+            let (name, numbers) = (find(&chosen.of)?, chosen.numbers());
+            let messages = decide_on_dead_messages(inbox, name, numbers, DeadMessageAction::Replay).await?;
+            print(format_args!(
+                "{messages} messages are tried once more, by whichever service takes commands from {name}"
+            ))?;
         }
         MessagesCommand::Skip(chosen) => {
-            let messages = decide(inbox, &find(&chosen.name)?, chosen, DeadMessageAction::Skip).await?;
+            let (name, numbers) = (find(&chosen.of)?, chosen.numbers());
+            let messages = decide_on_dead_messages(inbox, name, numbers, DeadMessageAction::Skip).await?;
             print(format_args!("{messages} messages are dropped"))?;
         }
     }
@@ -120,20 +100,6 @@ fn list(all: &[SourceStatus]) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn dead(inbox: &dyn Inbox, name: &SourceName) -> Result<(), Failure> {
-    let mut after = 0;
-    loop {
-        let page = inbox.dead_messages(name, after, PAGE).await?;
-        for message in &page {
-            print(format_args!("{}", line(message)))?;
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = last.number,
-            _ => return Ok(()),
-        }
-    }
-}
-
 fn line(message: &DeadMessage) -> String {
     let id = if message.id.is_empty() { "-" } else { &message.id };
     let replayed = if message.replayed { ", tried once more" } else { "" };
@@ -144,14 +110,4 @@ fn line(message: &DeadMessage) -> String {
     let (number, since, attempts) = (message.number, message.since, message.attempts);
     let (reason, bytes) = (&message.reason, message.bytes);
     format!("{number}\t{id}\t{since}\tattempt {attempts}{replayed}: {reason}\t{bytes} bytes: {shown}")
-}
-
-async fn decide(
-    inbox: &dyn Inbox,
-    name: &SourceName,
-    chosen: &Chosen,
-    action: DeadMessageAction,
-) -> Result<u64, Failure> {
-    let numbers = (!chosen.numbers.is_empty()).then_some(chosen.numbers.as_slice());
-    Ok(decide_on_dead_messages(inbox, name, numbers, action).await?)
 }

@@ -10,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod messages;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
+mod put_aside;
 pub(crate) mod serve;
 pub(crate) mod settings;
 pub(crate) mod verify;

@@ -209,6 +209,32 @@ fn reading_a_missing_database_does_not_create_it() {
     assert!(!sandbox.database().exists());
 }
 
+/// Whoever decides on what was put aside has mistyped the name of the database if it is not there.
+#[test]
+fn deciding_on_what_was_put_aside_makes_no_database_and_migrates_none() {
+    let sandbox = Sandbox::empty();
+    let decisions = [
+        "commands replay",
+        "commands skip",
+        "events replay",
+        "events skip",
+        "events enable",
+        "events disable",
+    ];
+    let run = |decision: &str| sandbox.run(decision.split(' ').chain(["orders"])).fails_with(1);
+    for decision in decisions {
+        let run = run(decision);
+        assert!(run.err.contains("there is no database "), "{decision}: {}", run.err);
+    }
+    assert!(!sandbox.database().exists());
+    drop(std::fs::File::create(sandbox.database()).expect("an empty file, which SQLite takes for a database"));
+    for decision in decisions {
+        let run = run(decision);
+        assert!(run.err.contains("run `earmark migrate`"), "{decision}: {}", run.err);
+    }
+    assert_eq!(std::fs::metadata(sandbox.database()).expect("a file").len(), 0);
+}
+
 #[test]
 fn migrate_check_fails_until_the_schema_is_up_to_date() {
     let sandbox = Sandbox::empty();
