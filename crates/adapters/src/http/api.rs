@@ -215,4 +215,15 @@ impl Api {
     {
         question(&self.ports).await.map_err(|error| Problem::from(&error))
     }
+
+    /// Changes something by a port: what is no command, since it is about messages and not about stock.
+    ///
+    /// # Errors
+    /// A problem when the store does not answer.
+    pub(super) async fn write<'a, T, F>(&'a self, change: impl FnOnce(&'a Ports) -> F) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        change(&self.ports).await.map_err(|error| Problem::from(&error))
+    }
 }

@@ -77,7 +77,8 @@ pub(crate) async fn dead_messages(request: HttpRequest, api: Data<Api>) -> Resul
 
 /// Try dead messages once more
 ///
-/// All of a source, or some of them: those that were kept whole. Each is carried out, or is dead with one attempt more.
+/// All of a source, or some of them: those that were kept whole. An instance that takes commands from the source tries
+/// them within seconds: each is carried out, or is dead with one attempt more. Nobody is sent an answer.
 #[utoipa::path(
     tag = "Sources",
     operation_id = "replay_dead_messages",
@@ -127,7 +128,7 @@ async fn decide(
             .of_preview()
             .response());
     }
-    let decided = api.read(|ports| decide_on_dead_messages(&*ports.inbox, &name, numbers.as_deref(), action));
+    let decided = api.write(|ports| decide_on_dead_messages(&*ports.inbox, &name, numbers.as_deref(), action));
     let messages = decided.await?;
     Ok(Reply::new(StatusCode::OK, &MessagesDecidedJson { messages }).response())
 }

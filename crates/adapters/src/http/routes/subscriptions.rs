@@ -134,11 +134,15 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
     let reason = (!enabled).then_some(BY_REQUEST);
     if mode.preview {
         subscription.progress.disabled = reason.map(str::to_owned);
+        if enabled {
+            // It is tried at once.
+            subscription.progress.failing = None;
+        }
         return Ok(Reply::new(StatusCode::OK, &SubscriptionJson::from(&subscription))
             .of_preview()
             .response());
     }
-    api.read(|ports| ports.subscriptions.disable(&name, reason)).await?;
+    api.write(|ports| ports.subscriptions.disable(&name, reason)).await?;
     let subscription = find(&api, &name).await?;
     Ok(Reply::new(StatusCode::OK, &SubscriptionJson::from(&subscription)).response())
 }
@@ -160,15 +164,12 @@ async fn decide(
         .await
         .map_err(|problem| problem.of_preview_if(mode.preview))?;
     if mode.preview {
-        let letters = api
-            .read(|ports| ports.subscriptions.dead_letters(&name, 0, MAX_DEAD_LETTERS))
-            .await?;
-        let events = concerned(&letters, sequences.as_deref(), action);
+        let events = concerned(api, &name, sequences.as_deref(), action).await?;
         return Ok(Reply::new(StatusCode::OK, &LettersDecidedJson { events })
             .of_preview()
             .response());
     }
-    let decided = api.read(|ports| {
+    let decided = api.write(|ports| {
         ports
             .subscriptions
             .decide_on_dead_letters(&name, sequences.as_deref(), action)
@@ -178,15 +179,29 @@ async fn decide(
 }
 
 /// How many letters a decision would concern.
-fn concerned(letters: &[DeadLetter], sequences: Option<&[u64]>, action: DeadLetterAction) -> u64 {
-    let named = letters
-        .iter()
-        .filter(|letter| sequences.is_none_or(|named| named.contains(&letter.sequence)));
-    let concerned = named.filter(|letter| match action {
-        DeadLetterAction::Skip => true,
-        DeadLetterAction::Replay => matches!(letter.state, LetterState::Dead(_)),
-    });
-    concerned.count() as u64
+async fn concerned(
+    api: &Api,
+    name: &SubscriptionName,
+    sequences: Option<&[u64]>,
+    action: DeadLetterAction,
+) -> Result<u64, Problem> {
+    let is_concerned = |letter: &&DeadLetter| {
+        let is_named = sequences.is_none_or(|named| named.contains(&letter.sequence));
+        is_named && (action == DeadLetterAction::Skip || matches!(letter.state, LetterState::Dead(_)))
+    };
+    let (mut concerned, mut after) = (0, 0);
+    // As many pages as a subscription may fill: what is put aside with the last of a delivery may be a few more.
+    for _ in 0..=2 * MAX_DEAD_LETTERS / MAX_PAGE {
+        let page = api
+            .read(|ports| ports.subscriptions.dead_letters(name, after, MAX_PAGE))
+            .await?;
+        concerned += page.iter().filter(is_concerned).count() as u64;
+        match page.last() {
+            Some(last) if page.len() == MAX_PAGE => after = last.sequence,
+            _ => break,
+        }
+    }
+    Ok(concerned)
 }
 
 fn name(input: &mut Input<'_>) -> Option<SubscriptionName> {
