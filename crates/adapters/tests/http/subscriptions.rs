@@ -6,7 +6,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{
-    DeadLetter, LeaseClaim, LeaseHolder, LetterState, LogPosition, Progress, SubscriptionName, Subscriptions,
+    DeadLetter, Failing, LeaseClaim, LeaseHolder, LetterState, LogPosition, MAX_DEAD_LETTERS, Progress,
+    SubscriptionName, Subscriptions,
 };
 use earmark_domain::Sku;
 use serde_json::{Value, json};
@@ -28,6 +29,15 @@ fn letter(sequence: u64, state: LetterState) -> DeadLetter {
 
 /// A shop with a webhook that has not taken one event, behind which another waits.
 async fn shop() -> Shop {
+    let letters = [
+        letter(4, LetterState::Dead("status 500: no".to_owned())),
+        letter(7, LetterState::Waits),
+    ];
+    shop_with(Progress::default(), &letters).await
+}
+
+/// A shop with a webhook that has not taken these events.
+async fn shop_with(progress: Progress, letters: &[DeadLetter]) -> Shop {
     let store = Arc::new(MemoryStore::new());
     let name = SubscriptionName::new("https://shop.example/hook");
     let claim = LeaseClaim {
@@ -44,13 +54,9 @@ async fn shop() -> Shop {
         .expect("nobody has it");
     let progress = Progress {
         place: LogPosition { epoch: 1, sequence: 9 },
-        ..Progress::default()
+        ..progress
     };
-    let letters = [
-        letter(4, LetterState::Dead("status 500: no".to_owned())),
-        letter(7, LetterState::Waits),
-    ];
-    let saved = store.save(&name, lease.fence, &progress, &letters).await;
+    let saved = store.save(&name, lease.fence, &progress, letters).await;
     assert!(saved.expect("memory answers"));
     Shop::with((*store).clone(), store.clone(), store).await
 }
@@ -139,6 +145,45 @@ async fn one_is_disabled_and_enabled_again() {
         (&enabled["enabled"], &enabled["disabled_reason"]),
         (&json!(true), &json!(null))
     );
+}
+
+#[actix_web::test]
+async fn a_preview_tells_that_one_which_is_enabled_is_tried_at_once() {
+    let failing = Progress {
+        failing: Some(Failing {
+            since: opening(),
+            attempts: 9,
+            reason: "status 500: no".to_owned(),
+        }),
+        disabled: Some("it fails for three days".to_owned()),
+        ..Progress::default()
+    };
+    let shop = shop_with(failing, &[]).await;
+    for enabled in [false, true] {
+        let change = json!({"enabled": enabled});
+        let preview = shop.patch(&format!("{HOOK}?preview=true"), &change).await.json();
+        assert_eq!(preview["failing"].is_null(), enabled);
+        assert_eq!(shop.patch(HOOK, &change).await.json(), preview);
+    }
+}
+
+/// More than a subscription may have before it stops: what it puts aside with its last delivery comes on top.
+#[actix_web::test]
+async fn a_preview_counts_all_that_is_put_aside() {
+    let many = MAX_DEAD_LETTERS as u64 + 700;
+    let letters: Vec<DeadLetter> = (1..=many)
+        .map(|sequence| match sequence % 2 {
+            0 => letter(sequence, LetterState::Waits),
+            _ => letter(sequence, LetterState::Dead("status 500: no".to_owned())),
+        })
+        .collect();
+    let shop = shop_with(Progress::default(), &letters).await;
+    for (decision, events) in [("replay", many / 2), ("skip", many)] {
+        let preview = shop.post(&format!("{HOOK}/{decision}?preview=true"), &json!({})).await;
+        assert_eq!(preview.json(), json!({"events": events}), "{decision}");
+        let decided = shop.post(&format!("{HOOK}/{decision}"), &json!({})).await;
+        assert_eq!(decided.json(), preview.json(), "{decision}");
+    }
 }
 
 #[actix_web::test]

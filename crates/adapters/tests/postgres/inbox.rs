@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earmark_application::{Decide, Decided, Store, StoreError};
+use earmark_application::{Decide, Decided, Inbox, Store, StoreError};
 use earmark_domain::{Command, MessageId, Outcome, Processed, UnitOfWork};
 
 use crate::database::with_database;
@@ -110,6 +110,35 @@ async fn a_message_that_another_transaction_has_stored_is_a_conflict() {
         assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
         let allocated = outsider.query_one("SELECT allocated FROM batches", &[]).await;
         assert_eq!(allocated.expect("a batch").get::<_, i64>(0), 0);
+    })
+    .await;
+}
+
+/// A message can be buried while another instance carries it out, and neither transaction sees the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_message_that_was_carried_out_at_the_same_moment_is_forgotten_with_it() {
+    with_database(async |database| {
+        let store = database.store().await;
+        let outsider = database.outsider().await;
+        outsider
+            .batch_execute(
+                "INSERT INTO inbox SELECT 'shop', id, '2020-01-01', refusal \
+                 FROM (VALUES ('m1', NULL), ('m2', 'unknown_sku: no')) AS old (id, refusal); \
+                 INSERT INTO inbox VALUES ('shop', 'm3', '2030-01-01'); \
+                 INSERT INTO dead_messages (source, message_id, reason, attempts, since, replayed, bytes, body) \
+                 SELECT source, message_id, 'no', 1, now(), false, 0, '' FROM inbox; \
+                 INSERT INTO dead_messages (source, message_id, reason, attempts, since, replayed, bytes, body) \
+                 VALUES ('stock', 'm1', 'no', 1, now(), false, 0, ''), ('shop', '', 'no', 1, now(), false, 0, '')",
+            )
+            .await
+            .expect("they are stored");
+        let before = "2025-01-01T00:00:00Z".parse().expect("an instant");
+        let forgotten = store.forget(before, 0).await.expect("forgotten");
+        assert_eq!((forgotten.messages, forgotten.next), (2, None));
+        let left = outsider.query("SELECT source || '/' || message_id FROM dead_messages ORDER BY 1", &[]);
+        let left = left.await.expect("the server answers");
+        let left: Vec<String> = left.iter().map(|row| row.get(0)).collect();
+        assert_eq!(left, ["shop/", "shop/m2", "shop/m3", "stock/m1"]);
     })
     .await;
 }
