@@ -27,7 +27,8 @@ pub use consumer::{Consumer, ConsumerPorts, decide_on_dead_messages};
 pub use decision::{Decide, Decided, Undecided};
 pub use delivery::{AfterRefusal, Chunk, Encode, EventTail, Follower, Relay, RelayPorts, TailError};
 pub use digest::{
-    BrokenPromise, Digest, DigestPorts, DigestRelay, Inbound, OverdueBatch, RenderDigest, ShortProduct, Waiter, Worst,
+    BrokenPromise, Digest, DigestPorts, DigestRelay, Inbound, OverdueBatch, RenderDigest, Section, ShortProduct,
+    Waiter, Worst,
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, Principal, is_correlation_id};

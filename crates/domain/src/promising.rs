@@ -91,6 +91,12 @@ impl Calendar {
         Self(zone)
     }
 
+    /// Its time zone.
+    #[must_use]
+    pub const fn zone(&self) -> &TimeZone {
+        &self.0
+    }
+
     /// The day of an instant.
     #[must_use]
     pub fn day_of(&self, instant: Timestamp) -> Date {

@@ -177,11 +177,13 @@ const MAIL: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "mail",
     order: &[
-        &["address", "answers", "deferred", "log", "names", "server", "words"],
-        &["text"],
+        &[
+            "address", "answers", "bounded", "deferred", "log", "names", "server", "words",
+        ],
+        &["encryption", "text"],
         &["html"],
         &["render"],
-        &["conversation", "message"],
+        &["connect", "conversation", "message"],
         &["smtp"],
     ],
 };

@@ -46,6 +46,8 @@ pub enum Deed {
     TakesAndDrops,
     /// It takes the mail, and says nothing more.
     TakesAndHangs,
+    /// It begins a line at this stage, and never ends it.
+    BabblesAt(Stage),
 }
 
 /// A mail that was taken.
@@ -68,6 +70,7 @@ struct Desk {
     otherwise: Option<Deed>,
     conversations: usize,
     log_ins: Vec<String>,
+    babbled: usize,
     taken: Vec<TakenMail>,
 }
 
@@ -114,6 +117,12 @@ impl SmtpScript {
     #[must_use]
     pub fn log_ins(&self) -> Vec<String> {
         self.desk().log_ins.clone()
+    }
+
+    /// How many bytes of endless lines it got rid of.
+    #[must_use]
+    pub fn babbled(&self) -> usize {
+        self.desk().babbled
     }
 
     fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
@@ -233,7 +242,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         }
         let is_taken = !matches!(
             self.deed,
-            Deed::Says(Stage::End, _) | Deed::HangsAt(Stage::End) | Deed::DropsAt(Stage::End)
+            Deed::Says(Stage::End, _)
+                | Deed::HangsAt(Stage::End)
+                | Deed::DropsAt(Stage::End)
+                | Deed::BabblesAt(Stage::End)
         );
         if is_taken {
             #[expect(clippy::disallowed_methods, reason = "a mail server goes by a clock of its own")]
@@ -262,6 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             }
             Deed::HangsAt(at) if at == stage => self.hang().await,
             Deed::DropsAt(at) if at == stage => Ok(false),
+            Deed::BabblesAt(at) if at == stage => self.babble().await,
             _ => self.say(usual).await.map(|()| true),
         }
     }
@@ -273,6 +286,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             line.clear();
         }
         Ok(false)
+    }
+
+    /// Begins a line, and goes on until the client hangs up.
+    async fn babble(&mut self) -> io::Result<bool> {
+        self.stream.write_all(b"250 ").await?;
+        loop {
+            let written = self.stream.write(&[b'a'; 64 * 1024]).await?;
+            self.script.desk().babbled += written;
+        }
     }
 
     async fn say(&mut self, answer: &str) -> io::Result<()> {
@@ -312,6 +334,14 @@ impl SmtpSink {
     /// # Panics
     /// When no port is free.
     pub async fn start() -> Self {
+        Self::offering("").await
+    }
+
+    /// Starts a server that offers these extensions: lines as in `250-SMTPUTF8\r\n`.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub async fn offering(offers: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let script = SmtpScript::default();
@@ -320,7 +350,7 @@ impl SmtpSink {
             while let Ok((stream, _)) = listener.accept().await {
                 let script = plays.clone();
                 // A client that hangs up is the client's affair.
-                tokio::spawn(async move { drop(script.talk(stream, "").await) });
+                tokio::spawn(async move { drop(script.talk(stream, offers).await) });
             }
         });
         Self { port, script, listens }

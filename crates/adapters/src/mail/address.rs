@@ -1,9 +1,13 @@
 //! Addresses of people.
+//!
+//! A domain is kept as the mail system knows it, in ASCII: `käse.example` is `xn--kse-qla.example`. What stands before the
+//! `@` is the affair of the domain's own server, and stays as it is.
 
 use std::fmt;
 use std::str::FromStr;
 
 use lettre::Address;
+use url::Host;
 
 /// The longest address, in bytes: what fits into a command with the brackets around it.
 const MAX_ADDRESS_BYTES: usize = 254;
@@ -34,7 +38,13 @@ impl FromStr for Mailbox {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let is_plain = !text.chars().any(char::is_control);
-        let mailbox: lettre::message::Mailbox = text.trim().parse().map_err(|_| AddressError)?;
+        let mut mailbox: lettre::message::Mailbox = text.trim().parse().map_err(|_| AddressError)?;
+        if !mailbox.email.domain().is_ascii() {
+            let Ok(Host::Domain(domain)) = Host::parse(mailbox.email.domain()) else {
+                return Err(AddressError);
+            };
+            mailbox.email = Address::new(mailbox.email.user(), domain).map_err(|_| AddressError)?;
+        }
         let address: &str = mailbox.email.as_ref();
         let is_short = address.len() <= MAX_ADDRESS_BYTES;
         if is_plain && is_short {
@@ -51,6 +61,11 @@ impl fmt::Display for Mailbox {
     }
 }
 
+/// Whether every server takes an address.
+pub(super) fn is_ascii(address: &Address) -> bool {
+    AsRef::<str>::as_ref(address).is_ascii()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +76,16 @@ mod tests {
         assert_eq!(named.as_str(), "buyers@shop.example");
         let plain: Mailbox = " buyers@shop.example ".parse().expect("an address");
         assert_eq!(plain.to_string(), "buyers@shop.example");
+    }
+
+    #[test]
+    fn a_domain_is_kept_in_ascii_and_the_name_before_it_as_it_is() {
+        let named: Mailbox = "Käufer <käufer@KÄSE.example>".parse().expect("an address");
+        assert_eq!(named.as_str(), "käufer@xn--kse-qla.example");
+        assert!(!is_ascii(named.address()));
+        let plain: Mailbox = "buyers@電球.example".parse().expect("an address");
+        assert!(is_ascii(plain.address()));
+        assert_eq!("buyers@１２７.0.0.1".parse::<Mailbox>(), Err(AddressError));
     }
 
     #[test]

@@ -1,20 +1,19 @@
-//! The conversation with a mail server, from the greeting to the end of the mail.
+//! The conversation with a mail server about a mail.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use earmark_application::MailError;
 use lettre::Address;
-use lettre::transport::smtp::authentication::Mechanism;
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use lettre::transport::smtp::extension::{Extension, MailParameter};
 use lettre::transport::smtp::response::Severity;
 
+use super::address::is_ascii;
 use super::answers::{after_the_end, before_the_end, reason};
-use super::server::{Encryption, SmtpServer};
 
-/// How the password is told, where there is one.
-const MECHANISMS: [Mechanism; 2] = [Mechanism::Plain, Mechanism::Login];
+/// Why an address is not told to a server.
+const NOT_ASCII: &str = "the name before the @ is not in ASCII, which the server does not take";
 
 /// What a server says of the recipients of a mail.
 #[derive(Debug, Default)]
@@ -27,30 +26,9 @@ pub(super) struct Recipients {
     pub(super) refused: Vec<(Address, String)>,
 }
 
-/// Connects, encrypts the connection, and logs in.
-pub(super) async fn connect(
-    server: &SmtpServer,
-    encryption: Option<&TlsParameters>,
-    hello: &ClientId,
-) -> Result<AsyncSmtpConnection, MailError> {
-    let wrapped = (server.encryption == Encryption::Wrapped).then(|| encryption.cloned());
-    let address = (server.host.as_str(), server.port);
-    let connection = AsyncSmtpConnection::connect_tokio1(address, None, hello, wrapped.flatten(), None).await;
-    let mut connection = connection.map_err(|error| before_the_end(&error))?;
-    let starts = match server.encryption {
-        Encryption::Wrapped | Encryption::Off => false,
-        Encryption::Required => true,
-        Encryption::Offered => connection.can_starttls(),
-    };
-    if let Some(parameters) = encryption.filter(|_| starts) {
-        let started = connection.starttls(parameters.clone(), hello).await;
-        started.map_err(|error| before_the_end(&error))?;
-    }
-    if let Some(credentials) = &server.credentials {
-        let known = connection.auth(&MECHANISMS, credentials).await;
-        known.map_err(|error| before_the_end(&error))?;
-    }
-    Ok(connection)
+/// Whether the server takes addresses that are not in ASCII.
+pub(super) fn takes_all(connection: &AsyncSmtpConnection) -> bool {
+    connection.server_info().supports_feature(Extension::SmtpUtfEight)
 }
 
 /// Names the sender and the recipients.
@@ -59,19 +37,22 @@ pub(super) async fn address(
     from: &Address,
     to: impl Iterator<Item = &Address> + Clone,
 ) -> Result<Recipients, MailError> {
-    let is_ascii = |address: &Address| AsRef::<str>::as_ref(address).is_ascii();
+    let takes_all = takes_all(connection);
+    if !takes_all && !is_ascii(from) {
+        return Err(MailError::Refused(NOT_ASCII.to_owned()));
+    }
     let mut parameters = Vec::new();
-    if !is_ascii(from) || !to.clone().all(is_ascii) {
-        if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {
-            let why = "an address is not in ASCII, which the server does not take".to_owned();
-            return Err(MailError::Refused(why));
-        }
+    if takes_all && !(is_ascii(from) && to.clone().all(is_ascii)) {
         parameters.push(MailParameter::SmtpUtfEight);
     }
     let begun = connection.command(Mail::new(Some(from.clone()), parameters)).await;
     begun.map_err(|error| before_the_end(&error))?;
     let mut recipients = Recipients::default();
     for recipient in to {
+        if !takes_all && !is_ascii(recipient) {
+            recipients.refused.push((recipient.clone(), NOT_ASCII.to_owned()));
+            continue;
+        }
         match connection.command(Rcpt::new(recipient.clone(), Vec::new())).await {
             Ok(_) => recipients.taken.push(recipient.clone()),
             // It hangs up with this.
@@ -86,13 +67,20 @@ pub(super) async fn address(
     Ok(recipients)
 }
 
-/// Sends the mail. `is_sent` is set when its end may have reached the server.
+/// Sends the mail, unless it is too late for that. `is_sent` is set when its end may have reached the server.
 pub(super) async fn deliver(
     connection: &mut AsyncSmtpConnection,
     message: &[u8],
+    is_late: impl Fn() -> bool,
     is_sent: &AtomicBool,
 ) -> Result<(), MailError> {
     connection.command(Data).await.map_err(|error| before_the_end(&error))?;
+    // A process that was stopped finds the server's answer before it finds that the time is over.
+    if is_late() {
+        return Err(MailError::Unavailable(
+            "the time for the mail was over before it was sent".to_owned(),
+        ));
+    }
     is_sent.store(true, Ordering::Relaxed);
     let answer = connection.message(message).await;
     let answer = answer.map_err(|error| after_the_end(&error))?;

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use earmark_application::{BrokenPromise, Digest, Inbound, OverdueBatch, ShortProduct, Waiter};
+use earmark_domain::{LineKey, Sku};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::names::visible;
 use super::text::refused;
-use super::words::{self, counted, day, more, total, units};
+use super::words::{self, counted, day_and_distance, more, total, units, unseen};
 use crate::html::escaped;
 
 const FONT: &str = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
@@ -19,8 +21,10 @@ const CELL: &str =
     "text-align:left;vertical-align:top;padding:5px 10px 5px 0;border-bottom:1px solid #eef2f0;word-break:break-word";
 const NUMBER: &str = "text-align:right;white-space:nowrap;padding-right:20px";
 
+const KEPT: &str = "white-space:nowrap";
+
 /// The digest as an HTML document.
-pub(super) fn html(digest: &Digest) -> String {
+pub(super) fn html(digest: &Digest, zone: &TimeZone) -> String {
     let mut page = Page(String::with_capacity(16 * 1024));
     let title = escaped(&words::headline(digest));
     page.add(format_args!(
@@ -32,35 +36,38 @@ pub(super) fn html(digest: &Digest) -> String {
          <div style=\"font-size:12px;letter-spacing:1px;color:#2f6f5e;font-weight:700\">EARMARK</div>\
          <h1 style=\"font-size:20px;line-height:1.3;margin:2px 0 4px\">{title}</h1>\
          <div style=\"{MUTED}\">{}</div></div>\n",
-        escaped(&words::period(digest)),
+        escaped(&words::period(digest, zone)),
     ));
+    if digest.may_repeat {
+        page.muted(words::MAY_REPEAT);
+    }
     if !digest.short.is_empty() {
         page.title("Short");
         for product in &digest.short.items {
             page.short(product, digest.today);
         }
-        page.more(more(&digest.short), "were short");
+        page.more(unseen(&digest.short, "ran short"));
     }
     if !digest.broken.is_empty() {
         page.title("Broken promises");
         page.card();
         page.table(
-            &["Order, line", "Product", "Required by", "Now"],
+            &["Order, line", "Required by", "Now"],
             &digest.broken.items,
             |page, promise| page.broken(promise, digest.today),
         );
-        page.more(more(&digest.broken), "were broken");
+        page.more(unseen(&digest.broken, "were broken"));
         page.end_card();
     }
     if !digest.overdue.is_empty() {
         page.title("Overdue batches");
         page.card();
         page.table(
-            &["Batch", "Product", "Due on", "Units", "Promised"],
+            &["Batch", "Due on", "Units", "Promised"],
             &digest.overdue.items,
             |page, batch| page.overdue(batch, digest.today),
         );
-        page.more(more(&digest.overdue), "were overdue");
+        page.more(unseen(&digest.overdue, "were overdue"));
         page.end_card();
     }
     page.add(format_args!(
@@ -73,6 +80,22 @@ pub(super) fn html(digest: &Digest) -> String {
 /// A name, which stands for itself whatever direction its letters run in.
 fn name(text: &str) -> String {
     format!("<bdi>{}</bdi>", escaped(&visible(text)))
+}
+
+/// A line of an order.
+fn line(key: &LineKey) -> String {
+    format!("{}, {}", name(key.order.as_str()), name(key.line.as_str()))
+}
+
+/// Something, and below it the product that it is about: side by side they don't fit on a telephone.
+fn of_product(html: &str, sku: &Sku) -> String {
+    format!("{html}<br><span style=\"{MUTED}\">{}</span>", name(sku.as_str()))
+}
+
+/// A day and how far it is, of which each stays on one line.
+fn date(date: Date, today: Date) -> String {
+    let (day, distance) = day_and_distance(date, today);
+    format!("<span style=\"{KEPT}\">{day}</span> <span style=\"{KEPT}\">{distance}</span>")
 }
 
 /// A document that grows.
@@ -97,22 +120,31 @@ impl Page {
         self.add(format_args!("</div>\n"));
     }
 
-    fn more(&mut self, more: Option<String>, what: &str) {
+    fn more(&mut self, more: Option<String>) {
         if let Some(more) = more {
-            self.add(format_args!("<p style=\"{MUTED};margin:6px 0 0\">{more} {what}</p>\n"));
+            self.muted(&more);
         }
+    }
+
+    fn muted(&mut self, text: &str) {
+        self.add(format_args!(
+            "<p style=\"{MUTED};margin:6px 0 0\">{}</p>\n",
+            escaped(text)
+        ));
     }
 
     /// A table with a row for each item.
     fn table<T>(&mut self, columns: &[&str], items: &[T], mut row: impl FnMut(&mut Self, &T)) {
-        self.add(format_args!("<table role=\"presentation\" style=\"{TABLE}\"><tr>"));
+        self.add(format_args!("<table style=\"{TABLE}\"><tr>"));
         for column in columns {
             let number = if matches!(*column, "Units" | "Promised" | "Free" | "Priority") {
                 NUMBER
             } else {
                 ""
             };
-            self.add(format_args!("<th style=\"{HEAD};{number}\">{column}</th>"));
+            self.add(format_args!(
+                "<th scope=\"col\" style=\"{HEAD};{number}\">{column}</th>"
+            ));
         }
         self.add(format_args!("</tr>\n"));
         for item in items {
@@ -155,7 +187,7 @@ impl Page {
                 &product.waiting.items,
                 |page, waiter| page.waiter(waiter, today),
             );
-            self.more(more(&product.waiting), "");
+            self.more(more(&product.waiting));
         }
         if product.refused_lines > 0 {
             let (lines, lacked) = refused(product);
@@ -175,20 +207,15 @@ impl Page {
                 &product.inbound.items,
                 |page, batch| page.inbound(batch, today),
             );
-            self.more(more(&product.inbound), "");
+            self.more(more(&product.inbound));
         }
         self.end_card();
     }
 
-    fn line(&mut self, order: &str, line: &str) {
-        let (order, line) = (name(order), name(line));
-        self.cell(&format!("{order}, {line}"));
-    }
-
     fn waiter(&mut self, waiter: &Waiter, today: Date) {
-        self.line(waiter.key.order.as_str(), waiter.key.line.as_str());
+        self.cell(&line(&waiter.key));
         self.number(u64::from(waiter.quantity.get()));
-        self.cell(&waiter.required_by.map_or_else(String::new, |on| day(on, today)));
+        self.cell(&waiter.required_by.map_or_else(String::new, |on| date(on, today)));
         let priority = waiter.priority.get();
         self.add(format_args!("<td style=\"{CELL};{NUMBER}\">{priority}</td>"));
     }
@@ -200,18 +227,17 @@ impl Page {
         } else {
             ""
         };
-        self.cell(&format!("{}{overdue}", day(batch.eta, today)));
+        self.cell(&format!("{}{overdue}", date(batch.eta, today)));
         self.number(u64::from(batch.quantity.get()));
         self.number(batch.available.get());
     }
 
     fn broken(&mut self, promise: &BrokenPromise, today: Date) {
-        self.line(promise.key.order.as_str(), promise.key.line.as_str());
-        self.cell(&name(promise.sku.as_str()));
-        self.cell(&day(promise.required_by, today));
+        self.cell(&of_product(&line(&promise.key), &promise.sku));
+        self.cell(&date(promise.required_by, today));
         let now = promise
             .promised_on
-            .map_or_else(|| "waits for stock".to_owned(), |on| day(on, today));
+            .map_or_else(|| "waits for stock".to_owned(), |on| date(on, today));
         let (before, batch, after) = words::why(&promise.why);
         let batch = batch.map_or_else(String::new, |batch| name(batch.as_str()));
         self.cell(&format!(
@@ -220,9 +246,8 @@ impl Page {
     }
 
     fn overdue(&mut self, batch: &OverdueBatch, today: Date) {
-        self.cell(&name(batch.reference.as_str()));
-        self.cell(&name(batch.sku.as_str()));
-        self.cell(&day(batch.eta, today));
+        self.cell(&of_product(&name(batch.reference.as_str()), &batch.sku));
+        self.cell(&date(batch.eta, today));
         self.number(u64::from(batch.quantity.get()));
         self.number(batch.allocated.get());
     }

@@ -1,5 +1,7 @@
 //! The mailer that writes mails to the log.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use earmark_application::{Mail, MailError, Mailer};
 
@@ -18,7 +20,7 @@ pub struct LogMailer;
 
 #[async_trait]
 impl Mailer for LogMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail, _until: Duration) -> Result<(), MailError> {
         let Mail { id, subject, text, .. } = mail;
         let end = text.floor_char_boundary(MAX_TEXT_BYTES);
         let text = &text[..end];

@@ -12,11 +12,12 @@ use super::address::Mailbox;
 /// Says that no person has written it, so that no out-of-office reply comes back.
 const AUTO_SUBMITTED: (&str, &str) = ("Auto-Submitted", "auto-generated");
 
-/// The domain of ids where that of the sender is not in ASCII.
-const NO_DOMAIN: &str = "earmark.invalid";
-
 /// The bytes of a mail.
-pub(super) fn message(mail: &Mail, from: &Mailbox, to: &[Mailbox]) -> Result<Vec<u8>, String> {
+pub(super) fn message<'m>(
+    mail: &Mail,
+    from: &Mailbox,
+    to: impl Iterator<Item = &'m Mailbox>,
+) -> Result<Vec<u8>, String> {
     let (name, value) = AUTO_SUBMITTED;
     let name = HeaderName::new_from_ascii_str(name);
     let mut builder = Message::builder()
@@ -37,9 +38,7 @@ pub(super) fn message(mail: &Mail, from: &Mailbox, to: &[Mailbox]) -> Result<Vec
 fn message_id(id: &str, from: &Mailbox) -> String {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '-');
     let id = id.replace(|char| !is_plain(char), "-");
-    let domain = from.address().domain();
-    let domain = if domain.is_ascii() { domain } else { NO_DOMAIN };
-    format!("<{id}@{domain}>")
+    format!("<{id}@{}>", from.address().domain())
 }
 
 fn one_line(text: &str) -> String {

@@ -5,8 +5,11 @@
 
 mod address;
 mod answers;
+mod bounded;
+mod connect;
 mod conversation;
 mod deferred;
+mod encryption;
 mod html;
 mod log;
 mod message;

@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{Clock, Mail, MailError, Mailer};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, CertificateStore, TlsParameters};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 
-use super::address::Mailbox;
-use super::conversation::{Recipients, address, connect, deliver};
+use super::address::{Mailbox, is_ascii};
+use super::connect::connect;
+use super::conversation::{Recipients, address, deliver, takes_all};
 use super::deferred::Deferred;
+use super::encryption::Tls;
 use super::message::message;
-use super::server::{Encryption, SmtpServer};
+use super::server::SmtpServer;
 use crate::timeout::timeout;
 
 /// How long the server may take to say goodbye, after it has taken the mail.
@@ -39,14 +41,12 @@ pub struct SmtpSettings {
     pub from: Mailbox,
     /// The recipients, at least one.
     pub to: Vec<Mailbox>,
-    /// How long one mail may take as a whole, from the look-up of the server's name to its answer.
-    pub limit: Duration,
 }
 
 /// Hands mails to a mail server, each on a new connection.
 pub struct SmtpMailer {
     settings: SmtpSettings,
-    encryption: Option<TlsParameters>,
+    tls: Tls,
     hello: ClientId,
     deferred: Deferred,
     clock: Arc<dyn Clock>,
@@ -61,22 +61,34 @@ impl SmtpMailer {
         if settings.to.is_empty() {
             return Err(SetupError::NoRecipient);
         }
-        let encryption = encryption(&settings.server).map_err(|error| SetupError::Encryption(error.to_string()))?;
         Ok(Self {
-            encryption,
-            hello: hello(settings.from.address().domain()),
+            tls: Tls::of(&settings.server).map_err(SetupError::Encryption)?,
+            // Whoever the machine is, it speaks for the sender's domain.
+            hello: ClientId::Domain(settings.from.address().domain().to_owned()),
             settings,
             deferred: Deferred::default(),
             clock,
         })
     }
 
-    async fn converse(&self, message: &[u8], is_sent: &AtomicBool) -> Result<AsyncSmtpConnection, MailError> {
-        let mut connection = connect(&self.settings.server, self.encryption.as_ref(), &self.hello).await?;
-        let to = self.settings.to.iter().map(Mailbox::address);
-        let recipients = address(&mut connection, self.settings.from.address(), to).await?;
+    async fn converse(
+        &self,
+        mail: &Mail,
+        until: Duration,
+        is_sent: &AtomicBool,
+    ) -> Result<AsyncSmtpConnection, MailError> {
+        let SmtpSettings { server, from, to } = &self.settings;
+        let clock = &*self.clock;
+        let limit = until.saturating_sub(clock.monotonic());
+        let mut connection = connect(server, &self.tls, &self.hello, clock, limit).await?;
+        let recipients = address(&mut connection, from.address(), to.iter().map(Mailbox::address)).await?;
         self.decide(&recipients)?;
-        deliver(&mut connection, message, is_sent).await?;
+        // A header with an address that the server does not take would be refused for all.
+        let takes_all = takes_all(&connection);
+        let named = to.iter().filter(|mailbox| takes_all || is_ascii(mailbox.address()));
+        let message = message(mail, from, named).map_err(MailError::Refused)?;
+        let is_late = || clock.monotonic() >= until;
+        deliver(&mut connection, &message, is_late, is_sent).await?;
         Ok(connection)
     }
 
@@ -103,36 +115,13 @@ impl SmtpMailer {
     }
 }
 
-/// How the client introduces itself: by the domain of the sender, where the command can have it.
-fn hello(domain: &str) -> ClientId {
-    if domain.is_ascii() {
-        ClientId::Domain(domain.to_owned())
-    } else {
-        ClientId::default()
-    }
-}
-
-fn encryption(server: &SmtpServer) -> Result<Option<TlsParameters>, lettre::transport::smtp::Error> {
-    let parameters = TlsParameters::builder(server.host.clone());
-    Ok(Some(match server.encryption {
-        Encryption::Off => return Ok(None),
-        Encryption::Wrapped | Encryption::Required => parameters.build_rustls()?,
-        Encryption::Offered => parameters
-            .certificate_store(CertificateStore::None)
-            .dangerous_accept_invalid_certs(true)
-            .dangerous_accept_invalid_hostnames(true)
-            .build_rustls()?,
-    }))
-}
-
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
-        let SmtpSettings { from, to, limit, .. } = &self.settings;
-        let message = message(mail, from, to).map_err(MailError::Refused)?;
+    async fn send(&self, mail: &Mail, until: Duration) -> Result<(), MailError> {
+        let limit = until.saturating_sub(self.clock.monotonic());
         let is_sent = AtomicBool::new(false);
-        let sent = Box::pin(self.converse(&message, &is_sent));
-        let Some(sent) = timeout(&*self.clock, *limit, sent).await else {
+        let sent = Box::pin(self.converse(mail, until, &is_sent));
+        let Some(sent) = timeout(&*self.clock, limit, sent).await else {
             let reason = format!("no answer within {} seconds", limit.as_secs());
             return Err(if is_sent.load(Ordering::Relaxed) {
                 MailError::Unknown(reason)

@@ -4,38 +4,42 @@ use std::fmt::Write as _;
 
 use earmark_application::{BrokenPromise, Digest, Inbound, OverdueBatch, ShortProduct, Waiter};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::names::plain;
-use super::words::{self, counted, day, more, total, units};
+use super::words::{self, counted, day, more, total, units, unseen};
 
 /// The width of a line, as mail has it. A single word may be longer.
 const COLUMNS: usize = 78;
 
 /// The digest as plain text.
-pub(super) fn text(digest: &Digest) -> String {
+pub(super) fn text(digest: &Digest, zone: &TimeZone) -> String {
     let mut text = Text::default();
     text.heading(&words::headline(digest), '=');
-    text.wrapped(0, 0, &words::period(digest));
+    text.wrapped(0, 0, &words::period(digest, zone));
+    if digest.may_repeat {
+        text.wrapped(0, 0, words::MAY_REPEAT);
+    }
     if !digest.short.is_empty() {
         text.section("Short");
         for product in &digest.short.items {
             short(&mut text, product, digest.today);
         }
-        text.more(0, more(&digest.short), "were short");
+        text.more(0, unseen(&digest.short, "ran short"));
     }
     if !digest.broken.is_empty() {
         text.section("Broken promises");
         for promise in &digest.broken.items {
             broken(&mut text, promise, digest.today);
         }
-        text.more(0, more(&digest.broken), "were broken");
+        text.more(0, unseen(&digest.broken, "were broken"));
     }
     if !digest.overdue.is_empty() {
         text.section("Overdue batches");
         for batch in &digest.overdue.items {
             overdue(&mut text, batch, digest.today);
         }
-        text.more(0, more(&digest.overdue), "were overdue");
+        text.more(0, unseen(&digest.overdue, "were overdue"));
     }
     text.empty();
     // Mail programs know by this line that what follows is no part of the message.
@@ -54,7 +58,7 @@ fn short(text: &mut Text, product: &ShortProduct, today: Date) {
         for waiter in &product.waiting.items {
             waits(text, waiter, today);
         }
-        text.more(4, more(&product.waiting), "");
+        text.more(4, more(&product.waiting));
     }
     if product.refused_lines > 0 {
         let (lines, lacked) = refused(product);
@@ -67,7 +71,7 @@ fn short(text: &mut Text, product: &ShortProduct, today: Date) {
         for batch in &product.inbound.items {
             inbound(text, batch, today);
         }
-        text.more(4, more(&product.inbound), "");
+        text.more(4, more(&product.inbound));
     }
     text.empty();
 }
@@ -169,9 +173,9 @@ impl Text {
         self.wrapped(indent, indent + 4, text);
     }
 
-    fn more(&mut self, indent: usize, more: Option<String>, what: &str) {
+    fn more(&mut self, indent: usize, more: Option<String>) {
         if let Some(more) = more {
-            self.line(indent, format!("{more} {what}").trim_end());
+            self.line(indent, &more);
         }
     }
 

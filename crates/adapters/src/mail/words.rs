@@ -1,9 +1,10 @@
 //! The words of a digest, for both of its versions.
 
-use earmark_application::{Digest, Worst};
+use earmark_application::{Digest, Section, Worst};
 use earmark_domain::{MoveReason, Reference};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// What the mail is about.
 pub(super) fn subject(digest: &Digest) -> String {
@@ -12,21 +13,53 @@ pub(super) fn subject(digest: &Digest) -> String {
 
 /// What the mail is about, in a few words.
 pub(super) fn headline(digest: &Digest) -> String {
-    let short = (!digest.short.is_empty()).then(|| format!("{} short", total(&digest.short, "product", "products")));
-    let broken = (!digest.broken.is_empty()).then(|| total(&digest.broken, "broken promise", "broken promises"));
-    let overdue = (!digest.overdue.is_empty()).then(|| total(&digest.overdue, "overdue batch", "overdue batches"));
-    let parts: Vec<String> = [short, broken, overdue].into_iter().flatten().collect();
+    let parts = [
+        how_many(&digest.short, "product short", "products short"),
+        how_many(&digest.broken, "broken promise", "broken promises"),
+        how_many(&digest.overdue, "overdue batch", "overdue batches"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(", ")
 }
 
-/// From when to when it tells.
-pub(super) fn period(digest: &Digest) -> String {
+/// How many a section has, as far as that is known.
+fn how_many<T>(section: &Section<T>, one: &str, many: &str) -> Option<String> {
+    let (told, at_most) = (section.items.len() as u64, section.at_most());
+    match (told, section.unseen) {
+        (0, 0) => None,
+        (_, 0) => Some(counted(told, one, many)),
+        (0, _) => Some(format!("up to {}", counted(at_most, one, many))),
+        _ => Some(format!("{} to {}", grouped(told), counted(at_most, one, many))),
+    }
+}
+
+/// Of when it tells.
+pub(super) fn period(digest: &Digest, zone: &TimeZone) -> String {
+    let at = digest.at.to_zoned(zone.clone());
+    let moment = |instant: Timestamp| {
+        let instant = instant.to_zoned(zone.clone());
+        let day = if instant.date() == at.date() {
+            ""
+        } else {
+            "%a %Y-%m-%d, "
+        };
+        instant.strftime(&format!("{day}%H:%M")).to_string()
+    };
+    let (since, until) = (moment(digest.since), moment(digest.until));
+    let happened = if since == until {
+        format!("at {since}")
+    } else {
+        format!("between {since} and {until}")
+    };
     format!(
-        "What has happened since {}, as things stood on {}.",
-        moment(digest.since),
-        moment(digest.at)
+        "As things stood on {}, after what happened {happened}.",
+        at.strftime("%a %Y-%m-%d at %H:%M %Z")
     )
 }
+
+/// That it may not be the first of its kind.
+pub(super) const MAY_REPEAT: &str =
+    "An earlier mail may have told some of this: the mail server did not say whether it took that one.";
 
 /// Why it was sent, and how often it is.
 pub(super) const FOOTER: &str =
@@ -45,6 +78,12 @@ pub(super) fn more<T>(worst: &Worst<T>) -> Option<String> {
         (more, false) => Some(format!("and {} more", grouped(more))),
         (more, true) => Some(format!("and more than {} more", grouped(more))),
     }
+}
+
+/// How many there are beside those that are told, of which nobody knows more.
+pub(super) fn unseen<T>(section: &Section<T>, what: &str) -> Option<String> {
+    let unseen = grouped(section.unseen);
+    (section.unseen > 0).then(|| format!("{unseen} more {what}; how they stand now was not looked at."))
 }
 
 /// A number with its noun.
@@ -72,6 +111,12 @@ pub(super) fn grouped(number: u64) -> String {
 
 /// A day, and how far it is from today.
 pub(super) fn day(date: Date, today: Date) -> String {
+    let (date, distance) = day_and_distance(date, today);
+    format!("{date} {distance}")
+}
+
+/// A day, and how far it is from today, in brackets.
+pub(super) fn day_and_distance(date: Date, today: Date) -> (String, String) {
     let days = today.until(date).map_or(0, |span| i64::from(span.get_days()));
     let distance = match days {
         0 => "today".to_owned(),
@@ -80,12 +125,7 @@ pub(super) fn day(date: Date, today: Date) -> String {
         2.. => format!("in {}", counted(days.unsigned_abs(), "day", "days")),
         _ => format!("{} ago", counted(days.unsigned_abs(), "day", "days")),
     };
-    format!("{} ({distance})", date.strftime("%a %Y-%m-%d"))
-}
-
-/// An instant.
-pub(super) fn moment(instant: Timestamp) -> String {
-    instant.strftime("%a %Y-%m-%d, %H:%M UTC").to_string()
+    (date.strftime("%a %Y-%m-%d").to_string(), format!("({distance})"))
 }
 
 /// Why a promise was broken: what stands before the batch, the batch if there is one, and what stands behind it.
@@ -132,6 +172,22 @@ mod tests {
             assert_eq!(day(date(2030, 6, day_of_june), today), shown);
         }
         assert_eq!(day(date(2031, 6, 10), today), "Tue 2031-06-10 (in 365 days)");
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_told_as_such() {
+        let section = |told, unseen| Section {
+            items: vec![(); told],
+            unseen,
+        };
+        let how_many = |told, unseen| how_many(&section(told, unseen), "product short", "products short");
+        assert_eq!(how_many(0, 0), None);
+        assert_eq!(how_many(1, 0).as_deref(), Some("1 product short"));
+        assert_eq!(how_many(40, 2_000).as_deref(), Some("40 to 2,040 products short"));
+        assert_eq!(how_many(0, 3).as_deref(), Some("up to 3 products short"));
+        assert_eq!(unseen(&section(40, 0), "ran short"), None);
+        let told = "2,000 more ran short; how they stand now was not looked at.";
+        assert_eq!(unseen(&section(40, 2_000), "ran short").as_deref(), Some(told));
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! Digests as the application composes them.
 
-use earmark_application::{BrokenPromise, Digest, Inbound, OverdueBatch, ShortProduct, Waiter, Worst};
+use earmark_adapters::mail::digest_mail;
+use earmark_application::{BrokenPromise, Digest, Inbound, Mail, OverdueBatch, Section, ShortProduct, Waiter, Worst};
 use earmark_domain::{
     Count, LineId, LineKey, MoveReason, OrderId, Priority, ProductName, Quantity, Reference, Sku, Units,
 };
 use jiff::civil::date;
+use jiff::tz::TimeZone;
 
 /// A name that would break a mail which does not look at it.
 pub(crate) const EVIL: &str = "<b>&\"'\u{202e}../=?utf-8?q?x?=";
 
-pub(crate) fn worst<T>(items: Vec<T>, more: u64) -> Worst<T> {
+pub(crate) const fn section<T>(items: Vec<T>, unseen: u64) -> Section<T> {
+    Section { items, unseen }
+}
+
+fn worst<T>(items: Vec<T>, more: u64) -> Worst<T> {
     Worst {
         items,
         more,
@@ -53,6 +59,11 @@ fn promise(order: &str, sku: &str, required: i8, promised: Option<i8>, why: Move
     }
 }
 
+/// A digest as a mail, in a shop whose time is that of UTC.
+pub(crate) fn mail_of(digest: &Digest) -> Mail {
+    digest_mail(digest, &TimeZone::UTC)
+}
+
 /// A digest that has something of everything.
 pub(crate) fn usual() -> Digest {
     let reference = |text: &str| Reference::new(text).expect("a reference");
@@ -61,7 +72,9 @@ pub(crate) fn usual() -> Digest {
         at: "2030-06-10T10:15:00Z".parse().expect("an instant"),
         today: date(2030, 6, 10),
         since: "2030-06-10T10:01:30Z".parse().expect("an instant"),
-        short: worst(
+        until: "2030-06-10T10:13:00Z".parse().expect("an instant"),
+        may_repeat: false,
+        short: section(
             vec![
                 ShortProduct {
                     sku: Sku::new("RETRO-LAMPSHADE").expect("a SKU"),
@@ -97,7 +110,7 @@ pub(crate) fn usual() -> Digest {
             ],
             38,
         ),
-        broken: worst(
+        broken: section(
             vec![
                 promise(
                     "order-7702",
@@ -116,7 +129,7 @@ pub(crate) fn usual() -> Digest {
             ],
             0,
         ),
-        overdue: worst(
+        overdue: section(
             vec![OverdueBatch {
                 reference: reference("batch-0611"),
                 sku: Sku::new("RETRO-LAMPSHADE").expect("a SKU"),

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use earmark_adapters::mail::digest_mail;
-use earmark_application::{MailError, Mailer};
+use earmark_application::MailError;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -11,7 +10,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::digests::usual;
+use crate::digests::{mail_of, usual};
 use crate::sending::mailer;
 use crate::smtp::{Ending, SmtpScript};
 
@@ -50,7 +49,7 @@ async fn server(is_wrapped: bool) -> (u16, SmtpScript) {
 }
 
 async fn send(url: &str) -> Result<(), MailError> {
-    mailer(url, &TO).send(&digest_mail(&usual())).await
+    mailer(url, &TO).send(&mail_of(&usual())).await
 }
 
 #[tokio::test]

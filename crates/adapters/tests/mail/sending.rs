@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use earmark_adapters::clock::SystemClock;
-use earmark_adapters::mail::{Mailbox, SmtpMailer, SmtpSettings, digest_mail};
-use earmark_application::{Clock, MailError, Mailer};
+use earmark_adapters::mail::{Mailbox, SmtpMailer, SmtpSettings};
+use earmark_application::{Clock, Mail, MailError, Mailer};
 use mail_parser::MessageParser;
 
-use crate::digests::{evil, usual};
+use crate::digests::{evil, mail_of, usual};
 use crate::smtp::{Deed, SmtpSink, Stage};
 
 const TO: [&str; 2] = ["Buyers <buyers@shop.example>", "till@shop.example"];
@@ -17,18 +17,33 @@ pub(crate) fn mailbox(text: &str) -> Mailbox {
     text.parse().expect("an address")
 }
 
-pub(crate) fn mailer(url: &str, to: &[&str]) -> SmtpMailer {
+/// How long a mail may take here.
+const LIMIT: Duration = Duration::from_millis(1_500);
+
+/// A mailer with the clock that it goes by.
+pub(crate) struct Post {
+    mailer: SmtpMailer,
+    clock: Arc<dyn Clock>,
+}
+
+impl Post {
+    pub(crate) async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        self.mailer.send(mail, self.clock.monotonic() + LIMIT).await
+    }
+}
+
+pub(crate) fn mailer(url: &str, to: &[&str]) -> Post {
     let settings = SmtpSettings {
         server: url.parse().expect("a mail server"),
         from: mailbox("Earmark <earmark@shop.example>"),
         to: to.iter().map(|to| mailbox(to)).collect(),
-        limit: Duration::from_millis(1_500),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    SmtpMailer::new(settings, clock).expect("a mailer")
+    let mailer = SmtpMailer::new(settings, Arc::clone(&clock)).expect("a mailer");
+    Post { mailer, clock }
 }
 
-async fn server(deed: Deed) -> (SmtpSink, SmtpMailer) {
+async fn server(deed: Deed) -> (SmtpSink, Post) {
     let sink = SmtpSink::start().await;
     sink.script.plays([deed]);
     let mailer = mailer(&format!("smtp://127.0.0.1:{}", sink.port()), &TO);
@@ -39,7 +54,7 @@ async fn server(deed: Deed) -> (SmtpSink, SmtpMailer) {
 async fn send(deed: Deed) -> (Result<(), MailError>, usize) {
     let (sink, mailer) = server(deed.clone()).await;
     sink.script.always(deed);
-    let sent = mailer.send(&digest_mail(&usual())).await;
+    let sent = mailer.send(&mail_of(&usual())).await;
     (sent, sink.script.taken().len())
 }
 
@@ -47,7 +62,7 @@ async fn send(deed: Deed) -> (Result<(), MailError>, usize) {
 async fn a_mail_arrives_with_both_versions_for_everybody() {
     for digest in [usual(), evil()] {
         let (sink, mailer) = server(Deed::Takes).await;
-        let mail = digest_mail(&digest);
+        let mail = mail_of(&digest);
         mailer.send(&mail).await.expect("it is taken");
         let taken = sink.script.taken();
         assert_eq!(taken.len(), 1);
@@ -141,37 +156,82 @@ async fn nobody_knows_of_a_mail_whose_end_has_no_answer() {
         assert!(matches!(sent, Err(MailError::Unavailable(_))), "{stage:?}: {sent:?}");
     }
     let nobody = mailer("smtp://127.0.0.1:1", &TO);
-    let sent = nobody.send(&digest_mail(&usual())).await;
+    let sent = nobody.send(&mail_of(&usual())).await;
     assert!(matches!(sent, Err(MailError::Unavailable(_))), "{sent:?}");
 }
 
 #[tokio::test]
 async fn a_recipient_who_is_refused_does_not_keep_the_others_from_it() {
     let (sink, mailer) = server(Deed::SaysOf("till@shop.example", "550 no such user")).await;
-    mailer.send(&digest_mail(&usual())).await.expect("it is taken");
+    mailer.send(&mail_of(&usual())).await.expect("it is taken");
     assert_eq!(sink.script.taken()[0].to, ["buyers@shop.example"]);
 }
 
 #[tokio::test]
 async fn a_recipient_who_is_put_off_is_waited_for() {
     let (sink, mailer) = server(Deed::SaysOf("till@shop.example", "450 come again")).await;
-    let sent = mailer.send(&digest_mail(&usual())).await;
+    let sent = mailer.send(&mail_of(&usual())).await;
     assert!(
         matches!(&sent, Err(MailError::Unavailable(why)) if why.starts_with("till@shop.example is put off")),
         "{sent:?}"
     );
     assert_eq!(sink.script.taken(), []);
-    mailer.send(&digest_mail(&usual())).await.expect("it is taken");
+    mailer.send(&mail_of(&usual())).await.expect("it is taken");
     assert_eq!(sink.script.taken()[0].to.len(), 2);
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_in_ascii_needs_a_server_that_takes_it() {
+async fn a_server_that_never_ends_a_line_is_given_up_before_it_fills_the_memory() {
+    use Stage::{Data, End, Greeting, Hello, Recipient, Sender};
+    for stage in [Greeting, Hello, Sender, Recipient, Data, End] {
+        let (sink, mailer) = server(Deed::BabblesAt(stage)).await;
+        let begun = Instant::now();
+        let sent = mailer.send(&mail_of(&usual())).await;
+        let is_right = match stage {
+            End => matches!(sent, Err(MailError::Unknown(_))),
+            _ => matches!(sent, Err(MailError::Unavailable(_))),
+        };
+        assert!(is_right, "{stage:?}: {sent:?}");
+        assert!(begun.elapsed() < LIMIT, "{stage:?}: {:?}", begun.elapsed());
+        // What it got rid of is in the buffers of the system, for the most part.
+        let babbled = sink.script.babbled();
+        assert!(babbled < 32 << 20, "{stage:?}: {babbled} bytes");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_the_time_is_over() {
+    let (sink, post) = server(Deed::Takes).await;
+    let sent = post.mailer.send(&mail_of(&usual()), Duration::ZERO).await;
+    assert!(matches!(sent, Err(MailError::Unavailable(_))), "{sent:?}");
+    assert_eq!(sink.script.taken(), []);
+}
+
+#[tokio::test]
+async fn who_has_an_address_that_the_server_does_not_take_does_not_keep_the_others_from_it() {
+    let to = ["käufer@shop.example", "buyers@käse.example"];
+    let mail = mail_of(&usual());
     let sink = SmtpSink::start().await;
-    let mailer = mailer(&format!("smtp://127.0.0.1:{}", sink.port()), &["käufer@shop.example"]);
-    let sent = mailer.send(&digest_mail(&usual())).await;
+    let url = format!("smtp://127.0.0.1:{}", sink.port());
+    mailer(&url, &to).send(&mail).await.expect("it is taken");
+    let taken = sink.script.taken();
+    assert_eq!(taken[0].to, ["buyers@xn--kse-qla.example"]);
+    assert!(taken[0].bytes.is_ascii());
+    // With nobody else it is refused.
+    let sent = mailer(&url, &to[..1]).send(&mail).await;
     assert!(
         matches!(&sent, Err(MailError::Refused(why)) if why.contains("ASCII")),
         "{sent:?}"
     );
+
+    let sink = SmtpSink::offering("250-SMTPUTF8\r\n").await;
+    let url = format!("smtp://127.0.0.1:{}", sink.port());
+    mailer(&url, &to).send(&mail).await.expect("it is taken");
+    let taken = sink.script.taken();
+    assert_eq!(taken[0].to, ["käufer@shop.example", "buyers@xn--kse-qla.example"]);
+    let parsed = MessageParser::default().parse(&taken[0].bytes).expect("a mail");
+    let named: Vec<_> = (parsed.to().expect("recipients").iter())
+        .filter_map(|address| address.address())
+        .collect();
+    assert_eq!(named, taken[0].to);
 }

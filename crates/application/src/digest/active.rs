@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::interval::due_in;
+use super::interval::until_end_of;
 use super::ports::DigestPorts;
 use super::tally::{TOLD, Tally};
 use crate::books::{Books, CursorGone, LogPosition};
@@ -57,7 +57,11 @@ pub(super) struct ActiveDigests<'r> {
     pub(super) retry: Option<Duration>,
     /// Whether the digest that is under way may have been taken.
     pub(super) is_uncertain: bool,
-    /// When the last one was sent, as far as it is known.
+    /// How many attempts nobody knows of, since it was last known what became of one.
+    pub(super) unknowns: u32,
+    /// How many events of the tally may have been told, where they are told again with what came meanwhile.
+    pub(super) repeated: Option<u64>,
+    /// By when the last one arrived that was taken, or may have been.
     pub(super) last_sent: Option<Timestamp>,
     pub(super) taken: Taken,
     renewed: Duration,
@@ -80,7 +84,9 @@ impl<'r> ActiveDigests<'r> {
             retry: None,
             // Another holder may have sent it before it ended.
             is_uncertain: progress.delivery_end.is_some(),
-            last_sent: progress.delivery_at.filter(|_| progress.delivery_end.is_none()),
+            unknowns: u32::from(progress.delivery_end.is_some()),
+            repeated: None,
+            last_sent: progress.delivery_at,
             progress,
             taken,
             renewed: now,
@@ -120,17 +126,33 @@ impl<'r> ActiveDigests<'r> {
         self.deliver().await
     }
 
-    /// When the digest is due, in the clock's monotonic time.
+    /// When the digest is due, in the clock's monotonic time: at the end of the interval in which the first of its events
+    /// occurred, and of that in which the last one arrived or may have.
     fn due_at(&mut self) -> Duration {
         let now = self.now();
-        let due = match (self.progress.delivery_end, self.tally.first) {
-            // It was due before.
-            (Some(_), _) | (None, None) => now,
-            (None, Some(first)) => *self
-                .due
-                .get_or_insert_with(|| now + due_in(first, self.last_sent, self.ports.clock.now(), self.ports.every)),
-        };
-        self.retry.map_or(due, |retry| retry.max(due))
+        if self.is_taken() {
+            return now;
+        }
+        // The events of bounds that are stored are of an interval before.
+        let first = self.tally.first.filter(|_| self.progress.delivery_end.is_none());
+        let ports = self.ports;
+        let due = first.max(self.last_sent).map_or(now, |latest| {
+            let left = || until_end_of(latest, ports.clock.now(), ports.every, ports.every + ports.mail_limit);
+            *self.due.get_or_insert_with(|| now + left())
+        });
+        let retry = self.retry.filter(|_| !self.has_news());
+        retry.map_or(due, |retry| retry.max(due))
+    }
+
+    /// Whether something has come since the digest of which nobody knows.
+    pub(super) fn has_news(&self) -> bool {
+        self.repeated.is_some_and(|repeated| self.tally.events > repeated)
+    }
+
+    /// Whether the digest that is under way was taken, and that could not be noted.
+    pub(super) fn is_taken(&self) -> bool {
+        let end = self.progress.delivery_end;
+        end.is_some_and(|end| self.taken == Some((self.progress.place, end)))
     }
 
     async fn nothing_to_tell(&mut self) -> Result<(), Ended> {
@@ -187,6 +209,7 @@ impl<'r> ActiveDigests<'r> {
         if is_lost || gone.is_some() {
             self.progress.delivery_end = None;
             self.is_uncertain = false;
+            self.repeated = None;
             self.save().await?;
         }
         self.read = self.progress.place.sequence;

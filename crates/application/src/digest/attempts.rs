@@ -1,11 +1,15 @@
 //! Sending a digest, and what becomes of it when that fails.
 //!
 //! What is certain decides. A mail that was certainly not taken has no bounds any more: the next attempt tells what has
-//! come meanwhile, too, in one mail. One that may have been taken is repeated as it was, under its id and date, once an
-//! interval; a crash between the mail and its note makes it such a one.
+//! come meanwhile, too, in one mail. One that may have been taken is repeated under its id, in another interval; a crash
+//! between the mail and its note makes it such a one. If nobody knows of the repeat either, the next one tells what has
+//! come meanwhile, too: a server that takes mails and never says so must not keep the buyers from what is new. While
+//! nothing is new the repeats become rare, and after a day everybody has heard of it.
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::active::{ActiveDigests, Ended};
 use super::compose::Composer;
@@ -21,11 +25,23 @@ const RETRY: RetryPolicy = RetryPolicy {
     give_up_after: None,
 };
 
+/// After so many attempts in a row of which nobody knows, the next one tells what is new as well. The second has the id of
+/// the first, by which mail programs know a repeat.
+const SAME_BOUNDS: u32 = 2;
+
+/// How rarely at least a digest is repeated of which nobody knows, while nothing is new.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8 * 60 * 60);
+
+/// A digest of which nobody has known for so long was told: there were some ten mails of it, and a server that takes none
+/// for a day, after it has seen them whole, is as broken as one that loses them.
+const TOLD_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl ActiveDigests<'_> {
     /// Sends the digest that is due.
     pub(super) async fn deliver(&mut self) -> Result<(), Ended> {
-        let end = self.progress.delivery_end.unwrap_or(self.read);
-        if self.taken == Some((self.progress.place, end)) && self.progress.delivery_end.is_some() {
+        // Without other events behind them: a repeat of the same has the same id.
+        let end = (self.progress.delivery_end.or(self.tally.end)).unwrap_or(self.read);
+        if self.is_taken() {
             return self.delivered(end).await;
         }
         // Whoever was stopped for long notices here that the lease has ended, or that somebody has disabled it.
@@ -34,35 +50,32 @@ impl ActiveDigests<'_> {
             return Ok(());
         }
         let now = self.ports.clock.now();
-        let drawn_at = match (self.progress.delivery_end, self.progress.delivery_at) {
-            (Some(_), Some(drawn_at)) => drawn_at,
-            _ => now,
-        };
         let composer = Composer {
             views: Arc::clone(&self.ports.views),
             now,
             today: self.ports.clock.day_of(now),
+            may_repeat: self.unknowns > 0,
         };
         let tally = std::mem::take(&mut self.tally);
         let id = self.id(end);
         let composed = self.while_renewing(composer.digest(&tally, id)).await?;
         self.tally = tally;
-        let mut digest = match composed {
+        let digest = match composed {
             Ok(digest) => digest,
             Err(error) => return self.store_failed(&error).await,
         };
         if digest.is_empty() {
             return self.told(end).await;
         }
-        digest.at = drawn_at;
-        if self.progress.delivery_end.is_none() {
-            self.progress.delivery_end = Some(end);
-            self.progress.delivery_at = Some(drawn_at);
-            self.save().await?;
-        }
         let mail = (self.ports.render)(&digest);
+        let limit = self.ports.mail_limit;
+        // Taken before the bounds are stored: who is stopped behind that sends nothing when another has gone on.
+        let (until, arrived_by) = (self.now() + limit, later(self.ports.clock.now(), limit));
+        self.progress.delivery_end = Some(end);
+        self.progress.delivery_at = Some(arrived_by);
+        self.save().await?;
         let mailer = Arc::clone(&self.ports.mailer);
-        match self.while_renewing(mailer.send(&mail)).await? {
+        match self.while_renewing(mailer.send(&mail, until)).await? {
             Ok(()) => self.delivered(end).await,
             Err(error) => self.not_delivered(error).await,
         }
@@ -103,6 +116,8 @@ impl ActiveDigests<'_> {
         self.progress.delivery_at = self.last_sent;
         self.progress.failing = None;
         self.is_uncertain = false;
+        self.unknowns = 0;
+        self.repeated = None;
         self.tally = Tally::default();
         self.due = None;
         self.retry = None;
@@ -112,18 +127,75 @@ impl ActiveDigests<'_> {
     }
 
     async fn not_delivered(&mut self, error: MailError) -> Result<(), Ended> {
-        let every = self.ports.every;
-        let (is_free, at_least) = match &error {
-            MailError::Unavailable(_) => (!self.is_uncertain, Duration::ZERO),
+        let (since, attempts) = self.note(&error);
+        let wait = wait_after(attempts, RETRY, &*self.ports.ids);
+        match error {
+            MailError::Unavailable(_) => self.try_again(!self.is_uncertain, wait).await,
             // Even one that may have been taken before: as it is nobody ever takes it, and what came after it would wait.
-            MailError::Refused(_) => (true, every),
-            MailError::Unknown(_) => (false, every),
-        };
-        self.is_uncertain = !is_free;
+            MailError::Refused(_) => {
+                self.unknowns = 0;
+                self.try_again(true, wait.max(self.ports.every)).await
+            }
+            MailError::Unknown(_) => self.nobody_knows(since).await,
+        }
+    }
+
+    /// The attempt was certainly in vain: what is known of those before it holds.
+    async fn try_again(&mut self, is_free: bool, wait: Duration) -> Result<(), Ended> {
         if is_free {
             self.progress.delivery_end = None;
-            self.progress.delivery_at = self.last_sent;
+            self.is_uncertain = false;
         }
+        self.progress.delivery_at = self.last_sent;
+        self.repeated = None;
+        self.retry = Some(self.now() + wait);
+        self.save().await
+    }
+
+    /// It may have been taken just now.
+    async fn nobody_knows(&mut self, failing_since: Timestamp) -> Result<(), Ended> {
+        let now = self.ports.clock.now();
+        // What is new is told at the end of its interval, and repeated soon.
+        self.unknowns = if self.has_news() {
+            SAME_BOUNDS
+        } else {
+            self.unknowns.saturating_add(1)
+        };
+        self.last_sent = Some(now);
+        self.progress.delivery_at = self.last_sent;
+        self.is_uncertain = true;
+        self.repeated = None;
+        // At the end of this interval.
+        self.due = None;
+        self.retry = None;
+        if self.unknowns < SAME_BOUNDS {
+            return self.save().await;
+        }
+        if let Some(end) = self.progress.delivery_end
+            && later(failing_since, TOLD_AFTER) <= now
+        {
+            let place = self.progress.place;
+            tracing::error!(
+                subscription = %self.lease.name, %place, end,
+                "the mail server has not answered to the end of a digest for a day; it counts as told"
+            );
+            return self.told(end).await;
+        }
+        self.progress.delivery_end = None;
+        self.is_uncertain = false;
+        self.repeated = Some(self.tally.events);
+        let every = self.ports.every;
+        let pauses = RetryPolicy {
+            first: every,
+            longest: LONGEST_PAUSE.max(every),
+            give_up_after: None,
+        };
+        self.retry = Some(self.now() + wait_after(self.unknowns.saturating_sub(1), pauses, &*self.ports.ids));
+        self.save().await
+    }
+
+    /// Notes that an attempt failed. Answers since when they do, and how many have.
+    fn note(&mut self, error: &MailError) -> (Timestamp, u32) {
         let reason = error.to_string();
         let now = self.ports.clock.now();
         let failing = self.progress.failing.get_or_insert_with(|| Failing {
@@ -133,14 +205,17 @@ impl ActiveDigests<'_> {
         });
         failing.attempts = failing.attempts.saturating_add(1);
         failing.reason.clone_from(&reason);
-        let attempts = failing.attempts;
+        let (since, attempts) = (failing.since, failing.attempts);
         // Once when it begins, and then more and more rarely.
         if attempts.is_power_of_two() {
             tracing::warn!(subscription = %self.lease.name, reason, attempts, "a digest is not sent; it is tried again");
         }
         self.ports.meter.retried(&self.lease.name);
-        let wait = wait_after(attempts, RETRY, &*self.ports.ids).max(at_least);
-        self.retry = Some(self.now() + wait);
-        self.save().await
+        (since, attempts)
     }
+}
+
+/// An instant so much later.
+fn later(instant: Timestamp, by: Duration) -> Timestamp {
+    instant.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

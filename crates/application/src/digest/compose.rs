@@ -7,7 +7,7 @@ use earmark_domain::{BatchRecord, BatchStatus, LineKey, LineState, Reference, Sk
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::content::{BrokenPromise, Digest, Inbound, OverdueBatch, ShortProduct, Waiter, Worst};
+use super::content::{BrokenPromise, Digest, Inbound, OverdueBatch, Section, ShortProduct, Waiter, Worst};
 use super::tally::{Broken, Late, Shortage, Tally};
 use crate::ports::Views;
 use crate::read_models::LineRead;
@@ -16,8 +16,9 @@ use crate::store_error::StoreError;
 /// How many products, promises and batches a digest tells of, of each. A mail with all of them is some hundred kilobytes.
 const MAX_TOLD: usize = 40;
 
-/// How many of each are looked at, to find those that are still to be told.
-const MAX_LOOKED_AT: usize = 200;
+/// How many of each are looked at, to find those that are still to be told: some seconds of small questions. Most of those
+/// that were short may have got their units meanwhile, as after a delivery.
+const MAX_LOOKED_AT: usize = 2_000;
 
 /// How many lines that wait for a product are told.
 const MAX_WAITERS: usize = 10;
@@ -33,6 +34,8 @@ pub(super) struct Composer {
     pub(super) views: Arc<dyn Views>,
     pub(super) now: Timestamp,
     pub(super) today: Date,
+    /// Whether nobody knows if the last digest was taken.
+    pub(super) may_repeat: bool,
 }
 
 impl Composer {
@@ -43,13 +46,15 @@ impl Composer {
             at: self.now,
             today: self.today,
             since: tally.first.unwrap_or(self.now),
+            until: tally.last.unwrap_or(self.now),
+            may_repeat: self.may_repeat,
             short: self.short(tally).await?,
             broken: self.broken(tally).await?,
             overdue: self.overdue(tally).await?,
         })
     }
 
-    async fn short(&self, tally: &Tally) -> Result<Worst<ShortProduct>, StoreError> {
+    async fn short(&self, tally: &Tally) -> Result<Section<ShortProduct>, StoreError> {
         let all = tally.short();
         let mut told = Told::new(all.len(), tally.forgotten.shortages);
         for (sku, shortage) in all {
@@ -59,7 +64,7 @@ impl Composer {
             let product = self.short_product(sku, shortage).await?;
             told.looked_at(product);
         }
-        let mut short = told.worst();
+        let mut short = told.section();
         short.items.sort_by_key(|product| Reverse(product.missing()));
         Ok(short)
     }
@@ -108,7 +113,7 @@ impl Composer {
         })
     }
 
-    async fn broken(&self, tally: &Tally) -> Result<Worst<BrokenPromise>, StoreError> {
+    async fn broken(&self, tally: &Tally) -> Result<Section<BrokenPromise>, StoreError> {
         let all = tally.broken();
         let mut told = Told::new(all.len(), tally.forgotten.promises);
         for (key, broken) in all {
@@ -118,7 +123,7 @@ impl Composer {
             let promise = self.broken_promise(key, broken).await?;
             told.looked_at(promise);
         }
-        Ok(told.worst())
+        Ok(told.section())
     }
 
     /// A promise that was broken, unless it is kept again, or nobody waits for it any more.
@@ -150,7 +155,7 @@ impl Composer {
         }))
     }
 
-    async fn overdue(&self, tally: &Tally) -> Result<Worst<OverdueBatch>, StoreError> {
+    async fn overdue(&self, tally: &Tally) -> Result<Section<OverdueBatch>, StoreError> {
         let all = tally.overdue();
         let mut told = Told::new(all.len(), tally.forgotten.batches);
         for (reference, late) in all {
@@ -160,7 +165,7 @@ impl Composer {
             let batch = self.overdue_batch(reference, late).await?;
             told.looked_at(batch);
         }
-        Ok(told.worst())
+        Ok(told.section())
     }
 
     /// A batch that was overdue, unless it has arrived, is closed, or is expected on another day.
@@ -209,6 +214,7 @@ struct Told<T> {
     /// How many are left to look at.
     left: usize,
     looked_at: usize,
+    /// How many events were about what is not remembered.
     forgotten: u64,
 }
 
@@ -232,12 +238,10 @@ impl<T> Told<T> {
         self.items.extend(item);
     }
 
-    /// These, and how many more there were. Whether all of the others are still to be told, nobody has looked.
-    fn worst(self) -> Worst<T> {
-        Worst {
+    fn section(self) -> Section<T> {
+        Section {
             items: self.items,
-            more: (self.left as u64).saturating_add(self.forgotten),
-            at_least: false,
+            unseen: (self.left as u64).saturating_add(self.forgotten),
         }
     }
 }

@@ -4,6 +4,29 @@ use earmark_domain::{Count, LineKey, MoveReason, OrderId, Priority, ProductName,
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+/// What a digest tells of one kind: the worst, as they stand now, and how many more were told of that nobody has looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section<T> {
+    /// Those that are still to be told, in their order.
+    pub items: Vec<T>,
+    /// How many more events told of at most. How these stand now is not known: they may be long settled.
+    pub unseen: u64,
+}
+
+impl<T> Section<T> {
+    /// How many there are at most.
+    #[must_use]
+    pub fn at_most(&self) -> u64 {
+        self.unseen.saturating_add(self.items.len() as u64)
+    }
+
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.at_most() == 0
+    }
+}
+
 /// The worst of many, and how many more there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worst<T> {
@@ -44,18 +67,22 @@ impl<T> Worst<T> {
 pub struct Digest {
     /// Identifies it: made of the books and the bounds of its events.
     pub id: String,
-    /// When its bounds were drawn.
+    /// When it was composed: things are told as they stood then. A repeat is composed anew.
     pub at: Timestamp,
     /// That day, by the shop's calendar.
     pub today: Date,
     /// When the first of its events occurred.
     pub since: Timestamp,
+    /// When the last of them did.
+    pub until: Timestamp,
+    /// Whether some of it may have been told before: nobody knows whether the last one was taken.
+    pub may_repeat: bool,
     /// Products that are short, those first that lack most units.
-    pub short: Worst<ShortProduct>,
+    pub short: Section<ShortProduct>,
     /// Promises that were broken and are not kept again, those first that are latest.
-    pub broken: Worst<BrokenPromise>,
+    pub broken: Section<BrokenPromise>,
     /// Batches that have not arrived, those first that were due first.
-    pub overdue: Worst<OverdueBatch>,
+    pub overdue: Section<OverdueBatch>,
 }
 
 impl Digest {

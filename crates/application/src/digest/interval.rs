@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// How long until a digest is due: until the end of the interval in which the first of its events occurred, and of that in
-/// which the last digest was sent. An instance whose clock was ahead does not make it wait for longer than an interval.
-pub(super) fn due_in(first: Timestamp, last_sent: Option<Timestamp>, now: Timestamp, every: Duration) -> Duration {
-    let latest = last_sent.map_or(first, |last| last.max(first));
-    let left = end_of(latest, every).duration_since(now);
-    Duration::try_from(left).unwrap_or_default().min(every)
+/// How long until the end of the interval that has an instant. `longest` bounds it, where an instance whose clock was ahead
+/// has stored the instant.
+pub(super) fn until_end_of(instant: Timestamp, now: Timestamp, every: Duration, longest: Duration) -> Duration {
+    let left = end_of(instant, every).duration_since(now);
+    Duration::try_from(left).unwrap_or_default().min(longest)
 }
 
 /// The end of the interval that has an instant.
@@ -30,29 +29,25 @@ mod tests {
         format!("2030-06-10T{time}Z").parse().expect("an instant")
     }
 
-    fn minutes(first: &str, last: Option<&str>, now: &str) -> u64 {
-        due_in(at(first), last.map(at), at(now), QUARTER).as_secs() / 60
+    fn minutes(instant: &str, now: &str) -> u64 {
+        until_end_of(at(instant), at(now), QUARTER, 2 * QUARTER).as_secs() / 60
     }
 
     #[test]
-    fn a_digest_is_due_at_the_end_of_the_interval_of_its_first_event() {
-        assert_eq!(minutes("10:02:00", None, "10:05:00"), 10);
-        assert_eq!(minutes("10:15:00", None, "10:15:00"), 15);
-        assert_eq!(minutes("10:14:59", None, "10:15:00"), 0);
-        assert_eq!(minutes("08:00:00", None, "10:05:00"), 0);
+    fn intervals_are_those_of_the_clock() {
+        assert_eq!(minutes("10:02:00", "10:05:00"), 10);
+        assert_eq!(minutes("10:15:00", "10:15:00"), 15);
+        assert_eq!(minutes("10:16:00", "10:14:00"), 16);
+        assert_eq!(minutes("10:14:59", "10:15:00"), 0);
+        assert_eq!(minutes("08:00:00", "10:05:00"), 0);
     }
 
     #[test]
-    fn it_is_not_due_in_the_interval_in_which_one_was_sent() {
-        assert_eq!(minutes("10:02:00", Some("10:07:00"), "10:08:00"), 7);
-        assert_eq!(minutes("10:02:00", Some("10:20:00"), "10:20:00"), 10);
-    }
-
-    #[test]
-    fn a_clock_that_was_ahead_delays_it_by_an_interval_at_most() {
-        assert_eq!(minutes("23:00:00", None, "10:05:00"), 15);
-        let far = due_in(Timestamp::MAX, Some(Timestamp::MAX), at("10:00:00"), QUARTER);
+    fn a_clock_that_was_ahead_delays_it_by_the_longest_wait_at_most() {
+        assert_eq!(minutes("23:00:00", "10:05:00"), 30);
+        let far = until_end_of(Timestamp::MAX, at("10:00:00"), QUARTER, QUARTER);
         assert_eq!(far, QUARTER);
-        assert_eq!(due_in(Timestamp::MIN, None, Timestamp::MAX, QUARTER), Duration::ZERO);
+        let past = until_end_of(Timestamp::MIN, Timestamp::MAX, QUARTER, QUARTER);
+        assert_eq!(past, Duration::ZERO);
     }
 }

@@ -5,10 +5,10 @@
 //! as things stand then: a line that has got its units meanwhile does not wait any more. Where nothing is left to tell,
 //! no mail is sent.
 //!
-//! The bounds of a digest are stored before it is sent. So a repeat after a crash is known as one by its id, which is made
-//! of the books and the bounds. Bounds that were certainly not taken are drawn anew, and the next interval's events join
-//! them. Intervals are those of the clock, counted from midnight UTC; how long a digest is waited for is measured by the
-//! monotonic clock, and never longer than an interval.
+//! The bounds of a digest are stored before it is sent, with the instant by which it has arrived if it was taken. So a
+//! repeat after a crash is known as one by its id, which is made of the books and the bounds, and comes in another interval.
+//! Bounds that were certainly not taken are drawn anew, and the next interval's events join them. Intervals are those of
+//! the clock, counted from midnight UTC; how long a digest is waited for is measured by the monotonic clock.
 
 mod active;
 mod attempts;
@@ -19,6 +19,6 @@ mod ports;
 mod relay;
 mod tally;
 
-pub use content::{BrokenPromise, Digest, Inbound, OverdueBatch, ShortProduct, Waiter, Worst};
+pub use content::{BrokenPromise, Digest, Inbound, OverdueBatch, Section, ShortProduct, Waiter, Worst};
 pub use ports::{DigestPorts, RenderDigest};
 pub use relay::DigestRelay;

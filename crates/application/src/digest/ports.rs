@@ -32,6 +32,8 @@ pub struct DigestPorts {
     pub holder: LeaseHolder,
     /// The interval: one digest in each at most.
     pub every: Duration,
+    /// How long one mail may take, no longer than the interval.
+    pub mail_limit: Duration,
     /// Where a new subscription begins.
     pub start: LogPosition,
 }

@@ -20,8 +20,12 @@ pub(super) const MAX_REMEMBERED: usize = 100_000;
 pub(super) struct Tally {
     /// How many events it has.
     pub(super) events: u64,
-    /// When the first of them occurred.
+    /// When the first of them occurred,
     pub(super) first: Option<Timestamp>,
+    /// and the last.
+    pub(super) last: Option<Timestamp>,
+    /// The last one's sequence.
+    pub(super) end: Option<u64>,
     short: BTreeMap<Sku, Shortage>,
     refused: usize,
     broken: BTreeMap<LineKey, Broken>,
@@ -82,7 +86,7 @@ impl Tally {
 
     /// Takes an event in.
     pub(super) fn take(&mut self, event: SequencedEvent) {
-        let occurred_at = event.event.occurred_at;
+        let (sequence, occurred_at) = (event.sequence, event.event.occurred_at);
         let Some(sku) = event.event.subject.sku().cloned() else {
             return;
         };
@@ -121,6 +125,8 @@ impl Tally {
         }
         self.events = self.events.saturating_add(1);
         self.first = Some(self.first.map_or(occurred_at, |first| first.min(occurred_at)));
+        self.last = self.last.max(Some(occurred_at));
+        self.end = self.end.max(Some(sequence));
     }
 
     fn short_of(&mut self, sku: Sku, lacked: u64, refused: Option<LineKey>) {

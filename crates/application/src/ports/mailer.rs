@@ -1,5 +1,7 @@
 //! The mailer: how a mail leaves.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -8,7 +10,7 @@ use jiff::Timestamp;
 pub struct Mail {
     /// Identifies it among all mails: equal for each repeat of it, and for no other. Letters, digits, dots and hyphens.
     pub id: String,
-    /// When it was written. A repeat has the date of the first.
+    /// When it was written. A repeat is written anew.
     pub date: Timestamp,
     /// What it is about, on one line.
     pub subject: String,
@@ -39,10 +41,11 @@ pub enum MailError {
 /// A call may be dropped at any time: then nobody knows whether the mail was taken.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends a mail, and returns when somebody else has taken the responsibility for it. MUST take a bounded time. One
-    /// recipient who is refused for good MUST NOT keep the others from it.
+    /// Sends a mail, and returns when somebody else has taken the responsibility for it. `until` is an instant of the
+    /// clock's monotonic time: MUST give up then, and MUST NOT begin to send the mail itself after it, also in a process
+    /// that was stopped meanwhile. One recipient who is refused for good MUST NOT keep the others from it.
     ///
     /// # Errors
     /// [`MailError`].
-    async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+    async fn send(&self, mail: &Mail, until: Duration) -> Result<(), MailError>;
 }

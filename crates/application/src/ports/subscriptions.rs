@@ -80,8 +80,8 @@ pub struct Progress {
     /// The last event of the delivery that is under way, where deliveries are repeated as they were: it begins behind
     /// `place`.
     pub delivery_end: Option<u64>,
-    /// When the bounds of that delivery were stored; where none is under way, when the last one ended. For deliveries that
-    /// keep an interval, or say when they were written; `None` for others.
+    /// By when the last delivery has arrived if it was taken: before it ends, that is the latest instant at which it may
+    /// arrive. For deliveries that keep an interval; `None` for others.
     pub delivery_at: Option<Timestamp>,
     /// Since when the sink has not taken the next delivery, and how often it was tried.
     pub failing: Option<Failing>,

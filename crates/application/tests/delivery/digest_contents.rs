@@ -98,3 +98,27 @@ async fn batches_that_have_arrived_are_not_told_as_overdue() {
     assert_eq!(told, ["first", "second"]);
     assert_eq!(digest.overdue.items[0].quantity.get(), 7);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_product_that_is_still_short_is_found_among_many_that_are_not() {
+    let house = House::open([]);
+    for number in 0..500 {
+        house.write(&format!("SKU-{number}"), backordered("o-1", 1_000 - number));
+    }
+    house.shop.waits("SKU-400", &[("o-1", 600)]);
+    seconds(70).await;
+    assert_eq!(house.told(), [[("SKU-400".to_owned(), 600)]]);
+    let short = house.last_digest().short;
+    assert_eq!(short.unseen, 0, "all were looked at");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_none_of_many_is_still_short_nothing_is_sent() {
+    let house = House::open([]);
+    for number in 0..500 {
+        house.write(&format!("SKU-{number}"), backordered("o-1", 5));
+    }
+    seconds(300).await;
+    assert_eq!(house.sent(), []);
+    assert_eq!(house.memory.progress("mail").place.to_string(), "1-500");
+}

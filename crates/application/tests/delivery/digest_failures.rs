@@ -37,34 +37,117 @@ async fn what_was_certainly_not_taken_is_told_with_what_comes_meanwhile_in_one_m
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_have_been_taken_is_repeated_as_it_was_once_an_interval() {
-    let unknown = || Answer::Fails(MailError::Unknown("it hangs".to_owned()));
-    let house = House::open([unknown(), unknown(), Answer::Fails(unavailable())]);
+async fn what_may_have_been_taken_is_repeated_under_its_id_in_the_next_interval() {
+    let unknown = Answer::Fails(MailError::Unknown("it hangs".to_owned()));
+    let house = House::open([unknown, Answer::Fails(unavailable())]);
     intervals(&house, 0, 6).await;
     seconds(EVERY).await;
     let sent = house.sent();
-    let repeats: Vec<&str> = sent.iter().take(4).map(|(_, id)| id.as_str()).collect();
+    let repeats: Vec<&str> = sent.iter().take(3).map(|(_, id)| id.as_str()).collect();
     assert_eq!(
-        repeats, ["0-0.1-1"; 4],
+        repeats, ["0-0.1-1"; 3],
         "also after it was certainly not taken the last time"
     );
-    assert!(
-        sent[1].0 - sent[0].0 >= EVERY && sent[2].0 - sent[1].0 >= EVERY,
-        "{sent:?}"
+    assert_eq!((sent[0].0, sent[1].0), (EVERY, 2 * EVERY));
+    // It says how things stand when it is repeated, and that it may be a repeat.
+    let digests = house.digests.lock().expect("no panic").clone();
+    let said: Vec<(u64, bool)> = (digests.iter())
+        .map(|digest| (digest.at.as_second().unsigned_abs(), digest.may_repeat))
+        .collect();
+    assert_eq!(said[..2], [(EVERY, false), (2 * EVERY, true)]);
+    assert!(!said[3].1, "{said:?}");
+    assert_eq!(
+        (digests[1].since, digests[1].until),
+        (digests[0].since, digests[0].until)
     );
-    let dates: std::collections::BTreeSet<_> = {
-        let sent = house.post.sent.lock().expect("no panic");
-        sent.iter().take(4).map(|(_, mail)| mail.date).collect()
-    };
-    assert_eq!(dates.len(), 1, "a repeat has the date of the first");
     // What came meanwhile is told in the next interval, and none of it twice.
     assert_eq!(house.taken()[0], "0-0.1-1");
     assert!(house.taken()[1].starts_with("1-1."), "{:?}", house.taken());
-    let taken_at: Vec<u64> = sent.iter().skip(3).map(|(seconds, _)| seconds / EVERY).collect();
+    let taken_at: Vec<u64> = sent.iter().skip(2).map(|(seconds, _)| seconds / EVERY).collect();
     assert!(
         taken_at.windows(2).all(|pair| pair[0] < pair[1]),
         "one an interval: {taken_at:?}"
     );
+}
+
+/// In which interval each mail was sent.
+fn intervals_of(house: &House) -> Vec<u64> {
+    house.sent().into_iter().map(|(seconds, _)| seconds / EVERY).collect()
+}
+
+fn each_is_another(intervals: &[u64]) -> bool {
+    intervals.windows(2).all(|pair| pair[0] < pair[1])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_does_not_keep_the_buyers_from_what_happens_later() {
+    let unknown = || Answer::Fails(MailError::Unknown("it is slow".to_owned()));
+    let house = House::open(std::iter::repeat_with(unknown).take(1_000));
+    intervals(&house, 0, 8).await;
+    seconds(EVERY).await;
+    let sent = house.sent();
+    let ends: Vec<&str> = sent
+        .iter()
+        .map(|(_, id)| id.split('.').next_back().expect("an end"))
+        .collect();
+    assert_eq!(
+        ends[..3],
+        ["1-1", "1-1", "1-3"],
+        "the second repeats the first, the third tells what is new: {sent:?}"
+    );
+    assert_eq!(*ends.last().expect("mails"), "1-8");
+    assert!(each_is_another(&intervals_of(&house)), "{sent:?}");
+    // While nothing happens the same is told more and more rarely,
+    let before = sent.len();
+    seconds(100 * EVERY).await;
+    let repeats = house.sent().len() - before;
+    assert!((3..=8).contains(&repeats), "{repeats}");
+    // what happens is told at the end of its interval all the same,
+    house.write("LAMP", refused("o-99", 1, 0));
+    seconds(2 * EVERY).await;
+    assert!(house.sent().last().expect("mails").1.ends_with(".1-9"));
+    // and after a day everybody has heard of it.
+    seconds(2 * 24 * 60 * 60).await;
+    assert_eq!(house.memory.progress(MAIL).place.to_string(), "1-9");
+    let sent = house.sent().len();
+    seconds(24 * 60 * 60).await;
+    assert_eq!((house.sent().len(), house.failing()), (sent, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_taken_is_not_repeated_in_its_interval_after_a_crash() {
+    for moment in 0..30 {
+        let mut house = House::open([Answer::TakesAndHangs, Answer::TakesAndHangs]);
+        house.write("LAMP", refused("o-1", 1, 0));
+        seconds(61 + moment).await;
+        house.kill();
+        house.start(2);
+        seconds(EVERY).await;
+        house.kill();
+        house.start(3);
+        seconds(10 * EVERY).await;
+        let intervals = intervals_of(&house);
+        assert!(
+            intervals.len() > 2 && each_is_another(&intervals),
+            "{moment}: {intervals:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hiccups_does_not_let_a_digest_be_repeated_in_its_interval() {
+    let unknown = || Answer::Fails(MailError::Unknown("it hangs".to_owned()));
+    let mut house = House::answering([unknown(), unknown()]);
+    house.breaks = true;
+    house.start(1);
+    house.write("LAMP", refused("o-1", 1, 0));
+    seconds(65).await;
+    house.memory.is_down.store(false, Ordering::Relaxed);
+    seconds(60).await;
+    house.memory.is_down.store(false, Ordering::Relaxed);
+    seconds(5 * EVERY).await;
+    let intervals = intervals_of(&house);
+    assert!(intervals.len() > 1 && each_is_another(&intervals), "{intervals:?}");
 }
 
 #[tokio::test(start_paused = true)]

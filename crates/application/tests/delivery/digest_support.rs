@@ -339,13 +339,13 @@ pub(crate) struct Post {
 struct Desk {
     post: Arc<Post>,
     clock: Arc<TestClock>,
-    /// Nothing can be stored from the moment on when a mail is taken.
+    /// Nothing can be stored from the moment on when a mail was sent and may have been taken.
     breaks: Option<Arc<Memory>>,
 }
 
 #[async_trait]
 impl Mailer for Desk {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail, _until: Duration) -> Result<(), MailError> {
         let seconds = self.clock.monotonic().as_secs();
         held(&self.post.sent).push((seconds, mail.clone()));
         let answer = held(&self.post.script).pop_front();
@@ -357,7 +357,12 @@ impl Mailer for Desk {
                 }
                 Ok(())
             }
-            Some(Answer::Fails(error)) => Err(error),
+            Some(Answer::Fails(error)) => {
+                if let (MailError::Unknown(_), Some(memory)) = (&error, &self.breaks) {
+                    memory.is_down.store(true, Ordering::Relaxed);
+                }
+                Err(error)
+            }
             Some(Answer::TakesAndHangs) => {
                 held(&self.post.taken).push(mail.clone());
                 std::future::pending().await
@@ -376,7 +381,7 @@ pub(crate) struct House {
     /// What was put into words.
     pub(crate) digests: Arc<Mutex<Vec<Digest>>>,
     pub(crate) jobs: Vec<(JoinHandle<()>, Arc<DigestRelay>)>,
-    /// Whether the store breaks when a mail is taken.
+    /// Whether the store breaks when a mail is taken, or may be.
     pub(crate) breaks: bool,
 }
 
@@ -434,6 +439,7 @@ impl House {
             meter: Arc::new(NoMeter),
             holder: LeaseHolder([instance; 16]),
             every: Duration::from_secs(EVERY),
+            mail_limit: Duration::from_secs(EVERY / 2),
             start: LogPosition::START,
         });
         let relay = Arc::new(relay);

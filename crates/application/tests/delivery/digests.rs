@@ -135,14 +135,14 @@ async fn a_long_interval_is_read_in_pages_and_told_in_bounds() {
     seconds(120).await;
     assert_eq!(house.taken(), ["0-0.1-121000"]);
     let digest = house.last_digest();
-    assert_eq!(digest.short.total(), 120_000);
+    assert_eq!(digest.short.at_most(), 120_000);
     assert_eq!(digest.short.items.len(), 40);
     assert_eq!(
         digest.short.items[0].sku.to_string(),
         "SKU-99999",
         "the worst of those that are remembered"
     );
-    assert_eq!((digest.overdue.items.len(), digest.overdue.total()), (40, 1_000));
+    assert_eq!((digest.overdue.items.len(), digest.overdue.at_most()), (40, 1_000));
     assert!(house.shop.longest_page.load(Ordering::Relaxed) <= 1_000);
     assert!(house.shop.questions.load(Ordering::Relaxed) <= 200);
 }

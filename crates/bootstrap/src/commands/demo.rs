@@ -101,7 +101,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         subscribers,
         sources: Vec::new(),
         // The buyers do not hear of what is made up.
-        mailing: Mailing::to_log(settings.mail.every),
+        mailing: Mailing::to_log(settings.mail.every, &settings.calendar),
     }
     .run(|address| print_hints(address, &counts))
     .await;

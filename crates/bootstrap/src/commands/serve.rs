@@ -25,7 +25,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
-    let mailing = Mailing::of(&settings.mail, &ports.clock)?;
+    let mailing = Mailing::of(&settings.mail, &settings.calendar, &ports.clock)?;
     let sources = sources_of(&settings.commands, &subscribers, &ports.clock, &*ports.ids)?;
     let app = App::start(ports, settings, Arc::clone(&metrics) as _);
     Service {
