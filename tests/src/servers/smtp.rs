@@ -12,6 +12,9 @@ use tokio::task::JoinHandle;
 /// How long it waits for a client that says nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long it waits with an answer where it does: long enough for a case to stop the client meanwhile.
+const WAITS: Duration = Duration::from_millis(500);
+
 /// Where a conversation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
@@ -46,6 +49,8 @@ pub enum Deed {
     TakesAndDrops,
     /// It takes the mail, and says nothing more.
     TakesAndHangs,
+    /// It takes the mail, and waits a while before it answers at this stage.
+    WaitsAt(Stage),
     /// It begins a line at this stage, and never ends it.
     BabblesAt(Stage),
 }
@@ -275,6 +280,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
             Deed::HangsAt(at) if at == stage => self.hang().await,
             Deed::DropsAt(at) if at == stage => Ok(false),
             Deed::BabblesAt(at) if at == stage => self.babble().await,
+            Deed::WaitsAt(at) if at == stage => {
+                tokio::time::sleep(WAITS).await;
+                self.say(usual).await.map(|()| true)
+            }
             _ => self.say(usual).await.map(|()| true),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use earmark_tests::databases::{Db, PostgresDatabase, SqliteDatabase, on_fresh};
 use earmark_tests::servers::{Deed, NatsServer, SmtpSink, Stage, TakenMail};
-use earmark_tests::service::{Client, Desk, PATIENCE, until};
+use earmark_tests::service::{Client, Desk, PATIENCE, Service, signal, until};
 use mail_parser::MessageParser;
 
 use crate::sinks::{in_nats, nats_url};
@@ -17,8 +17,11 @@ const EVERY: u64 = 2;
 /// How many products are short in each round.
 const SHORT: u32 = 12;
 
-/// A service that sends digests to a mail server, and events to these URLs.
-async fn desk_of(db: Db, sink: &SmtpSink, urls: &[&str]) -> Desk {
+/// For how long an instance is stopped: longer than its lease of six seconds.
+const STOPPED_MILLISECONDS: u64 = 8_000;
+
+/// The settings of a service that sends digests to a mail server, and events to these URLs.
+fn variables(sink: &SmtpSink, urls: &[&str]) -> Vec<(String, String)> {
     let variables = [
         ("MAIL__URL", format!("smtp://127.0.0.1:{}", sink.port())),
         ("MAIL__FROM", "Earmark <earmark@shop.example>".to_owned()),
@@ -26,8 +29,13 @@ async fn desk_of(db: Db, sink: &SmtpSink, urls: &[&str]) -> Desk {
         ("MAIL__EVERY_SECONDS", EVERY.to_string()),
         ("EVENTS__URLS", urls.join(",")),
     ];
-    let variables = variables.map(|(name, value)| (format!("EARMARK__{name}"), value));
-    Desk::open_with(db, variables.to_vec()).await
+    variables
+        .map(|(name, value)| (format!("EARMARK__{name}"), value))
+        .to_vec()
+}
+
+async fn desk_of(db: Db, sink: &SmtpSink, urls: &[&str]) -> Desk {
+    Desk::open_with(db, variables(sink, urls)).await
 }
 
 /// A digest as it arrived.
@@ -58,14 +66,51 @@ fn arrived(mail: &TakenMail) -> Arrived {
     }
 }
 
-/// What was told, by the id of the digest: when it arrived first, and the products.
-fn told(sink: &SmtpSink) -> BTreeMap<String, (SystemTime, BTreeSet<String>)> {
-    let mut told: BTreeMap<String, (SystemTime, BTreeSet<String>)> = BTreeMap::new();
-    for mail in sink.script.taken().iter().map(arrived) {
-        let known = told.entry(mail.id.clone()).or_insert((mail.at, mail.products.clone()));
-        assert_eq!(known.1, mail.products, "a repeat of {} tells the same", mail.id);
+/// All mails that arrived, repeats too.
+fn all_arrived(sink: &SmtpSink) -> Vec<Arrived> {
+    sink.script.taken().iter().map(arrived).collect()
+}
+
+/// The products that were told.
+fn told(sink: &SmtpSink) -> BTreeSet<String> {
+    all_arrived(sink).into_iter().flat_map(|mail| mail.products).collect()
+}
+
+/// Waits until all of these products are told, which comes to an end: leases do, and what nobody knows of is repeated.
+async fn all_are_told(sink: &SmtpSink, expected: &BTreeSet<String>) {
+    let deadline = tokio::time::Instant::now() + 2 * PATIENCE;
+    loop {
+        let told = told(sink);
+        if told == *expected {
+            return;
+        }
+        let missing: Vec<&String> = expected.difference(&told).collect();
+        assert!(tokio::time::Instant::now() < deadline, "not told: {missing:?}");
+        a_while(200).await;
     }
-    told
+}
+
+/// Whether each interval has one mail at most, each repeat tells the same, and what was told for certain is told in no
+/// other digest.
+fn are_one_an_interval(arrived: &[Arrived]) {
+    let interval = |at: SystemTime| {
+        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        at.as_millis() / Duration::from_secs(EVERY).as_millis()
+    };
+    let intervals: BTreeSet<u128> = arrived.iter().map(|mail| interval(mail.at)).collect();
+    assert_eq!(intervals.len(), arrived.len(), "one an interval: {arrived:#?}");
+    let mut by_id: BTreeMap<&str, &BTreeSet<String>> = BTreeMap::new();
+    let mut begun: BTreeMap<&str, &str> = BTreeMap::new();
+    for mail in arrived {
+        let known = *by_id.entry(&mail.id).or_insert(&mail.products);
+        assert_eq!(*known, mail.products, "a repeat of {} tells the same", mail.id);
+        // A digest of which nobody knows is told again with what came meanwhile, from the same event on.
+        let place = mail.id.split('.').nth(1).expect("a place");
+        for product in &mail.products {
+            let first = *begun.entry(product).or_insert(place);
+            assert_eq!(first, place, "{product} is told in two digests: {arrived:#?}");
+        }
+    }
 }
 
 /// Something that mail servers do.
@@ -111,26 +156,52 @@ async fn each_interval_has_one_digest_through_kills(db: Db) {
         desk.restart().await;
     }
     sink.script.plays([]);
-    // Leases have to end, and what nobody knows of is tried once an interval.
-    let deadline = tokio::time::Instant::now() + 2 * PATIENCE;
-    loop {
-        let all: BTreeSet<String> = told(&sink).into_values().flat_map(|(_, products)| products).collect();
-        if all == expected {
-            break;
+    all_are_told(&sink, &expected).await;
+    are_one_an_interval(&all_arrived(&sink));
+}
+
+/// The instance that sends is stopped within a conversation, for longer than its lease, and goes on: another has taken
+/// over, and each interval has one digest all the same.
+async fn a_sender_that_was_stopped_sends_nothing_late(db: Db) {
+    let sink = SmtpSink::start().await;
+    let desk = desk_of(db.clone(), &sink, &[]).await;
+    let settings = variables(&sink, &[]);
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let second = Service::start_with(&db.url(), &settings).await;
+    let mut expected = BTreeSet::new();
+    let stages = [Stage::Data, Stage::End, Stage::Greeting, Stage::Recipient];
+    for (round, stage) in (0..2 * rounds()).zip(stages.into_iter().cycle()) {
+        let (stopped, other) = if round % 2 == 0 {
+            (&desk.service, &second)
+        } else {
+            (&second, &desk.service)
+        };
+        let begun = sink.script.conversations();
+        sink.script.plays([Deed::WaitsAt(stage)]);
+        for number in 0..2 {
+            let product = format!("SHORT-{round}-{number}");
+            run_short(&other.client(), &product).await;
+            expected.insert(product);
+            if number == 0 {
+                until("a mail is on its way", async || {
+                    (sink.script.conversations() > begun).then_some(())
+                })
+                .await;
+                assert!(signal("STOP", &[stopped.pid()]), "it is stopped");
+            }
         }
-        let missing: Vec<&String> = expected.difference(&all).collect();
-        assert!(tokio::time::Instant::now() < deadline, "not told: {missing:?}");
-        a_while(200).await;
+        a_while(STOPPED_MILLISECONDS).await;
+        all_are_told(&sink, &expected).await;
+        let before = sink.script.taken().len();
+        assert!(signal("CONT", &[stopped.pid()]), "it goes on");
+        a_while(any_of(500..EVERY * 1_000)).await;
+        assert_eq!(sink.script.taken().len(), before, "it sends nothing any more");
     }
-    let told = told(&sink);
-    let mentions: usize = told.values().map(|(_, products)| products.len()).sum();
-    assert_eq!(mentions, expected.len(), "each is told in one digest: {told:#?}");
-    let interval = |at: SystemTime| {
-        let at = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        at.as_millis() / Duration::from_secs(EVERY).as_millis()
-    };
-    let intervals: BTreeSet<u128> = told.values().map(|(at, _)| interval(*at)).collect();
-    assert_eq!(intervals.len(), told.len(), "one an interval: {told:#?}");
+    a_while(2 * EVERY * 1_000).await;
+    are_one_an_interval(&all_arrived(&sink));
 }
 
 /// A mail server that hangs keeps neither commands nor other subscribers waiting, and the list says that it fails.
@@ -163,8 +234,7 @@ async fn a_mail_server_that_hangs_keeps_nobody_waiting(db: Db) {
     sink.script.always(Deed::Takes);
     let both = BTreeSet::from(["SHORT-1".to_owned(), "SHORT-2".to_owned()]);
     until("both are told when it takes mails", async || {
-        let all: BTreeSet<String> = told(&sink).into_values().flat_map(|(_, products)| products).collect();
-        (all == both).then_some(())
+        (told(&sink) == both).then_some(())
     })
     .await;
     until("nothing fails any more", async || {
@@ -200,6 +270,11 @@ async fn each_interval_has_one_digest_through_kills_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_interval_has_one_digest_through_kills_on_postgres() {
     on_fresh::<PostgresDatabase, _>(each_interval_has_one_digest_through_kills).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_was_stopped_sends_nothing_late_on_postgres() {
+    on_fresh::<PostgresDatabase, _>(a_sender_that_was_stopped_sends_nothing_late).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

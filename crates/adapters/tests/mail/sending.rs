@@ -1,11 +1,14 @@
 //! How a mail leaves, and what is certain when it does not.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::mail::{Mailbox, SmtpMailer, SmtpSettings};
 use earmark_application::{Clock, Mail, MailError, Mailer};
+use jiff::Timestamp;
 use mail_parser::MessageParser;
 
 use crate::digests::{evil, mail_of, usual};
@@ -22,6 +25,7 @@ const LIMIT: Duration = Duration::from_millis(1_500);
 
 /// A mailer with the clock that it goes by.
 pub(crate) struct Post {
+    settings: SmtpSettings,
     mailer: SmtpMailer,
     clock: Arc<dyn Clock>,
 }
@@ -39,8 +43,12 @@ pub(crate) fn mailer(url: &str, to: &[&str]) -> Post {
         to: to.iter().map(|to| mailbox(to)).collect(),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let mailer = SmtpMailer::new(settings, Arc::clone(&clock)).expect("a mailer");
-    Post { mailer, clock }
+    let mailer = SmtpMailer::new(settings.clone(), Arc::clone(&clock)).expect("a mailer");
+    Post {
+        settings,
+        mailer,
+        clock,
+    }
 }
 
 async fn server(deed: Deed) -> (SmtpSink, Post) {
@@ -199,10 +207,36 @@ async fn a_server_that_never_ends_a_line_is_given_up_before_it_fills_the_memory(
     }
 }
 
+/// The clock of a process that is stopped: its timers tell nothing, and yet the time goes on.
+#[derive(Default)]
+struct StoppedClock(AtomicU64);
+
+#[async_trait]
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn pause(&self, _: Duration) {
+        std::future::pending().await;
+    }
+}
+
 #[tokio::test]
-async fn nothing_is_sent_when_the_time_is_over() {
-    let (sink, post) = server(Deed::Takes).await;
-    let sent = post.mailer.send(&mail_of(&usual()), Duration::ZERO).await;
+async fn who_was_stopped_before_the_mail_sends_nothing_when_the_time_is_over() {
+    let clock = Arc::new(StoppedClock::default());
+    let (sink, post) = server(Deed::WaitsAt(Stage::Data)).await;
+    let mailer = SmtpMailer::new(post.settings, Arc::clone(&clock) as Arc<dyn Clock>).expect("a mailer");
+    let sent = tokio::spawn(async move { mailer.send(&mail_of(&usual()), Duration::from_secs(2)).await });
+    while sink.script.conversations() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    clock.0.store(3, Ordering::Relaxed);
+    let sent = sent.await.expect("no panic");
     assert!(matches!(sent, Err(MailError::Unavailable(_))), "{sent:?}");
     assert_eq!(sink.script.taken(), []);
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use earmark_application::MailError;
+use earmark_domain::Fact;
 
 use crate::digest_support::{Answer, EVERY, House, MAIL, refused, unavailable};
 use crate::support::seconds;
@@ -97,18 +98,20 @@ async fn a_server_that_never_answers_does_not_keep_the_buyers_from_what_happens_
     );
     assert_eq!(*ends.last().expect("mails"), "1-8");
     assert!(each_is_another(&intervals_of(&house)), "{sent:?}");
-    // While nothing happens the same is told more and more rarely,
+    // While nothing happens that buyers want to hear of, the same is told under its id, more and more rarely,
     let before = sent.len();
+    house.write("LAMP", Fact::StockDepleted);
     seconds(100 * EVERY).await;
-    let repeats = house.sent().len() - before;
-    assert!((3..=8).contains(&repeats), "{repeats}");
+    let sent = house.sent();
+    assert!((3..=8).contains(&(sent.len() - before)), "{sent:?}");
+    assert!(sent[before..].iter().all(|(_, id)| id == "0-0.1-8"), "{sent:?}");
     // what happens is told at the end of its interval all the same,
     house.write("LAMP", refused("o-99", 1, 0));
     seconds(2 * EVERY).await;
-    assert!(house.sent().last().expect("mails").1.ends_with(".1-9"));
+    assert!(house.sent().last().expect("mails").1.ends_with(".1-10"));
     // and after a day everybody has heard of it.
     seconds(2 * 24 * 60 * 60).await;
-    assert_eq!(house.memory.progress(MAIL).place.to_string(), "1-9");
+    assert_eq!(house.memory.progress(MAIL).place.to_string(), "1-10");
     let sent = house.sent().len();
     seconds(24 * 60 * 60).await;
     assert_eq!((house.sent().len(), house.failing()), (sent, None));

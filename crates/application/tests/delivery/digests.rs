@@ -115,6 +115,28 @@ async fn disabled_they_are_kept_back_and_told_in_one_when_enabled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_events_of_a_product_are_one_shortage() {
+    const EVENTS: u32 = 100_000;
+    const PRODUCTS: u32 = 10_000;
+    let house = House::open([]);
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    for number in 0..EVENTS {
+        let product = number % PRODUCTS;
+        // Each line is refused twice, and lacks as many units as the number of its product.
+        let line = format!("o-{}", number % (EVENTS / 2));
+        let fact = refused(&line, product + 1, 0);
+        house.shop.write(&format!("SKU-{product}"), now, fact);
+    }
+    seconds(120).await;
+    let short = house.last_digest().short;
+    assert_eq!((short.items.len(), short.at_most()), (40, u64::from(PRODUCTS)));
+    let worst = &short.items[0];
+    assert_eq!(worst.sku.to_string(), "SKU-9999");
+    assert_eq!((worst.refused_lines, worst.refused_units.get()), (5, 50_000));
+    assert!(house.shop.questions.load(Ordering::Relaxed) <= 40);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_long_interval_is_read_in_pages_and_told_in_bounds() {
     let house = House::open([]);
     let now = jiff::Timestamp::UNIX_EPOCH;
