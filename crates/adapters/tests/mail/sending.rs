@@ -222,7 +222,7 @@ impl Clock for StoppedClock {
     }
 
     async fn pause(&self, _: Duration) {
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 
