@@ -31,6 +31,10 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// The pause after the store did not answer.
 const STORE_RETRY: Duration = Duration::from_millis(500);
 
+/// After so many attempts in a row of which nobody knows, the next one tells what is new as well. The second has the id of
+/// the first, by which mail programs know a repeat.
+pub(super) const SAME_BOUNDS: u32 = 2;
+
 /// The lease is lost, or the store does not answer: whoever has it next begins anew.
 pub(super) struct Ended;
 
@@ -117,6 +121,7 @@ impl<'r> ActiveDigests<'r> {
         if self.progress.delivery_end.is_none() && self.tally.is_empty() {
             return self.nothing_to_tell().await;
         }
+        self.look_for_news();
         let due = self.due_at();
         self.measure_lag(Some(due));
         let left = due.saturating_sub(self.now());
@@ -135,18 +140,34 @@ impl<'r> ActiveDigests<'r> {
         }
         // The events of bounds that are stored are of an interval before.
         let first = self.tally.first.filter(|_| self.progress.delivery_end.is_none());
-        let ports = self.ports;
-        let due = first.max(self.last_sent).map_or(now, |latest| {
-            let left = || until_end_of(latest, ports.clock.now(), ports.every, ports.every + ports.mail_limit);
-            *self.due.get_or_insert_with(|| now + left())
-        });
-        let retry = self.retry.filter(|_| !self.has_news());
-        retry.map_or(due, |retry| retry.max(due))
+        let due = match (self.due, first.max(self.last_sent)) {
+            (Some(due), _) => due,
+            (None, Some(latest)) => *self.due.insert(now + self.left_of_interval_of(latest)),
+            (None, None) => now,
+        };
+        self.retry.map_or(due, |retry| retry.max(due))
     }
 
-    /// Whether something has come since the digest of which nobody knows.
-    pub(super) fn has_news(&self) -> bool {
-        self.repeated.is_some_and(|repeated| self.tally.events > repeated)
+    fn left_of_interval_of(&self, instant: Timestamp) -> Duration {
+        let DigestPorts {
+            clock,
+            every,
+            mail_limit,
+            ..
+        } = self.ports;
+        // The longest there is: a mail may arrive so long after now.
+        until_end_of(instant, clock.now(), *every, *every + *mail_limit)
+    }
+
+    /// Looks whether something has come since the digest of which nobody knows. That is told at the end of this interval,
+    /// whatever the pause, and repeated soon.
+    fn look_for_news(&mut self) {
+        if self.repeated.is_some_and(|repeated| self.tally.events > repeated) {
+            self.repeated = None;
+            self.retry = None;
+            self.unknowns = SAME_BOUNDS - 1;
+            self.due = Some(self.now() + self.left_of_interval_of(self.ports.clock.now()));
+        }
     }
 
     /// Whether the digest that is under way was taken, and that could not be noted.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::active::{ActiveDigests, Ended};
+use super::active::{ActiveDigests, Ended, SAME_BOUNDS};
 use super::compose::Composer;
 use super::tally::Tally;
 use crate::backoff::wait_after;
@@ -25,15 +25,11 @@ const RETRY: RetryPolicy = RetryPolicy {
     give_up_after: None,
 };
 
-/// After so many attempts in a row of which nobody knows, the next one tells what is new as well. The second has the id of
-/// the first, by which mail programs know a repeat.
-const SAME_BOUNDS: u32 = 2;
-
 /// How rarely at least a digest is repeated of which nobody knows, while nothing is new.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8 * 60 * 60);
 
-/// A digest of which nobody has known for so long was told: there were some ten mails of it, and a server that takes none
-/// for a day, after it has seen them whole, is as broken as one that loses them.
+/// What nobody has known of for so long was told: there were some ten mails of it, or one in each interval that had news, and
+/// a server that takes none of them in a day, after it has seen them whole, is as broken as one that loses them.
 const TOLD_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl ActiveDigests<'_> {
@@ -155,12 +151,7 @@ impl ActiveDigests<'_> {
     /// It may have been taken just now.
     async fn nobody_knows(&mut self, failing_since: Timestamp) -> Result<(), Ended> {
         let now = self.ports.clock.now();
-        // What is new is told at the end of its interval, and repeated soon.
-        self.unknowns = if self.has_news() {
-            SAME_BOUNDS
-        } else {
-            self.unknowns.saturating_add(1)
-        };
+        self.unknowns = self.unknowns.saturating_add(1);
         self.last_sent = Some(now);
         self.progress.delivery_at = self.last_sent;
         self.is_uncertain = true;
