@@ -26,7 +26,6 @@
 
 use std::sync::Arc;
 
-use async_nats::client::PublishErrorKind;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
@@ -46,6 +45,28 @@ pub(super) enum Acknowledged {
     TheLast,
     /// Each: then it is told which one is not stored.
     Each,
+}
+
+impl Acknowledged {
+    /// For a call after one that went well: the last one, unless a message may be too large for the server or the stream.
+    pub(super) fn usually(context: &Context, stream: &Stream<Info>, events: &[Arc<EventMessage>]) -> Self {
+        /// More than a message has beside its body: its subject and headers.
+        const BESIDE_BODY: usize = 2_048;
+
+        let of_server = context.client().server_info().max_payload;
+        let of_stream = usize::try_from(stream.cached_info().config.max_message_size);
+        // A stream without a bound says -1.
+        let largest = of_stream
+            .ok()
+            .filter(|size| *size > 0)
+            .map_or(of_server, |size| size.min(of_server));
+        let fits = |event: &Arc<EventMessage>| event.body.len() + BESIDE_BODY <= largest;
+        if events.iter().all(fits) {
+            Self::TheLast
+        } else {
+            Self::Each
+        }
+    }
 }
 
 /// Publishes events behind the end of the stream, and tells the new end.
@@ -84,13 +105,7 @@ async fn last_acknowledged(
         let message = chain.next(event).outbound_message(subject_of_event(event));
         let headers = message.headers.unwrap_or_default();
         let sent = client.publish_with_headers(message.subject, headers, message.payload);
-        sent.await.map_err(|error| {
-            if error.kind() == PublishErrorKind::MaxPayloadExceeded {
-                PublishError::OutOfStep(format!("event {} was not sent: {error}", event.id))
-            } else {
-                unavailable(&error).into()
-            }
-        })?;
+        sent.await.map_err(|error| unavailable(&error))?;
     }
     let not_stored = |error: PublishError| match error {
         PublishError::Refused { reason, .. } => PublishError::OutOfStep(reason),
@@ -106,7 +121,7 @@ async fn last_acknowledged(
         .map_err(|why| PublishError::OutOfStep(format!("{why} for event {}", last.id)))?;
     Ok(Tail {
         sequence: stored.sequence,
-        in_order: Some(last.id.clone()),
+        reached: Some(last.id.position),
     })
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{Info, LastRawMessageErrorKind, RawMessageErrorKind, Stream};
 use earmark_application::{Books, EventId, LastPublished, LogPosition, PublishError};
 
 use crate::broker::unavailable;
@@ -46,15 +46,34 @@ pub(super) async fn find(stream: &Stream<Info>, books: &Books) -> Result<(LastPu
     }
     let last = match stream.get_last_raw_message_by_subject(">").await {
         Ok(message) => message,
-        // Somebody has deleted this one message: nobody knows which it was.
         Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {
-            return Ok((LastPublished::Unknown, tail));
+            let reached = last_before(stream, books).await?;
+            return Ok((reached.map_or(LastPublished::Unknown, LastPublished::AtLeast), tail));
         }
         Err(error) => return Err(unavailable(&error).into()),
     };
     tail.reached = reached(&last, books)?;
     let place = tail.reached.map_or(LastPublished::Emptied, LastPublished::Event);
     Ok((place, tail))
+}
+
+/// The place that the last message tells that is there, where the one that the stream counts as its last is not: somebody
+/// has deleted it, or the server had no room for it, and counted it all the same (2.9). Nobody knows which event it was.
+async fn last_before(stream: &Stream<Info>, books: &Books) -> Result<Option<LogPosition>, PublishError> {
+    /// So many are looked for one by one: it takes some tenths of a second.
+    const MOST: u64 = 256;
+
+    let state = &stream.cached_info().state;
+    let missing = (state.last_sequence + 1 - state.first_sequence).saturating_sub(state.messages);
+    let earliest = state.last_sequence.saturating_sub(missing.min(MOST)).max(1);
+    for sequence in (earliest..state.last_sequence).rev() {
+        match stream.get_raw_message(sequence).await {
+            Ok(message) => return reached(&message, books),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+            Err(error) => return Err(unavailable(&error).into()),
+        }
+    }
+    Ok(None)
 }
 
 /// The place that the last message tells: its own, or the one that it names if it is a replay.

@@ -98,7 +98,7 @@ impl Publisher for NatsPublisher {
         let acknowledged = if self.has_failed.swap(true, Ordering::Relaxed) {
             Acknowledged::Each
         } else {
-            Acknowledged::TheLast
+            Acknowledged::usually(session.context(), &stream, events)
         };
         let publishing = delivery::publish(session.context(), &self.address.stream, tail, events, acknowledged);
         let tail = session.ask(&*self.clock, publishing).await?;

@@ -6,7 +6,7 @@ use earmark_application::PublishError;
 
 use super::address::NatsAddress;
 use super::answers::of_opening;
-use super::subject::PREFIX;
+use super::subject::{EVENTS, PREFIX};
 
 /// Finds the stream, or makes it.
 ///
@@ -27,7 +27,7 @@ fn new_stream(address: &NatsAddress) -> Config {
     Config {
         name: address.stream.clone(),
         description: Some("Events of Earmark, in the order of the log".to_owned()),
-        subjects: vec![format!("{PREFIX}.>")],
+        subjects: vec![EVENTS.to_owned()],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         num_replicas: address.replicas,

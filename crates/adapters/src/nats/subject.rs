@@ -6,6 +6,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 /// What every subject begins with.
 pub(super) const PREFIX: &str = "earmark";
 
+/// The subjects of all events.
+pub(super) const EVENTS: &str = "earmark.>";
+
 /// Whether a subject is that of an event, or of all that could be one.
 pub(super) fn is_of_events(subject: &str) -> bool {
     subject.split('.').next() == Some(PREFIX)

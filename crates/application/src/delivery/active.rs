@@ -164,6 +164,7 @@ impl<'r> ActiveSubscription<'r> {
         let asking = subscription.publisher.last_published(&books);
         let place = match self.held.while_renewing(asking).await? {
             Ok(LastPublished::Event(place)) => place,
+            Ok(LastPublished::AtLeast(place)) => place.max(self.held.progress.place),
             Ok(LastPublished::Nothing) => self.start,
             Ok(LastPublished::Emptied | LastPublished::Unknown) => self.held.progress.place,
             Err(error) => {

@@ -35,6 +35,9 @@ pub enum LastPublished {
     Event(LogPosition),
     /// It has had events, and none is left: what it keeps is bounded. The place of the subscription counts.
     Emptied,
+    /// The place behind an event that it has; whether it had later ones, it can't tell. The later of this place and that of
+    /// the subscription counts.
+    AtLeast(LogPosition),
     /// It never had any.
     Nothing,
     /// It can't tell: the place of the subscription counts.

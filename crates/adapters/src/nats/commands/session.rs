@@ -146,7 +146,7 @@ impl CommandSession {
                  taken all the same"
             );
             let delivery = DeliveryId(numbers.fetch_add(1, Ordering::Relaxed));
-            let read = message::read_unreadable(message, &self.source, &self.subjects, delivery)?;
+            let read = message::read_unreadable(message, self.source.as_str(), &self.subjects, delivery)?;
             let inbox = self.inbox.get_mut();
             inbox.ready.push_back(read);
             let delivered = self.delivered.get_mut().unwrap_or_else(PoisonError::into_inner);
