@@ -23,6 +23,10 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 /// After so long without a word a pull counts as lost.
 const SILENCE: Duration = Duration::from_secs(15);
 
+/// So many messages are pulled one by one where one of them may break the connection and nobody can look for it: it then
+/// breaks it alone, and those that were delivered with it come through.
+const CAREFUL: usize = 1_000;
+
 /// What a pull that was answered with no message at all may have met, which a new one does not.
 const TOO_LARGE: &str = "Message Size Exceeds MaxBytes";
 
@@ -37,6 +41,8 @@ pub(super) struct Pulls {
     under_way: Option<Pull>,
     /// Whether the next message is larger than a pull.
     is_too_large: bool,
+    /// How many more messages are pulled one by one.
+    careful: usize,
     /// When the server was heard of.
     heard: Duration,
 }
@@ -54,11 +60,11 @@ struct Pull {
 }
 
 impl Pulls {
-    /// Listens for what pulls will bring.
+    /// Listens for what pulls will bring. Carefully: the first messages are pulled one by one.
     ///
     /// # Errors
     /// [`BrokerError::Unavailable`].
-    pub(super) async fn listen(client: &Client, consumer: PullConsumer) -> Result<Self, BrokerError> {
+    pub(super) async fn listen(client: &Client, consumer: PullConsumer, is_careful: bool) -> Result<Self, BrokerError> {
         let inbox = client.new_inbox();
         let subscriber = client
             .subscribe(format!("{inbox}.*"))
@@ -71,6 +77,7 @@ impl Pulls {
             number: 0,
             under_way: None,
             is_too_large: false,
+            careful: if is_careful { CAREFUL } else { 0 },
             heard: Duration::ZERO,
         })
     }
@@ -134,7 +141,8 @@ impl Pulls {
             (1, None)
         } else {
             let bytes = bounded(RECEIVED_BYTES, limits.max_bytes);
-            (bounded(most.max(1), limits.max_batch), Some(bytes))
+            let most = if self.careful > 0 { 1 } else { most.max(1) };
+            (bounded(most, limits.max_batch), Some(bytes))
         };
         let request = BatchConfig {
             batch,
@@ -165,6 +173,7 @@ impl Pulls {
             return;
         };
         pull.has_brought = true;
+        self.careful = self.careful.saturating_sub(1);
         pull.messages -= 1;
         pull.bytes = pull.bytes.map(|bytes| bytes.saturating_sub(message.length));
         if pull.messages == 0 || pull.bytes == Some(0) {

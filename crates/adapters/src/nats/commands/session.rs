@@ -33,6 +33,8 @@ pub(super) struct Left {
     search: Search,
     /// Whether the connection has broken, and nobody has looked for why.
     is_to_search: bool,
+    /// Whether messages are to be pulled one by one, because nobody could look.
+    is_careful: bool,
     /// The connection, to which the server may still send messages.
     closing: Option<Closing>,
 }
@@ -94,7 +96,7 @@ impl CommandSession {
         let handing_back = Box::pin(send_all(&client, left.unacknowledged.clone(), AckKind::Nak(None)));
         session.ask(clock, handing_back).await?;
         left.unacknowledged.clear();
-        let listening = Box::pin(Pulls::listen(&client, consumer));
+        let listening = Box::pin(Pulls::listen(&client, consumer, left.is_careful));
         let pulls = session.ask(clock, listening).await?;
         let mut this = Self {
             session,
@@ -110,7 +112,8 @@ impl CommandSession {
             searched_up_to: left.search.searched_up_to,
         };
         // Where it may not be looked for, sessions begin without that.
-        if std::mem::take(&mut left.is_to_search) {
+        left.is_careful = std::mem::take(&mut left.is_to_search);
+        if left.is_careful {
             this.take_unreadable(address, left.search, clock, numbers).await?;
         }
         Ok(this)
@@ -133,7 +136,8 @@ impl CommandSession {
                 durable,
                 %error,
                 "nobody can tell whether a message has broken the connection (by a subject or headers that are no UTF-8); \
-                 should it break every ack_wait: allow $JS.API.STREAM.MSG.GET, or delete the message (nats stream rmm)"
+                 messages are taken one by one; should it break every ack_wait: allow $JS.API.STREAM.MSG.GET, or delete the \
+                 message (nats stream rmm)"
             );
         })?;
         self.searched_up_to = found.searched_up_to;
@@ -285,6 +289,7 @@ impl CommandSession {
                 searched_up_to: self.searched_up_to,
             },
             is_to_search: self.session.is_lost() || !unreadable.is_empty(),
+            is_careful: false,
             closing: Some(self.session.closing()),
         }
     }

@@ -159,3 +159,30 @@ async fn what_the_client_can_not_read_is_found_when_another_instance_had_it() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_look_for_what_the_client_can_not_read_takes_all_else() {
+    in_time(async {
+        let broker = NatsServer::start(
+            "authorization { users: [
+                { user: earmark, password: e, permissions: {
+                    publish: { allow: [\"$JS.>\"], deny: [\"$JS.API.STREAM.MSG.GET.>\"] }, subscribe: [\"_INBOX.>\"] } }
+                { user: desk, password: d }
+            ] }
+            no_auth_user: desk",
+        );
+        let url = format!("nats://earmark:e@127.0.0.1:{}/COMMANDS?ack_wait=20", broker.port());
+        let source = nats_source(&url);
+        open(&source).await;
+        broker.send(&numbered(0..3)).await;
+        send_frames(&broker, &[frame(b"commands.\xFF", b"", "a subject")], "");
+        broker.send(&numbered(3..6)).await;
+        let mut seen = BTreeMap::new();
+        while seen.len() < 6 {
+            take_some(&source, &mut seen).await;
+        }
+        assert!(seen.values().all(|text| text.starts_with("command")), "{seen:?}");
+        has_length(&broker, 1).await;
+    })
+    .await;
+}
