@@ -13,7 +13,7 @@ use crate::{allocate, dead, events, messages, sources};
 async fn poison_is_put_aside_and_the_rest_is_done(db: Db) {
     let nats = NatsServer::start("max_payload: 16777216");
     let url = nats_url(&nats);
-    let service = Service::start_with(&db.url(), &[("EARMARK__COMMANDS__URLS", &url)]).await;
+    let mut service = Service::start_with(&db.url(), &[("EARMARK__COMMANDS__URLS", &url)]).await;
     let client = service.client();
     client.buy("b-1", "LAMP", 1_000_000).await;
     let sender = NatsSender::to(&nats).await;
@@ -56,6 +56,14 @@ async fn poison_is_put_aside_and_the_rest_is_done(db: Db) {
             "{wanted}: {reasons:?}"
         );
     }
+
+    // The broker moves: it has another address from now on. What it had sent is found by the name of its stream.
+    assert_eq!(source, "nats/COMMANDS");
+    service.kill();
+    let moved = url.replace("127.0.0.1", "localhost");
+    assert_ne!(moved, url);
+    let service = Service::start_with(&db.url(), &[("EARMARK__COMMANDS__URLS", &moved)]).await;
+    let client = service.client();
 
     // Those that meant this batch are carried out when they are tried again.
     client.buy("nowhere", "LAMP", 9).await;

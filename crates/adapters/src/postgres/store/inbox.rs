@@ -2,11 +2,14 @@
 
 use diesel::data_types::PgTimestamp;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use diesel::{ExpressionMethods, QueryDsl};
+use diesel_async::RunQueryDsl;
 use earmark_application::StoreError;
 use earmark_domain::{InboxRecord, MessageId, Processed};
 
-use crate::postgres::error::{StatementResult, store_error};
+use crate::postgres::error::{StatementResult, expect_rows, store_error};
 use crate::postgres::rows::values::pg_instant;
+use crate::postgres::schema::dead_messages;
 use crate::postgres::session::Session;
 use crate::postgres::statement::{Statement, column, statement};
 use crate::sql::inbox::{processed as processed_so, refusal};
@@ -55,22 +58,27 @@ pub(super) fn insert(messages: &[InboxRecord]) -> Statement<'_> {
 /// Drops the dead messages whose commands are carried out now: they were buried by an instance that could not do it. One
 /// that somebody else decides on at the moment stays: a replay of it finds out that it was carried out.
 pub(super) async fn drop_carried_out(conn: &Session, messages: &[InboxRecord]) -> Result<(), StoreError> {
-    // By hand: the keys are pairs, and each is looked up in a LATERAL. It waits for no lock.
-    const DROP: &str = "DELETE FROM dead_messages WHERE ctid = ANY (ARRAY( \
-         SELECT found.ctid FROM unnest(?, ?) AS done (done_source, done_id) \
-         CROSS JOIN LATERAL (SELECT dead_messages.ctid FROM dead_messages \
+    // By hand: the keys are pairs, and each is looked up in a LATERAL. It waits for no lock. A DELETE of what is found so
+    // could read the whole table instead, if it was planned while that was small.
+    const FIND: &str = "SELECT number FROM unnest(?, ?) AS done (done_source, done_id) \
+         CROSS JOIN LATERAL (SELECT number FROM dead_messages \
          WHERE source = done_source AND message_id = done_id AND message_id <> '' \
-         LIMIT 1 FOR UPDATE SKIP LOCKED) AS found))";
+         LIMIT 1 FOR UPDATE SKIP LOCKED) AS found";
     let carried_out = messages.iter().filter(|message| message.ended == Processed::Done);
     let carried_out: Vec<&InboxRecord> = carried_out.collect();
     if carried_out.is_empty() {
         return Ok(());
     }
-    statement::<()>(DROP)
+    let found = statement::<BigInt>(FIND)
         .array::<Text, _>(column(&carried_out, |message| message.id.source()))
-        .array::<Text, _>(column(&carried_out, |message| message.id.id()))
-        .execute(conn)
-        .await
-        .map(drop)
-        .map_err(store_error)
+        .array::<Text, _>(column(&carried_out, |message| message.id.id()));
+    let numbers: Vec<i64> = found.rows(conn).await.map_err(store_error)?;
+    if numbers.is_empty() {
+        return Ok(());
+    }
+    let expected = numbers.len();
+    let dead = dead_messages::table.filter(dead_messages::number.eq_any(numbers));
+    let mut connection = conn.connection();
+    let dropped = conn.run(diesel::delete(dead).execute(&mut connection)).await;
+    expect_rows(dropped.map_err(store_error)?, expected)
 }
