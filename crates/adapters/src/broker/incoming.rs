@@ -25,6 +25,7 @@ const DEFAULT_ACK_WAIT: u64 = 30;
 const ACK_WAITS: RangeInclusive<u64> = 20..=3_600;
 
 /// The least that a consumer which was made by somebody else may wait for an acknowledgement.
+#[cfg(feature = "nats")]
 pub(crate) const MIN_ACK_WAIT: Duration = Duration::from_secs(*ACK_WAITS.start());
 
 /// For how long the broker waits for an acknowledgement.

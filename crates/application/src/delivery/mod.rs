@@ -22,6 +22,7 @@ mod tail;
 mod window;
 
 pub use chunk::Chunk;
+pub(crate) use held::{Ended, HeldLease};
 pub(crate) use lease::Lease;
 pub use letters::AfterRefusal;
 pub use relay::Relay;

@@ -1,6 +1,5 @@
 //! The digests while the lease is held: the log is read on, and at the end of an interval a digest is due.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,9 +8,8 @@ use super::interval::until_end_of;
 use super::ports::DigestPorts;
 use super::tally::{TOLD, Tally};
 use crate::books::{Books, CursorGone, LogPosition};
-use crate::delivery::Lease;
-use crate::ports::{EventFilter, EventPage, Progress, SubscriptionLease};
-use crate::store_error::StoreError;
+use crate::delivery::{Ended, HeldLease, Lease};
+use crate::ports::{EventFilter, EventPage, SubscriptionLease, SubscriptionName};
 
 /// The part of an interval after which the log is looked at again, within the bounds below.
 const POLLS_IN_INTERVAL: u32 = 20;
@@ -28,15 +26,9 @@ const PAGE_PAUSE: Duration = Duration::from_millis(5);
 /// How often the place is stored while there is nothing to tell: what lies behind it is read again after a crash.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 
-/// The pause after the store did not answer.
-const STORE_RETRY: Duration = Duration::from_millis(500);
-
 /// After so many attempts in a row of which nobody knows, the next one tells what is new as well. The second has the id of
 /// the first, by which mail programs know a repeat.
 pub(super) const SAME_BOUNDS: u32 = 2;
-
-/// The lease is lost, or the store does not answer: whoever has it next begins anew.
-pub(super) struct Ended;
 
 /// The bounds of a digest that was taken, and could not be noted as such.
 pub(super) type Taken = Option<(LogPosition, u64)>;
@@ -44,9 +36,8 @@ pub(super) type Taken = Option<(LogPosition, u64)>;
 /// The digests while the lease is held.
 pub(super) struct ActiveDigests<'r> {
     pub(super) ports: &'r DigestPorts,
-    pub(super) lease: &'r Lease,
-    fence: u64,
-    pub(super) progress: Progress,
+    pub(super) name: &'r SubscriptionName,
+    pub(super) held: HeldLease<'r>,
     /// The books that are read, as they were when the place was last looked up in them.
     pub(super) books: Option<Books>,
     /// The log was read up to this sequence.
@@ -68,18 +59,14 @@ pub(super) struct ActiveDigests<'r> {
     /// By when the last one arrived that was taken, or may have been.
     pub(super) last_sent: Option<Timestamp>,
     pub(super) taken: Taken,
-    renewed: Duration,
-    saved: Duration,
 }
 
 impl<'r> ActiveDigests<'r> {
     pub(super) fn new(ports: &'r DigestPorts, lease: &'r Lease, held: SubscriptionLease, taken: Taken) -> Self {
-        let progress = held.progress;
-        let now = ports.clock.monotonic();
+        let progress = &held.progress;
         Self {
             ports,
-            lease,
-            fence: held.fence,
+            name: &lease.name,
             books: None,
             read: progress.place.sequence,
             newest: 0,
@@ -91,17 +78,15 @@ impl<'r> ActiveDigests<'r> {
             unknowns: u32::from(progress.delivery_end.is_some()),
             repeated: None,
             last_sent: progress.delivery_at,
-            progress,
+            held: HeldLease::new(lease, held),
             taken,
-            renewed: now,
-            saved: now,
         }
     }
 
     /// Sends digests until the lease is lost. Answers which one was taken and not noted.
     pub(super) async fn run(mut self) -> Taken {
         while self.step().await.is_ok() {}
-        tracing::info!(subscription = %self.lease.name, "digests are no longer sent by this instance");
+        tracing::info!(subscription = %self.name, "digests are no longer sent by this instance");
         self.taken
     }
 
@@ -110,15 +95,19 @@ impl<'r> ActiveDigests<'r> {
     }
 
     async fn step(&mut self) -> Result<(), Ended> {
-        self.renew_in_time().await?;
-        if self.progress.disabled.is_some() {
+        self.held.renew_in_time().await?;
+        if self.held.progress.failing.is_none() {
+            // Also where somebody has enabled it: what failed before that does not count.
+            self.retry = None;
+        }
+        if self.held.progress.disabled.is_some() {
             self.measure_lag(None);
-            return self.rest(self.renew_every()).await;
+            return self.rest(self.held.renew_every()).await;
         }
         if !self.read_on().await? {
             return self.rest(PAGE_PAUSE).await;
         }
-        if self.progress.delivery_end.is_none() && self.tally.is_empty() {
+        if self.held.progress.delivery_end.is_none() && self.tally.is_empty() {
             return self.nothing_to_tell().await;
         }
         self.look_for_news();
@@ -139,7 +128,7 @@ impl<'r> ActiveDigests<'r> {
             return now;
         }
         // The events of bounds that are stored are of an interval before.
-        let first = self.tally.first.filter(|_| self.progress.delivery_end.is_none());
+        let first = self.tally.first.filter(|_| self.held.progress.delivery_end.is_none());
         let due = match (self.due, first.max(self.last_sent)) {
             (Some(due), _) => due,
             (None, Some(latest)) => *self.due.insert(now + self.left_of_interval_of(latest)),
@@ -172,24 +161,26 @@ impl<'r> ActiveDigests<'r> {
 
     /// Whether the digest that is under way was taken, and that could not be noted.
     pub(super) fn is_taken(&self) -> bool {
-        let end = self.progress.delivery_end;
-        end.is_some_and(|end| self.taken == Some((self.progress.place, end)))
+        let end = self.held.progress.delivery_end;
+        end.is_some_and(|end| self.taken == Some((self.held.progress.place, end)))
     }
 
     async fn nothing_to_tell(&mut self) -> Result<(), Ended> {
         self.measure_lag(None);
-        if let Some(books) = self.books.as_ref().filter(|_| self.read > self.progress.place.sequence) {
-            self.progress.place = books.position_of(self.read);
+        if let Some(books) = self
+            .books
+            .as_ref()
+            .filter(|_| self.read > self.held.progress.place.sequence)
+        {
+            self.held.progress.place = books.position_of(self.read);
         }
-        if self.now().saturating_sub(self.saved) >= SAVE_EVERY {
-            self.save().await?;
-        }
+        self.held.save_after(SAVE_EVERY).await?;
         self.rest(self.poll()).await
     }
 
     /// Reads a page of the log. Answers whether all was read that the digest has to have.
     async fn read_on(&mut self) -> Result<bool, Ended> {
-        let end = self.progress.delivery_end;
+        let end = self.held.progress.delivery_end;
         if self.books.is_some() && end.is_some_and(|end| self.read >= end) {
             return Ok(true);
         }
@@ -199,7 +190,7 @@ impl<'r> ActiveDigests<'r> {
         };
         let page = match self.ports.feed.events(&told, self.read, PAGE).await {
             Ok(page) => page,
-            Err(error) => return self.store_failed(&error).await,
+            Err(error) => return self.held.store_failed(&error).await,
         };
         self.newest = page.newest;
         if self.books.as_ref() != Some(&page.books) {
@@ -210,7 +201,7 @@ impl<'r> ActiveDigests<'r> {
     }
 
     fn take(&mut self, page: EventPage) -> bool {
-        let end = self.progress.delivery_end.unwrap_or(u64::MAX);
+        let end = self.held.progress.delivery_end.unwrap_or(u64::MAX);
         for event in page.events.into_iter().filter(|event| event.sequence <= end) {
             self.tally.take(event);
         }
@@ -221,23 +212,27 @@ impl<'r> ActiveDigests<'r> {
     /// Begins to read, in books that are not known or tell another history than before: from the place, or from where they
     /// agree with the history that the place is of.
     async fn begin_in(&mut self, books: Books, newest: u64) -> Result<(), Ended> {
-        let is_lost = self.progress.delivery_end.is_some_and(|end| end > newest);
-        let gone = books.resolve(self.progress.place, newest).err();
+        let is_lost = self.held.progress.delivery_end.is_some_and(|end| end > newest);
+        let gone = books.resolve(self.held.progress.place, newest).err();
         if let Some(CursorGone { begin, .. }) = gone {
-            tracing::warn!(subscription = %self.lease.name, place = %self.progress.place, %begin, "the log tells another history");
-            self.progress.place = begin;
+            tracing::warn!(subscription = %self.name, place = %self.held.progress.place, %begin, "the log tells another history");
+            self.held.progress.place = begin;
         }
         if is_lost || gone.is_some() {
-            self.progress.delivery_end = None;
+            self.held.progress.delivery_end = None;
             self.is_uncertain = false;
             self.repeated = None;
-            self.save().await?;
+            self.held.save(&[]).await?;
         }
-        self.read = self.progress.place.sequence;
+        self.read = self.held.progress.place.sequence;
         self.tally = Tally::default();
         self.due = None;
         self.books = Some(books);
         Ok(())
+    }
+
+    async fn rest(&mut self, time: Duration) -> Result<(), Ended> {
+        self.held.rest(time).await.map(drop)
     }
 
     fn poll(&self) -> Duration {
@@ -245,92 +240,14 @@ impl<'r> ActiveDigests<'r> {
         (self.ports.every / POLLS_IN_INTERVAL).clamp(shortest, longest)
     }
 
-    fn renew_every(&self) -> Duration {
-        self.lease.lasts / 3
-    }
-
-    async fn renew_in_time(&mut self) -> Result<(), Ended> {
-        if self.now().saturating_sub(self.renewed) < self.renew_every() {
-            return Ok(());
-        }
-        self.renew().await
-    }
-
-    /// Renews the lease, and sees what others have decided meanwhile.
-    pub(super) async fn renew(&mut self) -> Result<(), Ended> {
-        let now = self.now();
-        let held = match self.lease.claim().await {
-            Ok(Some(held)) if held.fence == self.fence => held,
-            Ok(_) => return Err(Ended),
-            Err(error) => return self.store_failed(&error).await,
-        };
-        self.renewed = now;
-        if self.progress.disabled.is_some() && held.progress.disabled.is_none() {
-            // Somebody has enabled it: what failed before that does not count.
-            self.progress.failing = None;
-            self.retry = None;
-        }
-        self.progress.disabled = held.progress.disabled;
-        Ok(())
-    }
-
-    /// Awaits something that may take long, and renews the lease meanwhile.
-    pub(super) async fn while_renewing<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Ended> {
-        let clock = Arc::clone(&self.ports.clock);
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return Ok(done),
-                () = clock.pause(self.renew_every()) => self.renew().await?,
-            }
-        }
-    }
-
-    /// Waits, and renews the lease meanwhile.
-    async fn rest(&mut self, time: Duration) -> Result<(), Ended> {
-        let until = self.now() + time;
-        loop {
-            let left = until.saturating_sub(self.now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            self.ports.clock.pause(left.min(self.renew_every())).await;
-            self.renew_in_time().await?;
-        }
-    }
-
-    /// Stores how far the digests have got.
-    pub(super) async fn save(&mut self) -> Result<(), Ended> {
-        let name = &self.lease.name;
-        let saved = (self.ports.subscriptions)
-            .save(name, self.fence, &self.progress, &[])
-            .await;
-        match saved {
-            Ok(true) => {
-                self.saved = self.now();
-                Ok(())
-            }
-            Ok(false) => Err(Ended),
-            Err(error) => self.store_failed(&error).await,
-        }
-    }
-
-    /// The store does not answer. Nothing is sent that could not be noted: whoever has the lease next goes on.
-    pub(super) async fn store_failed<T>(&self, error: &StoreError) -> Result<T, Ended> {
-        tracing::warn!(subscription = %self.lease.name, %error, "the state of the digests can't be stored or read");
-        self.ports.clock.pause(STORE_RETRY).await;
-        Err(Ended)
-    }
-
     /// Events that wait for the end of the interval are not late.
     fn measure_lag(&self, due: Option<Duration>) {
         let late = due.map_or(Duration::ZERO, |due| self.now().saturating_sub(due));
-        let events = if late.is_zero() && self.progress.failing.is_none() {
+        let events = if late.is_zero() && self.held.progress.failing.is_none() {
             0
         } else {
-            self.newest.saturating_sub(self.progress.place.sequence)
+            self.newest.saturating_sub(self.held.progress.place.sequence)
         };
-        self.ports.meter.lags(&self.lease.name, events, late);
+        self.ports.meter.lags(self.name, events, late);
     }
 }

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::active::{ActiveDigests, Ended, SAME_BOUNDS};
+use super::active::{ActiveDigests, SAME_BOUNDS};
 use super::compose::Composer;
 use super::tally::Tally;
 use crate::backoff::wait_after;
 use crate::books::LogPosition;
+use crate::delivery::Ended;
 use crate::ports::{Failing, MailError, RetryPolicy};
 
 /// When a digest that was certainly not taken is tried again. Servers that put strangers off for a while want some minutes.
@@ -36,13 +37,13 @@ impl ActiveDigests<'_> {
     /// Sends the digest that is due.
     pub(super) async fn deliver(&mut self) -> Result<(), Ended> {
         // Without other events behind them: a repeat of the same has the same id.
-        let end = (self.progress.delivery_end.or(self.tally.end)).unwrap_or(self.read);
+        let end = (self.held.progress.delivery_end.or(self.tally.end)).unwrap_or(self.read);
         if self.is_taken() {
             return self.delivered(end).await;
         }
         // Whoever was stopped for long notices here that the lease has ended, or that somebody has disabled it.
-        self.renew().await?;
-        if self.progress.disabled.is_some() {
+        self.held.renew().await?;
+        if self.held.progress.disabled.is_some() {
             return Ok(());
         }
         let now = self.ports.clock.now();
@@ -52,13 +53,12 @@ impl ActiveDigests<'_> {
             today: self.ports.clock.day_of(now),
             may_repeat: self.unknowns > 0,
         };
-        let tally = std::mem::take(&mut self.tally);
         let id = self.id(end);
-        let composed = self.while_renewing(composer.digest(&tally, id)).await?;
-        self.tally = tally;
+        let composing = composer.digest(&self.tally, id);
+        let composed = self.held.while_renewing(composing).await?;
         let digest = match composed {
             Ok(digest) => digest,
-            Err(error) => return self.store_failed(&error).await,
+            Err(error) => return self.held.store_failed(&error).await,
         };
         if digest.is_empty() {
             return self.told(end).await;
@@ -67,11 +67,11 @@ impl ActiveDigests<'_> {
         let limit = self.ports.mail_limit;
         // Taken before the bounds are stored: who is stopped behind that sends nothing when another has gone on.
         let (until, arrived_by) = (self.now() + limit, later(self.ports.clock.now(), limit));
-        self.progress.delivery_end = Some(end);
-        self.progress.delivery_at = Some(arrived_by);
-        self.save().await?;
+        self.held.progress.delivery_end = Some(end);
+        self.held.progress.delivery_at = Some(arrived_by);
+        self.held.save(&[]).await?;
         let mailer = Arc::clone(&self.ports.mailer);
-        match self.while_renewing(mailer.send(&mail, until)).await? {
+        match self.held.while_renewing(mailer.send(&mail, until)).await? {
             Ok(()) => self.delivered(end).await,
             Err(error) => self.not_delivered(error).await,
         }
@@ -79,7 +79,7 @@ impl ActiveDigests<'_> {
 
     /// The id of the digest from the place up to a sequence.
     fn id(&self, end: u64) -> String {
-        let place = self.progress.place;
+        let place = self.held.progress.place;
         let books = self.books.as_ref();
         let (name, until) = books.map_or((String::new(), place), |books| {
             (books.id().to_string(), books.position_of(end))
@@ -90,34 +90,34 @@ impl ActiveDigests<'_> {
     /// The digest was taken.
     async fn delivered(&mut self, end: u64) -> Result<(), Ended> {
         let now = self.ports.clock.now();
-        self.ports.meter.delivered(&self.lease.name, self.tally.events);
-        if self.progress.failing.is_some() {
-            tracing::info!(subscription = %self.lease.name, "digests are taken again");
+        self.ports.meter.delivered(self.name, self.tally.events);
+        if self.held.progress.failing.is_some() {
+            tracing::info!(subscription = %self.name, "digests are taken again");
         }
-        self.taken = Some((self.progress.place, end));
+        self.taken = Some((self.held.progress.place, end));
         self.last_sent = Some(now);
         self.told(end).await
     }
 
     /// All events up to a sequence were told, or need not be.
     async fn told(&mut self, end: u64) -> Result<(), Ended> {
-        self.progress.place = (self.books.as_ref()).map_or(
+        self.held.progress.place = (self.books.as_ref()).map_or(
             LogPosition {
                 sequence: end,
-                ..self.progress.place
+                ..self.held.progress.place
             },
             |books| books.position_of(end),
         );
-        self.progress.delivery_end = None;
-        self.progress.delivery_at = self.last_sent;
-        self.progress.failing = None;
+        self.held.progress.delivery_end = None;
+        self.held.progress.delivery_at = self.last_sent;
+        self.held.progress.failing = None;
         self.is_uncertain = false;
         self.unknowns = 0;
         self.repeated = None;
         self.tally = Tally::default();
         self.due = None;
         self.retry = None;
-        self.save().await?;
+        self.held.save(&[]).await?;
         self.taken = None;
         Ok(())
     }
@@ -139,13 +139,13 @@ impl ActiveDigests<'_> {
     /// The attempt was certainly in vain: what is known of those before it holds.
     async fn try_again(&mut self, is_free: bool, wait: Duration) -> Result<(), Ended> {
         if is_free {
-            self.progress.delivery_end = None;
+            self.held.progress.delivery_end = None;
             self.is_uncertain = false;
         }
-        self.progress.delivery_at = self.last_sent;
+        self.held.progress.delivery_at = self.last_sent;
         self.repeated = None;
         self.retry = Some(self.now() + wait);
-        self.save().await
+        self.held.save(&[]).await
     }
 
     /// It may have been taken just now.
@@ -153,26 +153,26 @@ impl ActiveDigests<'_> {
         let now = self.ports.clock.now();
         self.unknowns = self.unknowns.saturating_add(1);
         self.last_sent = Some(now);
-        self.progress.delivery_at = self.last_sent;
+        self.held.progress.delivery_at = self.last_sent;
         self.is_uncertain = true;
         self.repeated = None;
         // At the end of this interval.
         self.due = None;
         self.retry = None;
         if self.unknowns < SAME_BOUNDS {
-            return self.save().await;
+            return self.held.save(&[]).await;
         }
-        if let Some(end) = self.progress.delivery_end
+        if let Some(end) = self.held.progress.delivery_end
             && later(failing_since, TOLD_AFTER) <= now
         {
-            let place = self.progress.place;
+            let place = self.held.progress.place;
             tracing::error!(
-                subscription = %self.lease.name, %place, end,
+                subscription = %self.name, %place, end,
                 "the mail server has not answered to the end of a digest for a day; it counts as told"
             );
             return self.told(end).await;
         }
-        self.progress.delivery_end = None;
+        self.held.progress.delivery_end = None;
         self.is_uncertain = false;
         self.repeated = Some(self.tally.events);
         let every = self.ports.every;
@@ -182,14 +182,14 @@ impl ActiveDigests<'_> {
             give_up_after: None,
         };
         self.retry = Some(self.now() + wait_after(self.unknowns.saturating_sub(1), pauses, &*self.ports.ids));
-        self.save().await
+        self.held.save(&[]).await
     }
 
     /// Notes that an attempt failed. Answers since when they do, and how many have.
     fn note(&mut self, error: &MailError) -> (Timestamp, u32) {
         let reason = error.to_string();
         let now = self.ports.clock.now();
-        let failing = self.progress.failing.get_or_insert_with(|| Failing {
+        let failing = self.held.progress.failing.get_or_insert_with(|| Failing {
             since: now,
             attempts: 0,
             reason: String::new(),
@@ -199,9 +199,9 @@ impl ActiveDigests<'_> {
         let (since, attempts) = (failing.since, failing.attempts);
         // Once when it begins, and then more and more rarely.
         if attempts.is_power_of_two() {
-            tracing::warn!(subscription = %self.lease.name, reason, attempts, "a digest is not sent; it is tried again");
+            tracing::warn!(subscription = %self.name, reason, attempts, "a digest is not sent; it is tried again");
         }
-        self.ports.meter.retried(&self.lease.name);
+        self.ports.meter.retried(self.name);
         (since, attempts)
     }
 }
