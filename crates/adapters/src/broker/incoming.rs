@@ -22,11 +22,7 @@ const DEFAULT_ACK_WAIT: u64 = 30;
 
 /// What it may be: long enough to say in time that a message is still worked on, which a consumer does every ten seconds,
 /// and an hour at most.
-const ACK_WAITS: RangeInclusive<u64> = 20..=3_600;
-
-/// The least that a consumer which was made by somebody else may wait for an acknowledgement.
-#[cfg(feature = "nats")]
-pub(crate) const MIN_ACK_WAIT: Duration = Duration::from_secs(*ACK_WAITS.start());
+pub(crate) const ACK_WAITS: RangeInclusive<u64> = 20..=3_600;
 
 /// For how long the broker waits for an acknowledgement.
 pub(crate) fn take_ack_wait(broker: &mut BrokerAddress) -> Result<Duration, AddressError> {

@@ -14,7 +14,7 @@ use earmark_application::INBOX_LIFETIME;
 use super::super::answers::{of_jetstream, of_opening};
 use super::super::subject::is_of_events;
 use super::address::NatsCommandsAddress;
-use crate::broker::incoming::MIN_ACK_WAIT;
+use crate::broker::incoming::ACK_WAITS;
 use crate::broker::{BrokerError, unavailable};
 
 /// How many messages of all instances together may be delivered and not acknowledged. An instance has a few thousand, so
@@ -125,8 +125,9 @@ fn misfit_of_consumer(config: &async_nats::jetstream::consumer::Config) -> Optio
     }
     let waits = config.backoff.iter().copied().chain([config.ack_wait]);
     let shortest = waits.filter(|wait| !wait.is_zero()).min().unwrap_or(Duration::MAX);
-    (shortest < MIN_ACK_WAIT).then(|| {
-        let (is, least) = (shortest.as_secs_f64(), MIN_ACK_WAIT.as_secs());
+    let least = *ACK_WAITS.start();
+    (shortest < Duration::from_secs(least)).then(|| {
+        let is = shortest.as_secs_f64();
         format!("waits {is} seconds for an acknowledgement, and has to wait {least} at least (ack_wait, backoff)")
     })
 }
