@@ -76,7 +76,7 @@ pub struct EventTail {
     encode: Box<Encode>,
     /// `None` until somebody follows.
     window: Mutex<Option<Window>>,
-    /// The last sequence that was read; raised with each page.
+    /// The last sequence that was read, or is known; raised with each page.
     newest: watch::Sender<u64>,
     /// Somebody follows.
     followed: Notify,
@@ -110,7 +110,7 @@ impl EventTail {
 
     /// Reads what is written, for ever. `stored`: notified when this process has stored events.
     pub async fn run(&self, clock: &dyn Clock, stored: &Notify) {
-        let mut failing = false;
+        let mut failures: u32 = 0;
         loop {
             if self.newest.receiver_count() == 0 {
                 *self.window.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -118,7 +118,7 @@ impl EventTail {
             }
             match self.advance().await {
                 Ok(Advanced { events, complete }) => {
-                    failing = false;
+                    failures = 0;
                     if complete {
                         let gather = if events < MUCH { GATHER } else { GATHER_MUCH };
                         tokio::select! {
@@ -128,10 +128,11 @@ impl EventTail {
                     }
                 }
                 Err(error) => {
-                    if !failing {
-                        tracing::warn!(%error, "the event log can't be read; it is tried again");
+                    failures = failures.saturating_add(1);
+                    // Once when it begins, and then more and more rarely.
+                    if failures.is_power_of_two() {
+                        tracing::warn!(%error, failures, "the event log can't be read; it is tried again");
                     }
-                    failing = true;
                     clock.pause(RETRY).await;
                 }
             }
@@ -160,7 +161,11 @@ impl EventTail {
             events: page.events.len(),
             complete: page.complete,
         };
-        let events = self.messages(page.events, &books)?;
+        let newest = page.newest;
+        let events = self.messages(page.events, &books).inspect_err(|_| {
+            // Nobody gets on behind an event that can't be read; how far everybody is behind has to be seen all the same.
+            self.newest.send_replace(newest);
+        })?;
         if next > until {
             let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(window) = window.as_mut() {
@@ -223,7 +228,7 @@ impl EventTail {
         Ok((page.books, page.newest))
     }
 
-    /// The last sequence that was read, as far as anybody follows.
+    /// The last sequence that is known, as far as anybody follows.
     #[must_use]
     pub fn newest(&self) -> u64 {
         *self.newest.borrow()

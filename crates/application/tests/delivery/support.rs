@@ -546,7 +546,10 @@ impl Service {
 
 /// A tail of a log, and the job that reads it.
 fn tail_of(log: &Arc<Log>, clock: &Arc<TestClock>) -> (Arc<EventTail>, JoinHandle<()>) {
-    let encode = |event: &EncodedEvent, _: &Books| Ok(format!("{{\"sequence\":{}}}", event.sequence));
+    let encode = |event: &EncodedEvent, _: &Books| match event.subject.sku() {
+        Some(sku) if sku.as_str() == "BROKEN" => Err("it is no event".to_owned()),
+        _ => Ok(format!("{{\"sequence\":{}}}", event.sequence)),
+    };
     let tail = EventTail::new(Arc::clone(log) as _, Box::new(encode));
     let (reader, time, written) = (Arc::clone(&tail), Arc::clone(clock), Arc::clone(log));
     let job = tokio::spawn(async move { reader.run(&*time, &written.stored).await });

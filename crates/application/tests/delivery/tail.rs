@@ -80,3 +80,17 @@ async fn a_log_that_can_not_be_read_for_a_while_is_read_on() {
     seconds(10).await;
     assert_eq!(sink.taken(), places(1..=2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn how_far_everybody_is_behind_is_known_though_an_event_can_not_be_read() {
+    let mut service = Service::start();
+    let sink = Sink::open();
+    service.deliver("a", 1, &sink);
+    service.log.write("LAMP");
+    seconds(5).await;
+    service.log.write("BROKEN");
+    service.log.write("LAMP");
+    seconds(5).await;
+    assert_eq!(sink.taken(), places(1..=1), "nothing is left out");
+    assert_eq!(service.tail.newest(), 3);
+}
