@@ -22,9 +22,6 @@ use crate::broker::{BrokerError, unavailable, within};
 /// The channel on which the book's service is told of batches that have another quantity.
 pub const CHANGE_BATCH_QUANTITY: &str = "change_batch_quantity";
 
-/// The key of the lease: who of all instances acts on the channel.
-const LEASE_KEY: &str = "earmark:listener:change_batch_quantity";
-
 /// How long the lease is. After so long without a word from its holder another instance acts, and begins with what came
 /// within that time.
 const LEASE: Duration = Duration::from_secs(6);
@@ -41,6 +38,8 @@ static TAKE_LEASE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!(
 /// lost, as it is in the book.
 pub struct RedisChannelSource {
     address: RedisCommandsAddress,
+    /// The key of the lease: who acts on the channel, of all instances of one group.
+    lease: String,
     listener: Arc<str>,
     clock: Arc<dyn Clock>,
     numbers: AtomicU64,
@@ -69,6 +68,7 @@ impl RedisChannelSource {
     #[must_use]
     pub fn new(address: RedisCommandsAddress, listener: &str, clock: Arc<dyn Clock>) -> Self {
         Self {
+            lease: format!("earmark:listener:{}:{CHANGE_BATCH_QUANTITY}", address.group()),
             address,
             listener: Arc::from(listener),
             clock,
@@ -133,7 +133,7 @@ impl RedisChannelSource {
 
     async fn renew(&self, session: &mut Session) -> Result<(), SourceError> {
         let asked_at = self.clock.monotonic();
-        let mut call = TAKE_LEASE.key(LEASE_KEY);
+        let mut call = TAKE_LEASE.key(&self.lease);
         call.arg(&*self.listener).arg(LEASE.as_millis());
         let asking = async {
             let answer: Result<bool, RedisError> = call.invoke_async(&mut session.link).await;

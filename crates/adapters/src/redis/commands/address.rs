@@ -65,6 +65,12 @@ impl RedisCommandsAddress {
         &self.source
     }
 
+    /// The consumer group, which all instances of one service share.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
     /// The server, which all of its databases share the channels of: `host:port`.
     #[must_use]
     pub fn server(&self) -> String {
