@@ -26,10 +26,17 @@ pub(crate) const BROKERS: [&str; 2] = ["nats-server", "redis-server"];
 /// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
 
-/// Runs the tests of the brokers once more, with a current NATS server: Debian's was used before.
+/// The tests of the brokers that use a NATS server.
+const OF_NATS: [&str; 5] = ["on_nats", "of_nats", "jetstream", "unreadable", "encryption"];
+
+/// How many of these run at a time: they wait for servers more than they work.
+const OF_NATS_AT_A_TIME: &str = "--test-threads=4";
+
+/// Runs the tests of NATS once more, with a current server: Debian's was used before.
 fn with_current_brokers(interruptions: &Interruptions) -> Result<(), Failure> {
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--features", FEATURES, "--test", "brokers"]);
+    tests.args(["test", "--workspace", "--features", FEATURES, "--test", "brokers", "--"]);
+    tests.arg(OF_NATS_AT_A_TIME).args(OF_NATS);
     tests.env(NATS, current_nats_server(interruptions)?);
     interruptions.step(&mut tests)
 }
