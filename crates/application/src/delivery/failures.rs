@@ -78,13 +78,13 @@ impl ActiveSubscription<'_> {
 
     /// Whether the delivery, as it stands, was tried often enough.
     fn has_failed_often(&self) -> bool {
-        let attempts = self
-            .held
-            .progress
-            .failing
-            .as_ref()
-            .map_or(0, |failing| failing.attempts);
-        self.subscription.publisher.repeats_deliveries() && attempts >= MAX_WHOLE_ATTEMPTS
+        self.subscription.publisher.repeats_deliveries() && self.failed_attempts() >= MAX_WHOLE_ATTEMPTS
+    }
+
+    /// How often the next delivery was tried in vain.
+    fn failed_attempts(&self) -> u32 {
+        let failing = self.held.progress.failing.as_ref();
+        failing.map_or(0, |failing| failing.attempts)
     }
 
     /// The sink failed, and no event is known to be why.
@@ -119,13 +119,7 @@ impl ActiveSubscription<'_> {
     /// The next attempt takes along what has come meanwhile: if that is taken, it was the events.
     pub(super) async fn took_nothing(&mut self, reason: &str) -> Result<(), Ended> {
         self.held.progress.delivery_end = None;
-        let attempts = self
-            .held
-            .progress
-            .failing
-            .as_ref()
-            .map_or(0, |failing| failing.attempts);
-        let pause = if attempts < MAX_EARLY_ATTEMPTS {
+        let pause = if self.failed_attempts() < MAX_EARLY_ATTEMPTS {
             Pause::UntilNewEvents
         } else {
             Pause::Usual

@@ -16,6 +16,17 @@ pub(crate) fn refuses(events: &[Arc<EventMessage>], sku: &str) -> Option<usize> 
     events.iter().position(|event| is_of(event, sku))
 }
 
+/// A sink that refuses the events of the product BAD for good, and says so of each.
+pub(crate) fn sink_that_refuses_bad() -> Arc<Sink> {
+    Sink::new(|events| match refuses(events, "BAD") {
+        Some(index) => Answer::Fails(PublishError::Refused {
+            index,
+            reason: "too large".to_owned(),
+        }),
+        None => Answer::Takes,
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_is_away_gets_everything_when_it_is_back_and_delays_nobody() {
     let mut service = Service::start();
@@ -67,13 +78,7 @@ async fn a_connection_that_is_lost_amid_a_delivery_costs_no_event_and_repeats_no
 #[tokio::test(start_paused = true)]
 async fn an_event_that_is_refused_holds_back_those_of_its_product_alone() {
     let mut service = Service::start();
-    let sink = Sink::new(|events| match refuses(events, "BAD") {
-        Some(index) => Answer::Fails(PublishError::Refused {
-            index,
-            reason: "too large".to_owned(),
-        }),
-        None => Answer::Takes,
-    });
+    let sink = sink_that_refuses_bad();
     service.deliver("a", 1, &sink);
     for sku in ["LAMP", "BAD", "LAMP", "BAD", "LAMP"] {
         service.log.write(sku);

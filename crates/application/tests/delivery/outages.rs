@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use earmark_application::{DeadLetterAction, LetterState, PublishError, SubscriptionName, Subscriptions};
 
-use crate::failures::refuses;
+use crate::failures::{refuses, sink_that_refuses_bad};
 use crate::support::{Answer, Service, Sink, places, seconds, unavailable};
 
 /// A sink that answers 500 to everything while it is down.
@@ -104,13 +104,7 @@ async fn a_sink_that_loses_events_while_nothing_happens_is_made_whole() {
 #[tokio::test(start_paused = true)]
 async fn what_was_dropped_at_the_end_of_the_log_does_not_come_again() {
     let mut service = Service::start();
-    let sink = Sink::new(|events| match refuses(events, "BAD") {
-        Some(index) => Answer::Fails(PublishError::Refused {
-            index,
-            reason: "too large".to_owned(),
-        }),
-        None => Answer::Takes,
-    });
+    let sink = sink_that_refuses_bad();
     service.deliver("a", 1, &sink);
     service.log.write("LAMP");
     service.log.write("BAD");
