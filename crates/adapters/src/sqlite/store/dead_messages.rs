@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use diesel::dsl::{exists, max, min};
+use diesel::dsl::{exists, max, min, sql};
 use diesel::prelude::*;
 use diesel::select;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool};
 use earmark_application::{
     DEAD_MESSAGE_BATCH, DeadMessage, DeadMessageAction, DeadMessagesDecided, INBOX_PURGE_BATCH, MessagesForgotten,
     SourceName, StoreError,
@@ -20,6 +20,17 @@ use super::super::schema::{dead_messages, inbox};
 use super::super::statement::statement;
 use crate::sql::decode::counter;
 use crate::sql::inbox::{at_most, fits};
+
+/// The row of a dead message, by its index. That one has those with an id alone, which SQLite believes of a text in the
+/// statement and not of a value that is bound: otherwise it goes through all rows of the source.
+macro_rules! of_message {
+    ($source:expr, $id:expr) => {
+        dead_messages::table
+            .filter(dead_messages::source.eq($source))
+            .filter(dead_messages::message_id.eq($id))
+            .filter(sql::<Bool>("message_id <> ''"))
+    };
+}
 
 /// Forgets messages that were processed before an instant: of a number behind one that has been looked at, each by its own
 /// age.
@@ -106,10 +117,7 @@ pub(in crate::sqlite) fn bury(
 
 /// Whether a message is neither dead yet nor carried out.
 fn is_new(connection: &mut SqliteConnection, source: &SourceName, id: &str) -> QueryResult<bool> {
-    let dead = dead_messages::table
-        .filter(dead_messages::source.eq(source.as_str()))
-        .filter(dead_messages::message_id.eq(id).and(dead_messages::message_id.ne("")));
-    if select(exists(dead)).get_result(connection)? {
+    if select(exists(of_message!(source.as_str(), id))).get_result(connection)? {
         return Ok(false);
     }
     let carried_out = inbox::table
@@ -130,14 +138,9 @@ pub(super) fn drop_carried_out(connection: &mut SqliteConnection, messages: &[In
         return Ok(());
     }
     for InboxRecord { id, .. } in carried_out {
-        let of_message = dead_messages::table
-            .filter(dead_messages::source.eq(id.source()))
-            .filter(
-                dead_messages::message_id
-                    .eq(id.id())
-                    .and(dead_messages::message_id.ne("")),
-            );
-        diesel::delete(of_message).execute(connection).map_err(store_error)?;
+        diesel::delete(of_message!(id.source(), id.id()))
+            .execute(connection)
+            .map_err(store_error)?;
     }
     Ok(())
 }

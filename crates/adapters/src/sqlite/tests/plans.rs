@@ -10,11 +10,12 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    Audit, BatchSelection, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey,
-    IdempotencyStore, LeaseRequest, LeaseToken, LineFilter, OrderSelection, Store, Views, Worklist,
+    Audit, BatchSelection, DeadMessage, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey,
+    IdempotencyStore, Inbox, LeaseRequest, LeaseToken, LineFilter, OrderSelection, SourceName, Store, Views, Worklist,
 };
 use earmark_domain::{
-    Change, ChangeSet, Count, LineKey, LineState, Location, MessageId, OrderId, ReleaseLines, ReleaseScope, Scope, Sku,
+    Change, ChangeSet, Count, InboxRecord, LineKey, LineState, Location, MessageId, OrderId, Processed, ReleaseLines,
+    ReleaseScope, Scope, Sku,
 };
 use jiff::civil::date;
 
@@ -395,4 +396,50 @@ async fn a_line_of_a_new_order_costs_one_look_up_once_its_product_is_cached() {
     let seen = statements.lock().expect("no thread panicked");
     let look_ups = seen.run.iter().filter(|text| text.starts_with("SELECT"));
     assert_eq!(look_ups.count(), 1, "{:?}", seen.run);
+}
+
+#[tokio::test]
+async fn a_dead_message_is_found_by_its_id() {
+    let file = ShopFile::new();
+    let shop = SqliteStore::open(file.file(), 1, true).await.expect("the file opens");
+    let statements = Statements::default();
+    record_all(&shop, &statements).await;
+    let source = SourceName::new("nats/COMMANDS");
+    let dead = DeadMessage {
+        number: 0,
+        source: source.clone(),
+        id: "m-1".to_owned(),
+        correlation_id: None,
+        body: Vec::new(),
+        bytes: 0,
+        is_whole: true,
+        reason: "no".to_owned(),
+        attempts: 1,
+        since: instant(),
+        replayed: false,
+    };
+    assert!(shop.bury(&source, &[dead]).await.expect("an answer"));
+    let done = InboxRecord {
+        id: MessageId::new("nats/COMMANDS", "m-1").expect("an id"),
+        processed_at: instant(),
+        ended: Processed::Done,
+    };
+    let changes = ChangeSet {
+        inbox: vec![done],
+        ..ChangeSet::default()
+    };
+    store(&shop, changes).await.expect("stored");
+    assert!(shop.dead_messages(&source, 0, 10).await.expect("an answer").is_empty());
+    drop(shop);
+    let seen = statements.lock().expect("no thread panicked");
+    let by_id = |text: &&String| text.contains("`dead_messages`.`message_id` = ?");
+    let mut other = file.other_program();
+    let plans: Vec<_> = seen
+        .run
+        .iter()
+        .filter(by_id)
+        .map(|text| plan(&mut other, text))
+        .collect();
+    let by_index = |plan: &Vec<String>| plan.iter().any(|step| step.contains("INDEX dead_messages_message_id"));
+    assert!(plans.len() == 2 && plans.iter().all(by_index), "{plans:#?}");
 }
