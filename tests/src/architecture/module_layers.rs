@@ -180,13 +180,16 @@ const MAIL: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "mail",
     order: &[
-        &[
-            "address", "answers", "bounded", "deferred", "log", "names", "server", "words",
-        ],
-        &["encryption", "text"],
-        &["html"],
-        &["render"],
-        &["connect", "conversation", "message"],
+        &["address", "log"],
+        &["wording::names", "wording::words"],
+        &["wording::text"],
+        &["wording::html"],
+        &["wording::render"],
+        &["wording"],
+        &["smtp::answers", "smtp::bounded", "smtp::deferred", "smtp::server"],
+        &["smtp::encryption"],
+        &["smtp::connect", "smtp::conversation", "smtp::message"],
+        &["smtp::mailer"],
         &["smtp"],
     ],
 };

@@ -9,7 +9,7 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{Extension, MailParameter};
 use lettre::transport::smtp::response::Severity;
 
-use super::address::is_ascii;
+use super::super::address::is_ascii;
 use super::answers::{after_the_end, before_the_end, reason};
 
 /// Why an address is not told to a server.

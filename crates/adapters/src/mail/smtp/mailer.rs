@@ -9,7 +9,7 @@ use earmark_application::{Clock, Mail, MailError, Mailer};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 
-use super::address::{Mailbox, is_ascii};
+use super::super::address::{Mailbox, is_ascii};
 use super::connect::connect;
 use super::conversation::{Recipients, address, deliver, takes_all};
 use super::deferred::Deferred;

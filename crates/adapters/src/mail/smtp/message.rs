@@ -7,7 +7,7 @@ use lettre::Message;
 use lettre::message::MultiPart;
 use lettre::message::header::{HeaderName, HeaderValue};
 
-use super::address::Mailbox;
+use super::super::address::Mailbox;
 
 /// Says that no person has written it, so that no out-of-office reply comes back.
 const AUTO_SUBMITTED: (&str, &str) = ("Auto-Submitted", "auto-generated");
