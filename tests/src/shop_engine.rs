@@ -7,6 +7,7 @@ use earmark_application::{
     Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, ProductJob, ProductWork, Worklist,
 };
 use earmark_domain::{Command, LineView, MessageId, Outcome, Refusal};
+use futures::future::join_all;
 
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -64,6 +65,11 @@ impl ShopEngine {
     /// Why there is no outcome.
     pub async fn ask(&self, command: &Command) -> Answer {
         self.engine.execute(Self::envelope(command)).await
+    }
+
+    /// Runs commands that come at the same time, in this order: as many of them as can share transactions.
+    pub async fn ask_together(&self, commands: &[Command]) -> Vec<Answer> {
+        join_all(commands.iter().map(|command| self.ask(command))).await
     }
 
     /// Runs a command on the condition that its product has a version.

@@ -31,11 +31,11 @@ pub enum Undecided {
     /// Earlier commands on these products are not carried out to their end: that has to be done first.
     #[error("work on {} products has to be continued first", .0.len())]
     WorkPending(BTreeSet<Sku>),
-    /// One of the commands leaves work on a product to be continued, and another behind it is about the same product.
-    /// They can't share a transaction.
+    /// The commands can't share a transaction: one leaves work on a product to be continued, and another behind it is
+    /// about the same product; or one changes a batch and needs more of its lines than were read for all of them.
     #[error("command {first} has to be decided in another transaction than those before it")]
     Parts {
-        /// The position of the command that has to wait: those before it can be decided together.
+        /// The position of the first command that has to wait: those before it can be decided together.
         first: usize,
     },
     /// Deciding one of the commands panicked; the state it was decided on is lost with it.

@@ -13,12 +13,12 @@ use crate::shop::Shop;
 use crate::shop_engine::ShopEngine;
 
 /// More than two pages of lines.
-const LINES: u32 = 450;
+pub(super) const LINES: u32 = 450;
 const _: () = assert!(LINES as usize > 2 * CHANGE_PAGE);
 
 /// An inbound batch of [`LINES`] units, and an order with as many lines for them, first in the order of service the line
 /// `0001`.
-async fn crowded(db: &Db) -> ShopEngine {
+pub(super) async fn crowded(db: &Db) -> ShopEngine {
     let shop = ShopEngine::open(db).await;
     let names: Vec<String> = (1..=LINES).map(|n| format!("{n:04}")).collect();
     let lines: Vec<(&str, &str, u32)> = names.iter().map(|name| (name.as_str(), "LAMP", 1)).collect();

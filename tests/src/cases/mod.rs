@@ -5,6 +5,7 @@
 
 pub mod cancelled_callers;
 pub mod changes_in_steps;
+pub mod changes_together;
 pub mod clock;
 pub mod conflicts;
 pub mod dead_messages;
@@ -176,6 +177,9 @@ macro_rules! with_every_case {
             changes_in_steps::no_line_overtakes_those_that_have_to_move,
             changes_in_steps::another_date_reaches_each_of_many_lines_once,
             changes_in_steps::the_rest_of_a_delivery_is_owed_to_the_lines_of_the_batch,
+            changes_together::a_page_of_lines_is_loaded_for_all_batches_that_change_together,
+            changes_together::a_count_chooses_among_the_lines_that_came_with_it_and_all_others,
+            changes_together::batches_with_more_lines_than_a_page_change_among_others,
             extremes::names_of_any_characters_are_stored,
             extremes::similar_names_are_different,
             extremes::the_longest_names_are_stored,

@@ -137,10 +137,10 @@ fn keys(lines: &[LineRead]) -> Vec<LineKey> {
 async fn to_release(shop: &Shop, batch: &str, lines: ReleaseLines) -> Vec<LineKey> {
     let scope = Scope {
         batches: [reference(batch)].into(),
-        release: Some(ReleaseScope {
+        releases: vec![ReleaseScope {
             batch: reference(batch),
             lines,
-        }),
+        }],
         ..Scope::default()
     };
     let loaded = shop.load(&scope).await;

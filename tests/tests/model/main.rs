@@ -168,6 +168,32 @@ async fn run(shop: &ShopEngine, model: &mut Model, steps: &[Step], each: bool) -
     Ok(())
 }
 
+/// Runs steps on the engine and on the model: the commands between two steps of another kind come at the same time, and share
+/// transactions.
+async fn run_together(shop: &ShopEngine, model: &mut Model, steps: &[Step]) -> TestCaseResult {
+    let is_command = |step: &Step| matches!(step, Step::Run(_));
+    for together in steps.chunk_by(|one, other| is_command(one) && is_command(other)) {
+        let commands: Vec<Command> = together
+            .iter()
+            .filter_map(|step| match step {
+                Step::Run(command) => Some(command.clone()),
+                _ => None,
+            })
+            .collect();
+        if commands.is_empty() {
+            run(shop, model, together, true).await?;
+            continue;
+        }
+        let expected: Vec<Answered> = commands.iter().map(|command| model.run(command)).collect();
+        let answers: Vec<Answered> = shop.ask_together(&commands).await.iter().map(answered).collect();
+        prop_assert_eq!(answers, expected, "{:?}", commands);
+        shop.continue_work().await;
+        prop_assert_eq!(line_states(shop).await, model.line_states(), "{:?}", commands);
+    }
+    shop.assert_sound().await;
+    Ok(())
+}
+
 /// Runs steps without checks.
 async fn warm_up(shop: &ShopEngine, steps: &[Step]) {
     for step in steps {
@@ -193,6 +219,15 @@ proptest! {
     fn in_memory_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {
         runtime().block_on(async {
             run(&minimal_shop().await, &mut Model::default(), &steps, true).await
+        })?;
+    }
+
+    #[test]
+    fn commands_that_share_transactions_have_the_effects_of_the_naive_model(
+        steps in prop::collection::vec(a_step(), 1..50),
+    ) {
+        runtime().block_on(async {
+            run_together(&minimal_shop().await, &mut Model::default(), &steps).await
         })?;
     }
 

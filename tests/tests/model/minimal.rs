@@ -1,11 +1,15 @@
-//! A store that loads as little as it may: only the first available batch of each product, until a decision needs all.
+//! A store that loads as little as it may: only the first available batch of each product, until a decision needs all; and
+//! one line of the batches that change together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{Decide, Decided, DueOrder, Store, StoreError, Worklist};
-use earmark_domain::{BatchPageEnd, BatchRecord, Loaded, Reference, Scope, Sku, is_overdue};
+use earmark_domain::{
+    BatchPageEnd, BatchRecord, LineKey, LineRecord, LineState, Loaded, Reference, ReleasePosition, Scope, Sku,
+    is_overdue,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -43,8 +47,15 @@ impl Worklist for MinimalWorklist {
     }
 }
 
-/// What was loaded, without all but the first available batch of each product.
+/// How many lines are read of all batches that change in one transaction, where there are several.
+const LINES_TOGETHER: usize = 1;
+
+/// What was loaded, without all but the first available batch of each product, and the first lines of several batches that
+/// change.
 fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
+    if loaded.releases.len() > 1 {
+        shorten_releases(&mut loaded, scope);
+    }
     let allocated_in = loaded.allocations.iter().map(|held| &held.batch);
     let dispatched_from = loaded.dispatches.iter().map(|dispatch| &dispatch.batch);
     let overdue = loaded.batches.iter();
@@ -52,7 +63,7 @@ fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
     let needed: BTreeSet<Reference> = allocated_in
         .chain(dispatched_from)
         .chain(&scope.batches)
-        .chain(loaded.release.iter().map(|read| &read.batch))
+        .chain(loaded.releases.iter().map(|read| &read.batch))
         .chain(overdue.map(|batch| &batch.reference))
         .cloned()
         .collect();
@@ -81,4 +92,43 @@ fn shorten(mut loaded: Loaded, scope: &Scope) -> Loaded {
             .retain(|batch| batch.sku != *sku || batch.preference() <= after || needed.contains(&batch.reference));
     }
     loaded
+}
+
+/// Leaves out the lines that are read for changes of batches alone, but for the first.
+fn shorten_releases(loaded: &mut Loaded, scope: &Scope) {
+    let lines: BTreeMap<&LineKey, &LineRecord> = loaded.lines.iter().map(|line| (line.key(), line)).collect();
+    let is_needed = |key: &LineKey| {
+        scope.lines.contains(key)
+            || scope.orders.contains(&key.order)
+            || (scope.backlog && lines[key].state == LineState::Backordered)
+    };
+    let (mut kept, mut left_out) = (BTreeSet::new(), BTreeSet::new());
+    for read in &mut loaded.releases {
+        let held = loaded.allocations.iter().filter(|held| held.batch == read.batch);
+        let mut leaving: Vec<(ReleasePosition, &LineKey)> = held
+            .map(|held| {
+                let position = ReleasePosition {
+                    rank: held.release_rank,
+                    allocated_version: held.allocated_version,
+                    line: lines[&held.key].service_position(),
+                };
+                (position, &held.key)
+            })
+            .collect();
+        leaving.sort();
+        for (_, key) in leaving {
+            if kept.contains(key) || is_needed(key) {
+                continue;
+            }
+            if kept.len() < LINES_TOGETHER {
+                kept.insert(key.clone());
+            } else {
+                left_out.insert(key.clone());
+                read.more = true;
+            }
+        }
+    }
+    loaded.lines.retain(|line| !left_out.contains(line.key()));
+    loaded.allocations.retain(|held| !left_out.contains(&held.key));
+    loaded.dispatches.retain(|dispatch| !left_out.contains(&dispatch.key));
 }

@@ -7,7 +7,7 @@ use earmark_application::DueOrder;
 use earmark_domain::{
     BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, CHANGE_PAGE, IMPROVEMENT_PAGE, ImprovementScope,
     JoinedOrder, LineKey, Loaded, NextHold, OrderId, Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead,
-    Scope, ServicePosition, ServiceRead, Sku, Units, is_overdue,
+    ReleaseScope, Scope, ServicePosition, ServiceRead, Sku, Units, is_overdue,
 };
 
 use jiff::Timestamp;
@@ -74,14 +74,16 @@ impl Tables {
             lines.extend(keys);
             loaded.improvable = Some(read);
         }
-        if let Some(need) = scope.release_of(&loaded.products)
-            && let Some(batch) = self.batches.get(&need.batch)
-        {
-            references.insert(need.batch.clone());
-            let (leaving, more) = lines_to_release(batch, &need.lines);
+        let mut room = CHANGE_PAGE;
+        for ReleaseScope { batch, lines: which } in scope.releases_of(&loaded.products) {
+            let Some(stored) = self.batches.get(&batch) else {
+                continue;
+            };
+            references.insert(batch.clone());
+            let (leaving, more) = lines_to_release(stored, &which, room);
+            room -= leaving.len();
             lines.extend(leaving);
-            let batch = need.batch;
-            loaded.release = Some(ReleaseRead { batch, more });
+            loaded.releases.push(ReleaseRead { batch, more });
         }
 
         for line in lines.iter().filter_map(|key| self.line(key)) {
@@ -210,9 +212,9 @@ impl Tables {
     }
 }
 
-/// A page of the lines that would have to leave a batch, in the order that is asked for: no more than cover the excess;
-/// or all that hold units there. Says whether there are more.
-fn lines_to_release(batch: &StoredBatch, which: &ReleaseLines) -> (Vec<LineKey>, bool) {
+/// The lines that would have to leave a batch, no more than `most`, in the order that is asked for: as many as cover the
+/// excess; or all that hold units there. Says whether there are more.
+fn lines_to_release(batch: &StoredBatch, which: &ReleaseLines, most: usize) -> (Vec<LineKey>, bool) {
     let all = Units::new(u64::MAX);
     let (mut excess, held): (Units, &mut dyn Iterator<Item = (&ReleasePosition, &Quantity)>) = match which {
         ReleaseLines::Beyond(quantity) => {
@@ -228,7 +230,7 @@ fn lines_to_release(batch: &StoredBatch, which: &ReleaseLines) -> (Vec<LineKey>,
         if excess == Units::ZERO {
             break;
         }
-        if keys.len() == CHANGE_PAGE {
+        if keys.len() == most {
             return (keys, true);
         }
         excess = excess.saturating_sub(quantity.units());

@@ -56,10 +56,10 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_loaded()
         run(&store, place_order("LATE", "LAMP", 500, 2)).await;
         let leaving = |to: i32| Scope {
             batches: [reference("B1")].into(),
-            release: Some(ReleaseScope {
+            releases: vec![ReleaseScope {
                 batch: reference("B1"),
                 lines: ReleaseLines::Beyond(Count::new(to).expect("a count")),
-            }),
+            }],
             ..Scope::default()
         };
         let loaded = look(&store, &leaving(995)).await;
@@ -73,7 +73,7 @@ async fn of_a_shrinking_batch_only_the_lines_that_may_have_to_leave_are_loaded()
         // More of them than a page.
         let page = look(&store, &leaving(20)).await;
         assert_eq!(page.lines.len(), CHANGE_PAGE);
-        assert!(page.release.is_some_and(|read| read.more));
+        assert!(page.releases[0].more);
         assert_eq!(look(&store, &leaving(1000)).await.lines.len(), 0);
 
         run(&store, count("B1", 995)).await;
@@ -107,10 +107,10 @@ async fn the_lowest_release_ranks_in_a_shrinking_batch_are_loaded_first() {
         run(&store, place_on("IDLE", "LAMP", 35, 1, of_priority(-1))).await;
         let leaving = |lines| Scope {
             batches: [reference("B1")].into(),
-            release: Some(ReleaseScope {
+            releases: vec![ReleaseScope {
                 batch: reference("B1"),
                 lines,
-            }),
+            }],
             ..Scope::default()
         };
         for (stay, leave) in [(209, [1, 0, 0, 0]), (120, [70, 20, 0, 0]), (60, [70, 35, 35, 10])] {
@@ -131,7 +131,7 @@ async fn the_lowest_release_ranks_in_a_shrinking_batch_are_loaded_first() {
         }
         let all = look(&store, &leaving(ReleaseLines::All)).await;
         assert_eq!((all.lines.len(), all.allocations.len()), (CHANGE_PAGE, CHANGE_PAGE));
-        assert!(all.release.is_some_and(|read| read.more));
+        assert!(all.releases[0].more);
     })
     .await;
 }

@@ -59,6 +59,9 @@ pub(crate) fn decide(
         if !left_over.is_empty() && unit_of_work.touches(&envelope.command, &left_over) {
             return Err(Undecided::Parts { first: number });
         }
+        if envelopes.len() > 1 && unit_of_work.lacks_lines(&envelope.command) {
+            return Err(Undecided::Parts { first: number.max(1) });
+        }
         // A panic leaves the unit of work torn, so it is thrown away with it.
         let answer = catch_unwind(AssertUnwindSafe(|| decide_one(&mut unit_of_work, envelope, context)))
             .map_err(|_| Undecided::Panicked { command: number })??;

@@ -232,11 +232,13 @@ impl Transaction {
         vec![rest]
     }
 
-    /// The group in two: the commands before one, and it with those behind it.
+    /// The group in parts: the commands before one, and it with those behind it in two halves, so that what is read for
+    /// them is not read over and over where many of them have to be parted.
     fn parts(self, first: usize) -> Vec<Vec<Job>> {
         let mut together: Vec<Job> = self.jobs().collect();
-        let rest = together.split_off(first);
-        vec![together, rest]
+        let mut rest = together.split_off(first);
+        let second = rest.split_off(rest.len().div_ceil(2));
+        vec![together, rest, second]
     }
 
     /// The group without the command whose decision panicked, which is answered.

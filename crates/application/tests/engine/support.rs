@@ -13,8 +13,8 @@ use earmark_application::{
     StoreError, Worklist,
 };
 use earmark_domain::{
-    Allocate, BatchRecord, Command, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location, Locations, MessageId,
-    OnShortage, OrderId, Processed, ProductRecord, Quantity, Reference, Scope, Sku,
+    Allocate, BatchRecord, ChangeBatch, Command, Count, CreateBatch, LineId, LineKey, LineRequest, Loaded, Location,
+    Locations, MessageId, OnShortage, OrderId, Processed, ProductRecord, Quantity, Reference, Scope, Sku,
 };
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -303,6 +303,18 @@ pub(crate) fn create_batch(reference: &str) -> Envelope {
             quantity: Quantity::new(1).expect("a quantity"),
             eta: None,
             location: Location::default(),
+        }),
+    )
+}
+
+/// A count of a batch.
+pub(crate) fn count(reference: &str, quantity: u32) -> Envelope {
+    envelope(
+        reference,
+        Command::ChangeBatch(ChangeBatch {
+            reference: Reference::new(reference).expect("a reference"),
+            quantity: Some(Count::new(quantity).expect("a count")),
+            eta: None,
         }),
     )
 }

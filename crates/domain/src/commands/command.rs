@@ -271,16 +271,13 @@ impl Command {
     #[must_use]
     pub const fn is_joinable(&self) -> bool {
         match self {
-            Self::ChangeBatch(_)
+            Self::ExpireHolds(_) | Self::Reallocate(_) | Self::PassDay(_) | Self::Continue(_) => false,
+            Self::PutProduct(_)
+            | Self::CreateBatch(_)
+            | Self::ChangeBatch(_)
             | Self::ReceiveBatch { .. }
             | Self::UndoReceipt(_)
             | Self::CancelBatch(_)
-            | Self::ExpireHolds(_)
-            | Self::Reallocate(_)
-            | Self::PassDay(_)
-            | Self::Continue(_) => false,
-            Self::PutProduct(_)
-            | Self::CreateBatch(_)
             | Self::Allocate(_)
             | Self::PlaceOrder(_)
             | Self::ReplaceOrder(_)

@@ -61,7 +61,7 @@ pub struct ImprovementScope {
     pub at_risk: bool,
 }
 
-/// Which lines of a batch are read, no more than [`CHANGE_PAGE`] of them.
+/// Which lines of a batch are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleaseLines {
     /// The lines that leave first, by release rank (ties: the latest allocated, then the last in order of service),
@@ -110,10 +110,11 @@ pub struct Scope {
     /// Whether to read the first [`BACKLOG_PAGE`] lines of the backlog, in order of service, of every product in the
     /// scope: stock may be freed.
     pub backlog: bool,
-    /// The lines that may have to leave a batch that changes. The batch is in `batches` too.
-    pub release: Option<ReleaseScope>,
+    /// The lines that may have to leave batches that change, in the order of the commands: the first [`CHANGE_PAGE`] of
+    /// them all together. The batches are in `batches` too.
+    pub releases: Vec<ReleaseScope>,
     /// Whether to continue the pending work of the product in `skus`. What is read for it follows from the product: see
-    /// [`release_of`](Self::release_of), [`backlog_of`](Self::backlog_of) and
+    /// [`releases_of`](Self::releases_of), [`backlog_of`](Self::backlog_of) and
     /// [`improvement_of`](Self::improvement_of).
     pub continues: bool,
     /// Whether to read the lines of the product in `skus` that may move to better stock.
@@ -128,6 +129,18 @@ pub struct Scope {
     pub messages: BTreeSet<MessageId>,
 }
 
+impl ReleaseLines {
+    /// What is read of a batch that two commands change: as much as either needs, as long as all of it fits a page. A
+    /// command that needs more is decided alone.
+    fn joined(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Beyond(one), Self::Beyond(other)) => Self::Beyond(one.min(other)),
+            (one, other) if one == other => one,
+            _ => Self::All,
+        }
+    }
+}
+
 impl Scope {
     /// What these commands touch together. If there are several, each must be
     /// [joinable](Command::is_joinable).
@@ -135,15 +148,20 @@ impl Scope {
     pub fn of<'c>(commands: impl IntoIterator<Item = &'c Command>) -> Self {
         // Collected first and sorted once: inserting into a set name by name costs several times as much.
         let (mut skus, mut lines, mut orders, mut batches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut backlog, mut release) = (false, None);
+        let (mut backlog, mut releases) = (false, Vec::<ReleaseScope>::new());
         let (mut dispatches, mut continues, mut reallocates) = (false, false, false);
         let (mut day, mut holds, mut locations, mut joined) = (None, BTreeSet::new(), BTreeSet::new(), Vec::new());
         for command in commands {
             let mut frees = true;
             let mut change = |batch: &Reference, lines| {
                 batches.push(batch.clone());
-                let batch = batch.clone();
-                release = Some(ReleaseScope { batch, lines });
+                match releases.iter_mut().find(|release| release.batch == *batch) {
+                    Some(release) => release.lines = release.lines.clone().joined(lines),
+                    None => releases.push(ReleaseScope {
+                        batch: batch.clone(),
+                        lines,
+                    }),
+                }
             };
             match command {
                 Command::PutProduct(put) => {
@@ -250,7 +268,7 @@ impl Scope {
             locations,
             dispatches,
             backlog,
-            release,
+            releases,
             continues,
             reallocates,
             day,
@@ -259,17 +277,17 @@ impl Scope {
         }
     }
 
-    /// The lines that may have to leave a batch: those the scope names, or those that the pending change of its product
-    /// goes through next. The batch has to be read too.
+    /// The lines that may have to leave batches: those the scope names, or those that the pending change of its product
+    /// goes through next. The batches have to be read too.
     #[must_use]
-    pub fn release_of(&self, products: &[ProductRecord]) -> Option<ReleaseScope> {
+    pub fn releases_of(&self, products: &[ProductRecord]) -> Vec<ReleaseScope> {
         if !self.continues {
-            return self.release.clone();
+            return self.releases.clone();
         }
         let Some(Pending::Change(change)) = products.iter().find_map(|product| product.pending.as_ref()) else {
-            return None;
+            return Vec::new();
         };
-        Some(ReleaseScope {
+        Vec::from([ReleaseScope {
             batch: change.batch().clone(),
             lines: match &change.step {
                 PendingStep::Release { to, .. } => ReleaseLines::Beyond(*to),
@@ -277,7 +295,7 @@ impl Scope {
                     ReleaseLines::LastFirst { after: after.clone() }
                 }
             },
-        })
+        }])
     }
 
     /// The page of a product's backlog that is read; `None`: nothing of it.

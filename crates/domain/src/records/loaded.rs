@@ -89,8 +89,8 @@ pub struct Loaded {
     pub improvable: Option<ServiceRead>,
     /// Whether more lines break their promise today than were read, if the scope asks for them.
     pub more_to_break: bool,
-    /// How far the lines to release were read, if the scope asks for them.
-    pub release: Option<ReleaseRead>,
+    /// How far the lines to release were read, of each batch that the scope asks for and that exists.
+    pub releases: Vec<ReleaseRead>,
     /// Those of the scope's messages that were processed before, with how each ended.
     pub processed: BTreeMap<MessageId, Processed>,
 }

@@ -26,6 +26,8 @@ pub struct Batch {
     record: BatchRecord,
     /// Those of its fields that a transaction stores, as they were read; `None`: it was created in this transaction.
     stored: Option<StoredFields>,
+    /// Whether units were allocated here since it was read.
+    has_earmarked: bool,
 }
 
 /// The fields of a batch that a transaction stores: quantity, ETA, whether it is overdue, receipt, whether it is
@@ -59,13 +61,21 @@ pub(crate) fn arrival_fact(batch: &Batch, arrival: Arrival) -> Fact {
 impl Batch {
     /// A batch that is created in this transaction.
     pub(crate) const fn new(record: BatchRecord) -> Self {
-        Self { record, stored: None }
+        Self {
+            record,
+            stored: None,
+            has_earmarked: false,
+        }
     }
 
     /// A batch as read from a store.
     pub(crate) const fn stored(record: BatchRecord) -> Self {
         let stored = Some(stored_fields(&record));
-        Self { record, stored }
+        Self {
+            record,
+            stored,
+            has_earmarked: false,
+        }
     }
 
     /// Its reference, unique in the whole system.
@@ -142,8 +152,14 @@ impl Batch {
         }
     }
 
+    /// Whether units were allocated here since it was read.
+    pub(crate) const fn has_earmarked(&self) -> bool {
+        self.has_earmarked
+    }
+
     /// Allocates units that a draft found available.
     pub(crate) fn earmark(&mut self, quantity: Quantity) {
+        self.has_earmarked = true;
         assert!(
             quantity.units() <= self.available(),
             "a draft takes no more than is available"

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::{BatchAt, UnitOfWork};
 use crate::answers::outcome::{Effects, Outcome};
 use crate::answers::refusal::Refusal;
-use crate::commands::command::{ChangeBatch, CreateBatch, PutProduct};
+use crate::commands::command::{ChangeBatch, Command, CreateBatch, PutProduct};
 use crate::context::DecisionContext;
 use crate::events::fact::Fact;
 use crate::events::recorder::EventRecorder;
@@ -69,6 +69,31 @@ impl UnitOfWork {
             fresh: true,
             effects,
         })
+    }
+
+    /// Whether a command that changes a batch needs more of its lines than were read. It has to be decided on another scope
+    /// then: first in its transaction, or, if it is that, alone. For a command that shares its transaction.
+    #[must_use]
+    pub fn lacks_lines(&mut self, command: &Command) -> bool {
+        let (Command::ChangeBatch(ChangeBatch { reference, .. })
+        | Command::ReceiveBatch { reference, .. }
+        | Command::UndoReceipt(reference)
+        | Command::CancelBatch(reference)) = command
+        else {
+            return false;
+        };
+        let Some(at) = self.find_batch(reference) else {
+            return false;
+        };
+        let product = &self.products[at.product];
+        let counted = match command {
+            Command::ChangeBatch(ChangeBatch {
+                quantity, eta: None, ..
+            }) => *quantity,
+            // All of its lines were read.
+            _ => None,
+        };
+        product.are_lines_cut(at.batch) || counted.is_some_and(|to| product.may_release_unread_lines(at.batch, to))
     }
 
     /// Refuses a count of a closed batch, or one below what has been dispatched.

@@ -55,10 +55,10 @@ impl UnitOfWork {
             }
         }
         opened.products.iter_mut().for_each(Product::sort_batches);
-        if let Some(ReleaseRead { batch, more: true }) = &loaded.release
-            && let Some(at) = opened.find_batch(batch)
-        {
-            opened.products[at.product].set_lines_cut(at.batch);
+        for ReleaseRead { batch, .. } in loaded.releases.iter().filter(|read| read.more) {
+            if let Some(at) = opened.find_batch(batch) {
+                opened.products[at.product].set_lines_cut(at.batch);
+            }
         }
         let mut allocated: BTreeMap<LineKey, Vec<AllocationRecord>> = BTreeMap::new();
         for allocation in loaded.allocations {

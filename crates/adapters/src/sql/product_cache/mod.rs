@@ -79,7 +79,7 @@ impl ProductCache {
             || scope.continues
             || scope.reallocates
             || scope.day.is_some()
-            || scope.release.is_some()
+            || !scope.releases.is_empty()
             || scope.dispatches
             || !scope.holds.is_empty()
             || !scope.batches.is_empty();

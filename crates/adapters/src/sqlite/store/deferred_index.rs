@@ -27,7 +27,6 @@
 //! Write both entries where the events and lines are written (`write`), drop the table `deferred_index`, this module
 //! and its calls in `write_connection`, and read `events_of_products` alone in the two readers.
 
-use std::mem;
 use std::sync::LazyLock;
 
 use diesel::prelude::*;
@@ -143,8 +142,12 @@ impl DeferredIndex {
 
     /// Writes all entries that wait, in the open transaction.
     pub(super) fn write_all(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        // Another program may have stored more.
-        let pending = self.pending.insert(read(connection)?);
+        let newest = newest_event(connection).map_err(store_error)?;
+        let pending = match &mut self.pending {
+            Some(pending) if pending.seen == newest => pending,
+            // Another program may have stored more.
+            pending => pending.insert(read(connection)?),
+        };
         pending.begin_run();
         pending.write(connection, usize::MAX)
     }
@@ -166,7 +169,7 @@ impl Pending {
     }
 
     fn begin_run(&mut self) {
-        self.run = mem::take(&mut self.waiting);
+        self.run.append(&mut self.waiting);
         self.run_ends = self.seen;
         self.run
             .sort_unstable_by(|a, b| (&b.sku, b.version).cmp(&(&a.sku, a.version)));

@@ -10,9 +10,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use earmark_application::StoreError;
 use earmark_domain::{
-    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, DispatchRecord, JoinedOrder,
-    LineKey, LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, Processed, ProductRecord,
-    Reference, ReleaseRead, Scope, ServicePosition, ServiceRead, Sku,
+    AllocationRecord, BACKLOG_PAGE, BATCH_PAGE, BacklogScope, BatchPageEnd, BatchRecord, CHANGE_PAGE, DispatchRecord,
+    JoinedOrder, LineKey, LineRecord, Loaded, Location, MessageId, NextHold, OrderId, OrderRecord, Processed,
+    ProductRecord, Reference, ReleaseRead, ReleaseScope, Scope, ServicePosition, ServiceRead, Sku,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -24,11 +24,17 @@ use super::super::read::dispatches::dispatches_of;
 use super::super::rows::{self, AllocationRow, BatchRow, OrderRow, PlacedLineRow, ProductRow};
 use super::super::schema::{batches, further_allocations, inbox, lines, orders, products};
 use super::super::statement::{Statement, statement};
-use super::release::lines_to_release;
+use super::deferred_index::DeferredIndex;
+use super::release::{lines_to_release, units_to_release};
 use super::service::{most_available, to_break, to_improve};
 
-/// Reads the scope's part of the tables, in the open transaction.
-pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<Loaded, StoreError> {
+/// Reads the scope's part of the tables, in the open transaction. Writes the entries of the deferred index that wait, where
+/// the lines of a batch have to be found.
+pub(super) fn load(
+    connection: &mut SqliteConnection,
+    deferred_index: &mut DeferredIndex,
+    scope: &Scope,
+) -> Result<Loaded, StoreError> {
     let mut reader = Reader {
         connection,
         skus: scope.skus.clone(),
@@ -71,16 +77,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
             more_to_break |= more;
         }
     }
-    let mut release = None;
-    if let Some(need) = scope.release_of(&products) {
-        reader.batches_of([&need.batch].into_iter())?;
-        if let Some(batch) = reader.batches.get(&need.batch) {
-            let (leaving, more) = lines_to_release(reader.connection, batch, &need.lines)?;
-            reader.add_lines(leaving)?;
-            let batch = need.batch;
-            release = Some(ReleaseRead { batch, more });
-        }
-    }
+    let releases = reader.releases(scope.releases_of(&products), deferred_index)?;
     let mut next_holds = Vec::new();
     for product in products.iter().filter(|product| scope.holds.contains(&product.sku)) {
         next_holds.push(NextHold {
@@ -110,7 +107,7 @@ pub(super) fn load(connection: &mut SqliteConnection, scope: &Scope) -> Result<L
         backlog,
         improvable,
         more_to_break,
-        release,
+        releases,
         processed,
     })
 }
@@ -327,6 +324,34 @@ impl Reader<'_> {
             sku: sku.clone(),
             until: last.filter(|_| more),
         })
+    }
+
+    /// The lines that may have to leave batches, a page of them in all.
+    fn releases(
+        &mut self,
+        needs: Vec<ReleaseScope>,
+        deferred_index: &mut DeferredIndex,
+    ) -> Result<Vec<ReleaseRead>, StoreError> {
+        self.batches_of(needs.iter().map(|need| &need.batch))?;
+        let (mut releases, mut room, mut indexed) = (Vec::new(), CHANGE_PAGE, false);
+        for ReleaseScope { batch, lines } in needs {
+            let Some(record) = self.batches.get(&batch) else {
+                continue;
+            };
+            let mut more = false;
+            if !units_to_release(record, &lines)?.is_zero() {
+                if !indexed {
+                    deferred_index.write_all(self.connection)?;
+                    indexed = true;
+                }
+                let leaving;
+                (leaving, more) = lines_to_release(self.connection, record, &lines, room)?;
+                room -= leaving.len();
+                self.add_lines(leaving)?;
+            }
+            releases.push(ReleaseRead { batch, more });
+        }
+        Ok(releases)
     }
 
     /// Lines by their keys. Answers the last of them in the order of service.

@@ -8,7 +8,7 @@ use std::cmp::{Ordering, Reverse};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, CHANGE_PAGE, ReleaseLines, ReleasePosition, Units};
+use earmark_domain::{BatchRecord, ReleaseLines, ReleasePosition, Units};
 
 use super::super::error::store_error;
 use super::super::rows::{PlacedLineRow, units_in_batch};
@@ -53,22 +53,29 @@ enum Range {
     BelowRank(i64),
 }
 
-/// The lines of a batch that a change goes through, no more than [`CHANGE_PAGE`], and whether there are more: the lowest
-/// release rank first, and then no more than cover what the batch lacks; or all that hold units there.
+/// The units that lines may lose which a change of a batch goes through. None: no line has to be read.
+pub(super) fn units_to_release(batch: &BatchRecord, which: &ReleaseLines) -> Result<Units, StoreError> {
+    let committed = batch.allocated.checked_add(batch.dispatched);
+    let committed =
+        committed.ok_or_else(|| StoreError::Corrupt(format!("batches {:?}: sums wrap", batch.reference)))?;
+    Ok(match which {
+        ReleaseLines::Beyond(quantity) => committed.saturating_sub(quantity.units()),
+        ReleaseLines::All | ReleaseLines::LastFirst { .. } if batch.allocated.is_zero() => Units::ZERO,
+        ReleaseLines::All | ReleaseLines::LastFirst { .. } => Units::new(u64::MAX),
+    })
+}
+
+/// The lines of a batch that a change goes through, no more than `most`, and whether there are more: the lowest release
+/// rank first, and then no more than cover what the batch lacks; or all that hold units there.
 ///
 /// The deferred index has to be complete.
 pub(super) fn lines_to_release(
     connection: &mut SqliteConnection,
     batch: &BatchRecord,
     which: &ReleaseLines,
+    most: usize,
 ) -> Result<(Vec<PlacedLineRow>, bool), StoreError> {
-    let committed = batch.allocated.checked_add(batch.dispatched);
-    let committed =
-        committed.ok_or_else(|| StoreError::Corrupt(format!("batches {:?}: sums wrap", batch.reference)))?;
-    let mut lacking = match which {
-        ReleaseLines::Beyond(quantity) => committed.saturating_sub(quantity.units()),
-        ReleaseLines::All | ReleaseLines::LastFirst { .. } => Units::new(u64::MAX),
-    };
+    let mut lacking = units_to_release(batch, which)?;
     let (ranges, after, last_first): (&[Range], _, _) = match which {
         ReleaseLines::Beyond(_) | ReleaseLines::All => (&[Range::FirstToLeave], None, false),
         ReleaseLines::LastFirst { after: None } => (&[Range::LastToLeave], None, true),
@@ -80,14 +87,14 @@ pub(super) fn lines_to_release(
     };
     let mut leaving = Vec::new();
     for range in ranges {
-        let mut held = further(connection, batch, *range, lacking, after)?;
-        held.extend(placed_with(connection, batch, *range, lacking, after)?);
+        let mut held = further(connection, batch, *range, lacking, most, after)?;
+        held.extend(placed_with(connection, batch, *range, lacking, most, after)?);
         held.sort_by(|a, b| in_order(position(a).cmp(&position(b)), last_first));
         for (line, units, ..) in held {
             if lacking == Units::ZERO {
                 return Ok((leaving, false));
             }
-            if leaving.len() == CHANGE_PAGE {
+            if leaving.len() == most {
                 return Ok((leaving, true));
             }
             lacking = lacking.saturating_sub(units_in_batch(&line, units)?);
@@ -107,6 +114,7 @@ fn further(
     batch: &BatchRecord,
     range: Range,
     lacking: Units,
+    most: usize,
     after: Option<Position<'_>>,
 ) -> Result<Vec<Held>, StoreError> {
     let of_line = lines::order_id
@@ -147,7 +155,7 @@ fn further(
             lines::line_id,
         )),
     };
-    page(held.load_iter(connection), lacking, after)
+    page(held.load_iter(connection), lacking, most, after)
 }
 
 /// The lines of a range that hold the units they were placed with in a batch.
@@ -156,6 +164,7 @@ fn placed_with(
     batch: &BatchRecord,
     range: Range,
     lacking: Units,
+    most: usize,
     after: Option<Position<'_>>,
 ) -> Result<Vec<Held>, StoreError> {
     let of_line = lines::order_id
@@ -197,7 +206,7 @@ fn placed_with(
             lines::line_id,
         )),
     };
-    page(held.load_iter(connection), lacking, after)
+    page(held.load_iter(connection), lacking, most, after)
 }
 
 /// The first rows behind a position whose units cover what is lacking, and no more than show that a page is full. Rows
@@ -205,11 +214,12 @@ fn placed_with(
 fn page(
     rows: QueryResult<impl Iterator<Item = QueryResult<Held>>>,
     mut lacking: Units,
+    most: usize,
     after: Option<Position<'_>>,
 ) -> Result<Vec<Held>, StoreError> {
     let mut first = Vec::new();
     for row in rows.map_err(store_error)? {
-        if lacking == Units::ZERO || first.len() > CHANGE_PAGE {
+        if lacking == Units::ZERO || first.len() > most {
             break;
         }
         let held = row.map_err(store_error)?;

@@ -75,11 +75,11 @@ impl WriteConnection {
                 Err(undecided) => return Err(undecided.into()),
             }
         }
-        if scope.release.is_some() || scope.continues || scope.reallocates {
-            // Which lines leave a batch first, or may move to another, follows from all lines in it.
+        if scope.continues || scope.reallocates {
+            // Which lines may move to another batch follows from all lines in it.
             self.deferred_index.write_all(&mut self.connection)?;
         }
-        let loaded = load(&mut self.connection, scope)?;
+        let loaded = load(&mut self.connection, &mut self.deferred_index, scope)?;
         self.product_cache.fill(&loaded, &BaseVersions::default());
         let decided = decide(loaded)?;
         self.store(decided)

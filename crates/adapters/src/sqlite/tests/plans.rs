@@ -100,10 +100,10 @@ async fn run_all(shop: &SqliteStore) {
                 batches: [batch_reference()].into(),
                 locations: [Location::default()].into(),
                 backlog: true,
-                release: Some(ReleaseScope {
+                releases: vec![ReleaseScope {
                     batch: batch_reference(),
                     lines: release,
-                }),
+                }],
                 holds: [sku()].into(),
                 messages: [MessageId::new("orders", "1").expect("a message id")].into(),
                 ..Scope::default()
@@ -255,6 +255,10 @@ async fn no_query_scans_a_table_or_sorts_a_page() {
     let queries = seen.run.iter().filter(is_query);
     let queries: Vec<&String> = queries.collect();
     assert!(queries.len() > 40, "{}", queries.len());
+    let looks_for_lines = queries
+        .iter()
+        .any(|query| query.contains("`lines_in_batches`.`batch` ="));
+    assert!(looks_for_lines, "the batch has lines");
     let mut other = file.address().open_reader().expect("the file opens");
     for query in queries {
         // LIMIT has SQLite plan anew each time a value is bound to it.

@@ -203,6 +203,19 @@ impl Product {
         with_units.map(|(line, _)| line).collect()
     }
 
+    /// Whether the lines that were read may be the wrong ones to choose those from that leave a batch when it is counted:
+    /// others have been allocated to it since, and may have to stay while lines leave that were not read.
+    pub(crate) fn may_release_unread_lines(&self, batch: BatchIndex, to: Count) -> bool {
+        let counted = &self.batches[batch];
+        if counted.committed() <= to.units() || !counted.has_earmarked() {
+            return false;
+        }
+        let lines = self.lines.iter();
+        let read = lines.filter_map(|line| line.allocation_in(batch));
+        let read: Units = read.map(|allocation| allocation.part.quantity.units()).sum();
+        read != counted.record().allocated
+    }
+
     /// Moves lines of a batch whose ETA changed, one after the other, to other stock if that gives an earlier date. A
     /// line whose date is no later than was told stays.
     pub(super) fn move_to_earlier_stock(&mut self, lines: &[LineIndex], time: DecisionTime) {

@@ -56,8 +56,8 @@ pub struct Product {
     /// Whether a decision needs batches behind the page: it has to be taken again when they are loaded.
     needs_all_batches: bool,
     lines: IndexedVec<LineIndex, Line>,
-    /// The batch of which more lines are concerned by a change than were read.
-    lines_cut: Option<BatchIndex>,
+    /// The batches of which more lines are concerned by a change than were read.
+    lines_cut: Vec<BatchIndex>,
     /// The last of the lines that were read to move to better stock, if there are more.
     improvable_until: Option<ServicePosition>,
     backlog: Backlog,
@@ -90,7 +90,7 @@ impl Product {
             batch_page_end: None,
             needs_all_batches: false,
             lines: IndexedVec::new(),
-            lines_cut: None,
+            lines_cut: Vec::new(),
             improvable_until: None,
             backlog: Backlog::new(reach),
             tracked_lines: Vec::new(),
@@ -121,9 +121,9 @@ impl Product {
         self.batch_page_end = Some(after);
     }
 
-    /// Sets the batch of which more lines are concerned by a change than were read.
-    pub(crate) const fn set_lines_cut(&mut self, batch: BatchIndex) {
-        self.lines_cut = Some(batch);
+    /// Notes that a change of the batch concerns more of its lines than were read.
+    pub(crate) fn set_lines_cut(&mut self, batch: BatchIndex) {
+        self.lines_cut.push(batch);
     }
 
     /// Sets the last of the lines that were read to move to better stock, if there are more.
@@ -133,7 +133,7 @@ impl Product {
 
     /// Whether a change of a batch concerns more of its lines than were read.
     pub(crate) fn are_lines_cut(&self, batch: BatchIndex) -> bool {
-        self.lines_cut == Some(batch)
+        self.lines_cut.contains(&batch)
     }
 
     /// Sorts the batches by preference.

@@ -23,9 +23,7 @@ mod release;
 use std::collections::BTreeSet;
 
 use earmark_application::StoreError;
-use earmark_domain::{
-    BacklogScope, IMPROVEMENT_PAGE, LineKey, LineRecord, Loaded, ProductRecord, ReleaseRead, Scope, Sku,
-};
+use earmark_domain::{BacklogScope, IMPROVEMENT_PAGE, LineKey, LineRecord, Loaded, ProductRecord, Scope, Sku};
 use futures::try_join;
 
 use super::inbox::processed;
@@ -125,18 +123,12 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
     lines.add(lines_to_break)?;
     let backlog = backlog::add(&mut lines, scope, &products, backlogs)?;
     let improvable = improvement.map(|page| lines.add_page(&page.sku, lines_to_improve, IMPROVEMENT_PAGE));
-    let mut release = None;
-    if let Some(need) = scope.release_of(&products) {
-        if scope.continues {
-            batches.add(batches::named(conn, [&need.batch]).await?)?;
-        }
-        if let Some(batch) = batches.get(&need.batch) {
-            let (leaving, more) = release::lines_to_release(conn, batch, &need.lines).await?;
-            leaving.into_iter().for_each(|line| lines.insert(line));
-            let batch = need.batch;
-            release = Some(ReleaseRead { batch, more });
-        }
+    let needs = scope.releases_of(&products);
+    if scope.continues {
+        batches.add(batches::named(conn, needs.iter().map(|need| &need.batch)).await?)?;
     }
+    let (leaving, releases) = release::lines_to_release(conn, &batches, needs).await?;
+    leaving.into_iter().for_each(|line| lines.insert(line));
     batches.add(batches_dispatched_from)?;
 
     let (mut allocations, mut dispatches) = (Vec::new(), Vec::new());
@@ -163,7 +155,7 @@ pub(super) async fn begin_and_load(conn: &Session, scope: &Scope) -> Result<(Loa
         backlog,
         improvable,
         more_to_break,
-        release,
+        releases,
         products,
         processed,
     };

@@ -2,8 +2,13 @@
 
 use diesel::sql_types::{BigInt, Integer, Text};
 use earmark_application::StoreError;
-use earmark_domain::{BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleasePosition, Units};
+use earmark_domain::{
+    BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead,
+    ReleaseScope, Units,
+};
+use futures::future::try_join_all;
 
+use super::batches::Batches;
 use crate::postgres::error::store_error;
 use crate::postgres::rows::LineRow;
 use crate::postgres::session::Session;
@@ -60,37 +65,82 @@ impl<'a> From<&'a ReleasePosition> for Position<'a> {
     }
 }
 
-/// The lines of a batch that a change goes through, no more than [`CHANGE_PAGE`], and whether there are more: the lowest
-/// release rank first, and then no more than hold what exceeds the new quantity; or all that lie in the batch.
+/// How many batches are asked for their lines in one flight. Of all that is read, no more than a page is used.
+const BATCHES_AT_ONCE: usize = 8;
+
+/// The lines that changes of batches go through, no more than [`CHANGE_PAGE`] of them all, and how far each batch was read.
 pub(super) async fn lines_to_release(
     conn: &Session,
-    batch: &BatchRecord,
-    which: &ReleaseLines,
-) -> Result<(Vec<LineRecord>, bool), StoreError> {
+    batches: &Batches,
+    needs: Vec<ReleaseScope>,
+) -> Result<(Vec<LineRecord>, Vec<ReleaseRead>), StoreError> {
+    let (mut lines, mut releases, mut room) = (Vec::new(), Vec::new(), CHANGE_PAGE);
+    let known: Vec<(&BatchRecord, ReleaseLines)> = needs
+        .into_iter()
+        .filter_map(|need| Some((batches.get(&need.batch)?, need.lines)))
+        .collect();
+    for together in known.chunks(BATCHES_AT_ONCE) {
+        let pages = together
+            .iter()
+            .map(|(batch, which)| page_of(conn, batch, which, room + 1));
+        for ((batch, which), page) in together.iter().zip(try_join_all(pages).await?) {
+            let (leaving, more) = first_to_release(page, units_to_release(batch, which), room)?;
+            room -= leaving.len();
+            lines.extend(leaving);
+            let batch = batch.reference.clone();
+            releases.push(ReleaseRead { batch, more });
+        }
+    }
+    Ok((lines, releases))
+}
+
+/// The units that lines may lose which a change of a batch goes through. None: no line has to be read.
+fn units_to_release(batch: &BatchRecord, which: &ReleaseLines) -> Units {
     let committed = batch
         .allocated
         .checked_add(batch.dispatched)
         .expect("two sums below 2^63 don't wrap");
-    let mut excess = match which {
+    match which {
         ReleaseLines::Beyond(quantity) => committed.saturating_sub(quantity.units()),
+        ReleaseLines::All | ReleaseLines::LastFirst { .. } if batch.allocated.is_zero() => Units::ZERO,
         ReleaseLines::All | ReleaseLines::LastFirst { .. } => Units::new(u64::MAX),
-    };
-    if excess.is_zero() {
-        return Ok((Vec::new(), false));
     }
-    let page = match which {
-        ReleaseLines::Beyond(_) | ReleaseLines::All => page(conn, LEAVING, &batch.reference, Position::FIRST).await?,
+}
+
+/// The first lines that a change of a batch may go through, in the order that is asked for.
+async fn page_of(
+    conn: &Session,
+    batch: &BatchRecord,
+    which: &ReleaseLines,
+    most: usize,
+) -> Result<Vec<ReleaseRow>, StoreError> {
+    if units_to_release(batch, which).is_zero() {
+        return Ok(Vec::new());
+    }
+    match which {
+        ReleaseLines::Beyond(_) | ReleaseLines::All => {
+            page(conn, LEAVING, &batch.reference, Position::FIRST, most).await
+        }
         ReleaseLines::LastFirst { after } => {
             let after = after.as_ref().map_or(Position::LAST, Position::from);
-            page(conn, STAYING, &batch.reference, after).await?
+            page(conn, STAYING, &batch.reference, after, most).await
         }
-    };
+    }
+}
+
+/// Those lines of a page that a change goes through, no more than `most`, and whether there are more: no more than hold what
+/// exceeds the new quantity; or all.
+fn first_to_release(
+    page: Vec<ReleaseRow>,
+    mut excess: Units,
+    most: usize,
+) -> Result<(Vec<LineRecord>, bool), StoreError> {
     let mut leaving: Vec<LineRecord> = Vec::new();
     for (line, (held, ..)) in page {
         if excess.is_zero() {
             break;
         }
-        if leaving.len() == CHANGE_PAGE {
+        if leaving.len() == most {
             return Ok((leaving, true));
         }
         let line = LineRecord::try_from(line)?;
@@ -170,14 +220,15 @@ const LEAVING: &str = page_of_batch!(from "<=", behind "<", beyond ">", rank "",
 /// The last to leave come first.
 const STAYING: &str = page_of_batch!(from ">=", behind ">", beyond "<", rank " DESC", rest "");
 
-/// A page of the lines in a batch, and one line more.
+/// The first lines in a batch behind a position, no more than `most`.
 async fn page(
     conn: &Session,
     text: &'static str,
     batch: &Reference,
     after: Position<'_>,
+    most: usize,
 ) -> Result<Vec<ReleaseRow>, StoreError> {
-    let limit = row_limit(CHANGE_PAGE + 1);
+    let limit = row_limit(most);
     statement::<ReleaseTypes>(text)
         .columns::<LineRow>()
         .bind::<Text, _>(batch.as_str())

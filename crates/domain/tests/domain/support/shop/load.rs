@@ -61,11 +61,15 @@ impl Shop {
             keys.extend(positions.into_iter().map(|position| position.key));
         }
         let products: Vec<ProductRecord> = skus.iter().filter_map(|sku| self.products.get(sku).cloned()).collect();
-        let release = scope.release_of(&products);
-        let (leaving, release_read) = release
-            .as_ref()
-            .map_or((Vec::new(), None), |need| self.to_release(need));
-        keys.extend(leaving);
+        let to_release = scope.releases_of(&products);
+        let mut room = self.change_page.unwrap_or(CHANGE_PAGE);
+        let mut releases = Vec::new();
+        for need in &to_release {
+            let (leaving, read) = self.to_release(need, room);
+            room -= leaving.len();
+            keys.extend(leaving);
+            releases.extend(read);
+        }
         let (improvable, improvable_read) = self.to_improve(scope, &products);
         keys.extend(improvable);
         let (broken, more_to_break) = self.to_break(scope);
@@ -121,7 +125,7 @@ impl Shop {
             .filter(|batch| {
                 first_page.contains(&batch.reference)
                     || scope.batches.contains(&batch.reference)
-                    || release.as_ref().is_some_and(|need| need.batch == batch.reference)
+                    || to_release.iter().any(|need| need.batch == batch.reference)
                     || batches_of_lines.contains(&batch.reference)
                     || (skus.contains(&batch.sku) && scope.day.is_some_and(|day| is_untold(batch, day)))
             })
@@ -130,7 +134,7 @@ impl Shop {
         Loaded {
             processed: BTreeMap::new(),
             products,
-            release: release_read,
+            releases,
             batches,
             batch_pages_cut,
             known_locations: (scope.locations.iter())
@@ -218,7 +222,7 @@ impl Shop {
         (keys, more)
     }
 
-    fn to_release(&self, need: &ReleaseScope) -> (Vec<LineKey>, Option<ReleaseRead>) {
+    fn to_release(&self, need: &ReleaseScope, most: usize) -> (Vec<LineKey>, Option<ReleaseRead>) {
         let Some(batch) = self.batches.get(&need.batch) else {
             return (Vec::new(), None);
         };
@@ -244,14 +248,13 @@ impl Shop {
                 u64::MAX
             }
         };
-        let page = self.change_page.unwrap_or(CHANGE_PAGE);
         let mut chosen = Vec::new();
         let mut more = false;
         for (_, allocation) in candidates {
             if excess == 0 {
                 break;
             }
-            if chosen.len() == page {
+            if chosen.len() == most {
                 more = true;
                 break;
             }
