@@ -1,5 +1,5 @@
-//! Many allocations in one stream: `/v1/bulk` and `earmark import`, against the set-based yardstick; and their memory,
-//! however long the stream.
+//! Many allocations in one stream: `/v1/bulk` and `earmark import`, against the set-based yardstick, and with counts of
+//! batches among them against a stream without; and their memory, however long the stream.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -42,10 +42,14 @@ const POLL: Duration = Duration::from_millis(2);
 /// An import that takes longer hangs.
 const IMPORT_LIMIT: Duration = Duration::from_secs(600);
 
+/// Every so many lines of a stream with counts counts a batch.
+const COUNTS: u64 = 4;
+
 /// How a stream enters the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entry {
     Bulk,
+    BulkWithCounts,
     Import,
 }
 
@@ -53,6 +57,7 @@ impl Entry {
     const fn name(self) -> &'static str {
         match self {
             Self::Bulk => "POST /v1/bulk",
+            Self::BulkWithCounts => "POST /v1/bulk, each fourth line a count of a batch",
             Self::Import => "earmark import orders",
         }
     }
@@ -62,6 +67,8 @@ impl Entry {
 #[derive(Debug, Clone, Copy)]
 struct Outcome {
     lines: u64,
+    /// Lines that are allocations.
+    allocated: u64,
     took: Duration,
     /// Peak memory of the process, in bytes.
     peak: u64,
@@ -80,11 +87,11 @@ struct Series {
 pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let mut problems = Vec::new();
     let mut all = Vec::new();
-    // Both entries use the same path to the store: one is enough for a quick run.
+    // An import uses the same path to the store: a quick run leaves it out.
     let entries: &[Entry] = if bench.options.quick {
-        &[Entry::Bulk]
+        &[Entry::Bulk, Entry::BulkWithCounts]
     } else {
-        &[Entry::Bulk, Entry::Import]
+        &[Entry::Bulk, Entry::BulkWithCounts, Entry::Import]
     };
     let engines = bench.options.engines();
     for &engine in engines {
@@ -99,20 +106,26 @@ pub(crate) fn run(bench: &Bench) -> Result<Section, Failure> {
     let measured = bench.options.timing().measured;
     for number in 1..=bench.options.rounds() {
         // The bulk stream runs for a time; the import that follows gets as many lines.
-        let (mut lines, mut raw) = (0, 0.0);
+        let (mut lines, mut raw, mut without_counts) = (0, 0.0, 0.0);
         for series in &mut all {
             let outcome = stream(bench, series, measured, lines, &mut problems)?;
             if series.entry == Entry::Bulk {
                 lines = outcome.lines;
                 // Between the two, as the reference of both.
                 raw = bench.yardstick(series.engine, YARDSTICK)?.per_second();
+                without_counts = rate(outcome.lines, outcome.took);
             }
-            series.comparison.rounds.push((rate(outcome.lines, outcome.took), raw));
+            let reference = match series.entry {
+                Entry::Bulk | Entry::Import => raw,
+                Entry::BulkWithCounts => without_counts,
+            };
+            let tested = rate(outcome.lines, outcome.took);
+            series.comparison.rounds.push((tested, reference));
             series.short.push(outcome);
             bench.progress(number, &series.comparison.last());
         }
     }
-    for series in &mut all {
+    for series in all.iter_mut().filter(|series| series.entry != Entry::BulkWithCounts) {
         if bench.options.quick && series.engine != engines[0] {
             continue;
         }
@@ -151,10 +164,10 @@ fn stream(
     bench.with_store(series.engine, |store| {
         bench.service.stock(store, PRODUCTS)?;
         let outcome = match series.entry {
-            Entry::Bulk => stream_bulk(bench, store, duration, problems)?,
+            Entry::Bulk | Entry::BulkWithCounts => stream_bulk(bench, store, series.entry, duration, problems)?,
             Entry::Import => stream_import(bench, store, lines)?,
         };
-        let problem = bench.service.audit(store, outcome.lines, 0)?;
+        let problem = bench.service.audit(store, outcome.allocated, 0)?;
         problems.extend(problem.map(|problem| format!("{}: {problem}", series.comparison.name)));
         Ok(outcome)
     })
@@ -163,29 +176,48 @@ fn stream(
 fn stream_bulk(
     bench: &Bench,
     store: &Store,
+    entry: Entry,
     duration: Duration,
     problems: &mut Vec<String>,
 ) -> Result<Outcome, Failure> {
+    let is_count = move |number: u64| entry == Entry::BulkWithCounts && number.is_multiple_of(COUNTS);
     let mut running = bench.service.start("serve", store)?;
-    let write = |number, text: &mut String| {
+    let write = move |number, text: &mut String| {
         let product = product(number);
-        write!(
-            text,
-            r#"{{"allocate":{{"order_id":"o-1-0-{number:012}","sku":"SKU-{product:06}","quantity":1}}}}"#
-        )
-        .expect("writing to a string does not fail");
+        let written = if is_count(number) {
+            let units = 1_000_000_000 - number % 1_000_000;
+            write!(
+                text,
+                r#"{{"change_batch":{{"reference":"B-{product:06}-1","quantity":{units}}}}}"#
+            )
+        } else {
+            write!(
+                text,
+                r#"{{"allocate":{{"order_id":"o-1-0-{number:012}","sku":"SKU-{product:06}","quantity":1}}}}"#
+            )
+        };
+        written.expect("writing to a string does not fail");
     };
     let result = bulk::stream(&bench.programs.interruptions, &running.address, write, duration)?;
     let peak = running.memory()?.peak;
     running.stop()?;
-    if result.created != result.sent || result.answered != result.sent {
+    let counts = if entry == Entry::BulkWithCounts {
+        result.sent / COUNTS
+    } else {
+        0
+    };
+    if result.created + counts != result.sent || result.answered != result.sent {
         problems.push(format!(
-            "POST /v1/bulk: of {} lines, {} were answered and {} allocated",
-            result.sent, result.answered, result.created
+            "{}: of {} lines, {} were answered and {} allocated",
+            entry.name(),
+            result.sent,
+            result.answered,
+            result.created
         ));
     }
     Ok(Outcome {
-        lines: result.created,
+        lines: result.created + counts,
+        allocated: result.created,
         took: result.took,
         peak,
     })
@@ -213,7 +245,12 @@ fn stream_import(bench: &Bench, store: &Store, lines: u64) -> Result<Outcome, Fa
     let took = started.elapsed();
     import.check(status)?;
     std::fs::remove_file(&file)?;
-    Ok(Outcome { lines, took, peak })
+    Ok(Outcome {
+        lines,
+        allocated: lines,
+        took,
+        peak,
+    })
 }
 
 fn write_orders(file: &Path, lines: u64) -> Result<(), Failure> {
@@ -237,6 +274,10 @@ fn section(all: &[Series], problems: Vec<String>) -> Section {
     for series in all {
         let name = &series.comparison.name;
         let lines = series.comparison.tested();
+        if series.entry == Entry::BulkWithCounts {
+            goals.push(series.comparison.goal("lines, of a stream without", 0.7));
+            continue;
+        }
         goals.push(series.comparison.goal("lines, of set-based, 128 a transaction", 0.8));
         goals.push(Goal::at_least(
             format!("{name}: lines"),
@@ -265,8 +306,9 @@ fn section(all: &[Series], problems: Vec<String>) -> Section {
         title: "Bulk and import",
         method: format!(
             "One stream of allocations over {PRODUCTS} products, with rising order ids: over HTTP for the time of a \
-             slice, with the responses read at the same time; and from a file with as many lines, by a process of its \
-             own, whose start is included. Then each once more, {LONGER} times as long, for the memory."
+             slice, with the responses read at the same time; the same with a count of a batch as each fourth line, for \
+             which the yardstick is the stream without; and from a file with as many lines, by a process of its own, \
+             whose start is included. Then those without counts once more, {LONGER} times as long, for the memory."
         ),
         tables: vec![rates, memory],
         goals,
