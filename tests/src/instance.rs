@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal};
+use earmark_application::{Answer, CommandError, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Roles};
 use earmark_domain::{Command, Improve, MessageId, Promising};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -66,7 +66,7 @@ impl Instance {
         async move {
             let envelope = Envelope {
                 message_id: message,
-                ..Envelope::new(command, Principal::new("tester"), Arc::from("race"))
+                ..Envelope::new(command, Principal::new("tester", Roles::ALL), Arc::from("race"))
             };
             for _ in 0..MAX_ATTEMPTS {
                 match engine.execute(envelope.clone()).await {

@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use earmark_application::{
-    Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, ProductJob, ProductWork, Worklist,
+    Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, ProductJob, ProductWork, Roles,
+    Worklist,
 };
 use earmark_domain::{Command, LineView, MessageId, Outcome, Refusal};
 use futures::future::join_all;
@@ -56,7 +57,11 @@ impl ShopEngine {
     }
 
     fn envelope(command: &Command) -> Envelope {
-        Envelope::new(command.clone(), Principal::new("tester"), Arc::from("engine"))
+        Envelope::new(
+            command.clone(),
+            Principal::new("tester", Roles::ALL),
+            Arc::from("engine"),
+        )
     }
 
     /// Runs a command.

@@ -18,7 +18,7 @@ use earmark_adapters::messages::CommandMessages;
 use earmark_adapters::sqlite::{DEFAULT_READERS, SqliteStore};
 use earmark_application::{
     Body, Clock, CommandSource, Consumer, ConsumerPorts, DeliveryId, Engine, EngineSettings, Envelope, Message,
-    NoMeter, Principal, Reply, SourceError, SourceName,
+    NoMeter, Principal, Reply, Roles, SourceError, SourceName,
 };
 use earmark_domain::{Command, CreateBatch, Location, MessageId, Quantity, Reference, Sku};
 use tokio::sync::Notify;
@@ -145,7 +145,11 @@ async fn main() {
             eta: None,
             location: Location::default(),
         };
-        let envelope = Envelope::new(Command::CreateBatch(create), Principal::new("bench"), "bench".into());
+        let envelope = Envelope::new(
+            Command::CreateBatch(create),
+            Principal::new("bench", Roles::ALL),
+            "bench".into(),
+        );
         engine.execute(envelope).await.expect("a batch");
     }
     let ports = ConsumerPorts {

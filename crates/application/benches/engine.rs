@@ -15,7 +15,8 @@ use std::time::{Duration, Instant, SystemTime};
 use async_trait::async_trait;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use earmark_application::{
-    Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, NoMeter, Principal, Store, StoreError, Worklist,
+    Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, NoMeter, Principal, Roles, Store, StoreError,
+    Worklist,
 };
 use earmark_domain::{
     Allocate, BatchRecord, Command, LineId, LineKey, LineRequest, Loaded, Locations, OnShortage, OrderId,
@@ -148,7 +149,7 @@ fn envelope(number: usize, products: usize) -> Envelope {
         without_grace: false,
     });
     let correlation_id = Arc::from(format!("01890a5d-ac96-774b-bcce-{number:012}"));
-    Envelope::new(command, Principal::new("api"), correlation_id)
+    Envelope::new(command, Principal::new("api", Roles::ALL), correlation_id)
 }
 
 /// How long so many callers take for so many commands together.

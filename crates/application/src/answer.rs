@@ -2,6 +2,8 @@
 
 use earmark_domain::{Outcome, Refusal};
 
+use crate::access::Forbidden;
+
 /// The outcome of a command, or why there is none.
 pub type Answer = Result<Outcome, CommandError>;
 
@@ -11,6 +13,9 @@ pub enum CommandError {
     /// The rules refuse it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Who asks may not.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// Too many commands wait, or other transactions changed the same products too often. Send it again later.
     #[error("the service is busy; send the command again in a moment")]
     Busy,
@@ -31,6 +36,7 @@ impl CommandError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code(),
+            Self::Forbidden(_) => "forbidden",
             Self::Busy => "busy",
             Self::ShuttingDown => "shutting_down",
             Self::Unavailable => "unavailable",

@@ -1,40 +1,10 @@
 //! The envelope that a command travels in: who asks, in which request, on which conditions.
 
-use std::fmt;
 use std::sync::Arc;
 
 use earmark_domain::{Command, MessageId};
 
-/// Who asks: a user, an API key, a message source, or a part of the service itself. The `actor` of the events that the
-/// command causes. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// A principal of this name.
-    #[must_use]
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
-    }
-
-    /// The service itself: its background jobs.
-    #[must_use]
-    pub fn service() -> Self {
-        Self::new("earmark")
-    }
-
-    /// The name, as events show it.
-    #[must_use]
-    pub const fn name(&self) -> &Arc<str> {
-        &self.0
-    }
-}
-
-impl fmt::Display for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::access::Principal;
 
 /// The longest correlation id that is taken from outside, in bytes: it is stored with every event that is caused.
 const MAX_CORRELATION_ID: usize = 64;

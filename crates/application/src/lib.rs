@@ -4,6 +4,7 @@
 //! and runs the futures. Commands go through the [`Engine`]; questions go through the read ports ([`Views`],
 //! [`EventFeed`], [`Exports`]) and never touch an aggregate.
 
+mod access;
 mod answer;
 mod background;
 mod backoff;
@@ -14,12 +15,17 @@ mod delivery;
 mod digest;
 mod engine;
 mod envelope;
+mod key_ring;
 mod lists;
 mod ports;
 mod read_models;
 mod store_error;
 mod verify;
 
+pub use access::{
+    AccessKey, Action, Forbidden, KeyHash, KeyName, KeyNameError, MAX_KEY_NAME_CHARS, Principal, Role, Roles,
+    UnknownRole, may,
+};
 pub use answer::{Answer, CommandError};
 pub use background::{ProductJob, ProductWork, forget_old_messages, purge_expired_keys};
 pub use books::{Books, BooksId, CursorGone, Epoch, EventId, IdentityError, LogPosition};
@@ -31,17 +37,18 @@ pub use digest::{
     Waiter, Worst,
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
-pub use envelope::{Envelope, Principal, is_correlation_id};
+pub use envelope::{Envelope, is_correlation_id};
+pub use key_ring::{Entrance, KEY_CACHED_FOR, KeyRing, NotAdmitted};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
     Audit, BODY_BEGINNING_BYTES, BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH,
     DeadLetter, DeadLetterAction, DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits,
     DeliveryMeter, DueOrder, EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing,
     Fingerprint, Health, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids,
-    InFlight, InFlightSender, Inbox, KEY_LIFETIME_SECONDS, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
+    InFlight, InFlightSender, Inbox, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
     LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS,
-    MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LIST_ROWS, Mail, MailError, Mailer,
-    Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
+    MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS, Mail, MailError,
+    Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
     PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES, SourceError,
     SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views,
     Worklist,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use earmark_application::{Envelope, Principal};
+use earmark_application::{Envelope, Principal, Roles};
 use earmark_domain::{Command, LineState};
 
 use crate::build::{allocate, cancel_order, create_batch, place_order};
@@ -81,7 +81,7 @@ pub async fn a_command_whose_caller_leaves_is_whole_or_absent(db: Db) {
         let (id, command) = order_of_two(caller);
         let (engine, sent) = (instance.engine(), command.clone());
         let calling = tokio::spawn(async move {
-            let envelope = Envelope::new(sent, Principal::new("tester"), Arc::from("cancelled"));
+            let envelope = Envelope::new(sent, Principal::new("tester", Roles::ALL), Arc::from("cancelled"));
             engine.execute(envelope).await
         });
         yields(stay(caller)).await;

@@ -8,9 +8,10 @@ use std::time::Duration;
 use earmark_domain::{Command, MessageId};
 use tokio::sync::Notify;
 
+use crate::access::{Principal, Roles};
 use crate::backoff::wait_after;
 use crate::engine::Engine;
-use crate::envelope::{Envelope, Principal, is_correlation_id};
+use crate::envelope::{Envelope, is_correlation_id};
 use crate::ports::{Clock, CommandSource, ConsumerMeter, Ids, Inbox, MessageFormat, RetryPolicy, SourceName};
 
 /// When is tried again what the store or the engine had no answer to.
@@ -59,7 +60,7 @@ impl Shared {
         format: Arc<dyn MessageFormat>,
         ports: ConsumerPorts,
     ) -> Self {
-        let principal = Principal::new(name.as_str());
+        let principal = Principal::new(name.as_str(), Roles::OF_THE_SHOP);
         Self {
             name,
             source,

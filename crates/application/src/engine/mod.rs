@@ -28,6 +28,7 @@ use earmark_domain::Command;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
+use crate::access::{Action, may};
 use crate::answer::{Answer, CommandError};
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Meter, Store, Worklist};
@@ -83,10 +84,13 @@ impl Engine {
     /// Dropping the future does not tear anything: the command is then either stored whole or not run at all.
     ///
     /// # Errors
-    /// [`CommandError`]: refused by the rules, or `Busy` when its lane stays full, or a fault of the store. Without an
+    /// [`CommandError`]: who asks may not, or it is refused by the rules, or `Busy` when its lane stays full, or a fault of the store. Without an
     /// answer of the store in time it is `Unavailable`, and the command may still be stored.
     pub async fn execute(&self, envelope: Envelope) -> Answer {
         let name = envelope.command.name();
+        if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
+            return Err(self.shared.forbids(&envelope, forbidden));
+        }
         let (reply, answer) = oneshot::channel();
         let lane = &self.lanes[self.lane_of(&envelope.command)];
         let job = Job {
@@ -118,6 +122,7 @@ impl Engine {
         let number = self.shared.next_stream.fetch_add(1, Ordering::Relaxed);
         OrderedStream {
             lane: self.lanes[number % self.lanes.len()].clone(),
+            shared: Arc::clone(&self.shared),
         }
     }
 
@@ -181,12 +186,18 @@ impl Engine {
 /// answering busy: the backpressure reaches the sender of the stream.
 pub struct OrderedStream {
     lane: LaneQueue,
+    shared: Arc<Shared>,
 }
 
 impl OrderedStream {
     /// Queues a command behind those submitted before; waits for room in the lane.
     pub async fn submit(&self, envelope: Envelope) -> Ticket {
         let (reply, answer) = oneshot::channel();
+        if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
+            let error = self.shared.forbids(&envelope, forbidden);
+            reply.send(Err(error)).expect("the receiver is here");
+            return Ticket { answer };
+        }
         let job = Job {
             envelope,
             reply,

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::locked_products::LockedProducts;
+use crate::access::Forbidden;
+use crate::answer::CommandError;
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Meter, Store, Worklist};
 
@@ -103,6 +105,21 @@ impl Shared {
     /// How many did so far: a group during which the number stands still has got on.
     pub(crate) fn store_failures(&self) -> u64 {
         self.store_failures.load(Ordering::Relaxed)
+    }
+
+    /// Logs and counts a command that who asks may not run.
+    pub(crate) fn forbids(&self, envelope: &Envelope, forbidden: Forbidden) -> CommandError {
+        let command = envelope.command.name();
+        tracing::info!(
+            principal = %envelope.principal,
+            command,
+            needs = %forbidden.needs,
+            request_id = %envelope.correlation_id,
+            "forbidden"
+        );
+        let error = CommandError::Forbidden(forbidden);
+        self.meter.answered(command, error.code(), 1);
+        error
     }
 
     /// The current instant, in the microseconds that stores keep.

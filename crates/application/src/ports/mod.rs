@@ -10,6 +10,7 @@ mod health;
 mod idempotency;
 mod ids;
 mod inbox;
+mod keys;
 mod mailer;
 mod meter;
 mod publisher;
@@ -36,6 +37,7 @@ pub use inbox::{
     MAX_DEAD_BODY_BYTES, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MessagesForgotten, REPLAYED_BYTES,
     SHOWN_DEAD_BODY_BYTES, SourceName, SourceStatus,
 };
+pub use keys::{Keys, MAX_KEYS};
 pub use mailer::{Mail, MailError, Mailer};
 pub use meter::{ConsumerMeter, DeliveryMeter, Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};

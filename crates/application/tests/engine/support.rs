@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Answer, Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Store,
+    Answer, Clock, Decide, Decided, DueOrder, Engine, EngineSettings, Envelope, Lane, NoMeter, Principal, Roles, Store,
     StoreError, Worklist,
 };
 use earmark_domain::{
@@ -320,5 +320,5 @@ pub(crate) fn count(reference: &str, quantity: u32) -> Envelope {
 }
 
 fn envelope(correlation_id: &str, command: Command) -> Envelope {
-    Envelope::new(command, Principal::new("test"), Arc::from(correlation_id))
+    Envelope::new(command, Principal::new("test", Roles::ALL), Arc::from(correlation_id))
 }

@@ -12,7 +12,7 @@ use earmark_adapters::wire::answers::kinds;
 use earmark_adapters::wire::{EventJson, fact_from_json};
 use earmark_application::{
     Books, BooksId, CommandError, EncodedEvent, Engine, EngineSettings, Envelope, Epoch, MessageFormat, NoMeter,
-    Principal,
+    Principal, Roles,
 };
 use earmark_domain::{EVENT_TYPES, MessageId, OrderId, Outcome, Processed, Sku, Subject};
 use jsonschema::Validator;
@@ -237,7 +237,7 @@ async fn every_command_is_answered_as_the_document_says_and_so_is_what_comes_aga
             let id = MessageId::new("nats/ORDERS", &number.to_string()).expect("an id");
             let envelope = Envelope {
                 message_id: Some(id),
-                ..Envelope::new(command, Principal::new("desk"), "request".into())
+                ..Envelope::new(command, Principal::new("desk", Roles::ALL), "request".into())
             };
             let answered = engine.execute(envelope).await;
             assert_eq!(

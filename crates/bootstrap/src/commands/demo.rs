@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use earmark_adapters::files::{Entry, FileError, Kind, Row, Rows, open};
 use earmark_adapters::http::Metrics;
-use earmark_application::{Envelope, Principal};
+use earmark_application::{Envelope, Principal, Roles};
 use earmark_domain::{
     ChangeBatch, Command, HoldFor, Locations, OnOrderShortage, OnShortage, OrderLine, OrderTerms, PlaceOrder,
     Precedence, Priority, Quantity, Sku,
@@ -162,7 +162,7 @@ async fn load(app: &App) -> Result<Counts, Failure> {
     for (kind, name, bytes) in FILES {
         let rows = shifted(kind, bytes, app.ports.clock.today())
             .map_err(|error| Failure::Failed(format!("the demo data can't be read: {name}: {error}")))?;
-        let sink = Sink::Engine(EngineSink::new(app, Principal::new("demo")));
+        let sink = Sink::Engine(EngineSink::new(app, Principal::new("demo", Roles::ALL)));
         let planner = Planner::new(TERMS, Grouping::Apart);
         let pipeline = Pipeline::new(sink, planner, Progress::hidden(), name.to_owned(), false);
         let (counts, end) = pipeline.run(RowReader::of_rows(rows)).await;

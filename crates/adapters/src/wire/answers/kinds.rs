@@ -55,6 +55,12 @@ kinds! {
     UNKNOWN_HOST = "unknown_host", 421, "The service does not have this name",
         "The host of the request is neither an address nor a name of the service. Its names are in the setting \
          `http.hosts`; `localhost` always is one. Nothing has been executed.";
+    UNAUTHORIZED = "unauthorized", 401, "A key is needed",
+        "The request needs `Authorization: Bearer` with an access key, and has none, or one that is unknown, revoked or \
+         expired. An administrator makes keys with `earmark keys create`. Nothing has been executed.";
+    FORBIDDEN = "forbidden", 403, "Who asks may not",
+        "The key of the request does not have the role that `needs` names. Nothing has been executed.",
+        [members::NEEDS];
     FOREIGN_ORIGIN = "foreign_origin", 403, "A page of another site sent the request",
         "The browser says, in `Origin` or `Sec-Fetch-Site`, that a page of another site sent the request. Only pages of \
          the service may change something, and clients that are no browsers. Nothing has been executed.";

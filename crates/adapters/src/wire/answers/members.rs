@@ -66,6 +66,8 @@ pub const LOCATIONS: Member = Member::new(
     "[\"nroth\"]",
     "The locations that are unknown.",
 );
+/// `needs`.
+pub const NEEDS: Member = Member::new("needs", Shape::Name, "\"planner\"", "The role that is needed.");
 /// `order_id`.
 pub const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"", "The order.");
 /// `name` of a subscription.

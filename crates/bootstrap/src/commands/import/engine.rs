@@ -61,7 +61,9 @@ fn interpret(answer: Answer, rows: u64) -> SendResult {
         Ok(Outcome::OrderPlaced { order, .. }) => Counts::of_lines(order.lines.iter().map(|line| line.state)),
         Ok(_) => Counts { changed: rows, ..none },
         Err(CommandError::Refused(Refusal::OutOfStock(_) | Refusal::Shortages(_))) => Counts { refused: rows, ..none },
-        Err(error @ (CommandError::Refused(_) | CommandError::Internal)) => return SendResult::Bad(error.to_string()),
+        Err(error @ (CommandError::Refused(_) | CommandError::Forbidden(_) | CommandError::Internal)) => {
+            return SendResult::Bad(error.to_string());
+        }
         Err(error @ (CommandError::Busy | CommandError::Unavailable | CommandError::ShuttingDown)) => {
             return SendResult::Retry(error.to_string());
         }

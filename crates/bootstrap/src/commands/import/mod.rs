@@ -23,7 +23,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use earmark_adapters::files::{FileError, Kind};
-use earmark_application::Principal;
+use earmark_application::{Principal, Roles};
 use tokio::task::spawn_blocking;
 
 use crate::app::App;
@@ -82,7 +82,11 @@ pub(crate) async fn run(args: ImportArgs, settings: &Settings) -> Result<ExitCod
         Some(url) => import(Sink::Bulk(bulk::BulkSink::new(url)?)).await,
         None => {
             let app = App::open(settings, AccessMode::Write).await?;
-            let outcome = import(Sink::Engine(EngineSink::new(&app, Principal::new("import")))).await;
+            let outcome = import(Sink::Engine(EngineSink::new(
+                &app,
+                Principal::new("import", Roles::ALL),
+            )))
+            .await;
             app.close().await;
             outcome
         }
