@@ -10,6 +10,7 @@ mod events;
 mod lint;
 mod nats;
 mod openapi;
+mod program;
 mod test;
 mod workshop;
 
@@ -36,6 +37,13 @@ enum Command {
     Test {
         /// Arguments of `cargo test`: a filter, or options such as `--test NAME`; after `--`, those of the test
         /// programs.
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Run one test program, as Cargo starts it for `cargo xtask test`.
+    #[command(hide = true, disable_help_flag = true)]
+    RunTest {
+        /// The program and its arguments.
         #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -86,6 +94,7 @@ fn run(command: Command) -> Result<(), Failure> {
     let interruptions = Interruptions::listen()?;
     match command {
         Command::Test { arguments } => test::run(&arguments, &interruptions),
+        Command::RunTest { arguments } => program::run(&arguments, &interruptions),
         Command::Bench { arguments } => bench::run(&arguments, &interruptions),
         Command::Endure(options) => endure::run(&options, &interruptions),
         Command::Lint => lint::run(&interruptions),

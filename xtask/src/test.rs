@@ -7,6 +7,7 @@ use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
 use crate::asyncapi;
 use crate::nats::current_nats_server;
+use crate::program;
 
 /// The environment variable that tells the tests which server to use.
 pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
@@ -29,14 +30,12 @@ pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-s
 /// The tests of the brokers that use a NATS server.
 const OF_NATS: [&str; 5] = ["on_nats", "of_nats", "jetstream", "unreadable", "encryption"];
 
-/// How many of these run at a time: they wait for servers more than they work.
-const OF_NATS_AT_A_TIME: &str = "--test-threads=4";
-
 /// Runs the tests of NATS once more, with a current server: Debian's was used before.
 fn with_current_brokers(interruptions: &Interruptions) -> Result<(), Failure> {
     let mut tests = cargo();
+    program::run_by_this(&mut tests)?;
     tests.args(["test", "--workspace", "--features", FEATURES, "--test", "brokers", "--"]);
-    tests.arg(OF_NATS_AT_A_TIME).args(OF_NATS);
+    tests.args(OF_NATS);
     tests.env(NATS, current_nats_server(interruptions)?);
     interruptions.step(&mut tests)
 }
@@ -53,6 +52,7 @@ pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Resu
     say(&format!("A throwaway PostgreSQL server listens at {}", server.url()));
 
     let mut tests = cargo();
+    program::run_by_this(&mut tests)?;
     tests.args(["test", "--workspace", "--features", FEATURES]);
     // One run shows all failures.
     tests.arg("--no-fail-fast").args(arguments);

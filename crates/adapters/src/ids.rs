@@ -3,7 +3,7 @@
 use earmark_application::Ids;
 use uuid::Uuid;
 
-/// Makes UUIDs: version 7 for correlation ids, version 4 for tokens.
+/// Makes UUIDs: version 7 for correlation ids, version 4 for tokens. Secrets are random bits of the system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RandomIds;
 
@@ -18,5 +18,11 @@ impl Ids for RandomIds {
 
     fn token(&self) -> [u8; 16] {
         Uuid::new_v4().into_bytes()
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).expect("the system gives random bytes, as it does for tokens");
+        secret
     }
 }

@@ -27,6 +27,10 @@ mod tests {
         fn token(&self) -> [u8; 16] {
             [self.0; 16]
         }
+
+        fn secret(&self) -> [u8; 32] {
+            unreachable!("no key is made")
+        }
     }
 
     #[test]

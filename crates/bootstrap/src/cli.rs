@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::events::EventsCommand;
 use crate::commands::export::ExportArgs;
 use crate::commands::import::ImportArgs;
+use crate::commands::keys::KeysCommand;
 use crate::commands::messages::MessagesCommand;
 use crate::settings::{Flag, Layers};
 
@@ -43,7 +44,10 @@ pub(crate) struct Cli {
 impl Cli {
     /// The settings flags and the subcommand.
     pub(crate) fn into_parts(self) -> (SettingsArgs, Command) {
-        (self.settings, self.command.unwrap_or(Command::Serve))
+        (
+            self.settings,
+            self.command.unwrap_or(Command::Serve { insecure: false }),
+        )
     }
 }
 
@@ -102,6 +106,9 @@ pub(crate) enum Command {
     /// Prints the address of the dashboard on standard output once the service listens; the log goes to standard error.
     /// SIGTERM or Ctrl-C drains the service: it takes no new work, and finishes and answers what is in flight. A second
     /// signal ends it at once.
+    ///
+    /// On loopback the service is open to everybody until the first access key is made. At any other address it does not
+    /// start without one.
     #[command(after_help = "\
 Examples:
   earmark serve
@@ -110,7 +117,11 @@ Examples:
 
 Exit codes: 0 drained; 1 it could not start, or failed to drain in time; 2 a setting is wrong; 130 a second signal \
 ended it.")]
-    Serve,
+    Serve {
+        /// Start without any access key at an address that others reach: everybody who does may do everything
+        #[arg(long)]
+        insecure: bool,
+    },
     /// Run the service on a temporary database with demo data
     ///
     /// The data is seven months of a bicycle maker's purchases, production and sales, with dates moved so that the
@@ -158,6 +169,23 @@ Examples:
 Exit codes: 0 success; 1 the database can't be read or written, or there is no such source; 2 a setting is wrong."
     )]
     Commands(MessagesCommand),
+    /// Make, list and revoke access keys
+    #[command(
+        subcommand,
+        after_help = "\
+As long as no key was made, the service answers everybody on loopback, and does not start elsewhere. From the first
+key on it wants one from everybody, within a second. The keys are in the database: all instances know them.
+
+Examples:
+  earmark keys create --name admin --role admin
+  earmark keys create --name web-shop --role sales --expires 365d
+  earmark keys list
+  earmark keys rotate web-shop
+  earmark keys revoke web-shop
+
+Exit codes: 0 success; 1 the database can't be read or written, or there is no such key; 2 a setting is wrong."
+    )]
+    Keys(KeysCommand),
     /// Check every balance against the allocations and the events
     ///
     /// Recomputes the stored balances from the allocations and again from the events, and checks every rule that must
@@ -322,6 +350,6 @@ mod tests {
     #[test]
     fn no_command_means_serve() {
         let (_, command) = Cli::parse_from(["earmark", "--listen", "127.0.0.1:0"]).into_parts();
-        assert!(matches!(command, Command::Serve));
+        assert!(matches!(command, Command::Serve { insecure: false }));
     }
 }

@@ -8,7 +8,7 @@ use tokio::runtime;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    asyncapi, backup, demo, events, export, import, messages, migrate, openapi, serve, settings, verify,
+    asyncapi, backup, demo, events, export, import, keys, messages, migrate, openapi, serve, settings, verify,
 };
 use crate::failure::Failure;
 use crate::output;
@@ -65,11 +65,12 @@ fn refuse(error: &clap::Error) -> Result<ExitCode, Failure> {
 
 async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve => serve::run(settings).await,
+        Command::Serve { insecure } => serve::run(settings, insecure).await,
         Command::Demo => demo::run(settings).await,
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Export(arguments) => export::run(&arguments, settings).await,
         Command::Commands(command) => messages::run(&command, settings).await,
+        Command::Keys(command) => keys::run(&command, settings).await,
         Command::Events(command) => events::run(&command, settings).await,
         Command::Verify => verify::run(settings).await,
         Command::Backup { file, replace } => backup::back_up(settings, &file, replace).await,

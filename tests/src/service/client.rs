@@ -20,6 +20,8 @@ pub struct Client {
     base: String,
     /// Whether every answer has to be as the OpenAPI document says.
     as_documented: bool,
+    /// The access key that it shows.
+    key: Option<String>,
 }
 
 /// A text as one segment of a path.
@@ -50,6 +52,7 @@ impl Client {
             http,
             base: format!("http://{address}"),
             as_documented: false,
+            key: None,
         }
     }
 
@@ -63,6 +66,24 @@ impl Client {
         }
     }
 
+    /// A client of the same service that shows this access key.
+    #[must_use]
+    pub fn with_key(&self, secret: &str) -> Self {
+        Self {
+            key: Some(secret.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same client, of a service elsewhere.
+    #[must_use]
+    pub fn at(self, base: &str) -> Self {
+        Self {
+            base: base.to_owned(),
+            ..self
+        }
+    }
+
     /// The address as a URL.
     #[must_use]
     pub fn base(&self) -> &str {
@@ -71,7 +92,11 @@ impl Client {
 
     /// A request builder, for a reply that is read as a stream.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base))
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// Sends a request with headers and a body, and returns the whole reply.

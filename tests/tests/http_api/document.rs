@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 49] = [
+const STORY: [&str; 53] = [
     "live",
     "ready",
     "openapi",
@@ -60,6 +60,11 @@ const STORY: [&str; 49] = [
     "list_dead_messages",
     "replay_dead_messages",
     "skip_dead_messages",
+    // From here on the service wants a key.
+    "create_key",
+    "list_keys",
+    "rotate_key",
+    "revoke_key",
 ];
 
 /// The value of a parameter that the explorer fills in, as text.
@@ -72,7 +77,7 @@ fn filled_in(parameter: &Value) -> Option<String> {
 }
 
 /// The request that the explorer sends for an operation: its path with query, its headers, its body.
-fn request(operation: &Operation, description: &Value) -> (String, Vec<(String, String)>, String) {
+pub(crate) fn request(operation: &Operation, description: &Value) -> (String, Vec<(String, String)>, String) {
     let (mut path, mut query, mut headers) = (operation.path.clone(), Vec::new(), Vec::new());
     for parameter in description["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str().expect("a name");
@@ -141,6 +146,7 @@ async fn every_example_is_answered_as_documented(mut desk: Desk) {
     desk.buy("PO-1", "LAMP-RED", 100).await;
     let _ = desk.buy_inbound("PO-1043", "LAMP-RED", 100, "2036-03-31").await;
     desk.buy("batch-0", "SMALL-TABLE", 100).await;
+    let open = desk.client.clone();
     for id in STORY {
         let mut operations = documented.operations().iter();
         let operation = operations.find(|operation| operation.id == id).expect("an operation");
@@ -163,6 +169,10 @@ async fn every_example_is_answered_as_documented(mut desk: Desk) {
             reply.status,
             reply.text()
         );
+        if ["create_key", "rotate_key"].contains(&id) {
+            let secret = reply.json()["secret"].as_str().expect("a secret").to_owned();
+            desk.client = open.with_key(&secret);
+        }
         if id == "bulk" {
             each_line_is_answered_as_the_call_it_stands_for(&body, reply.text());
         }

@@ -1,5 +1,6 @@
 //! The HTTP interface, call by call, as a client sees it: the real service, on every database.
 
+mod access;
 mod allocations;
 mod backlog;
 mod bad_input;

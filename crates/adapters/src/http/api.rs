@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{
-    Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, StoreError, Subscriptions, Views,
+    Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, KeyRing, Keys, StoreError,
+    Subscriptions, Views,
 };
 use earmark_domain::Promising;
 use jiff::Timestamp;
@@ -60,6 +61,10 @@ pub struct Ports {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// The log as it is written.
     pub tail: Arc<EventTail>,
+    /// Access keys.
+    pub keys: Arc<dyn Keys>,
+    /// Whom keys stand for.
+    pub key_ring: Arc<KeyRing>,
     /// Whether the store answers.
     pub health: Arc<dyn Health>,
     /// Answers under idempotency keys.
@@ -125,6 +130,10 @@ impl Api {
 
     pub(super) const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    pub(super) fn key_ring(&self) -> &KeyRing {
+        &self.ports.key_ring
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {

@@ -1,14 +1,72 @@
-//! Authentication: the principal of a request.
+//! Authentication: whom a request stands for.
 
 use std::sync::LazyLock;
 
 use actix_web::HttpRequest;
-use earmark_application::{Principal, Roles};
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::AUTHORIZATION;
+use earmark_application::{Action, KeyHash, NotAdmitted, Principal, Roles, may};
 
-/// The principal of every request: the interface knows no users.
-static ANYONE: LazyLock<Principal> = LazyLock::new(|| Principal::new("http", Roles::ALL));
+use super::api::Api;
+use super::request::context::RequestContext;
+use super::response::problem::Problem;
+use crate::access_key::hash_of;
+use crate::wire::answers::kinds;
 
-/// The principal of a request.
-pub(crate) fn principal(_request: &HttpRequest) -> Principal {
-    ANYONE.clone()
+/// The scheme of the header (RFC 6750).
+const SCHEME: &str = "Bearer";
+
+/// The paths that answer everybody: whoever balances the load has no key.
+const PROBES: &str = "/health/";
+
+/// Who probes whether the service lives: may do nothing else.
+static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Roles::NONE));
+
+/// Whom a request stands for, which may at least read.
+///
+/// # Errors
+/// A problem when it shows no key and has to, or one that opens nothing.
+pub(crate) async fn admit(request: &ServiceRequest, api: &Api) -> Result<Principal, Problem> {
+    if request.path().starts_with(PROBES) {
+        return Ok(PROBER.clone());
+    }
+    let shown = key_of(request)?;
+    let entrance = api.key_ring().admit(shown).await.map_err(|why| match why {
+        NotAdmitted::NoKey => Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key"),
+        NotAdmitted::Refused => refused(),
+        NotAdmitted::Unavailable(error) => Problem::from(&error),
+    })?;
+    let principal = entrance.principal;
+    may(&principal, Action::Read)?;
+    Ok(principal)
+}
+
+/// Checks that who asks may do this.
+///
+/// # Errors
+/// A problem that names the role that is needed.
+pub(crate) fn require(request: &HttpRequest, action: Action<'_>) -> Result<(), Problem> {
+    Ok(may(&RequestContext::of(request).principal, action)?)
+}
+
+/// The key that a request shows; `None`: it shows none.
+fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, Problem> {
+    let mut given = request.headers().get_all(AUTHORIZATION);
+    let Some(value) = given.next() else {
+        return Ok(None);
+    };
+    let hash = value.to_str().ok().and_then(|value| {
+        let (scheme, text) = value.split_once(' ')?;
+        let is_bearer = scheme.eq_ignore_ascii_case(SCHEME);
+        is_bearer.then(|| hash_of(text.trim())).flatten()
+    });
+    // Of two headers one could be meant for somebody else.
+    match (hash, given.next()) {
+        (Some(hash), None) => Ok(Some(hash)),
+        _ => Err(refused()),
+    }
+}
+
+fn refused() -> Problem {
+    Problem::new(&kinds::UNAUTHORIZED, "the access key is unknown, revoked or expired")
 }

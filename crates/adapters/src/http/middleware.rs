@@ -9,17 +9,17 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use earmark_application::Principal;
 use tracing::{Instrument, Span};
 
 use super::api::Api;
-use super::auth::principal;
 use super::connection::InUse;
-use super::idempotency;
 use super::openapi::description::ApiDescription;
 use super::proxy_path;
 use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
 use super::request::origin::{require_json, require_known_host, require_own_origin};
 use super::response::problem::Problem;
+use super::{auth, idempotency};
 
 /// The route that requests to no route are counted under.
 const UNMATCHED: &str = "unmatched";
@@ -55,11 +55,6 @@ pub(super) async fn wrap(
     }
     let began = api.clock().monotonic();
     let id = request_id(request.headers(), api.ids());
-    let principal = principal(request.request());
-    request.extensions_mut().insert(RequestContext {
-        id: id.clone(),
-        principal,
-    });
     let method = request.method().clone();
     let is_head = method == Method::HEAD;
     if is_head {
@@ -68,18 +63,22 @@ pub(super) async fn wrap(
     }
     // At the level of debug: a span for every request would cost more than reading the request.
     let span = tracing::debug_span!("request", %method, request_id = %id);
-    let mut response = if let Err(problem) = admit(&request, &api) {
-        request.into_response(problem.error_response())
-    } else {
-        match idempotency::middleware::serve(request, next)
-            .instrument(span.clone())
-            .await
-        {
-            Ok(response) => response,
-            Err(error) => {
-                // Handlers answer with problems. An error of the framework is not passed on as it is.
-                tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
-                return Err(Problem::internal().into());
+    let mut response = match admit(&request, &api).await {
+        Err(problem) => request.error_response(problem).map_into_boxed_body(),
+        Ok(principal) => {
+            let context = RequestContext {
+                id: id.clone(),
+                principal,
+            };
+            request.extensions_mut().insert(context);
+            let served = idempotency::middleware::serve(request, next);
+            match served.instrument(span.clone()).await {
+                Ok(response) => response,
+                Err(error) => {
+                    // Handlers answer with problems. An error of the framework is not passed on as it is.
+                    tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
+                    return Err(Problem::internal().into());
+                }
             }
         }
     };
@@ -107,15 +106,17 @@ pub(super) async fn wrap(
     Ok(response)
 }
 
-/// Checks what has to hold before a request reaches its route.
+/// Checks what has to hold before a request reaches its route. Returns whom it stands for.
 ///
 /// # Errors
-/// A problem for a request of another site, or with a condition or a media type that is not supported.
-fn admit(request: &ServiceRequest, api: &Api) -> Result<(), Problem> {
+/// A problem for a request of another site, without a key that opens the service, or with a condition or a media type that
+/// is not supported.
+async fn admit(request: &ServiceRequest, api: &Api) -> Result<Principal, Problem> {
     let hosts = &api.site().hosts;
     require_known_host(request.request(), hosts)?;
+    let principal = auth::admit(request, api).await?;
     if request.method().is_safe() {
-        return Ok(());
+        return Ok(principal);
     }
     require_own_origin(request.request(), hosts)?;
     if let Some(condition) = unsupported_condition(request) {
@@ -124,7 +125,7 @@ fn admit(request: &ServiceRequest, api: &Api) -> Result<(), Problem> {
     match require_json(request.request()) {
         // Where there is no such call, that is the problem.
         Err(problem) if is_call(request) => Err(problem),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(principal),
     }
 }
 

@@ -137,6 +137,8 @@ impl Shop {
             events: reads.clone(),
             inbox: reads.clone(),
             subscriptions: reads.clone(),
+            keys: reads.clone(),
+            key_ring: Arc::new(KeyRing::new(reads.clone(), clock.clone())),
             tail,
             health: reads,
             idempotency,

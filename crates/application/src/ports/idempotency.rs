@@ -11,6 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::access::Principal;
 use crate::store_error::StoreError;
 
 /// How long a key is known, in seconds from its first lease: a day, in which any caller has found out what became of its
@@ -56,6 +57,13 @@ impl IdempotencyKey {
             return Err(IdempotencyKeyError::Length(text.len()));
         }
         Ok(Self(Arc::from(text)))
+    }
+
+    /// The key as one of a caller's: others' keys of the same text are others.
+    #[must_use]
+    pub fn of(&self, caller: &Principal) -> Self {
+        // No name has a slash in it.
+        Self(Arc::from(format!("{caller}/{self}")))
     }
 
     /// The key as text.

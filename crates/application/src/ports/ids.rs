@@ -7,4 +7,7 @@ pub trait Ids: Send + Sync {
 
     /// An unguessable token: a random UUID (version 4).
     fn token(&self) -> [u8; 16];
+
+    /// 256 random bits, for the secret of a key.
+    fn secret(&self) -> [u8; 32];
 }

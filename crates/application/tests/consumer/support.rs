@@ -84,6 +84,10 @@ impl Ids for NoChance {
     fn token(&self) -> [u8; 16] {
         [0; 16]
     }
+
+    fn secret(&self) -> [u8; 32] {
+        unreachable!("no key is made")
+    }
 }
 
 /// `allocate ORDER UNITS`: of LAMPs, of which there are a thousand for each order. `sofa ORDER`: of a product that is not

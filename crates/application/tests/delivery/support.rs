@@ -57,6 +57,10 @@ impl Ids for NoChance {
     fn token(&self) -> [u8; 16] {
         [0; 16]
     }
+
+    fn secret(&self) -> [u8; 32] {
+        unreachable!("no key is made")
+    }
 }
 
 /// A log in memory, of which some events may never be read.

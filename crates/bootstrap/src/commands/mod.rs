@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod file_format;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod migrate;
 pub(crate) mod openapi;

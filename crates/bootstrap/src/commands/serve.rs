@@ -10,20 +10,21 @@ use crate::digests::Mailing;
 use crate::failure::Failure;
 use crate::publishers::Subscribers;
 use crate::service::{self, Service};
-use crate::settings::Settings;
+use crate::settings::{Listen, Settings};
 use crate::signals::Signals;
 use crate::sources::sources_of;
-use crate::wiring::{self, AccessMode};
+use crate::wiring::{self, AccessMode, Ports};
 
 /// Runs the service until a signal ends it.
 ///
 /// # Errors
 /// When it can't start, fails while it serves, or does not drain in time.
-pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode, Failure> {
     let signals = Signals::install()?;
     let listener = service::bind(&settings.http.listen)?;
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
+    check_entry(&settings.http.listen, &ports, insecure).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
     let mailing = Mailing::of(&settings.mail, &settings.calendar, &ports.clock)?;
     let sources = sources_of(&settings.commands, &subscribers, &ports.clock, &*ports.ids)?;
@@ -40,4 +41,30 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     .run(|_| Ok(()))
     .await
+}
+
+/// Checks that not everybody can come in from elsewhere.
+///
+/// # Errors
+/// When no access key was ever made, others reach the address, and nobody says that it is meant so.
+async fn check_entry(address: &Listen, ports: &Ports, insecure: bool) -> Result<(), Failure> {
+    if ports.keys.has_keys().await? {
+        return Ok(());
+    }
+    let is_own = service::resolve(address)?
+        .iter()
+        .all(|address| address.ip().is_loopback());
+    if is_own {
+        tracing::info!("no access key was made: everybody on this machine may do everything");
+        return Ok(());
+    }
+    if insecure {
+        tracing::warn!(%address, "no access key was made: everybody who reaches the service may do everything");
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "no access key was made, so everybody who reaches {address} could do everything. Make the first key with \
+         `earmark keys create --name admin --role admin`, or listen on 127.0.0.1, or start with `earmark serve \
+         --insecure`"
+    )))
 }

@@ -43,10 +43,15 @@ impl Service {
 
     /// The response to a GET, with its head.
     pub(crate) fn get(&self, path: &str) -> String {
+        self.get_with(path, "")
+    }
+
+    /// The response to a GET with these lines of headers, with its head.
+    pub(crate) fn get_with(&self, path: &str, headers: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         write!(
             connection,
-            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n"
         )
         .expect("a reader");
         let mut answer = String::new();

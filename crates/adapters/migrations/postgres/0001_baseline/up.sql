@@ -334,7 +334,7 @@ CREATE TABLE dead_letters (
 -- Answers to calls, by the idempotency keys that callers chose. Each row is written twice: when the lease is acquired,
 -- and when the answer is stored, which touches no index. The fill factor leaves room for the second write.
 CREATE TABLE idempotency_keys (
-    key text COLLATE "C" PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 255),
+    key text COLLATE "C" PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 400),
     fingerprint bytea NOT NULL CHECK (length(fingerprint) = 32),
     token bytea NOT NULL CHECK (length(token) = 16),
     leased_until timestamptz NOT NULL,

@@ -306,7 +306,7 @@ CREATE TABLE dead_letters (
 -- Answers that are given again when a caller repeats a request under the same key. Kept by row and not by key: an
 -- answer may be long, and a walk down a tree of long rows is long, too.
 CREATE TABLE idempotency_keys (
-    key TEXT NOT NULL UNIQUE CHECK (length(key) BETWEEN 1 AND 255),
+    key TEXT NOT NULL UNIQUE CHECK (length(key) BETWEEN 1 AND 400),
     fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
     token BLOB NOT NULL CHECK (length(token) = 16),
     -- A key without an answer is leased until then.

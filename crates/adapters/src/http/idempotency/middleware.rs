@@ -27,6 +27,7 @@ use super::stored_response;
 use crate::http::api::Api;
 use crate::http::openapi::description::ApiDescription;
 use crate::http::request::body::whole_body;
+use crate::http::request::context::RequestContext;
 use crate::http::response::problem::Problem;
 use crate::timeout::timeout;
 use crate::wire::answers::kinds;
@@ -47,6 +48,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The path of bulk streams, each of whose lines is a call of its own.
 const BULK: &str = "/v1/bulk";
+
+/// The paths of calls whose answers are not kept.
+const KEYS: &str = "/v1/keys";
 
 /// Serves a request, and one with a key at most once. A request without a key costs the look for the header only.
 pub(crate) async fn serve<B: MessageBody + 'static>(
@@ -134,12 +138,18 @@ async fn serve_once<B: MessageBody + 'static>(
 
 /// The key and the whole body.
 async fn read(api: &Api, request: &mut ServiceRequest) -> Result<(IdempotencyKey, Bytes), Problem> {
-    let key = key_of(request.headers())?;
+    let key = key_of(request.headers())?.of(&RequestContext::of(request.request()).principal);
     if path(request) == BULK {
         return Err(Problem::new(
             &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
             "a stream takes no Idempotency-Key: each of its lines is idempotent by its own key, so the lines can be \
              sent again without one",
+        ));
+    }
+    if path(request).starts_with(KEYS) {
+        return Err(Problem::new(
+            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
+            "a call about access keys takes no Idempotency-Key: its answer may have a secret in it, which is not kept",
         ));
     }
     let payload = request.extract::<Payload>().await;

@@ -4,6 +4,7 @@ use actix_web::App;
 use earmark_application::MAX_IDEMPOTENCY_KEY_CHARS;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Components, ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, RefOr, ServerBuilder};
 use utoipa_actix_web::AppExt;
@@ -19,7 +20,7 @@ use super::schema::Problem;
 use super::write_operations::describe_writes;
 
 /// The groups of operations, in the order shown, with their descriptions.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     (
         "Batches",
         "Stock that has been bought: in the warehouse, or on its way.",
@@ -38,6 +39,7 @@ const TAGS: [(&str, &str); 9] = [
         "Sources",
         "Who sends commands as messages, and which of these were put aside.",
     ),
+    ("Keys", "By what callers are known, and what they may do."),
     ("Bulk", "Many commands in one stream."),
     (
         "The book's API",
@@ -91,7 +93,10 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
             (true, &mut item.put),
         ] {
             let Some(operation) = operation else { continue };
-            let takes_key = changes && path.starts_with("/v1/") && operation.operation_id.as_deref() != Some("bulk");
+            let takes_key = changes
+                && path.starts_with("/v1/")
+                && !path.starts_with("/v1/keys")
+                && operation.operation_id.as_deref() != Some("bulk");
             if takes_key {
                 operation
                     .parameters
@@ -107,10 +112,23 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
     document
 }
 
+/// The name of the scheme of access keys.
+const KEY_SCHEME: &str = "access_key";
+
+/// The scheme knows no scopes: what a key may do follows from its roles.
+const NO_SCOPES: [&str; 0] = [];
+
 /// Says who may call. A scheme is a component (`components.security_schemes`), and a requirement that names it.
 fn describe_security(document: &mut OpenApi) {
-    // Nobody has to show who they are.
-    document.security = Some(Vec::new());
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "An access key: `earmark_` and 72 hexadecimal digits. As long as no key was ever made, the service wants none",
+        ))
+        .build();
+    let components = document.components.get_or_insert_with(Components::new);
+    components.add_security_scheme(KEY_SCHEME, SecurityScheme::Http(scheme));
+    document.security = Some(vec![SecurityRequirement::new(KEY_SCHEME, NO_SCOPES)]);
 }
 
 /// The `Idempotency-Key` header.

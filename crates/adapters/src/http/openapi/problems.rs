@@ -19,6 +19,8 @@ const ALWAYS: &[&Kind] = &[
     &kinds::INTERNAL,
     &kinds::UNAVAILABLE,
     &kinds::BUSY,
+    &kinds::UNAUTHORIZED,
+    &kinds::FORBIDDEN,
 ];
 
 /// The further problems of an operation that changes something.
@@ -133,6 +135,9 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::ALREADY_DISPATCHED,
         ],
     ),
+    ("create_key", &[&kinds::KEY_EXISTS]),
+    ("rotate_key", &[&kinds::UNKNOWN_KEY]),
+    ("revoke_key", &[&kinds::UNKNOWN_KEY]),
     ("list_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("replay_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("skip_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),

@@ -45,7 +45,8 @@ const VERSIONED: [&str; 5] = [
 ];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 13] = [
+const BODY_OPTIONAL: [&str; 14] = [
+    "rotate_key",
     "replay_dead_letters",
     "skip_dead_letters",
     "replay_dead_messages",

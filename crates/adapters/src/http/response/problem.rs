@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use earmark_application::{CommandError, StoreError};
+use earmark_application::{CommandError, Forbidden, StoreError};
 use serde_json::Value;
 
 use super::outage_log::OutageLog;
@@ -34,6 +34,9 @@ pub(crate) fn behind(base: &BasePath, mut body: String) -> String {
 /// After how many seconds a client may retry. A queue drains in far less; a whole second is the least the header can
 /// say.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// What a client without a key is told to send (RFC 6750).
+const CHALLENGE: &str = "Bearer realm=\"earmark\"";
 
 /// A problem to answer with.
 #[derive(Debug, Clone)]
@@ -167,6 +170,9 @@ impl Problem {
         if self.status() == StatusCode::SERVICE_UNAVAILABLE || is_in_use {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, CHALLENGE));
+        }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
         }
@@ -214,6 +220,12 @@ impl From<ProblemDocument> for Problem {
 impl From<&CommandError> for Problem {
     fn from(error: &CommandError) -> Self {
         ProblemDocument::from(error).into()
+    }
+}
+
+impl From<Forbidden> for Problem {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::from(&CommandError::Forbidden(forbidden))
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod bulk;
 pub(crate) mod event_stream;
 pub(crate) mod events;
 pub(crate) mod fulfilment;
+pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod order_lines;
 pub(crate) mod orders;
@@ -62,6 +63,10 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(sources::dead_messages)
         .service(sources::replay)
         .service(sources::skip)
+        .service(keys::list)
+        .service(keys::create)
+        .service(keys::rotate)
+        .service(keys::revoke)
         .service(book::add_batch)
         .service(book::allocate)
         .service(book::allocations)

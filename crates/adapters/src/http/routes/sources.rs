@@ -4,10 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use earmark_application::{
-    DeadMessage, DeadMessageAction, MAX_DEAD_MESSAGES, SourceName, SourceStatus, decide_on_dead_messages,
+    Action, DeadMessage, DeadMessageAction, MAX_DEAD_MESSAGES, SourceName, SourceStatus, decide_on_dead_messages,
 };
 
 use crate::http::api::Api;
+use crate::http::auth::require;
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, sequence};
@@ -113,6 +114,7 @@ async fn decide(
     api: &Api,
     action: DeadMessageAction,
 ) -> Result<HttpResponse, Problem> {
+    require(request, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(request);
     let body = input.body_if_any(api.clock(), payload).await?;
     let json = json(&body)?;

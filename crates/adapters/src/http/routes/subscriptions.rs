@@ -4,10 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, patch, post};
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LetterState, MAX_DEAD_LETTERS, SubscriptionName, SubscriptionStatus,
+    Action, DeadLetter, DeadLetterAction, LetterState, MAX_DEAD_LETTERS, SubscriptionName, SubscriptionStatus,
 };
 
 use crate::http::api::Api;
+use crate::http::auth::require;
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, sequence};
@@ -122,6 +123,7 @@ pub(crate) async fn skip(request: HttpRequest, payload: Payload, api: Data<Api>)
 )]
 #[patch("/v1/subscriptions/{name}")]
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    require(&request, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.clock(), payload).await?;
     let json = json(&body)?;
@@ -154,6 +156,7 @@ async fn decide(
     api: &Api,
     action: DeadLetterAction,
 ) -> Result<HttpResponse, Problem> {
+    require(request, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(request);
     let body = input.body_if_any(api.clock(), payload).await?;
     let json = json(&body)?;

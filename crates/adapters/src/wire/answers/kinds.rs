@@ -49,9 +49,9 @@ kinds! {
     INVALID_IDEMPOTENCY_KEY = "invalid_idempotency_key", 400, "The Idempotency-Key is not valid",
         "The `Idempotency-Key` header must occur once, with a key of 1 to 255 visible ASCII characters, bare or in \
          double quotes. Nothing has been executed.";
-    IDEMPOTENCY_KEY_NOT_SUPPORTED = "idempotency_key_not_supported", 400, "A stream takes no Idempotency-Key",
+    IDEMPOTENCY_KEY_NOT_SUPPORTED = "idempotency_key_not_supported", 400, "The call takes no Idempotency-Key",
         "Each line of /v1/bulk is idempotent by its own key: a stream that was interrupted can be sent again without \
-         the header. Nothing has been executed.";
+         the header. Answers about access keys are not kept, since there are secrets in them. Nothing has been executed.";
     UNKNOWN_HOST = "unknown_host", 421, "The service does not have this name",
         "The host of the request is neither an address nor a name of the service. Its names are in the setting \
          `http.hosts`; `localhost` always is one. Nothing has been executed.";
@@ -83,6 +83,13 @@ kinds! {
         "There is no subscription with this name. Names are listed at /v1/subscriptions; in a path they are \
          percent-encoded.",
         [members::NAME];
+    UNKNOWN_KEY = "unknown_key", 404, "Unknown access key",
+        "There is no access key of this name, or it is revoked and can't get another secret. Names are listed at /v1/keys.",
+        [members::KEY_NAME];
+    KEY_EXISTS = "key_exists", 409, "The access key exists",
+        "There is an access key of this name, in force or not, or there are as many as the service keeps. A name is given \
+         once, so that events keep their meaning. Nothing has been executed.",
+        [members::KEY_NAME];
     UNKNOWN_SOURCE = "unknown_source", 404, "Unknown source",
         "There is no source of this name that has dead messages. Those that have are listed at /v1/sources; in a path names \
          are percent-encoded.",

@@ -72,6 +72,8 @@ pub const NEEDS: Member = Member::new("needs", Shape::Name, "\"planner\"", "The 
 pub const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"", "The order.");
 /// `name` of a subscription.
 pub const NAME: Member = Member::new("name", Shape::Name, "\"log\"", "The subscription.");
+/// `name` of an access key.
+pub const KEY_NAME: Member = Member::new("name", Shape::Name, "\"web-shop\"", "The key.");
 /// `name` of a source.
 pub const SOURCE_NAME: Member = Member::new("name", Shape::Name, "\"orders\"", "The source.");
 /// `line_id`.

@@ -5,6 +5,7 @@
 
 pub mod batches;
 pub mod envelope;
+pub mod keys;
 pub mod orders;
 pub mod products;
 pub mod sources;

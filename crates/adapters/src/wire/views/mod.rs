@@ -6,6 +6,7 @@
 pub mod availability;
 pub mod batches;
 pub mod effects;
+pub mod keys;
 pub mod list;
 pub mod orders;
 pub mod pages;

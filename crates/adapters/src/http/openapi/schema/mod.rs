@@ -8,6 +8,7 @@ mod book;
 mod bulk;
 mod bulk_commands;
 mod health;
+mod keys;
 mod nothing;
 mod orders;
 mod problem;
@@ -23,6 +24,7 @@ pub use bulk_commands::{
     OrderNamed, ProductNamed, PutProductOf, ReceiptOf,
 };
 pub use health::{Health, HealthStatus};
+pub use keys::{KeyRotation, NewKey};
 pub use nothing::NoFields;
 pub use orders::{
     Allocate, ChangeLine, ChangeOrder, Confirmation, ConfirmedLine, Dispatch, DispatchedLine, LineOf, LinesNamed,

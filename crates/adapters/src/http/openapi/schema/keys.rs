@@ -1,0 +1,30 @@
+//! Access keys to be made.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::wire::views::keys::RoleWord;
+
+/// A key to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NewKey {
+    /// Its name: letters and digits of ASCII, and `.`, `-` and `_`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "web-shop")]
+    pub name: String,
+    /// What its holder may do.
+    #[schema(min_items = 1, max_items = 5, example = json!(["admin"]))]
+    pub roles: Vec<RoleWord>,
+    /// From when on it opens nothing; left out or null: it does not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2126-01-31T00:00:00Z")]
+    pub expires_at: Option<String>,
+}
+
+/// The new end of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct KeyRotation {
+    /// From when on it opens nothing; left out or null: it does not expire.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, example = "2126-01-31T00:00:00Z")]
+    pub expires_at: Option<String>,
+}
