@@ -203,11 +203,18 @@ const MEMORY: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "memory",
     order: &[
-        &["dead_message_table", "idempotency", "inbox_table", "subscription_table"],
+        &[
+            "access_key_table",
+            "dead_message_table",
+            "idempotency",
+            "inbox_table",
+            "subscription_table",
+        ],
         &["tables"],
         &["constraints", "load", "reads"],
         &["memory_store"],
         &[
+            "access_keys",
             "audit",
             "event_feed",
             "exports",

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store, StoreError};
 use earmark_domain::{Processed, Scope};
 
+use super::access_key_table::AccessKeyTable;
 use super::dead_message_table::DeadMessageTable;
 use super::idempotency::IdempotencyKeys;
 use super::subscription_table::SubscriptionTable;
@@ -24,6 +25,7 @@ pub struct MemoryStore {
     idempotency_keys: Arc<Mutex<IdempotencyKeys>>,
     subscriptions: Arc<Mutex<SubscriptionTable>>,
     dead_messages: Arc<Mutex<DeadMessageTable>>,
+    access_keys: Arc<Mutex<AccessKeyTable>>,
 }
 
 impl Default for MemoryStore {
@@ -42,6 +44,7 @@ impl MemoryStore {
             idempotency_keys: Arc::default(),
             subscriptions: Arc::default(),
             dead_messages: Arc::default(),
+            access_keys: Arc::default(),
         }
     }
 
@@ -69,6 +72,13 @@ impl MemoryStore {
         self.dead_messages
             .lock()
             .map_err(|_| StoreError::Corrupt("a step on the dead messages in memory panicked half-way".to_owned()))
+    }
+
+    /// The access keys, likewise.
+    pub(super) fn access_key_table(&self) -> Result<MutexGuard<'_, AccessKeyTable>, StoreError> {
+        self.access_keys
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the access keys in memory panicked half-way".to_owned()))
     }
 
     /// The idempotency keys, likewise.

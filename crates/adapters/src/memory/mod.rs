@@ -5,6 +5,8 @@
 //! nothing is written anywhere, and nothing is ever removed, so the memory it takes grows with every line and every
 //! event. A real shop needs one of the other stores.
 
+mod access_key_table;
+mod access_keys;
 mod audit;
 mod constraints;
 mod dead_message_table;
