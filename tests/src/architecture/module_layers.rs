@@ -296,6 +296,7 @@ const SQL: Layers = Layers {
         &["dispatches", "new_lines", "rank"],
         &["decode"],
         &[
+            "access_keys",
             "audited_orders",
             "books",
             "inbox",
@@ -324,7 +325,7 @@ const SQLITE: Layers = Layers {
         &["epochs", "migrations"],
         &["connection"],
         &["backup", "sqlite_store"],
-        &["idempotency", "inbox", "read", "subscriptions"],
+        &["access_keys", "idempotency", "inbox", "read", "subscriptions"],
     ],
 };
 

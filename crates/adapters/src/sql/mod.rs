@@ -1,6 +1,7 @@
 //! What the SQL stores share.
 //!
 //! - [`rank`]: precedence and release rank as one sortable number each.
+//! - [`access_keys`]: access keys.
 //! - [`audited_orders`]: the rows of whole orders, brought together.
 //! - [`books`]: which books, and their epochs.
 //! - [`decode`]: values of a row as the domain's values.
@@ -11,6 +12,7 @@
 //! - [`product_cache`]: an optimisation that can be taken out.
 //! - [`subscriptions`]: subscriptions and their dead letters.
 
+pub(crate) mod access_keys;
 pub(crate) mod audited_orders;
 pub(crate) mod books;
 pub(crate) mod decode;

@@ -11,6 +11,7 @@
 //!
 //! The query builder says what it can (`schema`, `rows`, `builder`); SQL by hand is for the rest (`statement`).
 
+mod access_keys;
 mod backup;
 mod builder;
 mod connection;

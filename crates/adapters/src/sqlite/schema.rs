@@ -243,6 +243,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    access_keys (name) {
+        name -> Text,
+        hash -> Binary,
+        roles -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     expected_allocated (id) {
         id -> BigInt,
         batch -> Nullable<Text>,

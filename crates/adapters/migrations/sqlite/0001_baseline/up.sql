@@ -353,6 +353,26 @@ CREATE UNIQUE INDEX dead_messages_message_id ON dead_messages (source, message_i
 CREATE INDEX dead_messages_source ON dead_messages (source, number, replayed);
 CREATE INDEX dead_messages_replayed ON dead_messages (source, number) WHERE replayed;
 
+-- The keys that open the service to callers from outside. Of their secrets there are hashes only.
+CREATE TABLE access_keys (
+    name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
+    -- By it a caller is known.
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    -- In the order in which the service names them, each once, parted by commas.
+    roles TEXT NOT NULL CHECK (roles = substr(
+        CASE WHEN instr(',' || roles || ',', ',viewer,') THEN ',viewer' ELSE '' END
+        || CASE WHEN instr(',' || roles || ',', ',sales,') THEN ',sales' ELSE '' END
+        || CASE WHEN instr(',' || roles || ',', ',warehouse,') THEN ',warehouse' ELSE '' END
+        || CASE WHEN instr(',' || roles || ',', ',planner,') THEN ',planner' ELSE '' END
+        || CASE WHEN instr(',' || roles || ',', ',admin,') THEN ',admin' ELSE '' END, 2)),
+    created_at INTEGER NOT NULL,
+    -- From when on it opens nothing. NULL: it does not expire.
+    expires_at INTEGER,
+    -- A key that was revoked stays, so that its name in events keeps its meaning.
+    revoked_at INTEGER,
+    last_used_at INTEGER
+) STRICT, WITHOUT ROWID;
+
 -- What a batch has allocated and dispatched are sums, and the tables keep them, whichever program writes. A trigger can't tell
 -- which statement fires it. So the triggers that follow the allocations first record the value that `allocated` is
 -- about to take, and a trigger on the batches refuses any other value. The record may stay: by then the batch has that

@@ -1,5 +1,6 @@
 //! Rows as structs, and the domain's records: each way through the domain's own constructors.
 
+mod access_keys;
 mod events;
 mod inbox;
 mod orders;
@@ -11,6 +12,7 @@ use jiff::{Timestamp, civil};
 
 use crate::sql::decode::RowContext;
 
+pub(super) use self::access_keys::{AccessKeyRow, access_key};
 pub(super) use self::events::{EventRow, encoded_event, event};
 pub(super) use self::inbox::processed_message;
 pub(super) use self::orders::{

@@ -1,5 +1,6 @@
 //! The write side: a transaction that loads, decides and stores, and what it is made of.
 
+pub(super) mod access_keys;
 pub(super) mod dead_messages;
 mod deferred_index;
 mod idempotency;

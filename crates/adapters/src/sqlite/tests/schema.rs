@@ -138,6 +138,7 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
         idempotency_keys,
         inbox,
         dead_messages,
+        access_keys,
         expected_allocated,
         expected_dispatched,
     ]

@@ -134,3 +134,49 @@ async fn more_than_a_batch_holds_is_reported_as_corrupt_and_stores_nothing() {
         .expect("a product");
     assert_eq!(product.summary.version, 2);
 }
+
+#[tokio::test]
+async fn the_roles_of_a_key_are_stored_in_one_way_only() {
+    let file = ShopFile::new();
+    drop(file.open().await);
+    let mut other = file.other_program();
+    let key = |name: &str, hash: &str, roles: &str| {
+        format!("INSERT INTO access_keys (name, hash, roles, created_at) VALUES ('{name}', {hash}, '{roles}', 0)")
+    };
+    for (at, roles) in [
+        "",
+        "admin",
+        "viewer,sales",
+        "sales,admin",
+        "viewer,sales,warehouse,planner,admin",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let stored = key(&format!("key-{at}"), "randomblob(32)", roles);
+        other.batch_execute(&stored).expect(roles);
+    }
+    for roles in [
+        "sales,viewer",
+        "viewer,viewer",
+        "viewer,",
+        ",viewer",
+        "viewer sales",
+        "Viewer",
+        "root",
+        "viewer,root",
+    ] {
+        let refused = other.batch_execute(&key("shop", "randomblob(32)", roles));
+        assert!(refused.is_err(), "{roles}");
+    }
+    for (name, hash) in [
+        ("", "randomblob(32)"),
+        ("shop", "randomblob(31)"),
+        // Of another key.
+        ("shop", "(SELECT hash FROM access_keys WHERE name = 'key-0')"),
+        ("key-0", "randomblob(32)"),
+    ] {
+        let refused = other.batch_execute(&key(name, hash, "viewer"));
+        assert!(refused.is_err(), "{name} {hash}");
+    }
+}
