@@ -268,7 +268,7 @@ const POSTGRES: Layers = Layers {
         &["store"],
         &["step"],
         &["dead_messages"],
-        &["idempotency", "inbox", "read", "subscriptions"],
+        &["access_keys", "idempotency", "inbox", "read", "subscriptions"],
     ],
 };
 

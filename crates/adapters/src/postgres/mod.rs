@@ -10,6 +10,7 @@
 //! - `idempotency`: answers under idempotency keys.
 //! - `inbox`: which messages were processed, and which are dead (`dead_messages`).
 //! - `subscriptions`: who is told of events, and how far they have got.
+//! - `access_keys`: by what callers from outside are known.
 //!
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
 //! converts rows into records, and `statement` is SQL by hand, where the query builder can't say it.
@@ -17,6 +18,7 @@
 //! Connections are encrypted as the URL says (`connect`), and have bounds in time (`session`, `connections`). With each it
 //! is found out which history the database tells (`epochs`).
 
+mod access_keys;
 mod batcher;
 mod connect;
 mod connections;

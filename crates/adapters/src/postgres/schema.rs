@@ -210,3 +210,15 @@ diesel::table! {
         body -> Binary,
     }
 }
+
+diesel::table! {
+    access_keys (name) {
+        name -> Text,
+        hash -> Binary,
+        roles -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}

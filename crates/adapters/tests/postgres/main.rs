@@ -8,6 +8,7 @@
     reason = "the bounds in time are held against the machine's clock"
 )]
 
+mod access_keys;
 mod catalogue;
 mod connections;
 mod database;

@@ -3,8 +3,8 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    Audit, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, LeaseOutcome, LeaseRequest,
-    LeaseToken, LineFilter, Views, Worklist,
+    AccessKey, Audit, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, KeyHash, KeyName,
+    Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, Roles, Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, Dispatch, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence,
@@ -147,6 +147,40 @@ async fn run_every_idempotency_step(store: &PostgresStore, part: &str) {
     assert_eq!(purged.expect("it answers"), 1);
 }
 
+/// The secret of the access key.
+const SECRET: KeyHash = KeyHash([7; 32]);
+
+fn key_name() -> KeyName {
+    KeyName::new("shop").expect("a name")
+}
+
+/// Makes an access key. The others are counted, so this is done while they are few.
+async fn add_key(store: &PostgresStore) {
+    let key = AccessKey {
+        name: key_name(),
+        hash: SECRET,
+        roles: Roles::ALL,
+        created_at: context().now,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    assert!(store.add_key(&key).await.expect("it answers"));
+}
+
+/// Runs every statement on one access key.
+async fn run_every_step_on_a_key(store: &PostgresStore) {
+    assert!(store.has_keys().await.expect("it answers"));
+    for (old, new) in [(SECRET, KeyHash([8; 32])), (KeyHash([8; 32]), SECRET)] {
+        let key = store.key_of(old).await.expect("it answers");
+        assert_eq!(key.map(|key| key.name), Some(key_name()));
+        store.note_key_used(old, context().now).await.expect("it answers");
+        assert!(store.rotate_key(&key_name(), new, None).await.expect("it answers"));
+    }
+    let nobody = KeyName::new("nobody").expect("a name");
+    assert!(!store.revoke_key(&nobody, context().now).await.expect("it answers"));
+}
+
 /// The rows of all tables that were read so far by any scan, as far as the sessions have reported.
 pub(crate) async fn rows_read(outsider: &Client) -> i64 {
     outsider
@@ -185,6 +219,8 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
         let store = database.store().await;
         run_every_statement(&store, "small").await;
         run_every_idempotency_step(&store, "small").await;
+        add_key(&store).await;
+        run_every_step_on_a_key(&store).await;
 
         let outsider = database.outsider().await;
         let past = format!(
@@ -214,7 +250,9 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              INSERT INTO idempotency_keys \
              SELECT 'PAST-' || n, decode(repeat('00', 32), 'hex'), decode(repeat('00', 16), 'hex'), now(), \
              'infinity', 'past' \
-             FROM generate_series(1, {PAST}) AS n"
+             FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO access_keys (name, hash, roles, created_at) \
+             SELECT 'PAST-' || n, sha256(n::text::bytea), 'viewer', now() FROM generate_series(1, {PAST}) AS n"
         );
         outsider.batch_execute(&past).await.expect("the rows are valid");
         outsider
@@ -225,6 +263,7 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
 
         run_every_statement(&store, "large").await;
         run_every_idempotency_step(&store, "large").await;
+        run_every_step_on_a_key(&store).await;
         outsider
             .batch_execute("ANALYZE")
             .await
@@ -235,6 +274,7 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
             .expect("it flushes");
         run_every_statement(&store, "analyzed").await;
         run_every_idempotency_step(&store, "analyzed").await;
+        run_every_step_on_a_key(&store).await;
         drop(store);
         until_alone(&outsider).await;
         let read = rows_read(&outsider).await - before;

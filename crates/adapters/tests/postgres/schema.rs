@@ -343,6 +343,48 @@ async fn events_are_never_changed_or_deleted() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roles_of_a_key_are_stored_in_one_way_only() {
+    with_database(async |database| {
+        drop(database.store().await);
+        let outsider = database.outsider().await;
+        let key = |name: &str, roles: &str| {
+            format!(
+                "INSERT INTO access_keys (name, hash, roles, created_at) \
+                 VALUES ('{name}', sha256('{name}'), '{roles}', now())"
+            )
+        };
+        for (at, roles) in [
+            "",
+            "admin",
+            "viewer,sales",
+            "sales,admin",
+            "viewer,sales,warehouse,planner,admin",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let stored = key(&format!("key-{at}"), roles);
+            outsider.batch_execute(&stored).await.expect(roles);
+        }
+        for roles in [
+            "sales,viewer",
+            "viewer,viewer",
+            "viewer,",
+            ",viewer",
+            "viewer sales",
+            "Viewer",
+            "root",
+            "viewer,root",
+        ] {
+            refused(&outsider, &key("shop", roles)).await;
+        }
+        refused(&outsider, &key("", "viewer")).await;
+        refused(&outsider, "UPDATE access_keys SET hash = '' WHERE name = 'key-0'").await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_baseline_is_taken_back_whole() {
     with_database(async |database| {

@@ -1,5 +1,5 @@
 -- The schema: products, their batches, orders and their lines, the units that lines hold in batches, what has been
--- dispatched, the events, and the keys by which repeated calls and messages are recognised.
+-- dispatched, the events, the keys by which repeated calls and messages are recognised, and those by which callers are.
 --
 -- Names compare by their bytes (COLLATE "C"): the order of a page is the order of names everywhere in the service.
 
@@ -380,6 +380,27 @@ CREATE TABLE dead_messages (
 CREATE UNIQUE INDEX dead_messages_message_id ON dead_messages (source, message_id) WHERE message_id <> '';
 CREATE INDEX dead_messages_source ON dead_messages (source, number, replayed);
 CREATE INDEX dead_messages_replayed ON dead_messages (source, number) WHERE replayed;
+
+-- The keys that open the service to callers from outside. Of their secrets there are hashes only. The fill factor leaves
+-- room for the last use, which touches no index.
+CREATE TABLE access_keys (
+    name text COLLATE "C" NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
+    -- By it a caller is known.
+    hash bytea NOT NULL UNIQUE CHECK (length(hash) = 32),
+    -- In the order in which the service names them, each once, parted by commas.
+    roles text NOT NULL CHECK (roles = substr(
+        CASE WHEN position(',viewer,' IN ',' || roles || ',') > 0 THEN ',viewer' ELSE '' END
+        || CASE WHEN position(',sales,' IN ',' || roles || ',') > 0 THEN ',sales' ELSE '' END
+        || CASE WHEN position(',warehouse,' IN ',' || roles || ',') > 0 THEN ',warehouse' ELSE '' END
+        || CASE WHEN position(',planner,' IN ',' || roles || ',') > 0 THEN ',planner' ELSE '' END
+        || CASE WHEN position(',admin,' IN ',' || roles || ',') > 0 THEN ',admin' ELSE '' END, 2)),
+    created_at timestamptz NOT NULL,
+    -- From when on it opens nothing. NULL: it does not expire.
+    expires_at timestamptz,
+    -- A key that was revoked stays, so that its name in events keeps its meaning.
+    revoked_at timestamptz,
+    last_used_at timestamptz
+) WITH (fillfactor = 50);
 
 -- Sums ----------------------------------------------------------------------------------------------------------------
 

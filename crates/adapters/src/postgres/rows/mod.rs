@@ -3,6 +3,7 @@
 //! Each conversion goes through the domain's own constructors. A value that can't be true is reported with its table
 //! and key ([`RowContext`](crate::sql::decode::RowContext)).
 
+mod access_key;
 mod allocation;
 mod batch;
 mod event;
@@ -15,6 +16,7 @@ pub(super) mod values;
 
 use earmark_application::StoreError;
 
+pub(super) use access_key::AccessKeyRow;
 pub(super) use allocation::{AllocationRow, DispatchRow};
 pub(super) use batch::BatchRow;
 pub(super) use event::EventRow;

@@ -53,6 +53,8 @@ pub struct PostgresStore {
     pub(super) subscription_slots: Arc<Semaphore>,
     /// Limits those that are busy with the inbox.
     pub(super) inbox_slots: Arc<Semaphore>,
+    /// Limits those that are busy with access keys.
+    pub(super) access_key_slots: Arc<Semaphore>,
     /// The products that this program has last read or stored.
     product_cache: Arc<Mutex<Products>>,
     /// The next pipeline token.
@@ -86,6 +88,9 @@ const SUBSCRIPTION_CONNECTIONS: usize = 1;
 
 /// How many connections of a pool may be busy with the inbox at once, beside those that store messages with their effects.
 const INBOX_CONNECTIONS: usize = 1;
+
+/// How many connections of a pool may be busy with access keys at once: however many secrets are tried, commands find one.
+const ACCESS_KEY_CONNECTIONS: usize = 1;
 
 impl PostgresStore {
     /// Opens the database behind a `postgres://` URL, with at most `connections` connections. `clock` measures waits.
@@ -134,6 +139,7 @@ impl PostgresStore {
             idempotency_slots: Arc::new(Semaphore::new(idempotency_connections(shares.commands))),
             subscription_slots: Arc::new(Semaphore::new(SUBSCRIPTION_CONNECTIONS)),
             inbox_slots: Arc::new(Semaphore::new(INBOX_CONNECTIONS)),
+            access_key_slots: Arc::new(Semaphore::new(ACCESS_KEY_CONNECTIONS)),
             address,
             clock,
             product_cache: Arc::default(),
