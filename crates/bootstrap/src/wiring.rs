@@ -10,7 +10,7 @@ use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{
-    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Store, Subscriptions, Views, Worklist,
+    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Keys, Store, Subscriptions, Views, Worklist,
 };
 use earmark_domain::Calendar;
 
@@ -53,6 +53,7 @@ pub(crate) struct Ports {
     pub(crate) idempotency: Arc<dyn IdempotencyStore>,
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
+    pub(crate) keys: Arc<dyn Keys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     /// The name of the store's kind, for display.
@@ -104,6 +105,7 @@ where
         + IdempotencyStore
         + Inbox
         + Subscriptions
+        + Keys
         + 'static,
 {
     Ports {
@@ -116,7 +118,8 @@ where
         health: Arc::clone(&store) as _,
         idempotency: Arc::clone(&store) as _,
         inbox: Arc::clone(&store) as _,
-        subscriptions: store,
+        subscriptions: Arc::clone(&store) as _,
+        keys: store,
         clock,
         ids: Arc::new(RandomIds),
         kind,

@@ -17,6 +17,7 @@ pub mod holds;
 pub mod idempotency;
 pub mod improvement;
 pub mod inbox;
+pub mod keys;
 pub mod lists;
 pub mod loading;
 pub mod order_terms;
@@ -206,6 +207,16 @@ macro_rules! with_every_case {
             subscriptions::letters_are_listed_as_they_were_stored_last,
             subscriptions::letters_are_replayed_skipped_and_buried,
             subscriptions::a_subscription_is_disabled_until_it_is_enabled,
+            keys::a_key_is_read_back_as_it_was_made,
+            keys::a_name_is_given_to_one_key,
+            keys::a_secret_opens_one_key,
+            keys::the_old_secret_of_a_rotated_key_opens_nothing,
+            keys::a_revoked_key_stays_known_and_keeps_its_first_instant,
+            keys::a_revoked_key_gets_no_other_secret,
+            keys::no_more_keys_are_made_than_are_bounded,
+            keys::a_use_is_never_noted_as_earlier_than_one_before,
+            keys::of_many_keys_of_one_name_at_once_one_is_made,
+            keys::keys_survive_a_restart,
         }
     };
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Store, Subscriptions, Views, Worklist,
+    Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Store, Subscriptions, Views, Worklist,
 };
 
 pub use memory::MemoryDatabase;
@@ -39,18 +39,21 @@ pub struct Adapter {
     pub inbox: Arc<dyn Inbox>,
     /// The subscriptions.
     pub subscriptions: Arc<dyn Subscriptions>,
+    /// The access keys.
+    pub keys: Arc<dyn Keys>,
 }
 
 impl Adapter {
     /// An adapter that implements all of them.
-    pub fn of<A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + 'static>(adapter: A) -> Self {
+    pub fn of<A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + Keys + 'static>(adapter: A) -> Self {
         let adapter = Arc::new(adapter);
         Self {
             store: adapter.clone(),
             reads: adapter.clone(),
             idempotency: adapter.clone(),
             inbox: adapter.clone(),
-            subscriptions: adapter,
+            subscriptions: adapter.clone(),
+            keys: adapter,
         }
     }
 }
