@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::access::{AccessKey, KeyHash, Principal, Roles};
+use crate::access::{AccessKey, KeyHash, Principal};
 use crate::ports::{Clock, Keys};
 use crate::store_error::StoreError;
 
@@ -26,9 +26,6 @@ const MAX_CACHED: usize = 4_096;
 
 /// The last use of a key is noted to this.
 const USE_NOTED_TO: SignedDuration = SignedDuration::from_secs(60);
-
-/// Everybody, as long as no key was made.
-static ANYBODY: LazyLock<Principal> = LazyLock::new(|| Principal::new("http", Roles::ALL));
 
 /// Why a caller is not let in.
 #[derive(Debug)]
@@ -74,6 +71,8 @@ impl<T: Clone> Read<T> {
 pub struct KeyRing {
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
+    /// Whom everybody stands for, as long as no key was made.
+    anybody: Principal,
     known: Mutex<HashMap<KeyHash, Read<Option<AccessKey>>>>,
     /// Whether keys were ever made.
     is_locked: Mutex<Option<Read<bool>>>,
@@ -86,12 +85,13 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// The keys of a store.
+    /// The keys of a store, and whom everybody stands for as long as there are none.
     #[must_use]
-    pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>, anybody: Principal) -> Self {
         Self {
             keys,
             clock,
+            anybody,
             known: Mutex::default(),
             is_locked: Mutex::default(),
         }
@@ -108,7 +108,7 @@ impl KeyRing {
                 Err(NotAdmitted::NoKey)
             } else {
                 Ok(Entrance {
-                    principal: ANYBODY.clone(),
+                    principal: self.anybody.clone(),
                     is_open: true,
                 })
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AccessKey, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Role, Roles, StoreError,
+    AccessKey, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal, Role, Roles, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -114,7 +114,8 @@ fn ring(key: Option<AccessKey>) -> (KeyRing, Arc<OneKey>, Arc<Watch>) {
         ..OneKey::default()
     });
     let watch = Arc::new(Watch::default());
-    (KeyRing::new(store.clone(), watch.clone()), store, watch)
+    let anybody = Principal::new("anybody", Roles::ALL);
+    (KeyRing::new(store.clone(), watch.clone(), anybody), store, watch)
 }
 
 async fn is_admitted(ring: &KeyRing) -> bool {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use earmark_adapters::http::{self, About, Api, Metrics, Readiness, Site};
-use earmark_application::{ConsumerMeter, KeyRing};
+use earmark_application::{ConsumerMeter, KeyRing, Principal, Roles};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -179,7 +179,11 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
         inbox: Arc::clone(&app.ports.inbox),
         subscriptions: Arc::clone(&app.ports.subscriptions),
         keys: Arc::clone(&app.ports.keys),
-        key_ring: Arc::new(KeyRing::new(Arc::clone(&app.ports.keys), Arc::clone(&app.ports.clock))),
+        key_ring: Arc::new(KeyRing::new(
+            Arc::clone(&app.ports.keys),
+            Arc::clone(&app.ports.clock),
+            Principal::new(http::ANYBODY, Roles::ALL),
+        )),
         tail: Arc::clone(&app.tail),
         health: Arc::clone(&app.ports.health),
         idempotency: Arc::clone(&app.ports.idempotency),

@@ -108,7 +108,17 @@ const ADAPTERS: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "",
     order: &[
-        &["broker", "clock", "html", "ids", "sql", "timeout", "tls", "wire"],
+        &[
+            "access_key",
+            "broker",
+            "clock",
+            "html",
+            "ids",
+            "sql",
+            "timeout",
+            "tls",
+            "wire",
+        ],
         &[
             "event_log",
             "files",

@@ -278,6 +278,20 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
         ]),
     ),
     (
+        "access_key",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "async-nats",
+            "csv",
+            "diesel",
+            "hyper",
+            "libsqlite3-sys",
+            "redis",
+            "serde_json",
+            "tokio-postgres",
+        ]),
+    ),
+    (
         "tls",
         ClosureRule::AllBut(&[
             "actix-web",

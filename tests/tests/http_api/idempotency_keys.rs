@@ -1,8 +1,10 @@
 //! Calls with an `Idempotency-Key`: sent again, they get the first answer.
 
 use earmark_adapters::clock::SystemClock;
+use earmark_adapters::http::ANYBODY;
 use earmark_application::{
     Clock, Fingerprint, IdempotencyKey, IdempotencyStore, LEASE_SECONDS, LeaseOutcome, LeaseRequest, LeaseToken,
+    Principal, Roles,
 };
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, Reply, Service, until};
@@ -211,7 +213,10 @@ async fn leased_elsewhere(store: &dyn IdempotencyStore, seconds_ago: i64) -> Lea
     let byte = |at: usize| u8::from_str_radix(&FINGERPRINT[2 * at..2 * at + 2], 16).expect("a byte");
     let request = LeaseRequest::at(
         SystemClock::new().now() - SignedDuration::from_secs(seconds_ago),
-        IdempotencyKey::new("k").expect("a key"),
+        // As a key of everybody: no access key was made.
+        IdempotencyKey::new("k")
+            .expect("a key")
+            .of(&Principal::new(ANYBODY, Roles::ALL)),
         Fingerprint(std::array::from_fn(byte)),
         LeaseToken([9; 16]),
     );

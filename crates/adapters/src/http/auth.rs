@@ -22,6 +22,9 @@ const PROBES: &str = "/health/";
 /// Who probes whether the service lives: may do nothing else.
 static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Roles::NONE));
 
+/// Whom every request stands for, as long as no key was made: the `actor` of its events.
+pub const ANYBODY: &str = "http";
+
 /// Whom a request stands for, which may at least read.
 ///
 /// # Errors

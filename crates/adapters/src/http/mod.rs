@@ -40,6 +40,7 @@ use earmark_application::Engine;
 
 pub use api::{About, Api, Ports};
 pub use app::{app, openapi};
+pub use auth::ANYBODY;
 pub use consumer_metrics::ConsumerMetrics;
 pub use delivery_metrics::DeliveryMetrics;
 pub use metrics::Metrics;

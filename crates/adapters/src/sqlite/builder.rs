@@ -14,6 +14,7 @@ use diesel::sql_types::{BigInt, Bool, BoolOrNullableBool, Text};
 use diesel::sqlite::Sqlite;
 use diesel::{AsChangeset, RunQueryDsl, SqliteConnection, Table, declare_sql_function};
 use earmark_application::StoreError;
+use earmark_domain::LineKey;
 
 use super::error::store_error;
 
@@ -73,6 +74,11 @@ impl<Column: QueryFragment<Sqlite>> QueryFragment<Sqlite> for OneOf<Column> {
 pub(super) struct PairOneOf<A, B> {
     columns: (A, B),
     list: String,
+}
+
+/// A line's key as the lists of keys have it.
+pub(super) fn pair(key: &LineKey) -> [&str; 2] {
+    [key.order.as_str(), key.line.as_str()]
 }
 
 /// Whether the values of two columns are a pair in a list.

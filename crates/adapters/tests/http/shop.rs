@@ -13,11 +13,13 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
 use async_trait::async_trait;
-use earmark_adapters::http::{About, Api, Metrics, Ports, Readiness, Site, app};
+use earmark_adapters::http::{ANYBODY, About, Api, Metrics, Ports, Readiness, Site, app};
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::wire::event_body;
-use earmark_application::{Clock, Engine, EngineSettings, EventTail, IdempotencyStore, Meter, Store};
+use earmark_application::{
+    Clock, Engine, EngineSettings, EventTail, IdempotencyStore, KeyRing, Meter, Principal, Roles, Store,
+};
 use earmark_domain::{Improve, Promising};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -138,7 +140,11 @@ impl Shop {
             inbox: reads.clone(),
             subscriptions: reads.clone(),
             keys: reads.clone(),
-            key_ring: Arc::new(KeyRing::new(reads.clone(), clock.clone())),
+            key_ring: Arc::new(KeyRing::new(
+                reads.clone(),
+                clock.clone(),
+                Principal::new(ANYBODY, Roles::ALL),
+            )),
             tail,
             health: reads,
             idempotency,

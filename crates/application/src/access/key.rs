@@ -31,7 +31,7 @@ pub enum KeyNameError {
 
 impl KeyName {
     /// Names that events show for callers without a key.
-    const RESERVED: [&'static str; 4] = ["earmark", "http", "import", "demo"];
+    const RESERVED: [&'static str; 3] = ["earmark", "import", "demo"];
 
     /// A text as the name of a key.
     ///

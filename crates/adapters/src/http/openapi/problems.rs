@@ -19,12 +19,14 @@ const ALWAYS: &[&Kind] = &[
     &kinds::INTERNAL,
     &kinds::UNAVAILABLE,
     &kinds::BUSY,
-    &kinds::UNAUTHORIZED,
-    &kinds::FORBIDDEN,
 ];
+
+/// The problems of every operation that wants a key: it is looked up.
+const WITH_ACCESS: &[&Kind] = &[&kinds::UNAUTHORIZED, &kinds::UNAVAILABLE];
 
 /// The further problems of an operation that changes something.
 const CHANGE: &[&Kind] = &[
+    &kinds::FORBIDDEN,
     &kinds::FOREIGN_ORIGIN,
     &kinds::UNSUPPORTED_MEDIA_TYPE,
     &kinds::CONDITION_NOT_SUPPORTED,
@@ -135,9 +137,31 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::ALREADY_DISPATCHED,
         ],
     ),
-    ("create_key", &[&kinds::KEY_EXISTS]),
-    ("rotate_key", &[&kinds::UNKNOWN_KEY]),
-    ("revoke_key", &[&kinds::UNKNOWN_KEY]),
+    ("list_keys", &[&kinds::FORBIDDEN]),
+    (
+        "create_key",
+        &[
+            &kinds::KEY_EXISTS,
+            &kinds::INVALID_IDEMPOTENCY_KEY,
+            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
+        ],
+    ),
+    (
+        "rotate_key",
+        &[
+            &kinds::UNKNOWN_KEY,
+            &kinds::INVALID_IDEMPOTENCY_KEY,
+            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
+        ],
+    ),
+    (
+        "revoke_key",
+        &[
+            &kinds::UNKNOWN_KEY,
+            &kinds::INVALID_IDEMPOTENCY_KEY,
+            &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
+        ],
+    ),
     ("list_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("replay_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("skip_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
@@ -240,6 +264,7 @@ pub(crate) fn add_problems(operation: &mut Operation, changes: bool, takes_key: 
         responses.insert("431".to_owned(), RefOr::T(too_large.build()));
     } else {
         of_operation.push(&kinds::UNKNOWN_HOST);
+        of_operation.extend(WITH_ACCESS);
     }
     if changes {
         of_operation.extend(CHANGE);

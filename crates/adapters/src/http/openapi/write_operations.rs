@@ -45,8 +45,9 @@ const VERSIONED: [&str; 5] = [
 ];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 14] = [
+const BODY_OPTIONAL: [&str; 15] = [
     "rotate_key",
+    "revoke_key",
     "replay_dead_letters",
     "skip_dead_letters",
     "replay_dead_messages",

@@ -47,7 +47,10 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     tag = "Keys",
     operation_id = "create_key",
     request_body = schema::NewKey,
-    responses((status = 201, description = "The key with its secret", body = SecretKeyJson<'static>))
+    responses(
+        (status = 201, description = "The key with its secret", body = SecretKeyJson<'static>),
+        (status = 200, description = "The answer to a preview: the key without a secret", body = SecretKeyJson<'static>),
+    )
 )]
 #[post("/v1/keys")]
 pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
@@ -136,6 +139,7 @@ pub(crate) async fn rotate(request: HttpRequest, payload: Payload, api: Data<Api
     tag = "Keys",
     operation_id = "revoke_key",
     params(("name" = String, Path, description = "The key", example = "web-shop")),
+    request_body = schema::NoFields,
     responses((status = 200, description = "The key, revoked", body = KeyJson<'static>))
 )]
 #[delete("/v1/keys/{name}")]

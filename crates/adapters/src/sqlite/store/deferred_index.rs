@@ -35,12 +35,11 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use earmark_application::StoreError;
 use earmark_domain::{Event, LineId, LineKey, OrderId, Sku};
 
-use super::super::builder::update;
+use super::super::builder::{pair, update};
 use super::super::error::store_error;
 use super::super::schema::{deferred_index, events_of_products};
 use super::super::statement::statement;
 use super::insert::{Insert, insert_into};
-use super::load::pair;
 use super::write::newest_event;
 use crate::sql::decode::counter;
 use crate::sql::new_lines::NewLines;

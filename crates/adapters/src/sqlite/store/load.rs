@@ -17,7 +17,7 @@ use earmark_domain::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::super::builder::{Backordered, first_rows, one_of, pair_one_of};
+use super::super::builder::{Backordered, first_rows, one_of, pair, pair_one_of};
 use super::super::cursors::served_after;
 use super::super::error::store_error;
 use super::super::read::dispatches::dispatches_of;
@@ -453,9 +453,4 @@ impl Reader<'_> {
             .map_err(store_error)?;
         found.into_iter().map(rows::order).collect()
     }
-}
-
-/// A line's key as the lists of keys have it.
-pub(super) fn pair(key: &LineKey) -> [&str; 2] {
-    [key.order.as_str(), key.line.as_str()]
 }
