@@ -12,17 +12,18 @@ pub const MAX_KEYS: usize = 1_000;
 /// The access keys.
 #[async_trait]
 pub trait Keys: Send + Sync {
-    /// Adds a key. `false`: there is one of that name, which is unchanged, or there are [`MAX_KEYS`].
+    /// Adds a key. `false`: there is one of that name, which is unchanged, or there are [`MAX_KEYS`]. The very same key
+    /// again may be answered either way: a store MAY try a step twice.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// [`StoreError::Conflict`] when another key has its secret, and another [`StoreError`] when the store does not answer.
     async fn add_key(&self, key: &AccessKey) -> Result<bool, StoreError>;
 
     /// Gives a key that is not revoked another secret and another end: the old secret opens nothing any more. `false`:
     /// there is no such key.
     ///
     /// # Errors
-    /// [`StoreError`] when the store does not answer.
+    /// As [`add_key`](Self::add_key).
     async fn rotate_key(
         &self,
         name: &KeyName,

@@ -126,3 +126,26 @@ fn what_is_wrong_with_a_key_is_said() {
         assert!(refused.err.contains(said), "{}", refused.err);
     }
 }
+
+#[test]
+fn an_import_into_a_service_shows_the_key_of_the_environment() {
+    let sandbox = Sandbox::empty();
+    let key = secret(&keys(&sandbox, &["create", "--name", "files", "--role", "planner"]).succeeds());
+    let service = Service::start(&sandbox, &["serve"]);
+    let file = sandbox.file("batches.csv", "reference,sku,quantity,eta\nB-1,LAMP,10,\n");
+    let import = |key: Option<&str>| {
+        let mut command = sandbox.command(["import", "batches", &file, "--to", &service.url()]);
+        command.envs(key.map(|key| ("EARMARK_KEY", key)));
+        Run::of(&mut command)
+    };
+    let refused = import(None).fails_with(1);
+    assert!(refused.err.contains("401"), "{}", refused.err);
+    let refused = import(Some("earmark_1")).fails_with(2);
+    assert!(
+        refused.err.contains("EARMARK_KEY is not an access key"),
+        "{}",
+        refused.err
+    );
+    drop(import(Some(&key)).succeeds().reports("created", 1));
+    drop(service.end());
+}

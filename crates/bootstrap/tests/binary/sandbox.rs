@@ -84,12 +84,7 @@ impl Sandbox {
 
     /// Runs the binary to its end.
     pub(crate) fn run(&self, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Run {
-        let output = self.command(arguments).output().expect("the binary");
-        Run {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).expect("text"),
-            err: String::from_utf8(output.stderr).expect("text"),
-        }
+        Run::of(&mut self.command(arguments))
     }
 
     /// Imports a file of the tiny data, which has no bad rows.
@@ -99,6 +94,16 @@ impl Sandbox {
 }
 
 impl Run {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let output = command.output().expect("the binary");
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("text"),
+            err: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
     pub(crate) fn succeeds(self) -> Self {
         self.fails_with(0)
     }

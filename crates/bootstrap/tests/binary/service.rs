@@ -41,6 +41,11 @@ impl Service {
         Self { process, address }
     }
 
+    /// Its address as a URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// The response to a GET, with its head.
     pub(crate) fn get(&self, path: &str) -> String {
         self.get_with(path, "")

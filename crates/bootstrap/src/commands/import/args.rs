@@ -26,7 +26,8 @@ Columns, in any order, named in a header row (CSV) or as fields (NDJSON); those 
 The rest of a receipt is the day on which the units that have not arrived are expected, or close (the default).
 priority and required_by belong to an order: they need --whole-orders. locations is a list, as in north|south.
 A bad row is reported on standard error with its file, line and reason, and skipped. A line without enough stock is not
-a bad row: it waits in the backlog, or is counted as refused. A busy store is retried for about a minute.
+a bad row: it waits in the backlog, or is counted as refused. A busy store is retried for about a minute. With --to, the
+variable EARMARK_KEY has the access key, if the service wants one.
 
 Examples:
   earmark import orders orders.ndjson --whole-orders --on-shortage reject

@@ -5,7 +5,9 @@ mod encoding;
 
 use std::time::Duration;
 
+use earmark_adapters::access_key::hash_of;
 use futures::stream;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Body, Client, Url};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -18,6 +20,9 @@ use answers::BulkAnswer;
 
 /// The path of the bulk call.
 const PATH: &str = "v1/bulk";
+
+/// The variable with the access key, for a service that wants one. Not a flag: flags are in the list of processes.
+const KEY: &str = "EARMARK_KEY";
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,7 +57,7 @@ impl BulkSink {
     /// A sink to the service at this address. Sends nothing yet.
     ///
     /// # Errors
-    /// When the address is not an HTTP URL.
+    /// When the address is not an HTTP URL, or the environment has a key that is none.
     pub(super) fn new(address: &str) -> Result<Self, Failure> {
         let wrong = |why: String| {
             Failure::Usage(format!(
@@ -69,6 +74,7 @@ impl BulkSink {
         }
         let url = url.join(PATH).map_err(|error| wrong(error.to_string()))?;
         let client = Client::builder()
+            .default_headers(headers()?)
             .connect_timeout(CONNECT_TIMEOUT)
             // The user named the service itself; a proxy from the environment is for other addresses.
             .no_proxy()
@@ -131,6 +137,20 @@ impl BulkSink {
             drop(timeout(CONNECT_TIMEOUT, async { while answers.recv().await.is_some() {} }).await);
         }
     }
+}
+
+/// The headers of each request: the access key of the environment, if it has one.
+fn headers() -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    let Some(key) = std::env::var_os(KEY) else {
+        return Ok(headers);
+    };
+    let key = key.to_str().filter(|key| hash_of(key).is_some());
+    let value = key.and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok());
+    let mut value = value.ok_or_else(|| Failure::Usage(format!("{KEY} is not an access key")))?;
+    value.set_sensitive(true);
+    headers.insert(AUTHORIZATION, value);
+    Ok(headers)
 }
 
 impl BulkRequest {
