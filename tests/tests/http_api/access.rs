@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use earmark_tests::on_each_database;
-use earmark_tests::service::{Client, Desk, Documented, until};
+use earmark_tests::service::{Client, Desk, Documented, in_time, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -222,6 +222,47 @@ async fn each_line_of_a_stream_is_allowed_or_refused_for_itself(desk: Desk) {
     assert_eq!(answers[1]["body"]["needs"], "planner");
 }
 
+/// Streams last longer than a key may: what has begun ends with it.
+async fn a_stream_ends_when_its_key_is_revoked(desk: Desk) {
+    let admin = administrator(&desk).await;
+    let both = key(&admin, &desk, "shop", &["sales", "planner"]).await;
+    both.buy("PO-1", "LAMP", 10).await;
+    let mut events = both
+        .request(Method::GET, "/v1/events/stream?after=now")
+        .send()
+        .await
+        .expect("a reply");
+    assert_eq!(events.status(), 200);
+    let (lines, to_send) = futures::channel::mpsc::unbounded::<Result<Vec<u8>, std::io::Error>>();
+    let line = |order: &str| {
+        let line = json!({"allocate": {"order_id": order, "sku": "LAMP", "quantity": 1}});
+        lines
+            .unbounded_send(Ok(format!("{line}\n").into_bytes()))
+            .expect("the request is open");
+    };
+    let request = both
+        .request(Method::POST, "/v1/bulk")
+        .header("content-type", "application/x-ndjson")
+        .body(reqwest::Body::wrap_stream(to_send));
+    line("o-1");
+    let mut answers = request.send().await.expect("a reply");
+    let first = answers.chunk().await.expect("an answer").expect("the first");
+    assert!(first.starts_with(b"{\"status\":201"), "{first:?}");
+    let _ = admin.delete("/v1/keys/shop").await.answers(200);
+    line("o-2");
+    let second = answers.chunk().await.expect("an answer").expect("the second");
+    assert!(second.starts_with(b"{\"status\":401"), "{second:?}");
+    assert_eq!(answers.chunk().await.expect("the end"), None);
+    let other = key(&admin, &desk, "other", &["planner"]).await;
+    let _ = other.buy("PO-2", "TABLE", 10).await;
+    let mut told = Vec::new();
+    while let Some(chunk) = in_time("the stream ends", events.chunk()).await.expect("text") {
+        told.extend_from_slice(&chunk);
+    }
+    let told = String::from_utf8(told).expect("text");
+    assert!(told.contains("o-1") && !told.contains("PO-2"), "{told}");
+}
+
 /// What a principal with a role may call, by the table of the manual.
 fn table() -> BTreeMap<String, BTreeSet<&'static str>> {
     let manual = include_str!("../../../docs/guide/access.md");
@@ -288,4 +329,5 @@ on_each_database! {
     each_line_of_a_stream_is_allowed_or_refused_for_itself,
     every_call_is_allowed_or_refused_as_the_table_says,
     a_revoked_key_is_dead_at_every_instance_within_a_second,
+    a_stream_ends_when_its_key_is_revoked,
 }

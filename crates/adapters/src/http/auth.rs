@@ -25,23 +25,35 @@ static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Ro
 /// Whom every request stands for, as long as no key was made: the `actor` of its events.
 pub const ANYBODY: &str = "http";
 
-/// Whom a request stands for, which may at least read.
+/// Whom a request stands for, which may at least read, and the key that it has shown.
 ///
 /// # Errors
 /// A problem when it shows no key and has to, or one that opens nothing.
-pub(crate) async fn admit(request: &ServiceRequest, api: &Api) -> Result<Principal, Problem> {
+pub(crate) async fn admit(request: &ServiceRequest, api: &Api) -> Result<(Principal, Option<KeyHash>), Problem> {
     if request.path().starts_with(PROBES) {
-        return Ok(PROBER.clone());
+        return Ok((PROBER.clone(), None));
     }
     let shown = key_of(request)?;
+    let principal = principal_of(shown, api).await?;
+    Ok((principal, shown))
+}
+
+/// Checks that who has begun a stream is still let in: the key may have been revoked since.
+///
+/// # Errors
+/// A problem when it is not.
+pub(crate) async fn readmit(context: &RequestContext, api: &Api) -> Result<(), Problem> {
+    principal_of(context.key, api).await.map(drop)
+}
+
+async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, Problem> {
     let entrance = api.key_ring().admit(shown).await.map_err(|why| match why {
         NotAdmitted::NoKey => Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key"),
         NotAdmitted::Refused => refused(),
         NotAdmitted::Unavailable(error) => Problem::from(&error),
     })?;
-    let principal = entrance.principal;
-    may(&principal, Action::Read)?;
-    Ok(principal)
+    may(&entrance.principal, Action::Read)?;
+    Ok(entrance.principal)
 }
 
 /// Checks that who asks may do this.

@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
-use earmark_application::Principal;
+use earmark_application::{KeyHash, Principal};
 use tracing::{Instrument, Span};
 
 use super::api::Api;
@@ -65,10 +65,11 @@ pub(super) async fn wrap(
     let span = tracing::debug_span!("request", %method, request_id = %id);
     let mut response = match admit(&request, &api).await {
         Err(problem) => request.error_response(problem).map_into_boxed_body(),
-        Ok(principal) => {
+        Ok((principal, key)) => {
             let context = RequestContext {
                 id: id.clone(),
                 principal,
+                key,
             };
             request.extensions_mut().insert(context);
             let served = idempotency::middleware::serve(request, next);
@@ -106,17 +107,17 @@ pub(super) async fn wrap(
     Ok(response)
 }
 
-/// Checks what has to hold before a request reaches its route. Returns whom it stands for.
+/// Checks what has to hold before a request reaches its route. Returns whom it stands for, and by which key.
 ///
 /// # Errors
 /// A problem for a request of another site, without a key that opens the service, or with a condition or a media type that
 /// is not supported.
-async fn admit(request: &ServiceRequest, api: &Api) -> Result<Principal, Problem> {
+async fn admit(request: &ServiceRequest, api: &Api) -> Result<(Principal, Option<KeyHash>), Problem> {
     let hosts = &api.site().hosts;
     require_known_host(request.request(), hosts)?;
-    let principal = auth::admit(request, api).await?;
+    let admitted = auth::admit(request, api).await?;
     if request.method().is_safe() {
-        return Ok(principal);
+        return Ok(admitted);
     }
     require_own_origin(request.request(), hosts)?;
     if let Some(condition) = unsupported_condition(request) {
@@ -125,7 +126,7 @@ async fn admit(request: &ServiceRequest, api: &Api) -> Result<Principal, Problem
     match require_json(request.request()) {
         // Where there is no such call, that is the problem.
         Err(problem) if is_call(request) => Err(problem),
-        Ok(()) | Err(_) => Ok(principal),
+        Ok(()) | Err(_) => Ok(admitted),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
-use earmark_application::{Ids, Principal, is_correlation_id};
+use earmark_application::{Ids, KeyHash, Principal, is_correlation_id};
 use uuid::Uuid;
 
 /// The header of a request's id, in requests and responses.
@@ -17,6 +17,8 @@ pub(crate) struct RequestContext {
     pub(crate) id: Arc<str>,
     /// Who asks.
     pub(crate) principal: Principal,
+    /// The key that it has shown, to be asked for again while a stream lasts.
+    pub(crate) key: Option<KeyHash>,
 }
 
 impl RequestContext {

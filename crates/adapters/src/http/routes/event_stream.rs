@@ -19,6 +19,7 @@ use tokio::task::consume_budget;
 
 use super::events::{FILTER, event_json, filter, read_page};
 use crate::http::api::Api;
+use crate::http::auth::readmit;
 use crate::http::open_streams::OpenStream;
 use crate::http::request::context::RequestContext;
 use crate::http::request::cursor::Cursor;
@@ -98,7 +99,7 @@ pub(crate) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpR
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Asks buffering proxies to pass events on at once.
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(follow(api, filter, first, open, RequestContext::of(&request).id)))
+        .streaming(follow(api, filter, first, open, RequestContext::of(&request))))
 }
 
 fn follow(
@@ -106,15 +107,20 @@ fn follow(
     filter: EventFilter,
     (mut place, first): (LogPosition, EventPage<EncodedEvent>),
     open: OpenStream,
-    request_id: Arc<str>,
+    context: RequestContext,
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
     stream! {
+        let request_id = Arc::clone(&context.id);
         let mut ended = pin!(open.ended());
         // From before the first page is sent: so it misses nothing that comes meanwhile.
         let mut follower = api.tail().follow();
         yield Ok(Bytes::from(format!("retry: {RETRY_MILLISECONDS}\n\n")));
         let mut catching_up = Some(first);
         while let Some(page) = catching_up.take() {
+            // The key may have been revoked since the page before.
+            if readmit(&context, &api).await.is_err() {
+                return;
+            }
             match frames(&page) {
                 Ok(text) if text.is_empty() => {}
                 Ok(text) => yield Ok(Bytes::from(text)),
@@ -143,6 +149,9 @@ fn follow(
             let mut text = String::new();
             for event in chunk.events.iter().filter(|event| filter.passes(&event.event)) {
                 write_frame(&mut text, event.id.position, event.event.event_type, &event.body);
+            }
+            if readmit(&context, &api).await.is_err() {
+                return;
             }
             if !text.is_empty() {
                 yield Ok(Bytes::from(text));

@@ -22,6 +22,7 @@ use futures::Stream;
 use super::in_flight::{InFlight, Pending};
 use super::lines::{Line, Lines};
 use crate::http::api::Api;
+use crate::http::auth::readmit;
 use crate::http::execution::envelope;
 use crate::http::open_streams::OpenStream;
 use crate::http::openapi::schema;
@@ -127,7 +128,15 @@ fn answers(
                             0
                         }
                     };
-                    in_flight.push(submit(&ordered, line, &context).await, bytes);
+                    // The key may have been revoked since the line before.
+                    let pending = match readmit(&context, &api).await {
+                        Ok(()) => submit(&ordered, line, &context).await,
+                        Err(problem) => {
+                            reading = false;
+                            Pending::Known(problem)
+                        }
+                    };
+                    in_flight.push(pending, bytes);
                 }
                 Step::Line(Ok(None)) => reading = false,
                 Step::Line(Err(error)) => {
