@@ -167,7 +167,7 @@ const HTTP: Layers = Layers {
     module: "http",
     order: &[
         &["consumer_metrics", "delivery_metrics"],
-        &["auth", "metrics", "open_streams", "readiness", "site", "write_health"],
+        &["metrics", "open_streams", "readiness", "site", "write_health"],
         &["connection"],
         &["response"],
         &["proxy_path"],
@@ -178,7 +178,7 @@ const HTTP: Layers = Layers {
         ],
         &["api"],
         &["request"],
-        &["execution"],
+        &["auth", "execution"],
         &["openapi"],
         &["idempotency"],
         &["dashboard"],
