@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use async_trait::async_trait;
+use earmark_adapters::http::ANYBODY;
 use earmark_adapters::memory::MemoryStore;
 use earmark_application::{
     Decide, Decided, Fingerprint, IdempotencyKey, IdempotencyStore, LEASE_SECONDS, LeaseOutcome, LeaseRequest,
-    LeaseToken, Store, StoreError,
+    LeaseToken, Principal, Roles, Store, StoreError,
 };
 use earmark_domain::Scope;
 use jiff::{SignedDuration, Timestamp};
@@ -123,7 +124,10 @@ async fn leased_elsewhere(store: &MemoryStore, key: &str, seconds_ago: i64) -> L
     let now = opening() - SignedDuration::from_secs(seconds_ago);
     let request = LeaseRequest::at(
         now,
-        IdempotencyKey::new(key).expect("a key"),
+        // As a key of everybody: no access key was made.
+        IdempotencyKey::new(key)
+            .expect("a key")
+            .of(&Principal::new(ANYBODY, Roles::ALL)),
         fingerprint(),
         LeaseToken([7; 16]),
     );
