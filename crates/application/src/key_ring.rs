@@ -38,15 +38,6 @@ pub enum NotAdmitted {
     Unavailable(StoreError),
 }
 
-/// How a caller was let in.
-#[derive(Debug, Clone)]
-pub struct Entrance {
-    /// Whom it stands for.
-    pub principal: Principal,
-    /// Whether it had to show nothing, because no key was ever made.
-    pub is_open: bool,
-}
-
 /// What was read, and when.
 #[derive(Debug)]
 struct Read<T> {
@@ -102,25 +93,17 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`NotAdmitted`].
-    pub async fn admit(&self, shown: Option<KeyHash>) -> Result<Entrance, NotAdmitted> {
+    pub async fn admit(&self, shown: Option<KeyHash>) -> Result<Principal, NotAdmitted> {
         let Some(hash) = shown else {
             return if self.is_locked().await? {
                 Err(NotAdmitted::NoKey)
             } else {
-                Ok(Entrance {
-                    principal: self.anybody.clone(),
-                    is_open: true,
-                })
+                Ok(self.anybody.clone())
             };
         };
         let now = self.clock.now();
         let key = self.key(hash).await?.filter(|key| key.is_in_force(now));
-        key.map_or(Err(NotAdmitted::Refused), |key| {
-            Ok(Entrance {
-                principal: key.principal(),
-                is_open: false,
-            })
-        })
+        key.map(|key| key.principal()).ok_or(NotAdmitted::Refused)
     }
 
     /// Forgets what was read, so that what this instance has changed holds at once.

@@ -38,7 +38,7 @@ pub use digest::{
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, is_correlation_id};
-pub use key_ring::{Entrance, KEY_CACHED_FOR, KeyRing, NotAdmitted};
+pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
     Audit, BODY_BEGINNING_BYTES, BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH,

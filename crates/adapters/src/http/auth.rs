@@ -47,13 +47,13 @@ pub(crate) async fn readmit(context: &RequestContext, api: &Api) -> Result<(), P
 }
 
 async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, Problem> {
-    let entrance = api.key_ring().admit(shown).await.map_err(|why| match why {
+    let principal = api.key_ring().admit(shown).await.map_err(|why| match why {
         NotAdmitted::NoKey => Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key"),
         NotAdmitted::Refused => refused(),
         NotAdmitted::Unavailable(error) => Problem::from(&error),
     })?;
-    may(&entrance.principal, Action::Read)?;
-    Ok(entrance.principal)
+    may(&principal, Action::Read)?;
+    Ok(principal)
 }
 
 /// Checks that who asks may do this.

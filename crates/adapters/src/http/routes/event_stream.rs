@@ -118,8 +118,8 @@ fn follow(
         let mut catching_up = Some(first);
         while let Some(page) = catching_up.take() {
             // The key may have been revoked since the page before.
-            if readmit(&context, &api).await.is_err() {
-                return;
+            if let Err(problem) = readmit(&context, &api).await {
+                return log(&api, &request_id, &problem);
             }
             match frames(&page) {
                 Ok(text) if text.is_empty() => {}
@@ -150,8 +150,8 @@ fn follow(
             for event in chunk.events.iter().filter(|event| filter.passes(&event.event)) {
                 write_frame(&mut text, event.id.position, event.event.event_type, &event.body);
             }
-            if readmit(&context, &api).await.is_err() {
-                return;
+            if let Err(problem) = readmit(&context, &api).await {
+                return log(&api, &request_id, &problem);
             }
             if !text.is_empty() {
                 yield Ok(Bytes::from(text));
