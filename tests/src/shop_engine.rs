@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use earmark_application::{
     Answer, CommandError, Engine, EngineSettings, Envelope, NoMeter, Principal, ProductJob, ProductWork, Roles,
@@ -46,6 +47,8 @@ impl ShopEngine {
     pub fn with_worklist(shop: Shop, worklist: Arc<dyn Worklist>) -> Self {
         let (clock, meter) = (shop.clock.clone(), Arc::new(NoMeter));
         let settings = EngineSettings {
+            // A machine that stands still for seconds is no fault of the code that is tried.
+            answer_timeout: Duration::from_secs(60),
             promising: shop.promising,
             ..EngineSettings::default()
         };

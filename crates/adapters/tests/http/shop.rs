@@ -115,6 +115,8 @@ impl Shop {
             lanes: 2,
             queue: 64,
             group: 16,
+            // A machine that stands still for seconds is no fault of the code that is tried.
+            answer_timeout: Duration::from_secs(60),
             promising: PROMISING,
             ..EngineSettings::default()
         };
