@@ -125,11 +125,7 @@ fn every_crate_and_every_adapter_has_layers() {
 #[test]
 fn no_two_files_of_a_crate_need_each_other() {
     let folders: BTreeSet<&str> = module_layers::LAYERS.iter().map(|layers| layers.folder).collect();
-    assert_none(
-        folders
-            .into_iter()
-            .flat_map(|folder| graph_of(folder).cycles()),
-    );
+    assert_none(folders.into_iter().flat_map(|folder| graph_of(folder).cycles()));
 }
 
 #[test]
@@ -137,9 +133,7 @@ fn the_modules_of_a_crate_stand_in_layers() {
     // A graph is dear, and each adapter stands in the folder of all.
     let mut graphs = BTreeMap::new();
     for layers in module_layers::LAYERS {
-        let graph = graphs
-            .entry(layers.folder)
-            .or_insert_with(|| graph_of(layers.folder));
+        let graph = graphs.entry(layers.folder).or_insert_with(|| graph_of(layers.folder));
         let violations = graph.check(layers);
         let found: Vec<String> = violations.iter().map(ToString::to_string).collect();
         assert!(

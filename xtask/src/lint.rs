@@ -6,7 +6,8 @@ use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
-const ADAPTERS: [&str; 13] = [
+const ADAPTERS: [&str; 14] = [
+    "access_key",
     "http",
     "files",
     "messages",

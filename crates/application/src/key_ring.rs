@@ -106,6 +106,19 @@ impl KeyRing {
         key.map(|key| key.principal()).ok_or(NotAdmitted::Refused)
     }
 
+    /// Whether such a caller was let in when it was last asked for: to say so costs no look into the store.
+    #[must_use]
+    pub fn has_admitted(&self, shown: Option<KeyHash>) -> bool {
+        let Some(hash) = shown else {
+            let cached = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody has asked yet: the first is as good as any.
+            return !cached.as_ref().is_some_and(|read| read.value);
+        };
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = known.get(&hash).and_then(|read| read.value.as_ref());
+        key.is_some_and(|key| key.is_in_force(self.clock.now()))
+    }
+
     /// Forgets what was read, so that what this instance has changed holds at once.
     pub fn forget(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();

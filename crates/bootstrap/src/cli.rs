@@ -246,39 +246,30 @@ Exit codes: 0 the schema is up to date; 1 it is not (--check), or a migration fa
     },
     /// Show the settings in force, each with its source; secrets are masked
     #[command(after_help = "\
-store.url                    sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, memory:
-store.connections            connections to PostgreSQL, or readers of SQLite by key
-store.migrate                true, false: bring the schema up to date at the start
-http.listen                  HOST:PORT; port 0 picks a free one
-http.hosts                   host names it answers to, besides localhost and addresses; * for every name
-http.base_path               the path that a proxy puts before those of the service, as in /shop
-events.urls                  who is told of events: nats://HOST:PORT/STREAM, redis://HOST, https://HOST/PATH, log:
-events.after_refusal         wait, follow: events of a product behind one that a subscriber does not take
-events.webhook_secrets       whsec_…: what webhooks are signed with; two while one is changed
-events.webhook_networks      hosts and networks of the own network that webhooks may reach, as in 10.0.0.0/8
-events.webhook_parallel      requests to webhooks that are under way at once
-commands.urls                where commands come from as messages: nats://HOST:PORT/STREAM, redis://HOST
-mail.url                     where digests for the buyers go: smtp://USER:PASSWORD@HOST:PORT, smtps://…, log:
-mail.from                    who sends them, as in Earmark <earmark@shop.example>
-mail.to                      who gets them; commas separate several
-mail.every_seconds           1 to 86400: one digest in so many seconds at most
-promising.overdue_grace_days 0 to 3650: after so many days an overdue batch is not offered any more; off: it always is
-promising.time_zone          whose day it is: a name of the IANA database, as in Europe/Vienna
-promising.improve            off, at_risk, all: which lines move to better stock when there is some
-log.format                   auto, pretty, json
-log.level                    error, warn, info, debug, trace, off, or a list as in RUST_LOG
-engine.threads               1 to 256: threads that run the engine; half the processors by default
-engine.lanes                 groups of commands that are stored side by side
-engine.queue                 commands that may wait in a lane
-engine.queue_timeout_ms      0 to 60000: how long a command waits for a place in a full queue
-engine.group                 commands that share a transaction
+A setting comes from the defaults, from earmark.toml or the file of --config, from the environment, and from flags; each
+outranks those before it. In the environment EARMARK__STORE__URL is store.url, and commas separate the parts of a list.
+
+store       where the books are
+http        where the service listens, and by which names it is called
+limits      what clients may take
+events      who is told of events
+commands    where commands come from as messages
+mail        who hears of shortages
+promising   the shop's rules of promises
+log         what is logged
+engine      how commands are run
 
 Examples:
   earmark settings
+  earmark settings --explain
   EARMARK__HTTP__LISTEN=127.0.0.1:9000 earmark settings
 
 Exit codes: 0 success; 2 a setting is wrong.")]
-    Settings,
+    Settings {
+        /// Say of each setting what it is for and what is allowed, instead of its value
+        #[arg(long)]
+        explain: bool,
+    },
     /// Print the OpenAPI document of the service
     #[command(after_help = "\
 Examples:
@@ -298,10 +289,8 @@ Exit codes: 0 success; 1 the document could not be written.")]
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
-    use config::Map;
 
     use super::*;
-    use crate::settings::Settings;
 
     /// The most lines of a manual page that fits one screen.
     const SCREEN_LINES: usize = 50;
@@ -328,22 +317,6 @@ mod tests {
                 page.lines().count()
             );
             assert!(page.contains("Examples:") && page.contains("Exit codes:"), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn the_manual_page_of_settings_explains_every_setting() {
-        let layers = Layers {
-            environment: Some(Map::new()),
-            ..Layers::default()
-        };
-        let settings = Settings::read(layers).expect("the defaults");
-        let page = manual_page(Some("settings"));
-        for setting in settings.list {
-            let explained = page
-                .lines()
-                .any(|line| line.split_whitespace().next() == Some(setting.name));
-            assert!(explained, "{} is not explained", setting.name);
         }
     }
 

@@ -76,7 +76,7 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
         Command::Backup { file, replace } => backup::back_up(settings, &file, replace).await,
         Command::Restore { file } => backup::restore(settings, &file).await,
         Command::Migrate { check, without_log } => migrate::run(settings, check, without_log).await,
-        Command::Settings => settings::run(settings),
+        Command::Settings { explain } => settings::run(settings, explain),
         Command::Openapi => openapi::run(),
         Command::Asyncapi => asyncapi::run(),
     }

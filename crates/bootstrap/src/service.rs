@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use earmark_adapters::http::{self, About, Api, Metrics, Readiness, Site};
+use earmark_adapters::http::{self, About, Api, Limits, Metrics, Readiness, Site};
 use earmark_application::{ConsumerMeter, KeyRing, Principal, Roles};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,7 +23,7 @@ use crate::digests::Mailing;
 use crate::failure::{EXIT_INTERRUPTED, Failure};
 use crate::publishers::Subscribers;
 use crate::relays::Relays;
-use crate::settings::Listen;
+use crate::settings::{LimitSettings, Listen};
 use crate::signals::{Sender, Signals};
 use crate::{asyncapi, open_files, output};
 
@@ -68,6 +68,7 @@ pub(crate) struct Service {
     pub(crate) listener: TcpListener,
     pub(crate) signals: Signals,
     pub(crate) site: Site,
+    pub(crate) limits: LimitSettings,
     pub(crate) subscribers: Subscribers,
     pub(crate) sources: Vec<Source>,
     pub(crate) mailing: Mailing,
@@ -88,6 +89,7 @@ impl Service {
             listener,
             mut signals,
             site,
+            limits,
             subscribers,
             sources,
             mailing,
@@ -99,9 +101,11 @@ impl Service {
         // Before anybody is served: the first shortage is told, too.
         let digests = mailing.begin(&app, Arc::clone(&deliveries) as _).await?;
         let messages: Arc<dyn ConsumerMeter> = Arc::new(metrics.consumers());
-        let api = api(&app, metrics, readiness.clone(), site);
+        let api = api(&app, metrics, readiness.clone(), site, limits.requests);
         let path = api.base_path().to_owned();
-        let server = http::serve(listener, &api, open_files::raise_limit()).map_err(failed)?;
+        let room = open_files::raise_limit();
+        let connections = limits.connections.map_or(room, |most| most.min(room));
+        let server = http::serve(listener, &api, connections).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
         let mut jobs = BackgroundJobs::start(&app);
@@ -172,7 +176,7 @@ impl Service {
     }
 }
 
-fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Arc<Api> {
+fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site, limits: Limits) -> Arc<Api> {
     let ports = http::Ports {
         views: Arc::clone(&app.ports.views),
         events: Arc::clone(&app.ports.events),
@@ -197,7 +201,15 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site) -> Ar
         promising: app.promising,
         asyncapi: asyncapi::document,
     };
-    Arc::new(Api::new(app.engine.clone(), ports, metrics, readiness, site, about))
+    Arc::new(Api::new(
+        app.engine.clone(),
+        ports,
+        metrics,
+        readiness,
+        site,
+        limits,
+        about,
+    ))
 }
 
 /// Runs both phases of the drain: first the server and the consumers, then the engine.

@@ -169,8 +169,8 @@ const HTTP: Layers = Layers {
         &["consumer_metrics", "delivery_metrics"],
         &["metrics", "open_streams", "readiness", "site", "write_health"],
         &["connection"],
-        &["response"],
-        &["proxy_path"],
+        &["headers", "response"],
+        &["cors", "limits", "proxy_path"],
         &[
             "idempotency::in_flight",
             "idempotency::key_queue",

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use earmark_adapters::access_key::KeyText;
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Client, Desk, Documented, in_time, until};
+use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -270,6 +272,43 @@ async fn a_stream_ends_when_its_key_is_revoked(desk: Desk) {
     assert!(!after.contains("PO-2"), "{after}");
 }
 
+/// Strangers cost the service little, and those who have a key nothing.
+async fn ten_thousand_guesses_change_nothing_and_are_limited(desk: Desk) {
+    const GUESSES: u64 = 10_000;
+    let admin = administrator(&desk).await;
+    let _ = admin.get("/v1/products").await.answers(200);
+    let names = async || {
+        let keys = admin.get("/v1/keys").await.answers(200)["items"].clone();
+        let keys = keys.as_array().expect("keys").iter();
+        keys.map(|key| (key["name"].clone(), key["revoked_at"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let before = names().await;
+    let guess = |number: u64| {
+        // It has the form of a key: what has not is refused at a glance.
+        let mut secret = [7; 32];
+        secret[..8].copy_from_slice(&number.to_le_bytes());
+        let stranger = desk.with_key(KeyText::new(secret).expose());
+        async move { stranger.get("/v1/products").await.status }
+    };
+    let guessing = stream::iter((0..GUESSES).map(guess)).buffer_unordered(32);
+    let watching = async {
+        loop {
+            let _ = admin.get("/v1/products").await.answers(200);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let statuses: Vec<u16> = tokio::select! {
+        statuses = guessing.collect() => statuses,
+        never = watching => never,
+    };
+    let refused = statuses.iter().filter(|status| **status == 401).count();
+    let limited = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!(refused + limited, statuses.len());
+    assert!(limited > refused, "{refused} were looked up, and {limited} were not");
+    assert_eq!(names().await, before);
+}
+
 /// What a principal with a role may call, by the table of the manual.
 fn table() -> BTreeMap<String, BTreeSet<&'static str>> {
     let manual = include_str!("../../../docs/guide/access.md");
@@ -337,4 +376,5 @@ on_each_database! {
     every_call_is_allowed_or_refused_as_the_table_says,
     a_revoked_key_is_dead_at_every_instance_within_a_second,
     a_stream_ends_when_its_key_is_revoked,
+    ten_thousand_guesses_change_nothing_and_are_limited,
 }

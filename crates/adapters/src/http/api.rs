@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::idempotency::in_flight::KeyedCalls;
+use super::limits::{BodyTime, Limiter, Limits};
 use super::metrics::Metrics;
 use super::open_streams::OpenStreams;
 use super::readiness::Readiness;
@@ -22,16 +23,9 @@ use super::response::problem::Problem;
 use super::site::Site;
 use super::write_health::WriteHealth;
 
-/// The most event streams that are open at a time. What is new is read once for all of them, so each costs a connection
-/// and what it sends.
-const MAX_EVENT_STREAMS: usize = 2_048;
-
 /// For how long an event stream keeps its place when all are taken: so that clients that are too many do not spend their
 /// time on connecting.
 const EVENT_STREAM_KEPT_FOR: Duration = Duration::from_secs(60);
-
-/// The most bulk streams that are open at a time: a few fill the engine, and each may hold a megabyte.
-const MAX_BULK_STREAMS: usize = 64;
 
 /// What runs.
 #[derive(Debug, Clone)]
@@ -87,6 +81,8 @@ pub struct Api {
     write_health: WriteHealth,
     outages: OutageLog,
     site: Site,
+    limits: Limits,
+    limiter: Limiter,
     about: About,
 }
 
@@ -107,23 +103,26 @@ impl Api {
         metrics: Arc<Metrics>,
         readiness: Readiness,
         site: Site,
+        limits: Limits,
         about: About,
     ) -> Self {
         Self {
+            limiter: Limiter::new(&limits, &ports.clock),
             engine,
             ports,
             keyed_calls: KeyedCalls::default(),
             event_streams: OpenStreams::new(
-                MAX_EVENT_STREAMS,
+                limits.event_streams.get(),
                 EVENT_STREAM_KEPT_FOR,
                 metrics.event_streams().clone(),
             ),
-            bulk_streams: OpenStreams::new(MAX_BULK_STREAMS, Duration::MAX, metrics.bulk_streams().clone()),
+            bulk_streams: OpenStreams::new(limits.bulk_streams.get(), Duration::MAX, metrics.bulk_streams().clone()),
             metrics,
             readiness,
             write_health: WriteHealth::default(),
             outages: OutageLog::default(),
             site,
+            limits,
             about,
         }
     }
@@ -138,6 +137,24 @@ impl Api {
 
     pub(super) fn clock(&self) -> &dyn Clock {
         &*self.ports.clock
+    }
+
+    /// How long the body of a call may take to arrive.
+    pub(super) fn body_time(&self) -> BodyTime<'_> {
+        BodyTime {
+            clock: self.clock(),
+            limit: self.limits.body,
+        }
+    }
+
+    /// What clients may take.
+    pub(super) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The requests of this process, counted by caller.
+    pub(super) const fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     pub(super) fn shared_clock(&self) -> Arc<dyn Clock> {

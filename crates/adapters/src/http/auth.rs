@@ -30,12 +30,23 @@ pub const ANYBODY: &str = "http";
 /// # Errors
 /// A problem when it shows no key and has to, or one that opens nothing.
 pub(crate) async fn admit(request: &ServiceRequest, api: &Api) -> Result<(Principal, Option<KeyHash>), Problem> {
-    if request.path().starts_with(PROBES) {
+    if is_probe(request) {
         return Ok((PROBER.clone(), None));
     }
-    let shown = key_of(request)?;
+    let shown = key_of(request);
+    // Before the key is looked up: what strangers guess must not be work for the store.
+    let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
+    if !is_known {
+        api.limiter().count_unknown(request)?;
+    }
+    let shown = shown?;
     let principal = principal_of(shown, api).await?;
     Ok((principal, shown))
+}
+
+/// Whether a request asks no more than whether the service lives: it wants no key, and is not counted.
+pub(crate) fn is_probe(request: &ServiceRequest) -> bool {
+    request.path().starts_with(PROBES)
 }
 
 /// Checks that who has begun a stream is still let in: the key may have been revoked since.

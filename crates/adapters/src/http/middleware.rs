@@ -19,7 +19,8 @@ use super::proxy_path;
 use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
 use super::request::origin::{require_json, require_known_host, require_own_origin};
 use super::response::problem::Problem;
-use super::{auth, idempotency};
+use super::response::rate_limit::RateLimit;
+use super::{auth, cors, headers, idempotency};
 
 /// The route that requests to no route are counted under.
 const UNMATCHED: &str = "unmatched";
@@ -63,13 +64,21 @@ pub(super) async fn wrap(
     }
     // At the level of debug: a span for every request would cost more than reading the request.
     let span = tracing::debug_span!("request", %method, request_id = %id);
-    let mut response = match admit(&request, &api).await {
-        Err(problem) => request.error_response(problem).map_into_boxed_body(),
-        Ok((principal, key)) => {
+    let origins = &api.site().cors_origins;
+    let listed_origin = cors::listed_origin(&request, origins);
+    let mut left = None;
+    let admitted = match cors::preflight(&request, listed_origin.as_ref()) {
+        Some(answer) => Err(answer),
+        None => admit(&request, &api).await.map_err(|problem| problem.error_response()),
+    };
+    let mut response = match admitted {
+        Err(answer) => request.into_response(answer),
+        Ok(admitted) => {
+            left = admitted.left;
             let context = RequestContext {
                 id: id.clone(),
-                principal,
-                key,
+                principal: admitted.principal,
+                key: admitted.key,
             };
             request.extensions_mut().insert(context);
             let served = idempotency::middleware::serve(request, next);
@@ -92,7 +101,11 @@ pub(super) async fn wrap(
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID.clone(), id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers::protect(headers);
+    cors::show(headers, origins, listed_origin);
+    if let Some(left) = left {
+        left.show(headers);
+    }
     if let Some(connection) = in_use {
         // What is written without an end keeps it in use.
         connection.set(response.response().body().size() == BodySize::Stream);
@@ -107,15 +120,30 @@ pub(super) async fn wrap(
     Ok(response)
 }
 
-/// Checks what has to hold before a request reaches its route. Returns whom it stands for, and by which key.
+/// Whom a request stands for.
+struct Admitted {
+    principal: Principal,
+    /// The key that it has shown.
+    key: Option<KeyHash>,
+    /// What is left to its sender; `None`: it may ask as often as it likes.
+    left: Option<RateLimit>,
+}
+
+/// Checks what has to hold before a request reaches its route.
 ///
 /// # Errors
-/// A problem for a request of another site, without a key that opens the service, or with a condition or a media type that
-/// is not supported.
-async fn admit(request: &ServiceRequest, api: &Api) -> Result<(Principal, Option<KeyHash>), Problem> {
+/// A problem for a request of another site, without a key that opens the service, of somebody who asks too often, or with a
+/// condition or a media type that is not supported.
+async fn admit(request: &ServiceRequest, api: &Api) -> Result<Admitted, Problem> {
     let hosts = &api.site().hosts;
     require_known_host(request.request(), hosts)?;
-    let admitted = auth::admit(request, api).await?;
+    let (principal, key) = auth::admit(request, api).await?;
+    let left = if auth::is_probe(request) {
+        None
+    } else {
+        api.limiter().count(request, &principal, key.as_ref())?
+    };
+    let admitted = Admitted { principal, key, left };
     if request.method().is_safe() {
         return Ok(admitted);
     }

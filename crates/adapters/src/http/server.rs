@@ -19,10 +19,6 @@ use super::api::Api;
 use super::app::app;
 use super::connection::{Connection, Connections};
 
-/// How long a client may take to send the head of a request. Heads are a few hundred bytes; a client that needs longer
-/// only occupies a connection.
-const CLIENT_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How long an idle connection is kept: longer than the minute for which proxies keep theirs. So the proxy closes it,
 /// and no request meets a connection that is about to be closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -53,6 +49,7 @@ pub fn serve(listener: TcpListener, api: &Arc<Api>, connections: NonZeroUsize) -
     let per_worker = (connections.get() / workers).clamp(1, MAX_CONNECTIONS_PER_WORKER);
     let readiness = api.readiness().clone();
     let open = Connections::new(api.shared_clock(), readiness.clone(), per_worker * workers);
+    let head = api.limits().head;
     let (api, open) = (Arc::clone(api), Arc::new(open));
     let service = move || {
         let readiness = readiness.clone();
@@ -62,7 +59,7 @@ pub fn serve(listener: TcpListener, api: &Arc<Api>, connections: NonZeroUsize) -
                 async move { readiness.closing().await }
             })
             .keep_alive(KEEP_ALIVE)
-            .client_request_timeout(CLIENT_REQUEST_TIMEOUT)
+            .client_request_timeout(head)
             .client_disconnect_timeout(CLIENT_DISCONNECT_TIMEOUT)
             .on_connect_ext(|connection: &Connection<TcpStream>, data: &mut Extensions| {
                 data.insert(connection.in_use());

@@ -11,6 +11,8 @@ pub struct Site {
     pub hosts: Hosts,
     /// The path that a proxy puts before those of the service.
     pub base_path: BasePath,
+    /// The origins whose pages may read.
+    pub cors_origins: CorsOrigins,
 }
 
 /// The host names that the service answers to, besides `localhost`, the names below it, and IP addresses.
@@ -116,6 +118,43 @@ impl FromStr for Hosts {
         Ok(Self(Names::Only(
             names.iter().map(|name| name.to_ascii_lowercase()).collect(),
         )))
+    }
+}
+
+/// The origins whose pages may read answers in a browser, such as `https://dashboard.example`; by default none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CorsOrigins(Vec<String>);
+
+impl CorsOrigins {
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an origin, as a browser sends it, is one of them.
+    pub(crate) fn list(&self, origin: &str) -> bool {
+        self.0.iter().any(|listed| listed == origin)
+    }
+}
+
+impl FromStr for CorsOrigins {
+    type Err = String;
+
+    /// Reads origins, separated by commas.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        let lower = origins.map(|origin| {
+            let authority = origin
+                .strip_prefix("https://")
+                .or_else(|| origin.strip_prefix("http://"));
+            let is_origin = authority.is_some_and(|authority| host_of(authority).is_some());
+            is_origin.then(|| origin.to_ascii_lowercase())
+        });
+        lower.collect::<Option<_>>().map(Self).ok_or_else(|| {
+            "origins are allowed, each with its scheme and without a path, as in \
+             https://dashboard.example,http://localhost:3000"
+                .to_owned()
+        })
     }
 }
 
@@ -228,6 +267,28 @@ mod tests {
         assert!(hosts("shop.example").list("Shop.Example"));
         assert!(!hosts("shop.example").list("shop.example:9000"));
         assert!(!hosts("*").list("evil.example"));
+    }
+
+    #[test]
+    fn an_origin_has_a_scheme_and_no_path() {
+        let origins: CorsOrigins = "https://Dashboard.example, http://localhost:3000"
+            .parse()
+            .expect("origins");
+        assert!(origins.list("https://dashboard.example") && origins.list("http://localhost:3000"));
+        for foreign in ["http://dashboard.example", "https://dashboard.example:8443", "null", ""] {
+            assert!(!origins.list(foreign), "{foreign}");
+        }
+        for bad in [
+            "*",
+            "dashboard.example",
+            "https://a.example/",
+            "https://",
+            "ftp://a.example",
+            "null",
+        ] {
+            assert!(bad.parse::<CorsOrigins>().is_err(), "{bad}");
+        }
+        assert!("".parse::<CorsOrigins>().expect("none").is_empty());
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod conditions;
 mod document;
 mod holds;
 mod idempotency_keys;
+mod limits;
+mod other_origins;
 mod previews;
 mod quotes;
 mod shop;

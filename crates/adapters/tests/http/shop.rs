@@ -13,7 +13,7 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::Bytes;
 use async_trait::async_trait;
-use earmark_adapters::http::{ANYBODY, About, Api, Metrics, Ports, Readiness, Site, app};
+use earmark_adapters::http::{ANYBODY, About, Api, Limits, Metrics, Ports, Readiness, Site, app};
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::wire::event_body;
@@ -92,13 +92,19 @@ impl Shop {
         store: Arc<dyn Store>,
         idempotency: Arc<dyn IdempotencyStore>,
     ) -> Self {
-        Self::made(reads, store, idempotency, Site::default()).await
+        Self::made(reads, store, idempotency, Site::default(), Limits::default()).await
     }
 
     /// A shop with an empty store, which clients reach in another way.
     pub(crate) async fn at(site: Site) -> Self {
         let store = Arc::new(MemoryStore::new());
-        Self::made((*store).clone(), store.clone(), store, site).await
+        Self::made((*store).clone(), store.clone(), store, site, Limits::default()).await
+    }
+
+    /// A shop with an empty store, of which clients may take so much.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self::made((*store).clone(), store.clone(), store, Site::default(), limits).await
     }
 
     async fn made(
@@ -106,6 +112,7 @@ impl Shop {
         store: Arc<dyn Store>,
         idempotency: Arc<dyn IdempotencyStore>,
         site: Site,
+        limits: Limits,
     ) -> Self {
         let manual_clock = Arc::new(ManualClock::at_opening());
         let clock: Arc<dyn Clock> = manual_clock.clone();
@@ -153,7 +160,7 @@ impl Shop {
             clock,
             ids: Arc::new(RandomIds),
         };
-        let api = Api::new(engine, ports, metrics, readiness.clone(), site, about);
+        let api = Api::new(engine, ports, metrics, readiness.clone(), site, limits, about);
         Self {
             api: Arc::new(api),
             clock: manual_clock,

@@ -98,6 +98,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         listener,
         signals,
         site: settings.http.site.clone(),
+        limits: settings.limits,
         subscribers,
         sources: Vec::new(),
         // The buyers do not hear of what is made up.

@@ -7,13 +7,21 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 26] = [
+pub(super) const NAMES: [&str; 34] = [
     "store.url",
     "store.connections",
     "store.migrate",
     "http.listen",
     "http.hosts",
     "http.base_path",
+    "http.cors_origins",
+    "limits.requests_per_second",
+    "limits.unknown_per_second",
+    "limits.connections",
+    "limits.head_seconds",
+    "limits.body_seconds",
+    "limits.bulk_streams",
+    "limits.event_streams",
     "events.urls",
     "events.after_refusal",
     "events.webhook_secrets",
@@ -38,11 +46,18 @@ pub(super) const NAMES: [&str; 26] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 15] = [
+pub(super) const DEFAULTS: [(&str, &str); 22] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
     ("http.base_path", "/"),
+    ("http.cors_origins", ""),
+    ("limits.requests_per_second", "off"),
+    ("limits.unknown_per_second", "100"),
+    ("limits.head_seconds", "10"),
+    ("limits.body_seconds", "30"),
+    ("limits.bulk_streams", "64"),
+    ("limits.event_streams", "2048"),
     ("events.urls", ""),
     ("events.after_refusal", "wait"),
     ("events.webhook_parallel", "256"),

@@ -1,12 +1,10 @@
 //! The settings in force: the merged layers, parsed.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
-use earmark_adapters::http::{BasePath, Hosts, Site};
+use earmark_adapters::http::{BasePath, CorsOrigins, Hosts, Site};
 use earmark_adapters::mail::{Mailbox, SmtpServer};
 use earmark_application::{AfterRefusal, EngineSettings};
 use earmark_domain::{Calendar, Promising};
@@ -14,8 +12,10 @@ use earmark_domain::{Calendar, Promising};
 use super::catalogue::NAMES;
 use super::error::SettingsError;
 use super::layers::Layers;
+use super::limits::LimitSettings;
 use super::mail::{Interval, MailUrl, Recipients, Sender};
-use super::secrets::{MASK, Secret, masked, refused};
+use super::merged_values::MergedValues;
+use super::secrets::{MASK, Secret, masked};
 use super::sink_url::{SinkKind, SinkUrl};
 use super::source::{Source, Sourced};
 use super::source_url::{SourceKind, SourceUrl};
@@ -31,6 +31,7 @@ use super::values::{
 pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) http: HttpSettings,
+    pub(crate) limits: LimitSettings,
     pub(crate) events: EventSettings,
     pub(crate) commands: CommandSettings,
     pub(crate) mail: MailSettings,
@@ -194,6 +195,7 @@ fn computed_default(name: &str) -> String {
         "engine.group" => engine.group.to_string(),
         "events.webhook_secrets" | "events.webhook_networks" | "mail.from" | "mail.to" => "(none)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
+        "limits.connections" => "(by the limit on open files)".to_owned(),
         _ => "(by adapter)".to_owned(),
     }
 }
@@ -218,7 +220,7 @@ impl Settings {
                 origin: sourced.source.clone(),
             });
         }
-        let values = Values(values);
+        let values = MergedValues::of(values);
         Ok(Self {
             store: StoreSettings {
                 url: values.required("store.url")?,
@@ -230,8 +232,10 @@ impl Settings {
                 site: Site {
                     hosts: values.list::<Hosts>("http.hosts")?.unwrap_or_default(),
                     base_path: values.required::<BasePath>("http.base_path")?,
+                    cors_origins: values.list::<CorsOrigins>("http.cors_origins")?.unwrap_or_default(),
                 },
             },
+            limits: LimitSettings::of(&values)?,
             events: EventSettings {
                 sinks: values
                     .list::<ListedUrls<SinkKind>>("events.urls")?
@@ -248,7 +252,7 @@ impl Settings {
                     .unwrap_or_default()
                     .0,
             },
-            mail: values.mail()?,
+            mail: mail(&values)?,
             log: LogSettings {
                 format: values.required("log.format")?,
                 level: values.required("log.level")?,
@@ -271,74 +275,29 @@ impl Settings {
             },
             list: NAMES
                 .into_iter()
-                .map(|name| ListedSetting::new(name, values.0.get(name)))
+                .map(|name| ListedSetting::new(name, values.get(name)))
                 .collect(),
         })
     }
 }
 
-/// The merged values by name, not yet parsed.
-struct Values(BTreeMap<String, Sourced>);
-
-impl Values {
-    fn optional<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<Option<T>, SettingsError> {
-        self.parsed(name, Sourced::text)
-    }
-
-    /// A setting that is a list.
-    fn list<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<Option<T>, SettingsError> {
-        self.parsed(name, Sourced::list_text)
-    }
-
-    fn parsed<T: FromStr<Err = String>>(
-        &self,
-        name: &'static str,
-        text: impl FnOnce(&Sourced) -> Option<String>,
-    ) -> Result<Option<T>, SettingsError> {
-        let Some(sourced) = self.0.get(name) else {
-            return Ok(None);
-        };
-        let wrong = |given: String, allowed| SettingsError::Wrong {
-            name,
-            origin: sourced.source.clone(),
-            given,
-            allowed,
-        };
-        let text = text(sourced).ok_or_else(|| wrong("a list".to_owned(), "a single value is allowed".to_owned()))?;
-        text.parse()
-            .map(Some)
-            .map_err(|allowed| wrong(refused(name, &text), allowed))
-    }
-
-    /// A setting with a default in the catalogue.
-    fn required<T: FromStr<Err = String>>(&self, name: &'static str) -> Result<T, SettingsError> {
-        Ok(self
-            .optional(name)?
-            .expect("a required setting has a default in the catalogue"))
-    }
-
-    /// How digests leave. A mail server needs to know from whom and to whom.
-    fn mail(&self) -> Result<MailSettings, SettingsError> {
-        const WHY: &str = "mail.url names a mail server";
-        let missing = |name| SettingsError::Missing { name, why: WHY };
-        let from = self.optional::<Sender>("mail.from")?;
-        let to = self.list::<Recipients>("mail.to")?.unwrap_or_default().0;
-        let transport = match self.required::<MailUrl>("mail.url")? {
-            MailUrl::Log => MailTransport::Log,
-            MailUrl::Smtp(_) if to.is_empty() => return Err(missing("mail.to")),
-            MailUrl::Smtp(server) => MailTransport::Smtp {
-                server,
-                from: from.ok_or_else(|| missing("mail.from"))?.0,
-                to,
-            },
-        };
-        Ok(MailSettings {
-            transport,
-            every: self.required::<Interval>("mail.every_seconds")?.0,
-        })
-    }
-
-    fn count(&self, name: &'static str) -> Result<Option<NonZeroUsize>, SettingsError> {
-        Ok(self.optional::<Count<MAX_COUNT>>(name)?.map(|count| count.0))
-    }
+/// How digests leave. A mail server needs to know from whom and to whom.
+fn mail(values: &MergedValues) -> Result<MailSettings, SettingsError> {
+    const WHY: &str = "mail.url names a mail server";
+    let missing = |name| SettingsError::Missing { name, why: WHY };
+    let from = values.optional::<Sender>("mail.from")?;
+    let to = values.list::<Recipients>("mail.to")?.unwrap_or_default().0;
+    let transport = match values.required::<MailUrl>("mail.url")? {
+        MailUrl::Log => MailTransport::Log,
+        MailUrl::Smtp(_) if to.is_empty() => return Err(missing("mail.to")),
+        MailUrl::Smtp(server) => MailTransport::Smtp {
+            server,
+            from: from.ok_or_else(|| missing("mail.from"))?.0,
+            to,
+        },
+    };
+    Ok(MailSettings {
+        transport,
+        every: values.required::<Interval>("mail.every_seconds")?.0,
+    })
 }

@@ -9,7 +9,10 @@ mod catalogue;
 mod effective;
 mod error;
 mod layers;
+mod limits;
 mod mail;
+mod meanings;
+mod merged_values;
 mod secrets;
 mod sink_url;
 mod source;
@@ -25,6 +28,8 @@ pub(crate) use effective::{
     CommandSettings, EventSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
 };
 pub(crate) use layers::{Flag, Layers};
+pub(crate) use limits::LimitSettings;
+pub(crate) use meanings::MEANINGS;
 pub(crate) use secrets::{Secret, masked, masked_arguments};
 pub(crate) use sink_url::{SinkKind, SinkUrl};
 pub(crate) use source_url::{SourceKind, SourceUrl};

@@ -190,7 +190,9 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
     assert_eq!(
         message,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
-         store.connections, store.migrate, http.listen, http.hosts, http.base_path, events.urls, \
+         store.connections, store.migrate, http.listen, http.hosts, http.base_path, http.cors_origins, \
+         limits.requests_per_second, limits.unknown_per_second, limits.connections, limits.head_seconds, \
+         limits.body_seconds, limits.bulk_streams, limits.event_streams, events.urls, \
          events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \
          commands.urls, mail.url, mail.from, mail.to, mail.every_seconds, promising.overdue_grace_days, \
          promising.time_zone, promising.improve, log.format, log.level, \

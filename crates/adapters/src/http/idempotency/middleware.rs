@@ -154,7 +154,7 @@ async fn read(api: &Api, request: &mut ServiceRequest) -> Result<(IdempotencyKey
     }
     let payload = request.extract::<Payload>().await;
     let payload = payload.map_err(|why| Problem::defect(&why))?;
-    let body = whole_body(api.clock(), request.request(), payload).await?;
+    let body = whole_body(api.body_time(), request.request(), payload).await?;
     Ok((key, body))
 }
 

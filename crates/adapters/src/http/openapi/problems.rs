@@ -22,7 +22,7 @@ const ALWAYS: &[&Kind] = &[
 ];
 
 /// The problems of every operation that wants a key: it is looked up.
-const WITH_ACCESS: &[&Kind] = &[&kinds::UNAUTHORIZED, &kinds::UNAVAILABLE];
+const WITH_ACCESS: &[&Kind] = &[&kinds::UNAUTHORIZED, &kinds::TOO_MANY_REQUESTS, &kinds::UNAVAILABLE];
 
 /// The further problems of an operation that changes something.
 const CHANGE: &[&Kind] = &[

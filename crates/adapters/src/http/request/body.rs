@@ -1,16 +1,14 @@
 //! Bodies: their media type, and the whole body within its bounds of size and time.
 
-use std::time::Duration;
-
 use actix_web::error::PayloadError;
 use actix_web::http::header;
 use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest};
 use bytes::{Bytes, BytesMut};
-use earmark_application::Clock;
 use futures::StreamExt;
 use tokio::task::consume_budget;
 
+use crate::http::limits::BodyTime;
 use crate::http::response::problem::Problem;
 use crate::timeout::timeout;
 use crate::wire::MAX_COMMAND_BYTES;
@@ -27,10 +25,6 @@ pub(crate) const LINES: &[&str] = &[
     "application/jsonl",
     "application/json",
 ];
-
-/// How long a body may take to arrive: 1 MiB over the slowest mobile line. A client that trickles can't hold a
-/// connection for longer.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of a body that is too large is still read, so that the client gets the answer and not a reset connection.
 const MAX_DRAINED_BYTES: usize = 8 * MAX_COMMAND_BYTES;
@@ -66,7 +60,7 @@ pub(crate) fn require_media_type(request: &HttpRequest, allowed: &[&str]) -> Res
 /// # Errors
 /// A problem when it is too large, or does not arrive whole and in time.
 pub(crate) async fn whole_body(
-    clock: &dyn Clock,
+    time: BodyTime<'_>,
     request: &HttpRequest,
     mut payload: Payload,
 ) -> Result<Bytes, Problem> {
@@ -111,8 +105,8 @@ pub(crate) async fn whole_body(
             Ok(body.freeze())
         }
     };
-    timeout(clock, BODY_TIMEOUT, read).await.unwrap_or_else(|| {
-        let detail = "the body did not arrive whole within 30 seconds";
+    timeout(time.clock, time.limit, read).await.unwrap_or_else(|| {
+        let detail = format!("the body did not arrive whole within {} seconds", time.limit.as_secs());
         Err(Problem::new(&kinds::REQUEST_TIMEOUT, detail).closing())
     })
 }

@@ -5,10 +5,10 @@ use std::fmt::Display;
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use bytes::Bytes;
-use earmark_application::Clock;
 
 use super::body::whole_body;
 use super::query::{Query, percent_decoded, true_or_false};
+use crate::http::limits::BodyTime;
 use crate::http::response::problem::Problem;
 use crate::wire::answers::problem::ProblemDocument;
 use crate::wire::reading::faults::Faults;
@@ -84,16 +84,16 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// A problem when it is too large or not whole.
-    pub(crate) async fn body(&self, clock: &dyn Clock, payload: Payload) -> Result<Bytes, Problem> {
-        whole_body(clock, self.request, payload).await
+    pub(crate) async fn body(&self, time: BodyTime<'_>, payload: Payload) -> Result<Bytes, Problem> {
+        whole_body(time, self.request, payload).await
     }
 
     /// The body of a call for which it is optional: an absent body counts as an object without fields.
     ///
     /// # Errors
     /// As [`body`](Self::body).
-    pub(crate) async fn body_if_any(&self, clock: &dyn Clock, payload: Payload) -> Result<Bytes, Problem> {
-        let body = whole_body(clock, self.request, payload).await?;
+    pub(crate) async fn body_if_any(&self, time: BodyTime<'_>, payload: Payload) -> Result<Bytes, Problem> {
+        let body = whole_body(time, self.request, payload).await?;
         if body.is_empty() {
             return Ok(Bytes::from_static(b"{}"));
         }
@@ -104,8 +104,8 @@ impl<'a> Input<'a> {
     ///
     /// # Errors
     /// As [`body`](Self::body), and when it is not JSON.
-    pub(crate) async fn no_body(&mut self, clock: &dyn Clock, payload: Payload) -> Result<Option<()>, Problem> {
-        let body = self.body_if_any(clock, payload).await?;
+    pub(crate) async fn no_body(&mut self, time: BodyTime<'_>, payload: Payload) -> Result<Option<()>, Problem> {
+        let body = self.body_if_any(time, payload).await?;
         let json = json(&body)?;
         Ok(object(&json, "", &mut self.faults, |_, _| Some(())))
     }

@@ -10,6 +10,7 @@ use earmark_application::{CommandError, Forbidden, StoreError};
 use serde_json::Value;
 
 use super::outage_log::OutageLog;
+use super::rate_limit::RateLimit;
 use super::reply::X_EARMARK_PREVIEW;
 use super::status::status;
 use crate::http::site::BasePath;
@@ -50,6 +51,8 @@ pub(crate) struct Problem {
     cause: Option<Box<Cause>>,
     /// Whether it answers a preview.
     preview: bool,
+    /// What the client has asked for too often.
+    rate_limit: Option<RateLimit>,
 }
 
 /// Why the service failed.
@@ -81,6 +84,12 @@ impl Problem {
     /// As the answer to a preview, if it is one.
     pub(crate) const fn of_preview_if(mut self, preview: bool) -> Self {
         self.preview = preview;
+        self
+    }
+
+    /// Because of a limit, of which nothing is left.
+    pub(crate) const fn because_of(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(limit);
         self
     }
 
@@ -167,7 +176,9 @@ impl Problem {
         let mut response = HttpResponseBuilder::new(self.status());
         response.content_type(PROBLEM_JSON);
         let is_in_use = *self.document.kind() == kinds::IDEMPOTENCY_KEY_IN_USE;
-        if self.status() == StatusCode::SERVICE_UNAVAILABLE || is_in_use {
+        if let Some(limit) = self.rate_limit {
+            response.insert_header((header::RETRY_AFTER, limit.more_in));
+        } else if self.status() == StatusCode::SERVICE_UNAVAILABLE || is_in_use {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
         }
         if self.status() == StatusCode::UNAUTHORIZED {
@@ -182,7 +193,11 @@ impl Problem {
         if self.close {
             response.force_close();
         }
-        response.body(self.body())
+        let mut response = response.body(self.body());
+        if let Some(limit) = self.rate_limit {
+            limit.show(response.headers_mut());
+        }
+        response
     }
 }
 
@@ -213,6 +228,7 @@ impl From<ProblemDocument> for Problem {
             close: false,
             cause: None,
             preview: false,
+            rate_limit: None,
         }
     }
 }

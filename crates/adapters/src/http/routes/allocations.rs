@@ -33,7 +33,7 @@ use crate::wire::views::orders::LineJson;
 #[post("/v1/allocations")]
 pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let allocate = object(&json, "", &mut input.faults, orders::allocate);
     let allocate = input.finish(allocate)?;

@@ -41,7 +41,7 @@ use crate::wire::words::BatchStatusJson;
 #[post("/v1/batches")]
 pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let create = object(&json, "", &mut input.faults, create_batch);
     let create = input.finish(create)?;
@@ -139,7 +139,7 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 #[patch("/v1/batches/{reference}")]
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let reference = input.path("reference", Reference::from_str);
@@ -172,7 +172,7 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
 #[post("/v1/batches/{reference}/receipt")]
 pub(crate) async fn receive(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let reference = input.path("reference", Reference::from_str);
@@ -202,7 +202,7 @@ pub(crate) async fn undo_receipt(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let nothing = input.no_body(api.clock(), payload).await?;
+    let nothing = input.no_body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let reference = input.path("reference", Reference::from_str);
     let (reference, ()) = input.finish(reference.zip(nothing))?;
@@ -225,7 +225,7 @@ pub(crate) async fn undo_receipt(
 #[delete("/v1/batches/{reference}")]
 pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let nothing = input.no_body(api.clock(), payload).await?;
+    let nothing = input.no_body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let reference = input.path("reference", Reference::from_str);
     let (reference, ()) = input.finish(reference.zip(nothing))?;

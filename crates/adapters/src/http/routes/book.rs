@@ -93,7 +93,7 @@ fn ok(mut response: actix_web::HttpResponseBuilder) -> HttpResponse {
 #[post("/add_batch")]
 pub(crate) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let batch = object(&json, "", &mut input.faults, batch);
     let batch = input.finish(batch)?;
@@ -121,7 +121,7 @@ pub(crate) async fn add_batch(request: HttpRequest, payload: Payload, api: Data<
 #[post("/allocate")]
 pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let mut input = Input::without_query(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let line = object(&json, "", &mut input.faults, line);
     let line = input.finish(line)?;

@@ -30,7 +30,7 @@ use crate::wire::views::orders::{DispatchedOrderJson, OrderJson};
 #[post("/v1/orders/{order_id}/confirmation")]
 pub(crate) async fn confirm(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
@@ -58,7 +58,7 @@ pub(crate) async fn confirm(request: HttpRequest, payload: Payload, api: Data<Ap
 #[post("/v1/orders/{order_id}/dispatch")]
 pub(crate) async fn dispatch(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
@@ -87,7 +87,7 @@ pub(crate) async fn undo_dispatch(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);

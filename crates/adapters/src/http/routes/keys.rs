@@ -56,7 +56,7 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     require(&request, Action::Keys)?;
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let new = object(&json, "", &mut input.faults, new_key);
     let now = api.now();
@@ -107,7 +107,7 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
 pub(crate) async fn rotate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     require(&request, Action::Keys)?;
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let json = json(&body)?;
     let name = input.path("name", KeyName::new);
     let expires_at = object(&json, "", &mut input.faults, end);
@@ -146,7 +146,7 @@ pub(crate) async fn rotate(request: HttpRequest, payload: Payload, api: Data<Api
 pub(crate) async fn revoke(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     require(&request, Action::Keys)?;
     let (mut input, mode) = Input::of_command(&request);
-    let nothing = input.no_body(api.clock(), payload).await?;
+    let nothing = input.no_body(api.body_time(), payload).await?;
     let name = input.path("name", KeyName::new);
     let (name, ()) = input.finish(name.zip(nothing))?;
     let mut key = find(&api, &name)

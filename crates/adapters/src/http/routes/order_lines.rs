@@ -33,7 +33,7 @@ use crate::wire::views::orders::OrderJson;
 #[patch("/v1/orders/{order_id}/lines/{line_id}")]
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let key = line_key(&mut input);
@@ -60,7 +60,7 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
 #[delete("/v1/orders/{order_id}/lines/{line_id}")]
 pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let nothing = input.no_body(api.clock(), payload).await?;
+    let nothing = input.no_body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let key = line_key(&mut input);
     let (key, ()) = input.finish(key.zip(nothing))?;

@@ -42,7 +42,7 @@ use crate::wire::words::OrderStatusJson;
 #[post("/v1/orders")]
 pub(crate) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let place = object(&json, "", &mut input.faults, place_order);
     let place = input.finish(place)?;
@@ -67,7 +67,7 @@ pub(crate) async fn place(request: HttpRequest, payload: Payload, api: Data<Api>
 #[put("/v1/orders/{order_id}")]
 pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
@@ -95,7 +95,7 @@ pub(crate) async fn replace(request: HttpRequest, payload: Payload, api: Data<Ap
 #[patch("/v1/orders/{order_id}")]
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let order = input.path("order_id", OrderId::from_str);
@@ -211,7 +211,7 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 #[delete("/v1/orders/{order_id}")]
 pub(crate) async fn cancel(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let nothing = input.no_body(api.clock(), payload).await?;
+    let nothing = input.no_body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let order = input.path("order_id", OrderId::from_str);
     let (order, ()) = input.finish(order.zip(nothing))?;

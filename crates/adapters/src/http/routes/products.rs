@@ -90,7 +90,7 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 #[put("/v1/products/{sku}")]
 pub(crate) async fn put(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let json = json(&body)?;
     let sku = input.path("sku", Sku::from_str);
@@ -119,7 +119,7 @@ pub(crate) async fn reallocate(
     api: Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let nothing = input.no_body(api.clock(), payload).await?;
+    let nothing = input.no_body(api.body_time(), payload).await?;
     let condition = IfMatch::of(&request)?;
     let sku = input.path("sku", Sku::from_str);
     let (sku, ()) = input.finish(sku.zip(nothing))?;

@@ -25,7 +25,7 @@ use crate::wire::views::quotes::QuoteJson;
 #[post("/v1/quotes")]
 pub(crate) async fn quote(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let quote = object(&json, "", &mut input.faults, orders::quote);
     let quote = input.finish(quote)?;

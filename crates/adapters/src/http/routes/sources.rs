@@ -116,7 +116,7 @@ async fn decide(
 ) -> Result<HttpResponse, Problem> {
     require(request, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let json = json(&body)?;
     let name = name(&mut input);
     let numbers = object(&json, "", &mut input.faults, numbers);

@@ -125,7 +125,7 @@ pub(crate) async fn skip(request: HttpRequest, payload: Payload, api: Data<Api>)
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
     require(&request, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(&request);
-    let body = input.body(api.clock(), payload).await?;
+    let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
     let name = name(&mut input);
     let enabled = object(&json, "", &mut input.faults, enabled);
@@ -158,7 +158,7 @@ async fn decide(
 ) -> Result<HttpResponse, Problem> {
     require(request, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(request);
-    let body = input.body_if_any(api.clock(), payload).await?;
+    let body = input.body_if_any(api.body_time(), payload).await?;
     let json = json(&body)?;
     let name = name(&mut input);
     let sequences = object(&json, "", &mut input.faults, sequences);

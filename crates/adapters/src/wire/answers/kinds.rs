@@ -58,6 +58,10 @@ kinds! {
     UNAUTHORIZED = "unauthorized", 401, "A key is needed",
         "The request needs `Authorization: Bearer` with an access key, and has none, or one that is unknown, revoked or \
          expired. An administrator makes keys with `earmark keys create`. Nothing has been executed.";
+    TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many requests",
+        "The key of the request has sent more requests within a second than the setting `limits.requests_per_second` lets \
+         it, or its address more without a valid key than `limits.unknown_per_second`. Send it again after the seconds in \
+         `Retry-After`. Nothing has been executed.";
     FORBIDDEN = "forbidden", 403, "Who asks may not",
         "The key of the request does not have the role that `needs` names. Nothing has been executed.",
         [members::NEEDS];

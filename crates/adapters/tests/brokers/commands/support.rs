@@ -128,7 +128,10 @@ impl CommandBroker for NatsServer {
         let client = client.expect("a connection");
         let mut answers = client.subscribe(reply_to.to_owned()).await.expect("it listens");
         // The server listens for what comes back; a flush alone says nothing of what it has read.
-        client.publish(reply_to.to_owned(), "here".into()).await.expect("it is sent");
+        client
+            .publish(reply_to.to_owned(), "here".into())
+            .await
+            .expect("it is sent");
         let here = futures::StreamExt::next(&mut answers).await.expect("it comes back");
         assert_eq!(here.payload, "here");
         act.await;
