@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::access::{AccessKey, KeyHash, Principal};
+use crate::access::{AccessKey, KeyHash, KeyName, Principal};
 use crate::ports::{Clock, Keys};
 use crate::store_error::StoreError;
 
@@ -32,10 +32,31 @@ const USE_NOTED_TO: SignedDuration = SignedDuration::from_secs(60);
 pub enum NotAdmitted {
     /// It shows no key, and keys were made.
     NoKey,
-    /// Its key is unknown, revoked or expired.
-    Refused,
+    /// Its key opens nothing.
+    Refused(RefusedKey),
     /// The store does not say.
     Unavailable(StoreError),
+}
+
+/// Why a key opens nothing. Callers are told no more than that it does; the log of access decisions says why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefusedKey {
+    /// It was never made, or has another secret by now.
+    Unknown,
+    /// It has expired.
+    Expired(KeyName),
+    /// It was revoked.
+    Revoked(KeyName),
+}
+
+impl From<Option<AccessKey>> for RefusedKey {
+    fn from(key: Option<AccessKey>) -> Self {
+        match key {
+            None => Self::Unknown,
+            Some(key) if key.revoked_at.is_some() => Self::Revoked(key.name),
+            Some(key) => Self::Expired(key.name),
+        }
+    }
 }
 
 /// What was read, and when.
@@ -102,8 +123,10 @@ impl KeyRing {
             };
         };
         let now = self.clock.now();
-        let key = self.key(hash).await?.filter(|key| key.is_in_force(now));
-        key.map(|key| key.principal()).ok_or(NotAdmitted::Refused)
+        match self.key(hash).await? {
+            Some(key) if key.is_in_force(now) => Ok(key.principal()),
+            key => Err(NotAdmitted::Refused(key.into())),
+        }
     }
 
     /// Whether such a caller was let in when it was last asked for: to say so costs no look into the store.

@@ -5,6 +5,7 @@
 //! [`EventFeed`], [`Exports`]) and never touch an aggregate.
 
 mod access;
+mod access_recorder;
 mod answer;
 mod background;
 mod backoff;
@@ -23,11 +24,12 @@ mod store_error;
 mod verify;
 
 pub use access::{
-    AccessKey, Action, Forbidden, KeyHash, KeyName, KeyNameError, MAX_KEY_NAME_CHARS, Principal, Role, Roles,
-    UnknownRole, may,
+    AccessDecision, AccessEntry, AccessKey, Action, Caller, EntryId, Forbidden, KeyHash, KeyName, KeyNameError,
+    MAX_KEY_NAME_CHARS, Principal, Role, Roles, UnknownDecision, UnknownRole, may,
 };
+pub use access_recorder::{AccessRecorder, MAX_OPEN_ENTRIES, MAX_OPEN_OF_STRANGERS};
 pub use answer::{Answer, CommandError};
-pub use background::{ProductJob, ProductWork, forget_old_messages, purge_expired_keys};
+pub use background::{ProductJob, ProductWork, forget_old_access_entries, forget_old_messages, purge_expired_keys};
 pub use books::{Books, BooksId, CursorGone, Epoch, EventId, IdentityError, LogPosition};
 pub use consumer::{Consumer, ConsumerPorts, decide_on_dead_messages};
 pub use decision::{Decide, Decided, Undecided};
@@ -38,20 +40,21 @@ pub use digest::{
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
 pub use envelope::{Envelope, is_correlation_id};
-pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted};
+pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
-    Audit, BODY_BEGINNING_BYTES, BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH,
-    DeadLetter, DeadLetterAction, DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits,
-    DeliveryMeter, DueOrder, EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing,
-    Fingerprint, Health, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids,
-    InFlight, InFlightSender, Inbox, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
-    LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS,
-    MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS, Mail, MailError,
-    Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH, Page, Progress,
-    PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES, SourceError,
-    SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, Views,
-    Worklist,
+    ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Audit, BODY_BEGINNING_BYTES,
+    BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH, DeadLetter, DeadLetterAction,
+    DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter, DueOrder,
+    EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health,
+    INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight,
+    InFlightSender, Inbox, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
+    LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
+    MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
+    Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,
+    Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES,
+    SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus,
+    Subscriptions, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AccessKey, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal, Role, Roles, StoreError,
+    AccessEntry, AccessKey, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal, RefusedKey,
+    Role, Roles, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -60,15 +61,21 @@ impl OneKey {
 
 #[async_trait]
 impl Keys for OneKey {
-    async fn add_key(&self, _: &AccessKey) -> Result<bool, StoreError> {
+    async fn add_key(&self, _: &AccessKey, _: &AccessEntry) -> Result<bool, StoreError> {
         unreachable!("no key is made")
     }
 
-    async fn rotate_key(&self, _: &KeyName, _: KeyHash, _: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn rotate_key(
+        &self,
+        _: &KeyName,
+        _: KeyHash,
+        _: Option<Timestamp>,
+        _: &AccessEntry,
+    ) -> Result<bool, StoreError> {
         unreachable!("no key is rotated")
     }
 
-    async fn revoke_key(&self, _: &KeyName, _: Timestamp) -> Result<bool, StoreError> {
+    async fn revoke_key(&self, _: &KeyName, _: Timestamp, _: &AccessEntry) -> Result<bool, StoreError> {
         unreachable!("no key is revoked")
     }
 
@@ -127,7 +134,7 @@ async fn everybody_is_let_in_until_a_key_is_made_and_never_again() {
     let (ring, store, watch) = ring(None);
     let anybody = ring.admit(None).await.expect("it is open");
     assert_eq!(anybody.roles(), Roles::ALL);
-    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Refused)));
+    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Refused(_))));
     *store.key.lock().expect("not poisoned") = Some(key());
     watch.advance(1_000);
     assert!(matches!(ring.admit(None).await, Err(NotAdmitted::NoKey)));
@@ -174,7 +181,7 @@ async fn a_key_ends_when_it_expires_and_not_when_it_is_read() {
     watch.advance(9);
     assert!(is_admitted(&ring).await);
     watch.advance(1);
-    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Refused)));
+    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Refused(_))));
 }
 
 #[tokio::test]
@@ -197,7 +204,7 @@ async fn guessed_keys_push_no_key_out_that_is_in_use() {
         hash[..4].copy_from_slice(&guess.to_be_bytes());
         assert!(matches!(
             ring.admit(Some(KeyHash(hash))).await,
-            Err(NotAdmitted::Refused)
+            Err(NotAdmitted::Refused(RefusedKey::Unknown))
         ));
     }
     let before = store.times_asked();
@@ -214,4 +221,27 @@ async fn the_last_use_is_noted_once_a_minute() {
     }
     let noted = store.noted.lock().expect("not poisoned").len();
     assert_eq!(noted, 5);
+}
+
+#[tokio::test]
+async fn why_a_key_opens_nothing_is_known_with_the_name_of_the_key() {
+    let name = key().name;
+    let refused = async |change: fn(&mut AccessKey)| {
+        let mut refused = key();
+        change(&mut refused);
+        let (ring, _, watch) = ring(Some(refused));
+        watch.advance(10);
+        match ring.admit(Some(HASH)).await {
+            Err(NotAdmitted::Refused(why)) => why,
+            other => unreachable!("{other:?}"),
+        }
+    };
+    let expired = refused(|key| key.expires_at = Some(Timestamp::UNIX_EPOCH)).await;
+    assert_eq!(expired, RefusedKey::Expired(name.clone()));
+    // Of one that is both, somebody has decided that it is to open nothing.
+    let revoked = refused(|key| {
+        key.expires_at = Some(Timestamp::UNIX_EPOCH);
+        key.revoked_at = Some(Timestamp::UNIX_EPOCH);
+    });
+    assert_eq!(revoked.await, RefusedKey::Revoked(name));
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use earmark_adapters::wire::event_body;
-use earmark_application::{Engine, EventTail, Meter, NoMeter};
+use earmark_application::{AccessRecorder, Engine, EventTail, Meter, NoMeter};
 use earmark_domain::Promising;
 use tokio::task::JoinSet;
 
@@ -15,6 +15,8 @@ use crate::wiring::{self, AccessMode, Ports};
 pub(crate) struct App {
     pub(crate) engine: Engine,
     pub(crate) ports: Ports,
+    /// What is refused.
+    pub(crate) recorder: Arc<AccessRecorder>,
     /// The rules by which the engine promises stock.
     pub(crate) promising: Promising,
     /// The log as it is written, read once for all who follow it.
@@ -41,10 +43,13 @@ impl App {
             meter,
             settings.engine.engine_settings(settings.promising),
         );
+        let recorder = Arc::new(AccessRecorder::new(Arc::clone(&ports.clock), Arc::clone(&ports.ids)));
+        let engine = engine.recording(Arc::clone(&recorder));
         let tail = EventTail::new(Arc::clone(&ports.events), Box::new(event_body));
         Self {
             engine,
             tail,
+            recorder,
             ports,
             promising: settings.promising,
             lanes: lanes.into_iter().map(|lane| lane.run()).collect(),

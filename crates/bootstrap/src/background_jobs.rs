@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{
-    Clock, Engine, IdempotencyStore, Inbox, ProductJob, ProductWork, Worklist, forget_old_messages, purge_expired_keys,
+    AccessLog, AccessRecorder, Clock, Engine, IdempotencyStore, Inbox, ProductJob, ProductWork, Worklist,
+    forget_old_access_entries, forget_old_messages, purge_expired_keys,
 };
 use tokio::task::{JoinSet, yield_now};
 
@@ -24,6 +25,9 @@ const PRODUCT_PERIOD: Duration = Duration::from_secs(1);
 /// How often the service purges expired idempotency keys and old messages. Expired keys count as unknown already, and old
 /// messages do not come again; the purge only frees space.
 const PURGE_PERIOD: Duration = Duration::from_secs(60);
+
+/// How often what was refused is written into the log: a crash loses no more than that.
+const RECORD_PERIOD: Duration = Duration::from_secs(1);
 
 /// The most steps a job takes in a row before it waits for its next tick: many more than there ever is work for. Work
 /// that never ends, for whatever reason, is then done at the pace of the ticks.
@@ -55,6 +59,16 @@ impl BackgroundJobs {
         ));
         jobs.spawn(purge_inbox(
             Arc::clone(&app.ports.inbox),
+            Arc::clone(&app.ports.clock),
+            ticker(PURGE_PERIOD),
+        ));
+        jobs.spawn(record_access(
+            Arc::clone(&app.recorder),
+            Arc::clone(&app.ports.access_log),
+            ticker(RECORD_PERIOD),
+        ));
+        jobs.spawn(purge_access_log(
+            Arc::clone(&app.ports.access_log),
             Arc::clone(&app.ports.clock),
             ticker(PURGE_PERIOD),
         ));
@@ -151,6 +165,44 @@ async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn 
                 Err(error) => {
                     // Expired keys count as unknown all the same, and the next tick tries again.
                     tracing::warn!(%error, "expired idempotency keys could not be purged");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Writes what was refused into the log. While the store does not answer it is kept, within its bound; that is said once.
+async fn record_access(recorder: Arc<AccessRecorder>, log: Arc<dyn AccessLog>, mut ticker: Ticker) {
+    let mut fails = false;
+    loop {
+        ticker.tick().await;
+        match recorder.write(&*log).await {
+            Ok(()) if fails => {
+                tracing::info!("decisions on access are written again");
+                fails = false;
+            }
+            Ok(()) => {}
+            Err(error) if !fails => {
+                tracing::warn!(%error, "decisions on access can't be written; they are kept until they can");
+                fails = true;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Forgets old decisions on access, and those beyond what is kept of them, a bounded number at a time.
+async fn purge_access_log(log: Arc<dyn AccessLog>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
+    loop {
+        ticker.tick().await;
+        for _ in 0..MAX_PASSES {
+            match forget_old_access_entries(&*log, &*clock).await {
+                Ok(true) => clock.pause(PURGE_PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    // They only take room, and the next tick tries again.
+                    tracing::warn!(%error, "old decisions on access could not be forgotten");
                     break;
                 }
             }

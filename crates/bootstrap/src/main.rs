@@ -10,7 +10,7 @@
 //! 3. [`commands`]: the subcommands
 //! 4. [`service`]: start, serve, drain
 //! 5. [`background_jobs`]
-//! 6. [`app`]: the opened application, an engine with its ports
+//! 6. [`app`]: the opened application, an engine with its ports; [`operator`]: who has started a command
 //! 7. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
 //! 8. [`settings`]
 //! 9. [`failure`], [`open_files`] and [`output`]
@@ -25,6 +25,7 @@ mod digests;
 mod dispatch;
 mod failure;
 mod open_files;
+mod operator;
 mod output;
 mod publishers;
 mod relays;

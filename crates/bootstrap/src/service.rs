@@ -188,6 +188,8 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site, limit
             Arc::clone(&app.ports.clock),
             Principal::new(http::ANYBODY, Roles::ALL),
         )),
+        access_log: Arc::clone(&app.ports.access_log),
+        recorder: Arc::clone(&app.recorder),
         tail: Arc::clone(&app.tail),
         health: Arc::clone(&app.ports.health),
         idempotency: Arc::clone(&app.ports.idempotency),
@@ -228,6 +230,12 @@ async fn drain(
         Err(error) => tracing::error!(%error, "the server failed while it stopped"),
     }
     jobs.stop().await;
+    let (recorder, log) = (Arc::clone(&app.recorder), Arc::clone(&app.ports.access_log));
     app.close().await;
+    // Nothing is refused any more.
+    if let Err(error) = recorder.write(&*log).await {
+        let unwritten = recorder.unwritten();
+        tracing::warn!(%error, unwritten, "decisions on access are lost");
+    }
     relays.stop().await;
 }

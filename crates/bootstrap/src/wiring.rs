@@ -10,7 +10,8 @@ use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{
-    Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Keys, Store, Subscriptions, Views, Worklist,
+    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Keys, Store, Subscriptions,
+    Views, Worklist,
 };
 use earmark_domain::Calendar;
 
@@ -54,6 +55,7 @@ pub(crate) struct Ports {
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     /// The name of the store's kind, for display.
@@ -106,6 +108,7 @@ where
         + Inbox
         + Subscriptions
         + Keys
+        + AccessLog
         + 'static,
 {
     Ports {
@@ -119,7 +122,8 @@ where
         idempotency: Arc::clone(&store) as _,
         inbox: Arc::clone(&store) as _,
         subscriptions: Arc::clone(&store) as _,
-        keys: store,
+        keys: Arc::clone(&store) as _,
+        access_log: store,
         clock,
         ids: Arc::new(RandomIds),
         kind,

@@ -57,7 +57,7 @@ const APPLICATION: Layers = Layers {
         &["store_error"],
         &["read_models"],
         &["ports"],
-        &["key_ring"],
+        &["access_recorder", "key_ring"],
         &["lists"],
         &["engine::hints", "engine::job", "engine::progress"],
         &["engine::locked_products"],
@@ -178,9 +178,9 @@ const HTTP: Layers = Layers {
         ],
         &["api"],
         &["request"],
-        &["auth", "execution"],
+        &["execution"],
         &["openapi"],
-        &["idempotency"],
+        &["auth", "idempotency"],
         &["dashboard"],
         &["routes"],
         &["middleware"],
@@ -215,6 +215,7 @@ const MEMORY: Layers = Layers {
     order: &[
         &[
             "access_key_table",
+            "access_log_table",
             "dead_message_table",
             "idempotency",
             "inbox_table",
@@ -225,6 +226,7 @@ const MEMORY: Layers = Layers {
         &["memory_store"],
         &[
             "access_keys",
+            "access_log",
             "audit",
             "event_feed",
             "exports",
@@ -278,6 +280,7 @@ const POSTGRES: Layers = Layers {
         &["store"],
         &["step"],
         &["dead_messages"],
+        &["access_log"],
         &["access_keys", "idempotency", "inbox", "read", "subscriptions"],
     ],
 };
@@ -307,6 +310,7 @@ const SQL: Layers = Layers {
         &["decode"],
         &[
             "access_keys",
+            "access_log",
             "audited_orders",
             "books",
             "inbox",
@@ -335,7 +339,14 @@ const SQLITE: Layers = Layers {
         &["epochs", "migrations"],
         &["connection"],
         &["backup", "sqlite_store"],
-        &["access_keys", "idempotency", "inbox", "read", "subscriptions"],
+        &[
+            "access_keys",
+            "access_log",
+            "idempotency",
+            "inbox",
+            "read",
+            "subscriptions",
+        ],
     ],
 };
 
@@ -376,7 +387,7 @@ const BOOTSTRAP: Layers = Layers {
         &["asyncapi", "failure", "open_files", "output", "signals"],
         &["settings"],
         &["telemetry", "wiring"],
-        &["app"],
+        &["app", "operator"],
         &["background_jobs", "consumers", "digests", "publishers"],
         &["relays", "sources"],
         &["service"],

@@ -1,8 +1,11 @@
 //! Access keys: which name and which secret stand for which key, and what becomes of a key.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use earmark_application::{AccessKey, KeyHash, KeyName, Keys, MAX_KEYS, Role, Roles, StoreError};
+use earmark_application::{
+    AccessEntry, AccessKey, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, Role, Roles, StoreError,
+};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Barrier;
 
@@ -41,17 +44,29 @@ fn key(of: &str, secret: u16) -> AccessKey {
     }
 }
 
+/// The entry of the log for a change of a key, with an id that no other has.
+fn entry(action: &str, of: &str) -> AccessEntry {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let mut id = [0; 16];
+    id[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    AccessEntry::done(EntryId(id), after(0), Caller::known("root"), action, of)
+}
+
 async fn add(port: &Port, key: &AccessKey) -> bool {
-    port.add_key(key).await.expect("an outcome")
+    port.add_key(key, &entry("create_key", key.name.as_str()))
+        .await
+        .expect("an outcome")
 }
 
 async fn rotate(port: &Port, of: &str, secret: u16, expires_at: Option<Timestamp>) -> bool {
-    let rotated = port.rotate_key(&name(of), hash(secret), expires_at).await;
+    let log = entry("rotate_key", of);
+    let rotated = port.rotate_key(&name(of), hash(secret), expires_at, &log).await;
     rotated.expect("an outcome")
 }
 
 async fn revoke(port: &Port, of: &str, now: Timestamp) -> bool {
-    port.revoke_key(&name(of), now).await.expect("an outcome")
+    let log = entry("revoke_key", of);
+    port.revoke_key(&name(of), now, &log).await.expect("an outcome")
 }
 
 async fn note_used(port: &Port, secret: u16, now: Timestamp) {
@@ -142,9 +157,11 @@ pub async fn a_secret_opens_one_key(db: Db) {
     let (shop, desk) = (key("shop", 1), key("desk", 2));
     assert!(add(&port, &shop).await);
     assert!(add(&port, &desk).await);
-    let added = port.add_key(&key("other", 1)).await;
+    let added = port.add_key(&key("other", 1), &entry("create_key", "other")).await;
     assert!(matches!(added, Err(StoreError::Conflict)), "{added:?}");
-    let rotated = port.rotate_key(&name("desk"), hash(1), None).await;
+    let rotated = port
+        .rotate_key(&name("desk"), hash(1), None, &entry("rotate_key", "desk"))
+        .await;
     assert!(matches!(rotated, Err(StoreError::Conflict)), "{rotated:?}");
     assert_eq!(key_of(&port, 1).await.as_ref(), Some(&shop));
     assert_eq!(all(&port).await, [desk, shop]);
@@ -294,4 +311,31 @@ pub async fn keys_survive_a_restart(db: Db) {
     assert_eq!(all(&again).await, before);
     assert_eq!(key_of(&again, 2).await, None);
     assert_eq!(key_of(&again, 4).await.as_ref(), before.first());
+}
+
+/// Who has changed a key is in the log, and what has changed none is not.
+pub async fn a_change_of_a_key_is_logged_with_it_and_no_other_is(db: Db) {
+    let adapter = db.open().await;
+    let (port, log) = (&adapter.keys, &adapter.access_log);
+    assert!(add(port, &key("shop", 1)).await);
+    assert!(!add(port, &key("shop", 2)).await);
+    assert!(
+        port.add_key(&key("other", 1), &entry("create_key", "other"))
+            .await
+            .is_err()
+    );
+    assert!(rotate(port, "shop", 3, None).await);
+    assert!(!rotate(port, "nobody", 4, None).await);
+    assert!(revoke(port, "shop", after(1)).await);
+    assert!(revoke(port, "shop", after(2)).await);
+    assert!(!revoke(port, "nobody", after(2)).await);
+    assert!(!rotate(port, "shop", 5, None).await);
+    let logged = log.access_entries(0, 10).await.expect("entries");
+    let logged: Vec<(&str, Option<&str>, Option<&str>)> = logged
+        .iter()
+        .map(|logged| &logged.entry)
+        .map(|entry| (&*entry.action, entry.about.as_deref(), entry.caller.name.as_deref()))
+        .collect();
+    let expected = ["create_key", "rotate_key", "revoke_key"].map(|action| (action, Some("shop"), Some("root")));
+    assert_eq!(logged, expected);
 }

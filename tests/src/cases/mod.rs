@@ -3,6 +3,7 @@
 //! Each case gets an empty database and uses it through the ports alone, so that it holds for any store.
 //! [`with_every_case!`](crate::with_every_case) lists the cases; a test compares the list with the files.
 
+pub mod access_log;
 pub mod cancelled_callers;
 pub mod changes_in_steps;
 pub mod changes_together;
@@ -217,6 +218,14 @@ macro_rules! with_every_case {
             keys::a_use_is_never_noted_as_earlier_than_one_before,
             keys::of_many_keys_of_one_name_at_once_one_is_made,
             keys::keys_survive_a_restart,
+            keys::a_change_of_a_key_is_logged_with_it_and_no_other_is,
+            access_log::an_entry_is_read_back_as_it_was_written,
+            access_log::an_entry_that_is_written_again_is_counted_on_and_keeps_its_place,
+            access_log::entries_are_read_page_by_page,
+            access_log::what_is_old_is_forgotten_and_what_follows_keeps_its_number,
+            access_log::refusals_beyond_the_bound_are_forgotten_and_what_was_done_is_not,
+            access_log::a_reader_behind_a_number_misses_no_entry_of_any_instance,
+            access_log::the_log_survives_a_restart,
         }
     };
 }

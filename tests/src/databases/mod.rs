@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{
-    Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Store, Subscriptions, Views, Worklist,
+    AccessLog, Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Store, Subscriptions, Views, Worklist,
 };
 
 pub use memory::MemoryDatabase;
@@ -41,11 +41,16 @@ pub struct Adapter {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// The access keys.
     pub keys: Arc<dyn Keys>,
+    /// The log of access decisions.
+    pub access_log: Arc<dyn AccessLog>,
 }
 
 impl Adapter {
     /// An adapter that implements all of them.
-    pub fn of<A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + Keys + 'static>(adapter: A) -> Self {
+    pub fn of<A>(adapter: A) -> Self
+    where
+        A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + Keys + AccessLog + 'static,
+    {
         let adapter = Arc::new(adapter);
         Self {
             store: adapter.clone(),
@@ -53,7 +58,8 @@ impl Adapter {
             idempotency: adapter.clone(),
             inbox: adapter.clone(),
             subscriptions: adapter.clone(),
-            keys: adapter,
+            keys: adapter.clone(),
+            access_log: adapter,
         }
     }
 }

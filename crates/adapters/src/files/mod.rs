@@ -9,6 +9,6 @@ mod export;
 mod format;
 mod rows;
 
-pub use export::{AllocationRow, BacklogRow, BatchRow, EventRow, Exported, OrderRow, Table};
+pub use export::{AllocationRow, AuditRow, BacklogRow, BatchRow, EventRow, Exported, OrderRow, Table};
 pub use format::Format;
 pub use rows::{BadRow, Entry, FileError, Kind, LineEntry, Row, RowKey, Rows, Shape, Source, open};

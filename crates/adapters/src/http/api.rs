@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{
-    Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, KeyRing, Keys, StoreError,
-    Subscriptions, Views,
+    AccessLog, AccessRecorder, Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, KeyRing,
+    Keys, StoreError, Subscriptions, Views,
 };
 use earmark_domain::Promising;
 use jiff::Timestamp;
@@ -59,6 +59,10 @@ pub struct Ports {
     pub keys: Arc<dyn Keys>,
     /// Whom keys stand for.
     pub key_ring: Arc<KeyRing>,
+    /// What was refused, and who has changed who may do what.
+    pub access_log: Arc<dyn AccessLog>,
+    /// What is refused.
+    pub recorder: Arc<AccessRecorder>,
     /// Whether the store answers.
     pub health: Arc<dyn Health>,
     /// Answers under idempotency keys.
@@ -133,6 +137,10 @@ impl Api {
 
     pub(super) fn key_ring(&self) -> &KeyRing {
         &self.ports.key_ring
+    }
+
+    pub(super) fn recorder(&self) -> &AccessRecorder {
+        &self.ports.recorder
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {

@@ -1,13 +1,18 @@
-//! Authentication: whom a request stands for.
+//! Authentication: whom a request stands for, and the record of those who are refused.
 
-use std::sync::LazyLock;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::AUTHORIZATION;
-use earmark_application::{Action, KeyHash, NotAdmitted, Principal, Roles, may};
+use actix_web::web::Data;
+use earmark_application::{
+    AccessDecision, AccessEntry, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey, Roles, may,
+};
 
 use super::api::Api;
+use super::openapi::description::ApiDescription;
 use super::request::context::RequestContext;
 use super::response::problem::Problem;
 use crate::access_key::hash_of;
@@ -25,23 +30,55 @@ static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Ro
 /// Whom every request stands for, as long as no key was made: the `actor` of its events.
 pub const ANYBODY: &str = "http";
 
-/// Whom a request stands for, which may at least read, and the key that it has shown.
+/// What a call that is none is recorded under.
+const NO_CALL: &str = "unmatched";
+
+/// Why a caller is not let in.
+struct NotLetIn {
+    /// What the caller is told.
+    problem: Problem,
+    /// What is recorded. `None`: nothing was decided, since the store does not answer.
+    decision: Option<AccessDecision>,
+    /// Who the caller is, if the service knows it.
+    name: Option<Arc<str>>,
+}
+
+impl NotLetIn {
+    const fn stranger(problem: Problem, decision: AccessDecision) -> Self {
+        Self {
+            problem,
+            decision: Some(decision),
+            name: None,
+        }
+    }
+}
+
+/// Whom a request stands for, which may at least read, and the key that it has shown. Who is not let in is recorded.
 ///
 /// # Errors
 /// A problem when it shows no key and has to, or one that opens nothing.
-pub(crate) async fn admit(request: &ServiceRequest, api: &Api) -> Result<(Principal, Option<KeyHash>), Problem> {
+pub(crate) async fn admit(
+    request: &ServiceRequest,
+    api: &Api,
+    id: &Arc<str>,
+) -> Result<(Principal, Option<KeyHash>), Problem> {
     if is_probe(request) {
         return Ok((PROBER.clone(), None));
     }
     let shown = key_of(request);
-    // Before the key is looked up: what strangers guess must not be work for the store.
+    // Before the key is looked up: what strangers guess must be work neither for the store nor for the log.
     let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
     if !is_known {
         api.limiter().count_unknown(request)?;
     }
-    let shown = shown?;
-    let principal = principal_of(shown, api).await?;
-    Ok((principal, shown))
+    let admitted = match shown {
+        Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
+        Err(refused) => Err(refused),
+    };
+    admitted.map_err(|why| {
+        let request = request.request();
+        record(api, why, address_of(request), &call_of(request), id)
+    })
 }
 
 /// Whether a request asks no more than whether the service lives: it wants no key, and is not counted.
@@ -49,34 +86,111 @@ pub(crate) fn is_probe(request: &ServiceRequest) -> bool {
     request.path().starts_with(PROBES)
 }
 
-/// Checks that who has begun a stream is still let in: the key may have been revoked since.
+/// Checks that who has begun a stream is still let in: the key may have been revoked since. `call` is what has begun it.
 ///
 /// # Errors
 /// A problem when it is not.
-pub(crate) async fn readmit(context: &RequestContext, api: &Api) -> Result<(), Problem> {
-    principal_of(context.key, api).await.map(drop)
+pub(crate) async fn readmit(context: &RequestContext, api: &Api, call: &str) -> Result<(), Problem> {
+    let admitted = principal_of(context.key, api).await;
+    admitted
+        .map(drop)
+        .map_err(|why| record(api, why, None, call, &context.id))
 }
 
-async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, Problem> {
+fn record(api: &Api, why: NotLetIn, address: Option<IpAddr>, call: &str, id: &Arc<str>) -> Problem {
+    if let Some(decision) = why.decision {
+        let caller = Caller {
+            name: why.name,
+            address,
+        };
+        api.recorder().refused(caller, call, decision, id);
+    }
+    why.problem
+}
+
+async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, NotLetIn> {
     let principal = api.key_ring().admit(shown).await.map_err(|why| match why {
-        NotAdmitted::NoKey => Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key"),
-        NotAdmitted::Refused => refused(),
-        NotAdmitted::Unavailable(error) => Problem::from(&error),
+        NotAdmitted::NoKey => {
+            let problem = Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key");
+            NotLetIn::stranger(problem, AccessDecision::NoKey)
+        }
+        NotAdmitted::Refused(key) => {
+            let (decision, name) = match key {
+                RefusedKey::Unknown => (AccessDecision::UnknownKey, None),
+                RefusedKey::Expired(name) => (AccessDecision::ExpiredKey, Some(name)),
+                RefusedKey::Revoked(name) => (AccessDecision::RevokedKey, Some(name)),
+            };
+            NotLetIn {
+                name: name.map(|name| Arc::clone(name.as_str())),
+                ..NotLetIn::stranger(refused(), decision)
+            }
+        }
+        NotAdmitted::Unavailable(error) => NotLetIn {
+            problem: Problem::from(&error),
+            decision: None,
+            name: None,
+        },
     })?;
-    may(&principal, Action::Read)?;
-    Ok(principal)
+    match may(&principal, Action::Read) {
+        Ok(()) => Ok(principal),
+        Err(forbidden) => Err(NotLetIn {
+            decision: Some(AccessDecision::Forbidden { needs: forbidden.needs }),
+            name: Some(Arc::clone(principal.name())),
+            problem: forbidden.into(),
+        }),
+    }
 }
 
-/// Checks that who asks may do this.
+/// Checks that who asks may do this. Who may not is recorded.
 ///
 /// # Errors
 /// A problem that names the role that is needed.
-pub(crate) fn require(request: &HttpRequest, action: Action<'_>) -> Result<(), Problem> {
-    Ok(may(&RequestContext::of(request).principal, action)?)
+pub(crate) fn require(request: &HttpRequest, api: &Api, action: Action<'_>) -> Result<(), Problem> {
+    let context = RequestContext::of(request);
+    may(&context.principal, action).map_err(|forbidden| {
+        let decision = AccessDecision::Forbidden { needs: forbidden.needs };
+        api.recorder()
+            .refused(caller_of(request, &context), &call_of(request), decision, &context.id);
+        forbidden.into()
+    })
+}
+
+/// The entry of the log for what a request does to what is the service's own.
+pub(crate) fn entry(request: &HttpRequest, api: &Api, about: &str) -> AccessEntry {
+    let context = RequestContext::of(request);
+    let caller = caller_of(request, &context);
+    let entry = api.recorder().entry(caller, &call_of(request), about);
+    AccessEntry {
+        correlation_id: Some(context.id),
+        ..entry
+    }
+}
+
+/// Records what a request has done to what is the service's own.
+pub(crate) fn done(request: &HttpRequest, api: &Api, about: &str) {
+    let context = RequestContext::of(request);
+    let caller = caller_of(request, &context);
+    api.recorder().done(caller, &call_of(request), about, &context.id);
+}
+
+fn caller_of(request: &HttpRequest, context: &RequestContext) -> Caller {
+    Caller::from(&context.principal).at(address_of(request))
+}
+
+/// From where a request comes.
+fn address_of(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| peer.ip().to_canonical())
+}
+
+/// The call that a request is, by its id in the document: nothing of what the caller has sent.
+fn call_of(request: &HttpRequest) -> String {
+    let calls = request.app_data::<Data<ApiDescription>>();
+    let call = calls.and_then(|calls| calls.call(request.match_info().as_str(), request.method()));
+    call.unwrap_or(NO_CALL).to_owned()
 }
 
 /// The key that a request shows; `None`: it shows none.
-fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, Problem> {
+fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, NotLetIn> {
     let mut given = request.headers().get_all(AUTHORIZATION);
     let Some(value) = given.next() else {
         return Ok(None);
@@ -89,7 +203,7 @@ fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, Problem> {
     // Of two headers one could be meant for somebody else.
     match (hash, given.next()) {
         (Some(hash), None) => Ok(Some(hash)),
-        _ => Err(refused()),
+        _ => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The outermost layer: gives every request its context, a span and a count, and every response the same form.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody, None as NoBody};
@@ -66,28 +67,29 @@ pub(super) async fn wrap(
     let span = tracing::debug_span!("request", %method, request_id = %id);
     let origins = &api.site().cors_origins;
     let listed_origin = cors::listed_origin(&request, origins);
+    let preflight = cors::preflight(&request, listed_origin.as_ref());
     let mut left = None;
-    let admitted = match cors::preflight(&request, listed_origin.as_ref()) {
-        Some(answer) => Err(answer),
-        None => admit(&request, &api).await.map_err(|problem| problem.error_response()),
-    };
-    let mut response = match admitted {
-        Err(answer) => request.into_response(answer),
-        Ok(admitted) => {
-            left = admitted.left;
-            let context = RequestContext {
-                id: id.clone(),
-                principal: admitted.principal,
-                key: admitted.key,
-            };
-            request.extensions_mut().insert(context);
-            let served = idempotency::middleware::serve(request, next);
-            match served.instrument(span.clone()).await {
-                Ok(response) => response,
-                Err(error) => {
-                    // Handlers answer with problems. An error of the framework is not passed on as it is.
-                    tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
-                    return Err(Problem::internal().into());
+    let mut response = if let Some(answer) = preflight {
+        request.into_response(answer)
+    } else {
+        match admit(&request, &api, &id).await {
+            Err(problem) => request.error_response(problem).map_into_boxed_body(),
+            Ok(admitted) => {
+                left = admitted.left;
+                let context = RequestContext {
+                    id: id.clone(),
+                    principal: admitted.principal,
+                    key: admitted.key,
+                };
+                request.extensions_mut().insert(context);
+                let served = idempotency::middleware::serve(request, next);
+                match served.instrument(span.clone()).await {
+                    Ok(response) => response,
+                    Err(error) => {
+                        // Handlers answer with problems. An error of the framework is not passed on as it is.
+                        tracing::error!(%method, request_id = %id, %error, "a request failed outside its handler");
+                        return Err(Problem::internal().into());
+                    }
                 }
             }
         }
@@ -134,10 +136,10 @@ struct Admitted {
 /// # Errors
 /// A problem for a request of another site, without a key that opens the service, of somebody who asks too often, or with a
 /// condition or a media type that is not supported.
-async fn admit(request: &ServiceRequest, api: &Api) -> Result<Admitted, Problem> {
+async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>) -> Result<Admitted, Problem> {
     let hosts = &api.site().hosts;
     require_known_host(request.request(), hosts)?;
-    let (principal, key) = auth::admit(request, api).await?;
+    let (principal, key) = auth::admit(request, api, id).await?;
     let left = if auth::is_probe(request) {
         None
     } else {

@@ -51,13 +51,12 @@ impl AccessKeyTable {
         Ok(true)
     }
 
-    /// Revokes a key, unless it is revoked; answers whether there is one of this name.
-    pub(super) fn revoke(&mut self, name: &KeyName, now: Timestamp) -> bool {
-        let Some(key) = self.keys.get_mut(name) else {
-            return false;
-        };
+    /// Revokes a key, unless it is revoked; answers whether it was not. `None`: there is none of this name.
+    pub(super) fn revoke(&mut self, name: &KeyName, now: Timestamp) -> Option<bool> {
+        let key = self.keys.get_mut(name)?;
+        let is_new = key.revoked_at.is_none();
         key.revoked_at.get_or_insert(now);
-        true
+        Some(is_new)
     }
 
     /// All keys, by name.

@@ -10,6 +10,7 @@ use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store,
 use earmark_domain::{Processed, Scope};
 
 use super::access_key_table::AccessKeyTable;
+use super::access_log_table::AccessLogTable;
 use super::dead_message_table::DeadMessageTable;
 use super::idempotency::IdempotencyKeys;
 use super::subscription_table::SubscriptionTable;
@@ -26,6 +27,7 @@ pub struct MemoryStore {
     subscriptions: Arc<Mutex<SubscriptionTable>>,
     dead_messages: Arc<Mutex<DeadMessageTable>>,
     access_keys: Arc<Mutex<AccessKeyTable>>,
+    access_log: Arc<Mutex<AccessLogTable>>,
 }
 
 impl Default for MemoryStore {
@@ -45,6 +47,7 @@ impl MemoryStore {
             subscriptions: Arc::default(),
             dead_messages: Arc::default(),
             access_keys: Arc::default(),
+            access_log: Arc::default(),
         }
     }
 
@@ -79,6 +82,13 @@ impl MemoryStore {
         self.access_keys
             .lock()
             .map_err(|_| StoreError::Corrupt("a step on the access keys in memory panicked half-way".to_owned()))
+    }
+
+    /// The log of access decisions, likewise. Who locks the access keys too locks those first.
+    pub(super) fn access_log_table(&self) -> Result<MutexGuard<'_, AccessLogTable>, StoreError> {
+        self.access_log
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the access log in memory panicked half-way".to_owned()))
     }
 
     /// The idempotency keys, likewise.

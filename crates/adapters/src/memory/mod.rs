@@ -7,6 +7,8 @@
 
 mod access_key_table;
 mod access_keys;
+mod access_log;
+mod access_log_table;
 mod audit;
 mod constraints;
 mod dead_message_table;

@@ -5,36 +5,65 @@ use diesel::dsl::{exists, select};
 use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz};
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
-use earmark_application::{AccessKey, KeyHash, KeyName, Keys, MAX_KEYS, StoreError};
+use earmark_application::{AccessEntry, AccessKey, KeyHash, KeyName, Keys, MAX_KEYS, StoreError};
 use jiff::Timestamp;
 
+use super::access_log::{ACCESS_LOG_LOCK, entry, entry_columns};
 use super::error::StatementResult;
 use super::rows::values::pg_instant;
 use super::rows::{AccessKeyRow, records};
 use super::schema::access_keys;
 use super::session::Session;
-use super::statement::{load, row_limit, statement};
+use super::statement::{Statement, load, row_limit, statement};
 use super::step::Step;
 use super::store::PostgresStore;
 use crate::sql::access_keys::stored_roles;
 
+/// What changes a key, and the entry of the log that says so: one statement, and so both or neither. `$changed` has a row
+/// where there was something to change. A step that runs twice logs once.
+macro_rules! logged {
+    ($changed:literal, $answer:literal) => {
+        concat!(
+            "WITH changed AS (",
+            $changed,
+            "), locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(?)), \
+             logged AS (INSERT INTO access_log (",
+            entry_columns!(),
+            ") SELECT given.* FROM changed, locked, (SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS given \
+             ON CONFLICT (id) DO NOTHING) ",
+            $answer
+        )
+    };
+}
+
+/// Binds the lock and the entry of a change.
+fn logged<'a, Types>(statement: Statement<'a, Types>, log: &'a AccessEntry) -> Statement<'a, Types> {
+    entry(statement.bind::<BigInt, _>(ACCESS_LOG_LOCK), log)
+}
+
 /// Adds a key. The same key may be added twice.
-struct Add<'a>(&'a AccessKey);
+struct Add<'a> {
+    key: &'a AccessKey,
+    log: &'a AccessEntry,
+}
 
 impl Step for Add<'_> {
-    type Answer = usize;
+    type Answer = Vec<i64>;
 
-    async fn run(&self, conn: &Session) -> StatementResult<usize> {
+    async fn run(&self, conn: &Session) -> StatementResult<Vec<i64>> {
         // By hand: ON CONFLICT with a condition, and the count in the statement that inserts. Run again after a connection
         // was lost, it finds its own row, which nobody else's secret has. Two instances that add at once may both find
         // room, and make a few too many.
-        const ADD: &str = "INSERT INTO access_keys AS known \
+        const ADD: &str = logged!(
+            "INSERT INTO access_keys AS known \
              (name, hash, roles, created_at, expires_at, revoked_at, last_used_at) \
              SELECT new.* FROM (SELECT ? AS name, ? AS hash, ?, ?, ?, ?, ?) AS new \
              WHERE (SELECT count(*) FROM access_keys AS other WHERE other.name <> new.name) < ? \
-             ON CONFLICT (name) DO UPDATE SET hash = excluded.hash WHERE known.hash = excluded.hash";
-        let key = self.0;
-        statement::<()>(ADD)
+             ON CONFLICT (name) DO UPDATE SET hash = excluded.hash WHERE known.hash = excluded.hash RETURNING name",
+            "SELECT count(*) FROM changed"
+        );
+        let key = self.key;
+        let add = statement::<BigInt>(ADD)
             .bind::<Text, _>(&**key.name.as_str())
             .bind::<Binary, _>(&key.hash.0[..])
             .bind::<Text, _>(stored_roles(key.roles))
@@ -42,9 +71,8 @@ impl Step for Add<'_> {
             .bind::<Nullable<Timestamptz>, _>(key.expires_at.map(pg_instant))
             .bind::<Nullable<Timestamptz>, _>(key.revoked_at.map(pg_instant))
             .bind::<Nullable<Timestamptz>, _>(key.last_used_at.map(pg_instant))
-            .bind::<BigInt, _>(row_limit(MAX_KEYS))
-            .execute(conn)
-            .await
+            .bind::<BigInt, _>(row_limit(MAX_KEYS));
+        logged(add, self.log).rows(conn).await
     }
 }
 
@@ -53,21 +81,23 @@ struct Rotate<'a> {
     name: &'a KeyName,
     hash: KeyHash,
     expires_at: Option<Timestamp>,
+    log: &'a AccessEntry,
 }
 
 impl Step for Rotate<'_> {
-    type Answer = usize;
+    type Answer = Vec<i64>;
 
-    async fn run(&self, conn: &Session) -> StatementResult<usize> {
-        let update = diesel::update(access_keys::table)
-            .filter(access_keys::name.eq(&**self.name.as_str()))
-            .filter(access_keys::revoked_at.is_null())
-            .set((
-                access_keys::hash.eq(&self.hash.0[..]),
-                access_keys::expires_at.eq(self.expires_at.map(pg_instant)),
-            ));
-        let mut connection = conn.connection();
-        conn.run(update.execute(&mut connection)).await
+    async fn run(&self, conn: &Session) -> StatementResult<Vec<i64>> {
+        // By hand: the entry in the statement that updates.
+        const ROTATE: &str = logged!(
+            "UPDATE access_keys SET hash = ?, expires_at = ? WHERE name = ? AND revoked_at IS NULL RETURNING name",
+            "SELECT count(*) FROM changed"
+        );
+        let rotate = statement::<BigInt>(ROTATE)
+            .bind::<Binary, _>(&self.hash.0[..])
+            .bind::<Nullable<Timestamptz>, _>(self.expires_at.map(pg_instant))
+            .bind::<Text, _>(&**self.name.as_str());
+        logged(rotate, self.log).rows(conn).await
     }
 }
 
@@ -75,20 +105,29 @@ impl Step for Rotate<'_> {
 struct Revoke<'a> {
     name: &'a KeyName,
     now: Timestamp,
+    log: &'a AccessEntry,
 }
 
 impl Step for Revoke<'_> {
-    type Answer = usize;
+    type Answer = Vec<i64>;
 
-    async fn run(&self, conn: &Session) -> StatementResult<usize> {
-        // By hand: coalesce.
-        const REVOKE: &str = "UPDATE access_keys SET revoked_at = coalesce(revoked_at, ?) WHERE name = ?";
-        statement::<()>(REVOKE)
+    async fn run(&self, conn: &Session) -> StatementResult<Vec<i64>> {
+        // By hand: the entry in the statement that updates.
+        const REVOKE: &str = logged!(
+            "UPDATE access_keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL RETURNING name",
+            "SELECT count(*) FROM access_keys WHERE name = ?"
+        );
+        let name = &**self.name.as_str();
+        let revoke = statement::<BigInt>(REVOKE)
             .bind::<Timestamptz, _>(pg_instant(self.now))
-            .bind::<Text, _>(&**self.name.as_str())
-            .execute(conn)
-            .await
+            .bind::<Text, _>(name);
+        logged(revoke, self.log).bind::<Text, _>(name).rows(conn).await
     }
+}
+
+/// Whether a count is one of something.
+fn is_any(counted: &[i64]) -> bool {
+    counted.iter().any(|count| *count > 0)
 }
 
 /// All keys, by name.
@@ -160,8 +199,8 @@ impl PostgresStore {
 
 #[async_trait]
 impl Keys for PostgresStore {
-    async fn add_key(&self, key: &AccessKey) -> Result<bool, StoreError> {
-        Ok(self.run_on_access_keys(Add(key)).await? > 0)
+    async fn add_key(&self, key: &AccessKey, log: &AccessEntry) -> Result<bool, StoreError> {
+        Ok(is_any(&self.run_on_access_keys(Add { key, log }).await?))
     }
 
     async fn rotate_key(
@@ -169,13 +208,19 @@ impl Keys for PostgresStore {
         name: &KeyName,
         hash: KeyHash,
         expires_at: Option<Timestamp>,
+        log: &AccessEntry,
     ) -> Result<bool, StoreError> {
-        let rotate = Rotate { name, hash, expires_at };
-        Ok(self.run_on_access_keys(rotate).await? > 0)
+        let rotate = Rotate {
+            name,
+            hash,
+            expires_at,
+            log,
+        };
+        Ok(is_any(&self.run_on_access_keys(rotate).await?))
     }
 
-    async fn revoke_key(&self, name: &KeyName, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.run_on_access_keys(Revoke { name, now }).await? > 0)
+    async fn revoke_key(&self, name: &KeyName, now: Timestamp, log: &AccessEntry) -> Result<bool, StoreError> {
+        Ok(is_any(&self.run_on_access_keys(Revoke { name, now, log }).await?))
     }
 
     async fn all_keys(&self) -> Result<Vec<AccessKey>, StoreError> {

@@ -11,6 +11,7 @@
 //! - `inbox`: which messages were processed, and which are dead (`dead_messages`).
 //! - `subscriptions`: who is told of events, and how far they have got.
 //! - `access_keys`: by what callers from outside are known.
+//! - `access_log`: what was refused, and who has changed who may do what.
 //!
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
 //! converts rows into records, and `statement` is SQL by hand, where the query builder can't say it.
@@ -19,6 +20,7 @@
 //! is found out which history the database tells (`epochs`).
 
 mod access_keys;
+mod access_log;
 mod batcher;
 mod connect;
 mod connections;

@@ -222,3 +222,20 @@ diesel::table! {
         last_used_at -> Nullable<Timestamptz>,
     }
 }
+
+diesel::table! {
+    access_log (number) {
+        number -> BigInt,
+        id -> Binary,
+        first_at -> Timestamptz,
+        last_at -> Timestamptz,
+        caller -> Nullable<Text>,
+        address -> Nullable<Text>,
+        action -> Text,
+        about -> Nullable<Text>,
+        decision -> Text,
+        needs -> Nullable<Text>,
+        count -> BigInt,
+        correlation_id -> Nullable<Text>,
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! - [`rank`]: precedence and release rank as one sortable number each.
 //! - [`access_keys`]: access keys.
+//! - [`access_log`]: the log of access decisions.
 //! - [`audited_orders`]: the rows of whole orders, brought together.
 //! - [`books`]: which books, and their epochs.
 //! - [`decode`]: values of a row as the domain's values.
@@ -13,6 +14,7 @@
 //! - [`subscriptions`]: subscriptions and their dead letters.
 
 pub(crate) mod access_keys;
+pub(crate) mod access_log;
 pub(crate) mod audited_orders;
 pub(crate) mod books;
 pub(crate) mod decode;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use diesel::dsl::{exists, select};
 use diesel::prelude::*;
-use earmark_application::{AccessKey, KeyHash, KeyName, Keys, StoreError};
+use earmark_application::{AccessEntry, AccessKey, KeyHash, KeyName, Keys, StoreError};
 use jiff::Timestamp;
 
 use super::error::store_error;
@@ -14,9 +14,9 @@ use super::store::access_keys as changes;
 
 #[async_trait]
 impl Keys for SqliteStore {
-    async fn add_key(&self, key: &AccessKey) -> Result<bool, StoreError> {
-        let key = key.clone();
-        self.write_beside(move |connection| changes::add(connection, &key).map_err(store_error))
+    async fn add_key(&self, key: &AccessKey, log: &AccessEntry) -> Result<bool, StoreError> {
+        let (key, log) = (key.clone(), log.clone());
+        self.write_beside(move |connection| changes::add(connection, &key, &log).map_err(store_error))
             .await
     }
 
@@ -25,15 +25,18 @@ impl Keys for SqliteStore {
         name: &KeyName,
         hash: KeyHash,
         expires_at: Option<Timestamp>,
+        log: &AccessEntry,
     ) -> Result<bool, StoreError> {
-        let name = name.clone();
-        self.write_beside(move |connection| changes::rotate(connection, &name, hash, expires_at).map_err(store_error))
-            .await
+        let (name, log) = (name.clone(), log.clone());
+        self.write_beside(move |connection| {
+            changes::rotate(connection, &name, hash, expires_at, &log).map_err(store_error)
+        })
+        .await
     }
 
-    async fn revoke_key(&self, name: &KeyName, now: Timestamp) -> Result<bool, StoreError> {
-        let name = name.clone();
-        self.write_beside(move |connection| changes::revoke(connection, &name, now).map_err(store_error))
+    async fn revoke_key(&self, name: &KeyName, now: Timestamp, log: &AccessEntry) -> Result<bool, StoreError> {
+        let (name, log) = (name.clone(), log.clone());
+        self.write_beside(move |connection| changes::revoke(connection, &name, now, &log).map_err(store_error))
             .await
     }
 

@@ -12,6 +12,7 @@
 //! The query builder says what it can (`schema`, `rows`, `builder`); SQL by hand is for the rest (`statement`).
 
 mod access_keys;
+mod access_log;
 mod backup;
 mod builder;
 mod connection;

@@ -255,6 +255,23 @@ diesel::table! {
 }
 
 diesel::table! {
+    access_log (number) {
+        number -> BigInt,
+        id -> Binary,
+        first_at -> BigInt,
+        last_at -> BigInt,
+        caller -> Nullable<Text>,
+        address -> Nullable<Text>,
+        action -> Text,
+        about -> Nullable<Text>,
+        decision -> Text,
+        needs -> Nullable<Text>,
+        count -> BigInt,
+        correlation_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     expected_allocated (id) {
         id -> BigInt,
         batch -> Nullable<Text>,

@@ -18,7 +18,7 @@ use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::wire::event_body;
 use earmark_application::{
-    Clock, Engine, EngineSettings, EventTail, IdempotencyStore, KeyRing, Meter, Principal, Roles, Store,
+    AccessRecorder, Clock, Engine, EngineSettings, EventTail, IdempotencyStore, KeyRing, Meter, Principal, Roles, Store,
 };
 use earmark_domain::{Improve, Promising};
 use jiff::Timestamp;
@@ -130,6 +130,8 @@ impl Shop {
         let meter: Arc<dyn Meter> = metrics.clone();
         let reads = Arc::new(reads);
         let (engine, lanes) = Engine::new(store, reads.clone(), clock.clone(), meter, settings);
+        let recorder = Arc::new(AccessRecorder::new(clock.clone(), Arc::new(RandomIds)));
+        let engine = engine.recording(recorder.clone());
         for lane in lanes {
             tokio::spawn(lane.run());
         }
@@ -154,6 +156,8 @@ impl Shop {
                 clock.clone(),
                 Principal::new(ANYBODY, Roles::ALL),
             )),
+            access_log: reads.clone(),
+            recorder: recorder.clone(),
             tail,
             health: reads,
             idempotency,

@@ -1,6 +1,8 @@
 //! What only this store has to do for access keys: a step may run twice, when the connection is lost before its answer.
 
-use earmark_application::{AccessKey, KeyHash, KeyName, Keys, MAX_KEYS, Roles};
+use earmark_application::{
+    AccessEntry, AccessKey, AccessLog, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, Roles,
+};
 
 use crate::database::with_database;
 use crate::shop::context;
@@ -21,7 +23,16 @@ fn key(secret: u8) -> AccessKey {
 async fn a_key_that_is_added_again_is_the_same_key_even_if_there_is_no_more_room() {
     with_database(async |database| {
         let store = database.store().await;
-        let add = async |key: &AccessKey| store.add_key(key).await.expect("it answers");
+        let log = |secret: u8| {
+            AccessEntry::done(
+                EntryId([secret; 16]),
+                context().now,
+                Caller::default(),
+                "create_key",
+                "shop",
+            )
+        };
+        let add = async |key: &AccessKey| store.add_key(key, &log(key.hash.0[0])).await.expect("it answers");
         let others = MAX_KEYS - 1;
         let others = format!(
             "INSERT INTO access_keys (name, hash, roles, created_at) \
@@ -43,6 +54,10 @@ async fn a_key_that_is_added_again_is_the_same_key_even_if_there_is_no_more_room
         assert!(!add(&key(2)).await);
         assert_eq!(store.key_of(key(1).hash).await.expect("it answers"), known);
         assert_eq!(store.all_keys().await.expect("it answers").len(), MAX_KEYS);
+        // And is logged once.
+        let logged = store.access_entries(0, 10).await.expect("it answers");
+        let logged: Vec<AccessEntry> = logged.into_iter().map(|logged| logged.entry).collect();
+        assert_eq!(logged, [log(1)]);
     })
     .await;
 }

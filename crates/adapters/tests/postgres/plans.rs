@@ -3,8 +3,9 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    AccessKey, Audit, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, KeyHash, KeyName,
-    Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter, Roles, Views, Worklist,
+    AccessEntry, AccessKey, AccessLog, Audit, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
+    IdempotencyKey, IdempotencyStore, KeyHash, KeyName, Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
+    Roles, Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, Dispatch, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence,
@@ -154,6 +155,17 @@ fn key_name() -> KeyName {
     KeyName::new("shop").expect("a name")
 }
 
+/// An entry of the log of access decisions.
+fn entry(number: u8) -> AccessEntry {
+    AccessEntry::done(
+        EntryId([number; 16]),
+        context().now,
+        Caller::default(),
+        "rotate_key",
+        "shop",
+    )
+}
+
 /// Makes an access key. The others are counted, so this is done while they are few.
 async fn add_key(store: &PostgresStore) {
     let key = AccessKey {
@@ -165,7 +177,7 @@ async fn add_key(store: &PostgresStore) {
         revoked_at: None,
         last_used_at: None,
     };
-    assert!(store.add_key(&key).await.expect("it answers"));
+    assert!(store.add_key(&key, &entry(0)).await.expect("it answers"));
 }
 
 /// Runs every statement on one access key.
@@ -175,10 +187,23 @@ async fn run_every_step_on_a_key(store: &PostgresStore) {
         let key = store.key_of(old).await.expect("it answers");
         assert_eq!(key.map(|key| key.name), Some(key_name()));
         store.note_key_used(old, context().now).await.expect("it answers");
-        assert!(store.rotate_key(&key_name(), new, None).await.expect("it answers"));
+        let log = entry(old.0[0]);
+        assert!(
+            store
+                .rotate_key(&key_name(), new, None, &log)
+                .await
+                .expect("it answers")
+        );
+        store.log_access(&[log, entry(9)]).await.expect("it answers");
+        assert!(!store.access_entries(0, 1).await.expect("it answers").is_empty());
     }
     let nobody = KeyName::new("nobody").expect("a name");
-    assert!(!store.revoke_key(&nobody, context().now).await.expect("it answers"));
+    assert!(
+        !store
+            .revoke_key(&nobody, context().now, &entry(10))
+            .await
+            .expect("it answers")
+    );
 }
 
 /// The rows of all tables that were read so far by any scan, as far as the sessions have reported.
@@ -252,7 +277,9 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              'infinity', 'past' \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO access_keys (name, hash, roles, created_at) \
-             SELECT 'PAST-' || n, sha256(n::text::bytea), 'viewer', now() FROM generate_series(1, {PAST}) AS n"
+             SELECT 'PAST-' || n, sha256(n::text::bytea), 'viewer', now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO access_log (id, first_at, last_at, action, decision, count) \
+             SELECT decode(md5(n::text), 'hex'), now(), now(), 'past', 'no_key', 1 FROM generate_series(1, {PAST}) AS n"
         );
         outsider.batch_execute(&past).await.expect("the rows are valid");
         outsider

@@ -16,6 +16,8 @@ pub enum Action<'a> {
     DeadLetters,
     /// To make, list and revoke keys.
     Keys,
+    /// To read who was refused what, and who has changed who may do what.
+    Audit,
 }
 
 /// The principal has none of the roles that would be needed.
@@ -41,7 +43,7 @@ pub fn may(principal: &Principal, action: Action<'_>) -> Result<(), Forbidden> {
             None if roles.are_of_the_service() => return Ok(()),
             None => return Err(Forbidden { needs: Role::Admin }),
         },
-        Action::DeadLetters | Action::Keys => &[Role::Admin],
+        Action::DeadLetters | Action::Keys | Action::Audit => &[Role::Admin],
     };
     if allowed.iter().any(is_allowed) {
         return Ok(());
@@ -104,7 +106,7 @@ mod tests {
         let order = OrderId::new("O-1").expect("an order id");
         let cancel = may(&viewer, Action::Command(&Command::CancelOrder(order)));
         assert_eq!(cancel, Err(Forbidden { needs: Role::Sales }));
-        for action in [Action::DeadLetters, Action::Keys] {
+        for action in [Action::DeadLetters, Action::Keys, Action::Audit] {
             assert_eq!(may(&viewer, action), Err(Forbidden { needs: Role::Admin }));
         }
     }

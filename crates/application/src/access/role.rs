@@ -14,7 +14,7 @@ pub enum Role {
     Warehouse,
     /// Batches, dates, priorities, products.
     Planner,
-    /// Keys, subscriptions, dead letters.
+    /// Keys, subscriptions, dead letters, the log of access decisions.
     Admin,
 }
 

@@ -28,7 +28,8 @@ use earmark_domain::Command;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 
-use crate::access::{Action, may};
+use crate::access::{AccessDecision, Action, Caller, Forbidden, may};
+use crate::access_recorder::AccessRecorder;
 use crate::answer::{Answer, CommandError};
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Meter, Store, Worklist};
@@ -48,6 +49,7 @@ pub struct Engine {
     lanes: Arc<[LaneQueue]>,
     /// One for each lane.
     progress: Arc<[Arc<Progress>]>,
+    recorder: Option<Arc<AccessRecorder>>,
     queue_timeout: Duration,
     answer_timeout: Duration,
 }
@@ -73,10 +75,18 @@ impl Engine {
             shared,
             lanes: queues.into(),
             progress,
+            recorder: None,
             queue_timeout: settings.queue_timeout,
             answer_timeout: settings.answer_timeout,
         };
         (engine, lanes)
+    }
+
+    /// The same, which records the commands that it forbids.
+    #[must_use]
+    pub fn recording(mut self, recorder: Arc<AccessRecorder>) -> Self {
+        self.recorder = Some(recorder);
+        self
     }
 
     /// Runs one command and answers once its transaction is stored.
@@ -89,6 +99,7 @@ impl Engine {
     pub async fn execute(&self, envelope: Envelope) -> Answer {
         let name = envelope.command.name();
         if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
+            record(self.recorder.as_deref(), &envelope, &forbidden);
             return Err(self.shared.forbids(&envelope, forbidden));
         }
         let (reply, answer) = oneshot::channel();
@@ -123,6 +134,7 @@ impl Engine {
         OrderedStream {
             lane: self.lanes[number % self.lanes.len()].clone(),
             shared: Arc::clone(&self.shared),
+            recorder: self.recorder.clone(),
         }
     }
 
@@ -187,6 +199,7 @@ impl Engine {
 pub struct OrderedStream {
     lane: LaneQueue,
     shared: Arc<Shared>,
+    recorder: Option<Arc<AccessRecorder>>,
 }
 
 impl OrderedStream {
@@ -194,6 +207,7 @@ impl OrderedStream {
     pub async fn submit(&self, envelope: Envelope) -> Ticket {
         let (reply, answer) = oneshot::channel();
         if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
+            record(self.recorder.as_deref(), &envelope, &forbidden);
             let error = self.shared.forbids(&envelope, forbidden);
             reply.send(Err(error)).expect("the receiver is here");
             return Ticket { answer };
@@ -206,6 +220,15 @@ impl OrderedStream {
         };
         self.lane.send_streamed(job).await;
         Ticket { answer }
+    }
+}
+
+/// Records that who asks may not run a command.
+fn record(recorder: Option<&AccessRecorder>, envelope: &Envelope, forbidden: &Forbidden) {
+    if let Some(recorder) = recorder {
+        let decision = AccessDecision::Forbidden { needs: forbidden.needs };
+        let caller = Caller::from(&envelope.principal);
+        recorder.refused(caller, envelope.command.name(), decision, &envelope.correlation_id);
     }
 }
 

@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::access::{AccessKey, KeyHash, KeyName};
+use crate::access::{AccessEntry, AccessKey, KeyHash, KeyName};
 use crate::store_error::StoreError;
 
 /// The most keys that are made, revoked ones included: a list that a person can read.
 pub const MAX_KEYS: usize = 1_000;
 
-/// The access keys.
+/// The access keys. What changes them is stored with its entry in the log of access decisions, both or neither, whose `log`
+/// says who has done it.
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Adds a key. `false`: there is one of that name, which is unchanged, or there are [`MAX_KEYS`]. The very same key
@@ -17,7 +18,7 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when another key has its secret, and another [`StoreError`] when the store does not answer.
-    async fn add_key(&self, key: &AccessKey) -> Result<bool, StoreError>;
+    async fn add_key(&self, key: &AccessKey, log: &AccessEntry) -> Result<bool, StoreError>;
 
     /// Gives a key that is not revoked another secret and another end: the old secret opens nothing any more. `false`:
     /// there is no such key.
@@ -29,13 +30,15 @@ pub trait Keys: Send + Sync {
         name: &KeyName,
         hash: KeyHash,
         expires_at: Option<Timestamp>,
+        log: &AccessEntry,
     ) -> Result<bool, StoreError>;
 
-    /// Revokes a key. One that is revoked keeps its instant. `false`: there is no such key.
+    /// Revokes a key. One that is revoked keeps its instant, and that it was to be revoked again is not logged. `false`: there
+    /// is no such key.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
-    async fn revoke_key(&self, name: &KeyName, now: Timestamp) -> Result<bool, StoreError>;
+    async fn revoke_key(&self, name: &KeyName, now: Timestamp, log: &AccessEntry) -> Result<bool, StoreError>;
 
     /// All keys, by name.
     ///

@@ -1,6 +1,7 @@
 //! Ports: what the application needs of the world outside, one trait a role. Adapters implement them; the binary wires
 //! them in, and gives each driving adapter the ports it needs and no other.
 
+mod access_log;
 mod audit;
 mod clock;
 mod command_source;
@@ -19,6 +20,7 @@ mod subscriptions;
 mod views;
 mod worklist;
 
+pub use access_log::{ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, LoggedEntry};
 pub use audit::Audit;
 pub use clock::Clock;
 pub use command_source::{

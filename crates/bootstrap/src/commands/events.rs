@@ -9,6 +9,7 @@ use earmark_domain::EVENT_TYPES;
 
 use super::put_aside::{self, Chosen, Named, print_pages};
 use crate::failure::Failure;
+use crate::operator;
 use crate::output::print;
 use crate::settings::Settings;
 
@@ -97,20 +98,26 @@ pub(crate) async fn run(command: &EventsCommand, settings: &Settings) -> Result<
             let (name, sequences) = (find(&chosen.of)?, chosen.numbers());
             let replay = DeadLetterAction::Replay;
             let events = store.decide_on_dead_letters(name, sequences, replay).await?;
+            operator::log(&ports, "replay_dead_letters", name.as_str()).await?;
             print(format_args!("{events} events are delivered once more"))?;
         }
         EventsCommand::Skip(chosen) => {
             let (name, sequences) = (find(&chosen.of)?, chosen.numbers());
             let skip = DeadLetterAction::Skip;
             let events = store.decide_on_dead_letters(name, sequences, skip).await?;
+            operator::log(&ports, "skip_dead_letters", name.as_str()).await?;
             print(format_args!("{events} events are dropped"))?;
         }
         EventsCommand::Enable(named) => {
-            store.disable(find(named)?, None).await?;
+            let name = find(named)?;
+            store.disable(name, None).await?;
+            operator::log(&ports, "change_subscription", name.as_str()).await?;
             print("enabled")?;
         }
         EventsCommand::Disable(named) => {
-            store.disable(find(named)?, Some(BY_REQUEST)).await?;
+            let name = find(named)?;
+            store.disable(name, Some(BY_REQUEST)).await?;
+            operator::log(&ports, "change_subscription", name.as_str()).await?;
             print("disabled")?;
         }
     }

@@ -5,12 +5,15 @@ use std::io::{self, StdoutLock};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use earmark_adapters::files::{AllocationRow, BacklogRow, BatchRow, EventRow, Exported, Format, OrderRow, Table};
+use earmark_adapters::files::{
+    AllocationRow, AuditRow, BacklogRow, BatchRow, EventRow, Exported, Format, OrderRow, Table,
+};
 use earmark_application::{EventFeed, EventFilter, Exports, LineFilter, LineRead, Views, Worklist};
 use earmark_domain::{BatchRecord, LineKey, OrderId, OrderRecord, ServicePosition, Sku};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::commands::audit::{self, Span};
 use crate::commands::file_format::FormatArg;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -31,10 +34,13 @@ Columns of the CSV, and fields of the NDJSON:
   batches      reference,sku,location,quantity,allocated,dispatched,available,eta,status
   backlog      sku,order_id,line_id,quantity,split,placed_at,priority,required_by, in order of service
   events       sequence,id,type,sku,version,order_id,occurred_at,actor,correlation_id,data
+  audit        at,until,who,address,what,sku,about,outcome,needs,count,correlation_id,sequence: who did what when, or was
+               refused it; from the events, and the decisions on access of the last 90 days
 
 Examples:
   earmark export allocations > allocations.csv
   earmark export events --format ndjson | gzip > events.ndjson.gz
+  earmark export audit --since 2026-11-01T00:00:00Z > audit.csv
 
 Exit codes: 0 success, or the reader closed the pipe; 1 a failure; 2 the command line or a setting is wrong.")]
 pub(crate) struct ExportArgs {
@@ -43,6 +49,26 @@ pub(crate) struct ExportArgs {
     /// The format of the rows
     #[arg(long, default_value = "csv")]
     format: FormatArg,
+    /// Of the audit: nothing before this instant
+    #[arg(long, value_name = "INSTANT")]
+    since: Option<Timestamp>,
+    /// Of the audit: nothing from this instant on
+    #[arg(long, value_name = "INSTANT")]
+    until: Option<Timestamp>,
+}
+
+impl ExportArgs {
+    /// The time that is asked for.
+    ///
+    /// # Errors
+    /// When it is asked for of another table.
+    fn span(&self) -> Result<Span, Failure> {
+        let (since, until) = (self.since, self.until);
+        if self.table != TableArg::Audit && (since.is_some() || until.is_some()) {
+            return Err(Failure::Usage("--since and --until are for the audit".to_owned()));
+        }
+        Ok(Span { since, until })
+    }
 }
 
 /// The tables.
@@ -53,6 +79,7 @@ enum TableArg {
     Batches,
     Backlog,
     Events,
+    Audit,
 }
 
 /// Writes a table.
@@ -60,6 +87,7 @@ enum TableArg {
 /// # Errors
 /// When the store can't be read or standard output is closed.
 pub(crate) async fn run(args: &ExportArgs, settings: &Settings) -> Result<ExitCode, Failure> {
+    let span = args.span()?;
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Read).await?;
     let now = ports.clock.now();
     let today = ports.clock.day_of(now);
@@ -70,6 +98,7 @@ pub(crate) async fn run(args: &ExportArgs, settings: &Settings) -> Result<ExitCo
         TableArg::Batches => batches(&ports, now, begin::<BatchRow>(format)?).await,
         TableArg::Backlog => backlog(&*ports.views, now, begin::<BacklogRow<'_>>(format)?).await,
         TableArg::Events => events(&*ports.events, begin::<EventRow<'_>>(format)?).await,
+        TableArg::Audit => audit::write(&ports, span, begin::<AuditRow<'_>>(format)?).await,
     }?;
     Ok(ExitCode::SUCCESS)
 }

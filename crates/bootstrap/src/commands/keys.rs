@@ -8,6 +8,7 @@ use earmark_application::{AccessKey, KeyName, MAX_KEYS, Role, Roles};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::Failure;
+use crate::operator;
 use crate::output::{eprint, print};
 use crate::settings::Settings;
 use crate::wiring::{self, AccessMode, Ports};
@@ -138,13 +139,15 @@ pub(crate) async fn run(command: &KeysCommand, settings: &Settings) -> Result<Ex
         KeysCommand::Rotate { name, expiry } => {
             let text = KeyText::new(ports.ids.secret());
             let end = expiry.after(now)?;
-            if !ports.keys.rotate_key(name, text.hash(), end).await? {
+            let log = operator::entry(&ports, "rotate_key", name.as_str());
+            if !ports.keys.rotate_key(name, text.hash(), end, &log).await? {
                 return Err(unknown(name));
             }
             show(&text)?;
         }
         KeysCommand::Revoke { name } => {
-            if !ports.keys.revoke_key(name, now).await? {
+            let log = operator::entry(&ports, "revoke_key", name.as_str());
+            if !ports.keys.revoke_key(name, now, &log).await? {
                 return Err(unknown(name));
             }
             print(format_args!("{name} is revoked"))?;
@@ -170,7 +173,8 @@ async fn create(ports: &Ports, name: &KeyName, roles: Roles, expires_at: Option<
         revoked_at: None,
         last_used_at: None,
     };
-    if !ports.keys.add_key(&key).await? {
+    let log = operator::entry(ports, "create_key", name.as_str());
+    if !ports.keys.add_key(&key, &log).await? {
         return Err(Failure::Failed(format!(
             "there is a key {name} already, or there are {MAX_KEYS} keys; a name is given once, so that events keep \
              their meaning"

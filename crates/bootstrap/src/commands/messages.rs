@@ -7,6 +7,7 @@ use earmark_application::{DeadMessage, DeadMessageAction, SourceName, SourceStat
 
 use super::put_aside::{self, Chosen, Named, print_pages};
 use crate::failure::Failure;
+use crate::operator;
 use crate::output::print;
 use crate::settings::Settings;
 
@@ -72,6 +73,7 @@ pub(crate) async fn run(command: &MessagesCommand, settings: &Settings) -> Resul
         MessagesCommand::Replay(chosen) => {
             let (name, numbers) = (find(&chosen.of)?, chosen.numbers());
             let messages = decide_on_dead_messages(inbox, name, numbers, DeadMessageAction::Replay).await?;
+            operator::log(&ports, "replay_dead_messages", name.as_str()).await?;
             print(format_args!(
                 "{messages} messages are tried once more, by whichever service takes commands from {name}"
             ))?;
@@ -79,6 +81,7 @@ pub(crate) async fn run(command: &MessagesCommand, settings: &Settings) -> Resul
         MessagesCommand::Skip(chosen) => {
             let (name, numbers) = (find(&chosen.of)?, chosen.numbers());
             let messages = decide_on_dead_messages(inbox, name, numbers, DeadMessageAction::Skip).await?;
+            operator::log(&ports, "skip_dead_messages", name.as_str()).await?;
             print(format_args!("{messages} messages are dropped"))?;
         }
     }

@@ -1,6 +1,7 @@
 //! The subcommands, a module each.
 
 pub(crate) mod asyncapi;
+mod audit;
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod events;

@@ -402,6 +402,35 @@ CREATE TABLE access_keys (
     last_used_at timestamptz
 ) WITH (fillfactor = 50);
 
+-- What was refused, and who has changed who may do what; what was done to the stock is in the events. Repeats are one row for
+-- a minute, which is updated as long as they come: the fill factor leaves room for that, and it touches no index.
+CREATE TABLE access_log (
+    -- Given under a lock, so that who reads on behind a number misses no row that was stored late.
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- A row that is written again is known by it.
+    id bytea NOT NULL UNIQUE CHECK (length(id) = 16),
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL CHECK (last_at >= first_at),
+    -- NULL: a stranger.
+    caller text COLLATE "C",
+    -- NULL: not from a network, or it is not known.
+    address text COLLATE "C",
+    -- A call or a command.
+    action text COLLATE "C" NOT NULL,
+    -- A key, a subscription, a source. NULL: nothing of the service's own.
+    about text COLLATE "C",
+    decision text COLLATE "C" NOT NULL
+        CHECK (decision IN ('done', 'forbidden', 'no_key', 'unknown_key', 'expired_key', 'revoked_key', 'not_recorded')),
+    -- The role that would be needed.
+    needs text COLLATE "C" CHECK ((decision = 'forbidden') = (needs IS NOT NULL)),
+    count bigint NOT NULL CHECK (count >= 1),
+    -- That of the first. NULL: no request.
+    correlation_id text COLLATE "C"
+) WITH (fillfactor = 80);
+
+-- There may be only so many refusals; what was done stays for all of its time.
+CREATE INDEX access_log_refusals ON access_log (number) WHERE decision <> 'done';
+
 -- Sums ----------------------------------------------------------------------------------------------------------------
 
 -- `batches.allocated` is the sum of the batch's allocations, `batches.dispatched` that of its dispatches. Triggers keep

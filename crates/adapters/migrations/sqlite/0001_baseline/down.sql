@@ -1,4 +1,5 @@
 -- Drops everything that is stored. Indexes and triggers go with their tables; dropping a table fires no trigger.
+DROP TABLE access_log;
 DROP TABLE access_keys;
 DROP TABLE dead_messages;
 DROP TABLE inbox;

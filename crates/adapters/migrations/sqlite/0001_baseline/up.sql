@@ -373,6 +373,34 @@ CREATE TABLE access_keys (
     last_used_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
+-- What was refused, and who has changed who may do what; what was done to the stock is in the events. Repeats are one row for
+-- a minute, which is updated as long as they come. Numbers are never used again: readers go on behind them.
+CREATE TABLE access_log (
+    number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    -- A row that is written again is known by it.
+    id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    first_at INTEGER NOT NULL,
+    last_at INTEGER NOT NULL CHECK (last_at >= first_at),
+    -- NULL: a stranger.
+    caller TEXT,
+    -- NULL: not from a network, or it is not known.
+    address TEXT,
+    -- A call or a command.
+    action TEXT NOT NULL,
+    -- A key, a subscription, a source. NULL: nothing of the service's own.
+    about TEXT,
+    decision TEXT NOT NULL
+        CHECK (decision IN ('done', 'forbidden', 'no_key', 'unknown_key', 'expired_key', 'revoked_key', 'not_recorded')),
+    -- The role that would be needed.
+    needs TEXT CHECK ((decision = 'forbidden') = (needs IS NOT NULL)),
+    count INTEGER NOT NULL CHECK (count >= 1),
+    -- That of the first. NULL: no request.
+    correlation_id TEXT
+) STRICT;
+
+-- There may be only so many refusals; what was done stays for all of its time.
+CREATE INDEX access_log_refusals ON access_log (number) WHERE decision <> 'done';
+
 -- What a batch has allocated and dispatched are sums, and the tables keep them, whichever program writes. A trigger can't tell
 -- which statement fires it. So the triggers that follow the allocations first record the value that `allocated` is
 -- about to take, and a trigger on the batches refuses any other value. The record may stay: by then the batch has that

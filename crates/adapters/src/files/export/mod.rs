@@ -1,6 +1,7 @@
 //! Writing: tables, row by row, as CSV or NDJSON.
 
 mod allocation_row;
+mod audit_row;
 mod backlog_row;
 mod batch_row;
 mod event_row;
@@ -10,6 +11,7 @@ mod table;
 mod tests;
 
 pub use allocation_row::AllocationRow;
+pub use audit_row::AuditRow;
 pub use backlog_row::BacklogRow;
 pub use batch_row::BatchRow;
 pub use event_row::EventRow;

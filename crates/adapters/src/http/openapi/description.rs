@@ -11,6 +11,9 @@ use crate::http::site::BasePath;
 /// The paths of the explorer, which is not part of the document it shows.
 const EXPLORER: [&str; 2] = ["/docs", "/docs/{file:.*}"];
 
+/// What they are called.
+const EXPLORER_ID: &str = "docs";
+
 /// The description of the interface.
 pub(crate) struct ApiDescription {
     document: OpenApi,
@@ -18,10 +21,10 @@ pub(crate) struct ApiDescription {
     routes: Vec<Route>,
 }
 
-/// A path, and the methods it has.
+/// A path, and the methods it has, each with the id of its operation.
 struct Route {
     path: ResourceDef,
-    methods: Vec<&'static str>,
+    methods: Vec<(&'static str, String)>,
 }
 
 impl ApiDescription {
@@ -34,7 +37,7 @@ impl ApiDescription {
         });
         let explorer = EXPLORER.map(|path| Route {
             path: ResourceDef::new(path),
-            methods: vec!["GET"],
+            methods: vec![("GET", EXPLORER_ID.to_owned())],
         });
         let routes = documented.chain(explorer).collect();
         let text = text_of(&document);
@@ -61,10 +64,18 @@ impl ApiDescription {
         self.methods_at(path).any(|known| known == method.as_str())
     }
 
+    /// The id of the operation that a request is; `None`: it is none.
+    pub(crate) fn call(&self, path: &str, method: &Method) -> Option<&str> {
+        let matching = self.routes.iter().filter(|route| route.path.is_match(path));
+        let mut calls = matching.flat_map(|route| &route.methods);
+        let call = calls.find(|(known, _)| *known == method.as_str());
+        call.map(|(_, id)| id.as_str())
+    }
+
     /// The methods of a path: none where there is no such path.
     pub(crate) fn methods_at(&self, path: &str) -> impl Iterator<Item = &'static str> {
         let matching = self.routes.iter().filter(move |route| route.path.is_match(path));
-        matching.flat_map(|route| route.methods.iter().copied())
+        matching.flat_map(|route| route.methods.iter().map(|(method, _)| *method))
     }
 }
 
@@ -74,7 +85,7 @@ fn text_of(document: &OpenApi) -> String {
     text
 }
 
-fn methods(item: &PathItem) -> Vec<&'static str> {
+fn methods(item: &PathItem) -> Vec<(&'static str, String)> {
     [
         ("DELETE", &item.delete),
         ("GET", &item.get),
@@ -83,6 +94,9 @@ fn methods(item: &PathItem) -> Vec<&'static str> {
         ("PUT", &item.put),
     ]
     .into_iter()
-    .filter_map(|(method, operation)| operation.is_some().then_some(method))
+    .filter_map(|(method, operation)| {
+        let id = operation.as_ref()?.operation_id.clone();
+        Some((method, id.unwrap_or_default()))
+    })
     .collect()
 }

@@ -20,7 +20,7 @@ use super::schema::Problem;
 use super::write_operations::describe_writes;
 
 /// The groups of operations, in the order shown, with their descriptions.
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 11] = [
     (
         "Batches",
         "Stock that has been bought: in the warehouse, or on its way.",
@@ -40,6 +40,7 @@ const TAGS: [(&str, &str); 10] = [
         "Who sends commands as messages, and which of these were put aside.",
     ),
     ("Keys", "By what callers are known, and what they may do."),
+    ("Audit", "Who was refused what, and who has changed who may do what."),
     ("Bulk", "Many commands in one stream."),
     (
         "The book's API",

@@ -28,6 +28,9 @@ use crate::http::response::problem::Problem;
 use crate::wire::EventJson;
 use crate::wire::answers::kinds;
 
+/// What a stream is recorded under, when its key is not good any more.
+const CALL: &str = "follow_events";
+
 /// The events of one page: what a stream holds in memory until its client takes it.
 const PAGE: usize = 256;
 
@@ -118,7 +121,7 @@ fn follow(
         let mut catching_up = Some(first);
         while let Some(page) = catching_up.take() {
             // The key may have been revoked since the page before.
-            if let Err(problem) = readmit(&context, &api).await {
+            if let Err(problem) = readmit(&context, &api, CALL).await {
                 return log(&api, &request_id, &problem);
             }
             match frames(&page) {
@@ -150,7 +153,7 @@ fn follow(
             for event in chunk.events.iter().filter(|event| filter.passes(&event.event)) {
                 write_frame(&mut text, event.id.position, event.event.event_type, &event.body);
             }
-            if let Err(problem) = readmit(&context, &api).await {
+            if let Err(problem) = readmit(&context, &api, CALL).await {
                 return log(&api, &request_id, &problem);
             }
             if !text.is_empty() {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::access_key::KeyText;
 use crate::http::api::Api;
-use crate::http::auth::require;
+use crate::http::auth::{entry, require};
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::response::problem::Problem;
@@ -29,7 +29,7 @@ use crate::wire::views::list::Each;
 )]
 #[get("/v1/keys")]
 pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    require(&request, Action::Keys)?;
+    require(&request, &api, Action::Keys)?;
     Input::without_query(&request).finish(Some(()))?;
     let keys = api.read(|ports| ports.keys.all_keys()).await?;
     let page = KeyPageJson {
@@ -54,7 +54,7 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 )]
 #[post("/v1/keys")]
 pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    require(&request, Action::Keys)?;
+    require(&request, &api, Action::Keys)?;
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
@@ -72,11 +72,12 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
         revoked_at: None,
         last_used_at: None,
     };
+    let log = entry(&request, &api, key.name.as_str());
     let added = if mode.preview {
         let keys = api.read(|ports| ports.keys.all_keys()).await?;
         keys.len() < MAX_KEYS && keys.iter().all(|other| other.name != key.name)
     } else {
-        api.write(|ports| ports.keys.add_key(&key)).await?
+        api.write(|ports| ports.keys.add_key(&key, &log)).await?
     };
     if !added {
         let detail = format!(
@@ -105,7 +106,7 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
 )]
 #[post("/v1/keys/{name}/rotation")]
 pub(crate) async fn rotate(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    require(&request, Action::Keys)?;
+    require(&request, &api, Action::Keys)?;
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body_if_any(api.body_time(), payload).await?;
     let json = json(&body)?;
@@ -124,7 +125,8 @@ pub(crate) async fn rotate(request: HttpRequest, payload: Payload, api: Data<Api
         return Ok(reply(StatusCode::OK, &key, None).of_preview().response());
     }
     let text = KeyText::new(api.ids().secret());
-    let rotated = api.write(|ports| ports.keys.rotate_key(&name, text.hash(), expires_at));
+    let log = entry(&request, &api, name.as_str());
+    let rotated = api.write(|ports| ports.keys.rotate_key(&name, text.hash(), expires_at, &log));
     if !rotated.await? {
         return Err(unknown(&name));
     }
@@ -144,7 +146,7 @@ pub(crate) async fn rotate(request: HttpRequest, payload: Payload, api: Data<Api
 )]
 #[delete("/v1/keys/{name}")]
 pub(crate) async fn revoke(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    require(&request, Action::Keys)?;
+    require(&request, &api, Action::Keys)?;
     let (mut input, mode) = Input::of_command(&request);
     let nothing = input.no_body(api.body_time(), payload).await?;
     let name = input.path("name", KeyName::new);
@@ -158,7 +160,8 @@ pub(crate) async fn revoke(request: HttpRequest, payload: Payload, api: Data<Api
         let shown = Reply::new(StatusCode::OK, &KeyJson::from(&key));
         return Ok(shown.of_preview().response());
     }
-    api.write(|ports| ports.keys.revoke_key(&name, now)).await?;
+    let log = entry(&request, &api, name.as_str());
+    api.write(|ports| ports.keys.revoke_key(&name, now, &log)).await?;
     api.key_ring().forget();
     let key = find(&api, &name).await?;
     Ok(Reply::new(StatusCode::OK, &KeyJson::from(&key)).response())

@@ -1,6 +1,7 @@
 //! The routes, by resource.
 
 pub(crate) mod allocations;
+pub(crate) mod audit;
 pub(crate) mod backlog;
 pub(crate) mod batches;
 pub(crate) mod book;
@@ -67,6 +68,7 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(keys::create)
         .service(keys::rotate)
         .service(keys::revoke)
+        .service(audit::list)
         .service(book::add_batch)
         .service(book::allocate)
         .service(book::allocations)

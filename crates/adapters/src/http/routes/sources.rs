@@ -8,7 +8,7 @@ use earmark_application::{
 };
 
 use crate::http::api::Api;
-use crate::http::auth::require;
+use crate::http::auth::{done, require};
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, sequence};
@@ -114,7 +114,7 @@ async fn decide(
     api: &Api,
     action: DeadMessageAction,
 ) -> Result<HttpResponse, Problem> {
-    require(request, Action::DeadLetters)?;
+    require(request, api, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(request);
     let body = input.body_if_any(api.body_time(), payload).await?;
     let json = json(&body)?;
@@ -132,6 +132,9 @@ async fn decide(
     }
     let decided = api.write(|ports| decide_on_dead_messages(&*ports.inbox, &name, numbers.as_deref(), action));
     let messages = decided.await?;
+    if messages > 0 {
+        done(request, api, name.as_str());
+    }
     Ok(Reply::new(StatusCode::OK, &MessagesDecidedJson { messages }).response())
 }
 

@@ -8,7 +8,7 @@ use earmark_application::{
 };
 
 use crate::http::api::Api;
-use crate::http::auth::require;
+use crate::http::auth::{done, require};
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, sequence};
@@ -123,7 +123,7 @@ pub(crate) async fn skip(request: HttpRequest, payload: Payload, api: Data<Api>)
 )]
 #[patch("/v1/subscriptions/{name}")]
 pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api>) -> Result<HttpResponse, Problem> {
-    require(&request, Action::DeadLetters)?;
+    require(&request, &api, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(&request);
     let body = input.body(api.body_time(), payload).await?;
     let json = json(&body)?;
@@ -145,6 +145,7 @@ pub(crate) async fn change(request: HttpRequest, payload: Payload, api: Data<Api
             .response());
     }
     api.write(|ports| ports.subscriptions.disable(&name, reason)).await?;
+    done(&request, &api, name.as_str());
     let subscription = find(&api, &name).await?;
     Ok(Reply::new(StatusCode::OK, &SubscriptionJson::from(&subscription)).response())
 }
@@ -156,7 +157,7 @@ async fn decide(
     api: &Api,
     action: DeadLetterAction,
 ) -> Result<HttpResponse, Problem> {
-    require(request, Action::DeadLetters)?;
+    require(request, api, Action::DeadLetters)?;
     let (mut input, mode) = Input::of_command(request);
     let body = input.body_if_any(api.body_time(), payload).await?;
     let json = json(&body)?;
@@ -178,6 +179,9 @@ async fn decide(
             .decide_on_dead_letters(&name, sequences.as_deref(), action)
     });
     let events = decided.await?;
+    if events > 0 {
+        done(request, api, name.as_str());
+    }
     Ok(Reply::new(StatusCode::OK, &LettersDecidedJson { events }).response())
 }
 

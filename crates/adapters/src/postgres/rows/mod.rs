@@ -4,6 +4,7 @@
 //! and key ([`RowContext`](crate::sql::decode::RowContext)).
 
 mod access_key;
+mod access_log;
 mod allocation;
 mod batch;
 mod event;
@@ -17,6 +18,7 @@ pub(super) mod values;
 use earmark_application::StoreError;
 
 pub(super) use access_key::AccessKeyRow;
+pub(super) use access_log::AccessLogRow;
 pub(super) use allocation::{AllocationRow, DispatchRow};
 pub(super) use batch::BatchRow;
 pub(super) use event::EventRow;

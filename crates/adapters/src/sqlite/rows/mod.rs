@@ -1,6 +1,7 @@
 //! Rows as structs, and the domain's records: each way through the domain's own constructors.
 
 mod access_keys;
+mod access_log;
 mod events;
 mod inbox;
 mod orders;
@@ -13,6 +14,7 @@ use jiff::{Timestamp, civil};
 use crate::sql::decode::RowContext;
 
 pub(super) use self::access_keys::{AccessKeyRow, access_key};
+pub(super) use self::access_log::{AccessLogRow, logged_entry};
 pub(super) use self::events::{EventRow, encoded_event, event};
 pub(super) use self::inbox::processed_message;
 pub(super) use self::orders::{

@@ -3,18 +3,23 @@
 use diesel::dsl::{count_star, exists, select};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
-use earmark_application::{AccessKey, KeyHash, KeyName, MAX_KEYS};
+use earmark_application::{AccessEntry, AccessKey, KeyHash, KeyName, MAX_KEYS};
 use jiff::Timestamp;
 
 use super::super::builder::update;
 use super::super::schema::access_keys;
+use super::access_log;
 use crate::sql::access_keys::stored_roles;
 
 /// By what the connection knows the UPDATE that runs while a key is used.
 struct NoteUsed;
 
 /// Adds a key, if there is room and its name is free; answers whether it was.
-pub(in crate::sqlite) fn add(connection: &mut SqliteConnection, key: &AccessKey) -> QueryResult<bool> {
+pub(in crate::sqlite) fn add(
+    connection: &mut SqliteConnection,
+    key: &AccessKey,
+    log: &AccessEntry,
+) -> QueryResult<bool> {
     let made: i64 = access_keys::table.select(count_star()).get_result(connection)?;
     if made.unsigned_abs() >= MAX_KEYS as u64 || is_known(connection, &key.name)? {
         return Ok(false);
@@ -30,6 +35,7 @@ pub(in crate::sqlite) fn add(connection: &mut SqliteConnection, key: &AccessKey)
             access_keys::last_used_at.eq(key.last_used_at.map(Timestamp::as_microsecond)),
         ))
         .execute(connection)?;
+    access_log::write(connection, log)?;
     Ok(true)
 }
 
@@ -44,6 +50,7 @@ pub(in crate::sqlite) fn rotate(
     name: &KeyName,
     hash: KeyHash,
     expires_at: Option<Timestamp>,
+    log: &AccessEntry,
 ) -> QueryResult<bool> {
     let rotated = diesel::update(access_keys::table)
         .filter(access_keys::name.eq(&**name.as_str()))
@@ -53,6 +60,9 @@ pub(in crate::sqlite) fn rotate(
             access_keys::expires_at.eq(expires_at.map(Timestamp::as_microsecond)),
         ))
         .execute(connection)?;
+    if rotated > 0 {
+        access_log::write(connection, log)?;
+    }
     Ok(rotated > 0)
 }
 
@@ -61,13 +71,18 @@ pub(in crate::sqlite) fn revoke(
     connection: &mut SqliteConnection,
     name: &KeyName,
     now: Timestamp,
+    log: &AccessEntry,
 ) -> QueryResult<bool> {
     let revoked = diesel::update(access_keys::table)
         .filter(access_keys::name.eq(&**name.as_str()))
         .filter(access_keys::revoked_at.is_null())
         .set(access_keys::revoked_at.eq(now.as_microsecond()))
         .execute(connection)?;
-    Ok(revoked > 0 || is_known(connection, name)?)
+    if revoked > 0 {
+        access_log::write(connection, log)?;
+        return Ok(true);
+    }
+    is_known(connection, name)
 }
 
 /// Notes that a key was used, unless a later use is known.

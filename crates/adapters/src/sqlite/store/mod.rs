@@ -1,6 +1,7 @@
 //! The write side: a transaction that loads, decides and stores, and what it is made of.
 
 pub(super) mod access_keys;
+pub(super) mod access_log;
 pub(super) mod dead_messages;
 mod deferred_index;
 mod idempotency;

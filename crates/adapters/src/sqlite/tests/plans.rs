@@ -10,9 +10,9 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    AccessKey, Audit, BatchSelection, DeadMessage, Decide, Decided, EventFeed, EventFilter, Exports, Fingerprint,
-    IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys, LeaseRequest, LeaseToken, LineFilter,
-    OrderSelection, Roles, SourceName, Store, Views, Worklist,
+    AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Caller, DeadMessage, Decide, Decided, EntryId, EventFeed,
+    EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys, LeaseRequest,
+    LeaseToken, LineFilter, OrderSelection, Roles, SourceName, Store, Views, Worklist,
 };
 use earmark_domain::{
     Change, ChangeSet, Count, InboxRecord, LineKey, LineState, Location, MessageId, OrderId, Processed, ReleaseLines,
@@ -224,7 +224,12 @@ async fn use_key(shop: &SqliteStore) {
         revoked_at: None,
         last_used_at: None,
     };
-    assert!(shop.add_key(&key).await.expect("an answer"));
+    let log = AccessEntry::done(EntryId([1; 16]), instant(), Caller::default(), "create_key", "shop");
+    assert!(shop.add_key(&key, &log).await.expect("an answer"));
+    shop.log_access(&[log]).await.expect("an answer");
+    assert_eq!(shop.access_entries(0, 10).await.expect("an answer").len(), 1);
+    let before = instant() - jiff::SignedDuration::from_secs(1);
+    assert_eq!(shop.forget_access_entries(before, 1).await.expect("an answer"), 0);
     shop.note_key_used(SECRET, instant()).await.expect("an answer");
     assert!(shop.has_keys().await.expect("an answer"));
     assert!(shop.key_of(SECRET).await.expect("an answer").is_some());

@@ -139,6 +139,7 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
         inbox,
         dead_messages,
         access_keys,
+        access_log,
         expected_allocated,
         expected_dispatched,
     ]

@@ -3,6 +3,7 @@
 //! The types borrow from the domain's views and are written straight into the text of the answer. Each documents itself
 //! for the OpenAPI document.
 
+pub mod audit;
 pub mod availability;
 pub mod batches;
 pub mod effects;

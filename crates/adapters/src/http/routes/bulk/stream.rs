@@ -129,7 +129,7 @@ fn answers(
                         }
                     };
                     // The key may have been revoked since the line before.
-                    let pending = match readmit(&context, &api).await {
+                    let pending = match readmit(&context, &api, "bulk").await {
                         Ok(()) => submit(&ordered, line, &context).await,
                         Err(problem) => {
                             reading = false;
