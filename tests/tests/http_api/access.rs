@@ -18,7 +18,7 @@ const ROLES: [&str; 5] = ["viewer", "sales", "warehouse", "planner", "admin"];
 const PROBES: [&str; 2] = ["live", "ready"];
 
 /// Makes the administrator's key, and closes the service by it.
-async fn administrator(desk: &Desk) -> Client {
+pub(crate) async fn administrator(desk: &Desk) -> Client {
     let made = desk
         .post("/v1/keys", &json!({"name": "root", "roles": ["admin"]}))
         .await;
@@ -27,7 +27,7 @@ async fn administrator(desk: &Desk) -> Client {
 }
 
 /// A key with these roles.
-async fn key(admin: &Client, desk: &Desk, name: &str, roles: &[&str]) -> Client {
+pub(crate) async fn key(admin: &Client, desk: &Desk, name: &str, roles: &[&str]) -> Client {
     let made = admin.post("/v1/keys", &json!({"name": name, "roles": roles})).await;
     let secret = made.answers(201)["secret"].as_str().expect("a secret").to_owned();
     desk.with_key(&secret)

@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 53] = [
+const STORY: [&str; 54] = [
     "live",
     "ready",
     "openapi",
@@ -64,6 +64,7 @@ const STORY: [&str; 53] = [
     "create_key",
     "list_keys",
     "rotate_key",
+    "list_audit",
     "revoke_key",
 ];
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod allocations;
+mod audit;
 mod backlog;
 mod bad_input;
 mod batches;

@@ -60,16 +60,18 @@ impl Step for Log<'_> {
         // many refusals are kept is told by the numbers. The rows are numbered once the lock is held, since they come out of
         // a join with it.
         const LOG: &str = concat!(
-            "WITH given AS MATERIALIZED (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS new (",
+            "WITH given AS MATERIALIZED (SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WITH ORDINALITY AS new (",
             entry_columns!(),
-            ")), \
+            ", place)), \
              repeated AS (UPDATE access_log AS known SET count = given.count, last_at = given.last_at \
              FROM given WHERE known.id = given.id), \
              locked AS MATERIALIZED (SELECT pg_advisory_xact_lock(?)) \
              INSERT INTO access_log (",
             entry_columns!(),
-            ") SELECT given.* FROM locked, given WHERE NOT EXISTS (SELECT FROM access_log AS known WHERE known.id = given.id) \
-             ORDER BY given.first_at, given.id ON CONFLICT DO NOTHING"
+            ") SELECT ",
+            entry_columns!(),
+            " FROM locked, given WHERE NOT EXISTS (SELECT FROM access_log AS known WHERE known.id = given.id) \
+             ORDER BY place ON CONFLICT DO NOTHING"
         );
         let entries: Vec<&AccessEntry> = self.0.iter().collect();
         statement::<()>(LOG)

@@ -29,7 +29,7 @@ pub struct LoggedEntry {
 /// The log of access decisions.
 #[async_trait]
 pub trait AccessLog: Send + Sync {
-    /// Writes entries, each with an id of its own. One whose id is there gets the count and the last instant that it has
+    /// Writes entries, each with an id of its own; new ones get their numbers in this order. One whose id is there gets the count and the last instant that it has
     /// now, and keeps all else; so writing them again changes nothing.
     ///
     /// # Errors

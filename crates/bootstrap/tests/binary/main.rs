@@ -1,8 +1,10 @@
 //! Tests of the binary `earmark` as a process.
 
 mod access;
+mod audit;
 mod command_line;
 mod database_file;
+mod planted;
 mod sandbox;
 mod secrets;
 mod service;

@@ -26,7 +26,7 @@ impl Service {
         Self::spawn(&mut command)
     }
 
-    fn spawn(command: &mut Command) -> Self {
+    pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut process = command.spawn().expect("the binary");
         let mut out = BufReader::new(process.stdout.as_mut().expect("a pipe"));
         let mut line = String::new();
@@ -39,6 +39,11 @@ impl Service {
             .unwrap_or_else(|| unreachable!("an address, not {line:?}"))
             .to_owned();
         Self { process, address }
+    }
+
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Its address as a URL.

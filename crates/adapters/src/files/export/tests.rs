@@ -282,3 +282,67 @@ fn an_event_is_one_record_with_its_data_as_json() {
         )
     );
 }
+
+#[test]
+fn the_audit_says_who_did_what_and_to_which_order_or_batch() {
+    use earmark_application::{AccessDecision, AccessEntry, Caller, EntryId, LoggedEntry, Role};
+
+    let event = |order: Option<&str>, event_type, data: &str| EncodedEvent {
+        sequence: 7,
+        subject: Subject::Product {
+            sku: Sku::new("LAMP").expect("a name"),
+            version: 3,
+        },
+        order: order.map(|order| order.parse().expect("a name")),
+        event_type,
+        occurred_at: Timestamp::UNIX_EPOCH,
+        decided_on: TODAY,
+        actor: "shop".to_owned(),
+        correlation_id: "c-1".to_owned(),
+        data: data.to_owned(),
+    };
+    let books = Books::new(BooksId::of([7; 16]), [Epoch { number: 1, after: 0 }].into());
+    let events = [
+        event(Some("O-1"), "Confirmed", r#"{"order_id":"O-1","line_id":"1"}"#),
+        event(None, "BatchCreated", r#"{"reference":"B-\u00e9","quantity":1}"#),
+        event(None, "ProductNamed", r#"{"name":"Lamp"}"#),
+    ];
+    let rows = events
+        .iter()
+        .map(|event| AuditRow::of_event(event, &books).expect("JSON"));
+    let needs = Role::Planner;
+    let refused = LoggedEntry {
+        number: 9,
+        entry: AccessEntry {
+            decision: AccessDecision::Forbidden { needs },
+            about: None,
+            count: 3,
+            last_at: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(2),
+            ..AccessEntry::done(
+                EntryId([1; 16]),
+                Timestamp::UNIX_EPOCH,
+                Caller::known("desk").at("::1".parse().ok()),
+                "create_batch",
+                "",
+            )
+        },
+    };
+    let table = written(Format::Csv, rows.chain([AuditRow::from(&refused)]));
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    let (at, later) = ("1970-01-01T00:00:00Z", "1970-01-01T00:00:02Z");
+    assert_eq!(
+        rows,
+        [
+            format!("{at},{at},shop,,Confirmed,LAMP,O-1,done,,1,c-1,7"),
+            format!("{at},{at},shop,,BatchCreated,LAMP,B-é,done,,1,c-1,7"),
+            format!("{at},{at},shop,,ProductNamed,LAMP,,done,,1,c-1,7"),
+            format!("{at},{later},desk,::1,create_batch,,,forbidden,planner,3,,"),
+        ]
+    );
+    let object = written(Format::Ndjson, [AuditRow::from(&refused)]);
+    let places: Vec<_> = AuditRow::COLUMNS
+        .iter()
+        .map(|name| object.find(&format!("\"{name}\":")))
+        .collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{object}");
+}

@@ -138,6 +138,7 @@ const OWN: &[(&str, &[&Kind])] = &[
         ],
     ),
     ("list_keys", &[&kinds::FORBIDDEN]),
+    ("list_audit", &[&kinds::FORBIDDEN]),
     (
         "create_key",
         &[
