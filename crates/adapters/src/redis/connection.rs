@@ -124,12 +124,12 @@ impl Server {
             .set_response_timeout(Some(ANSWERING));
         let Some(encryption) = &self.encryption else {
             let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
-            return connected.map_err(|error| answers::of(&error));
+            return connected.map_err(|error| answers::to_login(&error));
         };
         let stream = encryption.connect().await.map_err(|error| unavailable(&error))?;
         let settings = self.client.get_connection_info().redis_settings();
         let connected = MultiplexedConnection::new_with_config(settings, stream, config).await;
-        let (link, driver) = connected.map_err(|error| answers::of(&error))?;
+        let (link, driver) = connected.map_err(|error| answers::to_login(&error))?;
         // It ends with the last copy of the connection.
         tokio::spawn(driver);
         Ok(link)

@@ -15,6 +15,19 @@ pub(super) fn before_the_end(error: &Error) -> MailError {
     }
 }
 
+/// A failure to log in. What the server says to it is not told: some say back what they were sent, and that has the password.
+pub(super) fn not_let_in(error: &Error) -> MailError {
+    let Some(code) = error.status() else {
+        return before_the_end(error);
+    };
+    let reason = format!("the server does not let the user in: {code}");
+    if error.is_permanent() {
+        MailError::Refused(reason)
+    } else {
+        MailError::Unavailable(reason)
+    }
+}
+
 /// A failure after the end of the mail was sent: only an answer tells that it was not taken.
 pub(super) fn after_the_end(error: &Error) -> MailError {
     if error.is_permanent() {

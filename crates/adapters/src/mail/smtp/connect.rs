@@ -8,7 +8,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
 use lettre::transport::smtp::extension::ClientId;
 use tokio::net::{TcpStream, lookup_host};
 
-use super::answers::before_the_end;
+use super::answers::{before_the_end, not_let_in};
 use super::bounded::Bounded;
 use super::encryption::Tls;
 use super::server::{Encryption, SmtpServer};
@@ -52,7 +52,7 @@ pub(super) async fn connect(
     }
     if let Some(credentials) = &server.credentials {
         let known = connection.auth(&MECHANISMS, credentials).await;
-        known.map_err(|error| before_the_end(&error))?;
+        known.map_err(|error| not_let_in(&error))?;
     }
     Ok(connection)
 }

@@ -56,7 +56,10 @@ pub(in crate::sqlite) fn forget(
     let last: Option<i64> = last.get_result(connection).map_err(store_error)?;
     let Some(last) = last else { return Ok(0) };
     // The first ones, each by its own age: a clock that was ahead for a while has dated some in its future.
-    let first = access_log::table.order(access_log::number).select(access_log::number);
+    let first = access_log::table
+        .filter(access_log::number.gt(0))
+        .order(access_log::number)
+        .select(access_log::number);
     let first: Vec<i64> = first_rows(first.load_iter(connection), ACCESS_LOG_PURGE_BATCH)?;
     let mut forgotten = 0;
     if let Some(end) = first.last() {
