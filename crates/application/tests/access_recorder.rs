@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_application::{
     AccessDecision, AccessEntry, AccessLog, AccessRecorder, Caller, Clock, EntryId, Ids, LoggedEntry, MAX_OPEN_ENTRIES,
-    MAX_OPEN_OF_STRANGERS, Role, StoreError,
+    MAX_OPEN_OF_STRANGERS, Role, StoreError, forget_old_access_entries,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -60,6 +60,7 @@ struct Log {
     entries: Mutex<BTreeMap<EntryId, AccessEntry>>,
     is_away: AtomicBool,
     writes: AtomicU64,
+    forgotten: Mutex<Vec<(Timestamp, u64)>>,
 }
 
 impl Log {
@@ -91,8 +92,9 @@ impl AccessLog for Log {
         unreachable!("nobody reads")
     }
 
-    async fn forget_access_entries(&self, _: Timestamp, _: u64) -> Result<usize, StoreError> {
-        unreachable!("nothing is forgotten")
+    async fn forget_access_entries(&self, before: Timestamp, keep: u64) -> Result<usize, StoreError> {
+        self.forgotten.lock().expect("not poisoned").push((before, keep));
+        Ok(usize::from(self.is_away.load(Ordering::Relaxed)))
     }
 }
 
@@ -266,4 +268,16 @@ fn decisions_of_many_threads_are_all_counted() {
         }
     });
     assert_eq!(recording.recorder.unwritten(), 40_000);
+}
+
+#[tokio::test]
+async fn what_is_older_than_ninety_days_is_forgotten_and_refusals_beyond_a_million() {
+    let (log, watch) = (Log::default(), Watch::default());
+    watch.advance(90 * 24 * 60 * 60 * 1_000 + 17);
+    assert!(!forget_old_access_entries(&log, &watch).await.expect("an outcome"));
+    let before = Timestamp::UNIX_EPOCH + SignedDuration::from_millis(17);
+    assert_eq!(*log.forgotten.lock().expect("not poisoned"), [(before, 1_000_000)]);
+    // Here it has something to forget: there may be more.
+    log.is_away.store(true, Ordering::Relaxed);
+    assert!(forget_old_access_entries(&log, &watch).await.expect("an outcome"));
 }

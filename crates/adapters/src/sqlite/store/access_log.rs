@@ -1,9 +1,12 @@
 //! The log of access decisions: written and forgotten by the connection that writes.
 
-use diesel::dsl::{max, sql};
+use diesel::dsl::max;
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::Bool;
+use diesel::sqlite::Sqlite;
 use earmark_application::{ACCESS_LOG_PURGE_BATCH, AccessEntry, StoreError};
 use jiff::Timestamp;
 
@@ -15,6 +18,25 @@ use crate::sql::decode::counter;
 
 /// By what the connection knows the UPDATE that counts repeats.
 struct CountRepeats;
+
+/// Whether a row is of a refusal, as its index has it: SQLite would not see that from a value that is bound.
+#[derive(Debug, Clone, Copy, QueryId, ValidGrouping)]
+struct IsRefusal;
+
+impl Expression for IsRefusal {
+    type SqlType = Bool;
+}
+
+impl AppearsOnTable<access_log::table> for IsRefusal {}
+
+impl SelectableExpression<access_log::table> for IsRefusal {}
+
+impl QueryFragment<Sqlite> for IsRefusal {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("decision <> 'done'");
+        Ok(())
+    }
+}
 
 /// Writes an entry, or what has changed of one that is there.
 pub(in crate::sqlite) fn write(connection: &mut SqliteConnection, entry: &AccessEntry) -> QueryResult<()> {
@@ -68,16 +90,13 @@ pub(in crate::sqlite) fn forget(
             .filter(access_log::last_at.lt(before.as_microsecond()));
         forgotten += diesel::delete(old).execute(connection).map_err(store_error)?;
     }
-    // As the index has it: SQLite must see that a row is in it.
     let refusals = access_log::table
-        .filter(sql::<Bool>("decision <> 'done'"))
+        .filter(IsRefusal)
         .filter(access_log::number.le(last.saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX))));
     let excess = refusals.order(access_log::number).select(access_log::number);
     let excess: Vec<i64> = first_rows(excess.load_iter(connection), ACCESS_LOG_PURGE_BATCH)?;
     if let Some(end) = excess.last() {
-        let excess = access_log::table
-            .filter(sql::<Bool>("decision <> 'done'"))
-            .filter(access_log::number.le(*end));
+        let excess = access_log::table.filter(IsRefusal).filter(access_log::number.le(*end));
         forgotten += diesel::delete(excess).execute(connection).map_err(store_error)?;
     }
     Ok(forgotten)

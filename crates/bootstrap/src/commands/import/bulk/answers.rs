@@ -28,24 +28,21 @@ pub(super) struct BulkAnswer {
     body: Value,
 }
 
-/// Reads the answers of a response to their end, into a channel.
+/// Reads the answers of a response to their end, into a channel. What is shown of them has not the key that was sent: whoever
+/// answers may be somebody else, who says back what it was sent.
 ///
 /// # Errors
 /// The result of all commands still in flight, when the response is not a stream of answers or breaks off.
 pub(super) async fn read(
     response: Response,
     to: &mpsc::Sender<Result<BulkAnswer, SendResult>>,
+    key: Option<&str>,
 ) -> Result<(), SendResult> {
     let status = response.status();
     if status != StatusCode::OK {
         let url = response.url().clone();
-        let text: String = response
-            .text()
-            .await
-            .unwrap_or_default()
-            .chars()
-            .take(MAX_SHOWN_CHARS)
-            .collect();
+        let text = response.text().await.unwrap_or_default();
+        let text: String = without(key, &text).chars().take(MAX_SHOWN_CHARS).collect();
         let message = format!("{url} answers {status}: {text}");
         return Err(match status.is_server_error() {
             true => SendResult::Retry(message),
@@ -55,12 +52,21 @@ pub(super) async fn read(
     let mut lines = pin!(split_lines(response.bytes_stream()));
     while let Some(line) = lines.next().await {
         let answer = serde_json::from_slice(&line?)
+            .map_err(|error| without(key, &error.to_string()))
             .map_err(|error| SendResult::Abort(format!("the answer does not come from Earmark: {error}")))?;
         if to.send(Ok(answer)).await.is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// A text without the key.
+fn without(key: Option<&str>, text: &str) -> String {
+    match key {
+        Some(key) if !key.is_empty() => text.replace(key, "***"),
+        _ => text.to_owned(),
+    }
 }
 
 /// Splits a body into lines.

@@ -165,9 +165,10 @@ impl BulkRequest {
             .post(url.clone())
             .header("content-type", "application/x-ndjson")
             .body(Body::wrap_stream(body));
+        let key = std::env::var(KEY).ok();
         tokio::spawn(async move {
             let read = match request.send().await {
-                Ok(response) => answers::read(response, &sender).await,
+                Ok(response) => answers::read(response, &sender, key.as_deref()).await,
                 Err(error) => Err(SendResult::Retry(format!(
                     "the service can't be reached: {}",
                     answers::root_cause(&error)
