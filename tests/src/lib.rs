@@ -11,6 +11,7 @@ pub mod event_contract;
 mod gate;
 pub mod history;
 mod instance;
+pub mod metrics_page;
 #[cfg(feature = "servers")]
 pub mod servers;
 pub mod service;

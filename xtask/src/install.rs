@@ -23,6 +23,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("faketime", "faketime"),
     ("nats-server", "nats-server"),
     ("redis-server", "redis-server"),
+    ("promtool", "prometheus"),
+    ("systemd-analyze", "systemd"),
+    ("mandoc", "mandoc"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
 ];
 
 /// Whether this process runs as root.

@@ -8,6 +8,7 @@ mod bench;
 mod endure;
 mod events;
 mod lint;
+mod metrics;
 mod nats;
 mod openapi;
 mod program;
@@ -32,8 +33,8 @@ struct Cli {
 enum Command {
     /// Run all tests, or those that match: `cargo xtask test [FILTER] [-- ARGS]`.
     ///
-    /// Starts a throwaway PostgreSQL server for the tests that need one, and stops it at the end. Installs PostgreSQL
-    /// and Chromium if they are missing (Debian packages, as root; otherwise says what to install).
+    /// Starts a throwaway PostgreSQL server for the tests that need one, and stops it at the end. Installs PostgreSQL,
+    /// Chromium, brokers and checkers if they are missing (Debian packages, as root; otherwise says what to install).
     Test {
         /// Arguments of `cargo test`: a filter, or options such as `--test NAME`; after `--`, those of the test
         /// programs.
@@ -77,6 +78,8 @@ enum Command {
     ///
     /// Fails if a change would break what others were told of events: that needs another version of the format.
     Events,
+    /// Renew the page of metrics, `docs/guide/metrics.md`.
+    Metrics,
 }
 
 fn main() -> ExitCode {
@@ -101,6 +104,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Openapi => openapi::run(&interruptions),
         Command::Asyncapi => asyncapi::run(&interruptions),
         Command::Events => events::run(&interruptions),
+        Command::Metrics => metrics::run(&interruptions),
     }
 }
 

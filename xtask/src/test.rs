@@ -24,6 +24,9 @@ pub(crate) const WRONG_CLOCK: &str = "faketime";
 /// The message brokers that the tests start.
 pub(crate) const BROKERS: [&str; 2] = ["nats-server", "redis-server"];
 
+/// The programs that judge what is handed to those who run the service: alerts, a unit, manual pages, completions.
+const CHECKERS: [&str; 5] = ["promtool", "systemd-analyze", "mandoc", "zsh", "fish"];
+
 /// The features that turn on the tests that need a server.
 pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-servers";
 
@@ -43,7 +46,7 @@ fn with_current_brokers(interruptions: &Interruptions) -> Result<(), Failure> {
 /// Runs `cargo test` on the workspace with these arguments.
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
-    for program in [BROWSER, WRONG_CLOCK].into_iter().chain(BROKERS) {
+    for program in [BROWSER, WRONG_CLOCK].into_iter().chain(BROKERS).chain(CHECKERS) {
         if folder_of(program, &[]).is_none() {
             install(program, interruptions)?;
         }

@@ -38,7 +38,7 @@ pub use digest::{
     BrokenPromise, Digest, DigestPorts, DigestRelay, Inbound, OverdueBatch, RenderDigest, Section, ShortProduct,
     Waiter, Worst,
 };
-pub use engine::{Engine, EngineSettings, Lane, OrderedStream, Ticket};
+pub use engine::{Engine, EngineSettings, Lane, OrderedStream, QueueDepth, Ticket};
 pub use envelope::{Envelope, is_correlation_id};
 pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
@@ -48,7 +48,7 @@ pub use ports::{
     DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter, DueOrder,
     EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health,
     INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight,
-    InFlightSender, Inbox, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
+    InFlightSender, Inbox, JobMeter, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
     LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
     MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
     Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,

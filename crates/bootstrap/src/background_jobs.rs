@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use earmark_application::{
-    AccessLog, AccessRecorder, Clock, Engine, IdempotencyStore, Inbox, ProductJob, ProductWork, Worklist,
+    AccessLog, AccessRecorder, Clock, Engine, IdempotencyStore, Inbox, JobMeter, ProductJob, ProductWork, Worklist,
     forget_old_access_entries, forget_old_messages, purge_expired_keys,
 };
 use tokio::task::{JoinSet, yield_now};
@@ -39,37 +39,57 @@ const PURGE_PAUSE: Duration = Duration::from_millis(100);
 /// The same for messages: twenty thousand a second are forgotten, more than ever arrive for long.
 const FORGET_PAUSE: Duration = Duration::from_millis(50);
 
+/// The names of the purges, for the meter.
+const PURGE_KEYS: &str = "idempotency_keys";
+const PURGE_INBOX: &str = "messages";
+const PURGE_ACCESS_LOG: &str = "access_log";
+
+/// The name of the job that writes the log of access decisions.
+const RECORD_ACCESS: &str = "record_access";
+
 /// The running background jobs. Dropping it stops them.
 pub(crate) struct BackgroundJobs(JoinSet<()>);
 
 impl BackgroundJobs {
     /// Starts all jobs on the runtime of the caller.
-    pub(crate) fn start(app: &App) -> Self {
+    pub(crate) fn start(app: &App, meter: &Arc<dyn JobMeter>) -> Self {
         let ticker = |period| Ticker::new(Arc::clone(&app.ports.clock), period);
         let mut jobs = JoinSet::new();
         for work in [ProductWork::Continue, ProductWork::ExpireHolds, ProductWork::PassDay] {
             let (engine, ports) = (app.engine.clone(), &app.ports);
             let (worklist, clock) = (Arc::clone(&ports.worklist), Arc::clone(&ports.clock));
-            jobs.spawn(work_on_products(work, engine, worklist, clock, ticker(PRODUCT_PERIOD)));
+            let meter = Arc::clone(meter);
+            jobs.spawn(work_on_products(
+                work,
+                engine,
+                worklist,
+                clock,
+                meter,
+                ticker(PRODUCT_PERIOD),
+            ));
         }
         jobs.spawn(purge_idempotency_keys(
             Arc::clone(&app.ports.idempotency),
             Arc::clone(&app.ports.clock),
+            Arc::clone(meter),
             ticker(PURGE_PERIOD),
         ));
         jobs.spawn(purge_inbox(
             Arc::clone(&app.ports.inbox),
             Arc::clone(&app.ports.clock),
+            Arc::clone(meter),
             ticker(PURGE_PERIOD),
         ));
         jobs.spawn(record_access(
             Arc::clone(&app.recorder),
             Arc::clone(&app.ports.access_log),
+            Arc::clone(meter),
             ticker(RECORD_PERIOD),
         ));
         jobs.spawn(purge_access_log(
             Arc::clone(&app.ports.access_log),
             Arc::clone(&app.ports.clock),
+            Arc::clone(meter),
             ticker(PURGE_PERIOD),
         ));
         Self(jobs)
@@ -123,9 +143,11 @@ async fn work_on_products(
     engine: Engine,
     worklist: Arc<dyn Worklist>,
     clock: Arc<dyn Clock>,
+    meter: Arc<dyn JobMeter>,
     mut ticker: Ticker,
 ) {
     let mut job = ProductJob::new(work);
+    meter.begins(job.name());
     let signalled = async || match work {
         ProductWork::Continue => engine.work_pending().await,
         // The deadline of a hold passes by itself; a group may have left some that are due.
@@ -139,7 +161,10 @@ async fn work_on_products(
             () = signalled() => {}
         }
         for _ in 0..MAX_PASSES {
-            match job.pass(&engine, &*worklist, &*clock).await {
+            let passed = job.pass(&engine, &*worklist, &*clock).await;
+            meter.passed(job.name(), passed.is_err());
+            meter.set_aside(job.name(), job.products_set_aside());
+            match passed {
                 Ok(0) => break,
                 Ok(products) => tracing::debug!(work = job.name(), products, "background work was done"),
                 Err(error) => {
@@ -155,11 +180,19 @@ async fn work_on_products(
 }
 
 /// Purges expired idempotency keys, a bounded number at a time.
-async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
+async fn purge_idempotency_keys(
+    keys: Arc<dyn IdempotencyStore>,
+    clock: Arc<dyn Clock>,
+    meter: Arc<dyn JobMeter>,
+    mut ticker: Ticker,
+) {
+    meter.begins(PURGE_KEYS);
     loop {
         ticker.tick().await;
         for _ in 0..MAX_PASSES {
-            match purge_expired_keys(&*keys, &*clock).await {
+            let passed = purge_expired_keys(&*keys, &*clock).await;
+            meter.passed(PURGE_KEYS, passed.is_err());
+            match passed {
                 Ok(true) => clock.pause(PURGE_PAUSE).await,
                 Ok(false) => break,
                 Err(error) => {
@@ -173,11 +206,19 @@ async fn purge_idempotency_keys(keys: Arc<dyn IdempotencyStore>, clock: Arc<dyn 
 }
 
 /// Writes what was refused into the log. While the store does not answer it is kept, within its bound; that is said once.
-async fn record_access(recorder: Arc<AccessRecorder>, log: Arc<dyn AccessLog>, mut ticker: Ticker) {
+async fn record_access(
+    recorder: Arc<AccessRecorder>,
+    log: Arc<dyn AccessLog>,
+    meter: Arc<dyn JobMeter>,
+    mut ticker: Ticker,
+) {
+    meter.begins(RECORD_ACCESS);
     let mut fails = false;
     loop {
         ticker.tick().await;
-        match recorder.write(&*log).await {
+        let passed = recorder.write(&*log).await;
+        meter.passed(RECORD_ACCESS, passed.is_err());
+        match passed {
             Ok(()) if fails => {
                 tracing::info!("decisions on access are written again");
                 fails = false;
@@ -193,11 +234,19 @@ async fn record_access(recorder: Arc<AccessRecorder>, log: Arc<dyn AccessLog>, m
 }
 
 /// Forgets old decisions on access, and those beyond what is kept of them, a bounded number at a time.
-async fn purge_access_log(log: Arc<dyn AccessLog>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
+async fn purge_access_log(
+    log: Arc<dyn AccessLog>,
+    clock: Arc<dyn Clock>,
+    meter: Arc<dyn JobMeter>,
+    mut ticker: Ticker,
+) {
+    meter.begins(PURGE_ACCESS_LOG);
     loop {
         ticker.tick().await;
         for _ in 0..MAX_PASSES {
-            match forget_old_access_entries(&*log, &*clock).await {
+            let passed = forget_old_access_entries(&*log, &*clock).await;
+            meter.passed(PURGE_ACCESS_LOG, passed.is_err());
+            match passed {
                 Ok(true) => clock.pause(PURGE_PAUSE).await,
                 Ok(false) => break,
                 Err(error) => {
@@ -211,12 +260,15 @@ async fn purge_access_log(log: Arc<dyn AccessLog>, clock: Arc<dyn Clock>, mut ti
 }
 
 /// Forgets old messages, a bounded number at a time.
-async fn purge_inbox(inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, mut ticker: Ticker) {
+async fn purge_inbox(inbox: Arc<dyn Inbox>, clock: Arc<dyn Clock>, meter: Arc<dyn JobMeter>, mut ticker: Ticker) {
+    meter.begins(PURGE_INBOX);
     loop {
         ticker.tick().await;
         let mut after = 0;
         for _ in 0..MAX_PASSES {
-            match forget_old_messages(&*inbox, &*clock, after).await {
+            let passed = forget_old_messages(&*inbox, &*clock, after).await;
+            meter.passed(PURGE_INBOX, passed.is_err());
+            match passed {
                 Ok(Some(next)) => {
                     after = next;
                     clock.pause(FORGET_PAUSE).await;

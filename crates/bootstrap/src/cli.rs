@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::commands::events::EventsCommand;
 use crate::commands::export::ExportArgs;
@@ -22,7 +23,7 @@ Without a command, earmark runs the service: SQLite in ./earmark.db, on 127.0.0.
 
 Settings come from built-in defaults, then earmark.toml in the working directory or --config FILE, then environment
 variables (EARMARK__SECTION__KEY, as in EARMARK__STORE__URL), then flags. `earmark settings` shows those in force;
-`earmark settings --help` explains them.
+`earmark settings --help` explains them. For packages: `earmark man DIR`, `earmark completions SHELL`.
 
 Examples:
   earmark demo                                      try the service on demo data
@@ -244,6 +245,21 @@ Exit codes: 0 the schema is up to date; 1 it is not (--check), or a migration fa
         #[arg(long, conflicts_with = "check")]
         without_log: bool,
     },
+    /// Ask the running service whether it is ready
+    ///
+    /// For containers, units and scripts. Asks /health/ready at the address of http.listen, on this machine, or at that of
+    /// --url, and waits two seconds for the answer.
+    #[command(after_help = "\
+Examples:
+  earmark health
+  earmark health --url http://stock.example/earmark
+
+Exit codes: 0 ready; 1 it is not, which is said why, or nobody answers; 2 the address or a setting is wrong.")]
+    Health {
+        /// The address of the service, with the path that a proxy puts before it
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// Show the settings in force, each with its source; secrets are masked
     #[command(after_help = "\
 A setting comes from the defaults, from earmark.toml or the file of --config, from the environment, and from flags; each
@@ -284,6 +300,40 @@ Examples:
 
 Exit codes: 0 success; 1 the document could not be written.")]
     Asyncapi,
+    /// Write the manual pages of all commands into a folder, or the first one to standard output
+    ///
+    /// For those who make packages. The list of commands leaves it out: whoever runs the service needs it once at most.
+    #[command(
+        hide = true,
+        after_help = "\
+Examples:
+  earmark man /usr/local/share/man/man1
+  earmark man | man -l -
+
+Exit codes: 0 success; 1 a page could not be written."
+    )]
+    Man {
+        /// Where to put them
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+    /// Print completions of the command line for a shell
+    ///
+    /// For those who make packages. The list of commands leaves it out: whoever runs the service needs it once at most.
+    #[command(
+        hide = true,
+        after_help = "\
+Examples:
+  earmark completions bash > /usr/share/bash-completion/completions/earmark
+  earmark completions zsh > /usr/share/zsh/site-functions/_earmark
+  earmark completions fish > /usr/share/fish/vendor_completions.d/earmark.fish
+
+Exit codes: 0 success; 1 they could not be written; 2 the shell is not known."
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[cfg(test)]
@@ -291,6 +341,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::commands::man;
 
     /// The most lines of a manual page that fits one screen.
     const SCREEN_LINES: usize = 50;
@@ -317,6 +368,46 @@ mod tests {
                 page.lines().count()
             );
             assert!(page.contains("Examples:") && page.contains("Exit codes:"), "{name:?}");
+        }
+    }
+
+    /// Each command, with the name of its page.
+    fn with_subcommands(command: &clap::Command, name: &str, all: &mut Vec<(String, clap::Command)>) {
+        all.push((format!("{name}.1"), command.clone()));
+        for command in command.get_subcommands() {
+            with_subcommands(command, &format!("{name}-{}", command.get_name()), all);
+        }
+    }
+
+    #[test]
+    fn the_manual_has_a_page_for_every_command_with_each_of_its_options() {
+        let pages = man::pages(Cli::command()).expect("pages");
+        let mut all = Vec::new();
+        let mut command = Cli::command().disable_help_subcommand(true);
+        command.build();
+        with_subcommands(&command, "earmark", &mut all);
+        assert!(all.len() > 25, "{}", all.len());
+        let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(
+            names(pages.iter().map(|(name, _)| name.as_str()).collect()),
+            names(all.iter().map(|(name, _)| name.as_str()).collect())
+        );
+        for ((name, page), (_, command)) in pages.iter().zip(&all) {
+            for argument in command.get_arguments() {
+                let written = match (argument.get_long(), argument.get_value_names()) {
+                    (Some(long), _) => format!("--{long}").replace('-', "\\-"),
+                    (None, Some(names)) => names.join(" "),
+                    (None, None) => argument.get_id().to_string(),
+                };
+                assert!(page.contains(&written), "{name} does not explain {written}");
+            }
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(page.contains(".SH EXAMPLES"), help.contains("Examples:"), "{name}");
+            assert_eq!(
+                page.contains(".SH \"EXIT STATUS\""),
+                help.contains("Exit codes:"),
+                "{name}"
+            );
         }
     }
 

@@ -3,12 +3,13 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tokio::runtime;
 
 use crate::cli::{Cli, Command};
 use crate::commands::{
-    asyncapi, backup, demo, events, export, import, keys, messages, migrate, openapi, serve, settings, verify,
+    asyncapi, backup, completions, demo, events, export, health, import, keys, man, messages, migrate, openapi, serve,
+    settings, verify,
 };
 use crate::failure::Failure;
 use crate::output;
@@ -79,5 +80,8 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
         Command::Settings { explain } => settings::run(settings, explain),
         Command::Openapi => openapi::run(),
         Command::Asyncapi => asyncapi::run(),
+        Command::Health { url } => health::run(settings, url.as_deref()).await,
+        Command::Man { folder } => man::run(Cli::command(), folder.as_deref()),
+        Command::Completions { shell } => completions::run(Cli::command(), shell),
     }
 }

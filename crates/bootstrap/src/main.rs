@@ -13,7 +13,7 @@
 //! 6. [`app`]: the opened application, an engine with its ports; [`operator`]: who has started a command
 //! 7. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
 //! 8. [`settings`]
-//! 9. [`failure`], [`open_files`] and [`output`]
+//! 9. [`failure`], [`open_files`], [`output`] and [`supervisor`]
 
 mod app;
 mod asyncapi;
@@ -33,6 +33,7 @@ mod service;
 mod settings;
 mod signals;
 mod sources;
+mod supervisor;
 mod telemetry;
 mod wiring;
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use earmark_adapters::http::{self, About, Api, Limits, Metrics, Readiness, Site};
-use earmark_application::{ConsumerMeter, KeyRing, Principal, Roles};
-use tokio::task::JoinHandle;
+use earmark_application::{Clock, ConsumerMeter, KeyRing, Principal, Roles};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::app::App;
@@ -25,6 +25,7 @@ use crate::publishers::Subscribers;
 use crate::relays::Relays;
 use crate::settings::{LimitSettings, Listen};
 use crate::signals::{Sender, Signals};
+use crate::supervisor::Supervisor;
 use crate::{asyncapi, open_files, output};
 
 /// The longest that a drain may take. The requests in flight have their own bound, and the bounded queues of the engine
@@ -96,11 +97,13 @@ impl Service {
         } = self;
         let failed = |error: io::Error| Failure::Failed(format!("the server can't run: {error}"));
         let address = listener.local_addr().map_err(failed)?;
+        let supervisor = Arc::new(Supervisor::of_environment());
         let readiness = Readiness::new();
         let deliveries = Arc::new(metrics.deliveries());
         // Before anybody is served: the first shortage is told, too.
         let digests = mailing.begin(&app, Arc::clone(&deliveries) as _).await?;
         let messages: Arc<dyn ConsumerMeter> = Arc::new(metrics.consumers());
+        let job_meter = Arc::new(metrics.jobs());
         let api = api(&app, metrics, readiness.clone(), site, limits.requests);
         let path = api.base_path().to_owned();
         let room = open_files::raise_limit();
@@ -108,13 +111,18 @@ impl Service {
         let server = http::serve(listener, &api, connections).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
-        let mut jobs = BackgroundJobs::start(&app);
+        let mut jobs = BackgroundJobs::start(&app, &(job_meter as _));
         let mut relays = Relays::start(&app, subscribers, digests, deliveries);
         let mut consumers = Consumers::start(&app, sources, &messages);
 
         tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
         output::print(format_args!("Earmark listens on http://{address}{path}/"))?;
         on_listening(address)?;
+        supervisor.ready(&format!("http://{address}{path}/"));
+        let mut signs = JoinSet::new();
+        if let Some(every) = supervisor.sign_every() {
+            signs.spawn(show_signs(Arc::clone(&supervisor), Arc::clone(&app.ports.clock), every));
+        }
 
         let mut failure = None;
         let sender = tokio::select! {
@@ -146,6 +154,7 @@ impl Service {
             }
             sender = signals.next() => sender,
         };
+        supervisor.stopping();
         tracing::info!("draining; a second signal ends the service at once");
         readiness.drain();
         let notice = match sender {
@@ -173,6 +182,15 @@ impl Service {
                 Ok(ExitCode::from(EXIT_INTERRUPTED))
             }
         }
+    }
+}
+
+/// Shows the supervisor for ever that the runtime of the engine gets on. Whether the store does is no matter of life: a
+/// restart would not mend it.
+async fn show_signs(supervisor: Arc<Supervisor>, clock: Arc<dyn Clock>, every: Duration) {
+    loop {
+        supervisor.alive();
+        clock.pause(every).await;
     }
 }
 

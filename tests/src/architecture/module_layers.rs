@@ -166,7 +166,8 @@ const HTTP: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "http",
     order: &[
-        &["consumer_metrics", "delivery_metrics"],
+        &["metric_registry"],
+        &["consumer_metrics", "delivery_metrics", "job_metrics"],
         &["metrics", "open_streams", "readiness", "site", "write_health"],
         &["connection"],
         &["headers", "response"],
@@ -384,7 +385,7 @@ const BOOTSTRAP: Layers = Layers {
     folder: "crates/bootstrap/src",
     module: "",
     order: &[
-        &["asyncapi", "failure", "open_files", "output", "signals"],
+        &["asyncapi", "failure", "open_files", "output", "signals", "supervisor"],
         &["settings"],
         &["telemetry", "wiring"],
         &["app", "operator"],

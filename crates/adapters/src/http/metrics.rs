@@ -6,17 +6,17 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
-use earmark_application::{CommandError, Meter};
+use earmark_application::{CommandError, Meter, QueueDepth};
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
 
 use super::consumer_metrics::ConsumerMetrics;
 use super::delivery_metrics::DeliveryMetrics;
+use super::job_metrics::JobMetrics;
+use super::metric_registry::{Labels, MetricDescription, MetricRegistry};
 
 /// The media type that [`Metrics::text`] is written in.
 pub(crate) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -28,6 +28,14 @@ const SECONDS: [f64; 13] = [
 
 /// From a single command to the largest group.
 const COMMANDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
+
+/// What is said of labels that several metrics have.
+const LANE: Labels = &[("lane", "the lane of the engine, from 0")];
+const METHOD: (&str, &str) = ("method", "the method; unusual ones are `other`");
+const ROUTE: (&str, &str) = (
+    "route",
+    "the path's pattern, as in `/v1/batches/{reference}`; `unmatched`: there is no such path",
+);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CommandLabels {
@@ -72,12 +80,14 @@ struct RouteSeries {
 /// All metrics: the engine's [`Meter`] and the source of `/metrics`.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: MetricRegistry,
+    ready: Gauge,
     commands: Family<CommandLabels, Counter>,
     group_size: Histogram,
     store_seconds: Histogram,
     conflicts: Counter,
     queued: Family<LaneLabels, Gauge>,
+    queue_places: Family<LaneLabels, Gauge>,
     events: Counter,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
@@ -87,6 +97,7 @@ pub struct Metrics {
     bulk_streams: Gauge,
     deliveries: DeliveryMetrics,
     consumers: ConsumerMetrics,
+    jobs: JobMetrics,
     /// Whether the last group that was answered could not be stored.
     write_failed: AtomicBool,
     /// How many answers said so.
@@ -103,62 +114,111 @@ impl Metrics {
     /// Metrics at zero.
     #[must_use]
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("earmark");
+        let mut registry = MetricRegistry::new();
+        let ready = Gauge::default();
+        registry.counts(
+            "ready",
+            "1 if the service would answer `/health/ready` with 200 at the moment of the scrape",
+            &[],
+            ready.clone(),
+        );
         let commands = Family::default();
-        registry.register("commands", "Commands answered, by name and outcome", commands.clone());
+        registry.counts(
+            "commands",
+            "Commands answered",
+            &[
+                (
+                    "command",
+                    "what was asked, as in `allocate`, `place_order`, `change_batch`",
+                ),
+                (
+                    "outcome",
+                    "`ok`, or the code of the problem, as in `out_of_stock`, `busy`, `unavailable`",
+                ),
+            ],
+            commands.clone(),
+        );
         let group_size = Histogram::new(COMMANDS);
-        registry.register(
+        registry.counts(
             "group_commands",
             "Commands that shared one transaction",
+            &[],
             group_size.clone(),
         );
         let store_seconds = Histogram::new(SECONDS);
-        registry.register_with_unit(
+        registry.seconds(
             "store",
             "Time that a group's transaction took, with retries and the wait for the group before",
-            Unit::Seconds,
+            &[],
             store_seconds.clone(),
         );
         let conflicts = Counter::default();
-        registry.register(
+        registry.counts(
             "conflicts",
             "Decisions taken again because the state had changed",
+            &[],
             conflicts.clone(),
         );
         let queued = Family::default();
-        registry.register("queued_commands", "Commands that wait, by lane", queued.clone());
+        registry.counts(
+            "queued_commands",
+            "Commands that wait at the moment of the scrape",
+            LANE,
+            queued.clone(),
+        );
+        let queue_places = Family::default();
+        registry.counts(
+            "queue_places",
+            "Commands that may wait; in a full queue the next ones are answered 503 `busy`",
+            LANE,
+            queue_places.clone(),
+        );
         let events = Counter::default();
-        registry.register("events_stored", "Events stored", events.clone());
+        registry.counts("events_stored", "Events stored", &[], events.clone());
         let requests = Family::default();
-        registry.register(
+        registry.counts(
             "http_requests",
-            "Requests answered, by route and class of status",
+            "Requests answered",
+            &[
+                METHOD,
+                ROUTE,
+                ("status", "the class of the answer's status: `1xx` to `5xx`"),
+            ],
             requests.clone(),
         );
         let request_seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
-        registry.register_with_unit(
+        registry.seconds(
             "http_request",
-            "Time from a request's head to the answer's head, by route",
-            Unit::Seconds,
+            "Time from a request's head to the answer's head",
+            &[METHOD, ROUTE],
             request_seconds.clone(),
         );
         let event_streams = Gauge::default();
-        registry.register(
+        registry.counts(
             "http_event_streams",
             "Event streams that are open",
+            &[],
             event_streams.clone(),
         );
         let bulk_streams = Gauge::default();
-        registry.register("http_bulk_streams", "Bulk streams that are open", bulk_streams.clone());
+        registry.counts(
+            "http_bulk_streams",
+            "Bulk streams that are open",
+            &[],
+            bulk_streams.clone(),
+        );
         let deliveries = DeliveryMetrics::register(&mut registry);
         let consumers = ConsumerMetrics::register(&mut registry);
+        let jobs = JobMetrics::register(&mut registry);
         Self {
             registry,
+            ready,
             commands,
             group_size,
             store_seconds,
             conflicts,
             queued,
+            queue_places,
             events,
             requests,
             request_seconds,
@@ -167,6 +227,7 @@ impl Metrics {
             bulk_streams,
             deliveries,
             consumers,
+            jobs,
             write_failed: AtomicBool::new(false),
             failed_writes: AtomicU64::new(0),
         }
@@ -184,12 +245,33 @@ impl Metrics {
         self.consumers.clone()
     }
 
+    /// The series of background jobs.
+    #[must_use]
+    pub fn jobs(&self) -> JobMetrics {
+        self.jobs.clone()
+    }
+
     /// All metrics as OpenMetrics text, which Prometheus reads.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).expect("writing to a string does not fail");
-        text
+        self.registry.text().expect("writing to a string does not fail")
+    }
+
+    /// What each metric is.
+    #[must_use]
+    pub fn descriptions(&self) -> &[MetricDescription] {
+        self.registry.descriptions()
+    }
+
+    /// Notes what is looked up for a scrape: whether the service is ready, and how full the queues are.
+    pub(crate) fn scraped(&self, is_ready: bool, queues: &[QueueDepth]) {
+        self.ready.set(i64::from(is_ready));
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for (lane, queue) in (0..).zip(queues) {
+            let labels = LaneLabels { lane };
+            self.queued.get_or_create(&labels).set(number(queue.waiting));
+            self.queue_places.get_or_create(&labels).set(number(queue.places));
+        }
     }
 
     /// Counts an answered request. `route` is a pattern, never a path: the number of series is bounded by the routes.
@@ -266,12 +348,6 @@ impl Meter for Metrics {
     fn conflicted(&self) {
         self.conflicts.inc();
     }
-
-    fn queued(&self, lane: usize, depth: usize) {
-        let lane = u64::try_from(lane).unwrap_or(u64::MAX);
-        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        self.queued.get_or_create(&LaneLabels { lane }).set(depth);
-    }
 }
 
 /// The index of a method in [`METHODS`].
@@ -291,18 +367,21 @@ mod tests {
 
     #[test]
     fn the_reports_of_the_engine_are_in_the_text() {
+        let depth = |waiting| QueueDepth { waiting, places: 8 };
         let metrics = Metrics::new();
         metrics.answered("allocate", "ok", 1);
         metrics.answered("allocate", "out_of_stock", 1);
         metrics.stored(3, 5, Duration::from_millis(2));
         metrics.conflicted();
-        metrics.queued(1, 7);
+        metrics.scraped(true, &[depth(0), depth(7)]);
         let text = metrics.text();
         for line in [
             "earmark_commands_total{command=\"allocate\",outcome=\"out_of_stock\"} 1",
             "earmark_events_stored_total 5",
             "earmark_conflicts_total 1",
+            "earmark_ready 1",
             "earmark_queued_commands{lane=\"1\"} 7",
+            "earmark_queue_places{lane=\"1\"} 8",
             "earmark_group_commands_bucket{le=\"4.0\"} 1",
             "earmark_store_seconds_count 1",
         ] {

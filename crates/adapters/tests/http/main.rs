@@ -229,6 +229,19 @@ async fn a_stream_sends_the_events_after_the_last_one_seen_and_ends_when_the_ser
 }
 
 #[actix_web::test]
+async fn the_metrics_say_what_the_probe_would_say() {
+    let shop = Shop::open().await;
+    let says = async |line: &str| {
+        let metrics = shop.get("/metrics").await;
+        let text = metrics.text();
+        text.lines().any(|said| said == line)
+    };
+    assert!(says("earmark_ready 1").await);
+    shop.readiness.drain();
+    assert!(says("earmark_ready 0").await);
+}
+
+#[actix_web::test]
 async fn a_bulk_stream_answers_each_line_in_the_order_sent_as_the_single_call_would() {
     let shop = Shop::open().await;
     let long = format!("{{\"create_batch\": \"{}\"}}", "x".repeat(1_100_000));

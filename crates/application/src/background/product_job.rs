@@ -134,6 +134,12 @@ impl ProductJob {
         self.work.name()
     }
 
+    /// How many products are set aside because its work on them failed.
+    #[must_use]
+    pub fn products_set_aside(&self) -> usize {
+        self.set_aside.len()
+    }
+
     /// Does one step for each product with pending work, and says for how many. Zero: no work is pending, apart from
     /// that of products that are set aside.
     ///

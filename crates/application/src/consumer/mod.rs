@@ -74,6 +74,7 @@ impl Consumer {
 
     /// Session after session, for ever: a source that fails is tried again.
     async fn consume(&self) {
+        self.shared.stopped(false);
         while !self.shared.is_draining() {
             let session = Session::new(&self.shared);
             let (window, received) = mpsc::channel(WINDOW_MESSAGES);
@@ -89,6 +90,7 @@ impl Consumer {
 
     fn source_answers(&self) {
         if self.failures.swap(0, Ordering::Relaxed) > 0 {
+            self.shared.stopped(false);
             tracing::info!(source = %self.shared.name, "commands are taken from the source again");
         }
     }
@@ -97,6 +99,7 @@ impl Consumer {
     async fn source_failed(&self, error: &SourceError) {
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let name = &self.shared.name;
+        self.shared.stopped(true);
         if failures == 1 {
             tracing::warn!(source = %name, %error, "no commands come from the source; it is tried again");
         } else {

@@ -164,7 +164,9 @@ impl<'a> Settler<'a> {
             .collect();
         let mut buried = self.bury(&letters).await;
         self.acknowledge(sound).await;
-        if buried == Buried::Full {
+        let was_full = buried == Buried::Full;
+        if was_full {
+            self.shared.stopped(true);
             tracing::warn!(source = %self.shared.name, "too many messages are put aside; no more are taken until some are decided on");
         }
         while buried == Buried::Full {
@@ -173,6 +175,9 @@ impl<'a> Settler<'a> {
             }
             self.session.awaiting(self.shared.pause(FULL_PAUSE)).await;
             buried = self.bury(&letters).await;
+        }
+        if was_full {
+            self.shared.stopped(false);
         }
         if buried == Buried::Yes {
             if let Some(letter) = letters.last() {

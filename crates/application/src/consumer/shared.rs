@@ -125,6 +125,11 @@ impl Shared {
         })
     }
 
+    /// Whether nothing is taken from the source.
+    pub(super) fn stopped(&self, is_stopped: bool) {
+        self.ports.meter.stopped(&self.name, is_stopped);
+    }
+
     /// The store does not answer: that is logged once, until it does.
     pub(super) fn store_failed(&self, error: &impl Display) {
         if !self.store_fails.swap(true, Ordering::Relaxed) {

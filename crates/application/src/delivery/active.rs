@@ -79,6 +79,7 @@ impl<'r> ActiveSubscription<'r> {
     async fn step(&mut self) -> Result<(), Ended> {
         self.held.renew_in_time().await?;
         self.read_letters_in_time().await?;
+        self.tell_state();
         if self.held.progress.disabled.is_some() {
             return self.wait(self.held.renew_every()).await.map(drop);
         }

@@ -15,6 +15,15 @@ impl ActiveSubscription<'_> {
     /// Nothing is delivered, nor read: the sink fails, or the subscription is disabled or has put too much aside.
     pub(super) fn measure_lag_behind(&self) {
         self.tell_lag(self.follower.tail().newest());
+        self.tell_state();
+    }
+
+    /// Whether the sink fails, and whether the subscription is disabled.
+    pub(super) fn tell_state(&self) {
+        let progress = &self.held.progress;
+        let meter = &self.subscription.ports.meter;
+        let (is_failing, is_disabled) = (progress.failing.is_some(), progress.disabled.is_some());
+        meter.stands(&self.subscription.name, is_failing, is_disabled);
     }
 
     fn tell_lag(&self, newest: u64) {

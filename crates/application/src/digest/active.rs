@@ -86,6 +86,7 @@ impl<'r> ActiveDigests<'r> {
     /// Sends digests until the lease is lost. Answers which one was taken and not noted.
     pub(super) async fn run(mut self) -> Taken {
         while self.step().await.is_ok() {}
+        self.ports.meter.ended(self.name);
         tracing::info!(subscription = %self.name, "digests are no longer sent by this instance");
         self.taken
     }
@@ -100,7 +101,10 @@ impl<'r> ActiveDigests<'r> {
             // Also where somebody has enabled it: what failed before that does not count.
             self.retry = None;
         }
-        if self.held.progress.disabled.is_some() {
+        let (progress, meter) = (&self.held.progress, &self.ports.meter);
+        let is_disabled = progress.disabled.is_some();
+        meter.stands(self.name, progress.failing.is_some(), is_disabled);
+        if is_disabled {
             self.measure_lag(None);
             return self.rest(self.held.renew_every()).await;
         }

@@ -167,7 +167,6 @@ impl Lane {
                 break;
             }
         }
-        self.shared.meter.queued(self.number, self.depth());
         group
     }
 

@@ -40,6 +40,7 @@ use shared::Shared;
 
 pub(crate) use holds::page_of_due_holds;
 pub use lane::Lane;
+pub use queue::QueueDepth;
 pub use shared::EngineSettings;
 
 /// The handle that commands are given to. Cheap to clone.
@@ -153,6 +154,12 @@ impl Engine {
         let now = self.shared.clock.monotonic();
         let lanes = self.progress.iter();
         lanes.filter_map(|progress| progress.stalled_for(now)).max()
+    }
+
+    /// The queue of each lane, as it is now.
+    #[must_use]
+    pub fn queues(&self) -> Vec<QueueDepth> {
+        self.lanes.iter().map(LaneQueue::depth).collect()
     }
 
     /// Whether the engine has stopped taking new commands.

@@ -71,6 +71,15 @@ impl Drop for ArmedThreshold<'_> {
     }
 }
 
+/// How full the queue of a lane is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Commands that wait, or have a place.
+    pub waiting: usize,
+    /// Places for commands.
+    pub places: usize,
+}
+
 /// The sending end of a lane's queue. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct LaneQueue {
@@ -140,9 +149,18 @@ impl LaneQueue {
         drop(self.queue.send(Item::Close).await);
     }
 
+    /// How full it is.
+    pub(crate) fn depth(&self) -> QueueDepth {
+        let places = self.queue.max_capacity();
+        QueueDepth {
+            waiting: places - self.queue.capacity(),
+            places,
+        }
+    }
+
     fn check_threshold(&self) {
         // To miss the moment costs no more than to go on when the group before is stored.
-        if self.queue.max_capacity() - self.queue.capacity() >= self.threshold.wanted.load(Ordering::Relaxed) {
+        if self.depth().waiting >= self.threshold.wanted.load(Ordering::Relaxed) {
             self.threshold.reached.notify_one();
         }
     }

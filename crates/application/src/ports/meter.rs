@@ -14,8 +14,6 @@ pub trait Meter: Send + Sync {
     fn stored(&self, commands: usize, events: usize, took: Duration);
     /// A decision met a conflict and is taken again.
     fn conflicted(&self);
-    /// How many commands wait in a lane.
-    fn queued(&self, lane: usize, depth: usize);
 }
 
 /// Takes the figures of deliveries.
@@ -28,8 +26,11 @@ pub trait DeliveryMeter: Send + Sync {
     fn put_aside(&self, subscription: &SubscriptionName, events: u64);
     /// So many events are still to be delivered, the first of them for so long.
     fn lags(&self, subscription: &SubscriptionName, events: u64, oldest: Duration);
-    /// The subscription is worked on by another process, if by any: what was put aside and how far it lags is not known
-    /// here any more.
+    /// Whether the last delivery failed, and whether the subscription is disabled: nothing is delivered until somebody
+    /// enables it.
+    fn stands(&self, subscription: &SubscriptionName, is_failing: bool, is_disabled: bool);
+    /// The subscription is worked on by another process, if by any: what was put aside, how far it lags and how it stands
+    /// is not known here any more.
     fn ended(&self, subscription: &SubscriptionName);
 }
 
@@ -45,6 +46,18 @@ pub trait ConsumerMeter: Send + Sync {
     fn repeated(&self, source: &SourceName, messages: u64);
     /// So many had no answer and are tried again.
     fn retried(&self, source: &SourceName, messages: u64);
+    /// Whether nothing is taken from the source: it fails, or as many of its messages are dead as may be.
+    fn stopped(&self, source: &SourceName, is_stopped: bool);
+}
+
+/// Takes the figures of background jobs.
+pub trait JobMeter: Send + Sync {
+    /// A job begins: nothing of it has been done yet.
+    fn begins(&self, job: &'static str);
+    /// A pass of a job has ended, and the store answered or did not.
+    fn passed(&self, job: &'static str, has_failed: bool);
+    /// So many products are set aside now, because the job's work on them failed.
+    fn set_aside(&self, job: &'static str, products: usize);
 }
 
 /// Drops all figures.
@@ -57,8 +70,6 @@ impl Meter for NoMeter {
     fn stored(&self, _commands: usize, _events: usize, _took: Duration) {}
 
     fn conflicted(&self) {}
-
-    fn queued(&self, _lane: usize, _depth: usize) {}
 }
 
 impl ConsumerMeter for NoMeter {
@@ -71,6 +82,8 @@ impl ConsumerMeter for NoMeter {
     fn repeated(&self, _source: &SourceName, _messages: u64) {}
 
     fn retried(&self, _source: &SourceName, _messages: u64) {}
+
+    fn stopped(&self, _source: &SourceName, _is_stopped: bool) {}
 }
 
 impl DeliveryMeter for NoMeter {
@@ -81,6 +94,8 @@ impl DeliveryMeter for NoMeter {
     fn put_aside(&self, _subscription: &SubscriptionName, _events: u64) {}
 
     fn lags(&self, _subscription: &SubscriptionName, _events: u64, _oldest: Duration) {}
+
+    fn stands(&self, _subscription: &SubscriptionName, _is_failing: bool, _is_disabled: bool) {}
 
     fn ended(&self, _subscription: &SubscriptionName) {}
 }

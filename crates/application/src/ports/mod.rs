@@ -41,7 +41,7 @@ pub use inbox::{
 };
 pub use keys::{Keys, MAX_KEYS};
 pub use mailer::{Mail, MailError, Mailer};
-pub use meter::{ConsumerMeter, DeliveryMeter, Meter, NoMeter};
+pub use meter::{ConsumerMeter, DeliveryMeter, JobMeter, Meter, NoMeter};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use store::{InFlight, InFlightSender, Store};
 pub use subscriptions::{

@@ -82,16 +82,18 @@ async fn no_more_is_kept_of_a_dead_message_than_a_command_may_have() {
 async fn a_source_with_too_many_dead_messages_waits_and_goes_on_when_some_are_decided_on() {
     let (source, shop) = (Source::new(), Arc::<Shop>::default());
     *locked(&shop.is_full) = true;
-    let _instance = Instance::start(&source, &shop);
+    let instance = Instance::start(&source, &shop);
     source.send("m-1", "allocate o-1 1");
     source.send("m-2", "{");
     source.send("m-3", "allocate o-3 1");
     pause(Duration::from_secs(100)).await;
+    assert_eq!(*locked(&instance.figures.stopped), Some(true));
     assert_eq!(source.acknowledged(), ["m-1", "m-3"], "what is sound is not held up");
     assert!(!locked(&source.told).is_empty(), "the source hears that it is not lost");
     *locked(&shop.is_full) = false;
     until("all are acknowledged", || source.is_empty()).await;
     assert_eq!(shop.dead(), [("m-2".to_owned(), "no command: {".to_owned(), 1)]);
+    assert_eq!(*locked(&instance.figures.stopped), Some(false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,14 +57,16 @@ async fn while_the_inbox_does_not_answer_messages_wait_and_nothing_is_lost() {
 async fn a_source_that_fails_is_tried_again_later_and_later_for_ever() {
     let (source, shop) = (Source::new(), Arc::<Shop>::default());
     *locked(&source.receive_errors) = vec![unavailable(); 200].into();
-    let _instance = Instance::start(&source, &shop);
+    let instance = Instance::start(&source, &shop);
     source.send("m-1", "allocate o-1 1");
     pause(Duration::from_secs(60)).await;
+    assert_eq!(*locked(&instance.figures.stopped), Some(true));
     let calls = source.calls.load(Ordering::SeqCst);
     assert!((15..40).contains(&calls), "{calls}");
     locked(&source.receive_errors).clear();
     until("it is acknowledged", || source.is_empty()).await;
     assert_eq!(shop.effects(), ["o-1"]);
+    assert_eq!(*locked(&instance.figures.stopped), Some(false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -166,6 +166,7 @@ pub(crate) struct Figures {
     pub(crate) dead: AtomicU64,
     pub(crate) repeated: AtomicU64,
     pub(crate) retried: AtomicU64,
+    pub(crate) stopped: Mutex<Option<bool>>,
 }
 
 impl ConsumerMeter for Figures {
@@ -187,6 +188,10 @@ impl ConsumerMeter for Figures {
 
     fn retried(&self, _: &SourceName, messages: u64) {
         self.retried.fetch_add(messages, Ordering::SeqCst);
+    }
+
+    fn stopped(&self, _: &SourceName, is_stopped: bool) {
+        *locked(&self.stopped) = Some(is_stopped);
     }
 }
 

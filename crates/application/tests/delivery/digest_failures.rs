@@ -25,10 +25,12 @@ async fn what_was_certainly_not_taken_is_told_with_what_comes_meanwhile_in_one_m
     let (attempts, reason) = house.failing().expect("it fails");
     assert!(attempts >= 7, "{attempts}");
     assert_eq!(reason, "it was not taken: 450 try again");
+    assert_eq!(house.state.get(), Some((true, false)));
     assert_eq!(house.taken(), [] as [&str; 0]);
     seconds(600).await;
     assert_eq!(house.taken(), ["0-0.1-3"]);
     assert_eq!(house.failing(), None);
+    assert_eq!(house.state.get(), Some((false, false)));
     let attempts: Vec<u64> = house.sent().into_iter().map(|(seconds, _)| seconds).collect();
     let pauses: Vec<u64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(

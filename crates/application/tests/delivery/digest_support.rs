@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_application::{
     BatchRead, BatchSelection, Books, BooksId, Clock, Digest, DigestPorts, DigestRelay, EncodedEvent, Epoch, EventFeed,
-    EventFilter, EventPage, LeaseHolder, LineRead, LogPosition, Mail, MailError, Mailer, NoMeter, OrderRead,
-    OrderSelection, Page, ProductRead, ProductSummary, StoreError, Views,
+    EventFilter, EventPage, LeaseHolder, LineRead, LogPosition, Mail, MailError, Mailer, OrderRead, OrderSelection,
+    Page, ProductRead, ProductSummary, StoreError, Views,
 };
 use earmark_domain::{
     BatchRecord, Count, Event, Fact, LineId, LineKey, LineRecord, LineState, LineTerms, Locations, MoveReason, OrderId,
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use tokio::task::JoinHandle;
 
-use crate::support::{Memory, NoChance, TestClock};
+use crate::support::{Memory, NoChance, State, TestClock};
 
 /// The interval of the digests.
 pub(crate) const EVERY: u64 = 60;
@@ -383,6 +383,7 @@ pub(crate) struct House {
     pub(crate) jobs: Vec<(JoinHandle<()>, Arc<DigestRelay>)>,
     /// Whether the store breaks when a mail is taken, or may be.
     pub(crate) breaks: bool,
+    pub(crate) state: Arc<State>,
 }
 
 impl House {
@@ -401,6 +402,7 @@ impl House {
             digests: Arc::default(),
             jobs: Vec::new(),
             breaks: false,
+            state: Arc::default(),
         }
     }
 
@@ -436,7 +438,7 @@ impl House {
             }),
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::new(NoChance),
-            meter: Arc::new(NoMeter),
+            meter: Arc::clone(&self.state) as _,
             holder: LeaseHolder([instance; 16]),
             every: Duration::from_secs(EVERY),
             mail_limit: Duration::from_secs(EVERY / 2),

@@ -1,8 +1,11 @@
 //! When digests are sent, and of what.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use earmark_application::Clock;
 use earmark_domain::Fact;
+use jiff::SignedDuration;
 
 use crate::digest_support::{Answer, House, MAIL, backordered, day, overdue, reference, refused};
 use crate::support::seconds;
@@ -108,10 +111,31 @@ async fn disabled_they_are_kept_back_and_told_in_one_when_enabled() {
         seconds(60).await;
     }
     assert_eq!(house.sent(), []);
+    assert_eq!(house.state.get(), Some((false, true)));
     house.memory.disable(&name, None).await.expect("memory answers");
     seconds(61).await;
     assert_eq!(house.taken(), ["0-0.1-5"]);
     assert_eq!(house.told(), [[("LAMP".to_owned(), 5)]]);
+    assert_eq!(house.state.get(), Some((false, false)));
+}
+
+/// Another instance tells the figures from then on.
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_has_lost_the_lease_tells_nothing_of_them_any_more() {
+    use earmark_application::{LeaseClaim, LeaseHolder, LogPosition, SubscriptionName, Subscriptions};
+    let house = House::open([]);
+    seconds(1).await;
+    assert_eq!(house.state.get(), Some((false, false)));
+    let claim = LeaseClaim {
+        name: SubscriptionName::new(MAIL),
+        holder: LeaseHolder([9; 16]),
+        lasts: Duration::from_secs(600),
+        now: house.clock.now() + SignedDuration::from_hours(1),
+        start: LogPosition::START,
+    };
+    house.memory.lease(&claim).await.expect("memory answers");
+    seconds(120).await;
+    assert_eq!(house.state.get(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -53,6 +53,8 @@ async fn a_sink_that_answers_and_takes_nothing_is_given_up_when_its_time_is_over
     let mut service = Service::start();
     let sink = sink_that_is_down(&Arc::new(AtomicBool::new(true)));
     service.deliver("a", 1, &sink);
+    seconds(1).await;
+    assert_eq!(service.state.get(), Some((false, false)));
     // Each comes alone.
     for _ in 0..26 {
         service.log.write("LAMP");
@@ -60,6 +62,7 @@ async fn a_sink_that_answers_and_takes_nothing_is_given_up_when_its_time_is_over
     }
     let disabled = service.memory.progress("a").disabled.expect("it failed for a day");
     assert!(disabled.contains("too long"), "{disabled}");
+    assert_eq!(service.state.get(), Some((true, true)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AfterRefusal, Books, BooksId, Clock, DeadLetter, DeadLetterAction, DeliveryLimits, EncodedEvent, Epoch, EventFeed,
-    EventFilter, EventMessage, EventPage, EventTail, Ids, LastPublished, LeaseClaim, LeaseHolder, LetterState,
-    LogPosition, NoMeter, Progress, PublishError, Publisher, Relay, RelayPorts, RetryPolicy, StoreError,
+    AfterRefusal, Books, BooksId, Clock, DeadLetter, DeadLetterAction, DeliveryLimits, DeliveryMeter, EncodedEvent,
+    Epoch, EventFeed, EventFilter, EventMessage, EventPage, EventTail, Ids, LastPublished, LeaseClaim, LeaseHolder,
+    LetterState, LogPosition, Progress, PublishError, Publisher, Relay, RelayPorts, RetryPolicy, StoreError,
     SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
 use earmark_domain::{Sku, Subject};
@@ -487,6 +487,34 @@ impl Subscriptions for Memory {
     }
 }
 
+/// What was told last of one subscription, as long as it is worked on: whether it fails, and whether it is disabled.
+#[derive(Default)]
+pub(crate) struct State(Mutex<Option<(bool, bool)>>);
+
+impl State {
+    pub(crate) fn get(&self) -> Option<(bool, bool)> {
+        *self.0.lock().expect("not poisoned")
+    }
+}
+
+impl DeliveryMeter for State {
+    fn delivered(&self, _: &SubscriptionName, _: u64) {}
+
+    fn retried(&self, _: &SubscriptionName) {}
+
+    fn put_aside(&self, _: &SubscriptionName, _: u64) {}
+
+    fn lags(&self, _: &SubscriptionName, _: u64, _: Duration) {}
+
+    fn stands(&self, _: &SubscriptionName, is_failing: bool, is_disabled: bool) {
+        *self.0.lock().expect("not poisoned") = Some((is_failing, is_disabled));
+    }
+
+    fn ended(&self, _: &SubscriptionName) {
+        *self.0.lock().expect("not poisoned") = None;
+    }
+}
+
 /// A service with a log, whose relays run.
 pub(crate) struct Service {
     pub(crate) log: Arc<Log>,
@@ -496,6 +524,7 @@ pub(crate) struct Service {
     pub(crate) jobs: Vec<JoinHandle<()>>,
     pub(crate) relays: Vec<Arc<Relay>>,
     pub(crate) after_refusal: AfterRefusal,
+    pub(crate) state: Arc<State>,
 }
 
 impl Service {
@@ -511,6 +540,7 @@ impl Service {
             jobs: vec![job],
             relays: Vec::new(),
             after_refusal: AfterRefusal::Wait,
+            state: Arc::default(),
         }
     }
 
@@ -532,7 +562,7 @@ impl Service {
             tail: Arc::clone(tail),
             clock: Arc::clone(&self.clock) as _,
             ids: Arc::new(NoChance),
-            meter: Arc::new(NoMeter),
+            meter: Arc::clone(&self.state) as _,
             holder: LeaseHolder([instance; 16]),
             after_refusal: self.after_refusal,
         };

@@ -145,6 +145,7 @@ async fn a_product_whose_work_fails_does_not_stop_that_of_the_others() {
     fixture.fails("BROKEN", Fault::Corrupt);
     assert_eq!(fixture.pass().await, 1);
     assert_eq!(fixture.attempts("LAMP"), 1);
+    assert_eq!(fixture.job.products_set_aside(), 1);
 }
 
 #[tokio::test]
@@ -172,6 +173,7 @@ async fn a_product_that_is_repaired_is_worked_on_as_before() {
     *fixture.clock.0.lock().expect("not poisoned") = Duration::from_secs(1);
     assert_eq!(fixture.pass().await, 1);
     assert_eq!(fixture.pass().await, 1);
+    assert_eq!(fixture.job.products_set_aside(), 0);
 }
 
 #[tokio::test]

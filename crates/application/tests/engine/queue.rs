@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use earmark_application::CommandError;
+use earmark_application::{CommandError, QueueDepth};
 use tokio::task::JoinHandle;
 
 use crate::support::{Fixture, Setup, all, allocate, allocations};
@@ -31,7 +31,10 @@ async fn cancel<T>(task: JoinHandle<T>) {
 #[tokio::test]
 async fn a_command_is_answered_busy_when_the_queue_is_full() {
     let mut fixture = queue_of(2, Duration::ZERO);
+    let depth = |waiting| QueueDepth { waiting, places: 2 };
+    assert_eq!(fixture.engine.queues(), [depth(0)]);
     let answers = fixture.queue_behind_the_first(allocations(5)).await;
+    assert_eq!(fixture.engine.queues(), [depth(2)]);
     fixture.let_store();
     let answers = all(answers).await;
     // One runs and two are in the queue.

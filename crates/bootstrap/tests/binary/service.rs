@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::sandbox::{EARMARK, Sandbox, TINY};
 
 /// The longest that a test waits. Generous, because the machine may be busy.
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running service.
 pub(crate) struct Service {
@@ -26,6 +26,7 @@ impl Service {
         Self::spawn(&mut command)
     }
 
+    /// A service that this command starts.
     pub(crate) fn spawn(command: &mut Command) -> Self {
         let mut process = command.spawn().expect("the binary");
         let mut out = BufReader::new(process.stdout.as_mut().expect("a pipe"));
@@ -112,6 +113,11 @@ impl Service {
 
     pub(crate) fn end(self) -> Output {
         self.signal("-TERM");
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(self) -> Output {
         self.process.wait_with_output().expect("an end")
     }
 }

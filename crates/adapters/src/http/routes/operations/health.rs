@@ -43,6 +43,17 @@ pub(crate) async fn live() -> HttpResponse {
 )]
 #[get("/health/ready")]
 pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
+    readiness(&api).await?;
+    Ok(HttpResponse::Ok().json(Health {
+        status: HealthStatus::Ready,
+    }))
+}
+
+/// Whether the service is ready. Takes no longer than [`READY_TIMEOUT`].
+///
+/// # Errors
+/// Why it is not.
+pub(crate) async fn readiness(api: &Api) -> Result<(), Problem> {
     if api.readiness().is_draining() {
         return Err(Problem::new(&kinds::SHUTTING_DOWN, "the service is shutting down"));
     }
@@ -52,12 +63,6 @@ pub(crate) async fn ready(api: Data<Api>) -> Result<HttpResponse, Problem> {
     if api.writes_fail() {
         return Err(Problem::new(&kinds::UNAVAILABLE, "the store takes no writes"));
     }
-    match timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await {
-        Some(answer) => answer.map(|()| {
-            HttpResponse::Ok().json(Health {
-                status: HealthStatus::Ready,
-            })
-        }),
-        None => Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer in time")),
-    }
+    let answer = timeout(api.clock(), READY_TIMEOUT, api.read(|ports| ports.health.ready())).await;
+    answer.unwrap_or_else(|| Err(Problem::new(&kinds::UNAVAILABLE, "the store does not answer in time")))
 }

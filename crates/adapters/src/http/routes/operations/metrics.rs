@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 
+use super::health::readiness;
 use crate::http::api::Api;
 use crate::http::metrics::OPENMETRICS;
 
@@ -17,5 +18,7 @@ use crate::http::metrics::OPENMETRICS;
 )]
 #[get("/metrics")]
 pub(crate) async fn metrics(api: Data<Api>) -> HttpResponse {
+    let is_ready = readiness(&api).await.is_ok();
+    api.metrics().scraped(is_ready, &api.engine().queues());
     HttpResponse::Ok().content_type(OPENMETRICS).body(api.metrics().text())
 }

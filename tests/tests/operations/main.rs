@@ -1,0 +1,10 @@
+//! What is handed to those who run the service: metrics and their page, the dashboard, alerts, runbooks, and examples for
+//! systemd, Kubernetes and containers. None of them names what is not there.
+
+mod deployed;
+mod files;
+mod metrics;
+mod queries;
+#[cfg(feature = "servers")]
+mod tools;
+mod watched;
