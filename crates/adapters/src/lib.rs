@@ -5,7 +5,7 @@
 //! ([`mail`]), tell the time ([`clock`])
 //! and make ids ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its
 //! own: [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; `broker`, the addresses of
-//! message brokers; [`access_key`], what access keys look like; `tls`, whom encrypted connections trust; `html`; and `timeout`.
+//! message brokers; [`access_key`], what access keys look like; [`tls`], whom encrypted connections trust; `html`; and `timeout`.
 
 // A future is as large as all that it may await, and is moved when it is passed on, bounded in time or spawned: what is
 // large is boxed where it is made. (The tests of the crate need not care.)
@@ -46,7 +46,7 @@ pub mod sqlite;
 #[cfg(any(feature = "http", feature = "mail", feature = "webhook"))]
 mod timeout;
 #[cfg(feature = "tls")]
-mod tls;
+pub mod tls;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 #[cfg(feature = "wire")]

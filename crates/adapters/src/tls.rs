@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 /// There is nobody to trust, or no encryption.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
+pub enum TlsError {
     /// The machine trusts no authority.
     #[error(
         "this machine trusts no authority: install the package ca-certificates, or name a file with certificates by \
@@ -40,10 +40,6 @@ pub(crate) struct Authorities {
     pub(crate) are_complete: bool,
     /// How connections are encrypted: with servers that show a certificate of one of these authorities, for the name
     /// that was connected to.
-    #[cfg_attr(
-        not(any(feature = "redis", feature = "webhook")),
-        expect(dead_code, reason = "for those who encrypt themselves")
-    )]
     pub(crate) config: ClientConfig,
 }
 
@@ -61,6 +57,23 @@ pub(crate) fn of_the_machine() -> Result<Arc<Authorities>, TlsError> {
     }
     let read = Arc::new(read()?);
     Ok(Arc::clone(known.insert(read)))
+}
+
+/// How connections are encrypted with servers that show a certificate of an authority that the machine trusts, or of one
+/// in the file that `SSL_CERT_FILE` names.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn machine_config() -> Result<ClientConfig, TlsError> {
+    Ok(of_the_machine()?.config.clone())
+}
+
+/// For connections that are not encrypted: with it, none can be.
+///
+/// # Errors
+/// [`TlsError::NoProtocol`].
+pub fn config_trusting_nobody() -> Result<ClientConfig, TlsError> {
+    client_config(RootCertStore::empty())
 }
 
 fn read() -> Result<Authorities, TlsError> {

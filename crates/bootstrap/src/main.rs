@@ -24,6 +24,7 @@ mod consumers;
 mod digests;
 mod dispatch;
 mod failure;
+mod http_client;
 mod open_files;
 mod operator;
 mod output;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use earmark_adapters::http::{self, About, Api, Limits, Metrics, Readiness, Site};
+use earmark_adapters::http::{self, About, Api, Encryption, Limits, Metrics, Readiness, Site};
 use earmark_application::{Clock, ConsumerMeter, KeyRing, Principal, Roles};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -70,6 +70,8 @@ pub(crate) struct Service {
     pub(crate) signals: Signals,
     pub(crate) site: Site,
     pub(crate) limits: LimitSettings,
+    /// `None`: connections are not encrypted.
+    pub(crate) encryption: Option<Arc<Encryption>>,
     pub(crate) subscribers: Subscribers,
     pub(crate) sources: Vec<Source>,
     pub(crate) mailing: Mailing,
@@ -91,6 +93,7 @@ impl Service {
             mut signals,
             site,
             limits,
+            encryption,
             subscribers,
             sources,
             mailing,
@@ -108,17 +111,23 @@ impl Service {
         let path = api.base_path().to_owned();
         let room = open_files::raise_limit();
         let connections = limits.connections.map_or(room, |most| most.min(room));
-        let server = http::serve(listener, &api, connections).map_err(failed)?;
+        let server = http::serve(listener, &api, connections, encryption.as_ref()).map_err(failed)?;
         let handle = server.handle();
         let mut serving = tokio::spawn(server);
         let mut jobs = BackgroundJobs::start(&app, &(job_meter as _));
         let mut relays = Relays::start(&app, subscribers, digests, deliveries);
         let mut consumers = Consumers::start(&app, sources, &messages);
 
-        tracing::info!(%address, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
-        output::print(format_args!("Earmark listens on http://{address}{path}/"))?;
+        let scheme = if encryption.is_some() { "https" } else { "http" };
+        // Ends with the runtime. A connection that begins in a drain gets the certificate that there is.
+        if let Some(encryption) = encryption {
+            tokio::spawn(encryption.follow());
+        }
+
+        tracing::info!(%address, scheme, store = app.ports.kind, version = env!("CARGO_PKG_VERSION"), "listening");
+        output::print(format_args!("Earmark listens on {scheme}://{address}{path}/"))?;
         on_listening(address)?;
-        supervisor.ready(&format!("http://{address}{path}/"));
+        supervisor.ready(&format!("{scheme}://{address}{path}/"));
         let mut signs = JoinSet::new();
         if let Some(every) = supervisor.sign_every() {
             signs.spawn(show_signs(Arc::clone(&supervisor), Arc::clone(&app.ports.clock), every));

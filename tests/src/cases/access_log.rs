@@ -74,7 +74,7 @@ pub async fn an_entry_is_read_back_as_it_was_written(db: Db) {
             last_at: after(i64::try_from(number * 2).expect("a few")),
             caller: Caller {
                 name: (number % 2 == 0).then(|| "öffner's \"key\"".into()),
-                address: addresses.get(number as usize % 4).copied(),
+                address: addresses.get(usize::from(number.to_le_bytes()[0] % 4)).copied(),
             },
             action: "create_batch".into(),
             about: (number % 3 == 0).then(|| "web-shop".into()),
@@ -186,16 +186,16 @@ pub async fn refusals_beyond_the_bound_are_forgotten_and_what_was_done_is_not(db
 
 /// Instances write at once, while somebody reads on behind what was read last.
 pub async fn a_reader_behind_a_number_misses_no_entry_of_any_instance(db: Db) {
-    const WRITERS: u64 = 4;
+    const WRITERS: u8 = 4;
     const WRITES: u64 = 50;
-    let barrier = Arc::new(Barrier::new(WRITERS as usize));
+    let barrier = Arc::new(Barrier::new(usize::from(WRITERS)));
     let mut writers = Vec::new();
     for writer in 0..WRITERS {
         let (port, barrier) = (db.open().await.access_log, barrier.clone());
         writers.push(tokio::spawn(async move {
             barrier.wait().await;
             for write_of in 0..WRITES {
-                let first = (writer * WRITES + write_of) * 3;
+                let first = (u64::from(writer) * WRITES + write_of) * 3;
                 let entries: Vec<AccessEntry> = (first..first + 3).map(|number| refusal(number, after(0))).collect();
                 write(&port, &entries).await;
             }
@@ -216,7 +216,7 @@ pub async fn a_reader_behind_a_number_misses_no_entry_of_any_instance(db: Db) {
     for writer in writers {
         writer.await.expect("it ends");
     }
-    assert_eq!(seen.len() as u64, WRITERS * WRITES * 3);
+    assert_eq!(seen.len() as u64, u64::from(WRITERS) * WRITES * 3);
 }
 
 /// With its numbers.

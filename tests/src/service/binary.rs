@@ -199,17 +199,24 @@ pub async fn earmark_reading(store: &str, arguments: &[&str], input: &[u8]) -> F
     run(store, &[], arguments, input).await
 }
 
+/// As [`earmark`], with further variables in its environment.
+///
+/// # Panics
+/// As [`earmark`].
+pub async fn earmark_with(store: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
+    run(store, variables, arguments, &[]).await
+}
+
 /// Runs the binary with further settings.
-async fn run(store: &str, settings: &'static [(&str, &str)], arguments: &[&str], input: &[u8]) -> Finished {
+async fn run(store: &str, settings: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Finished {
     let (store, input) = (store.to_owned(), input.to_owned());
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let settings: Vec<(String, String)> = settings.iter().map(owned).collect();
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let to_its_end = move || -> Output {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = bare(&folder);
-        command
-            .args(arguments)
-            .env("EARMARK__STORE__URL", store)
-            .envs(settings.iter().copied());
+        command.args(arguments).env("EARMARK__STORE__URL", store).envs(settings);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

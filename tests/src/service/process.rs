@@ -71,6 +71,24 @@ impl Service {
     /// # Panics
     /// When it ends instead, or is not ready in time.
     pub async fn start_with(store: &str, settings: &[(&str, &str)]) -> Self {
+        let service = Self::start_listening(store, settings).await;
+        let client = service.client();
+        until("the service is ready", async || {
+            let reply = client
+                .try_send(reqwest::Method::GET, "/health/ready", &[], Vec::new())
+                .await
+                .ok()?;
+            (reply.status == 200).then_some(())
+        })
+        .await;
+        service
+    }
+
+    /// Starts the service with some settings, and waits until it listens: for one that does not speak plain HTTP.
+    ///
+    /// # Panics
+    /// When it ends instead, or does not listen in time.
+    pub async fn start_listening(store: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = bare(&folder);
         command
@@ -85,22 +103,12 @@ impl Service {
                 panic!("the service ended with {ended} and printed no address\n{}", log.text());
             }
         };
-        let service = Self {
+        Self {
             child,
             address,
             log,
             _folder: folder,
-        };
-        let client = service.client();
-        until("the service is ready", async || {
-            let reply = client
-                .try_send(reqwest::Method::GET, "/health/ready", &[], Vec::new())
-                .await
-                .ok()?;
-            (reply.status == 200).then_some(())
-        })
-        .await;
-        service
+        }
     }
 
     /// The address on which it listens.
@@ -234,7 +242,7 @@ fn spawn(mut command: Command) -> (Child, Tail, oneshot::Receiver<SocketAddr>) {
 
 /// The address in the line that says where the dashboard is.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
+    let (_, rest) = line.split_once("http://").or_else(|| line.split_once("https://"))?;
     let end = rest
         .find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)))
         .unwrap_or(rest.len());

@@ -61,6 +61,7 @@ pub(crate) async fn admit(
     request: &ServiceRequest,
     api: &Api,
     id: &Arc<str>,
+    address: Option<IpAddr>,
 ) -> Result<(Principal, Option<KeyHash>), Problem> {
     if is_probe(request) {
         return Ok((PROBER.clone(), None));
@@ -69,16 +70,13 @@ pub(crate) async fn admit(
     // Before the key is looked up: what strangers guess must be work neither for the store nor for the log.
     let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
     if !is_known {
-        api.limiter().count_unknown(request)?;
+        api.limiter().count_unknown(address)?;
     }
     let admitted = match shown {
         Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
         Err(refused) => Err(refused),
     };
-    admitted.map_err(|why| {
-        let request = request.request();
-        record(api, why, address_of(request), &call_of(request), id)
-    })
+    admitted.map_err(|why| record(api, why, address, &call_of(request.request()), id))
 }
 
 /// Whether a request asks no more than whether the service lives: it wants no key, and is not counted.
@@ -94,7 +92,7 @@ pub(crate) async fn readmit(context: &RequestContext, api: &Api, call: &str) -> 
     let admitted = principal_of(context.key, api).await;
     admitted
         .map(drop)
-        .map_err(|why| record(api, why, None, call, &context.id))
+        .map_err(|why| record(api, why, context.client, call, &context.id))
 }
 
 fn record(api: &Api, why: NotLetIn, address: Option<IpAddr>, call: &str, id: &Arc<str>) -> Problem {
@@ -150,7 +148,7 @@ pub(crate) fn require(request: &HttpRequest, api: &Api, action: Action<'_>) -> R
     may(&context.principal, action).map_err(|forbidden| {
         let decision = AccessDecision::Forbidden { needs: forbidden.needs };
         api.recorder()
-            .refused(caller_of(request, &context), &call_of(request), decision, &context.id);
+            .refused(caller_of(&context), &call_of(request), decision, &context.id);
         forbidden.into()
     })
 }
@@ -158,7 +156,7 @@ pub(crate) fn require(request: &HttpRequest, api: &Api, action: Action<'_>) -> R
 /// The entry of the log for what a request does to what is the service's own.
 pub(crate) fn entry(request: &HttpRequest, api: &Api, about: &str) -> AccessEntry {
     let context = RequestContext::of(request);
-    let caller = caller_of(request, &context);
+    let caller = caller_of(&context);
     let entry = api.recorder().entry(caller, &call_of(request), about);
     AccessEntry {
         correlation_id: Some(context.id),
@@ -169,17 +167,12 @@ pub(crate) fn entry(request: &HttpRequest, api: &Api, about: &str) -> AccessEntr
 /// Records what a request has done to what is the service's own.
 pub(crate) fn done(request: &HttpRequest, api: &Api, about: &str) {
     let context = RequestContext::of(request);
-    let caller = caller_of(request, &context);
+    let caller = caller_of(&context);
     api.recorder().done(caller, &call_of(request), about, &context.id);
 }
 
-fn caller_of(request: &HttpRequest, context: &RequestContext) -> Caller {
-    Caller::from(&context.principal).at(address_of(request))
-}
-
-/// From where a request comes.
-fn address_of(request: &HttpRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|peer| peer.ip().to_canonical())
+fn caller_of(context: &RequestContext) -> Caller {
+    Caller::from(&context.principal).at(context.client)
 }
 
 /// The call that a request is, by its id in the document: nothing of what the caller has sent.

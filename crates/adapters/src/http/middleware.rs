@@ -16,11 +16,13 @@ use tracing::{Instrument, Span};
 use super::api::Api;
 use super::connection::InUse;
 use super::openapi::description::ApiDescription;
+use super::proxies::Client;
 use super::proxy_path;
 use super::request::context::{RequestContext, X_REQUEST_ID, request_id};
 use super::request::origin::{require_json, require_known_host, require_own_origin};
 use super::response::problem::Problem;
 use super::response::rate_limit::RateLimit;
+use super::site::may_insist;
 use super::{auth, cors, headers, idempotency};
 
 /// The route that requests to no route are counted under.
@@ -37,6 +39,9 @@ const CREATING_PATHS: [&str; 5] = [
     "/add_batch",
     "/allocate",
 ];
+
+/// For how long browsers are told to call the service encrypted, and nothing else.
+const A_YEAR: &str = "max-age=31536000";
 
 /// Wraps every request.
 pub(super) async fn wrap(
@@ -64,15 +69,19 @@ pub(super) async fn wrap(
         request.head_mut().method = Method::GET;
     }
     // At the level of debug: a span for every request would cost more than reading the request.
-    let span = tracing::debug_span!("request", %method, request_id = %id);
-    let origins = &api.site().cors_origins;
-    let listed_origin = cors::listed_origin(&request, origins);
+    let site = api.site();
+    let client = site
+        .proxies
+        .client(request.peer_addr(), site.is_encrypted, request.headers());
+    let span = tracing::debug_span!("request", %method, request_id = %id, client = client.address.map(display));
+    let insists = site.is_encrypted && host(&request).is_some_and(may_insist);
+    let listed_origin = cors::listed_origin(&request, &site.cors_origins);
     let preflight = cors::preflight(&request, listed_origin.as_ref());
     let mut left = None;
     let mut response = if let Some(answer) = preflight {
         request.into_response(answer)
     } else {
-        match admit(&request, &api, &id).await {
+        match admit(&request, &api, &id, client).await {
             Err(problem) => request.error_response(problem).map_into_boxed_body(),
             Ok(admitted) => {
                 left = admitted.left;
@@ -80,6 +89,7 @@ pub(super) async fn wrap(
                     id: id.clone(),
                     principal: admitted.principal,
                     key: admitted.key,
+                    client: client.address,
                 };
                 request.extensions_mut().insert(context);
                 let served = idempotency::middleware::serve(request, next);
@@ -104,9 +114,12 @@ pub(super) async fn wrap(
         headers.insert(X_REQUEST_ID.clone(), id);
     }
     headers::protect(headers);
-    cors::show(headers, origins, listed_origin);
+    cors::show(headers, &site.cors_origins, listed_origin);
     if let Some(left) = left {
         left.show(headers);
+    }
+    if insists {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(A_YEAR));
     }
     if let Some(connection) = in_use {
         // What is written without an end keeps it in use.
@@ -136,20 +149,20 @@ struct Admitted {
 /// # Errors
 /// A problem for a request of another site, without a key that opens the service, of somebody who asks too often, or with a
 /// condition or a media type that is not supported.
-async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>) -> Result<Admitted, Problem> {
+async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>, client: Client) -> Result<Admitted, Problem> {
     let hosts = &api.site().hosts;
     require_known_host(request.request(), hosts)?;
-    let (principal, key) = auth::admit(request, api, id).await?;
+    let (principal, key) = auth::admit(request, api, id, client.address).await?;
     let left = if auth::is_probe(request) {
         None
     } else {
-        api.limiter().count(request, &principal, key.as_ref())?
+        api.limiter().count(client.address, &principal, key.as_ref())?
     };
     let admitted = Admitted { principal, key, left };
     if request.method().is_safe() {
         return Ok(admitted);
     }
-    require_own_origin(request.request(), hosts)?;
+    require_own_origin(request.request(), hosts, client.is_encrypted)?;
     if let Some(condition) = unsupported_condition(request) {
         return Err(Problem::condition_not_supported(condition));
     }
@@ -158,6 +171,11 @@ async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>) -> Result<Adm
         Err(problem) if is_call(request) => Err(problem),
         Ok(()) | Err(_) => Ok(admitted),
     }
+}
+
+/// The host that a request names.
+fn host(request: &ServiceRequest) -> Option<&str> {
+    request.headers().get(header::HOST)?.to_str().ok()
 }
 
 /// Whether a request is to a route that exists.

@@ -9,6 +9,9 @@
 //! - `idempotency` repeats the first answer under an `Idempotency-Key`; `middleware` wraps every request.
 //! - `openapi` describes the interface; `dashboard` is the page at `/`.
 //!
+//! `connection` keeps the bounds of every connection, and encrypts it by what `encryption` has read; `worker` serves it, by
+//! HTTP/1.1 or by `http2`. `proxies` says who the client behind a proxy is.
+//!
 //! Actix workers are single-threaded runtimes of their own. Handlers only hand a command to the engine, which lives on
 //! the binary's runtime, and await the answer; so neither a slow client nor a worker that ends can tear a transaction.
 //! Reads are awaited in the handler: their ports permit it.
@@ -21,8 +24,10 @@ mod consumer_metrics;
 mod cors;
 mod dashboard;
 mod delivery_metrics;
+mod encryption;
 mod execution;
 mod headers;
+mod http2;
 mod idempotency;
 mod job_metrics;
 mod limits;
@@ -31,6 +36,7 @@ mod metrics;
 mod middleware;
 mod open_streams;
 mod openapi;
+mod proxies;
 mod proxy_path;
 mod readiness;
 mod request;
@@ -38,6 +44,7 @@ mod response;
 mod routes;
 mod server;
 mod site;
+mod worker;
 mod write_health;
 
 #[cfg(doc)]
@@ -48,11 +55,13 @@ pub use app::{app, openapi};
 pub use auth::ANYBODY;
 pub use consumer_metrics::ConsumerMetrics;
 pub use delivery_metrics::DeliveryMetrics;
+pub use encryption::{Encryption, EncryptionError, EncryptionFiles};
 pub use job_metrics::JobMetrics;
 pub use limits::Limits;
 pub use metric_registry::MetricDescription;
 pub use metrics::Metrics;
 pub use openapi::schema;
+pub use proxies::TrustedProxies;
 pub use readiness::Readiness;
 pub use server::{SHUTDOWN_TIMEOUT_SECONDS, serve};
 pub use site::{BasePath, CorsOrigins, Hosts, Site};

@@ -1,8 +1,10 @@
-//! Where clients reach the service: by which host names, and under which path.
+//! Where clients reach the service: by which host names, under which path, and through what.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+
+use super::proxies::TrustedProxies;
 
 /// Where clients reach the service. The default: by the loopback names and by address, with nothing before its paths.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +15,10 @@ pub struct Site {
     pub base_path: BasePath,
     /// The origins whose pages may read.
     pub cors_origins: CorsOrigins,
+    /// The proxies that say who the client is.
+    pub proxies: TrustedProxies,
+    /// Whether the service encrypts its connections itself.
+    pub is_encrypted: bool,
 }
 
 /// The host names that the service answers to, besides `localhost`, the names below it, and IP addresses.
@@ -64,6 +70,12 @@ impl Hosts {
             Names::Only(names) => names.iter().any(|name| name.eq_ignore_ascii_case(authority)),
         }
     }
+}
+
+/// Whether a name may be told to be called encrypted for a year: not one that other services on the machine share, on
+/// other ports.
+pub(crate) fn may_insist(authority: &str) -> bool {
+    host_of(authority).is_some_and(|host| !is_local(host))
 }
 
 /// Whether a host can't be a name that someone else controls: an address, `localhost`, or a name below it (RFC 6761).
@@ -259,6 +271,14 @@ mod tests {
         assert!(hosts("shop.example:8443").admit("shop.example"));
         assert!(hosts("*").admit("evil.example"));
         assert!(!hosts("*").admit("two words"));
+    }
+
+    #[test]
+    fn names_of_this_machine_and_addresses_are_not_told_to_be_encrypted_for_a_year() {
+        assert!(may_insist("shop.example") && may_insist("shop.example:8443"));
+        for shared in ["localhost:8443", "a.localhost", "127.0.0.1", "[::1]:8443", "", "a b"] {
+            assert!(!may_insist(shared), "{shared}");
+        }
     }
 
     #[test]

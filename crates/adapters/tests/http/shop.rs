@@ -157,7 +157,7 @@ impl Shop {
                 Principal::new(ANYBODY, Roles::ALL),
             )),
             access_log: reads.clone(),
-            recorder: recorder.clone(),
+            recorder,
             tail,
             health: reads,
             idempotency,

@@ -194,3 +194,57 @@ async fn a_stored_answer_has_the_links_of_the_proxy_it_is_asked_through() {
         assert_eq!(answer.header("location"), Some("/shop/v1/batches/B1"));
     }
 }
+
+#[actix_web::test]
+async fn an_encrypted_service_tells_browsers_to_stay_with_it_under_names_of_its_own() {
+    let site = |is_encrypted| Site {
+        hosts: "shop.example".parse().expect("hosts"),
+        is_encrypted,
+        ..Site::default()
+    };
+    let get = |host: &'static str| TestRequest::get().uri("/v1/products").insert_header(("host", host));
+    let (encrypted, plain) = (Shop::at(site(true)).await, Shop::at(site(false)).await);
+    for (host, told) in [
+        ("shop.example", Some("max-age=31536000")),
+        ("localhost:8443", None),
+        ("127.0.0.1", None),
+    ] {
+        let answer = encrypted.send(get(host)).await;
+        assert_eq!(answer.header("strict-transport-security"), told, "{host}");
+        assert_eq!(plain.send(get(host)).await.header("strict-transport-security"), None);
+    }
+}
+
+#[actix_web::test]
+async fn a_page_of_the_same_name_that_came_unencrypted_changes_nothing_where_the_service_is_known_to_be_encrypted() {
+    let behind = Site {
+        proxies: "10.0.0.5".parse().expect("proxies"),
+        ..Site::default()
+    };
+    let encrypted = Site {
+        is_encrypted: true,
+        ..Site::default()
+    };
+    let (behind, encrypted) = (Shop::at(behind).await, Shop::at(encrypted).await);
+    let batch = r#"{"reference": "B1", "sku": "LAMP", "quantity": 1}"#;
+    let from = |shop: &Shop, origin: &'static str, peer: &str| {
+        shop.request("POST", "/v1/batches")
+            .insert_header(("host", "localhost:8080"))
+            .insert_header(("origin", origin))
+            .insert_header(("x-forwarded-proto", "https"))
+            .peer_addr(format!("{peer}:4711").parse().expect("an address"))
+            .set_payload(batch)
+    };
+    for (origin, peer, status) in [
+        ("https://localhost:8080", "10.0.0.5", 201),
+        ("http://localhost:8080", "10.0.0.5", 403),
+        ("http://localhost:8080", "10.0.0.6", 200),
+    ] {
+        let answer = behind.send(from(&behind, origin, peer)).await;
+        assert_eq!(answer.status.as_u16(), status, "{origin} {peer}");
+    }
+    for (origin, status) in [("https://localhost:8080", 201), ("http://localhost:8080", 403)] {
+        let answer = encrypted.send(from(&encrypted, origin, "10.0.0.6")).await;
+        assert_eq!(answer.status.as_u16(), status, "{origin}");
+    }
+}

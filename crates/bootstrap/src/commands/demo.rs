@@ -73,6 +73,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
             "the demo has a temporary database of its own, so it takes no store; `earmark serve` does".to_owned(),
         ));
     }
+    if settings.http.encryption.is_some() {
+        return Err(Failure::Usage(
+            "the demo is not encrypted: unset http.tls_certificate and http.tls_key, or use `earmark serve`".to_owned(),
+        ));
+    }
     let mut signals = Signals::install()?;
     let listener = service::bind(&settings.http.listen)?;
     let folder = tempfile::Builder::new()
@@ -99,6 +104,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         signals,
         site: settings.http.site.clone(),
         limits: settings.limits,
+        encryption: None,
         subscribers,
         sources: Vec::new(),
         // The buyers do not hear of what is made up.

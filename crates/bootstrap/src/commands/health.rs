@@ -4,11 +4,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode, Url};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{Request, StatusCode};
 use serde_json::Value;
+use tokio::time::timeout;
+use url::Url;
 
 use crate::failure::Failure;
+use crate::http_client::{http_client, root_cause};
 use crate::output::print;
 use crate::settings::{Listen, Settings, masked};
 
@@ -28,6 +32,13 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024;
 pub(crate) async fn run(settings: &Settings, url: Option<&str>) -> Result<ExitCode, Failure> {
     let address = match url {
         Some(url) => address_of(url)?,
+        None if settings.http.encryption.is_some() => {
+            return Err(Failure::Usage(
+                "the service is encrypted: name it with --url, as its certificate has it, as in \
+                 https://stock.example:8443"
+                    .to_owned(),
+            ));
+        }
         None => own_address(&settings.http.listen)?,
     };
     let shown = masked(address.as_str().trim_end_matches('/'));
@@ -49,8 +60,8 @@ fn address_of(url: &str) -> Result<Url, Failure> {
         ))
     };
     let mut address = Url::parse(url).map_err(|error| wrong(error.to_string()))?;
-    if address.scheme() != "http" {
-        return Err(wrong("only http is supported".to_owned()));
+    if !matches!(address.scheme(), "http" | "https") {
+        return Err(wrong("only http and https are supported".to_owned()));
     }
     if !address.path().ends_with('/') {
         address.set_path(&format!("{}/", address.path()));
@@ -82,16 +93,18 @@ fn own_address(listen: &Listen) -> Result<Url, Failure> {
 /// Whether the service at an address is ready; if not, why.
 async fn ask(address: &Url) -> Result<(), String> {
     let url = address.join(PATH).map_err(|error| error.to_string())?;
-    let client = Client::builder()
-        .timeout(TIMEOUT)
-        // The service itself is asked, and nobody whom it names.
-        .redirect(Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| error.to_string())?;
-    let answer = client.get(url).send().await.map_err(|error| reason(&error))?;
-    let status = answer.status();
-    let body = read(answer).await?;
+    let client = http_client(&url).map_err(|error| error.to_string())?;
+    let request = Request::get(url.as_str()).body(Empty::<Bytes>::new());
+    let request = request.map_err(|error| error.to_string())?;
+    let asked = async {
+        let answer = client.request(request).await.map_err(|error| root_cause(&error))?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|_| "what answers is not Earmark".to_owned())?;
+        Ok::<_, String>((status, serde_json::from_slice(&body.to_bytes()).unwrap_or_default()))
+    };
+    let late = |_| format!("there is no answer within {} seconds", TIMEOUT.as_secs());
+    let (status, body): (StatusCode, Value) = timeout(TIMEOUT, asked).await.map_err(late)??;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     match (status, text("status"), text("detail")) {
         (StatusCode::OK, Some("ready"), _) => Ok(()),
@@ -99,30 +112,6 @@ async fn ask(address: &Url) -> Result<(), String> {
         (status, _, Some(detail)) => Err(format!("{detail} ({})", status.as_u16())),
         (status, _, None) => Err(format!("it answers {status}")),
     }
-}
-
-/// The body of an answer; null: it is no JSON.
-async fn read(mut answer: Response) -> Result<Value, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| reason(&error))? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER_BYTES {
-            return Err("what answers is not Earmark".to_owned());
-        }
-    }
-    Ok(serde_json::from_slice(&body).unwrap_or_default())
-}
-
-/// Why there is no answer. Of nested errors the innermost: the outer ones only repeat the address.
-fn reason(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("there is no answer within {} seconds", TIMEOUT.as_secs());
-    }
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

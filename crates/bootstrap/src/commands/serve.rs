@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use earmark_adapters::http::Metrics;
+use earmark_adapters::http::{Encryption, Metrics};
 
 use crate::app::App;
 use crate::digests::Mailing;
 use crate::failure::Failure;
 use crate::publishers::Subscribers;
 use crate::service::{self, Service};
-use crate::settings::{Listen, Settings};
+use crate::settings::{HttpSettings, Settings};
 use crate::signals::Signals;
 use crate::sources::sources_of;
 use crate::wiring::{self, AccessMode, Ports};
@@ -24,7 +24,10 @@ pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode,
     let listener = service::bind(&settings.http.listen)?;
     let metrics = Arc::new(Metrics::new());
     let ports = wiring::wire(&settings.store, &settings.calendar, AccessMode::Serve).await?;
-    check_entry(&settings.http.listen, &ports, insecure).await?;
+    let encryption = settings.http.encryption.clone();
+    let encryption = encryption.map(|files| Encryption::open(files, Arc::clone(&ports.clock)));
+    let encryption = encryption.transpose().map_err(|why| Failure::Failed(why.to_string()))?;
+    check_entry(&settings.http, &ports, insecure).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
     let mailing = Mailing::of(&settings.mail, &settings.calendar, &ports.clock)?;
     let sources = sources_of(&settings.commands, &subscribers, &ports.clock, &*ports.ids)?;
@@ -36,6 +39,7 @@ pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode,
         signals,
         site: settings.http.site.clone(),
         limits: settings.limits,
+        encryption: encryption.map(Arc::new),
         subscribers,
         mailing,
         sources,
@@ -44,17 +48,25 @@ pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode,
     .await
 }
 
-/// Checks that not everybody can come in from elsewhere.
+/// Checks that not everybody can come in from elsewhere. Warns if what they show to come in can be read on the way.
 ///
 /// # Errors
 /// When no access key was ever made, others reach the address, and nobody says that it is meant so.
-async fn check_entry(address: &Listen, ports: &Ports, insecure: bool) -> Result<(), Failure> {
-    if ports.keys.has_keys().await? {
-        return Ok(());
-    }
+async fn check_entry(http: &HttpSettings, ports: &Ports, insecure: bool) -> Result<(), Failure> {
+    let address = &http.listen;
     let is_own = service::resolve(address)?
         .iter()
         .all(|address| address.ip().is_loopback());
+    if ports.keys.has_keys().await? {
+        if !is_own && http.encryption.is_none() {
+            tracing::warn!(
+                %address,
+                "access keys travel unencrypted unless a proxy encrypts; set http.tls_certificate and http.tls_key, or \
+                 listen on 127.0.0.1 behind the proxy"
+            );
+        }
+        return Ok(());
+    }
     if is_own {
         tracing::info!("no access key was made: everybody on this machine may do everything");
         return Ok(());

@@ -7,7 +7,7 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 34] = [
+pub(super) const NAMES: [&str; 38] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -15,6 +15,10 @@ pub(super) const NAMES: [&str; 34] = [
     "http.hosts",
     "http.base_path",
     "http.cors_origins",
+    "http.tls_certificate",
+    "http.tls_key",
+    "http.tls_client_ca",
+    "http.trusted_proxies",
     "limits.requests_per_second",
     "limits.unknown_per_second",
     "limits.connections",

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use earmark_adapters::http::{BasePath, CorsOrigins, Hosts, Site};
+use earmark_adapters::http::{BasePath, CorsOrigins, EncryptionFiles, Hosts, Site, TrustedProxies};
 use earmark_adapters::mail::{Mailbox, SmtpServer};
 use earmark_application::{AfterRefusal, EngineSettings};
 use earmark_domain::{Calendar, Promising};
@@ -22,7 +22,7 @@ use super::source_url::{SourceKind, SourceUrl};
 use super::store_url::StoreUrl;
 use super::url_list::{ListedUrls, masked_list};
 use super::values::{
-    AfterRefusalWord, Count, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS,
+    AfterRefusalWord, Count, FilePath, GraceDays, ImproveWord, Listen, LogFilter, LogFormat, MAX_COUNT, MAX_THREADS,
     QueueTimeout, Secrets, Switch, Words, Zone,
 };
 
@@ -59,6 +59,8 @@ pub(crate) struct StoreSettings {
 pub(crate) struct HttpSettings {
     pub(crate) listen: Listen,
     pub(crate) site: Site,
+    /// The certificate with its key. `None`: connections are not encrypted.
+    pub(crate) encryption: Option<EncryptionFiles>,
 }
 
 /// Who is told of events, and how.
@@ -194,6 +196,7 @@ fn computed_default(name: &str) -> String {
         "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
         "events.webhook_secrets" | "events.webhook_networks" | "mail.from" | "mail.to" => "(none)".to_owned(),
+        "http.tls_certificate" | "http.tls_key" | "http.tls_client_ca" | "http.trusted_proxies" => "(none)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
         "limits.connections" => "(by the limit on open files)".to_owned(),
         _ => "(by adapter)".to_owned(),
@@ -227,14 +230,7 @@ impl Settings {
                 connections: values.count("store.connections")?,
                 migrate: values.required::<Switch>("store.migrate")?.0,
             },
-            http: HttpSettings {
-                listen: values.required("http.listen")?,
-                site: Site {
-                    hosts: values.list::<Hosts>("http.hosts")?.unwrap_or_default(),
-                    base_path: values.required::<BasePath>("http.base_path")?,
-                    cors_origins: values.list::<CorsOrigins>("http.cors_origins")?.unwrap_or_default(),
-                },
-            },
+            http: http(&values)?,
             limits: LimitSettings::of(&values)?,
             events: EventSettings {
                 sinks: values
@@ -279,6 +275,42 @@ impl Settings {
                 .collect(),
         })
     }
+}
+
+/// Where the service listens, and how clients reach it. A certificate and its key are of use together alone.
+fn http(values: &MergedValues) -> Result<HttpSettings, SettingsError> {
+    let missing = |name, why| Err(SettingsError::Missing { name, why });
+    let file = |name| Ok(values.optional::<FilePath>(name)?.map(|path| path.0));
+    let client_ca = file("http.tls_client_ca")?;
+    let encryption = match (file("http.tls_certificate")?, file("http.tls_key")?) {
+        (Some(certificate), Some(key)) => Some(EncryptionFiles {
+            certificate,
+            key,
+            client_ca,
+        }),
+        (Some(_), None) => return missing("http.tls_key", "http.tls_certificate names a certificate"),
+        (None, Some(_)) => return missing("http.tls_certificate", "http.tls_key names the key of one"),
+        (None, None) if client_ca.is_some() => {
+            return missing(
+                "http.tls_certificate",
+                "http.tls_client_ca asks clients for one, which they show to a service that has its own",
+            );
+        }
+        (None, None) => None,
+    };
+    Ok(HttpSettings {
+        listen: values.required("http.listen")?,
+        site: Site {
+            hosts: values.list::<Hosts>("http.hosts")?.unwrap_or_default(),
+            base_path: values.required::<BasePath>("http.base_path")?,
+            cors_origins: values.list::<CorsOrigins>("http.cors_origins")?.unwrap_or_default(),
+            proxies: values
+                .list::<TrustedProxies>("http.trusted_proxies")?
+                .unwrap_or_default(),
+            is_encrypted: encryption.is_some(),
+        },
+        encryption,
+    })
 }
 
 /// How digests leave. A mail server needs to know from whom and to whom.

@@ -9,6 +9,10 @@ http.listen                  HOST:PORT; port 0 picks a free one
 http.hosts                   host names it answers to, besides localhost and addresses; * for every name
 http.base_path               the path that a proxy puts before those of the service, as in /shop
 http.cors_origins            origins whose pages may read in a browser, as in https://dashboard.example
+http.tls_certificate         a PEM file: the certificate, and those that have signed it; with http.tls_key only
+http.tls_key                 a PEM file: the private key of the certificate
+http.tls_client_ca           a PEM file: clients need a certificate that one of these authorities has signed
+http.trusted_proxies         addresses and networks of proxies that say who the client is, as in 10.0.0.5,fd00::/8
 limits.requests_per_second   requests a second of a key; off: as many as it likes
 limits.unknown_per_second    requests a second of an address without a valid key
 limits.connections           connections of clients

@@ -25,7 +25,7 @@ mod values;
 mod tests;
 
 pub(crate) use effective::{
-    CommandSettings, EventSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
+    CommandSettings, EventSettings, HttpSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
 };
 pub(crate) use layers::{Flag, Layers};
 pub(crate) use limits::LimitSettings;

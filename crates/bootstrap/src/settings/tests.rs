@@ -191,6 +191,7 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
         message,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
          store.connections, store.migrate, http.listen, http.hosts, http.base_path, http.cors_origins, \
+         http.tls_certificate, http.tls_key, http.tls_client_ca, http.trusted_proxies, \
          limits.requests_per_second, limits.unknown_per_second, limits.connections, limits.head_seconds, \
          limits.body_seconds, limits.bulk_streams, limits.event_streams, events.urls, \
          events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \
@@ -365,4 +366,39 @@ fn a_mail_server_needs_a_sender_and_recipients() {
         let message = refused("", &[server, from, (&name, value)]);
         assert!(message.contains(&name) && !message.contains("s3cret"), "{message}");
     }
+}
+
+#[test]
+fn a_certificate_and_its_key_are_set_together() {
+    let certificate = ("EARMARK__HTTP__TLS_CERTIFICATE", "cert.pem");
+    let key = ("EARMARK__HTTP__TLS_KEY", "key.pem");
+    let client_ca = ("EARMARK__HTTP__TLS_CLIENT_CA", "ca.pem");
+    let settings = read("", &[], None).expect("settings");
+    assert!(settings.http.encryption.is_none() && !settings.http.site.is_encrypted);
+    assert_eq!(listed(&settings, "http.tls_key"), pair("(none)", "default"));
+    let settings = read("", &[certificate, key, client_ca], None).expect("settings");
+    let files = settings.http.encryption.expect("files");
+    assert_eq!(files.client_ca, Some("ca.pem".into()));
+    assert!(settings.http.site.is_encrypted);
+
+    let missing = |given: &[(&str, &str)], name: &str| {
+        let message = refused("", given);
+        assert!(
+            message.starts_with(&format!("setting {name} is missing: ")),
+            "{message}"
+        );
+    };
+    missing(&[certificate], "http.tls_key");
+    missing(&[key], "http.tls_certificate");
+    missing(&[client_ca], "http.tls_certificate");
+    let message = refused("", &[key, ("EARMARK__HTTP__TLS_CERTIFICATE", "")]);
+    assert!(message.contains("the path of a file is allowed"), "{message}");
+}
+
+#[test]
+fn trusted_proxies_are_addresses_and_networks() {
+    let settings = read("[http]\ntrusted_proxies = [\"10.0.0.5\", \"fd00::/8\"]\n", &[], None).expect("settings");
+    assert_eq!(listed(&settings, "http.trusted_proxies").0, "10.0.0.5,fd00::/8");
+    let message = refused("", &[("EARMARK__HTTP__TRUSTED_PROXIES", "proxy.example")]);
+    assert!(message.contains("addresses and networks are allowed"), "{message}");
 }

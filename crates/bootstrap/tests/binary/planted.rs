@@ -63,7 +63,7 @@ impl Produced {
                 for (source, bytes) in &self.0 {
                     if let Some(at) = find(bytes, needle.as_bytes()) {
                         let around = &bytes[at.saturating_sub(200)..(at + 100).min(bytes.len())];
-                        panic!(
+                        unreachable!(
                             "{source} has {secret} as {needle}:\n{}",
                             String::from_utf8_lossy(around)
                         );

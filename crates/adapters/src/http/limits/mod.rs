@@ -7,11 +7,11 @@
 mod rate;
 
 use std::fmt::{self, Debug, Formatter};
+use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServiceRequest;
 use earmark_application::{Clock, KeyHash, Principal};
 
 use super::response::problem::Problem;
@@ -93,19 +93,19 @@ impl Limiter {
     ///
     /// # Errors
     /// A problem when its address has sent too many.
-    pub(super) fn count_unknown(&self, request: &ServiceRequest) -> Result<(), Problem> {
-        let counted = self.unknown.count(address_of(request)).map(drop);
+    pub(super) fn count_unknown(&self, address: Option<IpAddr>) -> Result<(), Problem> {
+        let counted = self.unknown.count(caller_at(address)).map(drop);
         counted.map_err(|limit| too_many(limit, "requests without a valid access key came from this address"))
     }
 
-    /// Counts a request of a principal, known by the key that it has shown. Returns what is left to it; `None`: it may ask
+    /// Counts a request of a principal from an address, known by the key that it has shown. Returns what is left to it; `None`: it may ask
     /// as often as it likes.
     ///
     /// # Errors
     /// A problem when it has sent too many.
     pub(super) fn count(
         &self,
-        request: &ServiceRequest,
+        address: Option<IpAddr>,
         principal: &Principal,
         key: Option<&KeyHash>,
     ) -> Result<Option<RateLimit>, Problem> {
@@ -114,7 +114,7 @@ impl Limiter {
         };
         let caller = match key {
             Some(_) => Caller::Key(Arc::clone(principal.name())),
-            None => address_of(request),
+            None => caller_at(address),
         };
         let counted = rate.count(caller);
         counted
@@ -123,10 +123,8 @@ impl Limiter {
     }
 }
 
-fn address_of(request: &ServiceRequest) -> Caller {
-    request
-        .peer_addr()
-        .map_or(Caller::Crowd, |address| Caller::at(address.ip()))
+fn caller_at(address: Option<IpAddr>) -> Caller {
+    address.map_or(Caller::Crowd, Caller::at)
 }
 
 fn too_many(limit: RateLimit, what: &str) -> Problem {

@@ -1,10 +1,12 @@
 //! The context of a request: its id and its principal, which travel with every command that it causes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
 use earmark_application::{Ids, KeyHash, Principal, is_correlation_id};
+use tracing::Span;
 use uuid::Uuid;
 
 /// The header of a request's id, in requests and responses.
@@ -19,6 +21,8 @@ pub(crate) struct RequestContext {
     pub(crate) principal: Principal,
     /// The key that it has shown, to be asked for again while a stream lasts.
     pub(crate) key: Option<KeyHash>,
+    /// From where it comes, as far as the service or a trusted proxy can tell.
+    pub(crate) client: Option<IpAddr>,
 }
 
 impl RequestContext {
@@ -26,6 +30,11 @@ impl RequestContext {
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let context = request.extensions().get::<Self>().cloned();
         context.expect("the middleware gives every request its context")
+    }
+
+    /// The span of what is told of a request after it was answered.
+    pub(crate) fn span(&self) -> Span {
+        tracing::error_span!("request", request_id = %self.id, client = self.client.map(display))
     }
 }
 

@@ -57,11 +57,12 @@ pub(crate) fn require_known_host(request: &HttpRequest, hosts: &Hosts) -> Result
     Err(Problem::new(&kinds::UNKNOWN_HOST, detail).closing())
 }
 
-/// Checks that a request which changes something comes from no other site.
+/// Checks that a request which changes something comes from no other site. If it is known to have come encrypted, its own
+/// page has, too: one of the same name that has not may be anybody's who is on the way.
 ///
 /// # Errors
 /// A problem when the browser says that it does.
-pub(crate) fn require_own_origin(request: &HttpRequest, hosts: &Hosts) -> Result<(), Problem> {
+pub(crate) fn require_own_origin(request: &HttpRequest, hosts: &Hosts, is_encrypted: bool) -> Result<(), Problem> {
     let headers = request.headers();
     let foreign = |detail: String| Err(Problem::new(&kinds::FOREIGN_ORIGIN, detail));
     if let Some(site) = headers.get(&SEC_FETCH_SITE)
@@ -74,12 +75,13 @@ pub(crate) fn require_own_origin(request: &HttpRequest, hosts: &Hosts) -> Result
         return Ok(());
     };
     let origin = text(origin).unwrap_or_default();
-    let authority = origin
-        .strip_prefix("https://")
-        .or_else(|| origin.strip_prefix("http://"));
+    let encrypted = origin.strip_prefix("https://");
+    let authority = encrypted.or_else(|| origin.strip_prefix("http://"));
     let own = authority.is_some_and(|authority| {
         let host = headers.get(header::HOST).and_then(text);
-        host.is_some_and(|host| host.eq_ignore_ascii_case(authority)) || hosts.list(authority)
+        let is_own = host.is_some_and(|host| host.eq_ignore_ascii_case(authority));
+        // A name of a proxy may be reached otherwise than the service.
+        is_own && (encrypted.is_some() || !is_encrypted) || hosts.list(authority)
     });
     if own {
         Ok(())
@@ -148,7 +150,7 @@ mod tests {
             if let Some(site) = site {
                 request = request.insert_header((SEC_FETCH_SITE, site));
             }
-            code(require_own_origin(&request.to_http_request(), &hosts))
+            code(require_own_origin(&request.to_http_request(), &hosts, false))
         };
         for (origin, site) in [
             (None, None),
@@ -174,5 +176,21 @@ mod tests {
         ] {
             assert_eq!(checked(origin, site), Some(403), "{origin:?} {site:?}");
         }
+    }
+
+    #[test]
+    fn a_page_that_came_unencrypted_changes_nothing_in_an_encrypted_service() {
+        let hosts: Hosts = "shop.example".parse().expect("hosts");
+        let checked = |origin: &str, is_encrypted| {
+            let request = TestRequest::default()
+                .insert_header((header::HOST, "127.0.0.1:8443"))
+                .insert_header((header::ORIGIN, origin));
+            code(require_own_origin(&request.to_http_request(), &hosts, is_encrypted))
+        };
+        assert_eq!(checked("https://127.0.0.1:8443", true), None);
+        assert_eq!(checked("https://127.0.0.1:8443", false), None);
+        assert_eq!(checked("http://127.0.0.1:8443", false), None);
+        assert_eq!(checked("http://127.0.0.1:8443", true), Some(403));
+        assert_eq!(checked("http://shop.example", true), None);
     }
 }

@@ -6,7 +6,6 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -113,7 +112,6 @@ fn follow(
     context: RequestContext,
 ) -> impl futures::Stream<Item = Result<Bytes, Infallible>> {
     stream! {
-        let request_id = Arc::clone(&context.id);
         let mut ended = pin!(open.ended());
         // From before the first page is sent: so it misses nothing that comes meanwhile.
         let mut follower = api.tail().follow();
@@ -122,12 +120,12 @@ fn follow(
         while let Some(page) = catching_up.take() {
             // The key may have been revoked since the page before.
             if let Err(problem) = readmit(&context, &api, CALL).await {
-                return log(&api, &request_id, &problem);
+                return log(&api, &context, &problem);
             }
             match frames(&page) {
                 Ok(text) if text.is_empty() => {}
                 Ok(text) => yield Ok(Bytes::from(text)),
-                Err(problem) => return log(&api, &request_id, &problem),
+                Err(problem) => return log(&api, &context, &problem),
             }
             place = page.books.position_of(page.next.max(place.sequence));
             if page.complete || api.readiness().is_draining() {
@@ -135,7 +133,7 @@ fn follow(
             }
             match read_page(&api, &filter, Cursor::Place(place), PAGE).await {
                 Ok((_, page)) => catching_up = Some(page),
-                Err(problem) => return log(&api, &request_id, &problem),
+                Err(problem) => return log(&api, &context, &problem),
             }
             // A client that takes every page at once must not keep others from their turn.
             consume_budget().await;
@@ -146,7 +144,7 @@ fn follow(
                 // The client reconnects, after the last event it has. If the history does not have that any more, it is
                 // told then.
                 Err(TailError::Gone(_)) => return,
-                Err(TailError::Store(error)) => return log(&api, &request_id, &Problem::from(&error)),
+                Err(TailError::Store(error)) => return log(&api, &context, &Problem::from(&error)),
             };
             place = chunk.next;
             let mut text = String::new();
@@ -154,7 +152,7 @@ fn follow(
                 write_frame(&mut text, event.id.position, event.event.event_type, &event.body);
             }
             if let Err(problem) = readmit(&context, &api, CALL).await {
-                return log(&api, &request_id, &problem);
+                return log(&api, &context, &problem);
             }
             if !text.is_empty() {
                 yield Ok(Bytes::from(text));
@@ -173,8 +171,8 @@ fn follow(
 }
 
 /// Logs why a stream ends. Its client reconnects, after the last event it has.
-fn log(api: &Api, request_id: &str, problem: &Problem) {
-    tracing::error_span!("request", %request_id).in_scope(|| api.log(problem));
+fn log(api: &Api, context: &RequestContext, problem: &Problem) {
+    context.span().in_scope(|| api.log(problem));
 }
 
 /// The events of a page as frames.

@@ -79,7 +79,7 @@ pub(crate) async fn run(args: ImportArgs, settings: &Settings) -> Result<ExitCod
     let import = |sink| Pipeline::new(sink, planner, progress, name, args.strict).run(reader);
 
     let (counts, end) = match &args.to {
-        Some(url) => import(Sink::Bulk(bulk::BulkSink::new(url)?)).await,
+        Some(url) => import(Sink::Bulk(Box::new(bulk::BulkSink::new(url)?))).await,
         None => {
             let app = App::open(settings, AccessMode::Write).await?;
             let outcome = import(Sink::Engine(EngineSink::new(

@@ -13,7 +13,7 @@ pub(crate) enum Sink {
     /// An engine of this process.
     Engine(EngineSink),
     /// The bulk call of a running service.
-    Bulk(BulkSink),
+    Bulk(Box<BulkSink>),
 }
 
 impl Sink {

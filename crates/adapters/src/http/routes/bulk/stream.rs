@@ -161,12 +161,12 @@ fn answers(
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();
-                    write_answer(&mut text, &present(&api, answer, &context.id).await);
+                    write_answer(&mut text, &present(&api, answer, &context).await);
                     // Answers that are ready go into the same chunk.
                     while text.len() < CHUNK_BYTES
                         && let Some(answer) = in_flight.first_now()
                     {
-                        write_answer(&mut text, &present(&api, answer, &context.id).await);
+                        write_answer(&mut text, &present(&api, answer, &context).await);
                     }
                     yield Ok(Bytes::from(text));
                 }
@@ -209,7 +209,7 @@ struct Presented {
     unchanged: bool,
 }
 
-async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -> Presented {
+async fn present(api: &Api, answer: Result<Answer, Problem>, context: &RequestContext) -> Presented {
     let mut unchanged = false;
     let reply = match answer {
         Ok(Ok(outcome)) => {
@@ -226,7 +226,7 @@ async fn present(api: &Api, answer: Result<Answer, Problem>, request_id: &str) -
             unchanged,
         },
         Err(problem) => {
-            tracing::error_span!("request", %request_id).in_scope(|| api.log(&problem));
+            context.span().in_scope(|| api.log(&problem));
             let body = problem.body();
             let base_path = &api.site().base_path;
             let body = if base_path.is_root() {

@@ -4,19 +4,24 @@ use std::pin::pin;
 
 use earmark_domain::LineState;
 use futures::{Stream, StreamExt, stream};
-use reqwest::{Response, StatusCode};
+use http_body_util::{BodyDataStream, BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
+use url::Url;
 
 use crate::commands::import::counts::Counts;
 use crate::commands::import::result::SendResult;
+use crate::http_client::root_cause;
 
 /// The longest answer, in bytes: that of the largest order, with each line in several batches.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
-/// The most characters of an error response that are shown.
+/// The most characters of an error response that are shown, and the most bytes that it is read for.
 const MAX_SHOWN_CHARS: usize = 200;
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// The answer to one line.
 #[derive(Debug, Deserialize)]
@@ -34,22 +39,24 @@ pub(super) struct BulkAnswer {
 /// # Errors
 /// The result of all commands still in flight, when the response is not a stream of answers or breaks off.
 pub(super) async fn read(
-    response: Response,
+    url: &Url,
+    response: Response<Incoming>,
     to: &mpsc::Sender<Result<BulkAnswer, SendResult>>,
     key: Option<&str>,
 ) -> Result<(), SendResult> {
     let status = response.status();
     if status != StatusCode::OK {
-        let url = response.url().clone();
-        let text = response.text().await.unwrap_or_default();
-        let text: String = without(key, &text).chars().take(MAX_SHOWN_CHARS).collect();
+        let body = Limited::new(response.into_body(), MAX_ERROR_BYTES).collect().await;
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let text = without(key, &String::from_utf8_lossy(&body));
+        let text: String = text.chars().take(MAX_SHOWN_CHARS).collect();
         let message = format!("{url} answers {status}: {text}");
         return Err(match status.is_server_error() {
             true => SendResult::Retry(message),
             false => SendResult::Abort(message),
         });
     }
-    let mut lines = pin!(split_lines(response.bytes_stream()));
+    let mut lines = pin!(split_lines(BodyDataStream::new(response.into_body())));
     while let Some(line) = lines.next().await {
         let answer = serde_json::from_slice(&line?)
             .map_err(|error| without(key, &error.to_string()))
@@ -71,7 +78,7 @@ fn without(key: Option<&str>, text: &str) -> String {
 
 /// Splits a body into lines.
 fn split_lines<B: AsRef<[u8]>>(
-    body: impl Stream<Item = Result<B, reqwest::Error>>,
+    body: impl Stream<Item = Result<B, hyper::Error>>,
 ) -> impl Stream<Item = Result<Vec<u8>, SendResult>> {
     let mut partial = Vec::new();
     body.flat_map(move |chunk| {
@@ -96,15 +103,6 @@ fn split_lines<B: AsRef<[u8]>>(
         }
         stream::iter(lines)
     })
-}
-
-/// The innermost source of an error: the outer ones only repeat the address.
-pub(super) fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// The result that an answer means for the rows of its command.
@@ -241,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_is_split_at_line_ends_wherever_its_chunks_end() {
-        let chunks = ["{\"a\"", ":1}\n{\"b\":2}\n{", "}\n"].map(Ok::<_, reqwest::Error>);
+        let chunks = ["{\"a\"", ":1}\n{\"b\":2}\n{", "}\n"].map(Ok::<_, hyper::Error>);
         let lines: Vec<_> = split_lines(stream::iter(chunks)).collect().await;
         assert_eq!(
             lines,

@@ -3,18 +3,28 @@
 mod answers;
 mod encoding;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use earmark_adapters::access_key::hash_of;
-use futures::stream;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Body, Client, Url};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use http_body_util::StreamBody;
+use hyper::Request;
+use hyper::body::Frame;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use url::Url;
 
 use super::plan::PlannedCommand;
 use super::result::SendResult;
 use crate::failure::Failure;
+use crate::http_client::{HttpClient, http_client, root_cause};
 use crate::settings::masked;
 use answers::BulkAnswer;
 
@@ -23,9 +33,6 @@ const PATH: &str = "v1/bulk";
 
 /// The variable with the access key, for a service that wants one. Not a flag: flags are in the list of processes.
 const KEY: &str = "EARMARK_KEY";
-
-/// How long a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long an answer may take. A transaction takes milliseconds, and a full queue of them a second: after this time
 /// the service, or something on the way to it, has failed without closing the connection.
@@ -38,10 +45,17 @@ const LINES_AHEAD: usize = 64;
 /// waits for sending commands, nor the reverse.
 const ANSWERS_AHEAD: usize = 1_024;
 
+/// The lines of a request, as long as there are any.
+type Lines = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
+
+type Client = HttpClient<Lines>;
+
 /// Sends commands to a running service.
 pub(crate) struct BulkSink {
     client: Client,
     url: Url,
+    /// What the service is shown, if it wants to know who sends.
+    authorization: Option<HeaderValue>,
     request: Option<BulkRequest>,
     /// Why the sink is broken, if it is.
     broken: Option<SendResult>,
@@ -57,7 +71,8 @@ impl BulkSink {
     /// A sink to the service at this address. Sends nothing yet.
     ///
     /// # Errors
-    /// When the address is not an HTTP URL, or the environment has a key that is none.
+    /// When the address is not an HTTP URL, or the environment has a key that is none; when it is encrypted, and this
+    /// machine trusts nobody.
     pub(super) fn new(address: &str) -> Result<Self, Failure> {
         let wrong = |why: String| {
             Failure::Usage(format!(
@@ -66,23 +81,18 @@ impl BulkSink {
             ))
         };
         let mut url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
-        if url.scheme() != "http" {
-            return Err(wrong("only http is supported".to_owned()));
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(wrong("only http and https are supported".to_owned()));
         }
+        let authorization = authorization(&mut url)?;
         if !url.path().ends_with('/') {
             url.set_path(&format!("{}/", url.path()));
         }
         let url = url.join(PATH).map_err(|error| wrong(error.to_string()))?;
-        let client = Client::builder()
-            .default_headers(headers()?)
-            .connect_timeout(CONNECT_TIMEOUT)
-            // The user named the service itself; a proxy from the environment is for other addresses.
-            .no_proxy()
-            .build()
-            .map_err(|error| Failure::Failed(format!("can't start an HTTP client: {error}")))?;
         Ok(Self {
-            client,
+            client: http_client(&url)?,
             url,
+            authorization,
             request: None,
             broken: None,
         })
@@ -94,7 +104,7 @@ impl BulkSink {
         }
         let request = self
             .request
-            .get_or_insert_with(|| BulkRequest::start(&self.client, &self.url));
+            .get_or_insert_with(|| BulkRequest::start(&self.client, &self.url, self.authorization.as_ref()));
         // Sending fails when the request has ended; `result` then returns the reason.
         let line = match &planned.text {
             Some(text) => format!("{text}\n"),
@@ -139,40 +149,52 @@ impl BulkSink {
     }
 }
 
-/// The headers of each request: the access key of the environment, if it has one.
-fn headers() -> Result<HeaderMap, Failure> {
-    let mut headers = HeaderMap::new();
-    let Some(key) = std::env::var_os(KEY) else {
-        return Ok(headers);
+/// Who sends: the user of the address, which is taken from it, else the access key of the environment.
+fn authorization(url: &mut Url) -> Result<Option<HeaderValue>, Failure> {
+    let value = if url.username().is_empty() {
+        let Some(key) = std::env::var_os(KEY) else {
+            return Ok(None);
+        };
+        let key = key.to_str().filter(|key| hash_of(key).is_some());
+        let key = key.ok_or_else(|| Failure::Usage(format!("{KEY} is not an access key")))?;
+        format!("Bearer {key}")
+    } else {
+        let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+        let password = url.password().unwrap_or_default();
+        let user = format!("{}:{}", decoded(url.username()), decoded(password));
+        // Fails for an address without a host, which has no user.
+        let _ = (url.set_username(""), url.set_password(None));
+        format!("Basic {}", STANDARD.encode(user))
     };
-    let key = key.to_str().filter(|key| hash_of(key).is_some());
-    let value = key.and_then(|key| HeaderValue::try_from(format!("Bearer {key}")).ok());
-    let mut value = value.ok_or_else(|| Failure::Usage(format!("{KEY} is not an access key")))?;
-    value.set_sensitive(true);
-    headers.insert(AUTHORIZATION, value);
-    Ok(headers)
+    // Both are letters and digits.
+    Ok(HeaderValue::try_from(value).ok().map(|mut value| {
+        value.set_sensitive(true);
+        value
+    }))
 }
 
 impl BulkRequest {
-    fn start(client: &Client, url: &Url) -> Self {
+    fn start(client: &Client, url: &Url, authorization: Option<&HeaderValue>) -> Self {
         let (lines, to_send) = mpsc::channel::<String>(LINES_AHEAD);
         let (sender, answers) = mpsc::channel(ANSWERS_AHEAD);
         let body = stream::unfold(to_send, |mut to_send| async move {
             let line = to_send.recv().await?;
-            Some((Ok::<_, std::convert::Infallible>(line), to_send))
+            Some((Ok(Frame::data(Bytes::from(line))), to_send))
         });
-        let request = client
-            .post(url.clone())
-            .header("content-type", "application/x-ndjson")
-            .body(Body::wrap_stream(body));
-        let key = std::env::var(KEY).ok();
+        let mut request = Request::post(url.as_str()).header(CONTENT_TYPE, "application/x-ndjson");
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        let request = request.body(StreamBody::new(body.boxed()));
+        let (client, url, key) = (client.clone(), url.clone(), std::env::var(KEY).ok());
         tokio::spawn(async move {
-            let read = match request.send().await {
-                Ok(response) => answers::read(response, &sender, key.as_deref()).await,
-                Err(error) => Err(SendResult::Retry(format!(
-                    "the service can't be reached: {}",
-                    answers::root_cause(&error)
-                ))),
+            let answered = match request {
+                Ok(request) => client.request(request).await.map_err(|error| root_cause(&error)),
+                Err(error) => Err(error.to_string()),
+            };
+            let read = match answered {
+                Ok(response) => answers::read(&url, response, &sender, key.as_deref()).await,
+                Err(why) => Err(SendResult::Retry(format!("the service can't be reached: {why}"))),
             };
             if let Err(broken) = read {
                 // A closed channel means that the import has ended: the reason has no receiver.
@@ -188,11 +210,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_user_of_an_address_is_shown_and_not_part_of_it() {
+        let sink = BulkSink::new("http://me:s%20t@localhost").expect("an address");
+        let shown = sink.authorization.as_ref().and_then(|value| value.to_str().ok());
+        assert_eq!(
+            (sink.url.as_str(), shown),
+            ("http://localhost/v1/bulk", Some("Basic bWU6cyB0"))
+        );
+    }
+
+    #[test]
     fn only_http_addresses_are_accepted() {
         assert!(BulkSink::new("localhost:8080").is_err());
-        assert!(BulkSink::new("https://localhost").is_err());
+        assert!(BulkSink::new("ftp://localhost").is_err());
         let url = |address| BulkSink::new(address).expect("an address").url.to_string();
         assert_eq!(url("http://localhost:8080"), "http://localhost:8080/v1/bulk");
         assert_eq!(url("http://localhost/shop"), "http://localhost/shop/v1/bulk");
+        assert_eq!(url("https://localhost:8443"), "https://localhost:8443/v1/bulk");
     }
 }

@@ -1,91 +1,18 @@
-//! The connection of a client: bytes, with bounds on how long they may stand still.
-//!
-//! The web server polls the body of a response only while the client takes what was written before. So a client that
-//! reads nothing would keep its response, and all that it holds, for ever: an event stream its place, a bulk stream its
-//! answers, a drain its time. The bounds are kept here, where bytes are written, and so hold for every response.
-//!
-//! When most connections are taken, those without a request are closed, so that new clients get in.
+//! A connection: bytes, with bounds on how long they may stand still.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
-use earmark_application::Clock;
 use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
-use super::readiness::Readiness;
-
-/// How long a client may take nothing of a response: longer than a mobile phone is without a network in a tunnel.
-pub(super) const STANDSTILL: Duration = Duration::from_secs(30);
-
-/// How long a client may take for what is written at once, which is 1 MiB at most: a slow line takes a tenth of that.
-const SLOWEST_WRITE: Duration = Duration::from_secs(300);
-
-/// How long a client may take nothing while the service drains.
-const STANDSTILL_IN_DRAIN: Duration = Duration::from_secs(2);
-
-/// How long a connection may be without a request when most connections are taken.
-const IDLE_IN_CROWD: Duration = Duration::from_secs(2);
-
-/// How often the bounds are checked, of each connection by itself.
-const CHECK_PERIOD: Duration = Duration::from_secs(2);
-
-/// How often they are checked while the service drains.
-const CHECK_PERIOD_IN_DRAIN: Duration = Duration::from_millis(500);
-
-/// The connections of the process.
-pub(super) struct Connections {
-    clock: Arc<dyn Clock>,
-    readiness: Readiness,
-    open: AtomicUsize,
-    /// How many make a crowd, in which idle connections are closed.
-    crowd: usize,
-}
-
-impl Connections {
-    /// No connection yet, and at most `most` later.
-    pub(super) fn new(clock: Arc<dyn Clock>, readiness: Readiness, most: usize) -> Self {
-        Self {
-            clock,
-            readiness,
-            open: AtomicUsize::new(0),
-            crowd: most / 4 * 3,
-        }
-    }
-
-    fn is_crowded(&self) -> bool {
-        self.open.load(Ordering::Relaxed) >= self.crowd
-    }
-
-    /// Waits until the bounds are to be checked again.
-    async fn next_check(self: Arc<Self>) {
-        if self.readiness.is_draining() {
-            return self.clock.pause(CHECK_PERIOD_IN_DRAIN).await;
-        }
-        tokio::select! {
-            () = self.clock.pause(CHECK_PERIOD) => {}
-            () = self.readiness.draining() => {}
-        }
-    }
-}
-
-/// Whether a request is served on a connection. The middleware sets it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct InUse(Rc<Cell<bool>>);
-
-impl InUse {
-    /// From now on a request is served, or none.
-    pub(super) fn set(&self, in_use: bool) {
-        self.0.set(in_use);
-    }
-}
+use super::bounds::{Bounds, Fault};
+use super::connections::{Connections, InUse};
 
 /// Wakes the task of a connection when the next check of its bounds is due, and remembers that. A connection is polled
 /// some times for each request and checked every other second: so it need not ask the check's timers each time.
@@ -106,17 +33,8 @@ impl Wake for Alarm {
     }
 }
 
-/// What is wrong with a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// The client does not read.
-    StandsStill,
-    /// There is no request, and others want in.
-    Idle,
-}
-
 /// A connection.
-pub(super) struct Connection<S> {
+pub(in crate::http) struct Connection<S> {
     stream: S,
     connections: Arc<Connections>,
     in_use: InUse,
@@ -128,31 +46,9 @@ pub(super) struct Connection<S> {
     bounds: Bounds,
 }
 
-/// What the bounds are about, in the clock's monotonic time.
-#[derive(Debug, Default)]
-struct Bounds {
-    /// Since when the client has taken nothing that waits to be written.
-    blocked_since: Option<Duration>,
-    /// Since when something waits to be written.
-    writing_since: Option<Duration>,
-    /// Since when no byte has come or gone, as far as a check has noticed.
-    quiet_since: Option<Duration>,
-}
-
-impl Bounds {
-    fn fault(&self, now: Duration, draining: bool, crowded: bool, in_use: bool) -> Option<Fault> {
-        let longer = |since: Option<Duration>, limit| since.is_some_and(|since| now.saturating_sub(since) >= limit);
-        let standstill = if draining { STANDSTILL_IN_DRAIN } else { STANDSTILL };
-        if longer(self.blocked_since, standstill) || longer(self.writing_since, SLOWEST_WRITE) {
-            return Some(Fault::StandsStill);
-        }
-        (crowded && !in_use && longer(self.quiet_since, IDLE_IN_CROWD)).then_some(Fault::Idle)
-    }
-}
-
 impl<S> Connection<S> {
     /// A connection on a stream of bytes.
-    pub(super) fn new(stream: S, connections: Arc<Connections>) -> Self {
+    pub(in crate::http) fn new(stream: S, connections: Arc<Connections>) -> Self {
         connections.open.fetch_add(1, Ordering::Relaxed);
         let alarm = Arc::<Alarm>::default();
         Self {
@@ -167,7 +63,7 @@ impl<S> Connection<S> {
     }
 
     /// The handle by which the middleware says that a request is served.
-    pub(super) fn in_use(&self) -> InUse {
+    pub(in crate::http) fn in_use(&self) -> InUse {
         self.in_use.clone()
     }
 
@@ -193,11 +89,33 @@ impl<S> Connection<S> {
             self.bounds.quiet_since = Some(quiet_since);
             let draining = self.connections.readiness.is_draining();
             let crowded = self.connections.is_crowded();
-            let fault = self.bounds.fault(now, draining, crowded, self.in_use.0.get());
+            let fault = self.bounds.fault(now, draining, crowded, self.in_use.0.get() > 0);
             if fault.is_some() {
                 return fault;
             }
         }
+    }
+}
+
+impl Connection<TcpStream> {
+    /// Waits for the first byte that the client sends, and leaves it to be read. `None`: there will be none.
+    ///
+    /// # Errors
+    /// Those of the network.
+    pub(super) fn poll_first_byte(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<u8>>> {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        match self.stream.poll_peek(context, &mut buffer) {
+            Poll::Ready(peeked) => Poll::Ready(peeked.map(|_| buffer.filled().first().copied())),
+            Poll::Pending if self.poll_fault(context).is_some() => Poll::Ready(Ok(None)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Sends what is written at once: encrypted records and frames are whole messages.
+    pub(super) fn send_at_once(&self) {
+        // A connection that has been closed meanwhile fails where it is read.
+        let _ = self.stream.set_nodelay(true);
     }
 }
 
@@ -290,9 +208,15 @@ mod tests {
     use async_trait::async_trait;
     use futures::task::noop_waker;
     use jiff::Timestamp;
+    use std::time::Duration;
     use tokio::sync::watch;
 
+    use earmark_application::Clock;
+
+    use super::super::bounds::STANDSTILL;
+    use super::super::connections::CHECK_PERIOD;
     use super::*;
+    use crate::http::readiness::Readiness;
 
     /// A clock that is set by hand, and counts how often those who wait for it are polled.
     struct ManualClock {
@@ -368,50 +292,5 @@ mod tests {
             clock.time.send_modify(|now| *now += CHECK_PERIOD);
         }
         assert_eq!(clock.monotonic(), STANDSTILL);
-    }
-
-    const NOW: Duration = Duration::from_secs(1_000);
-
-    fn ago(time: Duration) -> Option<Duration> {
-        Some(NOW - time)
-    }
-
-    #[test]
-    fn a_client_that_takes_nothing_stands_still_after_the_bound_and_sooner_in_a_drain() {
-        let bounds = |blocked| Bounds {
-            blocked_since: ago(blocked),
-            writing_since: ago(blocked),
-            ..Bounds::default()
-        };
-        let fault = |blocked, draining| bounds(blocked).fault(NOW, draining, false, true);
-        assert_eq!(fault(STANDSTILL - Duration::from_secs(1), false), None);
-        assert_eq!(fault(STANDSTILL, false), Some(Fault::StandsStill));
-        assert_eq!(fault(STANDSTILL_IN_DRAIN, true), Some(Fault::StandsStill));
-        assert_eq!(Bounds::default().fault(NOW, true, true, true), None);
-    }
-
-    #[test]
-    fn a_client_that_takes_a_byte_now_and_then_stands_still_in_the_end() {
-        let bounds = |writing| Bounds {
-            blocked_since: ago(Duration::ZERO),
-            writing_since: ago(writing),
-            ..Bounds::default()
-        };
-        assert_eq!(bounds(SLOWEST_WRITE / 2).fault(NOW, false, false, true), None);
-        assert_eq!(
-            bounds(SLOWEST_WRITE).fault(NOW, false, false, true),
-            Some(Fault::StandsStill)
-        );
-    }
-
-    #[test]
-    fn only_a_connection_without_a_request_is_idle_and_only_in_a_crowd() {
-        let quiet = Bounds {
-            quiet_since: ago(Duration::from_secs(60)),
-            ..Bounds::default()
-        };
-        assert_eq!(quiet.fault(NOW, false, true, false), Some(Fault::Idle));
-        assert_eq!(quiet.fault(NOW, false, true, true), None);
-        assert_eq!(quiet.fault(NOW, false, false, false), None);
     }
 }
