@@ -18,7 +18,7 @@ use crate::failure::Failure;
 pub(crate) type HttpClient<B> = Client<HttpsConnector<HttpConnector>, B>;
 
 /// How long a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A client for an address. It asks who is asked, and nobody whom that one names.
 ///

@@ -74,7 +74,7 @@ pub(crate) async fn admit(
     }
     let admitted = match shown {
         Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
-        Err(refused) => Err(refused),
+        Err(NoSuchKey) => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
     };
     admitted.map_err(|why| record(api, why, address, &call_of(request.request()), id))
 }
@@ -182,8 +182,11 @@ fn call_of(request: &HttpRequest) -> String {
     call.unwrap_or(NO_CALL).to_owned()
 }
 
+/// What a request shows is no key.
+struct NoSuchKey;
+
 /// The key that a request shows; `None`: it shows none.
-fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, NotLetIn> {
+fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, NoSuchKey> {
     let mut given = request.headers().get_all(AUTHORIZATION);
     let Some(value) = given.next() else {
         return Ok(None);
@@ -196,7 +199,7 @@ fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, NotLetIn> {
     // Of two headers one could be meant for somebody else.
     match (hash, given.next()) {
         (Some(hash), None) => Ok(Some(hash)),
-        _ => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
+        _ => Err(NoSuchKey),
     }
 }
 

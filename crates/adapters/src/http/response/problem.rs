@@ -52,7 +52,7 @@ pub(crate) struct Problem {
     /// Whether it answers a preview.
     preview: bool,
     /// What the client has asked for too often.
-    rate_limit: Option<RateLimit>,
+    rate_limit: Option<Box<RateLimit>>,
 }
 
 /// Why the service failed.
@@ -88,8 +88,8 @@ impl Problem {
     }
 
     /// Because of a limit, of which nothing is left.
-    pub(crate) const fn because_of(mut self, limit: RateLimit) -> Self {
-        self.rate_limit = Some(limit);
+    pub(crate) fn because_of(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(Box::new(limit));
         self
     }
 
@@ -176,7 +176,7 @@ impl Problem {
         let mut response = HttpResponseBuilder::new(self.status());
         response.content_type(PROBLEM_JSON);
         let is_in_use = *self.document.kind() == kinds::IDEMPOTENCY_KEY_IN_USE;
-        if let Some(limit) = self.rate_limit {
+        if let Some(limit) = &self.rate_limit {
             response.insert_header((header::RETRY_AFTER, limit.more_in));
         } else if self.status() == StatusCode::SERVICE_UNAVAILABLE || is_in_use {
             response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
@@ -194,7 +194,7 @@ impl Problem {
             response.force_close();
         }
         let mut response = response.body(self.body());
-        if let Some(limit) = self.rate_limit {
+        if let Some(limit) = &self.rate_limit {
             limit.show(response.headers_mut());
         }
         response

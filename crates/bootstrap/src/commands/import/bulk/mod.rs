@@ -24,7 +24,7 @@ use url::Url;
 use super::plan::PlannedCommand;
 use super::result::SendResult;
 use crate::failure::Failure;
-use crate::http_client::{HttpClient, http_client, root_cause};
+use crate::http_client::{CONNECT_TIMEOUT, HttpClient, http_client, root_cause};
 use crate::settings::masked;
 use answers::BulkAnswer;
 
