@@ -27,7 +27,7 @@ const MAX_OUT_OF_STEP: u32 = 3;
 
 /// After how many deliveries in a row without an answer the events are tried one by one, where a delivery is repeated as it
 /// was: others find out by the sink's last event how far they got.
-const MAX_WHOLE_ATTEMPTS: u32 = 4;
+pub(super) const MAX_WHOLE_ATTEMPTS: u32 = 4;
 
 /// How soon a delivery of which nothing was taken is tried again when new events have come, which may show that it was the
 /// events. And how often that is done: a sink that takes nothing is left alone for longer and longer.
@@ -82,7 +82,7 @@ impl ActiveSubscription<'_> {
     }
 
     /// How often the next delivery was tried in vain.
-    fn failed_attempts(&self) -> u32 {
+    pub(super) fn failed_attempts(&self) -> u32 {
         let failing = self.held.progress.failing.as_ref();
         failing.map_or(0, |failing| failing.attempts)
     }

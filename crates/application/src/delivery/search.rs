@@ -11,9 +11,16 @@ use earmark_domain::Sku;
 
 use super::active::ActiveSubscription;
 use super::chunk::Chunk;
+use super::failures::MAX_WHOLE_ATTEMPTS;
 use super::held::Ended;
 use super::letters::AfterRefusal;
-use crate::ports::{DeadLetter, EventMessage, LetterState, PublishError};
+use super::tail::TailError;
+use crate::ports::{DeadLetter, DeliveryLimits, EventMessage, LetterState, PublishError};
+
+/// How many events are looked at behind a delivery of which nothing is taken, and in how many pages: some seconds of a busy
+/// shop.
+const AHEAD_PAGE: usize = 1_000;
+const MAX_AHEAD_PAGES: usize = 16;
 
 /// After how many events that are not taken, and none that is, the sink takes nothing at all.
 const MAX_PROBES: usize = 16;
@@ -58,6 +65,8 @@ struct Found {
     /// How many were taken, and how many were not.
     taken: usize,
     refused: usize,
+    /// Whether the sink has said of one of them that it does not take it.
+    has_answer: bool,
     /// One that had no answer: whether it is why, what follows tells.
     unanswered: Option<DeadLetter>,
 }
@@ -69,6 +78,7 @@ impl Found {
         until: None,
         taken: 0,
         refused: 0,
+        has_answer: false,
         unanswered: None,
     };
 
@@ -102,6 +112,7 @@ impl ActiveSubscription<'_> {
         if let [event] = events {
             let mut found = Found::NOTHING;
             found.refused = 1;
+            found.has_answer = true;
             found
                 .letters
                 .push(self.letter(event, LetterState::Tried(reason.clone()), 1));
@@ -118,7 +129,12 @@ impl ActiveSubscription<'_> {
         events: &[Arc<EventMessage>],
         chunk: &Chunk,
     ) -> Result<(), Ended> {
-        if events.len() == 1 {
+        if let [event] = events {
+            // It is alone because others of the delivery wait behind letters: so must not all that comes behind them.
+            let letter = self.letter(event, LetterState::Tried(reason.clone()), 1);
+            if chunk.events.len() > 1 && self.others_wait_behind(chunk, std::slice::from_ref(&letter)).await? {
+                return self.put_aside(vec![letter], chunk.next).await;
+            }
             return self.took_nothing(&reason).await;
         }
         let parts = events.iter().rev().map(Part::of_one).collect();
@@ -159,6 +175,7 @@ impl ActiveSubscription<'_> {
                 Err(PublishError::NotTaken(reason) | PublishError::Refused { reason, .. }) if events.len() == 1 => {
                     found.blame_unanswered();
                     found.refused += 1;
+                    found.has_answer = true;
                     found
                         .letters
                         .push(self.letter(&events[0], LetterState::Tried(reason), 1));
@@ -201,10 +218,48 @@ impl ActiveSubscription<'_> {
         }
     }
 
+    /// Whether the delivery was tried often enough, and what would show that the sink is well comes behind it: events of
+    /// other products than those of these letters, which no new event lets join the delivery.
+    async fn others_wait_behind(&mut self, chunk: &Chunk, letters: &[DeadLetter]) -> Result<bool, Ended> {
+        if self.failed_attempts() < MAX_WHOLE_ATTEMPTS {
+            return Ok(false);
+        }
+        let limits = DeliveryLimits {
+            events: AHEAD_PAGE,
+            bytes: usize::MAX,
+        };
+        let mut place = chunk.next;
+        for _ in 0..MAX_AHEAD_PAGES {
+            let ahead = match self.follower.read(place, limits).await {
+                Ok(ahead) => ahead,
+                Err(TailError::Gone(_)) => return Ok(false),
+                Err(TailError::Store(error)) => return self.held.store_failed(&error).await,
+            };
+            let is_other = |event: &Arc<EventMessage>| {
+                let sku = event.event.subject.sku();
+                let is_suspect = letters.iter().any(|letter| letter.sku.as_ref() == sku);
+                let waits =
+                    self.letters.knows(event.event.sequence) || self.letters.hold_back(event, self.after_refusal());
+                !is_suspect && !waits
+            };
+            if ahead.events.iter().any(is_other) {
+                return Ok(true);
+            }
+            if ahead.is_at_end() || ahead.next.sequence <= place.sequence {
+                return Ok(false);
+            }
+            place = ahead.next;
+        }
+        Ok(false)
+    }
+
     /// All events were tried.
     async fn found(&mut self, found: Found, reason: &str, chunk: &Chunk) -> Result<(), Ended> {
-        // Where the delivery before was taken, one product may be why. Several at once are rather the sink.
-        let is_sound = found.taken > 0 || (self.taking && found.is_about_one_product());
+        // Where the delivery before was taken, one product may be why. Several at once are rather the sink. So may it be
+        // where the sink goes on saying so, and what would show it comes behind this delivery.
+        let is_sound = found.taken > 0
+            || (found.is_about_one_product()
+                && (self.taking || (found.has_answer && self.others_wait_behind(chunk, &found.letters).await?)));
         if !is_sound {
             return self.took_nothing(reason).await;
         }

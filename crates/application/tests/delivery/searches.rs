@@ -110,6 +110,52 @@ async fn a_sink_that_takes_few_requests_a_minute_is_told_everything_and_blames_n
     assert_eq!(letters.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [9]);
 }
 
+/// A delivery is full of one product: what would show that the sink is well comes behind it.
+#[tokio::test(start_paused = true)]
+async fn more_events_of_a_refused_product_than_a_delivery_has_hold_up_no_other() {
+    let mut service = Service::start();
+    let answers = Arc::new(Mutex::new(0));
+    let sink = Sink::of_deliveries(move |events| {
+        let mut answers = answers.lock().expect("no panic");
+        *answers += 1;
+        // It is busy at first, and so was never seen to take anything.
+        if *answers <= 2 {
+            return Answer::Fails(unavailable("it is busy"));
+        }
+        refuses(events, "BAD").map_or(Answer::Takes, |_| not_taken())
+    });
+    for _ in 0..25 {
+        service.log.write("BAD");
+    }
+    service.log.write("LAMP");
+    service.deliver("a", 1, &sink);
+    seconds(600).await;
+    assert_eq!(sink.taken(), places([26]));
+    assert_eq!(service.memory.letters("a").len(), 25);
+}
+
+/// The same, where the sink says nothing, but was seen to take other events.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_makes_a_sink_fall_over_among_those_that_wait_holds_up_nobody_behind_them() {
+    let mut service = Service::start();
+    let sink = Sink::of_deliveries(|events| match (refuses(events, "BAD"), refuses(events, "DEADLY")) {
+        (_, Some(_)) => Answer::Fails(unavailable("502")),
+        (Some(_), _) => not_taken(),
+        _ => Answer::Takes,
+    });
+    service.log.write("LAMP");
+    service.log.write("BAD");
+    service.deliver("a", 1, &sink);
+    seconds(30).await;
+    service.log.write("DEADLY");
+    for _ in 0..25 {
+        service.log.write("BAD");
+    }
+    service.log.write("LAMP");
+    seconds(1_200).await;
+    assert_eq!(sink.taken(), places([1, 29]));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
