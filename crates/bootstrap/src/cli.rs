@@ -248,7 +248,7 @@ Exit codes: 0 the schema is up to date; 1 it is not (--check), or a migration fa
     /// Ask the running service whether it is ready
     ///
     /// For containers, units and scripts. Asks /health/ready at the address of http.listen, on this machine, or at that of
-    /// --url, and waits two seconds for the answer.
+    /// --url, and waits two seconds for the answer. An encrypted service is asked by --url, with the name in its certificate.
     #[command(after_help = "\
 Examples:
   earmark health

@@ -101,10 +101,19 @@ fn an_address_that_is_none_and_a_port_that_nobody_knows_are_refused() {
     let sandbox = Sandbox::empty();
     for arguments in [
         ["health", "--url", "localhost:8080"],
-        ["health", "--url", "https://localhost"],
+        ["health", "--url", "ftp://localhost"],
         ["health", "--listen", "127.0.0.1:0"],
     ] {
         let run = sandbox.run(arguments).fails_with(2);
         assert!(run.err.contains("--url"), "{}", run.err);
     }
+}
+
+#[test]
+fn an_encrypted_service_is_asked_by_the_name_in_its_certificate() {
+    let sandbox = Sandbox::empty();
+    let settings = "[http]\ntls_certificate = \"service.pem\"\ntls_key = \"service.key\"\n";
+    let file = sandbox.file("encrypted.toml", settings);
+    let run = sandbox.run(["--config", &file, "health"]).fails_with(2);
+    assert!(run.err.contains("--url"), "{}", run.err);
 }
