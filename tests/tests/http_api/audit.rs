@@ -151,16 +151,25 @@ async fn who_changes_keys_is_in_the_log_at_once(desk: Desk) {
 async fn a_rush_of_refusals_is_a_few_entries_with_counts(desk: Desk) {
     const CALLS: u64 = 1_000;
     let admin = administrator(&desk).await;
-    let calls = (0..CALLS).map(|_| async {
-        let _ = desk.get("/v1/products").await.refuses(401, "unauthorized");
-    });
-    let calls: Vec<_> = calls.collect();
-    futures::future::join_all(calls).await;
-    let entries = decisions(&admin, "no_key", CALLS).await;
-    let counted: u64 = entries.iter().filter_map(|entry| entry["count"].as_u64()).sum();
-    assert_eq!(counted, CALLS);
-    // One a minute.
-    assert!(entries.len() <= 5, "{}", entries.len());
+    let calls: Vec<_> = (0..CALLS)
+        .map(|_| async { desk.get("/v1/products").await.status })
+        .collect();
+    let statuses = futures::future::join_all(calls).await;
+    let mut entries = Vec::new();
+    // Beyond the limit of an address they are told so, and that is recorded, too.
+    for (status, outcome) in [(401, "no_key"), (429, "too_many")] {
+        let refused = statuses.iter().filter(|answered| **answered == status).count() as u64;
+        let of_outcome = decisions(&admin, outcome, refused).await;
+        let counted: u64 = of_outcome.iter().filter_map(|entry| entry["count"].as_u64()).sum();
+        assert_eq!(counted, refused, "{outcome}");
+        // One a minute.
+        assert!(of_outcome.len() <= 5, "{}", of_outcome.len());
+        entries.extend(of_outcome);
+    }
+    assert_eq!(
+        entries.iter().filter_map(|entry| entry["count"].as_u64()).sum::<u64>(),
+        CALLS
+    );
     assert!(
         entries
             .iter()

@@ -15,6 +15,7 @@ use super::api::Api;
 use super::openapi::description::ApiDescription;
 use super::request::context::RequestContext;
 use super::response::problem::Problem;
+use super::response::rate_limit::RateLimit;
 use crate::access_key::hash_of;
 use crate::wire::answers::kinds;
 
@@ -70,13 +71,38 @@ pub(crate) async fn admit(
     // Before the key is looked up: what strangers guess must be work neither for the store nor for the log.
     let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
     if !is_known {
-        api.limiter().count_unknown(address)?;
+        let counted = api.limiter().count_unknown(address);
+        counted.map_err(|problem| {
+            let why = NotLetIn::stranger(problem, AccessDecision::TooMany);
+            record(api, why, address, &call_of(request.request()), id)
+        })?;
     }
     let admitted = match shown {
         Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
         Err(NoSuchKey) => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
     };
     admitted.map_err(|why| record(api, why, address, &call_of(request.request()), id))
+}
+
+/// Counts a request of who was let in.
+///
+/// # Errors
+/// A problem when too many came, which is recorded.
+pub(crate) fn count(
+    request: &ServiceRequest,
+    api: &Api,
+    id: &Arc<str>,
+    address: Option<IpAddr>,
+    (principal, key): (&Principal, Option<&KeyHash>),
+) -> Result<Option<RateLimit>, Problem> {
+    let counted = api.limiter().count(address, principal, key);
+    counted.map_err(|problem| {
+        let why = NotLetIn {
+            name: Some(Arc::clone(principal.name())),
+            ..NotLetIn::stranger(problem, AccessDecision::TooMany)
+        };
+        record(api, why, address, &call_of(request.request()), id)
+    })
 }
 
 /// Whether a request asks no more than whether the service lives: it wants no key, and is not counted.

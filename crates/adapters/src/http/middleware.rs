@@ -156,7 +156,7 @@ async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>, client: Clien
     let left = if auth::is_probe(request) {
         None
     } else {
-        api.limiter().count(client.address, &principal, key.as_ref())?
+        auth::count(request, api, id, client.address, (&principal, key.as_ref()))?
     };
     let admitted = Admitted { principal, key, left };
     if request.method().is_safe() {

@@ -67,6 +67,8 @@ pub enum AccessDecision {
     ExpiredKey,
     /// The caller's key was revoked.
     RevokedKey,
+    /// The caller has asked too often.
+    TooMany,
     /// There were more decisions than are recorded: so many are in no entry of their own.
     NotRecorded,
 }
@@ -87,6 +89,7 @@ impl AccessDecision {
             Self::UnknownKey => "unknown_key",
             Self::ExpiredKey => "expired_key",
             Self::RevokedKey => "revoked_key",
+            Self::TooMany => "too_many",
             Self::NotRecorded => "not_recorded",
         }
     }
@@ -111,6 +114,7 @@ impl AccessDecision {
             Self::UnknownKey,
             Self::ExpiredKey,
             Self::RevokedKey,
+            Self::TooMany,
             Self::NotRecorded,
         ];
         let forbidden = needs.map(|needs| Self::Forbidden { needs });
@@ -182,6 +186,7 @@ mod tests {
             AccessDecision::UnknownKey,
             AccessDecision::ExpiredKey,
             AccessDecision::RevokedKey,
+            AccessDecision::TooMany,
             AccessDecision::NotRecorded,
         ] {
             assert_eq!(AccessDecision::of(decision.as_str(), None), Ok(decision));

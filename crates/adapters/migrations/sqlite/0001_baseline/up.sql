@@ -390,7 +390,8 @@ CREATE TABLE access_log (
     -- A key, a subscription, a source. NULL: nothing of the service's own.
     about TEXT,
     decision TEXT NOT NULL
-        CHECK (decision IN ('done', 'forbidden', 'no_key', 'unknown_key', 'expired_key', 'revoked_key', 'not_recorded')),
+        CHECK (decision IN ('done', 'forbidden', 'no_key', 'unknown_key', 'expired_key', 'revoked_key', 'too_many',
+                            'not_recorded')),
     -- The role that would be needed.
     needs TEXT CHECK ((decision = 'forbidden') = (needs IS NOT NULL)),
     count INTEGER NOT NULL CHECK (count >= 1),
