@@ -187,14 +187,23 @@ async fn a_page_of_another_site_changes_nothing(desk: Desk) {
         for (const call of calls) for (const body of bodies)
             tries.push(fetch('{base}' + call, {{method: 'POST', mode: 'no-cors', body}}));
         Promise.allSettled(tries).then((ended) => {{
-            document.title = 'sent ' + ended.filter((each) => each.status === 'fulfilled').length;
+            document.title = 'sent ' + ended.length + ', seen ' + ended.filter((each) => each.status === 'fulfilled').length;
         }});
         </script>"
     );
     let (address, serving) = foreign_page(html).await;
     let shown = show_url(address).await;
     serving.abort();
-    assert!(shown.dom.contains("<title>sent 12</title>"), "{}", shown.dom);
+    // They arrive, and the page is not even told that they were answered.
+    assert!(shown.dom.contains("<title>sent 12, seen 0</title>"), "{}", shown.dom);
+    let metrics = desk.get("/metrics").await;
+    let refused = metrics.text().lines().filter(|line| {
+        line.starts_with("earmark_http_requests_total{method=\"POST\"") && line.contains("status=\"4xx\"")
+    });
+    let refused: u64 = refused
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum();
+    assert_eq!(refused, 12, "{}", metrics.text());
     assert_eq!(desk.get("/v1/events").await.json(), before);
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use xtask::{Failure, Interruptions, say};
 
 /// The programs that wait for servers more than they work: the processors are idle while one of their cases runs.
-const WAITING: [&str; 3] = ["brokers", "http_api", "mail"];
+const WAITING: [&str; 5] = ["binary", "brokers", "encrypted", "http_api", "mail"];
 
 /// How many cases of such a program run at a time.
 const CASES_AT_A_TIME: &str = "4";

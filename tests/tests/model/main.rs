@@ -213,7 +213,7 @@ async fn warm_up(shop: &ShopEngine, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_200, ..ProptestConfig::default() })]
 
     #[test]
     fn in_memory_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {
@@ -324,7 +324,7 @@ proptest! {
 
 proptest! {
     // Each of these writes to a disk.
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_200, ..ProptestConfig::default() })]
 
     #[test]
     fn on_sqlite_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {

@@ -65,6 +65,8 @@ pub enum OutcomeWord {
     ExpiredKey,
     /// The caller's key was revoked.
     RevokedKey,
+    /// The caller has asked too often.
+    TooMany,
     /// So many decisions were more than is recorded.
     NotRecorded,
 }
@@ -78,6 +80,7 @@ impl From<AccessDecision> for OutcomeWord {
             AccessDecision::UnknownKey => Self::UnknownKey,
             AccessDecision::ExpiredKey => Self::ExpiredKey,
             AccessDecision::RevokedKey => Self::RevokedKey,
+            AccessDecision::TooMany => Self::TooMany,
             AccessDecision::NotRecorded => Self::NotRecorded,
         }
     }
