@@ -164,8 +164,8 @@ impl Service {
             sender = signals.next() => sender,
         };
         supervisor.stopping();
-        tracing::info!("draining; a second signal ends the service at once");
         readiness.drain();
+        tracing::info!("draining; a second signal ends the service at once");
         let notice = match sender {
             Sender::Person => Duration::ZERO,
             Sender::Supervisor => DRAIN_NOTICE,
