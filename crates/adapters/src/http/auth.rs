@@ -68,7 +68,7 @@ pub(crate) async fn admit(
         return Ok((PROBER.clone(), None));
     }
     let shown = key_of(request);
-    // Before the key is looked up: what strangers guess must be work neither for the store nor for the log.
+    // Before the key is looked up: what strangers guess must not be work for the store.
     let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
     if !is_known {
         let counted = api.limiter().count_unknown(address);

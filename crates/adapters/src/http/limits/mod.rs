@@ -95,11 +95,11 @@ impl Limiter {
     /// A problem when its address has sent too many.
     pub(super) fn count_unknown(&self, address: Option<IpAddr>) -> Result<(), Problem> {
         let counted = self.unknown.count(caller_at(address)).map(drop);
-        counted.map_err(|limit| too_many(limit, "requests without a valid access key came from this address"))
+        counted.map_err(|limit| too_many(limit, "without a valid access key from this address"))
     }
 
-    /// Counts a request of a principal from an address, known by the key that it has shown. Returns what is left to it; `None`: it may ask
-    /// as often as it likes.
+    /// Counts a request of a principal from an address, known by the key that it has shown. Returns what is left to it;
+    /// `None`: it may ask as often as it likes.
     ///
     /// # Errors
     /// A problem when it has sent too many.
@@ -112,14 +112,11 @@ impl Limiter {
         let Some(rate) = &self.requests else {
             return Ok(None);
         };
-        let caller = match key {
-            Some(_) => Caller::Key(Arc::clone(principal.name())),
-            None => caller_at(address),
+        let (caller, from) = match key {
+            Some(_) => (Caller::Key(Arc::clone(principal.name())), "with this access key"),
+            None => (caller_at(address), "from this address"),
         };
-        let counted = rate.count(caller);
-        counted
-            .map(Some)
-            .map_err(|limit| too_many(limit, "requests came with this access key"))
+        rate.count(caller).map(Some).map_err(|limit| too_many(limit, from))
     }
 }
 
@@ -127,7 +124,7 @@ fn caller_at(address: Option<IpAddr>) -> Caller {
     address.map_or(Caller::Crowd, Caller::at)
 }
 
-fn too_many(limit: RateLimit, what: &str) -> Problem {
-    let detail = format!("too many {what} within a second: {} may", limit.of);
+fn too_many(limit: RateLimit, from: &str) -> Problem {
+    let detail = format!("more than {} requests came {from} within a second", limit.of);
     Problem::new(&kinds::TOO_MANY_REQUESTS, detail).because_of(limit)
 }
