@@ -2,7 +2,6 @@
 
 use xtask::{Failure, Interruptions, cargo, say};
 
-use crate::openapi;
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
@@ -52,7 +51,6 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
         let alone = ["--no-default-features", "--features", adapter];
         step(&[&["check", "--package", "earmark-adapters"], &alone[..]].concat())?;
     }
-    openapi::run(interruptions)?;
     say("\nAll checks passed.");
     Ok(())
 }

@@ -6,9 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use xtask::{Failure, Interruptions, cargo, install, say};
+use xtask::{Failure, Interruptions, install, say};
 
-use crate::workshop::{Workshop, earmark};
+use crate::workshop::Workshop;
 
 /// What the tools are installed from and used with: the files of `xtask/openapi`.
 const FILES: [(&str, &str); 6] = [
@@ -92,7 +92,7 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     generate.args(["--overwrite", "--fail-on-warning", "--output-path"]);
     workshop.judge(generate.arg(client))?;
     let mut call = workshop.command(python_tool(&workshop, "python"));
-    call.arg(CALL).arg(cargo().get_program()).args(earmark("serve"));
+    call.arg(CALL).arg(workshop.earmark()?).arg("serve");
     workshop.judge(call.env("PYTHONPATH", CLIENTS))?;
     say("\nNo tool has anything to say against the OpenAPI document.");
     Ok(())

@@ -7,7 +7,7 @@ use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
 use crate::asyncapi;
 use crate::nats::current_nats_server;
-use crate::program;
+use crate::{openapi, program};
 
 /// The environment variable that tells the tests which server to use.
 pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Resu
     let outcome = if arguments.is_empty() {
         outcome
             .and_then(|()| with_current_brokers(interruptions))
+            .and_then(|()| openapi::run(interruptions))
             .and_then(|()| asyncapi::run(interruptions))
     } else {
         outcome

@@ -6,13 +6,10 @@ use std::process::{Command, Stdio};
 
 use xtask::{Failure, Interruptions, cargo, folder_of, install, say};
 
+use crate::test::FEATURES;
+
 /// What a tool prints that has warnings and exits with success.
 const COMPLAINTS: [&str; 2] = ["warning", "⚠"];
-
-/// The arguments of Cargo that run the binary.
-pub(crate) fn earmark(command: &str) -> [&str; 6] {
-    ["run", "--quiet", "--package", "earmark", "--", command]
-}
 
 /// The folder of the tools, and of what they make.
 pub(crate) struct Workshop<'a> {
@@ -75,10 +72,20 @@ impl<'a> Workshop<'a> {
         Ok(fs::write(stamp, wanted)?)
     }
 
+    /// The binary, compiled as the tests have it: with the features of another command it would be compiled anew, and most
+    /// of what it depends on.
+    pub(crate) fn earmark(&self) -> Result<PathBuf, Failure> {
+        let mut build = cargo();
+        build.args(["test", "--quiet", "--workspace", "--features", FEATURES]);
+        self.interruptions.step(build.args(["--test", "binary", "--no-run"]))?;
+        // Cargo puts all programs of the workspace into one folder.
+        Ok(std::env::current_exe()?.with_file_name(format!("earmark{}", std::env::consts::EXE_SUFFIX)))
+    }
+
     /// Writes the document that a command of the binary prints.
     pub(crate) fn write_document(&self, printed_by: &str, file: &str) -> Result<(), Failure> {
-        let mut document = cargo();
-        document.args(earmark(printed_by));
+        let mut document = Command::new(self.earmark()?);
+        document.arg(printed_by);
         document.stdout(File::create(self.folder.join(file))?);
         self.interruptions.step(&mut document)
     }

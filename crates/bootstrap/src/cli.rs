@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::events::EventsCommand;
 use crate::commands::export::ExportArgs;
 use crate::commands::import::ImportArgs;
 use crate::commands::keys::KeysCommand;
-use crate::commands::messages::MessagesCommand;
+use crate::commands::put_aside::events::EventsCommand;
+use crate::commands::put_aside::messages::MessagesCommand;
 use crate::settings::{Flag, Layers};
 
 /// Earmark promises orders against stock, in the warehouse and on its way, and never promises the same unit twice.
@@ -341,7 +341,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::commands::man;
+    use crate::commands::documents::man;
 
     /// The most lines of a manual page that fits one screen.
     const SCREEN_LINES: usize = 50;

@@ -7,10 +7,9 @@ use clap::{CommandFactory, Parser};
 use tokio::runtime;
 
 use crate::cli::{Cli, Command};
-use crate::commands::{
-    asyncapi, backup, completions, demo, events, export, health, import, keys, man, messages, migrate, openapi, serve,
-    settings, verify,
-};
+use crate::commands::documents::{asyncapi, completions, man, openapi};
+use crate::commands::put_aside::{events, messages};
+use crate::commands::{backup, demo, export, health, import, keys, migrate, serve, settings, verify};
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, masked_arguments};

@@ -8,33 +8,24 @@
 //! 1. [`dispatch`]: from the command line to an exit code
 //! 2. [`cli`]: the command line and its manual pages
 //! 3. [`commands`]: the subcommands
-//! 4. [`service`]: start, serve, drain
-//! 5. [`background_jobs`]
-//! 6. [`app`]: the opened application, an engine with its ports; [`operator`]: who has started a command
-//! 7. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
-//! 8. [`settings`]
-//! 9. [`failure`], [`open_files`], [`output`] and [`supervisor`]
+//! 4. [`service`]: start, serve, drain, with what runs beside the calls: background jobs, relays, consumers, digests
+//! 5. [`app`]: the opened application, an engine with its ports; [`operator`]: who has started a command
+//! 6. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
+//! 7. [`settings`]
+//! 8. [`failure`] and [`output`]
 
 mod app;
 mod asyncapi;
-mod background_jobs;
 mod cli;
 mod commands;
-mod consumers;
-mod digests;
 mod dispatch;
 mod failure;
 mod http_client;
-mod open_files;
 mod operator;
 mod output;
-mod publishers;
-mod relays;
 mod service;
 mod settings;
 mod signals;
-mod sources;
-mod supervisor;
 mod telemetry;
 mod wiring;
 

@@ -6,11 +6,12 @@
 //!   replies and problems. The JSON itself is read and written by [`wire`](crate::wire).
 //! - `routes` has the handlers, by resource. Nothing is decided in them: they hand a command to the [`Engine`], or read
 //!   from a port.
-//! - `idempotency` repeats the first answer under an `Idempotency-Key`; `middleware` wraps every request.
+//! - `idempotency` repeats the first answer under an `Idempotency-Key`; `middleware` wraps every request, and lets nobody in
+//!   who doesn't belong; `limits` holds callers to how much they may ask.
 //! - `openapi` describes the interface; `dashboard` is the page at `/`.
 //!
 //! `connection` keeps the bounds of every connection, and encrypts it by what `encryption` has read; `worker` serves it, by
-//! HTTP/1.1 or by `http2`. `proxies` says who the client behind a proxy is.
+//! HTTP/1.1 or by `http2`. `site` is how others reach the service: its names, its path, and the proxies before it.
 //!
 //! Actix workers are single-threaded runtimes of their own. Handlers only hand a command to the engine, which lives on
 //! the binary's runtime, and await the answer; so neither a slow client nor a worker that ends can tear a transaction.
@@ -18,26 +19,17 @@
 
 mod api;
 mod app;
-mod auth;
 mod connection;
-mod consumer_metrics;
-mod cors;
 mod dashboard;
-mod delivery_metrics;
 mod encryption;
 mod execution;
-mod headers;
 mod http2;
 mod idempotency;
-mod job_metrics;
 mod limits;
-mod metric_registry;
 mod metrics;
 mod middleware;
 mod open_streams;
 mod openapi;
-mod proxies;
-mod proxy_path;
 mod readiness;
 mod request;
 mod response;
@@ -52,16 +44,12 @@ use earmark_application::Engine;
 
 pub use api::{About, Api, Ports};
 pub use app::{app, openapi};
-pub use auth::ANYBODY;
-pub use consumer_metrics::ConsumerMetrics;
-pub use delivery_metrics::DeliveryMetrics;
 pub use encryption::{Encryption, EncryptionError, EncryptionFiles};
-pub use job_metrics::JobMetrics;
 pub use limits::Limits;
-pub use metric_registry::MetricDescription;
-pub use metrics::Metrics;
+pub use metrics::{ConsumerMetrics, DeliveryMetrics, JobMetrics, MetricDescription, Metrics};
+pub use middleware::auth::ANYBODY;
 pub use openapi::schema;
-pub use proxies::TrustedProxies;
 pub use readiness::Readiness;
 pub use server::{SHUTDOWN_TIMEOUT_SECONDS, serve};
+pub use site::proxies::TrustedProxies;
 pub use site::{BasePath, CorsOrigins, Hosts, Site};

@@ -9,12 +9,12 @@ use async_trait::async_trait;
 use earmark_application::{Books, BooksId, Decide, Decided, Epoch, Health, Store, StoreError};
 use earmark_domain::{Processed, Scope};
 
-use super::access_key_table::AccessKeyTable;
-use super::access_log_table::AccessLogTable;
-use super::dead_message_table::DeadMessageTable;
-use super::idempotency::IdempotencyKeys;
-use super::subscription_table::SubscriptionTable;
 use super::tables::Tables;
+use super::tables::access_keys::AccessKeyTable;
+use super::tables::access_log::AccessLogTable;
+use super::tables::dead_messages::DeadMessageTable;
+use super::tables::idempotency::IdempotencyKeys;
+use super::tables::subscriptions::SubscriptionTable;
 
 /// A store in memory.
 ///

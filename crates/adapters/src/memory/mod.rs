@@ -5,23 +5,17 @@
 //! nothing is written anywhere, and nothing is ever removed, so the memory it takes grows with every line and every
 //! event. A real shop needs one of the other stores.
 
-mod access_key_table;
 mod access_keys;
 mod access_log;
-mod access_log_table;
 mod audit;
 mod constraints;
-mod dead_message_table;
 mod event_feed;
 mod exports;
 mod idempotency;
-mod idempotency_store;
 mod inbox;
-mod inbox_table;
 mod load;
 mod memory_store;
 mod reads;
-mod subscription_table;
 mod subscriptions;
 mod tables;
 #[cfg(test)]

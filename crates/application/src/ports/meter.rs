@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::inbox::SourceName;
-use super::subscriptions::SubscriptionName;
+use super::delivery::SubscriptionName;
+use super::messages::SourceName;
 
 /// Takes the engine's figures. Called on the hot path: implementations must not block.
 pub trait Meter: Send + Sync {

@@ -17,10 +17,10 @@ use jiff::civil::Date;
 
 use crate::app::App;
 use crate::commands::import::{Counts, EngineSink, Grouping, Pipeline, Planner, Progress, RowReader, Sink, Terms};
-use crate::digests::Mailing;
 use crate::failure::Failure;
 use crate::output;
-use crate::publishers::Subscribers;
+use crate::service::digests::Mailing;
+use crate::service::publishers::Subscribers;
 use crate::service::{self, Service};
 use crate::settings::{Settings, StoreSettings, StoreUrl};
 use crate::signals::Signals;

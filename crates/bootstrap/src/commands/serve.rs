@@ -6,13 +6,13 @@ use std::sync::Arc;
 use earmark_adapters::http::{Encryption, Metrics};
 
 use crate::app::App;
-use crate::digests::Mailing;
 use crate::failure::Failure;
-use crate::publishers::Subscribers;
+use crate::service::digests::Mailing;
+use crate::service::publishers::Subscribers;
+use crate::service::sources::sources_of;
 use crate::service::{self, Service};
 use crate::settings::{HttpSettings, Settings};
 use crate::signals::Signals;
-use crate::sources::sources_of;
 use crate::wiring::{self, AccessMode, Ports};
 
 /// Runs the service until a signal ends it.

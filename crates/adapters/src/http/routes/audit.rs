@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, get};
 use earmark_application::Action;
 
 use crate::http::api::Api;
-use crate::http::auth::require;
+use crate::http::middleware::auth::require;
 use crate::http::request::input::Input;
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, sequence};
 use crate::http::response::problem::Problem;

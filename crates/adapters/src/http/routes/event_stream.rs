@@ -18,7 +18,7 @@ use tokio::task::consume_budget;
 
 use super::events::{FILTER, event_json, filter, read_page};
 use crate::http::api::Api;
-use crate::http::auth::readmit;
+use crate::http::middleware::auth::readmit;
 use crate::http::open_streams::OpenStream;
 use crate::http::request::context::RequestContext;
 use crate::http::request::cursor::Cursor;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::access_key::KeyText;
 use crate::http::api::Api;
-use crate::http::auth::{entry, require};
+use crate::http::middleware::auth::{entry, require};
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::response::problem::Problem;

@@ -8,7 +8,7 @@ use earmark_application::{
 };
 
 use crate::http::api::Api;
-use crate::http::auth::{done, require};
+use crate::http::middleware::auth::{done, require};
 use crate::http::openapi::schema;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, sequence};

@@ -1,0 +1,234 @@
+//! Authentication: whom a request stands for, and the record of those who are refused.
+
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use actix_web::HttpRequest;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use earmark_application::{
+    AccessDecision, AccessEntry, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey, Roles, may,
+};
+
+use crate::access_key::hash_of;
+use crate::http::api::Api;
+use crate::http::openapi::description::ApiDescription;
+use crate::http::request::context::RequestContext;
+use crate::http::response::problem::Problem;
+use crate::http::response::rate_limit::RateLimit;
+use crate::wire::answers::kinds;
+
+/// The scheme of the header (RFC 6750).
+const SCHEME: &str = "Bearer";
+
+/// The paths that answer everybody: whoever balances the load has no key.
+const PROBES: &str = "/health/";
+
+/// Who probes whether the service lives: may do nothing else.
+static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Roles::NONE));
+
+/// Whom every request stands for, as long as no key was made: the `actor` of its events.
+pub const ANYBODY: &str = "http";
+
+/// What a call that is none is recorded under.
+const NO_CALL: &str = "unmatched";
+
+/// Why a caller is not let in.
+struct NotLetIn {
+    /// What the caller is told.
+    problem: Problem,
+    /// What is recorded. `None`: nothing was decided, since the store does not answer.
+    decision: Option<AccessDecision>,
+    /// Who the caller is, if the service knows it.
+    name: Option<Arc<str>>,
+}
+
+impl NotLetIn {
+    const fn stranger(problem: Problem, decision: AccessDecision) -> Self {
+        Self {
+            problem,
+            decision: Some(decision),
+            name: None,
+        }
+    }
+}
+
+/// Whom a request stands for, which may at least read, and the key that it has shown. Who is not let in is recorded.
+///
+/// # Errors
+/// A problem when it shows no key and has to, or one that opens nothing.
+pub(crate) async fn admit(
+    request: &ServiceRequest,
+    api: &Api,
+    id: &Arc<str>,
+    address: Option<IpAddr>,
+) -> Result<(Principal, Option<KeyHash>), Problem> {
+    if is_probe(request) {
+        return Ok((PROBER.clone(), None));
+    }
+    let shown = key_of(request);
+    // Before the key is looked up: what strangers guess must not be work for the store.
+    let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
+    if !is_known {
+        let counted = api.limiter().count_unknown(address);
+        counted.map_err(|problem| {
+            let why = NotLetIn::stranger(problem, AccessDecision::TooMany);
+            record(api, why, address, &call_of(request.request()), id)
+        })?;
+    }
+    let admitted = match shown {
+        Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
+        Err(NoSuchKey) => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
+    };
+    admitted.map_err(|why| record(api, why, address, &call_of(request.request()), id))
+}
+
+/// Counts a request of who was let in.
+///
+/// # Errors
+/// A problem when too many came, which is recorded.
+pub(crate) fn count(
+    request: &ServiceRequest,
+    api: &Api,
+    id: &Arc<str>,
+    address: Option<IpAddr>,
+    (principal, key): (&Principal, Option<&KeyHash>),
+) -> Result<Option<RateLimit>, Problem> {
+    let counted = api.limiter().count(address, principal, key);
+    counted.map_err(|problem| {
+        let why = NotLetIn {
+            name: Some(Arc::clone(principal.name())),
+            ..NotLetIn::stranger(problem, AccessDecision::TooMany)
+        };
+        record(api, why, address, &call_of(request.request()), id)
+    })
+}
+
+/// Whether a request asks no more than whether the service lives: it wants no key, and is not counted.
+pub(crate) fn is_probe(request: &ServiceRequest) -> bool {
+    request.path().starts_with(PROBES)
+}
+
+/// Checks that who has begun a stream is still let in: the key may have been revoked since. `call` is what has begun it.
+///
+/// # Errors
+/// A problem when it is not.
+pub(crate) async fn readmit(context: &RequestContext, api: &Api, call: &str) -> Result<(), Problem> {
+    let admitted = principal_of(context.key, api).await;
+    admitted
+        .map(drop)
+        .map_err(|why| record(api, why, context.client, call, &context.id))
+}
+
+fn record(api: &Api, why: NotLetIn, address: Option<IpAddr>, call: &str, id: &Arc<str>) -> Problem {
+    if let Some(decision) = why.decision {
+        let caller = Caller {
+            name: why.name,
+            address,
+        };
+        api.recorder().refused(caller, call, decision, id);
+    }
+    why.problem
+}
+
+async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, NotLetIn> {
+    let principal = api.key_ring().admit(shown).await.map_err(|why| match why {
+        NotAdmitted::NoKey => {
+            let problem = Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key");
+            NotLetIn::stranger(problem, AccessDecision::NoKey)
+        }
+        NotAdmitted::Refused(key) => {
+            let (decision, name) = match key {
+                RefusedKey::Unknown => (AccessDecision::UnknownKey, None),
+                RefusedKey::Expired(name) => (AccessDecision::ExpiredKey, Some(name)),
+                RefusedKey::Revoked(name) => (AccessDecision::RevokedKey, Some(name)),
+            };
+            NotLetIn {
+                name: name.map(|name| Arc::clone(name.as_str())),
+                ..NotLetIn::stranger(refused(), decision)
+            }
+        }
+        NotAdmitted::Unavailable(error) => NotLetIn {
+            problem: Problem::from(&error),
+            decision: None,
+            name: None,
+        },
+    })?;
+    match may(&principal, Action::Read) {
+        Ok(()) => Ok(principal),
+        Err(forbidden) => Err(NotLetIn {
+            decision: Some(AccessDecision::Forbidden { needs: forbidden.needs }),
+            name: Some(Arc::clone(principal.name())),
+            problem: forbidden.into(),
+        }),
+    }
+}
+
+/// Checks that who asks may do this. Who may not is recorded.
+///
+/// # Errors
+/// A problem that names the role that is needed.
+pub(crate) fn require(request: &HttpRequest, api: &Api, action: Action<'_>) -> Result<(), Problem> {
+    let context = RequestContext::of(request);
+    may(&context.principal, action).map_err(|forbidden| {
+        let decision = AccessDecision::Forbidden { needs: forbidden.needs };
+        api.recorder()
+            .refused(caller_of(&context), &call_of(request), decision, &context.id);
+        forbidden.into()
+    })
+}
+
+/// The entry of the log for what a request does to what is the service's own.
+pub(crate) fn entry(request: &HttpRequest, api: &Api, about: &str) -> AccessEntry {
+    let context = RequestContext::of(request);
+    let caller = caller_of(&context);
+    let entry = api.recorder().entry(caller, &call_of(request), about);
+    AccessEntry {
+        correlation_id: Some(context.id),
+        ..entry
+    }
+}
+
+/// Records what a request has done to what is the service's own.
+pub(crate) fn done(request: &HttpRequest, api: &Api, about: &str) {
+    let context = RequestContext::of(request);
+    let caller = caller_of(&context);
+    api.recorder().done(caller, &call_of(request), about, &context.id);
+}
+
+fn caller_of(context: &RequestContext) -> Caller {
+    Caller::from(&context.principal).at(context.client)
+}
+
+/// The call that a request is, by its id in the document: nothing of what the caller has sent.
+fn call_of(request: &HttpRequest) -> String {
+    let calls = request.app_data::<Data<ApiDescription>>();
+    let call = calls.and_then(|calls| calls.call(request.match_info().as_str(), request.method()));
+    call.unwrap_or(NO_CALL).to_owned()
+}
+
+/// What a request shows is no key.
+struct NoSuchKey;
+
+/// The key that a request shows; `None`: it shows none.
+fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, NoSuchKey> {
+    let mut given = request.headers().get_all(AUTHORIZATION);
+    let Some(value) = given.next() else {
+        return Ok(None);
+    };
+    let hash = value.to_str().ok().and_then(|value| {
+        let (scheme, text) = value.split_once(' ')?;
+        let is_bearer = scheme.eq_ignore_ascii_case(SCHEME);
+        is_bearer.then(|| hash_of(text.trim())).flatten()
+    });
+    // Of two headers one could be meant for somebody else.
+    match (hash, given.next()) {
+        (Some(hash), None) => Ok(Some(hash)),
+        _ => Err(NoSuchKey),
+    }
+}
+
+fn refused() -> Problem {
+    Problem::new(&kinds::UNAUTHORIZED, "the access key is unknown, revoked or expired")
+}
