@@ -11,7 +11,6 @@ mod lint;
 mod metrics;
 mod nats;
 mod openapi;
-mod program;
 mod test;
 mod workshop;
 
@@ -41,13 +40,6 @@ enum Command {
         #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Run one test program, as Cargo starts it for `cargo xtask test`.
-    #[command(hide = true, disable_help_flag = true)]
-    RunTest {
-        /// The program and its arguments.
-        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<OsString>,
-    },
     /// Measure the service over HTTP against the same work done directly in its database.
     ///
     /// Builds `earmark-bench` with optimisations and runs it. `cargo xtask bench --help` lists its options.
@@ -63,12 +55,12 @@ enum Command {
     /// Prints the seed first and a table at the end. Fails if a caller waited too long, or anything that was
     /// acknowledged is not there.
     Endure(endure::Options),
-    /// Check formatting, lints, architecture rules, that each adapter compiles alone, and the OpenAPI document.
+    /// Check formatting, lints, architecture rules, and that each adapter compiles alone.
     Lint,
     /// Have the OpenAPI document judged by linters and by generators of clients, and call a service with one.
     ///
     /// Installs the tools into `target/openapi`, and Node and Python if they are missing (Debian packages, as root;
-    /// otherwise says what to install). A warning is a failure.
+    /// otherwise says what to install). A warning is a failure. `cargo xtask test` does this, too.
     Openapi,
     /// Have the AsyncAPI document read by the parser of the AsyncAPI initiative.
     ///
@@ -97,7 +89,6 @@ fn run(command: Command) -> Result<(), Failure> {
     let interruptions = Interruptions::listen()?;
     match command {
         Command::Test { arguments } => test::run(&arguments, &interruptions),
-        Command::RunTest { arguments } => program::run(&arguments, &interruptions),
         Command::Bench { arguments } => bench::run(&arguments, &interruptions),
         Command::Endure(options) => endure::run(&options, &interruptions),
         Command::Lint => lint::run(&interruptions),

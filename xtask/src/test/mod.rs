@@ -1,13 +1,16 @@
 //! `cargo xtask test`: all tests, with the servers they need.
 
+mod lanes;
+mod programs;
+
 use std::ffi::OsString;
 use std::time::Instant;
 
 use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
 
-use crate::asyncapi;
 use crate::nats::current_nats_server;
-use crate::{openapi, program};
+use crate::{asyncapi, openapi};
+use lanes::Run;
 
 /// The environment variable that tells the tests which server to use.
 pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
@@ -33,17 +36,40 @@ pub(crate) const FEATURES: &str = "earmark-tests/servers,earmark-adapters/test-s
 /// The tests of the brokers that use a NATS server.
 const OF_NATS: [&str; 5] = ["on_nats", "of_nats", "jetstream", "unreadable", "encryption"];
 
-/// Runs the tests of NATS once more, with a current server: Debian's was used before.
-fn with_current_brokers(interruptions: &Interruptions) -> Result<(), Failure> {
+/// The program of the tests of the brokers.
+const OF_BROKERS: &str = "brokers";
+
+/// Runs all tests.
+fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure> {
+    let programs = programs::compile(interruptions)?;
+    let of_brokers = programs.iter().find(|program| program.name == OF_BROKERS);
+    let of_brokers = of_brokers.ok_or("there is no program of the tests of brokers")?.clone();
+    let mut runs: Vec<_> = programs.into_iter().map(Run::whole).collect();
+    // Once more, with a current server: Debian's is used before.
+    let current = current_nats_server(interruptions)?;
+    let current = current.to_str().ok_or("the path of the NATS server is not UTF-8")?;
+    runs.push(Run::of_cases(of_brokers, &OF_NATS, "with a current NATS server").with(NATS, current));
+    let runs = runs.into_iter().map(|run| run.with(POSTGRES, server.url()));
+    let outcome = lanes::run(runs.collect(), interruptions);
+
+    let mut examples = cargo();
+    examples.args(["test", "--workspace", "--features", FEATURES, "--doc", "--no-fail-fast"]);
+    outcome.and(interruptions.step(&mut examples))?;
+    openapi::run(interruptions)?;
+    asyncapi::run(interruptions)
+}
+
+/// Runs the tests that these arguments of `cargo test` choose.
+fn run_chosen(arguments: &[OsString], server: &Server, interruptions: &Interruptions) -> Result<(), Failure> {
     let mut tests = cargo();
-    program::run_by_this(&mut tests)?;
-    tests.args(["test", "--workspace", "--features", FEATURES, "--test", "brokers", "--"]);
-    tests.args(OF_NATS);
-    tests.env(NATS, current_nats_server(interruptions)?);
+    tests.args(["test", "--workspace", "--features", FEATURES]);
+    // One run shows all failures.
+    tests.arg("--no-fail-fast").args(arguments);
+    tests.env(POSTGRES, server.url());
     interruptions.step(&mut tests)
 }
 
-/// Runs `cargo test` on the workspace with these arguments.
+/// Runs all tests of the workspace, or those that these arguments of `cargo test` choose.
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
     for program in [BROWSER, WRONG_CLOCK].into_iter().chain(BROKERS).chain(CHECKERS) {
@@ -53,24 +79,12 @@ pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Resu
     }
     let server = Server::start(interruptions)?;
     say(&format!("A throwaway PostgreSQL server listens at {}", server.url()));
-
-    let mut tests = cargo();
-    program::run_by_this(&mut tests)?;
-    tests.args(["test", "--workspace", "--features", FEATURES]);
-    // One run shows all failures.
-    tests.arg("--no-fail-fast").args(arguments);
-    tests.env(POSTGRES, server.url());
-    let outcome = interruptions.step(&mut tests);
-    drop(server);
-    // A part of the tests was asked for, and that was all.
     let outcome = if arguments.is_empty() {
-        outcome
-            .and_then(|()| with_current_brokers(interruptions))
-            .and_then(|()| openapi::run(interruptions))
-            .and_then(|()| asyncapi::run(interruptions))
+        run_all(&server, interruptions)
     } else {
-        outcome
+        run_chosen(arguments, &server, interruptions)
     };
+    drop(server);
 
     let seconds = started.elapsed().as_secs();
     outcome.map_err(|failure| format!("after {seconds} s: {failure}"))?;

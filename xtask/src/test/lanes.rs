@@ -1,0 +1,145 @@
+//! Which test programs run side by side, and what is shown of them.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use xtask::{Failure, Interruptions, say};
+
+use super::programs::Program;
+
+/// The programs that wait for services, servers and timeouts more than they work: while one of them runs the processors
+/// have time for another program.
+const WAITING: [&str; 9] = [
+    "binary",
+    "brokers",
+    "crash",
+    "encrypted",
+    "heard",
+    "mail",
+    "page",
+    "postgres_server",
+    "told",
+];
+
+/// The programs that hold a service to bounds of time, and so have the machine for themselves.
+const ALONE: [&str; 1] = ["endure"];
+
+/// The programs of which several cases run at a time: one waits while another works.
+const SIDE_BY_SIDE: [&str; 5] = ["binary", "brokers", "encrypted", "http_api", "mail"];
+
+/// How many cases of such a program run at a time.
+const CASES_AT_A_TIME: &str = "4";
+
+/// The variable that tells a test program how many cases it may run at a time.
+const THREADS: &str = "RUST_TEST_THREADS";
+
+/// A program to run, with what it is told.
+#[derive(Debug)]
+pub(super) struct Run {
+    program: Program,
+    /// What is shown behind its name.
+    note: String,
+    arguments: Vec<String>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Run {
+    /// The whole program.
+    pub(super) fn whole(program: Program) -> Self {
+        Self {
+            program,
+            note: String::new(),
+            arguments: Vec::new(),
+            variables: Vec::new(),
+        }
+    }
+
+    /// The cases with one of these words in their names.
+    pub(super) fn of_cases(program: Program, words: &[&str], note: &str) -> Self {
+        Self {
+            arguments: words.iter().map(|&word| word.to_owned()).collect(),
+            note: format!(" {note}"),
+            ..Self::whole(program)
+        }
+    }
+
+    /// With a variable of the environment.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    fn is_one_of(&self, names: &[&str]) -> bool {
+        names.contains(&self.program.name.as_str())
+    }
+
+    fn title(&self) -> String {
+        format!("{}{}", self.program.name, self.note)
+    }
+
+    /// Runs it to its end. What it prints is shown then, in one piece.
+    fn play(&self, interruptions: &Interruptions, shown: &Mutex<()>) -> Result<bool, Failure> {
+        let mut printed = tempfile::tempfile()?;
+        let mut command = self.program.command();
+        command
+            .args(&self.arguments)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
+        if self.is_one_of(&SIDE_BY_SIDE) && std::env::var_os(THREADS).is_none() {
+            command.env(THREADS, CASES_AT_A_TIME);
+        }
+        command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
+        say(&format!("Started {}", self.title()));
+        let began = Instant::now();
+        let outcome = interruptions.run(&mut command);
+        let seconds = began.elapsed().as_secs();
+        let _one_after_the_other = shown.lock();
+        show(&self.title(), seconds, &mut printed)?;
+        Ok(outcome?.success())
+    }
+}
+
+/// Shows what a program has printed.
+fn show(title: &str, seconds: u64, printed: &mut File) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    printed.rewind()?;
+    printed.read_to_end(&mut text)?;
+    let mut output = io::stdout().lock();
+    // The form of Cargo's own lines, for whoever looks for them.
+    writeln!(output, "\n     Running {title}, {seconds} s")?;
+    output.write_all(&text)?;
+    Ok(output.flush()?)
+}
+
+/// Runs all: those that wait beside those that work, then those that want to be alone.
+///
+/// # Errors
+/// Some failed, which are named after all have run; or the user has interrupted the command.
+pub(super) fn run(runs: Vec<Run>, interruptions: &Interruptions) -> Result<(), Failure> {
+    let (alone, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_one_of(&ALONE));
+    let (waiting, working): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_one_of(&WAITING));
+    let shown = Mutex::new(());
+    let in_turn = |runs: &[Run]| -> Result<Vec<String>, Failure> {
+        let mut failed = Vec::new();
+        for run in runs {
+            if !run.play(interruptions, &shown)? {
+                failed.push(run.title());
+            }
+        }
+        Ok(failed)
+    };
+    let (beside, failed) = thread::scope(|scope| {
+        let beside = scope.spawn(|| in_turn(&waiting));
+        let failed = in_turn(&working);
+        (beside.join(), failed)
+    });
+    let beside = beside.map_err(|_| "the thread of the waiting programs has ended")?;
+    let failed = [failed?, beside?, in_turn(&alone)?].concat();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")).into())
+    }
+}
