@@ -84,6 +84,11 @@ async fn a_connection_that_is_lost_is_told_of_and_made_again() {
         let source = source_of(&broker, "one");
         nothing_is_heard(&source).await;
         say(&broker, "first").await;
+        // The server answers one who asks anew after it has sent what it owes to all others.
+        let () = redis::cmd("PING")
+            .query_async(&mut connection(broker.port()).await)
+            .await
+            .expect("it answers");
         broker.kill();
         // What was heard before is not lost with it.
         assert_eq!(texts(&receive(&source, 1).await), ["first"]);
