@@ -52,9 +52,9 @@ pub use ports::{
     LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
     MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
     Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,
-    Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, RetryPolicy, SHOWN_DEAD_BODY_BYTES,
-    SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName, SubscriptionStatus,
-    Subscriptions, Views, Worklist,
+    Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, Retried, RetryPolicy,
+    SHOWN_DEAD_BODY_BYTES, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
+    SubscriptionStatus, Subscriptions, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

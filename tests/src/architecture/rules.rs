@@ -77,6 +77,7 @@ pub const XTASK: CrateRule = CrateRule {
     normal: External::Only(&[
         PermittedCrate::any("clap"),
         PermittedCrate::any("ctrlc"),
+        PermittedCrate::any("serde_json"),
         PermittedCrate::any("tempfile"),
     ]),
     dev: NONE,

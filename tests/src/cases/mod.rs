@@ -207,6 +207,7 @@ macro_rules! with_every_case {
             subscriptions::progress_is_read_back_as_it_was_stored,
             subscriptions::letters_are_listed_as_they_were_stored_last,
             subscriptions::letters_are_replayed_skipped_and_buried,
+            subscriptions::a_letter_that_was_tried_again_is_stored_unless_it_was_dropped_meanwhile,
             subscriptions::a_subscription_is_disabled_until_it_is_enabled,
             keys::a_key_is_read_back_as_it_was_made,
             keys::a_name_is_given_to_one_key,

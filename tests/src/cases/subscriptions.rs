@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use earmark_adapters::clock::SystemClock;
 use earmark_application::{
-    Clock, DeadLetter, DeadLetterAction, Failing, LeaseClaim, LeaseHolder, LetterState, LogPosition, Progress,
+    Clock, DeadLetter, DeadLetterAction, Failing, LeaseClaim, LeaseHolder, LetterState, LogPosition, Progress, Retried,
     SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
 use jiff::Timestamp;
@@ -85,6 +85,10 @@ async fn save(port: &Port, of: &str, fence: u64, progress: &Progress, dead: &[De
 
 async fn bury(port: &Port, of: &str, fence: u64, sequences: &[u64]) -> bool {
     port.bury(&name(of), fence, sequences).await.expect("an outcome")
+}
+
+async fn retried(port: &Port, of: &str, fence: u64, letter: &DeadLetter) -> Retried {
+    port.retried(&name(of), fence, letter).await.expect("an outcome")
 }
 
 async fn decide(port: &Port, of: &str, sequences: Option<&[u64]>, action: DeadLetterAction) -> u64 {
@@ -173,9 +177,11 @@ pub async fn what_is_written_with_an_old_fence_changes_nothing(db: Db) {
     assert_eq!(new.progress.place, at(1, 10));
     assert!(!save(&port, "nats", old, &place(20), &[dead(11, "LAMP")]).await);
     assert!(!bury(&port, "nats", old, &[9]).await);
+    assert_eq!(retried(&port, "nats", old, &dead(9, "LAMP")).await, Retried::Fenced);
     assert!(!save(&port, "nats", new.fence + 1, &place(20), &[]).await);
     assert!(!save(&port, "unknown", 1, &place(20), &[]).await);
     assert!(!bury(&port, "unknown", 1, &[9]).await);
+    assert_eq!(retried(&port, "unknown", 1, &dead(9, "LAMP")).await, Retried::Fenced);
     assert_eq!(sequences(&port, "nats").await, [9]);
     assert_eq!(status(&port, "nats").await.progress, place(10));
     assert!(save(&port, "nats", new.fence, &place(11), &[]).await);
@@ -304,6 +310,20 @@ pub async fn letters_are_replayed_skipped_and_buried(db: Db) {
     assert_eq!(decide(&port, "hook", None, skip).await, 0);
     assert_eq!(decide(&port, "unknown", None, skip).await, 0);
     assert_eq!(sequences(&port, "other").await.len(), 8, "those of another are its own");
+}
+
+/// An attempt may be under way while somebody decides.
+pub async fn a_letter_that_was_tried_again_is_stored_unless_it_was_dropped_meanwhile(db: Db) {
+    let port = db.open().await.subscriptions;
+    let fence = lease(&port, "hook", 1, LONG).await.expect("it is free").fence;
+    let tried = |sequence, attempts| letter(sequence, Some("LAMP"), LetterState::Tried("503".to_owned()), attempts);
+    let first = [tried(1, 1), tried(2, 1)];
+    assert!(save(&port, "hook", fence, &Progress::default(), &first).await);
+
+    assert_eq!(decide(&port, "hook", Some(&[1]), DeadLetterAction::Skip).await, 1);
+    assert_eq!(retried(&port, "hook", fence, &tried(1, 2)).await, Retried::Dropped);
+    assert_eq!(retried(&port, "hook", fence, &dead(2, "LAMP")).await, Retried::Stored);
+    assert_eq!(letters(&port, "hook").await, [dead(2, "LAMP")]);
 }
 
 /// Whoever delivers does not undo it by storing how far it has got; enabled, it is tried at once.

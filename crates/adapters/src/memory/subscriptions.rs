@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LeaseClaim, Progress, StoreError, SubscriptionLease, SubscriptionName,
+    DeadLetter, DeadLetterAction, LeaseClaim, Progress, Retried, StoreError, SubscriptionLease, SubscriptionName,
     SubscriptionStatus, Subscriptions,
 };
 use jiff::Timestamp;
@@ -50,6 +50,10 @@ impl Subscriptions for MemoryStore {
         action: DeadLetterAction,
     ) -> Result<u64, StoreError> {
         Ok(self.subscription_table()?.decide(name, sequences, action))
+    }
+
+    async fn retried(&self, name: &SubscriptionName, fence: u64, letter: &DeadLetter) -> Result<Retried, StoreError> {
+        Ok(self.subscription_table()?.retried(name, fence, letter))
     }
 
     async fn bury(&self, name: &SubscriptionName, fence: u64, sequences: &[u64]) -> Result<bool, StoreError> {

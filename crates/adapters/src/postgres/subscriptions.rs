@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Timestamptz};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use diesel_async::RunQueryDsl;
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LeaseClaim, Progress, StoreError, SubscriptionLease, SubscriptionName,
+    DeadLetter, DeadLetterAction, LeaseClaim, Progress, Retried, StoreError, SubscriptionLease, SubscriptionName,
     SubscriptionStatus, Subscriptions,
 };
 use earmark_domain::Sku;
@@ -195,6 +195,41 @@ impl Step for Bury<'_> {
     }
 }
 
+/// Stores how a letter stands that was tried once more.
+struct Retry<'a> {
+    name: &'a SubscriptionName,
+    fence: u64,
+    letter: &'a DeadLetter,
+}
+
+impl Step for Retry<'_> {
+    type Answer = Retried;
+
+    async fn run(&self, conn: &Session) -> StatementResult<Retried> {
+        // By hand: the fence is looked at under a lock, so that nobody gets a higher one meanwhile.
+        const RETRIED: &str = "WITH held AS ( \
+             SELECT name FROM subscriptions WHERE name = ? AND fence = ? FOR NO KEY UPDATE), \
+             stored AS (UPDATE dead_letters SET state = ?, reason = ?, attempts = ? FROM held \
+             WHERE dead_letters.subscription = held.name AND dead_letters.sequence = ? RETURNING sequence) \
+             SELECT (SELECT count(*) FROM held), (SELECT count(*) FROM stored)";
+        let (state, reason) = stored_state(&self.letter.state);
+        let counted: Vec<(i64, i64)> = statement::<(BigInt, BigInt)>(RETRIED)
+            .bind::<Text, _>(self.name.as_str())
+            .bind::<BigInt, _>(counter(self.fence))
+            .bind::<Text, _>(state)
+            .bind::<Nullable<Text>, _>(reason)
+            .bind::<BigInt, _>(i64::from(self.letter.attempts))
+            .bind::<BigInt, _>(counter(self.letter.sequence))
+            .rows(conn)
+            .await?;
+        Ok(match counted[..] {
+            [(1, 1)] => Retried::Stored,
+            [(1, _)] => Retried::Dropped,
+            _ => Retried::Fenced,
+        })
+    }
+}
+
 /// Disables a subscription.
 struct Disable<'a> {
     name: &'a SubscriptionName,
@@ -345,6 +380,10 @@ impl Subscriptions for PostgresStore {
             action,
         };
         Ok(self.run_on_subscriptions(decide).await? as u64)
+    }
+
+    async fn retried(&self, name: &SubscriptionName, fence: u64, letter: &DeadLetter) -> Result<Retried, StoreError> {
+        self.run_on_subscriptions(Retry { name, fence, letter }).await
     }
 
     async fn bury(&self, name: &SubscriptionName, fence: u64, sequences: &[u64]) -> Result<bool, StoreError> {

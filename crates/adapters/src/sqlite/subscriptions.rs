@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use diesel::prelude::*;
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LeaseClaim, Progress, StoreError, SubscriptionLease, SubscriptionName,
+    DeadLetter, DeadLetterAction, LeaseClaim, Progress, Retried, StoreError, SubscriptionLease, SubscriptionName,
     SubscriptionStatus, Subscriptions,
 };
 use jiff::Timestamp;
@@ -84,6 +84,12 @@ impl Subscriptions for SqliteStore {
         let decided =
             self.write_beside(move |connection| changes::decide(connection, &name, sequences.as_deref(), action));
         Ok(decided.await? as u64)
+    }
+
+    async fn retried(&self, name: &SubscriptionName, fence: u64, letter: &DeadLetter) -> Result<Retried, StoreError> {
+        let (name, letter) = (name.clone(), letter.clone());
+        self.write_beside(move |connection| changes::retried(connection, &name, fence, &letter).map_err(store_error))
+            .await
     }
 
     async fn bury(&self, name: &SubscriptionName, fence: u64, sequences: &[u64]) -> Result<bool, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::lease::Lease;
-use crate::ports::{DeadLetter, Progress, SubscriptionLease};
+use crate::ports::{DeadLetter, Progress, Retried, SubscriptionLease};
 use crate::store_error::StoreError;
 
 /// The part of its time after which a lease is renewed. What others have decided on the subscription is seen then.
@@ -141,6 +141,19 @@ impl<'l> HeldLease<'l> {
                 Ok(())
             }
             Ok(false) => Err(Ended),
+            Err(error) => self.store_failed(&error).await,
+        }
+    }
+
+    /// Stores how an event stands that was tried once more. Answers whether it is still put aside.
+    pub(crate) async fn retried(&mut self, letter: &DeadLetter) -> Result<bool, Ended> {
+        let Lease {
+            name, subscriptions, ..
+        } = self.lease;
+        match subscriptions.retried(name, self.fence, letter).await {
+            Ok(Retried::Stored) => Ok(true),
+            Ok(Retried::Dropped) => Ok(false),
+            Ok(Retried::Fenced) => Err(Ended),
             Err(error) => self.store_failed(&error).await,
         }
     }

@@ -110,18 +110,6 @@ impl ActiveSubscription<'_> {
         let counts = is_certain || self.taken > last.map_or(0, |last| last.taken);
         let attempts = letter.attempts + u32::from(counts);
         let is_dead = attempts >= patience.attempts || self.is_too_old(&letter);
-        let still_there = self.read_letters(letter.sequence.saturating_sub(1), 1).await?;
-        if still_there
-            .first()
-            .is_none_or(|stored| stored.sequence != letter.sequence)
-        {
-            // Somebody has dropped it meanwhile.
-            self.letters.settle(letter.sequence);
-            return Ok(());
-        }
-        if is_dead {
-            tracing::warn!(subscription = %self.subscription.name, sequence = letter.sequence, reason, attempts, "an event is a dead letter");
-        }
         let state = if is_dead {
             LetterState::Dead(reason)
         } else {
@@ -132,7 +120,13 @@ impl ActiveSubscription<'_> {
             attempts,
             ..letter
         };
-        self.held.save(std::slice::from_ref(&letter)).await?;
+        if !self.held.retried(&letter).await? {
+            self.letters.settle(letter.sequence);
+            return Ok(());
+        }
+        if let LetterState::Dead(reason) = &letter.state {
+            tracing::warn!(subscription = %self.subscription.name, sequence = letter.sequence, reason, attempts, "an event is a dead letter");
+        }
         let attempt = LastAttempt {
             due: self.held.now() + wait,
             attempts: tries,

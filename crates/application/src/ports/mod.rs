@@ -18,7 +18,7 @@ pub use access::{
 pub use clock::Clock;
 pub use delivery::{
     DeadLetter, DeadLetterAction, DeliveryLimits, EventMessage, Failing, LastPublished, LeaseClaim, LeaseHolder,
-    LetterState, MAX_DEAD_LETTERS, Mail, MailError, Mailer, Progress, PublishError, Publisher, RetryPolicy,
+    LetterState, MAX_DEAD_LETTERS, Mail, MailError, Mailer, Progress, PublishError, Publisher, Retried, RetryPolicy,
     SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
 pub use health::Health;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LeaseClaim, LeaseHolder, LetterState, LogPosition, Progress, SubscriptionLease,
-    SubscriptionName, SubscriptionStatus,
+    DeadLetter, DeadLetterAction, LeaseClaim, LeaseHolder, LetterState, LogPosition, Progress, Retried,
+    SubscriptionLease, SubscriptionName, SubscriptionStatus,
 };
 use jiff::Timestamp;
 
@@ -130,6 +130,18 @@ impl SubscriptionTable {
                 (before - entry.letters.len()) as u64
             }
         }
+    }
+
+    /// Stores how a letter stands that was tried once more, if it is still there.
+    pub(crate) fn retried(&mut self, name: &SubscriptionName, fence: u64, letter: &DeadLetter) -> Retried {
+        let Some(entry) = self.held(name, fence) else {
+            return Retried::Fenced;
+        };
+        let Some(stored) = entry.letters.get_mut(&letter.sequence) else {
+            return Retried::Dropped;
+        };
+        *stored = letter.clone();
+        Retried::Stored
     }
 
     /// Removes letters that were delivered.

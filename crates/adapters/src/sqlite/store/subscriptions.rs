@@ -1,9 +1,10 @@
 //! Subscriptions: leased, stored and decided on by the connection that writes, each call in a transaction of its own.
 
+use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LeaseClaim, Progress, StoreError, SubscriptionLease, SubscriptionName,
+    DeadLetter, DeadLetterAction, LeaseClaim, Progress, Retried, StoreError, SubscriptionLease, SubscriptionName,
 };
 use earmark_domain::Sku;
 
@@ -176,6 +177,37 @@ pub(in crate::sqlite) fn decide(
         .map_err(store_error)
 }
 
+/// Whether the fence is that of the last lease.
+fn is_held(connection: &mut SqliteConnection, name: &SubscriptionName, fence: u64) -> QueryResult<bool> {
+    let held = subscriptions::table
+        .filter(subscriptions::name.eq(name.as_str()))
+        .filter(subscriptions::fence.eq(counter(fence)));
+    select(exists(held)).get_result(connection)
+}
+
+/// Stores how a letter stands that was tried once more, if it is still there, and the fence is that of the last lease.
+pub(in crate::sqlite) fn retried(
+    connection: &mut SqliteConnection,
+    name: &SubscriptionName,
+    fence: u64,
+    letter: &DeadLetter,
+) -> QueryResult<Retried> {
+    if !is_held(connection, name, fence)? {
+        return Ok(Retried::Fenced);
+    }
+    let (state, reason) = stored_state(&letter.state);
+    let stored = diesel::update(dead_letters::table)
+        .filter(dead_letters::subscription.eq(name.as_str()))
+        .filter(dead_letters::sequence.eq(counter(letter.sequence)))
+        .set((
+            dead_letters::state.eq(state),
+            dead_letters::reason.eq(reason),
+            dead_letters::attempts.eq(i64::from(letter.attempts)),
+        ))
+        .execute(connection)?;
+    Ok(if stored > 0 { Retried::Stored } else { Retried::Dropped })
+}
+
 /// Removes letters that were delivered, if the fence is that of the last lease.
 pub(in crate::sqlite) fn bury(
     connection: &mut SqliteConnection,
@@ -183,14 +215,7 @@ pub(in crate::sqlite) fn bury(
     fence: u64,
     sequences: &[u64],
 ) -> Result<bool, StoreError> {
-    let held: Option<i64> = subscriptions::table
-        .filter(subscriptions::name.eq(name.as_str()))
-        .filter(subscriptions::fence.eq(counter(fence)))
-        .select(subscriptions::fence)
-        .get_result(connection)
-        .optional()
-        .map_err(store_error)?;
-    if held.is_none() {
+    if !is_held(connection, name, fence).map_err(store_error)? {
         return Ok(false);
     }
     decide(connection, name, Some(sequences), DeadLetterAction::Skip)?;

@@ -7,6 +7,6 @@ mod subscriptions;
 pub use mailer::{Mail, MailError, Mailer};
 pub use publisher::{DeliveryLimits, EventMessage, LastPublished, PublishError, Publisher, RetryPolicy};
 pub use subscriptions::{
-    DeadLetter, DeadLetterAction, Failing, LeaseClaim, LeaseHolder, LetterState, MAX_DEAD_LETTERS, Progress,
+    DeadLetter, DeadLetterAction, Failing, LeaseClaim, LeaseHolder, LetterState, MAX_DEAD_LETTERS, Progress, Retried,
     SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };

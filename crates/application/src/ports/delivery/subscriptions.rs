@@ -154,6 +154,17 @@ pub enum DeadLetterAction {
     Skip,
 }
 
+/// What became of an event that was tried once more, in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// How it stands is stored.
+    Stored,
+    /// Somebody has dropped it meanwhile, and so it stays.
+    Dropped,
+    /// The fence is not that of the last lease.
+    Fenced,
+}
+
 /// Stores subscriptions. Every method is one transaction and is bounded.
 #[async_trait]
 pub trait Subscriptions: Send + Sync {
@@ -177,6 +188,13 @@ pub trait Subscriptions: Send + Sync {
         progress: &Progress,
         letters: &[DeadLetter],
     ) -> Result<bool, StoreError>;
+
+    /// Stores how an event stands that was put aside and was tried once more, if the fence is that of the last lease. MUST
+    /// NOT put aside again what somebody has dropped.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn retried(&self, name: &SubscriptionName, fence: u64, letter: &DeadLetter) -> Result<Retried, StoreError>;
 
     /// Gives the lease back before it ends, if it still is this one.
     ///

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use earmark_application::{
-    DeadLetter, DeadLetterAction, LeaseClaim, LeaseHolder, LetterState, Progress, StoreError, SubscriptionLease,
-    SubscriptionName, SubscriptionStatus, Subscriptions,
+    DeadLetter, DeadLetterAction, LeaseClaim, LeaseHolder, LetterState, Progress, Retried, StoreError,
+    SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions,
 };
 use jiff::Timestamp;
 
@@ -148,6 +148,19 @@ impl Subscriptions for Memory {
             }
         }
         Ok(meant.len() as u64)
+    }
+
+    async fn retried(&self, name: &SubscriptionName, fence: u64, letter: &DeadLetter) -> Result<Retried, StoreError> {
+        let mut all = self.all.lock().expect("no panic");
+        let stored = all.get_mut(name).expect("a subscription");
+        if stored.fence != fence {
+            return Ok(Retried::Fenced);
+        }
+        let Some(stored) = stored.letters.get_mut(&letter.sequence) else {
+            return Ok(Retried::Dropped);
+        };
+        stored.clone_from(letter);
+        Ok(Retried::Stored)
     }
 
     async fn bury(&self, name: &SubscriptionName, fence: u64, sequences: &[u64]) -> Result<bool, StoreError> {
