@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
-use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
+use xtask::{Failure, Interruptions, Server, cargo, need, say};
 
 use crate::test::{BROKERS, FEATURES, POSTGRES, WRONG_CLOCK};
 
@@ -88,9 +88,7 @@ pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
     // The test of faults has a server of its own, which it crashes: for it this one only shows that the programs are here,
     // or installs them.
     let server = Server::start(interruptions)?;
-    if folder_of(WRONG_CLOCK, &[]).is_none() {
-        install(WRONG_CLOCK, interruptions)?;
-    }
+    need(&[WRONG_CLOCK], interruptions)?;
     match (options.told, options.heard) {
         (None, None) => interruptions.step(&mut options.test())?,
         (Some(rounds), _) => with_brokers("told", (ROUNDS, rounds), &server, interruptions)?,
@@ -107,11 +105,7 @@ fn with_brokers(
     server: &Server,
     interruptions: &Interruptions,
 ) -> Result<(), Failure> {
-    for program in BROKERS {
-        if folder_of(program, &[]).is_none() {
-            install(program, interruptions)?;
-        }
-    }
+    need(&BROKERS, interruptions)?;
     let mut test = cargo();
     test.args([
         "test",

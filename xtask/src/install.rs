@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::Failure;
-use crate::process::{Interruptions, quietly, say};
+use crate::process::{Interruptions, folder_of, quietly, say};
 
 /// The programs the commands use, each with its Debian package.
 const PACKAGES: &[(&str, &str)] = &[
@@ -28,11 +28,30 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mandoc", "mandoc"),
     ("zsh", "zsh"),
     ("fish", "fish"),
+    ("dpkg-deb", "dpkg"),
+    ("fakeroot", "fakeroot"),
+    ("buildah", "buildah"),
 ];
 
 /// Whether this process runs as root.
-pub(crate) fn is_root() -> Result<bool, Failure> {
+///
+/// # Errors
+/// `id` can't be run.
+pub fn is_root() -> Result<bool, Failure> {
     Ok(quietly(Command::new("id").arg("-u"))?.trim() == "0")
+}
+
+/// Installs those of these programs that are missing.
+///
+/// # Errors
+/// As [`install`].
+pub fn need(programs: &[&str], interruptions: &Interruptions) -> Result<(), Failure> {
+    for program in programs {
+        if folder_of(program, &[]).is_none() {
+            install(program, interruptions)?;
+        }
+    }
+    Ok(())
 }
 
 /// Installs the Debian package of a program.

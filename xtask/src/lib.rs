@@ -6,6 +6,6 @@ mod postgres;
 mod process;
 
 pub use failure::Failure;
-pub use install::install;
+pub use install::{install, is_root, need};
 pub use postgres::Server;
-pub use process::{Interruptions, cargo, folder_of, say};
+pub use process::{Interruptions, cargo, folder_of, quietly, say};

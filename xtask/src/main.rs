@@ -11,6 +11,7 @@ mod lint;
 mod metrics;
 mod nats;
 mod openapi;
+mod package;
 mod test;
 mod workshop;
 
@@ -66,6 +67,15 @@ enum Command {
     ///
     /// Installs the parser into `target/asyncapi`, and Node if it is missing. `cargo xtask test` does this, too.
     Asyncapi,
+    /// Make an image for containers, as an archive in `target/package`: one program, of a user that is not root, without a
+    /// registry.
+    ///
+    /// Compiles the program with all its libraries in it. Installs buildah if it is missing (a Debian package, as root).
+    Image,
+    /// Make a package for Debian and Ubuntu, in `target/package`.
+    Deb,
+    /// Try both packages with the program of the tests: install, run, renew and remove them. `cargo xtask test` does this, too.
+    Packages,
     /// Renew the schemas of events in `docs/events`, and the page that explains them.
     ///
     /// Fails if a change would break what others were told of events: that needs another version of the format.
@@ -94,6 +104,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Lint => lint::run(&interruptions),
         Command::Openapi => openapi::run(&interruptions),
         Command::Asyncapi => asyncapi::run(&interruptions),
+        Command::Image => package::image::run(&interruptions),
+        Command::Deb => package::deb::run(&interruptions),
+        Command::Packages => package::check::run(&interruptions),
         Command::Events => events::run(&interruptions),
         Command::Metrics => metrics::run(&interruptions),
     }

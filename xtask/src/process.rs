@@ -97,7 +97,10 @@ impl Interruptions {
 }
 
 /// Runs a program and returns its standard output; what it prints is shown only when it fails.
-pub(crate) fn quietly(command: &mut Command) -> Result<String, Failure> {
+///
+/// # Errors
+/// It can't be started, or exits with a failure.
+pub fn quietly(command: &mut Command) -> Result<String, Failure> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("can't run {}: {error}", name_of(command)))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

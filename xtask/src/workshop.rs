@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use xtask::{Failure, Interruptions, cargo, folder_of, install, say};
+use xtask::{Failure, Interruptions, cargo, need, say};
 
 use crate::test::FEATURES;
 
@@ -30,12 +30,7 @@ impl<'a> Workshop<'a> {
 
     /// Installs programs that are missing.
     pub(crate) fn need(&self, programs: &[&str]) -> Result<(), Failure> {
-        for program in programs {
-            if folder_of(program, &[]).is_none() {
-                install(program, self.interruptions)?;
-            }
-        }
-        Ok(())
+        need(programs, self.interruptions)
     }
 
     /// Installs the packages of Node that a list names.
@@ -72,14 +67,9 @@ impl<'a> Workshop<'a> {
         Ok(fs::write(stamp, wanted)?)
     }
 
-    /// The binary, compiled as the tests have it: with the features of another command it would be compiled anew, and most
-    /// of what it depends on.
+    /// The binary.
     pub(crate) fn earmark(&self) -> Result<PathBuf, Failure> {
-        let mut build = cargo();
-        build.args(["test", "--quiet", "--workspace", "--features", FEATURES]);
-        self.interruptions.step(build.args(["--test", "binary", "--no-run"]))?;
-        // Cargo puts all programs of the workspace into one folder.
-        Ok(std::env::current_exe()?.with_file_name(format!("earmark{}", std::env::consts::EXE_SUFFIX)))
+        tested_binary(self.interruptions)
     }
 
     /// Writes the document that a command of the binary prints.
@@ -130,6 +120,16 @@ impl<'a> Workshop<'a> {
         command.current_dir(&self.folder).stdin(Stdio::null());
         command
     }
+}
+
+/// The binary, compiled as the tests have it: with the features of another command it would be compiled anew, and most of
+/// what it depends on.
+pub(crate) fn tested_binary(interruptions: &Interruptions) -> Result<PathBuf, Failure> {
+    let mut build = cargo();
+    build.args(["test", "--quiet", "--workspace", "--features", FEATURES]);
+    interruptions.step(build.args(["--test", "binary", "--no-run"]))?;
+    // Cargo puts all programs of the workspace into one folder.
+    Ok(std::env::current_exe()?.with_file_name(format!("earmark{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The first line that is a warning, if there is one.

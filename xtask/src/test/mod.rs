@@ -6,10 +6,10 @@ mod programs;
 use std::ffi::OsString;
 use std::time::Instant;
 
-use xtask::{Failure, Interruptions, Server, cargo, folder_of, install, say};
+use xtask::{Failure, Interruptions, Server, cargo, need, say};
 
 use crate::nats::current_nats_server;
-use crate::{asyncapi, openapi};
+use crate::{asyncapi, openapi, package};
 use lanes::Run;
 
 /// The environment variable that tells the tests which server to use.
@@ -56,7 +56,8 @@ fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure
     examples.args(["test", "--workspace", "--features", FEATURES, "--doc", "--no-fail-fast"]);
     outcome.and(interruptions.step(&mut examples))?;
     openapi::run(interruptions)?;
-    asyncapi::run(interruptions)
+    asyncapi::run(interruptions)?;
+    package::check::run(interruptions)
 }
 
 /// Runs the tests that these arguments of `cargo test` choose.
@@ -72,11 +73,10 @@ fn run_chosen(arguments: &[OsString], server: &Server, interruptions: &Interrupt
 /// Runs all tests of the workspace, or those that these arguments of `cargo test` choose.
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
-    for program in [BROWSER, WRONG_CLOCK].into_iter().chain(BROKERS).chain(CHECKERS) {
-        if folder_of(program, &[]).is_none() {
-            install(program, interruptions)?;
-        }
-    }
+    need(
+        &[&[BROWSER, WRONG_CLOCK], &BROKERS[..], &CHECKERS].concat(),
+        interruptions,
+    )?;
     let server = Server::start(interruptions)?;
     say(&format!("A throwaway PostgreSQL server listens at {}", server.url()));
     let outcome = if arguments.is_empty() {
