@@ -14,6 +14,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("pg_ctl", "postgresql"),
     ("pgbench", "postgresql"),
     ("psql", "postgresql"),
+    ("pgbouncer", "pgbouncer"),
     ("wrk", "wrk"),
     ("chromium", "chromium"),
     ("node", "nodejs"),
@@ -33,6 +34,9 @@ const PACKAGES: &[(&str, &str)] = &[
     ("buildah", "buildah"),
 ];
 
+/// Where Debian installs programs of the system: not on every search path.
+const SYSTEM_PROGRAMS: &str = "/usr/sbin";
+
 /// Whether this process runs as root.
 ///
 /// # Errors
@@ -47,7 +51,7 @@ pub fn is_root() -> Result<bool, Failure> {
 /// As [`install`].
 pub fn need(programs: &[&str], interruptions: &Interruptions) -> Result<(), Failure> {
     for program in programs {
-        if folder_of(program, &[]).is_none() {
+        if folder_of(program, &[SYSTEM_PROGRAMS.into()]).is_none() {
             install(program, interruptions)?;
         }
     }

@@ -31,7 +31,7 @@ pub(crate) enum AccessMode {
     Write,
     /// To change what is there from the command line: the database must exist, with a schema that is up to date.
     Change,
-    /// To read: the same.
+    /// To read: the same. Nothing is written, and the right to is not needed.
     Read,
 }
 
@@ -85,10 +85,13 @@ pub(crate) async fn wire(settings: &StoreSettings, calendar: &Calendar, mode: Ac
         }
         StoreUrl::Postgres(url) => {
             let connections = settings.connections.map_or(POSTGRES_CONNECTIONS, NonZeroUsize::get);
-            let store = PostgresStore::open(url.expose(), connections, migrate, Arc::clone(&clock))
-                .await
-                .map_err(failed)?;
-            Ok(ports(Arc::new(store), clock, "PostgreSQL"))
+            let store = match mode {
+                AccessMode::Read => PostgresStore::open_to_read(url.expose(), connections, Arc::clone(&clock)).await,
+                AccessMode::Serve | AccessMode::Write | AccessMode::Change => {
+                    PostgresStore::open(url.expose(), connections, migrate, Arc::clone(&clock)).await
+                }
+            };
+            Ok(ports(Arc::new(store.map_err(failed)?), clock, "PostgreSQL"))
         }
         StoreUrl::Memory if mode == AccessMode::Serve => Ok(ports(Arc::new(MemoryStore::new()), clock, "memory")),
         StoreUrl::Memory => Err(memory_is_not_shared()),
@@ -150,7 +153,7 @@ pub(crate) fn check(settings: &StoreSettings) -> Result<(), Failure> {
 pub(crate) async fn pending_migrations(settings: &StoreSettings) -> Result<Vec<String>, Failure> {
     match &settings.url {
         StoreUrl::Sqlite(path) => SqliteStore::pending_migrations(path).await.map_err(failed),
-        StoreUrl::Postgres(url) => PostgresStore::connect(url.expose(), 1, Arc::new(SystemClock::new()))
+        StoreUrl::Postgres(url) => PostgresStore::connect_to_read(url.expose(), 1, Arc::new(SystemClock::new()))
             .map_err(failed)?
             .pending_migrations()
             .await

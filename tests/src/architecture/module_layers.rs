@@ -288,7 +288,7 @@ const POSTGRES: Layers = Layers {
         &["session"],
         &["batcher", "statement"],
         &["numbering"],
-        &["epochs", "migrate"],
+        &["epochs", "migrate", "server"],
         &["connect"],
         &["connections"],
         &["inspect"],

@@ -16,7 +16,7 @@ use earmark_application::{
 
 pub use memory::MemoryDatabase;
 #[cfg(feature = "servers")]
-pub use own_postgres::OwnPostgres;
+pub use own_postgres::{OwnPostgres, free_port};
 #[cfg(feature = "servers")]
 pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;

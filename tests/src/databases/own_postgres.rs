@@ -64,21 +64,7 @@ impl OwnPostgres {
     /// # Panics
     /// As [`start`](Self::start).
     pub async fn create() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        if is_root() {
-            let given = Command::new("chown")
-                .arg(format!("{USER}:"))
-                .arg(folder.path())
-                .status();
-            assert!(
-                given.is_ok_and(|status| status.success()),
-                "the folder is given to {USER}"
-            );
-        }
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let port = listener.local_addr().expect("an address").port();
-        drop(listener);
-        let server = Self { folder, port };
+        let server = Self::without_data();
         let options = [
             "--username",
             USER,
@@ -92,6 +78,78 @@ impl OwnPostgres {
         ];
         server.run("initdb", &options).await;
         server
+    }
+
+    /// A place for the data of a server.
+    fn without_data() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        if is_root() {
+            let given = Command::new("chown")
+                .arg(format!("{USER}:"))
+                .arg(folder.path())
+                .status();
+            assert!(
+                given.is_ok_and(|status| status.success()),
+                "the folder is given to {USER}"
+            );
+        }
+        Self {
+            folder,
+            port: free_port(),
+        }
+    }
+
+    /// Starts another server, which follows this one as a standby.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn standby(&self) -> Self {
+        let standby = Self::without_data();
+        let port = self.port.to_string();
+        let options = [
+            "--write-recovery-conf",
+            "--wal-method=stream",
+            "--checkpoint=fast",
+            "--no-sync",
+            "--host=127.0.0.1",
+            "--username",
+            USER,
+            "--port",
+            &port,
+        ];
+        standby.run("pg_basebackup", &options).await;
+        standby.launch().await;
+        standby
+    }
+
+    /// Makes a standby the primary.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub async fn promote(&self) {
+        self.run("pg_ctl", &["promote", "--wait", "--timeout", PATIENCE]).await;
+    }
+
+    /// Starts it as a standby of another, after it was stopped.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn launch_behind(&self, primary: &Self) {
+        self.write("standby.signal", "");
+        self.configure(&format!(
+            "primary_conninfo = 'host=127.0.0.1 port={} user={USER}'",
+            primary.port
+        ));
+        self.launch().await;
+    }
+
+    /// Stops it in good order: what it has stored reaches its standby.
+    ///
+    /// # Panics
+    /// When it does not stop.
+    pub async fn stop(&self) {
+        self.run("pg_ctl", &["stop", "--mode", "fast", "--wait", "--timeout", PATIENCE])
+            .await;
     }
 
     /// The folder of its data, in which its own user reads its files.
@@ -235,6 +293,13 @@ impl OwnPostgres {
         });
         in_time(program, run).await.expect("it worked");
     }
+}
+
+/// A port that no process listens on now.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// One of PostgreSQL's programs, on the data in a folder, as a user that may run it.

@@ -3,6 +3,8 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -188,7 +190,7 @@ pub async fn earmark(store: &str, arguments: &[&str]) -> Finished {
 /// As [`earmark`].
 pub async fn earmark_without_grace(store: &str, arguments: &[&str]) -> Finished {
     const OFF: &[(&str, &str)] = &[("EARMARK__PROMISING__OVERDUE_GRACE_DAYS", "off")];
-    run(store, OFF, arguments, &[]).await
+    run(store, OFF, arguments, &[], User::This).await
 }
 
 /// As [`earmark`], with these bytes in a pipe at its standard input.
@@ -196,7 +198,7 @@ pub async fn earmark_without_grace(store: &str, arguments: &[&str]) -> Finished 
 /// # Panics
 /// As [`earmark`].
 pub async fn earmark_reading(store: &str, arguments: &[&str], input: &[u8]) -> Finished {
-    run(store, &[], arguments, input).await
+    run(store, &[], arguments, input, User::This).await
 }
 
 /// As [`earmark`], with further variables in its environment.
@@ -204,18 +206,64 @@ pub async fn earmark_reading(store: &str, arguments: &[&str], input: &[u8]) -> F
 /// # Panics
 /// As [`earmark`].
 pub async fn earmark_with(store: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
-    run(store, variables, arguments, &[]).await
+    run(store, variables, arguments, &[], User::This).await
+}
+
+/// As [`earmark`], as a user who has only the rights that files give to everybody: root, who may do everything, becomes
+/// another.
+///
+/// # Panics
+/// As [`earmark`].
+pub async fn earmark_without_rights(store: &str, arguments: &[&str]) -> Finished {
+    run(store, &[], arguments, &[], User::Nobody).await
+}
+
+/// Who runs the binary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum User {
+    This,
+    /// The user `nobody`, if this one is root.
+    Nobody,
+}
+
+/// The number of the user `nobody`.
+const NOBODY: u32 = 65_534;
+
+/// The binary as a command of a user without rights, who may not reach the folder in which it was built.
+fn without_rights(folder: &TempDir) -> Command {
+    let bare = bare(folder);
+    let mine = folder.path().join("mine");
+    fs::create_dir(&mine).expect("a folder");
+    if mine.metadata().expect("it is there").uid() != 0 {
+        return bare;
+    }
+    let everybody = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(folder.path(), everybody).expect("everybody may enter it");
+    let copy = folder.path().join("earmark");
+    fs::copy(binary(), &copy).expect("it is copied");
+    let mut command = Command::new(copy);
+    command.current_dir(folder.path()).uid(NOBODY).gid(NOBODY);
+    for (name, value) in bare.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
 }
 
 /// Runs the binary with further settings.
-async fn run(store: &str, settings: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Finished {
+async fn run(store: &str, settings: &[(&str, &str)], arguments: &[&str], input: &[u8], user: User) -> Finished {
     let (store, input) = (store.to_owned(), input.to_owned());
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let settings: Vec<(String, String)> = settings.iter().map(owned).collect();
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     let to_its_end = move || -> Output {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut command = bare(&folder);
+        let mut command = match user {
+            User::This => bare(&folder),
+            User::Nobody => without_rights(&folder),
+        };
         command.args(arguments).env("EARMARK__STORE__URL", store).envs(settings);
         command
             .stdin(Stdio::piped())

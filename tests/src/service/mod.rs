@@ -18,7 +18,7 @@ mod reply;
 mod state;
 mod wait;
 
-pub use binary::{Finished, earmark, earmark_reading, earmark_with, earmark_without_grace};
+pub use binary::{Finished, earmark, earmark_reading, earmark_with, earmark_without_grace, earmark_without_rights};
 pub use client::{Client, Sent, segment};
 pub use desk::{Desk, at_the_desk};
 pub use documented::{Documented, Operation, values_of};

@@ -34,6 +34,8 @@ pub(crate) enum Scenario {
     Growth,
     /// A million open holds, against as many firm lines
     Holds,
+    /// `earmark verify` over ten million past allocations: time and memory
+    Verify,
 }
 
 /// Measures the service over HTTP against the same work done directly in its database.
@@ -43,7 +45,7 @@ pub(crate) enum Scenario {
 #[derive(Debug, Clone, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 pub(crate) struct Options {
-    /// Measure less, and less precisely: one short round, without `growth` and `holds`
+    /// Measure less, and less precisely: one short round, without `growth`, `holds` and `verify`
     #[arg(long)]
     pub(crate) quick: bool,
 
@@ -59,7 +61,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=50))]
     rounds: Option<u16>,
 
-    /// Past lines in `growth`, a multiple of 10,000 [default: 10000000, or 200000 with --quick]
+    /// Past lines in `growth` and `verify`, a multiple of 10,000 [default: 10000000, or 200000 with --quick]
     #[arg(long, value_name = "LINES", value_parser = parse_history)]
     past: Option<History>,
 
@@ -74,7 +76,7 @@ impl Options {
         if !self.scenarios.is_empty() {
             return self.scenarios.clone();
         }
-        let slow = [Scenario::Growth, Scenario::Holds];
+        let slow = [Scenario::Growth, Scenario::Holds, Scenario::Verify];
         let all = Scenario::value_variants().iter().copied();
         all.filter(|scenario| !self.quick || !slow.contains(scenario)).collect()
     }
@@ -101,7 +103,7 @@ impl Options {
         }
     }
 
-    /// The size of the history in `growth`.
+    /// The size of the history in `growth` and `verify`.
     pub(crate) fn history(&self) -> History {
         self.past
             .unwrap_or(if self.quick { History::QUICK } else { History::FULL })

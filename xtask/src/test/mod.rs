@@ -24,6 +24,9 @@ const BROWSER: &str = "chromium";
 /// A program whose package has the library that gives a service a wrong clock.
 pub(crate) const WRONG_CLOCK: &str = "faketime";
 
+/// The pooler that the tests put before a PostgreSQL server.
+const POOLER: &str = "pgbouncer";
+
 /// The message brokers that the tests start.
 pub(crate) const BROKERS: [&str; 2] = ["nats-server", "redis-server"];
 
@@ -74,7 +77,7 @@ fn run_chosen(arguments: &[OsString], server: &Server, interruptions: &Interrupt
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
     need(
-        &[&[BROWSER, WRONG_CLOCK], &BROKERS[..], &CHECKERS].concat(),
+        &[&[BROWSER, WRONG_CLOCK, POOLER], &BROKERS[..], &CHECKERS].concat(),
         interruptions,
     )?;
     let server = Server::start(interruptions)?;

@@ -105,7 +105,8 @@ impl Manager for SessionManager {
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<OpenError> {
         // A dead connection is noticed and replaced when its transaction begins: to ask before each use would cost a
         // round trip.
-        if session.is_reusable() {
+        // One with a server that was the primary before is not used again, though it may still answer.
+        if session.is_reusable() && session.epoch() >= self.address.epoch() {
             session.set_patience(self.limits.patience);
             Ok(())
         } else {

@@ -31,7 +31,23 @@ pub(super) async fn current(session: &Session) -> Result<u64, OpenError> {
         Some((number, known)) if known == origin => number,
         _ => begin(session, &origin).await.map_err(unreachable)?,
     };
+    unsigned(number)
+}
+
+fn unsigned(number: i64) -> Result<u64, OpenError> {
     u64::try_from(number).map_err(|_| OpenError::Unusable(format!("the epoch {number} is negative")))
+}
+
+/// The number of the last epoch that is stored, for sessions that read: they begin none. A standby does not tell its origin.
+///
+/// # Errors
+/// As [`current`].
+pub(super) async fn stored(session: &Session) -> Result<u64, OpenError> {
+    let number = last(session)
+        .await
+        .map_err(OpenError::of)?
+        .map_or(0, |(number, _)| number);
+    unsigned(number)
 }
 
 /// The database's origin; `None`: there are no books in it.

@@ -41,6 +41,25 @@ pub enum OpenError {
     Migration(String),
 }
 
+impl OpenError {
+    /// Why a statement failed without which no session can begin.
+    pub(super) fn of(error: StatementError) -> Self {
+        if error.is_of_another_session() {
+            Self::pooled(&error)
+        } else {
+            Self::Unreachable(error.message)
+        }
+    }
+
+    /// A statement has shown that transactions of one session are served by several sessions of the server.
+    pub(super) fn pooled(why: &impl std::fmt::Display) -> Self {
+        Self::Unusable(format!(
+            "connections are pooled by the transaction ({why}), and the service keeps statements and settings in its \
+             sessions; name the server itself in the URL, or let the pooler pool by the session (pool_mode = session)"
+        ))
+    }
+}
+
 /// What an error means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -81,8 +100,7 @@ impl Fault {
             "57014" => return Self::Passing,
             // object_in_use: a database that is being dropped or copied.
             "55006" => return Self::Passing,
-            // A prepared statement that vanished or exists already: something between has changed the session.
-            "26000" | "42P05" => return Self::Lost,
+            _ if OF_ANOTHER_SESSION.contains(&code) => return Self::Lost,
             // data_corrupted, index_corrupted
             "XX001" | "XX002" => return Self::Corrupt,
             _ => {}
@@ -116,6 +134,9 @@ impl Fault {
         }
     }
 }
+
+/// A prepared statement that vanished or exists already: something between has changed the session.
+const OF_ANOTHER_SESSION: [&str; 2] = ["26000", "42P05"];
 
 /// What a statement comes to.
 pub(super) type StatementResult<T> = Result<T, StatementError>;
@@ -162,6 +183,14 @@ impl StatementError {
         )
     }
 
+    /// The server was a primary, and takes nothing any more.
+    pub(super) fn read_only() -> Self {
+        Self::new(
+            Fault::Lost,
+            "the server's transactions have become read-only".to_owned(),
+        )
+    }
+
     /// Another number of rows than expected was written.
     pub(super) const fn stale() -> Self {
         Self::new(Fault::Conflict, String::new())
@@ -183,6 +212,13 @@ impl StatementError {
     /// Whether a key exists that was taken to be new.
     pub(super) fn is_unique_violation(&self) -> bool {
         self.state.as_ref() == Some(&SqlState::UNIQUE_VIOLATION)
+    }
+
+    /// Whether the server's session has not the prepared statements of this one, or has those of another: something
+    /// pools connections by the transaction.
+    fn is_of_another_session(&self) -> bool {
+        let state = self.state.as_ref().map(SqlState::code);
+        state.is_some_and(|state| OF_ANOTHER_SESSION.contains(&state))
     }
 
     /// Whether the connection was lost: a read may be tried on another one.

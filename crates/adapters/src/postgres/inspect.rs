@@ -3,9 +3,10 @@
 
 use diesel::sql_types::{BigInt, Bool, Text};
 
-use super::connect::{Address, backend};
+use super::connect::Address;
 use super::connections::SHORT;
-use super::error::OpenError;
+use super::error::{OpenError, StatementResult};
+use super::server::backend;
 use super::session::Session;
 use super::statement::statement;
 
@@ -18,25 +19,28 @@ const NAMED_TRIGGERS: i64 = 5;
 /// # Errors
 /// [`OpenError::Unusable`], and those of the connection.
 pub(super) async fn pooler(address: &Address) -> Result<(), OpenError> {
-    const REASON: &str = "connections are pooled by the transaction, and the service keeps statements and settings in \
-         its sessions; name the server itself in the URL, or let the pooler pool by the session (pool_mode = session)";
     let one = address.connect(SHORT).await?;
-    let served_by = backend(&one).await?;
+    let served_by = backend(&one).await.map_err(OpenError::of)?;
     if served_by == one.process_id() {
         return Ok(());
     }
-    // Something stands between. While another session is in a transaction, which may have taken over the process that
-    // served the first, the first must still be served by that.
+    // Something stands between. Whatever fails from here on fails in sessions that are not their own.
     let other = address.connect(SHORT).await?;
-    other.begin("BEGIN").await.map_err(unreachable)?;
-    backend(&other).await?;
-    let still_served_by = backend(&one).await;
-    other.roll_back().await.map_err(unreachable)?;
-    if still_served_by? == served_by && backend(&other).await? != served_by {
-        Ok(())
-    } else {
-        Err(OpenError::Unusable(REASON.to_owned()))
+    match are_apart(&one, served_by, &other).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::pooled(&"two sessions are served by one process")),
+        Err(why) => Err(OpenError::pooled(&why)),
     }
+}
+
+/// Whether each of two sessions has a process of its own. While the other is in a transaction, which may have taken over
+/// the process that served the first, the first must still be served by that.
+async fn are_apart(one: &Session, served_by: i32, other: &Session) -> StatementResult<bool> {
+    other.begin("BEGIN").await?;
+    let other_served_by = backend(other).await?;
+    let still_served_by = backend(one).await;
+    other.roll_back().await?;
+    Ok(still_served_by? == served_by && other_served_by != served_by)
 }
 
 /// Refuses tables whose triggers are switched off: they keep the balances, and what must never be altered.

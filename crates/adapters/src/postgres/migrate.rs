@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -23,24 +23,27 @@ const LOCK: &str = "SELECT pg_advisory_lock(x'4541524d4d494752'::bigint)";
 type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
 
 /// The names of the missing migrations. Changes nothing, even where there is no schema at all.
-pub(super) async fn pending(session: Session) -> Result<Vec<String>, OpenError> {
-    // Diesel creates its own table when it is asked for the applied migrations, so that is only asked if there is one.
+pub(super) async fn pending(session: &Session) -> Result<Vec<String>, OpenError> {
+    // By hand: asked for the applied migrations, Diesel would create its own table, which takes the right to do so even
+    // where there is one.
     const HAS_TABLE: &str = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
     let has_table: Vec<bool> = statement::<Bool>(HAS_TABLE)
-        .rows(&session)
+        .rows(session)
         .await
-        .map_err(|why| OpenError::Unreachable(why.to_string()))?;
+        .map_err(OpenError::of)?;
     if has_table != [true] {
         return names(&known()?);
     }
-    blocking(session, |connection| names(&missing(connection)?)).await
+    let applied: Vec<String> = statement::<Text>(APPLIED).rows(session).await.map_err(OpenError::of)?;
+    names(&missing(applied.into_iter().map(MigrationVersion::from).collect())?)
 }
 
 /// Runs the missing migrations, and returns their names.
 pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
     blocking(session, |connection| {
         connection.batch_execute(LOCK).map_err(failed)?;
-        let missing = missing(connection)?;
+        let missing = missing(connection.applied_migrations().map_err(failed)?)?;
         connection.run_migrations(&missing).map_err(failed)?;
         names(&missing)
     })
@@ -64,9 +67,8 @@ fn known() -> Result<Migrations, OpenError> {
     MIGRATIONS.migrations().map_err(failed)
 }
 
-/// The migrations that this program has and the database lacks, in order.
-fn missing(connection: &mut Blocking) -> Result<Migrations, OpenError> {
-    let applied = connection.applied_migrations().map_err(failed)?;
+/// The migrations that this program has and are not applied, in order.
+fn missing(applied: Vec<MigrationVersion<'static>>) -> Result<Migrations, OpenError> {
     let known = known()?;
     let versions: BTreeSet<MigrationVersion<'_>> = known.iter().map(|migration| migration.name().version()).collect();
     let newer: Vec<String> = applied

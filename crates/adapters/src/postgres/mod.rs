@@ -17,7 +17,7 @@
 //! converts rows into records, and `statement` is SQL by hand, where the query builder can't say it.
 //!
 //! Connections are encrypted as the URL says (`connect`), and have bounds in time (`session`, `connections`). With each it
-//! is found out which history the database tells (`epochs`).
+//! it is found out what the server is (`server`), and which history the database tells (`epochs`).
 
 mod access_keys;
 mod access_log;
@@ -36,6 +36,7 @@ mod numbering;
 mod read;
 mod rows;
 mod schema;
+mod server;
 mod session;
 mod statement;
 mod step;

@@ -81,6 +81,7 @@ impl SqliteStore {
                 return open(address, WriterBounds::default(), readers, Opening::ToRead);
             }
             up_to_date(&address)?;
+            let address = address.to_read();
             Ok(Self {
                 readers: Arc::new(ReaderPools::open(&address, readers, None)?),
                 writer: None,
@@ -219,7 +220,7 @@ fn up_to_date(address: &Address) -> Result<(), OpenError> {
 fn pending(address: &Address) -> Result<Vec<String>, OpenError> {
     if address.exists() {
         address.inspect(Purpose::Read)?;
-        let mut connection = address.open_plain()?;
+        let mut connection = address.to_read().open_plain()?;
         migrations::pending(&mut connection)
     } else {
         migrations::all()

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use xtask::{Failure, Interruptions};
 
+use crate::process::proc;
+
 /// How often a running program is polled.
 const POLL: Duration = Duration::from_millis(5);
 
@@ -40,6 +42,19 @@ impl Programs {
             errors,
             interruptions: self.interruptions.clone(),
         })
+    }
+
+    /// Runs a program to its end, and returns the most memory that it had, in bytes, as far as it was looked at.
+    pub(crate) fn watch(&self, name: &str, command: &mut Command, limit: Duration) -> Result<u64, Failure> {
+        let mut running = self.start(name, command)?;
+        let (started, mut most) = (Instant::now(), 0);
+        while running.ended()?.is_none() && started.elapsed() < limit {
+            // It may end meanwhile.
+            most = most.max(proc::memory(running.pid()).map_or(0, |memory| memory.peak));
+            self.pause(POLL)?;
+        }
+        running.succeed(Duration::ZERO)?;
+        Ok(most)
     }
 
     /// Runs a program to its end and returns its standard output.
@@ -158,6 +173,18 @@ mod tests {
                 .run("echo", &mut shell("echo seven"), LONG)
                 .expect("it succeeds");
             assert_eq!(printed, "seven\n");
+        });
+    }
+
+    #[test]
+    fn the_memory_of_a_program_is_watched_to_its_end() {
+        with_programs(|programs| {
+            let most = programs.watch("sleep", &mut shell("sleep 0.1"), LONG).expect("it ends");
+            assert!(most > 0);
+            let failing = programs.watch("failing", &mut shell("sleep 0.1; exit 3"), LONG);
+            assert!(failing.expect_err("it fails").to_string().contains("failing"));
+            let slow = programs.watch("slow", &mut shell("exec sleep 600"), Duration::ZERO);
+            assert!(slow.expect_err("too slow").to_string().contains("did not end"));
         });
     }
 

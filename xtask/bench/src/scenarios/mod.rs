@@ -12,6 +12,7 @@ mod reads;
 mod slow_disk;
 mod streams;
 mod subscribers;
+mod verify;
 
 use xtask::Failure;
 
@@ -35,5 +36,6 @@ pub(crate) fn run(bench: &Bench, scenario: Scenario) -> Result<Vec<Section>, Fai
         Scenario::Curves => Ok(vec![curves::run(bench)?, backlog::run(bench)?]),
         Scenario::Growth => growth::run(bench).map(one),
         Scenario::Holds => holds::run(bench).map(one),
+        Scenario::Verify => verify::run(bench).map(one),
     }
 }

@@ -9,15 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use diesel::sql_types::{Bool, Integer, Text};
 use earmark_application::{Clock, StoreError};
 use tokio::runtime::Handle;
 use tokio_postgres::{CancelToken, Config, NoTls};
 
 use super::epochs;
 use super::error::OpenError;
+use super::server::{self, Access};
 use super::session::{Cancel, Session, SessionLimits, at_most};
-use super::statement::statement;
 use password::Passwords;
 use socket::Endpoint;
 use tls::{Stream, Tls};
@@ -55,11 +54,21 @@ pub(super) fn no_free_connection() -> StoreError {
     StoreError::Unavailable(format!("no connection became free within {seconds} seconds"))
 }
 
+/// What is looked for at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A database.
+    Database,
+    /// The books in it.
+    Books,
+}
+
 /// A database's address, and how sessions with it are made. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Address(Arc<Parts>);
 
 struct Parts {
+    access: Access,
     config: Config,
     tls: Tls,
     passwords: Passwords,
@@ -78,12 +87,13 @@ impl Address {
     ///
     /// # Errors
     /// [`OpenError::Url`].
-    pub(super) fn parse(url: &str, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+    pub(super) fn parse(url: &str, access: Access, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (mut config, tls) = url::read(url)?;
         if config.get_application_name().is_none() {
             config.application_name(APPLICATION_NAME);
         }
         Ok(Self(Arc::new(Parts {
+            access,
             endpoints: Endpoint::all(&config),
             tls: Tls::new(&tls)?,
             passwords: Passwords::of_environment(),
@@ -105,15 +115,12 @@ impl Address {
         self.0.epoch.load(Ordering::Acquire)
     }
 
-    /// Starts a session with the books, in their present epoch.
+    /// Starts a session with the books, in their present epoch, with the first host that has them.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub(super) async fn connect_to_books(&self, limits: SessionLimits) -> Result<Session, OpenError> {
-        let session = self.connect(limits).await?;
-        let epoch = epochs::current(&session).await?;
-        self.0.epoch.fetch_max(epoch, Ordering::AcqRel);
-        Ok(session.in_epoch(epoch))
+        self.connect_for(Purpose::Books, limits).await
     }
 
     /// Starts a session, with the first host that has a primary. It does not look for books: there may be none.
@@ -121,8 +128,12 @@ impl Address {
     /// # Errors
     /// [`OpenError::Unreachable`] or [`OpenError::Unusable`], with each host, its port, and why.
     pub(super) async fn connect(&self, limits: SessionLimits) -> Result<Session, OpenError> {
+        self.connect_for(Purpose::Database, limits).await
+    }
+
+    async fn connect_for(&self, purpose: Purpose, limits: SessionLimits) -> Result<Session, OpenError> {
         let address = self.clone();
-        let making = async move { address.connect_here(limits).await };
+        let making = async move { address.connect_here(purpose, limits).await };
         match &self.0.runtime {
             Some(runtime) => runtime
                 .spawn(making)
@@ -133,7 +144,7 @@ impl Address {
     }
 
     /// The same, on the current runtime.
-    async fn connect_here(&self, limits: SessionLimits) -> Result<Session, OpenError> {
+    async fn connect_here(&self, purpose: Purpose, limits: SessionLimits) -> Result<Session, OpenError> {
         let endpoints = &self.0.endpoints;
         let first = self.0.last_good.load(Ordering::Relaxed);
         let mut unusable = false;
@@ -144,7 +155,7 @@ impl Address {
             // because it is large (encryption is a part of it): whatever may have to connect would be as large, and
             // every transaction may.
             let time = self.time_of_one();
-            let made = at_most(self.clock(), time, Box::pin(self.connect_to(number, limits))).await;
+            let made = at_most(self.clock(), time, Box::pin(self.connect_to(number, purpose, limits))).await;
             reasons.push(match made {
                 Some(Ok(session)) => {
                     self.0.last_good.store(number, Ordering::Relaxed);
@@ -174,7 +185,7 @@ impl Address {
         self.0.config.get_connect_timeout().map_or(share, |time| *time)
     }
 
-    async fn connect_to(&self, number: usize, limits: SessionLimits) -> Result<Session, OpenError> {
+    async fn connect_to(&self, number: usize, purpose: Purpose, limits: SessionLimits) -> Result<Session, OpenError> {
         let parts = &self.0;
         let stream = self.stream_to(number).await.map_err(unreachable)?;
         let config = self.config_at(number);
@@ -186,10 +197,31 @@ impl Address {
             self.cancel_at(number),
         );
         let session = session.await.map_err(unreachable)?;
-        let settings = format!("{SESSION_SETTINGS}; {}", limits.settings());
+        let settings = format!("{SESSION_SETTINGS}; {}; {}", limits.settings(), parts.access.settings());
         session.set(&settings).await.map_err(unreachable)?;
-        check_server(&session).await?;
-        Ok(session)
+        server::check(&session, parts.access).await?;
+        match purpose {
+            Purpose::Database => Ok(session),
+            Purpose::Books => self.find_epoch(session).await,
+        }
+    }
+
+    /// Finds out which epoch the books of a session are in. One that is older than any that was seen is that of a server
+    /// which was the primary before: what it takes would be lost.
+    async fn find_epoch(&self, session: Session) -> Result<Session, OpenError> {
+        let parts = &self.0;
+        let epoch = match parts.access {
+            Access::Write => epochs::current(&session).await?,
+            Access::Read => epochs::stored(&session).await?,
+        };
+        let seen = parts.epoch.fetch_max(epoch, Ordering::AcqRel);
+        if epoch != 0 && epoch < seen {
+            return Err(OpenError::Unusable(format!(
+                "it tells the history of epoch {epoch}, and another server has told that of {seen}: it was the primary \
+                 before. If it is to be the primary again, restart the service"
+            )));
+        }
+        Ok(session.in_epoch(epoch))
     }
 
     async fn stream_to(&self, number: usize) -> std::io::Result<Stream> {
@@ -253,53 +285,6 @@ fn unreachable(why: impl std::fmt::Display) -> OpenError {
     OpenError::Unreachable(why.to_string())
 }
 
-/// Checks that the service can work in this session at all.
-async fn check_server(session: &Session) -> Result<(), OpenError> {
-    const FACTS: &str = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', \
-         current_setting('server_encoding'), current_setting('session_replication_role')";
-    let facts: Vec<(bool, bool, String, String)> = statement::<(Bool, Bool, Text, Text)>(FACTS)
-        .rows(session)
-        .await
-        .map_err(unreachable)?;
-    let Some((in_recovery, read_only, encoding, role)) = facts.into_iter().next() else {
-        return Err(OpenError::Unreachable("the server does not say what it is".to_owned()));
-    };
-    let reason = if in_recovery {
-        "it is a standby; name the primary in the URL, or all hosts, separated by commas".to_owned()
-    } else if read_only {
-        "its transactions are read-only; set default_transaction_read_only to off for this user and database".to_owned()
-    } else if encoding != "UTF8" {
-        format!(
-            "its encoding is {encoding}; names and searches need UTF8: \
-             create another one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
-        )
-    } else if role != "origin" {
-        format!(
-            "session_replication_role is {role}, which switches the triggers off that keep the balances; \
-             set it to origin for this user and database"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(OpenError::Unusable(reason))
-}
-
-/// Whether something that pools connections stands between this program and the server: the process that serves a
-/// session is not the one that it was told of.
-///
-/// # Errors
-/// Those of the connection.
-pub(super) async fn backend(session: &Session) -> Result<i32, OpenError> {
-    let found: Vec<i32> = statement::<Integer>("SELECT pg_backend_pid()")
-        .rows(session)
-        .await
-        .map_err(unreachable)?;
-    found
-        .into_iter()
-        .next()
-        .ok_or_else(|| OpenError::Unreachable("the server does not say which process serves a session".to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::future;
@@ -327,7 +312,7 @@ mod tests {
     }
 
     fn parse(url: &str) -> Result<Address, OpenError> {
-        Address::parse(url, Arc::new(Hurried))
+        Address::parse(url, Access::Write, Arc::new(Hurried))
     }
 
     #[test]

@@ -139,7 +139,10 @@ impl SharedConnection {
 
     async fn get_or_connect(&self) -> Result<Arc<Session>, StoreError> {
         let mut kept = self.connection.lock().await;
-        if let Some(connection) = &*kept {
+        // One with a server that was the primary before may still answer, with what was true then.
+        if let Some(connection) = &*kept
+            && connection.epoch() >= self.address.epoch()
+        {
             return Ok(Arc::clone(connection));
         }
         let made = self.address.connect_to_books(SHORT).await;

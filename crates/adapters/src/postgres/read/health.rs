@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use earmark_application::{Health, StoreError};
 
 use crate::postgres::error::store_error;
-use crate::postgres::statement::statement;
+use crate::postgres::server::check_writable;
 use crate::postgres::store::PostgresStore;
 
 #[async_trait]
@@ -14,9 +14,9 @@ impl Health for PostgresStore {
         let mut left = self.probes().max_size();
         loop {
             let session = self.probes().get().await?;
-            match statement::<()>("SELECT").execute(&session).await {
+            match check_writable(&session).await {
                 Err(error) if left > 0 && error.is_lost() => left -= 1,
-                answer => return answer.map(|_| ()).map_err(store_error),
+                answer => return answer.map_err(store_error),
             }
         }
     }

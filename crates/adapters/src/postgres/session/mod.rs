@@ -288,6 +288,12 @@ impl Session {
         Ok(())
     }
 
+    /// Ends it though it answers: its server is not the one any more that the service works on.
+    pub(super) fn give_up(&self) {
+        self.state.lost.store(true, Ordering::Release);
+        self.end();
+    }
+
     /// From now on nothing is sent any more.
     fn end(&self) {
         self.state.ended.store(true, Ordering::Release);

@@ -31,6 +31,7 @@ use super::inspect;
 use super::lookups::lookup::{ByKey, Lookup, look_up};
 use super::lookups::{Lookups, SharedLookups};
 use super::migrate;
+use super::server::Access;
 use super::session::Session;
 pub(super) use inbox::processed;
 pub(super) use load::dispatches_of;
@@ -112,15 +113,36 @@ impl PostgresStore {
         }
         let session = store.address.connect_to_books(SHORT).await?;
         inspect::triggers(&session).await?;
-        let has_index = inspect::has_search_index(&session).await?;
+        store.look_for_search_index(&session).await?;
+        Ok(store)
+    }
+
+    /// Opens the database to read it: on a standby, too, and with no right but to read its tables. Nothing is written.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a schema that is not up to date is one.
+    pub async fn open_to_read(url: &str, connections: usize, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let store = Self::connect_to_read(url, connections, clock)?;
+        inspect::pooler(&store.address).await?;
+        let pending = store.pending_migrations().await?;
+        if !pending.is_empty() {
+            return Err(OpenError::Pending(pending));
+        }
+        let session = store.address.connect_to_books(SHORT).await?;
+        store.look_for_search_index(&session).await?;
+        Ok(store)
+    }
+
+    async fn look_for_search_index(&self, session: &Session) -> Result<(), OpenError> {
+        let has_index = inspect::has_search_index(session).await?;
         if !has_index {
             tracing::warn!(
                 "searches for products walk through all of them: there is no index. \
                  Create the extension pg_trgm, and the index as the schema's first migration has it"
             );
         }
-        store.search_index.store(has_index, Ordering::Relaxed);
-        Ok(store)
+        self.search_index.store(has_index, Ordering::Relaxed);
+        Ok(())
     }
 
     /// A store that has not yet checked whether there is a database, and which schema it has: to migrate it.
@@ -128,10 +150,22 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError::Url`] or [`OpenError::NoConnections`].
     pub fn connect(url: &str, connections: usize, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::unopened(url, Access::Write, connections, clock)
+    }
+
+    /// The same, to look at the schema of a database that may be a standby, or that may only be read.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_to_read(url: &str, connections: usize, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::unopened(url, Access::Read, connections, clock)
+    }
+
+    fn unopened(url: &str, access: Access, connections: usize, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         if connections == 0 {
             return Err(OpenError::NoConnections);
         }
-        let address = Address::parse(url, Arc::clone(&clock))?;
+        let address = Address::parse(url, access, Arc::clone(&clock))?;
         let shares = Shares::of(connections);
         Ok(Self {
             connections: Connections::new(&address, shares)?,
@@ -163,7 +197,7 @@ impl PostgresStore {
     /// # Errors
     /// [`OpenError`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, OpenError> {
-        migrate::pending(self.address.connect(UNBOUNDED).await?).await
+        migrate::pending(&self.address.connect(UNBOUNDED).await?).await
     }
 
     /// The sessions for commands.

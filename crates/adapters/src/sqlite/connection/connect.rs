@@ -12,7 +12,8 @@ use diesel::{Connection, RunQueryDsl, SqliteConnection};
 use super::super::builder::contains_in_any_case_utils;
 use super::super::error::OpenError;
 use super::super::file::{
-    APPLICATION_ID, DatabaseStart, FileConnection, FileGuard, bind, check_log, check_writable, create, hold, log_of,
+    APPLICATION_ID, DatabaseStart, FileConnection, FileGuard, bind, check_log, check_writable, create, hold,
+    log_index_of, log_of,
 };
 use super::super::statement::statement;
 
@@ -44,64 +45,86 @@ pub(in crate::sqlite) enum Purpose {
 
 /// Where the file is.
 #[derive(Debug, Clone)]
-pub(in crate::sqlite) struct Address(PathBuf);
+pub(in crate::sqlite) struct Address {
+    path: PathBuf,
+    /// Whether the index of the log is made in memory: there is none, and none can be made. So no other program has the
+    /// file open, and no lock is needed.
+    index_in_memory: bool,
+}
 
 impl Address {
     pub(in crate::sqlite) fn new(path: &Path) -> Result<Self, OpenError> {
         if path.to_str().is_none() {
             return Err(OpenError::Path(path.to_owned()));
         }
-        Ok(Self(match std::path::absolute(path) {
-            Ok(absolute) => absolute,
-            Err(why) => return Err(unreachable(path, &why)),
-        }))
+        let path = std::path::absolute(path).map_err(|why| unreachable(path, &why))?;
+        Ok(Self {
+            path,
+            index_in_memory: false,
+        })
+    }
+
+    /// The same file, to be read. Where nothing can be written, its log may lie there without an index, which SQLite would
+    /// make: a copy on another medium is so.
+    pub(in crate::sqlite) fn to_read(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            index_in_memory: check_writable(&self.path).is_err()
+                && log_of(&self.path).exists()
+                && !log_index_of(&self.path).exists(),
+        }
+    }
+
+    /// Whether another program has opened the file since it was found that none has.
+    pub(super) fn was_opened_meanwhile(&self) -> bool {
+        self.index_in_memory && log_index_of(&self.path).exists()
     }
 
     /// Whether there is a file at all.
     pub(in crate::sqlite) fn exists(&self) -> bool {
-        self.0.exists()
+        self.path.exists()
     }
 
     pub(in crate::sqlite) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     pub(in crate::sqlite) fn as_str(&self) -> &str {
-        self.0.to_str().expect("the path was checked to be UTF-8")
+        self.path.to_str().expect("the path was checked to be UTF-8")
     }
 
     /// Checks that the file, if there is one, is a database of Earmark that lies beside its own log, and that it can be
     /// used for a purpose. Answers whether it has a log.
     pub(in crate::sqlite) fn inspect(&self, purpose: Purpose) -> Result<bool, OpenError> {
-        let diagnose = |why: io::Error| diagnose(&self.0, purpose, &why);
+        let diagnose = |why: io::Error| diagnose(&self.path, purpose, &why);
         if purpose == Purpose::Write {
-            check_writable(&self.0).map_err(diagnose)?;
+            check_writable(&self.path).map_err(diagnose)?;
         }
-        if self.0.is_dir() {
-            return Err(OpenError::IsFolder(self.0.clone()));
+        if self.path.is_dir() {
+            return Err(OpenError::IsFolder(self.path.clone()));
         }
-        if !self.0.try_exists().map_err(diagnose)? {
+        if !self.path.try_exists().map_err(diagnose)? {
             return Ok(false);
         }
-        let file = hold(&self.0).map_err(diagnose)?;
+        let file = hold(&self.path).map_err(diagnose)?;
         let start = DatabaseStart::read(&file).map_err(diagnose)?;
         let has_log = match start {
             DatabaseStart::Empty => false,
-            DatabaseStart::Foreign => return Err(OpenError::NotADatabase(self.0.clone())),
+            DatabaseStart::Foreign => return Err(OpenError::NotADatabase(self.path.clone())),
             DatabaseStart::Header(header) => {
                 if header.schema_version != 0 && header.application_id != APPLICATION_ID {
-                    return Err(OpenError::NotOurs(self.0.clone()));
+                    return Err(OpenError::NotOurs(self.path.clone()));
                 }
                 header.has_log
             }
         };
-        check_log(&self.0, &file)?;
+        check_log(&self.path, &file)?;
         Ok(has_log)
     }
 
     /// A connection that writes, with a write-ahead log. Makes the file if it is not there.
     pub(in crate::sqlite) fn open_writer(&self) -> Result<FileConnection, OpenError> {
-        let made = create(&self.0).map_err(|why| diagnose(&self.0, Purpose::Write, &why))?;
+        let made = create(&self.path).map_err(|why| diagnose(&self.path, Purpose::Write, &why))?;
         let connection = self.open_writer_again();
         // It must not be closed before the connection holds it.
         drop(made);
@@ -111,7 +134,7 @@ impl Address {
     /// The same, on a file that is there.
     pub(in crate::sqlite) fn open_writer_again(&self) -> Result<FileConnection, OpenError> {
         let mut connection = self.open_plain()?;
-        let unreachable = |why| unreachable(&self.0, &why);
+        let unreachable = |why| unreachable(&self.path, &why);
         // By hand, as every PRAGMA: the builder has none.
         let mode = |connection: &mut SqliteConnection, pragma| statement::<Text>(pragma).get_result(connection);
         let before: String = mode(&mut connection, "PRAGMA journal_mode").map_err(unreachable)?;
@@ -124,7 +147,7 @@ impl Address {
         let mode: String = mode(&mut connection, "PRAGMA journal_mode = WAL").map_err(unreachable)?;
         if mode != "wal" {
             return Err(OpenError::NoWriteAheadLog {
-                path: self.0.clone(),
+                path: self.path.clone(),
                 mode,
             });
         }
@@ -138,14 +161,14 @@ impl Address {
     /// Binds the file to its log, and begins to guard both.
     pub(in crate::sqlite) fn guard(&self, connection: &mut FileConnection) -> Result<Arc<FileGuard>, OpenError> {
         let file = Arc::clone(connection.file());
-        bind(connection, &self.0, &file)?;
+        bind(connection, &self.path, &file)?;
         connection.unbind_at_the_end();
-        Ok(Arc::new(FileGuard::new(&self.0, &file, connection)?))
+        Ok(Arc::new(FileGuard::new(&self.path, &file, connection)?))
     }
 
     /// The file, which exists, to be kept as long as a connection to it.
     pub(super) fn hold(&self) -> Result<Arc<File>, OpenError> {
-        hold(&self.0).map_err(|why| diagnose(&self.0, Purpose::Read, &why))
+        hold(&self.path).map_err(|why| diagnose(&self.path, Purpose::Read, &why))
     }
 
     /// A connection that reads.
@@ -159,20 +182,26 @@ impl Address {
                     text.to_lowercase().contains(&folded)
                 })
             })
-            .map_err(|why| unreachable(&self.0, &why))?;
+            .map_err(|why| unreachable(&self.path, &why))?;
         Ok(connection)
     }
 
     /// A connection that leaves the file as it is.
     pub(in crate::sqlite) fn open_plain(&self) -> Result<FileConnection, OpenError> {
         let file = self.hold()?;
-        Ok(FileConnection::new(self.establish()?, self.0.clone(), file))
+        Ok(FileConnection::new(self.establish()?, self.path.clone(), file))
     }
 
     /// A connection to the file, which is not created.
     fn establish(&self) -> Result<SqliteConnection, OpenError> {
-        let diagnose = |why: &dyn std::fmt::Display| diagnose_connection(&self.0, why);
+        let diagnose = |why: &dyn std::fmt::Display| diagnose_connection(&self.path, why);
         let mut connection = SqliteConnection::establish(&self.uri()).map_err(|why| diagnose(&why))?;
+        if self.index_in_memory {
+            // The connection shares its log with no other: so SQLite keeps the index to itself.
+            connection
+                .batch_execute("PRAGMA locking_mode = EXCLUSIVE")
+                .map_err(|why| diagnose(&why))?;
+        }
         connection.batch_execute(BUSY_TIMEOUT).map_err(|why| diagnose(&why))?;
         // SQLite looks at the file with the first question.
         statement::<BigInt>("PRAGMA schema_version")
@@ -188,7 +217,11 @@ impl Address {
             .replace('%', "%25")
             .replace('?', "%3f")
             .replace('#', "%23");
-        format!("file:{escaped}?mode=rw")
+        match self.index_in_memory {
+            // It could lock nothing exclusively on a file that it can't write.
+            true => format!("file:{escaped}?mode=ro&vfs=unix-none"),
+            false => format!("file:{escaped}?mode=rw"),
+        }
     }
 }
 

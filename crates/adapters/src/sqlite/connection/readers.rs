@@ -70,6 +70,7 @@ pub(in crate::sqlite) struct Readers {
     threads: Vec<JoinHandle<()>>,
     /// `None`: nothing is written to the file.
     guard: Option<Arc<FileGuard>>,
+    address: Address,
 }
 
 impl Readers {
@@ -94,6 +95,7 @@ impl Readers {
             jobs: Some(jobs),
             threads,
             guard: guard.cloned(),
+            address: address.clone(),
         })
     }
 
@@ -133,6 +135,9 @@ impl Readers {
     {
         if let Some(guard) = &self.guard {
             guard.sound()?;
+        } else if self.address.was_opened_meanwhile() {
+            let why = "another program has opened the SQLite file meanwhile, which this one reads without locks";
+            return Err(StoreError::Unavailable(why.to_owned()));
         }
         let (reply, result) = oneshot::channel::<Result<Result<T, StoreError>, Box<dyn Any + Send>>>();
         let job: Job = Box::new(move |connection| {

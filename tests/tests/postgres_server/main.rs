@@ -1,4 +1,10 @@
-//! What only a PostgreSQL server of one's own can show: encryption, a standby, a commit that the standby never gets.
+//! What only a PostgreSQL server of one's own can show: encryption, a commit that the standby never gets; a standby that
+//! becomes the primary (`failover`), a pooler before the server (`pooler`), and reading where nothing can be written
+//! (`reading`).
+
+mod failover;
+mod pooler;
+mod reading;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
