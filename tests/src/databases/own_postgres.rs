@@ -136,10 +136,12 @@ impl OwnPostgres {
     /// As [`start`](Self::start).
     pub async fn launch_behind(&self, primary: &Self) {
         self.write("standby.signal", "");
-        self.configure(&format!(
-            "primary_conninfo = 'host=127.0.0.1 port={} user={USER}'",
+        // The file that takes precedence, which a standby has from its beginning.
+        let primary = format!(
+            "primary_conninfo = 'host=127.0.0.1 port={} user={USER}'\n",
             primary.port
-        ));
+        );
+        self.write("postgresql.auto.conf", &primary);
         self.launch().await;
     }
 

@@ -8,9 +8,12 @@ use earmark_tests::service::{Desk, RawConnection, at_the_desk};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-/// The most memory that the service may have, in KiB, with 64 clients that read nothing: two megabytes and a half for
-/// each, which hold its lines and their answers, several times as long.
-const MOST_MEMORY: u64 = 160 * 1024;
+/// The most memory that the service may have, in KiB, with 64 clients that read nothing: some twenty megabytes of its own,
+/// thirty-two of pages of the database, and a megabyte for each, which holds its lines and their answers.
+const MOST_MEMORY: u64 = 128 * 1024;
+
+/// How many clients read nothing. There are as many bulk streams, so that of twice as many half are refused.
+const DEAF: usize = 64;
 
 /// How long the median of some requests takes, one after the other: a busy machine may delay a single one.
 async fn median_of(desk: &Desk, requests: usize) -> Duration {
@@ -95,7 +98,8 @@ async fn never_reading(desk: &Desk, clients: usize) -> Vec<tokio::task::JoinHand
 
 async fn clients_that_read_nothing_take_bounded_memory_and_are_disconnected(desk: Desk) {
     desk.buy("B1", "LAMP", 1_000_000_000).await;
-    let senders = never_reading(&desk, 64).await;
+    // The later half is told that there are too many, which it does not read either.
+    let senders = never_reading(&desk, 2 * DEAF).await;
     let mut most = 0;
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(25) {
@@ -115,7 +119,22 @@ async fn clients_that_read_nothing_take_bounded_memory_and_are_disconnected(desk
     assert_eq!(desk.bulk(&[line]).await[0]["status"], 201);
 }
 
-async fn event_streams_that_nobody_reads_end_and_make_room_and_do_not_delay_a_drain(mut desk: Desk) {
+async fn bulk_clients_that_read_nothing_do_not_delay_a_drain(mut desk: Desk) {
+    desk.buy("B1", "LAMP", 1_000_000_000).await;
+    let senders = never_reading(&desk, DEAF).await;
+    // Until they stand still.
+    sleep(Duration::from_secs(10)).await;
+    let began = Instant::now();
+    desk.service.terminate();
+    assert_eq!(desk.service.ended().await.code(), Some(0), "{}", desk.service.log());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(12), "the drain took {took:?}");
+    for sender in senders {
+        sender.abort();
+    }
+}
+
+async fn event_streams_that_nobody_reads_keep_no_listener_out_and_do_not_delay_a_drain(mut desk: Desk) {
     let lines: Vec<Value> = (0..4_000)
         .map(|at| json!({"create_batch": {"reference": format!("B{at}"), "sku": format!("S{at}"), "quantity": 1}}))
         .collect();
@@ -130,33 +149,22 @@ async fn event_streams_that_nobody_reads_end_and_make_room_and_do_not_delay_a_dr
             .await;
         asleep.push(connection);
     }
+    // One that reads gets in beside them, and hears what happens.
     let opened = Instant::now();
-    let open = async || {
-        let mut connection = desk.raw().await;
-        connection
-            .send("GET /v1/events/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            .await;
-        connection.head().await.status
-    };
-    while open().await != 200 {
-        assert!(opened.elapsed() < Duration::from_secs(55), "their places are not free");
-        sleep(Duration::from_secs(1)).await;
-    }
-    let mut again = Vec::new();
-    for _ in 0..8 {
-        let mut connection = RawConnection::open_asleep(desk.service.address()).await;
-        connection
-            .send("GET /v1/events/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
-            .await;
-        again.push(connection);
-    }
-    sleep(Duration::from_secs(1)).await;
+    let mut listening = desk.raw().await;
+    listening
+        .send("GET /v1/events/stream?after=now HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await;
+    assert_eq!(listening.head().await.status, 200);
+    desk.buy("B-heard", "HEARD", 1).await;
+    while !listening.next_line().await.is_some_and(|line| line.contains("B-heard")) {}
+    assert!(opened.elapsed() < Duration::from_secs(5), "{:?}", opened.elapsed());
     let began = Instant::now();
     desk.service.terminate();
     assert_eq!(desk.service.ended().await.code(), Some(0), "{}", desk.service.log());
     let took = began.elapsed();
     assert!(took < Duration::from_secs(12), "the drain took {took:?}");
-    drop((asleep, again));
+    drop((asleep, listening));
 }
 
 /// Expands cases on one database: they are about connections.
@@ -177,5 +185,6 @@ on_one_database! {
     streams_of_nothing_do_not_keep_others_waiting,
     a_stream_of_blank_lines_ends_with_a_problem,
     clients_that_read_nothing_take_bounded_memory_and_are_disconnected,
-    event_streams_that_nobody_reads_end_and_make_room_and_do_not_delay_a_drain,
+    bulk_clients_that_read_nothing_do_not_delay_a_drain,
+    event_streams_that_nobody_reads_keep_no_listener_out_and_do_not_delay_a_drain,
 }

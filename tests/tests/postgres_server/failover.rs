@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::sql_types::BigInt;
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
-use earmark_tests::databases::OwnPostgres;
+use earmark_tests::databases::{Database, OwnPostgres};
 use earmark_tests::service::{Client, Service, earmark, signal, until};
 use reqwest::Method;
 use serde_json::json;
@@ -186,16 +186,28 @@ async fn a_primary_that_is_made_read_only_is_left_for_the_new_one() {
         (product.status == 200 && product.json()["available"] == now).then_some(())
     })
     .await;
+}
 
-    // The old primary comes back as a standby, and the service goes on.
-    first.stop().await;
-    let conf = std::fs::read_to_string(first.data().join("postgresql.conf")).expect("it is there");
-    first.write(
-        "postgresql.conf",
-        &conf.replace("default_transaction_read_only = on", ""),
-    );
-    first.launch_behind(&second).await;
-    until_stored(&writer, "behind").await;
-    until_followed(&second, &first).await;
-    drop(earmark(&both(&first, &second), &["verify"]).await.succeeded());
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_service_goes_along_when_two_servers_change_their_parts_and_back() {
+    let first = OwnPostgres::start().await;
+    drop(open(&first.url()).await.expect("it opens"));
+    let second = first.standby().await;
+    let service = Service::start(&both(&first, &second)).await;
+    let client = service.client();
+    client.buy("B1", "LAMP", 1_000).await;
+    let (mut primary, mut standby) = (&first, &second);
+    for round in ["there", "back"] {
+        until_stored(&client, &format!("before-{round}")).await;
+        primary.stop().await;
+        standby.promote().await;
+        until_stored(&client, round).await;
+        // The demoted one is refused as a standby. That it is asked first harms nobody.
+        primary.launch_behind(standby).await;
+        until_stored(&client, &format!("after-{round}")).await;
+        until_followed(standby, primary).await;
+        (primary, standby) = (standby, primary);
+    }
+    assert_eq!(available(&client).await, 994);
+    drop(earmark(&both(&second, &first), &["verify"]).await.succeeded());
 }

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use earmark_application::Health;
-use earmark_tests::databases::{OwnPostgres, free_port};
+use earmark_tests::databases::{Database, OwnPostgres, free_port};
 use earmark_tests::service::{Service, earmark, until};
 use tempfile::TempDir;
 
