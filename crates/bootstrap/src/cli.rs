@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::commands::client::batch::BatchArgs;
+use crate::commands::client::order::OrderArgs;
+use crate::commands::client::product::ProductArgs;
 use crate::commands::export::ExportArgs;
 use crate::commands::import::ImportArgs;
 use crate::commands::keys::KeysCommand;
 use crate::commands::put_aside::events::EventsCommand;
 use crate::commands::put_aside::messages::MessagesCommand;
+use crate::failure::Failure;
 use crate::settings::{Flag, Layers};
 
 /// Earmark promises orders against stock, in the warehouse and on its way, and never promises the same unit twice.
@@ -27,10 +31,9 @@ variables (EARMARK__SECTION__KEY, as in EARMARK__STORE__URL), then flags. `earma
 
 Examples:
   earmark demo                                      try the service on demo data
-  earmark                                           run the service
   earmark --store postgres://shop@localhost/shop    run the service on PostgreSQL
   earmark import batches batches.csv.gz             read stock from a file
-  earmark export allocations > allocations.csv      write every allocation as a table
+  earmark --to https://stock.example order show 7   ask a running service
 
 Exit codes: 0 success; 1 a failure, or a check found a fault; 2 the command line or a setting is wrong."
 )]
@@ -38,17 +41,25 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
 
+    /// The running service that order, product, batch and import speak to
+    #[arg(id = "running", long = "to", value_name = "URL")]
+    to: Option<String>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 impl Cli {
     /// The settings flags and the subcommand.
-    pub(crate) fn into_parts(self) -> (SettingsArgs, Command) {
-        (
-            self.settings,
-            self.command.unwrap_or(Command::Serve { insecure: false }),
-        )
+    ///
+    /// # Errors
+    /// When a service is named, and the subcommand speaks to none.
+    pub(crate) fn into_parts(self) -> Result<(SettingsArgs, Command), Failure> {
+        let mut command = self.command.unwrap_or(Command::Serve { insecure: false });
+        if let Some(to) = self.to {
+            command.speak_to(to)?;
+        }
+        Ok((self.settings, command))
     }
 }
 
@@ -136,6 +147,12 @@ Exit codes: as for `earmark serve`.")]
     Demo,
     /// Import products, batches or orders from a file
     Import(ImportArgs),
+    /// Show and change orders of a running service
+    Order(OrderArgs),
+    /// Show products of a running service, and what can be promised of them
+    Product(ProductArgs),
+    /// Show, receive and change batches of a running service
+    Batch(BatchArgs),
     /// Write a table to standard output
     Export(ExportArgs),
     /// Show who is told of events, and decide on what they have not taken
@@ -336,6 +353,27 @@ Exit codes: 0 success; 1 they could not be written; 2 the shell is not known."
     },
 }
 
+impl Command {
+    /// Lets it speak to the running service at an address, which stands before it on the command line.
+    fn speak_to(&mut self, to: String) -> Result<(), Failure> {
+        match self {
+            Self::Order(arguments) => arguments.client.speak_to(to),
+            Self::Product(arguments) => arguments.client.speak_to(to),
+            Self::Batch(arguments) => arguments.client.speak_to(to),
+            Self::Import(arguments) => {
+                arguments.to.get_or_insert(to);
+            }
+            _ => {
+                return Err(Failure::Usage(
+                    "--to names the service that order, product, batch and import speak to; this command speaks to none"
+                        .to_owned(),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -413,7 +451,8 @@ mod tests {
 
     #[test]
     fn no_command_means_serve() {
-        let (_, command) = Cli::parse_from(["earmark", "--listen", "127.0.0.1:0"]).into_parts();
+        let parts = Cli::parse_from(["earmark", "--listen", "127.0.0.1:0"]).into_parts();
+        let (_, command) = parts.expect("a command");
         assert!(matches!(command, Command::Serve { insecure: false }));
     }
 }

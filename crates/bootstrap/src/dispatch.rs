@@ -9,7 +9,7 @@ use tokio::runtime;
 use crate::cli::{Cli, Command};
 use crate::commands::documents::{asyncapi, completions, man, openapi};
 use crate::commands::put_aside::{events, messages};
-use crate::commands::{backup, demo, export, health, import, keys, migrate, serve, settings, verify};
+use crate::commands::{backup, client, demo, export, health, import, keys, migrate, serve, settings, verify};
 use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, masked_arguments};
@@ -34,7 +34,7 @@ fn start() -> Result<ExitCode, Failure> {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    let (arguments, command) = cli.into_parts();
+    let (arguments, command) = cli.into_parts()?;
     let settings = Settings::read(arguments.into_layers()).map_err(|error| Failure::Usage(error.to_string()))?;
     telemetry::start(&settings.log)?;
     let runtime = runtime::Builder::new_multi_thread()
@@ -68,6 +68,9 @@ async fn dispatch(command: Command, settings: &Settings) -> Result<ExitCode, Fai
         Command::Serve { insecure } => serve::run(settings, insecure).await,
         Command::Demo => demo::run(settings).await,
         Command::Import(arguments) => import::run(arguments, settings).await,
+        Command::Order(arguments) => client::order::run(&arguments, settings).await,
+        Command::Product(arguments) => client::product::run(&arguments, settings).await,
+        Command::Batch(arguments) => client::batch::run(&arguments, settings).await,
         Command::Export(arguments) => export::run(&arguments, settings).await,
         Command::Commands(command) => messages::run(&command, settings).await,
         Command::Keys(command) => keys::run(&command, settings).await,

@@ -177,3 +177,27 @@ async fn an_import_is_sent_encrypted_to_a_service_that_is_trusted() {
     let listed = client.get("/v1/products").await.expect("an answer").body;
     assert_eq!(listed.matches("\"sku\"").count(), 9, "{listed}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_speaks_encrypted_to_a_service_that_it_trusts_and_to_no_other() {
+    let site = Site::open().await;
+    let file = site.file("ca.pem");
+    fs::write(&file, site.authority.pem()).expect("it is written");
+    let trust = [("SSL_CERT_FILE", file.to_str().expect("a path"))];
+    let to = format!("https://{}", site.address());
+    let ask = ["--to", &to, "product", "list", "--json"];
+    let answer = earmark_with("memory:", &trust, &ask).await.succeeded();
+    assert_eq!(answer, "{\"items\":[],\"next\":null}\n");
+    let stranger = Authority::new();
+    fs::write(&file, stranger.pem()).expect("it is written");
+    let run = earmark_with("memory:", &trust, &ask).await.ended_with(1);
+    assert!(
+        run.err.contains("can't be reached: invalid peer certificate"),
+        "{}",
+        run.err
+    );
+    let plain = format!("http://{}", site.address());
+    let run = earmark_with("memory:", &trust, &["--to", &plain, "product", "list"]).await;
+    let run = run.ended_with(1);
+    assert!(run.err.starts_with("earmark: "), "{}", run.err);
+}

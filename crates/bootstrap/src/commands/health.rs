@@ -39,7 +39,7 @@ pub(crate) async fn run(settings: &Settings, url: Option<&str>) -> Result<ExitCo
                     .to_owned(),
             ));
         }
-        None => own_address(&settings.http.listen)?,
+        None => own_address("--url", &settings.http.listen)?,
     };
     let shown = masked(address.as_str().trim_end_matches('/'));
     match ask(&address).await {
@@ -69,17 +69,17 @@ fn address_of(url: &str) -> Result<Url, Failure> {
     Ok(address)
 }
 
-/// Where a service with these settings can be reached from the same machine.
-fn own_address(listen: &Listen) -> Result<Url, Failure> {
+/// Where a service with these settings can be reached from the same machine; a flag names another.
+pub(super) fn own_address(flag: &str, listen: &Listen) -> Result<Url, Failure> {
     let failed = |why: String| Failure::Failed(format!("can't find the service at {listen}: {why}"));
     let addresses = listen.resolve().map_err(|error| failed(error.to_string()))?;
     let address = addresses
         .first()
         .ok_or_else(|| failed("there is no address".to_owned()))?;
     if address.port() == 0 {
-        return Err(Failure::Usage(
-            "http.listen has the port 0, so where the service listens is not known; name it with --url".to_owned(),
-        ));
+        return Err(Failure::Usage(format!(
+            "http.listen has the port 0, so where the service listens is not known; name it with {flag}"
+        )));
     }
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_service_of_the_settings_is_asked_on_this_machine() {
-        let url = |listen: &str| own_address(&listen.parse().expect("an address")).map(|url| url.to_string());
+        let url = |listen: &str| own_address("--url", &listen.parse().expect("an address")).map(|url| url.to_string());
         for (listen, expected) in [
             ("127.0.0.1:8080", "http://127.0.0.1:8080/"),
             ("0.0.0.0:9000", "http://127.0.0.1:9000/"),

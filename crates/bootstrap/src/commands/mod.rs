@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod backup;
+pub(crate) mod client;
 pub(crate) mod demo;
 pub(crate) mod documents;
 pub(crate) mod export;

@@ -11,3 +11,4 @@ mod sandbox;
 mod secrets;
 mod service;
 mod supervised;
+mod terminal;

@@ -6,33 +6,26 @@ mod encoding;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use earmark_adapters::access_key::hash_of;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http_body_util::StreamBody;
 use hyper::Request;
 use hyper::body::Frame;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use url::Url;
 
 use super::plan::PlannedCommand;
 use super::result::SendResult;
+use crate::commands::client::address::{KEY_VARIABLE, ServiceAddress};
 use crate::failure::Failure;
 use crate::http_client::{CONNECT_TIMEOUT, HttpClient, http_client, root_cause};
-use crate::settings::masked;
 use answers::BulkAnswer;
 
 /// The path of the bulk call.
 const PATH: &str = "v1/bulk";
-
-/// The variable with the access key, for a service that wants one. Not a flag: flags are in the list of processes.
-const KEY: &str = "EARMARK_KEY";
 
 /// How long an answer may take. A transaction takes milliseconds, and a full queue of them a second: after this time
 /// the service, or something on the way to it, has failed without closing the connection.
@@ -74,21 +67,10 @@ impl BulkSink {
     /// When the address is not an HTTP URL, or the environment has a key that is none; when it is encrypted, and this
     /// machine trusts nobody.
     pub(super) fn new(address: &str) -> Result<Self, Failure> {
-        let wrong = |why: String| {
-            Failure::Usage(format!(
-                "--to {}: {why}; an address is, for example, http://localhost:8080",
-                masked(address)
-            ))
-        };
-        let mut url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(wrong("only http and https are supported".to_owned()));
-        }
-        let authorization = authorization(&mut url)?;
-        if !url.path().ends_with('/') {
-            url.set_path(&format!("{}/", url.path()));
-        }
-        let url = url.join(PATH).map_err(|error| wrong(error.to_string()))?;
+        let ServiceAddress { url, authorization, .. } = ServiceAddress::read("--to", address)?;
+        let url = url
+            .join(PATH)
+            .map_err(|error| Failure::Usage(format!("--to: {error}")))?;
         Ok(Self {
             client: http_client(&url)?,
             url,
@@ -149,30 +131,6 @@ impl BulkSink {
     }
 }
 
-/// Who sends: the user of the address, which is taken from it, else the access key of the environment.
-fn authorization(url: &mut Url) -> Result<Option<HeaderValue>, Failure> {
-    let value = if url.username().is_empty() {
-        let Some(key) = std::env::var_os(KEY) else {
-            return Ok(None);
-        };
-        let key = key.to_str().filter(|key| hash_of(key).is_some());
-        let key = key.ok_or_else(|| Failure::Usage(format!("{KEY} is not an access key")))?;
-        format!("Bearer {key}")
-    } else {
-        let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
-        let password = url.password().unwrap_or_default();
-        let user = format!("{}:{}", decoded(url.username()), decoded(password));
-        // Fails for an address without a host, which has no user.
-        let _ = (url.set_username(""), url.set_password(None));
-        format!("Basic {}", STANDARD.encode(user))
-    };
-    // Both are letters and digits.
-    Ok(HeaderValue::try_from(value).ok().map(|mut value| {
-        value.set_sensitive(true);
-        value
-    }))
-}
-
 impl BulkRequest {
     fn start(client: &Client, url: &Url, authorization: Option<&HeaderValue>) -> Self {
         let (lines, to_send) = mpsc::channel::<String>(LINES_AHEAD);
@@ -186,7 +144,7 @@ impl BulkRequest {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(StreamBody::new(body.boxed()));
-        let (client, url, key) = (client.clone(), url.clone(), std::env::var(KEY).ok());
+        let (client, url, key) = (client.clone(), url.clone(), std::env::var(KEY_VARIABLE).ok());
         tokio::spawn(async move {
             let answered = match request {
                 Ok(request) => client.request(request).await.map_err(|error| root_cause(&error)),
@@ -208,16 +166,6 @@ impl BulkRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_user_of_an_address_is_shown_and_not_part_of_it() {
-        let sink = BulkSink::new("http://me:s%20t@localhost").expect("an address");
-        let shown = sink.authorization.as_ref().and_then(|value| value.to_str().ok());
-        assert_eq!(
-            (sink.url.as_str(), shown),
-            ("http://localhost/v1/bulk", Some("Basic bWU6cyB0"))
-        );
-    }
 
     #[test]
     fn only_http_addresses_are_accepted() {
