@@ -16,6 +16,21 @@ pub fn is_correlation_id(text: &str) -> bool {
     (1..=MAX_CORRELATION_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Whether a text is the context of a trace, as W3C defines it in version 00: `00-TRACE-SPAN-FLAGS` in lower-case hexadecimal
+/// digits. It is a correlation id, too; so an event that bears one belongs to a trace.
+#[must_use]
+pub fn is_trace_context(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let mut id = |digits: usize, may_be_zero: bool| {
+        parts.next().is_some_and(|part| {
+            part.len() == digits
+                && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+                && (may_be_zero || part.bytes().any(|byte| byte != b'0'))
+        })
+    };
+    text.starts_with("00-") && id(2, true) && id(32, false) && id(16, false) && id(2, true) && parts.next().is_none()
+}
+
 /// A command in its envelope.
 #[derive(Debug, Clone)]
 pub struct Envelope {
@@ -59,6 +74,26 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_context_of_a_trace_is_a_correlation_id_of_one_form() {
+        let context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(is_trace_context(context) && is_correlation_id(context));
+        for other in [
+            "",
+            "00",
+            "ORDERS-17",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+        ] {
+            assert!(!is_trace_context(other), "{other}");
+        }
+    }
 
     #[test]
     fn an_id_that_is_long_or_can_not_be_shown_is_no_correlation_id() {

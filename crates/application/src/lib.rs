@@ -39,7 +39,7 @@ pub use digest::{
     Waiter, Worst,
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, QueueDepth, Ticket};
-pub use envelope::{Envelope, is_correlation_id};
+pub use envelope::{Envelope, is_correlation_id, is_trace_context};
 pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{

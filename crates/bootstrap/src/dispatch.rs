@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::settings::{Settings, masked_arguments};
 use crate::telemetry;
+use crate::traces::Traces;
 
 /// Runs the subcommand of the command line.
 pub(crate) fn run() -> ExitCode {
@@ -36,14 +37,22 @@ fn start() -> Result<ExitCode, Failure> {
     };
     let (arguments, command) = cli.into_parts()?;
     let settings = Settings::read(arguments.into_layers()).map_err(|error| Failure::Usage(error.to_string()))?;
-    telemetry::start(&settings.log)?;
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(settings.engine.threads().get())
         .enable_all()
         .thread_name("earmark")
         .build()
         .map_err(|error| Failure::Failed(format!("can't start the runtime: {error}")))?;
+    // Of commands that end somebody knows when they began and how they ended.
+    let traces = match (&command, &settings.collector) {
+        (Command::Serve { .. } | Command::Demo, Some(collector)) => Some(Traces::to(collector, runtime.handle())?),
+        _ => None,
+    };
+    telemetry::start(&settings.log, traces.as_ref())?;
     let outcome = runtime.block_on(dispatch(command, &settings));
+    if let Some(traces) = traces {
+        traces.end();
+    }
     // All work that matters has ended. A thread that still reads standard input would keep a regular shutdown waiting
     // for ever.
     runtime.shutdown_background();

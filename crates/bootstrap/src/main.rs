@@ -10,7 +10,7 @@
 //! 3. [`commands`]: the subcommands
 //! 4. [`service`]: start, serve, drain, with what runs beside the calls: background jobs, relays, consumers, digests
 //! 5. [`app`]: the opened application, an engine with its ports; [`operator`]: who has started a command
-//! 6. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]
+//! 6. [`wiring`]: from settings to ports; [`telemetry`] and [`signals`]; [`traces`] below it
 //! 7. [`settings`]
 //! 8. [`failure`] and [`output`]
 
@@ -27,6 +27,7 @@ mod service;
 mod settings;
 mod signals;
 mod telemetry;
+mod traces;
 mod wiring;
 
 use std::process::ExitCode;

@@ -413,7 +413,8 @@ const BOOTSTRAP: Layers = Layers {
             "signals",
         ],
         &["settings"],
-        &["telemetry", "wiring"],
+        &["traces", "wiring"],
+        &["telemetry"],
         &["app", "operator"],
         &[
             "service::background_jobs",

@@ -235,10 +235,14 @@ fn subject_of_event(event: &EventMessage) -> String {
 
 /// An event as a message, without its place.
 fn message_of(event: &EventMessage) -> PublishMessage {
-    PublishMessage::build()
+    let message = PublishMessage::build()
         .payload(event.body.clone().into())
         .message_id(event.id.to_string())
-        .header("Content-Type", "application/json")
+        .header("Content-Type", "application/json");
+    match event.trace_context() {
+        Some(context) => message.header("traceparent", context),
+        None => message,
+    }
 }
 
 /// A message that has to come behind the end of the stream.

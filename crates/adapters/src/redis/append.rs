@@ -55,6 +55,7 @@ pub(super) async fn append(
             .arg(event.id.to_string())
             .arg(event.event.event_type)
             .arg(&event.body)
+            .arg(event.trace_context().unwrap_or_default())
             .arg(messages.len());
         for message in messages {
             call.arg(message);

@@ -38,6 +38,9 @@ struct CloudEvent<'a> {
     subject: &'a str,
     #[serde(serialize_with = "text")]
     time: &'a dyn Display,
+    /// The trace that caused it (the extension of distributed tracing).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
     data: &'a RawValue,
 }
 
@@ -92,6 +95,7 @@ fn write(message: &EventMessage, body: &mut Vec<u8>) -> serde_json::Result<()> {
         dataschema: &SchemaUri(event.event_type),
         subject,
         time: &event.occurred_at,
+        traceparent: message.trace_context(),
         data: serde_json::from_str(&message.body)?,
     };
     serde_json::to_writer(body, &event)

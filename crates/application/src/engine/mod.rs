@@ -27,11 +27,13 @@ use std::time::Duration;
 use earmark_domain::Command;
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::access::{AccessDecision, Action, Caller, Forbidden, may};
 use crate::access_recorder::AccessRecorder;
 use crate::answer::{Answer, CommandError};
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, is_trace_context};
 use crate::ports::{Clock, Meter, Store, Worklist};
 use job::Job;
 use progress::Progress;
@@ -42,6 +44,10 @@ pub(crate) use holds::page_of_due_holds;
 pub use lane::Lane;
 pub use queue::QueueDepth;
 pub use shared::EngineSettings;
+
+/// The target of spans that are made for a collector of traces and no log. At the level of trace: without a collector they
+/// cost a look at a number.
+const TRACES: &str = "earmark::traces";
 
 /// The handle that commands are given to. Cheap to clone.
 #[derive(Clone)]
@@ -99,6 +105,28 @@ impl Engine {
     /// answer of the store in time it is `Unavailable`, and the command may still be stored.
     pub async fn execute(&self, envelope: Envelope) -> Answer {
         let name = envelope.command.name();
+        let id = &envelope.correlation_id;
+        // Of one that is in no request, whoever sent the message may have told its trace.
+        let span = tracing::trace_span!(
+            target: TRACES,
+            "command",
+            otel.name = name,
+            otel.status_code = Empty,
+            earmark.request_id = %id,
+            earmark.refused = Empty,
+            traceparent = is_trace_context(id).then_some(&**id),
+        );
+        let answer = self.run(name, envelope).instrument(span.clone()).await;
+        if let Err(error) = &answer {
+            span.record("earmark.refused", error.code());
+            if matches!(error, CommandError::Unavailable | CommandError::Internal) {
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        answer
+    }
+
+    async fn run(&self, name: &'static str, envelope: Envelope) -> Answer {
         if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
             record(self.recorder.as_deref(), &envelope, &forbidden);
             return Err(self.shared.forbids(&envelope, forbidden));

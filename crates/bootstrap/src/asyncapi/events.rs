@@ -29,6 +29,10 @@ const ID: &str = "0f8fad5bd9cb469fa16570867728950e-1-17";
 /// Of a type in a subject: `enum` would say that there are no more.
 const TYPE: &str = "The type of the event. A later release may add types.";
 
+/// Of the trace of an event.
+const TRACE: &str =
+    "The context of the trace that caused the event (W3C Trace Context), if whoever caused it has told it.";
+
 fn nats(parts: &mut Parts) {
     let types = data_schemas();
     for data in &types {
@@ -117,6 +121,7 @@ fn nats_headers() -> Value {
             "Nats-Expected-Last-Msg-Id": text("The event that this one follows; left out of the first message of a call."),
             "Nats-Expected-Last-Sequence": text("The end of the stream that the first message of a call follows."),
             "Nats-Expected-Stream": text("The stream, in the first message of a call."),
+            "traceparent": text(TRACE),
             "Earmark-Replayed-After": text(
                 "There in an event that is sent once more, out of its order: the event up to which all are delivered or \
                  decided on, or `none`.",
@@ -145,6 +150,7 @@ fn redis(parts: &mut Parts) {
                     "contentMediaType": "application/json",
                     "contentSchema": schema("Event"),
                 },
+                "traceparent": {"type": "string", "description": TRACE},
             },
         },
         "tags": [{"name": "events"}],

@@ -7,7 +7,7 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 38] = [
+pub(super) const NAMES: [&str; 39] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -41,6 +41,7 @@ pub(super) const NAMES: [&str; 38] = [
     "promising.improve",
     "log.format",
     "log.level",
+    "telemetry.otlp_url",
     "engine.threads",
     "engine.lanes",
     "engine.queue",

@@ -10,6 +10,7 @@ use earmark_application::{AfterRefusal, EngineSettings};
 use earmark_domain::{Calendar, Promising};
 
 use super::catalogue::NAMES;
+use super::collector_url::CollectorUrl;
 use super::error::SettingsError;
 use super::layers::Layers;
 use super::limits::LimitSettings;
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) commands: CommandSettings,
     pub(crate) mail: MailSettings,
     pub(crate) log: LogSettings,
+    /// The collector of traces. `None`: there are no traces.
+    pub(crate) collector: Option<CollectorUrl>,
     pub(crate) promising: Promising,
     /// The shop's calendar.
     pub(crate) calendar: Calendar,
@@ -195,7 +198,9 @@ fn computed_default(name: &str) -> String {
         "engine.queue" => engine.queue.to_string(),
         "engine.queue_timeout_ms" => engine.queue_timeout.as_millis().to_string(),
         "engine.group" => engine.group.to_string(),
-        "events.webhook_secrets" | "events.webhook_networks" | "mail.from" | "mail.to" => "(none)".to_owned(),
+        "events.webhook_secrets" | "events.webhook_networks" | "mail.from" | "mail.to" | "telemetry.otlp_url" => {
+            "(none)".to_owned()
+        }
         "http.tls_certificate" | "http.tls_key" | "http.tls_client_ca" | "http.trusted_proxies" => "(none)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
         "limits.connections" => "(by the limit on open files)".to_owned(),
@@ -253,6 +258,7 @@ impl Settings {
                 format: values.required("log.format")?,
                 level: values.required("log.level")?,
             },
+            collector: values.optional("telemetry.otlp_url")?,
             promising: Promising {
                 overdue_grace_days: values.required::<GraceDays>("promising.overdue_grace_days")?.0,
                 improve: values.required::<ImproveWord>("promising.improve")?.0,

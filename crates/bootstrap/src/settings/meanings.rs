@@ -35,6 +35,7 @@ promising.time_zone          whose day it is: a name of the IANA database, as in
 promising.improve            off, at_risk, all: which lines move to better stock when there is some
 log.format                   auto, pretty, json
 log.level                    error, warn, info, debug, trace, off, or a list as in RUST_LOG
+telemetry.otlp_url           a collector of traces, by OTLP over HTTP, as in http://localhost:4318
 engine.threads               1 to 256: threads that run the engine; half the processors by default
 engine.lanes                 groups of commands that are stored side by side
 engine.queue                 commands that may wait in a lane

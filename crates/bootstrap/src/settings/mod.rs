@@ -6,6 +6,7 @@
 //! [`layers`] merges the layers into texts, [`values`] and [`store_url`] parse a text, [`effective`] has the result.
 
 mod catalogue;
+mod collector_url;
 mod effective;
 mod error;
 mod layers;
@@ -24,6 +25,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use collector_url::CollectorUrl;
 pub(crate) use effective::{
     CommandSettings, EventSettings, HttpSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
 };

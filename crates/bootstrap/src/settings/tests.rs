@@ -196,7 +196,7 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
          limits.body_seconds, limits.bulk_streams, limits.event_streams, events.urls, \
          events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \
          commands.urls, mail.url, mail.from, mail.to, mail.every_seconds, promising.overdue_grace_days, \
-         promising.time_zone, promising.improve, log.format, log.level, \
+         promising.time_zone, promising.improve, log.format, log.level, telemetry.otlp_url, \
          engine.threads, engine.lanes, engine.queue, engine.queue_timeout_ms, engine.group"
     );
     assert!(refused("[mail]\nserver = \"log:\"\n", &[]).starts_with("unknown setting mail.server ("));

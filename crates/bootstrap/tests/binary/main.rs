@@ -12,3 +12,4 @@ mod secrets;
 mod service;
 mod supervised;
 mod terminal;
+mod traces;

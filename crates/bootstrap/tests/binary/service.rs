@@ -72,12 +72,17 @@ impl Service {
 
     /// The response to a POST of JSON, with its head.
     pub(crate) fn post(&self, path: &str, body: &str) -> String {
+        self.post_with(path, "", body)
+    }
+
+    /// The response to a POST of JSON with these lines of headers, with its head.
+    pub(crate) fn post_with(&self, path: &str, headers: &str, body: &str) -> String {
         let mut connection = TcpStream::connect(&self.address).expect("a listener");
         let length = body.len();
         write!(
             connection,
             "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n\r\n{body}"
+             content-length: {length}\r\n{headers}\r\n{body}"
         )
         .expect("a reader");
         let mut answer = String::new();

@@ -24,6 +24,7 @@ use crate::http::idempotency;
 use crate::http::openapi::description::ApiDescription;
 use crate::http::request::context::{RequestContext, X_REQUEST_ID, request_id};
 use crate::http::request::origin::{require_json, require_known_host, require_own_origin};
+use crate::http::request::traced;
 use crate::http::response::problem::Problem;
 use crate::http::response::rate_limit::RateLimit;
 use crate::http::site::may_insist;
@@ -78,6 +79,7 @@ pub(super) async fn wrap(
         .proxies
         .client(request.peer_addr(), site.is_encrypted, request.headers());
     let span = tracing::debug_span!("request", %method, request_id = %id, client = client.address.map(display));
+    let traced = traced::span(&request, &id, client.address);
     let insists = site.is_encrypted && host(&request).is_some_and(may_insist);
     let listed_origin = cors::listed_origin(&request, &site.cors_origins);
     let preflight = cors::preflight(&request, listed_origin.as_ref());
@@ -85,7 +87,7 @@ pub(super) async fn wrap(
     let mut response = if let Some(answer) = preflight {
         request.into_response(answer)
     } else {
-        match admit(&request, &api, &id, client).await {
+        match admit(&request, &api, &id, client).instrument(traced.clone()).await {
             Err(problem) => request.error_response(problem).map_into_boxed_body(),
             Ok(admitted) => {
                 left = admitted.left;
@@ -97,7 +99,7 @@ pub(super) async fn wrap(
                 };
                 request.extensions_mut().insert(context);
                 let served = idempotency::middleware::serve(request, next);
-                match served.instrument(span.clone()).await {
+                match served.instrument(span.clone()).instrument(traced.clone()).await {
                     Ok(response) => response,
                     Err(error) => {
                         // Handlers answer with problems. An error of the framework is not passed on as it is.
@@ -113,6 +115,7 @@ pub(super) async fn wrap(
     }
     let took = api.clock().monotonic().saturating_sub(began);
     record(&api, &method, &id, &span, &response, took);
+    traced::answered(&traced, response.status());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID.clone(), id);

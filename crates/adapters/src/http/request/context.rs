@@ -9,6 +9,8 @@ use earmark_application::{Ids, KeyHash, Principal, is_correlation_id};
 use tracing::Span;
 use uuid::Uuid;
 
+use super::traced;
+
 /// The header of a request's id, in requests and responses.
 pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -38,9 +40,11 @@ impl RequestContext {
     }
 }
 
-/// The id of a request: the caller's, if it sent a valid one, else a new one.
+/// The id of a request: the caller's, if it sent a valid one; else the context of its trace, so that the events that it causes
+/// belong to the trace; else a new one.
 pub(crate) fn request_id(headers: &HeaderMap, ids: &dyn Ids) -> Arc<str> {
-    callers_id(headers).unwrap_or_else(|| {
+    let callers = callers_id(headers).or_else(|| traced::callers_context(headers).map(Arc::from));
+    callers.unwrap_or_else(|| {
         let mut text = Uuid::encode_buffer();
         let id = Uuid::from_bytes(ids.correlation_id());
         Arc::from(&*id.hyphenated().encode_lower(&mut text))

@@ -8,3 +8,4 @@ pub(crate) mod if_match;
 pub(crate) mod input;
 pub(crate) mod origin;
 pub(crate) mod query;
+pub(crate) mod traced;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::books::{Books, EventId, LogPosition};
+use crate::envelope::is_trace_context;
 use crate::ports::reading::EncodedEvent;
 
 /// An event as it leaves the service. Shared by all who deliver it.
@@ -17,6 +18,15 @@ pub struct EventMessage {
     pub event: EncodedEvent,
     /// The event as readers outside get it: one JSON object, without line ends.
     pub body: String,
+}
+
+impl EventMessage {
+    /// The context of the trace that caused it, if whoever caused it has told it: its correlation id, which is stored with it
+    /// and known to whichever instance publishes it.
+    #[must_use]
+    pub fn trace_context(&self) -> Option<&str> {
+        Some(self.event.correlation_id.as_str()).filter(|id| is_trace_context(id))
+    }
 }
 
 /// How much of the log one delivery may have.
