@@ -2,7 +2,7 @@
 
 use earmark_domain::{Outcome, Refusal};
 
-use crate::access::Forbidden;
+use crate::access::{Denied, Forbidden, OutOfBounds};
 
 /// The outcome of a command, or why there is none.
 pub type Answer = Result<Outcome, CommandError>;
@@ -16,6 +16,12 @@ pub enum CommandError {
     /// Who asks may not.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
+    /// It is not within the bounds of who asks.
+    #[error(transparent)]
+    OutOfBounds(#[from] OutOfBounds),
+    /// It names what does not exist for who asks. For who knows of everything it may exist.
+    #[error(transparent)]
+    Unknown(Refusal),
     /// Too many commands wait, or other transactions changed the same products too often. Send it again later.
     #[error("the service is busy; send the command again in a moment")]
     Busy,
@@ -35,12 +41,23 @@ impl CommandError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(refusal) | Self::Unknown(refusal) => refusal.code(),
             Self::Forbidden(_) => "forbidden",
+            Self::OutOfBounds(_) => "out_of_bounds",
             Self::Busy => "busy",
             Self::ShuttingDown => "shutting_down",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
+        }
+    }
+}
+
+impl From<Denied> for CommandError {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Forbidden(forbidden) => Self::Forbidden(forbidden),
+            Denied::OutOfBounds(beyond) => Self::OutOfBounds(beyond),
+            Denied::Unknown(refusal) => Self::Unknown(refusal),
         }
     }
 }

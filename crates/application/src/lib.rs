@@ -10,6 +10,7 @@ mod answer;
 mod background;
 mod backoff;
 mod books;
+mod bounded;
 mod consumer;
 mod decision;
 mod delivery;
@@ -24,13 +25,15 @@ mod store_error;
 mod verify;
 
 pub use access::{
-    AccessDecision, AccessEntry, AccessKey, Action, Caller, EntryId, Forbidden, KeyHash, KeyName, KeyNameError,
-    MAX_KEY_NAME_CHARS, Principal, Role, Roles, UnknownDecision, UnknownRole, may,
+    AccessDecision, AccessEntry, AccessKey, Action, BoundedAdministrator, Bounds, Caller, Denied, EntryId, Forbidden, KeyHash, KeyName,
+    KeyNameError, MAX_KEY_NAME_CHARS, MAX_PREFIXES, OutOfBounds, Prefix, Prefixes, Principal, Role, Roles,
+    TooManyPrefixes, UnknownDecision, UnknownRole, may,
 };
 pub use access_recorder::{AccessRecorder, MAX_OPEN_ENTRIES, MAX_OPEN_OF_STRANGERS};
 pub use answer::{Answer, CommandError};
 pub use background::{ProductJob, ProductWork, forget_old_access_entries, forget_old_messages, purge_expired_keys};
 pub use books::{Books, BooksId, CursorGone, Epoch, EventId, IdentityError, LogPosition};
+pub use bounded::{events_for, knows_of, views_for};
 pub use consumer::{Consumer, ConsumerPorts, decide_on_dead_messages};
 pub use decision::{Decide, Decided, Undecided};
 pub use delivery::{AfterRefusal, Chunk, Encode, EventTail, Follower, Relay, RelayPorts, TailError};

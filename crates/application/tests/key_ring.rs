@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AccessEntry, AccessKey, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal, RefusedKey,
+    AccessEntry, AccessKey, Bounds, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal, RefusedKey,
     Role, Roles, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -108,6 +108,7 @@ fn key() -> AccessKey {
         name: KeyName::new("shop").expect("a name"),
         hash: HASH,
         roles: Roles::NONE.and(Role::Sales),
+        bounds: Bounds::default(),
         created_at: Timestamp::UNIX_EPOCH,
         expires_at: None,
         revoked_at: None,

@@ -51,6 +51,7 @@ const APPLICATION: Layers = Layers {
     module: "",
     order: &[
         &["access::role"],
+        &["access::bounds"],
         &["access::principal"],
         &["access"],
         &["answer", "books", "decision", "envelope"],
@@ -59,6 +60,8 @@ const APPLICATION: Layers = Layers {
         &["ports"],
         &["access_recorder", "key_ring"],
         &["lists"],
+        &["bounded::answers", "bounded::events", "bounded::views"],
+        &["bounded"],
         &["engine::hints", "engine::job", "engine::progress"],
         &["engine::locked_products"],
         &["engine::holds"],
@@ -139,7 +142,7 @@ const ADAPTERS: Layers = Layers {
 const BROKER: Layers = Layers {
     folder: ADAPTERS_FOLDER,
     module: "broker",
-    order: &[&["address", "answers"], &["incoming", "patience"]],
+    order: &[&["address", "answers"], &["incoming", "patience", "rights"]],
 };
 
 /// The clock that does not believe every step, then the port.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use earmark_application::{
-    AccessEntry, AccessKey, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, Role, Roles, StoreError,
+    AccessEntry, AccessKey, Bounds, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, MAX_PREFIXES, Prefixes, Role, Roles, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Barrier;
@@ -37,6 +37,7 @@ fn key(of: &str, secret: u16) -> AccessKey {
         name: name(of),
         hash: hash(secret),
         roles: [Role::Viewer, Role::Sales].into_iter().collect(),
+        bounds: Bounds::default(),
         created_at: after(0),
         expires_at: None,
         revoked_at: None,
@@ -116,6 +117,19 @@ pub async fn a_key_is_read_back_as_it_was_made(db: Db) {
         })
         .collect();
     assert_eq!(made.len(), names.len());
+    let prefixes = |texts: &[&str]| {
+        let read = texts.iter().map(|text| text.parse().expect("a prefix"));
+        Prefixes::new(read).expect("a few")
+    };
+    made[0].bounds.orders = prefixes(&["AMZ-", "é ß", "0"]);
+    made[4].bounds.skus = prefixes(&["LAMP"]);
+    // As many and as long as they may be.
+    let longest: Vec<String> = (10..10 + MAX_PREFIXES).map(|at| format!("{at}{}", "ж".repeat(62))).collect();
+    let longest: Vec<&str> = longest.iter().map(String::as_str).collect();
+    made[5].bounds = Bounds {
+        orders: prefixes(&longest),
+        skus: prefixes(&longest),
+    };
     made[1].expires_at = Some(after(60));
     made[2].revoked_at = Some(after(61));
     made[3].last_used_at = Some(after(62));

@@ -5,6 +5,7 @@ mod address;
 mod answers;
 pub(crate) mod incoming;
 mod patience;
+pub(crate) mod rights;
 
 pub use self::address::AddressError;
 pub(crate) use self::address::{BrokerAddress, Scheme};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use earmark_application::{
     AccessLog, AccessRecorder, Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, KeyRing,
-    Keys, StoreError, Subscriptions, Views,
+    Keys, Principal, StoreError, Subscriptions, Views, events_for, views_for,
 };
 use earmark_domain::Promising;
 use jiff::Timestamp;
@@ -239,7 +239,17 @@ impl Api {
         self.ports.clock.day_of(instant)
     }
 
-    /// Reads from a port.
+    /// Batches, orders and products, as far as who asks knows of them.
+    pub(super) fn views(&self, principal: &Principal) -> Arc<dyn Views> {
+        views_for(principal, &self.ports.views)
+    }
+
+    /// Events, as far as who asks knows of them.
+    pub(super) fn events(&self, principal: &Principal) -> Arc<dyn EventFeed> {
+        events_for(principal, &self.ports.events)
+    }
+
+    /// Reads from a port. What has bounds is read by [`views`](Self::views) and [`events`](Self::events).
     ///
     /// # Errors
     /// A problem when the store does not answer.

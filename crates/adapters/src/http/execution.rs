@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
-use earmark_application::{Answer, CommandError, Envelope};
+use earmark_application::{Answer, CommandError, Envelope, Principal};
 use earmark_domain::{Command, Outcome, Refusal, Sku};
 
 use super::api::Api;
@@ -64,7 +64,7 @@ impl Api {
         match condition {
             None => self.run(request, command, mode).await,
             Some(IfMatch::Any) => {
-                self.require_existing(&command)
+                self.require_existing(&RequestContext::of(request).principal, &command)
                     .await
                     .map_err(|problem| problem.of_preview_if(mode.preview))?;
                 self.run(request, command, mode).await
@@ -151,15 +151,17 @@ impl Api {
 
     /// Checks the condition `*`. Of the commands with a condition only two would create what they write on. What exists
     /// is never deleted, so it can be checked before the command runs.
-    async fn require_existing(&self, command: &Command) -> Result<(), Problem> {
+    async fn require_existing(&self, principal: &Principal, command: &Command) -> Result<(), Problem> {
+        let views = self.views(principal);
         let exists = match command {
             Command::PutProduct(put) => {
                 let now = self.now();
-                self.read(|ports| ports.views.product(&put.sku, now)).await?.is_some()
+                views.product(&put.sku, now).await.map(|product| product.is_some())
             }
-            Command::ReplaceOrder(place) => self.read(|ports| ports.views.order(place.order())).await?.is_some(),
-            _ => true,
+            Command::ReplaceOrder(place) => views.order(place.order()).await.map(|order| order.is_some()),
+            _ => Ok(true),
         };
+        let exists = exists.map_err(|error| Problem::from(&error))?;
         if exists {
             return Ok(());
         }
@@ -205,7 +207,8 @@ impl Api {
     /// A problem when the product can't be read.
     pub(super) async fn reply(&self, outcome: &Outcome) -> Result<Reply, Problem> {
         match outcome {
-            Outcome::ProductPut { sku, .. } => self.product(sku).await,
+            // Whoever may change it knows of it.
+            Outcome::ProductPut { sku, .. } => self.product(&Principal::service(), sku).await,
             other => Ok(Reply::of(other)),
         }
     }
@@ -216,7 +219,9 @@ impl Api {
             return Ok(Reply::of(outcome));
         };
         let now = self.now();
-        let stored = self.read(|ports| ports.views.product(change.sku, now)).await?;
+        let views = self.views(&Principal::service());
+        let stored = views.product(change.sku, now).await;
+        let stored = stored.map_err(|error| Problem::from(&error))?;
         let product = previewed(&change, stored);
         let batches = product.batch_views();
         let view = product.summary.view(self.about().promising, self.day_of(now));
@@ -228,10 +233,10 @@ impl Api {
     ///
     /// # Errors
     /// A problem when it is unknown or can't be read.
-    pub(super) async fn product(&self, sku: &Sku) -> Result<Reply, Problem> {
+    pub(super) async fn product(&self, principal: &Principal, sku: &Sku) -> Result<Reply, Problem> {
         let now = self.now();
-        let product = self.read(|ports| ports.views.product(sku, now)).await?;
-        let Some(product) = product else {
+        let product = self.views(principal).product(sku, now).await;
+        let Some(product) = product.map_err(|error| Problem::from(&error))? else {
             return Err(unknown_sku(sku));
         };
         let batches = product.batch_views();

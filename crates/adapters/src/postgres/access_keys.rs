@@ -17,7 +17,7 @@ use super::session::Session;
 use super::statement::{Statement, load, row_limit, statement};
 use super::step::Step;
 use super::store::PostgresStore;
-use crate::sql::access_keys::stored_roles;
+use crate::sql::access_keys::{stored_prefixes, stored_roles};
 
 /// What changes a key, and the entry of the log that says so: one statement, and so both or neither. `$changed` has a row
 /// where there was something to change. A step that runs twice logs once.
@@ -56,8 +56,8 @@ impl Step for Add<'_> {
         // room, and make a few too many.
         const ADD: &str = logged!(
             "INSERT INTO access_keys AS known \
-             (name, hash, roles, created_at, expires_at, revoked_at, last_used_at) \
-             SELECT new.* FROM (SELECT ? AS name, ? AS hash, ?, ?, ?, ?, ?) AS new \
+             (name, hash, roles, orders_with_prefix, skus_with_prefix, created_at, expires_at, revoked_at, last_used_at) \
+             SELECT new.* FROM (SELECT ? AS name, ? AS hash, ?, ?, ?, ?, ?, ?, ?) AS new \
              WHERE (SELECT count(*) FROM access_keys AS other WHERE other.name <> new.name) < ? \
              ON CONFLICT (name) DO UPDATE SET hash = excluded.hash WHERE known.hash = excluded.hash RETURNING name",
             "SELECT count(*) FROM changed"
@@ -67,6 +67,8 @@ impl Step for Add<'_> {
             .bind::<Text, _>(&**key.name.as_str())
             .bind::<Binary, _>(&key.hash.0[..])
             .bind::<Text, _>(stored_roles(key.roles))
+            .bind::<Text, _>(stored_prefixes(&key.bounds.orders))
+            .bind::<Text, _>(stored_prefixes(&key.bounds.skus))
             .bind::<Timestamptz, _>(pg_instant(key.created_at))
             .bind::<Nullable<Timestamptz>, _>(key.expires_at.map(pg_instant))
             .bind::<Nullable<Timestamptz>, _>(key.revoked_at.map(pg_instant))

@@ -216,6 +216,8 @@ diesel::table! {
         name -> Text,
         hash -> Binary,
         roles -> Text,
+        orders_with_prefix -> Text,
+        skus_with_prefix -> Text,
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,

@@ -1,6 +1,6 @@
 //! Access keys, as both stores keep them.
 
-use earmark_application::{AccessKey, KeyHash, KeyName, Role, Roles, StoreError};
+use earmark_application::{AccessKey, Bounds, KeyHash, KeyName, Prefix, Prefixes, Role, Roles, StoreError};
 use jiff::Timestamp;
 
 use super::decode::RowContext;
@@ -10,6 +10,8 @@ pub(crate) struct StoredAccessKey {
     pub(crate) name: String,
     pub(crate) hash: Vec<u8>,
     pub(crate) roles: String,
+    pub(crate) orders_with_prefix: String,
+    pub(crate) skus_with_prefix: String,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) revoked_at: Option<Timestamp>,
@@ -25,6 +27,10 @@ impl TryFrom<StoredAccessKey> for AccessKey {
             name: at.read("name", KeyName::new(&stored.name))?,
             hash: KeyHash(at.read("hash", stored.hash.as_slice().try_into())?),
             roles: read_roles(&at, &stored.roles)?,
+            bounds: Bounds {
+                orders: read_prefixes(&at, "orders_with_prefix", &stored.orders_with_prefix)?,
+                skus: read_prefixes(&at, "skus_with_prefix", &stored.skus_with_prefix)?,
+            },
             created_at: stored.created_at,
             expires_at: stored.expires_at,
             revoked_at: stored.revoked_at,
@@ -58,6 +64,24 @@ fn read_roles(at: &RowContext<'_>, text: &str) -> Result<Roles, StoreError> {
     }
 }
 
+/// Prefixes as they are stored: in order, each on a line. No name has a line end in it.
+pub(crate) fn stored_prefixes(prefixes: &Prefixes) -> String {
+    let texts: Vec<&str> = prefixes.iter().map(Prefix::as_str).collect();
+    texts.join("\n")
+}
+
+/// What is stored in any other way is refused: read as fewer prefixes, or as none, it would show more than it should.
+fn read_prefixes(at: &RowContext<'_>, column: &'static str, text: &str) -> Result<Prefixes, StoreError> {
+    let texts = text.split('\n').filter(|_| !text.is_empty());
+    let read: Vec<Prefix> = at.read(column, texts.map(str::parse).collect())?;
+    let prefixes = at.read(column, Prefixes::new(read))?;
+    if stored_prefixes(&prefixes) == text {
+        Ok(prefixes)
+    } else {
+        Err(at.corrupt(format_args!("{column} {text:?} are not in order, or not each once")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,6 +91,8 @@ mod tests {
             name: "shop".to_owned(),
             hash,
             roles: roles.to_owned(),
+            orders_with_prefix: String::new(),
+            skus_with_prefix: String::new(),
             created_at: Timestamp::UNIX_EPOCH,
             expires_at: None,
             revoked_at: None,
@@ -115,5 +141,21 @@ mod tests {
             matches!(&short, Err(StoreError::Corrupt(why)) if !why.contains("77")),
             "{short:?}"
         );
+    }
+
+    #[test]
+    fn prefixes_are_read_as_they_were_stored_and_nothing_else_is() {
+        let at = RowContext {
+            table: "access_keys",
+            key: &"shop",
+        };
+        let read = |text: &str| read_prefixes(&at, "skus_with_prefix", text);
+        for text in ["", "A", "A-\nB é", "A 1"] {
+            let prefixes = read(text).expect("prefixes");
+            assert_eq!(stored_prefixes(&prefixes), text);
+        }
+        for text in ["\n", "A\n", "\nA", "B\nA", "A\nA", "A\nAB", " A", "A\r\nB"] {
+            assert!(matches!(read(text), Err(StoreError::Corrupt(_))), "{text:?}");
+        }
     }
 }

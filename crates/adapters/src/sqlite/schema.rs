@@ -247,6 +247,8 @@ diesel::table! {
         name -> Text,
         hash -> Binary,
         roles -> Text,
+        orders_with_prefix -> Text,
+        skus_with_prefix -> Text,
         created_at -> BigInt,
         expires_at -> Nullable<BigInt>,
         revoked_at -> Nullable<BigInt>,

@@ -1,7 +1,7 @@
 //! What only this store has to do for access keys: a step may run twice, when the connection is lost before its answer.
 
 use earmark_application::{
-    AccessEntry, AccessKey, AccessLog, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, Roles,
+    AccessEntry, AccessKey, AccessLog, Bounds, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, Roles,
 };
 
 use crate::database::with_database;
@@ -12,6 +12,7 @@ fn key(secret: u8) -> AccessKey {
         name: KeyName::new("shop").expect("a name"),
         hash: KeyHash([secret; 32]),
         roles: Roles::OF_THE_SHOP,
+        bounds: Bounds::default(),
         created_at: context().now,
         expires_at: None,
         revoked_at: None,

@@ -3,7 +3,7 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    AccessEntry, AccessKey, AccessLog, Audit, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
+    AccessEntry, AccessKey, Bounds, AccessLog, Audit, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
     IdempotencyKey, IdempotencyStore, KeyHash, KeyName, Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
     Roles, Views, Worklist,
 };
@@ -172,6 +172,7 @@ async fn add_key(store: &PostgresStore) {
         name: key_name(),
         hash: SECRET,
         roles: Roles::ALL,
+        bounds: Bounds::default(),
         created_at: context().now,
         expires_at: None,
         revoked_at: None,

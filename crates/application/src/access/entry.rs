@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::permission::Denied;
 use super::principal::Principal;
 use super::role::Role;
 
@@ -59,6 +60,8 @@ pub enum AccessDecision {
         /// The role that is meant for it.
         needs: Role,
     },
+    /// What was asked for is not within the bounds of the caller.
+    OutOfBounds,
     /// The caller showed no key.
     NoKey,
     /// The caller showed what is no key, or a key that was never made or has another secret by now.
@@ -73,6 +76,15 @@ pub enum AccessDecision {
     NotRecorded,
 }
 
+impl From<&Denied> for AccessDecision {
+    fn from(denied: &Denied) -> Self {
+        match denied {
+            Denied::Forbidden(forbidden) => Self::Forbidden { needs: forbidden.needs },
+            Denied::OutOfBounds(_) | Denied::Unknown(_) => Self::OutOfBounds,
+        }
+    }
+}
+
 /// A text that names no decision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no decision on access")]
@@ -85,6 +97,7 @@ impl AccessDecision {
         match self {
             Self::Done => "done",
             Self::Forbidden { .. } => "forbidden",
+            Self::OutOfBounds => "out_of_bounds",
             Self::NoKey => "no_key",
             Self::UnknownKey => "unknown_key",
             Self::ExpiredKey => "expired_key",
@@ -110,6 +123,7 @@ impl AccessDecision {
     pub fn of(name: &str, needs: Option<Role>) -> Result<Self, UnknownDecision> {
         let all = [
             Self::Done,
+            Self::OutOfBounds,
             Self::NoKey,
             Self::UnknownKey,
             Self::ExpiredKey,
@@ -182,6 +196,7 @@ mod tests {
         assert_eq!(AccessDecision::of("forbidden", Some(needs)), Ok(forbidden));
         for decision in [
             AccessDecision::Done,
+            AccessDecision::OutOfBounds,
             AccessDecision::NoKey,
             AccessDecision::UnknownKey,
             AccessDecision::ExpiredKey,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::bounds::Bounds;
 use super::principal::Principal;
 use super::role::Roles;
 
@@ -80,6 +81,8 @@ pub struct AccessKey {
     pub hash: KeyHash,
     /// What its holder may do.
     pub roles: Roles,
+    /// What its holder knows of.
+    pub bounds: Bounds,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it opens nothing; `None`: it does not expire.
@@ -100,7 +103,7 @@ impl AccessKey {
     /// Whom it stands for.
     #[must_use]
     pub fn principal(&self) -> Principal {
-        Principal::new(Arc::clone(self.name.as_str()), self.roles)
+        Principal::new(Arc::clone(self.name.as_str()), self.roles).within(&self.bounds)
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::access::Principal;
 use crate::backoff::wait_after;
 use crate::ports::{CommandSource, MessageFormat, RetryPolicy, SourceError, SourceName};
 use session::{Session, WINDOW_MESSAGES};
@@ -55,6 +56,13 @@ impl Consumer {
             shared: Shared::new(name, source, format, ports),
             failures: AtomicU32::new(0),
         }
+    }
+
+    /// The same, whose messages stand for this principal. By default they have every role but `admin`.
+    #[must_use]
+    pub fn standing_for(mut self, principal: Principal) -> Self {
+        self.shared.principal = principal;
+        self
     }
 
     /// Consumes until it is [drained](Self::drain). May be dropped at any time: what is not acknowledged is delivered

@@ -101,7 +101,10 @@ impl Pending {
         match error {
             CommandError::Busy | CommandError::ShuttingDown | CommandError::Unavailable => true,
             CommandError::Internal => self.failures < MAX_ATTEMPTS,
-            CommandError::Refused(_) | CommandError::Forbidden(_) => false,
+            CommandError::Refused(_)
+            | CommandError::Forbidden(_)
+            | CommandError::OutOfBounds(_)
+            | CommandError::Unknown(_) => false,
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) struct Shared {
     pub(super) source: Arc<dyn CommandSource>,
     pub(super) format: Arc<dyn MessageFormat>,
     pub(super) ports: ConsumerPorts,
-    principal: Principal,
+    pub(super) principal: Principal,
     draining: AtomicBool,
     drained: Notify,
     /// When it was logged last that messages are put aside, and how many were since.

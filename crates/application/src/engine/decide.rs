@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use earmark_domain::{Command, DecisionContext, Loaded, UnitOfWork};
 
+use crate::access::may_change;
 use crate::answer::{Answer, CommandError};
+use crate::bounded::Trim;
 use crate::decision::{Decided, Undecided};
 use crate::envelope::Envelope;
 
@@ -92,6 +94,13 @@ fn decide_one(
         Some(versions) => unit_of_work.decide_on(versions, &envelope.command, context),
         None => unit_of_work.decide(&envelope.command, context),
     };
+    let bounds = envelope.principal.bounds();
+    if let Some(bounds) = bounds {
+        let behind = unit_of_work.skus_behind(&envelope.command);
+        if let Err(denied) = may_change(bounds, &envelope.command, &behind) {
+            return Ok(Err(denied.into()));
+        }
+    }
     let answer = if envelope.preview {
         unit_of_work.preview(decide)?
     } else if let Some(id) = &envelope.message_id {
@@ -99,5 +108,8 @@ fn decide_one(
     } else {
         decide(unit_of_work)
     };
-    Ok(answer.map_err(CommandError::from))
+    Ok(match (answer, bounds) {
+        (Ok(outcome), Some(bounds)) => Ok(outcome.within(bounds)),
+        (answer, _) => answer.map_err(CommandError::from),
+    })
 }

@@ -30,7 +30,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::Instrument;
 use tracing::field::Empty;
 
-use crate::access::{AccessDecision, Action, Caller, Forbidden, may};
+use crate::access::{Action, may};
 use crate::access_recorder::AccessRecorder;
 use crate::answer::{Answer, CommandError};
 use crate::envelope::{Envelope, is_trace_context};
@@ -56,7 +56,6 @@ pub struct Engine {
     lanes: Arc<[LaneQueue]>,
     /// One for each lane.
     progress: Arc<[Arc<Progress>]>,
-    recorder: Option<Arc<AccessRecorder>>,
     queue_timeout: Duration,
     answer_timeout: Duration,
 }
@@ -82,7 +81,6 @@ impl Engine {
             shared,
             lanes: queues.into(),
             progress,
-            recorder: None,
             queue_timeout: settings.queue_timeout,
             answer_timeout: settings.answer_timeout,
         };
@@ -91,8 +89,8 @@ impl Engine {
 
     /// The same, which records the commands that it forbids.
     #[must_use]
-    pub fn recording(mut self, recorder: Arc<AccessRecorder>) -> Self {
-        self.recorder = Some(recorder);
+    pub fn recording(self, recorder: Arc<AccessRecorder>) -> Self {
+        self.shared.recorder.get_or_init(|| recorder);
         self
     }
 
@@ -127,9 +125,8 @@ impl Engine {
     }
 
     async fn run(&self, name: &'static str, envelope: Envelope) -> Answer {
-        if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
-            record(self.recorder.as_deref(), &envelope, &forbidden);
-            return Err(self.shared.forbids(&envelope, forbidden));
+        if let Err(denied) = may(&envelope.principal, Action::Command(&envelope.command)) {
+            return Err(self.shared.denies(&envelope, denied));
         }
         let (reply, answer) = oneshot::channel();
         let lane = &self.lanes[self.lane_of(&envelope.command)];
@@ -163,7 +160,6 @@ impl Engine {
         OrderedStream {
             lane: self.lanes[number % self.lanes.len()].clone(),
             shared: Arc::clone(&self.shared),
-            recorder: self.recorder.clone(),
         }
     }
 
@@ -234,16 +230,14 @@ impl Engine {
 pub struct OrderedStream {
     lane: LaneQueue,
     shared: Arc<Shared>,
-    recorder: Option<Arc<AccessRecorder>>,
 }
 
 impl OrderedStream {
     /// Queues a command behind those submitted before; waits for room in the lane.
     pub async fn submit(&self, envelope: Envelope) -> Ticket {
         let (reply, answer) = oneshot::channel();
-        if let Err(forbidden) = may(&envelope.principal, Action::Command(&envelope.command)) {
-            record(self.recorder.as_deref(), &envelope, &forbidden);
-            let error = self.shared.forbids(&envelope, forbidden);
+        if let Err(denied) = may(&envelope.principal, Action::Command(&envelope.command)) {
+            let error = self.shared.denies(&envelope, denied);
             reply.send(Err(error)).expect("the receiver is here");
             return Ticket { answer };
         }
@@ -255,15 +249,6 @@ impl OrderedStream {
         };
         self.lane.send_streamed(job).await;
         Ticket { answer }
-    }
-}
-
-/// Records that who asks may not run a command.
-fn record(recorder: Option<&AccessRecorder>, envelope: &Envelope, forbidden: &Forbidden) {
-    if let Some(recorder) = recorder {
-        let decision = AccessDecision::Forbidden { needs: forbidden.needs };
-        let caller = Caller::from(&envelope.principal);
-        recorder.refused(caller, envelope.command.name(), decision, &envelope.correlation_id);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the engine's handles and lanes share: the ports, and what background jobs wait for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::locked_products::LockedProducts;
-use crate::access::Forbidden;
+use crate::access::{AccessDecision, Caller, Denied};
+use crate::access_recorder::AccessRecorder;
 use crate::answer::CommandError;
 use crate::envelope::Envelope;
 use crate::ports::{Clock, Meter, Store, Worklist};
@@ -71,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) locked_products: LockedProducts,
     /// How many transactions failed because the store did not answer.
     store_failures: AtomicU64,
+    /// Records the commands that who asks may not run.
+    pub(crate) recorder: OnceLock<Arc<AccessRecorder>>,
 }
 
 impl Shared {
@@ -94,6 +97,7 @@ impl Shared {
             next_stream: AtomicUsize::new(0),
             locked_products: LockedProducts::default(),
             store_failures: AtomicU64::new(0),
+            recorder: OnceLock::new(),
         }
     }
 
@@ -107,19 +111,28 @@ impl Shared {
         self.store_failures.load(Ordering::Relaxed)
     }
 
-    /// Logs and counts a command that who asks may not run.
-    pub(crate) fn forbids(&self, envelope: &Envelope, forbidden: Forbidden) -> CommandError {
+    /// Logs, records and counts a command that who asks may not run.
+    pub(crate) fn denies(&self, envelope: &Envelope, denied: Denied) -> CommandError {
+        self.record(envelope, (&denied).into());
+        let error = CommandError::from(denied);
+        self.meter.answered(envelope.command.name(), error.code(), 1);
+        error
+    }
+
+    /// Records that who asks may not run a command.
+    pub(crate) fn record(&self, envelope: &Envelope, decision: AccessDecision) {
         let command = envelope.command.name();
         tracing::info!(
             principal = %envelope.principal,
             command,
-            needs = %forbidden.needs,
+            needs = decision.needs().map(tracing::field::display),
             request_id = %envelope.correlation_id,
-            "forbidden"
+            "{decision}"
         );
-        let error = CommandError::Forbidden(forbidden);
-        self.meter.answered(command, error.code(), 1);
-        error
+        if let Some(recorder) = self.recorder.get() {
+            let caller = Caller::from(&envelope.principal);
+            recorder.refused(caller, command, decision, &envelope.correlation_id);
+        }
     }
 
     /// The current instant, in the microseconds that stores keep.

@@ -13,6 +13,7 @@ use super::hints::AllBatchesHints;
 use super::job::{Job, Reply};
 use super::pending_work::{Budget, PendingWork};
 use super::shared::Shared;
+use crate::access::AccessDecision;
 use crate::answer::{Answer, CommandError};
 use crate::decision::{Decide, Decided, Undecided};
 use crate::envelope::Envelope;
@@ -262,6 +263,10 @@ impl Transaction {
     fn answer(self, shared: &Shared, answers: Vec<Answer>) {
         let mut run = OutcomeRun::default();
         for (envelope, answer) in self.envelopes.iter().zip(&answers) {
+            // Only what was read has told that it is beyond the bounds of who asks.
+            if let Err(CommandError::OutOfBounds(_) | CommandError::Unknown(_)) = answer {
+                shared.record(envelope, AccessDecision::OutOfBounds);
+            }
             let outcome = answer.as_ref().map_or_else(CommandError::code, |_| "ok");
             run.add(envelope.command.name(), outcome, shared);
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use earmark_adapters::access_key::KeyText;
-use earmark_application::{AccessKey, KeyName, MAX_KEYS, Role, Roles};
+use earmark_application::{AccessKey, Bounds, KeyName, MAX_KEYS, Prefix, Prefixes, Role, Roles};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::Failure;
@@ -23,11 +23,12 @@ What is printed on standard output is the key; only its hash is kept. Whoever ho
 
 Roles: viewer reads; sales quotes, places, confirms, changes and cancels orders; warehouse receives, counts and
 dispatches; planner makes and changes batches, dates, priorities and products; admin makes keys and decides on dead
-letters. None includes another, but each may read.
+letters. None includes another, but each may read. Whoever is bounded to orders or products knows of no others.
 
 Examples:
   earmark keys create --name admin --role admin
   earmark keys create --name web-shop --role sales --expires 365d
+  earmark keys create --name market --role sales --orders-with-prefix MKT- --orders-with-prefix M2-
 
 Exit codes: 0 made; 1 there is a key of this name, or the database can't be written; 2 a setting or a role is wrong.")]
     Create {
@@ -37,6 +38,12 @@ Exit codes: 0 made; 1 there is a key of this name, or the database can't be writ
         /// What its holder may do; may be given several times
         #[arg(long = "role", value_name = "ROLE", required = true)]
         roles: Vec<Role>,
+        /// How the orders begin that its holder knows of; may be given several times
+        #[arg(long = "orders-with-prefix", value_name = "PREFIX")]
+        orders: Vec<Prefix>,
+        /// How the SKUs begin that its holder knows of; may be given several times
+        #[arg(long = "skus-with-prefix", value_name = "PREFIX")]
+        skus: Vec<Prefix>,
         #[command(flatten)]
         expiry: Expiry,
     },
@@ -132,8 +139,16 @@ pub(crate) async fn run(command: &KeysCommand, settings: &Settings) -> Result<Ex
     let ports = wiring::wire(&settings.store, &settings.calendar, mode).await?;
     let now = ports.clock.now();
     match command {
-        KeysCommand::Create { name, roles, expiry } => {
-            create(&ports, name, roles.iter().copied().collect(), expiry.after(now)?).await?;
+        KeysCommand::Create {
+            name,
+            roles,
+            orders,
+            skus,
+            expiry,
+        } => {
+            let roles = roles.iter().copied().collect();
+            let bounds = bounds(orders, skus, roles)?;
+            create(&ports, name, roles, bounds, expiry.after(now)?).await?;
         }
         KeysCommand::List => list(&ports.keys.all_keys().await?, now)?,
         KeysCommand::Rotate { name, expiry } => {
@@ -162,12 +177,34 @@ fn unknown(name: &KeyName) -> Failure {
     ))
 }
 
-async fn create(ports: &Ports, name: &KeyName, roles: Roles, expires_at: Option<Timestamp>) -> Result<(), Failure> {
+/// What the holder of a key knows of.
+fn bounds(orders: &[Prefix], skus: &[Prefix], roles: Roles) -> Result<Bounds, Failure> {
+    let wrong = |option: &str, why: &dyn std::fmt::Display| Failure::Usage(format!("{option}: {why}"));
+    let read = |option: &str, prefixes: &[Prefix]| {
+        let prefixes = Prefixes::new(prefixes.iter().cloned());
+        prefixes.map_err(|why| wrong(option, &why))
+    };
+    let bounds = Bounds {
+        orders: read("--orders-with-prefix", orders)?,
+        skus: read("--skus-with-prefix", skus)?,
+    };
+    bounds.go_with(roles).map_err(|why| wrong("--role", &why))?;
+    Ok(bounds)
+}
+
+async fn create(
+    ports: &Ports,
+    name: &KeyName,
+    roles: Roles,
+    bounds: Bounds,
+    expires_at: Option<Timestamp>,
+) -> Result<(), Failure> {
     let text = KeyText::new(ports.ids.secret());
     let key = AccessKey {
         name: name.clone(),
         hash: text.hash(),
         roles,
+        bounds,
         created_at: ports.clock.now(),
         expires_at,
         revoked_at: None,
@@ -206,9 +243,21 @@ fn list(keys: &[AccessKey], now: Timestamp) -> Result<(), Failure> {
             .last_used_at
             .map_or_else(|| "never used".to_owned(), |at| format!("last used at {at:.0}"));
         let (name, roles) = (&key.name, roles.join(","));
-        print(format_args!("{name}\t{roles}\t{state}\t{used}"))?;
+        let bounds = shown(&key.bounds);
+        print(format_args!("{name}\t{roles}\t{state}\t{used}{bounds}"))?;
     }
     Ok(())
+}
+
+/// Bounds, where there are any.
+fn shown(bounds: &Bounds) -> String {
+    let kinds = [("orders", &bounds.orders), ("SKUs", &bounds.skus)];
+    let shown = kinds.into_iter().filter(|(_, prefixes)| !prefixes.is_empty());
+    let shown = shown.map(|(kind, prefixes)| {
+        let texts: Vec<&str> = prefixes.iter().map(Prefix::as_str).collect();
+        format!("\tonly {kind} with {}", texts.join(", "))
+    });
+    shown.collect()
 }
 
 #[cfg(test)]

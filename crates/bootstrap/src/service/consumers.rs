@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use earmark_application::{CommandSource, Consumer, ConsumerMeter, ConsumerPorts, MessageFormat, SourceName};
+use earmark_application::{CommandSource, Consumer, ConsumerMeter, ConsumerPorts, MessageFormat, Principal, SourceName};
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -12,6 +12,8 @@ use crate::app::App;
 pub(crate) struct Source {
     /// Its name: the actor of the events that its commands cause, and what its dead messages are found by.
     pub(crate) name: SourceName,
+    /// Whom its messages stand for.
+    pub(crate) principal: Principal,
     /// Where it is, without what is secret.
     pub(crate) address: String,
     /// What delivers its messages.
@@ -40,7 +42,8 @@ impl Consumers {
             .into_iter()
             .map(|source| {
                 tracing::info!(source = %source.name, address = source.address, "commands are taken");
-                Arc::new(Consumer::new(source.name, source.source, source.format, ports.clone()))
+                let consumer = Consumer::new(source.name, source.source, source.format, ports.clone());
+                Arc::new(consumer.standing_for(source.principal))
             })
             .collect();
         let mut jobs = JoinSet::new();

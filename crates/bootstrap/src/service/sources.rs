@@ -65,6 +65,7 @@ fn sources_at(url: &SourceUrl, instance: &str, clock: &Arc<dyn Clock>) -> Result
             let address: NatsCommandsAddress = text.parse().map_err(wrong)?;
             vec![Source {
                 name: address.source().clone(),
+                principal: address.principal(),
                 address: address.to_string(),
                 source: Arc::new(NatsCommandSource::new(address, Arc::clone(clock))),
                 format: commands,
@@ -74,12 +75,14 @@ fn sources_at(url: &SourceUrl, instance: &str, clock: &Arc<dyn Clock>) -> Result
             let address: RedisCommandsAddress = text.parse().map_err(wrong)?;
             let channel = Source {
                 name: RedisChannelSource::name(),
+                principal: address.principal(&RedisChannelSource::name()),
                 address: format!("redis://{}/{CHANGE_BATCH_QUANTITY}", address.server()),
                 source: Arc::new(RedisChannelSource::new(address.clone(), instance, Arc::clone(clock))),
                 format: Arc::new(BookMessages),
             };
             let stream = Source {
                 name: address.source().clone(),
+                principal: address.principal(address.source()),
                 address: address.to_string(),
                 source: Arc::new(RedisCommandSource::new(address, instance, Arc::clone(clock))),
                 format: commands,

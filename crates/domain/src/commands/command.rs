@@ -220,8 +220,21 @@ pub enum Command {
 }
 
 impl Command {
+    /// The batch that it changes, if it is about one that exists.
+    #[must_use]
+    pub const fn changed_batch(&self) -> Option<&Reference> {
+        match self {
+            Self::ChangeBatch(ChangeBatch { reference, .. })
+            | Self::ReceiveBatch { reference, .. }
+            | Self::UndoReceipt(reference)
+            | Self::CancelBatch(reference) => Some(reference),
+            _ => None,
+        }
+    }
+
     /// The order that it changes, if it is about one that exists or that it replaces.
-    pub(crate) const fn changed_order(&self) -> Option<&OrderId> {
+    #[must_use]
+    pub const fn changed_order(&self) -> Option<&OrderId> {
         match self {
             Self::ReplaceOrder(place) => Some(place.order()),
             Self::ConfirmOrder(ConfirmOrder { order, .. })

@@ -44,6 +44,21 @@ impl UnitOfWork {
             .any(|product| skus.contains(self.products[product].sku()))
     }
 
+    /// The SKUs of what a command changes and names by something else: of the batch, or of each line of the order, as many
+    /// times as it has lines. Empty: there is no such batch or order, or the command names SKUs. For a command of the scope
+    /// that was loaded.
+    #[must_use]
+    pub fn skus_behind(&mut self, command: &Command) -> Vec<&Sku> {
+        let products: Vec<ProductIndex> = if let Some(batch) = command.changed_batch() {
+            self.find_batch(batch).map(|at| at.product).into_iter().collect()
+        } else if let Some(order) = command.changed_order() {
+            self.loaded_lines_of(order).map(|at| at.product).collect()
+        } else {
+            Vec::new()
+        };
+        products.into_iter().map(|product| self.products[product].sku()).collect()
+    }
+
     /// The product of a SKU, which is created if it does not exist.
     pub(super) fn product_or_new(&mut self, sku: &Sku) -> ProductIndex {
         if let Some(product) = self.by_sku.get(sku) {

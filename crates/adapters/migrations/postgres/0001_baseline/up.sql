@@ -394,6 +394,9 @@ CREATE TABLE access_keys (
         || CASE WHEN position(',warehouse,' IN ',' || roles || ',') > 0 THEN ',warehouse' ELSE '' END
         || CASE WHEN position(',planner,' IN ',' || roles || ',') > 0 THEN ',planner' ELSE '' END
         || CASE WHEN position(',admin,' IN ',' || roles || ',') > 0 THEN ',admin' ELSE '' END, 2)),
+    -- How the orders and the products begin that its holder knows of, in order, each on a line. Empty: all of them.
+    orders_with_prefix text NOT NULL DEFAULT '' CHECK (length(orders_with_prefix) <= 1040),
+    skus_with_prefix text NOT NULL DEFAULT '' CHECK (length(skus_with_prefix) <= 1040),
     created_at timestamptz NOT NULL,
     -- From when on it opens nothing. NULL: it does not expire.
     expires_at timestamptz,
@@ -420,7 +423,7 @@ CREATE TABLE access_log (
     -- A key, a subscription, a source. NULL: nothing of the service's own.
     about text COLLATE "C",
     decision text COLLATE "C" NOT NULL
-        CHECK (decision IN ('done', 'forbidden', 'no_key', 'unknown_key', 'expired_key', 'revoked_key', 'too_many',
+        CHECK (decision IN ('done', 'forbidden', 'out_of_bounds', 'no_key', 'unknown_key', 'expired_key', 'revoked_key', 'too_many',
                             'not_recorded')),
     -- The role that would be needed.
     needs text COLLATE "C" CHECK ((decision = 'forbidden') = (needs IS NOT NULL)),

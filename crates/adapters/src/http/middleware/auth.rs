@@ -157,10 +157,10 @@ async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, No
     })?;
     match may(&principal, Action::Read) {
         Ok(()) => Ok(principal),
-        Err(forbidden) => Err(NotLetIn {
-            decision: Some(AccessDecision::Forbidden { needs: forbidden.needs }),
+        Err(denied) => Err(NotLetIn {
+            decision: Some(AccessDecision::from(&denied)),
             name: Some(Arc::clone(principal.name())),
-            problem: forbidden.into(),
+            problem: denied.into(),
         }),
     }
 }
@@ -168,14 +168,14 @@ async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, No
 /// Checks that who asks may do this. Who may not is recorded.
 ///
 /// # Errors
-/// A problem that names the role that is needed.
+/// A problem that names the role that is needed, or says what is not within the bounds.
 pub(crate) fn require(request: &HttpRequest, api: &Api, action: Action<'_>) -> Result<(), Problem> {
     let context = RequestContext::of(request);
-    may(&context.principal, action).map_err(|forbidden| {
-        let decision = AccessDecision::Forbidden { needs: forbidden.needs };
+    may(&context.principal, action).map_err(|denied| {
+        let decision = AccessDecision::from(&denied);
         api.recorder()
             .refused(caller_of(&context), &call_of(request), decision, &context.id);
-        forbidden.into()
+        denied.into()
     })
 }
 

@@ -34,6 +34,11 @@ impl RequestContext {
         context.expect("the middleware gives every request its context")
     }
 
+    /// Who asks.
+    pub(crate) fn principal(request: &HttpRequest) -> Principal {
+        Self::of(request).principal
+    }
+
     /// The span of what is told of a request after it was answered.
     pub(crate) fn span(&self) -> Span {
         tracing::error_span!("request", request_id = %self.id, client = self.client.map(display))

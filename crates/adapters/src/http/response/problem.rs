@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use earmark_application::{CommandError, Forbidden, StoreError};
+use earmark_application::{CommandError, Denied, StoreError};
 use serde_json::Value;
 
 use super::outage_log::OutageLog;
@@ -239,9 +239,9 @@ impl From<&CommandError> for Problem {
     }
 }
 
-impl From<Forbidden> for Problem {
-    fn from(forbidden: Forbidden) -> Self {
-        Self::from(&CommandError::Forbidden(forbidden))
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        Self::from(&CommandError::from(denied))
     }
 }
 

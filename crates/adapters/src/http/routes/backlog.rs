@@ -5,10 +5,13 @@ use std::str::FromStr;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
+use earmark_application::Action;
 use earmark_domain::{LineId, LineKey, LineView, OrderId, Precedence, Priority, ServicePosition, Sku};
 
 use crate::http::api::Api;
+use crate::http::auth::require;
 use crate::http::execution::unknown_sku;
+use crate::http::request::context::RequestContext;
 use crate::http::request::input::Input;
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit};
 use crate::http::response::problem::Problem;
@@ -38,12 +41,12 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let most = query.optional("limit", &mut input.faults, limit(MAX_PAGE));
     let read = sku.zip(after).zip(most);
     let ((sku, after), most) = input.finish(read)?;
+    require(&request, &api, Action::ReadBacklog)?;
     let most = most.unwrap_or(DEFAULT_PAGE);
     let now = api.now();
-    let lines = api
-        .read(|ports| ports.views.backlog(&sku, after.as_ref(), now, most + 1))
-        .await?;
-    let Some(mut lines) = lines else {
+    let views = api.views(&RequestContext::principal(&request));
+    let lines = views.backlog(&sku, after.as_ref(), now, most + 1).await;
+    let Some(mut lines) = lines.map_err(|error| Problem::from(&error))? else {
         return Err(unknown_sku(&sku));
     };
     let more = lines.len() > most;

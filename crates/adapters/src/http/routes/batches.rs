@@ -5,11 +5,13 @@ use std::str::FromStr;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
-use earmark_application::{BatchFilter, BatchSelection, Page, list_batches};
+use earmark_application::{Action, BatchFilter, BatchSelection, Page, list_batches};
 use earmark_domain::{Command, Location, Reference, Sku};
 
 use crate::http::api::Api;
+use crate::http::auth::require;
 use crate::http::openapi::schema;
+use crate::http::request::context::RequestContext;
 use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, word};
@@ -86,9 +88,11 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
         overdue,
     });
     let ((filter, after), most) = input.finish(filter.zip(after).zip(most))?;
+    require(&request, &api, Action::ListBatches(filter.selection.sku.as_ref()))?;
     let (now, most) = (api.now(), most.unwrap_or(DEFAULT_PAGE));
-    let page = api.read(|ports| list_batches(&*ports.views, &filter, after, now, most));
-    let Page { items, next } = page.await?;
+    let views = api.views(&RequestContext::principal(&request));
+    let page = list_batches(&*views, &filter, after, now, most).await;
+    let Page { items, next } = page.map_err(|error| Problem::from(&error))?;
     let json = BatchPageJson {
         items: Each::of(&items),
         next: next.as_ref().map(Reference::as_str),
@@ -111,8 +115,9 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let reference = input.path("reference", Reference::from_str);
     let reference = input.finish(reference)?;
     let now = api.now();
-    let batch = api.read(|ports| ports.views.batch(&reference, now)).await?;
-    let Some(batch) = batch else {
+    let views = api.views(&RequestContext::principal(&request));
+    let batch = views.batch(&reference, now).await;
+    let Some(batch) = batch.map_err(|error| Problem::from(&error))? else {
         return Err(
             Problem::new(&kinds::UNKNOWN_BATCH, format!("there is no batch {reference}"))
                 .with("reference", reference.as_str()),

@@ -17,6 +17,7 @@ use jiff::civil::Date;
 
 use crate::http::api::Api;
 use crate::http::openapi::schema::{self, BookAllocation, BookError};
+use crate::http::request::context::RequestContext;
 use crate::http::request::input::{Input, Mode, json};
 use crate::http::response::problem::Problem;
 use crate::wire::answers::kinds;
@@ -152,7 +153,8 @@ pub(crate) async fn allocations(request: HttpRequest, api: Data<Api>) -> Result<
     let mut input = Input::without_query(&request);
     let order = input.path("orderid", OrderId::from_str);
     let order = input.finish(order)?;
-    let read = api.read(|ports| ports.views.order(&order)).await?;
+    let read = api.views(&RequestContext::principal(&request)).order(&order).await;
+    let read = read.map_err(|error| Problem::from(&error))?;
     // The view leaves out the units of expired holds, and those that have been dispatched.
     let now = api.now();
     let today = api.day_of(now);

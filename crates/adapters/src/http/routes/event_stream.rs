@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header;
@@ -13,7 +14,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use async_stream::stream;
 use bytes::Bytes;
-use earmark_application::{DeliveryLimits, EncodedEvent, EventFilter, EventPage, LogPosition, TailError};
+use earmark_application::{
+    DeliveryLimits, EncodedEvent, EventFeed, EventFilter, EventPage, LogPosition, TailError, knows_of,
+};
 use tokio::task::consume_budget;
 
 use super::events::{FILTER, event_json, filter, read_page};
@@ -95,17 +98,19 @@ pub(crate) async fn stream(request: HttpRequest, api: Data<Api>) -> Result<HttpR
         return Err(Problem::new(&kinds::BUSY, detail));
     };
     // Before the answer begins: then it can still be a problem.
-    let first = read_page(&api, &filter, after, PAGE).await?;
+    let events = api.events(&RequestContext::principal(&request));
+    let first = read_page(&*events, &filter, after, PAGE).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         // Asks buffering proxies to pass events on at once.
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(follow(api, filter, first, open, RequestContext::of(&request))))
+        .streaming(follow(api, events, filter, first, open, RequestContext::of(&request))))
 }
 
 fn follow(
     api: Data<Api>,
+    events: Arc<dyn EventFeed>,
     filter: EventFilter,
     (mut place, first): (LogPosition, EventPage<EncodedEvent>),
     open: OpenStream,
@@ -131,7 +136,7 @@ fn follow(
             if page.complete || api.readiness().is_draining() {
                 break;
             }
-            match read_page(&api, &filter, Cursor::Place(place), PAGE).await {
+            match read_page(&*events, &filter, Cursor::Place(place), PAGE).await {
                 Ok((_, page)) => catching_up = Some(page),
                 Err(problem) => return log(&api, &context, &problem),
             }
@@ -148,7 +153,9 @@ fn follow(
             };
             place = chunk.next;
             let mut text = String::new();
-            for event in chunk.events.iter().filter(|event| filter.passes(&event.event)) {
+            let is_told =
+                |event: &EncodedEvent| filter.passes(event) && knows_of(&context.principal, event);
+            for event in chunk.events.iter().filter(|event| is_told(&event.event)) {
                 write_frame(&mut text, event.id.position, event.event.event_type, &event.body);
             }
             if let Err(problem) = readmit(&context, &api, CALL).await {

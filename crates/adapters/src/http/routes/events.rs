@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get, http::StatusCode};
-use earmark_application::{Books, EncodedEvent, EventFilter, EventPage, LogPosition};
+use earmark_application::{Books, EncodedEvent, EventFeed, EventFilter, EventPage, LogPosition};
 use earmark_domain::{EVENT_TYPES, OrderId, Sku};
 
 use crate::http::api::Api;
+use crate::http::request::context::RequestContext;
 use crate::http::request::cursor::Cursor;
 use crate::http::request::input::Input;
 use crate::http::request::query::{Query, limit};
@@ -85,7 +86,8 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let read = filter.zip(after).zip(most);
     let ((filter, after), most) = input.finish(read)?;
     let (after, most) = (after.unwrap_or(Cursor::START), most.unwrap_or(DEFAULT_PAGE));
-    let (_, page) = read_page(&api, &filter, after, most).await?;
+    let events = api.events(&RequestContext::principal(&request));
+    let (_, page) = read_page(&*events, &filter, after, most).await?;
     let shown = page.events.iter().map(|event| event_json(event, &page.books));
     let items = shown.collect::<Result<_, _>>()?;
     let next = page.books.position_of(page.next);
@@ -97,13 +99,13 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 /// # Errors
 /// A problem when the store does not answer, or the history does not have the place.
 pub(crate) async fn read_page(
-    api: &Api,
+    events: &dyn EventFeed,
     filter: &EventFilter,
     after: Cursor,
     limit: usize,
 ) -> Result<(LogPosition, EventPage<EncodedEvent>), Problem> {
-    let read = api.read(|ports| ports.events.encoded_events(filter, after.sequence(), limit));
-    let mut page = read.await?;
+    let read = events.encoded_events(filter, after.sequence(), limit).await;
+    let mut page = read.map_err(|error| Problem::from(&error))?;
     let place = after.place_in(&page)?;
     if after == Cursor::Now {
         page.next = place.sequence;

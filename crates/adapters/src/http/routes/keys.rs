@@ -67,6 +67,7 @@ pub(crate) async fn create(request: HttpRequest, payload: Payload, api: Data<Api
         name: new.name,
         hash: text.hash(),
         roles: new.roles,
+        bounds: new.bounds,
         created_at: now,
         expires_at: new.expires_at,
         revoked_at: None,

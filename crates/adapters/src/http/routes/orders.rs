@@ -5,11 +5,13 @@ use std::str::FromStr;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
-use earmark_application::{OrderFilter, Page, list_orders};
+use earmark_application::{Action, OrderFilter, Page, list_orders};
 use earmark_domain::{Command, OrderId, Sku};
 
 use crate::http::api::Api;
+use crate::http::auth::require;
 use crate::http::openapi::schema;
+use crate::http::request::context::RequestContext;
 use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, word};
@@ -159,10 +161,12 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
         required_before,
     });
     let ((filter, after), most) = input.finish(filter.zip(after).zip(most))?;
+    require(&request, &api, Action::ListOrders)?;
     let (now, most) = (api.now(), most.unwrap_or(DEFAULT_PAGE));
     let today = api.day_of(now);
-    let page = api.read(|ports| list_orders(&*ports.views, &filter, after, (now, today), most));
-    let Page { items, next } = page.await?;
+    let views = api.views(&RequestContext::principal(&request));
+    let page = list_orders(&*views, &filter, after, (now, today), most).await;
+    let Page { items, next } = page.map_err(|error| Problem::from(&error))?;
     let json = OrderPageJson {
         items: Each::of(&items),
         next: next.as_ref().map(OrderId::as_str),
@@ -184,8 +188,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let mut input = Input::without_query(&request);
     let order = input.path("order_id", OrderId::from_str);
     let order = input.finish(order)?;
-    let read = api.read(|ports| ports.views.order(&order)).await?;
-    let Some(read) = read else {
+    let read = api.views(&RequestContext::principal(&request)).order(&order).await;
+    let Some(read) = read.map_err(|error| Problem::from(&error))? else {
         return Err(
             Problem::new(&kinds::UNKNOWN_ORDER, format!("there is no order {order}")).with("order_id", order.as_str()),
         );

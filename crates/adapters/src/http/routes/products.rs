@@ -11,6 +11,7 @@ use earmark_domain::{Command, Location, MAX_PRODUCT_NAME_CHARS, Sku};
 use crate::http::api::Api;
 use crate::http::execution::unknown_sku;
 use crate::http::openapi::schema;
+use crate::http::request::context::RequestContext;
 use crate::http::request::if_match::IfMatch;
 use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit};
@@ -61,9 +62,9 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let most = most.unwrap_or(DEFAULT_PAGE);
     // One product more than the page shows whether there is a next page.
     let now = api.now();
-    let mut products = api
-        .read(|ports| ports.views.products(search.as_deref(), after.as_ref(), now, most + 1))
-        .await?;
+    let views = api.views(&RequestContext::principal(&request));
+    let products = views.products(search.as_deref(), after.as_ref(), now, most + 1).await;
+    let mut products = products.map_err(|error| Problem::from(&error))?;
     let more = products.len() > most;
     products.truncate(most);
     let (promising, today) = (api.about().promising, api.day_of(now));
@@ -140,7 +141,8 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let mut input = Input::without_query(&request);
     let sku = input.path("sku", Sku::from_str);
     let sku = input.finish(sku)?;
-    Ok(api.product(&sku).await?.response())
+    let principal = RequestContext::principal(&request);
+    Ok(api.product(&principal, &sku).await?.response())
 }
 
 /// Show what can be promised of a product, by date
@@ -163,8 +165,9 @@ pub(crate) async fn availability(request: HttpRequest, api: Data<Api>) -> Result
     let location = query.optional("location", &mut input.faults, Location::from_str);
     let (sku, location) = input.finish(sku.zip(location))?;
     let now = api.now();
-    let product = api.read(|ports| ports.views.product(&sku, now)).await?;
-    let Some(product) = product else {
+    let views = api.views(&RequestContext::principal(&request));
+    let product = views.product(&sku, now).await;
+    let Some(product) = product.map_err(|error| Problem::from(&error))? else {
         return Err(unknown_sku(&sku));
     };
     let promised = earmark_domain::availability(

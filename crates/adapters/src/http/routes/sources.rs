@@ -32,6 +32,7 @@ use crate::wire::views::sources::{
 )]
 #[get("/v1/sources")]
 pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    require(&request, &api, Action::ReadService)?;
     Input::without_query(&request).finish(Some(()))?;
     let sources = api.read(|ports| ports.inbox.sources()).await?;
     let page = SourcePageJson {
@@ -57,6 +58,7 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 )]
 #[get("/v1/sources/{name}/dead-messages")]
 pub(crate) async fn dead_messages(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    require(&request, &api, Action::ReadService)?;
     let (mut input, query) = Input::of(&request, &["after", "limit"]);
     let name = name(&mut input);
     let after = query.optional("after", &mut input.faults, sequence);

@@ -35,6 +35,7 @@ const BY_REQUEST: &str = "by request";
 )]
 #[get("/v1/subscriptions")]
 pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    require(&request, &api, Action::ReadService)?;
     Input::without_query(&request).finish(Some(()))?;
     let now = api.now();
     let subscriptions = api.read(|ports| ports.subscriptions.subscriptions(now)).await?;
@@ -62,6 +63,7 @@ pub(crate) async fn list(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
 )]
 #[get("/v1/subscriptions/{name}/dead-letters")]
 pub(crate) async fn dead_letters(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    require(&request, &api, Action::ReadService)?;
     let (mut input, query) = Input::of(&request, &["after", "limit"]);
     let name = name(&mut input);
     let after = query.optional("after", &mut input.faults, sequence);

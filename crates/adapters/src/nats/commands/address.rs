@@ -4,17 +4,19 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use earmark_application::SourceName;
+use earmark_application::{Principal, SourceName};
 
 use super::super::address::{SCHEME, is_stream_name, take_replicas, take_stream, write_public};
 use crate::broker::incoming::take_ack_wait;
+use crate::broker::rights::Rights;
 use crate::broker::{AddressError, BrokerAddress};
 
 /// The consumer of an address that names none.
 const DEFAULT_DURABLE: &str = "earmark";
 
 /// The address of a stream that commands come from:
-/// `nats://[user:password@]host[:port][,host[:port]…]/STREAM[?durable=earmark&replicas=3&ack_wait=30]`, or `tls://…`.
+/// `nats://[user:password@]host[:port][,host[:port]…]/STREAM[?durable=earmark&replicas=3&ack_wait=30]`, or `tls://…`,
+/// with what its messages may do: `roles=sales,warehouse&orders_with_prefix=…&skus_with_prefix=…`.
 ///
 /// As text it has neither the user nor the password nor the parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,7 @@ pub struct NatsCommandsAddress {
     pub(super) broker: BrokerAddress,
     pub(super) stream: String,
     source: SourceName,
+    rights: Rights,
     /// The name of the consumer, which all instances share.
     pub(super) durable: String,
     /// How many servers keep a stream that is made here.
@@ -42,6 +45,7 @@ impl FromStr for NatsCommandsAddress {
         )?;
         let replicas = take_replicas(&mut broker)?;
         let ack_wait = take_ack_wait(&mut broker)?;
+        let rights = Rights::take(&mut broker)?;
         broker.no_more_parameters()?;
         let stream = take_stream(&mut broker)?;
         let source = SourceName::of("nats", &stream).ok_or(AddressError::Path(
@@ -51,6 +55,7 @@ impl FromStr for NatsCommandsAddress {
             broker,
             stream,
             source,
+            rights,
             durable: durable.unwrap_or_else(|| DEFAULT_DURABLE.to_owned()),
             replicas,
             ack_wait,
@@ -63,6 +68,12 @@ impl NatsCommandsAddress {
     #[must_use]
     pub const fn source(&self) -> &SourceName {
         &self.source
+    }
+
+    /// Whom its messages stand for.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        self.rights.principal(&self.source)
     }
 }
 

@@ -15,6 +15,8 @@ pub(in crate::postgres) struct AccessKeyRow {
     name: String,
     hash: Vec<u8>,
     roles: String,
+    orders_with_prefix: String,
+    skus_with_prefix: String,
     created_at: PgTimestamp,
     expires_at: Option<PgTimestamp>,
     revoked_at: Option<PgTimestamp>,
@@ -38,6 +40,8 @@ impl TryFrom<AccessKeyRow> for AccessKey {
             name: row.name,
             hash: row.hash,
             roles: row.roles,
+            orders_with_prefix: row.orders_with_prefix,
+            skus_with_prefix: row.skus_with_prefix,
         }
         .try_into()
     }

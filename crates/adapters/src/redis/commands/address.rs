@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use earmark_application::SourceName;
+use earmark_application::{Principal, SourceName};
 
 use super::super::address::{SCHEME, one_host, take_database, take_name, write_public};
 use crate::broker::incoming::take_ack_wait;
+use crate::broker::rights::Rights;
 use crate::broker::{AddressError, BrokerAddress};
 
 /// The stream of an address that names none.
@@ -17,7 +18,8 @@ const DEFAULT_STREAM: &str = "earmark:commands";
 const DEFAULT_GROUP: &str = "earmark";
 
 /// The address of a server that commands come from:
-/// `redis://[user:password@]host[:port][/db][?stream=earmark:commands&group=earmark&ack_wait=30]`, or `rediss://…`.
+/// `redis://[user:password@]host[:port][/db][?stream=earmark:commands&group=earmark&ack_wait=30]`, or `rediss://…`, with
+/// what its messages may do: `roles=sales,warehouse&orders_with_prefix=…&skus_with_prefix=…`.
 ///
 /// As text it has neither the user nor the password nor the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub struct RedisCommandsAddress {
     pub(in super::super) database: u16,
     pub(super) stream: String,
     source: SourceName,
+    rights: Rights,
     /// The name of the consumer group, which all instances share.
     pub(super) group: String,
     /// How long an entry that was delivered waits for an acknowledgement until another instance takes it.
@@ -41,6 +44,7 @@ impl FromStr for RedisCommandsAddress {
         let stream = take_name(&mut broker, "stream")?;
         let group = take_name(&mut broker, "group")?;
         let ack_wait = take_ack_wait(&mut broker)?;
+        let rights = Rights::take(&mut broker)?;
         broker.no_more_parameters()?;
         let stream = stream.unwrap_or_else(|| DEFAULT_STREAM.to_owned());
         let source = SourceName::of("redis", &stream).ok_or(AddressError::Value {
@@ -51,6 +55,7 @@ impl FromStr for RedisCommandsAddress {
             database: take_database(&mut broker)?,
             stream,
             source,
+            rights,
             group: group.unwrap_or_else(|| DEFAULT_GROUP.to_owned()),
             ack_wait,
             broker,
@@ -63,6 +68,12 @@ impl RedisCommandsAddress {
     #[must_use]
     pub const fn source(&self) -> &SourceName {
         &self.source
+    }
+
+    /// Whom the messages of one of its sources stand for.
+    #[must_use]
+    pub fn principal(&self, source: &SourceName) -> Principal {
+        self.rights.principal(source)
     }
 
     /// The consumer group, which all instances of one service share.

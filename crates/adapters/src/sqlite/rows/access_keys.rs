@@ -15,6 +15,8 @@ pub(in crate::sqlite) struct AccessKeyRow {
     name: String,
     hash: Vec<u8>,
     roles: String,
+    orders_with_prefix: String,
+    skus_with_prefix: String,
     created_at: i64,
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
@@ -37,6 +39,8 @@ pub(in crate::sqlite) fn access_key(row: AccessKeyRow) -> Result<AccessKey, Stor
         name: row.name,
         hash: row.hash,
         roles: row.roles,
+        orders_with_prefix: row.orders_with_prefix,
+        skus_with_prefix: row.skus_with_prefix,
     }
     .try_into()
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::super::builder::update;
 use super::super::schema::access_keys;
 use super::access_log;
-use crate::sql::access_keys::stored_roles;
+use crate::sql::access_keys::{stored_prefixes, stored_roles};
 
 /// By what the connection knows the UPDATE that runs while a key is used.
 struct NoteUsed;
@@ -29,6 +29,8 @@ pub(in crate::sqlite) fn add(
             access_keys::name.eq(&**key.name.as_str()),
             access_keys::hash.eq(key.hash.0.as_slice()),
             access_keys::roles.eq(stored_roles(key.roles)),
+            access_keys::orders_with_prefix.eq(stored_prefixes(&key.bounds.orders)),
+            access_keys::skus_with_prefix.eq(stored_prefixes(&key.bounds.skus)),
             access_keys::created_at.eq(key.created_at.as_microsecond()),
             access_keys::expires_at.eq(key.expires_at.map(Timestamp::as_microsecond)),
             access_keys::revoked_at.eq(key.revoked_at.map(Timestamp::as_microsecond)),

@@ -10,7 +10,7 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Caller, DeadMessage, Decide, Decided, EntryId, EventFeed,
+    AccessEntry, AccessKey, Bounds, AccessLog, Audit, BatchSelection, Caller, DeadMessage, Decide, Decided, EntryId, EventFeed,
     EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys, LeaseRequest,
     LeaseToken, LineFilter, OrderSelection, Roles, SourceName, Store, Views, Worklist,
 };
@@ -219,6 +219,7 @@ async fn use_key(shop: &SqliteStore) {
         name: KeyName::new("shop").expect("a name"),
         hash: SECRET,
         roles: Roles::ALL,
+        bounds: Bounds::default(),
         created_at: instant(),
         expires_at: None,
         revoked_at: None,

@@ -65,6 +65,9 @@ kinds! {
     FORBIDDEN = "forbidden", 403, "Who asks may not",
         "The key of the request does not have the role that `needs` names. Nothing has been executed.",
         [members::NEEDS];
+    OUT_OF_BOUNDS = "out_of_bounds", 403, "The key is bounded",
+        "The key of the request is bounded to some orders or products, and the call is about others, too, or would make \
+         something beyond its bounds; `detail` says what. Nothing has been executed.";
     FOREIGN_ORIGIN = "foreign_origin", 403, "A page of another site sent the request",
         "The browser says, in `Origin` or `Sec-Fetch-Site`, that a page of another site sent the request. Only pages of \
          the service may change something, and clients that are no browsers. Nothing has been executed.";

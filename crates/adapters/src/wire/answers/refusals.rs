@@ -11,10 +11,11 @@ use crate::wire::views::shortages::ShortageJson;
 impl From<&CommandError> for ProblemDocument {
     fn from(error: &CommandError) -> Self {
         match error {
-            CommandError::Refused(refusal) => refused(refusal),
+            CommandError::Refused(refusal) | CommandError::Unknown(refusal) => refused(refusal),
             CommandError::Forbidden(forbidden) => {
                 Self::new(&kinds::FORBIDDEN, error.to_string()).with("needs", forbidden.needs.as_str())
             }
+            CommandError::OutOfBounds(_) => Self::new(&kinds::OUT_OF_BOUNDS, error.to_string()),
             CommandError::Busy => Self::new(&kinds::BUSY, error.to_string()),
             CommandError::ShuttingDown => Self::new(&kinds::SHUTTING_DOWN, error.to_string()),
             CommandError::Unavailable => Self::new(&kinds::UNAVAILABLE, error.to_string()),

@@ -57,6 +57,8 @@ pub enum OutcomeWord {
     Done,
     /// The caller has none of the roles that would be needed.
     Forbidden,
+    /// What was asked for is not within the bounds of the caller.
+    OutOfBounds,
     /// The caller showed no key.
     NoKey,
     /// The caller showed what is no key.
@@ -76,6 +78,7 @@ impl From<AccessDecision> for OutcomeWord {
         match decision {
             AccessDecision::Done => Self::Done,
             AccessDecision::Forbidden { .. } => Self::Forbidden,
+            AccessDecision::OutOfBounds => Self::OutOfBounds,
             AccessDecision::NoKey => Self::NoKey,
             AccessDecision::UnknownKey => Self::UnknownKey,
             AccessDecision::ExpiredKey => Self::ExpiredKey,
@@ -130,6 +133,7 @@ mod tests {
         for decision in [
             AccessDecision::Done,
             AccessDecision::Forbidden { needs },
+            AccessDecision::OutOfBounds,
             AccessDecision::NoKey,
             AccessDecision::UnknownKey,
             AccessDecision::ExpiredKey,

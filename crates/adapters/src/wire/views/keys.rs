@@ -1,6 +1,6 @@
 //! Access keys: what may be shown of them.
 
-use earmark_application::{AccessKey, Role};
+use earmark_application::{AccessKey, Prefix, Prefixes, Role};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,6 +16,10 @@ pub struct KeyJson<'a> {
     pub name: &'a str,
     /// What its holder may do.
     pub roles: Vec<RoleWord>,
+    /// How the orders begin that it knows of; empty: it knows of all.
+    pub orders_with_prefix: Vec<&'a str>,
+    /// How the SKUs begin that it knows of; empty: it knows of all.
+    pub skus_with_prefix: Vec<&'a str>,
     /// When it was made.
     #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime, example = "2026-02-01T09:30:00Z"))]
     pub created_at: Text<Timestamp>,
@@ -64,12 +68,18 @@ impl<'a> From<&'a AccessKey> for KeyJson<'a> {
         Self {
             name: key.name.as_str(),
             roles: key.roles.iter().map(RoleWord::from).collect(),
+            orders_with_prefix: texts(&key.bounds.orders),
+            skus_with_prefix: texts(&key.bounds.skus),
             created_at: Text(key.created_at),
             expires_at: key.expires_at.map(Text),
             revoked_at: key.revoked_at.map(Text),
             last_used_at: key.last_used_at.map(Text),
         }
     }
+}
+
+fn texts(prefixes: &Prefixes) -> Vec<&str> {
+    prefixes.iter().map(Prefix::as_str).collect()
 }
 
 /// All keys.

@@ -61,7 +61,13 @@ fn interpret(answer: Answer, rows: u64) -> SendResult {
         Ok(Outcome::OrderPlaced { order, .. }) => Counts::of_lines(order.lines.iter().map(|line| line.state)),
         Ok(_) => Counts { changed: rows, ..none },
         Err(CommandError::Refused(Refusal::OutOfStock(_) | Refusal::Shortages(_))) => Counts { refused: rows, ..none },
-        Err(error @ (CommandError::Refused(_) | CommandError::Forbidden(_) | CommandError::Internal)) => {
+        Err(
+            error @ (CommandError::Refused(_)
+            | CommandError::Forbidden(_)
+            | CommandError::OutOfBounds(_)
+            | CommandError::Unknown(_)
+            | CommandError::Internal),
+        ) => {
             return SendResult::Bad(error.to_string());
         }
         Err(error @ (CommandError::Busy | CommandError::Unavailable | CommandError::ShuttingDown)) => {

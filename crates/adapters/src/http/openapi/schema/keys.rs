@@ -14,6 +14,14 @@ pub struct NewKey {
     /// What its holder may do.
     #[schema(min_items = 1, max_items = 5, example = json!(["admin"]))]
     pub roles: Vec<RoleWord>,
+    /// How the orders begin that it knows of: up to 16 beginnings of ids. Left out or null: it knows of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, max_items = 16)]
+    pub orders_with_prefix: Option<Vec<String>>,
+    /// How the SKUs begin that it knows of. Left out or null: it knows of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(min_items = 1, max_items = 16)]
+    pub skus_with_prefix: Option<Vec<String>>,
     /// From when on it opens nothing; left out or null: it does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime, example = "2126-01-31T00:00:00Z")]

@@ -1,11 +1,14 @@
 //! The metrics.
 
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, get};
+use earmark_application::Action;
 
 use super::health::readiness;
 use crate::http::api::Api;
+use crate::http::auth::require;
 use crate::http::metrics::OPENMETRICS;
+use crate::http::response::problem::Problem;
 
 /// Metrics for Prometheus
 ///
@@ -17,8 +20,9 @@ use crate::http::metrics::OPENMETRICS;
         content_type = "application/openmetrics-text", body = String))
 )]
 #[get("/metrics")]
-pub(crate) async fn metrics(api: Data<Api>) -> HttpResponse {
+pub(crate) async fn metrics(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, Problem> {
+    require(&request, &api, Action::ReadService)?;
     let is_ready = readiness(&api).await.is_ok();
     api.metrics().scraped(is_ready, &api.engine().queues());
-    HttpResponse::Ok().content_type(OPENMETRICS).body(api.metrics().text())
+    Ok(HttpResponse::Ok().content_type(OPENMETRICS).body(api.metrics().text()))
 }
