@@ -1,4 +1,4 @@
-//! The key ring: whom a caller's key stands for.
+//! The key ring: whom a caller's key, or a session that a key has begun, stands for.
 //!
 //! What the store says of a key is cached for less than a second, so that a key that is revoked opens nothing within a
 //! second, at any instance, and a call with a key costs a look into a map. Somebody reads anew before that time is over;
@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::access::{AccessKey, KeyHash, KeyName, Principal};
-use crate::ports::{Clock, Keys};
+use crate::access::{AccessKey, KeyHash, KeyName, Principal, Session, SessionHash};
+use crate::ports::{Clock, Keys, Sessions};
 use crate::store_error::StoreError;
 
 /// For how long what was read of a key holds.
@@ -27,10 +28,21 @@ const MAX_CACHED: usize = 4_096;
 /// The last use of a key is noted to this.
 const USE_NOTED_TO: SignedDuration = SignedDuration::from_secs(60);
 
+/// What a caller shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing that opens anything.
+    Nothing,
+    /// A key.
+    Key(KeyHash),
+    /// A session that a key has begun.
+    Session(SessionHash),
+}
+
 /// Why a caller is not let in.
 #[derive(Debug)]
 pub enum NotAdmitted {
-    /// It shows no key, and keys were made.
+    /// It shows no key and no session that lasts, and keys were made.
     NoKey,
     /// Its key opens nothing.
     Refused(RefusedKey),
@@ -79,13 +91,57 @@ impl<T: Clone> Read<T> {
     }
 }
 
-/// The keys that open the service, as the store has them.
+/// What was read, by the hash of what was shown. What is guessed fills it, and pushes nothing out that is in use.
+#[derive(Debug)]
+struct Known<K, V>(Mutex<HashMap<K, Read<Option<V>>>>);
+
+impl<K: Eq + Hash, V: Clone> Known<K, V> {
+    fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    /// What still holds.
+    fn at(&self, hash: &K, now: Duration) -> Option<Option<V>> {
+        self.lock().get_mut(hash).and_then(|read| read.at(now))
+    }
+
+    /// What was read last, whether or not it holds.
+    fn last(&self, hash: &K) -> Option<V> {
+        self.lock().get(hash).and_then(|read| read.value.clone())
+    }
+
+    fn cache(&self, hash: K, value: Option<V>, at: Duration) {
+        let mut known = self.lock();
+        if known.len() >= MAX_CACHED {
+            known.retain(|_, read| at.saturating_sub(read.at) < KEY_CACHED_FOR);
+        }
+        if known.len() < MAX_CACHED || known.contains_key(&hash) {
+            let is_read_anew = false;
+            known.insert(
+                hash,
+                Read {
+                    value,
+                    at,
+                    is_read_anew,
+                },
+            );
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Read<Option<V>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The keys that open the service, as the store has them, and the sessions that they have begun.
 pub struct KeyRing {
     keys: Arc<dyn Keys>,
+    sessions: Arc<dyn Sessions>,
     clock: Arc<dyn Clock>,
     /// Whom everybody stands for, as long as no key was made.
     anybody: Principal,
-    known: Mutex<HashMap<KeyHash, Read<Option<AccessKey>>>>,
+    known: Known<KeyHash, AccessKey>,
+    known_sessions: Known<SessionHash, Session>,
     /// Whether keys were ever made.
     is_locked: Mutex<Option<Read<bool>>>,
 }
@@ -97,58 +153,84 @@ impl fmt::Debug for KeyRing {
 }
 
 impl KeyRing {
-    /// The keys of a store, and whom everybody stands for as long as there are none.
+    /// The keys of a store with their sessions, and whom everybody stands for as long as there are none.
     #[must_use]
-    pub fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>, anybody: Principal) -> Self {
+    pub fn new(keys: Arc<dyn Keys>, sessions: Arc<dyn Sessions>, clock: Arc<dyn Clock>, anybody: Principal) -> Self {
         Self {
             keys,
+            sessions,
             clock,
             anybody,
-            known: Mutex::default(),
+            known: Known::new(),
+            known_sessions: Known::new(),
             is_locked: Mutex::default(),
         }
     }
 
-    /// Whom a caller stands for that shows a key, or none. As long as no key was ever made, everybody may do everything;
-    /// but a key that is shown has to be good.
+    /// Whom a caller stands for. As long as no key was ever made, everybody may do everything; but a key that is shown has
+    /// to be good.
     ///
     /// # Errors
     /// [`NotAdmitted`].
-    pub async fn admit(&self, shown: Option<KeyHash>) -> Result<Principal, NotAdmitted> {
-        let Some(hash) = shown else {
-            return if self.is_locked().await? {
-                Err(NotAdmitted::NoKey)
-            } else {
-                Ok(self.anybody.clone())
-            };
+    pub async fn admit(&self, shown: Shown) -> Result<Principal, NotAdmitted> {
+        let key = match shown {
+            Shown::Nothing => None,
+            Shown::Key(hash) => Some(hash),
+            Shown::Session(hash) => self.session(hash).await?.map(|session| session.key),
         };
+        match key {
+            Some(hash) => self.key_in_force(hash).await.map(|key| key.principal()),
+            None if self.is_locked().await? => Err(NotAdmitted::NoKey),
+            None => Ok(self.anybody.clone()),
+        }
+    }
+
+    /// The key of a secret, if it opens anything.
+    ///
+    /// # Errors
+    /// [`NotAdmitted`].
+    pub async fn key_in_force(&self, hash: KeyHash) -> Result<AccessKey, NotAdmitted> {
         let now = self.clock.now();
         match self.key(hash).await? {
-            Some(key) if key.is_in_force(now) => Ok(key.principal()),
+            Some(key) if key.is_in_force(now) => Ok(key),
             key => Err(NotAdmitted::Refused(key.into())),
         }
     }
 
     /// Whether such a caller was let in when it was last asked for: to say so costs no look into the store.
     #[must_use]
-    pub fn has_admitted(&self, shown: Option<KeyHash>) -> bool {
-        let Some(hash) = shown else {
-            let cached = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
-            // Nobody has asked yet: the first is as good as any.
-            return !cached.as_ref().is_some_and(|read| read.value);
+    pub fn has_admitted(&self, shown: Shown) -> bool {
+        let now = self.clock.now();
+        let key = match shown {
+            Shown::Nothing => {
+                let cached = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
+                // Nobody has asked yet: the first is as good as any.
+                return !cached.as_ref().is_some_and(|read| read.value);
+            }
+            Shown::Key(hash) => Some(hash),
+            Shown::Session(hash) => {
+                let session = self.known_sessions.last(&hash);
+                session
+                    .filter(|session| session.lasts_at(now))
+                    .map(|session| session.key)
+            }
         };
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = known.get(&hash).and_then(|read| read.value.as_ref());
-        key.is_some_and(|key| key.is_in_force(self.clock.now()))
+        let key = key.and_then(|hash| self.known.last(&hash));
+        key.is_some_and(|key| key.is_in_force(now))
     }
 
     /// Forgets what was read, so that what this instance has changed holds at once.
     pub fn forget(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known.lock().clear();
+        self.known_sessions.lock().clear();
         *self.is_locked.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    async fn is_locked(&self) -> Result<bool, NotAdmitted> {
+    /// Whether a key was ever made.
+    ///
+    /// # Errors
+    /// [`NotAdmitted::Unavailable`].
+    pub async fn is_locked(&self) -> Result<bool, NotAdmitted> {
         let now = self.clock.monotonic();
         {
             let mut cached = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,36 +255,31 @@ impl KeyRing {
 
     async fn key(&self, hash: KeyHash) -> Result<Option<AccessKey>, NotAdmitted> {
         let asked = self.clock.monotonic();
-        {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(value) = known.get_mut(&hash).and_then(|read| read.at(asked)) {
-                return Ok(value);
-            }
+        if let Some(value) = self.known.at(&hash, asked) {
+            return Ok(value);
         }
         let value = self.keys.key_of(hash).await.map_err(NotAdmitted::Unavailable)?;
-        self.cache(hash, value.clone(), asked);
+        self.known.cache(hash, value.clone(), asked);
         if let Some(key) = &value {
             self.note_use(key).await;
         }
         Ok(value)
     }
 
-    fn cache(&self, hash: KeyHash, value: Option<AccessKey>, at: Duration) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_CACHED {
-            known.retain(|_, read| at.saturating_sub(read.at) < KEY_CACHED_FOR);
-        }
-        if known.len() < MAX_CACHED || known.contains_key(&hash) {
-            let is_read_anew = false;
-            known.insert(
-                hash,
-                Read {
-                    value,
-                    at,
-                    is_read_anew,
-                },
-            );
-        }
+    /// A session that has not ended by itself. Whether its key still opens anything is another question.
+    async fn session(&self, hash: SessionHash) -> Result<Option<Session>, NotAdmitted> {
+        let asked = self.clock.monotonic();
+        let session = match self.known_sessions.at(&hash, asked) {
+            Some(known) => known,
+            None => {
+                let read = self.sessions.session_of(hash).await;
+                let read = read.map_err(NotAdmitted::Unavailable)?;
+                self.known_sessions.cache(hash, read.clone(), asked);
+                read
+            }
+        };
+        let now = self.clock.now();
+        Ok(session.filter(|session| session.lasts_at(now)))
     }
 
     /// Notes that a key is used, where that was not noted within the last minute. The call goes on without.

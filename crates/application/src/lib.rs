@@ -25,9 +25,10 @@ mod store_error;
 mod verify;
 
 pub use access::{
-    AccessDecision, AccessEntry, AccessKey, Action, BoundedAdministrator, Bounds, Caller, Denied, EntryId, Forbidden, KeyHash, KeyName,
-    KeyNameError, MAX_KEY_NAME_CHARS, MAX_PREFIXES, OutOfBounds, Prefix, Prefixes, Principal, Role, Roles,
-    TooManyPrefixes, UnknownDecision, UnknownRole, may,
+    AccessDecision, AccessEntry, AccessKey, Action, BoundedAdministrator, Bounds, Caller, Denied, EntryId, Forbidden,
+    KeyHash, KeyName, KeyNameError, MAX_KEY_NAME_CHARS, MAX_PREFIXES, MAX_SESSIONS_OF_A_KEY, OutOfBounds, Prefix,
+    Prefixes, Principal, Role, Roles, SESSION_LIFETIME, Session, SessionHash, TooManyPrefixes, UnknownDecision,
+    UnknownRole, may,
 };
 pub use access_recorder::{AccessRecorder, MAX_OPEN_ENTRIES, MAX_OPEN_OF_STRANGERS};
 pub use answer::{Answer, CommandError};
@@ -43,7 +44,7 @@ pub use digest::{
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, QueueDepth, Ticket};
 pub use envelope::{Envelope, is_correlation_id, is_trace_context};
-pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey};
+pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey, Shown};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
     ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Audit, BODY_BEGINNING_BYTES,
@@ -56,7 +57,7 @@ pub use ports::{
     MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
     Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,
     Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, Retried, RetryPolicy,
-    SHOWN_DEAD_BODY_BYTES, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
+    SHOWN_DEAD_BODY_BYTES, Sessions, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
     SubscriptionStatus, Subscriptions, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};

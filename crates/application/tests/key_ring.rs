@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AccessEntry, AccessKey, Bounds, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal, RefusedKey,
-    Role, Roles, StoreError,
+    AccessEntry, AccessKey, Bounds, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal,
+    RefusedKey, Role, Roles, Session, SessionHash, Sessions, Shown, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 
 const HASH: KeyHash = KeyHash([1; 32]);
+
+const SESSION: SessionHash = SessionHash([2; 32]);
 
 /// A clock that stands still until it is advanced.
 #[derive(Default)]
@@ -43,6 +45,7 @@ struct OneKey {
     asked: AtomicUsize,
     noted: Mutex<Vec<Timestamp>>,
     is_away: AtomicBool,
+    is_signed_out: AtomicBool,
 }
 
 impl OneKey {
@@ -103,6 +106,35 @@ impl Keys for OneKey {
     }
 }
 
+/// A store with one session, which is over after a minute.
+#[async_trait]
+impl Sessions for OneKey {
+    async fn begin_session(&self, _: &Session, _: &AccessEntry) -> Result<(), StoreError> {
+        unreachable!("no session begins")
+    }
+
+    async fn session_of(&self, hash: SessionHash) -> Result<Option<Session>, StoreError> {
+        self.asked()?;
+        let session = Session {
+            hash: SESSION,
+            key: HASH,
+            key_name: KeyName::new("shop").expect("a name"),
+            began_at: Timestamp::UNIX_EPOCH,
+            ends_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(60),
+        };
+        let is_there = hash == SESSION && !self.is_signed_out.load(Ordering::Relaxed);
+        Ok(is_there.then_some(session))
+    }
+
+    async fn end_session(&self, _: SessionHash, _: &AccessEntry) -> Result<bool, StoreError> {
+        unreachable!("no session ends")
+    }
+
+    async fn all_sessions(&self, _: Timestamp) -> Result<Vec<Session>, StoreError> {
+        unreachable!("no list is asked for")
+    }
+}
+
 fn key() -> AccessKey {
     AccessKey {
         name: KeyName::new("shop").expect("a name"),
@@ -123,25 +155,32 @@ fn ring(key: Option<AccessKey>) -> (KeyRing, Arc<OneKey>, Arc<Watch>) {
     });
     let watch = Arc::new(Watch::default());
     let anybody = Principal::new("anybody", Roles::ALL);
-    (KeyRing::new(store.clone(), watch.clone(), anybody), store, watch)
+    (
+        KeyRing::new(store.clone(), store.clone(), watch.clone(), anybody),
+        store,
+        watch,
+    )
 }
 
 async fn is_admitted(ring: &KeyRing) -> bool {
-    ring.admit(Some(HASH)).await.is_ok()
+    ring.admit(Shown::Key(HASH)).await.is_ok()
 }
 
 #[tokio::test]
 async fn everybody_is_let_in_until_a_key_is_made_and_never_again() {
     let (ring, store, watch) = ring(None);
-    let anybody = ring.admit(None).await.expect("it is open");
+    let anybody = ring.admit(Shown::Nothing).await.expect("it is open");
     assert_eq!(anybody.roles(), Roles::ALL);
-    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Refused(_))));
+    assert!(matches!(
+        ring.admit(Shown::Key(HASH)).await,
+        Err(NotAdmitted::Refused(_))
+    ));
     *store.key.lock().expect("not poisoned") = Some(key());
     watch.advance(1_000);
-    assert!(matches!(ring.admit(None).await, Err(NotAdmitted::NoKey)));
+    assert!(matches!(ring.admit(Shown::Nothing).await, Err(NotAdmitted::NoKey)));
     *store.key.lock().expect("not poisoned") = None;
     watch.advance(60_000);
-    assert!(matches!(ring.admit(None).await, Err(NotAdmitted::NoKey)));
+    assert!(matches!(ring.admit(Shown::Nothing).await, Err(NotAdmitted::NoKey)));
 }
 
 #[tokio::test]
@@ -182,7 +221,10 @@ async fn a_key_ends_when_it_expires_and_not_when_it_is_read() {
     watch.advance(9);
     assert!(is_admitted(&ring).await);
     watch.advance(1);
-    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Refused(_))));
+    assert!(matches!(
+        ring.admit(Shown::Key(HASH)).await,
+        Err(NotAdmitted::Refused(_))
+    ));
 }
 
 #[tokio::test]
@@ -191,7 +233,10 @@ async fn nobody_is_let_in_on_the_word_of_a_store_that_is_away() {
     assert!(is_admitted(&ring).await);
     store.is_away.store(true, Ordering::Relaxed);
     watch.advance(i64::try_from(KEY_CACHED_FOR.as_millis()).expect("less than a second"));
-    assert!(matches!(ring.admit(Some(HASH)).await, Err(NotAdmitted::Unavailable(_))));
+    assert!(matches!(
+        ring.admit(Shown::Key(HASH)).await,
+        Err(NotAdmitted::Unavailable(_))
+    ));
     store.is_away.store(false, Ordering::Relaxed);
     assert!(is_admitted(&ring).await);
 }
@@ -204,7 +249,7 @@ async fn guessed_keys_push_no_key_out_that_is_in_use() {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&guess.to_be_bytes());
         assert!(matches!(
-            ring.admit(Some(KeyHash(hash))).await,
+            ring.admit(Shown::Key(KeyHash(hash))).await,
             Err(NotAdmitted::Refused(RefusedKey::Unknown))
         ));
     }
@@ -232,7 +277,7 @@ async fn why_a_key_opens_nothing_is_known_with_the_name_of_the_key() {
         change(&mut refused);
         let (ring, _, watch) = ring(Some(refused));
         watch.advance(10);
-        match ring.admit(Some(HASH)).await {
+        match ring.admit(Shown::Key(HASH)).await {
             Err(NotAdmitted::Refused(why)) => why,
             other => unreachable!("{other:?}"),
         }
@@ -245,4 +290,60 @@ async fn why_a_key_opens_nothing_is_known_with_the_name_of_the_key() {
         key.revoked_at = Some(Timestamp::UNIX_EPOCH);
     });
     assert_eq!(revoked.await, RefusedKey::Revoked(name));
+}
+
+#[tokio::test]
+async fn a_session_opens_what_its_key_opens_until_it_or_the_key_ends() {
+    let signed_in = async |ring: &KeyRing| ring.admit(Shown::Session(SESSION)).await;
+    let (ring, store, watch) = ring(Some(key()));
+    let principal = signed_in(&ring).await.expect("it is let in");
+    assert_eq!(principal, key().principal());
+    assert!(ring.has_admitted(Shown::Session(SESSION)));
+    let another = Shown::Session(SessionHash([3; 32]));
+    assert!(matches!(ring.admit(another).await, Err(NotAdmitted::NoKey)));
+    assert!(!ring.has_admitted(another));
+    // Who signs out is out within a second.
+    store.is_signed_out.store(true, Ordering::Relaxed);
+    watch.advance(1_000);
+    assert!(matches!(signed_in(&ring).await, Err(NotAdmitted::NoKey)));
+    store.is_signed_out.store(false, Ordering::Relaxed);
+    watch.advance(1_000);
+    assert!(signed_in(&ring).await.is_ok());
+    // So is who shows a key that is revoked, or has another secret.
+    let change = |change: fn(&mut AccessKey)| change(store.key.lock().expect("not poisoned").as_mut().expect("a key"));
+    change(|key| key.revoked_at = Some(Timestamp::UNIX_EPOCH));
+    watch.advance(1_000);
+    assert!(matches!(
+        signed_in(&ring).await,
+        Err(NotAdmitted::Refused(RefusedKey::Revoked(_)))
+    ));
+    change(|key| {
+        key.revoked_at = None;
+        key.hash = KeyHash([9; 32]);
+    });
+    watch.advance(1_000);
+    assert!(matches!(
+        signed_in(&ring).await,
+        Err(NotAdmitted::Refused(RefusedKey::Unknown))
+    ));
+    change(|key| key.hash = HASH);
+    watch.advance(1_000);
+    assert!(signed_in(&ring).await.is_ok());
+    // It is over at its end, whatever is cached.
+    watch.advance(60_000 - 5_000 - 1);
+    assert!(signed_in(&ring).await.is_ok());
+    watch.advance(1);
+    assert!(matches!(signed_in(&ring).await, Err(NotAdmitted::NoKey)));
+    assert!(!ring.has_admitted(Shown::Session(SESSION)));
+}
+
+#[tokio::test]
+async fn a_session_in_use_is_read_twice_a_second_at_most() {
+    let (ring, store, watch) = ring(Some(key()));
+    for _ in 0..10_000 {
+        assert!(ring.admit(Shown::Session(SESSION)).await.is_ok());
+        watch.advance(1);
+    }
+    let times = store.times_asked();
+    assert!((20..=52).contains(&times), "{times}");
 }

@@ -187,7 +187,7 @@ Examples:
 Exit codes: 0 success; 1 the database can't be read or written, or there is no such source; 2 a setting is wrong."
     )]
     Commands(MessagesCommand),
-    /// Make, list and revoke access keys
+    /// Make, list and revoke access keys, and who has signed in with them
     #[command(
         subcommand,
         after_help = "\
@@ -200,6 +200,8 @@ Examples:
   earmark keys list
   earmark keys rotate web-shop
   earmark keys revoke web-shop
+  earmark keys sessions
+  earmark keys sign-out --key anna
 
 Exit codes: 0 success; 1 the database can't be read or written, or there is no such key; 2 a setting is wrong."
     )]

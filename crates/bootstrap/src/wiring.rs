@@ -10,8 +10,8 @@ use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{
-    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Keys, Store, Subscriptions,
-    Views, Worklist,
+    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Keys, Sessions, Store,
+    Subscriptions, Views, Worklist,
 };
 use earmark_domain::Calendar;
 
@@ -55,6 +55,7 @@ pub(crate) struct Ports {
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) subscriptions: Arc<dyn Subscriptions>,
     pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
@@ -111,6 +112,7 @@ where
         + Inbox
         + Subscriptions
         + Keys
+        + Sessions
         + AccessLog
         + 'static,
 {
@@ -126,6 +128,7 @@ where
         inbox: Arc::clone(&store) as _,
         subscriptions: Arc::clone(&store) as _,
         keys: Arc::clone(&store) as _,
+        sessions: Arc::clone(&store) as _,
         access_log: store,
         clock,
         ids: Arc::new(RandomIds),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use earmark_application::{
-    AccessEntry, AccessKey, Bounds, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, MAX_PREFIXES, Prefixes, Role, Roles, StoreError,
+    AccessEntry, AccessKey, Bounds, Caller, EntryId, KeyHash, KeyName, Keys, MAX_KEYS, MAX_PREFIXES, Prefixes, Role,
+    Roles, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Barrier;
@@ -124,7 +125,9 @@ pub async fn a_key_is_read_back_as_it_was_made(db: Db) {
     made[0].bounds.orders = prefixes(&["AMZ-", "é ß", "0"]);
     made[4].bounds.skus = prefixes(&["LAMP"]);
     // As many and as long as they may be.
-    let longest: Vec<String> = (10..10 + MAX_PREFIXES).map(|at| format!("{at}{}", "ж".repeat(62))).collect();
+    let longest: Vec<String> = (10..10 + MAX_PREFIXES)
+        .map(|at| format!("{at}{}", "ж".repeat(62)))
+        .collect();
     let longest: Vec<&str> = longest.iter().map(String::as_str).collect();
     made[5].bounds = Bounds {
         orders: prefixes(&longest),

@@ -26,6 +26,7 @@ pub mod pipelining;
 pub mod promises;
 pub mod races;
 pub mod reallocation;
+pub mod sessions;
 pub mod storing;
 pub mod subscriptions;
 pub mod terms;
@@ -220,6 +221,12 @@ macro_rules! with_every_case {
             keys::of_many_keys_of_one_name_at_once_one_is_made,
             keys::keys_survive_a_restart,
             keys::a_change_of_a_key_is_logged_with_it_and_no_other_is,
+            sessions::a_session_is_read_back_as_it_began,
+            sessions::a_session_that_is_ended_opens_nothing,
+            sessions::a_key_has_only_so_many_sessions,
+            sessions::what_is_over_is_forgotten_when_another_begins,
+            sessions::a_session_is_logged_with_its_beginning_and_its_end,
+            sessions::sessions_survive_a_restart,
             access_log::an_entry_is_read_back_as_it_was_written,
             access_log::an_entry_that_is_written_again_is_counted_on_and_keeps_its_place,
             access_log::entries_are_read_page_by_page,

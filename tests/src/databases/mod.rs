@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AccessLog, Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Store, Subscriptions, Views, Worklist,
+    AccessLog, Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Sessions, Store, Subscriptions, Views,
+    Worklist,
 };
 
 pub use memory::MemoryDatabase;
@@ -41,6 +42,8 @@ pub struct Adapter {
     pub subscriptions: Arc<dyn Subscriptions>,
     /// The access keys.
     pub keys: Arc<dyn Keys>,
+    /// The sessions of browsers.
+    pub sessions: Arc<dyn Sessions>,
     /// The log of access decisions.
     pub access_log: Arc<dyn AccessLog>,
 }
@@ -49,7 +52,7 @@ impl Adapter {
     /// An adapter that implements all of them.
     pub fn of<A>(adapter: A) -> Self
     where
-        A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + Keys + AccessLog + 'static,
+        A: Store + ReadPorts + IdempotencyStore + Inbox + Subscriptions + Keys + Sessions + AccessLog + 'static,
     {
         let adapter = Arc::new(adapter);
         Self {
@@ -59,6 +62,7 @@ impl Adapter {
             inbox: adapter.clone(),
             subscriptions: adapter.clone(),
             keys: adapter.clone(),
+            sessions: adapter.clone(),
             access_log: adapter,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use earmark_application::{
     AccessLog, AccessRecorder, Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, KeyRing,
-    Keys, Principal, StoreError, Subscriptions, Views, events_for, views_for,
+    Keys, Principal, Sessions, StoreError, Subscriptions, Views, events_for, views_for,
 };
 use earmark_domain::Promising;
 use jiff::Timestamp;
@@ -57,7 +57,9 @@ pub struct Ports {
     pub tail: Arc<EventTail>,
     /// Access keys.
     pub keys: Arc<dyn Keys>,
-    /// Whom keys stand for.
+    /// The sessions of browsers.
+    pub sessions: Arc<dyn Sessions>,
+    /// Whom keys and sessions stand for.
     pub key_ring: Arc<KeyRing>,
     /// What was refused, and who has changed who may do what.
     pub access_log: Arc<dyn AccessLog>,

@@ -10,6 +10,7 @@ use utoipa_actix_web::AppExt;
 
 use super::api::Api;
 use super::openapi::description::ApiDescription;
+use super::sign_in::page;
 use super::{middleware, routes};
 
 /// The description of the interface: the same for all workers, and made once.
@@ -30,6 +31,9 @@ pub fn app(
         .app_data(web::Data::from(Arc::clone(&DESCRIPTION)))
         .service(routes::operations::explorer::redirect)
         .service(routes::operations::explorer::file)
+        .service(page::show)
+        .service(page::sign_in)
+        .service(page::sign_out)
         .default_service(web::to(middleware::no_route))
         .wrap(from_fn(middleware::wrap))
 }

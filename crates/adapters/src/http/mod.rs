@@ -35,6 +35,7 @@ mod request;
 mod response;
 mod routes;
 mod server;
+mod sign_in;
 mod site;
 mod worker;
 mod write_health;

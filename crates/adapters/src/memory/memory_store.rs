@@ -14,6 +14,7 @@ use super::tables::access_keys::AccessKeyTable;
 use super::tables::access_log::AccessLogTable;
 use super::tables::dead_messages::DeadMessageTable;
 use super::tables::idempotency::IdempotencyKeys;
+use super::tables::sessions::SessionTable;
 use super::tables::subscriptions::SubscriptionTable;
 
 /// A store in memory.
@@ -27,6 +28,7 @@ pub struct MemoryStore {
     subscriptions: Arc<Mutex<SubscriptionTable>>,
     dead_messages: Arc<Mutex<DeadMessageTable>>,
     access_keys: Arc<Mutex<AccessKeyTable>>,
+    sessions: Arc<Mutex<SessionTable>>,
     access_log: Arc<Mutex<AccessLogTable>>,
 }
 
@@ -47,6 +49,7 @@ impl MemoryStore {
             subscriptions: Arc::default(),
             dead_messages: Arc::default(),
             access_keys: Arc::default(),
+            sessions: Arc::default(),
             access_log: Arc::default(),
         }
     }
@@ -84,7 +87,14 @@ impl MemoryStore {
             .map_err(|_| StoreError::Corrupt("a step on the access keys in memory panicked half-way".to_owned()))
     }
 
-    /// The log of access decisions, likewise. Who locks the access keys too locks those first.
+    /// The sessions, likewise.
+    pub(super) fn session_table(&self) -> Result<MutexGuard<'_, SessionTable>, StoreError> {
+        self.sessions
+            .lock()
+            .map_err(|_| StoreError::Corrupt("a step on the sessions in memory panicked half-way".to_owned()))
+    }
+
+    /// The log of access decisions, likewise. Who locks the access keys or the sessions too locks those first.
     pub(super) fn access_log_table(&self) -> Result<MutexGuard<'_, AccessLogTable>, StoreError> {
         self.access_log
             .lock()

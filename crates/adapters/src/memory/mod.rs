@@ -16,6 +16,7 @@ mod inbox;
 mod load;
 mod memory_store;
 mod reads;
+mod sessions;
 mod subscriptions;
 mod tables;
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! - `inbox`: which messages were processed, and which are dead (`dead_messages`).
 //! - `subscriptions`: who is told of events, and how far they have got.
 //! - `access_keys`: by what callers from outside are known.
+//! - `sessions`: the sessions of browsers.
 //! - `access_log`: what was refused, and who has changed who may do what.
 //!
 //! The tables keep the first rule of stock themselves: see the migration. `schema` is what Diesel knows of them, `rows`
@@ -38,6 +39,7 @@ mod rows;
 mod schema;
 mod server;
 mod session;
+mod sessions;
 mod statement;
 mod step;
 mod store;

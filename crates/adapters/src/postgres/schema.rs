@@ -226,6 +226,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (hash) {
+        hash -> Binary,
+        key_hash -> Binary,
+        key_name -> Text,
+        began_at -> Timestamptz,
+        ends_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     access_log (number) {
         number -> BigInt,
         id -> Binary,

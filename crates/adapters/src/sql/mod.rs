@@ -3,6 +3,7 @@
 //! - [`rank`]: precedence and release rank as one sortable number each.
 //! - [`access_keys`]: access keys.
 //! - [`access_log`]: the log of access decisions.
+//! - [`sessions`]: the sessions of browsers.
 //! - [`audited_orders`]: the rows of whole orders, brought together.
 //! - [`books`]: which books, and their epochs.
 //! - [`decode`]: values of a row as the domain's values.
@@ -24,4 +25,5 @@ pub(crate) mod new_lines;
 pub(crate) mod pending;
 pub(crate) mod product_cache;
 pub(crate) mod rank;
+pub(crate) mod sessions;
 pub(crate) mod subscriptions;

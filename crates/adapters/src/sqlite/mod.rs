@@ -27,6 +27,7 @@ mod ngrams;
 mod read;
 mod rows;
 mod schema;
+mod sessions;
 mod sqlite_store;
 mod statement;
 mod store;

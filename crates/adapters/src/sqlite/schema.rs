@@ -257,6 +257,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    sessions (hash) {
+        hash -> Binary,
+        key_hash -> Binary,
+        key_name -> Text,
+        began_at -> BigInt,
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
     access_log (number) {
         number -> BigInt,
         id -> Binary,

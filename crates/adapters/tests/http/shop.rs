@@ -151,7 +151,9 @@ impl Shop {
             inbox: reads.clone(),
             subscriptions: reads.clone(),
             keys: reads.clone(),
+            sessions: reads.clone(),
             key_ring: Arc::new(KeyRing::new(
+                reads.clone(),
                 reads.clone(),
                 clock.clone(),
                 Principal::new(ANYBODY, Roles::ALL),

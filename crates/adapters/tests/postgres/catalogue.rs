@@ -134,7 +134,7 @@ pub(crate) fn known_tables() -> Tables {
     }
     let tables = tables! {
         products batches orders lines further_allocations allocations dispatches events books epochs subscriptions dead_letters
-        idempotency_keys inbox dead_messages access_keys access_log
+        idempotency_keys inbox dead_messages access_keys sessions access_log
     };
     tables.into()
 }

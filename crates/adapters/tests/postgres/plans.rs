@@ -3,7 +3,7 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
-    AccessEntry, AccessKey, Bounds, AccessLog, Audit, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
+    AccessEntry, AccessKey, AccessLog, Audit, Bounds, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
     IdempotencyKey, IdempotencyStore, KeyHash, KeyName, Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
     Roles, Views, Worklist,
 };

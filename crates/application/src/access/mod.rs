@@ -10,10 +10,13 @@ mod key;
 mod permission;
 mod principal;
 mod role;
+mod session;
 
 pub use bounds::{BoundedAdministrator, Bounds, MAX_PREFIXES, Prefix, Prefixes, TooManyPrefixes};
 pub use entry::{AccessDecision, AccessEntry, Caller, EntryId, UnknownDecision};
 pub use key::{AccessKey, KeyHash, KeyName, KeyNameError, MAX_KEY_NAME_CHARS};
-pub use permission::{Action, Denied, Forbidden, OutOfBounds, may, may_change};
+pub(crate) use permission::may_change;
+pub use permission::{Action, Denied, Forbidden, OutOfBounds, may};
 pub use principal::Principal;
 pub use role::{Role, Roles, UnknownRole};
+pub use session::{MAX_SESSIONS_OF_A_KEY, SESSION_LIFETIME, Session, SessionHash};

@@ -93,11 +93,9 @@ fn has_role(principal: &Principal, action: Action<'_>) -> Result<(), Forbidden> 
     let roles = principal.roles();
     let is_allowed = |role: &Role| roles.has(*role);
     let allowed: &[Role] = match action {
-        Action::Read
-        | Action::ListBatches(_)
-        | Action::ListOrders
-        | Action::ReadBacklog
-        | Action::ReadService => &Role::ALL,
+        Action::Read | Action::ListBatches(_) | Action::ListOrders | Action::ReadBacklog | Action::ReadService => {
+            &Role::ALL
+        }
         Action::Command(command) => match roles_for(command) {
             Some(allowed) => allowed,
             // The work that the service gives itself is nobody else's.
@@ -145,8 +143,7 @@ fn names_only_known(bounds: &Bounds, command: &Command) -> Result<(), Denied> {
         Err(Denied::Unknown(Refusal::UnknownSku(unknown)))
     };
     match command {
-        Command::PutProduct(PutProduct { sku, .. })
-        | Command::CreateBatch(CreateBatch { sku, .. }) => {
+        Command::PutProduct(PutProduct { sku, .. }) | Command::CreateBatch(CreateBatch { sku, .. }) => {
             let beyond = || Denied::OutOfBounds(OutOfBounds::Sku(sku.clone()));
             bounds.has_sku(sku).then_some(()).ok_or_else(beyond)
         }
@@ -171,10 +168,9 @@ fn names_only_known(bounds: &Bounds, command: &Command) -> Result<(), Denied> {
             _ => Ok(()),
         },
         // Of which product the batch is, the records tell.
-        Command::ChangeBatch(_)
-        | Command::ReceiveBatch { .. }
-        | Command::UndoReceipt(_)
-        | Command::CancelBatch(_) => Ok(()),
+        Command::ChangeBatch(_) | Command::ReceiveBatch { .. } | Command::UndoReceipt(_) | Command::CancelBatch(_) => {
+            Ok(())
+        }
         Command::ExpireHolds(_) | Command::PassDay(_) | Command::Continue(_) => {
             Err(Denied::OutOfBounds(OutOfBounds::Service))
         }
@@ -186,7 +182,7 @@ fn names_only_known(bounds: &Bounds, command: &Command) -> Result<(), Denied> {
 ///
 /// # Errors
 /// [`Denied`].
-pub fn may_change(bounds: &Bounds, command: &Command, behind: &[&Sku]) -> Result<(), Denied> {
+pub(crate) fn may_change(bounds: &Bounds, command: &Command, behind: &[&Sku]) -> Result<(), Denied> {
     let within = behind.iter().filter(|sku| bounds.has_sku(sku)).count();
     if within == behind.len() {
         return Ok(());
@@ -343,7 +339,10 @@ mod tests {
         assert_eq!(may(&of_orders, Action::ListBatches(None)), Ok(()));
         assert_eq!(may(&of_products, Action::ReadBacklog), Ok(()));
         assert_eq!(refused(&of_products, Action::ListOrders), Some(OutOfBounds::Orders));
-        assert_eq!(refused(&of_products, Action::ListBatches(None)), Some(OutOfBounds::Batches));
+        assert_eq!(
+            refused(&of_products, Action::ListBatches(None)),
+            Some(OutOfBounds::Batches)
+        );
         assert_eq!(may(&of_products, Action::ListBatches(Some(&lamp))), Ok(()));
     }
 
@@ -379,6 +378,9 @@ mod tests {
         assert_eq!(may_change(bounds, &cancel, &[&lamp, &table]), Err(others));
         let reference = Reference::new("PO-1").expect("a reference");
         let unknown = Denied::Unknown(Refusal::UnknownBatch(reference.clone()));
-        assert_eq!(may_change(bounds, &Command::CancelBatch(reference), &[&lamp]), Err(unknown));
+        assert_eq!(
+            may_change(bounds, &Command::CancelBatch(reference), &[&lamp]),
+            Err(unknown)
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The answers to commands within bounds: what a command has done to others is left out.
 
-use earmark_domain::{Effects, LineView, Outcome, OrderView};
+use earmark_domain::{Effects, LineView, OrderView, Outcome};
 
 use crate::access::Bounds;
 
@@ -28,10 +28,8 @@ impl Trim for Outcome {
             | Self::OrderChanged { order, .. } => trim_order(order, bounds),
             // These are about lines that the command names, and about no others.
             Self::LinePlaced { .. } | Self::Quoted { .. } => {}
-            Self::AlreadyProcessed(_)
-            | Self::HoldsExpired { .. }
-            | Self::Continued { .. }
-            | Self::DayPassed { .. } => {}
+            Self::AlreadyProcessed(_) | Self::HoldsExpired { .. } | Self::Continued { .. } | Self::DayPassed { .. } => {
+            }
         }
         self
     }

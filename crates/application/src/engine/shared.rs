@@ -1,7 +1,7 @@
 //! What the engine's handles and lanes share: the ports, and what background jobs wait for.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use earmark_domain::{DecisionContext, Promising};

@@ -13,7 +13,7 @@ mod reading;
 mod store;
 
 pub use access::{
-    ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Keys, LoggedEntry, MAX_KEYS,
+    ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Keys, LoggedEntry, MAX_KEYS, Sessions,
 };
 pub use clock::Clock;
 pub use delivery::{

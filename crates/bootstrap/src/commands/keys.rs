@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use earmark_adapters::access_key::KeyText;
-use earmark_application::{AccessKey, Bounds, KeyName, MAX_KEYS, Prefix, Prefixes, Role, Roles};
+use earmark_application::{AccessKey, Bounds, KeyName, MAX_KEYS, Prefix, Prefixes, Role, Roles, Session};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::Failure;
@@ -78,6 +78,35 @@ Exit codes: 0 done; 1 there is no such key, or the database can't be written; 2 
         #[arg(value_name = "NAME", value_parser = KeyName::new)]
         name: KeyName,
     },
+    /// List who is signed in: by which key, since when, until when
+    #[command(after_help = "\
+Examples:
+  earmark keys sessions
+
+Exit codes: 0 success; 1 the database can't be read; 2 a setting is wrong.")]
+    Sessions,
+    /// Sign somebody out: every instance refuses the session within a second
+    #[command(after_help = "\
+The key still opens the service. Revoke it, or give it another secret, and its sessions end as well.
+
+Examples:
+  earmark keys sign-out 6f1c09d2a4e7
+  earmark keys sign-out --key anna
+
+Exit codes: 0 done; 1 there is no such session, or the database can't be written; 2 a setting is wrong.")]
+    SignOut(Whose),
+}
+
+/// Whose sessions end.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Whose {
+    /// One session, by what `earmark keys sessions` calls it
+    #[arg(value_name = "SESSION")]
+    session: Option<String>,
+    /// Every session of a key
+    #[arg(long, value_name = "NAME", value_parser = KeyName::new)]
+    key: Option<KeyName>,
 }
 
 /// When a key ends.
@@ -133,8 +162,8 @@ pub(crate) async fn run(command: &KeysCommand, settings: &Settings) -> Result<Ex
     // The first key is made before the service has run.
     let mode = match command {
         KeysCommand::Create { .. } => AccessMode::Write,
-        KeysCommand::List => AccessMode::Read,
-        KeysCommand::Rotate { .. } | KeysCommand::Revoke { .. } => AccessMode::Change,
+        KeysCommand::List | KeysCommand::Sessions => AccessMode::Read,
+        KeysCommand::Rotate { .. } | KeysCommand::Revoke { .. } | KeysCommand::SignOut(_) => AccessMode::Change,
     };
     let ports = wiring::wire(&settings.store, &settings.calendar, mode).await?;
     let now = ports.clock.now();
@@ -167,6 +196,14 @@ pub(crate) async fn run(command: &KeysCommand, settings: &Settings) -> Result<Ex
             }
             print(format_args!("{name} is revoked"))?;
         }
+        KeysCommand::Sessions => {
+            for session in in_force(&ports, now).await? {
+                let Session { hash, key_name, .. } = &session;
+                let (began, ends) = (session.began_at, session.ends_at);
+                print(format_args!("{hash}\t{key_name}\tsince {began:.0}\tuntil {ends:.0}"))?;
+            }
+        }
+        KeysCommand::SignOut(whose) => sign_out(&ports, whose, now).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -190,6 +227,34 @@ fn bounds(orders: &[Prefix], skus: &[Prefix], roles: Roles) -> Result<Bounds, Fa
     };
     bounds.go_with(roles).map_err(|why| wrong("--role", &why))?;
     Ok(bounds)
+}
+
+/// The sessions whose keys still open anything with the secret that began them.
+async fn in_force(ports: &Ports, now: Timestamp) -> Result<Vec<Session>, Failure> {
+    let keys = ports.keys.all_keys().await?;
+    let mut sessions = ports.sessions.all_sessions(now).await?;
+    sessions.retain(|session| keys.iter().any(|key| key.hash == session.key && key.is_in_force(now)));
+    Ok(sessions)
+}
+
+async fn sign_out(ports: &Ports, whose: &Whose, now: Timestamp) -> Result<(), Failure> {
+    let is_meant = |session: &&Session| match (&whose.session, &whose.key) {
+        (Some(id), _) => session.hash.to_string() == *id,
+        (None, Some(key)) => session.key_name == *key,
+        (None, None) => false,
+    };
+    let sessions = in_force(ports, now).await?;
+    let mut ended = 0;
+    for session in sessions.iter().filter(is_meant) {
+        let log = operator::entry(ports, "sign_out", session.key_name.as_str());
+        ended += usize::from(ports.sessions.end_session(session.hash, &log).await?);
+    }
+    if ended == 0 {
+        let none = "there is no such session; `earmark keys sessions` shows those there are";
+        return Err(Failure::Failed(none.to_owned()));
+    }
+    print(format_args!("{ended} signed out"))?;
+    Ok(())
 }
 
 async fn create(

@@ -3,7 +3,9 @@
 use std::future::pending;
 use std::sync::Arc;
 
-use earmark_application::{CommandSource, Consumer, ConsumerMeter, ConsumerPorts, MessageFormat, Principal, SourceName};
+use earmark_application::{
+    CommandSource, Consumer, ConsumerMeter, ConsumerPorts, MessageFormat, Principal, SourceName,
+};
 use tokio::task::JoinSet;
 
 use crate::app::App;

@@ -224,8 +224,10 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site, limit
         inbox: Arc::clone(&app.ports.inbox),
         subscriptions: Arc::clone(&app.ports.subscriptions),
         keys: Arc::clone(&app.ports.keys),
+        sessions: Arc::clone(&app.ports.sessions),
         key_ring: Arc::new(KeyRing::new(
             Arc::clone(&app.ports.keys),
+            Arc::clone(&app.ports.sessions),
             Arc::clone(&app.ports.clock),
             Principal::new(http::ANYBODY, Roles::ALL),
         )),

@@ -56,7 +56,10 @@ impl UnitOfWork {
         } else {
             Vec::new()
         };
-        products.into_iter().map(|product| self.products[product].sku()).collect()
+        products
+            .into_iter()
+            .map(|product| self.products[product].sku())
+            .collect()
     }
 
     /// The product of a SKU, which is created if it does not exist.

@@ -1,6 +1,6 @@
 DROP FUNCTION place_lines;
 DROP VIEW allocations;
-DROP TABLE access_log, access_keys, dead_messages, inbox, idempotency_keys, dead_letters, subscriptions, epochs, books, events, dispatches, further_allocations, lines, orders, batches, products;
+DROP TABLE access_log, sessions, access_keys, dead_messages, inbox, idempotency_keys, dead_letters, subscriptions, epochs, books, events, dispatches, further_allocations, lines, orders, batches, products;
 DROP SEQUENCE events_sequence;
 DROP FUNCTION further_allocations_add, further_allocations_subtract, lines_add, lines_subtract, dispatches_add,
     dispatches_subtract, refuse_to_change, line_is_sound, batch_is_sound;

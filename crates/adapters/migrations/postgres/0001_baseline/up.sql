@@ -405,6 +405,22 @@ CREATE TABLE access_keys (
     last_used_at timestamptz
 ) WITH (fillfactor = 50);
 
+-- The sessions of browsers whose holder has shown a key: those of a key that is revoked, or has another secret by now, open
+-- nothing. Of their ids there are hashes only.
+CREATE TABLE sessions (
+    hash bytea NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
+    -- The hash of the secret that was shown.
+    key_hash bytea NOT NULL CHECK (length(key_hash) = 32),
+    key_name text COLLATE "C" NOT NULL,
+    began_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL
+);
+
+-- A key has only so many.
+CREATE INDEX sessions_of_keys ON sessions (key_name, began_at);
+-- Those that are over are forgotten.
+CREATE INDEX sessions_by_end ON sessions (ends_at);
+
 -- What was refused, and who has changed who may do what; what was done to the stock is in the events. Repeats are one row for
 -- a minute, which is updated as long as they come: the fill factor leaves room for that, and it touches no index.
 CREATE TABLE access_log (

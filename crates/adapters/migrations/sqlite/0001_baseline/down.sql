@@ -1,5 +1,6 @@
 -- Drops everything that is stored. Indexes and triggers go with their tables; dropping a table fires no trigger.
 DROP TABLE access_log;
+DROP TABLE sessions;
 DROP TABLE access_keys;
 DROP TABLE dead_messages;
 DROP TABLE inbox;

@@ -2,11 +2,14 @@
 
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse, get};
+use earmark_application::Shown;
 use uuid::Uuid;
 
 use crate::html::escaped;
 use crate::http::api::Api;
+use crate::http::auth::ANYBODY;
+use crate::http::request::context::RequestContext;
 
 /// The page, with placeholders for what is known only when it is requested.
 const PAGE: &str = include_str!("page.html");
@@ -26,8 +29,11 @@ const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 3
     responses((status = 200, description = "What runs, and the stock", content_type = "text/html", body = String))
 )]
 #[get("/")]
-pub(crate) async fn page(api: Data<Api>) -> HttpResponse {
+pub(crate) async fn page(request: HttpRequest, api: Data<Api>) -> HttpResponse {
     let about = api.about();
+    let context = RequestContext::of(&request);
+    let is_signed_in = matches!(context.shown, Shown::Session(_)) && *context.principal.name().as_ref() != *ANYBODY;
+    let signed_in = if is_signed_in { "" } else { "hidden" };
     // Only scripts with the nonce run, so injected text would not.
     let nonce = Uuid::from_bytes(api.ids().token()).simple().to_string();
     let started = about.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
@@ -39,15 +45,19 @@ pub(crate) async fn page(api: Data<Api>) -> HttpResponse {
         ("{{store}}", &about.store),
         ("{{started}}", &started),
         ("{{uptime}}", &uptime(up_seconds)),
+        ("{{who}}", context.principal.name()),
+        ("{{signed_in}}", signed_in),
     ]);
     HttpResponse::Ok()
         .content_type(ContentType::html())
         .insert_header((header::CACHE_CONTROL, "no-store"))
+        // A form of a page without a referrer would be sent as if it came from nowhere.
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
         .insert_header((
             header::CONTENT_SECURITY_POLICY,
             format!(
                 "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
-                 img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                 img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             ),
         ))
         .body(html)
@@ -100,6 +110,8 @@ mod tests {
             "{{store}}",
             "{{started}}",
             "{{uptime}}",
+            "{{who}}",
+            "{{signed_in}}",
         ];
         let html = filled(&placeholders.map(|placeholder| (placeholder, "x")));
         assert!(!html.contains("{{"), "a placeholder is left");

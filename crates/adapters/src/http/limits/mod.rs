@@ -12,7 +12,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
-use earmark_application::{Clock, KeyHash, Principal};
+use earmark_application::{Clock, Principal, Shown};
 
 use super::response::problem::Problem;
 use super::response::rate_limit::RateLimit;
@@ -98,7 +98,7 @@ impl Limiter {
         counted.map_err(|limit| too_many(limit, "without a valid access key from this address"))
     }
 
-    /// Counts a request of a principal from an address, known by the key that it has shown. Returns what is left to it;
+    /// Counts a request of a principal from an address, known by the key that it, or its session, has shown. Returns what is left to it;
     /// `None`: it may ask as often as it likes.
     ///
     /// # Errors
@@ -107,14 +107,14 @@ impl Limiter {
         &self,
         address: Option<IpAddr>,
         principal: &Principal,
-        key: Option<&KeyHash>,
+        shown: Shown,
     ) -> Result<Option<RateLimit>, Problem> {
         let Some(rate) = &self.requests else {
             return Ok(None);
         };
-        let (caller, from) = match key {
-            Some(_) => (Caller::Key(Arc::clone(principal.name())), "with this access key"),
-            None => (caller_at(address), "from this address"),
+        let (caller, from) = match shown {
+            Shown::Key(_) | Shown::Session(_) => (Caller::Key(Arc::clone(principal.name())), "with this access key"),
+            Shown::Nothing => (caller_at(address), "from this address"),
         };
         rate.count(caller).map(Some).map_err(|limit| too_many(limit, from))
     }

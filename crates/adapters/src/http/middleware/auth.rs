@@ -8,7 +8,8 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use earmark_application::{
-    AccessDecision, AccessEntry, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey, Roles, may,
+    AccessDecision, AccessEntry, AccessKey, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey, Roles, Shown,
+    may,
 };
 
 use crate::access_key::hash_of;
@@ -17,6 +18,8 @@ use crate::http::openapi::description::ApiDescription;
 use crate::http::request::context::RequestContext;
 use crate::http::response::problem::Problem;
 use crate::http::response::rate_limit::RateLimit;
+use crate::http::sign_in::cookie::CookiePlace;
+use crate::http::site::proxies::Client;
 use crate::wire::answers::kinds;
 
 /// The scheme of the header (RFC 6750).
@@ -27,6 +30,12 @@ const PROBES: &str = "/health/";
 
 /// Who probes whether the service lives: may do nothing else.
 static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Roles::NONE));
+
+/// The paths at which somebody gets and gives up a session: they have none yet, or none any more.
+const FORMS: [&str; 2] = ["/sign-in", "/sign-out"];
+
+/// Who signs in or out: may do nothing else.
+static STRANGER: LazyLock<Principal> = LazyLock::new(|| Principal::new("sign-in", Roles::NONE));
 
 /// Whom every request stands for, as long as no key was made: the `actor` of its events.
 pub const ANYBODY: &str = "http";
@@ -54,21 +63,28 @@ impl NotLetIn {
     }
 }
 
-/// Whom a request stands for, which may at least read, and the key that it has shown. Who is not let in is recorded.
+/// Whom a request stands for, which may at least read, and what it has shown. Who is not let in is recorded.
 ///
 /// # Errors
-/// A problem when it shows no key and has to, or one that opens nothing.
+/// A problem when it shows nothing and has to, or what opens nothing.
 pub(crate) async fn admit(
     request: &ServiceRequest,
     api: &Api,
     id: &Arc<str>,
-    address: Option<IpAddr>,
-) -> Result<(Principal, Option<KeyHash>), Problem> {
+    client: Client,
+) -> Result<(Principal, Shown), Problem> {
     if is_probe(request) {
-        return Ok((PROBER.clone(), None));
+        return Ok((PROBER.clone(), Shown::Nothing));
     }
-    let shown = key_of(request);
-    // Before the key is looked up: what strangers guess must not be work for the store.
+    let address = client.address;
+    let is_form = is_form(request);
+    let shown = match key_of(request) {
+        _ if is_form => Ok(Shown::Nothing),
+        Ok(None) => Ok(session_of(request, api, client.is_encrypted)),
+        Ok(Some(key)) => Ok(Shown::Key(key)),
+        Err(NoSuchKey) => Err(NoSuchKey),
+    };
+    // Before it is looked up: what strangers guess must not be work for the store.
     let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
     if !is_known {
         let counted = api.limiter().count_unknown(address);
@@ -77,11 +93,61 @@ pub(crate) async fn admit(
             record(api, why, address, &call_of(request.request()), id)
         })?;
     }
+    if is_form {
+        return Ok((STRANGER.clone(), Shown::Nothing));
+    }
     let admitted = match shown {
         Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
         Err(NoSuchKey) => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
     };
     admitted.map_err(|why| record(api, why, address, &call_of(request.request()), id))
+}
+
+/// Whether a request is to one of the forms by which somebody signs in and out.
+pub(crate) fn is_form(request: &ServiceRequest) -> bool {
+    FORMS.contains(&request.match_info().as_str())
+}
+
+/// The session that a request shows.
+fn session_of(request: &ServiceRequest, api: &Api, is_encrypted: bool) -> Shown {
+    let place = CookiePlace {
+        is_encrypted,
+        base: &api.site().base_path,
+    };
+    place.session(request.headers()).map_or(Shown::Nothing, Shown::Session)
+}
+
+/// The key of a secret that somebody signs in with, if it opens anything. That it does not is recorded.
+///
+/// # Errors
+/// A problem when the store does not answer.
+pub(crate) async fn admitted_by(request: &HttpRequest, api: &Api, hash: KeyHash) -> Result<Option<AccessKey>, Problem> {
+    let why = match api.key_ring().key_in_force(hash).await {
+        Ok(key) => return Ok(Some(key)),
+        Err(why) => not_let_in(why),
+    };
+    match why.decision {
+        Some(decision) => {
+            refuse(request, api, why.name, decision);
+            Ok(None)
+        }
+        None => Err(why.problem),
+    }
+}
+
+/// Records who has shown nothing that opens anything.
+pub(crate) fn refuse(request: &HttpRequest, api: &Api, name: Option<Arc<str>>, decision: AccessDecision) {
+    let context = RequestContext::of(request);
+    let caller = Caller {
+        name,
+        address: context.client,
+    };
+    api.recorder().refused(caller, &call_of(request), decision, &context.id);
+}
+
+/// The problem when it can't be said who is let in.
+pub(crate) fn unavailable(why: NotAdmitted) -> Problem {
+    not_let_in(why).problem
 }
 
 /// Counts a request of who was let in.
@@ -93,9 +159,9 @@ pub(crate) fn count(
     api: &Api,
     id: &Arc<str>,
     address: Option<IpAddr>,
-    (principal, key): (&Principal, Option<&KeyHash>),
+    (principal, shown): (&Principal, Shown),
 ) -> Result<Option<RateLimit>, Problem> {
-    let counted = api.limiter().count(address, principal, key);
+    let counted = api.limiter().count(address, principal, shown);
     counted.map_err(|problem| {
         let why = NotLetIn {
             name: Some(Arc::clone(principal.name())),
@@ -115,7 +181,7 @@ pub(crate) fn is_probe(request: &ServiceRequest) -> bool {
 /// # Errors
 /// A problem when it is not.
 pub(crate) async fn readmit(context: &RequestContext, api: &Api, call: &str) -> Result<(), Problem> {
-    let admitted = principal_of(context.key, api).await;
+    let admitted = principal_of(context.shown, api).await;
     admitted
         .map(drop)
         .map_err(|why| record(api, why, context.client, call, &context.id))
@@ -132,8 +198,9 @@ fn record(api: &Api, why: NotLetIn, address: Option<IpAddr>, call: &str, id: &Ar
     why.problem
 }
 
-async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, NotLetIn> {
-    let principal = api.key_ring().admit(shown).await.map_err(|why| match why {
+/// Why somebody is not let in.
+fn not_let_in(why: NotAdmitted) -> NotLetIn {
+    match why {
         NotAdmitted::NoKey => {
             let problem = Problem::new(&kinds::UNAUTHORIZED, "the request shows no access key");
             NotLetIn::stranger(problem, AccessDecision::NoKey)
@@ -154,7 +221,11 @@ async fn principal_of(shown: Option<KeyHash>, api: &Api) -> Result<Principal, No
             decision: None,
             name: None,
         },
-    })?;
+    }
+}
+
+async fn principal_of(shown: Shown, api: &Api) -> Result<Principal, NotLetIn> {
+    let principal = api.key_ring().admit(shown).await.map_err(not_let_in)?;
     match may(&principal, Action::Read) {
         Ok(()) => Ok(principal),
         Err(denied) => Err(NotLetIn {
@@ -188,6 +259,22 @@ pub(crate) fn entry(request: &HttpRequest, api: &Api, about: &str) -> AccessEntr
         correlation_id: Some(context.id),
         ..entry
     }
+}
+
+/// The entry of the log for what somebody does who has no session yet, or gives it up: begins and ends it.
+pub(crate) fn entry_of(request: &HttpRequest, api: &Api, who: &Principal, about: &str) -> AccessEntry {
+    let context = RequestContext::of(request);
+    let caller = Caller::from(who).at(context.client);
+    let entry = api.recorder().entry(caller, &call_of(request), about);
+    AccessEntry {
+        correlation_id: Some(context.id),
+        ..entry
+    }
+}
+
+/// Somebody by name, for the log.
+pub(crate) fn known(name: &str) -> Principal {
+    Principal::new(name, Roles::NONE)
 }
 
 /// Records what a request has done to what is the service's own.

@@ -15,7 +15,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
-use earmark_application::{KeyHash, Principal};
+use earmark_application::{Principal, Shown};
 use tracing::{Instrument, Span};
 
 use crate::http::api::Api;
@@ -23,10 +23,13 @@ use crate::http::connection::InUse;
 use crate::http::idempotency;
 use crate::http::openapi::description::ApiDescription;
 use crate::http::request::context::{RequestContext, X_REQUEST_ID, request_id};
-use crate::http::request::origin::{require_json, require_known_host, require_own_origin};
+use crate::http::request::origin::{
+    require_form, require_json, require_known_host, require_origin, require_own_origin,
+};
 use crate::http::request::traced;
 use crate::http::response::problem::Problem;
 use crate::http::response::rate_limit::RateLimit;
+use crate::http::sign_in::page;
 use crate::http::site::may_insist;
 use crate::http::site::proxies::Client;
 
@@ -88,13 +91,15 @@ pub(super) async fn wrap(
         request.into_response(answer)
     } else {
         match admit(&request, &api, &id, client).instrument(traced.clone()).await {
+            Err(problem) if sends_to_sign_in(&request, &problem) => request.into_response(page::to_sign_in()),
             Err(problem) => request.error_response(problem).map_into_boxed_body(),
             Ok(admitted) => {
                 left = admitted.left;
                 let context = RequestContext {
                     id: id.clone(),
                     principal: admitted.principal,
-                    key: admitted.key,
+                    shown: admitted.shown,
+                    is_encrypted: client.is_encrypted,
                     client: client.address,
                 };
                 request.extensions_mut().insert(context);
@@ -145,8 +150,8 @@ pub(super) async fn wrap(
 /// Whom a request stands for.
 struct Admitted {
     principal: Principal,
-    /// The key that it has shown.
-    key: Option<KeyHash>,
+    /// What it has shown.
+    shown: Shown,
     /// What is left to its sender; `None`: it may ask as often as it likes.
     left: Option<RateLimit>,
 }
@@ -159,25 +164,42 @@ struct Admitted {
 async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>, client: Client) -> Result<Admitted, Problem> {
     let hosts = &api.site().hosts;
     require_known_host(request.request(), hosts)?;
-    let (principal, key) = auth::admit(request, api, id, client.address).await?;
+    let (principal, shown) = auth::admit(request, api, id, client).await?;
     let left = if auth::is_probe(request) {
         None
     } else {
-        auth::count(request, api, id, client.address, (&principal, key.as_ref()))?
+        auth::count(request, api, id, client.address, (&principal, shown))?
     };
-    let admitted = Admitted { principal, key, left };
+    let is_form = auth::is_form(request);
+    let is_of_a_browser = is_form || matches!(shown, Shown::Session(_));
+    let admitted = Admitted { principal, shown, left };
     if request.method().is_safe() {
         return Ok(admitted);
     }
     require_own_origin(request.request(), hosts, client.is_encrypted)?;
+    if is_of_a_browser {
+        require_origin(request.request())?;
+    }
     if let Some(condition) = unsupported_condition(request) {
         return Err(Problem::condition_not_supported(condition));
     }
-    match require_json(request.request()) {
+    let media_type = if is_form {
+        require_form(request.request())
+    } else {
+        require_json(request.request())
+    };
+    match media_type {
         // Where there is no such call, that is the problem.
         Err(problem) if is_call(request) => Err(problem),
         Ok(()) | Err(_) => Ok(admitted),
     }
+}
+
+/// Whether somebody who is not let in is shown where to sign in: who wants to see the page, and shows nothing else.
+fn sends_to_sign_in(request: &ServiceRequest, problem: &Problem) -> bool {
+    let wants_page = request.method() == Method::GET && request.match_info().as_str() == "/";
+    let shows_key = request.headers().contains_key(header::AUTHORIZATION);
+    wants_page && !shows_key && problem.status() == StatusCode::UNAUTHORIZED
 }
 
 /// The host that a request names.

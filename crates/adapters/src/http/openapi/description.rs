@@ -14,6 +14,12 @@ const EXPLORER: [&str; 2] = ["/docs", "/docs/{file:.*}"];
 /// What they are called.
 const EXPLORER_ID: &str = "docs";
 
+/// The forms by which people sign in and out: pages, and no calls.
+const FORMS: [(&str, &[(&str, &str)]); 2] = [
+    ("/sign-in", &[("GET", "sign_in_page"), ("POST", "sign_in")]),
+    ("/sign-out", &[("POST", "sign_out")]),
+];
+
 /// The description of the interface.
 pub(crate) struct ApiDescription {
     document: OpenApi,
@@ -39,7 +45,11 @@ impl ApiDescription {
             path: ResourceDef::new(path),
             methods: vec![("GET", EXPLORER_ID.to_owned())],
         });
-        let routes = documented.chain(explorer).collect();
+        let forms = FORMS.map(|(path, methods)| Route {
+            path: ResourceDef::new(path),
+            methods: methods.iter().map(|(method, id)| (*method, (*id).to_owned())).collect(),
+        });
+        let routes = documented.chain(explorer).chain(forms).collect();
         let text = text_of(&document);
         Self { document, text, routes }
     }

@@ -169,7 +169,10 @@ const OWN: &[(&str, &[&Kind])] = &[
             &kinds::IDEMPOTENCY_KEY_NOT_SUPPORTED,
         ],
     ),
-    ("list_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION, &kinds::OUT_OF_BOUNDS]),
+    (
+        "list_dead_letters",
+        &[&kinds::UNKNOWN_SUBSCRIPTION, &kinds::OUT_OF_BOUNDS],
+    ),
     ("replay_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("skip_dead_letters", &[&kinds::UNKNOWN_SUBSCRIPTION]),
     ("change_subscription", &[&kinds::UNKNOWN_SUBSCRIPTION]),

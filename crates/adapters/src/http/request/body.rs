@@ -18,6 +18,9 @@ use crate::wire::reading::faults::shortened;
 /// The media types of the bodies of single calls.
 pub(crate) const JSON: &[&str] = &["application/json"];
 
+/// The media type of the forms by which people sign in and out.
+pub(crate) const FORM: &[&str] = &["application/x-www-form-urlencoded"];
+
 /// The media types of bodies of lines; the first is the one that messages name.
 pub(crate) const LINES: &[&str] = &[
     "application/x-ndjson",

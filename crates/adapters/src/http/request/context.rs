@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
-use earmark_application::{Ids, KeyHash, Principal, is_correlation_id};
+use earmark_application::{Ids, Principal, Shown, is_correlation_id};
 use tracing::Span;
 use uuid::Uuid;
 
@@ -21,8 +21,10 @@ pub(crate) struct RequestContext {
     pub(crate) id: Arc<str>,
     /// Who asks.
     pub(crate) principal: Principal,
-    /// The key that it has shown, to be asked for again while a stream lasts.
-    pub(crate) key: Option<KeyHash>,
+    /// What it has shown, to be asked for again while a stream lasts.
+    pub(crate) shown: Shown,
+    /// Whether it is known to have come encrypted.
+    pub(crate) is_encrypted: bool,
     /// From where it comes, as far as the service or a trusted proxy can tell.
     pub(crate) client: Option<IpAddr>,
 }

@@ -13,7 +13,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 
-use super::body::{JSON, LINES, require_media_type};
+use super::body::{FORM, JSON, LINES, require_media_type};
 use crate::http::response::problem::Problem;
 use crate::http::site::Hosts;
 use crate::wire::answers::kinds;
@@ -91,6 +91,28 @@ pub(crate) fn require_own_origin(request: &HttpRequest, hosts: &Hosts, is_encryp
             shortened(origin)
         ))
     }
+}
+
+/// Checks that a request which a browser sends with its session, or to begin one, says from where it comes: every browser
+/// says so of what changes something.
+///
+/// # Errors
+/// A problem when it does not.
+pub(crate) fn require_origin(request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    if headers.contains_key(header::ORIGIN) || headers.contains_key(&SEC_FETCH_SITE) {
+        return Ok(());
+    }
+    let detail = "a browser says in Origin or Sec-Fetch-Site from which page it sends this, and the request does not;                   who is no browser shows a key in Authorization";
+    Err(Problem::new(&kinds::FOREIGN_ORIGIN, detail))
+}
+
+/// Checks the media type of a form.
+///
+/// # Errors
+/// A problem for another media type.
+pub(crate) fn require_form(request: &HttpRequest) -> Result<(), Problem> {
+    require_media_type(request, FORM)
 }
 
 /// Checks the media type of a request that changes something.

@@ -5,6 +5,7 @@ pub(super) mod access_log;
 pub(super) mod dead_messages;
 pub(super) mod idempotency;
 pub(super) mod inbox;
+pub(super) mod sessions;
 pub(super) mod subscriptions;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,7 @@ mod access_log;
 mod events;
 mod inbox;
 mod orders;
+mod sessions;
 mod stock;
 mod subscriptions;
 
@@ -21,6 +22,7 @@ pub(super) use self::orders::{
     AllocationRow, DispatchRow, OrderRow, PlacedLineRow, allocation, deadline, dispatch, joined_line, line_values,
     order, order_values, part, placed_line, units_in_batch,
 };
+pub(super) use self::sessions::{SessionRow, session};
 pub(super) use self::stock::{BatchRow, ProductRow, batch, batch_values, product, product_values};
 pub(super) use self::subscriptions::{DeadLetterRow, SubscriptionRow, dead_letter};
 

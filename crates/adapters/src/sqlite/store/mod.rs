@@ -10,6 +10,7 @@ mod load;
 mod release;
 mod search_index;
 mod service;
+pub(super) mod sessions;
 pub(super) mod subscriptions;
 mod write;
 mod write_connection;

@@ -10,9 +10,9 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    AccessEntry, AccessKey, Bounds, AccessLog, Audit, BatchSelection, Caller, DeadMessage, Decide, Decided, EntryId, EventFeed,
-    EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys, LeaseRequest,
-    LeaseToken, LineFilter, OrderSelection, Roles, SourceName, Store, Views, Worklist,
+    AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Bounds, Caller, DeadMessage, Decide, Decided, EntryId,
+    EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys,
+    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, SourceName, Store, Views, Worklist,
 };
 use earmark_domain::{
     Change, ChangeSet, Count, InboxRecord, LineKey, LineState, Location, MessageId, OrderId, Processed, ReleaseLines,
