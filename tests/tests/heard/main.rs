@@ -6,6 +6,7 @@
 mod book;
 mod once;
 mod poison;
+mod rights;
 mod senders;
 
 use std::collections::HashMap;

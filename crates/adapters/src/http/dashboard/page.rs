@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::html::escaped;
 use crate::http::api::Api;
-use crate::http::auth::ANYBODY;
+use crate::http::middleware::auth::ANYBODY;
 use crate::http::request::context::RequestContext;
 
 /// The page, with placeholders for what is known only when it is requested.

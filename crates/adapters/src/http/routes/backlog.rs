@@ -9,8 +9,8 @@ use earmark_application::Action;
 use earmark_domain::{LineId, LineKey, LineView, OrderId, Precedence, Priority, ServicePosition, Sku};
 
 use crate::http::api::Api;
-use crate::http::auth::require;
 use crate::http::execution::unknown_sku;
+use crate::http::middleware::auth::require;
 use crate::http::request::context::RequestContext;
 use crate::http::request::input::Input;
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit};

@@ -9,7 +9,7 @@ use earmark_application::{Action, BatchFilter, BatchSelection, Page, list_batche
 use earmark_domain::{Command, Location, Reference, Sku};
 
 use crate::http::api::Api;
-use crate::http::auth::require;
+use crate::http::middleware::auth::require;
 use crate::http::openapi::schema;
 use crate::http::request::context::RequestContext;
 use crate::http::request::if_match::IfMatch;

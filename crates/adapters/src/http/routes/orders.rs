@@ -9,7 +9,7 @@ use earmark_application::{Action, OrderFilter, Page, list_orders};
 use earmark_domain::{Command, OrderId, Sku};
 
 use crate::http::api::Api;
-use crate::http::auth::require;
+use crate::http::middleware::auth::require;
 use crate::http::openapi::schema;
 use crate::http::request::context::RequestContext;
 use crate::http::request::if_match::IfMatch;

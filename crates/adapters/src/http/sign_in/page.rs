@@ -11,7 +11,7 @@ use super::cookie::{CookiePlace, SessionId};
 use crate::access_key::hash_of;
 use crate::html::escaped;
 use crate::http::api::Api;
-use crate::http::auth::{self, admitted_by};
+use crate::http::middleware::auth::{self, admitted_by};
 use crate::http::request::context::RequestContext;
 use crate::http::request::input::Input;
 use crate::http::request::query::pairs;

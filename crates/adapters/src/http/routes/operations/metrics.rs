@@ -6,8 +6,8 @@ use earmark_application::Action;
 
 use super::health::readiness;
 use crate::http::api::Api;
-use crate::http::auth::require;
 use crate::http::metrics::OPENMETRICS;
+use crate::http::middleware::auth::require;
 use crate::http::response::problem::Problem;
 
 /// Metrics for Prometheus
