@@ -103,6 +103,9 @@ fn calls(names: &Names) -> Vec<Call> {
         get("list_dead_messages", "/v1/sources/orders/dead-messages".to_owned()),
         get("list_events", format!("/v1/events?sku={sku}")),
         get("list_events", format!("/v1/events?order_id={order}")),
+        // Nor does the place where a page ends tell that there is anything.
+        get("list_events", format!("/v1/events?sku={sku}&limit=1")),
+        get("list_events", format!("/v1/events?order_id={order}&limit=1")),
         get(
             "list_events",
             format!("/v1/events?order_id={order}&sku={sku}&type=Allocated"),

@@ -8,6 +8,7 @@ mod limits;
 mod other_origins;
 mod previews;
 mod quotes;
+mod sessions;
 mod shop;
 mod sites;
 mod sources;

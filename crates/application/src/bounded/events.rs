@@ -9,6 +9,9 @@ use crate::access::Bounds;
 use crate::ports::{EncodedEvent, EventFeed, EventFilter, EventPage};
 use crate::store_error::StoreError;
 
+/// The highest number that a store counts to: no event is behind it.
+const NOTHING_IS_BEHIND: u64 = i64::MAX.unsigned_abs();
+
 /// Whether what an event is about is within bounds. An event about a whole order may name products that are not: who is
 /// bounded to products is not told of it. What an event about stock tells names no order.
 pub(super) fn tells_within(bounds: &Bounds, sku: Option<&Sku>, order: Option<&OrderId>) -> bool {
@@ -26,17 +29,38 @@ impl BoundedEvents {
     pub(super) fn new(events: Arc<dyn EventFeed>, bounds: Arc<Bounds>) -> Self {
         Self { events, bounds }
     }
+
+    /// Whether a filter lets pass only what is beyond the bounds.
+    fn is_about_nothing(&self, filter: &EventFilter) -> bool {
+        let sku = filter.sku.as_ref().is_some_and(|sku| !self.bounds.has_sku(sku));
+        let order = filter.order.as_ref().is_some_and(|order| !self.bounds.has_order(order));
+        sku || order
+    }
 }
 
 #[async_trait]
 impl EventFeed for BoundedEvents {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
-        let mut page = self.events.events(filter, after, limit).await?;
-        page.events.retain(|event| {
-            let sku = event.event.subject.sku();
-            tells_within(&self.bounds, sku, event.event.order())
-        });
-        Ok(page)
+        if self.is_about_nothing(filter) {
+            return Ok(none_after(
+                after,
+                self.events
+                    .events(&EventFilter::default(), NOTHING_IS_BEHIND, 1)
+                    .await?,
+            ));
+        }
+        let mut read_after = after;
+        loop {
+            let mut page = self.events.events(filter, read_after, limit).await?;
+            page.events.retain(|event| {
+                let sku = event.event.subject.sku();
+                tells_within(&self.bounds, sku, event.event.order())
+            });
+            if !goes_on(filter, &page, read_after) {
+                return Ok(page);
+            }
+            read_after = page.next;
+        }
     }
 
     async fn encoded_events(
@@ -45,11 +69,37 @@ impl EventFeed for BoundedEvents {
         after: u64,
         limit: usize,
     ) -> Result<EventPage<EncodedEvent>, StoreError> {
-        let mut page = self.events.encoded_events(filter, after, limit).await?;
-        page.events
-            .retain(|event| tells_within(&self.bounds, event.subject.sku(), event.order.as_ref()));
-        Ok(page)
+        if self.is_about_nothing(filter) {
+            let read = self
+                .events
+                .encoded_events(&EventFilter::default(), NOTHING_IS_BEHIND, 1);
+            return Ok(none_after(after, read.await?));
+        }
+        let mut read_after = after;
+        loop {
+            let mut page = self.events.encoded_events(filter, read_after, limit).await?;
+            page.events
+                .retain(|event| tells_within(&self.bounds, event.subject.sku(), event.order.as_ref()));
+            if !goes_on(filter, &page, read_after) {
+                return Ok(page);
+            }
+            read_after = page.next;
+        }
     }
+}
+
+/// The page of a product or an order of which there are no events: where it ends does not tell that there are.
+fn none_after<Event>(after: u64, mut page: EventPage<Event>) -> EventPage<Event> {
+    page.events.clear();
+    page.next = page.newest.max(after);
+    page.complete = true;
+    page
+}
+
+/// Whether the events of one order are read on: an order of which nothing is told ends as one that is not there. Its events
+/// are few.
+const fn goes_on<Event>(filter: &EventFilter, page: &EventPage<Event>, after: u64) -> bool {
+    filter.order.is_some() && page.events.is_empty() && !page.complete && page.next > after
 }
 
 #[cfg(test)]
