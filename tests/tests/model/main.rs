@@ -212,8 +212,17 @@ async fn warm_up(shop: &ShopEngine, steps: &[Step]) {
     shop.continue_work().await;
 }
 
+/// So many sequences of commands, or as many as `PROPTEST_CASES` says. Each run draws others.
+fn sequences(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return default;
+    }
+    ProptestConfig { cases, ..default }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_200, ..ProptestConfig::default() })]
+    #![proptest_config(sequences(1_200))]
 
     #[test]
     fn in_memory_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {
@@ -324,7 +333,7 @@ proptest! {
 
 proptest! {
     // Each of these writes to a disk.
-    #![proptest_config(ProptestConfig { cases: 1_200, ..ProptestConfig::default() })]
+    #![proptest_config(sequences(600))]
 
     #[test]
     fn on_sqlite_random_commands_have_the_effects_of_the_naive_model(steps in prop::collection::vec(a_step(), 1..50)) {
