@@ -36,14 +36,15 @@ pub(super) async fn pending(session: &Session) -> Result<Vec<String>, OpenError>
         return names(&known()?);
     }
     let applied: Vec<String> = statement::<Text>(APPLIED).rows(session).await.map_err(OpenError::of)?;
-    names(&missing(applied.into_iter().map(MigrationVersion::from).collect())?)
+    let applied: Vec<MigrationVersion<'static>> = applied.into_iter().map(MigrationVersion::from).collect();
+    names(&missing(&applied)?)
 }
 
 /// Runs the missing migrations, and returns their names.
 pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
     blocking(session, |connection| {
         connection.batch_execute(LOCK).map_err(failed)?;
-        let missing = missing(connection.applied_migrations().map_err(failed)?)?;
+        let missing = missing(&connection.applied_migrations().map_err(failed)?)?;
         connection.run_migrations(&missing).map_err(failed)?;
         names(&missing)
     })
@@ -68,7 +69,7 @@ fn known() -> Result<Migrations, OpenError> {
 }
 
 /// The migrations that this program has and are not applied, in order.
-fn missing(applied: Vec<MigrationVersion<'static>>) -> Result<Migrations, OpenError> {
+fn missing(applied: &[MigrationVersion<'static>]) -> Result<Migrations, OpenError> {
     let known = known()?;
     let versions: BTreeSet<MigrationVersion<'_>> = known.iter().map(|migration| migration.name().version()).collect();
     let newer: Vec<String> = applied
