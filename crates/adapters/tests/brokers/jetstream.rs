@@ -103,6 +103,9 @@ async fn a_message_bears_the_type_the_sku_and_the_id() {
             let event = Arc::get_mut(&mut log.events[index]).expect("nobody else has it");
             event.event.subject = subject;
         };
+        const CONTEXT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = Arc::get_mut(&mut log.events[1]).expect("nobody else has it");
+        traced.event.correlation_id = CONTEXT.to_owned();
         let odd = Sku::new("Süß * 1.5 > 1%").expect("a SKU");
         about(
             &mut log,
@@ -137,6 +140,9 @@ async fn a_message_bears_the_type_the_sku_and_the_id() {
         let header = |name: &str| found[1].headers.get(name).map(|value| value.as_str());
         assert_eq!(header("Nats-Msg-Id"), Some("07070707070707070707070707070707-1-2"));
         assert_eq!(header("Content-Type"), Some("application/json"));
+        // The trace of an event is known by its correlation id; others have none.
+        assert_eq!(header("traceparent"), Some(CONTEXT));
+        assert!(found[0].headers.get("traceparent").is_none());
     })
     .await;
 }

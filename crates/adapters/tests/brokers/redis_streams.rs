@@ -1,5 +1,7 @@
 //! What holds on Redis alone: entries, their number, and the book's channel.
 
+use std::sync::Arc;
+
 use earmark_application::{LastPublished, LogPosition, PublishError, Publisher};
 use futures::StreamExt;
 use redis::AsyncCommands;
@@ -17,7 +19,9 @@ fn place(sequence: u64) -> LastPublished {
 #[tokio::test]
 async fn an_entry_is_the_event_at_its_place() {
     in_time(async {
-        let (broker, log) = (RedisServer::start(""), Log::of(17));
+        let (broker, mut log) = (RedisServer::start(""), Log::of(17));
+        let traced = Arc::get_mut(&mut log.events[16]).expect("nobody else has it");
+        traced.event.correlation_id = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
         let url = format!("redis://127.0.0.1:{}/2?stream=the%20events", broker.port());
         deliver(&redis_publisher(&url), &log, 5).await;
         let mut connection = connection(broker.port()).await;
@@ -35,6 +39,8 @@ async fn an_entry_is_the_event_at_its_place() {
             (field("type").as_str(), field("event")),
             ("StockDepleted", log.events[16].body.clone())
         );
+        assert_eq!(field("traceparent"), log.events[16].event.correlation_id);
+        assert_eq!(found.ids[15].get::<String>("traceparent"), None);
     })
     .await;
 }

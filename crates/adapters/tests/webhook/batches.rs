@@ -1,5 +1,7 @@
 //! What a receiver gets.
 
+use std::sync::Arc;
+
 use earmark_application::{Books, BooksId, Epoch, LastPublished, LogPosition, Publisher};
 use serde_json::Value;
 
@@ -56,6 +58,21 @@ async fn each_event_is_a_cloud_event_with_the_body_as_its_data() {
             serde_json::from_str::<Value>(&event.body).expect("JSON")
         );
     }
+}
+
+#[tokio::test]
+async fn an_event_that_belongs_to_a_trace_says_so() {
+    let receiver = Receiver::with(OK).await;
+    let mut events = events(1..=2);
+    let traced = Arc::get_mut(&mut events[0]).expect("nobody else has it");
+    traced.event.correlation_id = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
+    webhook(&receiver.url())
+        .publish(&events)
+        .await
+        .expect("it is delivered");
+    let batch: Vec<Value> = serde_json::from_slice(&receiver.only().body).expect("a batch");
+    assert_eq!(batch[0]["traceparent"], events[0].event.correlation_id);
+    assert_eq!(batch[1].get("traceparent"), None);
 }
 
 #[tokio::test]

@@ -93,6 +93,9 @@ fn cloud_event() -> Value {
             },
             "subject": text("The SKU of the product, or the order where an event is about a whole order."),
             "time": {"type": "string", "format": "date-time", "description": "`occurred_at` of the event."},
+            "traceparent": text(
+                "The context of the trace that caused the event (W3C Trace Context), if whoever caused it has told it.",
+            ),
             "data": schema("Event"),
         },
     })

@@ -60,8 +60,8 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
              Every command is idempotent by its natural key: sent again, it changes nothing and shows the present \
              state. With an `Idempotency-Key` a repeated request gets the first answer, byte for byte, for a day. \
              Errors are `application/problem+json`; `code` is for machines, `detail` for people. Every response has \
-             `x-request-id`, the caller's if it sent one of 1 to 64 visible ASCII characters: the \
-             `correlation_id` of the events that the request caused.\n\n\
+             `x-request-id`, the caller's if it sent one of 1 to 64 visible ASCII characters, else its `traceparent` if it \
+             sent one: the `correlation_id` of the events that the request caused.\n\n\
              This document describes this version exactly: a later one may add calls, members and words.",
         ))
         .contact(Some(
