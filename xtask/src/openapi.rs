@@ -4,20 +4,21 @@
 //! pinned: a lock file would name the registry that it was made with.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use xtask::{Failure, Interruptions, install, say};
 
 use crate::workshop::Workshop;
 
 /// What the tools are installed from and used with: the files of `xtask/openapi`.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (PACKAGES, include_str!("../openapi/package.json")),
     (REQUIREMENTS, include_str!("../openapi/requirements.txt")),
     (RULES, include_str!("../openapi/spectral.yaml")),
     (PYTHON_SETTINGS, include_str!("../openapi/python-client.yaml")),
-    (USE, include_str!("../openapi/use.ts")),
-    (CALL, include_str!("../openapi/call.py")),
+    (TYPED_STORY, include_str!("../openapi/story.mts")),
+    (STORY, include_str!("../openapi/story.py")),
+    (AT_SERVICE, include_str!("../openapi/at_service.py")),
 ];
 
 /// The tools on Node. Their versions run on Node 18, the oldest that a supported Debian or Ubuntu has.
@@ -32,11 +33,15 @@ const RULES: &str = "spectral.yaml";
 /// The settings of the generator of the Python client.
 const PYTHON_SETTINGS: &str = "python-client.yaml";
 
-/// A program that uses the generated types.
-const USE: &str = "use.ts";
+/// A program that tells a whole story to a service by the generated types, and what the compiler makes of it.
+const TYPED_STORY: &str = "story.mts";
+const COMPILED_STORY: &str = "story.mjs";
 
-/// A program that calls a service with the generated client.
-const CALL: &str = "call.py";
+/// A program that tells the same story by the generated client.
+const STORY: &str = "story.py";
+
+/// A program that runs another one with the address of a service.
+const AT_SERVICE: &str = "at_service.py";
 
 /// The document.
 const DOCUMENT: &str = "openapi.json";
@@ -68,15 +73,25 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     workshop.judge(workshop.node_tool("redocly").args(redocly))?;
     let spectral = ["lint", "--ruleset", RULES, "--fail-severity", "hint", DOCUMENT];
     workshop.judge(workshop.node_tool("spectral").args(spectral))?;
+    workshop.judge(
+        workshop
+            .command(python_tool(&workshop, "openapi-spec-validator"))
+            .arg(DOCUMENT),
+    )?;
 
     workshop.judge(
         workshop
             .node_tool("openapi-typescript")
             .args([DOCUMENT, "--output", TYPES]),
     )?;
-    let strictly = ["--strict", "--noEmit", "--target", "es2022", "--module", "esnext"];
-    let strictly = strictly.into_iter().chain(["--moduleResolution", "bundler", USE]);
+    let strictly = [
+        "--strict", "--target", "es2022", "--module", "esnext", "--types", "node",
+    ];
+    let strictly = strictly
+        .into_iter()
+        .chain(["--moduleResolution", "bundler", TYPED_STORY]);
     workshop.judge(workshop.node_tool("tsc").args(strictly))?;
+    workshop.judge(&mut at_service(&workshop, Path::new("node"), COMPILED_STORY)?)?;
 
     let client = Path::new(CLIENTS).join(CLIENT);
     let mut generate = workshop.command(python_tool(&workshop, "openapi-python-client"));
@@ -91,11 +106,18 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     ]);
     generate.args(["--overwrite", "--fail-on-warning", "--output-path"]);
     workshop.judge(generate.arg(client))?;
-    let mut call = workshop.command(python_tool(&workshop, "python"));
-    call.arg(CALL).arg(workshop.earmark()?).arg("serve");
-    workshop.judge(call.env("PYTHONPATH", CLIENTS))?;
+    let mut story = at_service(&workshop, &python_tool(&workshop, "python"), STORY)?;
+    workshop.judge(story.env("PYTHONPATH", CLIENTS))?;
     say("\nNo tool has anything to say against the OpenAPI document.");
     Ok(())
+}
+
+/// A program that tells its story to a service of its own.
+fn at_service(workshop: &Workshop<'_>, program: &Path, story: &str) -> Result<Command, Failure> {
+    let mut run = workshop.command(python_tool(workshop, "python"));
+    run.arg(AT_SERVICE).arg(program).arg(story).arg("--");
+    run.arg(workshop.earmark()?).arg("serve");
+    Ok(run)
 }
 
 /// Installs what is missing.
