@@ -201,7 +201,7 @@ pub(crate) async fn run(arguments: &BatchArgs, settings: &Settings) -> Result<Ex
                 ("status", status.clone()),
                 ("overdue", overdue.then(|| "true".to_owned())),
             ];
-            return show_page(&service, path(&["batches"]), &query, page, json, tables::batches).await;
+            return show_page(&service, &path(&["batches"]), &query, page, json, tables::batches).await;
         }
         BatchCommand::Receive {
             reference,

@@ -20,7 +20,7 @@ use crate::output::eprint;
 /// When it is refused, or the service can't be reached.
 pub(super) async fn show_page<T: DeserializeOwned>(
     service: &RemoteService,
-    list: String,
+    list: &str,
     query: &[(&str, Option<String>)],
     page: &PageArgs,
     json: bool,
@@ -31,7 +31,7 @@ pub(super) async fn show_page<T: DeserializeOwned>(
         let mut query = query.to_vec();
         query.push(("limit", Some(page.limit.to_string())));
         query.push(("after", after.clone()));
-        let reply = service.get(with_query(list.clone(), &query)).await?;
+        let reply = service.get(with_query(list.to_owned(), &query)).await?;
         let found: Page<Value> = reply.read_raw()?;
         // A list that does not get on is none of Earmark's.
         if found.next.is_none() || found.next == after || !found.items.is_empty() {

@@ -261,7 +261,7 @@ pub(crate) async fn run(arguments: &OrderArgs, settings: &Settings) -> Result<Ex
                 ("waiting", waiting.then(|| "true".to_owned())),
                 ("required_before", required_before.map(|day| day.to_string())),
             ];
-            return show_page(&service, path(&["orders"]), &query, page, json, tables::orders).await;
+            return show_page(&service, &path(&["orders"]), &query, page, json, tables::orders).await;
         }
         OrderCommand::Confirm {
             order,

@@ -94,7 +94,7 @@ pub(crate) async fn run(arguments: &ProductArgs, settings: &Settings) -> Result<
         ProductCommand::Show { sku } => show(&service.get(of(sku, &[])).await?, product_text, json),
         ProductCommand::List { search, page } => {
             let query = [("search", search.clone())];
-            show_page(&service, path(&["products"]), &query, page, json, tables::products).await
+            show_page(&service, &path(&["products"]), &query, page, json, tables::products).await
         }
         ProductCommand::Availability { sku, location } => {
             let query = [("location", location.as_ref().map(ToString::to_string))];
@@ -103,7 +103,7 @@ pub(crate) async fn run(arguments: &ProductArgs, settings: &Settings) -> Result<
         }
         ProductCommand::Backlog { sku, page } => {
             let list = of(sku, &["backlog"]);
-            show_page(&service, list, &[], page, json, tables::lines_of_orders).await
+            show_page(&service, &list, &[], page, json, tables::lines_of_orders).await
         }
     }
 }
