@@ -52,21 +52,21 @@ mod tests {
 
     fn principal(query: &str) -> Result<Principal, AddressError> {
         let scheme = Scheme {
-            plain: "nats",
-            encrypted: "tls",
-            both: "nats:// or tls://",
+            plain: "plain",
+            encrypted: "safe",
+            both: "plain:// or safe://",
             port: 4222,
         };
-        let mut broker = BrokerAddress::read(&format!("nats://host/COMMANDS{query}"), scheme)?;
+        let mut broker = BrokerAddress::read(&format!("plain://host/COMMANDS{query}"), scheme)?;
         let rights = Rights::take(&mut broker)?;
         broker.no_more_parameters()?;
-        Ok(rights.principal(&SourceName::new("nats/COMMANDS")))
+        Ok(rights.principal(&SourceName::new("desk")))
     }
 
     #[test]
     fn messages_may_do_what_the_address_says_and_by_default_all_that_is_about_the_shop() {
         let by_default = principal("").expect("rights");
-        assert_eq!(by_default, Principal::new("nats/COMMANDS", Roles::OF_THE_SHOP));
+        assert_eq!(by_default, Principal::new("desk", Roles::OF_THE_SHOP));
         let some = principal("?roles=sales,warehouse&orders_with_prefix=MKT-,M&skus_with_prefix=A").expect("rights");
         let roles = some.roles();
         assert!(roles.has(Role::Sales) && roles.has(Role::Warehouse) && !roles.has(Role::Planner));

@@ -47,7 +47,7 @@ impl Step for Begin<'_> {
         const BEGIN: &str = logged!(
             "ended AS (DELETE FROM sessions WHERE ends_at <= ?), \
              pushed_out AS (DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE key_name = ? AND hash <> ? \
-             ORDER BY began_at DESC, hash OFFSET ?)), \
+             ORDER BY began_at DESC, hash DESC OFFSET ?)), \
              changed AS (INSERT INTO sessions (hash, key_hash, key_name, began_at, ends_at) VALUES (?, ?, ?, ?, ?) \
              ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash)"
         );

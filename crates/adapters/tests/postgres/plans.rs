@@ -5,7 +5,7 @@ use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
     AccessEntry, AccessKey, AccessLog, Audit, Bounds, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
     IdempotencyKey, IdempotencyStore, KeyHash, KeyName, Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
-    Roles, Views, Worklist,
+    Roles, Session, SessionHash, Sessions, Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, Dispatch, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence,
@@ -198,6 +198,16 @@ async fn run_every_step_on_a_key(store: &PostgresStore) {
         store.log_access(&[log, entry(9)]).await.expect("it answers");
         assert!(!store.access_entries(0, 1).await.expect("it answers").is_empty());
     }
+    let session = Session {
+        hash: SessionHash([9; 32]),
+        key: SECRET,
+        key_name: key_name(),
+        began_at: context().now,
+        ends_at: context().now + jiff::SignedDuration::from_secs(60),
+    };
+    store.begin_session(&session, &entry(11)).await.expect("it answers");
+    assert!(store.session_of(session.hash).await.expect("it answers").is_some());
+    assert!(store.end_session(session.hash, &entry(12)).await.expect("it answers"));
     let nobody = KeyName::new("nobody").expect("a name");
     assert!(
         !store
@@ -279,6 +289,9 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO access_keys (name, hash, roles, created_at) \
              SELECT 'PAST-' || n, sha256(n::text::bytea), 'viewer', now() FROM generate_series(1, {PAST}) AS n; \
+             INSERT INTO sessions \
+             SELECT sha256(n::text::bytea), sha256(n::text::bytea), 'PAST-' || n, now(), '2089-01-01' \
+             FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO access_log (id, first_at, last_at, action, decision, count) \
              SELECT decode(md5(n::text), 'hex'), now(), now(), 'past', 'no_key', 1 FROM generate_series(1, {PAST}) AS n"
         );

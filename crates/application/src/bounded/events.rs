@@ -42,12 +42,9 @@ impl BoundedEvents {
 impl EventFeed for BoundedEvents {
     async fn events(&self, filter: &EventFilter, after: u64, limit: usize) -> Result<EventPage, StoreError> {
         if self.is_about_nothing(filter) {
-            return Ok(none_after(
-                after,
-                self.events
-                    .events(&EventFilter::default(), NOTHING_IS_BEHIND, 1)
-                    .await?,
-            ));
+            let none = EventFilter::default();
+            let page = self.events.events(&none, NOTHING_IS_BEHIND, 1).await?;
+            return Ok(none_after(after, page));
         }
         let mut read_after = after;
         loop {
@@ -70,10 +67,9 @@ impl EventFeed for BoundedEvents {
         limit: usize,
     ) -> Result<EventPage<EncodedEvent>, StoreError> {
         if self.is_about_nothing(filter) {
-            let read = self
-                .events
-                .encoded_events(&EventFilter::default(), NOTHING_IS_BEHIND, 1);
-            return Ok(none_after(after, read.await?));
+            let none = EventFilter::default();
+            let page = self.events.encoded_events(&none, NOTHING_IS_BEHIND, 1).await?;
+            return Ok(none_after(after, page));
         }
         let mut read_after = after;
         loop {

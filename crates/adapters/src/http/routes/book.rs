@@ -132,9 +132,11 @@ pub(crate) async fn allocate(request: HttpRequest, payload: Payload, api: Data<A
         .await?
     {
         Ok(_) | Err(CommandError::Refused(Refusal::OutOfStock(_))) => Ok(ok(HttpResponse::Accepted())),
-        Err(CommandError::Refused(Refusal::UnknownSku(_))) => Ok(HttpResponse::BadRequest().json(BookError {
-            message: format!("Invalid sku {sku}"),
-        })),
+        Err(CommandError::Refused(Refusal::UnknownSku(_)) | CommandError::Unknown(Refusal::UnknownSku(_))) => {
+            Ok(HttpResponse::BadRequest().json(BookError {
+                message: format!("Invalid sku {sku}"),
+            }))
+        }
         Err(error) => Err(Problem::from(&error)),
     }
 }

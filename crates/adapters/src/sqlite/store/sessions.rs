@@ -18,7 +18,7 @@ pub(in crate::sqlite) fn begin(
     let name = &**session.key_name.as_str();
     let of_key: Vec<Vec<u8>> = sessions::table
         .filter(sessions::key_name.eq(name))
-        .order((sessions::began_at.desc(), sessions::hash))
+        .order((sessions::began_at.desc(), sessions::hash.desc()))
         .select(sessions::hash)
         .load(connection)?;
     for hash in of_key.iter().skip(MAX_SESSIONS_OF_A_KEY - 1) {

@@ -12,7 +12,8 @@ use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
     AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Bounds, Caller, DeadMessage, Decide, Decided, EntryId,
     EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys,
-    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, SourceName, Store, Views, Worklist,
+    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, Session, SessionHash, Sessions, SourceName, Store,
+    Views, Worklist,
 };
 use earmark_domain::{
     Change, ChangeSet, Count, InboxRecord, LineKey, LineState, Location, MessageId, OrderId, Processed, ReleaseLines,
@@ -235,6 +236,22 @@ async fn use_key(shop: &SqliteStore) {
     assert!(shop.has_keys().await.expect("an answer"));
     assert!(shop.key_of(SECRET).await.expect("an answer").is_some());
     assert_eq!(shop.all_keys().await.expect("an answer").len(), 1);
+    sign_in(shop).await;
+}
+
+/// Begins a session, uses it, and ends it.
+async fn sign_in(shop: &SqliteStore) {
+    let session = Session {
+        hash: SessionHash([8; 32]),
+        key: SECRET,
+        key_name: KeyName::new("shop").expect("a name"),
+        began_at: instant(),
+        ends_at: instant() + jiff::SignedDuration::from_secs(60),
+    };
+    let log = |id| AccessEntry::done(EntryId([id; 16]), instant(), Caller::default(), "sign_in", "shop");
+    shop.begin_session(&session, &log(2)).await.expect("an answer");
+    assert!(shop.session_of(session.hash).await.expect("an answer").is_some());
+    assert!(shop.end_session(session.hash, &log(3)).await.expect("an answer"));
 }
 
 /// The steps of a statement's plan.
