@@ -193,7 +193,7 @@ pub(super) fn reason(answer: &Answer) -> Option<Cow<'_, str>> {
     match answer {
         Ok(Outcome::AlreadyProcessed(Processed::Refused(reason))) => Some(Cow::Borrowed(reason)),
         Ok(_) => None,
-        Err(CommandError::Refused(refusal)) => Some(Cow::Owned(refusal.in_words())),
+        Err(CommandError::Refused(refusal) | CommandError::Unknown(refusal)) => Some(Cow::Owned(refusal.in_words())),
         Err(error) => Some(Cow::Owned(format!("{}: {error}", error.code()))),
     }
 }
