@@ -24,11 +24,11 @@ const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 /// The settings of every connection. `FULL`: a commit is on the disk before it is answered.
 const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
 
-/// More settings of the writer. Its page cache (32 MiB) holds the hot end of the tables and indexes; twice as much made no
-/// difference, and would be half of what the service may take. No commit runs a
-/// checkpoint, which is another thread's work (`checkpoint`); a log that a long read let grow beyond its bound is cut
-/// to it (128 MiB) when it restarts. What it takes to undo a statement of many rows stays in memory: it is some hundred
-/// pages, and would otherwise be written to a file each time.
+/// More settings of the writer. Its page cache (32 MiB) holds the hot end of the tables and indexes; twice as much would be
+/// half of what the service may take, and the system's own cache is behind it. No commit runs a checkpoint, which is another
+/// thread's work (`checkpoint`); a log that a long read let grow beyond its bound is cut to it (128 MiB) when it restarts.
+/// What it takes to undo a statement of many rows stays in memory: it is some hundred pages, and would otherwise be written
+/// to a file each time.
 const WRITER_SETTINGS: &str = "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 0; \
      PRAGMA journal_size_limit = 134217728; PRAGMA temp_store = MEMORY";
 

@@ -130,7 +130,15 @@ fn answers(
                     };
                     // The key may have been revoked since the line before.
                     let pending = match readmit(&context, &api, "bulk").await {
-                        Ok(()) => submit(&ordered, line, &context).await,
+                        Ok(()) => tokio::select! {
+                            biased;
+                            pending = submit(&ordered, line, &context) => pending,
+                            // A line that waits for a place in the queue has not been executed.
+                            () = &mut draining => {
+                                reading = false;
+                                Pending::Known(shutting_down())
+                            }
+                        },
                         Err(problem) => {
                             reading = false;
                             Pending::Known(problem)
@@ -156,8 +164,7 @@ fn answers(
                     // The answer to the first line that is not read. The lines behind it get none, and are not
                     // executed.
                     reading = false;
-                    let detail = "the service is shutting down; send this line, and those after it, again";
-                    in_flight.push(Pending::Known(Problem::new(&kinds::SHUTTING_DOWN, detail)), 0);
+                    in_flight.push(Pending::Known(shutting_down()), 0);
                 }
                 Step::Answer(answer) => {
                     let mut text = String::new();
@@ -173,6 +180,12 @@ fn answers(
             }
         }
     }
+}
+
+/// The answer to a line that is not executed any more.
+fn shutting_down() -> Problem {
+    let detail = "the service is shutting down; send this line, and those after it, again";
+    Problem::new(&kinds::SHUTTING_DOWN, detail)
 }
 
 /// Reads a line and submits its command, behind those before it. Waits for a place in the queue.
