@@ -29,8 +29,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Tries both packages.
 pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
-    let program = PathBuf::from("/tmp/plan/earmark-dbg");
-    let _ = tested_binary;
+    let program = tested_binary(interruptions)?;
     debian(&program, interruptions)?;
     container(&program, interruptions)?;
     say("\nThe packages can be installed, run, renewed and removed.");
