@@ -140,6 +140,7 @@ fn schema() -> Vec<(&'static str, Vec<ColumnOf>)> {
         dead_messages,
         access_keys,
         access_log,
+        sessions,
         expected_allocated,
         expected_dispatched,
     ]
