@@ -274,6 +274,9 @@ async fn a_stream_ends_when_its_key_is_revoked(desk: Desk) {
 /// Strangers cost the service little, and those who have a key nothing.
 async fn ten_thousand_guesses_change_nothing_and_are_limited(desk: Desk) {
     const GUESSES: u64 = 10_000;
+    // As many as a slow machine can't look up either.
+    let few = ("EARMARK__LIMITS__UNKNOWN_PER_SECOND".to_owned(), "10".to_owned());
+    let desk = Desk::open_with(desk.db.clone(), vec![few]).await;
     let admin = administrator(&desk).await;
     let _ = admin.get("/v1/products").await.answers(200);
     let names = async || {
@@ -354,7 +357,17 @@ async fn every_call_is_allowed_or_refused_as_the_table_says(desk: Desk) {
             let reply = client.send(method.clone(), &path, &headers, body.clone()).await;
             reply.status
         };
-        assert_eq!(send(&desk.client).await, 401, "{}", operation.id);
+        if operation.id == "page" {
+            let reply = desk
+                .client
+                .request(method.clone(), &path)
+                .send()
+                .await
+                .expect("a reply");
+            assert_eq!(reply.url().path(), "/sign-in", "people are sent to where they sign in");
+        } else {
+            assert_eq!(send(&desk.client).await, 401, "{}", operation.id);
+        }
         for (role, client) in &clients {
             let status = send(client).await;
             let is_allowed = table[&operation.id].contains(role);

@@ -24,9 +24,6 @@ const WAITING: [&str; 9] = [
     "told",
 ];
 
-/// The programs that hold a service to bounds of time, and so have the machine for themselves.
-const ALONE: [&str; 1] = ["endure"];
-
 /// The programs of which several cases run at a time: one waits while another works.
 const SIDE_BY_SIDE: [&str; 5] = ["binary", "brokers", "encrypted", "http_api", "mail"];
 
@@ -44,6 +41,8 @@ pub(super) struct Run {
     note: String,
     arguments: Vec<String>,
     variables: Vec<(&'static str, String)>,
+    /// Whether it holds a service to bounds of time, and so has the machine for itself.
+    is_alone: bool,
 }
 
 impl Run {
@@ -54,6 +53,15 @@ impl Run {
             note: String::new(),
             arguments: Vec::new(),
             variables: Vec::new(),
+            is_alone: false,
+        }
+    }
+
+    /// The program without the cases with this word in their names.
+    pub(super) fn without(program: Program, word: &str) -> Self {
+        Self {
+            arguments: vec!["--skip".to_owned(), word.to_owned()],
+            ..Self::whole(program)
         }
     }
 
@@ -72,6 +80,12 @@ impl Run {
         self
     }
 
+    /// Alone, after all others.
+    pub(super) fn alone(mut self) -> Self {
+        self.is_alone = true;
+        self
+    }
+
     fn is_one_of(&self, names: &[&str]) -> bool {
         names.contains(&self.program.name.as_str())
     }
@@ -87,7 +101,7 @@ impl Run {
         command
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        if self.is_one_of(&SIDE_BY_SIDE) && std::env::var_os(THREADS).is_none() {
+        if self.is_one_of(&SIDE_BY_SIDE) && !self.is_alone && std::env::var_os(THREADS).is_none() {
             command.env(THREADS, CASES_AT_A_TIME);
         }
         command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
@@ -118,7 +132,7 @@ fn show(title: &str, seconds: u64, printed: &mut File) -> Result<(), Failure> {
 /// # Errors
 /// Some failed, which are named after all have run; or the user has interrupted the command.
 pub(super) fn run(runs: Vec<Run>, interruptions: &Interruptions) -> Result<(), Failure> {
-    let (alone, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_one_of(&ALONE));
+    let (alone, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_alone);
     let (waiting, working): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_one_of(&WAITING));
     let shown = Mutex::new(());
     let in_turn = |runs: &[Run]| -> Result<Vec<String>, Failure> {

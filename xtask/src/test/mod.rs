@@ -11,6 +11,7 @@ use xtask::{Failure, Interruptions, Server, cargo, need, say};
 use crate::nats::current_nats_server;
 use crate::{asyncapi, openapi, package};
 use lanes::Run;
+use programs::Program;
 
 /// The environment variable that tells the tests which server to use.
 pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
@@ -42,12 +43,31 @@ const OF_NATS: [&str; 5] = ["on_nats", "of_nats", "jetstream", "unreadable", "en
 /// The program of the tests of the brokers.
 const OF_BROKERS: &str = "brokers";
 
+/// The program of the faults at random: how long others wait is one of the things that it finds out.
+const OF_FAULTS: &str = "endure";
+
+/// The program of the calls, and its cases with crowds of clients, beside whom others are served in time.
+const OF_CALLS: &str = "http_api";
+const CROWDS: &str = "unfair_clients";
+
+/// How a program is run among the others.
+fn runs_of(program: Program) -> Vec<Run> {
+    match program.name.as_str() {
+        OF_FAULTS => vec![Run::whole(program).alone()],
+        OF_CALLS => vec![
+            Run::without(program.clone(), CROWDS),
+            Run::of_cases(program, &[CROWDS], "with unfair clients").alone(),
+        ],
+        _ => vec![Run::whole(program)],
+    }
+}
+
 /// Runs all tests.
 fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure> {
     let programs = programs::compile(interruptions)?;
     let of_brokers = programs.iter().find(|program| program.name == OF_BROKERS);
     let of_brokers = of_brokers.ok_or("there is no program of the tests of brokers")?.clone();
-    let mut runs: Vec<_> = programs.into_iter().map(Run::whole).collect();
+    let mut runs: Vec<_> = programs.into_iter().flat_map(runs_of).collect();
     // Once more, with a current server: Debian's is used before.
     let current = current_nats_server(interruptions)?;
     let current = current.to_str().ok_or("the path of the NATS server is not UTF-8")?;

@@ -30,8 +30,10 @@ async fn make(client: &Client, call: &Call, query: &str, headers: &[(&str, &str)
 
 /// All that is told in an answer, but for the ids of requests, the versions of orders, and how long it took.
 fn told(reply: &Reply) -> String {
+    // Of these the value differs from request to request, or tells how the body arrived.
+    const OTHERS: [&str; 4] = ["x-request-id", "date", "ratelimit", "connection"];
     let headers = reply.headers.iter();
-    let shown = headers.filter(|(name, _)| !["x-request-id", "date", "ratelimit"].contains(&name.as_str()));
+    let shown = headers.filter(|(name, _)| !OTHERS.contains(&name.as_str()));
     let mut shown: Vec<String> = shown.map(|(name, value)| format!("{name}: {value:?}")).collect();
     shown.sort_unstable();
     format!("{} {}\n{}", reply.status, shown.join("\n"), reply.text())

@@ -85,7 +85,8 @@ pub(crate) async fn admit(
         Err(NoSuchKey) => Err(NoSuchKey),
     };
     // Before it is looked up: what strangers guess must not be work for the store.
-    let is_known = shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
+    // Whoever sends a form has shown nothing yet.
+    let is_known = !is_form && shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
     if !is_known {
         let counted = api.limiter().count_unknown(address);
         counted.map_err(|problem| {

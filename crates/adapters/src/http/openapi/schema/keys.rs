@@ -7,6 +7,7 @@ use crate::wire::views::keys::RoleWord;
 
 /// A key to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"name": "web-shop", "roles": ["admin"], "expires_at": "2126-01-31T00:00:00Z"}))]
 pub struct NewKey {
     /// Its name: letters and digits of ASCII, and `.`, `-` and `_`.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "web-shop")]
