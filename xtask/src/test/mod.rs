@@ -50,6 +50,9 @@ const OF_FAULTS: &str = "endure";
 const OF_CALLS: &str = "http_api";
 const CROWDS: &str = "unfair_clients";
 
+/// What is in the names of the examples of documentation, and in no other: `src/lib.rs - (line 7)`.
+const EXAMPLES: &str = ".rs - ";
+
 /// How a program is run among the others.
 fn runs_of(program: Program) -> Vec<Run> {
     match program.name.as_str() {
@@ -75,8 +78,17 @@ fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure
     let runs = runs.into_iter().map(|run| run.with(POSTGRES, server.url()));
     let outcome = lanes::run(runs.collect(), interruptions);
 
+    // Not by `--doc`, for which Cargo chooses other features and compiles most crates anew.
     let mut examples = cargo();
-    examples.args(["test", "--workspace", "--features", FEATURES, "--doc", "--no-fail-fast"]);
+    examples.args([
+        "test",
+        "--workspace",
+        "--features",
+        FEATURES,
+        "--no-fail-fast",
+        "--quiet",
+        EXAMPLES,
+    ]);
     outcome.and(interruptions.step(&mut examples))?;
     openapi::run(interruptions)?;
     asyncapi::run(interruptions)?;
