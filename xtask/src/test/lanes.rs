@@ -57,14 +57,6 @@ impl Run {
         }
     }
 
-    /// The program without the cases with this word in their names.
-    pub(super) fn without(program: Program, word: &str) -> Self {
-        Self {
-            arguments: vec!["--skip".to_owned(), word.to_owned()],
-            ..Self::whole(program)
-        }
-    }
-
     /// The cases with one of these words in their names.
     pub(super) fn of_cases(program: Program, words: &[&str], note: &str) -> Self {
         Self {

@@ -46,23 +46,14 @@ const OF_BROKERS: &str = "brokers";
 /// The program of the faults at random: how long others wait is one of the things that it finds out.
 const OF_FAULTS: &str = "endure";
 
-/// The program of the calls, and its cases with crowds of clients, beside whom others are served in time.
-const OF_CALLS: &str = "http_api";
-const CROWDS: &str = "unfair_clients";
-
 /// What is in the names of the examples of documentation, and in no other: `src/lib.rs - (line 7)`.
 const EXAMPLES: &str = ".rs - ";
 
 /// How a program is run among the others.
-fn runs_of(program: Program) -> Vec<Run> {
-    match program.name.as_str() {
-        OF_FAULTS => vec![Run::whole(program).alone()],
-        OF_CALLS => vec![
-            Run::without(program.clone(), CROWDS),
-            Run::of_cases(program, &[CROWDS], "with unfair clients").alone(),
-        ],
-        _ => vec![Run::whole(program)],
-    }
+fn run_of(program: Program) -> Run {
+    let is_alone = program.name == OF_FAULTS;
+    let run = Run::whole(program);
+    if is_alone { run.alone() } else { run }
 }
 
 /// Runs all tests.
@@ -70,7 +61,7 @@ fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure
     let programs = programs::compile(interruptions)?;
     let of_brokers = programs.iter().find(|program| program.name == OF_BROKERS);
     let of_brokers = of_brokers.ok_or("there is no program of the tests of brokers")?.clone();
-    let mut runs: Vec<_> = programs.into_iter().flat_map(runs_of).collect();
+    let mut runs: Vec<_> = programs.into_iter().map(run_of).collect();
     // Once more, with a current server: Debian's is used before.
     let current = current_nats_server(interruptions)?;
     let current = current.to_str().ok_or("the path of the NATS server is not UTF-8")?;
