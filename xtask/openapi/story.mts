@@ -88,6 +88,7 @@ function why(problem: Problems<Answers[keyof Answers]>): string {
       return `it has version ${problem.version}`;
     case "unauthorized":
     case "forbidden":
+    case "out_of_bounds":
     case "foreign_origin":
     case "unknown_host":
       return "it may not";

@@ -111,10 +111,22 @@ pub fn quietly(command: &mut Command) -> Result<String, Failure> {
     Err(format!("`{}` failed: {}\n{printed}{errors}", line_of(command), output.status).into())
 }
 
+/// What Cargo says of this package to this program. Build scripts would take it for what is said to them, and run again.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 /// The Cargo that runs this command.
 #[must_use]
 pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        if OF_THIS_PACKAGE
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// The folder that contains a program: one of `folders`, else one of the search path.
