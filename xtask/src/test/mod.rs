@@ -46,9 +46,6 @@ const OF_BROKERS: &str = "brokers";
 /// The program of the faults at random: how long others wait is one of the things that it finds out.
 const OF_FAULTS: &str = "endure";
 
-/// What is in the names of the examples of documentation, and in no other: `src/lib.rs - (line 7)`.
-const EXAMPLES: &str = ".rs - ";
-
 /// How a program is run among the others.
 fn run_of(program: Program) -> Run {
     let is_alone = program.name == OF_FAULTS;
@@ -69,17 +66,8 @@ fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure
     let runs = runs.into_iter().map(|run| run.with(POSTGRES, server.url()));
     let outcome = lanes::run(runs.collect(), interruptions);
 
-    // Not by `--doc`, for which Cargo chooses other features and compiles most crates anew.
     let mut examples = cargo();
-    examples.args([
-        "test",
-        "--workspace",
-        "--features",
-        FEATURES,
-        "--no-fail-fast",
-        "--quiet",
-        EXAMPLES,
-    ]);
+    examples.args(["test", "--workspace", "--features", FEATURES, "--doc", "--no-fail-fast"]);
     outcome.and(interruptions.step(&mut examples))?;
     openapi::run(interruptions)?;
     asyncapi::run(interruptions)?;
