@@ -104,7 +104,7 @@ impl Engine {
     pub async fn execute(&self, envelope: Envelope) -> Answer {
         let name = envelope.command.name();
         let id = &envelope.correlation_id;
-        // Of one that is in no request, whoever sent the message may have told its trace.
+        // In a request it is below the span of that, which knows the caller's trace, too.
         let span = tracing::trace_span!(
             target: TRACES,
             "command",
