@@ -1,12 +1,14 @@
 //! Changes of batches with more lines than one transaction goes through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use earmark_domain::{CHANGE_PAGE, Command, Fact, LineState, OrderTerms, Outcome};
+use earmark_application::{CommandError, Decide, Decided};
+use earmark_domain::{CHANGE_PAGE, Command, Fact, LineState, OrderTerms, Outcome, Scope, UnitOfWork};
 
 use crate::build::{
-    allocate_or_wait, cancel_batch, count, count_batch, create_inbound, day, expect_batch, order_on, receive_batch,
-    receive_part, sku, undo_receipt,
+    allocate, allocate_or_wait, cancel_batch, count, count_batch, create_batch, create_inbound, day, expect_batch,
+    order_on, receive_batch, receive_part, sku, undo_receipt,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
@@ -95,6 +97,28 @@ pub async fn no_line_overtakes_those_that_have_to_move(db: Db) {
     shop.done(&allocate_or_wait("late", "LAMP", 1)).await;
     assert_eq!(pending(&shop).await, 0);
     assert_eq!(shop.line_of("late").await.state, LineState::Backordered);
+    shop.assert_sound().await;
+}
+
+/// What others place on other products in the same transaction does not wait for the change.
+pub async fn lines_of_other_products_are_placed_beside_a_change_that_goes_on(db: Db) {
+    let shop = crowded(&db).await;
+    shop.done(&create_batch("C1", "CHAIR", 5)).await;
+    assert!(continues(shop.done(&cancel_batch("B1")).await));
+    let (placed, waits) = (allocate("o2", "CHAIR", 1), allocate("o3", "LAMP", 1));
+    let scope = Scope::of([&placed, &waits]);
+    let context = shop.context();
+    let decide: Decide = Arc::new(move |loaded| {
+        let mut unit_of_work = UnitOfWork::open(loaded)?;
+        let pending = unit_of_work.products_with_pending_work();
+        assert_eq!(pending, BTreeSet::from([sku("LAMP")]));
+        let answers = vec![unit_of_work.decide(&placed, &context).map_err(CommandError::Refused)];
+        let changes = unit_of_work.close()?;
+        Ok(Decided { changes, answers })
+    });
+    shop.store.transact(&scope, decide).await.expect("it is stored");
+    assert_eq!(shop.line_of("o2").await.state, LineState::Allocated);
+    shop.continue_work().await;
     shop.assert_sound().await;
 }
 

@@ -178,6 +178,7 @@ macro_rules! with_every_case {
             changes_in_steps::the_lines_of_a_cancelled_batch_are_served_in_order_of_service,
             changes_in_steps::a_change_that_was_interrupted_is_continued_after_a_restart,
             changes_in_steps::no_line_overtakes_those_that_have_to_move,
+            changes_in_steps::lines_of_other_products_are_placed_beside_a_change_that_goes_on,
             changes_in_steps::another_date_reaches_each_of_many_lines_once,
             changes_in_steps::the_rest_of_a_delivery_is_owed_to_the_lines_of_the_batch,
             changes_together::a_page_of_lines_is_loaded_for_all_batches_that_change_together,

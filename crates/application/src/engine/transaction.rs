@@ -20,11 +20,12 @@ use crate::envelope::Envelope;
 use crate::ports::{InFlight, InFlightSender};
 use crate::store_error::StoreError;
 
-/// How often a group is decided again when the state changed under it, before its callers get busy. With locking stores
-/// conflicts are rare and a second attempt nearly always succeeds; the bound keeps a rival from starving a lane.
+/// How often a group is decided again when the state changed under it, before its commands are run each on its own, and a
+/// single one gets busy. With locking stores conflicts are rare and a second attempt nearly always succeeds; the bound
+/// keeps a rival from starving a lane.
 const MAX_CONFLICTS: u32 = 8;
 
-/// How often more batches are loaded for a group, before its callers get busy. Once is usual: a decision names all
+/// How often more batches are loaded for a group, before it is parted in the same way. Once is usual: a decision names all
 /// products of which it lacks batches.
 const MAX_LOADS: u32 = 8;
 
@@ -158,6 +159,10 @@ impl Transaction {
             }
         }
         tracing::warn!(commands = self.envelopes.len(), "the state kept changing");
+        if self.envelopes.len() > 1 {
+            // It may be that of one command alone, and the others are not refused for it.
+            return self.jobs().map(|job| vec![job]).collect();
+        }
         self.answer_all(shared, &CommandError::Busy);
         Vec::new()
     }

@@ -74,6 +74,23 @@ async fn a_command_that_meets_conflicts_without_end_is_answered_busy() {
 }
 
 #[tokio::test]
+async fn the_commands_of_a_group_that_meets_conflicts_without_end_are_run_each_on_its_own() {
+    let setup = Setup {
+        // Eight for the first command, which is a group of its own; then eight for the other two together.
+        script: (0..16).map(|_| Step::Conflict).collect(),
+        ..Setup::default()
+    };
+    let mut fixture = setup.build();
+    let jobs = ["o0", "o1", "o2"].map(|order| allocate(order, "LAMP", 1));
+    let answers = fixture.queue_behind_the_first(jobs.into()).await;
+    fixture.let_store();
+    let answers = all(answers).await;
+    assert_eq!(answers[0], Err(CommandError::Busy));
+    assert!(answers[1].is_ok() && answers[2].is_ok(), "{answers:?}");
+    assert_eq!(*fixture.store.groups.lock().expect("not poisoned"), [1, 1]);
+}
+
+#[tokio::test]
 async fn after_a_store_has_failed_the_next_command_tries_again() {
     let setup = Setup {
         script: vec![Step::Unavailable, Step::Corrupt],

@@ -95,7 +95,7 @@ impl From<FastPathError> for StoreError {
 
 impl ReadSet {
     /// Products as they were read, or as they are cached.
-    pub(super) fn of(products: &[ProductRecord], base_versions: &BaseVersions) -> Self {
+    pub(super) fn of<'a>(products: impl IntoIterator<Item = &'a ProductRecord>, base_versions: &BaseVersions) -> Self {
         let read = |product: &ProductRecord| ProductRead {
             version: product.version,
             base_version: base_versions.get(&product.sku).copied(),
@@ -104,7 +104,7 @@ impl ReadSet {
         };
         Self {
             products: products
-                .iter()
+                .into_iter()
                 .map(|product| (product.sku.clone(), read(product)))
                 .collect(),
             ..Self::default()

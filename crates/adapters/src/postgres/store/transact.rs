@@ -73,7 +73,12 @@ impl PostgresStore {
             self.check_suspects(scope).await?;
         }
         let (connection, loaded, base_versions) = self.begin_and_load(scope).await?;
-        let read_set = ReadSet::of(&loaded.products, &base_versions);
+        // Nothing else is placed beside pending work on a product, and the statement that places lines would see to that.
+        // What was read under locks needs no other validation, so such products are left out.
+        let read_set = ReadSet::of(
+            loaded.products.iter().filter(|product| product.pending.is_none()),
+            &base_versions,
+        );
         if let Some(mut products) = self.product_cache_for(&connection) {
             products.fill(&loaded, &base_versions);
         }

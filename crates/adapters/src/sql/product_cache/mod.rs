@@ -88,9 +88,11 @@ impl ProductCache {
         }
         let (mut loaded, mut base_versions) = (Loaded::default(), BaseVersions::default());
         for sku in &scope.skus {
-            let cached = self
-                .product_behind(pending, sku)
-                .filter(|cached| cached.cooldown == 0)?;
+            let cached = self.product_behind(pending, sku)?;
+            // While work is pending on a product, the fast path places nothing beside it.
+            if cached.cooldown > 0 || cached.product.pending.is_some() {
+                return None;
+            }
             if let Some(after) = cached.cut {
                 if scope.all_batches_of.contains(sku) {
                     return None;
