@@ -14,12 +14,18 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
-/// The path of the binary. The first caller builds it if it is stale: Cargo builds only the binaries of a test's own
-/// package.
+/// The variable with the path of a binary that is known to be fresh.
+const GIVEN: &str = "EARMARK_TEST_BINARY";
+
+/// The path of the binary. If none is given, the first caller builds it if it is stale: Cargo builds only the binaries of a
+/// test's own package.
 fn binary() -> &'static Path {
     // A failure is stored as well: one attempt is enough.
     static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
     let binary = BINARY.get_or_init(|| {
+        if let Some(given) = env::var_os(GIVEN) {
+            return Some(given.into());
+        }
         let test = env::current_exe().expect("the test has a path");
         // <target>[/<triple>]/<profile>/deps/<test>
         let profile = test.ancestors().nth(2).expect("a test lies in a profile's folder");

@@ -56,6 +56,8 @@ function init(args)
    read_arguments(args)
    math.randomseed(os.time() * 1000 + given.seed * 16 + number)
    orders = string.format("o-%s-%d-", given.run, number)
+   head = " HTTP/1.1\r\nHost: localhost\r\n" .. (given.key and "Authorization: Bearer " .. given.key .. "\r\n" or "")
+      .. "Content-Type: application/json\r\nContent-Length: "
    asked = 0
    statuses = {}
    retry_after = 0
@@ -68,8 +70,7 @@ function init(args)
 end
 
 function post(path, body)
-   return "POST " .. path .. " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
-      .. #body .. "\r\n\r\n" .. body
+   return "POST " .. path .. head .. #body .. "\r\n\r\n" .. body
 end
 
 function response(status, headers)

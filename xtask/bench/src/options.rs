@@ -24,6 +24,8 @@ pub(crate) enum Scenario {
     Instances,
     /// Allocations beside subscribers, and how soon these are told
     Subscribers,
+    /// Allocations with a key, encrypted, and beside ten thousand idle connections
+    Guarded,
     /// Orders, products and events
     Reads,
     /// Open-loop load of three times the capacity

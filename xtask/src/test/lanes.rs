@@ -12,13 +12,16 @@ use super::programs::Program;
 
 /// The programs that wait for services, servers and timeouts more than they work: while one of them runs the processors
 /// have time for another program.
-const WAITING: [&str; 9] = [
+const WAITING: [&str; 12] = [
+    "asyncapi",
     "binary",
     "brokers",
     "crash",
     "encrypted",
     "heard",
     "mail",
+    "openapi",
+    "packages",
     "page",
     "postgres_server",
     "told",

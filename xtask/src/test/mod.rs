@@ -9,7 +9,7 @@ use std::time::Instant;
 use xtask::{Failure, Interruptions, Server, cargo, need, say};
 
 use crate::nats::current_nats_server;
-use crate::{asyncapi, openapi, package};
+use crate::workshop::tested_binary;
 use lanes::Run;
 use programs::Program;
 
@@ -18,6 +18,13 @@ pub(crate) const POSTGRES: &str = "EARMARK_TEST_POSTGRES";
 
 /// The environment variable that tells the tests which NATS server to use.
 const NATS: &str = "EARMARK_TEST_NATS";
+
+/// The environment variable that tells the tests which binary to run: it is compiled, and they need not look whether it is
+/// as its sources are.
+const BINARY: &str = "EARMARK_TEST_BINARY";
+
+/// The commands of this program that try the binary with programs of others, which take their time to be installed.
+const TRIALS: [&str; 3] = ["openapi", "asyncapi", "packages"];
 
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
@@ -63,15 +70,20 @@ fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure
     let current = current_nats_server(interruptions)?;
     let current = current.to_str().ok_or("the path of the NATS server is not UTF-8")?;
     runs.push(Run::of_cases(of_brokers, &OF_NATS, "with a current NATS server").with(NATS, current));
-    let runs = runs.into_iter().map(|run| run.with(POSTGRES, server.url()));
-    let outcome = lanes::run(runs.collect(), interruptions);
+    let binary = tested_binary(interruptions)?;
+    let binary = binary.to_str().ok_or("the path of the binary is not UTF-8")?;
+    let runs = runs
+        .into_iter()
+        .map(|run| run.with(POSTGRES, server.url()).with(BINARY, binary));
+    let mut runs: Vec<_> = runs.collect();
+    for trial in TRIALS {
+        runs.push(Run::whole(Program::command_of_this(trial)?));
+    }
+    let outcome = lanes::run(runs, interruptions);
 
     let mut examples = cargo();
     examples.args(["test", "--workspace", "--features", FEATURES, "--doc", "--no-fail-fast"]);
-    outcome.and(interruptions.step(&mut examples))?;
-    openapi::run(interruptions)?;
-    asyncapi::run(interruptions)?;
-    package::check::run(interruptions)
+    outcome.and(interruptions.step(&mut examples))
 }
 
 /// Runs the tests that these arguments of `cargo test` choose.

@@ -16,13 +16,26 @@ pub(super) struct Program {
     /// What Cargo calls it: `told`, `earmark_domain`.
     pub(super) name: String,
     pub(super) path: PathBuf,
+    /// What it is told.
+    arguments: Vec<String>,
 }
 
 impl Program {
+    /// A command of this program.
+    pub(super) fn command_of_this(name: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            folder: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+            name: name.to_owned(),
+            path: std::env::current_exe()?,
+            arguments: vec![name.to_owned()],
+        })
+    }
+
     /// The command that runs it as Cargo does.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
+            .args(&self.arguments)
             .current_dir(&self.folder)
             .env("CARGO_MANIFEST_DIR", &self.folder);
         command
@@ -68,6 +81,7 @@ fn program_of(message: &str) -> Option<Program> {
         folder: manifest.parent()?.to_owned(),
         name: text("/target/name")?.to_owned(),
         path: text("/executable")?.into(),
+        arguments: Vec::new(),
     })
 }
 
@@ -84,6 +98,7 @@ mod tests {
             folder: "/shop/tests".into(),
             name: "told".to_owned(),
             path: "/target/told-0bc6".into(),
+            arguments: Vec::new(),
         };
         assert_eq!(program_of(TOLD), Some(told));
     }

@@ -2,5 +2,6 @@
 
 pub(crate) mod bulk;
 pub(crate) mod events;
+pub(crate) mod idle;
 pub(crate) mod open_loop;
 pub(crate) mod wrk;

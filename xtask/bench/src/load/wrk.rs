@@ -60,6 +60,26 @@ pub(crate) enum OrderIds {
     Random,
 }
 
+/// How a caller gets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The service is open.
+    Anybody,
+    /// By this key.
+    Holder(String),
+    /// The service is open, and encrypted.
+    Encrypted,
+}
+
+impl Caller {
+    const fn scheme(&self) -> &'static str {
+        match self {
+            Self::Anybody | Self::Holder(_) => "http",
+            Self::Encrypted => "https",
+        }
+    }
+}
+
 /// A closed-loop workload.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Workload {
@@ -104,9 +124,32 @@ impl Workload {
         self.start(programs, address, name, duration)?.finish()
     }
 
+    /// The same as a caller who has to get in.
+    pub(crate) fn run_as(
+        &self,
+        caller: &Caller,
+        programs: &Programs,
+        address: &str,
+        name: &str,
+        duration: Duration,
+    ) -> Result<LoadResult, Failure> {
+        self.start_as(caller, programs, address, name, duration)?.finish()
+    }
+
     /// Starts the load. Order ids contain its name, which makes them unique.
     pub(crate) fn start(
         &self,
+        programs: &Programs,
+        address: &str,
+        name: &str,
+        duration: Duration,
+    ) -> Result<RunningLoad, Failure> {
+        self.start_as(&Caller::Anybody, programs, address, name, duration)
+    }
+
+    fn start_as(
+        &self,
+        caller: &Caller,
         programs: &Programs,
         address: &str,
         name: &str,
@@ -121,8 +164,11 @@ impl Workload {
         wrk.args(["--threads", THREADS, "--connections", &self.connections.to_string()])
             .args(["--duration", &seconds, "--script"])
             .arg(&script)
-            .args([&format!("http://{address}"), "--"])
+            .args([&format!("{}://{address}", caller.scheme()), "--"])
             .args(self.arguments(name));
+        if let Caller::Holder(key) = caller {
+            wrk.arg(format!("key={key}"));
+        }
         Ok(RunningLoad {
             process: programs.start(&process, &mut wrk)?,
             limit: duration + GRACE,

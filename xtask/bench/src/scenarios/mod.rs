@@ -4,6 +4,7 @@ mod allocations;
 mod backlog;
 mod curves;
 mod growth;
+mod guarded;
 mod holds;
 mod instances;
 mod orders;
@@ -31,6 +32,7 @@ pub(crate) fn run(bench: &Bench, scenario: Scenario) -> Result<Vec<Section>, Fai
         Scenario::Orders => orders::run(bench).map(one),
         Scenario::Instances => instances::run(bench).map(optional),
         Scenario::Subscribers => subscribers::run(bench).map(one),
+        Scenario::Guarded => guarded::run(bench).map(one),
         Scenario::Reads => reads::run(bench).map(one),
         Scenario::Overload => overload::run(bench).map(one),
         Scenario::Curves => Ok(vec![curves::run(bench)?, backlog::run(bench)?]),

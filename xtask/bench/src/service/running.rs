@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use xtask::Failure;
 
-use crate::load::wrk::Workload;
+use crate::load::wrk::{Caller, Workload};
 use crate::measure::results::{Cpu, LoadResult, Memory, ServiceSlice, Timing};
 use crate::process::proc;
 use crate::process::program::{Programs, Running};
+use crate::service::certificate::Certificate;
 use crate::service::http::{Http, Reply};
 use crate::stores::store::Store;
 
@@ -97,13 +98,45 @@ impl Service {
         self.start_as(name, serve)
     }
 
-    fn start_as(&self, name: &str, mut serve: Command) -> Result<RunningService, Failure> {
+    /// The same, encrypted.
+    pub(crate) fn start_encrypted(
+        &self,
+        name: &str,
+        store: &Store,
+        certificate: &Certificate,
+    ) -> Result<RunningService, Failure> {
+        let mut serve = self.earmark(store);
+        serve
+            .env("EARMARK__HTTP__TLS_CERTIFICATE", &certificate.chain)
+            .env("EARMARK__HTTP__TLS_KEY", &certificate.key);
+        self.start_when(name, serve, |address| {
+            let mut health = self.earmark(store);
+            health.args(["health", "--url", &format!("https://{address}")]);
+            let answered = self
+                .programs
+                .run("health", certificate.trusted_by(&mut health), START_LIMIT);
+            answered.is_ok()
+        })
+    }
+
+    fn start_as(&self, name: &str, serve: Command) -> Result<RunningService, Failure> {
+        self.start_when(name, serve, |address| {
+            matches!(self.http.get(address, "/health/ready"), Ok(Reply { status: 200, .. }))
+        })
+    }
+
+    fn start_when(
+        &self,
+        name: &str,
+        mut serve: Command,
+        is_ready: impl Fn(&str) -> bool,
+    ) -> Result<RunningService, Failure> {
         let started = Instant::now();
         serve.args(["serve", "--listen", "127.0.0.1:0"]);
         let mut process = self.programs.start(name, &mut serve)?;
         loop {
             if let Some(address) = address_in(&process.printed()?)
-                && let Ok(Reply { status: 200, .. }) = self.http.get(&address, "/health/ready")
+                && is_ready(&address)
             {
                 let start = started.elapsed();
                 return Ok(RunningService {
@@ -151,9 +184,30 @@ impl RunningService {
         tag: &str,
         timing: Timing,
     ) -> Result<(ServiceSlice, u64), Failure> {
-        let warm_up = workload.run(&self.programs, &self.address, &format!("{tag}1"), timing.warm_up)?;
+        self.measure_as(&Caller::Anybody, workload, store, tag, timing)
+    }
+
+    /// The same of a caller who has to get in.
+    pub(crate) fn measure_as(
+        &self,
+        caller: &Caller,
+        workload: &Workload,
+        store: &Store,
+        tag: &str,
+        timing: Timing,
+    ) -> Result<(ServiceSlice, u64), Failure> {
+        let run = |number: u8, duration| {
+            workload.run_as(
+                caller,
+                &self.programs,
+                &self.address,
+                &format!("{tag}{number}"),
+                duration,
+            )
+        };
+        let warm_up = run(1, timing.warm_up)?;
         let before = self.cpu(store)?;
-        let load = workload.run(&self.programs, &self.address, &format!("{tag}2"), timing.measured)?;
+        let load = run(2, timing.measured)?;
         let cpu = self.cpu(store)?.since(before);
         let created = [&warm_up, &load].map(LoadResult::created).iter().sum();
         let slice = ServiceSlice {
@@ -202,7 +256,7 @@ impl RunningService {
 /// The address that the service prints when it listens.
 fn address_in(printed: &str) -> Option<String> {
     // Without the end of its line, the address may be incomplete.
-    let (line, _) = printed.split_once("http://")?.1.split_once('\n')?;
+    let (line, _) = printed.split_once("://")?.1.split_once('\n')?;
     Some(line.trim_end_matches('/').to_owned())
 }
 
