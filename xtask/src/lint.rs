@@ -5,7 +5,7 @@ use xtask::{Failure, Interruptions, cargo, say};
 use crate::test::FEATURES;
 
 /// The features of the adapters crate. Each must compile without the others.
-const ADAPTERS: [&str; 14] = [
+const ADAPTERS: [&str; 15] = [
     "access_key",
     "http",
     "files",
@@ -18,6 +18,7 @@ const ADAPTERS: [&str; 14] = [
     "webhook",
     "event_log",
     "mail",
+    "openid",
     "clock",
     "wire",
 ];

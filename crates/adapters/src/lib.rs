@@ -2,8 +2,7 @@
 //!
 //! Driving adapters bring commands and questions in ([`http`], [`files`], [`messages`]); driven adapters store the state
 //! ([`memory`], [`sqlite`], [`postgres`]), deliver events ([`nats`], [`redis`], [`webhook`], [`event_log`]), send mails
-//! ([`mail`]), tell the time ([`clock`])
-//! and make ids ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its
+//! ([`mail`]), ask who people are ([`openid`]), tell the time ([`clock`]) and make ids ([`ids`]). Each is a cargo feature and compiles alone; none knows another. What they share has rooms of its
 //! own: [`wire`], the domain's words as JSON; `sql`, the product cache and the encoding of rows; `broker`, the addresses of
 //! message brokers; [`access_key`], what access keys look like; [`tls`], whom encrypted connections trust; `html`; and `timeout`.
 
@@ -35,6 +34,8 @@ pub mod memory;
 pub mod messages;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "openid")]
+pub mod openid;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]
@@ -43,7 +44,7 @@ pub mod redis;
 mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(any(feature = "http", feature = "mail", feature = "webhook"))]
+#[cfg(any(feature = "http", feature = "mail", feature = "openid", feature = "webhook"))]
 mod timeout;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -1,8 +1,8 @@
-//! The key ring: whom a caller's key, or a session that a key has begun, stands for.
+//! The key ring: whom a caller's key, session, or token of the identity provider stands for.
 //!
 //! What the store says of a key is cached for less than a second, so that a key that is revoked opens nothing within a
 //! second, at any instance, and a call with a key costs a look into a map. Somebody reads anew before that time is over;
-//! the others go on meanwhile.
+//! the others go on meanwhile. What was checked of a token holds for a minute, and never beyond its end.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,8 +12,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::access::{AccessKey, KeyHash, KeyName, Principal, Session, SessionHash};
-use crate::ports::{Clock, Keys, Sessions};
+use crate::access::{
+    AccessKey, AccessToken, KeyHash, KeyName, Person, Principal, Session, SessionHash, SessionHolder,
+};
+use crate::ports::{Clock, IdentityProvider, Keys, Sessions, SignInError, TokenHolder};
 use crate::store_error::StoreError;
 
 /// For how long what was read of a key holds.
@@ -28,15 +30,20 @@ const MAX_CACHED: usize = 4_096;
 /// The last use of a key is noted to this.
 const USE_NOTED_TO: SignedDuration = SignedDuration::from_secs(60);
 
+/// For how long what was checked of a token holds: a provider that withdraws a key of its own is heard within it.
+pub const TOKEN_CACHED_FOR: Duration = Duration::from_secs(60);
+
 /// What a caller shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
     /// Nothing that opens anything.
     Nothing,
     /// A key.
     Key(KeyHash),
-    /// A session that a key has begun.
+    /// A session.
     Session(SessionHash),
+    /// A token of the identity provider.
+    Token(AccessToken),
 }
 
 /// Why a caller is not let in.
@@ -46,6 +53,8 @@ pub enum NotAdmitted {
     NoKey,
     /// Its key opens nothing.
     Refused(RefusedKey),
+    /// Its token opens nothing, or the provider can't be asked.
+    Token(SignInError),
     /// The store does not say.
     Unavailable(StoreError),
 }
@@ -133,15 +142,47 @@ impl<K: Eq + Hash, V: Clone> Known<K, V> {
     }
 }
 
-/// The keys that open the service, as the store has them, and the sessions that they have begun.
+/// Tokens that were checked, and when. Those that are refused are not kept: they push nothing out.
+#[derive(Debug, Default)]
+struct KnownTokens(Mutex<HashMap<[u8; 32], (TokenHolder, Duration)>>);
+
+impl KnownTokens {
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], (TokenHolder, Duration)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom a token stands for, if that still holds.
+    fn holder(&self, token: &AccessToken, clock: &dyn Clock) -> Option<Person> {
+        let (now, asked) = (clock.now(), clock.monotonic());
+        let known = self.lock();
+        let (holder, at) = known.get(&token.hash)?;
+        let holds = asked.saturating_sub(*at) < TOKEN_CACHED_FOR && now < holder.ends_at;
+        holds.then(|| holder.person.clone())
+    }
+
+    fn cache(&self, token: &AccessToken, holder: TokenHolder, at: Duration) {
+        let mut known = self.lock();
+        if known.len() >= MAX_CACHED {
+            known.retain(|_, (_, read)| at.saturating_sub(*read) < TOKEN_CACHED_FOR);
+        }
+        if known.len() < MAX_CACHED || known.contains_key(&token.hash) {
+            known.insert(token.hash, (holder, at));
+        }
+    }
+}
+
+/// The keys that open the service, as the store has them, the sessions that were begun, and who knows people.
 pub struct KeyRing {
     keys: Arc<dyn Keys>,
     sessions: Arc<dyn Sessions>,
+    /// `None`: there are no people, only keys.
+    provider: Option<Arc<dyn IdentityProvider>>,
     clock: Arc<dyn Clock>,
     /// Whom everybody stands for, as long as no key was made.
     anybody: Principal,
     known: Known<KeyHash, AccessKey>,
     known_sessions: Known<SessionHash, Session>,
+    known_tokens: KnownTokens,
     /// Whether keys were ever made.
     is_locked: Mutex<Option<Read<bool>>>,
 }
@@ -159,12 +200,33 @@ impl KeyRing {
         Self {
             keys,
             sessions,
+            provider: None,
             clock,
             anybody,
             known: Known::new(),
             known_sessions: Known::new(),
+            known_tokens: KnownTokens::default(),
             is_locked: Mutex::default(),
         }
+    }
+
+    /// The same, which also lets in whom a provider knows. Then nobody comes in without showing something, whether or not a
+    /// key was made.
+    #[must_use]
+    pub fn with_provider(self, provider: Option<Arc<dyn IdentityProvider>>) -> Self {
+        Self { provider, ..self }
+    }
+
+    /// Who knows people.
+    #[must_use]
+    pub const fn provider(&self) -> Option<&Arc<dyn IdentityProvider>> {
+        self.provider.as_ref()
+    }
+
+    /// Whether callers may show tokens of a provider.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.provider.as_ref().is_some_and(|provider| provider.takes_tokens())
     }
 
     /// Whom a caller stands for. As long as no key was ever made, everybody may do everything; but a key that is shown has
@@ -172,17 +234,26 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`NotAdmitted`].
-    pub async fn admit(&self, shown: Shown) -> Result<Principal, NotAdmitted> {
-        let key = match shown {
-            Shown::Nothing => None,
-            Shown::Key(hash) => Some(hash),
-            Shown::Session(hash) => self.session(hash).await?.map(|session| session.key),
-        };
-        match key {
-            Some(hash) => self.key_in_force(hash).await.map(|key| key.principal()),
-            None if self.is_locked().await? => Err(NotAdmitted::NoKey),
-            None => Ok(self.anybody.clone()),
+    pub async fn admit(&self, shown: &Shown) -> Result<Principal, NotAdmitted> {
+        match shown {
+            Shown::Nothing => self.nobody().await,
+            Shown::Key(hash) => self.key_in_force(*hash).await.map(|key| key.principal()),
+            Shown::Session(hash) => match self.session(*hash).await?.map(|session| session.holder) {
+                Some(SessionHolder::Key { hash, .. }) => self.key_in_force(hash).await.map(|key| key.principal()),
+                Some(SessionHolder::Person(person)) if self.provider.is_some() => Ok(person.principal()),
+                // A service that knows no people any more has none of their sessions.
+                Some(SessionHolder::Person(_)) | None => self.nobody().await,
+            },
+            Shown::Token(token) => self.token(token).await.map(|person| person.principal()),
         }
+    }
+
+    /// Whom somebody stands for who shows nothing.
+    async fn nobody(&self) -> Result<Principal, NotAdmitted> {
+        if self.is_locked().await? {
+            return Err(NotAdmitted::NoKey);
+        }
+        Ok(self.anybody.clone())
     }
 
     /// The key of a secret, if it opens anything.
@@ -199,23 +270,29 @@ impl KeyRing {
 
     /// Whether such a caller was let in when it was last asked for: to say so costs no look into the store.
     #[must_use]
-    pub fn has_admitted(&self, shown: Shown) -> bool {
+    pub fn has_admitted(&self, shown: &Shown) -> bool {
         let now = self.clock.now();
         let key = match shown {
             Shown::Nothing => {
                 let cached = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
                 // Nobody has asked yet: the first is as good as any.
-                return !cached.as_ref().is_some_and(|read| read.value);
+                return self.provider.is_none() && !cached.as_ref().is_some_and(|read| read.value);
             }
-            Shown::Key(hash) => Some(hash),
+            Shown::Key(hash) => *hash,
             Shown::Session(hash) => {
-                let session = self.known_sessions.last(&hash);
-                session
-                    .filter(|session| session.lasts_at(now))
-                    .map(|session| session.key)
+                let session = self.known_sessions.last(hash);
+                match session.filter(|session| session.lasts_at(now)) {
+                    Some(Session {
+                        holder: SessionHolder::Key { hash, .. },
+                        ..
+                    }) => hash,
+                    Some(_) => return self.provider.is_some(),
+                    None => return false,
+                }
             }
+            Shown::Token(token) => return self.known_tokens.holder(token, &*self.clock).is_some(),
         };
-        let key = key.and_then(|hash| self.known.last(&hash));
+        let key = self.known.last(&key);
         key.is_some_and(|key| key.is_in_force(now))
     }
 
@@ -226,11 +303,14 @@ impl KeyRing {
         *self.is_locked.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether a key was ever made.
+    /// Whether nobody comes in without showing something: a key was made once, or people sign in.
     ///
     /// # Errors
     /// [`NotAdmitted::Unavailable`].
     pub async fn is_locked(&self) -> Result<bool, NotAdmitted> {
+        if self.provider.is_some() {
+            return Ok(true);
+        }
         let now = self.clock.monotonic();
         {
             let mut cached = self.is_locked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,6 +344,25 @@ impl KeyRing {
             self.note_use(key).await;
         }
         Ok(value)
+    }
+
+    /// Whom a token stands for.
+    async fn token(&self, token: &AccessToken) -> Result<Person, NotAdmitted> {
+        if let Some(person) = self.known_tokens.holder(token, &*self.clock) {
+            return Ok(person);
+        }
+        let Some(provider) = &self.provider else {
+            let why = "there is no identity provider".to_owned();
+            return Err(NotAdmitted::Token(SignInError::Refused(why)));
+        };
+        let asked = self.clock.monotonic();
+        let holder = provider.holder_of(token).await.map_err(NotAdmitted::Token)?;
+        if holder.ends_at <= self.clock.now() {
+            return Err(NotAdmitted::Token(SignInError::Expired));
+        }
+        let person = holder.person.clone();
+        self.known_tokens.cache(token, holder, asked);
+        Ok(person)
     }
 
     /// A session that has not ended by itself. Whether its key still opens anything is another question.

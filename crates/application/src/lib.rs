@@ -25,10 +25,10 @@ mod store_error;
 mod verify;
 
 pub use access::{
-    AccessDecision, AccessEntry, AccessKey, Action, BoundedAdministrator, Bounds, Caller, Denied, EntryId, Forbidden,
-    KeyHash, KeyName, KeyNameError, MAX_KEY_NAME_CHARS, MAX_PREFIXES, MAX_SESSIONS_OF_A_KEY, OutOfBounds, Prefix,
-    Prefixes, Principal, Role, Roles, SESSION_LIFETIME, Session, SessionHash, TooManyPrefixes, UnknownDecision,
-    UnknownRole, may,
+    AccessDecision, AccessEntry, AccessKey, AccessToken, Action, BoundedAdministrator, Bounds, Caller, Denied, EntryId,
+    Forbidden, KeyHash, KeyName, KeyNameError, MAX_KEY_NAME_CHARS, MAX_PREFIXES, MAX_SESSIONS_OF_A_HOLDER, OutOfBounds,
+    Person, PersonName, PersonNameError, Prefix, Prefixes, Principal, Role, Roles, SESSION_LIFETIME, Session,
+    SessionHash, SessionHolder, TooManyPrefixes, UnknownDecision, UnknownRole, may,
 };
 pub use access_recorder::{AccessRecorder, MAX_OPEN_ENTRIES, MAX_OPEN_OF_STRANGERS};
 pub use answer::{Answer, CommandError};
@@ -44,21 +44,21 @@ pub use digest::{
 };
 pub use engine::{Engine, EngineSettings, Lane, OrderedStream, QueueDepth, Ticket};
 pub use envelope::{Envelope, is_correlation_id, is_trace_context};
-pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey, Shown};
+pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey, Shown, TOKEN_CACHED_FOR};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
 pub use ports::{
     ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Audit, BODY_BEGINNING_BYTES,
     BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH, DeadLetter, DeadLetterAction,
     DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter, DueOrder,
     EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health,
-    INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight,
+    IdentityProvider, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight,
     InFlightSender, Inbox, JobMeter, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
     LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
     MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
     Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,
     Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, Retried, RetryPolicy,
-    SHOWN_DEAD_BODY_BYTES, Sessions, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
-    SubscriptionStatus, Subscriptions, Views, Worklist,
+    SHOWN_DEAD_BODY_BYTES, Sessions, SignInAttempt, SignInError, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
+    SubscriptionStatus, Subscriptions, TokenHolder, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use earmark_application::{
     AccessEntry, AccessKey, Bounds, Clock, KEY_CACHED_FOR, KeyHash, KeyName, KeyRing, Keys, NotAdmitted, Principal,
-    RefusedKey, Role, Roles, Session, SessionHash, Sessions, Shown, StoreError,
+    RefusedKey, Role, Roles, Session, SessionHash, SessionHolder, Sessions, Shown, StoreError,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -117,8 +117,10 @@ impl Sessions for OneKey {
         self.asked()?;
         let session = Session {
             hash: SESSION,
-            key: HASH,
-            key_name: KeyName::new("shop").expect("a name"),
+            holder: SessionHolder::Key {
+                name: KeyName::new("shop").expect("a name"),
+                hash: HASH,
+            },
             began_at: Timestamp::UNIX_EPOCH,
             ends_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(60),
         };
@@ -163,24 +165,24 @@ fn ring(key: Option<AccessKey>) -> (KeyRing, Arc<OneKey>, Arc<Watch>) {
 }
 
 async fn is_admitted(ring: &KeyRing) -> bool {
-    ring.admit(Shown::Key(HASH)).await.is_ok()
+    ring.admit(&Shown::Key(HASH)).await.is_ok()
 }
 
 #[tokio::test]
 async fn everybody_is_let_in_until_a_key_is_made_and_never_again() {
     let (ring, store, watch) = ring(None);
-    let anybody = ring.admit(Shown::Nothing).await.expect("it is open");
+    let anybody = ring.admit(&Shown::Nothing).await.expect("it is open");
     assert_eq!(anybody.roles(), Roles::ALL);
     assert!(matches!(
-        ring.admit(Shown::Key(HASH)).await,
+        ring.admit(&Shown::Key(HASH)).await,
         Err(NotAdmitted::Refused(_))
     ));
     *store.key.lock().expect("not poisoned") = Some(key());
     watch.advance(1_000);
-    assert!(matches!(ring.admit(Shown::Nothing).await, Err(NotAdmitted::NoKey)));
+    assert!(matches!(ring.admit(&Shown::Nothing).await, Err(NotAdmitted::NoKey)));
     *store.key.lock().expect("not poisoned") = None;
     watch.advance(60_000);
-    assert!(matches!(ring.admit(Shown::Nothing).await, Err(NotAdmitted::NoKey)));
+    assert!(matches!(ring.admit(&Shown::Nothing).await, Err(NotAdmitted::NoKey)));
 }
 
 #[tokio::test]
@@ -222,7 +224,7 @@ async fn a_key_ends_when_it_expires_and_not_when_it_is_read() {
     assert!(is_admitted(&ring).await);
     watch.advance(1);
     assert!(matches!(
-        ring.admit(Shown::Key(HASH)).await,
+        ring.admit(&Shown::Key(HASH)).await,
         Err(NotAdmitted::Refused(_))
     ));
 }
@@ -234,7 +236,7 @@ async fn nobody_is_let_in_on_the_word_of_a_store_that_is_away() {
     store.is_away.store(true, Ordering::Relaxed);
     watch.advance(i64::try_from(KEY_CACHED_FOR.as_millis()).expect("less than a second"));
     assert!(matches!(
-        ring.admit(Shown::Key(HASH)).await,
+        ring.admit(&Shown::Key(HASH)).await,
         Err(NotAdmitted::Unavailable(_))
     ));
     store.is_away.store(false, Ordering::Relaxed);
@@ -249,7 +251,7 @@ async fn guessed_keys_push_no_key_out_that_is_in_use() {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&guess.to_be_bytes());
         assert!(matches!(
-            ring.admit(Shown::Key(KeyHash(hash))).await,
+            ring.admit(&Shown::Key(KeyHash(hash))).await,
             Err(NotAdmitted::Refused(RefusedKey::Unknown))
         ));
     }
@@ -277,7 +279,7 @@ async fn why_a_key_opens_nothing_is_known_with_the_name_of_the_key() {
         change(&mut refused);
         let (ring, _, watch) = ring(Some(refused));
         watch.advance(10);
-        match ring.admit(Shown::Key(HASH)).await {
+        match ring.admit(&Shown::Key(HASH)).await {
             Err(NotAdmitted::Refused(why)) => why,
             other => unreachable!("{other:?}"),
         }
@@ -294,14 +296,14 @@ async fn why_a_key_opens_nothing_is_known_with_the_name_of_the_key() {
 
 #[tokio::test]
 async fn a_session_opens_what_its_key_opens_until_it_or_the_key_ends() {
-    let signed_in = async |ring: &KeyRing| ring.admit(Shown::Session(SESSION)).await;
+    let signed_in = async |ring: &KeyRing| ring.admit(&Shown::Session(SESSION)).await;
     let (ring, store, watch) = ring(Some(key()));
     let principal = signed_in(&ring).await.expect("it is let in");
     assert_eq!(principal, key().principal());
-    assert!(ring.has_admitted(Shown::Session(SESSION)));
+    assert!(ring.has_admitted(&Shown::Session(SESSION)));
     let another = Shown::Session(SessionHash([3; 32]));
-    assert!(matches!(ring.admit(another).await, Err(NotAdmitted::NoKey)));
-    assert!(!ring.has_admitted(another));
+    assert!(matches!(ring.admit(&another).await, Err(NotAdmitted::NoKey)));
+    assert!(!ring.has_admitted(&another));
     // Who signs out is out within a second.
     store.is_signed_out.store(true, Ordering::Relaxed);
     watch.advance(1_000);
@@ -334,14 +336,14 @@ async fn a_session_opens_what_its_key_opens_until_it_or_the_key_ends() {
     assert!(signed_in(&ring).await.is_ok());
     watch.advance(1);
     assert!(matches!(signed_in(&ring).await, Err(NotAdmitted::NoKey)));
-    assert!(!ring.has_admitted(Shown::Session(SESSION)));
+    assert!(!ring.has_admitted(&Shown::Session(SESSION)));
 }
 
 #[tokio::test]
 async fn a_session_in_use_is_read_twice_a_second_at_most() {
     let (ring, store, watch) = ring(Some(key()));
     for _ in 0..10_000 {
-        assert!(ring.admit(Shown::Session(SESSION)).await.is_ok());
+        assert!(ring.admit(&Shown::Session(SESSION)).await.is_ok());
         watch.advance(1);
     }
     let times = store.times_asked();

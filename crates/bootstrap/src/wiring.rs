@@ -1,4 +1,4 @@
-//! Wiring: builds the ports from the settings. The only module that names concrete stores.
+//! Wiring: builds the ports from the settings. The only module that names concrete stores, and who knows people.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,12 @@ use std::sync::Arc;
 use earmark_adapters::clock::SystemClock;
 use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
+use earmark_adapters::openid::{OpenIdProvider, ProviderSettings};
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
 use earmark_application::{
-    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, Ids, Inbox, Keys, Sessions, Store,
-    Subscriptions, Views, Worklist,
+    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, IdentityProvider, Ids, Inbox, Keys, Sessions,
+    Store, Subscriptions, Views, Worklist,
 };
 use earmark_domain::Calendar;
 
@@ -134,6 +135,21 @@ where
         ids: Arc::new(RandomIds),
         kind,
     }
+}
+
+/// Who knows people, by these settings. It is not asked yet.
+///
+/// # Errors
+/// When it can't be asked from this machine.
+pub(crate) fn identity_provider(
+    settings: Option<&ProviderSettings>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn IdentityProvider>>, Failure> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let provider = OpenIdProvider::new(settings.clone(), Arc::clone(clock)).map_err(failed)?;
+    Ok(Some(Arc::new(provider)))
 }
 
 /// Checks what can be checked of a store's settings without opening it.

@@ -244,6 +244,19 @@ pub const ADAPTER_CLOSURES: &[(&str, ClosureRule)] = &[
         ]),
     ),
     (
+        "openid",
+        ClosureRule::AllBut(&[
+            "actix-web",
+            "csv",
+            "diesel",
+            "libsqlite3-sys",
+            "native-tls",
+            "openssl",
+            "reqwest",
+            "tokio-postgres",
+        ]),
+    ),
+    (
         "clock",
         ClosureRule::AllBut(&[
             "actix-web",

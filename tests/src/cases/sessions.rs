@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use earmark_application::{
-    AccessEntry, Caller, EntryId, KeyHash, KeyName, MAX_SESSIONS_OF_A_KEY, Session, SessionHash, Sessions,
+    AccessEntry, Caller, EntryId, KeyHash, KeyName, MAX_SESSIONS_OF_A_HOLDER, Person, PersonName, Role, Roles, Session,
+    SessionHash, SessionHolder, Sessions,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,8 +28,10 @@ fn hash(id: u8) -> SessionHash {
 fn session(of: &str, id: u8, began: i64) -> Session {
     Session {
         hash: hash(id),
-        key: KeyHash([id ^ 255; 32]),
-        key_name: KeyName::new(of).expect("a name"),
+        holder: SessionHolder::Key {
+            name: KeyName::new(of).expect("a name"),
+            hash: KeyHash([id ^ 255; 32]),
+        },
         began_at: after(began),
         ends_at: after(began + 60),
     }
@@ -43,7 +46,7 @@ fn entry(action: &str, of: &str) -> AccessEntry {
 }
 
 async fn begin(port: &Port, session: &Session) {
-    let log = entry("sign_in", session.key_name.as_str());
+    let log = entry("sign_in", session.holder.name());
     port.begin_session(session, &log).await.expect("an outcome");
 }
 
@@ -79,6 +82,34 @@ pub async fn a_session_is_read_back_as_it_began(db: Db) {
     assert_eq!(all(&elsewhere, after(61)).await, []);
 }
 
+/// A session of somebody who has no key.
+fn of_a_person(name: &str, id: u8, began: i64, roles: Roles) -> Session {
+    let name = PersonName::of(name).expect("a name");
+    Session {
+        holder: SessionHolder::Person(Person { name, roles }),
+        ..session("anna", id, began)
+    }
+}
+
+/// With the roles of when it began, whatever key there is of whatever name.
+pub async fn a_person_has_sessions_without_a_key(db: Db) {
+    let port = db.open().await.sessions;
+    let planner = of_a_person("anna", 1, 0, Roles::NONE.and(Role::Planner));
+    let all = of_a_person("bert@shop.example", 2, 0, Roles::ALL);
+    let key = session("anna", 3, 0);
+    for session in [&planner, &all, &key] {
+        begin(&port, session).await;
+    }
+    let elsewhere = db.open().await.sessions;
+    for session in [&planner, &all, &key] {
+        assert_eq!(of(&elsewhere, session.hash.0[0]).await.as_ref(), Some(session));
+    }
+    assert_eq!(elsewhere.all_sessions(after(2)).await.expect("the sessions"), [key, planner, all]);
+    assert!(end(&elsewhere, 1).await);
+    assert_eq!(of(&port, 1).await, None);
+    assert!(of(&port, 3).await.is_some());
+}
+
 /// Whoever signs out is out, and nobody else is.
 pub async fn a_session_that_is_ended_opens_nothing(db: Db) {
     let port = db.open().await.sessions;
@@ -93,9 +124,9 @@ pub async fn a_session_that_is_ended_opens_nothing(db: Db) {
 }
 
 /// The oldest go first, and those of other keys stay.
-pub async fn a_key_has_only_so_many_sessions(db: Db) {
+pub async fn a_key_or_a_person_has_only_so_many_sessions(db: Db) {
     let port = db.open().await.sessions;
-    let bound = u8::try_from(MAX_SESSIONS_OF_A_KEY).expect("a few");
+    let bound = u8::try_from(MAX_SESSIONS_OF_A_HOLDER).expect("a few");
     let bert = session("bert", 255, 0);
     begin(&port, &bert).await;
     for id in 1..=bound + 2 {
@@ -104,12 +135,18 @@ pub async fn a_key_has_only_so_many_sessions(db: Db) {
     let known = all(&port, after(5)).await;
     let of_anna: Vec<u8> = known
         .iter()
-        .filter(|session| session.key_name.to_string() == "anna")
+        .filter(|session| &**session.holder.name() == "anna")
         .map(|session| session.hash.0[0])
         .collect();
     assert_eq!(of_anna, (3..=bound + 2).collect::<Vec<_>>());
     assert_eq!(of(&port, 255).await, Some(bert));
     assert_eq!(of(&port, 1).await, None);
+    for id in 101..=101 + bound {
+        begin(&port, &of_a_person("anna", id, i64::from(id) - 90, Roles::ALL)).await;
+    }
+    assert_eq!(of(&port, 101).await, None);
+    assert!(of(&port, 102).await.is_some());
+    assert!(of(&port, 3).await.is_some(), "whoever has a key of that name is another");
 }
 
 /// So that the table stays as small as what is in use.

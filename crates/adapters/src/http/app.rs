@@ -10,7 +10,7 @@ use utoipa_actix_web::AppExt;
 
 use super::api::Api;
 use super::openapi::description::ApiDescription;
-use super::sign_in::page;
+use super::sign_in::{page, person};
 use super::{middleware, routes};
 
 /// The description of the interface: the same for all workers, and made once.
@@ -34,6 +34,8 @@ pub fn app(
         .service(page::show)
         .service(page::sign_in)
         .service(page::sign_out)
+        .service(person::begin)
+        .service(person::finish)
         .default_service(web::to(middleware::no_route))
         .wrap(from_fn(middleware::wrap))
 }

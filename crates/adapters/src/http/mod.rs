@@ -52,5 +52,6 @@ pub use middleware::auth::ANYBODY;
 pub use openapi::schema;
 pub use readiness::Readiness;
 pub use server::{SHUTDOWN_TIMEOUT_SECONDS, serve};
+pub use sign_in::person::CALLBACK as SIGN_IN_CALLBACK;
 pub use site::proxies::TrustedProxies;
 pub use site::{BasePath, CorsOrigins, Hosts, Site};

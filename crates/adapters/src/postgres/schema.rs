@@ -228,8 +228,9 @@ diesel::table! {
 diesel::table! {
     sessions (hash) {
         hash -> Binary,
-        key_hash -> Binary,
-        key_name -> Text,
+        key_hash -> Nullable<Binary>,
+        holder -> Text,
+        roles -> Nullable<Text>,
         began_at -> Timestamptz,
         ends_at -> Timestamptz,
     }

@@ -1,10 +1,10 @@
 //! Sessions. Each step is one statement.
 
 use async_trait::async_trait;
-use diesel::sql_types::{BigInt, Binary, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz};
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 use earmark_application::{
-    AccessEntry, MAX_SESSIONS_OF_A_KEY, Session as BrowserSession, SessionHash, Sessions, StoreError,
+    AccessEntry, MAX_SESSIONS_OF_A_HOLDER, Session as BrowserSession, SessionHash, Sessions, StoreError,
 };
 use jiff::Timestamp;
 
@@ -17,6 +17,7 @@ use super::session::Session;
 use super::statement::{load, row_limit, statement};
 use super::step::Step;
 use super::store::PostgresStore;
+use crate::sql::sessions::stored_holder;
 
 /// The rest of a statement that changes sessions: the entry of the log, where something was changed.
 macro_rules! logged {
@@ -46,21 +47,23 @@ impl Step for Begin<'_> {
         // By hand: what is over, and what is too much, goes in the statement that inserts.
         const BEGIN: &str = logged!(
             "ended AS (DELETE FROM sessions WHERE ends_at <= ?), \
-             pushed_out AS (DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE key_name = ? AND hash <> ? \
+             pushed_out AS (DELETE FROM sessions WHERE hash IN (SELECT hash FROM sessions WHERE holder = ? AND hash <> ? \
              ORDER BY began_at DESC, hash DESC OFFSET ?)), \
-             changed AS (INSERT INTO sessions (hash, key_hash, key_name, began_at, ends_at) VALUES (?, ?, ?, ?, ?) \
+             changed AS (INSERT INTO sessions (hash, key_hash, holder, roles, began_at, ends_at) VALUES (?, ?, ?, ?, ?, ?) \
              ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash)"
         );
         let session = self.session;
-        let name = &**session.key_name.as_str();
+        let name = &**session.holder.name();
+        let (key_hash, roles) = stored_holder(&session.holder);
         let begin = statement::<BigInt>(BEGIN)
             .bind::<Timestamptz, _>(pg_instant(session.began_at))
             .bind::<Text, _>(name)
             .bind::<Binary, _>(&session.hash.0[..])
-            .bind::<BigInt, _>(row_limit(MAX_SESSIONS_OF_A_KEY - 1))
+            .bind::<BigInt, _>(row_limit(MAX_SESSIONS_OF_A_HOLDER - 1))
             .bind::<Binary, _>(&session.hash.0[..])
-            .bind::<Binary, _>(&session.key.0[..])
+            .bind::<Nullable<Binary>, _>(key_hash)
             .bind::<Text, _>(name)
+            .bind::<Nullable<Text>, _>(roles)
             .bind::<Timestamptz, _>(pg_instant(session.began_at))
             .bind::<Timestamptz, _>(pg_instant(session.ends_at))
             .bind::<BigInt, _>(ACCESS_LOG_LOCK);
@@ -110,7 +113,7 @@ impl Step for All {
     async fn run(&self, conn: &Session) -> StatementResult<Vec<SessionRow>> {
         let all = sessions::table
             .filter(sessions::ends_at.gt(pg_bound(self.0)))
-            .order((sessions::key_name, sessions::began_at, sessions::hash))
+            .order((sessions::holder, sessions::began_at, sessions::hash))
             .select(SessionRow::as_select());
         load(all, conn).await
     }

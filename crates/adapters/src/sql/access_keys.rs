@@ -54,7 +54,7 @@ pub(crate) fn stored_roles(roles: Roles) -> String {
 }
 
 /// What is stored in any other way is refused: a key must not do more than whoever reads the table sees.
-fn read_roles(at: &RowContext<'_>, text: &str) -> Result<Roles, StoreError> {
+pub(super) fn read_roles(at: &RowContext<'_>, text: &str) -> Result<Roles, StoreError> {
     let names = text.split(',').filter(|_| !text.is_empty());
     let roles: Roles = at.read("roles", names.map(str::parse::<Role>).collect())?;
     if stored_roles(roles) == text {

@@ -259,8 +259,9 @@ diesel::table! {
 diesel::table! {
     sessions (hash) {
         hash -> Binary,
-        key_hash -> Binary,
-        key_name -> Text,
+        key_hash -> Nullable<Binary>,
+        holder -> Text,
+        roles -> Nullable<Text>,
         began_at -> BigInt,
         ends_at -> BigInt,
     }

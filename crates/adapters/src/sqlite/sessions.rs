@@ -46,7 +46,7 @@ impl Sessions for SqliteStore {
             .query(move |connection| {
                 let rows: Vec<SessionRow> = sessions::table
                     .filter(sessions::ends_at.gt(now.as_microsecond()))
-                    .order((sessions::key_name, sessions::began_at, sessions::hash))
+                    .order((sessions::holder, sessions::began_at, sessions::hash))
                     .select(SessionRow::as_select())
                     .load(connection)
                     .map_err(store_error)?;

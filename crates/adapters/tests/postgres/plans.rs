@@ -5,7 +5,7 @@ use earmark_adapters::postgres::PostgresStore;
 use earmark_application::{
     AccessEntry, AccessKey, AccessLog, Audit, Bounds, Caller, EntryId, EventFeed, EventFilter, Exports, Fingerprint,
     IdempotencyKey, IdempotencyStore, KeyHash, KeyName, Keys, LeaseOutcome, LeaseRequest, LeaseToken, LineFilter,
-    Roles, Session, SessionHash, Sessions, Views, Worklist,
+    Roles, Session, SessionHash, SessionHolder, Sessions, Views, Worklist,
 };
 use earmark_domain::{
     Command, ConfirmOrder, Dispatch, ExpireHolds, HoldFor, LineKey, LineState, OrderId, OrderTerms, Precedence,
@@ -200,8 +200,10 @@ async fn run_every_step_on_a_key(store: &PostgresStore) {
     }
     let session = Session {
         hash: SessionHash([9; 32]),
-        key: SECRET,
-        key_name: key_name(),
+        holder: SessionHolder::Key {
+            name: key_name(),
+            hash: SECRET,
+        },
         began_at: context().now,
         ends_at: context().now + jiff::SignedDuration::from_secs(60),
     };

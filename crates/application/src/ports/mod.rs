@@ -13,7 +13,8 @@ mod reading;
 mod store;
 
 pub use access::{
-    ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Keys, LoggedEntry, MAX_KEYS, Sessions,
+    ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, IdentityProvider, Keys, LoggedEntry,
+    MAX_KEYS, Sessions, SignInAttempt, SignInError, TokenHolder,
 };
 pub use clock::Clock;
 pub use delivery::{

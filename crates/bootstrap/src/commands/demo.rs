@@ -105,6 +105,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<ExitCode, Failure> {
         site: settings.http.site.clone(),
         limits: settings.limits,
         encryption: None,
+        provider: None,
         subscribers,
         sources: Vec::new(),
         // The buyers do not hear of what is made up.

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use earmark_adapters::access_key::KeyText;
-use earmark_application::{AccessKey, Bounds, KeyName, MAX_KEYS, Prefix, Prefixes, Role, Roles, Session};
+use earmark_application::{
+    AccessKey, Bounds, KeyName, MAX_KEYS, PersonName, Prefix, Prefixes, Role, Roles, Session, SessionHolder,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::failure::Failure;
@@ -78,7 +80,7 @@ Exit codes: 0 done; 1 there is no such key, or the database can't be written; 2 
         #[arg(value_name = "NAME", value_parser = KeyName::new)]
         name: KeyName,
     },
-    /// List who is signed in: by which key, since when, until when
+    /// List who is signed in: by which key or as which person, since when, until when
     #[command(after_help = "\
 Examples:
   earmark keys sessions
@@ -87,11 +89,13 @@ Exit codes: 0 success; 1 the database can't be read; 2 a setting is wrong.")]
     Sessions,
     /// Sign somebody out: every instance refuses the session within a second
     #[command(after_help = "\
-The key still opens the service. Revoke it, or give it another secret, and its sessions end as well.
+The key still opens the service. Revoke it, or give it another secret, and its sessions end as well. A person signs in
+anew as long as the identity provider knows them.
 
 Examples:
   earmark keys sign-out 6f1c09d2a4e7
   earmark keys sign-out --key anna
+  earmark keys sign-out --person oidc:anna@shop.example
 
 Exit codes: 0 done; 1 there is no such session, or the database can't be written; 2 a setting is wrong.")]
     SignOut(Whose),
@@ -107,6 +111,9 @@ pub(crate) struct Whose {
     /// Every session of a key
     #[arg(long, value_name = "NAME", value_parser = KeyName::new)]
     key: Option<KeyName>,
+    /// Every session of a person
+    #[arg(long, value_name = "NAME", value_parser = PersonName::new)]
+    person: Option<PersonName>,
 }
 
 /// When a key ends.
@@ -198,9 +205,9 @@ pub(crate) async fn run(command: &KeysCommand, settings: &Settings) -> Result<Ex
         }
         KeysCommand::Sessions => {
             for session in in_force(&ports, now).await? {
-                let Session { hash, key_name, .. } = &session;
+                let (hash, name) = (&session.hash, session.holder.name());
                 let (began, ends) = (session.began_at, session.ends_at);
-                print(format_args!("{hash}\t{key_name}\tsince {began:.0}\tuntil {ends:.0}"))?;
+                print(format_args!("{hash}\t{name}\tsince {began:.0}\tuntil {ends:.0}"))?;
             }
         }
         KeysCommand::SignOut(whose) => sign_out(&ports, whose, now).await?,
@@ -229,24 +236,31 @@ fn bounds(orders: &[Prefix], skus: &[Prefix], roles: Roles) -> Result<Bounds, Fa
     Ok(bounds)
 }
 
-/// The sessions whose keys still open anything with the secret that began them.
+/// The sessions whose keys still open anything with the secret that began them, and those of people.
 async fn in_force(ports: &Ports, now: Timestamp) -> Result<Vec<Session>, Failure> {
     let keys = ports.keys.all_keys().await?;
     let mut sessions = ports.sessions.all_sessions(now).await?;
-    sessions.retain(|session| keys.iter().any(|key| key.hash == session.key && key.is_in_force(now)));
+    sessions.retain(|session| match &session.holder {
+        SessionHolder::Key { hash, .. } => keys.iter().any(|key| key.hash == *hash && key.is_in_force(now)),
+        SessionHolder::Person(_) => true,
+    });
     Ok(sessions)
 }
 
 async fn sign_out(ports: &Ports, whose: &Whose, now: Timestamp) -> Result<(), Failure> {
-    let is_meant = |session: &&Session| match (&whose.session, &whose.key) {
-        (Some(id), _) => session.hash.to_string() == *id,
-        (None, Some(key)) => session.key_name == *key,
+    let Whose { session, key, person } = whose;
+    let holder = key.as_ref().map(KeyName::as_str);
+    let holder = holder.or_else(|| person.as_ref().map(PersonName::as_str));
+    // No key is called as a person is.
+    let is_meant = |known: &&Session| match (session, holder) {
+        (Some(id), _) => known.hash.to_string() == *id,
+        (None, Some(name)) => known.holder.name() == name,
         (None, None) => false,
     };
     let sessions = in_force(ports, now).await?;
     let mut ended = 0;
     for session in sessions.iter().filter(is_meant) {
-        let log = operator::entry(ports, "sign_out", session.key_name.as_str());
+        let log = operator::entry(ports, "sign_out", session.holder.name());
         ended += usize::from(ports.sessions.end_session(session.hash, &log).await?);
     }
     if ended == 0 {

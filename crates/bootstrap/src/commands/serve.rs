@@ -11,7 +11,7 @@ use crate::service::digests::Mailing;
 use crate::service::publishers::Subscribers;
 use crate::service::sources::sources_of;
 use crate::service::{self, Service};
-use crate::settings::{HttpSettings, Settings};
+use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::wiring::{self, AccessMode, Ports};
 
@@ -27,7 +27,8 @@ pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode,
     let encryption = settings.http.encryption.clone();
     let encryption = encryption.map(|files| Encryption::open(files, Arc::clone(&ports.clock)));
     let encryption = encryption.transpose().map_err(|why| Failure::Failed(why.to_string()))?;
-    check_entry(&settings.http, &ports, insecure).await?;
+    let provider = wiring::identity_provider(settings.provider.as_ref(), &ports.clock)?;
+    check_entry(settings, &ports, insecure).await?;
     let subscribers = Subscribers::of(&settings.events, &ports.clock)?;
     let mailing = Mailing::of(&settings.mail, &settings.calendar, &ports.clock)?;
     let sources = sources_of(&settings.commands, &subscribers, &ports.clock, &*ports.ids)?;
@@ -40,6 +41,7 @@ pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode,
         site: settings.http.site.clone(),
         limits: settings.limits,
         encryption: encryption.map(Arc::new),
+        provider,
         subscribers,
         mailing,
         sources,
@@ -52,16 +54,18 @@ pub(crate) async fn run(settings: &Settings, insecure: bool) -> Result<ExitCode,
 ///
 /// # Errors
 /// When no access key was ever made, others reach the address, and nobody says that it is meant so.
-async fn check_entry(http: &HttpSettings, ports: &Ports, insecure: bool) -> Result<(), Failure> {
+async fn check_entry(settings: &Settings, ports: &Ports, insecure: bool) -> Result<(), Failure> {
+    let http = &settings.http;
     let address = &http.listen;
     let is_own = service::resolve(address)?
         .iter()
         .all(|address| address.ip().is_loopback());
-    if ports.keys.has_keys().await? {
+    // Where a provider knows people, nobody else comes in without a key.
+    if settings.provider.is_some() || ports.keys.has_keys().await? {
         if !is_own && http.encryption.is_none() {
             tracing::warn!(
                 %address,
-                "access keys travel unencrypted unless a proxy encrypts; set http.tls_certificate and http.tls_key, or \
+                "what people and programs show travels unencrypted unless a proxy encrypts; set http.tls_certificate and http.tls_key, or \
                  listen on 127.0.0.1 behind the proxy"
             );
         }

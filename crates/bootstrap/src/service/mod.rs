@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use earmark_adapters::http::{self, About, Api, Encryption, Limits, Metrics, Readiness, Site};
-use earmark_application::{Clock, ConsumerMeter, KeyRing, Principal, Roles};
+use earmark_application::{Clock, ConsumerMeter, IdentityProvider, KeyRing, Principal, Roles};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -86,6 +86,8 @@ pub(crate) struct Service {
     pub(crate) limits: LimitSettings,
     /// `None`: connections are not encrypted.
     pub(crate) encryption: Option<Arc<Encryption>>,
+    /// Who knows people. `None`: they sign in with keys only.
+    pub(crate) provider: Option<Arc<dyn IdentityProvider>>,
     pub(crate) subscribers: Subscribers,
     pub(crate) sources: Vec<Source>,
     pub(crate) mailing: Mailing,
@@ -108,6 +110,7 @@ impl Service {
             site,
             limits,
             encryption,
+            provider,
             subscribers,
             sources,
             mailing,
@@ -121,7 +124,7 @@ impl Service {
         let digests = mailing.begin(&app, Arc::clone(&deliveries) as _).await?;
         let messages: Arc<dyn ConsumerMeter> = Arc::new(metrics.consumers());
         let job_meter = Arc::new(metrics.jobs());
-        let api = api(&app, metrics, readiness.clone(), site, limits.requests);
+        let api = api(&app, metrics, readiness.clone(), site, limits.requests, provider);
         let path = api.base_path().to_owned();
         let room = open_files::raise_limit();
         let connections = limits.connections.map_or(room, |most| most.min(room));
@@ -217,7 +220,20 @@ async fn show_signs(supervisor: Arc<Supervisor>, clock: Arc<dyn Clock>, every: D
     }
 }
 
-fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site, limits: Limits) -> Arc<Api> {
+fn api(
+    app: &App,
+    metrics: Arc<Metrics>,
+    readiness: Readiness,
+    site: Site,
+    limits: Limits,
+    provider: Option<Arc<dyn IdentityProvider>>,
+) -> Arc<Api> {
+    let key_ring = KeyRing::new(
+        Arc::clone(&app.ports.keys),
+        Arc::clone(&app.ports.sessions),
+        Arc::clone(&app.ports.clock),
+        Principal::new(http::ANYBODY, Roles::ALL),
+    );
     let ports = http::Ports {
         views: Arc::clone(&app.ports.views),
         events: Arc::clone(&app.ports.events),
@@ -225,12 +241,7 @@ fn api(app: &App, metrics: Arc<Metrics>, readiness: Readiness, site: Site, limit
         subscriptions: Arc::clone(&app.ports.subscriptions),
         keys: Arc::clone(&app.ports.keys),
         sessions: Arc::clone(&app.ports.sessions),
-        key_ring: Arc::new(KeyRing::new(
-            Arc::clone(&app.ports.keys),
-            Arc::clone(&app.ports.sessions),
-            Arc::clone(&app.ports.clock),
-            Principal::new(http::ANYBODY, Roles::ALL),
-        )),
+        key_ring: Arc::new(key_ring.with_provider(provider)),
         access_log: Arc::clone(&app.ports.access_log),
         recorder: Arc::clone(&app.recorder),
         tail: Arc::clone(&app.tail),

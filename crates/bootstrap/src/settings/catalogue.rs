@@ -7,7 +7,7 @@ pub(super) const PREFIX: &str = "EARMARK";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The names of all settings, in the order in which they are shown.
-pub(super) const NAMES: [&str; 39] = [
+pub(super) const NAMES: [&str; 47] = [
     "store.url",
     "store.connections",
     "store.migrate",
@@ -19,6 +19,14 @@ pub(super) const NAMES: [&str; 39] = [
     "http.tls_key",
     "http.tls_client_ca",
     "http.trusted_proxies",
+    "sign_in.issuer",
+    "sign_in.client_id",
+    "sign_in.client_secret",
+    "sign_in.redirect_url",
+    "sign_in.scopes",
+    "sign_in.roles_claim",
+    "sign_in.roles",
+    "sign_in.audience",
     "limits.requests_per_second",
     "limits.unknown_per_second",
     "limits.connections",
@@ -51,12 +59,14 @@ pub(super) const NAMES: [&str; 39] = [
 
 /// The defaults, as text. A setting that is missing here has a default that depends on the adapter, the engine or the
 /// machine.
-pub(super) const DEFAULTS: [(&str, &str); 22] = [
+pub(super) const DEFAULTS: [(&str, &str); 24] = [
     ("store.url", "sqlite:earmark.db"),
     ("store.migrate", "true"),
     ("http.listen", "127.0.0.1:8080"),
     ("http.base_path", "/"),
     ("http.cors_origins", ""),
+    ("sign_in.scopes", "profile,email"),
+    ("sign_in.roles_claim", "roles"),
     ("limits.requests_per_second", "off"),
     ("limits.unknown_per_second", "100"),
     ("limits.head_seconds", "10"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use earmark_adapters::http::{BasePath, CorsOrigins, EncryptionFiles, Hosts, Site, TrustedProxies};
 use earmark_adapters::mail::{Mailbox, SmtpServer};
+use earmark_adapters::openid::ProviderSettings;
 use earmark_application::{AfterRefusal, EngineSettings};
 use earmark_domain::{Calendar, Promising};
 
@@ -17,6 +18,7 @@ use super::limits::LimitSettings;
 use super::mail::{Interval, MailUrl, Recipients, Sender};
 use super::merged_values::MergedValues;
 use super::secrets::{MASK, Secret, masked};
+use super::sign_in;
 use super::sink_url::{SinkKind, SinkUrl};
 use super::source::{Source, Sourced};
 use super::source_url::{SourceKind, SourceUrl};
@@ -32,6 +34,8 @@ use super::values::{
 pub(crate) struct Settings {
     pub(crate) store: StoreSettings,
     pub(crate) http: HttpSettings,
+    /// Who knows people. `None`: they sign in with keys only.
+    pub(crate) provider: Option<ProviderSettings>,
     pub(crate) limits: LimitSettings,
     pub(crate) events: EventSettings,
     pub(crate) commands: CommandSettings,
@@ -183,8 +187,8 @@ fn shown(name: &str, text: &str) -> String {
     match name {
         "events.urls" => masked_list::<SinkKind>(text),
         "commands.urls" => masked_list::<SourceKind>(text),
-        "events.webhook_secrets" if text.is_empty() => String::new(),
-        "events.webhook_secrets" => MASK.to_owned(),
+        "events.webhook_secrets" | "sign_in.client_secret" if text.is_empty() => String::new(),
+        "events.webhook_secrets" | "sign_in.client_secret" => MASK.to_owned(),
         _ => masked(text),
     }
 }
@@ -202,6 +206,9 @@ fn computed_default(name: &str) -> String {
             "(none)".to_owned()
         }
         "http.tls_certificate" | "http.tls_key" | "http.tls_client_ca" | "http.trusted_proxies" => "(none)".to_owned(),
+        "sign_in.issuer" | "sign_in.client_id" | "sign_in.client_secret" | "sign_in.redirect_url"
+        | "sign_in.audience" => "(none)".to_owned(),
+        "sign_in.roles" => "(by their names)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),
         "limits.connections" => "(by the limit on open files)".to_owned(),
         _ => "(by adapter)".to_owned(),
@@ -229,13 +236,15 @@ impl Settings {
             });
         }
         let values = MergedValues::of(values);
+        let http = http(&values)?;
         Ok(Self {
             store: StoreSettings {
                 url: values.required("store.url")?,
                 connections: values.count("store.connections")?,
                 migrate: values.required::<Switch>("store.migrate")?.0,
             },
-            http: http(&values)?,
+            provider: sign_in::provider(&values, &http.site.base_path)?,
+            http,
             limits: LimitSettings::of(&values)?,
             events: EventSettings {
                 sinks: values

@@ -13,6 +13,14 @@ http.tls_certificate         a PEM file: the certificate, and those that have si
 http.tls_key                 a PEM file: the private key of the certificate
 http.tls_client_ca           a PEM file: clients need a certificate that one of these authorities has signed
 http.trusted_proxies         addresses and networks of proxies that say who the client is, as in 10.0.0.5,fd00::/8
+sign_in.issuer               the address of an identity provider for people, by OpenID Connect, as in https://id.example
+sign_in.client_id            what the provider calls this service
+sign_in.client_secret        by what the provider knows this service
+sign_in.redirect_url         where browsers come back to, as in https://earmark.example/sign-in/callback
+sign_in.scopes               what the provider is asked for besides openid
+sign_in.roles_claim          the claim with the roles, as in roles, or realm_access.roles
+sign_in.roles                which of its values are which roles, as in stock-admins=admin,staff=viewer
+sign_in.audience             for whom the access tokens are that callers may show as they show keys
 limits.requests_per_second   requests a second of a key; off: as many as it likes
 limits.unknown_per_second    requests a second of an address without a valid key
 limits.connections           connections of clients

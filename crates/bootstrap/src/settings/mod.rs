@@ -15,6 +15,7 @@ mod mail;
 mod meanings;
 mod merged_values;
 mod secrets;
+mod sign_in;
 mod sink_url;
 mod source;
 mod source_url;

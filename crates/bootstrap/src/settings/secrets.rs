@@ -106,7 +106,7 @@ fn without_odd_ports(rest: &str) -> String {
 /// is; so only the scheme of a URL is shown.
 pub(super) fn refused(name: &str, text: &str) -> String {
     const HAVE_SECRETS: [&str; 4] = ["store.url", "events.urls", "commands.urls", "mail.url"];
-    if name == "events.webhook_secrets" {
+    if ["events.webhook_secrets", "sign_in.client_secret"].contains(&name) {
         return "what is given".to_owned();
     }
     if !HAVE_SECRETS.contains(&name) {

@@ -191,7 +191,8 @@ fn an_unknown_setting_is_refused_with_its_source_and_the_known_names() {
         message,
         "unknown setting store.ulr (environment variable EARMARK__STORE__ULR); the settings are store.url, \
          store.connections, store.migrate, http.listen, http.hosts, http.base_path, http.cors_origins, \
-         http.tls_certificate, http.tls_key, http.tls_client_ca, http.trusted_proxies, \
+         http.tls_certificate, http.tls_key, http.tls_client_ca, http.trusted_proxies, sign_in.issuer, sign_in.client_id, sign_in.client_secret, \
+         sign_in.redirect_url, sign_in.scopes, sign_in.roles_claim, sign_in.roles, sign_in.audience, \
          limits.requests_per_second, limits.unknown_per_second, limits.connections, limits.head_seconds, \
          limits.body_seconds, limits.bulk_streams, limits.event_streams, events.urls, \
          events.after_refusal, events.webhook_secrets, events.webhook_networks, events.webhook_parallel, \

@@ -465,6 +465,8 @@ fn no_error_of_a_store_or_a_setting_has_a_planted_secret() {
             ("events.urls", format!("https://shop:{secret}@shop.example:0/hook")),
             ("events.webhook_secrets", format!("whsec_{secret}")),
             ("events.webhook_secrets", secret.to_owned()),
+            ("sign_in.client_secret", secret.to_owned()),
+            ("sign_in.client_secret", format!("{secret} {secret}")),
             ("commands.urls", format!("nats://shop:{secret}@127.0.0.1")),
             ("commands.urls", format!("https://shop:{secret}@127.0.0.1")),
             ("commands.urls", format!("redis://shop:{secret}@127.0.0.1:port")),

@@ -376,19 +376,23 @@ CREATE TABLE access_keys (
     last_used_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- The sessions of browsers whose holder has shown a key: those of a key that is revoked, or has another secret by now, open
--- nothing. Of their ids there are hashes only.
+-- The sessions of browsers whose holder has shown a key, or is a person whom an identity provider has named. Those of a key
+-- that is revoked, or has another secret by now, open nothing. Of their ids there are hashes only.
 CREATE TABLE sessions (
     hash BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
-    -- The hash of the secret that was shown.
-    key_hash BLOB NOT NULL CHECK (length(key_hash) = 32),
-    key_name TEXT NOT NULL,
+    -- The hash of the secret that was shown. NULL: it is a person.
+    key_hash BLOB CHECK (length(key_hash) = 32),
+    -- Of the key or of the person.
+    holder TEXT NOT NULL,
+    -- What the person may do, as keys have it. NULL: what the key may do.
+    roles TEXT CHECK (roles <> ''),
     began_at INTEGER NOT NULL,
-    ends_at INTEGER NOT NULL
+    ends_at INTEGER NOT NULL,
+    CONSTRAINT sessions_are_of_a_key_or_a_person CHECK ((key_hash IS NULL) = (roles IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
--- A key has only so many.
-CREATE INDEX sessions_of_keys ON sessions (key_name, began_at);
+-- A holder has only so many.
+CREATE INDEX sessions_of_holders ON sessions (holder, began_at);
 -- Those that are over are forgotten.
 CREATE INDEX sessions_by_end ON sessions (ends_at);
 

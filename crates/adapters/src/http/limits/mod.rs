@@ -98,7 +98,7 @@ impl Limiter {
         counted.map_err(|limit| too_many(limit, "without a valid access key from this address"))
     }
 
-    /// Counts a request of a principal from an address, known by the key that it, or its session, has shown. Returns what is left to it;
+    /// Counts a request of a principal from an address, known by its name where it has shown anything. Returns what is left to it;
     /// `None`: it may ask as often as it likes.
     ///
     /// # Errors
@@ -107,13 +107,15 @@ impl Limiter {
         &self,
         address: Option<IpAddr>,
         principal: &Principal,
-        shown: Shown,
+        shown: &Shown,
     ) -> Result<Option<RateLimit>, Problem> {
         let Some(rate) = &self.requests else {
             return Ok(None);
         };
         let (caller, from) = match shown {
-            Shown::Key(_) | Shown::Session(_) => (Caller::Key(Arc::clone(principal.name())), "with this access key"),
+            Shown::Key(_) | Shown::Session(_) | Shown::Token(_) => {
+                (Caller::Key(Arc::clone(principal.name())), "with this access key")
+            }
             Shown::Nothing => (caller_at(address), "from this address"),
         };
         rate.count(caller).map(Some).map_err(|limit| too_many(limit, from))

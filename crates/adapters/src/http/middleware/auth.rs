@@ -7,9 +7,10 @@ use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
+use sha2::{Digest, Sha256};
 use earmark_application::{
-    AccessDecision, AccessEntry, AccessKey, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey, Roles, Shown,
-    may,
+    AccessDecision, AccessEntry, AccessKey, AccessToken, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey,
+    Roles, Shown, SignInError, may,
 };
 
 use crate::access_key::hash_of;
@@ -22,6 +23,9 @@ use crate::http::sign_in::cookie::CookiePlace;
 use crate::http::site::proxies::Client;
 use crate::wire::answers::kinds;
 
+/// The longest token: with its claims it has a few kilobytes at most.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
 /// The scheme of the header (RFC 6750).
 const SCHEME: &str = "Bearer";
 
@@ -32,7 +36,7 @@ const PROBES: &str = "/health/";
 static PROBER: LazyLock<Principal> = LazyLock::new(|| Principal::new("probe", Roles::NONE));
 
 /// The paths at which somebody gets and gives up a session: they have none yet, or none any more.
-const FORMS: [&str; 2] = ["/sign-in", "/sign-out"];
+const FORMS: [&str; 4] = ["/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out"];
 
 /// Who signs in or out: may do nothing else.
 static STRANGER: LazyLock<Principal> = LazyLock::new(|| Principal::new("sign-in", Roles::NONE));
@@ -78,15 +82,15 @@ pub(crate) async fn admit(
     }
     let address = client.address;
     let is_form = is_form(request);
-    let shown = match key_of(request) {
+    let shown = match authorization_of(request, api.key_ring().takes_tokens()) {
         _ if is_form => Ok(Shown::Nothing),
         Ok(None) => Ok(session_of(request, api, client.is_encrypted)),
-        Ok(Some(key)) => Ok(Shown::Key(key)),
+        Ok(Some(shown)) => Ok(shown),
         Err(NoSuchKey) => Err(NoSuchKey),
     };
     // Before it is looked up: what strangers guess must not be work for the store.
     // Whoever sends a form has shown nothing yet.
-    let is_known = !is_form && shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(*shown));
+    let is_known = !is_form && shown.as_ref().is_ok_and(|shown| api.key_ring().has_admitted(shown));
     if !is_known {
         let counted = api.limiter().count_unknown(address);
         counted.map_err(|problem| {
@@ -98,7 +102,7 @@ pub(crate) async fn admit(
         return Ok((STRANGER.clone(), Shown::Nothing));
     }
     let admitted = match shown {
-        Ok(shown) => principal_of(shown, api).await.map(|principal| (principal, shown)),
+        Ok(shown) => principal_of(&shown, api).await.map(|principal| (principal, shown)),
         Err(NoSuchKey) => Err(NotLetIn::stranger(refused(), AccessDecision::UnknownKey)),
     };
     admitted.map_err(|why| record(api, why, address, &call_of(request.request()), id))
@@ -160,7 +164,7 @@ pub(crate) fn count(
     api: &Api,
     id: &Arc<str>,
     address: Option<IpAddr>,
-    (principal, shown): (&Principal, Shown),
+    (principal, shown): (&Principal, &Shown),
 ) -> Result<Option<RateLimit>, Problem> {
     let counted = api.limiter().count(address, principal, shown);
     counted.map_err(|problem| {
@@ -182,7 +186,7 @@ pub(crate) fn is_probe(request: &ServiceRequest) -> bool {
 /// # Errors
 /// A problem when it is not.
 pub(crate) async fn readmit(context: &RequestContext, api: &Api, call: &str) -> Result<(), Problem> {
-    let admitted = principal_of(context.shown, api).await;
+    let admitted = principal_of(&context.shown, api).await;
     admitted
         .map(drop)
         .map_err(|why| record(api, why, context.client, call, &context.id))
@@ -217,6 +221,7 @@ fn not_let_in(why: NotAdmitted) -> NotLetIn {
                 ..NotLetIn::stranger(refused(), decision)
             }
         }
+        NotAdmitted::Token(why) => bad_token(&why),
         NotAdmitted::Unavailable(error) => NotLetIn {
             problem: Problem::from(&error),
             decision: None,
@@ -225,7 +230,28 @@ fn not_let_in(why: NotAdmitted) -> NotLetIn {
     }
 }
 
-async fn principal_of(shown: Shown, api: &Api) -> Result<Principal, NotLetIn> {
+/// Why a token of the identity provider lets nobody in.
+fn bad_token(why: &SignInError) -> NotLetIn {
+    let unauthorized = || {
+        let detail = "the token is not one of the identity provider for this service, or has expired";
+        Problem::new(&kinds::UNAUTHORIZED, detail)
+    };
+    match why {
+        SignInError::Unavailable(_) => NotLetIn {
+            problem: Problem::new(&kinds::UNAVAILABLE, "the identity provider does not answer; try again"),
+            decision: None,
+            name: None,
+        },
+        SignInError::Expired => NotLetIn::stranger(unauthorized(), AccessDecision::ExpiredKey),
+        SignInError::Refused(reason) => {
+            // Whoever sends it has no right to know, and could fill the log.
+            tracing::debug!(%reason, "a token is refused");
+            NotLetIn::stranger(unauthorized(), AccessDecision::UnknownKey)
+        }
+    }
+}
+
+async fn principal_of(shown: &Shown, api: &Api) -> Result<Principal, NotLetIn> {
     let principal = api.key_ring().admit(shown).await.map_err(not_let_in)?;
     match may(&principal, Action::Read) {
         Ok(()) => Ok(principal),
@@ -299,22 +325,39 @@ fn call_of(request: &HttpRequest) -> String {
 /// What a request shows is no key.
 struct NoSuchKey;
 
-/// The key that a request shows; `None`: it shows none.
-fn key_of(request: &ServiceRequest) -> Result<Option<KeyHash>, NoSuchKey> {
+/// The key or the token that a request shows; `None`: it shows none.
+fn authorization_of(request: &ServiceRequest, takes_tokens: bool) -> Result<Option<Shown>, NoSuchKey> {
     let mut given = request.headers().get_all(AUTHORIZATION);
     let Some(value) = given.next() else {
         return Ok(None);
     };
-    let hash = value.to_str().ok().and_then(|value| {
+    let shown = value.to_str().ok().and_then(|value| {
         let (scheme, text) = value.split_once(' ')?;
-        let is_bearer = scheme.eq_ignore_ascii_case(SCHEME);
-        is_bearer.then(|| hash_of(text.trim())).flatten()
+        let text = text.trim();
+        if !scheme.eq_ignore_ascii_case(SCHEME) {
+            return None;
+        }
+        let key = hash_of(text).map(Shown::Key);
+        key.or_else(|| token_of(text).filter(|_| takes_tokens).map(Shown::Token))
     });
     // Of two headers one could be meant for somebody else.
-    match (hash, given.next()) {
-        (Some(hash), None) => Ok(Some(hash)),
+    match (shown, given.next()) {
+        (Some(shown), None) => Ok(Some(shown)),
         _ => Err(NoSuchKey),
     }
+}
+
+/// A text that has the form of a signed token: three parts with dots between them.
+fn token_of(text: &str) -> Option<AccessToken> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_token = text.len() <= MAX_TOKEN_BYTES
+        && text.bytes().all(is_allowed)
+        && text.split('.').filter(|part| !part.is_empty()).count() == 3
+        && text.split('.').count() == 3;
+    is_token.then(|| AccessToken {
+        hash: Sha256::digest(text).into(),
+        text: text.into(),
+    })
 }
 
 fn refused() -> Problem {

@@ -168,7 +168,7 @@ async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>, client: Clien
     let left = if auth::is_probe(request) {
         None
     } else {
-        auth::count(request, api, id, client.address, (&principal, shown))?
+        auth::count(request, api, id, client.address, (&principal, &shown))?
     };
     let is_form = auth::is_form(request);
     let is_of_a_browser = is_form || matches!(shown, Shown::Session(_));

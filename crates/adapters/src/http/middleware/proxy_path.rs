@@ -37,6 +37,8 @@ fn own_uri(uri: &Uri, base: &BasePath) -> Option<Uri> {
 pub(super) fn prefix(mut response: ServiceResponse<BoxBody>, base: &BasePath) -> ServiceResponse<BoxBody> {
     let headers = response.headers_mut();
     let location = headers.get(header::LOCATION).and_then(|path| path.to_str().ok());
+    // One elsewhere is no path of the service.
+    let location = location.filter(|location| location.starts_with('/'));
     if let Some(location) = location.and_then(|path| HeaderValue::from_str(&format!("{base}{path}")).ok()) {
         headers.insert(header::LOCATION, location);
     }

@@ -14,9 +14,11 @@ const EXPLORER: [&str; 2] = ["/docs", "/docs/{file:.*}"];
 /// What they are called.
 const EXPLORER_ID: &str = "docs";
 
-/// The forms by which people sign in and out: pages, and no calls.
-const FORMS: [(&str, &[(&str, &str)]); 2] = [
+/// Where people sign in and out: pages, and no calls.
+const FORMS: [(&str, &[(&str, &str)]); 4] = [
     ("/sign-in", &[("GET", "sign_in_page"), ("POST", "sign_in")]),
+    ("/sign-in/provider", &[("GET", "sign_in_provider")]),
+    ("/sign-in/callback", &[("GET", "sign_in")]),
     ("/sign-out", &[("POST", "sign_out")]),
 ];
 

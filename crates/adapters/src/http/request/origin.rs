@@ -65,10 +65,7 @@ pub(crate) fn require_known_host(request: &HttpRequest, hosts: &Hosts) -> Result
 pub(crate) fn require_own_origin(request: &HttpRequest, hosts: &Hosts, is_encrypted: bool) -> Result<(), Problem> {
     let headers = request.headers();
     let foreign = |detail: String| Err(Problem::new(&kinds::FOREIGN_ORIGIN, detail));
-    if let Some(site) = headers.get(&SEC_FETCH_SITE)
-        // `none`: the person typed the address. `same-site` may be another service on another port.
-        && !matches!(site.as_bytes(), b"same-origin" | b"none")
-    {
+    if is_of_another_site(request) {
         return foreign("a page of another origin sent this request, as Sec-Fetch-Site says".to_owned());
     }
     let Some(origin) = headers.get(header::ORIGIN) else {
@@ -105,6 +102,13 @@ pub(crate) fn require_origin(request: &HttpRequest) -> Result<(), Problem> {
     }
     let detail = "a browser says in Origin or Sec-Fetch-Site from which page it sends this, and the request does not;                   who is no browser shows a key in Authorization";
     Err(Problem::new(&kinds::FOREIGN_ORIGIN, detail))
+}
+
+/// Whether a browser says that a page of another site has led to a request.
+pub(crate) fn is_of_another_site(request: &HttpRequest) -> bool {
+    // `none`: the person typed the address. `same-site` may be another service on another port.
+    let site = request.headers().get(&SEC_FETCH_SITE);
+    site.is_some_and(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
 /// Checks the media type of a form.

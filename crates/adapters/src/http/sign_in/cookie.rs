@@ -1,4 +1,5 @@
-//! The cookie of a session: what it is called, what a browser may do with it, and what it stands for.
+//! The cookies of people who sign in: what they are called, what a browser may do with them, and what that of a session
+//! stands for.
 //!
 //! It has an id of 256 random bits, of which the service keeps a hash. No script reads it, and no page of another site has it
 //! sent. Where the connection is encrypted it goes over no other, and is called so that no page of another name, and nobody
@@ -25,12 +26,7 @@ pub(crate) struct SessionId(String);
 impl SessionId {
     /// The id of these random bits.
     pub(crate) fn new(secret: [u8; 32]) -> Self {
-        let mut text = String::with_capacity(DIGITS);
-        for byte in secret {
-            text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or_default());
-            text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or_default());
-        }
-        Self(text)
+        Self(digits(&secret))
     }
 
     /// What is kept of it.
@@ -49,12 +45,13 @@ pub(crate) struct CookiePlace<'a> {
 }
 
 impl CookiePlace<'_> {
-    fn name(self) -> &'static str {
-        if self.is_encrypted && self.base.is_root() {
-            HOST_NAME
-        } else {
-            NAME
-        }
+    /// Whether its cookies are for this very host, encrypted, and for the whole of it.
+    pub(super) const fn is_own_host(self) -> bool {
+        self.is_encrypted && self.base.is_root()
+    }
+
+    const fn name(self) -> &'static str {
+        if self.is_own_host() { HOST_NAME } else { NAME }
     }
 
     fn path(self) -> String {
@@ -66,37 +63,53 @@ impl CookiePlace<'_> {
     }
 
     /// A `Set-Cookie`. Its parts are chosen here and need no quotes.
-    fn cookie(self, value: &str, lasts: i64) -> String {
-        let (name, path) = (self.name(), self.path());
+    pub(super) fn cookie(self, name: &str, value: &str, lasts: i64, same_site: &str) -> String {
+        let path = self.path();
         let secure = if self.is_encrypted { "; Secure" } else { "" };
-        format!("{name}={value}; Path={path}; Max-Age={lasts}; HttpOnly; SameSite=Strict{secure}")
+        format!("{name}={value}; Path={path}; Max-Age={lasts}; HttpOnly; SameSite={same_site}{secure}")
     }
 
-    /// The cookie that gives a browser an id.
-    pub(crate) fn given(self, id: &SessionId) -> String {
-        self.cookie(&id.0, SESSION_LIFETIME.as_secs())
-    }
-
-    /// The cookie that takes it away.
-    pub(crate) fn taken(self) -> String {
-        self.cookie("", 0)
-    }
-
-    /// The session that a request shows; `None`: it shows none, or several, of which one could be somebody else's.
-    pub(crate) fn session(self, headers: &HeaderMap) -> Option<SessionHash> {
+    /// The value of a cookie; `None`: there is none of the name, or there are several, of which one could be somebody
+    /// else's.
+    pub(super) fn only<'h>(self, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
         let sent = headers.get_all(COOKIE).filter_map(|value| value.to_str().ok());
         let pairs = sent
             .flat_map(|cookies| cookies.split(';'))
             .filter_map(|pair| pair.split_once('='));
-        let mut given = pairs.filter(|(name, _)| name.trim() == self.name());
-        let (_, id) = given.next()?;
-        if given.next().is_some() {
-            return None;
+        let mut given = pairs.filter(|(known, _)| known.trim() == name);
+        match (given.next(), given.next()) {
+            (Some((_, value)), None) => Some(value.trim()),
+            _ => None,
         }
-        let id = id.trim();
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (id.len() == DIGITS && id.bytes().all(is_digit)).then(|| hash(id))
     }
+
+    /// The cookie that gives a browser an id.
+    pub(crate) fn given(self, id: &SessionId) -> String {
+        self.cookie(self.name(), &id.0, SESSION_LIFETIME.as_secs(), "Strict")
+    }
+
+    /// The cookie that takes it away.
+    pub(crate) fn taken(self) -> String {
+        self.cookie(self.name(), "", 0, "Strict")
+    }
+
+    /// The session that a request shows; `None`: it shows none, or several, of which one could be somebody else's.
+    pub(crate) fn session(self, headers: &HeaderMap) -> Option<SessionHash> {
+        let id = self.only(headers, self.name())?;
+        is_digits(id).then(|| hash(id))
+    }
+}
+
+/// 256 bits in hexadecimal digits.
+pub(super) fn digits(bytes: &[u8]) -> String {
+    let digit = |bits: u8| char::from_digit(u32::from(bits), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Whether a text is 256 bits in hexadecimal digits.
+pub(super) fn is_digits(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == DIGITS && text.bytes().all(is_digit)
 }
 
 fn hash(id: &str) -> SessionHash {

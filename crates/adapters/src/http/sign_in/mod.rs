@@ -1,4 +1,7 @@
-//! Signing in with a key: a page that takes one, and the session of a browser that has shown it.
+//! Signing in: a page that takes a key, the way to an identity provider and back, and the session of a browser that has shown
+//! either.
 
 pub(super) mod cookie;
 pub(super) mod page;
+mod pending;
+pub(super) mod person;

@@ -1,10 +1,11 @@
-//! The page that takes a key, and what it sends: a form, without any script.
+//! The page that takes a key, and what it sends: a form, without any script. It leads to the identity provider, too, if there
+//! is one.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType};
+use actix_web::http::header::{self, ContentType, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, get, post};
-use earmark_application::{AccessDecision, KeyHash, SESSION_LIFETIME, Session};
+use earmark_application::{AccessDecision, KeyHash, Principal, SESSION_LIFETIME, Session, SessionHolder};
 use uuid::Uuid;
 
 use super::cookie::{CookiePlace, SessionId};
@@ -21,7 +22,7 @@ use crate::http::response::problem::Problem;
 pub(crate) const SIGN_IN: &str = "/sign-in";
 
 /// Where people end up.
-const HOME: &str = "/";
+pub(super) const HOME: &str = "/";
 
 /// The page, with placeholders for what is known only when it is requested.
 const PAGE: &str = include_str!("page.html");
@@ -62,20 +63,35 @@ pub(crate) async fn sign_in(request: HttpRequest, payload: Payload, api: Data<Ap
     };
     let context = RequestContext::of(&request);
     let place = place(&context, &api);
+    let holder = SessionHolder::Key {
+        name: key.name.clone(),
+        hash: key.hash,
+    };
+    let cookie = begin_session(&request, &api, place, holder, &key.principal()).await?;
+    Ok(see(HOME).insert_header((header::SET_COOKIE, cookie)).finish())
+}
+
+/// Begins a session; answers the cookie that gives the browser its id.
+pub(super) async fn begin_session(
+    request: &HttpRequest,
+    api: &Api,
+    place: CookiePlace<'_>,
+    holder: SessionHolder,
+    principal: &Principal,
+) -> Result<String, Problem> {
     // Whatever the browser had before opens nothing any more, whoever has given it that.
-    end(&request, &api, place).await?;
+    end(request, api, place).await?;
     let id = SessionId::new(api.ids().secret());
     let now = api.now();
     let session = Session {
         hash: id.hash(),
-        key: key.hash,
-        ends_at: now + SESSION_LIFETIME,
-        key_name: key.name.clone(),
+        holder,
         began_at: now,
+        ends_at: now + SESSION_LIFETIME,
     };
-    let log = auth::entry_of(&request, &api, &key.principal(), key.name.as_str());
+    let log = auth::entry_of(request, api, principal, principal.name());
     api.write(|ports| ports.sessions.begin_session(&session, &log)).await?;
-    Ok(see(HOME).insert_header((header::SET_COOKIE, place.given(&id))).finish())
+    Ok(place.given(&id))
 }
 
 /// Ends the session of a browser, if it has one.
@@ -90,7 +106,7 @@ pub(crate) async fn sign_out(request: HttpRequest, payload: Payload, api: Data<A
     Ok(see(SIGN_IN).insert_header((header::SET_COOKIE, place.taken())).finish())
 }
 
-fn place<'a>(context: &RequestContext, api: &'a Api) -> CookiePlace<'a> {
+pub(super) fn place<'a>(context: &RequestContext, api: &'a Api) -> CookiePlace<'a> {
     CookiePlace {
         is_encrypted: context.is_encrypted,
         base: &api.site().base_path,
@@ -105,8 +121,8 @@ async fn end(request: &HttpRequest, api: &Api, place: CookiePlace<'_>) -> Result
     let Some(session) = api.read(|ports| ports.sessions.session_of(hash)).await? else {
         return Ok(());
     };
-    let who = auth::known(session.key_name.as_str());
-    let log = auth::entry_of(request, api, &who, session.key_name.as_str());
+    let name = session.holder.name();
+    let log = auth::entry_of(request, api, &auth::known(name), name);
     api.write(|ports| ports.sessions.end_session(hash, &log)).await?;
     api.key_ring().forget();
     Ok(())
@@ -130,22 +146,29 @@ pub(crate) fn to_sign_in() -> HttpResponse {
 }
 
 /// Has the browser show another page: the answer to a form is never shown itself, so it is not sent again.
-fn see(path: &str) -> actix_web::HttpResponseBuilder {
+pub(super) fn see(path: &str) -> actix_web::HttpResponseBuilder {
     let mut response = HttpResponse::SeeOther();
     response.insert_header((header::LOCATION, path));
     response
 }
 
-fn page(api: &Api, status: StatusCode, message: &str) -> HttpResponse {
+/// The page, with a message unless it is empty.
+pub(super) fn page(api: &Api, status: StatusCode, message: &str) -> HttpResponse {
+    let hidden = |is_hidden: bool| if is_hidden { "hidden" } else { "" };
+    let values = [
+        ("{{message}}", message),
+        ("{{hidden}}", hidden(message.is_empty())),
+        ("{{without_provider}}", hidden(api.key_ring().provider().is_none())),
+    ];
+    html(api, status, PAGE, &values)
+}
+
+/// A page without a script.
+pub(super) fn html(api: &Api, status: StatusCode, template: &str, values: &[(&str, &str)]) -> HttpResponse {
     // Nothing runs here, whatever somebody has put into the page.
     let nonce = Uuid::from_bytes(api.ids().token()).simple().to_string();
-    let hidden = if message.is_empty() { "hidden" } else { "" };
-    let html = filled(&[
-        ("{{nonce}}", &nonce),
-        ("{{base}}", api.site().base_path.as_str()),
-        ("{{message}}", message),
-        ("{{hidden}}", hidden),
-    ]);
+    let always = [("{{nonce}}", nonce.as_str()), ("{{base}}", api.site().base_path.as_str())];
+    let html = filled(template, always.iter().chain(values));
     HttpResponse::build(status)
         .content_type(ContentType::html())
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -161,11 +184,18 @@ fn page(api: &Api, status: StatusCode, message: &str) -> HttpResponse {
         .body(html)
 }
 
-/// The page with its placeholders filled.
-fn filled(values: &[(&str, &str)]) -> String {
-    values.iter().fold(PAGE.to_owned(), |html, (placeholder, text)| {
+/// A page with its placeholders filled.
+fn filled<'a>(template: &str, values: impl Iterator<Item = &'a (&'a str, &'a str)>) -> String {
+    values.fold(template.to_owned(), |html, (placeholder, text)| {
         html.replace(placeholder, &escaped(text))
     })
+}
+
+/// An answer with one more cookie.
+pub(super) fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
+    let cookie = HeaderValue::from_str(cookie).expect("a cookie is made here, of letters and digits");
+    answer.headers_mut().append(header::SET_COOKIE, cookie);
+    answer
 }
 
 #[cfg(test)]
@@ -188,8 +218,8 @@ mod tests {
             let attributes = PAGE.lines().filter(|line| line.contains('<') && line.contains(outside));
             assert_eq!(attributes.count(), 0, "{outside}");
         }
-        let placeholders = ["{{nonce}}", "{{base}}", "{{message}}", "{{hidden}}"];
-        let html = filled(&placeholders.map(|placeholder| (placeholder, "x")));
+        let placeholders = ["{{nonce}}", "{{base}}", "{{message}}", "{{hidden}}", "{{without_provider}}"];
+        let html = filled(PAGE, placeholders.map(|placeholder| (placeholder, "x")).iter());
         assert!(!html.contains("{{"), "a placeholder is left");
     }
 

@@ -13,8 +13,9 @@ use crate::sql::sessions::{StoredSession, context};
 #[diesel(table_name = sessions, check_for_backend(diesel::pg::Pg))]
 pub(in crate::postgres) struct SessionRow {
     hash: Vec<u8>,
-    key_hash: Vec<u8>,
-    key_name: String,
+    key_hash: Option<Vec<u8>>,
+    holder: String,
+    roles: Option<String>,
     began_at: PgTimestamp,
     ends_at: PgTimestamp,
 }
@@ -23,13 +24,14 @@ impl TryFrom<SessionRow> for Session {
     type Error = StoreError;
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
-        let at = context(&row.key_name);
+        let at = context(&row.holder);
         let began_at = at.instant("began_at", row.began_at)?;
         let ends_at = at.instant("ends_at", row.ends_at)?;
         StoredSession {
             hash: row.hash,
             key_hash: row.key_hash,
-            key_name: row.key_name,
+            holder: row.holder,
+            roles: row.roles,
             began_at,
             ends_at,
         }

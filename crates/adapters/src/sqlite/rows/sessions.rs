@@ -13,21 +13,23 @@ use crate::sql::sessions::{StoredSession, context};
 #[diesel(table_name = sessions, check_for_backend(Sqlite))]
 pub(in crate::sqlite) struct SessionRow {
     hash: Vec<u8>,
-    key_hash: Vec<u8>,
-    key_name: String,
+    key_hash: Option<Vec<u8>>,
+    holder: String,
+    roles: Option<String>,
     began_at: i64,
     ends_at: i64,
 }
 
 /// A session.
 pub(in crate::sqlite) fn session(row: SessionRow) -> Result<Session, StoreError> {
-    let at = context(&row.key_name);
+    let at = context(&row.holder);
     let began_at = at.instant("began_at", row.began_at)?;
     let ends_at = at.instant("ends_at", row.ends_at)?;
     StoredSession {
         hash: row.hash,
         key_hash: row.key_hash,
-        key_name: row.key_name,
+        holder: row.holder,
+        roles: row.roles,
         began_at,
         ends_at,
     }

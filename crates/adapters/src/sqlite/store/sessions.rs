@@ -2,12 +2,13 @@
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
-use earmark_application::{AccessEntry, MAX_SESSIONS_OF_A_KEY, Session, SessionHash};
+use earmark_application::{AccessEntry, MAX_SESSIONS_OF_A_HOLDER, Session, SessionHash};
 
 use super::super::schema::sessions;
 use super::access_log;
+use crate::sql::sessions::stored_holder;
 
-/// Begins a session; those that are over go, and the oldest of its key that are too many.
+/// Begins a session; those that are over go, and the oldest of its holder that are too many.
 pub(in crate::sqlite) fn begin(
     connection: &mut SqliteConnection,
     session: &Session,
@@ -15,20 +16,22 @@ pub(in crate::sqlite) fn begin(
 ) -> QueryResult<()> {
     let began = session.began_at.as_microsecond();
     diesel::delete(sessions::table.filter(sessions::ends_at.le(began))).execute(connection)?;
-    let name = &**session.key_name.as_str();
-    let of_key: Vec<Vec<u8>> = sessions::table
-        .filter(sessions::key_name.eq(name))
+    let name = &**session.holder.name();
+    let (key_hash, roles) = stored_holder(&session.holder);
+    let of_holder: Vec<Vec<u8>> = sessions::table
+        .filter(sessions::holder.eq(name))
         .order((sessions::began_at.desc(), sessions::hash.desc()))
         .select(sessions::hash)
         .load(connection)?;
-    for hash in of_key.iter().skip(MAX_SESSIONS_OF_A_KEY - 1) {
+    for hash in of_holder.iter().skip(MAX_SESSIONS_OF_A_HOLDER - 1) {
         delete(connection, hash)?;
     }
     diesel::insert_into(sessions::table)
         .values((
             sessions::hash.eq(session.hash.0.as_slice()),
-            sessions::key_hash.eq(session.key.0.as_slice()),
-            sessions::key_name.eq(name),
+            sessions::key_hash.eq(key_hash),
+            sessions::holder.eq(name),
+            sessions::roles.eq(roles),
             sessions::began_at.eq(began),
             sessions::ends_at.eq(session.ends_at.as_microsecond()),
         ))

@@ -12,7 +12,7 @@ use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
     AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Bounds, Caller, DeadMessage, Decide, Decided, EntryId,
     EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys,
-    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, Session, SessionHash, Sessions, SourceName, Store,
+    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, Session, SessionHash, SessionHolder, Sessions, SourceName, Store,
     Views, Worklist,
 };
 use earmark_domain::{
@@ -243,8 +243,10 @@ async fn use_key(shop: &SqliteStore) {
 async fn sign_in(shop: &SqliteStore) {
     let session = Session {
         hash: SessionHash([8; 32]),
-        key: SECRET,
-        key_name: KeyName::new("shop").expect("a name"),
+        holder: SessionHolder::Key {
+            name: KeyName::new("shop").expect("a name"),
+            hash: SECRET,
+        },
         began_at: instant(),
         ends_at: instant() + jiff::SignedDuration::from_secs(60),
     };

@@ -56,8 +56,9 @@ kinds! {
         "The host of the request is neither an address nor a name of the service. Its names are in the setting \
          `http.hosts`; `localhost` always is one. Nothing has been executed.";
     UNAUTHORIZED = "unauthorized", 401, "A key is needed",
-        "The request needs `Authorization: Bearer` with an access key, and has none, or one that is unknown, revoked or \
-         expired. An administrator makes keys with `earmark keys create`. Nothing has been executed.";
+        "The request needs `Authorization: Bearer` with an access key, or a token of the identity provider where there is \
+         one, and has none, or one that is unknown, revoked or expired. An administrator makes keys with `earmark keys \
+         create`. Nothing has been executed.";
     TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many requests",
         "The key of the request has sent more requests within a second than the setting `limits.requests_per_second` lets \
          it, or its address more without a valid key than `limits.unknown_per_second`. Send it again after the seconds in \
@@ -236,7 +237,7 @@ kinds! {
         "The service finishes the work it has and accepts no more. Send the request again after the seconds in \
          `Retry-After`.";
     UNAVAILABLE = "unavailable", 503, "The store can't be reached",
-        "The database does not answer. Send the request again after the seconds in `Retry-After`: a command that was \
+        "The database does not answer, or the identity provider, where the request shows a token of it. Send the request again after the seconds in `Retry-After`: a command that was \
          stored nevertheless is not executed twice.";
 }
 

@@ -9,8 +9,8 @@ use crate::store_error::StoreError;
 /// The sessions. What begins and ends one is stored with its entry in the log of access decisions, both or neither.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Begins a session. Of its key's sessions the oldest end that are more than
-    /// [`MAX_SESSIONS_OF_A_KEY`](crate::MAX_SESSIONS_OF_A_KEY) with it, and those that are over by its beginning are
+    /// Begins a session. Of its holder's sessions the oldest end that are more than
+    /// [`MAX_SESSIONS_OF_A_HOLDER`](crate::MAX_SESSIONS_OF_A_HOLDER) with it, and those that are over by its beginning are
     /// forgotten. The very same session may be begun again: a store MAY try a step twice.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ pub trait Sessions: Send + Sync {
     /// [`StoreError`] when the store does not answer.
     async fn end_session(&self, hash: SessionHash, log: &AccessEntry) -> Result<bool, StoreError>;
 
-    /// The sessions that are not over at an instant, by the names of their keys and by when they began.
+    /// The sessions that are not over at an instant, by the names of their holders and by when they began.
     ///
     /// # Errors
     /// [`StoreError`] when the store does not answer.
