@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::access::{
-    AccessKey, AccessToken, KeyHash, KeyName, Person, Principal, Session, SessionHash, SessionHolder,
-};
+use crate::access::{AccessKey, AccessToken, KeyHash, KeyName, Person, Principal, Session, SessionHash, SessionHolder};
 use crate::ports::{Clock, IdentityProvider, Keys, Sessions, SignInError, TokenHolder};
 use crate::store_error::StoreError;
 

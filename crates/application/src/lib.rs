@@ -51,14 +51,14 @@ pub use ports::{
     BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH, DeadLetter, DeadLetterAction,
     DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter, DueOrder,
     EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health,
-    IdentityProvider, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, Ids, InFlight,
-    InFlightSender, Inbox, JobMeter, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder,
-    LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
+    INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, IdentityProvider, Ids,
+    InFlight, InFlightSender, Inbox, JobMeter, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim,
+    LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
     MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
     Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,
     Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, Retried, RetryPolicy,
-    SHOWN_DEAD_BODY_BYTES, Sessions, SignInAttempt, SignInError, SourceError, SourceName, SourceStatus, Store, SubscriptionLease, SubscriptionName,
-    SubscriptionStatus, Subscriptions, TokenHolder, Views, Worklist,
+    SHOWN_DEAD_BODY_BYTES, Sessions, SignInAttempt, SignInError, SourceError, SourceName, SourceStatus, Store,
+    SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, TokenHolder, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
 pub use store_error::StoreError;

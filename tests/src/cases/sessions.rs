@@ -104,7 +104,10 @@ pub async fn a_person_has_sessions_without_a_key(db: Db) {
     for session in [&planner, &all, &key] {
         assert_eq!(of(&elsewhere, session.hash.0[0]).await.as_ref(), Some(session));
     }
-    assert_eq!(elsewhere.all_sessions(after(2)).await.expect("the sessions"), [key, planner, all]);
+    assert_eq!(
+        elsewhere.all_sessions(after(2)).await.expect("the sessions"),
+        [key, planner, all]
+    );
     assert!(end(&elsewhere, 1).await);
     assert_eq!(of(&port, 1).await, None);
     assert!(of(&port, 3).await.is_some());
@@ -146,7 +149,10 @@ pub async fn a_key_or_a_person_has_only_so_many_sessions(db: Db) {
     }
     assert_eq!(of(&port, 101).await, None);
     assert!(of(&port, 102).await.is_some());
-    assert!(of(&port, 3).await.is_some(), "whoever has a key of that name is another");
+    assert!(
+        of(&port, 3).await.is_some(),
+        "whoever has a key of that name is another"
+    );
 }
 
 /// So that the table stays as small as what is in use.

@@ -51,7 +51,10 @@ impl FromStr for SecureUrl {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let url = Url::parse(text).map_err(|_| AddressError::Url)?;
         let has_more = url.query().is_some() || url.fragment().is_some();
-        if !matches!(url.scheme(), "http" | "https") || has_more || !url.username().is_empty() || url.password().is_some()
+        if !matches!(url.scheme(), "http" | "https")
+            || has_more
+            || !url.username().is_empty()
+            || url.password().is_some()
         {
             return Err(AddressError::Url);
         }
@@ -107,7 +110,15 @@ mod tests {
         ] {
             assert_eq!(text.parse::<SecureUrl>(), Err(AddressError::NotEncrypted), "{text}");
         }
-        for text in ["", "id.example", "ftp://id.example", "https://", "https://me:s@id.example", "https://id.example?a", "https://id.example#a"] {
+        for text in [
+            "",
+            "id.example",
+            "ftp://id.example",
+            "https://",
+            "https://me:s@id.example",
+            "https://id.example?a",
+            "https://id.example#a",
+        ] {
             assert_eq!(text.parse::<SecureUrl>(), Err(AddressError::Url), "{text}");
         }
     }

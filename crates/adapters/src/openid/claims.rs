@@ -162,19 +162,39 @@ mod tests {
         assert_eq!(called(no_mail), "oidc:sub:248-97");
         // A name to be called by that is another kind of name, or can't be shown.
         for chosen in ["bert@shop.example", "sub:1", "an na", "", "\u{1b}[2J"] {
-            assert_eq!(called(json!({"preferred_username": chosen})), "oidc:sub:248-97", "{chosen:?}");
+            assert_eq!(
+                called(json!({"preferred_username": chosen})),
+                "oidc:sub:248-97",
+                "{chosen:?}"
+            );
         }
         assert!(name(&claims(&json!({"sub": "24 8"}))).is_err());
     }
 
     #[test]
     fn roles_are_found_by_name_or_by_a_way_through_nested_claims() {
-        let of = |at: &str, more: Value| roles(&claims(&more).additional_claims().0, &path(at), &RoleMapping::default());
+        let of =
+            |at: &str, more: Value| roles(&claims(&more).additional_claims().0, &path(at), &RoleMapping::default());
         let both = Roles::NONE.and(Role::Sales).and(Role::Viewer);
-        assert_eq!(of("roles", json!({"roles": ["sales", "viewer", "offline_access", 7]})), both);
+        assert_eq!(
+            of("roles", json!({"roles": ["sales", "viewer", "offline_access", 7]})),
+            both
+        );
         assert_eq!(of("roles", json!({"roles": "sales viewer other"})), both);
-        assert_eq!(of("realm_access.roles", json!({"realm_access": {"roles": ["sales", "viewer"]}})), both);
-        assert_eq!(of("https://a.example/r", json!({"https://a.example/r": ["sales", "viewer"]})), both);
+        assert_eq!(
+            of(
+                "realm_access.roles",
+                json!({"realm_access": {"roles": ["sales", "viewer"]}})
+            ),
+            both
+        );
+        assert_eq!(
+            of(
+                "https://a.example/r",
+                json!({"https://a.example/r": ["sales", "viewer"]})
+            ),
+            both
+        );
         for none in [
             json!({}),
             json!({"roles": []}),
@@ -190,9 +210,20 @@ mod tests {
 
     #[test]
     fn where_values_are_mapped_no_other_is_a_role() {
-        let mapping: RoleMapping = "stock admins=admin, CN=staff=viewer,ops=admin".parse().expect("a mapping");
-        let of = |values: &[&str]| roles(&claims(&json!({"roles": values})).additional_claims().0, &path("roles"), &mapping);
-        assert_eq!(of(&["stock admins", "CN=staff"]), Roles::NONE.and(Role::Admin).and(Role::Viewer));
+        let mapping: RoleMapping = "stock admins=admin, CN=staff=viewer,ops=admin"
+            .parse()
+            .expect("a mapping");
+        let of = |values: &[&str]| {
+            roles(
+                &claims(&json!({"roles": values})).additional_claims().0,
+                &path("roles"),
+                &mapping,
+            )
+        };
+        assert_eq!(
+            of(&["stock admins", "CN=staff"]),
+            Roles::NONE.and(Role::Admin).and(Role::Viewer)
+        );
         assert_eq!(of(&["ops"]), Roles::NONE.and(Role::Admin));
         assert_eq!(of(&["admin", "viewer", "stock", "admins"]), Roles::NONE);
         for wrong in ["admin", "x=root", "=admin", "a=admin,a=viewer"] {

@@ -78,7 +78,9 @@ impl HttpClient {
         }
         let failed = |why: &(dyn Error + 'static)| NoAnswer(format!("{url}: {}", root_cause(why)));
         let mut request = request.map(|body| Full::new(Bytes::from(body)));
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        request
+            .headers_mut()
+            .insert(USER_AGENT, HeaderValue::from_static(AGENT));
         let answer = self.0.request(request).await.map_err(|why| failed(&why))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;

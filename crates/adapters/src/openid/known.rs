@@ -46,7 +46,9 @@ pub(super) struct Knowledge {
 
 impl fmt::Debug for Knowledge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Knowledge").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("Knowledge")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,9 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use earmark_application::{
-    AccessToken, Clock, IdentityProvider, Person, SignInAttempt, SignInError, TokenHolder,
-};
+use earmark_application::{AccessToken, Clock, IdentityProvider, Person, SignInAttempt, SignInError, TokenHolder};
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
     CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreResponseType, CoreRevocableToken,
@@ -15,8 +13,8 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AuthType, AuthenticationFlow, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields,
-    EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenFields, IssuerUrl, Nonce, PkceCodeChallenge,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
 };
 
 use super::address::SecureUrl;
@@ -54,7 +52,9 @@ pub struct ProviderSettings {
 impl fmt::Debug for ProviderSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the secret.
-        f.debug_struct("ProviderSettings").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("ProviderSettings")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,7 +113,9 @@ pub struct OpenIdProvider {
 
 impl fmt::Debug for OpenIdProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenIdProvider").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("OpenIdProvider")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -161,7 +163,11 @@ impl OpenIdProvider {
         }
         let unknown = || SignInError::Refused("it is signed with a key that is not the provider's".to_owned());
         // Whoever sends keys of their own must not keep the provider busy, so this may be no more than what is known.
-        let newer = self.knowledge.newer(&self.http, Some(&known)).await.map_err(|_| unknown())?;
+        let newer = self
+            .knowledge
+            .newer(&self.http, Some(&known))
+            .await
+            .map_err(|_| unknown())?;
         match check(token, purpose, &newer.metadata, self.clock.now()) {
             Ok(claims) => Ok(claims),
             Err(Bad::Other(why)) => Err(why),
@@ -208,7 +214,9 @@ impl IdentityProvider for OpenIdProvider {
         });
         let answer = answer.map_err(|why| exchange_failed(&why))?;
         let Some(token) = answer.extra_fields().id_token() else {
-            return Err(SignInError::Refused("the provider answers without an ID token".to_owned()));
+            return Err(SignInError::Refused(
+                "the provider answers without an ID token".to_owned(),
+            ));
         };
         let purpose = Purpose::SignIn {
             client: &self.settings.client_id,

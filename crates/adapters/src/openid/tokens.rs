@@ -40,10 +40,7 @@ const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 /// What a token is checked against.
 pub(super) enum Purpose<'a> {
     /// It says who has signed in: for this client alone, and for this attempt.
-    SignIn {
-        client: &'a str,
-        nonce: &'a Nonce,
-    },
+    SignIn { client: &'a str, nonce: &'a Nonce },
     /// A caller shows it: for this audience, and perhaps for others, too.
     Call { audience: &'a str },
 }
@@ -111,7 +108,10 @@ pub(super) fn check<'t>(
         return Err(refused("it was given to another client"));
     }
     let others = &claims.additional_claims().0;
-    if others.get("nbf").is_some_and(|from| Value::as_f64(from).is_none_or(|from| from > to_f64(ahead))) {
+    if others
+        .get("nbf")
+        .is_some_and(|from| Value::as_f64(from).is_none_or(|from| from > to_f64(ahead)))
+    {
         return Err(refused("it is not in force yet"));
     }
     Ok(claims)
@@ -127,7 +127,10 @@ const fn seconds(at: Timestamp) -> i64 {
     at.as_second()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "seconds of the next millions of years are exact")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds of the next millions of years are exact"
+)]
 const fn to_f64(seconds: i64) -> f64 {
     seconds as f64
 }

@@ -206,7 +206,10 @@ fn computed_default(name: &str) -> String {
             "(none)".to_owned()
         }
         "http.tls_certificate" | "http.tls_key" | "http.tls_client_ca" | "http.trusted_proxies" => "(none)".to_owned(),
-        "sign_in.issuer" | "sign_in.client_id" | "sign_in.client_secret" | "sign_in.redirect_url"
+        "sign_in.issuer"
+        | "sign_in.client_id"
+        | "sign_in.client_secret"
+        | "sign_in.redirect_url"
         | "sign_in.audience" => "(none)".to_owned(),
         "sign_in.roles" => "(by their names)".to_owned(),
         "http.hosts" => "(localhost and addresses)".to_owned(),

@@ -130,9 +130,18 @@ mod tests {
         let missing = |given: &[(&str, &str)]| read(given).expect_err("it is refused");
         assert!(missing(&[ISSUER, BACK]).starts_with("setting sign_in.client_id is missing"));
         assert!(missing(&[ISSUER, CLIENT]).starts_with("setting sign_in.redirect_url is missing"));
-        for alone in [CLIENT, BACK, secret, ("sign_in.audience", "earmark"), ("sign_in.roles", "a=admin")] {
+        for alone in [
+            CLIENT,
+            BACK,
+            secret,
+            ("sign_in.audience", "earmark"),
+            ("sign_in.roles", "a=admin"),
+        ] {
             let why = missing(&[alone]);
-            assert!(why.starts_with("setting sign_in.issuer is missing") && !why.contains(SECRET), "{why}");
+            assert!(
+                why.starts_with("setting sign_in.issuer is missing") && !why.contains(SECRET),
+                "{why}"
+            );
         }
     }
 

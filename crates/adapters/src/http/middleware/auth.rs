@@ -7,11 +7,11 @@ use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
-use sha2::{Digest, Sha256};
 use earmark_application::{
     AccessDecision, AccessEntry, AccessKey, AccessToken, Action, Caller, KeyHash, NotAdmitted, Principal, RefusedKey,
     Roles, Shown, SignInError, may,
 };
+use sha2::{Digest, Sha256};
 
 use crate::access_key::hash_of;
 use crate::http::api::Api;

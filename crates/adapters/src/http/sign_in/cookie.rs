@@ -103,7 +103,10 @@ impl CookiePlace<'_> {
 /// 256 bits in hexadecimal digits.
 pub(super) fn digits(bytes: &[u8]) -> String {
     let digit = |bits: u8| char::from_digit(u32::from(bits), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// Whether a text is 256 bits in hexadecimal digits.

@@ -167,7 +167,10 @@ pub(super) fn page(api: &Api, status: StatusCode, message: &str) -> HttpResponse
 pub(super) fn html(api: &Api, status: StatusCode, template: &str, values: &[(&str, &str)]) -> HttpResponse {
     // Nothing runs here, whatever somebody has put into the page.
     let nonce = Uuid::from_bytes(api.ids().token()).simple().to_string();
-    let always = [("{{nonce}}", nonce.as_str()), ("{{base}}", api.site().base_path.as_str())];
+    let always = [
+        ("{{nonce}}", nonce.as_str()),
+        ("{{base}}", api.site().base_path.as_str()),
+    ];
     let html = filled(template, always.iter().chain(values));
     HttpResponse::build(status)
         .content_type(ContentType::html())
@@ -218,7 +221,13 @@ mod tests {
             let attributes = PAGE.lines().filter(|line| line.contains('<') && line.contains(outside));
             assert_eq!(attributes.count(), 0, "{outside}");
         }
-        let placeholders = ["{{nonce}}", "{{base}}", "{{message}}", "{{hidden}}", "{{without_provider}}"];
+        let placeholders = [
+            "{{nonce}}",
+            "{{base}}",
+            "{{message}}",
+            "{{hidden}}",
+            "{{without_provider}}",
+        ];
         let html = filled(PAGE, placeholders.map(|placeholder| (placeholder, "x")).iter());
         assert!(!html.contains("{{"), "a placeholder is left");
     }

@@ -161,7 +161,12 @@ mod tests {
     fn nothing_that_is_shown_is_the_secret_or_another_of_its_parts() {
         let SignInAttempt { state, nonce, verifier } = Pending::new(SECRET, now()).attempt();
         let secret = "a5".repeat(32);
-        for (one, other) in [(&state, &nonce), (&nonce, &verifier), (&state, &verifier), (&state, &secret)] {
+        for (one, other) in [
+            (&state, &nonce),
+            (&nonce, &verifier),
+            (&state, &verifier),
+            (&state, &secret),
+        ] {
             assert_ne!(one, other);
         }
         assert!((43..=128).contains(&verifier.len()), "as the standard has it");

@@ -29,7 +29,8 @@ const WELCOME: &str = include_str!("welcome.html");
 const AWAY: &str = "The identity provider does not answer. Try again in a minute, or sign in with an access key.";
 
 /// What it says to a browser that comes back without having been sent there.
-const NOT_BEGUN: &str = "This sign-in was not begun in this browser, or more than ten minutes ago, or it is done. Begin it here.";
+const NOT_BEGUN: &str =
+    "This sign-in was not begun in this browser, or more than ten minutes ago, or it is done. Begin it here.";
 
 /// What it says where the provider does not say who it is.
 const NOT_SIGNED_IN: &str = "The identity provider has not signed you in.";
@@ -46,7 +47,10 @@ pub(crate) async fn begin(request: HttpRequest, api: Data<Api>) -> Result<HttpRe
     let pending = Pending::new(api.ids().secret(), api.now());
     let context = RequestContext::of(&request);
     match provider.begin(&pending.attempt()).await {
-        Ok(address) => Ok(with_cookie(see(&address).finish(), &pending.given(place(&context, &api)))),
+        Ok(address) => Ok(with_cookie(
+            see(&address).finish(),
+            &pending.given(place(&context, &api)),
+        )),
         Err(why) => Ok(refused(&request, &api, why)),
     }
 }
@@ -74,7 +78,10 @@ async fn come_back(request: &HttpRequest, api: &Api) -> Result<Person, HttpRespo
     let attempt = pending.map(|pending| pending.attempt());
     let brought = Brought::of(request.query_string());
     // What is not bound to this browser may be somebody else's: nothing of it is looked at.
-    let Some((attempt, brought)) = attempt.zip(brought).filter(|(attempt, brought)| attempt.state == brought.state) else {
+    let Some((attempt, brought)) = attempt
+        .zip(brought)
+        .filter(|(attempt, brought)| attempt.state == brought.state)
+    else {
         auth::refuse(request, api, None, AccessDecision::UnknownKey);
         return Err(page(api, StatusCode::BAD_REQUEST, NOT_BEGUN));
     };
@@ -158,7 +165,13 @@ mod tests {
         let both = Some(("s".to_owned(), Some("c/d".to_owned())));
         assert_eq!(brought("code=c%2Fd&state=s&iss=https%3A%2F%2Fid.example"), both);
         assert_eq!(brought("error=access_denied&state=s"), Some(("s".to_owned(), None)));
-        for wrong in ["", "code=c", "state=s&state=s&code=c", "state=s&code=c&code=d", "state=%ff&code=c"] {
+        for wrong in [
+            "",
+            "code=c",
+            "state=s&state=s&code=c",
+            "state=s&code=c&code=d",
+            "state=%ff&code=c",
+        ] {
             assert_eq!(brought(wrong), None, "{wrong}");
         }
     }

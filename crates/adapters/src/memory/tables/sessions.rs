@@ -20,7 +20,11 @@ impl SessionTable {
     /// Begins a session; those that are over go, and the oldest of its holder that are too many.
     pub(crate) fn begin(&mut self, session: &Session) {
         self.0.retain(|_, other| other.lasts_at(session.began_at));
-        let of_holder = in_order(self.0.values().filter(|other| other.holder.name() == session.holder.name()));
+        let of_holder = in_order(
+            self.0
+                .values()
+                .filter(|other| other.holder.name() == session.holder.name()),
+        );
         let too_many = (of_holder.len() + 1).saturating_sub(MAX_SESSIONS_OF_A_HOLDER);
         for oldest in of_holder.iter().take(too_many) {
             self.0.remove(&oldest.hash);

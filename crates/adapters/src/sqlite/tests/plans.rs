@@ -12,8 +12,8 @@ use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
     AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Bounds, Caller, DeadMessage, Decide, Decided, EntryId,
     EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys,
-    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, Session, SessionHash, SessionHolder, Sessions, SourceName, Store,
-    Views, Worklist,
+    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, Session, SessionHash, SessionHolder, Sessions,
+    SourceName, Store, Views, Worklist,
 };
 use earmark_domain::{
     Change, ChangeSet, Count, InboxRecord, LineKey, LineState, Location, MessageId, OrderId, Processed, ReleaseLines,
