@@ -10,6 +10,7 @@ pub mod databases;
 pub mod event_contract;
 mod gate;
 pub mod history;
+pub mod identity_provider;
 mod instance;
 pub mod metrics_page;
 #[cfg(feature = "servers")]

@@ -19,6 +19,7 @@ mod lists;
 mod misbehaving_clients;
 mod order_terms;
 mod orders;
+mod people;
 mod previews;
 mod problems;
 mod products;
