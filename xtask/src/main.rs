@@ -11,6 +11,7 @@ mod lint;
 mod metrics;
 mod nats;
 mod openapi;
+mod openid;
 mod package;
 mod test;
 mod workshop;
@@ -67,6 +68,10 @@ enum Command {
     ///
     /// Installs the parser into `target/asyncapi`, and Node if it is missing. `cargo xtask test` does this, too.
     Asyncapi,
+    /// Have people signed in by a certified identity provider, on its own pages.
+    ///
+    /// Installs oidc-provider into `target/openid`, and Node if it is missing. `cargo xtask test` does this, too.
+    Openid,
     /// Make an image for containers, as an archive in `target/package`: one program, of a user that is not root, without a
     /// registry.
     ///
@@ -104,6 +109,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Lint => lint::run(&interruptions),
         Command::Openapi => openapi::run(&interruptions),
         Command::Asyncapi => asyncapi::run(&interruptions),
+        Command::Openid => openid::run(&interruptions),
         Command::Image => package::image::run(&interruptions),
         Command::Deb => package::deb::run(&interruptions),
         Command::Packages => package::check::run(&interruptions),

@@ -12,7 +12,7 @@ use super::programs::Program;
 
 /// The programs that wait for services, servers and timeouts more than they work: while one of them runs the processors
 /// have time for another program.
-const WAITING: [&str; 12] = [
+const WAITING: [&str; 13] = [
     "asyncapi",
     "binary",
     "brokers",
@@ -21,6 +21,7 @@ const WAITING: [&str; 12] = [
     "heard",
     "mail",
     "openapi",
+    "openid",
     "packages",
     "page",
     "postgres_server",

@@ -24,7 +24,7 @@ const NATS: &str = "EARMARK_TEST_NATS";
 const BINARY: &str = "EARMARK_TEST_BINARY";
 
 /// The commands of this program that try the binary with programs of others, which take their time to be installed.
-const TRIALS: [&str; 3] = ["openapi", "asyncapi", "packages"];
+const TRIALS: [&str; 4] = ["openapi", "asyncapi", "openid", "packages"];
 
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
