@@ -21,6 +21,7 @@ mod key_ring;
 mod lists;
 mod ports;
 mod read_models;
+mod signed_in;
 mod store_error;
 mod verify;
 
@@ -61,5 +62,6 @@ pub use ports::{
     SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, TokenHolder, Views, Worklist,
 };
 pub use read_models::{BatchRead, LineRead, OrderRead, ProductRead, ProductSummary, ProductView};
+pub use signed_in::sessions_in_force;
 pub use store_error::StoreError;
 pub use verify::{Report, VerifyPorts, verify};

@@ -59,7 +59,7 @@ const APPLICATION: Layers = Layers {
         &["store_error"],
         &["read_models"],
         &["ports"],
-        &["access_recorder", "key_ring"],
+        &["access_recorder", "key_ring", "signed_in"],
         &["lists"],
         &["bounded::answers", "bounded::events", "bounded::views"],
         &["bounded"],

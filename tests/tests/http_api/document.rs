@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use earmark_application::{DeadMessage, SourceName};
+use earmark_application::{
+    AccessEntry, Caller, DeadMessage, EntryId, Person, PersonName, Roles, SESSION_LIFETIME, Session, SessionHash,
+    SessionHolder, SourceName,
+};
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, Documented, Operation, until, values_of};
 use jiff::Timestamp;
@@ -10,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 54] = [
+const STORY: [&str; 56] = [
     "live",
     "ready",
     "openapi",
@@ -64,6 +67,8 @@ const STORY: [&str; 54] = [
     "create_key",
     "list_keys",
     "rotate_key",
+    "list_sessions",
+    "end_session",
     "list_audit",
     "revoke_key",
 ];
@@ -128,6 +133,22 @@ async fn every_example_is_answered_as_documented(mut desk: Desk) {
     let buried = inbox.bury(&message.source, std::slice::from_ref(&message)).await;
     assert!(buried.expect("an outcome"));
     drop(inbox);
+    // And the session.
+    let mut hash = [0; 32];
+    hash[..6].copy_from_slice(&[0x6f, 0x1c, 0x09, 0xd2, 0xa4, 0xe7]);
+    let now = Timestamp::now();
+    let session = Session {
+        hash: SessionHash(hash),
+        holder: SessionHolder::Person(Person {
+            name: PersonName::of("anna@shop.example").expect("a name"),
+            roles: Roles::OF_THE_SHOP,
+        }),
+        began_at: now,
+        ends_at: now + SESSION_LIFETIME,
+    };
+    let log = AccessEntry::done(EntryId([7; 16]), now, Caller::default(), "sign_in", "anna");
+    let begun = desk.db.open().await.sessions.begin_session(&session, &log).await;
+    begun.expect("it begins");
     let variables = vec![("EARMARK__EVENTS__URLS".to_owned(), "log:".to_owned())];
     let mut desk = Desk::open_with(desk.db.clone(), variables).await;
     desk.client = desk.client.clone().as_documented();

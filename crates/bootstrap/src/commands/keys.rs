@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use earmark_adapters::access_key::KeyText;
 use earmark_application::{
-    AccessKey, Bounds, KeyName, MAX_KEYS, PersonName, Prefix, Prefixes, Role, Roles, Session, SessionHolder,
+    AccessKey, Bounds, KeyName, MAX_KEYS, PersonName, Prefix, Prefixes, Role, Roles, Session, sessions_in_force,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -238,13 +238,7 @@ fn bounds(orders: &[Prefix], skus: &[Prefix], roles: Roles) -> Result<Bounds, Fa
 
 /// The sessions whose keys still open anything with the secret that began them, and those of people.
 async fn in_force(ports: &Ports, now: Timestamp) -> Result<Vec<Session>, Failure> {
-    let keys = ports.keys.all_keys().await?;
-    let mut sessions = ports.sessions.all_sessions(now).await?;
-    sessions.retain(|session| match &session.holder {
-        SessionHolder::Key { hash, .. } => keys.iter().any(|key| key.hash == *hash && key.is_in_force(now)),
-        SessionHolder::Person(_) => true,
-    });
-    Ok(sessions)
+    Ok(sessions_in_force(&*ports.keys, &*ports.sessions, now).await?)
 }
 
 async fn sign_out(ports: &Ports, whose: &Whose, now: Timestamp) -> Result<(), Failure> {

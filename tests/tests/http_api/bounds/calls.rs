@@ -90,6 +90,7 @@ pub(crate) fn calls(names: &Names) -> Vec<Call> {
         get("show_availability", format!("/v1/products/{sku}/availability")),
         get("show_backlog", format!("/v1/products/{sku}/backlog?limit=1")),
         get("list_keys", "/v1/keys".to_owned()),
+        get("list_sessions", "/v1/sessions".to_owned()),
         get("list_audit", "/v1/audit".to_owned()),
         get("list_subscriptions", "/v1/subscriptions".to_owned()),
         get("list_dead_letters", "/v1/subscriptions/log/dead-letters".to_owned()),
@@ -228,6 +229,12 @@ pub(crate) fn calls(names: &Names) -> Vec<Call> {
             json!({}),
         ),
         send("revoke_key", Method::DELETE, "/v1/keys/root".to_owned(), json!({})),
+        send(
+            "end_session",
+            Method::DELETE,
+            "/v1/sessions/6f1c09d2a4e7".to_owned(),
+            json!({}),
+        ),
         send(
             "change_subscription",
             Method::PATCH,

@@ -6,6 +6,8 @@ use earmark_tests::identity_provider::IdentityProvider;
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, earmark, until};
 
+use serde_json::json;
+
 use super::browser::Browser;
 use super::{person, with};
 use crate::access::administrator;
@@ -46,6 +48,40 @@ async fn the_operator_sees_who_is_signed_in_and_signs_them_out(desk: Desk) {
     assert_eq!(earmark(&url, &sign_out).await.code, Some(1));
 }
 
+async fn an_administrator_sees_who_is_signed_in_and_signs_them_out(desk: Desk) {
+    let provider = IdentityProvider::start().await;
+    let admin = administrator(&desk).await;
+    let with_people = with(&provider, &desk).await;
+    let admin = admin.at(with_people.base());
+    provider.knows(person("anna", &["viewer", "sales"]));
+    let mut anna = Browser::at(with_people.base());
+    assert_eq!(anna.signs_in(&provider).await.status, 200);
+    let listed = admin.get("/v1/sessions").await.answers(200);
+    let session = &listed["items"][0];
+    assert_eq!(session["who"], "oidc:anna@shop.example");
+    assert_eq!(session["roles"], json!(["viewer", "sales"]));
+    assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
+    let id = session["id"].as_str().expect("an id").to_owned();
+    assert_eq!(anna.get("/v1/sessions").await.status, 403);
+    let path = format!("/v1/sessions/{id}");
+    let shown = admin.delete(&format!("{path}?preview=true")).await.answers(200);
+    assert_eq!(shown, *session);
+    assert!(anna.is_let_in().await);
+    assert_eq!(admin.delete(&path).await.answers(200), *session);
+    assert!(!anna.is_let_in().await, "at once at the instance that has ended it");
+    let unknown = admin.delete(&path).await.refuses(404, "unknown_session");
+    assert_eq!(unknown["session"], id);
+    let _ = admin.delete("/v1/sessions/anna").await.refuses(422, "invalid_request");
+    let log = admin.get("/v1/audit?limit=500").await.answers(200);
+    let mut entries = log["items"].as_array().expect("a list").iter();
+    let ended = entries.find(|entry| entry["what"] == "end_session" && entry["outcome"] == "done");
+    let ended = ended.expect("it is in the log");
+    assert_eq!(
+        (&ended["who"], &ended["about"]),
+        (&json!("root"), &json!("oidc:anna@shop.example"))
+    );
+}
+
 /// At every instance, and after a restart; and where there is no provider any more nobody is a person.
 async fn a_session_is_one_at_every_instance_that_has_the_provider(desk: Desk) {
     let provider = IdentityProvider::start().await;
@@ -69,5 +105,6 @@ async fn a_session_is_one_at_every_instance_that_has_the_provider(desk: Desk) {
 
 on_each_database! {
     the_operator_sees_who_is_signed_in_and_signs_them_out,
+    an_administrator_sees_who_is_signed_in_and_signs_them_out,
     a_session_is_one_at_every_instance_that_has_the_provider,
 }

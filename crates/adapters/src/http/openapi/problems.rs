@@ -144,6 +144,8 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("list_sources", &[&kinds::OUT_OF_BOUNDS]),
     ("metrics", &[&kinds::OUT_OF_BOUNDS]),
     ("list_keys", &[&kinds::FORBIDDEN, &kinds::OUT_OF_BOUNDS]),
+    ("list_sessions", &[&kinds::FORBIDDEN, &kinds::OUT_OF_BOUNDS]),
+    ("end_session", &[&kinds::UNKNOWN_SESSION]),
     ("list_audit", &[&kinds::FORBIDDEN, &kinds::OUT_OF_BOUNDS]),
     (
         "create_key",

@@ -45,9 +45,10 @@ const VERSIONED: [&str; 5] = [
 ];
 
 /// The calls whose body is optional.
-const BODY_OPTIONAL: [&str; 15] = [
+const BODY_OPTIONAL: [&str; 16] = [
     "rotate_key",
     "revoke_key",
+    "end_session",
     "replay_dead_letters",
     "skip_dead_letters",
     "replay_dead_messages",

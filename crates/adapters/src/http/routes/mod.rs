@@ -15,6 +15,7 @@ pub(crate) mod order_lines;
 pub(crate) mod orders;
 pub(crate) mod products;
 pub(crate) mod quotes;
+pub(crate) mod sessions;
 pub(crate) mod sources;
 pub(crate) mod subscriptions;
 
@@ -68,6 +69,8 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(keys::create)
         .service(keys::rotate)
         .service(keys::revoke)
+        .service(sessions::list)
+        .service(sessions::end)
         .service(audit::list)
         .service(book::add_batch)
         .service(book::allocate)

@@ -94,6 +94,9 @@ kinds! {
     UNKNOWN_KEY = "unknown_key", 404, "Unknown access key",
         "There is no access key of this name, or it is revoked and can't get another secret. Names are listed at /v1/keys.",
         [members::KEY_NAME];
+    UNKNOWN_SESSION = "unknown_session", 404, "Unknown session",
+        "There is no session of this id, or it is over. Those in force are listed at /v1/sessions.",
+        [members::SESSION];
     KEY_EXISTS = "key_exists", 409, "The access key exists",
         "There is an access key of this name, in force or not, or there are as many as the service keeps. A name is given \
          once, so that events keep their meaning. Nothing has been executed.",

@@ -74,6 +74,8 @@ pub const ORDER_ID: Member = Member::new("order_id", Shape::Name, "\"order-7\"",
 pub const NAME: Member = Member::new("name", Shape::Name, "\"log\"", "The subscription.");
 /// `name` of an access key.
 pub const KEY_NAME: Member = Member::new("name", Shape::Name, "\"web-shop\"", "The key.");
+/// `session`.
+pub const SESSION: Member = Member::new("session", Shape::Name, "\"6f1c09d2a4e7\"", "The session.");
 /// `name` of a source.
 pub const SOURCE_NAME: Member = Member::new("name", Shape::Name, "\"orders\"", "The source.");
 /// `line_id`.

@@ -13,6 +13,7 @@ pub mod orders;
 pub mod pages;
 pub mod products;
 pub mod quotes;
+pub mod sessions;
 pub mod shortages;
 pub mod sources;
 pub mod subscriptions;
