@@ -17,6 +17,7 @@ pub const LAYERS: &[Layers] = &[
     MEMORY,
     MESSAGES,
     NATS,
+    OPENID,
     POSTGRES,
     REDIS,
     SQL,
@@ -53,7 +54,6 @@ const APPLICATION: Layers = Layers {
         &["access::role"],
         &["access::bounds"],
         &["access::principal"],
-        &["access::key", "access::permission", "access::person"],
         &["access"],
         &["answer", "books", "decision", "envelope"],
         &["store_error"],
@@ -318,6 +318,14 @@ const POSTGRES: Layers = Layers {
     ],
 };
 
+/// Which addresses are safe and what claims mean, then how the provider is asked, then what is known of it and which tokens are
+/// its own, then the port.
+const OPENID: Layers = Layers {
+    folder: ADAPTERS_FOLDER,
+    module: "openid",
+    order: &[&["address", "claims"], &["client"], &["known", "tokens"], &["provider"]],
+};
+
 /// Addresses, answers and ids, then the connection and the stream, then what is appended to it and comes from it, then the
 /// ports.
 const REDIS: Layers = Layers {
@@ -349,9 +357,9 @@ const SQL: Layers = Layers {
             "inbox",
             "pending",
             "product_cache",
-            "sessions",
             "subscriptions",
         ],
+        &["sessions"],
     ],
 };
 

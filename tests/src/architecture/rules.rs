@@ -492,6 +492,16 @@ pub const FORBIDDEN_WORDS: &[ForbiddenWords] = &[
         no_sql: true,
     },
     ForbiddenWords {
+        folder: "crates/adapters/src/openid",
+        words: &[
+            "actix", "diesel", "nats", "postgres", "redis", "sqlite", "sql", "webhook",
+        ],
+        words_in_names: &[],
+        names: &["memory"],
+        phrases: CLOCKS,
+        no_sql: true,
+    },
+    ForbiddenWords {
         folder: "crates/adapters/src/nats",
         words: &["actix", "diesel", "http", "postgres", "redis", "sqlite", "sql"],
         words_in_names: &[],
