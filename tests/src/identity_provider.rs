@@ -27,8 +27,8 @@ pub const CLIENT: &str = "earmark";
 /// By what it knows the service.
 pub const CLIENT_SECRET: &str = "the-secret-of-the-client";
 
-/// Where it sends browsers back to. Nothing is there: a case takes the path to the service that it tries.
-pub const REDIRECT: &str = "https://earmark.example/sign-in/callback";
+/// The host that it sends browsers back to. Nothing is there: a case takes the path to the service that it tries.
+pub const HOST: &str = "https://earmark.example";
 
 /// For whom its access tokens are.
 pub const AUDIENCE: &str = "earmark-api";
@@ -64,6 +64,7 @@ impl SigningKey {
 
 /// A code, and what it was given for.
 struct Given {
+    redirect: String,
     nonce: Value,
     challenge: String,
     claims: Value,
@@ -144,11 +145,18 @@ impl IdentityProvider {
     /// The settings of a service that has people signed in by it, as environment variables.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
+        self.settings_under("")
+    }
+
+    /// The same, where a proxy puts a path before those of the service.
+    #[must_use]
+    pub fn settings_under(&self, base: &str) -> Vec<(String, String)> {
+        let redirect = format!("{HOST}{base}/sign-in/callback");
         let settings = [
             ("ISSUER", self.issuer.as_str()),
             ("CLIENT_ID", CLIENT),
             ("CLIENT_SECRET", CLIENT_SECRET),
-            ("REDIRECT_URL", REDIRECT),
+            ("REDIRECT_URL", &redirect),
             ("AUDIENCE", AUDIENCE),
         ];
         let variable = |(name, value): (&str, &str)| (format!("EARMARK__SIGN_IN__{name}"), value.to_owned());
@@ -275,12 +283,13 @@ fn authorize(desk: &mut Desk, request: &Request) -> String {
     );
     let code = encoded(&random());
     let given = Given {
+        redirect: redirect.clone(),
         nonce: json!(of("nonce")),
         challenge: of("code_challenge"),
         claims: desk.person.clone(),
     };
     desk.codes.insert(code.clone(), given);
-    format!("{REDIRECT}?code={code}&state={}", of("state"))
+    format!("{redirect}?code={code}&state={}", of("state"))
 }
 
 /// Gives a token for a code: once, and to the client that has asked for it alone.
@@ -295,7 +304,8 @@ fn token(desk: &mut Desk, issuer: &str, request: &Request) -> Answer {
         return refused("invalid_grant");
     };
     let challenge = encoded(digest(&SHA256, of("code_verifier").as_bytes()).as_ref());
-    if of("grant_type") != "authorization_code" || of("redirect_uri") != REDIRECT || challenge != given.challenge {
+    if of("grant_type") != "authorization_code" || of("redirect_uri") != given.redirect || challenge != given.challenge
+    {
         return refused("invalid_grant");
     }
     let mut claims = json!({

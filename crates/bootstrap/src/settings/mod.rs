@@ -28,7 +28,7 @@ mod tests;
 
 pub(crate) use collector_url::CollectorUrl;
 pub(crate) use effective::{
-    CommandSettings, EventSettings, HttpSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
+    CommandSettings, EventSettings, LogSettings, MailSettings, MailTransport, Settings, StoreSettings,
 };
 pub(crate) use layers::{Flag, Layers};
 pub(crate) use limits::LimitSettings;

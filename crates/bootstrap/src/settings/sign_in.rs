@@ -59,7 +59,8 @@ pub(super) fn provider(values: &MergedValues, base: &BasePath) -> Result<Option<
         name,
         why: "sign_in.issuer names an identity provider",
     };
-    let word = |name| Ok(values.optional::<Word>(name)?.map(|word| word.0));
+    let word =
+        |name| -> Result<Option<String>, SettingsError> { Ok(values.optional::<Word>(name)?.map(|word| word.0)) };
     Ok(Some(ProviderSettings {
         issuer: issuer.0,
         client_id: word("sign_in.client_id")?.ok_or_else(|| missing("sign_in.client_id"))?,

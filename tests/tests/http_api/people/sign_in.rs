@@ -211,6 +211,28 @@ async fn what_was_not_begun_in_this_browser_begins_no_session(desk: Desk) {
     );
 }
 
+/// The paths are those of the proxy, and the address of the provider is what it is.
+async fn behind_a_proxy_people_come_back_below_its_path(desk: Desk) {
+    let provider = IdentityProvider::start().await;
+    let mut settings = provider.settings_under("/shop");
+    settings.push(("EARMARK__HTTP__BASE_PATH".to_owned(), "/shop".to_owned()));
+    let desk = Desk::open_with(desk.db.clone(), settings).await;
+    let mut browser = Browser::at(desk.base());
+    let page = browser.get("/shop/sign-in").await;
+    assert!(page.text.contains("href=\"/shop/sign-in/provider\""), "{}", page.text);
+    let back = browser.sent_to(&provider).await;
+    assert!(back.starts_with("/shop/sign-in/callback?"), "{back}");
+    let seen = browser.led_to(&back).await;
+    assert_eq!(seen.status, 200, "{}", seen.text);
+    assert!(seen.text.contains("content=\"0; url=/shop/\""), "{}", seen.text);
+    assert!(
+        seen.cookies.iter().all(|cookie| cookie.contains("; Path=/shop;")),
+        "{:?}",
+        seen.cookies
+    );
+    assert!(browser.is_let_in().await);
+}
+
 /// The service starts without it, and whoever has a key comes in.
 async fn a_provider_that_is_away_keeps_nobody_waiting_and_nobody_with_a_key_out(desk: Desk) {
     let provider = IdentityProvider::start().await;
@@ -275,5 +297,6 @@ on_each_database! {
     a_person_signs_in_and_may_what_the_provider_says,
     who_has_no_role_here_is_signed_in_nowhere,
     what_was_not_begun_in_this_browser_begins_no_session,
+    behind_a_proxy_people_come_back_below_its_path,
     a_provider_that_is_away_keeps_nobody_waiting_and_nobody_with_a_key_out,
 }

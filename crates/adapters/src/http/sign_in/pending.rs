@@ -51,8 +51,11 @@ impl Pending {
     /// What binds its halves to each other, and to this browser.
     pub(super) fn attempt(&self) -> SignInAttempt {
         let derived = |what: &str| {
-            let hash = Sha256::new_with_prefix(what).chain_update([0]).chain_update(&self.text);
-            digits(&hash.finalize())
+            let hash = Sha256::new_with_prefix(what)
+                .chain_update([0_u8])
+                .chain_update(&self.text);
+            let hash: [u8; 32] = hash.finalize().into();
+            digits(&hash)
         };
         SignInAttempt {
             state: derived("state"),
