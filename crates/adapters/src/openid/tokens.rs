@@ -123,7 +123,7 @@ pub(super) fn end(claims: &Claims) -> Option<Timestamp> {
     end.checked_add(LEEWAY).ok()
 }
 
-const fn seconds(at: Timestamp) -> i64 {
+fn seconds(at: Timestamp) -> i64 {
     at.as_second()
 }
 

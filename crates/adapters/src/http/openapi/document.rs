@@ -124,7 +124,8 @@ fn describe_security(document: &mut OpenApi) {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "An access key: `earmark_` and 72 hexadecimal digits. As long as no key was ever made, the service wants none",
+            "An access key: `earmark_` and 72 hexadecimal digits; or an access token of the identity provider, where there \
+             is one. As long as no key was ever made and there is no provider, the service wants none",
         ))
         .build();
     let components = document.components.get_or_insert_with(Components::new);
