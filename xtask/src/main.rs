@@ -13,6 +13,7 @@ mod nats;
 mod openapi;
 mod openid;
 mod package;
+mod requests;
 mod test;
 mod workshop;
 
@@ -72,6 +73,11 @@ enum Command {
     ///
     /// Installs oidc-provider into `target/openid`, and Node if it is missing. `cargo xtask test` does this, too.
     Openid,
+    /// Have requests generated from the OpenAPI document, and sent as callers of each role.
+    ///
+    /// Installs schemathesis into `target/requests`, and Python if it is missing. `cargo xtask test` does this with few
+    /// requests.
+    Requests(requests::Options),
     /// Make an image for containers, as an archive in `target/package`: one program, of a user that is not root, without a
     /// registry.
     ///
@@ -110,6 +116,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Openapi => openapi::run(&interruptions),
         Command::Asyncapi => asyncapi::run(&interruptions),
         Command::Openid => openid::run(&interruptions),
+        Command::Requests(options) => requests::run(&options, &interruptions),
         Command::Image => package::image::run(&interruptions),
         Command::Deb => package::deb::run(&interruptions),
         Command::Packages => package::check::run(&interruptions),

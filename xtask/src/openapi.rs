@@ -3,10 +3,10 @@
 //! The tools are installed into `target/openapi`, in the versions that `xtask/openapi` names. What they depend on is not
 //! pinned: a lock file would name the registry that it was made with.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use xtask::{Failure, Interruptions, install, say};
+use xtask::{Failure, Interruptions, say};
 
 use crate::workshop::Workshop;
 
@@ -53,13 +53,12 @@ const TYPES: &str = "api.ts";
 const CLIENTS: &str = "python-client";
 const CLIENT: &str = "earmark_client";
 
-/// The folder of the virtual environment.
-const ENVIRONMENT: &str = "venv";
-
 /// Makes the document, and has it judged. A warning is a failure.
 pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     let workshop = Workshop::open("openapi", &FILES, interruptions)?;
-    prepare(&workshop)?;
+    workshop.need(&["node", "npm", "python3"])?;
+    workshop.node_packages(PACKAGES)?;
+    workshop.python_packages(REQUIREMENTS)?;
     workshop.write_document("openapi", DOCUMENT)?;
 
     let redocly = [
@@ -75,7 +74,7 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     workshop.judge(workshop.node_tool("spectral").args(spectral))?;
     workshop.judge(
         workshop
-            .command(python_tool(&workshop, "openapi-spec-validator"))
+            .command(workshop.python_tool("openapi-spec-validator"))
             .arg(DOCUMENT),
     )?;
 
@@ -94,7 +93,7 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     workshop.judge(&mut at_service(&workshop, Path::new("node"), COMPILED_STORY)?)?;
 
     let client = Path::new(CLIENTS).join(CLIENT);
-    let mut generate = workshop.command(python_tool(&workshop, "openapi-python-client"));
+    let mut generate = workshop.command(workshop.python_tool("openapi-python-client"));
     generate.args([
         "generate",
         "--path",
@@ -106,7 +105,7 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
     ]);
     generate.args(["--overwrite", "--fail-on-warning", "--output-path"]);
     workshop.judge(generate.arg(client))?;
-    let mut story = at_service(&workshop, &python_tool(&workshop, "python"), STORY)?;
+    let mut story = at_service(&workshop, &workshop.python_tool("python"), STORY)?;
     workshop.judge(story.env("PYTHONPATH", CLIENTS))?;
     say("\nNo tool has anything to say against the OpenAPI document.");
     Ok(())
@@ -114,34 +113,8 @@ pub(crate) fn run(interruptions: &Interruptions) -> Result<(), Failure> {
 
 /// A program that tells its story to a service of its own.
 fn at_service(workshop: &Workshop<'_>, program: &Path, story: &str) -> Result<Command, Failure> {
-    let mut run = workshop.command(python_tool(workshop, "python"));
+    let mut run = workshop.command(workshop.python_tool("python"));
     run.arg(AT_SERVICE).arg(program).arg(story).arg("--");
     run.arg(workshop.earmark()?).arg("serve");
     Ok(run)
-}
-
-/// Installs what is missing.
-fn prepare(workshop: &Workshop<'_>) -> Result<(), Failure> {
-    workshop.need(&["node", "npm", "python3"])?;
-    workshop.node_packages(PACKAGES)?;
-    workshop.once(REQUIREMENTS, ENVIRONMENT, || {
-        let can_install = ["-c", "import ensurepip"];
-        let mut check = workshop.command("python3");
-        check.args(can_install).stderr(Stdio::null());
-        if !workshop.interruptions.run(&mut check)?.success() {
-            install("python3-venv", workshop.interruptions)?;
-        }
-        let mut create = workshop.command("python3");
-        workshop
-            .interruptions
-            .step(create.args(["-m", "venv", "--clear", ENVIRONMENT]))?;
-        let mut pip = workshop.command(python_tool(workshop, "pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
-        workshop.interruptions.step(pip.arg(REQUIREMENTS))
-    })
-}
-
-/// The path of a program of the virtual environment.
-fn python_tool(workshop: &Workshop<'_>, name: &str) -> PathBuf {
-    workshop.path(Path::new(ENVIRONMENT).join("bin").join(name))
 }

@@ -4,9 +4,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use xtask::{Failure, Interruptions, cargo, need, say};
+use xtask::{Failure, Interruptions, cargo, install, need, say};
 
 use crate::test::FEATURES;
+
+/// The folder of the virtual environment of Python.
+const ENVIRONMENT: &str = "venv";
 
 /// What a tool prints that has warnings and exits with success.
 const COMPLAINTS: [&str; 2] = ["warning", "⚠"];
@@ -47,6 +50,28 @@ impl<'a> Workshop<'a> {
             ]);
             self.interruptions.step(&mut npm)
         })
+    }
+
+    /// Installs the packages of Python that a list names, into a virtual environment.
+    pub(crate) fn python_packages(&self, list: &str) -> Result<(), Failure> {
+        self.once(list, ENVIRONMENT, || {
+            let mut check = self.command("python3");
+            check.args(["-c", "import ensurepip"]).stderr(Stdio::null());
+            if !self.interruptions.run(&mut check)?.success() {
+                install("python3-venv", self.interruptions)?;
+            }
+            let mut create = self.command("python3");
+            self.interruptions
+                .step(create.args(["-m", "venv", "--clear", ENVIRONMENT]))?;
+            let mut pip = self.command(self.python_tool("pip"));
+            pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+            self.interruptions.step(pip.arg(list))
+        })
+    }
+
+    /// The path of a program of that environment.
+    pub(crate) fn python_tool(&self, name: &str) -> PathBuf {
+        self.path(Path::new(ENVIRONMENT).join("bin").join(name))
     }
 
     /// Fills a folder from a list, unless it has been filled from the same list before.

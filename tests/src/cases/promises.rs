@@ -51,7 +51,7 @@ pub async fn the_units_of_an_expired_hold_are_available_before_any_sweep(db: Db)
 
 /// A confirmation at the deadline and another order race for the unit: at most one gets it.
 pub async fn confirming_at_the_deadline_against_a_rival_has_exactly_one_outcome(db: Db) {
-    const ROUNDS: usize = 200;
+    const ROUNDS: usize = 60;
     let shop = ShopEngine::open(&db).await;
     // A second instance of the service on the same database, with the same clock.
     let other = ShopEngine::of(shop.another(&db).await);

@@ -310,6 +310,14 @@ async fn a_write_with_an_unsupported_condition_is_not_executed(desk: Desk) {
             let _ = reply.refuses(501, "condition_not_supported");
         }
     }
+    // Where there is no such call, that is the problem.
+    for (path, status, code) in [
+        ("/v1/allocations", 405, "method_not_allowed"),
+        ("/nowhere", 404, "not_found"),
+    ] {
+        let headers = [("content-type", "application/json"), ("if-range", "\"1\"")];
+        let _ = desk.send(Method::PUT, path, &headers, "{}").await.refuses(status, code);
+    }
     assert_eq!(desk.state().await, stored);
 }
 

@@ -12,7 +12,7 @@ use super::programs::Program;
 
 /// The programs that wait for services, servers and timeouts more than they work: while one of them runs the processors
 /// have time for another program.
-const WAITING: [&str; 13] = [
+const WAITING: [&str; 14] = [
     "asyncapi",
     "binary",
     "brokers",
@@ -25,6 +25,7 @@ const WAITING: [&str; 13] = [
     "packages",
     "page",
     "postgres_server",
+    "requests",
     "told",
 ];
 

@@ -24,7 +24,14 @@ const NATS: &str = "EARMARK_TEST_NATS";
 const BINARY: &str = "EARMARK_TEST_BINARY";
 
 /// The commands of this program that try the binary with programs of others, which take their time to be installed.
-const TRIALS: [&str; 4] = ["openapi", "asyncapi", "openid", "packages"];
+const TRIALS: [&[&str]; 5] = [
+    &["openapi"],
+    &["asyncapi"],
+    &["openid"],
+    &["packages"],
+    // One caller instead of each role: that takes some ten minutes.
+    &["requests", "--caller", "every-role", "--examples", "2"],
+];
 
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";

@@ -22,12 +22,12 @@ pub(super) struct Program {
 
 impl Program {
     /// A command of this program.
-    pub(super) fn command_of_this(name: &str) -> Result<Self, Failure> {
+    pub(super) fn command_of_this(words: &[&str]) -> Result<Self, Failure> {
         Ok(Self {
             folder: PathBuf::from(env!("CARGO_MANIFEST_DIR")),
-            name: name.to_owned(),
+            name: words.first().ok_or("a command has a name")?.to_string(),
             path: std::env::current_exe()?,
-            arguments: vec![name.to_owned()],
+            arguments: words.iter().map(ToString::to_string).collect(),
         })
     }
 

@@ -15,6 +15,7 @@ use super::events::describe_events;
 use super::examples::add_examples;
 use super::lines::describe_lines;
 use super::objects::close;
+use super::parameters::describe_parameters;
 use super::problems::add_problems;
 use super::schema::Problem;
 use super::write_operations::describe_writes;
@@ -107,6 +108,7 @@ pub(crate) fn document(register: fn(&mut ServiceConfig<'_>)) -> OpenApi {
             add_problems(operation, changes, takes_key);
         }
     }
+    describe_parameters(&mut document);
     describe_lines(&mut document);
     add_examples(&mut document);
     leave_out_unused(&mut document);

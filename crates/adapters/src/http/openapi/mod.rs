@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod examples;
 pub(crate) mod lines;
 pub(crate) mod objects;
+pub(crate) mod parameters;
 pub(crate) mod problem_schemas;
 pub(crate) mod problems;
 pub mod schema;
