@@ -92,6 +92,10 @@ impl AccessLog for Log {
         unreachable!("nobody reads")
     }
 
+    async fn newest_access_entries(&self, _: Option<u64>, _: usize) -> Result<Vec<LoggedEntry>, StoreError> {
+        unreachable!("the recorder only writes")
+    }
+
     async fn forget_access_entries(&self, before: Timestamp, keep: u64) -> Result<usize, StoreError> {
         self.forgotten.lock().expect("not poisoned").push((before, keep));
         Ok(usize::from(self.is_away.load(Ordering::Relaxed)))

@@ -49,6 +49,32 @@ async fn all(port: &Port) -> Vec<AccessEntry> {
     entries.into_iter().map(|logged| logged.entry).collect()
 }
 
+/// Whoever looks at what was decided last need not read all that was decided before.
+pub async fn the_newest_entries_are_read_first_and_older_ones_behind_them(db: Db) {
+    let port = db.open().await.access_log;
+    let newest = async |before, limit| {
+        let entries = port.newest_access_entries(before, limit).await.expect("entries");
+        entries
+            .into_iter()
+            .map(|logged| (logged.number, logged.entry.id))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(newest(None, 3).await, []);
+    let entries: Vec<AccessEntry> = (1..=5_i64).map(|at| refusal(at.unsigned_abs(), after(at))).collect();
+    write(&port, &entries).await;
+    let mut descending: Vec<_> = read(&port, 0, 9)
+        .await
+        .iter()
+        .map(|logged| (logged.number, logged.entry.id))
+        .collect();
+    descending.reverse();
+    assert_eq!(newest(None, 9).await, descending);
+    assert_eq!(newest(None, 2).await, descending[..2]);
+    assert_eq!(newest(Some(descending[1].0), 2).await, descending[2..4]);
+    assert_eq!(newest(Some(descending[4].0), 2).await, []);
+    assert_eq!(newest(Some(u64::MAX), 1).await, descending[..1]);
+}
+
 /// With all that an entry may have, or not have.
 pub async fn an_entry_is_read_back_as_it_was_written(db: Db) {
     let port = db.open().await.access_log;

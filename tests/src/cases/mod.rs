@@ -230,6 +230,7 @@ macro_rules! with_every_case {
             sessions::a_session_is_logged_with_its_beginning_and_its_end,
             sessions::sessions_survive_a_restart,
             access_log::an_entry_is_read_back_as_it_was_written,
+            access_log::the_newest_entries_are_read_first_and_older_ones_behind_them,
             access_log::an_entry_that_is_written_again_is_counted_on_and_keeps_its_place,
             access_log::entries_are_read_page_by_page,
             access_log::what_is_old_is_forgotten_and_what_follows_keeps_its_number,

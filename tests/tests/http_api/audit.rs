@@ -192,10 +192,81 @@ async fn the_log_is_one_for_all_instances_and_outlasts_them(desk: Desk) {
     assert_eq!(after, entries);
 }
 
+/// The page at an address.
+async fn shown(admin: &Client, address: &str) -> String {
+    let page = admin.get(address).await;
+    assert_eq!(page.status, 200, "{address}");
+    String::from_utf8(page.body).expect("text")
+}
+
+/// The rows of the page, each as the texts of its cells.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let cells = |row: &str| -> Vec<String> {
+        let cells = row.split("<td").skip(1).filter_map(|cell| cell.split_once('>'));
+        cells
+            .map(|(_, text)| text.split("</td>").next().unwrap_or_default().to_owned())
+            .collect()
+    };
+    page.split("<tr>").skip(2).map(cells).collect()
+}
+
+async fn the_page_shows_what_was_done_and_what_was_refused_the_newest_first(desk: Desk) {
+    let admin = administrator(&desk).await;
+    let shop = key(&admin, &desk, "shop", &["sales"]).await;
+    let planner = key(&admin, &desk, "planner", &["planner"]).await;
+    let batch = json!({"reference": "<B1>", "sku": "<LAMP>", "quantity": 500});
+    let _ = planner.post("/v1/batches", &batch).await.answers(201);
+    let _ = shop.post("/v1/batches", &batch).await.refuses(403, "forbidden");
+    let _ = decisions(&admin, "forbidden", 1).await;
+    let page = shown(&admin, "/audit").await;
+    let who_what = |row: &Vec<String>| (row[1].clone(), row[2].clone(), row[3].clone(), row[4].clone());
+    let told = |who: &str, what: &str, about: &str, outcome: &str| {
+        (who.to_owned(), what.to_owned(), about.to_owned(), outcome.to_owned())
+    };
+    let newest: Vec<_> = rows(&page).iter().take(2).map(who_what).collect();
+    let refused = told("shop", "create_batch", "", "forbidden, needs planner");
+    assert_eq!(newest[0], refused);
+    assert_eq!(newest[1].0, "planner");
+    assert!(newest[1].2.contains("&lt;LAMP&gt;"), "{newest:?}");
+    assert!(!page.contains("<LAMP>"), "text from outside is escaped");
+    let only = shown(&admin, "/audit?only=decisions").await;
+    assert!(rows(&only).iter().all(|row| row[2] != "BatchCreated"));
+    assert_eq!(rows(&only).first().map(who_what), Some(refused));
+
+    let _ = shop.get("/audit").await.refuses(403, "forbidden");
+    assert_eq!(admin.get("/audit?only=everything").await.fields_at_fault(), ["only"]);
+}
+
+async fn older_pages_go_on_where_the_one_before_ended(desk: Desk) {
+    let admin = administrator(&desk).await;
+    let planner = key(&admin, &desk, "planner", &["planner", "admin"]).await;
+    let lines: Vec<Value> = (0..230)
+        .map(|at| json!({"create_batch": {"reference": format!("B{at}"), "sku": "LAMP", "quantity": 1}}))
+        .collect();
+    let _ = planner.bulk(&lines).await;
+    let all = planner.get("/v1/events?limit=1000").await.answers(200);
+    let all = all["items"].as_array().expect("a list").len();
+    let (mut address, mut events) = ("/audit".to_owned(), 0);
+    loop {
+        let page = shown(&admin, &address).await;
+        events += rows(&page)
+            .iter()
+            .filter(|row| !row[7].is_empty() && row[6].is_empty())
+            .count();
+        let Some((_, link)) = page.split_once("rel=\"next\" href=\"") else {
+            break;
+        };
+        address = link.split('"').next().unwrap_or_default().replace("&amp;", "&");
+    }
+    assert_eq!(events, all, "each event is on one page");
+}
+
 on_each_database! {
     who_shows_no_good_key_is_recorded_with_the_call_and_the_name_of_the_key,
     who_may_not_is_recorded_with_the_role_that_is_needed,
     who_changes_keys_is_in_the_log_at_once,
     a_rush_of_refusals_is_a_few_entries_with_counts,
     the_log_is_one_for_all_instances_and_outlasts_them,
+    the_page_shows_what_was_done_and_what_was_refused_the_newest_first,
+    older_pages_go_on_where_the_one_before_ended,
 }

@@ -13,7 +13,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 56] = [
+const STORY: [&str; 57] = [
     "live",
     "ready",
     "openapi",
@@ -70,6 +70,7 @@ const STORY: [&str; 56] = [
     "list_sessions",
     "end_session",
     "list_audit",
+    "audit_page",
     "revoke_key",
 ];
 

@@ -18,6 +18,10 @@ impl AccessLog for MemoryStore {
         Ok(self.access_log_table()?.page(after, limit))
     }
 
+    async fn newest_access_entries(&self, before: Option<u64>, limit: usize) -> Result<Vec<LoggedEntry>, StoreError> {
+        Ok(self.access_log_table()?.newest(before, limit))
+    }
+
     async fn forget_access_entries(&self, before: Timestamp, keep: u64) -> Result<usize, StoreError> {
         Ok(self.access_log_table()?.forget(before, keep))
     }

@@ -111,6 +111,26 @@ impl Step for Page {
     }
 }
 
+/// A page of entries, from the newest on.
+struct NewestPage {
+    before: Option<u64>,
+    limit: usize,
+}
+
+impl Step for NewestPage {
+    type Answer = Vec<AccessLogRow>;
+
+    async fn run(&self, conn: &Session) -> StatementResult<Vec<AccessLogRow>> {
+        let before = self.before.and_then(|before| i64::try_from(before).ok());
+        let page = access_log::table
+            .filter(access_log::number.lt(before.unwrap_or(i64::MAX)))
+            .order(access_log::number.desc())
+            .limit(row_limit(self.limit))
+            .select(AccessLogRow::as_select());
+        load(page, conn).await
+    }
+}
+
 /// Forgets what is old, and refusals beyond the newest entries.
 struct Forget {
     before: Timestamp,
@@ -146,6 +166,11 @@ impl AccessLog for PostgresStore {
 
     async fn access_entries(&self, after: u64, limit: usize) -> Result<Vec<LoggedEntry>, StoreError> {
         let page = Page { after, limit };
+        records(self.run_step(&self.access_key_slots, page).await?)
+    }
+
+    async fn newest_access_entries(&self, before: Option<u64>, limit: usize) -> Result<Vec<LoggedEntry>, StoreError> {
+        let page = NewestPage { before, limit };
         records(self.run_step(&self.access_key_slots, page).await?)
     }
 

@@ -38,6 +38,21 @@ impl AccessLog for SqliteStore {
             .await
     }
 
+    async fn newest_access_entries(&self, before: Option<u64>, limit: usize) -> Result<Vec<LoggedEntry>, StoreError> {
+        let before = before.and_then(|before| i64::try_from(before).ok()).unwrap_or(i64::MAX);
+        self.readers
+            .long
+            .query(move |connection| {
+                let page = access_log::table
+                    .filter(access_log::number.lt(before))
+                    .order(access_log::number.desc())
+                    .select(AccessLogRow::as_select());
+                let rows: Vec<AccessLogRow> = first_rows(page.load_iter(connection), limit)?;
+                rows.into_iter().map(logged_entry).collect()
+            })
+            .await
+    }
+
     async fn forget_access_entries(&self, before: Timestamp, keep: u64) -> Result<usize, StoreError> {
         self.write_beside(move |connection| changes::forget(connection, before, keep))
             .await

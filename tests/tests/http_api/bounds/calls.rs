@@ -92,6 +92,7 @@ pub(crate) fn calls(names: &Names) -> Vec<Call> {
         get("list_keys", "/v1/keys".to_owned()),
         get("list_sessions", "/v1/sessions".to_owned()),
         get("list_audit", "/v1/audit".to_owned()),
+        get("audit_page", "/audit".to_owned()),
         get("list_subscriptions", "/v1/subscriptions".to_owned()),
         get("list_dead_letters", "/v1/subscriptions/log/dead-letters".to_owned()),
         get("list_sources", "/v1/sources".to_owned()),

@@ -195,9 +195,12 @@ async fn admit(request: &ServiceRequest, api: &Api, id: &Arc<str>, client: Clien
     Ok(admitted)
 }
 
+/// The pages for people.
+const PAGES: [&str; 2] = ["/", "/audit"];
+
 /// Whether somebody who is not let in is shown where to sign in: who wants to see the page, and shows nothing else.
 fn sends_to_sign_in(request: &ServiceRequest, problem: &Problem) -> bool {
-    let wants_page = request.method() == Method::GET && request.match_info().as_str() == "/";
+    let wants_page = request.method() == Method::GET && PAGES.contains(&request.match_info().as_str());
     let shows_key = request.headers().contains_key(header::AUTHORIZATION);
     wants_page && !shows_key && problem.status() == StatusCode::UNAUTHORIZED
 }

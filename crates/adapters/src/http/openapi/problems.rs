@@ -147,6 +147,7 @@ const OWN: &[(&str, &[&Kind])] = &[
     ("list_sessions", &[&kinds::FORBIDDEN, &kinds::OUT_OF_BOUNDS]),
     ("end_session", &[&kinds::UNKNOWN_SESSION]),
     ("list_audit", &[&kinds::FORBIDDEN, &kinds::OUT_OF_BOUNDS]),
+    ("audit_page", &[&kinds::FORBIDDEN, &kinds::OUT_OF_BOUNDS]),
     (
         "create_key",
         &[

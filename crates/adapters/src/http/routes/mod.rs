@@ -21,7 +21,7 @@ pub(crate) mod subscriptions;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::dashboard::page;
+use super::dashboard::{self, page};
 
 /// Registers every documented route, each as a service: only services get into the document. The router tries them in
 /// this order, so the most frequent ones come first.
@@ -82,5 +82,6 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(operations::explorer::asyncapi)
         .service(operations::problems::problem_page)
         .service(page::favicon)
-        .service(page::page);
+        .service(page::page)
+        .service(dashboard::audit::audit);
 }

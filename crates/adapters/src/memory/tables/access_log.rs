@@ -33,11 +33,13 @@ impl AccessLogTable {
     /// Entries behind a number.
     pub(crate) fn page(&self, after: u64, limit: usize) -> Vec<LoggedEntry> {
         let behind = self.entries.range(after.saturating_add(1)..);
-        let behind = behind.map(|(number, entry)| LoggedEntry {
-            number: *number,
-            entry: entry.clone(),
-        });
-        behind.take(limit).collect()
+        behind.take(limit).map(logged).collect()
+    }
+
+    /// Entries before a number, the newest first.
+    pub(crate) fn newest(&self, before: Option<u64>, limit: usize) -> Vec<LoggedEntry> {
+        let sooner = self.entries.range(..before.unwrap_or(u64::MAX));
+        sooner.rev().take(limit).map(logged).collect()
     }
 
     /// Forgets what is old, and refusals beyond the newest entries.
@@ -55,5 +57,12 @@ impl AccessLogTable {
             self.numbers.remove(&entry.id)
         };
         forgotten.into_iter().filter_map(forget).count()
+    }
+}
+
+fn logged((number, entry): (&u64, &AccessEntry)) -> LoggedEntry {
+    LoggedEntry {
+        number: *number,
+        entry: entry.clone(),
     }
 }

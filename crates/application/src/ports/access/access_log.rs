@@ -42,6 +42,12 @@ pub trait AccessLog: Send + Sync {
     /// [`StoreError`] when the store does not answer.
     async fn access_entries(&self, after: u64, limit: usize) -> Result<Vec<LoggedEntry>, StoreError>;
 
+    /// At most `limit` entries before a number, descending: the newest first. `None`: before every number.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store does not answer.
+    async fn newest_access_entries(&self, before: Option<u64>, limit: usize) -> Result<Vec<LoggedEntry>, StoreError>;
+
     /// Forgets entries that ended before an instant, and refusals before the `keep` newest entries: at most
     /// [`ACCESS_LOG_PURGE_BATCH`] of each, those that were written first. Answers how many.
     ///
