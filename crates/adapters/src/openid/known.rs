@@ -100,6 +100,8 @@ impl Knowledge {
             Some(read) => read.map_err(|why| reason(&why)).and_then(checked),
             None => Err(format!("no answer within {} seconds", ANSWER_TIMEOUT.as_secs())),
         };
+        // Who does not answer in time is not asked again at once.
+        *asked = Some(self.clock.monotonic());
         match read {
             Ok(metadata) => {
                 let known = Arc::new(Known { metadata, at: now });
