@@ -37,6 +37,10 @@ fn start() -> Result<ExitCode, Failure> {
     };
     let (arguments, command) = cli.into_parts()?;
     let settings = Settings::read(arguments.into_layers()).map_err(|error| Failure::Usage(error.to_string()))?;
+    if matches!(command, Command::Backup { .. }) {
+        // Before there are other threads.
+        backup::give_way();
+    }
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(settings.engine.threads().get())
         .enable_all()

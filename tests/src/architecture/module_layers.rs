@@ -380,6 +380,7 @@ const SQLITE: Layers = Layers {
         &["store"],
         &["epochs", "migrations"],
         &["connection"],
+        &["snapshot"],
         &["backup", "sqlite_store"],
         &[
             "access_keys",

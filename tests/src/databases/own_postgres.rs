@@ -194,6 +194,43 @@ impl OwnPostgres {
         self.write("postgresql.conf", &format!("{known}\n{lines}\n"));
     }
 
+    /// Has it listen where it does now, whoever starts it: a program that knows nothing of this test, too.
+    ///
+    /// # Panics
+    /// As [`configure`](Self::configure).
+    pub fn keep_address(&self) {
+        let (port, folder) = (self.port, self.folder.path().display());
+        self.configure(&format!(
+            "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{folder}'"
+        ));
+    }
+
+    /// A shell of the user that runs it, which finds its programs, its data and its port. Its script comes as the next
+    /// argument.
+    ///
+    /// # Panics
+    /// When PostgreSQL's programs are not here.
+    #[must_use]
+    pub fn shell(&self) -> Command {
+        let mut shell = if is_root() {
+            let mut shell = Command::new("runuser");
+            shell.args(["-u", USER, "--", "bash"]);
+            shell
+        } else {
+            Command::new("bash")
+        };
+        let mut path = programs().into_os_string();
+        if let Some(others) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(others);
+        }
+        shell.current_dir(self.folder.path()).arg("-c");
+        shell.env("PATH", path).env("HOME", self.folder.path());
+        shell.env("PGDATA", self.data()).env("PGPORT", self.port.to_string());
+        shell.env("PGUSER", USER);
+        shell
+    }
+
     /// Starts it, and waits until it answers.
     ///
     /// # Panics

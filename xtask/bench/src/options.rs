@@ -36,6 +36,8 @@ pub(crate) enum Scenario {
     Growth,
     /// A million open holds, against as many firm lines
     Holds,
+    /// Allocations while `earmark backup` runs beside them, against without (SQLite)
+    Backup,
     /// `earmark verify` over ten million past allocations: time and memory
     Verify,
 }

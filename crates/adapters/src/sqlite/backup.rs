@@ -1,7 +1,7 @@
 //! Backups: a copy of a file while it is in use, and putting a copy in a file's place.
 //!
-//! `cp` copies the file without its log, or the two at different instants. Here SQLite itself writes the copy, in one
-//! snapshot (`VACUUM INTO`), while the store goes on working (docs/adr/0029).
+//! `cp` copies the file without its log, or the two at different instants. Here both are copied as they are at one instant
+//! (`snapshot`), while the store goes on working (docs/adr/0059).
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use super::connection::{Address, Purpose};
 use super::epochs::mark_as_copy;
 use super::error::OpenError;
 use super::file::{create, log_index_of, log_of};
-use super::statement::statement;
+use super::snapshot::{SnapshotError, complete, copy_files};
 
 /// How many files that were moved aside are kept beside each other. So many restores without a look at the folder are a
 /// mistake.
@@ -79,27 +79,29 @@ pub async fn copy_database(path: &Path, copy: &Path) -> Result<(), BackupError> 
         let Some(file) = create(copy.path()).map_err(failed)? else {
             return Err(BackupError::Exists(copy.path().to_owned()));
         };
-        let copied = write_copy(&address, &copy).and_then(|()| file.sync_all().map_err(failed));
+        let copied = write_copy(&address, &copy, &file).and_then(|()| file.sync_all().map_err(failed));
         if copied.is_err() {
-            // The error that is reported is the first one.
-            drop(fs::remove_file(copy.path()));
+            for left in [log_index_of(copy.path()), log_of(copy.path()), copy.path().to_owned()] {
+                // The error that is reported is the first one.
+                drop(fs::remove_file(left));
+            }
         }
         copied
     })
     .await
 }
 
-fn write_copy(address: &Address, copy: &Address) -> Result<(), BackupError> {
-    let mut source = address.open_plain()?;
-    // By hand: the builder has no VACUUM. An empty file is written into.
-    let copied = statement::<()>("VACUUM INTO ?").text(copy.as_str()).write(&mut source);
-    let failed = |why: diesel::result::Error| BackupError::Copy {
+fn write_copy(address: &Address, copy: &Address, file: &File) -> Result<(), BackupError> {
+    let failed = |why: SnapshotError| BackupError::Copy {
         path: address.path().to_owned(),
         why: why.to_string(),
     };
-    copied.map_err(failed)?;
+    let mut source = address.open_plain()?;
+    copy_files(&mut source, address.path(), file, copy.path()).map_err(failed)?;
+    drop(source);
     let mut copied = copy.open_plain()?;
-    mark_as_copy(&mut copied).map_err(failed)
+    mark_as_copy(&mut copied).map_err(|why| failed(why.into()))?;
+    complete(&mut copied).map_err(failed)
 }
 
 /// Puts a copy, which was checked, in its place, in one step. Answers where the file that was there has been moved to.

@@ -28,6 +28,7 @@ mod read;
 mod rows;
 mod schema;
 mod sessions;
+mod snapshot;
 mod sqlite_store;
 mod statement;
 mod store;

@@ -9,6 +9,16 @@ use crate::output::print;
 use crate::settings::{Settings, StoreSettings, StoreUrl};
 use crate::wiring::{self, AccessMode};
 
+/// How much the command gives way to the service beside it: on a processor that both want it gets a tenth. Its snapshot is
+/// held while the files are copied, so it must not starve either.
+const NICENESS: i32 = 10;
+
+/// Lowers the priority of this thread, and of all that it starts from now on.
+pub(crate) fn give_way() {
+    // No system refuses this to anybody; and a backup with the usual priority is one, too.
+    drop(rustix::process::nice(NICENESS));
+}
+
 /// Copies the database to a file. The copy gets its name only when it has been checked.
 ///
 /// # Errors

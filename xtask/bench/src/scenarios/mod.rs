@@ -2,6 +2,7 @@
 
 mod allocations;
 mod backlog;
+mod backup;
 mod curves;
 mod growth;
 mod guarded;
@@ -38,6 +39,7 @@ pub(crate) fn run(bench: &Bench, scenario: Scenario) -> Result<Vec<Section>, Fai
         Scenario::Curves => Ok(vec![curves::run(bench)?, backlog::run(bench)?]),
         Scenario::Growth => growth::run(bench).map(one),
         Scenario::Holds => holds::run(bench).map(one),
+        Scenario::Backup => backup::run(bench).map(optional),
         Scenario::Verify => verify::run(bench).map(one),
     }
 }

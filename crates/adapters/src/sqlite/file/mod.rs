@@ -12,7 +12,9 @@ mod paths;
 pub(super) use self::binding::{bind, bind_to, check_log};
 pub(super) use self::file_connection::FileConnection;
 pub(super) use self::guard::{Checked, FileGuard};
-pub(super) use self::header::{APPLICATION_ID, DatabaseStart};
-pub(super) use self::held_file::{check_writable, create, hold, origin};
+#[cfg(test)]
+pub(super) use self::header::Salts;
+pub(super) use self::header::{APPLICATION_ID, DatabaseStart, LogHeader};
+pub(super) use self::held_file::{MODE, check_writable, create, hold, origin};
 pub(super) use self::log::{LogLength, copy, length};
 pub(super) use self::paths::{log_index_of, log_of};
