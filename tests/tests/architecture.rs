@@ -8,7 +8,7 @@ use earmark_tests::architecture::modules::ModuleGraph;
 use earmark_tests::architecture::sources::{self, Source};
 use earmark_tests::architecture::workspace::{self, Workspace};
 use earmark_tests::architecture::{
-    Violation, edges, forbidden_words, licences, lints, migrations, module_layers, rules, structure,
+    Violation, edges, forbidden_words, licences, lints, living_beside, migrations, module_layers, rules, structure,
 };
 
 #[track_caller]
@@ -195,6 +195,17 @@ fn the_two_databases_have_the_same_migrations() {
         migrations::read(&folder).expect("the migrations can be read")
     };
     assert_none(migrations::check(&tree("sqlite"), &tree("postgres")));
+}
+
+#[test]
+fn the_version_before_lives_beside_every_migration_of_postgres() {
+    let folder = workspace::root().join("crates/adapters/migrations/postgres");
+    let tree = migrations::read(&folder).expect("the migrations can be read");
+    // Nobody was there before the first.
+    for name in tree.keys().skip(1) {
+        let sql = std::fs::read_to_string(folder.join(name).join("up.sql")).expect("it can be read");
+        assert_none(living_beside::check(name, &sql));
+    }
 }
 
 #[test]

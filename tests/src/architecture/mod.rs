@@ -11,6 +11,7 @@ pub mod edges;
 pub mod forbidden_words;
 pub mod licences;
 pub mod lints;
+pub mod living_beside;
 pub mod migrations;
 pub mod module_layers;
 pub mod modules;

@@ -126,7 +126,12 @@ fn is_triple(folder: &str) -> bool {
 
 /// The binary as a command, in a folder of its own and without settings from the environment.
 pub(super) fn bare(folder: &TempDir) -> Command {
-    let mut command = Command::new(binary());
+    of_program(binary(), folder)
+}
+
+/// The same with another binary.
+pub(super) fn of_program(program: &Path, folder: &TempDir) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder.path());
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("EARMARK")) {
         command.env_remove(name);

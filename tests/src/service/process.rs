@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -10,7 +11,7 @@ use std::thread;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::binary::bare;
+use super::binary::{bare, of_program};
 use super::client::Client;
 use super::wait::{in_time, until};
 
@@ -71,7 +72,21 @@ impl Service {
     /// # Panics
     /// When it ends instead, or is not ready in time.
     pub async fn start_with(store: &str, settings: &[(&str, &str)]) -> Self {
-        let service = Self::start_listening(store, settings).await;
+        Self::start_listening(store, settings).await.until_ready().await
+    }
+
+    /// Starts the service of another binary, as of another version.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_program(program: &Path, store: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let command = of_program(program, &folder);
+        Self::listening(command, folder, store, &[]).await.until_ready().await
+    }
+
+    async fn until_ready(self) -> Self {
+        let service = self;
         let client = service.client();
         until("the service is ready", async || {
             let reply = client
@@ -90,7 +105,11 @@ impl Service {
     /// When it ends instead, or does not listen in time.
     pub async fn start_listening(store: &str, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut command = bare(&folder);
+        let command = bare(&folder);
+        Self::listening(command, folder, store, settings).await
+    }
+
+    async fn listening(mut command: Command, folder: TempDir, store: &str, settings: &[(&str, &str)]) -> Self {
         command
             .env("EARMARK__STORE__URL", store)
             .env("EARMARK__HTTP__LISTEN", "127.0.0.1:0");

@@ -12,7 +12,7 @@ use earmark_tests::architecture::forbidden_words::ForbiddenWords;
 use earmark_tests::architecture::migrations::Tree;
 use earmark_tests::architecture::sources::{self, Source};
 use earmark_tests::architecture::workspace::{self, Package, Workspace};
-use earmark_tests::architecture::{Violation, edges, forbidden_words, licences, lints, migrations, rules, structure};
+use earmark_tests::architecture::{Violation, edges, forbidden_words, licences, lints, living_beside, migrations, rules, structure};
 
 #[track_caller]
 fn assert_found<const N: usize>(violations: impl IntoIterator<Item = Violation>, forged: [&str; N]) {
@@ -367,6 +367,55 @@ fn an_empty_migration_and_a_repeated_number_are_caught() {
             "sqlite/0001_b: has no up.sql",
         ],
     );
+}
+
+#[test]
+fn a_migration_that_the_version_before_cannot_live_beside_is_caught() {
+    let taken = "takes away what the version before uses";
+    for (sql, fault) in [
+        ("DROP TABLE lines; -- and more", format!("{taken}: DROP TABLE LINES")),
+        (
+            "CREATE OR REPLACE FUNCTION f() RETURNS int AS $$ DROP VIEW v; $$; DROP FUNCTION\n place_lines",
+            format!("{taken}: DROP FUNCTION PLACE_LINES"),
+        ),
+        (
+            "ALTER TABLE lines ADD COLUMN a int, DROP COLUMN b;",
+            format!("{taken}: DROP COLUMN B"),
+        ),
+        (
+            "ALTER TABLE lines RENAME COLUMN a TO b",
+            "gives another name to what the version before uses: ALTER TABLE LINES RENAME COLUMN A TO B".to_owned(),
+        ),
+        (
+            "ALTER TABLE lines ALTER COLUMN a SET NOT NULL",
+            "wants another value than the version before stores: ALTER TABLE LINES ALTER COLUMN A SET NOT NULL".to_owned(),
+        ),
+        (
+            "ALTER TABLE lines ADD COLUMN a text CHECK (f(a, 1)) NOT NULL",
+            "wants a value that the version before does not store: ALTER TABLE LINES ADD COLUMN A TEXT CHECK (F(A, 1)) NOT NULL"
+                .to_owned(),
+        ),
+        (
+            "ALTER TABLE lines DROP CONSTRAINT c, ADD CONSTRAINT d CHECK (a > 0)",
+            "takes a constraint away, and puts none in its place: ALTER TABLE LINES DROP CONSTRAINT C".to_owned(),
+        ),
+        (
+            "CREATE UNIQUE INDEX i ON lines (a)",
+            "may refuse what the version before stores: CREATE UNIQUE INDEX I ON LINES (A)".to_owned(),
+        ),
+    ] {
+        assert_found(living_beside::check("0002", sql), [&*format!("0002: {fault}")]);
+    }
+}
+
+#[test]
+fn a_migration_that_only_adds_is_let_through() {
+    let sql = "-- DROP TABLE lines;\n\
+        CREATE TABLE new (a int NOT NULL); CREATE UNIQUE INDEX i ON new (a); CREATE INDEX j ON lines (a);\
+        ALTER TABLE lines ADD COLUMN a text NOT NULL DEFAULT '', ADD COLUMN b int CHECK (b > 0);\
+        ALTER TABLE lines DROP CONSTRAINT c, ADD CONSTRAINT c CHECK (a IN ('x', 'y'));\
+        CREATE FUNCTION g() RETURNS int LANGUAGE sql AS $$ DELETE FROM lines; SELECT 1 $$; DROP INDEX k";
+    assert_found(living_beside::check("0002", sql), []);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Migrations: which are missing, and running them.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
@@ -18,6 +20,14 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// An advisory lock that is held while migrations are looked up and run. It is released with the connection.
 const LOCK: &str = "SELECT pg_advisory_lock(x'4541524d4d494752'::bigint)";
+
+/// How long a migration waits for a table at a time. Whoever waits to change a table holds up all who come after it, those
+/// who only read, too: behind an export or a dump the instances beside it would stand still.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+
+/// How often it tries, and how long the others have in between: for the better part of two minutes in all.
+const ATTEMPTS: usize = 30;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection as Diesel's migrations need it: one that blocks its thread.
 type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
@@ -44,11 +54,34 @@ pub(super) async fn pending(session: &Session) -> Result<Vec<String>, OpenError>
 pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
     blocking(session, |connection| {
         connection.batch_execute(LOCK).map_err(failed)?;
-        let missing = missing(&connection.applied_migrations().map_err(failed)?)?;
-        connection.run_migrations(&missing).map_err(failed)?;
-        names(&missing)
+        // Not before: for the end of another program's migrations it waits as long as they take.
+        connection.batch_execute(LOCK_TIMEOUT).map_err(failed)?;
+        let all = names(&missing_from(connection)?)?;
+        for _ in 1..ATTEMPTS {
+            match connection.run_migrations(&missing_from(connection)?) {
+                // Each is a transaction of its own, and those that are done are done.
+                Err(why) if is_locked_out(&why.to_string()) => {
+                    tracing::warn!(%why, "a migration waits for another program that uses a table");
+                    thread::sleep(PAUSE);
+                }
+                Err(why) => return Err(failed(why)),
+                Ok(_) => return Ok(all),
+            }
+        }
+        connection.run_migrations(&missing_from(connection)?).map_err(failed)?;
+        Ok(all)
     })
     .await
+}
+
+fn missing_from(connection: &mut Blocking) -> Result<Migrations, OpenError> {
+    missing(&connection.applied_migrations().map_err(failed)?)
+}
+
+/// Whether others had a table for too long, or wanted what the migration had. Diesel tells of that by its text alone; where the
+/// server speaks another language it is a failure at once.
+fn is_locked_out(why: &str) -> bool {
+    why.contains("lock timeout") || why.contains("deadlock detected")
 }
 
 /// Diesel's migrations block their thread, so they run on one that may be blocked.

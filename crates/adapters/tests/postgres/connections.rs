@@ -1,5 +1,7 @@
 //! Opening, migrating, and connections that die.
 
+use std::time::Duration;
+
 use earmark_adapters::postgres::{OpenError, PostgresStore};
 use earmark_application::{Health, StoreError, Views};
 
@@ -53,6 +55,39 @@ async fn a_missing_schema_is_reported_with_the_command_to_run_and_nothing_is_cha
         PostgresStore::open(&database.url(), 1, false, clock())
             .await
             .expect("it is up to date");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_makes_way_for_those_who_use_a_table_and_tries_again() {
+    /// Longer than it waits at a time.
+    const HELD: Duration = Duration::from_millis(3_500);
+
+    with_database(async |database| {
+        let outsider = database.outsider().await;
+        outsider
+            .batch_execute("BEGIN; CREATE TABLE lines (a int)")
+            .await
+            .expect("it is nobody else's yet");
+        let url = database.url();
+        let migrating = tokio::spawn(async move {
+            let store = PostgresStore::connect(&url, 1, clock()).expect("a right URL");
+            store.migrate().await
+        });
+        tokio::time::sleep(HELD).await;
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
+             AND clock_timestamp() - query_start > interval '2.5 seconds' AND datname = current_database()";
+        let waiting: i64 = database
+            .outsider()
+            .await
+            .query_one(waiting, &[])
+            .await
+            .expect("it answers")
+            .get(0);
+        assert_eq!(waiting, 0, "nobody waits for a table for long");
+        outsider.batch_execute("ROLLBACK").await.expect("it is over");
+        assert_eq!(migrating.await.expect("no panic").expect("it migrates").len(), 1);
     })
     .await;
 }
