@@ -5,7 +5,8 @@ use std::process::Command;
 use clap::{Args, ValueEnum};
 use xtask::{Failure, Interruptions, Server, cargo, need, say};
 
-use crate::test::{BROKERS, FEATURES, POSTGRES, WRONG_CLOCK};
+use crate::test::{BROKERS, FEATURES, OF_LITESTREAM, POSTGRES, WRONG_CLOCK};
+use crate::wheels::LITESTREAM;
 
 /// The variables that tell the test how long it runs, by which seed, and which faults it leaves out.
 const MINUTES: &str = "EARMARK_ENDURE_MINUTES";
@@ -38,6 +39,9 @@ pub(crate) struct Options {
     /// case.
     #[arg(long, value_name = "MESSAGES", conflicts_with = "told")]
     heard: Option<u32>,
+    /// Instead, what Litestream brings back when it and the service are killed after `--minutes` of load.
+    #[arg(long, conflicts_with_all = ["told", "heard"])]
+    litestream: bool,
 }
 
 /// The variable that tells how many messages the cases send about what is heard.
@@ -85,6 +89,9 @@ impl Options {
 
 /// Runs it.
 pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<(), Failure> {
+    if options.litestream {
+        return beside_litestream(options.minutes, interruptions);
+    }
     // The test of faults has a server of its own, which it crashes: for it this one only shows that the programs are here,
     // or installs them.
     let server = Server::start(interruptions)?;
@@ -96,6 +103,15 @@ pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
     }
     say("\nThe service has endured it all.");
     Ok(())
+}
+
+/// Runs the case of Litestream for so many minutes.
+fn beside_litestream(minutes: u32, interruptions: &Interruptions) -> Result<(), Failure> {
+    let mut test = cargo();
+    test.args(["test", "--workspace", "--features", FEATURES, "--test", "copies"]);
+    test.args(["litestream", "--", "--nocapture"]);
+    test.env(MINUTES, minutes.to_string());
+    interruptions.step(test.env(OF_LITESTREAM, LITESTREAM.path(interruptions)?))
 }
 
 /// Runs the cases of a test that uses message brokers, for as long as a variable says.
@@ -134,6 +150,7 @@ mod tests {
             without: vec!["leavers".to_owned(), "line-ends".to_owned()],
             told: None,
             heard: None,
+            litestream: false,
         };
         let test = options.test();
         assert!(test.get_args().any(|argument| argument == "on_sqlite"));

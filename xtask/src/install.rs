@@ -15,6 +15,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("pgbench", "postgresql"),
     ("psql", "postgresql"),
     ("pgbouncer", "pgbouncer"),
+    ("pgbackrest", "pgbackrest"),
     ("wrk", "wrk"),
     ("chromium", "chromium"),
     ("node", "nodejs"),

@@ -7,14 +7,15 @@ mod asyncapi;
 mod bench;
 mod endure;
 mod events;
+mod fixture;
 mod lint;
 mod metrics;
-mod nats;
 mod openapi;
 mod openid;
 mod package;
 mod requests;
 mod test;
+mod wheels;
 mod workshop;
 
 use std::ffi::OsString;
@@ -91,6 +92,11 @@ enum Command {
     ///
     /// Fails if a change would break what others were told of events: that needs another version of the format.
     Events,
+    /// Keep the books of this version in `tests/fixtures/books`, on both databases: every version to come opens them in its
+    /// tests.
+    ///
+    /// Part of a release. Refuses once the version is in the changelog as released.
+    Fixture,
     /// Renew the page of metrics, `docs/guide/metrics.md`.
     Metrics,
 }
@@ -121,6 +127,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Deb => package::deb::run(&interruptions),
         Command::Packages => package::check::run(&interruptions),
         Command::Events => events::run(&interruptions),
+        Command::Fixture => fixture::run(&interruptions),
         Command::Metrics => metrics::run(&interruptions),
     }
 }

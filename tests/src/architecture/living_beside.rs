@@ -15,7 +15,9 @@ fn statements(sql: &str) -> Vec<String> {
     // Every other part stands between two of these marks.
     let without_bodies: String = code.split("$$").step_by(2).collect::<Vec<_>>().join(" ");
     let words = |statement: &str| statement.split_whitespace().collect::<Vec<_>>().join(" ");
-    let statements = without_bodies.split(';').map(|statement| words(statement).to_uppercase());
+    let statements = without_bodies
+        .split(';')
+        .map(|statement| words(statement).to_uppercase());
     statements.filter(|statement| !statement.is_empty()).collect()
 }
 

@@ -12,7 +12,9 @@ use earmark_tests::architecture::forbidden_words::ForbiddenWords;
 use earmark_tests::architecture::migrations::Tree;
 use earmark_tests::architecture::sources::{self, Source};
 use earmark_tests::architecture::workspace::{self, Package, Workspace};
-use earmark_tests::architecture::{Violation, edges, forbidden_words, licences, lints, living_beside, migrations, rules, structure};
+use earmark_tests::architecture::{
+    Violation, edges, forbidden_words, licences, lints, living_beside, migrations, rules, structure,
+};
 
 #[track_caller]
 fn assert_found<const N: usize>(violations: impl IntoIterator<Item = Violation>, forged: [&str; N]) {

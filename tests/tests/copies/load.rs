@@ -69,7 +69,13 @@ impl Callers {
                 pause,
             };
             let in_bulk = number >= SINGLE;
-            tasks.spawn(async move { if in_bulk { caller.streams().await } else { caller.calls().await } });
+            tasks.spawn(async move {
+                if in_bulk {
+                    caller.streams().await
+                } else {
+                    caller.calls().await
+                }
+            });
         }
         Self {
             tasks,
@@ -146,7 +152,9 @@ impl Caller {
             let body: String = orders.iter().enumerate().map(line).collect();
             let headers = [("content-type", "application/x-ndjson")];
             let sent = SystemTime::now();
-            let reply = self.client.try_send(Method::POST, "/v1/bulk", &headers, body.into_bytes());
+            let reply = self
+                .client
+                .try_send(Method::POST, "/v1/bulk", &headers, body.into_bytes());
             let answers = reply.await.map(|reply| reply.text().to_owned()).unwrap_or_default();
             // Answers come in the order of the lines.
             let is_done = |answer: &&str| answer.starts_with("{\"status\":201,");
@@ -196,7 +204,9 @@ impl Copy {
         }
         let last = events.last().expect("there is something in it");
         let _ = client.allocate("after the restore", "SKU0", 1).await.answers(201);
-        let next = client.events_after(last["sequence"].as_u64().expect("a sequence"), "").await;
+        let next = client
+            .events_after(last["sequence"].as_u64().expect("a sequence"), "")
+            .await;
         let [next] = &next[..] else {
             unreachable!("one event after those of the copy: {next:?}")
         };
@@ -211,14 +221,21 @@ impl Copy {
     pub(crate) fn is_of(&self, diary: &Diary, has: SystemTime, lacks: SystemTime) {
         for acknowledged in &diary.acknowledged {
             let is_there = self.orders.contains(&acknowledged.order);
-            assert!(is_there || acknowledged.answered >= has, "{acknowledged:?} is lost; it has all before {has:?}");
-            assert!(!is_there || acknowledged.sent <= lacks, "{acknowledged:?} is there; it was of {lacks:?}");
+            assert!(
+                is_there || acknowledged.answered >= has,
+                "{acknowledged:?} is lost; it has all before {has:?}"
+            );
+            assert!(
+                !is_there || acknowledged.sent <= lacks,
+                "{acknowledged:?} is there; it was of {lacks:?}"
+            );
         }
     }
 
     /// The acknowledged orders that it lacks.
     pub(crate) fn lost<'a>(&self, diary: &'a Diary) -> Vec<&'a Acknowledged> {
         let lost = diary.acknowledged.iter();
-        lost.filter(|acknowledged| !self.orders.contains(&acknowledged.order)).collect()
+        lost.filter(|acknowledged| !self.orders.contains(&acknowledged.order))
+            .collect()
     }
 }

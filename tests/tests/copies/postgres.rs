@@ -62,7 +62,10 @@ impl Shop {
         let status = status.expect("they are awaited");
         let printed = std::fs::read_to_string(printed.path()).unwrap_or_default();
         let log = std::fs::read_to_string(self.server.data().with_extension("log")).unwrap_or_default();
-        assert!(status, "{commands}\n--- failed\n{printed}\n--- log of the server\n{log}");
+        assert!(
+            status,
+            "{commands}\n--- failed\n{printed}\n--- log of the server\n{log}"
+        );
     }
 }
 

@@ -42,7 +42,10 @@ async fn a_backup_under_load_has_what_was_acknowledged_before_and_nothing_that_w
         drop(earmark(&url(&restored), &["restore", &path(&backup)]).await.succeeded());
         let copy = Copy::of(&url(&restored), &all).await;
         copy.is_of(&diary, began, ended);
-        assert!(before < copy.events.len() && copy.events.len() < all.len(), "it is of its time");
+        assert!(
+            before < copy.events.len() && copy.events.len() < all.len(),
+            "it is of its time"
+        );
         before = copy.events.len();
     }
 }

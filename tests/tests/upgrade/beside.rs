@@ -87,7 +87,9 @@ async fn order(name: String, client: Client, stop: Arc<AtomicBool>, acknowledged
         let order = format!("{name}-{at}");
         let reply = if at % 3 == 0 {
             let lines = json!([{"sku": "LAMP", "quantity": 1}, {"sku": "CHAIR", "quantity": 2}]);
-            client.post("/v1/orders", &json!({"order_id": order, "lines": lines})).await
+            client
+                .post("/v1/orders", &json!({"order_id": order, "lines": lines}))
+                .await
         } else {
             client.allocate(&order, "LAMP", 1).await
         };
@@ -134,7 +136,9 @@ async fn this_version_works_on_beside_the_schema_of_the_next_and_is_refused_at_a
     until("the schema is that of the next version", async || {
         let sql = format!("BEGIN; SET LOCAL lock_timeout = '2s'; {NEXT}; COMMIT");
         let mut shell = server.shell();
-        shell.arg(format!("psql -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 <<'SQL'\n{sql}\nSQL"));
+        shell.arg(format!(
+            "psql -X -q -v ON_ERROR_STOP=1 -h 127.0.0.1 <<'SQL'\n{sql}\nSQL"
+        ));
         shell.status().expect("a shell runs").success().then_some(())
     })
     .await;
@@ -142,22 +146,38 @@ async fn this_version_works_on_beside_the_schema_of_the_next_and_is_refused_at_a
     // Each kind of command, on sessions that are new and old.
     client.buy("B3", "LAMP", 5).await;
     let _ = client.count("B3", 3).await.answers(200);
-    let _ = client.put("/v1/products/LAMP", &json!({"name": "lamp"})).await.answers(200);
+    let _ = client
+        .put("/v1/products/LAMP", &json!({"name": "lamp"}))
+        .await
+        .answers(200);
     assert_eq!(client.allocate_or_wait("waits", "STOOL", 1).await.status, 202);
     client.buy("B4", "STOOL", 1).await;
     let whole = client.post("/v1/orders/waits/dispatch", &json!({})).await;
     let _ = whole.answers(200);
     let orders = callers.end().await;
 
-    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate", "--check"], &["verify"]] {
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["migrate", "--check"],
+        &["verify"],
+    ] {
         let told = earmark(&server.url(), command).await.ended_with(1).err;
-        assert!(told.contains("the database schema is newer than this program (unknown: 9999)"), "{told}");
-        assert!(told.contains("run the earmark that brought it there, or a later one"), "{told}");
+        assert!(
+            told.contains("the database schema is newer than this program (unknown: 9999)"),
+            "{told}"
+        );
+        assert!(
+            told.contains("run the earmark that brought it there, or a later one"),
+            "{told}"
+        );
     }
     all_there(&client, orders).await;
     drop(service);
     // As the next version will see it.
-    run(&server, "psql -X -q -h 127.0.0.1 -c \"DELETE FROM __diesel_schema_migrations WHERE version = '9999'\"");
+    run(
+        &server,
+        "psql -X -q -h 127.0.0.1 -c \"DELETE FROM __diesel_schema_migrations WHERE version = '9999'\"",
+    );
     drop(earmark(&server.url(), &["verify"]).await.succeeded());
 }
 

@@ -42,7 +42,8 @@ fn versions() -> Vec<String> {
 
 /// An order with a key.
 async fn order_with_key(client: &Client) -> Value {
-    let lines = json!([{"line_id": "a", "sku": "LAMP", "quantity": 10}, {"line_id": "b", "sku": "CHAIR", "quantity": 2}]);
+    let lines =
+        json!([{"line_id": "a", "sku": "LAMP", "quantity": 10}, {"line_id": "b", "sku": "CHAIR", "quantity": 2}]);
     let body = json!({"order_id": "o1", "lines": lines}).to_string();
     let headers = [("content-type", "application/json"), ("idempotency-key", KEY)];
     let reply = client.send(Method::POST, "/v1/orders", &headers, body).await;
@@ -57,7 +58,9 @@ async fn order_that_waits(client: &Client) -> u16 {
 
 /// Fills books with one of each.
 async fn fill(client: &Client) -> Value {
-    let named = client.put("/v1/products/LAMP", &json!({"name": "A lamp, rot-weiß"})).await;
+    let named = client
+        .put("/v1/products/LAMP", &json!({"name": "A lamp, rot-weiß"}))
+        .await;
     let _ = named.answers(200);
     client.buy("B1", "LAMP", 100).await;
     client.buy_inbound("B2", "LAMP", 50, "2099-06-01").await;
@@ -98,10 +101,18 @@ async fn go_on(url: &str, before: &Value) {
     assert!(verified.contains("all is sound"), "{verified}");
     let service = Service::start(url).await;
     let client = service.client();
-    assert_eq!(order_with_key(&client).await, before["kept"], "the answer with a key is the first");
+    assert_eq!(
+        order_with_key(&client).await,
+        before["kept"],
+        "the answer with a key is the first"
+    );
     let now = shown(&client, &before["kept"]).await;
     for (name, before) in before.as_object().expect("an object") {
-        assert!(says(&now[name], before), "{name}\nnow {:#}\nbefore {before:#}", now[name]);
+        assert!(
+            says(&now[name], before),
+            "{name}\nnow {:#}\nbefore {before:#}",
+            now[name]
+        );
     }
     // Known by what was first asked, without a key.
     assert_eq!(order_that_waits(&client).await, 200);
@@ -180,10 +191,13 @@ struct Definition {
 /// The definitions of a file, without comments and spaces.
 fn definitions(path: &Path) -> Vec<(String, String)> {
     let mut connection = SqliteConnection::establish(&path.to_string_lossy()).expect("it opens");
-    let question = "SELECT name, coalesce(sql, '') AS sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name";
+    let question =
+        "SELECT name, coalesce(sql, '') AS sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name";
     let rows: Vec<Definition> = diesel::sql_query(question).load(&mut connection).expect("it answers");
     let plain = |sql: &str| -> String {
-        let lines = sql.lines().map(|line| line.split_once("--").map_or(line, |(code, _)| code));
+        let lines = sql
+            .lines()
+            .map(|line| line.split_once("--").map_or(line, |(code, _)| code));
         lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
     };
     rows.iter().map(|row| (row.name.clone(), plain(&row.sql))).collect()
@@ -201,7 +215,11 @@ async fn the_sqlite_books_of_every_version_go_on() {
         let url = format!("sqlite:{}", path.display());
         go_on(&url, &remembered(&version)).await;
         let new = scratch.path().join("new.db");
-        drop(earmark(&format!("sqlite:{}", new.display()), &["migrate"]).await.succeeded());
+        drop(
+            earmark(&format!("sqlite:{}", new.display()), &["migrate"])
+                .await
+                .succeeded(),
+        );
         assert_eq!(definitions(&path), definitions(&new), "{version}: {EDITED}");
     }
 }
@@ -217,9 +235,17 @@ async fn sqlite_books_of_a_later_version_are_refused_in_a_sentence() {
         .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('9999')")
         .expect("a later version was here");
     drop(connection);
-    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate"], &["migrate", "--check"], &["verify"]] {
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["migrate"],
+        &["migrate", "--check"],
+        &["verify"],
+    ] {
         let told = earmark(&url, command).await.ended_with(1).err;
-        assert!(told.contains("the database schema is newer than this program (unknown: 9999)"), "{told}");
+        assert!(
+            told.contains("the database schema is newer than this program (unknown: 9999)"),
+            "{told}"
+        );
     }
 }
 
@@ -249,7 +275,10 @@ pub(crate) mod on_postgres {
         let shown_then = shown(&client, &answer).await;
         service.terminate();
         assert!(service.ended().await.success());
-        run(&server, "psql -X -c \"UPDATE idempotency_keys SET expires_at = '2100-01-01'\"");
+        run(
+            &server,
+            "psql -X -c \"UPDATE idempotency_keys SET expires_at = '2100-01-01'\"",
+        );
         let dump = run(&server, "pg_dump --no-owner --no-privileges --inserts postgres");
         // Some versions write what no other reads, or nobody twice.
         let own = |line: &&str| !line.starts_with('\\') && !line.starts_with("SET transaction_timeout");
@@ -267,7 +296,10 @@ pub(crate) mod on_postgres {
         run(&server, "createdb new");
         drop(earmark(&format!("{url}/new"), &["migrate"]).await.succeeded());
         let schema = |database: &str| {
-            let dumped = run(&server, &format!("pg_dump --schema-only --no-owner {database} | grep -v '^.restrict\\|^.unrestrict\\|^--'"));
+            let dumped = run(
+                &server,
+                &format!("pg_dump --schema-only --no-owner {database} | grep -v '^.restrict\\|^.unrestrict\\|^--'"),
+            );
             String::from_utf8(dumped).expect("text")
         };
         for (number, version) in versions().into_iter().enumerate() {
@@ -276,7 +308,10 @@ pub(crate) mod on_postgres {
             fs::write(&script, unpack(&version, "books.sql")).expect("it is written");
             run(
                 &server,
-                &format!("createdb {name}; psql -X -q -v ON_ERROR_STOP=1 -d {name} -f {} >&2", script.display()),
+                &format!(
+                    "createdb {name}; psql -X -q -v ON_ERROR_STOP=1 -d {name} -f {} >&2",
+                    script.display()
+                ),
             );
             let before = serde_json::from_slice(&unpack(&version, "shown-postgres.json")).expect("JSON");
             go_on(&format!("{url}/{name}"), &before).await;

@@ -12,10 +12,11 @@ use super::programs::Program;
 
 /// The programs that wait for services, servers and timeouts more than they work: while one of them runs the processors
 /// have time for another program.
-const WAITING: [&str; 14] = [
+const WAITING: [&str; 15] = [
     "asyncapi",
     "binary",
     "brokers",
+    "copies",
     "crash",
     "encrypted",
     "heard",

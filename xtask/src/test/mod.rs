@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use xtask::{Failure, Interruptions, Server, cargo, need, say};
 
-use crate::nats::current_nats_server;
+use crate::wheels::{LITESTREAM, NATS_SERVER};
 use crate::workshop::tested_binary;
 use lanes::Run;
 use programs::Program;
@@ -32,6 +32,8 @@ const TRIALS: [&[&str]; 5] = [
     // One caller instead of each role: that takes some ten minutes.
     &["requests", "--caller", "every-role", "--examples", "2"],
 ];
+/// The environment variable that tells the tests where Litestream is.
+pub(crate) const OF_LITESTREAM: &str = "EARMARK_TEST_LITESTREAM";
 
 /// The browser that the tests of the dashboard use.
 const BROWSER: &str = "chromium";
@@ -41,6 +43,9 @@ pub(crate) const WRONG_CLOCK: &str = "faketime";
 
 /// The pooler that the tests put before a PostgreSQL server.
 const POOLER: &str = "pgbouncer";
+
+/// A program of backups whose commands the tests take from the manual.
+const PGBACKREST: &str = "pgbackrest";
 
 /// The message brokers that the tests start.
 pub(crate) const BROKERS: [&str; 2] = ["nats-server", "redis-server"];
@@ -74,14 +79,18 @@ fn run_all(server: &Server, interruptions: &Interruptions) -> Result<(), Failure
     let of_brokers = of_brokers.ok_or("there is no program of the tests of brokers")?.clone();
     let mut runs: Vec<_> = programs.into_iter().map(run_of).collect();
     // Once more, with a current server: Debian's is used before.
-    let current = current_nats_server(interruptions)?;
+    let current = NATS_SERVER.path(interruptions)?;
     let current = current.to_str().ok_or("the path of the NATS server is not UTF-8")?;
     runs.push(Run::of_cases(of_brokers, &OF_NATS, "with a current NATS server").with(NATS, current));
     let binary = tested_binary(interruptions)?;
     let binary = binary.to_str().ok_or("the path of the binary is not UTF-8")?;
-    let runs = runs
-        .into_iter()
-        .map(|run| run.with(POSTGRES, server.url()).with(BINARY, binary));
+    let litestream = LITESTREAM.path(interruptions)?;
+    let litestream = litestream.to_str().ok_or("the path of Litestream is not UTF-8")?;
+    let runs = runs.into_iter().map(|run| {
+        run.with(POSTGRES, server.url())
+            .with(BINARY, binary)
+            .with(OF_LITESTREAM, litestream)
+    });
     let mut runs: Vec<_> = runs.collect();
     for trial in TRIALS {
         runs.push(Run::whole(Program::command_of_this(trial)?));
@@ -99,7 +108,9 @@ fn run_chosen(arguments: &[OsString], server: &Server, interruptions: &Interrupt
     tests.args(["test", "--workspace", "--features", FEATURES]);
     // One run shows all failures.
     tests.arg("--no-fail-fast").args(arguments);
-    tests.env(POSTGRES, server.url());
+    tests
+        .env(POSTGRES, server.url())
+        .env(OF_LITESTREAM, LITESTREAM.path(interruptions)?);
     interruptions.step(&mut tests)
 }
 
@@ -107,7 +118,7 @@ fn run_chosen(arguments: &[OsString], server: &Server, interruptions: &Interrupt
 pub(crate) fn run(arguments: &[OsString], interruptions: &Interruptions) -> Result<(), Failure> {
     let started = Instant::now();
     need(
-        &[&[BROWSER, WRONG_CLOCK, POOLER], &BROKERS[..], &CHECKERS].concat(),
+        &[&[BROWSER, WRONG_CLOCK, POOLER, PGBACKREST], &BROKERS[..], &CHECKERS].concat(),
         interruptions,
     )?;
     let server = Server::start(interruptions)?;

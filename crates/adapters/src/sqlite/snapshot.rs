@@ -194,6 +194,10 @@ mod tests {
             }
             done.store(true, Ordering::Relaxed);
         });
-        assert_ne!(before, salts(&path), "the log has restarted: else the case proves little");
+        assert_ne!(
+            before,
+            salts(&path),
+            "the log has restarted: else the case proves little"
+        );
     }
 }

@@ -54,7 +54,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Option<Section>, Failure> {
     if !bench.measures(Engine::Sqlite) {
         return Ok(None);
     }
-    bench.with_store(Engine::Sqlite, |store| measure(bench, store)).map(Some)
+    bench
+        .with_store(Engine::Sqlite, |store| measure(bench, store))
+        .map(Some)
 }
 
 fn measure(bench: &Bench, store: &Store) -> Result<Section, Failure> {
@@ -86,7 +88,10 @@ fn measure(bench: &Bench, store: &Store) -> Result<Section, Failure> {
     }
     running.stop()?;
     let problem = bench.service.audit(store, lines, in_flight(bench)?)?;
-    say(&format!("{} backups, the slowest took {:.1?}", backups.made, backups.slowest));
+    say(&format!(
+        "{} backups, the slowest took {:.1?}",
+        backups.made, backups.slowest
+    ));
     comparison.extra = vec![LoadResult::summary(&loads)];
     let mut table = Table::new("Backups", 0, ["Made", "Slowest", "Size", "Longest log"]);
     table.row([
