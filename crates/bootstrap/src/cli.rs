@@ -220,8 +220,8 @@ is wrong.")]
     Verify,
     /// Copy the SQLite database to a file, also while the service runs
     ///
-    /// The copy is of one instant, and checked as `earmark verify` does it before it gets its name. PostgreSQL has
-    /// pg_dump for this.
+    /// The copy is of one instant, and checked as `earmark verify` does it before it gets its name. The command gives way
+    /// to the service. PostgreSQL has programs of its own for this: pg_basebackup, pg_dump, pgBackRest.
     #[command(after_help = "\
 Examples:
   earmark backup /var/backups/earmark.db
@@ -238,7 +238,7 @@ Exit codes: 0 copied; 1 it could not be copied, or the copy has a fault; 2 a set
     /// Put a copy of `earmark backup` in the place of the SQLite database
     ///
     /// The service must be stopped. The copy is checked first; the database that was there is kept under another name.
-    /// PostgreSQL has pg_restore for this.
+    /// PostgreSQL has programs of its own for this.
     #[command(after_help = "\
 Examples:
   earmark restore /var/backups/earmark.db

@@ -12,7 +12,7 @@ use earmark_tests::service::{Service, earmark, in_time, until};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::load::{Callers, Copy, stock};
+use crate::load::{Callers, Restored, stock};
 
 /// Names the program; else it is looked for on the search path.
 const PROGRAM: &str = "EARMARK_TEST_LITESTREAM";
@@ -96,7 +96,7 @@ async fn litestream_brings_back_a_prefix_after_both_were_killed() {
     let told = earmark(&restored, &["verify"]).await.ended_with(1).err;
     assert!(told.contains("is incomplete: the log that it was used with"), "{told}");
     drop(earmark(&restored, &["migrate", "--without-log"]).await.succeeded());
-    let copy = Copy::of(&restored, &all).await;
+    let copy = Restored::of(&restored, &all).await;
     copy.is_of(&diary, killed - MOST_LOST, killed);
     let lost = copy.lost(&diary);
     let oldest = lost.iter().map(|lost| lost.answered).min();

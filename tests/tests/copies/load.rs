@@ -183,13 +183,13 @@ pub(crate) fn epoch(event: &Value) -> u64 {
 
 /// What a copy of the books has.
 #[derive(Debug)]
-pub(crate) struct Copy {
+pub(crate) struct Restored {
     /// Its events.
     pub(crate) events: Vec<Value>,
     orders: BTreeSet<String>,
 }
 
-impl Copy {
+impl Restored {
     /// Checks that restored books are sound and a prefix of what all books told, reads them by a service, and stores
     /// something more in them, in another epoch.
     pub(crate) async fn of(url: &str, all: &[Value]) -> Self {

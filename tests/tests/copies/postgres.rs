@@ -10,7 +10,7 @@ use earmark_tests::service::{Service, in_time};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::load::{Callers, Copy, stock};
+use crate::load::{Callers, Restored, stock};
 
 const MANUAL: &str = include_str!("../../../docs/guide/backup.md");
 
@@ -99,7 +99,7 @@ async fn comes_back_to_an_instant(section: &str) {
 
     let told = jiff::Timestamp::try_from(instant).expect("an instant of this age");
     shop.run(back, &told.strftime("%F %T%.6f+00").to_string()).await;
-    let copy = Copy::of(&shop.server.url(), &all).await;
+    let copy = Restored::of(&shop.server.url(), &all).await;
     copy.is_of(&diary, instant, instant);
     assert!(copy.events.len() < all.len(), "it is of its time");
 }
@@ -138,7 +138,7 @@ async fn a_dump_is_of_one_instant_of_the_load() {
     let diary = callers.end().await;
     let all = client.events().await;
     drop(service);
-    let copy = Copy::of(&of("shop_restored"), &all).await;
+    let copy = Restored::of(&of("shop_restored"), &all).await;
     copy.is_of(&diary, began, ended);
     assert!(copy.events.len() < all.len(), "it is of its time");
 }

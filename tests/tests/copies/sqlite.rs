@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use earmark_tests::service::{Service, earmark};
 
-use crate::load::{Callers, Copy, stock};
+use crate::load::{Callers, Restored, stock};
 
 /// Backups, one after the other.
 const BACKUPS: usize = 3;
@@ -40,7 +40,7 @@ async fn a_backup_under_load_has_what_was_acknowledged_before_and_nothing_that_w
     for (number, (backup, began, ended)) in made.into_iter().enumerate() {
         let restored = format!("restored-{number}.db");
         drop(earmark(&url(&restored), &["restore", &path(&backup)]).await.succeeded());
-        let copy = Copy::of(&url(&restored), &all).await;
+        let copy = Restored::of(&url(&restored), &all).await;
         copy.is_of(&diary, began, ended);
         assert!(
             before < copy.events.len() && copy.events.len() < all.len(),
