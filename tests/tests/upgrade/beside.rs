@@ -150,6 +150,7 @@ async fn this_version_works_on_beside_the_schema_of_the_next_and_is_refused_at_a
         .put("/v1/products/LAMP", &json!({"name": "lamp"}))
         .await
         .answers(200);
+    let _ = client.put("/v1/products/STOOL", &json!({"name": "stool"})).await.answers(200);
     assert_eq!(client.allocate_or_wait("waits", "STOOL", 1).await.status, 202);
     client.buy("B4", "STOOL", 1).await;
     let whole = client.post("/v1/orders/waits/dispatch", &json!({})).await;

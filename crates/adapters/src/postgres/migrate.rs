@@ -58,7 +58,8 @@ pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
         connection.batch_execute(LOCK_TIMEOUT).map_err(failed)?;
         let all = names(&missing_from(connection)?)?;
         for _ in 1..ATTEMPTS {
-            match connection.run_migrations(&missing_from(connection)?) {
+            let missing = missing_from(connection)?;
+            match connection.run_migrations(&missing) {
                 // Each is a transaction of its own, and those that are done are done.
                 Err(why) if is_locked_out(&why.to_string()) => {
                     tracing::warn!(%why, "a migration waits for another program that uses a table");
@@ -68,7 +69,8 @@ pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
                 Ok(_) => return Ok(all),
             }
         }
-        connection.run_migrations(&missing_from(connection)?).map_err(failed)?;
+        let missing = missing_from(connection)?;
+        connection.run_migrations(&missing).map_err(failed)?;
         Ok(all)
     })
     .await

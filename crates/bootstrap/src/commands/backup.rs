@@ -16,7 +16,7 @@ const NICENESS: i32 = 10;
 /// Lowers the priority of this thread, and of all that it starts from now on.
 pub(crate) fn give_way() {
     // No system refuses this to anybody; and a backup with the usual priority is one, too.
-    drop(rustix::process::nice(NICENESS));
+    let _ = rustix::process::nice(NICENESS);
 }
 
 /// Copies the database to a file. The copy gets its name only when it has been checked.
