@@ -296,7 +296,10 @@ pub(crate) mod on_postgres {
         run(&server, "createdb made");
         drop(earmark(&format!("{url}/made"), &["migrate"]).await.succeeded());
         // As the others have come: a rule is told in other words once it was read back.
-        run(&server, "createdb new; pg_dump --schema-only --no-owner made | psql -X -q -v ON_ERROR_STOP=1 -d new >&2");
+        run(
+            &server,
+            "createdb new; pg_dump --schema-only --no-owner made | psql -X -q -v ON_ERROR_STOP=1 -d new >/dev/null",
+        );
         let schema = |database: &str| {
             let dumped = run(
                 &server,
@@ -311,7 +314,7 @@ pub(crate) mod on_postgres {
             run(
                 &server,
                 &format!(
-                    "createdb {name}; psql -X -q -v ON_ERROR_STOP=1 -d {name} -f {} >&2",
+                    "createdb {name}; psql -X -q -v ON_ERROR_STOP=1 -d {name} -f {} >/dev/null",
                     script.display()
                 ),
             );
