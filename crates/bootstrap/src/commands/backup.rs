@@ -92,19 +92,18 @@ pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<ExitCode
 async fn with_rests<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut rest = pin!(sleep(Duration::ZERO));
-    let mut began = Instant::now();
+    let (mut began, mut rests) = (Instant::now(), false);
     poll_fn(|context| {
         let worked = began.elapsed();
-        if !rest.is_elapsed() {
-            if rest.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            began = Instant::now();
-        } else if worked >= WORK {
+        if !rests && worked >= WORK {
             rest.as_mut().reset(Instant::now() + worked * REST);
+            rests = true;
+        }
+        if rests {
             if rest.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
+            (began, rests) = (Instant::now(), false);
         }
         work.as_mut().poll(context)
     })
