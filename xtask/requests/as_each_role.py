@@ -33,6 +33,8 @@ def key(address, name, roles, shown):
 def send(address, name, shown):
     """Whether nothing is found."""
     run = [schemathesis, "run", document, "--url", address, "--checks", "all", "--max-examples", examples]
+    # The only required header is the key, and whether anything is done without it is seen by another check.
+    run += ["--exclude-checks", "missing_required_header"]
     run += ["--phases", "examples,coverage,fuzzing", "--continue-on-failure", "--request-timeout", "30", "--no-color"]
     run += [part for header in shown.items() for part in ("--header", ": ".join(header))]
     print(f"\nAs {name}:", flush=True)

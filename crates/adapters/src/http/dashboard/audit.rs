@@ -31,7 +31,7 @@ const DECISIONS: &str = "decisions";
 ///
 /// For people: who did what to the stock, who was refused what, and who has changed who may do what; the newest first.
 #[utoipa::path(
-    tag = "Operations",
+    tag = "Audit",
     operation_id = "audit_page",
     params(
         ("only" = Option<String>, Query, description = "`decisions`: without what was done to the stock"),

@@ -17,16 +17,20 @@ const NAMES: [&str; 6] = ["line_id", "location", "order_id", "orderid", "referen
 const LISTS_BY_NAME: [&str; 3] = ["/v1/batches", "/v1/orders", "/v1/products"];
 
 /// The parameters that are other texts, with what each looks like.
-const TEXTS: [(&str, &str); 4] = [
+const TEXTS: [(&str, &str); 5] = [
     // Quoted, it may have quotes within; without, it begins with none.
     ("Idempotency-Key", r#"^([!#-~][!-~]*|"([!#-\[\]-~]|\\["\\])+")$"#),
     ("If-Match", r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#),
     ("If-None-Match", r"^\*$"),
+    ("only", "^decisions$"),
     ("search", r"^[^\x00-\x1f\x7f-\x9f]*$"),
 ];
 
 /// The paths that are for everybody.
 const FOR_EVERYBODY: [&str; 2] = ["/health/live", "/health/ready"];
+
+/// The pages: who shows nothing sees where to sign in.
+const PAGES: [&str; 2] = ["/", "/audit"];
 
 /// Describes names wherever they are, the texts of parameters, and which calls want no key.
 pub(crate) fn describe_parameters(document: &mut OpenApi) {
@@ -43,8 +47,7 @@ pub(crate) fn describe_parameters(document: &mut OpenApi) {
             }
             if is_for_everybody {
                 operation.security = Some(Vec::new());
-            } else if path == "/" {
-                // Who shows nothing sees where to sign in.
+            } else if PAGES.contains(&path.as_str()) {
                 operation
                     .security
                     .get_or_insert_default()
@@ -72,18 +75,22 @@ fn describe(path: &str, parameter: &mut Parameter) {
     };
     let name = parameter.name.as_str();
     if NAMES.contains(&name) || name == "after" && LISTS_BY_NAME.contains(&path) {
-        let name = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(MAX_NAME_CHARS))
-            .pattern(Some(NAME));
-        *schema = name.build();
+        *schema = name_schema();
     } else if name == "type" {
         let types = EVENT_TYPES.join("|");
         schema.pattern = Some(format!("^({types})(,({types}))*$"));
     } else if let Some((_, pattern)) = TEXTS.iter().find(|(text, _)| *text == name) {
         schema.pattern = Some((*pattern).to_owned());
     }
+}
+
+fn name_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(MAX_NAME_CHARS))
+        .pattern(Some(NAME))
+        .build()
 }
 
 /// Of texts as long as a name.
@@ -100,7 +107,14 @@ fn describe_within(schema: &mut RefOr<Schema>) {
             if is_name(object) {
                 object.pattern = Some(NAME.to_owned());
             }
-            object.properties.values_mut().for_each(describe_within);
+            for (name, property) in &mut object.properties {
+                match property {
+                    RefOr::T(Schema::Array(prefixes)) if name.ends_with("_with_prefix") => {
+                        prefixes.items = ArrayItems::RefOrSchema(Box::new(name_schema().into()));
+                    }
+                    other => describe_within(other),
+                }
+            }
         }
         Schema::Array(array) => {
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
