@@ -105,9 +105,16 @@ fn encoded(bytes: &[u8]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// What time it is at the provider.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a provider goes by a clock of its own")]
+pub fn clock() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
 /// The seconds since 1970.
 fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    clock().as_second()
 }
 
 impl IdentityProvider {

@@ -6,6 +6,7 @@ use earmark_application::{
     AccessEntry, Caller, DeadMessage, EntryId, Person, PersonName, Roles, SESSION_LIFETIME, Session, SessionHash,
     SessionHolder, SourceName,
 };
+use earmark_tests::identity_provider::clock;
 use earmark_tests::on_each_database;
 use earmark_tests::service::{Desk, Documented, Operation, until, values_of};
 use jiff::Timestamp;
@@ -137,7 +138,7 @@ async fn every_example_is_answered_as_documented(mut desk: Desk) {
     // And the session.
     let mut hash = [0; 32];
     hash[..6].copy_from_slice(&[0x6f, 0x1c, 0x09, 0xd2, 0xa4, 0xe7]);
-    let now = Timestamp::now();
+    let now = clock();
     let session = Session {
         hash: SessionHash(hash),
         holder: SessionHolder::Person(Person {

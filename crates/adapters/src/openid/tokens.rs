@@ -53,7 +53,7 @@ pub(super) enum Bad {
     Other(SignInError),
 }
 
-fn refused(why: impl ToString) -> Bad {
+fn refused(why: &impl ToString) -> Bad {
     Bad::Other(SignInError::Refused(why.to_string()))
 }
 
@@ -99,20 +99,20 @@ pub(super) fn check<'t>(
     let claims = claims.map_err(|why| match why {
         ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => Bad::UnknownKey,
         ClaimsVerificationError::Expired(_) => Bad::Other(SignInError::Expired),
-        ClaimsVerificationError::SignatureVerification(why) => refused(why),
-        why => refused(why),
+        ClaimsVerificationError::SignatureVerification(why) => refused(&why),
+        why => refused(&why),
     })?;
     if let Purpose::SignIn { client, .. } = purpose
         && claims.authorized_party().is_some_and(|party| party.as_str() != *client)
     {
-        return Err(refused("it was given to another client"));
+        return Err(refused(&"it was given to another client"));
     }
     let others = &claims.additional_claims().0;
     if others
         .get("nbf")
         .is_some_and(|from| Value::as_f64(from).is_none_or(|from| from > to_f64(ahead)))
     {
-        return Err(refused("it is not in force yet"));
+        return Err(refused(&"it is not in force yet"));
     }
     Ok(claims)
 }

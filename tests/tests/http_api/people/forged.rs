@@ -1,6 +1,6 @@
 //! Tokens that are not what they should be: nobody is signed in by them, and nobody is let in who shows them.
 
-use earmark_tests::identity_provider::{AUDIENCE, CLIENT, Forgery, IdentityProvider, Seal};
+use earmark_tests::identity_provider::{AUDIENCE, CLIENT, Forgery, IdentityProvider, Seal, clock};
 use earmark_tests::on_each_database;
 use earmark_tests::service::Desk;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::browser::Browser;
 use super::{person, with};
 
 fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+    clock().as_second()
 }
 
 fn set(name: &'static str, value: Value) -> Forgery {

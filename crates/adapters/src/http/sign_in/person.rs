@@ -51,7 +51,7 @@ pub(crate) async fn begin(request: HttpRequest, api: Data<Api>) -> Result<HttpRe
             see(&address).finish(),
             &pending.given(place(&context, &api)),
         )),
-        Err(why) => Ok(refused(&request, &api, why)),
+        Err(why) => Ok(refused(&request, &api, &why)),
     }
 }
 
@@ -89,7 +89,7 @@ async fn come_back(request: &HttpRequest, api: &Api) -> Result<Person, HttpRespo
         return Err(page(api, StatusCode::UNAUTHORIZED, NOT_SIGNED_IN));
     };
     let person = provider.finish(&attempt, &code).await;
-    person.map_err(|why| refused(request, api, why))
+    person.map_err(|why| refused(request, api, &why))
 }
 
 /// Begins the session of a person who has any role here.
@@ -114,7 +114,7 @@ async fn welcome(request: &HttpRequest, api: &Api, person: Person) -> Result<Htt
 }
 
 /// The page for somebody who is not signed in. Why is for the log alone.
-fn refused(request: &HttpRequest, api: &Api, why: SignInError) -> HttpResponse {
+fn refused(request: &HttpRequest, api: &Api, why: &SignInError) -> HttpResponse {
     match why {
         SignInError::Unavailable(_) => page(api, StatusCode::SERVICE_UNAVAILABLE, AWAY),
         SignInError::Expired | SignInError::Refused(_) => {
