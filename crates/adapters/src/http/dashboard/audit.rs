@@ -187,8 +187,8 @@ fn rows(entries: &[Entry]) -> String {
         // To a string nothing fails to be written.
         let _ = writeln!(
             html,
-            "<tr><td class=\"when\">{when}</td><td>{who}</td><td>{what}</td><td>{about}</td><td{class}>{outcome}</td>\
-             <td class=\"n\">{times}</td><td>{from}</td><td>{request}</td></tr>"
+            "<tr><td>{when}</td><td class=\"long\">{who}</td><td>{what}</td><td class=\"long\">{about}</td><td{class}>{outcome}</td>\
+             <td class=\"n\">{times}</td><td>{from}</td><td class=\"long request\">{request}</td></tr>"
         );
     }
     html
