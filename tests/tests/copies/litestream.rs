@@ -6,13 +6,13 @@ use std::env;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use earmark_tests::service::{Service, earmark, in_time, until};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::load::{Callers, Restored, stock};
+use crate::load::{Callers, Restored, now, stock};
 
 /// Names the program; else it is looked for on the search path.
 const PROGRAM: &str = "EARMARK_TEST_LITESTREAM";
@@ -51,7 +51,6 @@ impl Drop for Replicating {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the long form is run for its figures")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn litestream_brings_back_a_prefix_after_both_were_killed() {
     let minutes = env::var(MINUTES).ok().and_then(|minutes| u64::from_str(&minutes).ok());
@@ -71,7 +70,7 @@ async fn litestream_brings_back_a_prefix_after_both_were_killed() {
     sleep(length + Duration::from_millis(fastrand::u64(..2_000))).await;
     drop(replicating);
     service.kill();
-    let killed = SystemTime::now();
+    let killed = now();
     let diary = callers.end().await;
 
     // The disk is still there, so the books themselves tell what was acknowledged.

@@ -25,6 +25,15 @@ fn sku(at: usize) -> String {
     format!("SKU{}", at % PRODUCTS)
 }
 
+/// The instant by the clock of this machine, which the servers that are restored go by as well.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an instant of the load is what a server is brought back to"
+)]
+pub(crate) fn now() -> SystemTime {
+    SystemTime::now()
+}
+
 /// An order that was acknowledged.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledged {
@@ -127,7 +136,7 @@ impl Caller {
             }
             let order = format!("{}-{at}", self.name);
             let body = json!({"order_id": order, "sku": sku(at), "quantity": 1});
-            let sent = SystemTime::now();
+            let sent = now();
             match self.client.try_json(Method::POST, "/v1/allocations", &body).await {
                 Ok(reply) if reply.status == 201 => self.note(&mut diary, vec![order], sent),
                 _ => diary.failed += 1,
@@ -151,7 +160,7 @@ impl Caller {
             };
             let body: String = orders.iter().enumerate().map(line).collect();
             let headers = [("content-type", "application/x-ndjson")];
-            let sent = SystemTime::now();
+            let sent = now();
             let reply = self
                 .client
                 .try_send(Method::POST, "/v1/bulk", &headers, body.into_bytes());
@@ -167,7 +176,7 @@ impl Caller {
     }
 
     fn note(&self, diary: &mut Diary, orders: Vec<String>, sent: SystemTime) {
-        let answered = SystemTime::now();
+        let answered = now();
         self.acknowledged.fetch_add(orders.len(), Ordering::Relaxed);
         let acknowledged = orders.into_iter().map(|order| Acknowledged { order, sent, answered });
         diary.acknowledged.extend(acknowledged);

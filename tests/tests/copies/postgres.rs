@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use earmark_tests::databases::{Database, OwnPostgres};
 use earmark_tests::service::{Service, in_time};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::load::{Callers, Restored, stock};
+use crate::load::{Callers, Restored, now, stock};
 
 const MANUAL: &str = include_str!("../../../docs/guide/backup.md");
 
@@ -90,7 +90,7 @@ async fn comes_back_to_an_instant(section: &str) {
     callers.more(BETWEEN).await;
     // Tools count in seconds.
     sleep(Duration::from_millis(1_100)).await;
-    let instant = SystemTime::now();
+    let instant = now();
     callers.more(BETWEEN).await;
     let diary = callers.end().await;
     assert_eq!(diary.failed, 0, "a backup disturbs nobody");
@@ -131,9 +131,9 @@ async fn a_dump_is_of_one_instant_of_the_load() {
     stock(&client).await;
     let callers = Callers::begin("order", &service, Duration::ZERO);
     callers.more(BETWEEN).await;
-    let began = SystemTime::now();
+    let began = now();
     shop.run(all_steps, "").await;
-    let ended = SystemTime::now();
+    let ended = now();
     callers.more(BETWEEN).await;
     let diary = callers.end().await;
     let all = client.events().await;

@@ -1,10 +1,10 @@
 //! `earmark backup` beside a service under load.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use earmark_tests::service::{Service, earmark};
 
-use crate::load::{Callers, Restored, stock};
+use crate::load::{Callers, Restored, now, stock};
 
 /// Backups, one after the other.
 const BACKUPS: usize = 3;
@@ -25,10 +25,10 @@ async fn a_backup_under_load_has_what_was_acknowledged_before_and_nothing_that_w
     for number in 0..BACKUPS {
         callers.more(BETWEEN).await;
         let backup = format!("backup-{number}.db");
-        let began = SystemTime::now();
+        let began = now();
         let told = earmark(&url("shop.db"), &["backup", &path(&backup)]).await.succeeded();
         assert!(told.contains("all is sound"), "{told}");
-        made.push((backup, began, SystemTime::now()));
+        made.push((backup, began, now()));
     }
     callers.more(BETWEEN).await;
     let diary = callers.end().await;
