@@ -1,6 +1,5 @@
 //! The audit as a page: what was done to the stock, from the events, and what was decided on access, the newest first.
 
-use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use actix_web::http::header::{self, ContentType};
@@ -53,16 +52,12 @@ pub(crate) async fn audit(request: HttpRequest, api: Data<Api>) -> Result<HttpRe
     let before_entry = query.optional("before_entry", faults, sequence);
     let (only, (before_event, before_entry)) = input.finish(only.zip(before_event.zip(before_entry)))?;
 
-    let mut entries = Vec::new();
-    if only.is_none() {
-        entries.extend(newest_events(&api, before_event).await?.into_iter().map(Entry::Done));
-    }
-    let log = api.read(|ports| ports.access_log.newest_access_entries(before_entry, ENTRIES + 1));
-    entries.extend(log.await?.into_iter().map(Entry::Decided));
-    // Equal instants keep their order: what was done stands before what was decided.
-    entries.sort_by_key(|entry| Reverse(entry.at()));
-    let has_more = entries.len() > ENTRIES;
-    entries.truncate(ENTRIES);
+    let done = match only {
+        None => newest_events(&api, before_event).await?,
+        Some(()) => Vec::new(),
+    };
+    let decided = api.read(|ports| ports.access_log.newest_access_entries(before_entry, ENTRIES + 1));
+    let (entries, has_more) = newest_of(done, decided.await?);
 
     let base = api.site().base_path.as_str();
     let older = has_more.then(|| Older::than(&entries, before_event, before_entry));
@@ -98,7 +93,7 @@ pub(crate) async fn audit(request: HttpRequest, api: Data<Api>) -> Result<HttpRe
         .body(html))
 }
 
-/// The newest events before a sequence, in no order. Sequences have few gaps, so that a page of them is a page of events.
+/// The newest events before a sequence, descending. Sequences have few gaps, so that a page of them is a page of events.
 async fn newest_events(api: &Api, before: Option<u64>) -> Result<Vec<EncodedEvent>, Problem> {
     let filter = EventFilter::default();
     let newest = api
@@ -107,10 +102,31 @@ async fn newest_events(api: &Api, before: Option<u64>) -> Result<Vec<EncodedEven
         .newest;
     let end = before.map_or(newest, |before| before.saturating_sub(1).min(newest));
     let after = end.saturating_sub(ENTRIES as u64 + 1);
-    let page = api
-        .read(|ports| ports.events.encoded_events(&filter, after, ENTRIES + 1))
-        .await?;
-    Ok(page.events.into_iter().filter(|event| event.sequence <= end).collect())
+    let page = api.read(|ports| ports.events.encoded_events(&filter, after, ENTRIES + 1));
+    let mut events = page.await?.events;
+    events.retain(|event| event.sequence <= end);
+    events.reverse();
+    Ok(events)
+}
+
+/// The newest of both, as many as are on a page, and whether there are more. Of the next of each the later one is taken: so
+/// neither order is changed, whatever clocks say, and the next page goes on where each of them has ended.
+fn newest_of(done: Vec<EncodedEvent>, decided: Vec<LoggedEntry>) -> (Vec<Entry>, bool) {
+    let (mut done, mut decided) = (done.into_iter().peekable(), decided.into_iter().peekable());
+    let mut entries = Vec::with_capacity(ENTRIES);
+    while entries.len() < ENTRIES {
+        let next = match (done.peek(), decided.peek()) {
+            (None, None) => break,
+            (Some(event), Some(logged)) if event.occurred_at < logged.entry.first_at => {
+                decided.next().map(Entry::Decided)
+            }
+            (Some(_), _) => done.next().map(Entry::Done),
+            (None, Some(_)) => decided.next().map(Entry::Decided),
+        };
+        entries.extend(next);
+    }
+    let has_more = done.peek().is_some() || decided.peek().is_some();
+    (entries, has_more)
 }
 
 /// What is a row.
