@@ -5,9 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
-use diesel::sql_types::{Bool, Text};
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Double, Text};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -25,9 +27,14 @@ const LOCK: &str = "SELECT pg_advisory_lock(x'4541524d4d494752'::bigint)";
 /// who only read, too: behind an export or a dump the instances beside it would stand still.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
 
-/// How often it tries, and how long the others have in between: for the better part of two minutes in all.
+/// How often it tries, for how long in seconds, and how long the others have in between.
 const ATTEMPTS: usize = 30;
+const TRIES_FOR: f64 = 90.0;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// A failure that comes sooner, in seconds, is no lock that was waited for, and no deadlock: those are told after a second
+/// (`deadlock_timeout`) at the earliest.
+const SOONEST: f64 = 0.9;
 
 /// A connection as Diesel's migrations need it: one that blocks its thread.
 type Blocking = AsyncConnectionWrapper<AsyncPgConnection>;
@@ -57,33 +64,36 @@ pub(super) async fn run(session: Session) -> Result<Vec<String>, OpenError> {
         // Not before: for the end of another program's migrations it waits as long as they take.
         connection.batch_execute(LOCK_TIMEOUT).map_err(failed)?;
         let all = names(&missing_from(connection)?)?;
-        for _ in 1..ATTEMPTS {
+        let began = seconds(connection)?;
+        for attempt in 1.. {
+            let tried = seconds(connection)?;
+            // Each is a transaction of its own, and those that are done are done.
             let missing = missing_from(connection)?;
-            match connection.run_migrations(&missing) {
-                // Each is a transaction of its own, and those that are done are done.
-                Err(why) if is_locked_out(&why.to_string()) => {
-                    tracing::warn!(%why, "a migration waits for another program that uses a table");
-                    thread::sleep(PAUSE);
-                }
-                Err(why) => return Err(failed(why)),
-                Ok(_) => return Ok(all),
+            let Err(why) = connection.run_migrations(&missing) else {
+                return Ok(all);
+            };
+            // Diesel tells what has failed by a text alone, in the language of the server. What the others hold up takes its
+            // time to fail, and what fails for another reason after as long is tried a few times in vain.
+            let now = seconds(connection)?;
+            if now - tried < SOONEST || now - began > TRIES_FOR || attempt >= ATTEMPTS {
+                return Err(failed(why));
             }
+            tracing::warn!(%why, "a migration is tried again: another program may use a table");
+            thread::sleep(PAUSE);
         }
-        let missing = missing_from(connection)?;
-        connection.run_migrations(&missing).map_err(failed)?;
         Ok(all)
     })
     .await
 }
 
-fn missing_from(connection: &mut Blocking) -> Result<Migrations, OpenError> {
-    missing(&connection.applied_migrations().map_err(failed)?)
+/// The time of the server, which no setting of its language changes.
+fn seconds(connection: &mut Blocking) -> Result<f64, OpenError> {
+    let now = sql::<Double>("extract(epoch FROM clock_timestamp())::float8");
+    diesel::select(now).get_result(connection).map_err(failed)
 }
 
-/// Whether others had a table for too long, or wanted what the migration had. Diesel tells of that by its text alone; where the
-/// server speaks another language it is a failure at once.
-fn is_locked_out(why: &str) -> bool {
-    why.contains("lock timeout") || why.contains("deadlock detected")
+fn missing_from(connection: &mut Blocking) -> Result<Migrations, OpenError> {
+    missing(&connection.applied_migrations().map_err(failed)?)
 }
 
 /// Diesel's migrations block their thread, so they run on one that may be blocked.
