@@ -81,11 +81,13 @@ struct Terminal {
 
 impl Terminal {
     fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
-        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        // No program that another case starts meanwhile may hold an end of it: it would never be closed.
+        let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&controller).expect("a terminal");
         unlockpt(&controller).expect("a terminal");
         let name = ptsname(&controller, Vec::new()).expect("a name");
-        let end = || -> OwnedFd { open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("its other end") };
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let end = || -> OwnedFd { open(&*name, flags, Mode::empty()).expect("its other end") };
         let mut size = rustix::termios::tcgetwinsize(&controller).expect("a size");
         size.ws_col = 80;
         rustix::termios::tcsetwinsize(&controller, size).expect("a size");
