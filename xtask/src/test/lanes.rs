@@ -1,8 +1,9 @@
 //! Which test programs run side by side, and what is shown of them.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -10,24 +11,24 @@ use xtask::{Failure, Interruptions, say};
 
 use super::programs::Program;
 
-/// The programs that wait for services, servers and timeouts more than they work: while one of them runs the processors
-/// have time for another program.
+/// The programs that wait for services, servers, registries and timeouts more than they work: while one of them runs the
+/// processors have time for another program. The longest first, so that short ones are left for the end.
 const WAITING: [&str; 15] = [
-    "asyncapi",
-    "binary",
+    "crash",
+    "told",
+    "heard",
+    "encrypted",
+    "postgres_server",
     "brokers",
     "copies",
-    "crash",
-    "encrypted",
-    "heard",
-    "mail",
-    "openapi",
-    "openid",
-    "packages",
-    "page",
-    "postgres_server",
+    "binary",
     "requests",
-    "told",
+    "openapi",
+    "page",
+    "openid",
+    "asyncapi",
+    "packages",
+    "mail",
 ];
 
 /// The programs of which several cases run at a time: one waits while another works.
@@ -84,8 +85,8 @@ impl Run {
         self
     }
 
-    fn is_one_of(&self, names: &[&str]) -> bool {
-        names.contains(&self.program.name.as_str())
+    fn place_in(&self, names: &[&str]) -> Option<usize> {
+        names.iter().position(|name| *name == self.program.name)
     }
 
     fn title(&self) -> String {
@@ -99,7 +100,7 @@ impl Run {
         command
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
-        if self.is_one_of(&SIDE_BY_SIDE) && !self.is_alone && std::env::var_os(THREADS).is_none() {
+        if self.place_in(&SIDE_BY_SIDE).is_some() && !self.is_alone && std::env::var_os(THREADS).is_none() {
             command.env(THREADS, CASES_AT_A_TIME);
         }
         command.stdout(printed.try_clone()?).stderr(printed.try_clone()?);
@@ -125,17 +126,25 @@ fn show(title: &str, seconds: u64, printed: &mut File) -> Result<(), Failure> {
     Ok(output.flush()?)
 }
 
-/// Runs all: those that wait beside those that work, then those that want to be alone.
+/// Runs all: those that wait beside those that work, and what is left of one kind two at a time; then those that want to be
+/// alone.
 ///
 /// # Errors
 /// Some failed, which are named after all have run; or the user has interrupted the command.
 pub(super) fn run(runs: Vec<Run>, interruptions: &Interruptions) -> Result<(), Failure> {
     let (alone, runs): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_alone);
-    let (waiting, working): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.is_one_of(&WAITING));
+    let (mut waiting, working): (Vec<_>, Vec<_>) = runs.into_iter().partition(|run| run.place_in(&WAITING).is_some());
+    waiting.sort_by_key(|run| run.place_in(&WAITING));
+    let left = Mutex::new([VecDeque::from(waiting), VecDeque::from(working)]);
     let shown = Mutex::new(());
-    let in_turn = |runs: &[Run]| -> Result<Vec<String>, Failure> {
+    // Each lane has a kind of its own, and helps with the other one at the end.
+    let lane = |own: usize, other: usize| -> Result<Vec<String>, Failure> {
         let mut failed = Vec::new();
-        for run in runs {
+        let next = || {
+            let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
+            left[own].pop_front().or_else(|| left[other].pop_front())
+        };
+        while let Some(run) = next() {
             if !run.play(interruptions, &shown)? {
                 failed.push(run.title());
             }
@@ -143,12 +152,17 @@ pub(super) fn run(runs: Vec<Run>, interruptions: &Interruptions) -> Result<(), F
         Ok(failed)
     };
     let (beside, failed) = thread::scope(|scope| {
-        let beside = scope.spawn(|| in_turn(&waiting));
-        let failed = in_turn(&working);
+        let beside = scope.spawn(|| lane(0, 1));
+        let failed = lane(1, 0);
         (beside.join(), failed)
     });
     let beside = beside.map_err(|_| "the thread of the waiting programs has ended")?;
-    let failed = [failed?, beside?, in_turn(&alone)?].concat();
+    let mut failed = [failed?, beside?].concat();
+    for run in alone {
+        if !run.play(interruptions, &shown)? {
+            failed.push(run.title());
+        }
+    }
     if failed.is_empty() {
         Ok(())
     } else {
