@@ -22,3 +22,7 @@ def before_call(context, case, kwargs):
     if case.path.endswith("/receipt") and body.get("rest") and not body.get("quantity"):
         # Where there is a rest, it is said how many have come.
         body["quantity"] = 1
+    if case.path == "/v1/keys" and "admin" in (body.get("roles") or []):
+        # An administrator knows of everything.
+        body.pop("orders_with_prefix", None)
+        body.pop("skus_with_prefix", None)
