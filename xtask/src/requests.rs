@@ -31,6 +31,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     examples: u32,
 
+    /// From what the requests are drawn: the same seed draws the same ones
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u32,
+
     /// Who sends them: `viewer`, `sales`, `warehouse`, `planner`, `admin`, `every-role`, or a `stranger`
     #[arg(long = "caller", value_name = "CALLER,...", value_delimiter = ',', default_value = EACH)]
     callers: Vec<String>,
@@ -49,7 +53,9 @@ pub(crate) fn run(options: &Options, interruptions: &Interruptions) -> Result<()
     send.arg(AS_EACH_ROLE)
         .arg(workshop.python_tool("schemathesis"))
         .arg(DOCUMENT);
-    send.arg(options.examples.to_string()).arg(workshop.earmark()?);
+    send.arg(options.examples.to_string())
+        .arg(options.seed.to_string())
+        .arg(workshop.earmark()?);
     send.args(&options.callers);
     interruptions.step(&mut send)?;
     say("\nEach request is answered as the document says, whoever sends it.");

@@ -14,13 +14,13 @@ use super::programs::Program;
 /// The programs that wait for services, servers, registries and timeouts more than they work: while one of them runs the
 /// processors have time for another program. The longest first, so that short ones are left for the end.
 const WAITING: [&str; 15] = [
+    "copies",
     "crash",
     "told",
     "heard",
     "encrypted",
     "postgres_server",
     "brokers",
-    "copies",
     "binary",
     "requests",
     "openapi",
