@@ -7,7 +7,10 @@ use earmark_tests::service::{Service, earmark};
 use crate::load::{Callers, Restored, now, stock};
 
 /// Backups, one after the other.
-const BACKUPS: usize = 3;
+const BACKUPS: usize = 2;
+
+/// How long a caller waits before the next order: a backup is checked, and so takes as long as there are events.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Orders that are acknowledged before each, and after the last.
 const BETWEEN: usize = 400;
@@ -20,7 +23,7 @@ async fn a_backup_under_load_has_what_was_acknowledged_before_and_nothing_that_w
     let service = Service::start(&url("shop.db")).await;
     let client = service.client();
     stock(&client).await;
-    let callers = Callers::begin("order", &service, Duration::ZERO);
+    let callers = Callers::begin("order", &service, PAUSE);
     let mut made = Vec::new();
     for number in 0..BACKUPS {
         callers.more(BETWEEN).await;

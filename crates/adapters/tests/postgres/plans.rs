@@ -291,7 +291,7 @@ async fn a_plan_made_on_small_tables_remains_a_look_up_when_they_are_large() {
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO access_keys (name, hash, roles, created_at) \
              SELECT 'PAST-' || n, sha256(n::text::bytea), 'viewer', now() FROM generate_series(1, {PAST}) AS n; \
-             INSERT INTO sessions \
+             INSERT INTO sessions (hash, key_hash, holder, began_at, ends_at) \
              SELECT sha256(n::text::bytea), sha256(n::text::bytea), 'PAST-' || n, now(), '2089-01-01' \
              FROM generate_series(1, {PAST}) AS n; \
              INSERT INTO access_log (id, first_at, last_at, action, decision, count) \

@@ -1,13 +1,7 @@
 //! `earmark backup` and `earmark restore`: copies of the SQLite database, checked before they count.
 
-use std::future::poll_fn;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
-use std::task::Poll;
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
 
 use crate::commands::verify;
 use crate::failure::{EXIT_FAILED, Failure};
@@ -18,14 +12,6 @@ use crate::wiring::{self, AccessMode};
 /// How much the command gives way to the service beside it: on a processor that both want it gets a tenth. Its snapshot is
 /// held while the files are copied, so it must not starve either.
 const NICENESS: i32 = 10;
-
-/// How long the check of a copy rests, in times of how long it has worked: it has a fifth of a processor at most, and nobody
-/// waits for it. Priority alone does not see to that: the service works in bursts, and each would wait for a slice of the
-/// check's to end.
-const REST: u32 = 4;
-
-/// How long it works before it rests.
-const WORK: Duration = Duration::from_millis(5);
 
 /// Lowers the priority of this thread, and of all that it starts from now on.
 pub(crate) fn give_way() {
@@ -47,7 +33,7 @@ pub(crate) async fn back_up(settings: &Settings, file: &Path, replace: bool) -> 
     }
     let copy = unfinished(file);
     wiring::copy_database(&settings.store, &copy).await?;
-    if !with_rests(is_sound(settings, &copy)).await? {
+    if !is_sound(settings, &copy).await? {
         print(format_args!("the faulty copy is {}", copy.display()))?;
         return Ok(ExitCode::from(EXIT_FAILED));
     }
@@ -88,28 +74,6 @@ pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does something that waits for one question after the other, with rests between them.
-async fn with_rests<T>(work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
-    let mut rest = pin!(sleep(Duration::ZERO));
-    let (mut began, mut rests) = (Instant::now(), false);
-    poll_fn(|context| {
-        let worked = began.elapsed();
-        if !rests && worked >= WORK {
-            rest.as_mut().reset(Instant::now() + worked * REST);
-            rests = true;
-        }
-        if rests {
-            if rest.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
-            }
-            (began, rests) = (Instant::now(), false);
-        }
-        work.as_mut().poll(context)
-    })
-    .await
-}
-
 /// Checks a copy as `earmark verify` does it.
 async fn is_sound(settings: &Settings, copy: &Path) -> Result<bool, Failure> {
     let ports = wiring::wire(&with_file(settings, copy), &settings.calendar, AccessMode::Read).await?;
@@ -129,27 +93,4 @@ fn unfinished(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".tmp");
     PathBuf::from(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn work_rests_four_times_as_long_as_it_takes() {
-        /// Questions, each of which takes so long.
-        const QUESTIONS: u32 = 10;
-        const EACH: Duration = Duration::from_millis(20);
-
-        let began = Instant::now();
-        let answered = with_rests(async {
-            for _ in 0..QUESTIONS {
-                sleep(EACH).await;
-            }
-            QUESTIONS
-        });
-        assert_eq!(answered.await, QUESTIONS);
-        let took = began.elapsed();
-        assert!(took >= 5 * QUESTIONS * EACH && took < 6 * QUESTIONS * EACH, "{took:?}");
-    }
 }

@@ -82,10 +82,8 @@ async fn another_instance_takes_over_what_one_has_left<B: CommandBroker>() {
     dead.still_working(&slow).await.expect("it is told");
     let over = take(&*alive, 10).await;
     let taken = delivered.elapsed();
-    assert!(
-        (ACK_WAIT..ACK_WAIT + Duration::from_secs(9)).contains(&taken),
-        "{taken:?}"
-    );
+    // How much later it is asked for depends on how busy the machine is.
+    assert!((ACK_WAIT..4 * ACK_WAIT).contains(&taken), "{taken:?}");
     let mut over = texts(&over);
     over.sort();
     assert_eq!(over, said(10..20));
