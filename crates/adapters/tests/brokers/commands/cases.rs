@@ -82,8 +82,10 @@ async fn another_instance_takes_over_what_one_has_left<B: CommandBroker>() {
     dead.still_working(&slow).await.expect("it is told");
     let over = take(&*alive, 10).await;
     let taken = delivered.elapsed();
-    // How much later it is asked for depends on how busy the machine is.
-    assert!((ACK_WAIT..4 * ACK_WAIT).contains(&taken), "{taken:?}");
+    // The broker counts from when it sent them, a little earlier; how much later they are asked for depends on how busy the
+    // machine is.
+    let soonest = ACK_WAIT.saturating_sub(Duration::from_secs(1));
+    assert!((soonest..4 * ACK_WAIT).contains(&taken), "{taken:?}");
     let mut over = texts(&over);
     over.sort();
     assert_eq!(over, said(10..20));
