@@ -142,10 +142,21 @@ impl Service {
         Client::of(self.address)
     }
 
-    /// Its last log lines.
+    /// Its last log lines. What it did just now may not be among them yet: they come through a pipe.
     #[must_use]
     pub fn log(&self) -> String {
         self.log.text()
+    }
+
+    /// Waits until a line of its log has this text.
+    ///
+    /// # Panics
+    /// When none has it in time.
+    pub async fn until_logged(&self, text: &str) {
+        until(&format!("the log says {text:?}"), async || {
+            self.log().contains(text).then_some(())
+        })
+        .await;
     }
 
     /// The memory that it has taken from the system, in KiB: its resident memory without the pages of its files, of which

@@ -27,11 +27,7 @@ async fn calls_are_answered_encrypted_by_both_protocols() {
     assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
     // A client that asks for no protocol by name speaks HTTP/1.1, as ever.
     drop(site.trust().connect(site.address()).await.expect("a handshake"));
-    assert!(
-        site.service.log().contains("https://127.0.0.1"),
-        "{}",
-        site.service.log()
-    );
+    site.service.until_logged("https://127.0.0.1").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

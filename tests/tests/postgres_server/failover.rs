@@ -133,7 +133,7 @@ async fn a_service_follows_a_promotion_and_never_goes_back_to_the_primary_that_s
     second.stop().await;
     let reply = timeout(HEARD, client.allocate("alone", "LAMP", 1)).await;
     let _ = reply.expect("an answer in time").refuses(503, "unavailable");
-    assert!(service.log().contains("it was the primary before"), "{}", service.log());
+    service.until_logged("it was the primary before").await;
     assert_eq!(lines(&first).await, left_behind);
 }
 
