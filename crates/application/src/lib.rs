@@ -19,6 +19,7 @@ mod engine;
 mod envelope;
 mod key_ring;
 mod lists;
+mod outlook;
 mod ports;
 mod read_models;
 mod signed_in;
@@ -47,17 +48,23 @@ pub use engine::{Engine, EngineSettings, Lane, OrderedStream, QueueDepth, Ticket
 pub use envelope::{Envelope, is_correlation_id, is_trace_context};
 pub use key_ring::{KEY_CACHED_FOR, KeyRing, NotAdmitted, RefusedKey, Shown, TOKEN_CACHED_FOR};
 pub use lists::{BatchFilter, OrderFilter, list_batches, list_orders};
+pub use outlook::{
+    AgeClass, BatchInTime, HOLDS_END_WITHIN, Hits, LateBatch, LineAtRisk, LineChange, LineOfBatch, MAX_LINES_COUNTED,
+    MAX_LINES_LOOKED_AT, ProductInTime, RiskPlace, WaitingLine, backlog_by_age, changes_since, ending_holds,
+    late_batches, lines_at_risk, lines_of_batch, product_in_time, waiting_lines,
+};
 pub use ports::{
     ACCESS_LOG_DAYS, ACCESS_LOG_PURGE_BATCH, ACCESS_LOG_REFUSALS, AccessLog, Audit, BODY_BEGINNING_BYTES,
-    BatchSelection, Body, Clock, CommandSource, ConsumerMeter, DEAD_MESSAGE_BATCH, DeadLetter, DeadLetterAction,
-    DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter, DueOrder,
-    EncodedEvent, EventFeed, EventFilter, EventMessage, EventPage, Exports, Failing, Fingerprint, Health,
-    INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError, IdempotencyStore, IdentityProvider, Ids,
-    InFlight, InFlightSender, Inbox, JobMeter, KEY_LIFETIME_SECONDS, Keys, LEASE_SECONDS, LastPublished, LeaseClaim,
-    LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState, LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES,
-    MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS, MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS,
-    Mail, MailError, Mailer, Message, MessageFormat, MessagesForgotten, Meter, NoMeter, OrderSelection, PURGE_BATCH,
-    Page, Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, Retried, RetryPolicy,
+    BatchSelection, Body, Clock, CommandSource, ConsumerMeter, Counted, DEAD_MESSAGE_BATCH, DeadLetter,
+    DeadLetterAction, DeadMessage, DeadMessageAction, DeadMessagesDecided, DeliveryId, DeliveryLimits, DeliveryMeter,
+    DueList, DueOrder, DuePlace, EncodedEvent, EndingHolds, EtaPlace, EventFeed, EventFilter, EventMessage, EventPage,
+    Exports, Failing, Fingerprint, Health, INBOX_LIFETIME, INBOX_PURGE_BATCH, IdempotencyKey, IdempotencyKeyError,
+    IdempotencyStore, IdentityProvider, Ids, InFlight, InFlightSender, Inbox, JobMeter, KEY_LIFETIME_SECONDS, Keys,
+    LEASE_SECONDS, LastPublished, LeaseClaim, LeaseHolder, LeaseOutcome, LeaseRequest, LeaseToken, LetterState,
+    LineFilter, LoggedEntry, MAX_DEAD_BODY_BYTES, MAX_DEAD_LETTERS, MAX_DEAD_MESSAGES, MAX_DEAD_REASON_CHARS,
+    MAX_IDEMPOTENCY_KEY_CHARS, MAX_KEYS, MAX_LIST_ROWS, Mail, MailError, Mailer, Message, MessageFormat,
+    MessagesForgotten, Meter, NoMeter, OrderSelection, Outlook, PURGE_BATCH, Page, PlacedBetween, PlacedPlace,
+    Progress, PublishError, Publisher, RECEIVED_BYTES, REPLAYED_BYTES, Reply, Retried, RetryPolicy,
     SHOWN_DEAD_BODY_BYTES, Sessions, SignInAttempt, SignInError, SourceError, SourceName, SourceStatus, Store,
     SubscriptionLease, SubscriptionName, SubscriptionStatus, Subscriptions, TokenHolder, Views, Worklist,
 };

@@ -26,11 +26,7 @@ pub struct DecisionContext {
 impl DecisionContext {
     /// The time of the decision.
     pub(crate) fn time(&self) -> DecisionTime {
-        DecisionTime {
-            now: self.now,
-            today: self.today,
-            overdue_limit: self.promising.overdue_limit(self.today),
-        }
+        DecisionTime::of(self.now, self.today, self.promising)
     }
 }
 
@@ -46,6 +42,15 @@ pub(crate) struct DecisionTime {
 }
 
 impl DecisionTime {
+    /// An instant of a day, by the settings of a shop.
+    pub(crate) fn of(now: Timestamp, today: Date, promising: Promising) -> Self {
+        Self {
+            now,
+            today,
+            overdue_limit: promising.overdue_limit(today),
+        }
+    }
+
     /// The same time, at which every batch is offered, however long it is overdue.
     pub(crate) fn without_grace(self) -> Self {
         Self {

@@ -25,6 +25,7 @@
 //! 8. `stock`: the product aggregate. Batches, lines, the backlog, drafts of new promises, then the product itself.
 //! 9. `unit_of_work`: the aggregates of a transaction, and the decision of each command.
 //! 10. `replay`: the audit of records against events.
+//! 11. `planning`: what planners ask.
 #![no_std]
 
 extern crate alloc;
@@ -34,6 +35,7 @@ mod commands;
 mod context;
 mod events;
 mod language;
+mod planning;
 mod promising;
 mod records;
 mod replay;
@@ -73,7 +75,12 @@ pub use language::reason::{DeallocationReason, MoveReason, ShortageOutcome};
 pub use language::receipt::Receipt;
 pub use language::term::Term;
 pub use language::terms_change::TermsChange;
-pub use promising::{Calendar, Improve, Promising, is_overdue, promisable};
+pub use planning::age::Age;
+pub use planning::composition::{Composition, compositions};
+pub use planning::open_stock::{Hit, LineInBatch, OpenStock};
+pub use planning::risk::{Risk, RiskKind, risk};
+pub use planning::standing::{NetChange, Standing};
+pub use promising::{Calendar, Improve, Promising, is_overdue, leaves_on, promisable};
 pub use records::batch::{BatchRecord, BatchStatus, Preference};
 pub use records::change_set::{Change, ChangeSet, ProductChange};
 pub use records::expiry_step::ExpiryStep;

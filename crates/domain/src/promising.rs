@@ -159,7 +159,8 @@ pub(crate) fn is_at_risk(
 
 /// The day for which units in a batch with this ETA are promised: today for stock in the warehouse, tomorrow for a batch
 /// that is overdue, else its ETA.
-pub(crate) fn leaves_on(eta: Option<Date>, today: Date) -> Date {
+#[must_use]
+pub fn leaves_on(eta: Option<Date>, today: Date) -> Date {
     match eta {
         None => today,
         Some(eta) if eta < today => today.saturating_add(jiff::SignedDuration::from_hours(24)),

@@ -43,6 +43,8 @@ const DOMAIN: Layers = Layers {
         &["replay"],
         &["stock"],
         &["unit_of_work"],
+        &["planning::age", "planning::composition", "planning::risk", "planning::standing"],
+        &["planning"],
     ],
 };
 
@@ -61,6 +63,8 @@ const APPLICATION: Layers = Layers {
         &["ports"],
         &["access_recorder", "key_ring", "signed_in"],
         &["lists"],
+        &["outlook::risks"],
+        &["outlook"],
         &["bounded::answers", "bounded::events", "bounded::views"],
         &["bounded"],
         &["engine::hints", "engine::job", "engine::progress"],

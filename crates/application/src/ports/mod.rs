@@ -36,7 +36,8 @@ pub use messages::{
 };
 pub use meter::{ConsumerMeter, DeliveryMeter, JobMeter, Meter, NoMeter};
 pub use reading::{
-    Audit, BatchSelection, DueOrder, EncodedEvent, EventFeed, EventFilter, EventPage, Exports, LineFilter,
-    MAX_LIST_ROWS, OrderSelection, Page, Views, Worklist,
+    Audit, BatchSelection, Counted, DueList, DueOrder, DuePlace, EncodedEvent, EndingHolds, EtaPlace, EventFeed,
+    EventFilter, EventPage, Exports, LineFilter, MAX_LIST_ROWS, OrderSelection, Outlook, Page, PlacedBetween,
+    PlacedPlace, Views, Worklist,
 };
 pub use store::{InFlight, InFlightSender, Store};

@@ -307,6 +307,21 @@ impl Fact {
         }
     }
 
+    /// Whether it tells by when a line leaves, or that it can't leave by the day it is required by.
+    #[must_use]
+    pub fn tells_promise_of(&self, line: &LineKey) -> bool {
+        self.line() == Some(line)
+            && matches!(
+                self,
+                Self::Allocated { .. }
+                    | Self::Reallocated { .. }
+                    | Self::PromiseChanged { .. }
+                    | Self::PromiseBroken { .. }
+                    | Self::LineChanged { .. }
+                    | Self::DispatchUndone { .. }
+            )
+    }
+
     /// The line the event is about, if any.
     #[must_use]
     pub const fn line(&self) -> Option<&LineKey> {

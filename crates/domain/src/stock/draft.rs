@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use jiff::civil::Date;
+
 use super::batch::Batch;
 use super::index::{BatchIndex, IndexedVec};
 use super::line::Allocation;
@@ -12,7 +14,7 @@ use crate::language::line_terms::{LineTerms, Part};
 use crate::language::locations::Locations;
 use crate::language::name::{LineKey, Location, Sku};
 use crate::language::quantity::{Count, MAX_QUANTITY, Quantity, Units};
-use crate::promising::promisable;
+use crate::promising::{leaves_on, promisable};
 
 /// What is looked for: the units a line wants, and the conditions it sets.
 #[derive(Debug, Clone, Copy)]
@@ -108,6 +110,8 @@ pub(crate) struct Draft<'p> {
     safety_stock: Count,
     /// Whether batches are offered, last of all, that are too long overdue for new promises.
     long_overdue: bool,
+    /// The last day on which units may leave that are offered; `None`: any.
+    by: Option<Date>,
     /// When the lines get their units.
     time: DecisionTime,
 }
@@ -126,6 +130,7 @@ impl<'p> Draft<'p> {
             taken: Vec::new(),
             safety_stock,
             long_overdue: false,
+            by: None,
             time,
         }
     }
@@ -199,6 +204,7 @@ impl<'p> Draft<'p> {
     /// are offered at all, come after all others.
     fn candidates<'t>(&self, locations: &'t Locations) -> impl Iterator<Item = usize> + use<'t, 'p> {
         let (batches, offered, limit) = (self.batches, self.offered, self.time.overdue_limit);
+        let (by, today) = (self.by, self.time.today);
         let any = [None];
         let named = locations.as_slice().iter().map(Some);
         // One pass over the batches for any location, else one pass for each location.
@@ -215,7 +221,8 @@ impl<'p> Draft<'p> {
                 (0..offered.len()).filter(move |position| {
                     let batch = &batches[offered[*position]];
                     let is_here = location.is_none_or(|location| *location == batch.record().location);
-                    is_here && limit.offers(batch.eta()) == timely
+                    let is_in_time = by.is_none_or(|by| leaves_on(batch.eta(), today) <= by);
+                    is_here && is_in_time && limit.offers(batch.eta()) == timely
                 })
             })
     }
@@ -238,6 +245,14 @@ impl<'p> Draft<'p> {
             }
         }
         Err(limit.map_or(found, |most| found.at_most(most)))
+    }
+
+    /// The same, in batches whose units leave by a day.
+    pub(crate) fn fit_by(&mut self, by: Date, search: Search<'_>) -> Result<Vec<Allocation>, Short> {
+        self.by = Some(by);
+        let found = self.fit(search);
+        self.by = None;
+        found
     }
 
     /// Finds additional units for a line in the batch it is in.

@@ -190,7 +190,7 @@ impl Product {
     }
 
     /// A draft for lines that were promised before: nothing is kept back from them.
-    fn draft_of_moves(&self, time: DecisionTime) -> Draft<'_> {
+    pub(crate) fn draft_of_moves(&self, time: DecisionTime) -> Draft<'_> {
         Draft::new(&self.batches, self.offered(), Count::ZERO, time)
     }
 
