@@ -9,7 +9,7 @@ use earmark_adapters::ids::RandomIds;
 use earmark_adapters::memory::MemoryStore;
 use earmark_adapters::openid::{OpenIdProvider, ProviderSettings};
 use earmark_adapters::postgres::PostgresStore;
-use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore};
+use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore, Unfinished};
 use earmark_application::{
     AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, IdentityProvider, Ids, Inbox, Keys,
     Sessions, Store, Subscriptions, Views, Worklist,
@@ -212,13 +212,14 @@ pub(crate) fn sqlite_file(settings: &StoreSettings) -> Result<&Path, Failure> {
     }
 }
 
-/// Copies the SQLite database to a file that is not there yet.
+/// Copies the SQLite database to a file, in the place of a copy that was left behind when an earlier copying was cut off.
 ///
 /// # Errors
-/// When it is another store, or the copy fails.
-pub(crate) async fn copy_database(settings: &StoreSettings, copy: &Path) -> Result<(), Failure> {
+/// When it is another store, the same copy is being made, or the copying fails.
+pub(crate) async fn copy_database(settings: &StoreSettings, copy: &Path) -> Result<Unfinished, Failure> {
     let path = sqlite_file(settings)?;
     must_exist(path)?;
+    sqlite::discard_left_behind(copy).await.map_err(failed)?;
     sqlite::copy_database(path, copy).await.map_err(failed)
 }
 

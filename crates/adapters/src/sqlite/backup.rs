@@ -4,9 +4,10 @@
 //! (`snapshot`), while the store goes on working (docs/adr/0059).
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 
@@ -29,6 +30,9 @@ pub enum BackupError {
     /// There is a file where the copy should be.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
+    /// Another program is making the same copy.
+    #[error("{} is being written by another backup or restore", .0.display())]
+    UnderWay(PathBuf),
     /// Another program has the file open.
     #[error("the SQLite database {} is in use; stop the service first", .0.display())]
     InUse(PathBuf),
@@ -64,13 +68,52 @@ pub enum Occupied {
     MoveAside,
 }
 
+/// A copy that does not count yet. As long as this lives, [`discard_left_behind`] leaves it alone.
+#[derive(Debug)]
+pub struct Unfinished {
+    _locked: Arc<File>,
+}
+
+/// Deletes a copy, if there is one, that was left behind by a copying that was cut off: with its log.
+///
+/// # Errors
+/// [`BackupError::UnderWay`] when it was not left behind.
+pub async fn discard_left_behind(copy: &Path) -> Result<(), BackupError> {
+    let copy = Address::new(copy)?;
+    blocking(move || {
+        let path = copy.path();
+        let failed = |why| file_error(path, why);
+        let left = match File::open(path) {
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(failed)?,
+        };
+        match left.try_lock() {
+            Ok(()) => delete(path).map_err(failed),
+            Err(TryLockError::WouldBlock) => Err(BackupError::UnderWay(path.to_owned())),
+            Err(TryLockError::Error(why)) => Err(failed(why)),
+        }
+    })
+    .await
+}
+
+/// Deletes a copy with its log.
+fn delete(copy: &Path) -> io::Result<()> {
+    for file in [log_index_of(copy), log_of(copy), copy.to_owned()] {
+        match fs::remove_file(file) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Writes a copy of a database, which may be in use, to a file that is not there yet. The copy is on the disk at the end,
 /// is complete without a log, says that it is a copy, and can be read by its owner alone. What could not be finished is
 /// deleted.
 ///
 /// # Errors
 /// [`BackupError`].
-pub async fn copy_database(path: &Path, copy: &Path) -> Result<(), BackupError> {
+pub async fn copy_database(path: &Path, copy: &Path) -> Result<Unfinished, BackupError> {
     let (address, copy) = (Address::new(path)?, Address::new(copy)?);
     blocking(move || {
         address.inspect(Purpose::Read)?;
@@ -79,14 +122,13 @@ pub async fn copy_database(path: &Path, copy: &Path) -> Result<(), BackupError> 
         let Some(file) = create(copy.path()).map_err(failed)? else {
             return Err(BackupError::Exists(copy.path().to_owned()));
         };
+        file.lock().map_err(failed)?;
         let copied = write_copy(&address, &copy, &file).and_then(|()| file.sync_all().map_err(failed));
         if copied.is_err() {
-            for left in [log_index_of(copy.path()), log_of(copy.path()), copy.path().to_owned()] {
-                // The error that is reported is the first one.
-                drop(fs::remove_file(left));
-            }
+            // The error that is reported is the first one.
+            drop(delete(copy.path()));
         }
-        copied
+        copied.map(|()| Unfinished { _locked: file })
     })
     .await
 }

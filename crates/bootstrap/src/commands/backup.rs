@@ -32,7 +32,7 @@ pub(crate) async fn back_up(settings: &Settings, file: &Path, replace: bool) -> 
         )));
     }
     let copy = unfinished(file);
-    wiring::copy_database(&settings.store, &copy).await?;
+    let _unfinished = wiring::copy_database(&settings.store, &copy).await?;
     if !is_sound(settings, &copy).await? {
         print(format_args!("the faulty copy is {}", copy.display()))?;
         return Ok(ExitCode::from(EXIT_FAILED));
@@ -54,7 +54,7 @@ pub(crate) async fn back_up(settings: &Settings, file: &Path, replace: bool) -> 
 pub(crate) async fn restore(settings: &Settings, file: &Path) -> Result<ExitCode, Failure> {
     let database = wiring::sqlite_file(&settings.store)?;
     let copy = unfinished(database);
-    wiring::copy_database(&with_file(settings, file), &copy).await?;
+    let _unfinished = wiring::copy_database(&with_file(settings, file), &copy).await?;
     if !is_sound(settings, &copy).await? {
         print(format_args!(
             "nothing was restored; the faulty copy is {}",
@@ -91,6 +91,6 @@ fn with_file(settings: &Settings, file: &Path) -> StoreSettings {
 /// Where a copy lies that is not finished: in the same folder, so that it can be renamed.
 fn unfinished(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(".tmp");
+    name.push(".unfinished");
     PathBuf::from(name)
 }

@@ -65,6 +65,8 @@ fn a_backup_of_a_running_service_has_everything_and_is_restored_when_the_service
     for order in 0..20 {
         assert!(allocate(&service, &format!("o-{order}")).contains(" 201 "));
     }
+    // One that was killed has left what it had.
+    fs::write(sandbox.folder().join("copy.db.unfinished"), "half a copy").expect("written");
     let run = sandbox.run(["backup", "copy.db"]).succeeds().reports("lines", 20);
     assert!(
         run.out.contains("all is sound") && run.out.contains("copied to copy.db"),
@@ -109,7 +111,7 @@ fn a_backup_of_a_running_service_has_everything_and_is_restored_when_the_service
     let names = fs::read_dir(sandbox.folder()).expect("a folder");
     let unfinished = names.filter(|name| {
         let name = name.as_ref().expect("a name").file_name();
-        name.to_string_lossy().ends_with(".tmp")
+        name.to_string_lossy().ends_with(".unfinished")
     });
     assert_eq!(unfinished.count(), 0);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use earmark_application::Views;
 
-use super::super::{BackupError, Occupied, SqliteStore, copy_database, put_in_place};
+use super::super::{BackupError, Occupied, SqliteStore, copy_database, discard_left_behind, put_in_place};
 use super::{ShopFile, a_small_shop, instant, renamed, sku, store};
 
 async fn version(path: &Path) -> u64 {
@@ -33,6 +33,21 @@ async fn a_copy_of_a_file_in_use_has_all_of_its_log_and_belongs_to_its_owner() {
     let again = copy_database(&file.file(), &file.copy()).await;
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");
     assert_eq!(version(&file.copy()).await, 2, "it is as it was");
+}
+
+#[tokio::test]
+async fn a_copy_that_was_left_behind_is_discarded_and_one_under_way_is_not() {
+    let file = ShopFile::new();
+    let shop = file.open().await;
+    store(&shop, a_small_shop()).await.expect("stored");
+    let copying = copy_database(&file.file(), &file.copy()).await.expect("copied");
+    let refused = discard_left_behind(&file.copy()).await;
+    assert!(matches!(refused, Err(BackupError::UnderWay(_))), "{refused:?}");
+    assert_eq!(version(&file.copy()).await, 1);
+    drop(copying);
+    discard_left_behind(&file.copy()).await.expect("discarded");
+    assert!(!file.copy().exists());
+    discard_left_behind(&file.copy()).await.expect("nothing to do");
 }
 
 #[tokio::test]
