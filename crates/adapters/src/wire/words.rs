@@ -3,7 +3,9 @@
 //! Each is an enum of its own, so that the OpenAPI document lists its words. A word that is new in the domain does not
 //! compile until it is listed here.
 
-use earmark_domain::{BatchStatus, DeallocationReason, LineState, OrderStatus, ShortageOutcome, TriedOutcome};
+use earmark_domain::{
+    Age, BatchStatus, DeallocationReason, LineState, NetChange, OrderStatus, RiskKind, ShortageOutcome, TriedOutcome,
+};
 use serde::{Deserialize, Serialize};
 
 /// A word of the domain, of which there are a few.
@@ -152,5 +154,39 @@ words! {
         Refused,
         /// The line joins the backlog.
         Backordered,
+    }
+
+    /// Why a line is at risk.
+    RiskKindJson as RiskKind, such as "promised_late", for RiskKind {
+        /// It was told that it can't leave by the day it is required by.
+        PromisedLate,
+        /// It rests on a batch that is overdue.
+        BatchOverdue,
+        /// It waits although it is due.
+        Waiting,
+    }
+
+    /// How long a line has waited: up to a day, up to seven days, up to thirty, or longer.
+    AgeJson as Age, such as "week", for Age {
+        /// Up to a day.
+        Day,
+        /// More than a day, up to seven.
+        Week,
+        /// More than seven days, up to thirty.
+        Month,
+        /// More than thirty days.
+        Older,
+    }
+
+    /// What has become of a line, all in all.
+    NetChangeJson as NetChange, such as "delayed", for NetChange {
+        /// It was placed, and is open.
+        New,
+        /// It is promised for an earlier day, or no longer waits.
+        Improved,
+        /// It is promised for a later day.
+        Delayed,
+        /// It had a promise, and waits now.
+        Lost,
     }
 }

@@ -18,6 +18,8 @@ pub enum Action<'a> {
     ListOrders,
     /// To read who waits for a product.
     ReadBacklog,
+    /// Ask what planners ask of all products at once.
+    Plan,
     /// To read what is about the service as a whole: its figures, its subscriptions and sources, and what they have put
     /// aside.
     ReadService,
@@ -54,6 +56,9 @@ pub enum OutOfBounds {
     /// It is about everybody who waits.
     #[error("the key is bounded to some orders, and others wait, too: list the orders with `waiting` and `sku`")]
     Backlog,
+    /// It is about all orders and products.
+    #[error("this is about all orders and products, and the key is bounded to some")]
+    Outlook,
     /// It would make an order of that id.
     #[error("the key is bounded to other orders than {0}")]
     Order(OrderId),
@@ -93,9 +98,12 @@ fn has_role(principal: &Principal, action: Action<'_>) -> Result<(), Forbidden> 
     let roles = principal.roles();
     let is_allowed = |role: &Role| roles.has(*role);
     let allowed: &[Role] = match action {
-        Action::Read | Action::ListBatches(_) | Action::ListOrders | Action::ReadBacklog | Action::ReadService => {
-            &Role::ALL
-        }
+        Action::Read
+        | Action::ListBatches(_)
+        | Action::ListOrders
+        | Action::ReadBacklog
+        | Action::Plan
+        | Action::ReadService => &Role::ALL,
         Action::Command(command) => match roles_for(command) {
             Some(allowed) => allowed,
             // The work that the service gives itself is nobody else's.
@@ -121,6 +129,7 @@ fn is_within(bounds: &Bounds, action: Action<'_>) -> Result<(), Denied> {
         Action::ListBatches(_) => OutOfBounds::Batches,
         Action::ListOrders => OutOfBounds::Orders,
         Action::ReadBacklog => OutOfBounds::Backlog,
+        Action::Plan => OutOfBounds::Outlook,
         Action::ReadService | Action::DeadLetters | Action::Keys | Action::Audit => OutOfBounds::Service,
     };
     Err(Denied::OutOfBounds(beyond))

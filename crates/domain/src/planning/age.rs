@@ -30,12 +30,6 @@ impl Age {
         }
     }
 
-    /// The class with this word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|age| age.as_str() == word)
-    }
-
     /// The most hours that a line of this class has waited; `None`: there is no limit.
     const fn most_hours(self) -> Option<i64> {
         match self {

@@ -11,7 +11,7 @@ use crate::answers::explain::Remedy;
 use crate::context::DecisionTime;
 use crate::language::line_terms::Part;
 use crate::language::name::Reference;
-use crate::language::quantity::{Count, Quantity};
+use crate::language::quantity::Quantity;
 use crate::promising::{Promising, promise_date};
 use crate::records::batch::{BatchRecord, Preference};
 use crate::records::order::LineRecord;
@@ -65,18 +65,6 @@ pub enum Hit {
     Movable(Vec<Part>),
     /// It leaves too late, by so many days.
     Hurt(u32),
-}
-
-impl Hit {
-    /// The word used in JSON.
-    #[must_use]
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Slack(_) => "slack",
-            Self::Movable(_) => "movable",
-            Self::Hurt(_) => "hurt",
-        }
-    }
 }
 
 impl OpenStock {
@@ -150,11 +138,5 @@ impl OpenStock {
             }
         }
         hits
-    }
-
-    /// Units that are kept back from new promises.
-    #[must_use]
-    pub const fn safety_stock(&self) -> Count {
-        self.product.safety_stock
     }
 }

@@ -13,6 +13,7 @@ mod holds;
 mod improvement;
 mod orders;
 mod overdue;
+mod planning;
 mod precondition;
 mod promises;
 mod quantity;
