@@ -223,6 +223,14 @@ pub(crate) async fn copy_database(settings: &StoreSettings, copy: &Path) -> Resu
     sqlite::copy_database(path, copy).await.map_err(failed)
 }
 
+/// Checks that the pages of a copy of a SQLite database belong together.
+///
+/// # Errors
+/// When they do not, or can't be read.
+pub(crate) async fn check_copy(copy: &Path) -> Result<(), Failure> {
+    sqlite::check_copy(copy).await.map_err(failed)
+}
+
 /// Gives a copy of a SQLite database its name.
 ///
 /// # Errors

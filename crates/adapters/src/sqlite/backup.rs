@@ -15,7 +15,7 @@ use super::connection::{Address, Purpose};
 use super::epochs::mark_as_copy;
 use super::error::OpenError;
 use super::file::{create, log_index_of, log_of};
-use super::snapshot::{SnapshotError, complete, copy_files};
+use super::snapshot::{SnapshotError, check_pages, complete, copy_files};
 
 /// How many files that were moved aside are kept beside each other. So many restores without a look at the folder are a
 /// mistake.
@@ -144,6 +144,22 @@ fn write_copy(address: &Address, copy: &Address, file: &File) -> Result<(), Back
     let mut copied = copy.open_plain()?;
     mark_as_copy(&mut copied).map_err(|why| failed(why.into()))?;
     complete(&mut copied).map_err(failed)
+}
+
+/// Checks that the pages of a copy belong together. What they say is not looked at.
+///
+/// # Errors
+/// [`BackupError`].
+pub async fn check_copy(copy: &Path) -> Result<(), BackupError> {
+    let copy = Address::new(copy)?;
+    blocking(move || {
+        let mut copied = copy.open_plain()?;
+        check_pages(&mut copied).map_err(|why| BackupError::Copy {
+            path: copy.path().to_owned(),
+            why: why.to_string(),
+        })
+    })
+    .await
 }
 
 /// Puts a copy, which was checked, in its place, in one step. Answers where the file that was there has been moved to.

@@ -36,6 +36,8 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
-pub use self::backup::{BackupError, Occupied, Unfinished, copy_database, discard_left_behind, put_in_place};
+pub use self::backup::{
+    BackupError, Occupied, Unfinished, check_copy, copy_database, discard_left_behind, put_in_place,
+};
 pub use self::error::OpenError;
 pub use self::sqlite_store::{DEFAULT_READERS, SqliteStore};
