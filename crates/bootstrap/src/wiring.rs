@@ -12,7 +12,7 @@ use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore, Unfinished};
 use earmark_application::{
     AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, IdentityProvider, Ids, Inbox, Keys,
-    Sessions, Store, Subscriptions, Views, Worklist,
+    Outlook, Sessions, Store, Subscriptions, Views, Worklist,
 };
 use earmark_domain::Calendar;
 
@@ -48,6 +48,7 @@ pub(crate) struct Ports {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) worklist: Arc<dyn Worklist>,
     pub(crate) views: Arc<dyn Views>,
+    pub(crate) outlook: Arc<dyn Outlook>,
     pub(crate) events: Arc<dyn EventFeed>,
     pub(crate) exports: Arc<dyn Exports>,
     pub(crate) audit: Arc<dyn Audit>,
@@ -105,6 +106,7 @@ where
     S: Store
         + Worklist
         + Views
+        + Outlook
         + EventFeed
         + Exports
         + Audit
@@ -121,6 +123,7 @@ where
         store: Arc::clone(&store) as _,
         worklist: Arc::clone(&store) as _,
         views: Arc::clone(&store) as _,
+        outlook: Arc::clone(&store) as _,
         events: Arc::clone(&store) as _,
         exports: Arc::clone(&store) as _,
         audit: Arc::clone(&store) as _,

@@ -43,7 +43,12 @@ const DOMAIN: Layers = Layers {
         &["replay"],
         &["stock"],
         &["unit_of_work"],
-        &["planning::age", "planning::composition", "planning::risk", "planning::standing"],
+        &[
+            "planning::age",
+            "planning::composition",
+            "planning::risk",
+            "planning::standing",
+        ],
         &["planning"],
     ],
 };

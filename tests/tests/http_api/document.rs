@@ -14,7 +14,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Every operation, in the order of a story: each call finds what the examples of the calls before it have made.
-const STORY: [&str; 57] = [
+const STORY: [&str; 65] = [
     "live",
     "ready",
     "openapi",
@@ -42,6 +42,14 @@ const STORY: [&str; 57] = [
     "dispatch_order",
     "undo_dispatch",
     "show_backlog",
+    "show_product_in_time",
+    "list_lines_at_risk",
+    "list_late_batches",
+    "list_lines_of_batch",
+    "count_waiting_lines",
+    "list_waiting_lines",
+    "list_changes",
+    "list_ending_holds",
     "reallocate",
     "change_batch",
     "receive_batch",

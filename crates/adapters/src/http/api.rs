@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use earmark_application::{
     AccessLog, AccessRecorder, Clock, Engine, EventFeed, EventTail, Health, IdempotencyStore, Ids, Inbox, KeyRing,
-    Keys, Principal, Sessions, StoreError, Subscriptions, Views, events_for, views_for,
+    Keys, Outlook, Principal, Sessions, StoreError, Subscriptions, Views, events_for, views_for,
 };
 use earmark_domain::Promising;
 use jiff::Timestamp;
@@ -47,6 +47,8 @@ pub struct About {
 pub struct Ports {
     /// Batches, orders and products.
     pub views: Arc<dyn Views>,
+    /// What planners ask.
+    pub outlook: Arc<dyn Outlook>,
     /// Events.
     pub events: Arc<dyn EventFeed>,
     /// The messages that carried commands.

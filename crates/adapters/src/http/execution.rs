@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use earmark_application::{Answer, CommandError, Envelope, Principal};
-use earmark_domain::{Command, Outcome, Refusal, Sku};
+use earmark_domain::{Command, Outcome, Reference, Refusal, Sku};
 
 use super::api::Api;
 use super::request::context::RequestContext;
@@ -28,6 +28,11 @@ pub(super) fn envelope(command: Command, context: RequestContext, mode: Mode) ->
 /// The problem for an unknown product.
 pub(super) fn unknown_sku(sku: &Sku) -> Problem {
     Problem::new(&kinds::UNKNOWN_SKU, format!("unknown SKU: {sku}")).with("skus", vec![sku.as_str()])
+}
+
+/// The problem for a batch that is not known.
+pub(super) fn unknown_batch(reference: &Reference) -> Problem {
+    Problem::new(&kinds::UNKNOWN_BATCH, format!("there is no batch {reference}")).with("reference", reference.as_str())
 }
 
 /// The problem for what has to be new and is not.

@@ -15,6 +15,7 @@ mod idempotency;
 mod inbox;
 mod load;
 mod memory_store;
+mod outlook;
 mod reads;
 mod sessions;
 mod subscriptions;

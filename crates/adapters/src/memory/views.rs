@@ -32,7 +32,7 @@ fn contains(product: &StoredProduct, search: &str) -> bool {
 }
 
 impl Tables {
-    fn read_batch(&self, batch: &StoredBatch, now: Timestamp) -> Option<BatchRead> {
+    pub(super) fn read_batch(&self, batch: &StoredBatch, now: Timestamp) -> Option<BatchRead> {
         let product = self.products.get(&batch.record.sku)?;
         let mut record = batch.record.clone();
         self.without_ended(product, &mut record, now);

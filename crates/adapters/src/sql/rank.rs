@@ -20,10 +20,15 @@ const HELD: i64 = -(1 << 60);
 /// The release ranks of firm lines are not below this, and those of held lines are.
 pub(crate) const LOWEST_FIRM: i64 = HELD / 2;
 
+/// The days since 1970. The indexes of lines by the day they are required by have it, computed from the rank:
+/// `2147483648 - (-rank & 4294967295)`.
+pub(crate) fn day_number(day: Date) -> i64 {
+    day.duration_since(EPOCH).as_hours() / 24
+}
+
 /// The rank of a precedence: the smaller is served first.
 pub(crate) fn rank(precedence: Precedence) -> i64 {
-    let days = |day: Date| day.duration_since(EPOCH).as_hours() / 24;
-    let urgency = precedence.required_by().map_or(0, |day| LAST_DAY - days(day));
+    let urgency = precedence.required_by().map_or(0, |day| LAST_DAY - day_number(day));
     -(i64::from(precedence.priority().get()) * DAYS + urgency)
 }
 
@@ -74,6 +79,16 @@ mod tests {
             .into_iter()
             .flat_map(|number| DAYS_TRIED.map(|day| (of(number), day)));
         pairs.map(|(priority, day)| Precedence::of(priority, day)).collect()
+    }
+
+    #[test]
+    fn the_day_that_a_line_is_required_by_can_be_computed_from_its_rank() {
+        for precedence in all() {
+            let rank = rank(precedence);
+            let has_a_day = rank & 4_294_967_295 != 0;
+            let number = has_a_day.then_some(2_147_483_648 - (-rank & 4_294_967_295));
+            assert_eq!(number, precedence.required_by().map(day_number), "{precedence:?}");
+        }
     }
 
     #[test]

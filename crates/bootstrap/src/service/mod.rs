@@ -236,6 +236,7 @@ fn api(
     );
     let ports = http::Ports {
         views: Arc::clone(&app.ports.views),
+        outlook: Arc::clone(&app.ports.outlook),
         events: Arc::clone(&app.ports.events),
         inbox: Arc::clone(&app.ports.inbox),
         subscriptions: Arc::clone(&app.ports.subscriptions),

@@ -79,6 +79,9 @@ CREATE INDEX batches_listed ON batches (sku, reference);
 CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT closed;
 CREATE INDEX batches_by_eta ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT closed;
 
+-- The batches that were put off since they were created.
+CREATE INDEX batches_put_off ON batches (eta, sku) WHERE eta > created_eta AND NOT closed;
+
 -- Whether there ever was a batch at a location.
 CREATE INDEX batches_by_location ON batches (location);
 
@@ -148,6 +151,14 @@ CREATE TABLE lines (
 -- With it what tells whether a line can be served, so that those that can't be are passed over here.
 CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id, quantity, split)
     WHERE state = 'backordered';
+-- The lines that wait, of all products, by when they were placed. With it what they are counted by.
+CREATE INDEX lines_waiting ON lines (placed_at, order_id, line_id, quantity, hold_until) WHERE state = 'backordered';
+-- Lines by the day they are required by, as a number of days since 1970, which is in the rank: those that wait, and those with
+-- units of which it was told that they can't leave by that day. Nearly no line is in either.
+CREATE INDEX lines_waiting_due ON lines (2147483648 - (-rank & 4294967295), order_id, line_id)
+    WHERE state = 'backordered' AND rank & 4294967295 <> 0;
+CREATE INDEX lines_promised_late ON lines (2147483648 - (-rank & 4294967295), order_id, line_id)
+    WHERE state IN ('held', 'allocated') AND due_by IS NULL AND rank & 4294967295 <> 0;
 -- The lines that have to leave by a day.
 CREATE INDEX lines_due_by ON lines (sku, due_by) WHERE due_by IS NOT NULL;
 -- The holds on a product, in the order in which they end.

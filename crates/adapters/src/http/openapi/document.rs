@@ -21,7 +21,7 @@ use super::schema::Problem;
 use super::write_operations::describe_writes;
 
 /// The groups of operations, in the order shown, with their descriptions.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     (
         "Batches",
         "Stock that has been bought: in the warehouse, or on its way.",
@@ -33,6 +33,10 @@ const TAGS: [(&str, &str); 11] = [
     (
         "Products",
         "The stock of a product, what can be promised of it, and who waits for it.",
+    ),
+    (
+        "Outlook",
+        "What planners ask every morning, of all products: promises at risk, late batches, who waits, what has changed.",
     ),
     ("Events", "What has happened, in the order of commits."),
     ("Subscriptions", "Who is told of events, and what they have not taken."),

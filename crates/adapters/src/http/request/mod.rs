@@ -7,5 +7,6 @@ pub(crate) mod cursor;
 pub(crate) mod if_match;
 pub(crate) mod input;
 pub(crate) mod origin;
+pub(crate) mod places;
 pub(crate) mod query;
 pub(crate) mod traced;

@@ -9,6 +9,7 @@ use earmark_application::{Action, BatchFilter, BatchSelection, Page, list_batche
 use earmark_domain::{Command, Location, Reference, Sku};
 
 use crate::http::api::Api;
+use crate::http::execution::unknown_batch;
 use crate::http::middleware::auth::require;
 use crate::http::openapi::schema;
 use crate::http::request::context::RequestContext;
@@ -17,7 +18,6 @@ use crate::http::request::input::{Input, json};
 use crate::http::request::query::{DEFAULT_PAGE, MAX_PAGE, limit, true_or_false, word};
 use crate::http::response::problem::Problem;
 use crate::http::response::reply::Reply;
-use crate::wire::answers::kinds;
 use crate::wire::commands::batches::{change_batch, create_batch, receipt};
 use crate::wire::reading::fields::object;
 use crate::wire::views::batches::BatchJson;
@@ -118,10 +118,7 @@ pub(crate) async fn show(request: HttpRequest, api: Data<Api>) -> Result<HttpRes
     let views = api.views(&RequestContext::principal(&request));
     let batch = views.batch(&reference, now).await;
     let Some(batch) = batch.map_err(|error| Problem::from(&error))? else {
-        return Err(
-            Problem::new(&kinds::UNKNOWN_BATCH, format!("there is no batch {reference}"))
-                .with("reference", reference.as_str()),
-        );
+        return Err(unknown_batch(&reference));
     };
     let view = batch.view();
     let reply = Reply::new(StatusCode::OK, &BatchJson::from(&view));

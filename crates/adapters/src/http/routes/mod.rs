@@ -13,6 +13,7 @@ pub(crate) mod keys;
 pub(crate) mod operations;
 pub(crate) mod order_lines;
 pub(crate) mod orders;
+pub(crate) mod outlook;
 pub(crate) mod products;
 pub(crate) mod quotes;
 pub(crate) mod sessions;
@@ -54,6 +55,14 @@ pub(crate) fn register(config: &mut ServiceConfig<'_>) {
         .service(products::reallocate)
         .service(products::availability)
         .service(backlog::show)
+        .service(outlook::risks::list)
+        .service(outlook::batches::list_late)
+        .service(outlook::batches::list_lines)
+        .service(outlook::backlog::count)
+        .service(outlook::backlog::list)
+        .service(outlook::changes::list)
+        .service(outlook::holds::list)
+        .service(outlook::product::show)
         .service(event_stream::stream)
         .service(bulk::stream::bulk)
         .service(subscriptions::list)

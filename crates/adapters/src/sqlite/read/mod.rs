@@ -8,6 +8,7 @@ mod health;
 mod holds;
 mod line_reads;
 mod lists;
+mod outlook;
 mod stock;
 mod views;
 mod worklist;

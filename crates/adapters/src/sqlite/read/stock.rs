@@ -33,7 +33,7 @@ pub(super) enum EndedHolds {
 }
 
 impl EndedHolds {
-    const fn now(&self) -> Timestamp {
+    pub(super) const fn now(&self) -> Timestamp {
         let (Self::Note { now, .. } | Self::LookUp { now }) = self;
         *now
     }

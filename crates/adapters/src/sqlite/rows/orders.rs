@@ -118,6 +118,11 @@ pub(in crate::sqlite) struct PlacedUnits {
 }
 
 impl PlacedLineRow {
+    /// Its order and its id.
+    pub(in crate::sqlite) fn key(&self) -> [&str; 2] {
+        [&self.line.order_id, &self.line.line_id]
+    }
+
     /// Its position in the order of service, as the columns have it.
     pub(in crate::sqlite) fn service_key(&self) -> (i64, i64, &str, &str) {
         (

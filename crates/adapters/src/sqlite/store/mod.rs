@@ -19,5 +19,6 @@ pub(super) use self::dead_messages::forget;
 pub(super) use self::deferred_index::{DeferredIndexBounds, indexed_until};
 pub(super) use self::idempotency::{IdempotencyQueue, Outcome, Write, purge};
 pub(super) use self::load::processed;
+pub(super) use self::release::lines_held_by;
 pub(super) use self::write::newest_event;
 pub(super) use self::write_connection::WriteConnection;

@@ -7,13 +7,16 @@ use std::cmp::{Ordering, Reverse};
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
+use diesel::sql_types::{Nullable, Text};
 use earmark_application::StoreError;
 use earmark_domain::{BatchRecord, ReleaseLines, ReleasePosition, Units};
 
+use super::super::builder::pair_one_of;
 use super::super::error::store_error;
-use super::super::rows::{PlacedLineRow, units_in_batch};
+use super::super::rows::{self, PlacedLineRow, units_in_batch};
 use super::super::schema::{further_allocations, lines, lines_in_batches};
-use crate::sql::decode::counter;
+use super::super::statement::statement;
+use crate::sql::decode::{RowContext, counter};
 use crate::sql::rank;
 
 /// A line with the units it holds in the batch, their release rank, and the version that allocated them.
@@ -38,6 +41,20 @@ fn position_of(position: &ReleasePosition) -> Position<'_> {
             key.line.as_str(),
         )),
     )
+}
+
+/// The same as the domain has it.
+fn release_position((line, _, release_rank, version): &Held) -> Result<ReleasePosition, StoreError> {
+    let (record, _) = rows::placed_line(line)?;
+    let at = RowContext {
+        table: "allocations",
+        key: record.key(),
+    };
+    Ok(ReleasePosition {
+        rank: at.release_rank("release_rank", *release_rank)?,
+        allocated_version: at.read("allocated_version", u64::try_from(*version))?,
+        line: record.service_position(),
+    })
 }
 
 /// A part of the lines of a batch that an index has in one piece.
@@ -102,6 +119,65 @@ pub(super) fn lines_to_release(
         }
     }
     Ok((leaving, false))
+}
+
+/// The lines with units in a batch, each with its position among them: the last to leave first, from the one behind `after`
+/// on, no more than `most`. For a snapshot of a connection that only reads: the deferred index need not be complete.
+pub(in crate::sqlite) fn lines_held_by(
+    connection: &mut SqliteConnection,
+    batch: &BatchRecord,
+    after: Option<&ReleasePosition>,
+    most: usize,
+) -> Result<Vec<(ReleasePosition, PlacedLineRow)>, StoreError> {
+    let behind = after.map(position_of);
+    let ranges = match behind {
+        None => Vec::from([Range::LastToLeave]),
+        Some((release_rank, Reverse(version), _)) => {
+            Vec::from([Range::OfRank(release_rank, version), Range::BelowRank(release_rank)])
+        }
+    };
+    let all = Units::new(u64::MAX);
+    let mut held = newest(connection, batch)?;
+    held.retain(|line| behind.is_none_or(|behind| position(line) < behind));
+    for range in ranges {
+        held.extend(further(connection, batch, range, all, most, behind)?);
+        held.extend(placed_with(connection, batch, range, all, most, behind)?);
+    }
+    held.sort_by(|a, b| position(b).cmp(&position(a)));
+    // The index may have entries of new lines, too.
+    held.dedup_by(|a, b| a.0.key() == b.0.key());
+    held.truncate(most);
+    held.into_iter()
+        .map(|line| Ok((release_position(&line)?, line.0)))
+        .collect()
+}
+
+/// The lines that hold the units of a batch they were placed with, by events whose entries may be missing in the deferred
+/// index.
+fn newest(connection: &mut SqliteConnection, batch: &BatchRecord) -> Result<Vec<Held>, StoreError> {
+    // By hand: the builder has no operator that looks into JSON.
+    const LINES: &str = "SELECT named.data ->> 'order_id', named.data ->> 'line_id' FROM events AS named \
+         WHERE named.sequence > (SELECT until FROM deferred_index) AND named.sku = ? AND named.order_id IS NULL \
+         AND named.type = 'Allocated' AND json_valid(named.data)";
+    type Key = (Nullable<Text>, Nullable<Text>);
+    let placed = statement::<Key>(LINES).text(batch.sku.as_str());
+    let placed: Vec<(Option<String>, Option<String>)> = placed.load(connection).map_err(store_error)?;
+    let keys = placed.iter().filter_map(|(order, line)| Some([order.as_deref()?, line.as_deref()?]));
+    let keys: Vec<[&str; 2]> = keys.collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    lines::table
+        .filter(pair_one_of((lines::order_id, lines::line_id), keys))
+        .filter(lines::batch.eq(batch.reference.as_str()))
+        .select((
+            PlacedLineRow::as_select(),
+            lines::units.assume_not_null(),
+            lines::release_rank,
+            lines::placed_version,
+        ))
+        .load(connection)
+        .map_err(store_error)
 }
 
 const fn in_order(order: Ordering, last_first: bool) -> Ordering {

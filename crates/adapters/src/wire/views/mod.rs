@@ -10,6 +10,7 @@ pub mod effects;
 pub mod keys;
 pub mod list;
 pub mod orders;
+pub mod outlook;
 pub mod pages;
 pub mod products;
 pub mod quotes;
