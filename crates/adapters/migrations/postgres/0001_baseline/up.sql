@@ -81,6 +81,8 @@ CREATE INDEX products_pending ON products (sku) WHERE pending IS NOT NULL;
 -- The products with holds, in the order in which the next one ends. A change of a product touches this index only when
 -- that instant changes.
 CREATE INDEX products_next_expiry ON products (next_expiry) WHERE next_expiry IS NOT NULL;
+-- The same products as they are listed. Both touch the same column, so each change that touches the one touches the other.
+CREATE INDEX products_held ON products (sku, next_expiry) WHERE next_expiry IS NOT NULL;
 
 -- A search looks for a part of a SKU or of a name, whatever the letter case. The index finds it by its trigrams. Letters
 -- are folded by a collation that knows them, on both sides alike. The extension comes with PostgreSQL, and who may create
@@ -136,6 +138,10 @@ CREATE INDEX batches_coming ON batches (sku, eta) WHERE eta IS NOT NULL AND NOT 
 CREATE INDEX batches_due ON batches (eta, sku) WHERE eta IS NOT NULL AND NOT overdue AND NOT closed;
 -- The batches of which it was told that they are overdue.
 CREATE INDEX batches_overdue ON batches (sku) WHERE overdue AND NOT closed;
+-- The batches of all products that have not arrived, as those are listed whose ETA has passed, whether it was told or not.
+CREATE INDEX batches_expected ON batches (eta, sku, reference) WHERE eta IS NOT NULL AND NOT closed;
+-- Those that were put off.
+CREATE INDEX batches_put_off ON batches (eta, sku, reference) WHERE eta > created_eta AND NOT closed;
 -- Whether there ever was a batch at a location.
 CREATE INDEX batches_by_location ON batches (location);
 
@@ -203,6 +209,15 @@ CREATE TABLE lines (
 -- the index.
 CREATE INDEX lines_backlog ON lines (sku, rank, placed_version, order_id, line_id) INCLUDE (quantity, split)
     WHERE state = 'backordered';
+-- The lines of all products that wait, as they are listed and counted: the oldest first.
+CREATE INDEX lines_waiting ON lines (placed_at, order_id, line_id) INCLUDE (quantity, hold_until)
+    WHERE state = 'backordered';
+-- Those of them that are required by a day. The last 32 bits of a rank rise from day to day, and are 0 where there is none.
+CREATE INDEX lines_waiting_due ON lines ((rank & 4294967295), order_id, line_id)
+    WHERE state = 'backordered' AND (rank & 4294967295) <> 0;
+-- The lines of all products of which it was told that they can't leave by the day they are required by.
+CREATE INDEX lines_promised_late ON lines ((rank & 4294967295), order_id, line_id)
+    WHERE state IN ('held', 'allocated') AND due_by IS NULL AND (rank & 4294967295) <> 0;
 -- The lines of a product that have to leave by a day.
 CREATE INDEX lines_due ON lines (sku, due_by) WHERE due_by IS NOT NULL;
 -- The holds on a product, in the order in which they end.

@@ -60,6 +60,11 @@ impl ExpiredHolds {
         here.map(|(_, _, units)| *units).sum()
     }
 
+    /// The batches that have such units.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &Reference> {
+        self.0.iter().map(|(_, batch, _)| batch)
+    }
+
     /// Their units of a product.
     pub(super) fn of_product(&self, product: &Sku) -> Units {
         let here = self.0.iter().filter(|(sku, _, _)| sku == product);

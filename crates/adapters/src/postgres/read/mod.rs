@@ -6,6 +6,7 @@ mod expired_holds;
 mod exports;
 mod health;
 mod lists;
+mod outlook;
 mod page;
 mod summaries;
 mod views;

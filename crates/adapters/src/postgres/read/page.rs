@@ -19,12 +19,17 @@ pub(super) async fn page<Row>(
     conn: &Session,
     rows: impl Future<Output = StatementResult<Vec<Row>>>,
 ) -> StatementResult<Vec<Row>> {
-    let (_, _, rows, _) = try_join!(
-        conn.begin("BEGIN READ ONLY"),
-        statement::<()>("SET LOCAL enable_bitmapscan = off").execute(conn),
-        rows,
-        conn.commit(),
-    )?;
+    let (_, rows, _) = try_join!(conn.begin("BEGIN READ ONLY"), page_within(conn, rows), conn.commit())?;
+    Ok(rows)
+}
+
+/// Reads a page within a transaction.
+pub(super) async fn page_within<Row>(
+    conn: &Session,
+    rows: impl Future<Output = StatementResult<Vec<Row>>>,
+) -> StatementResult<Vec<Row>> {
+    let set = statement::<()>("SET LOCAL enable_bitmapscan = off").execute(conn);
+    let (_, rows) = try_join!(set, rows)?;
     Ok(rows)
 }
 

@@ -12,6 +12,7 @@ mod line;
 mod line_read;
 mod order;
 mod product;
+mod release_page;
 mod session;
 mod subscription;
 pub(super) mod values;
@@ -27,6 +28,7 @@ pub(super) use line::{LineRow, joined_line};
 pub(super) use line_read::{LineReadRow, LineReadTypes, line_reads, read_lines};
 pub(super) use order::OrderRow;
 pub(super) use product::ProductRow;
+pub(super) use release_page::{ReleasePlace, bind_release_page, first_to_leave, last_to_leave, release_page};
 pub(super) use session::SessionRow;
 pub(super) use subscription::{DeadLetterRow, SubscriptionRow};
 

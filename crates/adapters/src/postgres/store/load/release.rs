@@ -1,69 +1,22 @@
 //! Which lines of a batch a change goes through.
 
-use diesel::sql_types::{BigInt, Integer, Text};
+use diesel::sql_types::{BigInt, Integer};
 use earmark_application::StoreError;
 use earmark_domain::{
-    BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleasePosition, ReleaseRead,
-    ReleaseScope, Units,
+    BatchRecord, CHANGE_PAGE, LineRecord, Quantity, Reference, ReleaseLines, ReleaseRead, ReleaseScope, Units,
 };
 use futures::future::try_join_all;
 
 use super::batches::Batches;
 use crate::postgres::error::store_error;
-use crate::postgres::rows::LineRow;
+use crate::postgres::rows::{LineRow, ReleasePlace, bind_release_page, first_to_leave, last_to_leave, release_page};
 use crate::postgres::session::Session;
-use crate::postgres::statement::{TypesOf, row_limit, statement};
-use crate::sql::decode::{RowContext, counter};
-use crate::sql::rank;
+use crate::postgres::statement::{TypesOf, statement};
+use crate::sql::decode::RowContext;
 
 /// A line with the units it holds in the batch, their release rank, and the version that allocated them.
 type ReleaseRow = (LineRow, (i32, i64, i64));
 type ReleaseTypes = (TypesOf<LineRow>, (Integer, BigInt, BigInt));
-
-/// A position in the order in which lines leave, as the columns have it.
-struct Position<'a> {
-    release_rank: i64,
-    allocated_version: i64,
-    rank: i64,
-    placed_version: i64,
-    order: &'a str,
-    line: &'a str,
-}
-
-impl Position<'static> {
-    /// Before all lines.
-    const FIRST: Self = Self {
-        release_rank: i64::MIN,
-        allocated_version: i64::MAX,
-        rank: i64::MAX,
-        placed_version: i64::MAX,
-        order: "",
-        line: "",
-    };
-
-    /// Behind all lines.
-    const LAST: Self = Self {
-        release_rank: i64::MAX,
-        allocated_version: i64::MIN,
-        rank: i64::MIN,
-        placed_version: i64::MIN,
-        order: "",
-        line: "",
-    };
-}
-
-impl<'a> From<&'a ReleasePosition> for Position<'a> {
-    fn from(position: &'a ReleasePosition) -> Self {
-        Self {
-            release_rank: rank::release_rank(position.rank),
-            allocated_version: counter(position.allocated_version),
-            rank: rank::rank(position.line.precedence),
-            placed_version: counter(position.line.placed_version),
-            order: position.line.key.order.as_str(),
-            line: position.line.key.line.as_str(),
-        }
-    }
-}
 
 /// How many batches are asked for their lines in one flight. Of all that is read, no more than a page is used.
 const BATCHES_AT_ONCE: usize = 8;
@@ -119,10 +72,10 @@ async fn page_of(
     }
     match which {
         ReleaseLines::Beyond(_) | ReleaseLines::All => {
-            page(conn, LEAVING, &batch.reference, Position::FIRST, most).await
+            page(conn, LEAVING, &batch.reference, ReleasePlace::FIRST, most).await
         }
         ReleaseLines::LastFirst { after } => {
-            let after = after.as_ref().map_or(Position::LAST, Position::from);
+            let after = after.as_ref().map_or(ReleasePlace::LAST, ReleasePlace::from);
             page(conn, STAYING, &batch.reference, after, most).await
         }
     }
@@ -154,98 +107,19 @@ fn first_to_release(
     Ok((leaving, false))
 }
 
-/// SQL that reads a page of the lines in a batch behind a position.
-///
-/// By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank is sorted in one direction
-/// and all else in the other, so a page goes on with the lines of the same rank, and then with those of the ranks
-/// beyond. Within a rank the first comparison of `allocated_version` is the one that an index serves; the second goes on
-/// within one version.
-macro_rules! page_of_batch {
-    (from $from:literal, behind $behind:literal, beyond $beyond:literal, rank $rank:literal, rest $rest:literal) => {
-        concat!(
-            "SELECT leaving.* FROM ((SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
-             FROM allocations AS held CROSS JOIN LATERAL \
-             (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
-             WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_version ",
-            $from,
-            " ? AND (held.allocated_version, line.rank, line.placed_version, line.order_id, line.line_id) ",
-            $behind,
-            " (?, ?, ?, ?, ?) ORDER BY held.allocated_version",
-            $rest,
-            ", line.rank",
-            $rest,
-            ", line.placed_version",
-            $rest,
-            ", line.order_id",
-            $rest,
-            ", line.line_id",
-            $rest,
-            " LIMIT ?) UNION ALL \
-             (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
-             FROM allocations AS held CROSS JOIN LATERAL \
-             (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
-             WHERE held.batch = ? AND held.release_rank ",
-            $beyond,
-            " ? ORDER BY held.release_rank",
-            $rank,
-            ", held.allocated_version",
-            $rest,
-            ", line.rank",
-            $rest,
-            ", line.placed_version",
-            $rest,
-            ", line.order_id",
-            $rest,
-            ", line.line_id",
-            $rest,
-            " LIMIT ?)) AS leaving ORDER BY release_rank",
-            $rank,
-            ", allocated_version",
-            $rest,
-            ", rank",
-            $rest,
-            ", placed_version",
-            $rest,
-            ", order_id",
-            $rest,
-            ", line_id",
-            $rest,
-            " LIMIT ?"
-        )
-    };
-}
-
 /// The first to leave come first.
-const LEAVING: &str = page_of_batch!(from "<=", behind "<", beyond ">", rank "", rest " DESC");
+const LEAVING: &str = first_to_leave!();
 /// The last to leave come first.
-const STAYING: &str = page_of_batch!(from ">=", behind ">", beyond "<", rank " DESC", rest "");
+const STAYING: &str = last_to_leave!();
 
 /// The first lines in a batch behind a position, no more than `most`.
 async fn page(
     conn: &Session,
     text: &'static str,
     batch: &Reference,
-    after: Position<'_>,
+    after: ReleasePlace<'_>,
     most: usize,
 ) -> Result<Vec<ReleaseRow>, StoreError> {
-    let limit = row_limit(most);
-    statement::<ReleaseTypes>(text)
-        .columns::<LineRow>()
-        .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(after.release_rank)
-        .bind::<BigInt, _>(after.allocated_version)
-        .bind::<BigInt, _>(after.allocated_version)
-        .bind::<BigInt, _>(after.rank)
-        .bind::<BigInt, _>(after.placed_version)
-        .bind::<Text, _>(after.order)
-        .bind::<Text, _>(after.line)
-        .bind::<BigInt, _>(limit)
-        .columns::<LineRow>()
-        .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(after.release_rank)
-        .bind::<BigInt, _>(limit)
-        .bind::<BigInt, _>(limit)
-        .rows(conn)
-        .await
-        .map_err(store_error)
+    let page = bind_release_page(statement::<ReleaseTypes>(text), batch, after, most);
+    page.rows(conn).await.map_err(store_error)
 }
