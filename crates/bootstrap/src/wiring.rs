@@ -11,8 +11,8 @@ use earmark_adapters::openid::{OpenIdProvider, ProviderSettings};
 use earmark_adapters::postgres::PostgresStore;
 use earmark_adapters::sqlite::{self, DEFAULT_READERS, Occupied, SqliteStore, Unfinished};
 use earmark_application::{
-    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, IdentityProvider, Ids, Inbox, Keys,
-    Outlook, Sessions, Store, Subscriptions, Views, Worklist,
+    AccessLog, Audit, Clock, EventFeed, Exports, Health, IdempotencyStore, IdentityProvider, Ids, Inbox, Keys, Outlook,
+    Sessions, Store, Subscriptions, Views, Worklist,
 };
 use earmark_domain::Calendar;
 

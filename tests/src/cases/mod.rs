@@ -22,6 +22,7 @@ pub mod keys;
 pub mod lists;
 pub mod loading;
 pub mod order_terms;
+pub mod outlook;
 pub mod pipelining;
 pub mod promises;
 pub mod races;
@@ -151,6 +152,13 @@ macro_rules! with_every_case {
             improvement::nobody_overtakes_those_who_wait_after_a_restart,
             improvement::waiting_lines_that_can_not_be_served_are_passed_over_at_once,
             views::the_backlog_is_listed_in_order_of_service,
+            outlook::lines_at_risk_are_listed_kind_by_kind_and_by_day,
+            outlook::a_line_whose_hold_has_ended_neither_waits_nor_is_at_risk,
+            outlook::the_lines_of_a_batch_are_listed_in_the_order_in_which_they_stay,
+            outlook::late_batches_are_listed_with_whom_they_hurt,
+            outlook::open_stock_is_read_as_far_as_it_is_asked_for,
+            outlook::lines_that_wait_are_listed_and_counted_by_how_long_they_have_waited,
+            outlook::every_answer_equals_a_plain_reading_of_everything,
             lists::batches_are_listed_by_reference_as_far_as_they_pass,
             lists::orders_are_listed_by_id_as_far_as_they_pass,
             lists::a_list_is_the_same_page_by_page,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use earmark_application::{
-    AccessLog, Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Sessions, Store, Subscriptions, Views,
-    Worklist,
+    AccessLog, Audit, EventFeed, Exports, Health, IdempotencyStore, Inbox, Keys, Outlook, Sessions, Store,
+    Subscriptions, Views, Worklist,
 };
 
 pub use memory::MemoryDatabase;
@@ -23,9 +23,9 @@ pub use postgres::PostgresDatabase;
 pub use sqlite::SqliteDatabase;
 
 /// All ports that a test reads through. Every adapter that has them is one.
-pub trait ReadPorts: Views + EventFeed + Exports + Audit + Worklist + Health {}
+pub trait ReadPorts: Views + Outlook + EventFeed + Exports + Audit + Worklist + Health {}
 
-impl<T: Views + EventFeed + Exports + Audit + Worklist + Health + ?Sized> ReadPorts for T {}
+impl<T: Views + Outlook + EventFeed + Exports + Audit + Worklist + Health + ?Sized> ReadPorts for T {}
 
 /// The ports of a store adapter.
 #[derive(Clone)]

@@ -76,7 +76,9 @@ impl Outlook for MemoryStore {
             }
         };
         let listed = tables.all_lines().filter(|line| is_listed(&line.record));
-        let mut listed: Vec<_> = listed.filter_map(|line| Some((due_place(&line.record)?, line))).collect();
+        let mut listed: Vec<_> = listed
+            .filter_map(|line| Some((due_place(&line.record)?, line)))
+            .collect();
         listed.sort_by(|(a, _), (b, _)| (a.required_by, &a.key).cmp(&(b.required_by, &b.key)));
         let is_behind = |place: &DuePlace| {
             after.is_none_or(|after| (place.required_by, &place.key) > (after.required_by, &after.key))
@@ -125,10 +127,15 @@ impl Outlook for MemoryStore {
         let tables = self.tables()?;
         let late = tables.batches.values().filter(|batch| {
             let record = &batch.record;
-            let is_put_off = record.created_eta.zip(record.eta).is_some_and(|(first, now)| now > first);
+            let is_put_off = record
+                .created_eta
+                .zip(record.eta)
+                .is_some_and(|(first, now)| now > first);
             !record.closed && (is_overdue(record.eta, today) || is_put_off)
         });
-        let mut late: Vec<_> = late.filter_map(|batch| Some((eta_place(&batch.record)?, batch))).collect();
+        let mut late: Vec<_> = late
+            .filter_map(|batch| Some((eta_place(&batch.record)?, batch)))
+            .collect();
         let key = |place: &EtaPlace| (place.eta, place.sku.clone(), place.reference.clone());
         late.sort_by_key(|(place, _)| key(place));
         let behind = late

@@ -147,6 +147,7 @@ impl Shop {
         };
         let ports = Ports {
             views: reads.clone(),
+            outlook: reads.clone(),
             events: reads.clone(),
             inbox: reads.clone(),
             subscriptions: reads.clone(),

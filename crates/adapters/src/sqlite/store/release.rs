@@ -162,7 +162,9 @@ fn newest(connection: &mut SqliteConnection, batch: &BatchRecord) -> Result<Vec<
     type Key = (Nullable<Text>, Nullable<Text>);
     let placed = statement::<Key>(LINES).text(batch.sku.as_str());
     let placed: Vec<(Option<String>, Option<String>)> = placed.load(connection).map_err(store_error)?;
-    let keys = placed.iter().filter_map(|(order, line)| Some([order.as_deref()?, line.as_deref()?]));
+    let keys = placed
+        .iter()
+        .filter_map(|(order, line)| Some([order.as_deref()?, line.as_deref()?]));
     let keys: Vec<[&str; 2]> = keys.collect();
     if keys.is_empty() {
         return Ok(Vec::new());

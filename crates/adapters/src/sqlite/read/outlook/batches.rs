@@ -24,7 +24,9 @@ pub(super) fn late(
 ) -> Result<Vec<BatchRead>, StoreError> {
     let today = today.to_string();
     let behind = after.map(|after| (after.eta.to_string(), after.sku.as_str(), after.reference.as_str()));
-    let (eta, sku, reference) = behind.as_ref().map_or(("", "", ""), |(eta, sku, reference)| (eta.as_str(), *sku, *reference));
+    let (eta, sku, reference) = behind
+        .as_ref()
+        .map_or(("", "", ""), |(eta, sku, reference)| (eta.as_str(), *sku, *reference));
     // A macro, because the query's type is too long to write down.
     macro_rules! behind {
         ($($only:expr),+) => {
@@ -49,9 +51,14 @@ pub(super) fn late(
     let mut found: Vec<(BatchRow, ProductRow)> = first_rows(overdue.load_iter(conn), limit)?;
     if found.len() < limit {
         let put_off = behind!(batches::eta.ge(today.as_str()), batches::eta.gt(batches::created_eta));
-        found.extend(first_rows::<(BatchRow, ProductRow)>(put_off.load_iter(conn), limit - found.len())?);
+        found.extend(first_rows::<(BatchRow, ProductRow)>(
+            put_off.load_iter(conn),
+            limit - found.len(),
+        )?);
     }
-    let found = found.into_iter().map(|(batch, product)| Ok((rows::batch(batch)?, rows::product(product)?)));
+    let found = found
+        .into_iter()
+        .map(|(batch, product)| Ok((rows::batch(batch)?, rows::product(product)?)));
     let found: Vec<(BatchRecord, ProductRecord)> = found.collect::<Result<_, StoreError>>()?;
     let ended = ended.of(conn, found.iter().map(|(_, product)| product))?;
     let read = found.into_iter().map(|(mut record, product)| {

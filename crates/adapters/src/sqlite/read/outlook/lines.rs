@@ -153,7 +153,9 @@ pub(super) fn count_waiting(
             key: &order,
         };
         counted.lines += 1;
-        counted.units = [counted.units, at.units("quantity", quantity)?].into_iter().sum::<Units>();
+        counted.units = [counted.units, at.units("quantity", quantity)?]
+            .into_iter()
+            .sum::<Units>();
     }
     Ok(counted)
 }

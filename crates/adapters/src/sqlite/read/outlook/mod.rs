@@ -95,10 +95,8 @@ impl Outlook for SqliteStore {
         batches: usize,
     ) -> Result<Vec<OpenStock>, StoreError> {
         let skus = skus.clone();
-        self.query_snapshot_at(now, move |conn, ended| {
-            batches::open_stock(conn, &skus, batches, ended)
-        })
-        .await
+        self.query_snapshot_at(now, move |conn, ended| batches::open_stock(conn, &skus, batches, ended))
+            .await
     }
 
     async fn ending_holds(
