@@ -56,15 +56,34 @@ impl<'a> From<&'a ReleasePosition> for ReleasePlace<'a> {
 
 /// SQL that reads a page of the lines in a batch behind a place. [`bind_release_page`] gives it what it wants.
 ///
-/// By hand: LATERAL, comparisons of rows, and a union that an index serves. The release rank is sorted in one direction
-/// and all else in the other, so a page goes on with the lines of the same rank, and then with those of the ranks
-/// beyond. Within a rank the first comparison of `allocated_version` is the one that an index serves; the second goes on
+/// By hand: LATERAL, comparisons of rows, and a union: the units that lines were placed with, and then all others. (The view
+/// of both would be read to its end for each page.) The release rank is sorted in one direction and all else in the other,
+/// so a page goes on with the lines of the same rank, and then with those of the ranks beyond. Each part is asked for in the
+/// very order of its index, so that none is read to be sorted: lines that got their units by one event, ties, are read to
+/// the last of them. Within a rank the first comparison of versions is the one that an index serves; the second goes on
 /// within one version.
 macro_rules! release_page {
     (from $from:literal, behind $behind:literal, beyond $beyond:literal, rank $rank:literal, rest $rest:literal) => {
         concat!(
-            "SELECT leaving.* FROM ((SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
-             FROM allocations AS held CROSS JOIN LATERAL \
+            "SELECT leaving.* FROM (\
+             (SELECT {}, units AS held, release_rank, placed_version AS allocated_version FROM lines \
+             WHERE batch = ? AND release_rank = ? AND placed_version ",
+            $from,
+            " ? AND (placed_version, rank, placed_version, order_id, line_id) ",
+            $behind,
+            " (?, ?, ?, ?, ?) ORDER BY placed_version",
+            $rest,
+            " FETCH FIRST (?) ROWS WITH TIES) UNION ALL \
+             (SELECT {}, units AS held, release_rank, placed_version AS allocated_version FROM lines \
+             WHERE batch = ? AND release_rank ",
+            $beyond,
+            " ? ORDER BY release_rank",
+            $rank,
+            ", placed_version",
+            $rest,
+            " FETCH FIRST (?) ROWS WITH TIES) UNION ALL \
+             (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
+             FROM further_allocations AS held CROSS JOIN LATERAL \
              (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
              WHERE held.batch = ? AND held.release_rank = ? AND held.allocated_version ",
             $from,
@@ -72,17 +91,9 @@ macro_rules! release_page {
             $behind,
             " (?, ?, ?, ?, ?) ORDER BY held.allocated_version",
             $rest,
-            ", line.rank",
-            $rest,
-            ", line.placed_version",
-            $rest,
-            ", line.order_id",
-            $rest,
-            ", line.line_id",
-            $rest,
-            " LIMIT ?) UNION ALL \
+            " FETCH FIRST (?) ROWS WITH TIES) UNION ALL \
              (SELECT line.*, held.quantity AS held, held.release_rank, held.allocated_version \
-             FROM allocations AS held CROSS JOIN LATERAL \
+             FROM further_allocations AS held CROSS JOIN LATERAL \
              (SELECT {} FROM lines WHERE order_id = held.order_id AND line_id = held.line_id LIMIT 1) AS line \
              WHERE held.batch = ? AND held.release_rank ",
             $beyond,
@@ -90,15 +101,7 @@ macro_rules! release_page {
             $rank,
             ", held.allocated_version",
             $rest,
-            ", line.rank",
-            $rest,
-            ", line.placed_version",
-            $rest,
-            ", line.order_id",
-            $rest,
-            ", line.line_id",
-            $rest,
-            " LIMIT ?)) AS leaving ORDER BY release_rank",
+            " FETCH FIRST (?) ROWS WITH TIES)) AS leaving ORDER BY release_rank",
             $rank,
             ", allocated_version",
             $rest,
@@ -140,20 +143,22 @@ pub(in crate::postgres) fn bind_release_page<'a, Types>(
     most: usize,
 ) -> Statement<'a, Types> {
     let limit = row_limit(most);
-    statement
-        .columns::<LineRow>()
-        .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(after.release_rank)
-        .bind::<BigInt, _>(after.allocated_version)
-        .bind::<BigInt, _>(after.allocated_version)
-        .bind::<BigInt, _>(after.rank)
-        .bind::<BigInt, _>(after.placed_version)
-        .bind::<Text, _>(after.order)
-        .bind::<Text, _>(after.line)
-        .bind::<BigInt, _>(limit)
-        .columns::<LineRow>()
-        .bind::<Text, _>(batch.as_str())
-        .bind::<BigInt, _>(after.release_rank)
-        .bind::<BigInt, _>(limit)
-        .bind::<BigInt, _>(limit)
+    let part = |statement: Statement<'a, Types>| {
+        statement
+            .columns::<LineRow>()
+            .bind::<Text, _>(batch.as_str())
+            .bind::<BigInt, _>(after.release_rank)
+            .bind::<BigInt, _>(after.allocated_version)
+            .bind::<BigInt, _>(after.allocated_version)
+            .bind::<BigInt, _>(after.rank)
+            .bind::<BigInt, _>(after.placed_version)
+            .bind::<Text, _>(after.order)
+            .bind::<Text, _>(after.line)
+            .bind::<BigInt, _>(limit)
+            .columns::<LineRow>()
+            .bind::<Text, _>(batch.as_str())
+            .bind::<BigInt, _>(after.release_rank)
+            .bind::<BigInt, _>(limit)
+    };
+    part(part(statement)).bind::<BigInt, _>(limit)
 }
