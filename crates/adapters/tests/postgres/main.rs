@@ -18,6 +18,7 @@ mod escrow;
 mod inbox;
 mod list_plans;
 mod lookups;
+mod outlook;
 mod outlook_plans;
 mod pipeline;
 mod plans;
