@@ -271,6 +271,7 @@ const MEMORY: Layers = Layers {
             "views",
             "worklist",
         ],
+        &["outlook"],
     ],
 };
 

@@ -30,12 +30,13 @@ fn days(from: Date, to: Date) -> u32 {
     u32::try_from((to - from).get_days()).unwrap_or(0)
 }
 
-/// What became of a line by its events, told as a day, that it waits, or nothing.
+/// What became of a line by its events, told as a day, that it waits, that it has left, or nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Stands {
     Nowhere,
     Waits,
     For(Date),
+    Left,
 }
 
 fn stands(before: Stands, fact: &Fact) -> Stands {
@@ -50,7 +51,14 @@ fn stands(before: Stands, fact: &Fact) -> Stands {
             ..
         } => Stands::For(*day),
         Fact::Backordered { .. } => Stands::Waits,
-        Fact::Dispatched { left: None, .. } | Fact::Deallocated { left: None, .. } => Stands::Nowhere,
+        // That it comes back from there is nothing new.
+        Fact::Dispatched { left: None, .. }
+        | Fact::Deallocated {
+            left: None,
+            promised_on: Some(_),
+            ..
+        } => Stands::Left,
+        Fact::Deallocated { left: None, .. } => Stands::Nowhere,
         _ => before,
     }
 }
@@ -102,7 +110,10 @@ impl Everything {
             let key = line.record.terms.key.clone();
             let leaves = self.all_leave(line).max(line.record.promise.on);
             // Stock in the warehouse that has not left is no delay of a batch.
-            let is_overdue = line.allocations.iter().any(|(_, eta)| eta.is_some_and(|eta| eta < self.today));
+            let is_overdue = line
+                .allocations
+                .iter()
+                .any(|(_, eta)| eta.is_some_and(|eta| eta < self.today));
             let told = line.record.promise.on.max(leaves.filter(|_| is_overdue));
             let late = required(line).filter(|day| told > Some(*day));
             if let (Some(by), Some(leaves)) = (late, leaves) {

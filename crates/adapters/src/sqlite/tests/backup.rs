@@ -43,7 +43,7 @@ async fn a_copy_that_was_left_behind_is_discarded_and_one_under_way_is_not() {
     let copying = copy_database(&file.file(), &file.copy()).await.expect("copied");
     let refused = discard_left_behind(&file.copy()).await;
     assert!(matches!(refused, Err(BackupError::UnderWay(_))), "{refused:?}");
-    assert_eq!(version(&file.copy()).await, 1);
+    assert!(file.copy().exists());
     drop(copying);
     discard_left_behind(&file.copy()).await.expect("discarded");
     assert!(!file.copy().exists());

@@ -10,10 +10,10 @@ use diesel::connection::{Connection, InstrumentationEvent};
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use earmark_application::{
-    AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Bounds, Caller, DeadMessage, Decide, Decided, EntryId,
-    EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox, KeyHash, KeyName, Keys,
-    LeaseRequest, LeaseToken, LineFilter, OrderSelection, Roles, Session, SessionHash, SessionHolder, Sessions,
-    SourceName, Store, Views, Worklist,
+    AccessEntry, AccessKey, AccessLog, Audit, BatchSelection, Bounds, Caller, DeadMessage, Decide, Decided, DueList,
+    DuePlace, EntryId, EtaPlace, EventFeed, EventFilter, Exports, Fingerprint, IdempotencyKey, IdempotencyStore, Inbox,
+    KeyHash, KeyName, Keys, LeaseRequest, LeaseToken, LineFilter, OrderSelection, Outlook, PlacedBetween, PlacedPlace,
+    Roles, Session, SessionHash, SessionHolder, Sessions, SourceName, Store, Views, Worklist,
 };
 use earmark_domain::{
     Change, ChangeSet, Count, InboxRecord, LineKey, LineState, Location, MessageId, OrderId, Processed, ReleaseLines,
@@ -178,6 +178,7 @@ async fn run_all(shop: &SqliteStore) {
     let orders = shop.audited_orders(None, 10).await.expect("an answer");
     assert!(!orders.is_empty());
     shop.missing_lines(&[key()]).await.expect("an answer");
+    plan_ahead(shop).await;
 }
 
 /// What changes the rows of the small shop, each kind of them.
@@ -237,6 +238,53 @@ async fn use_key(shop: &SqliteStore) {
     assert!(shop.key_of(SECRET).await.expect("an answer").is_some());
     assert_eq!(shop.all_keys().await.expect("an answer").len(), 1);
     sign_in(shop).await;
+}
+
+/// Asks what planners ask, each list from its beginning and behind a place.
+async fn plan_ahead(shop: &SqliteStore) {
+    let (now, today) = (instant(), date(2026, 3, 1));
+    let due = DuePlace {
+        required_by: today,
+        key: key(),
+    };
+    for list in [DueList::PromisedLate, DueList::Waiting(today)] {
+        for after in [None, Some(&due)] {
+            shop.due_lines(list, after, now, 10).await.expect("an answer");
+        }
+    }
+    let placed = PlacedPlace {
+        placed_at: now,
+        key: key(),
+    };
+    for after in [None, Some(&placed)] {
+        shop.waiting_lines(PlacedBetween::default(), after, now, 10)
+            .await
+            .expect("an answer");
+    }
+    shop.count_waiting_lines(PlacedBetween::default(), now, 10)
+        .await
+        .expect("an answer");
+    let batch = EtaPlace {
+        eta: today,
+        sku: sku(),
+        reference: batch_reference(),
+    };
+    for after in [None, Some(&batch)] {
+        shop.late_batches(today, after, now, 10).await.expect("an answer");
+    }
+    let lines = shop
+        .lines_in_batch(&batch_reference(), None, 1)
+        .await
+        .expect("an answer");
+    let (last, _) = lines.last().expect("the batch has lines");
+    shop.lines_in_batch(&batch_reference(), Some(last), 1)
+        .await
+        .expect("an answer");
+    shop.open_stock(&BTreeSet::from([sku()]), now, 10)
+        .await
+        .expect("an answer");
+    shop.ending_holds(now, &[now], None, 10).await.expect("an answer");
+    shop.held_units(&sku(), now).await.expect("an answer");
 }
 
 /// Begins a session, uses it, and ends it.

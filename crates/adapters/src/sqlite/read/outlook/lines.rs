@@ -32,10 +32,10 @@ fn by_key(conn: &mut SqliteConnection, keys: &[Key]) -> Result<Vec<LineRead>, St
     let pairs = keys.iter().map(|(order, line)| [order.as_str(), line.as_str()]);
     let rows: Vec<LineReadRow> = lines_with_allocations!()
         .filter(pair_one_of((lines::order_id, lines::line_id), pairs))
-        .order((lines::order_id, lines::line_id))
         .select(line_read_columns!())
         .load(conn)
         .map_err(store_error)?;
+    // The rows of a line come one after the other: it is looked up once, and then its units are.
     let mut reads = LineReads::default();
     for row in rows {
         let row: (_, Option<PlacedIn>, Option<FurtherPart>) = row;
