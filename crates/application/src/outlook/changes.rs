@@ -79,10 +79,12 @@ pub async fn changes_since(
 }
 
 /// Where a line stood and stands.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct History {
     before: Standing,
     now: Standing,
+    /// The product it wants now: an order that was replaced, or placed again, may name its lines anew.
+    sku: Option<Sku>,
     /// The first event about it since then.
     first: Option<u64>,
 }
@@ -104,9 +106,11 @@ impl Histories<'_> {
             self.orders.insert(key.order.clone(), lines);
         }
         let lines = self.orders.get(&key.order);
-        let history = lines.and_then(|lines| lines.get(key)).copied().unwrap_or_default();
+        let Some(history) = lines.and_then(|lines| lines.get(key)) else {
+            return Ok(None);
+        };
         let change = history.before.change_to(history.now);
-        let (Some(change), Some(sku)) = (change, event.event.subject.sku()) else {
+        let (Some(change), Some(sku)) = (change, &history.sku) else {
             return Ok(None);
         };
         Ok((history.first == Some(event.sequence)).then(|| LineChange {
@@ -134,6 +138,7 @@ impl Histories<'_> {
                 let Some(key) = fact.line() else { continue };
                 let history = lines.entry(key.clone()).or_default();
                 history.now = history.now.after(fact);
+                history.sku = event.event.subject.sku().cloned().or(history.sku.take());
                 if event.sequence <= self.since {
                     history.before = history.now;
                 } else {

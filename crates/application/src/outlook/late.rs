@@ -124,8 +124,8 @@ pub async fn lines_of_batch(
     let more = lines.len() > limit;
     lines.truncate(limit);
     let next = lines.last().filter(|_| more).map(|(position, _)| position.clone());
-    let item = |line: LineRead| {
-        let line = in_batch(line);
+    let item = |read: LineRead| {
+        let line = in_batch(read.clone());
         let found = looked_at
             .iter()
             .position(|known| known.record.terms.key == line.record.terms.key);
@@ -133,7 +133,7 @@ pub async fn lines_of_batch(
             units: line.units_in(batch)?,
             counted_on: line.counted_on(),
             hit: found.and_then(|index| hits.get(index)).cloned(),
-            line: view(line, now, today),
+            line: read.view(now, today),
         })
     };
     let counting = lines.into_iter().map(|(_, line)| line).filter(|line| counts(line, now));
@@ -173,15 +173,6 @@ fn in_batch(line: LineRead) -> LineInBatch {
         record: line.record,
         parts: line.allocations,
     }
-}
-
-fn view(line: LineInBatch, now: Timestamp, today: Date) -> LineView {
-    let line = LineRead {
-        record: line.record,
-        allocations: line.parts,
-        dispatches: Vec::new(),
-    };
-    line.view(now, today)
 }
 
 fn hits(
