@@ -2,14 +2,17 @@
 
 use earmark_adapters::postgres::PostgresStore;
 use earmark_application::Worklist;
-use earmark_domain::{Command, IMPROVEMENT_PAGE, Scope};
+use earmark_domain::{
+    CHANGE_PAGE, Command, Count, IMPROVEMENT_PAGE, Precedence, ReleaseLines, ReleasePosition, ReleaseRank,
+    ReleaseScope, Scope, ServicePosition,
+};
 use jiff::civil::{Date, date};
 use tokio_postgres::Client;
 
 use crate::database::{Database, with_database};
 use crate::plans::{rows_read, until_alone};
 use crate::promises::{continued, pass_day, required_by, safety_stock};
-use crate::shop::{create_batch, create_inbound, look, place_on, place_order, run, sku};
+use crate::shop::{create_batch, create_inbound, key, look, place_on, place_order, reference, run, sku};
 
 /// How many rows of each table are inserted.
 const PAST: i64 = 20_000;
@@ -38,11 +41,7 @@ async fn run_every_statement(store: &PostgresStore, part: &str) {
     while look(store, &continued()).await.products[0].pending.is_some() {
         run(store, Command::Continue(sku("LAMP"))).await;
     }
-    run(
-        store,
-        Command::CancelOrder(crate::shop::key(&named("MANY"), "L0000").order),
-    )
-    .await;
+    run(store, Command::CancelOrder(key(&named("MANY"), "L0000").order)).await;
     let changed = async || store.products_changed_by_day(NEXT_DAY, 10).await.expect("it answers");
     assert_eq!(changed().await, [sku("LAMP")]);
     run(store, pass_day(NEXT_DAY)).await;
@@ -143,6 +142,51 @@ async fn a_page_of_lines_to_improve_is_read_without_those_before_and_behind_it()
             .expect("work may be pending");
         let read = rows_read_for(&database, &outsider, &continued(), IMPROVEMENT_PAGE).await;
         assert!((1..PAST / 4).contains(&read), "{read} rows for a page in the middle");
+    })
+    .await;
+}
+
+/// The lines of the batch that a change of it goes through.
+fn released(lines: ReleaseLines) -> Scope {
+    Scope {
+        batches: [reference("B1")].into(),
+        releases: vec![ReleaseScope {
+            batch: reference("B1"),
+            lines,
+        }],
+        ..Scope::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_lines_that_a_change_of_their_batch_goes_through_is_read_without_the_others() {
+    with_database(async |database| {
+        let store = database.store().await;
+        run(&store, create_inbound("B1", "LAMP", 100_000, ETA)).await;
+        drop(store);
+        let outsider = database.outsider().await;
+        outsider
+            .batch_execute(&lines_of_one_batch())
+            .await
+            .expect("the rows are valid");
+        let middle = ReleasePosition {
+            rank: ReleaseRank::of(Precedence::default(), false),
+            allocated_version: 10_000,
+            line: ServicePosition {
+                precedence: Precedence::default(),
+                placed_version: 10_000,
+                key: key("M", "1"),
+            },
+        };
+        for lines in [
+            ReleaseLines::All,
+            ReleaseLines::Beyond(Count::ZERO),
+            ReleaseLines::LastFirst { after: None },
+            ReleaseLines::LastFirst { after: Some(middle) },
+        ] {
+            let read = rows_read_for(&database, &outsider, &released(lines.clone()), CHANGE_PAGE).await;
+            assert!((1..PAST / 4).contains(&read), "{read} rows for {lines:?}");
+        }
     })
     .await;
 }
