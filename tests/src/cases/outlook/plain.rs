@@ -317,11 +317,14 @@ impl Everything {
 
     pub(super) fn assert_changes(&self, since: u64, found: &[LineChange], seed: u64) {
         let mut lines: BTreeMap<&LineKey, (Stands, Stands, Option<u64>)> = BTreeMap::new();
+        let mut wanted: BTreeMap<&LineKey, &Sku> = BTreeMap::new();
         for event in &self.events {
             let fact = &event.event.fact;
             let Some(key) = fact.line() else { continue };
             let line = lines.entry(key).or_insert((Stands::Nowhere, Stands::Nowhere, None));
             line.1 = stands(line.1, fact);
+            // An order that was replaced may have named it anew.
+            wanted.extend(event.event.subject.sku().map(|sku| (key, sku)));
             if event.sequence <= since {
                 line.0 = line.1;
             } else {
@@ -346,6 +349,7 @@ impl Everything {
             .map(|line| (line.sequence, line.key.clone(), line.change))
             .collect();
         assert_eq!(listed, expected, "seed {seed}");
+        assert!(found.iter().all(|line| wanted[&line.key] == &line.sku), "seed {seed}");
     }
 
     pub(super) fn assert_holds(&self, found: &[EndingHolds], seed: u64) {

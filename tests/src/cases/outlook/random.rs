@@ -5,7 +5,8 @@ use fastrand::Rng;
 
 use crate::build::{
     allocate, allocate_or_wait, allocate_split, cancel_batch, cancel_order, confirm, count_batch, create_batch,
-    create_inbound, dispatch, expect_batch, hold, keep_back, place_before, precedence, receive_batch, undo_dispatch,
+    create_inbound, dispatch, expect_batch, hold, keep_back, place_before, precedence, receive_batch, replace,
+    undo_dispatch,
 };
 use crate::shop_engine::ShopEngine;
 
@@ -68,6 +69,10 @@ impl RandomShop {
             12 => {
                 self.orders += 1;
                 hold(&new_order, &[("1", sku, units)], self.random.u32(60..7_000))
+            }
+            13 if self.random.bool() => {
+                let wanted = SKUS[self.random.usize(..SKUS.len())];
+                replace(&old_order, &[("1", wanted, units)], 600)
             }
             13 => confirm(&old_order),
             14 => cancel_order(&old_order),
