@@ -216,6 +216,22 @@ async fn holds(store: &dyn Outlook, now: Timestamp, limit: usize, all: &mut Answ
         let held = store.held_units(&product, now).await.expect("it answers");
         all.entry("held units").or_default().push(format!("{held:#?}"));
     }
+    // To the microsecond.
+    for first in store.ending_holds(now, &until, None, 100).await.expect("a page") {
+        let moments = [-1, 0, 1].map(|moment| first.first + SignedDuration::from_micros(moment));
+        let ends = store.ending_holds(now, &moments, None, 100).await.expect("a page");
+        all.entry("holds that end").or_default().push(format!("{ends:#?}"));
+        for moment in moments {
+            let left = store.held_units(&first.sku, moment).await.expect("it answers");
+            let later = store
+                .ending_holds(moment, &until[2..], None, 100)
+                .await
+                .expect("a page");
+            all.entry("holds that are left")
+                .or_default()
+                .push(format!("{left:#?} {later:#?}"));
+        }
+    }
 }
 
 /// The products, and one that there is not.
