@@ -18,9 +18,9 @@ use super::{ShopFile, number};
 /// Small enough that a test goes through many runs, and large enough that a run takes many transactions.
 const SMALL: DeferredIndexBounds = DeferredIndexBounds { run: 24, slice: 1 };
 
-const PRODUCTS: usize = 5;
+pub(super) const PRODUCTS: usize = 5;
 
-async fn opened(file: &ShopFile) -> SqliteStore {
+pub(super) async fn opened(file: &ShopFile) -> SqliteStore {
     let bounds = WriterBounds {
         deferred_index: SMALL,
         ..WriterBounds::default()
@@ -30,20 +30,20 @@ async fn opened(file: &ShopFile) -> SqliteStore {
         .expect("the file opens")
 }
 
-fn product(number: usize) -> Sku {
+pub(super) fn product(number: usize) -> Sku {
     Sku::new(format!("P-{number}")).expect("a SKU")
 }
 
-fn batch_of(number: usize) -> Reference {
+pub(super) fn batch_of(number: usize) -> Reference {
     Reference::new(format!("B-{number}")).expect("a reference")
 }
 
-fn order(number: usize) -> OrderId {
+pub(super) fn order(number: usize) -> OrderId {
     OrderId::new(format!("O-{number:04}")).expect("an order id")
 }
 
 /// Runs a command, as the engine would, at a second of its own.
-async fn run(store: &SqliteStore, second: usize, command: Command) {
+pub(super) async fn run(store: &SqliteStore, second: usize, command: Command) {
     let scope = command.scope();
     let now = Timestamp::from_second(1_900_000_000 + i64::try_from(second).expect("few")).expect("an instant");
     let context = DecisionContext {
@@ -65,7 +65,7 @@ async fn run(store: &SqliteStore, second: usize, command: Command) {
     decided.answers[0].as_ref().expect("the rules allow it");
 }
 
-async fn buy(store: &SqliteStore, units: i32) {
+pub(super) async fn buy(store: &SqliteStore, units: i32) {
     for number in 0..PRODUCTS {
         let batch = CreateBatch {
             reference: batch_of(number),
@@ -79,7 +79,7 @@ async fn buy(store: &SqliteStore, units: i32) {
 }
 
 /// The products of the lines are in no order.
-async fn allocate(store: &SqliteStore, number: usize) {
+pub(super) async fn allocate(store: &SqliteStore, number: usize) {
     let sku = product(number * number % PRODUCTS);
     let line = LineRequest {
         key: LineKey {
@@ -162,7 +162,7 @@ fn the_index_is_complete(file: &ShopFile) {
 }
 
 /// How many events come after the index's mark, and how many of those have an entry.
-fn pending_and_indexed(file: &ShopFile) -> (i64, i64) {
+pub(super) fn pending_and_indexed(file: &ShopFile) -> (i64, i64) {
     let mut other = file.other_program();
     (
         number(

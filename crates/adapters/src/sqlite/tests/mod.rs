@@ -7,6 +7,7 @@ mod event_feed;
 mod files;
 mod inbox;
 mod migrations;
+mod outlook;
 mod pipeline;
 mod plans;
 mod product_cache;

@@ -34,12 +34,12 @@ struct Step {
 
 /// The statements that readers and the writer have run, and those that they keep prepared.
 #[derive(Default)]
-struct Seen {
-    run: BTreeSet<String>,
+pub(super) struct Seen {
+    pub(super) run: BTreeSet<String>,
     kept: BTreeSet<String>,
 }
 
-type Statements = Arc<Mutex<Seen>>;
+pub(super) type Statements = Arc<Mutex<Seen>>;
 
 /// Has a connection record its statements.
 fn record(connection: &mut SqliteConnection, statements: &Statements) {
@@ -61,7 +61,7 @@ fn record(connection: &mut SqliteConnection, statements: &Statements) {
 }
 
 /// Records all statements of a store with one reader from now on.
-async fn record_all(shop: &SqliteStore, statements: &Statements) {
+pub(super) async fn record_all(shop: &SqliteStore, statements: &Statements) {
     let (reader, writer) = (Arc::clone(statements), Arc::clone(statements));
     for readers in [&shop.readers.by_key, &shop.readers.long] {
         let reader = Arc::clone(&reader);
@@ -305,7 +305,7 @@ async fn sign_in(shop: &SqliteStore) {
 }
 
 /// The steps of a statement's plan.
-fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
+pub(super) fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
     let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {statement}"))
         .load(connection)
         .expect(statement);
@@ -314,7 +314,7 @@ fn plan(connection: &mut SqliteConnection, statement: &str) -> Vec<String> {
 
 /// Whether a step reads more than it needs: it scans a table, or sorts what a page is taken from. A list of keys is
 /// scanned, and so is the one row of the deferred index.
-fn is_fault(step: &str) -> bool {
+pub(super) fn is_fault(step: &str) -> bool {
     let scans = step.starts_with("SCAN ")
         && !step.contains(" json_each ")
         && !step.starts_with("SCAN product_ngrams VIRTUAL TABLE INDEX 0:M")

@@ -12,7 +12,7 @@ use super::super::super::builder::{first_rows, pair_one_of};
 use super::super::super::error::store_error;
 use super::super::super::rows::{self, BatchRow, PlacedLineRow};
 use super::super::super::schema::{batches, further_allocations, lines};
-use super::super::super::statement::{Statement, statement};
+use super::super::super::statement::statement;
 use super::super::super::store::lines_held_by;
 use super::super::line_reads::{
     FurtherPart, LineReadRow, LineReads, PlacedIn, further_batches, line_read_columns, lines_with_allocations,
@@ -53,6 +53,35 @@ fn by_key(conn: &mut SqliteConnection, keys: &[Key]) -> Result<Vec<LineRead>, St
     Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
 }
 
+/// The keys of lines by the day they are required by. By hand: comparisons of rows, and the very expressions of the
+/// indexes.
+macro_rules! keys_by_day {
+    ($list:literal, $behind:literal, $order:literal) => {
+        concat!(
+            "SELECT order_id, line_id FROM lines WHERE ",
+            $list,
+            " AND rank & 4294967295 <> 0 AND (hold_until IS NULL OR hold_until > ?) AND ",
+            $behind,
+            " ORDER BY ",
+            $order
+        )
+    };
+    ($list:literal) => {
+        [
+            keys_by_day!(
+                $list,
+                "2147483648 - (-rank & 4294967295) = ? AND (order_id, line_id) > (?, ?)",
+                "order_id, line_id"
+            ),
+            keys_by_day!(
+                $list,
+                "2147483648 - (-rank & 4294967295) > ? AND 2147483648 - (-rank & 4294967295) <= ?",
+                "2147483648 - (-rank & 4294967295), order_id, line_id"
+            ),
+        ]
+    };
+}
+
 /// The lines of a list that are required by a day, behind a place.
 pub(super) fn due(
     conn: &mut SqliteConnection,
@@ -61,33 +90,30 @@ pub(super) fn due(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<LineRead>, StoreError> {
-    // By hand: comparisons of rows, and the very expressions of the indexes.
-    const PROMISED_LATE: &str = "SELECT order_id, line_id FROM lines \
-         WHERE state IN ('held', 'allocated') AND due_by IS NULL AND rank & 4294967295 <> 0 \
-         AND (2147483648 - (-rank & 4294967295), order_id, line_id) > (?, ?, ?) \
-         AND (hold_until IS NULL OR hold_until > ?) \
-         ORDER BY 2147483648 - (-rank & 4294967295), order_id, line_id";
-    const WAITING: &str = "SELECT order_id, line_id FROM lines \
-         WHERE state = 'backordered' AND rank & 4294967295 <> 0 \
-         AND (2147483648 - (-rank & 4294967295), order_id, line_id) > (?, ?, ?) \
-         AND (hold_until IS NULL OR hold_until > ?) AND 2147483648 - (-rank & 4294967295) <= ? \
-         ORDER BY 2147483648 - (-rank & 4294967295), order_id, line_id";
-    let (day, order, line) = after.map_or((i64::MIN, "", ""), |after| {
+    // The rest of the day, and the days after it: SQLite seeks no row of values of which one is an expression.
+    const PROMISED_LATE: [&str; 2] = keys_by_day!("state IN ('held', 'allocated') AND due_by IS NULL");
+    const WAITING: [&str; 2] = keys_by_day!("state = 'backordered'");
+    let ([of_day, later], until) = match list {
+        DueList::PromisedLate => (PROMISED_LATE, i64::MAX),
+        DueList::Waiting(until) => (WAITING, day_number(until)),
+    };
+    let listed = |text| statement::<(Text, Text)>(text).integer(now.as_microsecond());
+    let (mut keys, mut day): (Vec<Key>, i64) = (Vec::new(), i64::MIN);
+    if let Some(after) = after {
+        day = day_number(after.required_by);
         let key = &after.key;
-        (day_number(after.required_by), key.order.as_str(), key.line.as_str())
-    });
-    let behind = |text| -> Statement<'_, (Text, Text)> {
-        statement::<(Text, Text)>(text)
+        let rest = listed(of_day)
             .integer(day)
-            .text(order)
-            .text(line)
-            .integer(now.as_microsecond())
-    };
-    let listed = match list {
-        DueList::PromisedLate => behind(PROMISED_LATE),
-        DueList::Waiting(until) => behind(WAITING).integer(day_number(until)),
-    };
-    let keys: Vec<Key> = first_rows(listed.load_iter(conn), limit)?;
+            .text(key.order.as_str())
+            .text(key.line.as_str());
+        if day <= until {
+            keys = first_rows(rest.load_iter(conn), limit)?;
+        }
+    }
+    if keys.len() < limit {
+        let later = listed(later).integer(day).integer(until);
+        keys.extend(first_rows::<Key>(later.load_iter(conn), limit - keys.len())?);
+    }
     by_key(conn, &keys)
 }
 
