@@ -6,8 +6,8 @@ use earmark_domain::{
     Command, ConfirmOrder, HoldFor, LineId, Locations, OnOrderShortage, OrderLine, OrderTerms, PlaceOrder, Quantity,
     Reference, ReleasePosition,
 };
-use jiff::civil::date;
 use jiff::SignedDuration;
+use jiff::civil::date;
 
 use super::super::SqliteStore;
 use super::super::statement::statement;
@@ -86,7 +86,9 @@ async fn each_list_of_planners_is_walked_from_its_cursor_on() {
         placed_at: now,
         key: key(),
     };
-    shop.waiting_lines(placed, Some(&after), now, 10).await.expect("an answer");
+    shop.waiting_lines(placed, Some(&after), now, 10)
+        .await
+        .expect("an answer");
     let walk = "COVERING INDEX lines_waiting ((placed_at,order_id,line_id)>(?,?,?) AND placed_at<?)";
     questions.assert_walks(&[walk]);
     shop.count_waiting_lines(placed, now, 10).await.expect("an answer");
@@ -105,7 +107,10 @@ async fn each_list_of_planners_is_walked_from_its_cursor_on() {
         assert!(steps.contains(&walk), "{steps}");
     }
 
-    let lines = shop.lines_in_batch(&batch_reference(), None, 10).await.expect("an answer");
+    let lines = shop
+        .lines_in_batch(&batch_reference(), None, 10)
+        .await
+        .expect("an answer");
     questions.steps();
     let (position, _) = lines.first().expect("the batch has a line");
     let behind = shop.lines_in_batch(&batch_reference(), Some(position), 10).await;
@@ -123,7 +128,9 @@ async fn each_list_of_planners_is_walked_from_its_cursor_on() {
     let end = "UPDATE products SET next_expiry = ?";
     let end = statement::<()>(end).integer(hour.as_microsecond());
     end.write(&mut questions.file.other_program()).expect("valid");
-    shop.ending_holds(now, &[hour], Some(&sku()), 10).await.expect("an answer");
+    shop.ending_holds(now, &[hour], Some(&sku()), 10)
+        .await
+        .expect("an answer");
     shop.ending_holds(now, &[hour], None, 10).await.expect("an answer");
     questions.assert_walks(&[
         "INDEX products_next_expiry (next_expiry<?)",
