@@ -13,6 +13,7 @@ pub mod history;
 pub mod identity_provider;
 mod instance;
 pub mod metrics_page;
+pub mod outlook_oracle;
 #[cfg(feature = "servers")]
 pub mod servers;
 pub mod service;

@@ -3,6 +3,7 @@
 mod draw;
 mod minimal;
 mod naive;
+mod outlook;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
