@@ -158,7 +158,6 @@ macro_rules! with_every_case {
             outlook::late_batches_are_listed_with_whom_they_hurt,
             outlook::open_stock_is_read_as_far_as_it_is_asked_for,
             outlook::lines_that_wait_are_listed_and_counted_by_how_long_they_have_waited,
-            outlook::every_answer_equals_a_plain_reading_of_everything,
             lists::batches_are_listed_by_reference_as_far_as_they_pass,
             lists::orders_are_listed_by_id_as_far_as_they_pass,
             lists::a_list_is_the_same_page_by_page,

@@ -1,32 +1,20 @@
-//! What planners ask: each answer is what a plain reading of all lines, batches and events comes to.
-
-mod plain;
-mod random;
+//! What planners ask. That every answer is what a plain reading of everything comes to, the model tests compare.
 
 use std::collections::BTreeSet;
 
 use earmark_application::{
     EndingHolds, EventFeed, LineAtRisk, LineOfBatch, LineRead, Outlook, Page, PlacedBetween, StoreError,
-    backlog_by_age, changes_since, ending_holds, late_batches, lines_at_risk, lines_of_batch, product_in_time,
-    waiting_lines,
+    backlog_by_age, ending_holds, late_batches, lines_at_risk, lines_of_batch, waiting_lines,
 };
 use earmark_domain::{Hit, LineState, OpenStock, ReleasePosition, RiskKind};
 
-use self::plain::Everything;
-use self::random::RandomShop;
 use crate::build::{
-    allocate, allocate_line, allocate_or_wait, allocate_split, cancel_batch, confirm, create_batch, create_inbound,
+    allocate, allocate_line, allocate_or_wait, allocate_split, cancel_batch, create_batch, create_inbound,
     expect_batch, hold, keep_back, line, place_before, precedence, receive_batch, reference, sku,
 };
 use crate::databases::Db;
 use crate::shop::Shop;
 use crate::shop_engine::ShopEngine;
-
-/// How many random shops are looked at.
-const SHOPS: u64 = 3;
-
-/// How many commands a random shop gets before it is looked at, and between two looks.
-const COMMANDS: usize = 60;
 
 /// All pages of a list, one after the other, each read as an expression says that begins behind a place. A macro: that a
 /// closure of each is sent to another thread can't be proved by now.
@@ -328,84 +316,4 @@ pub async fn lines_that_wait_are_listed_and_counted_by_how_long_they_have_waited
     let most = shop.reads.count_waiting_lines(PlacedBetween::default(), shop.now(), 3);
     let most = most.await.expect("an answer");
     assert_eq!((most.lines, most.units.get()), (3, 15), "it stops counting");
-}
-
-/// On random shops, page by page.
-pub async fn every_answer_equals_a_plain_reading_of_everything(db: Db) {
-    let shop = ShopEngine::open(&db).await;
-    let seed = fastrand::u64(..);
-    let mut random = RandomShop::new(seed);
-    for _ in 0..SHOPS {
-        let since = shop.events().await.last().map_or(0, |event| event.sequence);
-        for _ in 0..COMMANDS {
-            random.step(&shop).await;
-        }
-        compare(&shop, since, seed).await;
-    }
-    // What is confirmed meanwhile is no hold any more.
-    for order in 0..6 {
-        drop(shop.ask(&confirm(&format!("o{order}"))).await);
-    }
-    compare(&shop, 0, seed).await;
-}
-
-async fn compare(shop: &ShopEngine, since: u64, seed: u64) {
-    let plain = Everything::read(shop).await;
-    let at = (plain.now, plain.today);
-    let reads = &*shop.reads;
-    for limit in [2, 100] {
-        let found = pages!(limit, |after| lines_at_risk(
-            (reads, reads),
-            None,
-            after.clone(),
-            at,
-            limit
-        ));
-        plain.assert_risks(&found, seed);
-
-        let found = pages!(limit, |after| late_batches(
-            reads,
-            shop.promising,
-            after.as_ref(),
-            at,
-            limit
-        ));
-        plain.assert_late(&found, shop.promising, seed);
-        for late in &found {
-            let batch = &late.batch.record.reference;
-            let lines = pages!(limit, |after| lines_of_batch(
-                reads,
-                shop.promising,
-                (batch, after.as_ref()),
-                at,
-                limit
-            ));
-            plain.assert_lines(batch, &lines, shop.promising, seed);
-        }
-
-        let found = pages!(limit, |after| waiting_lines(
-            reads,
-            shop.promising,
-            (None, after.as_ref()),
-            at,
-            limit
-        ));
-        plain.assert_waiting(&found, seed);
-
-        let found = pages!(limit, |after| changes_since(reads, since, after, limit));
-        plain.assert_changes(since, &found, seed);
-
-        let found = pages!(limit, |after| ending_holds(reads, after.as_ref(), plain.now, limit));
-        plain.assert_holds(&found, seed);
-    }
-    let classes = backlog_by_age(reads, plain.now).await.expect("an answer");
-    plain.assert_classes(&classes, seed);
-    for name in random::SKUS {
-        let found = product_in_time((reads, reads), shop.promising, &sku(name), at)
-            .await
-            .expect("an answer");
-        if let Some(product) = found {
-            plain.assert_in_time(&product, seed);
-        }
-    }
 }
