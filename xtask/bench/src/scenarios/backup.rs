@@ -27,6 +27,13 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// How often the log is looked at while a backup is under way.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How long a slice runs: longer than a backup. The copying, with which it begins, costs more than the check, which lasts
+/// longer.
+const SLICE: Duration = Duration::from_secs(45);
+
+/// The same of a small store.
+const QUICK_SLICE: Duration = Duration::from_secs(10);
+
 /// Past lines, in a full run and in a quick one: so that a backup has something to copy.
 const FULL: u64 = 1_000_000;
 const QUICK: u64 = 100_000;
@@ -105,8 +112,10 @@ fn measure(bench: &Bench, store: &Store) -> Result<Section, Failure> {
         title: "Backup under load",
         method: format!(
             "A store with {} past lines. In each round the same load twice on the same service: alone, and while \
-             `earmark backup` runs, one backup after the other, each verified by itself. Which comes first alternates.",
-            whole(to_float(past.lines()))
+             `earmark backup` runs, one backup after the other, each verified by itself: {} s each. Which comes first \
+             alternates.",
+            whole(to_float(past.lines())),
+            if bench.options.quick { QUICK_SLICE } else { SLICE }.as_secs()
         ),
         goals: vec![
             comparison.goal("beside a backup, of without", 0.9),
@@ -138,9 +147,10 @@ fn slice(
 ) -> Result<(LoadResult, u64), Failure> {
     let timing = bench.options.timing();
     let warm_up = workload.run(&bench.programs, &running.address, &format!("{tag}1"), timing.warm_up)?;
-    let load = workload.start(&bench.programs, &running.address, &format!("{tag}2"), timing.measured)?;
+    let measured = if bench.options.quick { QUICK_SLICE } else { SLICE };
+    let load = workload.start(&bench.programs, &running.address, &format!("{tag}2"), measured)?;
     let started = Instant::now();
-    while part == Part::BesideBackups && started.elapsed() < timing.measured {
+    while part == Part::BesideBackups && started.elapsed() < measured {
         back_up(bench, store, backups)?;
     }
     let load = load.finish()?;
