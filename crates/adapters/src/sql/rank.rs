@@ -20,8 +20,8 @@ const HELD: i64 = -(1 << 60);
 /// The release ranks of firm lines are not below this, and those of held lines are.
 pub(crate) const LOWEST_FIRM: i64 = HELD / 2;
 
-/// The days since 1970. The indexes of lines by the day they are required by have it, computed from the rank:
-/// `2147483648 - (-rank & 4294967295)`.
+/// The days since 1970. SQLite's indexes of lines by the day they are required by have it, computed from the rank:
+/// `2147483648 - (-rank & 4294967295)`. Those of PostgreSQL have the last 32 bits of the rank, which sort alike.
 pub(crate) fn day_number(day: Date) -> i64 {
     day.duration_since(EPOCH).as_hours() / 24
 }
